@@ -1,0 +1,5 @@
+//! Settings and policy: read, validated and explained here and nowhere else.
+
+pub mod settings;
+
+pub use settings::*;

@@ -1,0 +1,27 @@
+//! barkeep keeps market bars fresh.
+//!
+//! It backfills OHLCV bars for many symbols and timeframes from a rate-limited vendor (Massive, formerly Polygon),
+//! stores them in SQLite or PostgreSQL, and says what is fresh, what is stale and why.
+//!
+//! The rooms, from the ground up; a room uses only rooms above it in this list:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`market`] | the domain: symbols, timeframes, bars, the exchange calendar, splits, quality |
+//! | [`plan`] | gaps and the fewest requests that close them |
+//! | [`config`] | settings and policy |
+//! | [`vendor`] | the vendor's wire format, errors, retries and rate limit |
+//! | [`store`] | SQLite and PostgreSQL |
+//! | [`engine`] | the backfill: fetch, validate, derive, commit |
+//! | [`sim`] | a simulated vendor, an HTTP server |
+//! | [`cli`] | the command line |
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod market;
+pub mod plan;
+pub mod sim;
+pub mod store;
+pub mod vendor;

@@ -1,0 +1,5 @@
+//! placeholder
+#[derive(Debug)]
+pub struct Calendar;
+#[derive(Debug)]
+pub struct Session;

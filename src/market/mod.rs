@@ -1,0 +1,22 @@
+//! The domain: symbols, timeframes, bars, sessions and the arithmetic on them.
+//!
+//! Everything here is pure and synchronous. Nothing in this room does I/O, reads a clock, or knows of SQL, HTTP or a
+//! screen, so every rule can be tested by calling it.
+
+pub mod asset;
+pub mod bar;
+pub mod calendar;
+pub mod freshness;
+pub mod interval;
+pub mod quality;
+pub mod resample;
+pub mod split;
+pub mod timeframe;
+pub mod ts;
+
+pub use asset::{AssetClass, Criticality, Symbol};
+pub use bar::Bar;
+pub use calendar::{Calendar, Session};
+pub use interval::{Interval, IntervalSet};
+pub use timeframe::{Family, Timeframe};
+pub use ts::Ts;

@@ -1,0 +1,1 @@
+//! Minimum vertex cover of missing (symbol, session) cells.

@@ -1,0 +1,3 @@
+//! What to ask: gaps, and the fewest requests that close them. Pure; no I/O.
+
+pub mod cover;

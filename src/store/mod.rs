@@ -1,0 +1,500 @@
+//! The database: one trait, two dialects, the same names and the same behaviour.
+//!
+//! Everything a page changes is one transaction ([`Store::commit_page`]): bars, revisions, quarantine, coverage, the
+//! record of the request and the progress of the series. A crash loses no committed page and tears none.
+//!
+//! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
+//! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
+
+pub mod postgres;
+pub mod sqlite;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts, split::Split};
+
+/// The key of a series row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeriesId(pub i64);
+
+/// What goes wrong with a database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or went away. Waiting can help.
+    #[error("the database is unreachable: {0}")]
+    Unreachable(String),
+    /// Another connection holds a lock too long. Waiting can help.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// No space, no permission, an I/O error. Waiting can help once somebody acts.
+    #[error("the database cannot be written: {0}")]
+    Disk(String),
+    /// The file is no database, is damaged, or was made by a newer barkeep.
+    #[error("the database is unusable: {0}")]
+    Unusable(String),
+    /// Something that the caller named does not exist, or the operation does not apply to it.
+    #[error("{0}")]
+    NotFound(String),
+    /// A statement failed in a way that waiting does not mend.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without a change by the caller.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Busy(_) | Self::Disk(_))
+    }
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A tracked symbol.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SymbolRow {
+    pub symbol: Symbol,
+    pub asset_class: AssetClass,
+    pub vendor_ticker: String,
+    pub criticality: Criticality,
+    /// Fine to coarse, without repeats.
+    pub timeframes: Vec<Timeframe>,
+    pub active: bool,
+    pub paused: bool,
+    pub added_at: Ts,
+}
+
+/// A series with the figures kept beside it in every commit, so that a report never scans bars.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeriesRow {
+    pub id: SeriesId,
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub bar_count: i64,
+    pub first_ts: Option<Ts>,
+    /// The start of the newest bar.
+    pub last_ts: Option<Ts>,
+    /// When the vendor last answered for the newest end of this series.
+    pub checked_at: Option<Ts>,
+}
+
+/// A bar with what barkeep knows about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StoredBar {
+    #[serde(flatten)]
+    pub bar: Bar,
+    /// Still growing or not yet settled; fetched again until it is final.
+    pub provisional: bool,
+    /// 0 to 1; 1 is unremarkable.
+    pub quality_score: f64,
+    /// Why the score is below 1: words separated by `;`.
+    pub quality_notes: Option<String>,
+    pub fetched_at: Ts,
+}
+
+/// What is known about an interval of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CoverageState {
+    /// The vendor answered; the bars it has are stored.
+    Present,
+    /// The vendor answered that there is nothing. Believed until it expires.
+    Empty,
+    /// The vendor refused this range for the plan of this key. Not asked again until it expires.
+    NotEntitled,
+}
+
+impl CoverageState {
+    pub const ALL: [Self; 3] = [Self::Present, Self::Empty, Self::NotEntitled];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Empty => "empty",
+            Self::NotEntitled => "not_entitled",
+        }
+    }
+}
+
+/// One interval the vendor has answered for, with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Coverage {
+    pub range: Interval,
+    pub state: CoverageState,
+    /// The vendor's id of the answer that proves it.
+    pub request_id: Option<String>,
+    pub fetched_at: Ts,
+    /// From this instant on the interval counts as unknown again.
+    pub expires_at: Option<Ts>,
+}
+
+/// A bar that cannot be true, kept for an operator to judge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuarantinedBar {
+    /// Values as the vendor sent them, normalised time.
+    pub bar: Bar,
+    pub reason: String,
+    pub request_id: Option<String>,
+}
+
+/// What an operator decided about a quarantined bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Pending,
+    Accepted,
+    Rejected,
+}
+
+impl Verdict {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// A row of `bar_quarantine`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuarantineRow {
+    pub id: i64,
+    pub series_id: SeriesId,
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    #[serde(flatten)]
+    pub bar: Bar,
+    pub reason: String,
+    pub request_id: Option<String>,
+    pub detected_at: Ts,
+    pub status: Verdict,
+    pub decided_at: Option<Ts>,
+}
+
+/// One request as it was made; a row of `vendor_requests`. Holds no key.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RequestRow {
+    pub execution_id: Option<Uuid>,
+    /// `aggregates`, `grouped_daily`, `splits`, `market_status`, `holidays`, `tickers`.
+    pub endpoint: &'static str,
+    pub ticker: Option<String>,
+    pub timeframe: Option<Timeframe>,
+    pub asked: Option<Interval>,
+    /// 1 for the first try.
+    pub attempt: u32,
+    pub started_at: Ts,
+    pub latency_ms: i64,
+    /// HTTP status, when an answer came.
+    pub status: Option<u16>,
+    /// `ok`, or the name of the error class.
+    pub outcome: String,
+    pub error: Option<String>,
+    /// Bars in the answer.
+    pub rows: i64,
+    pub query_count: Option<i64>,
+    pub bytes: i64,
+    pub request_id: Option<String>,
+}
+
+/// Everything one series gets from one page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesWrite {
+    pub series: SeriesId,
+    /// Ascending by `ts`, no repeats, every value finite. `fetched_at` is the time of the page.
+    pub bars: Vec<StoredBar>,
+    /// New scores for bars already stored, whose neighbours changed. Not a revision.
+    pub rescored: Vec<(Ts, f64, Option<String>)>,
+    /// Provisional bars stored in this interval and absent from `bars` have vanished at the vendor: they move to
+    /// `bar_revisions` and are deleted. Final bars are never deleted.
+    pub replaces: Option<Interval>,
+    pub quarantine: Vec<QuarantinedBar>,
+    pub coverage: Vec<Coverage>,
+    /// Set when this answer reached the newest end of the series.
+    pub checked_at: Option<Ts>,
+}
+
+/// All a page changes, committed as one transaction.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct PageCommit {
+    pub writes: Vec<SeriesWrite>,
+    /// The request that brought it; `None` when bars are derived from stored ones.
+    pub request: Option<RequestRow>,
+    pub statuses: Vec<SeriesStatus>,
+}
+
+/// What a commit did to one series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WriteOutcome {
+    pub inserted: u64,
+    /// Bars whose values changed; the old ones are in `bar_revisions`.
+    pub revised: u64,
+    /// Bars that were already stored with the same values (their provisional mark may have been lifted).
+    pub unchanged: u64,
+    /// Provisional bars removed because the vendor no longer has them.
+    pub removed: u64,
+    /// Bars newly put in quarantine; one already there with the same values is not counted again.
+    pub quarantined: u64,
+}
+
+/// State words of `scheduler_execution_log.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    Running,
+    Completed,
+    CompletedWithErrors,
+    Failed,
+    Cancelled,
+    Interrupted,
+}
+
+impl ExecutionStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Running, Self::Completed, Self::CompletedWithErrors, Self::Failed, Self::Cancelled, Self::Interrupted];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::CompletedWithErrors => "completed_with_errors",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Why an execution was started; column `trigger_kind` (`trigger` is a reserved word in SQL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    Schedule,
+    Manual,
+    Api,
+    CatchUp,
+    Cli,
+}
+
+impl Trigger {
+    pub const ALL: [Self; 5] = [Self::Schedule, Self::Manual, Self::Api, Self::CatchUp, Self::Cli];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+            Self::Api => "api",
+            Self::CatchUp => "catch_up",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// A row of `scheduler_execution_log`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExecutionRow {
+    pub execution_id: Uuid,
+    pub trigger: Trigger,
+    pub mode: String,
+    pub started_at: Ts,
+    pub completed_at: Option<Ts>,
+    pub duration_seconds: Option<f64>,
+    pub total_symbols: i64,
+    pub successful_symbols: i64,
+    pub failed_symbols: i64,
+    /// Bars the vendor sent.
+    pub total_records_processed: i64,
+    pub requests: i64,
+    pub rate_limited: i64,
+    pub retries: i64,
+    pub status: ExecutionStatus,
+    pub error_message: Option<String>,
+    /// Who runs it: `host:pid:boot`, so that a later start can tell a dead owner.
+    pub owner: String,
+}
+
+/// State words of `symbol_computation_status.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeriesState {
+    Pending,
+    InProgress,
+    Completed,
+    Failed,
+}
+
+impl SeriesState {
+    pub const ALL: [Self; 4] = [Self::Pending, Self::InProgress, Self::Completed, Self::Failed];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A row of `symbol_computation_status`, one per execution and series; written again as it moves on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeriesStatus {
+    pub execution_id: Uuid,
+    pub symbol: Symbol,
+    pub asset_class: AssetClass,
+    pub timeframe: Timeframe,
+    pub status: SeriesState,
+    pub records_processed: i64,
+    pub records_inserted: i64,
+    pub features_computed: i64,
+    pub error_message: Option<String>,
+    pub started_at: Option<Ts>,
+    pub completed_at: Option<Ts>,
+    pub duration_seconds: Option<f64>,
+}
+
+/// The answer to asking for a rate-limit token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Taken and on disk; the request may start.
+    Granted,
+    /// The window is full until this instant (wall clock).
+    WaitUntil(Ts),
+}
+
+/// Totals over `vendor_requests`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RequestTotals {
+    pub total_requests: i64,
+    /// Answers with status 429.
+    pub rate_limited_count: i64,
+    pub failures: i64,
+    pub retries: i64,
+    pub bytes: i64,
+}
+
+/// A correction of the built-in calendar, from the vendor's announcements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HolidayRow {
+    pub date: NaiveDate,
+    /// `None`: closed all day. Else the regular session ends early at this instant.
+    pub close: Option<Ts>,
+    pub name: String,
+    pub fetched_at: Ts,
+}
+
+/// The operations barkeep needs from a database. One conformance suite checks every implementation.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// `sqlite` or `postgres`.
+    fn dialect(&self) -> &'static str;
+
+    /// One trivial round trip.
+    async fn ping(&self) -> Result<()>;
+
+    // -- symbols and series ------------------------------------------------------------------------------------------
+
+    /// All symbols in order of name, inactive ones included.
+    async fn symbols(&self) -> Result<Vec<SymbolRow>>;
+
+    /// Inserts or replaces symbols and makes sure each timeframe has a series; one transaction. Series of timeframes no
+    /// longer listed keep their bars.
+    async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()>;
+
+    /// Deletes a symbol with its series, bars and everything attached. `NotFound` when there is none.
+    async fn remove_symbol(&self, symbol: &Symbol) -> Result<()>;
+
+    /// All series, in order of symbol and timeframe.
+    async fn series(&self) -> Result<Vec<SeriesRow>>;
+
+    // -- bars --------------------------------------------------------------------------------------------------------
+
+    /// Bars of a series that start in `range`, ascending, at most `limit`.
+    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>>;
+
+    /// The last `count` bars that start before `t`, ascending.
+    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>>;
+
+    /// The first `count` bars that start at or after `t`, ascending.
+    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>>;
+
+    /// Coverage of the given series, each in order of start. Expired rows are included: the caller decides.
+    async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>>;
+
+    /// Writes a page: one transaction, all or nothing. Outcomes in the order of `page.writes`.
+    ///
+    /// New coverage replaces what it overlaps; touching intervals of equal state without an expiry become one row that
+    /// keeps the newest evidence.
+    async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>>;
+
+    // -- quarantine --------------------------------------------------------------------------------------------------
+
+    /// Quarantined bars, newest first; all of them or only those still pending.
+    async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>>;
+
+    /// Decides about one quarantined bar. Accepting stores the given bar in the same transaction (a different bar
+    /// already stored there moves to `bar_revisions`). `NotFound` when the id is unknown or already decided.
+    async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()>;
+
+    // -- splits and holidays -----------------------------------------------------------------------------------------
+
+    /// Splits of a symbol by date.
+    async fn splits(&self, symbol: &Symbol) -> Result<Vec<Split>>;
+
+    /// Replaces the known splits of each symbol by the given ones and notes when; symbols not named are untouched.
+    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()>;
+
+    /// When splits of each symbol were last fetched; symbols never asked are absent.
+    async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>>;
+
+    async fn holidays(&self) -> Result<Vec<HolidayRow>>;
+    async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()>;
+
+    // -- executions --------------------------------------------------------------------------------------------------
+
+    /// Inserts or updates the row with this id.
+    async fn put_execution(&self, row: &ExecutionRow) -> Result<()>;
+
+    /// Newest first.
+    async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>>;
+
+    /// Rows whose status is `running`, whoever owns them.
+    async fn running_executions(&self) -> Result<Vec<ExecutionRow>>;
+
+    /// Inserts or updates status rows by (execution, symbol, timeframe).
+    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()>;
+
+    async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>>;
+
+    // -- requests and rate limit -------------------------------------------------------------------------------------
+
+    /// Records a request that brought no page (a failure, splits, holidays).
+    async fn record_request(&self, row: &RequestRow) -> Result<()>;
+
+    async fn request_totals(&self) -> Result<RequestTotals>;
+
+    /// Takes one of `limit` tokens per trailing `window_ms`, atomically over all processes that use this database. The
+    /// start is durable before this returns. Starts recorded in the future (the clock was set back) count as now.
+    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant>;
+
+    /// Starts within the trailing `window_ms`, ascending.
+    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>>;
+
+    // -- plans -------------------------------------------------------------------------------------------------------
+
+    /// Keeps a plan as JSON so that `backfill --plan-id` can run exactly what was shown. Plans older than 7 days go.
+    async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()>;
+    async fn plan(&self, id: Uuid) -> Result<Option<String>>;
+
+    /// Waits for queued writes and closes the connections.
+    async fn close(&self);
+}
