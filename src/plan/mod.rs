@@ -1,3 +1,14 @@
 //! What to ask: gaps, and the fewest requests that close them. Pure; no I/O.
+//!
+//! [`gaps`] says what is missing, [`build`] turns that into requests, [`estimate`] says how long they take.
 
+pub mod build;
 pub mod cover;
+pub mod estimate;
+pub mod gaps;
+pub mod minutes;
+pub mod request;
+
+pub use build::{Market, build};
+pub use gaps::{FamilyState, Horizon, Need};
+pub use request::{Ask, Item, Plan};

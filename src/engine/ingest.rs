@@ -1,0 +1,267 @@
+//! The one task that turns answers into rows.
+//!
+//! Pages arrive over a bounded queue; when the database is slow the queue fills and the fetchers wait. Each page is
+//! validated, scored, derived and committed as one transaction, and only then acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::derive;
+use super::registrar::FamilyKeys;
+use super::summary::Tally;
+use crate::market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts, quality};
+use crate::plan::Horizon;
+use crate::store::{
+    Coverage, CoverageState, PageCommit, QuarantinedBar, RequestRow, SeriesWrite, Store, StoreError, WriteOutcome,
+};
+
+/// Pages that may wait for the writer. Each holds at most 50,000 bars of 80 bytes.
+const QUEUE: usize = 4;
+
+/// What an answer says about the range it answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All bars the vendor has in it are here.
+    Answered,
+    /// There are none, believed until the given time.
+    Empty { until: Ts },
+    /// The plan does not include it, believed until the given time.
+    Refused { until: Ts },
+}
+
+/// One family's share of a page.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub keys: Arc<FamilyKeys>,
+    /// The range this answers for, in whole base bars.
+    pub answered: Interval,
+    pub verdict: Verdict,
+    pub bars: Vec<Bar>,
+    pub horizon: Horizon,
+}
+
+/// A page on its way to the database.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub parts: Vec<Part>,
+    pub request: Option<RequestRow>,
+    pub fetched_at: Ts,
+    /// Only this timeframe is written, computed from what is stored (no new base bars).
+    pub only: Option<Timeframe>,
+}
+
+/// What one part's commit did, by timeframe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Committed {
+    pub symbol: crate::market::Symbol,
+    pub timeframe: Timeframe,
+    pub outcome: WriteOutcome,
+}
+
+type Ack = oneshot::Sender<Result<Vec<Committed>, StoreError>>;
+
+/// The sending end of the ingest queue.
+#[derive(Clone)]
+pub struct Ingest {
+    queue: mpsc::Sender<(Arrival, Ack)>,
+}
+
+impl Ingest {
+    /// Starts the writer task. It ends when every `Ingest` is dropped and the queue is empty.
+    #[must_use]
+    pub fn start(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> (Self, JoinHandle<()>) {
+        let (queue, mut arrivals) = mpsc::channel::<(Arrival, Ack)>(QUEUE);
+        let task = tokio::spawn(async move {
+            while let Some((arrival, ack)) = arrivals.recv().await {
+                let outcome = commit(store.as_ref(), &calendar, &tally, arrival).await;
+                // The sender may have given up waiting; the page is committed all the same.
+                let _ = ack.send(outcome);
+            }
+        });
+        (Self { queue }, task)
+    }
+
+    /// Queues a page, waiting while the queue is full. The receiver yields once it is committed.
+    pub async fn send(&self, arrival: Arrival) -> oneshot::Receiver<Result<Vec<Committed>, StoreError>> {
+        let (ack, committed) = oneshot::channel();
+        // A closed queue drops the sender, which the receiver reports.
+        let _ = self.queue.send((arrival, ack)).await;
+        committed
+    }
+}
+
+/// The outcome of a queued page.
+pub async fn settled(ack: oneshot::Receiver<Result<Vec<Committed>, StoreError>>) -> Result<Vec<Committed>, StoreError> {
+    ack.await.unwrap_or_else(|_| Err(StoreError::Unreachable("the writer has stopped".to_owned())))
+}
+
+async fn commit(
+    store: &dyn Store,
+    cal: &Calendar,
+    tally: &Mutex<Tally>,
+    arrival: Arrival,
+) -> Result<Vec<Committed>, StoreError> {
+    let request_id = arrival.request.as_ref().and_then(|r| r.request_id.clone());
+    let mut page = PageCommit { request: arrival.request, ..PageCommit::default() };
+    let mut names: Vec<(crate::market::Symbol, Timeframe)> = Vec::new();
+    for part in &arrival.parts {
+        let evidence = Evidence { request_id: request_id.clone(), fetched_at: arrival.fetched_at, only: arrival.only };
+        for (timeframe, write) in writes(store, cal, part, &evidence).await? {
+            names.push((part.keys.symbol.clone(), timeframe));
+            page.writes.push(write);
+        }
+    }
+    let received: Vec<u64> = page.writes.iter().map(|w| w.bars.len() as u64).collect();
+    page.statuses = {
+        let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        names.iter().zip(&received).filter_map(|(key, n)| tally.status_after(key, *n, arrival.fetched_at)).collect()
+    };
+    let outcomes = store.commit_page(page).await?;
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = names.into_iter().zip(received).zip(outcomes);
+    Ok(done
+        .map(|(((symbol, timeframe), received), outcome)| {
+            tally.add(&(symbol.clone(), timeframe), received, outcome, arrival.fetched_at);
+            Committed { symbol, timeframe, outcome }
+        })
+        .collect())
+}
+
+struct Evidence {
+    request_id: Option<String>,
+    fetched_at: Ts,
+    only: Option<Timeframe>,
+}
+
+impl Evidence {
+    fn coverage(&self, range: Interval, verdict: Verdict) -> Option<Coverage> {
+        let (state, expires_at) = match verdict {
+            Verdict::Answered => (CoverageState::Present, None),
+            Verdict::Empty { until } => (CoverageState::Empty, Some(until)),
+            Verdict::Refused { until } => (CoverageState::NotEntitled, Some(until)),
+        };
+        let request_id = self.request_id.clone();
+        (!range.is_empty()).then_some(Coverage { range, state, request_id, fetched_at: self.fetched_at, expires_at })
+    }
+}
+
+/// Everything one part writes: the base series first, then the coarser ones.
+async fn writes(
+    store: &dyn Store,
+    cal: &Calendar,
+    part: &Part,
+    evidence: &Evidence,
+) -> Result<Vec<(Timeframe, SeriesWrite)>, StoreError> {
+    let keys = part.keys.as_ref();
+    let settled_end = |tf: Timeframe| tf.snap_in(keys.class, Interval::new(Ts::MIN, part.horizon.settled)).end;
+    let is_settled = |tf: Timeframe, start: Ts| tf.end_of(keys.class, start) <= part.horizon.settled;
+    let checked_at = (part.answered.end >= part.horizon.settled).then_some(evidence.fetched_at);
+    let mut all = Vec::new();
+
+    if let Verdict::Refused { .. } = part.verdict {
+        for (tf, series) in std::iter::once((keys.base, keys.base_id)).chain(keys.derived.iter().copied()) {
+            let range = tf.snap_in(keys.class, part.answered);
+            let range = if tf == keys.base { part.answered } else { range };
+            let coverage = evidence.coverage(range, part.verdict).into_iter().collect();
+            all.push((tf, SeriesWrite { coverage, ..empty_write(series) }));
+        }
+        return Ok(all);
+    }
+
+    let sorted = sort_out(&part.bars, keys);
+    if evidence.only.is_none() {
+        let settled = |t: Ts| is_settled(keys.base, t);
+        let scored = derive::score(store, keys, keys.base_id, &sorted.good, settled, evidence.fetched_at).await?;
+        let covered = Interval::new(part.answered.start, part.answered.end.min(settled_end(keys.base)));
+        let quarantine = sorted
+            .bad
+            .into_iter()
+            .map(|(bar, reason)| QuarantinedBar { bar, reason, request_id: evidence.request_id.clone() })
+            .collect();
+        let write = SeriesWrite {
+            bars: scored.bars,
+            rescored: scored.rescored,
+            replaces: Some(part.answered),
+            quarantine,
+            coverage: evidence.coverage(covered, part.verdict).into_iter().collect(),
+            checked_at,
+            ..empty_write(keys.base_id)
+        };
+        all.push((keys.base, write));
+    }
+
+    let known = proven(store, keys, evidence.fetched_at).await?;
+    let wanted = keys.derived.iter().filter(|(tf, _)| evidence.only.is_none_or(|only| only == *tf));
+    for (tf, series) in wanted {
+        let spans = derive::derivable(cal, keys, *tf, part.answered, &known, part.horizon);
+        let bars = derive::derive(store, keys, *tf, &spans, part.answered, &sorted.good).await?;
+        let settled = |t: Ts| is_settled(*tf, t);
+        let scored = derive::score(store, keys, *series, &bars, settled, evidence.fetched_at).await?;
+        let final_spans = spans.clip(Interval::new(Ts::MIN, settled_end(*tf)));
+        let write = SeriesWrite {
+            bars: scored.bars,
+            rescored: scored.rescored,
+            replaces: match spans.as_slice() {
+                [one] => Some(*one),
+                _ => None,
+            },
+            coverage: final_spans.iter().filter_map(|span| evidence.coverage(span, part.verdict)).collect(),
+            checked_at,
+            ..empty_write(*series)
+        };
+        all.push((*tf, write));
+    }
+    Ok(all)
+}
+
+fn empty_write(series: crate::store::SeriesId) -> SeriesWrite {
+    SeriesWrite {
+        series,
+        bars: Vec::new(),
+        rescored: Vec::new(),
+        replaces: None,
+        quarantine: Vec::new(),
+        coverage: Vec::new(),
+        checked_at: None,
+    }
+}
+
+/// What is proven of the base series and still believed.
+async fn proven(store: &dyn Store, keys: &FamilyKeys, now: Ts) -> Result<IntervalSet, StoreError> {
+    if keys.derived.is_empty() {
+        return Ok(IntervalSet::new());
+    }
+    let rows = store.coverage(&[keys.base_id]).await?;
+    let rows = rows.into_iter().flat_map(|(_, rows)| rows);
+    let live = rows.filter(|c| c.expires_at.is_none_or(|t| t > now) && c.state != CoverageState::NotEntitled);
+    Ok(live.map(|c| c.range).collect())
+}
+
+struct Sorted {
+    /// Ascending, one per time.
+    good: Vec<Bar>,
+    bad: Vec<(Bar, String)>,
+}
+
+/// Separates bars that can be true from those that cannot. Of several bars with the same time and different values the
+/// last one counts and the others are put aside.
+fn sort_out(bars: &[Bar], keys: &FamilyKeys) -> Sorted {
+    let mut sorted = Sorted { good: Vec::with_capacity(bars.len()), bad: Vec::new() };
+    let mut seen: BTreeSet<Ts> = BTreeSet::new();
+    for bar in bars.iter().rev() {
+        if let Some(reason) = quality::impossible(bar, keys.base, keys.class) {
+            sorted.bad.push((*bar, reason.to_string()));
+        } else if seen.insert(bar.ts) {
+            sorted.good.push(*bar);
+        } else {
+            sorted.bad.push((*bar, "conflicting duplicate: another bar with this time and other values".to_owned()));
+        }
+    }
+    sorted.good.reverse();
+    sorted.bad.reverse();
+    sorted.good.sort_by_key(|bar| bar.ts);
+    sorted
+}

@@ -1,0 +1,74 @@
+//! Which process runs an execution, so that a later start can tell a dead owner from a live one.
+//!
+//! The mark is `host:pid:start`, where `start` is the kernel's start time of the process: a process id alone is reused.
+
+use std::path::Path;
+
+/// The mark of this process.
+#[must_use]
+pub fn mark() -> String {
+    let pid = std::process::id();
+    format!("{}:{pid}:{}", host(), start_of(pid).unwrap_or_default())
+}
+
+/// Whether the process behind a mark certainly no longer runs. A mark of another host is never certain.
+#[must_use]
+pub fn is_dead(mark: &str) -> bool {
+    let mut parts = mark.rsplitn(3, ':');
+    let (Some(start), Some(pid), Some(owner_host)) = (parts.next(), parts.next(), parts.next()) else {
+        return true;
+    };
+    let Ok(pid) = pid.parse::<u32>() else { return true };
+    if owner_host != host() || !Path::new("/proc/self/stat").exists() {
+        return false;
+    }
+    start_of(pid).is_none_or(|now| now != start)
+}
+
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.replace(':', "_") }
+}
+
+/// Field 22 of `/proc/PID/stat` (proc(5)): start time in clock ticks since boot. The name in field 2 may hold spaces
+/// and parentheses, so fields are counted from its last `)`. A zombie counts as gone.
+fn start_of(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(18).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive() {
+        assert!(!is_dead(&mark()));
+    }
+
+    #[test]
+    fn a_reused_process_id_is_another_process() {
+        let mine = mark();
+        let reused = format!("{}:1", mine.rsplit_once(':').unwrap().0);
+        assert!(is_dead(&reused));
+    }
+
+    #[test]
+    fn a_process_that_ended_is_dead() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert!(is_dead(&format!("{}:{pid}:0", host())));
+        assert!(is_dead("nonsense"));
+    }
+
+    #[test]
+    fn another_host_is_never_certain() {
+        assert!(!is_dead("elsewhere:1:1"));
+    }
+}

@@ -1,0 +1,48 @@
+//! What a run did, as one object: the last line of `backfill --json`.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::store::ExecutionStatus;
+
+/// A series that did not get all it should.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Unfinished {
+    pub symbol: String,
+    pub timeframe: String,
+    pub gaps: usize,
+    pub reason: String,
+}
+
+/// The outcome of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    pub execution_id: Uuid,
+    pub status: ExecutionStatus,
+    /// Requests made, retries included.
+    pub requests: u64,
+    /// Answers with status 429.
+    pub rate_limited: u64,
+    pub retries: u64,
+    /// Bars inserted or changed, all timeframes.
+    pub bars_written: u64,
+    /// Bars the vendor sent again with the values already stored.
+    pub bars_unchanged: u64,
+    /// Bars newly put in quarantine.
+    pub quarantined: u64,
+    pub series_total: u64,
+    pub series_failed: u64,
+    /// Holes left in the asked range, over all series.
+    pub gaps_left: u64,
+    pub duration_seconds: f64,
+    /// Why, for each series that is not complete.
+    pub unfinished: Vec<Unfinished>,
+}
+
+impl Summary {
+    /// Whether everything asked for is stored or proven absent.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.status == ExecutionStatus::Completed
+    }
+}

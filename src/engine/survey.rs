@@ -1,0 +1,92 @@
+//! What the database knows of the series a run works on, in the form planning wants.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::select::Target;
+use crate::market::freshness::Delay;
+use crate::market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
+use crate::plan::FamilyState;
+use crate::store::{Coverage, CoverageState, SeriesId, Store, StoreError};
+
+/// The key of a series as users name it.
+pub type SeriesKey = (Symbol, Timeframe);
+
+/// Coverage of the series of some targets at one moment.
+#[derive(Debug, Default)]
+pub struct Survey {
+    coverage: HashMap<SeriesKey, Vec<Coverage>>,
+    now: Ts,
+}
+
+impl Survey {
+    /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
+    pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
+        let wanted: std::collections::HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
+        let series = store.series().await?;
+        let keys: HashMap<SeriesId, SeriesKey> = series
+            .into_iter()
+            .filter(|row| wanted.contains(&row.symbol))
+            .map(|row| (row.id, (row.symbol, row.timeframe)))
+            .collect();
+        let ids: Vec<SeriesId> = keys.keys().copied().collect();
+        let rows = store.coverage(&ids).await?;
+        let coverage = rows.into_iter().filter_map(|(id, rows)| Some((keys.get(&id)?.clone(), rows))).collect();
+        Ok(Self { coverage, now })
+    }
+
+    fn believed(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
+        let rows = self.coverage.get(&(symbol.clone(), tf)).map(Vec::as_slice).unwrap_or_default();
+        let live = rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > self.now));
+        live.filter(|row| counts(row.state)).map(|row| row.range).collect()
+    }
+
+    /// The families of a target, with everything that need not be asked counted as covered.
+    #[must_use]
+    pub fn families(&self, target: &Target) -> Vec<FamilyState> {
+        self.states(target, |_| true)
+    }
+
+    /// The same, but a refused range counts as missing: what the user does not have.
+    #[must_use]
+    pub fn proven(&self, target: &Target) -> Vec<FamilyState> {
+        self.states(target, |state| state != CoverageState::NotEntitled)
+    }
+
+    fn states(&self, target: &Target, counts: impl Fn(CoverageState) -> bool + Copy) -> Vec<FamilyState> {
+        let row = &target.row;
+        [Family::Day, Family::Minute]
+            .into_iter()
+            .filter_map(|family| {
+                let stored: Vec<Timeframe> = row.timeframes.iter().copied().filter(|tf| tf.family() == family).collect();
+                let asked: Vec<Timeframe> = target.asked.iter().copied().filter(|tf| tf.family() == family).collect();
+                let base = *stored.first()?;
+                asked.first()?;
+                let covered: BTreeMap<Timeframe, IntervalSet> =
+                    stored.iter().map(|tf| (*tf, self.believed(&row.symbol, *tf, counts))).collect();
+                Some(FamilyState {
+                    symbol: row.symbol.clone(),
+                    class: row.asset_class,
+                    ticker: row.vendor_ticker.clone(),
+                    criticality: row.criticality,
+                    base,
+                    asked,
+                    derived: stored.into_iter().skip(1).collect(),
+                    covered,
+                })
+            })
+            .collect()
+    }
+
+    /// The plan's delay for a class: end of day when the vendor said so today, else as configured.
+    #[must_use]
+    pub fn delay(&self, class: AssetClass, targets: &[Target], configured: Delay) -> Delay {
+        let same_market = |t: &&Target| t.row.asset_class.is_continuous() == class.is_continuous();
+        let too_early = targets.iter().filter(same_market).any(|target| {
+            target.row.timeframes.iter().any(|tf| {
+                let refused = self.believed(&target.row.symbol, *tf, |state| state == CoverageState::NotEntitled);
+                refused.contains(self.now)
+            })
+        });
+        if too_early { Delay::EndOfDay } else { configured }
+    }
+}

@@ -1,0 +1,207 @@
+//! From needs to requests.
+//!
+//! Minute-family needs become ranges, one symbol each ([`super::minutes`]). Daily needs of a whole market become a
+//! bipartite cover: a request covers either one symbol over any range (a row) or every symbol on one date (a column),
+//! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::cover::minimum_cover;
+use super::gaps::Need;
+use super::minutes;
+use super::request::{Ask, Item, Plan};
+use crate::market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+
+/// Base aggregates the vendor returns per request at most (vendor documentation of `limit`).
+pub const PAGE: u64 = 50_000;
+
+/// Tickers asked in one splits request; keeps the URL below 4 kB.
+pub const SPLIT_BATCH: usize = 250;
+
+/// What planning may use.
+#[derive(Clone, Debug, Default)]
+pub struct Market {
+    /// Whether a whole market day may be asked in one request.
+    pub grouped_daily: bool,
+    /// Symbols that grouped answers are known not to hold (OTC, delisted, unknown).
+    pub not_grouped: BTreeSet<Symbol>,
+    /// Dates on which the grouped endpoint gave nothing usable.
+    pub not_grouped_dates: BTreeSet<NaiveDate>,
+    /// How far back newest bars are asked again for free, milliseconds.
+    pub overlap: i64,
+    /// Tickers whose splits are due.
+    pub splits_due: Vec<(Symbol, String)>,
+}
+
+/// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.
+#[must_use]
+pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
+    let mut items: Vec<Item> = needs
+        .iter()
+        .filter(|n| n.state.base.family() == Family::Minute || n.state.base == Timeframe::W1)
+        .flat_map(|need| range_items(cal, need, market))
+        .collect();
+    // Every part is minimal on its own (see `minutes` and `cover`) and no request serves two parts.
+    let mut lower_bound: u64 = items.iter().map(|i| i.requests).sum();
+    for continuous in [false, true] {
+        let daily: Vec<&Need> = needs
+            .iter()
+            .filter(|n| n.state.base == Timeframe::D1 && n.state.class.is_continuous() == continuous)
+            .filter(|n| !n.gaps.is_empty())
+            .collect();
+        let (daily_items, bound) = daily_items(&daily, market);
+        items.extend(daily_items);
+        lower_bound += bound;
+    }
+    items.sort_by(|a, b| importance(a).cmp(&importance(b)));
+    let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
+        ask: Ask::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
+        symbols: batch.iter().map(|(symbol, _)| symbol.clone()).collect(),
+        criticality: crate::market::Criticality::Critical,
+        newest: false,
+        requests: 1,
+    });
+    items.splice(0..0, splits);
+    lower_bound += market.splits_due.len().div_ceil(SPLIT_BATCH) as u64;
+
+    let requests = items.iter().map(|i| i.requests).sum();
+    Plan {
+        plan_id: Uuid::new_v4(),
+        requests,
+        lower_bound,
+        optimal: requests == lower_bound,
+        estimated_seconds: 0.0,
+        expected_bars: needs.iter().map(|n| expected_bars(cal, n)).sum(),
+        derived_locally: needs.iter().map(|n| n.local.len() as u64).sum(),
+        items,
+    }
+}
+
+/// Critical symbols first, their newest bars before history, whole-market requests before single ones.
+fn importance(item: &Item) -> (crate::market::Criticality, bool, u8, Option<&Symbol>, Option<Ts>) {
+    let (shape, start) = match &item.ask {
+        Ask::Splits { .. } => (0, None),
+        Ask::GroupedDaily { .. } => (1, None),
+        Ask::Aggregates { timeframe, range, .. } if timeframe.family() == Family::Day => (2, Some(range.start)),
+        Ask::Aggregates { range, .. } => (3, Some(range.start)),
+    };
+    (item.criticality, !item.newest, shape, item.symbols.first(), start)
+}
+
+fn expected_bars(cal: &Calendar, need: &Need) -> u64 {
+    need.gaps.iter().map(|gap| cal.expected_bars(need.state.class, need.state.base, gap)).sum()
+}
+
+fn aggregates(need: &Need, range: Interval, requests: u64) -> Item {
+    let state = &need.state;
+    Item {
+        ask: Ask::Aggregates {
+            ticker: state.ticker.clone(),
+            asset_class: state.class,
+            timeframe: state.base,
+            derives: state.derived.clone(),
+            range,
+        },
+        symbols: vec![state.symbol.clone()],
+        criticality: state.criticality,
+        newest: range.end >= need.horizon.settled,
+        requests,
+    }
+}
+
+/// Ranges for one symbol's gaps.
+fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<Item> {
+    let (class, base) = (need.state.class, need.state.base);
+    let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
+    if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && hull.end > need.horizon.settled) {
+        // Bars of the last days may be revised by late trades; asking them again with the newest costs nothing.
+        let again = base.span(class, need.horizon.end - market.overlap).start.max(need.wanted.start);
+        let tail_start = gaps.as_slice().last().map_or(tail.start, |last| last.start);
+        gaps.insert(Interval::new(again.min(tail_start), tail.end));
+    }
+    let slots = |range: Interval| cal.base_slots(class, base.family(), range);
+    let gaps = across_closed_time(&gaps, slots);
+    minutes::ranges(&gaps, PAGE, slots)
+        .into_iter()
+        .map(|r| aggregates(need, to_whole_days(cal, class, base, r.range, need.wanted), r.pages))
+        .collect()
+}
+
+/// Joins gaps between which nothing can trade.
+fn across_closed_time(gaps: &IntervalSet, slots: impl Fn(Interval) -> u64) -> IntervalSet {
+    let mut joined: Vec<Interval> = Vec::new();
+    for gap in gaps.iter() {
+        match joined.last_mut() {
+            Some(last) if slots(Interval::new(last.end, gap.start)) == 0 => last.end = gap.end,
+            _ => joined.push(gap),
+        }
+    }
+    joined.into()
+}
+
+/// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted.
+///
+/// The calendar says when trading is possible; a vendor that has a bar outside of it is still answered for.
+fn to_whole_days(cal: &Calendar, class: AssetClass, tf: Timeframe, range: Interval, wanted: Interval) -> Interval {
+    if class.is_continuous() {
+        return range;
+    }
+    let first = Timeframe::D1.span(class, range.start);
+    let last = Timeframe::D1.span(class, range.end - 1);
+    let opens = cal.session(class.date_of(range.start)).is_none_or(|s| range.start <= s.extended_open);
+    let closes = cal.session(class.date_of(range.end - 1)).is_none_or(|s| range.end >= s.extended_close);
+    let start = if opens { first.start.max(wanted.start) } else { range.start };
+    let end = if closes { last.end.min(wanted.end) } else { range.end };
+    tf.snap_out(class, range.hull(Interval::new(start, end)))
+}
+
+/// The fewest requests for the daily bars of one market, and how few they can be at least.
+fn daily_items(needs: &[&Need], market: &Market) -> (Vec<Item>, u64) {
+    let Some(class) = needs.first().map(|n| n.state.class) else { return (Vec::new(), 0) };
+    let date_of = |t: Ts| class.date_of(t);
+    let cells_of = |need: &Need| -> Vec<NaiveDate> {
+        need.gaps.iter().flat_map(|gap| date_of(gap.start).iter_days().take_while(move |d| class.midnight(*d) < gap.end)).collect()
+    };
+    let mut columns: BTreeMap<NaiveDate, u32> = BTreeMap::new();
+    let mut cells: Vec<(u32, u32)> = Vec::new();
+    let mut forced: Vec<u32> = Vec::new();
+    for (row, need) in (0u32..).zip(needs) {
+        let dates = cells_of(need);
+        let outside = !market.grouped_daily
+            || market.not_grouped.contains(&need.state.symbol)
+            || dates.iter().any(|d| market.not_grouped_dates.contains(d));
+        if outside {
+            forced.push(row);
+        }
+        for date in dates {
+            let next = columns.len() as u32;
+            cells.push((row, *columns.entry(date).or_insert(next)));
+        }
+    }
+    let cover = minimum_cover(&cells, &forced);
+    let mut items: Vec<Item> = cover
+        .rows
+        .iter()
+        .filter_map(|row| needs.get(*row as usize))
+        .filter_map(|need| Some(aggregates(need, Timeframe::D1.snap_out(class, need.gaps.hull()?), 1)))
+        .collect();
+    let by_row: BTreeSet<u32> = cover.rows.iter().copied().collect();
+    for (date, column) in columns.iter().filter(|(_, c)| cover.columns.contains(c)) {
+        let served: Vec<&&Need> = cells
+            .iter()
+            .filter(|(row, col)| col == column && !by_row.contains(row))
+            .filter_map(|(row, _)| needs.get(*row as usize))
+            .collect();
+        items.push(Item {
+            ask: Ask::GroupedDaily { asset_class: class, date: *date },
+            symbols: served.iter().map(|n| n.state.symbol.clone()).collect(),
+            criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(crate::market::Criticality::Low),
+            newest: served.iter().any(|n| Timeframe::D1.span(class, class.midnight(*date)).end >= n.horizon.settled),
+            requests: 1,
+        });
+    }
+    (items, (forced.len() + cover.matching.len()) as u64)
+}

@@ -1,0 +1,135 @@
+//! What is missing: the wanted range, cut to when the exchange trades, minus what the vendor has answered for.
+//!
+//! A gap comes from coverage, never from counting bars: a minute without a trade has no bar and is still covered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::market::freshness::{self, Delay};
+use crate::market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+
+/// How far the vendor could answer at the time of planning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Bars that start before this may exist at the vendor.
+    pub end: Ts,
+    /// Bars that end at or before this are final; later ones are provisional and asked again.
+    pub settled: Ts,
+}
+
+impl Horizon {
+    /// The horizon of a family at `now`, given the plan's delay and how long a bar may still change after its end.
+    ///
+    /// A stock's daily bar counts extended hours in its volume, so today's is final only after they close.
+    #[must_use]
+    pub fn at(cal: &Calendar, class: AssetClass, family: Family, delay: Delay, settle: Duration, now: Ts) -> Self {
+        let settle = i64::try_from(settle.as_millis()).unwrap_or(i64::MAX);
+        let served = freshness::horizon(class, delay, now);
+        let quiet = served.min(now - settle);
+        if family == Family::Minute {
+            return Self { end: served, settled: quiet };
+        }
+        let day = |t: Ts| Timeframe::D1.span(class, t);
+        if class.is_continuous() {
+            return Self { end: day(served - 1).end, settled: day(quiet).start };
+        }
+        let session_of = |t: Ts| cal.session(class.date_of(t));
+        let end = match session_of(served) {
+            Some(session) if session.extended_open < served => day(served).end,
+            _ => day(served).start,
+        };
+        let settled = match session_of(quiet) {
+            Some(session) if session.extended_close > quiet => day(quiet).start,
+            Some(_) => day(quiet).end,
+            None => day(quiet).start,
+        };
+        Self { end, settled: settled.min(end) }
+    }
+}
+
+/// One family of one symbol as planning sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FamilyState {
+    pub symbol: Symbol,
+    pub class: AssetClass,
+    pub ticker: String,
+    pub criticality: Criticality,
+    /// The finest timeframe of the family that is stored: the only one that is asked for.
+    pub base: Timeframe,
+    /// The timeframes of this family somebody wants now, fine to coarse.
+    pub asked: Vec<Timeframe>,
+    /// All timeframes computed from the base, fine to coarse.
+    pub derived: Vec<Timeframe>,
+    /// What is covered and believed now, by timeframe; absent means nothing.
+    pub covered: BTreeMap<Timeframe, IntervalSet>,
+}
+
+impl FamilyState {
+    fn covered(&self, tf: Timeframe) -> IntervalSet {
+        self.covered.get(&tf).cloned().unwrap_or_default()
+    }
+}
+
+/// What one family of one symbol needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Need {
+    pub state: FamilyState,
+    pub horizon: Horizon,
+    /// The range this was worked out for, as whole bars of the coarsest timeframe asked.
+    pub wanted: Interval,
+    /// What to ask of the base timeframe, in trading time.
+    pub gaps: IntervalSet,
+    /// Coarser timeframes that are missing where the base is covered: computed without a request.
+    pub local: Vec<(Timeframe, IntervalSet)>,
+}
+
+impl Need {
+    /// Works out what `state` lacks inside `range`.
+    #[must_use]
+    pub fn of(cal: &Calendar, state: FamilyState, range: Interval, horizon: Horizon) -> Self {
+        let class = state.class;
+        let coarsest = state.asked.last().copied().unwrap_or(state.base);
+        let wanted = coarsest.snap_out(class, range.intersect(Interval::new(Ts::MIN, horizon.end)));
+        let live = wanted.intersect(Interval::new(Ts::MIN, horizon.end));
+        let trading = cal.trading(class, state.base.family(), live);
+        let base_covered = state.covered(state.base);
+
+        let missing_of = |tf: Timeframe| snapped(&trading.subtract(&state.covered(tf)), tf, class);
+        let missing: IntervalSet = state.asked.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
+        let gaps = missing.intersect(&trading).subtract(&base_covered);
+
+        let settled = Interval::new(Ts::MIN, horizon.settled);
+        let local = state
+            .asked
+            .iter()
+            .filter(|tf| **tf != state.base)
+            .map(|tf| {
+                let settled_missing = trading.clip(tf.snap_in(class, settled)).subtract(&state.covered(*tf));
+                (*tf, snapped(&settled_missing, *tf, class).subtract(&snapped(&gaps, *tf, class)))
+            })
+            .filter(|(_, spans)| !spans.is_empty())
+            .collect();
+        Self { state, horizon, wanted, gaps, local }
+    }
+
+    /// How many holes a series has before the settled end; holes separated only by closed time count as one.
+    #[must_use]
+    pub fn open_gaps(cal: &Calendar, state: &FamilyState, tf: Timeframe, range: Interval, horizon: Horizon) -> usize {
+        let settled = tf.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
+        let trading = cal.trading(state.class, tf.family(), range.intersect(settled));
+        let gaps = trading.subtract(&state.covered(tf));
+        let mut holes = 0;
+        let mut last_end: Option<Ts> = None;
+        for gap in gaps.iter() {
+            let joined = last_end.is_some_and(|end| trading.clip(Interval::new(end, gap.start)).is_empty());
+            holes += usize::from(!joined);
+            last_end = Some(gap.end);
+        }
+        holes
+    }
+}
+
+/// Every interval widened to whole bars of `tf`.
+fn snapped(set: &IntervalSet, tf: Timeframe, class: AssetClass) -> IntervalSet {
+    set.iter().map(|i| tf.snap_out(class, i)).collect()
+}
