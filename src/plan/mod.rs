@@ -2,3 +2,4 @@
 
 pub mod cover;
 mod matching;
+pub mod minutes;
