@@ -123,23 +123,10 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<Item> {
         gaps.insert(Interval::new(again.min(tail_start), tail.end));
     }
     let slots = |range: Interval| cal.base_slots(class, base.family(), range);
-    let gaps = across_closed_time(&gaps, slots);
     minutes::ranges(&gaps, PAGE, slots)
         .into_iter()
         .map(|r| aggregates(need, to_whole_days(cal, class, base, r.range, need.wanted), r.pages))
         .collect()
-}
-
-/// Joins gaps between which nothing can trade.
-fn across_closed_time(gaps: &IntervalSet, slots: impl Fn(Interval) -> u64) -> IntervalSet {
-    let mut joined: Vec<Interval> = Vec::new();
-    for gap in gaps.iter() {
-        match joined.last_mut() {
-            Some(last) if slots(Interval::new(last.end, gap.start)) == 0 => last.end = gap.end,
-            _ => joined.push(gap),
-        }
-    }
-    joined.into()
 }
 
 /// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted.
@@ -203,5 +190,5 @@ fn daily_items(needs: &[&Need], market: &Market) -> (Vec<Item>, u64) {
             requests: 1,
         });
     }
-    (items, (forced.len() + cover.matching.len()) as u64)
+    (items, cover.lower_bound() as u64)
 }

@@ -6,6 +6,7 @@ pub mod build;
 pub mod cover;
 pub mod estimate;
 pub mod gaps;
+mod matching;
 pub mod minutes;
 pub mod request;
 
