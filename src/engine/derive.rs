@@ -11,22 +11,21 @@ use crate::store::{SeriesId, Store, StoreError, StoredBar};
 
 use super::registrar::FamilyKeys;
 
-/// The whole spans of `tf` around `answered` in which nothing is unknown.
+/// The whole spans of `tf` around `region` in which nothing of the base timeframe is unknown.
 ///
-/// `known` is what is proven of the base timeframe besides `answered` itself.
+/// `known` is what is proven of it, a page just answered included.
 #[must_use]
 pub fn derivable(
     cal: &Calendar,
     keys: &FamilyKeys,
     tf: Timeframe,
-    answered: Interval,
+    region: Interval,
     known: &IntervalSet,
     horizon: Horizon,
 ) -> IntervalSet {
-    let region = tf.snap_out(keys.class, answered);
+    let region = tf.snap_out(keys.class, region);
     let trading = cal.trading(keys.class, tf.family(), region);
     let mut sure = IntervalSet::from(region).subtract(&trading).union(&known.clip(region));
-    sure.insert(answered);
     sure.insert(Interval::new(horizon.end.max(region.start), region.end));
     sure.iter().map(|i| tf.snap_in(keys.class, i)).filter(|i| !i.is_empty()).collect()
 }

@@ -148,6 +148,30 @@ impl Evidence {
     }
 }
 
+/// Computes the coarser bars around `range` again from stored base bars, one transaction for all timeframes.
+pub async fn derive_again(
+    store: &dyn Store,
+    cal: &Calendar,
+    keys: &FamilyKeys,
+    range: Interval,
+    horizon: Horizon,
+    at: Ts,
+) -> Result<(), StoreError> {
+    let mut page = PageCommit::default();
+    for (tf, _) in &keys.derived {
+        let span = tf.snap_out(keys.class, range);
+        let bars = store.bars(keys.base_id, span, usize::MAX).await?.into_iter().map(|row| row.bar).collect();
+        let part =
+            Part { keys: Arc::new(keys.clone()), answered: span, verdict: Verdict::Answered, bars, horizon };
+        let evidence = Evidence { request_id: None, fetched_at: at, only: Some(*tf) };
+        page.writes.extend(writes(store, cal, &part, &evidence).await?.into_iter().map(|(_, write)| write));
+    }
+    if !page.writes.is_empty() {
+        store.commit_page(page).await?;
+    }
+    Ok(())
+}
+
 /// Everything one part writes: the base series first, then the coarser ones.
 async fn writes(
     store: &dyn Store,
@@ -193,7 +217,10 @@ async fn writes(
         all.push((keys.base, write));
     }
 
-    let known = proven(store, keys, evidence.fetched_at).await?;
+    let mut known = proven(store, keys, evidence.fetched_at).await?;
+    if evidence.only.is_none() {
+        known.insert(part.answered);
+    }
     let wanted = keys.derived.iter().filter(|(tf, _)| evidence.only.is_none_or(|only| only == *tf));
     for (tf, series) in wanted {
         let spans = derive::derivable(cal, keys, *tf, part.answered, &known, part.horizon);

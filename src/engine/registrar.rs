@@ -13,7 +13,7 @@ use super::survey::SeriesKey;
 use crate::config::Settings;
 use crate::market::quality::Thresholds;
 use crate::market::{AssetClass, Family, Symbol, Timeframe, split::Split};
-use crate::store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError};
+use crate::store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, SymbolRow};
 
 /// What ingest needs to know of one family of one symbol.
 #[derive(Clone, Debug)]
@@ -73,22 +73,35 @@ impl Registrar {
     /// The keys of one family, registering first when need be.
     pub async fn keys(&self, symbol: &Symbol, family: Family, settings: &Settings) -> Result<FamilyKeys, StoreError> {
         let ids = self.register().await?;
-        let missing = || StoreError::NotFound(format!("the series of {symbol} vanished while they were being filled"));
-        let target = self.targets.iter().find(|t| &t.row.symbol == symbol).ok_or_else(missing)?;
-        let id = |tf: Timeframe| ids.get(&(symbol.clone(), tf)).copied().map(|id| (tf, id));
-        let mut stored: Vec<(Timeframe, SeriesId)> =
-            target.row.timeframes.iter().copied().filter(|tf| tf.family() == family).filter_map(id).collect();
-        if stored.is_empty() {
-            return Err(missing());
-        }
-        let (base, base_id) = stored.remove(0);
-        let class = target.row.asset_class;
-        let splits = if class.is_continuous() { Vec::new() } else { self.store.splits(symbol).await? };
-        let thresholds = match class {
-            AssetClass::Stock => settings.quality.stock,
-            AssetClass::Etf => settings.quality.etf,
-            AssetClass::Crypto => settings.quality.crypto,
-        };
-        Ok(FamilyKeys { symbol: symbol.clone(), class, base, base_id, derived: stored, splits, thresholds })
+        let target = self.targets.iter().find(|t| &t.row.symbol == symbol).ok_or_else(|| vanished(symbol))?;
+        family_keys(self.store.as_ref(), &target.row, family, settings, |tf| ids.get(&(symbol.clone(), tf)).copied()).await
     }
+}
+
+fn vanished(symbol: &Symbol) -> StoreError {
+    StoreError::NotFound(format!("the series of {symbol} vanished while they were being filled"))
+}
+
+/// The keys of one family of a registered symbol.
+pub async fn family_keys(
+    store: &dyn Store,
+    row: &SymbolRow,
+    family: Family,
+    settings: &Settings,
+    id: impl Fn(Timeframe) -> Option<SeriesId>,
+) -> Result<FamilyKeys, StoreError> {
+    let of_family = row.timeframes.iter().copied().filter(|tf| tf.family() == family);
+    let mut stored: Vec<(Timeframe, SeriesId)> = of_family.filter_map(|tf| Some((tf, id(tf)?))).collect();
+    if stored.is_empty() {
+        return Err(vanished(&row.symbol));
+    }
+    let (base, base_id) = stored.remove(0);
+    let class = row.asset_class;
+    let splits = if class.is_continuous() { Vec::new() } else { store.splits(&row.symbol).await? };
+    let thresholds = match class {
+        AssetClass::Stock => settings.quality.stock,
+        AssetClass::Etf => settings.quality.etf,
+        AssetClass::Crypto => settings.quality.crypto,
+    };
+    Ok(FamilyKeys { symbol: row.symbol.clone(), class, base, base_id, derived: stored, splits, thresholds })
 }

@@ -1,9 +1,13 @@
 //! What a run did, as one object: the last line of `backfill --json`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::store::ExecutionStatus;
+use super::survey::SeriesKey;
+use crate::market::Ts;
+use crate::store::{ExecutionStatus, SeriesState, SeriesStatus, WriteOutcome};
 
 /// A series that did not get all it should.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,5 +48,68 @@ impl Summary {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.status == ExecutionStatus::Completed
+    }
+}
+
+/// The running count of a run, shared by its tasks.
+#[derive(Debug)]
+pub struct Tally {
+    statuses: BTreeMap<SeriesKey, SeriesStatus>,
+    pub written: u64,
+    pub unchanged: u64,
+    pub quarantined: u64,
+    /// Bars the vendor sent or that were computed from them.
+    pub processed: u64,
+    /// Commits that answered for something; a round without any brought nothing.
+    pub commits: u64,
+}
+
+impl Tally {
+    /// A tally of nothing over the given series, all pending.
+    #[must_use]
+    pub fn new(pending: &[SeriesStatus]) -> Self {
+        let statuses = pending.iter().map(|s| ((s.symbol.clone(), s.timeframe), s.clone())).collect();
+        Self { statuses, written: 0, unchanged: 0, quarantined: 0, processed: 0, commits: 0 }
+    }
+
+    /// What the status row of a series will be once `received` more bars are committed. `None` for a series that was not
+    /// asked for and is only filled along the way.
+    #[must_use]
+    pub fn status_after(&self, key: &SeriesKey, received: u64, at: Ts) -> Option<SeriesStatus> {
+        let status = self.statuses.get(key)?;
+        Some(SeriesStatus {
+            status: SeriesState::InProgress,
+            records_processed: status.records_processed + received as i64,
+            started_at: status.started_at.or(Some(at)),
+            ..status.clone()
+        })
+    }
+
+    /// Adds a commit.
+    pub fn add(&mut self, key: &SeriesKey, received: u64, outcome: WriteOutcome, at: Ts) {
+        self.written += outcome.inserted + outcome.revised;
+        self.unchanged += outcome.unchanged;
+        self.quarantined += outcome.quarantined;
+        self.processed += received;
+        self.commits += 1;
+        if let Some(status) = self.statuses.get_mut(key) {
+            status.status = SeriesState::InProgress;
+            status.records_processed += received as i64;
+            status.records_inserted += (outcome.inserted + outcome.revised) as i64;
+            status.started_at = status.started_at.or(Some(at));
+        }
+    }
+
+    /// Closes every status row: failed with its reason, or completed.
+    pub fn close(&mut self, reasons: &BTreeMap<SeriesKey, String>, at: Ts) -> Vec<SeriesStatus> {
+        for (key, status) in &mut self.statuses {
+            let reason = reasons.get(key);
+            status.status = if reason.is_some() { SeriesState::Failed } else { SeriesState::Completed };
+            status.error_message = reason.cloned();
+            let started = *status.started_at.get_or_insert(at);
+            status.completed_at = Some(at);
+            status.duration_seconds = Some((at - started).max(0) as f64 / 1000.0);
+        }
+        self.statuses.values().cloned().collect()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::select::Target;
 use crate::market::freshness::Delay;
+use crate::market::ts::DAY;
 use crate::market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
 use crate::plan::FamilyState;
 use crate::store::{Coverage, CoverageState, SeriesId, Store, StoreError};
@@ -78,15 +79,22 @@ impl Survey {
     }
 
     /// The plan's delay for a class: end of day when the vendor said so today, else as configured.
+    ///
+    /// A refusal of today's data is kept as a refused interval of about one day around now; a refusal of history or of
+    /// the whole ticker is longer.
     #[must_use]
     pub fn delay(&self, class: AssetClass, targets: &[Target], configured: Delay) -> Delay {
+        let one_day = DAY + 2 * Timeframe::H4.width();
+        let todays = |row: &Coverage| {
+            row.state == CoverageState::NotEntitled
+                && row.expires_at.is_none_or(|t| t > self.now)
+                && row.range.contains(self.now)
+                && row.range.len() <= one_day
+        };
         let same_market = |t: &&Target| t.row.asset_class.is_continuous() == class.is_continuous();
-        let too_early = targets.iter().filter(same_market).any(|target| {
-            target.row.timeframes.iter().any(|tf| {
-                let refused = self.believed(&target.row.symbol, *tf, |state| state == CoverageState::NotEntitled);
-                refused.contains(self.now)
-            })
+        let mut series = targets.iter().filter(same_market).flat_map(|target| {
+            target.row.timeframes.iter().filter_map(|tf| self.coverage.get(&(target.row.symbol.clone(), *tf)))
         });
-        if too_early { Delay::EndOfDay } else { configured }
+        if series.any(|rows| rows.iter().any(todays)) { Delay::EndOfDay } else { configured }
     }
 }

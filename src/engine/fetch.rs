@@ -1,0 +1,346 @@
+//! Asking for one item of a plan, page by page, and handing each page on.
+//!
+//! What an answer proves is decided here: a page that leads on proves only what lies before its last bar's end, the last
+//! page proves the rest of the range, and a first bar that comes whole sessions late proves nothing about the time
+//! before it, because a plan with a shorter history clips the head of an answer silently (vendor.md 1.4).
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use super::ingest::{Arrival, Committed, Ingest, Part, Verdict, settled};
+use super::journal::request_row;
+use super::progress::{Event, Listener};
+use super::registrar::{FamilyKeys, Registrar};
+use crate::market::freshness::Delay;
+use crate::market::ts::DAY;
+use crate::market::{AssetClass, Family, Interval, Symbol, Timeframe, Ts};
+use crate::plan::build::PAGE;
+use crate::plan::{Ask, Horizon, Item};
+use crate::store::StoreError;
+use crate::vendor::dispatch::{Attempt, PageGuard};
+use crate::vendor::{AggregateQuery, Class, Fault, Page};
+
+/// An empty answer for a range that ended this recently may only be late.
+const RECENT: i64 = 2 * DAY;
+
+/// A head without bars is questioned only when it is older than this: no plan's history is as short, and a thin symbol
+/// may well not trade for a few days.
+const SHORTEST_HISTORY: i64 = 7 * DAY;
+
+/// Why an item ended without all of its bars.
+#[derive(Debug)]
+pub enum ItemError {
+    /// The vendor's fault; other items may go on unless the class says otherwise.
+    Vendor(Fault),
+    /// The database is gone; the run ends.
+    Store(StoreError),
+}
+
+impl From<StoreError> for ItemError {
+    fn from(e: StoreError) -> Self {
+        Self::Store(e)
+    }
+}
+
+impl From<Fault> for ItemError {
+    fn from(f: Fault) -> Self {
+        Self::Vendor(f)
+    }
+}
+
+/// What the run has learnt about the vendor's plan on the way.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// Markets (round the clock or not) whose data come at the end of the day only.
+    end_of_day: BTreeSet<bool>,
+    pub grouped_refused: bool,
+    pub not_grouped: BTreeSet<Symbol>,
+    pub not_grouped_dates: BTreeSet<NaiveDate>,
+    /// Grows with every new fact: a reason to plan again.
+    pub learnt: u64,
+}
+
+/// One run's view of the engine, shared by its fetchers.
+pub struct Fetcher {
+    pub engine: Engine,
+    pub registrar: Arc<Registrar>,
+    pub ingest: Ingest,
+    pub listener: Arc<dyn Listener>,
+    pub cancel: CancellationToken,
+    pub facts: Mutex<Facts>,
+    pub execution: uuid::Uuid,
+    /// The time the whole run plans by.
+    pub now: Ts,
+    /// The delay of stocks and funds, and of crypto, as known at the start.
+    pub delays: [Delay; 2],
+}
+
+impl Fetcher {
+    /// The horizon of a family, as far as the run knows by now.
+    #[must_use]
+    pub fn horizon(&self, class: AssetClass, family: Family) -> Horizon {
+        let late = self.facts().end_of_day.contains(&class.is_continuous());
+        let known = self.delays[usize::from(class.is_continuous())];
+        let delay = if late { Delay::EndOfDay } else { known };
+        Horizon::at(&self.engine.calendar, class, family, delay, self.engine.settings.backfill.settle, self.now)
+    }
+
+    pub fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, lesson: impl FnOnce(&mut Facts)) {
+        let mut facts = self.facts();
+        lesson(&mut facts);
+        facts.learnt += 1;
+    }
+
+    fn until(&self, wait: Duration) -> Ts {
+        self.engine.clock.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Carries out one item.
+    pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
+        match &item.ask {
+            Ask::Aggregates { ticker, asset_class, timeframe, range, .. } => {
+                let Some(symbol) = item.symbols.first() else { return Ok(()) };
+                let query = AggregateQuery {
+                    ticker: ticker.clone(),
+                    class: *asset_class,
+                    timeframe: *timeframe,
+                    range: *range,
+                };
+                self.listener.hear(Event::Started {
+                    item: number,
+                    symbol: Some(symbol.clone()),
+                    timeframe: Some(*timeframe),
+                    pages: item.requests,
+                });
+                self.aggregates(number, symbol, query).await
+            }
+            Ask::GroupedDaily { asset_class, date } => {
+                self.listener.hear(Event::Started {
+                    item: number,
+                    symbol: None,
+                    timeframe: Some(Timeframe::D1),
+                    pages: 1,
+                });
+                self.grouped(number, *asset_class, *date, &item.symbols).await
+            }
+            Ask::Splits { tickers } => {
+                self.listener.hear(Event::Started { item: number, symbol: None, timeframe: None, pages: 1 });
+                super::splits::fetch(self, tickers, &item.symbols).await
+            }
+        }
+    }
+
+    async fn aggregates(&self, number: u64, symbol: &Symbol, mut query: AggregateQuery) -> Result<(), ItemError> {
+        let family = query.timeframe.family();
+        let horizon = self.horizon(query.class, family);
+        let reachable = query.timeframe.snap_out(query.class, Interval::new(Ts::MIN, horizon.end));
+        query.range = query.range.intersect(reachable);
+        if query.range.is_empty() {
+            return Ok(());
+        }
+        let mut guard = PageGuard::new(self.engine.settings.vendor.max_pages);
+        let mut cursor = None;
+        let mut answered_to = query.range.start;
+        let mut any_bars = false;
+        let mut acks = Vec::new();
+        let mut keys: Option<Arc<FamilyKeys>> = None;
+        let outcome = loop {
+            let answer = self.engine.dispatcher.aggregates(&query, cursor.as_ref(), &self.cancel).await;
+            let (page, attempt) = match answer {
+                Ok(answer) => answer,
+                Err(fault) => break self.refused(symbol, &query, answered_to, fault).await,
+            };
+            if let Err(fault) = guard.check(&page, cursor.as_ref()) {
+                let failed = Attempt { fault: Some(fault.clone()), ..attempt };
+                self.record(&failed).await?;
+                break Err(fault.into());
+            }
+            let keys = match &keys {
+                Some(keys) => Arc::clone(keys),
+                None => {
+                    let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
+                    Arc::clone(keys.insert(Arc::new(fresh)))
+                }
+            };
+            let first_page = !any_bars && cursor.is_none();
+            any_bars |= !page.bars.is_empty();
+            let answered = self.answered(&query, &page, answered_to, first_page);
+            answered_to = answered.end.max(answered_to);
+            let verdict = self.verdict(any_bars, answered);
+            let fetched_at = self.engine.clock.now();
+            let request = Some(request_row(&attempt, Some(self.execution)));
+            let next = page.next;
+            let part = Part { keys, answered, verdict, bars: page.bars, horizon };
+            let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
+            acks.push((ack, attempt.rows, progress(query.range, answered_to, next.is_some())));
+            if next.is_none() {
+                break Ok(());
+            }
+            cursor = next;
+            // Tell of pages already committed while the rest is on its way.
+            while acks.len() > 2 {
+                let (ack, rows, done) = acks.remove(0);
+                self.tell(number, rows, done, settled(ack).await?);
+            }
+        };
+        for (ack, rows, done) in acks {
+            self.tell(number, rows, done, settled(ack).await?);
+        }
+        outcome
+    }
+
+    /// The range a page answers for.
+    fn answered(&self, query: &AggregateQuery, page: &Page, from: Ts, first_page: bool) -> Interval {
+        let end_of = |t: Ts| query.timeframe.end_of(query.class, t);
+        let last_end = page.bars.iter().map(|bar| end_of(bar.ts)).max();
+        // A vendor that reaches its own limit without saying where to go on has cut the answer.
+        let cut = page.next.is_none() && page.query_count >= PAGE;
+        let end = if page.next.is_some() || cut { last_end.unwrap_or(from) } else { query.range.end };
+        let start = match page.bars.first() {
+            Some(first) if first_page && self.head_is_doubtful(query, first.ts) => {
+                Timeframe::D1.span(query.class, first.ts).start.max(from)
+            }
+            _ => from,
+        };
+        let start = query.timeframe.span(query.class, start).start;
+        Interval::new(start, end.min(query.range.end).max(start))
+    }
+
+    /// Whether whole sessions at the start of an old range have no bar.
+    fn head_is_doubtful(&self, query: &AggregateQuery, first: Ts) -> bool {
+        if query.range.start > self.now - SHORTEST_HISTORY {
+            return false;
+        }
+        let first_day = Timeframe::D1.span(query.class, first).start;
+        let head = Interval::new(query.range.start, first_day);
+        let cal = &self.engine.calendar;
+        let day = Timeframe::D1.snap_in(query.class, head);
+        if query.class.is_continuous() { !day.is_empty() } else { !cal.regular(query.class, head).is_empty() }
+    }
+
+    fn verdict(&self, any_bars: bool, answered: Interval) -> Verdict {
+        if any_bars {
+            return Verdict::Answered;
+        }
+        let backfill = &self.engine.settings.backfill;
+        let recent = answered.end > self.now - RECENT;
+        let wait = if recent { backfill.recent_empty_recheck } else { backfill.empty_recheck };
+        Verdict::Empty { until: self.until(wait) }
+    }
+
+    /// A range the vendor refuses is remembered with its reason, so that it is not asked again and again.
+    async fn refused(
+        &self,
+        symbol: &Symbol,
+        query: &AggregateQuery,
+        from: Ts,
+        fault: Fault,
+    ) -> Result<(), ItemError> {
+        let class = query.class;
+        let today = Timeframe::D1.span(class, self.now);
+        let (range, until) = match fault.class {
+            Class::TooEarly => (Interval::new(today.start, today.end), today.end),
+            Class::PlanWindow | Class::NotEntitled => {
+                let until = self.until(self.engine.settings.backfill.not_entitled_recheck);
+                (Interval::new(from, query.range.end), until)
+            }
+            _ => return Err(fault.into()),
+        };
+        let family = query.timeframe.family();
+        let keys = Arc::new(self.registrar.keys(symbol, family, &self.engine.settings).await?);
+        let horizon = self.horizon(class, family);
+        let answered = query.timeframe.snap_out(class, range);
+        let part = Part { keys, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
+        let fetched_at = self.engine.clock.now();
+        let ack = self.ingest.send(Arrival { parts: vec![part], request: None, fetched_at, only: None }).await;
+        settled(ack).await?;
+        if fault.class == Class::TooEarly {
+            self.learn(|facts| {
+                facts.end_of_day.insert(class.is_continuous());
+            });
+            return Ok(());
+        }
+        Err(fault.into())
+    }
+
+    /// One date of the whole market. A symbol that is not in it may be OTC or not have traded; it is asked for by itself.
+    async fn grouped(
+        &self,
+        number: u64,
+        class: AssetClass,
+        date: NaiveDate,
+        symbols: &[Symbol],
+    ) -> Result<(), ItemError> {
+        let (page, attempt) = match self.engine.dispatcher.grouped_daily(class, date, &self.cancel).await {
+            Ok(answer) => answer,
+            Err(fault) => {
+                match fault.class {
+                    Class::NotEntitled | Class::Permanent => self.learn(|facts| facts.grouped_refused = true),
+                    Class::TooEarly | Class::PlanWindow | Class::Malformed => self.learn(|facts| {
+                        facts.not_grouped_dates.insert(date);
+                    }),
+                    _ => return Err(fault.into()),
+                }
+                tracing::info!(%date, error = %fault, "the grouped answer is no use; asking symbol by symbol");
+                return Ok(());
+            }
+        };
+        let day = Interval::new(class.midnight(date), Timeframe::D1.end_of(class, class.midnight(date)));
+        let by_ticker: std::collections::HashMap<&str, &crate::market::Bar> =
+            page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();
+        let mut parts = Vec::new();
+        let mut absent = Vec::new();
+        for symbol in symbols {
+            let keys = self.registrar.keys(symbol, Family::Day, &self.engine.settings).await?;
+            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()) {
+                Some(bar) => parts.push(Part {
+                    horizon: self.horizon(keys.class, Family::Day),
+                    keys: Arc::new(keys),
+                    answered: day,
+                    verdict: Verdict::Answered,
+                    bars: vec![**bar],
+                }),
+                None => absent.push(symbol.clone()),
+            }
+        }
+        if !absent.is_empty() {
+            self.learn(|facts| {
+                if page.bars.is_empty() {
+                    facts.not_grouped_dates.insert(date);
+                } else {
+                    facts.not_grouped.extend(absent);
+                }
+            });
+        }
+        let fetched_at = self.engine.clock.now();
+        let request = Some(request_row(&attempt, Some(self.execution)));
+        let ack = self.ingest.send(Arrival { parts, request, fetched_at, only: None }).await;
+        self.tell(number, attempt.rows, 1.0, settled(ack).await?);
+        Ok(())
+    }
+
+    async fn record(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.engine.store.record_request(&request_row(attempt, Some(self.execution))).await
+    }
+
+    fn tell(&self, item: u64, rows: u64, done: f64, committed: Vec<Committed>) {
+        for Committed { symbol, timeframe, outcome } in committed {
+            self.listener.hear(Event::Committed { item, symbol, timeframe, rows, outcome, done });
+        }
+    }
+}
+
+/// The share of the range that is answered; never quite 1 while pages follow.
+fn progress(range: Interval, answered_to: Ts, more: bool) -> f64 {
+    let share = (answered_to - range.start) as f64 / range.len().max(1) as f64;
+    if more { share.clamp(0.0, 0.99) } else { 1.0 }
+}

@@ -1,0 +1,54 @@
+//! Splits of the symbols a run works on, asked once a day.
+//!
+//! A vendor without a splits endpoint is no reason to go without bars: prices are stored raw and stay right.
+
+use std::collections::BTreeMap;
+
+use super::fetch::{Fetcher, ItemError};
+use super::select::Target;
+use crate::market::Symbol;
+use crate::market::split::Split;
+use crate::store::{Store, StoreError};
+use crate::vendor::Class;
+
+/// Symbols whose splits have not been asked within `recheck` milliseconds, with their tickers.
+pub async fn due(
+    store: &dyn Store,
+    targets: &[Target],
+    recheck: i64,
+    now: crate::market::Ts,
+) -> Result<Vec<(Symbol, String)>, StoreError> {
+    let checked: BTreeMap<Symbol, crate::market::Ts> = store.splits_fetched_at().await?.into_iter().collect();
+    let is_due = |symbol: &Symbol| checked.get(symbol).is_none_or(|at| *at + recheck <= now);
+    Ok(targets
+        .iter()
+        .filter(|t| !t.row.asset_class.is_continuous() && is_due(&t.row.symbol))
+        .map(|t| (t.row.symbol.clone(), t.row.vendor_ticker.clone()))
+        .collect())
+}
+
+/// Asks for the splits of some tickers and keeps them.
+pub async fn fetch(fetcher: &Fetcher, tickers: &[String], symbols: &[Symbol]) -> Result<(), ItemError> {
+    let found = match fetcher.engine.dispatcher.splits(tickers, &fetcher.cancel).await {
+        Ok(found) => Some(found),
+        Err(fault) if matches!(fault.class, Class::Permanent | Class::NotEntitled | Class::PlanWindow) => {
+            tracing::warn!(error = %fault, "the vendor tells no splits; prices stay raw until it does");
+            None
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    fetcher.registrar.register().await?;
+    let store = &fetcher.engine.store;
+    let mut rows: Vec<(Symbol, Vec<Split>)> = Vec::with_capacity(symbols.len());
+    for (symbol, ticker) in symbols.iter().zip(tickers) {
+        let mut splits: Vec<Split> = match &found {
+            Some(found) => found.iter().filter(|(t, _)| t == ticker).map(|(_, split)| *split).collect(),
+            None => store.splits(symbol).await?,
+        };
+        splits.sort_by_key(|split| split.date);
+        splits.dedup_by_key(|split| split.date);
+        rows.push((symbol.clone(), splits));
+    }
+    store.put_splits(&rows, fetcher.engine.clock.now()).await?;
+    Ok(())
+}
