@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
-use super::fetch::{Facts, Fetcher, ItemError};
+use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
 use super::journal::StoreJournal;
 use super::owner;
@@ -24,7 +24,6 @@ use super::splits;
 use super::summary::{Summary, Tally, Unfinished};
 use super::survey::{SeriesKey, Survey};
 use crate::config::{Mode, RateLimit};
-use crate::market::freshness::Delay;
 use crate::market::ts::DAY;
 use crate::market::{AssetClass, Family, Interval, Symbol, Ts};
 use crate::plan::{self, Ask, FamilyState, Horizon, Item, Need, Plan, estimate};
@@ -63,8 +62,7 @@ struct Scene {
     now: Ts,
     targets: Vec<Target>,
     survey: Survey,
-    /// By market: stocks and funds, crypto.
-    delays: [Delay; 2],
+    delays: Delays,
 }
 
 impl Backfill {
@@ -77,7 +75,10 @@ impl Backfill {
         }
         let survey = Survey::read(engine.store.as_ref(), &targets, now).await?;
         let configured = engine.settings.vendor.delay;
-        let delays = [AssetClass::Stock, AssetClass::Crypto].map(|class| survey.delay(class, &targets, configured));
+        let delays = Delays {
+            exchange: survey.delay(AssetClass::Stock, &targets, configured),
+            continuous: survey.delay(AssetClass::Crypto, &targets, configured),
+        };
         Ok(Scene { now, targets, survey, delays })
     }
 
@@ -86,8 +87,7 @@ impl Backfill {
         let scene = self.scene(engine).await?;
         let settle = engine.settings.backfill.settle;
         let horizon = |class: AssetClass, family| {
-            let delay = scene.delays[usize::from(class.is_continuous())];
-            Horizon::at(&engine.calendar, class, family, delay, settle, scene.now)
+            Horizon::at(&engine.calendar, class, family, scene.delays.of(class), settle, scene.now)
         };
         let needs = self.needs(engine, &scene.targets, &scene.survey, scene.now, horizon)?;
         let market = self.market(engine, &scene, &Facts::default()).await?;
@@ -145,25 +145,18 @@ impl Backfill {
         let (ingest, writer) =
             Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
         let before = engine.dispatcher.counters();
-        let run = Run {
-            wish: self,
-            scene,
-            tally,
-            execution,
-            failed: Mutex::new(BTreeMap::new()),
-            fetcher: Arc::new(Fetcher {
-                engine: engine.clone(),
-                registrar,
-                ingest,
-                listener,
-                cancel: cancel.child_token(),
-                facts: Mutex::new(Facts::default()),
-                execution: execution_id,
-                now: engine.clock.now(),
-                delays: [Delay::EndOfDay; 2],
-            }),
-        };
-        let run = run.with_known_delays();
+        let fetcher = Arc::new(Fetcher {
+            engine: engine.clone(),
+            registrar,
+            ingest,
+            listener,
+            cancel: cancel.child_token(),
+            facts: Mutex::new(Facts::default()),
+            execution: execution_id,
+            now: scene.now,
+            delays: scene.delays,
+        });
+        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher };
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel, before).await;
         drop(run);
@@ -249,14 +242,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn with_known_delays(mut self) -> Self {
-        if let Some(fetcher) = Arc::get_mut(&mut self.fetcher) {
-            fetcher.delays = self.scene.delays;
-            fetcher.now = self.scene.now;
-        }
-        self
-    }
-
     fn engine(&self) -> &Engine {
         &self.fetcher.engine
     }

@@ -76,8 +76,23 @@ pub struct Fetcher {
     pub execution: uuid::Uuid,
     /// The time the whole run plans by.
     pub now: Ts,
-    /// The delay of stocks and funds, and of crypto, as known at the start.
-    pub delays: [Delay; 2],
+    pub delays: Delays,
+}
+
+/// The plan's delay by market, as known at the start of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Delays {
+    /// Stocks and funds.
+    pub exchange: Delay,
+    /// Crypto.
+    pub continuous: Delay,
+}
+
+impl Delays {
+    #[must_use]
+    pub const fn of(&self, class: AssetClass) -> Delay {
+        if class.is_continuous() { self.continuous } else { self.exchange }
+    }
 }
 
 impl Fetcher {
@@ -85,8 +100,7 @@ impl Fetcher {
     #[must_use]
     pub fn horizon(&self, class: AssetClass, family: Family) -> Horizon {
         let late = self.facts().end_of_day.contains(&class.is_continuous());
-        let known = self.delays[usize::from(class.is_continuous())];
-        let delay = if late { Delay::EndOfDay } else { known };
+        let delay = if late { Delay::EndOfDay } else { self.delays.of(class) };
         Horizon::at(&self.engine.calendar, class, family, delay, self.engine.settings.backfill.settle, self.now)
     }
 
@@ -153,6 +167,7 @@ impl Fetcher {
         let mut any_bars = false;
         let mut acks = Vec::new();
         let mut keys: Option<Arc<FamilyKeys>> = None;
+        let mut head: Result<(), ItemError> = Ok(());
         let outcome = loop {
             let answer = self.engine.dispatcher.aggregates(&query, cursor.as_ref(), &self.cancel).await;
             let (page, attempt) = match answer {
@@ -171,9 +186,12 @@ impl Fetcher {
                     Arc::clone(keys.insert(Arc::new(fresh)))
                 }
             };
-            let first_page = !any_bars && cursor.is_none();
+            if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts)) {
+                answered_to = unproven.end;
+                head = self.prove_head(symbol, &query, unproven).await;
+            }
             any_bars |= !page.bars.is_empty();
-            let answered = self.answered(&query, &page, answered_to, first_page);
+            let answered = self.answered(&query, &page, answered_to);
             answered_to = answered.end.max(answered_to);
             let verdict = self.verdict(any_bars, answered);
             let fetched_at = self.engine.clock.now();
@@ -195,36 +213,56 @@ impl Fetcher {
         for (ack, rows, done) in acks {
             self.tell(number, rows, done, settled(ack).await?);
         }
-        outcome
+        outcome.and(head)
     }
 
-    /// The range a page answers for.
-    fn answered(&self, query: &AggregateQuery, page: &Page, from: Ts, first_page: bool) -> Interval {
-        let end_of = |t: Ts| query.timeframe.end_of(query.class, t);
-        let last_end = page.bars.iter().map(|bar| end_of(bar.ts)).max();
+    /// The range a page answers for, from where the page before ended.
+    fn answered(&self, query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
+        let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
         // A vendor that reaches its own limit without saying where to go on has cut the answer.
         let cut = page.next.is_none() && page.query_count >= PAGE;
         let end = if page.next.is_some() || cut { last_end.unwrap_or(from) } else { query.range.end };
-        let start = match page.bars.first() {
-            Some(first) if first_page && self.head_is_doubtful(query, first.ts) => {
-                Timeframe::D1.span(query.class, first.ts).start.max(from)
-            }
-            _ => from,
-        };
-        let start = query.timeframe.span(query.class, start).start;
-        Interval::new(start, end.min(query.range.end).max(start))
+        Interval::new(from, end.min(query.range.end).max(from))
     }
 
-    /// Whether whole sessions at the start of an old range have no bar.
-    fn head_is_doubtful(&self, query: &AggregateQuery, first: Ts) -> bool {
-        if query.range.start > self.now - SHORTEST_HISTORY {
-            return false;
-        }
-        let first_day = Timeframe::D1.span(query.class, first).start;
+    /// The sessions at the start of an old range that have no bar although later ones do.
+    fn head(&self, query: &AggregateQuery, first: Ts) -> Option<Interval> {
+        let first_day = query.timeframe.span(query.class, Timeframe::D1.span(query.class, first).start).start;
         let head = Interval::new(query.range.start, first_day);
-        let cal = &self.engine.calendar;
-        let day = Timeframe::D1.snap_in(query.class, head);
-        if query.class.is_continuous() { !day.is_empty() } else { !cal.regular(query.class, head).is_empty() }
+        let whole_days = Timeframe::D1.snap_in(query.class, head);
+        let traded = self.engine.calendar.regular(query.class, whole_days);
+        (head.start < self.now - SHORTEST_HISTORY && !traded.is_empty()).then_some(head)
+    }
+
+    /// Asks for the first session of a head by itself: a plan with a shorter history refuses it, a symbol that was not
+    /// listed yet has nothing in it. One request, and only for ranges that begin so.
+    async fn prove_head(&self, symbol: &Symbol, query: &AggregateQuery, head: Interval) -> Result<(), ItemError> {
+        let sessions = self.engine.calendar.trading(query.class, query.timeframe.family(), head);
+        let Some(first) = sessions.as_slice().first() else { return Ok(()) };
+        let day = Timeframe::D1.span(query.class, first.start);
+        let range = query.timeframe.snap_out(query.class, day.intersect(head));
+        let probe = AggregateQuery { range, ..query.clone() };
+        let head = AggregateQuery { range: head, ..query.clone() };
+        match self.engine.dispatcher.aggregates(&probe, None, &self.cancel).await {
+            Ok((page, attempt)) if page.bars.is_empty() => {
+                let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
+                let part = Part {
+                    keys: Arc::new(keys),
+                    answered: head.range,
+                    verdict: self.verdict(false, head.range),
+                    bars: Vec::new(),
+                    horizon: self.horizon(query.class, query.timeframe.family()),
+                };
+                let request = Some(request_row(&attempt, Some(self.execution)));
+                let fetched_at = self.engine.clock.now();
+                let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
+                settled(ack).await?;
+                Ok(())
+            }
+            // It has bars after all: the head stays a gap and is asked as one.
+            Ok((_, attempt)) => Ok(self.record(&attempt).await?),
+            Err(fault) => self.refused(symbol, &head, head.range.start, fault).await,
+        }
     }
 
     fn verdict(&self, any_bars: bool, answered: Interval) -> Verdict {

@@ -10,6 +10,7 @@ pub mod derive;
 pub mod fetch;
 pub mod ingest;
 pub mod journal;
+pub mod open;
 pub mod owner;
 pub mod patience;
 pub mod progress;
@@ -31,6 +32,7 @@ use crate::store::{Store, StoreError};
 use crate::vendor::dispatch::Dispatcher;
 
 pub use backfill::{Backfill, RunError};
+pub use open::{Opened, open};
 pub use summary::Summary;
 
 /// What every part of the engine works with.

@@ -1,0 +1,158 @@
+//! Plans, summaries and snapshots as text.
+
+use std::fmt::Write as _;
+
+use super::figures::{clock, span, thousands};
+use crate::engine::Summary;
+use crate::engine::snapshot::Snapshot;
+use crate::plan::{Ask, Plan};
+
+/// Lines of detail before "and N more".
+const MOST_LINES: usize = 20;
+
+/// A plan for people.
+#[must_use]
+pub fn plan(plan: &Plan, limit: &str) -> String {
+    let mut out = String::new();
+    let proof = if plan.optimal { "optimal" } else { "not proven optimal" };
+    let _ = writeln!(
+        out,
+        "requests {} (lower bound {}, {proof}), at most {} at {limit}, about {} bars",
+        thousands(plan.requests),
+        thousands(plan.lower_bound),
+        clock(plan.estimated_seconds),
+        thousands(plan.expected_bars),
+    );
+    if plan.derived_locally > 0 {
+        let _ = writeln!(out, "{} series are computed from stored bars, without a request", plan.derived_locally);
+    }
+    for item in plan.items.iter().take(MOST_LINES) {
+        let names: Vec<&str> = item.symbols.iter().take(4).map(|s| s.as_str()).collect();
+        let more = item.symbols.len().saturating_sub(names.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let what = match &item.ask {
+            Ask::Aggregates { timeframe, derives, range, .. } => {
+                let derives: Vec<String> = derives.iter().map(ToString::to_string).collect();
+                let arrow = if derives.is_empty() { String::new() } else { format!(" > {}", derives.join(",")) };
+                format!("{timeframe}{arrow}  {range}")
+            }
+            Ask::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
+            Ask::Splits { .. } => "splits".to_owned(),
+        };
+        let _ = writeln!(out, "  {:>4}  {:<9} {}{more}  {what}", item.requests, item.criticality, names.join(" "));
+    }
+    let rest = plan.items.len().saturating_sub(MOST_LINES);
+    if rest > 0 {
+        let _ = writeln!(out, "  … and {rest} more; --json shows all");
+    }
+    if plan.items.is_empty() && plan.derived_locally == 0 {
+        out.push_str("nothing is missing\n");
+    } else {
+        let _ = writeln!(out, "run exactly this: barkeep backfill --plan-id {}", plan.plan_id);
+    }
+    out
+}
+
+/// A summary for people.
+#[must_use]
+pub fn summary(summary: &Summary) -> String {
+    let mut out = String::new();
+    let word = summary.status.name().replace('_', " ");
+    let _ = writeln!(out, "{word} in {}", clock(summary.duration_seconds));
+    let _ = writeln!(
+        out,
+        "  requests  {} ({} retries, {} rate-limited)",
+        thousands(summary.requests),
+        thousands(summary.retries),
+        thousands(summary.rate_limited)
+    );
+    let _ = writeln!(
+        out,
+        "  bars      {} written, {} unchanged, {} quarantined",
+        thousands(summary.bars_written),
+        thousands(summary.bars_unchanged),
+        thousands(summary.quarantined)
+    );
+    let complete = summary.series_total - summary.series_failed.min(summary.series_total);
+    let _ = writeln!(out, "  series    {complete} of {} complete, {} gaps left", summary.series_total, summary.gaps_left);
+    for open in summary.unfinished.iter().take(MOST_LINES) {
+        let _ = writeln!(out, "    {} {}  {} gaps: {}", open.symbol, open.timeframe, open.gaps, open.reason);
+    }
+    let rest = summary.unfinished.len().saturating_sub(MOST_LINES);
+    if rest > 0 {
+        let _ = writeln!(out, "    … and {rest} more; --json shows all");
+    }
+    if !summary.unfinished.is_empty() {
+        out.push_str("  run the same command again: it asks only for what is missing\n");
+    }
+    if summary.quarantined > 0 {
+        out.push_str("  see what was set aside: barkeep quarantine list\n");
+    }
+    out
+}
+
+/// A snapshot for people.
+#[must_use]
+pub fn snapshot(snapshot: &Snapshot) -> String {
+    let mut out = String::new();
+    let tiers = &snapshot.tiers;
+    let _ = writeln!(
+        out,
+        "{}  {} symbols, {} series on {}  at {}",
+        snapshot.state, snapshot.symbols_total, snapshot.series_total, snapshot.database, snapshot.generated_at
+    );
+    let _ = writeln!(
+        out,
+        "fresh {}  aging {}  stale {}  missing {}  unknown {}",
+        tiers.fresh, tiers.aging, tiers.stale, tiers.missing, tiers.unknown
+    );
+    let vendor = &snapshot.vendor;
+    let limit = vendor.limit_per_minute.map_or_else(|| "unlimited".to_owned(), |n| format!("{n}/min"));
+    let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {t}"));
+    let _ = writeln!(
+        out,
+        "vendor {}  {} used of {limit}, next token {next}; {} requests, {} rate-limited, {} failed, {} retries",
+        vendor.base_url,
+        vendor.used,
+        thousands(vendor.totals.total_requests.unsigned_abs()),
+        vendor.totals.rate_limited_count,
+        vendor.totals.failures,
+        vendor.totals.retries
+    );
+    if snapshot.quarantine_pending > 0 {
+        let _ = writeln!(out, "{} bars wait in quarantine: barkeep quarantine list", snapshot.quarantine_pending);
+    }
+    if let Some(last) = snapshot.executions.first() {
+        let _ = writeln!(
+            out,
+            "last run {}  {}  {} of {} symbols, {} requests",
+            last.started_at,
+            last.status.name().replace('_', " "),
+            last.successful_symbols,
+            last.total_symbols,
+            last.requests
+        );
+    }
+    if !snapshot.series.is_empty() {
+        let _ = writeln!(
+            out,
+            "\n{:<12} {:<6} {:<9} {:<4} {:<8} {:>8}  {:<20} {:>10}",
+            "SYMBOL", "CLASS", "RPO", "TF", "TIER", "BEHIND", "NEWEST BAR", "BARS"
+        );
+    }
+    for row in &snapshot.series {
+        let behind = row.staleness_seconds.map_or_else(|| "-".to_owned(), span);
+        let newest = row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string());
+        let _ = writeln!(
+            out,
+            "{:<12} {:<6} {:<9} {:<4} {:<8} {behind:>8}  {newest:<20} {:>10}",
+            row.symbol,
+            row.asset_class,
+            row.criticality,
+            row.timeframe,
+            row.tier,
+            thousands(row.bars.unsigned_abs())
+        );
+    }
+    out
+}
