@@ -1,6 +1,18 @@
 //! How far behind the newest bar the vendor could serve a series is.
+//!
+//! Measured on the market's clock by default: only trading time counts, so nothing goes stale on a Sunday. It is read
+//! from the newest stored bar alone; neither a job's success nor newly filled old history can turn a series fresh.
 
+use std::fmt;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::asset::AssetClass;
+use super::calendar::Calendar;
+use super::interval::Interval;
+use super::timeframe::{Family, Timeframe};
+use super::ts::Ts;
 
 /// How far behind real time the vendor's plan serves data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,3 +22,140 @@ pub enum Delay {
     /// A session is served from midnight New York (crypto: UTC) after it.
     EndOfDay,
 }
+
+/// How stale a series is, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    Fresh,
+    Aging,
+    Stale,
+    /// The vendor was asked, and there is no bar.
+    Missing,
+    /// The vendor was never asked, and there is no bar.
+    Unknown,
+}
+
+impl Tier {
+    pub const ALL: [Self; 5] = [Self::Fresh, Self::Aging, Self::Stale, Self::Missing, Self::Unknown];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Aging => "aging",
+            Self::Stale => "stale",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// One letter, each different, for where a word does not fit.
+    #[must_use]
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Fresh => 'F',
+            Self::Aging => 'A',
+            Self::Stale => 'S',
+            Self::Missing => 'M',
+            Self::Unknown => 'U',
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A series less than `fresh` behind is fresh, less than `aging` is aging, else stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierLimits {
+    pub fresh: Duration,
+    pub aging: Duration,
+}
+
+impl Default for TierLimits {
+    /// 1 h and 6 h.
+    fn default() -> Self {
+        Self { fresh: Duration::from_hours(1), aging: Duration::from_hours(6) }
+    }
+}
+
+/// Which time counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StalenessClock {
+    /// Trading time.
+    #[default]
+    Market,
+    /// All time, nights, weekends and holidays too.
+    Wall,
+}
+
+/// How far the vendor's plan serves data at `now`: data of instants before the returned one.
+#[must_use]
+pub fn horizon(class: AssetClass, delay: Delay, now: Ts) -> Ts {
+    match delay {
+        Delay::After(d) => now - ms(d),
+        Delay::EndOfDay => class.midnight(class.date_of(now)),
+    }
+}
+
+/// How far, in milliseconds, the newest stored bar lies behind the newest bar the vendor could serve at `now`; `None`
+/// when there is no bar, never negative. `lag` is how long after the plan's delay the vendor takes to publish.
+///
+/// On the market's clock this is the trading time (extended hours) between the end of the newest stored bar and the end
+/// of the newest complete bar that can be served. A minute-family bar is complete at its end. A day or a week is
+/// complete once no session is left in it: so a missing daily bar counts from that session's extended close plus delay
+/// and lag on, for as long as the session was (16 h; 13 h on an early close), and each further missing session adds its
+/// own. On the wall clock it is simply the time since the end of the newest stored bar.
+#[must_use]
+#[allow(clippy::too_many_arguments, reason = "each is a separate fact of the question; callers hold them apart")]
+pub fn behind(
+    cal: &Calendar,
+    clock: StalenessClock,
+    class: AssetClass,
+    tf: Timeframe,
+    newest_bar_start: Option<Ts>,
+    delay: Delay,
+    lag: Duration,
+    now: Ts,
+) -> Option<i64> {
+    let held = |t: Ts| t.clamp(Ts::MIN, Ts::MAX);
+    let (stored, now) = (tf.end_of(class, held(newest_bar_start?)), held(now));
+    Some(match clock {
+        StalenessClock::Wall => (now - stored).max(0),
+        StalenessClock::Market => {
+            let served = complete_until(cal, class, tf, held(horizon(class, delay, held(now - ms(lag)))));
+            cal.market_time(class, Interval::new(stored, served))
+        }
+    })
+}
+
+/// The end of the newest complete bar when data before `served` is there.
+fn complete_until(cal: &Calendar, class: AssetClass, tf: Timeframe, served: Ts) -> Ts {
+    let span = tf.span(class, served);
+    let over = tf.family() == Family::Day && cal.market_time(class, Interval::new(served, span.end)) == 0;
+    if over { span.end } else { span.start }
+}
+
+/// The tier of a series that is `behind` by so many milliseconds; `checked` says whether the vendor was ever asked.
+#[must_use]
+pub fn tier(behind: Option<i64>, checked: bool, limits: TierLimits) -> Tier {
+    match behind {
+        None if checked => Tier::Missing,
+        None => Tier::Unknown,
+        Some(b) if b < ms(limits.fresh) => Tier::Fresh,
+        Some(b) if b < ms(limits.aging) => Tier::Aging,
+        Some(_) => Tier::Stale,
+    }
+}
+
+fn ms(d: Duration) -> i64 {
+    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub mod calendar;
 pub mod freshness;
 pub mod interval;
 pub mod quality;
+#[cfg(test)]
+mod recorded;
 pub mod resample;
 pub mod split;
 pub mod timeframe;

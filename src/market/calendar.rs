@@ -1,5 +1,0 @@
-//! placeholder
-#[derive(Debug)]
-pub struct Calendar;
-#[derive(Debug)]
-pub struct Session;
