@@ -4,7 +4,7 @@
 //! on the reader's terminal, so every control character is written as an escape (tracing-subscriber does not do that for
 //! line breaks). JSON escapes them by itself.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;

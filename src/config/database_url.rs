@@ -14,6 +14,8 @@ pub enum InvalidDatabaseUrl {
     Scheme,
     #[error("the path behind sqlite: is empty")]
     NoPath,
+    #[error("a database in memory would be lost at the end")]
+    Memory,
     #[error("it is no valid URL ({0})")]
     Url(#[from] url::ParseError),
     #[error("it holds control characters")]
@@ -37,6 +39,9 @@ impl FromStr for DatabaseUrl {
             return Err(InvalidDatabaseUrl::Control);
         }
         if let Some(path) = s.strip_prefix("sqlite:") {
+            if path.contains(":memory:") {
+                return Err(InvalidDatabaseUrl::Memory);
+            }
             let empty = path.trim_start_matches('/').is_empty();
             return if empty { Err(InvalidDatabaseUrl::NoPath) } else { Ok(Self(s.to_owned())) };
         }
@@ -97,7 +102,16 @@ mod tests {
 
     #[test]
     fn refuses_other_schemes_without_repeating_them() {
-        for text in ["", "mysql://u:s3cr@h/d", "sqlite:", "sqlite://", "postgres://u:s3cr@h:99999/d", "sqlite:a\nb", "/x.db"] {
+        for text in [
+            "",
+            "mysql://u:s3cr@h/d",
+            "sqlite:",
+            "sqlite://",
+            "sqlite::memory:",
+            "postgres://u:s3cr@h:99999/d",
+            "sqlite:a\nb",
+            "/x.db",
+        ] {
             let message = text.parse::<DatabaseUrl>().unwrap_err().to_string();
             assert!(!message.contains("s3cr"), "{message}");
         }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 
-pub const CONFIG: &str = "BARKEEP_CONFIG";
-pub const DATABASE_URL: &str = "BARKEEP_DATABASE_URL";
-pub const COMMON_DATABASE_URL: &str = "DATABASE_URL";
-pub const VENDOR_URL: &str = "BARKEEP_VENDOR_URL";
-pub const RATE_LIMIT: &str = "BARKEEP_RATE_LIMIT";
-pub const KEY: &str = "MASSIVE_API_KEY";
-pub const FORMER_KEY: &str = "POLYGON_API_KEY";
+pub(super) const CONFIG: &str = "BARKEEP_CONFIG";
+pub(super) const DATABASE_URL: &str = "BARKEEP_DATABASE_URL";
+pub(super) const COMMON_DATABASE_URL: &str = "DATABASE_URL";
+pub(super) const VENDOR_URL: &str = "BARKEEP_VENDOR_URL";
+pub(super) const RATE_LIMIT: &str = "BARKEEP_RATE_LIMIT";
+pub(super) const KEY: &str = "MASSIVE_API_KEY";
+pub(super) const FORMER_KEY: &str = "POLYGON_API_KEY";
 
 const ALL: [&str; 7] = [CONFIG, DATABASE_URL, COMMON_DATABASE_URL, VENDOR_URL, RATE_LIMIT, KEY, FORMER_KEY];
 
@@ -44,7 +44,9 @@ impl Environment {
 
     /// The value of a variable; an empty one counts as unset.
     pub(super) fn get(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
-        let Some((_, value)) = self.variables.iter().find(|(n, v)| *n == name && !v.is_empty()) else { return Ok(None) };
+        let Some((_, value)) = self.variables.iter().find(|(n, v)| *n == name && !v.is_empty()) else {
+            return Ok(None);
+        };
         let text = value.to_str().map(str::to_owned);
         let broken = || ConfigError(format!("environment variable {name} is not UTF-8; set it again"));
         text.ok_or_else(broken).map(Some)

@@ -32,7 +32,8 @@ pub(super) fn first_existing(candidates: &[PathBuf]) -> Result<Option<TextFile>,
 
 /// Reads a settings file as text. The kind is checked before opening: opening a FIFO would wait for a writer.
 pub(super) fn read(path: &Path) -> Result<TextFile, ConfigError> {
-    let unreadable = |e: std::io::Error| complaint(path, format_args!("cannot be read: {e}"), "check the path and its permissions");
+    let unreadable =
+        |e: std::io::Error| complaint(path, format_args!("cannot be read: {e}"), "check the path and its permissions");
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
         return Err(complaint(path, "is a directory", "name the file in it"));

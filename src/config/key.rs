@@ -42,12 +42,15 @@ fn checked(text: &str, source: &str) -> Result<SecretString, ConfigError> {
     if sound {
         Ok(SecretString::from(key))
     } else {
-        Err(ConfigError(format!("{source}: does not hold an API key (one word of up to 512 visible characters); write the key and nothing else")))
+        Err(ConfigError(format!(
+            "{source}: does not hold an API key (one word of up to 512 visible characters); write the key and nothing else"
+        )))
     }
 }
 
 fn read(path: &Path, shown: &str) -> Result<String, ConfigError> {
-    let unreadable = |e: std::io::Error| ConfigError(format!("{shown}: the key file cannot be read: {e}; check vendor.key_file"));
+    let unreadable =
+        |e: std::io::Error| ConfigError(format!("{shown}: the key file cannot be read: {e}; check vendor.key_file"));
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(ConfigError(format!("{shown}: the key file is not a regular file; check vendor.key_file")));

@@ -6,8 +6,8 @@ use chrono::NaiveTime;
 
 use super::error::ConfigError;
 use super::policy::{
-    BackfillOptimization, CachePolicy, HotSymbols, MonitoringThresholds, Policy, QueryCache, Rpo, RpoByCriticality, Rto,
-    RtoByFailure, SchedulerRecovery, Severity, StalenessThresholds, StalenessTier,
+    BackfillOptimization, CachePolicy, HotSymbols, MonitoringThresholds, Policy, QueryCache, Rpo, RpoByCriticality,
+    Rto, RtoByFailure, SchedulerRecovery, Severity, StalenessThresholds, StalenessTier,
 };
 use super::reader::Reader;
 use super::settings::RateLimit;
@@ -55,7 +55,9 @@ fn staleness(at: &Reader<'_>) -> Result<StalenessThresholds, ConfigError> {
             (false, _) => None,
             (true, Some(level)) => Some(level),
             (true, None) => {
-                return Err(tier.get("alert")?.error("needs a severity", "set alert_severity to info, warning or critical"));
+                return Err(tier
+                    .get("alert")?
+                    .error("needs a severity", "set alert_severity to info, warning or critical"));
             }
         };
         Ok(StalenessTier { until, action: tier.get("action")?.text()?.to_owned(), alert })
@@ -71,9 +73,13 @@ fn staleness(at: &Reader<'_>) -> Result<StalenessThresholds, ConfigError> {
     match (all.fresh.until, all.aging.until) {
         (Some(fresh), Some(aging)) if fresh < aging => {}
         (Some(_), Some(_)) => {
-            return Err(ends("aging")?.error("is not above staleness_thresholds.fresh.hours", "aging begins where fresh ends"));
+            return Err(
+                ends("aging")?.error("is not above staleness_thresholds.fresh.hours", "aging begins where fresh ends")
+            );
         }
-        (None, _) => return Err(ends("fresh")?.error("is empty", "write the hours after which data is no longer fresh")),
+        (None, _) => {
+            return Err(ends("fresh")?.error("is empty", "write the hours after which data is no longer fresh"));
+        }
         (_, None) => return Err(ends("aging")?.error("is empty", "write the hours after which data is stale")),
     }
     for (name, tier) in [("stale", &all.stale), ("missing", &all.missing), ("unknown", &all.unknown)] {

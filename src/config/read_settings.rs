@@ -11,11 +11,11 @@ use super::error::ConfigError;
 use super::policy::Policy;
 use super::reader::Reader;
 use super::settings::{
-    BackfillSettings, DatabaseUrl, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings, SymbolSettings,
-    VendorSettings,
+    BackfillSettings, DatabaseUrl, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings,
+    StalenessSettings, SymbolSettings, VendorSettings, parse_delay,
 };
 use super::tree::Node;
-use crate::market::freshness::Delay;
+use crate::market::freshness::{StalenessClock, TierLimits};
 use crate::market::quality::Thresholds;
 use crate::market::{Criticality, Symbol, Timeframe};
 
@@ -32,6 +32,7 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         backfill: backfill(&root.get("backfill")?)?,
         symbols: symbols(&root.get("symbols")?, policy)?,
         quality: quality(&root.get("quality")?)?,
+        staleness: StalenessSettings { clock: clock(&root.get("staleness")?.get("clock")?)?, limits: limits(policy) },
         log: log(&root.get("log")?, env)?,
     })
 }
@@ -71,7 +72,10 @@ fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigEr
         base_url: base_url(&at.get("base_url")?)?,
         key_file: at.get("key_file")?.optional().map(|r| path(&r, env)).transpose()?,
         rate_limit: at.get("rate_limit")?.parse(RateLimit::EXPECTED)?,
-        delay: delay(&at.get("delay")?)?,
+        delay: {
+            let delay = at.get("delay")?;
+            parse_delay(delay.text()?).map_err(|e| delay.error("cannot be used", e))?
+        },
         connect_timeout: at.get("connect_timeout")?.duration(MS(100)..=5 * MINUTE)?,
         read_timeout: at.get("read_timeout")?.duration(MS(100)..=10 * MINUTE)?,
         total_timeout: at.get("total_timeout")?.duration(MS(100)..=HOUR)?,
@@ -92,7 +96,9 @@ fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigEr
         return Err(at.get("malformed_attempts")?.error(what, "lower it, or raise vendor.attempts"));
     }
     if all.backoff_cap < all.backoff_base {
-        return Err(at.get("backoff_cap")?.error("is below vendor.backoff_base", "raise it, or lower vendor.backoff_base"));
+        return Err(at
+            .get("backoff_cap")?
+            .error("is below vendor.backoff_base", "raise it, or lower vendor.backoff_base"));
     }
     Ok(all)
 }
@@ -119,20 +125,6 @@ fn base_url(at: &Reader<'_>) -> Result<Url, ConfigError> {
         "http" if here => Ok(url),
         "http" => fail("is plain http to another machine, which would show the key to everyone on the way"),
         _ => fail("is neither https nor http"),
-    }
-}
-
-fn delay(at: &Reader<'_>) -> Result<Delay, ConfigError> {
-    match at.text()? {
-        "realtime" => Ok(Delay::After(Duration::ZERO)),
-        "end_of_day" => Ok(Delay::EndOfDay),
-        text => match humantime::parse_duration(text) {
-            Ok(d) if d <= 7 * DAY => Ok(Delay::After(d)),
-            _ => Err(at.error(
-                format_args!("is '{}'", crate::market::asset::printable(text)),
-                "write realtime, end_of_day, or a duration up to 7d such as 15m",
-            )),
-        },
     }
 }
 
@@ -198,6 +190,20 @@ fn quality(at: &Reader<'_>) -> Result<QualitySettings, ConfigError> {
         Ok(all)
     };
     Ok(QualitySettings { stock: one("stock")?, etf: one("etf")?, crypto: one("crypto")? })
+}
+
+fn clock(at: &Reader<'_>) -> Result<StalenessClock, ConfigError> {
+    match at.text()? {
+        "market" => Ok(StalenessClock::Market),
+        "wall" => Ok(StalenessClock::Wall),
+        _ => Err(at.error("is no clock", "write market or wall")),
+    }
+}
+
+fn limits(policy: &Policy) -> TierLimits {
+    let tiers = &policy.staleness_thresholds;
+    let default = TierLimits::default();
+    TierLimits { fresh: tiers.fresh.until.unwrap_or(default.fresh), aging: tiers.aging.until.unwrap_or(default.aging) }
 }
 
 fn log(at: &Reader<'_>, env: &Environment) -> Result<LogSettings, ConfigError> {

@@ -25,7 +25,10 @@ impl<'a> Reader<'a> {
         let path = join(&self.path, key);
         match self.node.child(key) {
             Some(node) => Ok(Self { node, path }),
-            None => Err(self.node.origin.error(format_args!("'{path}' is missing"), "restore it from the built-in defaults")),
+            None => Err(self
+                .node
+                .origin
+                .error(format_args!("'{path}' is missing"), "restore it from the built-in defaults")),
         }
     }
 
@@ -41,7 +44,9 @@ impl<'a> Reader<'a> {
 
     fn scalar(&self, expected: &str) -> Result<(&'a str, bool), ConfigError> {
         match &self.node.value {
-            Value::Scalar { .. } if self.node.is_null() => Err(self.error("is empty", format_args!("write {expected}"))),
+            Value::Scalar { .. } if self.node.is_null() => {
+                Err(self.error("is empty", format_args!("write {expected}")))
+            }
             Value::Scalar { text, plain } => Ok((text, *plain)),
             Value::List(_) => Err(self.error("is a list", format_args!("write {expected}"))),
             Value::Map(_) => Err(self.error("is a section", format_args!("write {expected}"))),
@@ -52,7 +57,11 @@ impl<'a> Reader<'a> {
         Ok(self.scalar("text")?.0)
     }
 
-    fn number<T: FromStr + PartialOrd + Display>(&self, range: &RangeInclusive<T>, kind: &str) -> Result<T, ConfigError> {
+    fn number<T: FromStr + PartialOrd + Display>(
+        &self,
+        range: &RangeInclusive<T>,
+        kind: &str,
+    ) -> Result<T, ConfigError> {
         let expected = format!("{kind} from {} to {}", range.start(), range.end());
         let (text, plain) = self.scalar(&expected)?;
         if !plain {
@@ -100,15 +109,20 @@ impl<'a> Reader<'a> {
 
     pub(super) fn items(&self) -> Result<Vec<Self>, ConfigError> {
         match &self.node.value {
-            Value::List(items) => {
-                Ok(items.iter().enumerate().map(|(i, node)| Self { node, path: format!("{}[{}]", self.path, i + 1) }).collect())
-            }
+            Value::List(items) => Ok(items
+                .iter()
+                .enumerate()
+                .map(|(i, node)| Self { node, path: format!("{}[{}]", self.path, i + 1) })
+                .collect()),
             _ => Err(self.error("is not a list", "write [a, b, c], or one `- item` a line")),
         }
     }
 
     /// A list without repeats.
-    pub(super) fn set<T: FromStr<Err: Display> + PartialEq + Display>(&self, to_do: &str) -> Result<Vec<T>, ConfigError> {
+    pub(super) fn set<T: FromStr<Err: Display> + PartialEq + Display>(
+        &self,
+        to_do: &str,
+    ) -> Result<Vec<T>, ConfigError> {
         let mut out: Vec<T> = Vec::new();
         for item in self.items()? {
             let value: T = item.parse(to_do)?;
@@ -139,7 +153,10 @@ mod tests {
         assert_eq!(read("a: 7", int), Ok(7));
         for bad in ["0", "11", "-1", "1.5", "'5'", "five", "99999999999999999999", "[1]", "~", "true", "0x5"] {
             let message = read(&format!("a: {bad}"), int).unwrap_err();
-            assert!(message.contains("t.yaml:1: a ") && message.contains("a whole number from 1 to 10"), "{bad}: {message}");
+            assert!(
+                message.contains("t.yaml:1: a ") && message.contains("a whole number from 1 to 10"),
+                "{bad}: {message}"
+            );
         }
         let float = |r: &Reader<'_>| r.float(0.0..=1.0);
         assert_eq!(read("a: 0.25", float), Ok(0.25));
@@ -164,7 +181,10 @@ mod tests {
     fn booleans_are_true_or_false_only() {
         assert_eq!(read("a: true", |r: &Reader<'_>| r.bool()), Ok(true));
         for bad in ["yes", "on", "1", "'true'", "True"] {
-            assert!(read(&format!("a: {bad}"), |r: &Reader<'_>| r.bool()).unwrap_err().contains("write true or false"), "{bad}");
+            assert!(
+                read(&format!("a: {bad}"), |r: &Reader<'_>| r.bool()).unwrap_err().contains("write true or false"),
+                "{bad}"
+            );
         }
     }
 }

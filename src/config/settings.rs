@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::market::freshness::Delay;
-use crate::market::quality::Thresholds;
 use crate::market::asset::printable;
+use crate::market::freshness::{Delay, StalenessClock, TierLimits};
+use crate::market::quality::Thresholds;
 use crate::market::{AssetClass, Criticality, Symbol, Timeframe};
 
 pub use super::database_url::DatabaseUrl;
@@ -22,6 +22,7 @@ pub struct Settings {
     pub backfill: BackfillSettings,
     pub symbols: SymbolSettings,
     pub quality: QualitySettings,
+    pub staleness: StalenessSettings,
     pub log: LogSettings,
 }
 
@@ -189,6 +190,13 @@ pub struct QualitySettings {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StalenessSettings {
+    pub clock: StalenessClock,
+    /// From `staleness_thresholds` of `rto_rpo_config.yaml`.
+    pub limits: TierLimits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
@@ -204,6 +212,17 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Daily files kept.
     pub keep: usize,
+}
+
+/// `realtime`, `end_of_day`, or a duration up to 7 days.
+pub fn parse_delay(text: &str) -> Result<Delay, NotThat> {
+    const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+    match (text, humantime::parse_duration(text)) {
+        ("realtime", _) => Ok(Delay::After(Duration::ZERO)),
+        ("end_of_day", _) => Ok(Delay::EndOfDay),
+        (_, Ok(d)) if d <= LONGEST => Ok(Delay::After(d)),
+        _ => Err(NotThat::new(text, "a delay; use realtime, end_of_day, or a duration up to 7d such as 15m")),
+    }
 }
 
 /// What a symbol is when nobody says so: crypto or fund if `symbols.known_*` names it, else a stock. Every way to write a

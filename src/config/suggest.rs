@@ -4,7 +4,11 @@
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near_enough = (word.chars().count() / 3).clamp(1, 3);
-    known.map(|k| (edits(&word.to_lowercase(), &k.to_lowercase()), k)).filter(|(d, _)| *d <= near_enough).min().map(|(_, k)| k)
+    known
+        .map(|k| (edits(&word.to_lowercase(), &k.to_lowercase()), k))
+        .filter(|(d, _)| *d <= near_enough)
+        .min()
+        .map(|(_, k)| k)
 }
 
 /// Optimal string alignment distance, one row of the table at a time.
@@ -37,7 +41,14 @@ mod tests {
 
     #[test]
     fn counts_edits() {
-        for (a, b, d) in [("", "", 0), ("abc", "abc", 0), ("abc", "ab", 1), ("abc", "acb", 1), ("kitten", "sitting", 3), ("", "xyz", 3)] {
+        for (a, b, d) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "ab", 1),
+            ("abc", "acb", 1),
+            ("kitten", "sitting", 3),
+            ("", "xyz", 3),
+        ] {
             assert_eq!(edits(a, b), d, "{a} {b}");
             assert_eq!(edits(b, a), d, "{b} {a}");
         }

@@ -138,6 +138,7 @@ fn every_mistake_names_file_line_and_remedy() {
         ("symbols:\n  known_etf: [BTC]\n", 2, "is in symbols.known_crypto too"),
         ("symbols:\n  known_crypto: ['A B']\n", 2, "is not a symbol"),
         ("quality:\n  stock:\n    gap: .nan\n", 3, "a number from"),
+        ("staleness:\n  clock: sun\n", 2, "market or wall"),
         ("log:\n  level: loud\n", 2, "debug or trace"),
         ("log:\n  keep: 0\n", 2, "1 to 3650"),
         ("vendor:\n  attempts: 3\nvendor:\n  attempts: 4\n", 3, "written twice"),
@@ -155,7 +156,10 @@ fn every_mistake_names_file_line_and_remedy() {
 fn policy_mistakes_are_found_too() {
     let (dir, flags) = with_file("");
     for (text, says) in [
-        ("rpo_by_symbol_criticality:\n  standard:\n    symbols: [SPY]\n", "yaml:3: rpo_by_symbol_criticality.standard.symbols[1] (SPY) is in tier critical too"),
+        (
+            "rpo_by_symbol_criticality:\n  standard:\n    symbols: [SPY]\n",
+            "yaml:3: rpo_by_symbol_criticality.standard.symbols[1] (SPY) is in tier critical too",
+        ),
         ("rpo_by_symbol_criticality:\n  low:\n    symbols: [X]\n", "every symbol in no other tier is low"),
         ("rpo_by_symbol_criticality:\n  low:\n    priority: 1\n", "taken by another tier"),
         ("staleness_thresholds:\n  aging: { hours: 0.5 }\n", "not above"),

@@ -103,12 +103,12 @@ fn overlay(base: &mut Node, over: Node, path: &str, whole: &Node) -> Result<(), 
             }
             Ok(())
         }
-        (Value::Map(_), _) => {
-            Err(over.origin.error(format_args!("{place} is a section"), "write its settings as `name: value` lines below it"))
-        }
-        (_, Value::Map(_)) => {
-            Err(over.origin.error(format_args!("{place} takes a value, not a section"), "write the value behind the colon"))
-        }
+        (Value::Map(_), _) => Err(over
+            .origin
+            .error(format_args!("{place} is a section"), "write its settings as `name: value` lines below it")),
+        (_, Value::Map(_)) => Err(over
+            .origin
+            .error(format_args!("{place} takes a value, not a section"), "write the value behind the colon")),
         (_, value) => {
             *base = Node { origin: over.origin, value };
             Ok(())
@@ -246,7 +246,7 @@ mod tests {
         for (text, line, says) in [
             ("a: 1\nb: [1, 2\n", 2, "not valid YAML"),
             ("a: 1\n  b: 2\n", 2, "not valid YAML"),
-            ("a: 1\n\tb: 2\n", 2, "not valid YAML"),
+            ("a:\n\tb: 2\n", 2, "not valid YAML"),
             ("a: 1\nb: 2\na: 3\n", 3, "written twice, first on line 1"),
             ("a: &x 1\nb: *x\n", 2, "aliases"),
             ("a: !!int 1\n", 1, "tags"),
@@ -287,7 +287,10 @@ mod tests {
     fn unknown_keys_are_refused_with_what_was_meant() {
         let base = "vendor:\n  rate_limit: 5\n  attempts: 5\nlog:\n  level: info\n";
         for (over, says) in [
-            ("vendor:\n  rate_limt: 3\n", "t.yaml:2: there is no setting 'vendor.rate_limt'; did you mean 'rate_limit'?"),
+            (
+                "vendor:\n  rate_limt: 3\n",
+                "t.yaml:2: there is no setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
+            ),
             ("rate_limit: 3\n", "t.yaml:1: there is no setting 'rate_limit'; did you mean 'vendor.rate_limit'?"),
             ("vendor:\n  zebra: 3\n", "use one of rate_limit, attempts"),
             ("vendor: 3\n", "vendor is a section"),
