@@ -14,6 +14,7 @@
 //! | [`store`] | SQLite and PostgreSQL |
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
 //! | [`sim`] | a simulated vendor, an HTTP server |
+//! | [`telemetry`] | the log |
 //! | [`cli`] | the command line |
 
 pub mod cli;
@@ -24,4 +25,5 @@ pub mod market;
 pub mod plan;
 pub mod sim;
 pub mod store;
+pub mod telemetry;
 pub mod vendor;

@@ -1,1 +1,125 @@
-//! placeholder
+//! The command line: what can be typed, and which code it ends with.
+//!
+//! Thin: a command translates its arguments, calls the rooms above, and prints. Results go to stdout, everything else to
+//! stderr.
+
+pub mod args;
+pub mod backfill;
+pub mod bars;
+pub mod config;
+pub mod exit;
+pub mod globals;
+pub mod output;
+pub mod plan;
+pub mod quarantine;
+pub mod shell;
+pub mod sim;
+pub mod status;
+pub mod symbols;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::error::ContextValue;
+use clap::{Parser, Subcommand};
+
+pub use exit::CliError;
+pub use globals::{Globals, Session, block_on};
+
+use crate::market::asset::printable;
+
+/// Keeps market bars fresh: fetches OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
+#[derive(Parser, Clone, Debug)]
+#[command(name = "barkeep", version, arg_required_else_help = true, max_term_width = 120)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    Symbols(symbols::SymbolsArgs),
+    Bars(bars::BarsArgs),
+    Quarantine(quarantine::QuarantineArgs),
+    Config(config::ConfigArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
+}
+
+/// Reads the command line, does what it says and returns the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    std::panic::set_hook(Box::new(|bug| {
+        let said = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
+        let place = bug.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
+        tracing::error!("barkeep hit a bug: {said}{place}");
+        let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {said}{place}; please report it");
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(e),
+    };
+    match dispatch(&cli) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(e) => e.report(),
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), CliError> {
+    match &cli.command {
+        Command::Symbols(args) => symbols::run(args, &cli.globals),
+        Command::Bars(args) => bars::run(args, &cli.globals),
+        Command::Quarantine(args) => quarantine::run(args, &cli.globals),
+        Command::Config(args) => config::run(args, &cli.globals),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
+    }
+}
+
+/// Prints clap's message. What the user typed is made fit to print first: clap repeats it as it is.
+fn usage(mut e: clap::Error) -> ExitCode {
+    let context: Vec<_> = e.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in context {
+        match value {
+            ContextValue::String(text) => drop(e.insert(kind, ContextValue::String(printable(&text)))),
+            ContextValue::Strings(all) => {
+                let all = all.iter().map(|text| printable(text)).collect();
+                drop(e.insert(kind, ContextValue::Strings(all)));
+            }
+            _ => {}
+        }
+    }
+    // A closed pipe is no reason to fail.
+    let _ = e.print();
+    ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands as they are, with those that are dispatched elsewhere.
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+        let with_args = |args: clap::Command| args.debug_assert();
+        with_args(<backfill::BackfillArgs as clap::Args>::augment_args(clap::Command::new("backfill")));
+        with_args(<plan::PlanArgs as clap::Args>::augment_args(clap::Command::new("plan")));
+        with_args(<status::StatusArgs as clap::Args>::augment_args(clap::Command::new("status")));
+        with_args(<sim::SimArgs as clap::Args>::augment_args(clap::Command::new("sim")));
+    }
+
+    #[test]
+    fn global_flags_work_on_both_sides_of_the_command() {
+        for line in ["barkeep --json -v config --rate-limit 7 path", "barkeep config path --json --rate-limit 7 -v"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(cli.globals.json && cli.globals.verbose == 1, "{line}");
+            assert_eq!(cli.globals.rate_limit, Some(crate::config::RateLimit::PerMinute(7)));
+        }
+    }
+}

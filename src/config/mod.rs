@@ -1,5 +1,31 @@
 //! Settings and policy: read, validated and explained here and nowhere else.
+//!
+//! Order: flag > environment > file > default. The defaults are the commented files under `config/`, built into the
+//! binary. Every value keeps its origin, so a complaint names file and line, and `config print` can say who set what.
 
+mod database_url;
+mod effective;
+mod environment;
+mod error;
+mod files;
+mod key;
+mod load;
+pub mod policy;
+mod read_policy;
+mod read_settings;
+mod reader;
 pub mod settings;
+pub mod suggest;
+mod tree;
 
+pub use database_url::InvalidDatabaseUrl;
+pub use effective::Effective;
+pub use environment::Environment;
+pub use error::{ConfigError, Origin};
+pub use key::{api_key, find_key};
+pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
+pub use policy::Policy;
 pub use settings::*;
+
+#[cfg(test)]
+mod tests;

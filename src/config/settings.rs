@@ -1,12 +1,17 @@
 //! Every setting, validated. What each one means is said in `config/barkeep.yaml`, which is also where the defaults
 //! come from: the file is built into the binary and read first.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::market::freshness::Delay;
+use crate::market::asset::printable;
+use crate::market::freshness::{Delay, StalenessClock, TierLimits};
 use crate::market::quality::Thresholds;
-use crate::market::{Criticality, Symbol, Timeframe};
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe};
+
+pub use super::database_url::DatabaseUrl;
 
 /// All settings of one start.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,26 +22,58 @@ pub struct Settings {
     pub backfill: BackfillSettings,
     pub symbols: SymbolSettings,
     pub quality: QualitySettings,
+    pub staleness: StalenessSettings,
     pub log: LogSettings,
 }
 
-/// A database URL whose `Debug` and `Display` hide the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(pub(crate) String);
-
-impl std::fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DatabaseUrl(…)")
-    }
-}
-
 /// How fast the vendor may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RateLimit {
     /// At most this many request starts in any trailing 60 s.
     PerMinute(u32),
     /// No agreed limit; stays under 100 a second as the vendor asks.
     Unlimited,
+}
+
+impl RateLimit {
+    /// Above this the vendor's "under 100 requests a second" would bind first.
+    pub const HIGHEST: u32 = 6000;
+    pub const EXPECTED: &str = "write requests per minute from 1 to 6000, or unlimited";
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerMinute(n) => write!(f, "{n}"),
+            Self::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
+impl FromStr for RateLimit {
+    type Err = NotThat;
+    fn from_str(s: &str) -> Result<Self, NotThat> {
+        match (s, s.parse()) {
+            ("unlimited", _) => Ok(Self::Unlimited),
+            (_, Ok(n)) if (1..=Self::HIGHEST).contains(&n) => Ok(Self::PerMinute(n)),
+            _ => Err(NotThat::new(s, "a rate limit; use 1 to 6000 requests per minute, or unlimited")),
+        }
+    }
+}
+
+/// A word that is not what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{word}' is not {expected}")]
+pub struct NotThat {
+    word: String,
+    expected: &'static str,
+}
+
+impl NotThat {
+    pub(crate) fn new(word: &str, expected: &'static str) -> Self {
+        Self { word: printable(word), expected }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +114,33 @@ pub enum Mode {
     Staggered,
     /// One request after the other.
     Sequential,
+}
+
+impl Mode {
+    pub const ALL: [Self; 3] = [Self::Pipeline, Self::Staggered, Self::Sequential];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::Staggered => "staggered",
+            Self::Sequential => "sequential",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = NotThat;
+    fn from_str(s: &str) -> Result<Self, NotThat> {
+        let known = Self::ALL.into_iter().find(|m| m.name() == s);
+        known.ok_or_else(|| NotThat::new(s, "a mode; use pipeline, staggered or sequential"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -126,6 +190,13 @@ pub struct QualitySettings {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StalenessSettings {
+    pub clock: StalenessClock,
+    /// From `staleness_thresholds` of `rto_rpo_config.yaml`.
+    pub limits: TierLimits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
@@ -141,4 +212,41 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// Daily files kept.
     pub keep: usize,
+}
+
+/// `realtime`, `end_of_day`, or a duration up to 7 days.
+pub fn parse_delay(text: &str) -> Result<Delay, NotThat> {
+    const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+    match (text, humantime::parse_duration(text)) {
+        ("realtime", _) => Ok(Delay::After(Duration::ZERO)),
+        ("end_of_day", _) => Ok(Delay::EndOfDay),
+        (_, Ok(d)) if d <= LONGEST => Ok(Delay::After(d)),
+        _ => Err(NotThat::new(text, "a delay; use realtime, end_of_day, or a duration up to 7d such as 15m")),
+    }
+}
+
+/// What a symbol is when nobody says so: crypto or fund if `symbols.known_*` names it, else a stock. Every way to write a
+/// known pair (`BTC-USD`, `X:BTCUSD`) counts.
+#[must_use]
+pub fn default_class(settings: &Settings, symbol: &Symbol) -> AssetClass {
+    let pair = symbol.vendor_ticker(AssetClass::Crypto);
+    let is_pair = |known: &Symbol| known.vendor_ticker(AssetClass::Crypto) == pair;
+    if symbol.as_str().starts_with("X:") || settings.symbols.known_crypto.iter().any(is_pair) {
+        AssetClass::Crypto
+    } else if settings.symbols.known_etf.contains(symbol) {
+        AssetClass::Etf
+    } else {
+        AssetClass::Stock
+    }
+}
+
+/// The tier of a symbol by `rto_rpo_config.yaml`. Every way to write a listed crypto pair counts.
+#[must_use]
+pub fn criticality_of(settings: &Settings, symbol: &Symbol) -> Criticality {
+    let class = default_class(settings, symbol);
+    let same = |listed: &Symbol| {
+        default_class(settings, listed) == class && listed.vendor_ticker(class) == symbol.vendor_ticker(class)
+    };
+    let listed = settings.symbols.criticality.iter().find(|(s, _)| same(s));
+    listed.map_or(Criticality::Low, |(_, tier)| *tier)
 }

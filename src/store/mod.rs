@@ -6,8 +6,28 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
+mod bars;
+mod conn;
+mod coverage;
+mod database;
+mod executions;
+mod fault;
+mod field;
+mod load;
+mod migration;
+mod open;
+mod page;
+mod plans;
 pub mod postgres;
+mod quarantine;
+mod reference;
+mod requests;
 pub mod sqlite;
+mod symbols;
+mod writer;
+
+pub use conn::Dialect;
+pub use open::open;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -49,6 +69,19 @@ impl StoreError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Busy(_) | Self::Disk(_))
+    }
+
+    /// The same error, saying which database it is about.
+    pub(crate) fn at(self, place: &str) -> Self {
+        let named = |message: String| format!("{place}: {message}");
+        match self {
+            Self::Unreachable(m) => Self::Unreachable(named(m)),
+            Self::Busy(m) => Self::Busy(named(m)),
+            Self::Disk(m) => Self::Disk(named(m)),
+            Self::Unusable(m) => Self::Unusable(named(m)),
+            Self::NotFound(m) => Self::NotFound(named(m)),
+            Self::Refused(m) => Self::Refused(named(m)),
+        }
     }
 }
 
@@ -497,4 +530,24 @@ pub trait Store: Send + Sync {
 
     /// Waits for queued writes and closes the connections.
     async fn close(&self);
+}
+
+/// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
+#[must_use]
+pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
+    [
+        bars::STATEMENTS,
+        coverage::STATEMENTS,
+        executions::STATEMENTS,
+        page::STATEMENTS,
+        plans::STATEMENTS,
+        quarantine::STATEMENTS,
+        reference::STATEMENTS,
+        requests::STATEMENTS,
+        symbols::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, sql)| (*name, sql.text(dialect)))
+    .collect()
 }

@@ -1,0 +1,60 @@
+//! Where an export goes: stdout, or a file that appears whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Result, Write};
+use std::path::{Path, PathBuf};
+
+/// An export that is being written. Dropped without [`Destination::keep`], it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Destination(Option<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    file: File,
+    written_to: PathBuf,
+    belongs_at: PathBuf,
+}
+
+impl Destination {
+    pub(super) fn open(path: Option<&Path>) -> Result<(Self, Box<dyn Write + Send>)> {
+        let Some(path) = path else {
+            return Ok((Self(None), Box::new(BufWriter::new(std::io::stdout()))));
+        };
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(std::io::Error::other("it is a directory; name a file")),
+            // A device or a pipe is written in place: a rename would replace it.
+            Ok(found) if !found.is_file() => {
+                let file = OpenOptions::new().write(true).open(path)?;
+                return Ok((Self(None), Box::new(BufWriter::new(file))));
+            }
+            _ => {}
+        }
+        let name = path.file_name().ok_or_else(|| std::io::Error::other("it names no file"))?;
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}.part", std::process::id()));
+        let written_to = path.with_file_name(temporary);
+        let file = OpenOptions::new().write(true).create_new(true).open(&written_to)?;
+        // From here on the file is removed when anything fails.
+        let pending = Pending { file: file.try_clone()?, written_to, belongs_at: path.to_owned() };
+        Ok((Self(Some(pending)), Box::new(BufWriter::new(file))))
+    }
+
+    /// Puts the finished file in its place, replacing an older one.
+    pub(super) fn keep(mut self) -> Result<()> {
+        let Some(pending) = &self.0 else { return Ok(()) };
+        pending.file.sync_all()?;
+        std::fs::rename(&pending.written_to, &pending.belongs_at)?;
+        self.0 = None;
+        Ok(())
+    }
+}
+
+impl Drop for Destination {
+    fn drop(&mut self) {
+        if let Some(pending) = &self.0 {
+            // Nothing better can be done about a file that cannot be removed.
+            let _ = std::fs::remove_file(&pending.written_to);
+        }
+    }
+}

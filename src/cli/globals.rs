@@ -1,0 +1,106 @@
+//! Flags that every command takes, and what every command starts with: settings, log, database.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args};
+use secrecy::SecretString;
+
+use super::exit::{CliError, DATABASE};
+use crate::config::{self, Loaded, Overrides, RateLimit};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{self, Telemetry};
+
+/// Before or after the command's name. Environment variables are read in `config`, not by clap, so that `--help` never
+/// shows a password.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// Settings file [default: ./config/barkeep.yaml, then $XDG_CONFIG_HOME/barkeep/barkeep.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Database, sqlite:PATH or postgres://… (a password is safer in $BARKEEP_DATABASE_URL)
+    #[arg(long, global = true, value_name = "URL", value_parser = secret)]
+    pub database_url: Option<SecretString>,
+
+    /// Origin of the vendor's API
+    #[arg(long, global = true, value_name = "URL")]
+    pub vendor_url: Option<String>,
+
+    /// Requests per minute, or unlimited
+    #[arg(long, global = true, value_name = "N|unlimited")]
+    pub rate_limit: Option<RateLimit>,
+
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Write the log to exactly this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+
+    /// Log more, and to stderr too (-vv: everything)
+    #[arg(short = 'v', long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// A URL may hold a password: clap must neither print it in an error nor keep it printable.
+#[allow(clippy::unnecessary_wraps, reason = "clap takes parsers that return a Result")]
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::from(text))
+}
+
+impl Globals {
+    /// Reads the settings. Opens nothing but the settings files.
+    pub fn load(&self) -> Result<Loaded, CliError> {
+        Ok(config::load(&Overrides {
+            config: self.config.clone(),
+            database_url: self.database_url.clone(),
+            vendor_url: self.vendor_url.clone(),
+            rate_limit: self.rate_limit,
+            log_file: self.log_file.clone(),
+        })?)
+    }
+
+    /// Reads the settings and starts the log.
+    pub fn start(&self) -> Result<Session, CliError> {
+        let loaded = self.load()?;
+        let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
+        Ok(Session { loaded, json: self.json, _telemetry: telemetry })
+    }
+}
+
+/// A command at work.
+#[derive(Debug)]
+pub struct Session {
+    pub loaded: Loaded,
+    pub json: bool,
+    _telemetry: Telemetry,
+}
+
+impl Session {
+    /// Opens the database; with `readonly` it must exist and nothing in it changes.
+    pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
+        let database = &self.loaded.settings.database;
+        crate::store::open(database.as_str(), readonly).await.map_err(|e| {
+            // Whatever the reason, at this point the database is what is missing.
+            let error = CliError::new(DATABASE, e.to_string());
+            match e {
+                // The message already says what to do.
+                StoreError::NotFound(_) => error,
+                _ => error.hint(format!("the database in use is {database}; see `barkeep config print`")),
+            }
+        })
+    }
+}
+
+/// Runs a command's future on a runtime of its own.
+pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::new(super::exit::SOME_FAILED, format!("cannot start worker threads: {e}")))?;
+    runtime.block_on(work)
+}

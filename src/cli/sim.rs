@@ -1,0 +1,127 @@
+//! `barkeep sim`: the simulated vendor's arguments.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+
+use super::args::{When, duration, symbol};
+use crate::config::{NotThat, RateLimit, parse_delay};
+use crate::market::Symbol;
+use crate::market::freshness::Delay;
+use crate::market::split::Split;
+
+/// How the simulated vendor counts requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WindowArg {
+    /// In any trailing 60 s.
+    Sliding,
+    /// In each minute of the clock.
+    Fixed,
+}
+
+/// Serve simulated bars over HTTP with the vendor's wire habits; no key needed
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example, in two terminals:
+  barkeep sim --limit unlimited
+  MASSIVE_API_KEY=any barkeep backfill AAPL SPY BTC --vendor-url http://127.0.0.1:8800 --rate-limit unlimited")]
+pub struct SimArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8800")]
+    pub listen: SocketAddr,
+
+    /// Same seed, same bars
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Keys that are accepted; may be repeated [default: any key]
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<String>,
+
+    /// Requests per minute before it answers 429, or unlimited
+    #[arg(long, value_name = "N|unlimited", default_value = "5")]
+    pub limit: RateLimit,
+
+    /// How requests are counted
+    #[arg(long, value_enum, default_value_t = WindowArg::Sliding)]
+    pub window: WindowArg,
+
+    /// Send Retry-After with a 429
+    #[arg(long)]
+    pub retry_after: bool,
+
+    /// Time before each answer, such as 80ms; a bare number is milliseconds
+    #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration)]
+    pub latency: Duration,
+
+    /// Years of history the plan includes [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub plan_years: Option<u32>,
+
+    /// How far behind the data is: realtime, end_of_day, or a duration such as 15m
+    #[arg(long, value_name = "DELAY", default_value = "realtime", value_parser = parse_delay)]
+    pub delay: Delay,
+
+    /// Serve recorded bars from this directory instead of generated ones
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
+
+    /// Which recording to serve where a symbol has several
+    #[arg(long, value_name = "TAG", requires = "replay")]
+    pub replay_source: Option<String>,
+
+    /// A split, SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4; may be repeated
+    #[arg(long, value_name = "SYM:DATE:FROM:TO")]
+    pub split: Vec<SplitArg>,
+
+    /// What time it is for the vendor [default: the machine's clock]
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<When>,
+
+    /// A fault to start with, as the control endpoint takes it; may be repeated
+    #[arg(long, value_name = "JSON")]
+    pub fault: Vec<String>,
+}
+
+/// A split on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SplitArg {
+    pub symbol: Symbol,
+    pub split: Split,
+}
+
+impl FromStr for SplitArg {
+    type Err = NotThat;
+    fn from_str(s: &str) -> Result<Self, NotThat> {
+        let parsed = || {
+            // From the right: a symbol may hold a colon.
+            let mut parts = s.rsplitn(4, ':');
+            let to: f64 = parts.next()?.parse().ok()?;
+            let from: f64 = parts.next()?.parse().ok()?;
+            let date: NaiveDate = parts.next()?.parse().ok()?;
+            let symbol = symbol(parts.next()?).ok()?;
+            let split = Split { date, from, to };
+            split.is_sound().then_some(Self { symbol, split })
+        };
+        parsed().ok_or_else(|| NotThat::new(s, "a split; write SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_on_the_command_line() {
+        let split: SplitArg = "X:BTCUSD:2024-01-02:8:1".parse().unwrap();
+        assert_eq!((split.symbol.as_str(), split.split.from, split.split.to), ("X:BTCUSD", 8.0, 1.0));
+        for bad in
+            ["", "AAPL", "AAPL:2024-01-02:1", "AAPL:2024-01-02:0:4", "AAPL:2024-13-02:1:4", "AAPL:2024-01-02:1:inf"]
+        {
+            assert!(bad.parse::<SplitArg>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Symbols from a file: checked line by line before anything changes.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::{Given, new_row};
+use crate::cli::args::{sorted, symbol};
+use crate::cli::exit::CliError;
+use crate::config::Settings;
+use crate::market::asset::printable;
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use crate::store::SymbolRow;
+
+/// All of a market's tickers fit; a database named by mistake does not.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// Wrong lines shown before the rest is only counted.
+const SHOWN: usize = 20;
+
+/// One line of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line {
+    number: usize,
+    symbol: Symbol,
+    given: Given,
+}
+
+/// Reads and checks a file. All wrong lines are named.
+pub(super) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
+    let shown = printable(&path.display().to_string());
+    let fail = |what: &str| CliError::usage(format!("{shown}: {what}"));
+    let unreadable = |e: std::io::Error| fail(&format!("cannot be read: {e}"));
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(fail("is not a regular file; name a CSV file"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(fail("is larger than 16 MiB, so it is no list of symbols"));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| fail("is not UTF-8; save it as UTF-8"))?;
+    parse(text.strip_prefix('\u{feff}').unwrap_or(text), &shown)
+}
+
+/// The columns a heading may name, in any order.
+const COLUMNS: [&str; 4] = ["symbol", "asset_class", "timeframes", "criticality"];
+
+/// Line by line rather than as one CSV: no field here spans lines, an unclosed quote stays in its line, and the numbers
+/// are those of an editor.
+fn parse(text: &str, shown: &str) -> Result<Vec<Line>, CliError> {
+    let mut heading: Option<Vec<&'static str>> = None;
+    let mut lines: Vec<Line> = Vec::new();
+    let mut named: HashMap<Symbol, usize> = HashMap::new();
+    let mut wrong: Vec<String> = Vec::new();
+    for (number, raw) in (1..).zip(text.lines()).filter(|(_, raw)| !raw.trim().is_empty() && !raw.starts_with('#')) {
+        let record =
+            record(raw).map_err(|e| CliError::usage(format!("{shown}:{number}: {e}; nothing was imported")))?;
+        let heading = match &heading {
+            Some(heading) => heading,
+            None if record.get(0).is_some_and(|f| f.eq_ignore_ascii_case("symbol")) => {
+                let columns = columns(&record);
+                heading =
+                    Some(columns.map_err(|e| CliError::usage(format!("{shown}:{number}: {e}; nothing was imported")))?);
+                continue;
+            }
+            None => heading.insert(vec!["symbol"]),
+        };
+        match line(&record, heading, number) {
+            Ok(line) => match named.insert(line.symbol.clone(), number) {
+                Some(first) => {
+                    wrong.push(format!("{shown}:{number}: {} was named on line {first} already", line.symbol));
+                }
+                None => lines.push(line),
+            },
+            Err(what) => wrong.push(format!("{shown}:{number}: {what}")),
+        }
+    }
+    if lines.is_empty() && wrong.is_empty() {
+        return Err(CliError::usage(format!("{shown}: holds no symbols; write one a line")));
+    }
+    refuse(&wrong).map(|()| lines)
+}
+
+fn record(raw: &str) -> Result<csv::StringRecord, String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .trim(csv::Trim::All)
+        .buffer_capacity(256)
+        .from_reader(raw.as_bytes());
+    let mut record = csv::StringRecord::new();
+    reader.read_record(&mut record).map_err(|e| format!("not valid CSV: {}", printable(&e.to_string())))?;
+    Ok(record)
+}
+
+fn refuse(wrong: &[String]) -> Result<(), CliError> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let mut message = wrong.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n");
+    if let Some(more) = wrong.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        message.push_str(&format!("\n… and {more} more"));
+    }
+    Err(CliError::usage(message).hint("nothing was imported; correct these lines and import again"))
+}
+
+fn columns(record: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
+    let mut all = Vec::new();
+    for name in record {
+        let known = COLUMNS.into_iter().find(|c| name.eq_ignore_ascii_case(c));
+        let known = known
+            .ok_or_else(|| format!("there is no column '{}'; use some of {}", printable(name), COLUMNS.join(", ")))?;
+        if all.contains(&known) {
+            return Err(format!("column {known} appears twice"));
+        }
+        all.push(known);
+    }
+    Ok(all)
+}
+
+fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> Result<Line, String> {
+    if record.len() > heading.len() {
+        let expected = heading.join(",");
+        return Err(format!("{} fields where {} are expected ({expected})", record.len(), heading.len()));
+    }
+    let field = |name: &str| {
+        let at = heading.iter().position(|h| *h == name)?;
+        record.get(at).filter(|f| !f.is_empty())
+    };
+    let symbol = symbol(field("symbol").ok_or("the symbol is missing")?).map_err(|e| e.to_string())?;
+    let timeframes: Result<Vec<Timeframe>, _> = field("timeframes")
+        .unwrap_or("")
+        .split([' ', ',', ';', '|'])
+        .filter(|word| !word.is_empty())
+        .map(Timeframe::from_str)
+        .collect();
+    Ok(Line {
+        number,
+        symbol,
+        given: Given {
+            asset_class: field("asset_class").map(AssetClass::from_str).transpose().map_err(|e| e.to_string())?,
+            criticality: field("criticality").map(Criticality::from_str).transpose().map_err(|e| e.to_string())?,
+            timeframes: timeframes.map_err(|e| e.to_string())?,
+        },
+    })
+}
+
+/// The rows that are new or change. What a line does not say stays as it is.
+pub(super) fn merged(
+    path: &Path,
+    lines: &[Line],
+    rows: &[SymbolRow],
+    settings: &Settings,
+    now: Ts,
+) -> Result<Vec<SymbolRow>, CliError> {
+    let shown = printable(&path.display().to_string());
+    let mut out = Vec::new();
+    let mut wrong = Vec::new();
+    for line in lines {
+        let Some(row) = rows.iter().find(|row| row.symbol == line.symbol) else {
+            out.push(new_row(settings, &line.symbol, &line.given, now));
+            continue;
+        };
+        if let Some(class) = line.given.asset_class.filter(|c| *c != row.asset_class) {
+            // Its bars are keyed by the old class's calendar.
+            wrong.push(format!(
+                "{shown}:{}: {} is stored as {}, not {class}; remove the symbol first to change that",
+                line.number, row.symbol, row.asset_class
+            ));
+            continue;
+        }
+        let mut new = row.clone();
+        new.criticality = line.given.criticality.unwrap_or(row.criticality);
+        if !line.given.timeframes.is_empty() {
+            new.timeframes = sorted(&line.given.timeframes);
+        }
+        if new != *row {
+            out.push(new);
+        }
+    }
+    refuse(&wrong).map(|()| out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symbols(text: &str) -> Result<Vec<String>, String> {
+        let lines = parse(text, "f.csv").map_err(|e| e.message)?;
+        Ok(lines.iter().map(|l| l.symbol.to_string()).collect())
+    }
+
+    #[test]
+    fn one_symbol_a_line_or_a_table() {
+        assert_eq!(symbols("AAPL\r\n\r\n# comment\n  SPY \nBTC").unwrap(), ["AAPL", "SPY", "BTC"]);
+        let text = "symbol,asset_class,timeframes\nAAPL,stock,5m 1d\nBTC,crypto,\"1h,1d\"\nSPY\n";
+        let lines = parse(text, "f.csv").unwrap();
+        assert_eq!(lines[0].given.timeframes, [Timeframe::M5, Timeframe::D1]);
+        assert_eq!(lines[1].given.asset_class, Some(AssetClass::Crypto));
+        assert_eq!(lines[2].given, Given::default());
+    }
+
+    #[test]
+    fn every_wrong_line_is_named() {
+        let text = "symbol,asset_class,timeframes\nAAPL,stok\nA B\n\nSPY,etf,7m\nMSFT\nMSFT\nX,stock,1d,extra,more\n";
+        let message = symbols(text).unwrap_err();
+        for says in [
+            "f.csv:2: 'stok'",
+            "f.csv:3: 'A B'",
+            "f.csv:5: '7m'",
+            "f.csv:7: MSFT was named on line 6",
+            "f.csv:8: 5 fields",
+        ] {
+            assert!(message.contains(says), "{says} in {message}");
+        }
+        assert!(symbols("symbol,colour\nAAPL,red\n").unwrap_err().contains("f.csv:1: there is no column 'colour'"));
+        assert!(symbols("").unwrap_err().contains("no symbols"));
+        assert!(symbols("AA\u{1b}[31m\n").unwrap_err().chars().all(|c| !c.is_control()));
+    }
+}

@@ -1,0 +1,120 @@
+//! The address of the database. It may hold a password, which never leaves this type except towards the driver.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// `sqlite:PATH` or `postgres://…`. `Debug` and `Display` hide the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+/// Why a text is no database URL. The text itself is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDatabaseUrl {
+    #[error("the scheme is not sqlite: or postgres://")]
+    Scheme,
+    #[error("the path behind sqlite: is empty")]
+    NoPath,
+    #[error("a database in memory would be lost at the end")]
+    Memory,
+    #[error("it is no valid URL ({0})")]
+    Url(#[from] url::ParseError),
+    #[error("it holds control characters")]
+    Control,
+}
+
+impl DatabaseUrl {
+    pub const EXPECTED: &str = "write sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+
+    /// The whole URL, password included: for the driver only.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        if s.chars().any(char::is_control) {
+            return Err(InvalidDatabaseUrl::Control);
+        }
+        if let Some(path) = s.strip_prefix("sqlite:") {
+            if path.contains(":memory:") {
+                return Err(InvalidDatabaseUrl::Memory);
+            }
+            let empty = path.trim_start_matches('/').is_empty();
+            return if empty { Err(InvalidDatabaseUrl::NoPath) } else { Ok(Self(s.to_owned())) };
+        }
+        if s.starts_with("postgres://") || s.starts_with("postgresql://") {
+            url::Url::parse(s)?;
+            return Ok(Self(s.to_owned()));
+        }
+        Err(InvalidDatabaseUrl::Scheme)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const HIDDEN: &str = "***";
+        if self.0.starts_with("sqlite:") {
+            return f.write_str(&crate::market::asset::printable(&self.0));
+        }
+        let Ok(mut url) = url::Url::parse(&self.0) else { return f.write_str("postgres://…") };
+        if url.password().is_some() && url.set_password(Some(HIDDEN)).is_err() {
+            return f.write_str("postgres://…");
+        }
+        // libpq takes a password in the query too.
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        if !pairs.is_empty() {
+            url.query_pairs_mut().clear().extend_pairs(pairs.iter().map(|(k, v)| {
+                let secret = k.to_lowercase().contains("pass") || k.to_lowercase().contains("key");
+                (k, if secret { HIDDEN } else { v })
+            }));
+        }
+        f.write_str(url.as_str())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_never_shown() {
+        for text in [
+            "postgres://bar:s3cr%40t@db:5432/bars?sslmode=require",
+            "postgresql://bar@db/bars?password=s3cr&sslpassword=s3cr&sslmode=require",
+            "postgres://bar:a:s3cr@t@db/bars",
+        ] {
+            let url: DatabaseUrl = text.parse().unwrap();
+            assert_eq!(url.as_str(), text);
+            for shown in [url.to_string(), format!("{url:?}"), format!("{:?}", Some(&url))] {
+                assert!(!shown.contains("s3cr") && shown.contains("bar"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_other_schemes_without_repeating_them() {
+        for text in [
+            "",
+            "mysql://u:s3cr@h/d",
+            "sqlite:",
+            "sqlite://",
+            "sqlite::memory:",
+            "postgres://u:s3cr@h:99999/d",
+            "sqlite:a\nb",
+            "/x.db",
+        ] {
+            let message = text.parse::<DatabaseUrl>().unwrap_err().to_string();
+            assert!(!message.contains("s3cr"), "{message}");
+        }
+        assert_eq!("sqlite:/a/b.db".parse::<DatabaseUrl>().unwrap().to_string(), "sqlite:/a/b.db");
+    }
+}

@@ -1,0 +1,71 @@
+//! The vendor's API key: environment first, then a file that only its owner can read. Never an argument, never logged.
+
+use std::io::Read;
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::environment::{Environment, FORMER_KEY, KEY};
+use super::error::ConfigError;
+use super::settings::Settings;
+use crate::market::asset::printable;
+
+/// The API key for the vendor.
+///
+/// # Errors
+/// When there is none, or it cannot be used; the message says where it was looked for and what to do.
+pub fn api_key(settings: &Settings) -> Result<SecretString, ConfigError> {
+    let none = || {
+        ConfigError(format!(
+            "no API key: {KEY} and {FORMER_KEY} are not set and vendor.key_file names no file; set {KEY} (`barkeep sim` \
+             needs no real key: against it, any word will do)"
+        ))
+    };
+    find_key(settings, &Environment::of_process())?.map(|(key, _)| key).ok_or_else(none)
+}
+
+/// The key and where it was found, when there is one.
+pub fn find_key(settings: &Settings, env: &Environment) -> Result<Option<(SecretString, String)>, ConfigError> {
+    if let Some((name, text)) = env.first(&[KEY, FORMER_KEY])? {
+        let source = format!("environment variable {name}");
+        return Ok(Some((checked(&text, &source)?, source)));
+    }
+    let Some(path) = &settings.vendor.key_file else { return Ok(None) };
+    let source = printable(&path.display().to_string());
+    Ok(Some((checked(&read(path, &source)?, &source)?, source)))
+}
+
+/// A key goes into a header: one word of visible ASCII.
+fn checked(text: &str, source: &str) -> Result<SecretString, ConfigError> {
+    let key = text.trim();
+    let sound = (1..=512).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if sound {
+        Ok(SecretString::from(key))
+    } else {
+        Err(ConfigError(format!(
+            "{source}: does not hold an API key (one word of up to 512 visible characters); write the key and nothing else"
+        )))
+    }
+}
+
+fn read(path: &Path, shown: &str) -> Result<String, ConfigError> {
+    let unreadable =
+        |e: std::io::Error| ConfigError(format!("{shown}: the key file cannot be read: {e}; check vendor.key_file"));
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(ConfigError(format!("{shown}: the key file is not a regular file; check vendor.key_file")));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(ConfigError(format!(
+                "{shown}: the key file can be read by others (mode {mode:03o}); run: chmod 600 {shown}"
+            )));
+        }
+    }
+    let mut text = String::new();
+    std::fs::File::open(path).and_then(|f| f.take(4096).read_to_string(&mut text)).map_err(unreadable)?;
+    Ok(text)
+}

@@ -1,0 +1,224 @@
+//! Bars as stored: reading them, and telling what a new answer changes.
+
+use super::conn::{Conn, Sql, limit, statements, values};
+use super::field::{Fields, collect};
+use super::load::{Table, load};
+use super::{Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
+use crate::market::{Bar, Interval, Ts};
+
+macro_rules! columns {
+    () => {
+        "ts, open, high, low, close, volume, vwap, trades, provisional, quality_score, quality_notes, fetched_at"
+    };
+}
+
+statements! {
+    WITHIN = Sql::same(concat!("SELECT ", columns!(),
+        " FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts LIMIT $4"));
+    BEFORE = Sql::same(concat!("SELECT ", columns!(),
+        " FROM bars WHERE series_id = $1 AND ts < $2 ORDER BY ts DESC LIMIT $3"));
+    DELETE = Sql::two(
+        "DELETE FROM bars WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
+        "DELETE FROM bars WHERE series_id = $1 AND ts = ANY($2)");
+    RESCORE = Sql::same("UPDATE bars SET quality_score = $3, quality_notes = $4 WHERE series_id = $1 AND ts = $2");
+    COUNT = Sql::two(
+        "UPDATE series SET bar_count = bar_count + $2,
+             first_ts = (SELECT MIN(ts) FROM bars WHERE series_id = $1),
+             last_ts = (SELECT MAX(ts) FROM bars WHERE series_id = $1)
+         WHERE id = $1",
+        "UPDATE series SET bar_count = bar_count + $2,
+             first_ts = (SELECT ts FROM bars WHERE series_id = $1 ORDER BY ts LIMIT 1),
+             last_ts = (SELECT ts FROM bars WHERE series_id = $1 ORDER BY ts DESC LIMIT 1)
+         WHERE id = $1");
+}
+
+const BARS: Table = Table {
+    into: concat!("bars (series_id, ", columns!(), ")"),
+    columns: 13,
+    conflict: "ON CONFLICT (series_id, ts) DO UPDATE SET open = excluded.open, high = excluded.high, \
+               low = excluded.low, close = excluded.close, volume = excluded.volume, vwap = excluded.vwap, \
+               trades = excluded.trades, provisional = excluded.provisional, \
+               quality_score = excluded.quality_score, quality_notes = excluded.quality_notes, \
+               fetched_at = excluded.fetched_at",
+};
+
+const REVISIONS: Table = Table {
+    into: "bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional, fetched_at, \
+           superseded_at, reason)",
+    columns: 13,
+    conflict: "",
+};
+
+fn read(f: &mut Fields<'_>) -> Result<StoredBar> {
+    Ok(StoredBar {
+        bar: Bar {
+            ts: f.next()?,
+            open: f.next()?,
+            high: f.next()?,
+            low: f.next()?,
+            close: f.next()?,
+            volume: f.next()?,
+            vwap: f.next()?,
+            trades: f.next()?,
+        },
+        provisional: f.next()?,
+        quality_score: f.next()?,
+        quality_notes: f.next()?,
+        fetched_at: f.next()?,
+    })
+}
+
+/// Bars that start in `range`, ascending.
+pub(super) async fn within(conn: &mut Conn<'_>, id: SeriesId, range: Interval, count: usize) -> Result<Vec<StoredBar>> {
+    let [id, start, end] = values![id, range.start, range.end];
+    collect(&conn.rows(WITHIN, &[id, start, end, limit(count)]).await?, read)
+}
+
+/// The last bars before `t`, ascending.
+pub(super) async fn before(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
+    let [id, t] = values![id, t];
+    let mut bars = collect(&conn.rows(BEFORE, &[id, t, limit(count)]).await?, read)?;
+    bars.reverse();
+    Ok(bars)
+}
+
+/// What a write changes about the bars of a series.
+#[derive(Debug, Default, PartialEq)]
+struct Diff {
+    /// Bars not stored yet.
+    insert: Vec<StoredBar>,
+    /// Bars to be stored in place of one with the same start: changed values, or only another mark or score.
+    replace: Vec<StoredBar>,
+    /// What goes to `bar_revisions`, and why.
+    superseded: Vec<(StoredBar, &'static str)>,
+    removed: Vec<Ts>,
+    outcome: WriteOutcome,
+}
+
+/// Compares a write with what is stored in its range. Both are ascending.
+fn diff(stored: &[StoredBar], write: &SeriesWrite, reason: &'static str) -> Diff {
+    let mut d = Diff::default();
+    let at = |t: Ts| stored.binary_search_by_key(&t, |s| s.bar.ts).ok().and_then(|k| stored.get(k));
+    for new in &write.bars {
+        match at(new.bar.ts) {
+            None => d.insert.push(new.clone()),
+            Some(old) if old.bar.same_values(&new.bar) => {
+                d.outcome.unchanged += 1;
+                // A final bar never becomes provisional again, and the first sight of these values stays the evidence.
+                let kept = StoredBar {
+                    provisional: old.provisional && new.provisional,
+                    fetched_at: old.fetched_at,
+                    ..new.clone()
+                };
+                if kept != *old {
+                    d.replace.push(kept);
+                }
+            }
+            Some(old) => {
+                d.outcome.revised += 1;
+                d.superseded.push((old.clone(), reason));
+                d.replace.push(new.clone());
+            }
+        }
+    }
+    if let Some(range) = write.replaces {
+        let sent = |t: Ts| {
+            write.bars.binary_search_by_key(&t, |b| b.bar.ts).is_ok() || write.quarantine.iter().any(|q| q.bar.ts == t)
+        };
+        for old in stored.iter().filter(|s| s.provisional && range.contains(s.bar.ts) && !sent(s.bar.ts)) {
+            d.superseded.push((old.clone(), "removed"));
+            d.removed.push(old.bar.ts);
+        }
+    }
+    d.outcome.inserted = d.insert.len() as u64;
+    d.outcome.removed = d.removed.len() as u64;
+    d
+}
+
+/// Refuses what no database should be asked to hold. The databases disagree on bad numbers (SQLite turns a NaN into a
+/// NULL without a word, PostgreSQL stores it), so this comes before either.
+fn check(write: &SeriesWrite) -> Result<()> {
+    let real = |v: f64| v.is_finite() && v >= 0.0;
+    for StoredBar { bar: b, quality_score, .. } in &write.bars {
+        let sound = [b.open, b.high, b.low, b.close, b.volume].into_iter().all(real)
+            && b.vwap.is_none_or(real)
+            && b.trades.is_none_or(|n| n >= 0)
+            && (0.0..=1.0).contains(quality_score)
+            && (Ts::MIN..=Ts::MAX).contains(&b.ts);
+        if !sound {
+            return Err(StoreError::Refused(format!("the bar at {} has a value that is no price or count", b.ts)));
+        }
+    }
+    let ascending = write.bars.is_sorted_by(|a, b| a.bar.ts < b.bar.ts);
+    if ascending { Ok(()) } else { Err(StoreError::Refused("bars must ascend by time without repeats".into())) }
+}
+
+/// The stretch of stored bars that a write can touch.
+fn touched(write: &SeriesWrite) -> Interval {
+    let replaced = write.replaces.unwrap_or(Interval::new(Ts(0), Ts(0)));
+    match (write.bars.first(), write.bars.last()) {
+        (Some(first), Some(last)) => Interval::new(first.bar.ts, last.bar.ts + 1).hull(replaced),
+        _ => replaced,
+    }
+}
+
+/// Writes the bars, scores and revisions of one series and keeps its counts. The series row is locked by the caller.
+pub(super) async fn store(
+    conn: &mut Conn<'_>,
+    write: &SeriesWrite,
+    at: Ts,
+    reason: &'static str,
+) -> Result<WriteOutcome> {
+    check(write)?;
+    let id = write.series;
+    let range = touched(write);
+    let stored = if range.is_empty() { Vec::new() } else { within(conn, id, range, usize::MAX).await? };
+    let d = diff(&stored, write, reason);
+
+    load(conn, &REVISIONS, &d.superseded, |row, (old, reason)| {
+        row.int(Some(id.0))?;
+        row.time(old.bar.ts)?;
+        values_of(row, &old.bar)?;
+        row.flag(old.provisional)?;
+        row.time(old.fetched_at)?;
+        row.time(at)?;
+        row.text(Some(reason))
+    })
+    .await?;
+    let mut gone = d.removed.clone();
+    if let Conn::Postgres(_) = conn {
+        // COPY only appends; SQLite replaces in place.
+        gone.extend(d.replace.iter().map(|b| b.bar.ts));
+    }
+    if !gone.is_empty() {
+        conn.run(DELETE, &values![id, gone]).await?;
+    }
+    for rows in [&d.insert, &d.replace] {
+        load(conn, &BARS, rows, |row, new: &StoredBar| {
+            row.int(Some(id.0))?;
+            row.time(new.bar.ts)?;
+            values_of(row, &new.bar)?;
+            row.flag(new.provisional)?;
+            row.real(Some(new.quality_score))?;
+            row.text(new.quality_notes.as_deref())?;
+            row.time(new.fetched_at)
+        })
+        .await?;
+    }
+    for (ts, score, notes) in &write.rescored {
+        conn.run(RESCORE, &values![id, *ts, *score, notes]).await?;
+    }
+    if d.outcome.inserted + d.outcome.removed > 0 {
+        let added = d.outcome.inserted as i64 - d.outcome.removed as i64;
+        conn.run(COUNT, &values![id, added]).await?;
+    }
+    Ok(d.outcome)
+}
+
+fn values_of(row: &mut super::load::Sink<'_>, b: &Bar) -> std::result::Result<(), sqlx::error::BoxDynError> {
+    for price in [b.open, b.high, b.low, b.close, b.volume] {
+        row.real(Some(price))?;
+    }
+    row.real(b.vwap)?;
+    row.int(b.trades)
+}

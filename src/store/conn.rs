@@ -1,0 +1,237 @@
+//! One connection of either dialect, and the values that go in.
+//!
+//! The dialects share one text for nearly every statement: `$1` placeholders, `ON CONFLICT`, the same names. What
+//! differs is how a value is bound ([`Value`]), how a field is read back ([`super::field`]) and a few words of SQL
+//! ([`Sql::two`]). So every operation is written once and cannot drift apart.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Executor};
+use uuid::Uuid;
+
+use super::{Result, SeriesId, StoreError, fault};
+use crate::market::{Symbol, Timeframe, Ts};
+
+/// Longest silence of a PostgreSQL server within one statement. The server ends a statement itself after 30 s, so
+/// reaching this means that the network swallows packets.
+pub(super) const SILENCE: Duration = Duration::from_secs(40);
+
+/// Which database is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// The text of a statement in both dialects.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Sql {
+    pub(super) const fn same(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: text }
+    }
+
+    pub(super) const fn two(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres }
+    }
+
+    pub(super) const fn text(self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+}
+
+/// Names the statements of a file and lists them, so that a test can prepare every one on both databases.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: $crate::store::conn::Sql = $sql;)*
+        pub(in crate::store) const STATEMENTS: &[(&str, $crate::store::conn::Sql)] =
+            &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
+    };
+}
+pub(super) use statements;
+
+/// A parameter of a statement.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Int(Option<i64>),
+    Real(Option<f64>),
+    Text(Option<String>),
+    Flag(bool),
+    Time(Option<Ts>),
+    Id(Option<Uuid>),
+    Date(NaiveDate),
+    /// A set of keys: `= ANY($1)` in PostgreSQL, `IN (SELECT value FROM json_each($1))` in SQLite.
+    Ints(Vec<i64>),
+    /// A set of instants, used like [`Value::Ints`].
+    Times(Vec<Ts>),
+}
+
+/// Builds the parameter list of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { [$($crate::store::conn::Value::from($value)),*] };
+}
+pub(super) use values;
+
+macro_rules! value_from {
+    ($($from:ty => |$v:ident| $value:expr;)*) => {
+        $(impl From<$from> for Value { fn from($v: $from) -> Self { $value } })*
+    };
+}
+
+value_from! {
+    i64 => |v| Self::Int(Some(v));
+    Option<i64> => |v| Self::Int(v);
+    Option<u16> => |v| Self::Int(v.map(i64::from));
+    u32 => |v| Self::Int(Some(i64::from(v)));
+    f64 => |v| Self::Real(Some(v));
+    Option<f64> => |v| Self::Real(v);
+    &str => |v| Self::Text(Some(v.to_owned()));
+    String => |v| Self::Text(Some(v));
+    &String => |v| Self::Text(Some(v.clone()));
+    &Option<String> => |v| Self::Text(v.clone());
+    bool => |v| Self::Flag(v);
+    Ts => |v| Self::Time(Some(v));
+    Option<Ts> => |v| Self::Time(v);
+    Uuid => |v| Self::Id(Some(v));
+    Option<Uuid> => |v| Self::Id(v);
+    NaiveDate => |v| Self::Date(v);
+    Vec<i64> => |v| Self::Ints(v);
+    Vec<Ts> => |v| Self::Times(v);
+    SeriesId => |v| Self::Int(Some(v.0));
+    &Symbol => |v| Self::Text(Some(v.as_str().to_owned()));
+    Timeframe => |v| Self::Text(Some(v.name().to_owned()));
+    Option<Timeframe> => |v| Self::Text(v.map(|t| t.name().to_owned()));
+}
+
+/// A row counts as a `LIMIT`; more than `i64` holds means all.
+pub(super) fn limit(rows: usize) -> Value {
+    Value::Int(Some(i64::try_from(rows).unwrap_or(i64::MAX)))
+}
+
+type Bound = std::result::Result<(), sqlx::error::BoxDynError>;
+
+fn bind_sqlite(args: &mut SqliteArguments, value: &Value) -> Bound {
+    let json = |items: &mut dyn Iterator<Item = i64>| {
+        let items: Vec<String> = items.map(|i| i.to_string()).collect();
+        format!("[{}]", items.join(","))
+    };
+    match value {
+        Value::Int(v) => args.add(*v),
+        Value::Real(v) => args.add(*v),
+        Value::Text(v) => args.add(v.clone()),
+        Value::Flag(v) => args.add(i64::from(*v)),
+        Value::Time(v) => args.add(v.map(Ts::ms)),
+        Value::Id(v) => args.add(v.map(|id| id.to_string())),
+        Value::Date(v) => args.add(v.to_string()),
+        Value::Ints(v) => args.add(json(&mut v.iter().copied())),
+        Value::Times(v) => args.add(json(&mut v.iter().map(|t| t.ms()))),
+    }
+}
+
+fn bind_postgres(args: &mut PgArguments, value: &Value) -> Bound {
+    match value {
+        Value::Int(v) => args.add(*v),
+        Value::Real(v) => args.add(*v),
+        Value::Text(v) => args.add(v.as_deref()),
+        Value::Flag(v) => args.add(*v),
+        Value::Time(v) => args.add(v.map(Ts::to_utc)),
+        Value::Id(v) => args.add(*v),
+        Value::Date(v) => args.add(*v),
+        Value::Ints(v) => args.add(v.as_slice()),
+        Value::Times(v) => args.add(v.iter().map(|t| t.to_utc()).collect::<Vec<DateTime<Utc>>>()),
+    }
+}
+
+/// A row of either dialect.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+/// A connection of either dialect, borrowed for some statements.
+pub(super) enum Conn<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+impl Conn<'_> {
+    /// Runs a statement that returns nothing; says how many rows it touched.
+    pub(super) async fn run(&mut self, sql: Sql, values: &[Value]) -> Result<u64> {
+        match self {
+            Self::Sqlite(conn) => {
+                let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
+                Ok(conn.execute(query).await.map_err(fault::classify)?.rows_affected())
+            }
+            Self::Postgres(conn) => {
+                let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
+                Ok(answered(conn.execute(query)).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Runs a query and fetches all its rows.
+    pub(super) async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(conn) => {
+                let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
+                let rows = conn.fetch_all(query).await.map_err(fault::classify)?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(conn) => {
+                let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
+                let rows = answered(conn.fetch_all(query)).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    /// Runs a bare command such as `COMMIT`, which is not prepared.
+    pub(super) async fn command(&mut self, sql: Sql) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => conn.execute(AssertSqlSafe(sql.sqlite)).await.map(drop).map_err(fault::classify),
+            Self::Postgres(conn) => answered(conn.execute(AssertSqlSafe(sql.postgres))).await.map(drop),
+        }
+    }
+}
+
+/// Waits for a server, but not for ever: a black hole sends neither an answer nor a reset. The connection of an
+/// abandoned statement is never used again: the writer drops it, the pool tests it.
+pub(super) async fn answered<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(SILENCE, work).await {
+        Ok(result) => result.map_err(fault::classify),
+        Err(_) => Err(StoreError::Unreachable(format!("no answer from PostgreSQL for {} s", SILENCE.as_secs()))),
+    }
+}
+
+fn sqlite_arguments(values: &[Value]) -> Result<SqliteArguments> {
+    let mut args = SqliteArguments::default();
+    values.iter().try_for_each(|v| bind_sqlite(&mut args, v)).map_err(|e| StoreError::Refused(e.to_string()))?;
+    Ok(args)
+}
+
+fn postgres_arguments(values: &[Value]) -> Result<PgArguments> {
+    let mut args = PgArguments::default();
+    values.iter().try_for_each(|v| bind_postgres(&mut args, v)).map_err(|e| StoreError::Refused(e.to_string()))?;
+    Ok(args)
+}

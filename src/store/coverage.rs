@@ -1,0 +1,178 @@
+//! What the vendor has answered for.
+//!
+//! The rows of a series never overlap: newer knowledge cuts older knowledge away. Touching rows of the same state that
+//! do not expire become one, so a series filled page by page stays one row; rows that expire keep their own date.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::conn::{Conn, Sql, statements, values};
+use super::field::Fields;
+use super::{Coverage, Result, SeriesId, StoreError};
+use crate::market::{Interval, Ts};
+
+statements! {
+    OF = Sql::two(
+        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
+         WHERE series_id IN (SELECT value FROM json_each($1)) ORDER BY series_id, start_ts",
+        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
+         WHERE series_id = ANY($1) ORDER BY series_id, start_ts");
+    NEAR = Sql::same(
+        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
+         WHERE series_id = $1 AND start_ts <= $3 AND end_ts >= $2 ORDER BY start_ts");
+    DELETE = Sql::two(
+        "DELETE FROM coverage WHERE series_id = $1 AND start_ts IN (SELECT value FROM json_each($2))",
+        "DELETE FROM coverage WHERE series_id = $1 AND start_ts = ANY($2)");
+    INSERT = Sql::same(
+        "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)");
+}
+
+fn read(f: &mut Fields<'_>) -> Result<(SeriesId, Coverage)> {
+    Ok((
+        f.next()?,
+        Coverage {
+            range: Interval::new(f.next()?, f.next()?),
+            state: f.next()?,
+            request_id: f.next()?,
+            fetched_at: f.next()?,
+            expires_at: f.next()?,
+        },
+    ))
+}
+
+/// Coverage of each series asked for, in that order; a series without any has an empty list.
+pub(super) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
+    let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
+    let mut found: HashMap<SeriesId, Vec<Coverage>> = HashMap::new();
+    for row in &conn.rows(OF, &values![ids]).await? {
+        let (id, one) = read(&mut Fields::of(row))?;
+        found.entry(id).or_default().push(one);
+    }
+    Ok(series.iter().map(|id| (*id, found.get(id).cloned().unwrap_or_default())).collect())
+}
+
+/// Lays new coverage over what is stored.
+pub(super) async fn put(conn: &mut Conn<'_>, id: SeriesId, new: &[Coverage]) -> Result<()> {
+    let new: Vec<&Coverage> = new.iter().filter(|c| !c.range.is_empty()).collect();
+    let Some(hull) = new.iter().map(|c| c.range).reduce(Interval::hull) else { return Ok(()) };
+    if hull.start < Ts::MIN || hull.end > Ts::MAX {
+        return Err(StoreError::Refused(format!("coverage of {hull} lies outside the years 1 to 9999")));
+    }
+    let rows = conn.rows(NEAR, &values![id, hull.start, hull.end]).await?;
+    let near = rows.iter().map(|r| read(&mut Fields::of(r)).map(|(_, c)| c)).collect::<Result<Vec<_>>>()?;
+    let mut after = near.clone();
+    for one in new {
+        after = splice(after, one.clone());
+    }
+    let mut stale: BTreeMap<Ts, Coverage> = near.into_iter().map(|c| (c.range.start, c)).collect();
+    // What stays as it is needs no write.
+    after.retain(|c| match stale.get(&c.range.start) {
+        Some(old) if old == c => {
+            stale.remove(&c.range.start);
+            false
+        }
+        _ => true,
+    });
+    if !stale.is_empty() {
+        conn.run(DELETE, &values![id, stale.into_keys().collect::<Vec<Ts>>()]).await?;
+    }
+    for c in &after {
+        let row = values![id, c.range.start, c.range.end, c.state.name(), &c.request_id, c.fetched_at, c.expires_at];
+        conn.run(INSERT, &row).await?;
+    }
+    Ok(())
+}
+
+/// Cuts `new` out of `rows`, adds it, and joins what touches.
+fn splice(rows: Vec<Coverage>, new: Coverage) -> Vec<Coverage> {
+    let hole = new.range;
+    let mut pieces = Vec::with_capacity(rows.len() + 2);
+    for row in rows {
+        let before = Interval::new(row.range.start, row.range.end.min(hole.start));
+        let after = Interval::new(row.range.start.max(hole.end), row.range.end);
+        pieces.extend(
+            [before, after].into_iter().filter(|r| !r.is_empty()).map(|range| Coverage { range, ..row.clone() }),
+        );
+    }
+    pieces.push(new);
+    pieces.sort_by_key(|c| c.range);
+    let mut joined: Vec<Coverage> = Vec::with_capacity(pieces.len());
+    for next in pieces {
+        match joined.last_mut() {
+            Some(last) if joins(last, &next) => {
+                let range = last.range.hull(next.range);
+                let newest = if next.fetched_at > last.fetched_at { next } else { last.clone() };
+                *last = Coverage { range, ..newest };
+            }
+            _ => joined.push(next),
+        }
+    }
+    joined
+}
+
+fn joins(a: &Coverage, b: &Coverage) -> bool {
+    a.range.end == b.range.start && a.state == b.state && a.expires_at.is_none() && b.expires_at.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::CoverageState;
+
+    const END: i64 = 24;
+
+    /// What one instant is known as: state, expiry.
+    type Known = Option<(CoverageState, Option<Ts>)>;
+
+    fn one() -> impl Strategy<Value = Coverage> {
+        (0..END, 1..8_i64, 0..3_usize, any::<bool>(), 0..50_i64).prop_map(|(start, len, state, expires, fetched)| {
+            Coverage {
+                range: Interval::new(Ts(start), Ts((start + len).min(END))),
+                state: CoverageState::ALL[state],
+                request_id: Some(format!("r{fetched}")),
+                fetched_at: Ts(fetched),
+                expires_at: expires.then_some(Ts(1_000 + fetched)),
+            }
+        })
+    }
+
+    fn known(rows: &[Coverage]) -> Vec<Known> {
+        let at = |t| rows.iter().find(|c| c.range.contains(Ts(t))).map(|c| (c.state, c.expires_at));
+        (0..END).map(at).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_word_on_each_instant_wins(all in prop::collection::vec(one(), 1..12)) {
+            let mut rows = Vec::new();
+            let mut expected: Vec<Known> = vec![None; END as usize];
+            for c in &all {
+                rows = splice(rows, c.clone());
+                for t in c.range.start.ms()..c.range.end.ms() {
+                    expected[t as usize] = Some((c.state, c.expires_at));
+                }
+            }
+            prop_assert_eq!(known(&rows), expected);
+            for pair in rows.windows(2) {
+                prop_assert!(pair[0].range.end <= pair[1].range.start, "overlap: {:?}", pair);
+                prop_assert!(!joins(&pair[0], &pair[1]), "not joined: {:?}", pair);
+            }
+            prop_assert!(rows.iter().all(|c| !c.range.is_empty()));
+        }
+    }
+
+    #[test]
+    fn joined_rows_keep_the_newest_evidence() {
+        let row = |start, end, fetched: i64| Coverage {
+            range: Interval::new(Ts(start), Ts(end)),
+            state: CoverageState::Present,
+            request_id: Some(format!("r{fetched}")),
+            fetched_at: Ts(fetched),
+            expires_at: None,
+        };
+        assert_eq!(splice(vec![row(0, 5, 1), row(10, 15, 9)], row(5, 10, 3)), [row(0, 15, 9)]);
+        assert_eq!(splice(vec![row(0, 5, 1)], row(3, 8, 2)), [row(0, 8, 2)]);
+    }
+}

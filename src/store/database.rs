@@ -1,0 +1,197 @@
+//! The store itself: reads on a small pool, writes through the writer task. Each operation lives in the file of its
+//! subject; this one only routes.
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, Postgres};
+use sqlx::sqlite::{Sqlite, SqlitePool};
+use uuid::Uuid;
+
+use super::conn::{Conn, Dialect, Sql};
+use super::writer::{Work, Writer};
+use super::{
+    Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, coverage,
+    executions, fault, page, plans, quarantine, reference, requests, symbols,
+};
+use crate::market::{Interval, Symbol, Ts, split::Split};
+
+/// Connections that only read.
+pub(super) enum Readers {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// An open database.
+pub(super) struct Database {
+    pub(super) readers: Readers,
+    /// `None` when opened for reading only.
+    pub(super) writer: Option<Writer>,
+}
+
+enum Reader {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl Reader {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c),
+        }
+    }
+}
+
+impl Database {
+    async fn reader(&self) -> Result<Reader> {
+        match &self.readers {
+            Readers::Sqlite(pool) => match pool.acquire().await {
+                Ok(conn) => Ok(Reader::Sqlite(conn)),
+                Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy("all readers are occupied".into())),
+                Err(error) => Err(fault::classify(error)),
+            },
+            Readers::Postgres(pool) => pool.acquire().await.map(Reader::Postgres).map_err(fault::classify),
+        }
+    }
+
+    async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
+        match &self.writer {
+            Some(writer) => writer.perform(work).await,
+            None => Err(StoreError::Refused("it was opened for reading only".into())),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Database {
+    fn dialect(&self) -> &'static str {
+        match self.readers {
+            Readers::Sqlite(_) => Dialect::Sqlite.name(),
+            Readers::Postgres(_) => Dialect::Postgres.name(),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.reader().await?.conn().rows(Sql::same("SELECT 1"), &[]).await.map(drop)
+    }
+
+    async fn symbols(&self) -> Result<Vec<SymbolRow>> {
+        symbols::all(&mut self.reader().await?.conn()).await
+    }
+
+    async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()> {
+        self.write(symbols::Put(rows.to_vec())).await
+    }
+
+    async fn remove_symbol(&self, symbol: &Symbol) -> Result<()> {
+        self.write(symbols::Remove(symbol.clone())).await
+    }
+
+    async fn series(&self) -> Result<Vec<SeriesRow>> {
+        symbols::series(&mut self.reader().await?.conn()).await
+    }
+
+    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>> {
+        bars::within(&mut self.reader().await?.conn(), series, range, limit).await
+    }
+
+    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
+        bars::before(&mut self.reader().await?.conn(), series, t, count).await
+    }
+
+    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
+        bars::within(&mut self.reader().await?.conn(), series, Interval::new(t, Ts(i64::MAX)), count).await
+    }
+
+    async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
+        coverage::of(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
+        self.write(page::Commit(page)).await
+    }
+
+    async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
+        quarantine::all(&mut self.reader().await?.conn(), only_pending).await
+    }
+
+    async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
+        self.write(quarantine::Decide { id, verdict, accepted, at }).await
+    }
+
+    async fn splits(&self, symbol: &Symbol) -> Result<Vec<Split>> {
+        reference::splits(&mut self.reader().await?.conn(), symbol).await
+    }
+
+    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
+        self.write(reference::PutSplits { splits: splits.to_vec(), fetched_at }).await
+    }
+
+    async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
+        reference::splits_fetched_at(&mut self.reader().await?.conn()).await
+    }
+
+    async fn holidays(&self) -> Result<Vec<HolidayRow>> {
+        reference::holidays(&mut self.reader().await?.conn()).await
+    }
+
+    async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()> {
+        self.write(reference::PutHolidays(rows.to_vec())).await
+    }
+
+    async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
+        self.write(executions::Put(row.clone())).await
+    }
+
+    async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
+        executions::newest(&mut self.reader().await?.conn(), limit).await
+    }
+
+    async fn running_executions(&self) -> Result<Vec<ExecutionRow>> {
+        executions::running(&mut self.reader().await?.conn()).await
+    }
+
+    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
+        self.write(executions::PutStatuses(rows.to_vec())).await
+    }
+
+    async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
+        executions::statuses(&mut self.reader().await?.conn(), execution).await
+    }
+
+    async fn record_request(&self, row: &RequestRow) -> Result<()> {
+        self.write(requests::Record(row.clone())).await
+    }
+
+    async fn request_totals(&self) -> Result<RequestTotals> {
+        requests::totals(&mut self.reader().await?.conn()).await
+    }
+
+    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
+        self.write(requests::TakeToken { limit, window_ms, now }).await
+    }
+
+    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
+        requests::recent_starts(&mut self.reader().await?.conn(), window_ms, now).await
+    }
+
+    async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {
+        self.write(plans::Put { id, created_at, json: json.to_owned() }).await
+    }
+
+    async fn plan(&self, id: Uuid) -> Result<Option<String>> {
+        plans::get(&mut self.reader().await?.conn(), id).await
+    }
+
+    async fn close(&self) {
+        // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
+        match &self.readers {
+            Readers::Sqlite(pool) => pool.close().await,
+            Readers::Postgres(pool) => pool.close().await,
+        }
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Executions and the state of each series in them.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::conn::{Conn, Sql, limit, statements, values};
+use super::field::{Fields, collect};
+use super::writer::Work;
+use super::{ExecutionRow, Result, SeriesStatus};
+
+macro_rules! execution {
+    () => {
+        "execution_id, trigger_kind, mode, started_at, completed_at, duration_seconds, total_symbols, \
+         successful_symbols, failed_symbols, total_records_processed, requests, rate_limited, retries, status, \
+         error_message, owner"
+    };
+}
+
+macro_rules! status {
+    () => {
+        "execution_id, symbol, asset_class, timeframe, status, records_processed, records_inserted, \
+         features_computed, error_message, started_at, completed_at, duration_seconds"
+    };
+}
+
+statements! {
+    PUT = Sql::same(concat!("INSERT INTO scheduler_execution_log (", execution!(), ")
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         ON CONFLICT (execution_id) DO UPDATE SET trigger_kind = excluded.trigger_kind, mode = excluded.mode,
+             started_at = excluded.started_at, completed_at = excluded.completed_at,
+             duration_seconds = excluded.duration_seconds, total_symbols = excluded.total_symbols,
+             successful_symbols = excluded.successful_symbols, failed_symbols = excluded.failed_symbols,
+             total_records_processed = excluded.total_records_processed, requests = excluded.requests,
+             rate_limited = excluded.rate_limited, retries = excluded.retries, status = excluded.status,
+             error_message = excluded.error_message, owner = excluded.owner"));
+    NEWEST = Sql::same(concat!("SELECT ", execution!(),
+        " FROM scheduler_execution_log ORDER BY started_at DESC, execution_id LIMIT $1"));
+    RUNNING = Sql::same(concat!("SELECT ", execution!(),
+        " FROM scheduler_execution_log WHERE status = 'running' ORDER BY started_at DESC, execution_id"));
+    PUT_STATUS = Sql::same(concat!("INSERT INTO symbol_computation_status (", status!(), ")
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         ON CONFLICT (execution_id, symbol, timeframe) DO UPDATE SET asset_class = excluded.asset_class,
+             status = excluded.status, records_processed = excluded.records_processed,
+             records_inserted = excluded.records_inserted, features_computed = excluded.features_computed,
+             error_message = excluded.error_message, started_at = excluded.started_at,
+             completed_at = excluded.completed_at, duration_seconds = excluded.duration_seconds"));
+    STATUSES = Sql::same(concat!("SELECT ", status!(), " FROM symbol_computation_status WHERE execution_id = $1"));
+}
+
+fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
+    Ok(ExecutionRow {
+        execution_id: f.next()?,
+        trigger: f.next()?,
+        mode: f.next()?,
+        started_at: f.next()?,
+        completed_at: f.next()?,
+        duration_seconds: f.next()?,
+        total_symbols: f.next()?,
+        successful_symbols: f.next()?,
+        failed_symbols: f.next()?,
+        total_records_processed: f.next()?,
+        requests: f.next()?,
+        rate_limited: f.next()?,
+        retries: f.next()?,
+        status: f.next()?,
+        error_message: f.next()?,
+        owner: f.next()?,
+    })
+}
+
+pub(super) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<ExecutionRow>> {
+    collect(&conn.rows(NEWEST, &[limit(count)]).await?, read)
+}
+
+pub(super) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
+    collect(&conn.rows(RUNNING, &[]).await?, read)
+}
+
+/// By symbol, fine to coarse.
+pub(super) async fn statuses(conn: &mut Conn<'_>, execution: Uuid) -> Result<Vec<SeriesStatus>> {
+    let mut rows = collect(&conn.rows(STATUSES, &values![execution]).await?, |f| {
+        Ok(SeriesStatus {
+            execution_id: f.next()?,
+            symbol: f.next()?,
+            asset_class: f.next()?,
+            timeframe: f.next()?,
+            status: f.next()?,
+            records_processed: f.next()?,
+            records_inserted: f.next()?,
+            features_computed: f.next()?,
+            error_message: f.next()?,
+            started_at: f.next()?,
+            completed_at: f.next()?,
+            duration_seconds: f.next()?,
+        })
+    })?;
+    rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
+    Ok(rows)
+}
+
+/// [`super::Store::put_execution`].
+pub(super) struct Put(pub(super) ExecutionRow);
+
+#[async_trait]
+impl Work for Put {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let e = &self.0;
+        let row = values![
+            e.execution_id,
+            e.trigger.name(),
+            &e.mode,
+            e.started_at,
+            e.completed_at,
+            e.duration_seconds,
+            e.total_symbols,
+            e.successful_symbols,
+            e.failed_symbols,
+            e.total_records_processed,
+            e.requests,
+            e.rate_limited,
+            e.retries,
+            e.status.name(),
+            &e.error_message,
+            &e.owner,
+        ];
+        conn.run(PUT, &row).await.map(drop)
+    }
+}
+
+/// [`super::Store::put_series_statuses`].
+pub(super) struct PutStatuses(pub(super) Vec<SeriesStatus>);
+
+#[async_trait]
+impl Work for PutStatuses {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        put_statuses(conn, &self.0).await
+    }
+}
+
+/// Also part of a page.
+pub(super) async fn put_statuses(conn: &mut Conn<'_>, rows: &[SeriesStatus]) -> Result<()> {
+    for s in rows {
+        let row = values![
+            s.execution_id,
+            &s.symbol,
+            s.asset_class.name(),
+            s.timeframe,
+            s.status.name(),
+            s.records_processed,
+            s.records_inserted,
+            s.features_computed,
+            &s.error_message,
+            s.started_at,
+            s.completed_at,
+            s.duration_seconds,
+        ];
+        conn.run(PUT_STATUS, &row).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Reading rows: fields in order, each as the type it is stored into.
+//!
+//! `SymbolRow { symbol: f.next()?, asset_class: f.next()?, … }` reads the columns in the order of the `SELECT`. A value
+//! that cannot be what the type wants means that somebody else wrote it, so it makes the database unusable rather than
+//! being guessed at.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::conn::Row;
+use super::{CoverageState, ExecutionStatus, Result, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
+use crate::market::asset::printable;
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+
+/// A type that a column can be read as.
+pub(super) trait Field: Sized {
+    fn read(row: &Row, at: usize) -> Result<Self>;
+}
+
+/// The fields of one row, left to right.
+pub(super) struct Fields<'r> {
+    row: &'r Row,
+    at: usize,
+}
+
+impl<'r> Fields<'r> {
+    pub(super) const fn of(row: &'r Row) -> Self {
+        Self { row, at: 0 }
+    }
+
+    pub(super) fn next<T: Field>(&mut self) -> Result<T> {
+        let at = self.at;
+        self.at += 1;
+        T::read(self.row, at)
+    }
+}
+
+/// Reads every row by the same rule.
+pub(super) fn collect<T>(rows: &[Row], read: impl Fn(&mut Fields<'_>) -> Result<T>) -> Result<Vec<T>> {
+    rows.iter().map(|row| read(&mut Fields::of(row))).collect()
+}
+
+/// Types both dialects store as they are.
+macro_rules! plain {
+    ($($t:ty),*) => {$(
+        impl Field for $t {
+            fn read(row: &Row, at: usize) -> Result<Self> {
+                match row {
+                    Row::Sqlite(r) => r.try_get(at),
+                    Row::Postgres(r) => r.try_get(at),
+                }
+                .map_err(fault::classify)
+            }
+        }
+    )*};
+}
+plain!(i64, Option<i64>, f64, Option<f64>, bool, String, Option<String>);
+
+impl Field for Option<Ts> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(r) => r.try_get::<Option<i64>, _>(at).map(|t| t.map(Ts)),
+            Row::Postgres(r) => r.try_get::<Option<DateTime<Utc>>, _>(at).map(|t| t.map(Ts::from)),
+        }
+        .map_err(fault::classify)
+    }
+}
+
+impl Field for Ts {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(r) => r.try_get(at).map(Ts),
+            Row::Postgres(r) => r.try_get::<DateTime<Utc>, _>(at).map(Ts::from),
+        }
+        .map_err(fault::classify)
+    }
+}
+
+impl Field for Uuid {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(_) => word("a UUID", &String::read(row, at)?, |s| Self::parse_str(s).ok()),
+            Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
+        }
+    }
+}
+
+impl Field for NaiveDate {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(_) => word("a date", &String::read(row, at)?, |s| s.parse().ok()),
+            Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
+        }
+    }
+}
+
+impl Field for SeriesId {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        i64::read(row, at).map(Self)
+    }
+}
+
+fn word<T>(what: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+    parse(text).ok_or_else(|| StoreError::Unusable(format!("it holds '{}' where {what} belongs", printable(text))))
+}
+
+/// Types stored as a word.
+macro_rules! words {
+    ($($t:ty, $what:literal, $parse:expr;)*) => {$(
+        impl Field for $t {
+            fn read(row: &Row, at: usize) -> Result<Self> {
+                word($what, &String::read(row, at)?, $parse)
+            }
+        }
+    )*};
+}
+words! {
+    Symbol, "a symbol", |s| Self::from_str(s).ok();
+    AssetClass, "an asset class", |s| Self::from_str(s).ok();
+    Criticality, "a criticality", |s| Self::from_str(s).ok();
+    Timeframe, "a timeframe", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    CoverageState, "a coverage state", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    ExecutionStatus, "an execution status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Trigger, "a trigger", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    SeriesState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
+}
+
+/// A comma-separated list of timeframes.
+impl Field for Vec<Timeframe> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        let list = String::read(row, at)?;
+        let one = |s: &str| word("a timeframe", s, |s| Timeframe::ALL.into_iter().find(|t| t.name() == s));
+        list.split(',').filter(|s| !s.is_empty()).map(one).collect()
+    }
+}

@@ -1,0 +1,81 @@
+//! Bringing a database to the schema this binary needs, once, and refusing one that is too new.
+//!
+//! The SQL is compiled in. Locking is ours: sqlx's lock does nothing on SQLite (three processes starting on a new file
+//! failed in half of the trials) and leaks on PostgreSQL when a migration fails, which hangs every later start.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+
+use super::conn::{Conn, Dialect, Sql};
+use super::field::Fields;
+use super::{Result, StoreError, fault};
+use crate::market::asset::printable;
+
+struct Step {
+    version: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+const STEPS: &[Step] = &[Step {
+    version: 1,
+    name: "initial",
+    sqlite: include_str!("../../migrations/sqlite/0001_initial.sql"),
+    postgres: include_str!("../../migrations/postgres/0001_initial.sql"),
+}];
+
+fn migrator(dialect: Dialect) -> Migrator {
+    let migration = |step: &Step| {
+        let sql = match dialect {
+            Dialect::Sqlite => step.sqlite,
+            Dialect::Postgres => step.postgres,
+        };
+        Migration::new(step.version, step.name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(STEPS.iter().map(migration).collect());
+    migrator.set_locking(false);
+    migrator
+}
+
+/// Applies what is missing. The caller holds a lock that keeps other processes out.
+pub(super) async fn apply<C: Migrate>(dialect: Dialect, conn: &mut C) -> Result<()> {
+    migrator(dialect).run_direct(None, conn, false).await.map_err(|error| match error {
+        MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) => fault::classify(e),
+        MigrateError::VersionMissing(version) => newer(version),
+        MigrateError::VersionMismatch(version) => {
+            StoreError::Unusable(format!("its schema step {version} is not the one of this barkeep; restore a backup"))
+        }
+        other => StoreError::Unusable(printable(&other.to_string())),
+    })
+}
+
+fn newer(version: i64) -> StoreError {
+    StoreError::Unusable(format!(
+        "it was made by a newer barkeep (schema {version}, this one knows {}); update barkeep",
+        STEPS.last().map_or(0, |s| s.version)
+    ))
+}
+
+/// For a database that is only read: its schema must be exactly the one this binary knows.
+pub(super) async fn check(conn: &mut Conn<'_>) -> Result<()> {
+    const TABLES: Sql = Sql::two(
+        "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'",
+        "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+    );
+    const VERSION: Sql = Sql::same("SELECT MAX(version) FROM _sqlx_migrations WHERE success");
+    let count = |rows: &[super::conn::Row]| rows.first().map_or(Ok(Some(0)), |r| Fields::of(r).next::<Option<i64>>());
+    let empty = || StoreError::NotFound("the database holds nothing yet; run `barkeep backfill` first".into());
+    if count(&conn.rows(TABLES, &[]).await?)? != Some(1) {
+        return Err(empty());
+    }
+    let known = STEPS.last().map_or(0, |s| s.version);
+    match count(&conn.rows(VERSION, &[]).await?)? {
+        None => Err(empty()),
+        Some(version) if version > known => Err(newer(version)),
+        Some(version) if version < known => Err(StoreError::Unusable(format!(
+            "its schema is {version} and this barkeep needs {known}; any command that writes brings it up to date"
+        ))),
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,97 @@
+//! From a database URL to a [`Store`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::database::Database;
+use super::{Result, Store, StoreError, postgres, sqlite};
+
+/// Opens a database, makes the file and the schema when they are missing, and starts the writer.
+///
+/// `sqlite:PATH` (also `sqlite://PATH`; everything behind is taken as the path) or
+/// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. A PostgreSQL URL without a user means `$PGUSER`, else `postgres`.
+/// With `readonly` nothing is created or changed and every write is `Refused`.
+///
+/// Fails within about five seconds with `Unreachable` when there is no server, with `Unusable` when the file is no
+/// database or was made by a newer barkeep, with `Disk` when it cannot be written, and with `NotFound` when there is
+/// nothing to read. No message holds the password.
+pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
+    let database = match parse(url)? {
+        Target::Sqlite(path) => sqlite::open(&path, readonly).await?,
+        Target::Postgres(options) => postgres::open(*options, readonly).await?,
+    };
+    Ok(Arc::<Database>::new(database))
+}
+
+enum Target {
+    Sqlite(PathBuf),
+    Postgres(Box<sqlx::postgres::PgConnectOptions>),
+}
+
+fn parse(url: &str) -> Result<Target> {
+    const FORMS: &str = "use sqlite:PATH or postgres://USER@HOST/DATABASE";
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return match path {
+            "" => Err(StoreError::Unusable(format!("the database URL names no file; {FORMS}"))),
+            ":memory:" => Err(StoreError::Unusable(
+                "a database in memory would be lost at the end; name a file, for example sqlite:/tmp/bars.db".into(),
+            )),
+            _ => Ok(Target::Sqlite(PathBuf::from(path))),
+        };
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return postgres::options(url).map(|o| Target::Postgres(Box::new(o)));
+    }
+    // The URL itself is not repeated: what looks wrong may be a password.
+    Err(StoreError::Unusable(format!("the database URL is not understood; {FORMS}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(url: &str) -> String {
+        match parse(url) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("{url} was accepted"),
+        }
+    }
+
+    #[test]
+    fn sqlite_paths_are_taken_as_they_are() {
+        for (url, path) in [
+            ("sqlite:a.db", "a.db"),
+            ("sqlite:/x/a b.db", "/x/a b.db"),
+            ("sqlite://rel/a.db", "rel/a.db"),
+            ("sqlite:///abs/a.db", "/abs/a.db"),
+            ("sqlite:odd?name#.db", "odd?name#.db"),
+        ] {
+            assert!(matches!(parse(url), Ok(Target::Sqlite(p)) if p == PathBuf::from(path)), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_and_not_repeated() {
+        for url in
+            ["", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "mysql://u:hunter2@h/d", "postgres//u:hunter2@h"]
+        {
+            assert!(!refused(url).contains("hunter2"), "{url}");
+        }
+        assert!(!refused("postgres://u:hunter2@h:port/d").contains("hunter2"));
+        assert!(refused("sqlite::memory:").contains("name a file"));
+    }
+
+    #[test]
+    fn a_postgres_url_without_a_user_does_not_mean_anonymous() {
+        let Ok(Target::Postgres(options)) = parse("postgres://localhost/bars") else { panic!("refused") };
+        assert_ne!(options.get_username(), "anonymous");
+        let Ok(Target::Postgres(options)) = parse("postgresql://me:secret@db.example:6543/bars") else {
+            panic!("refused")
+        };
+        assert_eq!(
+            (options.get_username(), options.get_host(), options.get_port(), options.get_database()),
+            ("me", "db.example", 6543, Some("bars"))
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Plans that were shown and may be run exactly so.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::Result;
+use super::conn::{Conn, Sql, statements, values};
+use super::field::collect;
+use super::writer::Work;
+use crate::market::Ts;
+use crate::market::ts::DAY;
+
+statements! {
+    PUT = Sql::same(
+        "INSERT INTO plans (id, created_at, body) VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, body = excluded.body");
+    PRUNE = Sql::same("DELETE FROM plans WHERE created_at < $1");
+    GET = Sql::same("SELECT body FROM plans WHERE id = $1");
+}
+
+/// How long a plan is kept.
+const KEEP: i64 = 7 * DAY;
+
+/// [`super::Store::put_plan`].
+pub(super) struct Put {
+    pub(super) id: Uuid,
+    pub(super) created_at: Ts,
+    pub(super) json: String,
+}
+
+#[async_trait]
+impl Work for Put {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        conn.run(PRUNE, &values![self.created_at - KEEP]).await?;
+        conn.run(PUT, &values![self.id, self.created_at, &self.json]).await.map(drop)
+    }
+}
+
+pub(super) async fn get(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<String>> {
+    let mut found: Vec<String> = collect(&conn.rows(GET, &values![id]).await?, |f| f.next())?;
+    Ok(found.pop())
+}

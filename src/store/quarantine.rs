@@ -1,0 +1,137 @@
+//! Bars that cannot be true, kept with their evidence until an operator decides.
+
+use async_trait::async_trait;
+
+use super::conn::{Conn, Sql, statements, values};
+use super::field::collect;
+use super::writer::Work;
+use super::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, bars, page};
+use crate::market::{Bar, Ts};
+
+statements! {
+    /// The same bar seen again, decided or not, is not noted again.
+    ADD = Sql::same(
+        "INSERT INTO bar_quarantine (series_id, ts, open, high, low, close, volume, vwap, trades, reason, fingerprint,
+             request_id, detected_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (series_id, ts, reason, fingerprint) DO NOTHING");
+    /// $1: whether decided ones are wanted too.
+    LIST = Sql::same(
+        "SELECT q.id, q.series_id, s.symbol, s.timeframe, q.ts, q.open, q.high, q.low, q.close, q.volume, q.vwap,
+             q.trades, q.reason, q.request_id, q.detected_at, q.status, q.decided_at
+         FROM bar_quarantine AS q JOIN series AS s ON s.id = q.series_id
+         WHERE $1 OR q.status = 'pending' ORDER BY q.detected_at DESC, q.id DESC");
+    PENDING = Sql::two(
+        "SELECT series_id FROM bar_quarantine WHERE id = $1 AND status = 'pending'",
+        "SELECT series_id FROM bar_quarantine WHERE id = $1 AND status = 'pending' FOR UPDATE");
+    DECIDE = Sql::same("UPDATE bar_quarantine SET status = $2, decided_at = $3 WHERE id = $1");
+}
+
+/// Notes the quarantined bars of a write; says how many are new.
+pub(super) async fn add(conn: &mut Conn<'_>, write: &SeriesWrite, at: Ts) -> Result<u64> {
+    let mut added = 0;
+    for q in &write.quarantine {
+        let b = &q.bar;
+        let finite = |v: f64| v.is_finite().then_some(v);
+        let row = values![
+            write.series,
+            b.ts.clamp(Ts::MIN, Ts::MAX),
+            finite(b.open),
+            finite(b.high),
+            finite(b.low),
+            finite(b.close),
+            finite(b.volume),
+            b.vwap.and_then(finite),
+            b.trades,
+            &q.reason,
+            fingerprint(b),
+            &q.request_id,
+            at,
+        ];
+        added += conn.run(ADD, &row).await?;
+    }
+    Ok(added)
+}
+
+/// The values as text, exact to the bit and including what is no number.
+fn fingerprint(b: &Bar) -> String {
+    format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+        b.open,
+        b.high,
+        b.low,
+        b.close,
+        b.volume,
+        b.vwap,
+        b.trades,
+        b.ts.ms()
+    )
+}
+
+/// Quarantined bars, newest first. A value that was no number reads as NaN.
+pub(super) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<QuarantineRow>> {
+    let number = |v: Option<f64>| v.unwrap_or(f64::NAN);
+    collect(&conn.rows(LIST, &values![!only_pending]).await?, |f| {
+        Ok(QuarantineRow {
+            id: f.next()?,
+            series_id: f.next()?,
+            symbol: f.next()?,
+            timeframe: f.next()?,
+            bar: Bar {
+                ts: f.next()?,
+                open: number(f.next()?),
+                high: number(f.next()?),
+                low: number(f.next()?),
+                close: number(f.next()?),
+                volume: number(f.next()?),
+                vwap: f.next()?,
+                trades: f.next()?,
+            },
+            reason: f.next()?,
+            request_id: f.next()?,
+            detected_at: f.next()?,
+            status: f.next()?,
+            decided_at: f.next()?,
+        })
+    })
+}
+
+/// [`super::Store::decide_quarantine`].
+pub(super) struct Decide {
+    pub(super) id: i64,
+    pub(super) verdict: Verdict,
+    pub(super) accepted: Option<StoredBar>,
+    pub(super) at: Ts,
+}
+
+#[async_trait]
+impl Work for Decide {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let unknown =
+            || StoreError::NotFound(format!("no bar with id {} is waiting in quarantine; it may be decided", self.id));
+        match (self.verdict, &self.accepted) {
+            (Verdict::Accepted, _) | (Verdict::Rejected, None) => {}
+            (Verdict::Rejected, Some(_)) => return Err(StoreError::Refused("a rejected bar is not stored".into())),
+            (Verdict::Pending, _) => return Err(StoreError::Refused("a decision accepts or rejects".into())),
+        }
+        let found: Vec<SeriesId> = collect(&conn.rows(PENDING, &values![self.id]).await?, |f| f.next())?;
+        let series = *found.first().ok_or_else(unknown)?;
+        if let Some(bar) = &self.accepted {
+            page::lock(conn, [series]).await?;
+            let write = SeriesWrite {
+                series,
+                bars: vec![bar.clone()],
+                rescored: Vec::new(),
+                replaces: None,
+                quarantine: Vec::new(),
+                coverage: Vec::new(),
+                checked_at: None,
+            };
+            bars::store(conn, &write, self.at, "accepted").await?;
+        }
+        conn.run(DECIDE, &values![self.id, self.verdict.name(), self.at]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Reference data beside the bars: splits of symbols and corrections of the calendar.
+
+use async_trait::async_trait;
+
+use super::conn::{Conn, Sql, statements, values};
+use super::field::collect;
+use super::writer::Work;
+use super::{HolidayRow, Result, StoreError};
+use crate::market::split::Split;
+use crate::market::{Symbol, Ts};
+
+statements! {
+    SPLITS = Sql::same(
+        "SELECT execution_date, split_from, split_to FROM splits WHERE symbol = $1 ORDER BY execution_date");
+    CLEAR_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
+    PUT_SPLIT = Sql::same(
+        "INSERT INTO splits (symbol, execution_date, split_from, split_to, fetched_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (symbol, execution_date) DO UPDATE SET split_from = excluded.split_from,
+             split_to = excluded.split_to, fetched_at = excluded.fetched_at");
+    PUT_CHECKED = Sql::same(
+        "INSERT INTO splits_checked (symbol, fetched_at) VALUES ($1, $2)
+         ON CONFLICT (symbol) DO UPDATE SET fetched_at = excluded.fetched_at");
+    CHECKED = Sql::same("SELECT symbol, fetched_at FROM splits_checked");
+    HOLIDAYS = Sql::same("SELECT date, close_ts, name, fetched_at FROM holidays ORDER BY date");
+    PUT_HOLIDAY = Sql::same(
+        "INSERT INTO holidays (date, close_ts, name, fetched_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (date) DO UPDATE SET close_ts = excluded.close_ts, name = excluded.name,
+             fetched_at = excluded.fetched_at");
+}
+
+pub(super) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<Split>> {
+    collect(&conn.rows(SPLITS, &values![symbol]).await?, |f| {
+        Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })
+    })
+}
+
+/// By symbol.
+pub(super) async fn splits_fetched_at(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Ts)>> {
+    let mut rows = collect(&conn.rows(CHECKED, &[]).await?, |f| Ok((f.next()?, f.next()?)))?;
+    rows.sort();
+    Ok(rows)
+}
+
+pub(super) async fn holidays(conn: &mut Conn<'_>) -> Result<Vec<HolidayRow>> {
+    collect(&conn.rows(HOLIDAYS, &[]).await?, |f| {
+        Ok(HolidayRow { date: f.next()?, close: f.next()?, name: f.next()?, fetched_at: f.next()? })
+    })
+}
+
+/// [`super::Store::put_splits`].
+pub(super) struct PutSplits {
+    pub(super) splits: Vec<(Symbol, Vec<Split>)>,
+    pub(super) fetched_at: Ts,
+}
+
+#[async_trait]
+impl Work for PutSplits {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for (symbol, splits) in &self.splits {
+            conn.run(CLEAR_SPLITS, &values![symbol]).await?;
+            for split in splits {
+                if ![split.from, split.to].iter().all(|n| n.is_finite() && *n > 0.0) {
+                    return Err(StoreError::Refused(format!("the split of {symbol} on {} has no factor", split.date)));
+                }
+                conn.run(PUT_SPLIT, &values![symbol, split.date, split.from, split.to, self.fetched_at]).await?;
+            }
+            conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// [`super::Store::put_holidays`]: inserts or replaces by date.
+pub(super) struct PutHolidays(pub(super) Vec<HolidayRow>);
+
+#[async_trait]
+impl Work for PutHolidays {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for row in &self.0 {
+            conn.run(PUT_HOLIDAY, &values![row.date, row.close, &row.name, row.fetched_at]).await?;
+        }
+        Ok(())
+    }
+}

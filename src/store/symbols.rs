@@ -1,0 +1,123 @@
+//! Tracked symbols and their series.
+
+use async_trait::async_trait;
+
+use super::conn::{Conn, Sql, statements, values};
+use super::field::collect;
+use super::writer::Work;
+use super::{Result, SeriesRow, StoreError, SymbolRow};
+use crate::market::Symbol;
+
+statements! {
+    ALL = Sql::same(
+        "SELECT symbol, asset_class, vendor_ticker, criticality, timeframes, active, paused, added_at FROM symbols");
+    PUT = Sql::same(
+        "INSERT INTO symbols (symbol, asset_class, vendor_ticker, criticality, timeframes, active, paused, added_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (symbol) DO UPDATE SET asset_class = excluded.asset_class,
+             vendor_ticker = excluded.vendor_ticker, criticality = excluded.criticality,
+             timeframes = excluded.timeframes, active = excluded.active, paused = excluded.paused,
+             added_at = excluded.added_at");
+    PUT_SERIES = Sql::same("INSERT INTO series (symbol, timeframe) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    SERIES = Sql::same("SELECT id, symbol, timeframe, bar_count, first_ts, last_ts, checked_at FROM series");
+    LOCK = Sql::two(
+        "SELECT id FROM series WHERE symbol = $1",
+        "SELECT id FROM series WHERE symbol = $1 ORDER BY id FOR UPDATE");
+    DELETE_BARS = Sql::same("DELETE FROM bars WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
+    DELETE_FEATURES = Sql::same("DELETE FROM features WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
+    DELETE_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
+    DELETE_SPLITS_CHECKED = Sql::same("DELETE FROM splits_checked WHERE symbol = $1");
+    DELETE_FRESHNESS = Sql::same("DELETE FROM feature_freshness WHERE symbol = $1");
+    DELETE_FAILURES = Sql::same("DELETE FROM feature_computation_failures WHERE symbol = $1");
+    DELETE_SYMBOL = Sql::same("DELETE FROM symbols WHERE symbol = $1");
+}
+
+/// All symbols by name.
+pub(super) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
+    let mut rows = collect(&conn.rows(ALL, &[]).await?, |f| {
+        Ok(SymbolRow {
+            symbol: f.next()?,
+            asset_class: f.next()?,
+            vendor_ticker: f.next()?,
+            criticality: f.next()?,
+            timeframes: f.next()?,
+            active: f.next()?,
+            paused: f.next()?,
+            added_at: f.next()?,
+        })
+    })?;
+    rows.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    Ok(rows)
+}
+
+/// All series by symbol, fine to coarse.
+pub(super) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
+    let mut rows = collect(&conn.rows(SERIES, &[]).await?, |f| {
+        Ok(SeriesRow {
+            id: f.next()?,
+            symbol: f.next()?,
+            timeframe: f.next()?,
+            bar_count: f.next()?,
+            first_ts: f.next()?,
+            last_ts: f.next()?,
+            checked_at: f.next()?,
+        })
+    })?;
+    rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
+    Ok(rows)
+}
+
+/// [`super::Store::put_symbols`].
+pub(super) struct Put(pub(super) Vec<SymbolRow>);
+
+#[async_trait]
+impl Work for Put {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for row in &self.0 {
+            let mut timeframes = row.timeframes.clone();
+            timeframes.sort_unstable();
+            timeframes.dedup();
+            let list: Vec<&str> = timeframes.iter().map(|t| t.name()).collect();
+            let values = values![
+                &row.symbol,
+                row.asset_class.name(),
+                &row.vendor_ticker,
+                row.criticality.name(),
+                list.join(","),
+                row.active,
+                row.paused,
+                row.added_at,
+            ];
+            conn.run(PUT, &values).await?;
+            for timeframe in timeframes {
+                conn.run(PUT_SERIES, &values![&row.symbol, timeframe]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// [`super::Store::remove_symbol`]. What happened (executions, requests) stays on record.
+pub(super) struct Remove(pub(super) Symbol);
+
+#[async_trait]
+impl Work for Remove {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let symbol = values![&self.0];
+        conn.rows(LOCK, &symbol).await?;
+        // Before the rows that name the series; revisions, quarantine and coverage go with the series itself.
+        let attached =
+            [DELETE_BARS, DELETE_FEATURES, DELETE_SPLITS, DELETE_SPLITS_CHECKED, DELETE_FRESHNESS, DELETE_FAILURES];
+        for delete in attached {
+            conn.run(delete, &symbol).await?;
+        }
+        if conn.run(DELETE_SYMBOL, &symbol).await? == 0 {
+            return Err(StoreError::NotFound(format!("'{}' is not a tracked symbol", self.0)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! The one task that writes.
+//!
+//! It owns its connection, so no caller can leave a transaction open by being dropped: in sqlx 0.9 a `begin` whose
+//! future is dropped hands a connection with an open transaction back to its pool (sqlx#4385). Callers queue a piece of
+//! [`Work`] and wait; dropping the wait does not stop the work. The queue is bounded: when it is full, callers wait.
+//!
+//! Each piece of work is one transaction. When another session stands in the way it is run again from the start, at
+//! most five times. When the connection breaks it is dropped and the next transaction makes a new one. Whether a
+//! `COMMIT` whose answer was lost took place is unknown; the caller hears `Unreachable` and repeats, and every piece of
+//! work is written so that repeating it changes nothing.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::conn::{Conn, Sql};
+use super::{Result, StoreError, postgres, sqlite};
+
+/// Pieces of work that may wait.
+const QUEUE: usize = 64;
+/// Tries of one piece of work when other sessions stand in the way.
+const TRIES: u32 = 5;
+/// A transaction that waited longer than this in vain is not run again at once: others are queued behind it.
+const LONG: Duration = Duration::from_secs(20);
+
+/// Something to be done in one transaction. May be run more than once.
+#[async_trait]
+pub(super) trait Work: Send + Sync + 'static {
+    type Output: Send + 'static;
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output>;
+}
+
+/// How the writer gets its connection.
+#[derive(Clone)]
+pub(super) enum Source {
+    Sqlite(SqliteConnectOptions),
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// A connection that is owned.
+pub(super) enum Owned {
+    Sqlite(SqliteConnection),
+    Postgres(Box<PgConnection>),
+}
+
+impl Source {
+    pub(super) async fn connect(&self) -> Result<Owned> {
+        match self {
+            Self::Sqlite(options) => sqlite::connect(options).await.map(Owned::Sqlite),
+            Self::Postgres(options) => postgres::connect(options).await.map(|c| Owned::Postgres(Box::new(c))),
+        }
+    }
+}
+
+impl Owned {
+    pub(super) fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c),
+        }
+    }
+
+    /// Closes in good order; SQLite then folds its write-ahead log into the file.
+    pub(super) async fn close(self) {
+        let closed = match self {
+            Self::Sqlite(c) => c.close().await,
+            Self::Postgres(c) => c.close().await,
+        };
+        if let Err(error) = closed {
+            tracing::debug!(%error, "closing a database connection");
+        }
+    }
+}
+
+/// A piece of work with its waiting caller, whatever its output.
+#[async_trait]
+trait Job: Send {
+    async fn attempt(&mut self, conn: &mut Conn<'_>) -> Result<()>;
+    fn reply(self: Box<Self>, result: Result<()>);
+}
+
+struct Pending<W: Work> {
+    work: W,
+    output: Option<W::Output>,
+    caller: oneshot::Sender<Result<W::Output>>,
+}
+
+#[async_trait]
+impl<W: Work> Job for Pending<W> {
+    async fn attempt(&mut self, conn: &mut Conn<'_>) -> Result<()> {
+        self.output = Some(self.work.run(conn).await?);
+        Ok(())
+    }
+
+    fn reply(self: Box<Self>, result: Result<()>) {
+        let Self { output, caller, .. } = *self;
+        let answer = result.and_then(|()| output.ok_or_else(|| StoreError::Refused("no result".into())));
+        // The caller may have gone; the work is done all the same.
+        drop(caller.send(answer));
+    }
+}
+
+enum Message {
+    Job(Box<dyn Job>),
+    Close,
+}
+
+/// The caller's side of the task.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(source: Source, conn: Owned) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(Task { source, conn: Some(conn) }.serve(jobs));
+        Self { queue, task: Mutex::new(Some(task)) }
+    }
+
+    /// Queues a piece of work and waits until it is committed or has failed.
+    pub(super) async fn perform<W: Work>(&self, work: W) -> Result<W::Output> {
+        let (caller, answer) = oneshot::channel();
+        let job = Box::new(Pending { work, output: None, caller });
+        let closed = || StoreError::Unreachable("it was closed".into());
+        self.queue.send(Message::Job(job)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Finishes what is queued, then closes the connection.
+    pub(super) async fn close(&self) {
+        // Closed already when this fails.
+        drop(self.queue.send(Message::Close).await);
+        if let Some(task) = self.task.lock().await.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the database writer ended badly");
+        }
+    }
+}
+
+struct Task {
+    source: Source,
+    conn: Option<Owned>,
+}
+
+const BEGIN: Sql = Sql::two("BEGIN IMMEDIATE", "BEGIN");
+const COMMIT: Sql = Sql::same("COMMIT");
+const ROLLBACK: Sql = Sql::same("ROLLBACK");
+
+impl Task {
+    async fn serve(mut self, mut jobs: mpsc::Receiver<Message>) {
+        while let Some(message) = jobs.recv().await {
+            match message {
+                Message::Job(mut job) => {
+                    let result = self.perform(job.as_mut()).await;
+                    job.reply(result);
+                }
+                // What was queued before this is still received.
+                Message::Close => jobs.close(),
+            }
+        }
+        if let Some(conn) = self.conn.take() {
+            conn.close().await;
+        }
+    }
+
+    async fn perform(&mut self, job: &mut dyn Job) -> Result<()> {
+        let mut tries = 1;
+        loop {
+            let started = tokio::time::Instant::now();
+            match self.transaction(job).await {
+                Err(StoreError::Busy(why)) if tries < TRIES && started.elapsed() < LONG => {
+                    tracing::debug!(why, tries, "a transaction is run again");
+                    tokio::time::sleep(Duration::from_millis((10 << tries) + fastrand::u64(..20))).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// One transaction. The connection is kept only when its state is certain.
+    async fn transaction(&mut self, job: &mut dyn Job) -> Result<()> {
+        let mut owned = self.begin().await?;
+        let mut conn = owned.conn();
+        let result = match AssertUnwindSafe(job.attempt(&mut conn)).catch_unwind().await {
+            Ok(Ok(())) => conn.command(COMMIT).await,
+            Ok(Err(error)) => Err(error),
+            // A bug; it must not end the writer. The connection is dropped, which rolls back.
+            Err(_) => return Err(StoreError::Refused("internal error: a write panicked".into())),
+        };
+        let keep = match &result {
+            Ok(()) => true,
+            Err(StoreError::Busy(_) | StoreError::NotFound(_) | StoreError::Refused(_)) => {
+                conn.command(ROLLBACK).await.is_ok()
+            }
+            // After an I/O error SQLite must start anew, and a lost server will not answer on this connection.
+            Err(StoreError::Unreachable(_) | StoreError::Disk(_) | StoreError::Unusable(_)) => false,
+        };
+        if keep {
+            self.conn = Some(owned);
+        }
+        result
+    }
+
+    /// A connection with an open transaction. A connection that died while idle is replaced once, unseen.
+    async fn begin(&mut self) -> Result<Owned> {
+        if let Some(mut owned) = self.conn.take() {
+            match owned.conn().command(BEGIN).await {
+                Ok(()) => return Ok(owned),
+                Err(error @ (StoreError::Busy(_) | StoreError::Refused(_) | StoreError::NotFound(_))) => {
+                    self.conn = Some(owned);
+                    return Err(error);
+                }
+                Err(error) => tracing::info!(%error, "the database connection is made anew"),
+            }
+        }
+        let mut owned = self.source.connect().await?;
+        owned.conn().command(BEGIN).await?;
+        Ok(owned)
+    }
+}

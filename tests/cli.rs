@@ -1,0 +1,273 @@
+//! The real binary against wrong input: one clear error, the right exit code, nothing left behind.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// A process in an empty directory that is also its home, so that nothing of the machine counts.
+fn barkeep(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_barkeep"));
+    command.args(args).current_dir(dir).env_clear().env("HOME", dir).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    barkeep(dir, args).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn temp() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// One `error:` line, the code, nothing on stdout, no trace of a crash, no raw control characters.
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, says: &str) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    assert_eq!(text.lines().filter(|l| l.starts_with("error:")).count(), 1, "{text}");
+    assert!(text.contains(says), "'{says}' is not in: {text}");
+    assert!(!text.contains("panicked") && !text.contains("backtrace") && !text.contains("bug"), "{text}");
+    assert!(text.chars().all(|c| !c.is_control() || c == '\n'), "{text:?}");
+    assert!(output.stdout.is_empty(), "{}", stdout(output));
+}
+
+#[track_caller]
+fn assert_empty(dir: &Path) {
+    let left: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn a_wrong_command_line_is_refused_and_leaves_nothing() {
+    for (args, says) in [
+        (vec!["--frobnicate"], "--frobnicate"),
+        (vec!["frobnicate"], "frobnicate"),
+        (vec!["symbols", "ad", "AAPL"], "add"),
+        (vec!["symbols", "add"], "SYMBOL"),
+        (vec!["symbols", "add", "AAPL", "--timeframes", "7m"], "'7m' is not a timeframe"),
+        (vec!["symbols", "add", "AAPL", "--asset-class", "stok"], "stock, etf, crypto"),
+        (vec!["symbols", "add", "aapl"], "did you mean 'AAPL'"),
+        (vec!["symbols", "add", "A\u{1b}[31mB\nerror: forged"], "is not a symbol"),
+        (vec!["symbols", "add", "AAPL\u{202e}"], "is not a symbol"),
+        (vec!["symbols", "add", "../../etc/passwd"], "is not a symbol"),
+        (vec!["symbols", "set", "AAPL"], "required"),
+        (vec!["symbols", "import", "absent.csv"], "absent.csv: cannot be read"),
+        (vec!["symbols", "import", "."], "not a regular file"),
+        (vec!["bars", "AAPL", "--timeframe", "2h"], "'2h' is not a timeframe"),
+        (vec!["bars", "AAPL"], "--timeframe"),
+        (
+            vec!["bars", "AAPL", "--timeframe", "1d", "--from", "2024-02-02", "--to", "2024-02-01"],
+            "--from 2024-02-02 is after --to 2024-02-01",
+        ),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--from", "yesterday"], "'yesterday' is no day or time"),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--min-quality", "2"], "from 0 to 1"),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--limit", "0"], "0"),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--format", "parquet"], "--output"),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--format", "csv", "--json"], "contradicts"),
+        (vec!["--rate-limit", "0", "config", "path"], "1 to 6000"),
+        (vec!["config", "path", "--vendor-url", "http://example.com"], "--vendor-url: vendor.base_url is plain http"),
+        (vec!["config", "path", "--config", "absent.yaml"], "absent.yaml: cannot be read"),
+        (vec!["completions", "tcsh"], "tcsh"),
+        (vec!["man", "nothing"], "nothing"),
+    ] {
+        let dir = temp();
+        let output = run(dir.path(), &args);
+        assert_refused(&output, 2, says);
+        assert_empty(dir.path());
+    }
+}
+
+#[test]
+fn a_wrong_settings_file_is_named_with_its_line() {
+    for (text, says) in [
+        (
+            "vendor:\n  rate_limt: 3\n",
+            "barkeep.yaml:2: there is no setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
+        ),
+        ("vendor:\n  attempts: five\n", "barkeep.yaml:2: vendor.attempts is 'five'"),
+        ("vendor:\n\tattempts: 5\n", "barkeep.yaml:2: not valid YAML"),
+        ("log:\n  keep: 1\nlog:\n  keep: 2\n", "barkeep.yaml:3: 'log' is written twice"),
+        ("database:\n  url: postgres://u:geheim@h:port/d\n", "barkeep.yaml:2: database.url cannot be used"),
+    ] {
+        for place in ["config/barkeep.yaml", ".config/barkeep/barkeep.yaml"] {
+            let dir = temp();
+            let file = dir.path().join(place);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+            for args in [&["symbols", "list"][..], &["config", "check"]] {
+                let output = run(dir.path(), args);
+                assert_refused(&output, 2, says);
+                assert!(!stderr(&output).contains("geheim"));
+            }
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the file itself");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let dir = temp();
+    std::fs::create_dir(dir.path().join("d")).unwrap();
+    std::fs::File::create(dir.path().join("huge")).unwrap().set_len(100 << 20).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap().success());
+    for (name, says) in [("d", "is a directory"), ("huge", "larger than 1 MiB"), ("pipe", "not a regular file")] {
+        assert_refused(&run(dir.path(), &["config", "check", "--config", name]), 2, says);
+        assert_refused(
+            &barkeep(dir.path(), &["config", "check"]).env("BARKEEP_CONFIG", name).output().unwrap(),
+            2,
+            says,
+        );
+    }
+    let named_log = run(dir.path(), &["symbols", "list", "--log-file", "d"]);
+    assert_refused(&named_log, 2, "the log file cannot be written");
+}
+
+#[test]
+fn an_unusable_database_is_exit_4() {
+    let dir = temp();
+    std::fs::write(dir.path().join("file"), "not a directory").unwrap();
+    for url in ["sqlite:file/inside/bars.db", "postgres://u:geheim@127.0.0.1:1/bars"] {
+        let output = run(dir.path(), &["symbols", "add", "AAPL", "--database-url", url]);
+        assert_refused(&output, 4, "database");
+        assert!(!stderr(&output).contains("geheim"), "{}", stderr(&output));
+    }
+    assert_refused(
+        &run(dir.path(), &["symbols", "add", "AAPL", "--database-url", "mysql://u:geheim@h/d"]),
+        2,
+        "sqlite:PATH",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp();
+    let key = dir.path().join("key");
+    std::fs::write(&key, "geheim\n").unwrap();
+    std::fs::write(dir.path().join("c.yaml"), "vendor:\n  key_file: ~/key\n").unwrap();
+    let check = |mode| {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        run(dir.path(), &["config", "check", "--config", "c.yaml"])
+    };
+    let refused = check(0o644);
+    assert_refused(&refused, 2, "run: chmod 600");
+    assert!(!stderr(&refused).contains("geheim"));
+    let accepted = check(0o600);
+    assert_eq!(accepted.status.code(), Some(0), "{}", stderr(&accepted));
+    assert!(stdout(&accepted).contains("configuration OK") && !stdout(&accepted).contains("geheim"));
+}
+
+#[test]
+fn print_shows_values_and_origins_but_no_secret() {
+    let dir = temp();
+    std::fs::create_dir(dir.path().join("config")).unwrap();
+    std::fs::write(dir.path().join("config/barkeep.yaml"), "vendor:\n  delay: 15m\n").unwrap();
+    for json in [false, true] {
+        let mut args = vec!["config", "print", "--rate-limit", "9"];
+        args.extend(json.then_some("--json"));
+        let output = barkeep(dir.path(), &args)
+            .env("DATABASE_URL", "postgres://bar:geheim@db/bars?password=geheim")
+            .env("MASSIVE_API_KEY", "geheim")
+            .output()
+            .unwrap();
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(!text.contains("geheim") && !stderr(&output).contains("geheim"), "{text}");
+        for says in ["config/barkeep.yaml:2", "--rate-limit", "DATABASE_URL", "default"] {
+            assert!(text.contains(says), "{says} in {text}");
+        }
+    }
+    let help = barkeep(dir.path(), &["--help"]).env("DATABASE_URL", "postgres://bar:geheim@db/bars").output().unwrap();
+    assert!(!stdout(&help).contains("geheim"));
+}
+
+#[test]
+fn the_documented_defaults_are_a_file_that_loads() {
+    let dir = temp();
+    let defaults = run(dir.path(), &["config", "print", "--defaults"]);
+    std::fs::write(dir.path().join("mine.yaml"), &defaults.stdout).unwrap();
+    let checked = run(dir.path(), &["config", "check", "--config", "mine.yaml"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    assert!(
+        stdout(&checked).contains("mine.yaml") && stdout(&checked).contains("data")
+            || stdout(&checked).contains(".local")
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "checking makes nothing");
+}
+
+#[test]
+fn help_version_completions_and_manual() {
+    let dir = temp();
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["symbols", "--help"],
+        &["completions", "bash"],
+        &["man"],
+        &["man", "symbols", "add"],
+    ] {
+        let output = run(dir.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert!(stdout(&output).contains("barkeep") && output.stderr.is_empty(), "{args:?}");
+    }
+    assert_eq!(run(dir.path(), &[]).status.code(), Some(2), "without a command: help, and the code of misuse");
+    assert_empty(dir.path());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let dir = temp();
+    let mut child =
+        barkeep(dir.path(), &["completions", "zsh"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn symbols_are_added_listed_changed_and_removed() {
+    let dir = temp();
+    let ok = |args: &[&str]| {
+        let output = run(dir.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    ok(&["symbols", "add", "AAPL", "SPY", "BTC"]);
+    assert!(ok(&["symbols", "add", "AAPL"]).contains("already there"));
+    let listed: serde_json::Value = serde_json::from_str(&ok(&["symbols", "list", "--json"])).unwrap();
+    let of = |i: usize, field: &str| listed[i][field].as_str().unwrap().to_owned();
+    assert_eq!(
+        (of(0, "symbol"), of(0, "asset_class"), of(0, "criticality")),
+        ("AAPL".into(), "stock".into(), "standard".into())
+    );
+    assert_eq!((of(1, "symbol"), of(1, "vendor_ticker")), ("BTC".into(), "X:BTCUSD".into()));
+    assert_eq!((of(2, "symbol"), of(2, "asset_class")), ("SPY".into(), "etf".into()));
+
+    ok(&["symbols", "set", "AAPL", "--timeframes", "1d,1h,1d", "--paused", "--criticality", "low"]);
+    assert!(ok(&["symbols", "list"]).contains("paused"));
+    assert_refused(&run(dir.path(), &["symbols", "add", "AAPL", "--criticality", "critical"]), 2, "other settings");
+    assert_refused(&run(dir.path(), &["symbols", "set", "APPL", "--active"]), 2, "did you mean AAPL?");
+    assert_refused(&run(dir.path(), &["symbols", "remove", "AAPL"]), 2, "0 bars");
+    assert!(ok(&["symbols", "remove", "AAPL", "--yes"]).contains("removed AAPL"));
+
+    std::fs::write(dir.path().join("bad.csv"), "symbol,asset_class\nMSFT,stock\nX Y,stock\nZ,bond\n").unwrap();
+    let refused = run(dir.path(), &["symbols", "import", "bad.csv"]);
+    assert_refused(&refused, 2, "bad.csv:3: ");
+    assert!(stderr(&refused).contains("bad.csv:4: "));
+    assert!(!ok(&["symbols", "list"]).contains("MSFT"), "a wrong line imports nothing");
+    std::fs::write(dir.path().join("good.csv"), "symbol,asset_class,timeframes\nMSFT,stock,1d\nSPY,etf,5m\n").unwrap();
+    assert!(ok(&["symbols", "import", "good.csv"]).contains("1 added, 1 changed"));
+
+    assert_eq!(ok(&["bars", "SPY", "--timeframe", "5m"]).lines().count(), 1, "only the heading");
+    assert_eq!(ok(&["bars", "SPY", "--timeframe", "5m", "--json"]).trim(), "[]");
+    assert_refused(&run(dir.path(), &["bars", "MSFT", "--timeframe", "5m"]), 2, "MSFT has no 5m bars");
+    assert!(ok(&["quarantine", "list"]).contains("no bars"));
+}

@@ -1,0 +1,193 @@
+//! A PostgreSQL to test on: the server named by `BARKEEP_TEST_POSTGRES_URL`, else a throw-away cluster made with the
+//! system's `initdb` and `postgres`, else nothing, said plainly (or a failure with `BARKEEP_REQUIRE_POSTGRES=1`).
+//!
+//! A throw-away cluster cannot outlive its test: the server is the child of a small shell that reads the test's pipe.
+//! When the pipe closes, for whatever reason, the shell kills the server and deletes its files.
+
+#![allow(clippy::disallowed_methods, reason = "tests are told by the environment where PostgreSQL is")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+const GUARD: &str = r#"
+trap '' INT TERM HUP
+dir=$1; shift
+serve() { "$@" >>"$dir/log" 2>&1 & pid=$!; }
+serve "$@"
+echo up
+while read -r word; do
+    case $word in
+        stop) kill -QUIT $pid; wait $pid; echo down ;;
+        start) serve "$@"; echo up ;;
+    esac
+done
+kill -QUIT $pid 2>/dev/null; wait $pid
+rm -rf "$dir"
+"#;
+
+/// A server that tests may make databases in.
+pub struct Cluster {
+    base: String,
+    guard: Option<Mutex<Guard>>,
+}
+
+struct Guard {
+    child: Child,
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        drop(self.child.wait());
+    }
+}
+
+/// The server all tests of this binary share; `None` when there is no PostgreSQL here.
+pub fn shared() -> Option<&'static Cluster> {
+    static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+    SHARED
+        .get_or_init(|| match std::env::var("BARKEEP_TEST_POSTGRES_URL") {
+            Ok(base) => Some(Cluster { base, guard: None }),
+            Err(_) => Cluster::throw_away(),
+        })
+        .as_ref()
+}
+
+impl Cluster {
+    /// A server of its own, for tests that stop it. `None` when the programs are not installed.
+    pub fn throw_away() -> Option<Self> {
+        let started = programs().and_then(|(initdb, postgres)| Self::create(&initdb, &postgres));
+        if started.is_none() {
+            let why = "PostgreSQL tests (no initdb/postgres found; set BARKEEP_TEST_POSTGRES_URL)";
+            assert!(std::env::var("BARKEEP_REQUIRE_POSTGRES").as_deref() != Ok("1"), "required, but left out: {why}");
+            eprintln!("LEFT OUT: {why}");
+        }
+        started
+    }
+
+    fn create(initdb: &PathBuf, postgres: &PathBuf) -> Option<Self> {
+        let made = as_owner("mktemp").args(["-d", "-t", "barkeep-pg-XXXXXX"]).output().ok()?;
+        let dir = String::from_utf8(made.stdout).ok()?.trim().to_owned();
+        if dir.is_empty() {
+            return None;
+        }
+        let data = format!("{dir}/data");
+        let made = as_owner(initdb.to_str()?)
+            .args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
+            .output()
+            .ok()?;
+        assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let mut child = as_owner("sh")
+            .args(["-c", GUARD, "guard", &dir])
+            .arg(postgres)
+            .args(["-D", &data, "-p", &port.to_string(), "-k", &dir, "-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=64MB"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let guard = Guard { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take()?), child };
+        let cluster = Self { base: format!("postgres://postgres@127.0.0.1:{port}"), guard: Some(Mutex::new(guard)) };
+        cluster.expect("up");
+        Some(cluster)
+    }
+
+    fn expect(&self, word: &str) {
+        let guard = self.guard.as_ref().expect("a server that was named is not ours to stop");
+        let mut line = String::new();
+        guard.lock().unwrap().answers.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), word);
+        if word == "up" {
+            self.wait_until_it_answers();
+        }
+    }
+
+    fn tell(&self, word: &str) {
+        let guard = self.guard.as_ref().expect("a server that was named is not ours to stop");
+        writeln!(guard.lock().unwrap().commands.as_mut().unwrap(), "{word}").unwrap();
+    }
+
+    /// Stops at once, as a crash would; sessions are cut.
+    pub fn stop(&self) {
+        self.tell("stop");
+        self.expect("down");
+    }
+
+    /// Starts again after [`Cluster::stop`]; returns when it answers.
+    pub fn start(&self) {
+        self.tell("start");
+        self.expect("up");
+    }
+
+    fn wait_until_it_answers(&self) {
+        let url = self.url("postgres");
+        let until = Instant::now() + Duration::from_secs(60);
+        let answers = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                while PgConnection::connect(&url).await.is_err() {
+                    assert!(Instant::now() < until, "PostgreSQL does not start");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            });
+        });
+        answers.join().unwrap();
+    }
+
+    /// The URL of a database on this server.
+    pub fn url(&self, database: &str) -> String {
+        let mut url: url::Url = self.base.parse().expect("BARKEEP_TEST_POSTGRES_URL is a URL");
+        url.set_path(database);
+        url.into()
+    }
+
+    async fn admin(&self, sql: String) {
+        let mut conn = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        conn.execute(AssertSqlSafe(sql)).await.unwrap();
+        conn.close().await.unwrap();
+    }
+
+    /// Makes a fresh, empty database and says its name.
+    pub async fn create_database(&self) -> String {
+        let name = format!("barkeep_test_{}", uuid::Uuid::new_v4().simple());
+        self.admin(format!("CREATE DATABASE {name}")).await;
+        name
+    }
+
+    pub async fn drop_database(&self, name: &str) {
+        self.admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    }
+}
+
+/// `initdb` and `postgres`, from `PATH` or from where Debian puts them.
+fn programs() -> Option<(PathBuf, PathBuf)> {
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    dirs.extend(versions.map(|v| v.path().join("bin")));
+    let both = |d: PathBuf| (d.join("initdb"), d.join("postgres"));
+    dirs.into_iter().map(both).find(|(a, b)| a.is_file() && b.is_file())
+}
+
+/// A command run by a user who may run PostgreSQL: root may not, so then it is the user `postgres`.
+fn as_owner(program: &str) -> Command {
+    let id = Command::new("id").arg("-u").output().map(|o| o.stdout).unwrap_or_default();
+    let mut command = if id.trim_ascii() == b"0" {
+        let mut c = Command::new("runuser");
+        c.args(["-u", "postgres", "--", program]);
+        c
+    } else {
+        Command::new(program)
+    };
+    command.current_dir("/").stderr(Stdio::piped());
+    command
+}
