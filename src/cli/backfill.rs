@@ -1,10 +1,26 @@
 //! `barkeep backfill`: closes the gaps of the named series.
 
+use std::sync::Arc;
+
 use clap::Args;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::args::Selection;
-use crate::config::Mode;
+use super::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
+use super::globals::{Globals, Session, block_on};
+use super::output::{print, print_json_line};
+use super::progress::Progress;
+use super::report;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Mode, RateLimit};
+use crate::engine::open::OpenError;
+use crate::engine::progress::{Listener, Silent};
+use crate::engine::{self, Backfill, Engine, Opened, RunError, select};
+use crate::plan::Plan;
+use crate::store::Trigger;
 
 /// Fetch the bars that are missing
 #[derive(Args, Clone, Debug)]
@@ -30,4 +46,138 @@ pub struct BackfillArgs {
     /// Run exactly the plan that `barkeep plan` showed under this id
     #[arg(long, value_name = "UUID", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class"])]
     pub plan_id: Option<Uuid>,
+}
+
+/// What `plan` keeps and `backfill --plan-id` runs.
+#[derive(Serialize, Deserialize)]
+pub(super) struct KeptPlan {
+    pub selection: select::Selection,
+    pub plan: Plan,
+}
+
+pub(super) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    if args.plan_id.is_none() {
+        args.selection.check(SystemClock.now())?;
+    }
+    if args.dry_run {
+        return block_on(dry_run(args, &session));
+    }
+    let key = config::api_key(&session.loaded.settings)?;
+    block_on(real_run(args, &session, key))
+}
+
+async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
+    // Nothing is asked, so no key is needed.
+    let opened = open_engine(session, SecretString::from(""), Arc::new(Silent)).await?;
+    let wish = wish(args, session, &opened.engine).await?;
+    let plan = match wish.plan {
+        Some(plan) => plan,
+        None => wish.preview(&opened.engine).await?,
+    };
+    opened.engine.store.close().await;
+    if session.json {
+        return print_json_line(&plan);
+    }
+    print(&report::plan(&plan, &limit_in_words(session)))
+}
+
+async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> Result<(), CliError> {
+    let limit = match session.loaded.settings.vendor.rate_limit {
+        RateLimit::PerMinute(n) => Some(n),
+        RateLimit::Unlimited => None,
+    };
+    let progress = Arc::new(Progress::new(limit));
+    let opened = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
+    let wish = wish(args, session, &opened.engine).await?;
+    let cancel = CancellationToken::new();
+    let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
+    let listener = Arc::clone(&progress) as Arc<dyn Listener>;
+    let outcome = wish.run(&opened.engine, &opened.journal, listener, cancel.clone()).await;
+    signals.abort();
+    progress.clear();
+    opened.engine.store.close().await;
+    let summary = outcome?;
+    if session.json {
+        print_json_line(&summary)?;
+    } else {
+        print(&report::summary(&summary))?;
+    }
+    if cancel.is_cancelled() {
+        return Err(CliError::silent(INTERRUPTED));
+    }
+    if summary.is_complete() { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
+}
+
+async fn wish(args: &BackfillArgs, session: &Session, engine: &Engine) -> Result<Backfill, CliError> {
+    let mode = args.mode.unwrap_or(session.loaded.settings.backfill.mode);
+    let (selection, plan) = match args.plan_id {
+        None => (args.selection.resolve(), None),
+        Some(id) => {
+            let kept = engine.store.plan(id).await?.ok_or_else(|| {
+                CliError::usage(format!("there is no plan {id} in this database"))
+                    .hint("plans are kept for 7 days; make one with `barkeep plan`")
+            })?;
+            let kept: KeptPlan = serde_json::from_str(&kept).map_err(|e| {
+                CliError::usage(format!("plan {id} cannot be read: {e}")).hint("make a new one with `barkeep plan`")
+            })?;
+            (kept.selection, Some(kept.plan))
+        }
+    };
+    Ok(Backfill { selection, mode, trigger: Trigger::Cli, plan })
+}
+
+/// An engine for this session. Errors carry the exit code of what is missing.
+pub(super) async fn open_engine(
+    session: &Session,
+    key: SecretString,
+    listener: Arc<dyn Listener>,
+) -> Result<Opened, CliError> {
+    let store = session.open_store(false).await?;
+    engine::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener)
+        .await
+        .map_err(|e| match e {
+            OpenError::Store(e) => e.into(),
+            OpenError::Vendor(message) => CliError::usage(message),
+        })
+}
+
+pub(super) fn limit_in_words(session: &Session) -> String {
+    match session.loaded.settings.vendor.rate_limit {
+        RateLimit::PerMinute(n) => format!("{n}/min"),
+        RateLimit::Unlimited => "no limit".to_owned(),
+    }
+}
+
+/// The first signal ends the run in order, the second at once.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        tracing::warn!("signals cannot be caught; an interrupt ends the run at once");
+        return;
+    };
+    for time in 0.. {
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        }
+        if time > 0 {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("finishing the pages in flight; once more to stop at once");
+        cancel.cancel();
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(e: RunError) -> Self {
+        let message = e.to_string();
+        match e {
+            RunError::Selection(_) => Self::usage(message),
+            RunError::KeyRefused(_) => Self::new(KEY_REFUSED, message)
+                .hint("check MASSIVE_API_KEY (or POLYGON_API_KEY, or vendor.key_file); nothing more was asked"),
+            RunError::Store(_) => Self::new(DATABASE, message)
+                .hint("what was committed is safe; run the same command again to go on from there"),
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::exit::{CliError, SOME_FAILED};
+use super::figures::thousands;
 
 /// Writes text to stdout.
 pub fn print(text: &str) -> Result<(), CliError> {
@@ -15,6 +16,13 @@ pub fn print(text: &str) -> Result<(), CliError> {
 /// Writes a value as indented JSON to stdout.
 pub fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value)
+        .map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))?;
+    print(&(text + "\n"))
+}
+
+/// Writes a value as one line of JSON to stdout.
+pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
+    let text = serde_json::to_string(value)
         .map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))?;
     print(&(text + "\n"))
 }
@@ -39,16 +47,8 @@ pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String
 /// `1 bar`, `2 bars`, `12,345 bars`.
 #[must_use]
 pub fn counted(n: i64, one: &str, many: &str) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut grouped = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(c);
-    }
     let sign = if n < 0 { "-" } else { "" };
-    format!("{sign}{grouped} {}", if n == 1 { one } else { many })
+    format!("{sign}{} {}", thousands(n.unsigned_abs()), if n == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 use clap::{Args, Subcommand};
 
 use super::exit::CliError;
-use super::globals::{Globals, block_on};
+use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json, table};
+use crate::clock::SystemClock;
+use crate::engine::quarantine;
 use crate::market::asset::printable;
-use crate::store::QuarantineRow;
+use crate::store::{QuarantineRow, Verdict};
 
-/// Show bars that cannot be true
+/// Show bars that cannot be true, and decide about them
 #[derive(Args, Clone, Debug)]
 pub struct QuarantineArgs {
     #[command(subcommand)]
@@ -23,20 +25,54 @@ pub enum QuarantineCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Store these bars after all, with the low score they deserve; coarser bars are computed again
+    Accept {
+        /// Ids as `quarantine list` shows them
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+    /// Leave these bars out for good
+    Reject {
+        /// Ids as `quarantine list` shows them
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
 }
 
 pub(super) fn run(args: &QuarantineArgs, globals: &Globals) -> Result<(), CliError> {
     let session = globals.start()?;
     block_on(async {
-        match args.command {
+        match &args.command {
             QuarantineCommand::List { all } => {
                 let store = session.open_store(true).await?;
                 let rows = store.quarantine(!all).await?;
                 store.close().await;
                 if session.json { print_json(&rows) } else { print(&listed(&rows)) }
             }
+            QuarantineCommand::Accept { ids } => decide(&session, ids, Verdict::Accepted).await,
+            QuarantineCommand::Reject { ids } => decide(&session, ids, Verdict::Rejected).await,
         }
     })
+}
+
+async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), CliError> {
+    let store = session.open_store(false).await?;
+    let calendar = crate::engine::calendar(store.as_ref()).await?;
+    let settings = &session.loaded.settings;
+    let mut decided = Vec::new();
+    for id in ids {
+        decided.push(quarantine::decide(store.as_ref(), &calendar, settings, &SystemClock, *id, verdict).await?);
+    }
+    store.close().await;
+    if session.json {
+        let rows: Vec<QuarantineRow> =
+            decided.into_iter().map(|row| QuarantineRow { status: verdict, ..row }).collect();
+        return print_json(&rows);
+    }
+    let lines = decided.iter().map(|row| {
+        format!("{} {} {} {}: {}\n", row.id, row.symbol, row.timeframe, row.bar.ts, verdict.name())
+    });
+    print(&lines.collect::<String>())
 }
 
 fn listed(rows: &[QuarantineRow]) -> String {

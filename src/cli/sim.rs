@@ -1,16 +1,23 @@
-//! `barkeep sim`: the simulated vendor's arguments.
+//! `barkeep sim`: the simulated vendor, until a signal ends it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
 use super::args::{When, duration, symbol};
+use super::exit::CliError;
+use super::globals::{Globals, block_on};
+use super::output::print;
+use crate::clock::SystemClock;
 use crate::config::{NotThat, RateLimit, parse_delay};
-use crate::market::Symbol;
+use crate::market::asset::printable;
+use crate::market::{AssetClass, Symbol};
+use crate::sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 use crate::market::freshness::Delay;
 use crate::market::split::Split;
 
@@ -107,6 +114,72 @@ impl FromStr for SplitArg {
             split.is_sound().then_some(Self { symbol, split })
         };
         parsed().ok_or_else(|| NotThat::new(s, "a split; write SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
+    }
+}
+
+impl SimArgs {
+    fn config(&self) -> Result<SimConfig, CliError> {
+        let faults = self.fault.iter().map(|text| {
+            serde_json::from_str::<FaultRule>(text).map_err(|e| {
+                CliError::usage(format!("--fault {}: {e}", printable(text)))
+                    .hint(format!("kinds: {}", fault_names().join(", ")))
+            })
+        });
+        Ok(SimConfig {
+            seed: self.seed,
+            keys: (!self.key.is_empty()).then(|| self.key.clone()),
+            rate_limit: match self.limit {
+                RateLimit::PerMinute(n) => Some(n),
+                RateLimit::Unlimited => None,
+            },
+            window: match self.window {
+                WindowArg::Sliding => Window::Sliding,
+                WindowArg::Fixed => Window::Fixed,
+            },
+            retry_after: self.retry_after,
+            latency: self.latency,
+            plan_years: self.plan_years,
+            delay: match self.delay {
+                Delay::EndOfDay => SimDelay::EndOfDay,
+                Delay::After(d) if d.is_zero() => SimDelay::Realtime,
+                Delay::After(d) if d == QUARTER => SimDelay::Minutes15,
+                Delay::After(_) => return Err(CliError::usage("--delay: the vendor's plans know realtime, 15m and end_of_day")),
+            },
+            now: self.now.map(|when| when.start(AssetClass::Stock)),
+            replay: self.replay.clone(),
+            replay_source: self.replay_source.clone(),
+            splits: self.split.iter().map(|s| (s.symbol.to_string(), s.split)).collect(),
+            faults: faults.collect::<Result<_, _>>()?,
+            ..SimConfig::default()
+        })
+    }
+}
+
+/// The delay of the vendor's middle plans.
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
+    let _session = globals.start()?;
+    let config = args.config()?;
+    block_on(async {
+        let sim = Sim::start(args.listen, config, Arc::new(SystemClock))
+            .await
+            .map_err(|e| CliError::usage(e.to_string()))?;
+        print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
+        ended_by_signal().await;
+        sim.stop().await;
+        Ok(())
+    })
+}
+
+async fn ended_by_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut term) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = term.recv() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
     }
 }
 

@@ -3,7 +3,14 @@
 use clap::Args;
 
 use super::args::symbol;
+use super::exit::CliError;
+use super::globals::{Globals, block_on};
+use super::output::{print, print_json};
+use super::report;
+use crate::clock::{Clock, SystemClock};
+use crate::engine::snapshot::Snapshot;
 use crate::market::Symbol;
+use crate::market::freshness::TierLimits;
 
 /// Show what is stored, how fresh it is and the gaps
 #[derive(Args, Clone, Debug)]
@@ -11,4 +18,30 @@ pub struct StatusArgs {
     /// Only these symbols [default: all]
     #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbols: Vec<Symbol>,
+}
+
+pub(super) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    block_on(async {
+        let store = session.open_store(true).await?;
+        let calendar = crate::engine::calendar(store.as_ref()).await?;
+        let thresholds = &session.loaded.policy.staleness_thresholds;
+        let default = TierLimits::default();
+        let limits = TierLimits {
+            fresh: thresholds.fresh.until.unwrap_or(default.fresh),
+            aging: thresholds.aging.until.unwrap_or(default.aging),
+        };
+        let now = SystemClock.now();
+        let mut snapshot = Snapshot::read(store.as_ref(), &calendar, &session.loaded.settings, limits, now).await?;
+        store.close().await;
+        if !args.symbols.is_empty() {
+            let known = |symbol: &Symbol| snapshot.series.iter().any(|row| &row.symbol == symbol);
+            if let Some(unknown) = args.symbols.iter().find(|symbol| !known(symbol)) {
+                return Err(CliError::usage(format!("{unknown} is not registered"))
+                    .hint(format!("add it with `barkeep symbols add {unknown}`")));
+            }
+            snapshot.series.retain(|row| args.symbols.contains(&row.symbol));
+        }
+        if session.json { print_json(&snapshot) } else { print(&report::snapshot(&snapshot)) }
+    })
 }

@@ -269,7 +269,7 @@ impl Run<'_> {
                 (Some(fixed), 0) => fixed.clone(),
                 (Some(_), _) => break,
                 (None, _) => {
-                    let facts = self.market_facts();
+                    let facts = self.fetcher.facts().clone();
                     let mut market = self.wish.market(self.engine(), &self.scene, &facts).await?;
                     if round > 0 {
                         market.splits_due.clear();
@@ -293,16 +293,6 @@ impl Run<'_> {
             }
         }
         self.derive_stored().await
-    }
-
-    fn market_facts(&self) -> Facts {
-        let facts = self.fetcher.facts();
-        Facts {
-            grouped_refused: facts.grouped_refused,
-            not_grouped: facts.not_grouped.clone(),
-            not_grouped_dates: facts.not_grouped_dates.clone(),
-            ..Facts::default()
-        }
     }
 
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just asked.

@@ -54,10 +54,10 @@ impl From<Fault> for ItemError {
 }
 
 /// What the run has learnt about the vendor's plan on the way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// Markets (round the clock or not) whose data come at the end of the day only.
-    end_of_day: BTreeSet<bool>,
+    pub end_of_day: BTreeSet<bool>,
     pub grouped_refused: bool,
     pub not_grouped: BTreeSet<Symbol>,
     pub not_grouped_dates: BTreeSet<NaiveDate>,

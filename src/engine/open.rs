@@ -1,4 +1,4 @@
-//! An engine from settings: database, vendor, limiter, journal, calendar.
+//! An engine from settings and a database: vendor, limiter, journal, calendar.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::patience::Patient;
 use super::progress::Listener;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::store::{self, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::vendor::dispatch::Dispatcher;
 use crate::vendor::limit::Limiter;
 use crate::vendor::massive::Massive;
@@ -32,14 +32,14 @@ pub struct Opened {
     pub journal: Arc<StoreJournal>,
 }
 
-/// Opens the database and puts an engine on it. The vendor is not asked anything yet.
+/// Puts an engine on an open database. The vendor is not asked anything yet.
 pub async fn open(
+    inner: Arc<dyn Store>,
     settings: Settings,
     key: SecretString,
     clock: Arc<dyn Clock>,
     listener: Arc<dyn Listener>,
 ) -> Result<Opened, OpenError> {
-    let inner = store::open(settings.database.as_str()).await?;
     let patience = settings.backfill.database_patience;
     let store: Arc<dyn Store> = Arc::new(Patient::new(inner, patience, Arc::clone(&listener)));
     let calendar = Arc::new(super::calendar(store.as_ref()).await?);

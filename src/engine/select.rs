@@ -1,9 +1,10 @@
 //! Which series a command means, and over what time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Settings, criticality_of, default_class};
@@ -21,24 +22,27 @@ pub enum When {
 }
 
 impl When {
-    fn start(self, class: AssetClass) -> Ts {
+    /// Where a range from here begins.
+    #[must_use]
+    pub fn start(self, class: AssetClass) -> Ts {
         match self {
             Self::Date(date) => class.midnight(date),
             Self::Time(t) => t,
         }
     }
 
-    /// The end of the bound itself: a date means all of that date.
-    fn end(self, class: AssetClass) -> Ts {
+    /// Where a range up to here ends, exclusive: a date is included whole, an instant just so.
+    #[must_use]
+    pub fn end(self, class: AssetClass) -> Ts {
         match self {
-            Self::Date(date) => class.midnight(date + Days::new(1)),
+            Self::Date(date) => class.midnight(date.succ_opt().unwrap_or(date)),
             Self::Time(t) => t + 1,
         }
     }
 }
 
-impl std::fmt::Display for When {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Date(date) => date.fmt(f),
             Self::Time(t) => t.fmt(f),
@@ -46,28 +50,26 @@ impl std::fmt::Display for When {
     }
 }
 
-/// The years a bound may name. US equities trade since before the first; the last leaves room for typos to be caught.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
+/// A text that is neither a date nor a time between 1970 and 2100.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no day or time; write 2024-01-31 or 2024-01-31T14:30:00Z, from 1970 to 2100")]
+pub struct InvalidWhen(String);
 
 impl FromStr for When {
-    type Err = String;
+    type Err = InvalidWhen;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        use chrono::Datelike as _;
-        let (when, year) = if let Ok(date) = NaiveDate::parse_from_str(s, "%Y-%m-%d") {
-            (Self::Date(date), date.year())
-        } else if let Ok(t) = DateTime::parse_from_rfc3339(s) {
-            (Self::Time(Ts(t.timestamp_millis())), t.year())
+        let invalid = || InvalidWhen(printable(s));
+        // chrono also takes 2024-1-3 and +2024-01-03; one way to write a day is enough.
+        let when = if s.len() == 10 && s.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+            Self::Date(s.parse().map_err(|_| invalid())?)
         } else {
-            return Err(format!(
-                "'{}' is neither a date (2024-01-31) nor an RFC 3339 time (2024-01-31T14:30:00Z)",
-                printable(s)
-            ));
+            Self::Time(Ts(DateTime::parse_from_rfc3339(s).map_err(|_| invalid())?.timestamp_millis()))
         };
-        if YEARS.contains(&year) {
-            Ok(when)
-        } else {
-            Err(format!("'{}' is outside the years {} to {}", printable(s), YEARS.start(), YEARS.end()))
-        }
+        let year = match when {
+            Self::Date(date) => date.year(),
+            Self::Time(t) => t.utc_date().year(),
+        };
+        if (1970..=2100).contains(&year) { Ok(when) } else { Err(invalid()) }
     }
 }
 
@@ -213,10 +215,24 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_bounds_say_what_is_expected() {
-        for text in ["yesterday", "2024-13-01", "1700000000", "2024-01-01 10:00", "0001-01-01", "9999-01-01"] {
-            let error = text.parse::<When>().unwrap_err();
-            assert!(error.contains(text), "{error}");
+    fn one_way_to_write_a_day_or_a_time() {
+        let when = |s: &str| s.parse::<When>().ok();
+        assert!(matches!(when("2024-02-29"), Some(When::Date(_))));
+        assert_eq!(when("2024-01-31T09:30:00-05:00"), when("2024-01-31T14:30:00Z"));
+        for bad in [
+            "",
+            "2023-02-29",
+            "2024-1-3",
+            "20240131",
+            "yesterday",
+            "1969-12-31",
+            "2101-01-01",
+            "2024-01-31T14:30:00",
+            "2024-13-01",
+            "1700000000",
+        ] {
+            let error = bad.parse::<When>().unwrap_err().to_string();
+            assert!(error.contains(bad), "{error}");
         }
     }
 }
