@@ -857,7 +857,9 @@ async fn a_page_of_fifty_thousand_bars(db: &Db) {
     let (outcome, same) = timed(write(id, bars.clone())).await;
     assert_eq!(outcome, WriteOutcome { unchanged: 50_000, ..WriteOutcome::default() });
     let mut other = bars.clone();
-    other.iter_mut().for_each(|b| b.bar.close += 1.0);
+    for b in &mut other {
+        b.bar.close += 1.0;
+    }
     let (outcome, changed) = timed(write(id, other.clone())).await;
     assert_eq!(outcome, WriteOutcome { revised: 50_000, ..WriteOutcome::default() });
     println!("{}: 50,000 bars new {new:?}, the same {same:?}, all changed {changed:?}", db.store.dialect());

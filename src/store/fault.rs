@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn sqlite_codes_have_a_class_extended_ones_too() {
-        let extended_io_fsync = 10 | (4 << 8);
-        let busy_snapshot = 5 | (2 << 8);
-        let check = 19 | (1 << 8);
+        let extended_io_fsync = 0x40a;
+        let busy_snapshot = 0x205;
+        let check = 0x113;
         for (code, class) in [
             (5, "busy"),
             (6, "busy"),

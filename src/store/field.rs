@@ -43,6 +43,11 @@ pub(super) fn collect<T>(rows: &[Row], read: impl Fn(&mut Fields<'_>) -> Result<
     rows.iter().map(|row| read(&mut Fields::of(row))).collect()
 }
 
+/// The first field of every row.
+pub(super) fn column<T: Field>(rows: &[Row]) -> Result<Vec<T>> {
+    rows.iter().map(|row| T::read(row, 0)).collect()
+}
+
 /// Types both dialects store as they are.
 macro_rules! plain {
     ($($t:ty),*) => {$(

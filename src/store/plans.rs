@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Result;
 use super::conn::{Conn, Sql, statements, values};
-use super::field::collect;
+use super::field::column;
 use super::writer::Work;
 use crate::market::Ts;
 use crate::market::ts::DAY;
@@ -39,6 +39,6 @@ impl Work for Put {
 }
 
 pub(super) async fn get(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<String>> {
-    let mut found: Vec<String> = collect(&conn.rows(GET, &values![id]).await?, |f| f.next())?;
+    let mut found: Vec<String> = column(&conn.rows(GET, &values![id]).await?)?;
     Ok(found.pop())
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::conn::{Conn, Sql, statements, values};
-use super::field::collect;
+use super::field::{collect, column};
 use super::writer::Work;
 use super::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, bars, page};
 use crate::market::{Bar, Ts};
@@ -116,7 +116,7 @@ impl Work for Decide {
             (Verdict::Rejected, Some(_)) => return Err(StoreError::Refused("a rejected bar is not stored".into())),
             (Verdict::Pending, _) => return Err(StoreError::Refused("a decision accepts or rejects".into())),
         }
-        let found: Vec<SeriesId> = collect(&conn.rows(PENDING, &values![self.id]).await?, |f| f.next())?;
+        let found: Vec<SeriesId> = column(&conn.rows(PENDING, &values![self.id]).await?)?;
         let series = *found.first().ok_or_else(unknown)?;
         if let Some(bar) = &self.accepted {
             page::lock(conn, [series]).await?;

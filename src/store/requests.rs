@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::conn::{Conn, Sql, statements, values};
-use super::field::{Fields, collect};
+use super::field::{Fields, collect, column};
 use super::writer::Work;
 use super::{Grant, RequestRow, RequestTotals, Result};
 use crate::market::Ts;
@@ -93,7 +93,7 @@ impl Work for TakeToken {
         conn.rows(LOCK_TOKENS, &[]).await?;
         conn.run(CLAMP, &values![now]).await?;
         conn.run(PRUNE, &values![now - window_ms.max(KEEP)]).await?;
-        let starts: Vec<Ts> = collect(&conn.rows(STARTS, &values![now - window_ms]).await?, |f| f.next())?;
+        let starts: Vec<Ts> = column(&conn.rows(STARTS, &values![now - window_ms]).await?)?;
         let Some(over) = starts.len().checked_sub(limit as usize) else {
             conn.run(START, &values![now]).await?;
             return Ok(Grant::Granted);

@@ -40,7 +40,7 @@ pub(super) trait Work: Send + Sync + 'static {
 /// How the writer gets its connection.
 #[derive(Clone)]
 pub(super) enum Source {
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     Postgres(Box<PgConnectOptions>),
 }
 

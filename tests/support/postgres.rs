@@ -8,7 +8,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -74,7 +74,7 @@ impl Cluster {
         started
     }
 
-    fn create(initdb: &PathBuf, postgres: &PathBuf) -> Option<Self> {
+    fn create(initdb: &Path, postgres: &Path) -> Option<Self> {
         let made = as_owner("mktemp").args(["-d", "-t", "barkeep-pg-XXXXXX"]).output().ok()?;
         let dir = String::from_utf8(made.stdout).ok()?.trim().to_owned();
         if dir.is_empty() {
@@ -131,7 +131,7 @@ impl Cluster {
 
     fn wait_until_it_answers(&self) {
         let url = self.url("postgres");
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         let answers = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

@@ -59,12 +59,12 @@ impl Encoder {
 
     /// `BIGINT`.
     pub(in crate::store) fn int(&mut self, v: Option<i64>) {
-        self.field(v.map(i64::to_be_bytes).as_ref().map(|b| b.as_slice()));
+        self.field(v.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `DOUBLE PRECISION`.
     pub(in crate::store) fn real(&mut self, v: Option<f64>) {
-        self.field(v.map(f64::to_be_bytes).as_ref().map(|b| b.as_slice()));
+        self.field(v.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `BOOLEAN`.

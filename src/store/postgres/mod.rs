@@ -73,7 +73,13 @@ async fn migrate(options: &PgConnectOptions) -> Result<()> {
     let lock = conn.execute("SELECT pg_advisory_lock(7142083905)");
     let waited = tokio::time::timeout(Duration::from_secs(70), lock).await;
     let result = match waited {
-        Ok(Ok(_)) => migration::apply(Dialect::Postgres, &mut conn).await,
+        Ok(Ok(_)) => match migration::apply(Dialect::Postgres, &mut conn).await {
+            // A role that may write rows but make no tables is welcome once the schema is there.
+            Err(error @ StoreError::Disk(_)) => {
+                migration::check(&mut Conn::Postgres(&mut conn)).await.map_err(|_| error)
+            }
+            result => result,
+        },
         Ok(Err(error)) => Err(fault::classify(error)),
         Err(_) => Err(StoreError::Unreachable("no answer from PostgreSQL".into())),
     };

@@ -46,7 +46,7 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
     own(&mut conn).await.map_err(named)?;
     migration::apply(Dialect::Sqlite, &mut conn).await.map_err(named)?;
     drop(lock);
-    let writer = Writer::start(Source::Sqlite(options), Owned::Sqlite(conn));
+    let writer = Writer::start(Source::Sqlite(Box::new(options)), Owned::Sqlite(conn));
     Ok(Database { readers: Readers::Sqlite(readers(path)), writer: Some(writer) })
 }
 
