@@ -1,50 +1,310 @@
 //! Requests as the engine makes them: token, attempt, class, wait, again.
 //!
 //! A token is taken for every attempt, retries included, before anything is shown as running. Every attempt is
-//! reported to the [`Journal`].
+//! reported to the [`Journal`], except those that brought bars: these go back to the engine, which commits them together
+//! with the bars. A cancel ends every wait, but never an attempt under way: its page is paid for and gets stored.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use chrono::NaiveDate;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::limit::Limiter;
+use self::batch::groups;
+pub use self::journal::{Attempt, Journal};
+pub use super::counters::Counters;
+use super::counters::Tally;
+use super::limit::{Limiter, pause};
+pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
-use super::{AggregateQuery, Cursor, Fault, GroupedPage, Holiday, Page, Vendor};
+use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
 use crate::clock::Clock;
-use crate::market::{AssetClass, Interval, Timeframe, Ts, split::Split};
+use crate::market::{AssetClass, Interval, Timeframe, split::Split};
 
-/// One attempt, as it ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    pub endpoint: &'static str,
-    pub ticker: Option<String>,
-    pub timeframe: Option<Timeframe>,
-    pub asked: Option<Interval>,
-    /// 1 for the first try.
-    pub number: u32,
-    pub started_at: Ts,
-    pub latency: Duration,
-    /// Bars in the answer.
-    pub rows: u64,
-    pub query_count: Option<u64>,
-    pub bytes: u64,
-    pub status: Option<u16>,
-    pub request_id: Option<String>,
-    pub fault: Option<Fault>,
+mod batch;
+mod journal;
+#[cfg(test)]
+mod tests;
+
+/// Pages of splits one group of tickers may have. 5,000 splits a page; nobody splits that often.
+const SPLIT_PAGES: usize = 500;
+
+/// Makes requests: within the limit, again when it helps, written down.
+pub struct Dispatcher {
+    vendor: Arc<dyn Vendor>,
+    limiter: Arc<Limiter>,
+    policy: RetryPolicy,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    rng: Mutex<fastrand::Rng>,
+    tally: Tally,
+    /// The 401 that ended it all, and the signal that wakes whoever waits.
+    refusal: Mutex<Option<Fault>>,
+    refused: CancellationToken,
 }
 
-/// Where attempts are written down, and where the window of request starts outlives the process.
-#[async_trait]
-pub trait Journal: Send + Sync {
-    /// Takes a durable token; `Ok(Some(t))` means the window is full until `t`.
-    async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault>;
+/// What is asked, for the record.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    endpoint: &'static str,
+    ticker: Option<&'a str>,
+    timeframe: Option<Timeframe>,
+    asked: Option<Interval>,
+}
 
-    /// An attempt that failed, or one that brought no page of bars (those are recorded with their bars).
-    async fn record(&self, attempt: &Attempt);
+impl Ask<'_> {
+    const fn of(endpoint: &'static str) -> Self {
+        Self { endpoint, ticker: None, timeframe: None, asked: None }
+    }
+}
 
-    /// Something to show: waiting for a token or for a retry.
-    fn waiting(&self, _ticker: Option<&str>, _why: &str, _until: Duration) {}
+/// What an answer brought, for the record.
+#[derive(Default)]
+struct Brought {
+    rows: u64,
+    query_count: Option<u64>,
+    bytes: u64,
+    request_id: Option<String>,
+}
+
+impl Dispatcher {
+    /// `seed` decides the jitter of the waits.
+    #[must_use]
+    pub fn new(
+        vendor: Arc<dyn Vendor>,
+        limiter: Arc<Limiter>,
+        policy: RetryPolicy,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            vendor,
+            limiter,
+            policy,
+            journal,
+            clock,
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+            tally: Tally::default(),
+            refusal: Mutex::new(None),
+            refused: CancellationToken::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.tally.read()
+    }
+
+    /// One page of aggregates, with the attempt that brought it, which the caller records together with the bars.
+    pub async fn aggregates(
+        &self,
+        query: &AggregateQuery,
+        cursor: Option<&Cursor>,
+        cancel: &CancellationToken,
+    ) -> Result<(Page, Attempt), Fault> {
+        let ask = Ask {
+            endpoint: "aggregates",
+            ticker: Some(&query.ticker),
+            timeframe: Some(query.timeframe),
+            asked: Some(query.range),
+        };
+        let brought = |page: &Page| Brought {
+            rows: page.bars.len() as u64,
+            query_count: Some(page.query_count),
+            bytes: page.bytes,
+            request_id: page.request_id.clone(),
+        };
+        self.answered(ask, cancel, || self.vendor.aggregates(query, cursor), brought).await
+    }
+
+    /// A whole market on one date, with the attempt that brought it, which the caller records together with the bars.
+    pub async fn grouped_daily(
+        &self,
+        class: AssetClass,
+        date: NaiveDate,
+        cancel: &CancellationToken,
+    ) -> Result<(GroupedPage, Attempt), Fault> {
+        let day = Timeframe::D1.span(class, class.midnight(date));
+        let ask = Ask { timeframe: Some(Timeframe::D1), asked: Some(day), ..Ask::of("grouped_daily") };
+        let brought = |page: &GroupedPage| Brought {
+            rows: page.bars.len() as u64,
+            query_count: None,
+            bytes: page.bytes,
+            request_id: page.request_id.clone(),
+        };
+        self.answered(ask, cancel, || self.vendor.grouped_daily(class, date), brought).await
+    }
+
+    /// All splits of the given tickers, by ticker and date, each once.
+    pub async fn splits(&self, tickers: &[String], cancel: &CancellationToken) -> Result<Vec<(String, Split)>, Fault> {
+        let mut all: Vec<(String, Split)> = Vec::new();
+        for group in groups(tickers) {
+            let ask =
+                Ask { ticker: group.first().filter(|_| group.len() == 1).map(String::as_str), ..Ask::of("splits") };
+            let mut cursor: Option<Cursor> = None;
+            let mut seen: HashSet<Cursor> = HashSet::new();
+            loop {
+                let from = cursor.as_ref();
+                let rows = |(rows, _): &(Vec<_>, _)| Brought { rows: rows.len() as u64, ..Brought::default() };
+                let (splits, next) = self.recorded(ask, cancel, || self.vendor.splits(group, from), rows).await?;
+                all.extend(splits);
+                let Some(next) = next else { break };
+                if seen.len() >= SPLIT_PAGES || !seen.insert(next.clone()) {
+                    return Err(Fault::malformed("the pages of splits do not end"));
+                }
+                cursor = Some(next);
+            }
+        }
+        all.sort_by(|a, b| (&a.0, a.1.date).cmp(&(&b.0, b.1.date)));
+        all.dedup();
+        Ok(all)
+    }
+
+    pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {
+        let rows = |days: &Vec<Holiday>| Brought { rows: days.len() as u64, ..Brought::default() };
+        self.recorded(Ask::of("holidays"), cancel, || self.vendor.upcoming_holidays(), rows).await
+    }
+
+    pub async fn market_status(&self, cancel: &CancellationToken) -> Result<MarketStatus, Fault> {
+        self.recorded(Ask::of("market_status"), cancel, || self.vendor.market_status(), |_| Brought::default()).await
+    }
+
+    /// Tickers that match a search text, one page of at most `limit`.
+    pub async fn tickers(&self, search: &str, limit: u32, cancel: &CancellationToken) -> Result<Vec<Ticker>, Fault> {
+        let rows = |found: &Vec<Ticker>| Brought { rows: found.len() as u64, ..Brought::default() };
+        self.recorded(Ask::of("tickers"), cancel, || self.vendor.tickers(search, limit), rows).await
+    }
+
+    /// Like [`Dispatcher::answered`], and writes the successful attempt down too.
+    async fn recorded<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        ask: Ask<'_>,
+        cancel: &CancellationToken,
+        call: impl Fn() -> F,
+        brought: impl Fn(&T) -> Brought,
+    ) -> Result<T, Fault> {
+        let (value, attempt) = self.answered(ask, cancel, call, brought).await?;
+        self.journal.record(&attempt).await;
+        Ok(value)
+    }
+
+    /// Tries until an answer comes or trying again is of no use. Failed attempts are written down.
+    async fn answered<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        ask: Ask<'_>,
+        cancel: &CancellationToken,
+        call: impl Fn() -> F,
+        brought: impl Fn(&T) -> Brought,
+    ) -> Result<(T, Attempt), Fault> {
+        for number in 1.. {
+            self.token(ask, cancel).await?;
+            let (outcome, mut attempt) = self.attempt(ask, number, &call).await;
+            let fault = match outcome {
+                Ok(value) => {
+                    self.limiter.on_success();
+                    let got = brought(&value);
+                    self.tally.end(attempt.latency, got.bytes, None);
+                    attempt = Attempt {
+                        rows: got.rows,
+                        query_count: got.query_count,
+                        bytes: got.bytes,
+                        request_id: got.request_id,
+                        status: Some(200),
+                        ..attempt
+                    };
+                    return Ok((value, attempt));
+                }
+                Err(fault) => fault,
+            };
+            self.tally.end(attempt.latency, 0, Some(&fault));
+            match fault.class {
+                Class::RateLimited => self.limiter.on_rate_limited(fault.retry_after),
+                Class::Auth => self.refuse(&fault),
+                _ => {}
+            }
+            attempt.status = fault.status;
+            attempt.request_id.clone_from(&fault.request_id);
+            attempt.fault = Some(fault.clone());
+            self.journal.record(&attempt).await;
+
+            let again = {
+                let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+                self.policy.pause(&fault, number, &mut rng)
+            };
+            let Some(wait) = again else { return Err(fault) };
+            if !wait.is_zero() {
+                self.journal.waiting(ask.ticker, &fault.message, wait);
+                pause(wait, cancel, &self.refused).await.map_err(|f| self.refusal().unwrap_or(f))?;
+            }
+        }
+        Err(Fault::cancelled())
+    }
+
+    /// Waits for permission to start. A refused key ends it at once.
+    async fn token(&self, ask: Ask<'_>, cancel: &CancellationToken) -> Result<(), Fault> {
+        if let Some(fault) = self.refusal() {
+            return Err(fault);
+        }
+        let wait = self.limiter.expected_wait();
+        if !wait.is_zero() {
+            let frozen = self.limiter.snapshot().frozen_for.is_some();
+            let why = if frozen { "the vendor asked to wait (429)" } else { "rate limit" };
+            self.journal.waiting(ask.ticker, why, wait);
+        }
+        let token = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused).await;
+        match self.refusal() {
+            Some(fault) => Err(fault),
+            None => token,
+        }
+    }
+
+    async fn attempt<T, F: Future<Output = Result<T, Fault>>>(
+        &self,
+        ask: Ask<'_>,
+        number: u32,
+        call: &impl Fn() -> F,
+    ) -> (Result<T, Fault>, Attempt) {
+        let started_at = self.clock.now();
+        let start = Instant::now();
+        let in_flight = self.tally.start(number);
+        let outcome = call().await;
+        drop(in_flight);
+        let attempt = Attempt {
+            endpoint: ask.endpoint,
+            ticker: ask.ticker.map(str::to_owned),
+            timeframe: ask.timeframe,
+            asked: ask.asked,
+            number,
+            started_at,
+            latency: start.elapsed(),
+            rows: 0,
+            query_count: None,
+            bytes: 0,
+            status: None,
+            request_id: None,
+            fault: None,
+        };
+        (outcome, attempt)
+    }
+
+    /// Why nothing is asked any more, if the vendor refused the key.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Fault> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refuse(&self, fault: &Fault) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        refusal.get_or_insert_with(|| fault.clone());
+        drop(refusal);
+        self.refused.cancel();
+    }
 }

@@ -1,3 +1,297 @@
-//! placeholder
+//! Never more requests than the vendor allows: an exact sliding window over request starts.
+//!
+//! Two records of the same thing guard each other. In the process, starts are kept on the monotonic clock, so a step of
+//! the wall clock changes nothing. In the [`Journal`] they are durable, so a restart or a second process does not forget
+//! them. A request starts only when both agree.
+//!
+//! The window is half a second longer than the vendor's minute: what counts there is arrival, and two requests that
+//! start 60 s apart can arrive closer together than that. It costs under 1 % of the rate (60 / 60.5 = 99.2 %).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Fault;
+use super::dispatch::Journal;
+use crate::clock::Clock;
+use crate::config::RateLimit;
+
+#[cfg(test)]
+mod tests;
+
+/// Allowance for requests that arrive closer together than they started.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// The vendor's minute and the allowance.
+pub const WINDOW: Duration = Duration::from_millis(60_500);
+
+/// Without an agreed limit the vendor asks to stay under 100 requests a second (knowledge base, "request limits").
+const UNLIMITED_STARTS: u32 = 95;
+const UNLIMITED_WINDOW: Duration = Duration::from_secs(1);
+
+/// Shortest pause after a 429, and shortest sleep while the journal says no.
+const SHORTEST_FREEZE: Duration = Duration::from_secs(1);
+const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
+
+/// Hands out permission to start requests, first come first served.
 #[derive(Debug)]
-pub struct Limiter;
+pub struct Limiter {
+    /// The agreed starts per minute; `None` when unlimited.
+    limit: Option<u32>,
+    /// Starts per window when nothing went wrong.
+    full: u32,
+    window: Duration,
+    /// Held by the one caller whose turn it is; tokio's mutex queues fairly.
+    gate: tokio::sync::Mutex<()>,
+    queued: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Starts of the trailing window, oldest first.
+    starts: VecDeque<Instant>,
+    /// Starts per window now: halved by a 429, one more after each window's worth of successes.
+    effective: f64,
+    frozen_until: Option<Instant>,
+    /// Until when the journal says the window is full because of starts this process does not know.
+    journal_until: Option<Instant>,
+    /// 429 answers since the last success, counted once per freeze.
+    refusals: u32,
+}
+
+/// What an operator sees of the limiter. Durations serialise as seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LimitSnapshot {
+    /// The agreed starts per minute; `None` when unlimited.
+    pub limit: Option<u32>,
+    /// Starts per window now: below the limit after a 429.
+    pub effective: u32,
+    /// Starts of this process in the trailing window.
+    pub used: u32,
+    /// Until the next start is possible; zero when it is now.
+    #[serde(serialize_with = "seconds")]
+    pub next_free_in: Duration,
+    /// How much longer a 429 holds the whole account back.
+    #[serde(serialize_with = "optional_seconds")]
+    pub frozen_for: Option<Duration>,
+    /// Callers waiting for their turn.
+    pub waiting: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn seconds<S: serde::Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_f64(d.as_secs_f64())
+}
+
+#[allow(clippy::ref_option, reason = "the signature serde asks for")]
+fn optional_seconds<S: serde::Serializer>(d: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
+    d.map(|d| d.as_secs_f64()).serialize(s)
+}
+
+impl Limiter {
+    #[must_use]
+    pub fn new(rate: RateLimit) -> Self {
+        let (limit, full, window) = match rate {
+            RateLimit::PerMinute(n) => (Some(n.max(1)), n.max(1), WINDOW),
+            RateLimit::Unlimited => (None, UNLIMITED_STARTS, UNLIMITED_WINDOW),
+        };
+        let state = State {
+            starts: VecDeque::new(),
+            effective: f64::from(full),
+            frozen_until: None,
+            journal_until: None,
+            refusals: 0,
+        };
+        let gate = tokio::sync::Mutex::new(());
+        Self { limit, full, window, gate, queued: AtomicUsize::new(0), state: Mutex::new(state) }
+    }
+
+    /// Waits until a request may start, and counts it as started.
+    ///
+    /// Cancelling ends the wait with [`Class::Cancelled`](super::Class::Cancelled). The future must not be dropped
+    /// while it runs: it may be writing to the journal.
+    pub async fn acquire(
+        &self,
+        journal: &dyn Journal,
+        clock: &dyn Clock,
+        cancel: &CancellationToken,
+    ) -> Result<(), Fault> {
+        self.acquire_unless(journal, clock, cancel, cancel).await
+    }
+
+    /// Like [`Limiter::acquire`]; either of the tokens ends the wait.
+    pub(super) async fn acquire_unless(
+        &self,
+        journal: &dyn Journal,
+        clock: &dyn Clock,
+        cancel: &CancellationToken,
+        refused: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let _queued = Queued::join(&self.queued);
+        let _turn = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Fault::cancelled()),
+            () = refused.cancelled() => return Err(Fault::cancelled()),
+            turn = self.gate.lock() => turn,
+        };
+        let mut slow_journal = false;
+        loop {
+            if cancel.is_cancelled() || refused.is_cancelled() {
+                return Err(Fault::cancelled());
+            }
+            let now = Instant::now();
+            let (wait, effective) = {
+                let mut state = self.state();
+                state.forget_before(now, self.window);
+                (state.wait(now, self.window, 0), state.effective())
+            };
+            if !wait.is_zero() {
+                pause(wait, cancel, refused).await?;
+                continue;
+            }
+            if self.limit.is_none() {
+                self.state().starts.push_back(now);
+                return Ok(());
+            }
+            let window_ms = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
+            match journal.take(effective, window_ms, clock.now()).await? {
+                None => {
+                    let started = Instant::now();
+                    self.state().starts.push_back(started);
+                    // The durable start is stamped before the write. When the write took longer than the margin, a
+                    // restart would free the token too early, so a second one is taken; once, lest a slow disk eats all.
+                    if started.duration_since(now) <= MARGIN || slow_journal {
+                        return Ok(());
+                    }
+                    slow_journal = true;
+                }
+                Some(until) => {
+                    // Wall-clock times are compared with each other only, and never believed beyond a window.
+                    let wait = Duration::from_millis(u64::try_from(until - clock.now()).unwrap_or(0));
+                    let wait = wait.clamp(SHORTEST_SLEEP, self.window);
+                    self.state().journal_until = Some(Instant::now() + wait);
+                }
+            }
+        }
+    }
+
+    /// The vendor said 429: nothing starts before `retry_after`, or before the window has passed when it named no time,
+    /// and the rate is halved. Answers to requests that were under way together count once.
+    pub fn on_rate_limited(&self, retry_after: Option<Duration>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.frozen_until.is_none_or(|until| until <= now) {
+            state.effective = (state.effective / 2.0).max(1.0);
+            state.refusals = state.refusals.saturating_add(1);
+        }
+        // An unlimited key has no window to wait for; the pause doubles while the vendor keeps refusing.
+        let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
+        let unnamed = if self.limit.is_some() { self.window } else { doubled.min(WINDOW) };
+        let until = now + retry_after.unwrap_or(unnamed).max(SHORTEST_FREEZE);
+        state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
+    }
+
+    /// The vendor answered: the rate grows back, by one start per window for each window's worth of answers.
+    pub fn on_success(&self) {
+        let mut state = self.state();
+        state.effective = (state.effective + 1.0 / state.effective).min(f64::from(self.full));
+        state.refusals = 0;
+    }
+
+    #[must_use]
+    pub fn snapshot(&self) -> LimitSnapshot {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.forget_before(now, self.window);
+        LimitSnapshot {
+            limit: self.limit,
+            effective: state.effective(),
+            used: u32::try_from(state.starts.len()).unwrap_or(u32::MAX),
+            next_free_in: state.wait(now, self.window, 0),
+            frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
+            waiting: self.queued.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How long a caller that asks now would wait, those already in the queue counted.
+    #[must_use]
+    pub fn expected_wait(&self) -> Duration {
+        let now = Instant::now();
+        let ahead = self.queued.load(Ordering::Relaxed);
+        let mut state = self.state();
+        state.forget_before(now, self.window);
+        state.wait(now, self.window, ahead)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whole starts per window, at least 1. The tiny allowance keeps eight additions of 1/8 from ending below 1.
+    fn effective(&self) -> u32 {
+        ((self.effective + 1e-6).floor() as u32).max(1)
+    }
+
+    fn forget_before(&mut self, now: Instant, window: Duration) {
+        while self.starts.front().is_some_and(|start| *start + window <= now) {
+            self.starts.pop_front();
+        }
+    }
+
+    /// How long until a start is free for a caller with `ahead` others before it. Expects old starts to be forgotten.
+    fn wait(&self, now: Instant, window: Duration, ahead: usize) -> Duration {
+        let held = [self.frozen_until, self.journal_until].into_iter().flatten().max();
+        let held = held.map_or(Duration::ZERO, |until| until.duration_since(now));
+        let tokens = self.effective() as usize;
+        // A caller waits for one known start to leave the window; one further back waits a whole window longer than the
+        // caller a window's worth of places before it.
+        let (mut ahead, mut rounds) = (ahead, 0_u32);
+        let free = loop {
+            let Some(behind) = (self.starts.len() + ahead).checked_sub(tokens) else { break Duration::ZERO };
+            if let Some(start) = self.starts.get(behind) {
+                break (*start + window).duration_since(now);
+            }
+            ahead -= tokens;
+            rounds += 1;
+        };
+        free.max(held) + window.saturating_mul(rounds)
+    }
+}
+
+/// Counts a caller as waiting until it is dropped.
+struct Queued<'a>(&'a AtomicUsize);
+
+impl<'a> Queued<'a> {
+    fn join(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sleeps, unless one of the tokens is cancelled first.
+pub(super) async fn pause(
+    wait: Duration,
+    cancel: &CancellationToken,
+    refused: &CancellationToken,
+) -> Result<(), Fault> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Fault::cancelled()),
+        () = refused.cancelled() => Err(Fault::cancelled()),
+        () = tokio::time::sleep(wait) => Ok(()),
+    }
+}

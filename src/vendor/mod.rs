@@ -3,10 +3,12 @@
 //! [`Vendor`] is one attempt at one request. [`dispatch::Dispatcher`] is what the engine uses: it takes a rate-limit
 //! token, makes the attempt, classes the outcome, waits and tries again.
 
+pub mod counters;
 pub mod dispatch;
 pub mod fault;
 pub mod limit;
 pub mod massive;
+pub mod paging;
 pub mod retry;
 
 use async_trait::async_trait;

@@ -1,1 +1,171 @@
-//! placeholder
+//! The vendor Massive (formerly Polygon): what is asked, and how the answers are read.
+//!
+//! Every method is one request to the configured origin. Vendor facts are from its documentation and from recorded
+//! answers; where they surprise, the place that deals with it says so.
+
+mod address;
+mod client;
+mod page;
+mod reference;
+mod wire;
+
+#[cfg(test)]
+mod http_tests;
+#[cfg(test)]
+mod page_tests;
+#[cfg(test)]
+mod recorded_tests;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use secrecy::SecretString;
+
+use self::address::{encoded, path_of};
+use self::client::Http;
+use self::reference::SplitPage;
+use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
+use crate::config::VendorSettings;
+use crate::market::{AssetClass, Family};
+
+/// Base aggregates per page: the most the vendor allows.
+const PAGE_LIMIT: u32 = 50_000;
+
+/// The splits endpoint, and the one it replaced in February 2026, which old accounts and mirrors still serve.
+const SPLITS: &str = "/stocks/v1/splits";
+const OLD_SPLITS: &str = "/v3/reference/splits";
+
+/// The vendor client.
+pub struct Massive {
+    http: Http,
+    /// The new splits endpoint answered 404, so the old one is asked, one ticker at a time.
+    old_splits: AtomicBool,
+}
+
+impl fmt::Debug for Massive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Massive(…)")
+    }
+}
+
+impl Massive {
+    /// Sets the client up; nothing is sent. The error says which setting is wrong and never holds the key.
+    pub fn new(settings: &VendorSettings, key: SecretString) -> Result<Self, String> {
+        let http = Http::new(settings, &key)?;
+        drop(key);
+        Ok(Self { http, old_splits: AtomicBool::new(false) })
+    }
+
+    async fn new_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
+        let first = || {
+            let list: Vec<String> = tickers.iter().map(|t| encoded(t)).collect();
+            format!("{SPLITS}?ticker.any_of={}&limit=5000", list.join(","))
+        };
+        let path = cursor.map_or_else(first, |Cursor(next)| next.clone());
+        let answer = self.http.get(&path).await.map_err(|fault| {
+            if fault.status != Some(404) || cursor.is_some() {
+                return fault;
+            }
+            self.old_splits.store(true, Ordering::Relaxed);
+            let message = format!("{}; trying the older splits endpoint", fault.message);
+            Fault { class: Class::Transient, message, retry_after: Some(Duration::ZERO), ..fault }
+        })?;
+        reference::splits(&answer.body, tickers, &self.http.base, SPLITS).map_err(|f| answer.blame(f))
+    }
+
+    /// The old endpoint takes one ticker per request. The cursor carries, behind a `#`, which ticker it is about.
+    async fn old_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
+        let first = |ticker: &String| format!("{OLD_SPLITS}?ticker={}&limit=1000", encoded(ticker));
+        let (path, ticker) = match cursor.and_then(|Cursor(c)| c.split_once('#')) {
+            Some((path, ticker)) => (path.to_owned(), ticker.to_owned()),
+            None => match tickers.first() {
+                Some(ticker) => (first(ticker), ticker.clone()),
+                None => return Ok((Vec::new(), None)),
+            },
+        };
+        let answer = self.http.get(&path).await?;
+        let (splits, next) =
+            reference::splits(&answer.body, std::slice::from_ref(&ticker), &self.http.base, OLD_SPLITS)
+                .map_err(|f| answer.blame(f))?;
+        let after = || {
+            let next = tickers.iter().skip_while(|t| **t != ticker).nth(1)?;
+            Some(Cursor(format!("{}#{next}", first(next))))
+        };
+        Ok((splits, next.map(|Cursor(next)| Cursor(format!("{next}#{ticker}"))).or_else(after)))
+    }
+}
+
+/// The path and query of the first page of aggregates.
+fn aggregates_path(query: &AggregateQuery) -> Result<String, Fault> {
+    if query.range.is_empty() || query.ticker.is_empty() {
+        return Err(Fault::new(Class::Permanent, "an empty range or ticker cannot be asked"));
+    }
+    let (multiplier, span) = query.timeframe.vendor_span();
+    // Both ends are inclusive. Minutes are asked in milliseconds on the grid, so that bars of several minutes or hours
+    // start where ours do; days by date, because a date is what they are.
+    let last = query.range.end - 1;
+    let (from, to) = match query.timeframe.family() {
+        Family::Minute => (query.range.start.ms().to_string(), last.ms().to_string()),
+        Family::Day => {
+            let date = |t| query.class.date_of(t).to_string();
+            (date(query.range.start), date(last))
+        }
+    };
+    let ticker = encoded(&query.ticker);
+    Ok(format!(
+        "/v2/aggs/ticker/{ticker}/range/{multiplier}/{span}/{from}/{to}?adjusted=false&sort=asc&limit={PAGE_LIMIT}"
+    ))
+}
+
+#[async_trait]
+impl Vendor for Massive {
+    async fn aggregates(&self, query: &AggregateQuery, cursor: Option<&Cursor>) -> Result<Page, Fault> {
+        let path = match cursor {
+            Some(Cursor(next)) => next.clone(),
+            None => aggregates_path(query)?,
+        };
+        let answer = self.http.get(&path).await?;
+        let page = page::aggregates(&answer.body, query, &self.http.base, &path).map_err(|f| answer.blame(f))?;
+        Ok(Page { request_id: page.request_id.or(answer.request_id), ..page })
+    }
+
+    async fn grouped_daily(&self, class: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
+        let path = if class.is_continuous() {
+            format!("/v2/aggs/grouped/locale/global/market/crypto/{date}?adjusted=false")
+        } else {
+            format!("/v2/aggs/grouped/locale/us/market/stocks/{date}?adjusted=false&include_otc=false")
+        };
+        let answer = self.http.get(&path).await?;
+        let page = page::grouped(&answer.body, class, date).map_err(|f| answer.blame(f))?;
+        Ok(GroupedPage { request_id: page.request_id.or(answer.request_id), ..page })
+    }
+
+    async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
+        if tickers.is_empty() {
+            return Ok((Vec::new(), None));
+        }
+        let old =
+            cursor.map_or_else(|| self.old_splits.load(Ordering::Relaxed), |Cursor(next)| path_of(next) == OLD_SPLITS);
+        if old { self.old_splits(tickers, cursor).await } else { self.new_splits(tickers, cursor).await }
+    }
+
+    async fn market_status(&self) -> Result<MarketStatus, Fault> {
+        let answer = self.http.get("/v1/marketstatus/now").await?;
+        reference::market_status(&answer.body).map_err(|f| answer.blame(f))
+    }
+
+    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault> {
+        let answer = self.http.get("/v1/marketstatus/upcoming").await?;
+        reference::holidays(&answer.body).map_err(|f| answer.blame(f))
+    }
+
+    async fn tickers(&self, search: &str, limit: u32) -> Result<Vec<Ticker>, Fault> {
+        let limit = limit.clamp(1, 1_000);
+        let path = format!("/v3/reference/tickers?search={}&active=true&limit={limit}", encoded(search));
+        let answer = self.http.get(&path).await?;
+        reference::tickers(&answer.body).map_err(|f| answer.blame(f))
+    }
+}

@@ -1,0 +1,41 @@
+//! What is written down about requests: every attempt, and every start, so that a restart remembers the window.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::market::{Interval, Timeframe, Ts};
+use crate::vendor::Fault;
+
+/// One attempt, as it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    pub endpoint: &'static str,
+    pub ticker: Option<String>,
+    pub timeframe: Option<Timeframe>,
+    pub asked: Option<Interval>,
+    /// 1 for the first try.
+    pub number: u32,
+    pub started_at: Ts,
+    pub latency: Duration,
+    /// Bars in the answer.
+    pub rows: u64,
+    pub query_count: Option<u64>,
+    pub bytes: u64,
+    pub status: Option<u16>,
+    pub request_id: Option<String>,
+    pub fault: Option<Fault>,
+}
+
+/// Where attempts are written down, and where the window of request starts outlives the process.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Takes a durable token; `Ok(Some(t))` means the window is full until `t`.
+    async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault>;
+
+    /// An attempt that failed, or one that brought no page of bars (those are recorded with their bars).
+    async fn record(&self, attempt: &Attempt);
+
+    /// Something to show: waiting for a token or for a retry.
+    fn waiting(&self, _ticker: Option<&str>, _why: &str, _until: Duration) {}
+}

@@ -1,0 +1,292 @@
+//! The dispatcher against a scripted vendor, on tokio's paused clock.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::clock::FixedClock;
+use crate::config::RateLimit;
+use crate::market::Ts;
+
+/// Answers in order; when the script is over, everything succeeds.
+#[derive(Default)]
+struct Scripted {
+    faults: Mutex<VecDeque<Fault>>,
+    calls: Mutex<Vec<Instant>>,
+    latency: Duration,
+    pages_of_splits: Mutex<VecDeque<Option<Cursor>>>,
+}
+
+impl Scripted {
+    fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
+        Self { faults: Mutex::new(faults.into_iter().collect()), ..Self::default() }
+    }
+
+    async fn next<T>(&self, value: T) -> Result<T, Fault> {
+        self.calls.lock().unwrap().push(Instant::now());
+        tokio::time::sleep(self.latency).await;
+        let fault = self.faults.lock().unwrap().pop_front();
+        fault.map_or(Ok(value), Err)
+    }
+}
+
+#[async_trait]
+impl Vendor for Scripted {
+    async fn aggregates(&self, _: &AggregateQuery, _: Option<&Cursor>) -> Result<Page, Fault> {
+        let id = Some("id".to_owned());
+        self.next(Page { bars: vec![], query_count: 3, next: None, request_id: id, delayed: false, bytes: 100 }).await
+    }
+
+    async fn grouped_daily(&self, _: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
+        self.next(GroupedPage { date, bars: vec![], request_id: None, bytes: 7 }).await
+    }
+
+    async fn splits(
+        &self,
+        tickers: &[String],
+        _: Option<&Cursor>,
+    ) -> Result<(Vec<(String, Split)>, Option<Cursor>), Fault> {
+        let date = NaiveDate::from_ymd_opt(2024, 6, 10).unwrap();
+        let rows = tickers.iter().map(|t| (t.clone(), Split { date, from: 1.0, to: 10.0 })).collect();
+        let next = self.pages_of_splits.lock().unwrap().pop_front().flatten();
+        self.next((rows, next)).await
+    }
+
+    async fn market_status(&self) -> Result<MarketStatus, Fault> {
+        self.next(MarketStatus { market: "open".to_owned(), server_time: None }).await
+    }
+
+    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault> {
+        self.next(vec![]).await
+    }
+
+    async fn tickers(&self, _: &str, _: u32) -> Result<Vec<Ticker>, Fault> {
+        self.next(vec![]).await
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    attempts: Mutex<Vec<Attempt>>,
+    waits: Mutex<Vec<(String, Duration)>>,
+    broken: bool,
+}
+
+#[async_trait]
+impl Journal for Log {
+    async fn take(&self, _: u32, _: i64, _: Ts) -> Result<Option<Ts>, Fault> {
+        if self.broken { Err(Fault::new(Class::Journal, "disk full")) } else { Ok(None) }
+    }
+
+    async fn record(&self, attempt: &Attempt) {
+        self.attempts.lock().unwrap().push(attempt.clone());
+    }
+
+    fn waiting(&self, _: Option<&str>, why: &str, until: Duration) {
+        self.waits.lock().unwrap().push((why.to_owned(), until));
+    }
+}
+
+struct Bench {
+    vendor: Arc<Scripted>,
+    log: Arc<Log>,
+    dispatcher: Arc<Dispatcher>,
+    cancel: CancellationToken,
+}
+
+fn bench_with(vendor: Scripted, log: Log, rate: u32) -> Bench {
+    let policy =
+        RetryPolicy { attempts: 5, malformed_attempts: 2, base: Duration::from_secs(1), cap: Duration::from_mins(5) };
+    let (vendor, log) = (Arc::new(vendor), Arc::new(log));
+    let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(rate)));
+    let clock = Arc::new(FixedClock::at(Ts(1_700_000_000_000)));
+    let dispatcher = Dispatcher::new(vendor.clone(), limiter, policy, log.clone(), clock, 1);
+    Bench { vendor, log, dispatcher: Arc::new(dispatcher), cancel: CancellationToken::new() }
+}
+
+fn bench(faults: impl IntoIterator<Item = Fault>) -> Bench {
+    bench_with(Scripted::new(faults), Log::default(), 1_000)
+}
+
+impl Bench {
+    async fn page(&self) -> Result<(Page, Attempt), Fault> {
+        self.dispatcher.aggregates(&query(), None, &self.cancel).await
+    }
+
+    fn calls(&self) -> usize {
+        self.vendor.calls.lock().unwrap().len()
+    }
+}
+
+fn query() -> AggregateQuery {
+    AggregateQuery {
+        ticker: "TEST".to_owned(),
+        class: AssetClass::Stock,
+        timeframe: Timeframe::M5,
+        range: Interval::new(Ts(0), Ts(300_000)),
+    }
+}
+
+fn fault(class: Class) -> Fault {
+    Fault { status: Some(599), ..Fault::new(class, "scripted") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_comes_with_its_attempt_and_is_not_recorded() {
+    let b = bench([]);
+    let (_, attempt) = b.page().await.unwrap();
+    assert_eq!((attempt.number, attempt.status, attempt.query_count, attempt.bytes), (1, Some(200), Some(3), 100));
+    assert_eq!((attempt.endpoint, attempt.ticker.as_deref()), ("aggregates", Some("TEST")));
+    assert!(b.log.attempts.lock().unwrap().is_empty());
+    b.dispatcher.market_status(&b.cancel).await.unwrap();
+    assert_eq!(b.log.attempts.lock().unwrap()[0].endpoint, "market_status");
+}
+
+#[tokio::test(start_paused = true)]
+async fn transient_faults_are_tried_five_times_and_written_down() {
+    let b = bench(vec![fault(Class::Transient); 9]);
+    assert_eq!(b.page().await.unwrap_err().class, Class::Transient);
+    assert_eq!(b.calls(), 5);
+    let numbers: Vec<u32> = b.log.attempts.lock().unwrap().iter().map(|a| a.number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    assert_eq!(b.log.waits.lock().unwrap().len(), 4);
+    let counters = b.dispatcher.counters();
+    assert_eq!((counters.total_requests, counters.retries, counters.failures, counters.in_flight), (5, 4, 5, 0));
+    let (_, attempt) = b.page().await.unwrap();
+    assert_eq!(attempt.number, 5, "the four faults left, then success");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_class_is_tried_as_often_as_it_deserves() {
+    for (class, want) in [
+        (Class::Transient, 5),
+        (Class::Malformed, 2),
+        (Class::Permanent, 1),
+        (Class::NotEntitled, 1),
+        (Class::PlanWindow, 1),
+        (Class::TooEarly, 1),
+        (Class::Auth, 1),
+        (Class::RateLimited, 5),
+    ] {
+        let b = bench(vec![fault(class); 9]);
+        assert_eq!(b.page().await.unwrap_err().class, class);
+        assert_eq!(b.calls(), want, "{class}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_waits_for_the_window_and_retry_after_is_obeyed() {
+    let limited = Fault { retry_after: Some(Duration::from_secs(7)), ..fault(Class::RateLimited) };
+    let b = bench([limited, fault(Class::RateLimited)]);
+    let start = Instant::now();
+    b.page().await.unwrap();
+    let at: Vec<f64> = b.vendor.calls.lock().unwrap().iter().map(|t| (*t - start).as_secs_f64()).collect();
+    assert!((7.0..7.1).contains(&at[1]), "{at:?}");
+    assert!((67.5..67.7).contains(&at[2]), "{at:?}");
+    assert_eq!(b.dispatcher.counters().rate_limited_count, 2);
+    assert!(b.log.waits.lock().unwrap().iter().all(|(why, _)| why.contains("429")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_401_nothing_is_asked_any_more() {
+    let b = bench_with(Scripted::new([fault(Class::Auth)]), Log::default(), 1);
+    // Two callers: the second waits for a token when the first learns that the key is refused.
+    let start = Instant::now();
+    let (first, second) = tokio::join!(b.page(), b.page());
+    assert_eq!((first.unwrap_err().class, second.unwrap_err().class), (Class::Auth, Class::Auth));
+    assert_eq!(b.page().await.unwrap_err().message, "scripted");
+    assert_eq!(b.calls(), 1);
+    assert!(start.elapsed() < Duration::from_secs(1), "the waiting call ends at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_waits_but_not_a_request_under_way() {
+    let slow = Scripted { latency: Duration::from_secs(30), ..Scripted::default() };
+    let b = bench_with(slow, Log::default(), 1_000);
+    let cancel = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(b.dispatcher.counters().in_flight, 1);
+        b.cancel.cancel();
+    };
+    let (page, ()) = tokio::join!(b.page(), cancel);
+    assert!(page.is_ok(), "its page is paid for");
+    assert_eq!(b.page().await.unwrap_err().class, Class::Cancelled);
+    assert_eq!(b.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_the_wait_for_a_retry() {
+    let long = Fault { retry_after: Some(Duration::from_secs(200)), ..fault(Class::Transient) };
+    let b = bench([long]);
+    let start = Instant::now();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        b.cancel.cancel();
+    };
+    let (page, ()) = tokio::join!(b.page(), cancel);
+    assert_eq!(page.unwrap_err().class, Class::Cancelled);
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_journal_no_request_is_made() {
+    let b = bench_with(Scripted::default(), Log { broken: true, ..Log::default() }, 5);
+    assert_eq!(b.page().await.unwrap_err().class, Class::Journal);
+    assert_eq!(b.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn splits_follow_pages_and_come_once() {
+    let vendor = Scripted::default();
+    vendor.pages_of_splits.lock().unwrap().extend([Some(Cursor("a".to_owned())), Some(Cursor("b".to_owned())), None]);
+    let b = bench_with(vendor, Log::default(), 1_000);
+    let tickers = ["B".to_owned(), "A".to_owned()];
+    let splits = b.dispatcher.splits(&tickers, &b.cancel).await.unwrap();
+    assert_eq!(splits.iter().map(|s| s.0.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(b.log.attempts.lock().unwrap().len(), 3);
+    assert!(b.dispatcher.splits(&[], &b.cancel).await.unwrap().is_empty());
+    assert_eq!(b.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_splits_end() {
+    let vendor = Scripted::default();
+    let a = || Some(Cursor("a".to_owned()));
+    vendor.pages_of_splits.lock().unwrap().extend([a(), a(), a(), a()]);
+    let b = bench_with(vendor, Log::default(), 1_000);
+    assert_eq!(b.dispatcher.splits(&["A".to_owned()], &b.cancel).await.unwrap_err().class, Class::Malformed);
+}
+
+#[test]
+fn tickers_are_grouped_to_fit_a_url() {
+    let many: Vec<String> = (0..1_000).map(|n| format!("T{n}")).collect();
+    let sizes: Vec<usize> = groups(&many).map(<[String]>::len).collect();
+    assert_eq!(sizes, [250; 4]);
+    let long = vec!["X".repeat(2_000); 3];
+    assert_eq!(groups(&long).count(), 3);
+    assert_eq!(groups(&["Y".repeat(9_000)]).count(), 1);
+    assert_eq!(groups(&[]).count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_share_one_limit() {
+    let b = bench_with(Scripted::default(), Log::default(), 1);
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..3)
+        .map(|_| {
+            let (dispatcher, cancel) = (Arc::clone(&b.dispatcher), b.cancel.clone());
+            tokio::spawn(async move {
+                let q = query();
+                dispatcher.aggregates(&q, None, &cancel).await.unwrap();
+                dispatcher.splits(&["A".to_owned()], &cancel).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(b.calls(), 6);
+    assert!(start.elapsed() >= Duration::from_mins(5), "{:?}", start.elapsed());
+}

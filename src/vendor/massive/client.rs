@@ -1,0 +1,203 @@
+//! One HTTP request: key in a header, no redirects, bounded time, bounded size, and no trace of key or query in any
+//! error.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use url::Host;
+
+use super::address::{Base, path_of};
+use crate::clock::{Clock, SystemClock};
+use crate::config::VendorSettings;
+use crate::market::Ts;
+use crate::market::asset::printable;
+use crate::vendor::Fault;
+use crate::vendor::fault::{Failure, Transport, classify};
+use crate::vendor::retry::parse_retry_after;
+
+/// How much of an error body is read.
+const ERROR_BODY: usize = 64 * 1024;
+
+/// Idle connections are closed after this long: before the vendor's proxy does it, which would cost a request.
+const POOL_IDLE: Duration = Duration::from_secs(15);
+
+/// The connection to the vendor.
+pub(super) struct Http {
+    client: reqwest::Client,
+    pub(super) base: Base,
+    key: SecretString,
+    bearer: HeaderValue,
+    max_body: usize,
+}
+
+/// A whole answer with status 200.
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    pub(super) request_id: Option<String>,
+}
+
+impl Answer {
+    /// Marks a fault found in this answer with where it came from.
+    pub(super) fn blame(&self, fault: Fault) -> Fault {
+        Fault { status: Some(200), request_id: self.request_id.clone(), ..fault }
+    }
+}
+
+impl Http {
+    pub(super) fn new(settings: &VendorSettings, key: &SecretString) -> Result<Self, String> {
+        // One provider for the whole process; somebody else may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = Base::new(&settings.base_url)?;
+        let key = key.expose_secret().trim();
+        if key.is_empty() {
+            return Err("the vendor key is empty".to_owned());
+        }
+        let mut bearer = HeaderValue::try_from(format!("Bearer {key}"))
+            .map_err(|_| "the vendor key holds characters that no key can have".to_owned())?;
+        bearer.set_sensitive(true);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            .read_timeout(settings.read_timeout)
+            .timeout(settings.total_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            // Each request costs a token, so none is repeated behind the limiter's back.
+            .retry(reqwest::retry::never())
+            .pool_idle_timeout(POOL_IDLE)
+            .referer(false)
+            .gzip(true);
+        if settings.base_url.host().as_ref().is_some_and(is_loopback) {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|e| format!("the HTTP client cannot be set up: {}", told(&e)))?;
+        Ok(Self { client, base, key: SecretString::from(key), bearer, max_body: settings.max_body })
+    }
+
+    /// Asks for a path and query, and returns the answer if it has status 200.
+    pub(super) async fn get(&self, path_and_query: &str) -> Result<Answer, Fault> {
+        let url = self.base.at(path_and_query)?;
+        tracing::debug!(path = path_of(path_and_query), "asking the vendor");
+        let request =
+            self.client.get(url).header(AUTHORIZATION, self.bearer.clone()).header(ACCEPT, "application/json");
+        let mut response = request.send().await.map_err(|e| self.transport(e))?;
+        let status = response.status().as_u16();
+        let request_id = self.request_id(response.headers());
+        if status == 200 {
+            let body = self.body(&mut response).await.map_err(|fault| Fault {
+                status: Some(status),
+                request_id: request_id.clone(),
+                ..fault
+            })?;
+            return Ok(Answer { body, request_id });
+        }
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        // What of the explanation arrives is enough; the status has already decided.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY {
+                body.truncate(ERROR_BODY);
+                break;
+            }
+        }
+        let body = self.without_key(body);
+        let fault = classify(Failure::Answer { status, body: &String::from_utf8_lossy(&body) });
+        Err(Fault { request_id, retry_after, ..fault })
+    }
+
+    /// Reads the body, decompressed, up to the limit; cut while it streams, so that a bomb never unfolds.
+    async fn body(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, Fault> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(e))? {
+            if body.len() + chunk.len() > self.max_body {
+                let detail = format!("more than {} bytes", self.max_body);
+                return Err(classify(Failure::Transport { kind: Transport::TooLong, detail: &detail }));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(self.without_key(body))
+    }
+
+    fn transport(&self, error: reqwest::Error) -> Fault {
+        let error = error.without_url();
+        let detail = told(&error).replace(self.key.expose_secret(), "[key]");
+        classify(Failure::Transport { kind: kind(&error), detail: &detail })
+    }
+
+    /// A vendor that repeats the key in its answer must not carry it into a message, a log or the database.
+    fn without_key(&self, body: Vec<u8>) -> Vec<u8> {
+        match std::str::from_utf8(&body) {
+            Ok(text) if text.contains(self.key.expose_secret()) => {
+                text.replace(self.key.expose_secret(), "[key]").into_bytes()
+            }
+            _ => body,
+        }
+    }
+
+    /// The vendor's id of an answer. Its proxies write the header twice, joined by a comma.
+    fn request_id(&self, headers: &HeaderMap) -> Option<String> {
+        let value = headers.get("x-request-id").or_else(|| headers.get("request-id"))?.to_str().ok()?;
+        let id = value.split(',').next().map(str::trim).filter(|id| !id.is_empty())?;
+        Some(identifier(&id.replace(self.key.expose_secret(), "[key]")))
+    }
+}
+
+/// A request id fit to store: printable and short.
+pub(super) fn identifier(text: &str) -> String {
+    printable(text).chars().take(64).collect()
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    // The vendor's own clock, so that a wrong one on this machine does not matter.
+    let date = headers.get(DATE).and_then(|d| chrono::DateTime::parse_from_rfc2822(d.to_str().ok()?).ok());
+    let now = date.map_or_else(|| SystemClock.now(), |d| Ts(d.timestamp_millis()));
+    parse_retry_after(headers.get_all(RETRY_AFTER).iter().filter_map(|v| v.to_str().ok()), now)
+}
+
+/// What kind of failure a reqwest error is.
+///
+/// reqwest reports everything that goes wrong in a body as "decode". Below its own layers lies hyper's error when the
+/// connection failed, and a plain I/O error when the decompressor did (reqwest 0.13.5, `async_impl/response.rs`).
+fn kind(error: &reqwest::Error) -> Transport {
+    let decompressor =
+        || causes(error).find(|e| !e.is::<reqwest::Error>()).is_some_and(<dyn Error>::is::<std::io::Error>);
+    if error.is_timeout() {
+        Transport::Timeout
+    } else if error.is_connect() {
+        Transport::Connect
+    } else if error.is_builder() {
+        Transport::Request
+    } else if error.is_decode() && decompressor() {
+        Transport::Encoding
+    } else {
+        Transport::Broken
+    }
+}
+
+/// The error and its causes in one line. The caller has removed the URL.
+fn told(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(ip) => IpAddr::from(*ip).is_loopback(),
+        Host::Ipv6(ip) => IpAddr::from(*ip).is_loopback(),
+    }
+}

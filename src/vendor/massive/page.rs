@@ -1,0 +1,132 @@
+//! A page of bars, checked: it belongs to the question, it is whole, and every time in it is inside the asked range.
+//!
+//! A page that fails any check is refused as a whole. What remains possible in a page that passes is a single
+//! impossible bar (a zero price, an off-grid time), which is the engine's to judge.
+
+use chrono::NaiveTime;
+
+use super::address::{Base, with_parameter};
+use super::client::identifier;
+use super::wire::{BarRow, Counts, Envelope, GroupedRow, Whole, object};
+use crate::market::asset::printable;
+use crate::market::ts::SECOND;
+use crate::market::{AssetClass, Bar, Timeframe, Ts};
+use crate::vendor::{AggregateQuery, Fault, GroupedPage, Page};
+
+/// Reads a page of aggregates that came for `asked`, a path and query.
+pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked: &str) -> Result<Page, Fault> {
+    let mut envelope: Envelope<BarRow> = object(body)?;
+    let request_id = envelope.request_id.as_deref().map(identifier);
+    let rows = envelope.rows(Counts::Exact)?;
+    match &envelope.ticker {
+        Some(ticker) if *ticker == query.ticker => {}
+        Some(ticker) => {
+            let text = format!("the answer is for {}, asked was {}", printable(ticker), query.ticker);
+            return Err(Fault::malformed(text));
+        }
+        None => return Err(Fault::malformed("the answer names no ticker")),
+    }
+    refuse_adjusted(&envelope, rows.len())?;
+    let mut bars = Vec::with_capacity(rows.len());
+    for row in rows {
+        let ts = bar_start(query.timeframe, query.class, Ts(row.t.0));
+        if !query.range.contains(ts) {
+            return Err(Fault::malformed(out_of_range(row.t, query)));
+        }
+        let BarRow { o, h, l, c, v, vw, n, .. } = row;
+        bars.push(bar(ts, [o, h, l, c, v], vw, n));
+    }
+    bars.sort_by_key(|b| b.ts);
+    drop_repeats(&mut bars, |a, b| a.ts == b.ts, Bar::same_values);
+    let next = match envelope.next_url.as_deref().filter(|url| !url.is_empty()) {
+        // Whether the vendor's cursor remembers `adjusted=false` is not documented, so it is always said again.
+        Some(url) => {
+            let belongs = |s: &[String]| belongs(s, query);
+            Some(with_parameter(&base.cursor(url, asked, belongs)?, "adjusted", "false"))
+        }
+        None => None,
+    };
+    Ok(Page {
+        bars,
+        query_count: envelope.query_count.map_or(0, |Whole(n)| u64::try_from(n).unwrap_or(0)),
+        next,
+        request_id,
+        delayed: envelope.is_delayed(),
+        bytes: body.len() as u64,
+    })
+}
+
+/// Reads a whole market day. Rows are keyed by the date that was asked for: their own time is the session's end
+/// (vendor feature-requests#33).
+pub(super) fn grouped(body: &[u8], class: AssetClass, date: chrono::NaiveDate) -> Result<GroupedPage, Fault> {
+    let mut envelope: Envelope<GroupedRow> = object(body)?;
+    let request_id = envelope.request_id.as_deref().map(identifier);
+    let rows = envelope.rows(Counts::Exact)?;
+    refuse_adjusted(&envelope, rows.len())?;
+    if envelope.next_url.as_deref().is_some_and(|url| !url.is_empty()) {
+        return Err(Fault::malformed("a market day came in more than one page"));
+    }
+    let ts = class.midnight(date);
+    let keyed = |row: GroupedRow| {
+        let GroupedRow { ticker, o, h, l, c, v, vw, n } = row;
+        (ticker, bar(ts, [o, h, l, c, v], vw, n))
+    };
+    let mut bars: Vec<(String, Bar)> = rows.into_iter().map(keyed).collect();
+    bars.sort_by(|a, b| a.0.cmp(&b.0));
+    drop_repeats(&mut bars, |a, b| a.0 == b.0, |a, b| a.1.same_values(&b.1));
+    Ok(GroupedPage { date, bars, request_id, bytes: body.len() as u64 })
+}
+
+fn bar(ts: Ts, [open, high, low, close, volume]: [f64; 5], vwap: Option<f64>, trades: Option<Whole>) -> Bar {
+    Bar { ts, open, high, low, close, volume, vwap, trades: trades.map(|Whole(n)| n) }
+}
+
+/// Raw prices were asked for; adjusted ones would mix two scales in one series. An empty page mixes nothing.
+fn refuse_adjusted<R>(envelope: &Envelope<R>, rows: usize) -> Result<(), Fault> {
+    if envelope.adjusted == Some(true) && rows > 0 {
+        return Err(Fault::malformed("the answer is adjusted for splits, raw prices were asked for"));
+    }
+    Ok(())
+}
+
+/// Where a bar starts by our convention. The vendor marks a stock's day by New York midnight, or by the close at 16:00
+/// in answers that summarise a session; both mean the session of that date. Any other time stays as it is.
+fn bar_start(timeframe: Timeframe, class: AssetClass, t: Ts) -> Ts {
+    if timeframe != Timeframe::D1 || class.is_continuous() || t < Ts::MIN || t > Ts::MAX {
+        return t;
+    }
+    let date = class.date_of(t);
+    let close = NaiveTime::from_hms_opt(16, 0, 0).map(|four| Ts::ny(date, four));
+    if close == Some(t) { class.midnight(date) } else { t }
+}
+
+/// Whether a path (without its leading slash) is a later page of the same question; only the ends may differ.
+fn belongs(path: &[String], query: &AggregateQuery) -> bool {
+    let (multiplier, span) = query.timeframe.vendor_span();
+    let head = ["v2", "aggs", "ticker", &query.ticker, "range", &multiplier.to_string(), span];
+    path.len() == head.len() + 2 && path.iter().zip(head).all(|(a, b)| a == b)
+}
+
+/// Names the offending time, and the likely reason.
+fn out_of_range(t: Whole, query: &AggregateQuery) -> String {
+    let holds = |ms: Option<i64>| ms.is_some_and(|ms| query.range.contains(Ts(ms)));
+    let units = [
+        ("seconds", t.0.checked_mul(SECOND)),
+        ("microseconds", t.0.checked_div(1_000)),
+        ("nanoseconds", t.0.checked_div(1_000_000)),
+    ];
+    let hint = units.iter().find(|(_, ms)| holds(*ms)).map(|(unit, _)| format!(" (written in {unit}?)"));
+    format!("a bar at {} lies outside the asked range {}{}", Ts(t.0), query.range, hint.unwrap_or_default())
+}
+
+/// Drops elements that say the same as an earlier one with the same key. Elements with equal keys must be adjacent.
+fn drop_repeats<T>(rows: &mut Vec<T>, same_key: impl Fn(&T, &T) -> bool, same: impl Fn(&T, &T) -> bool) {
+    let mut kept: Vec<T> = Vec::with_capacity(rows.len());
+    for row in rows.drain(..) {
+        let known = kept.iter().rev().take_while(|k| same_key(k, &row)).any(|k| same(k, &row));
+        if !known {
+            kept.push(row);
+        }
+    }
+    *rows = kept;
+}

@@ -1,0 +1,243 @@
+//! Pages, right and wrong: what is accepted, what is refused as a whole, and in which words.
+
+use super::address::Base;
+use super::*;
+use crate::market::{Bar, Interval, Timeframe, Ts};
+
+fn at(text: &str) -> Ts {
+    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+}
+
+fn query(timeframe: Timeframe, class: AssetClass, from: &str, to: &str) -> AggregateQuery {
+    let ticker = if class == AssetClass::Crypto { "X:BTCUSD" } else { "TEST" };
+    AggregateQuery { ticker: ticker.to_owned(), class, timeframe, range: Interval::new(at(from), at(to)) }
+}
+
+/// Five minute bars of one hour: 15:00 is 1705330800000.
+fn hour() -> AggregateQuery {
+    query(Timeframe::M5, AssetClass::Stock, "2024-01-15T15:00:00Z", "2024-01-15T16:00:00Z")
+}
+
+const T: i64 = 1_705_330_800_000;
+
+fn read(query: &AggregateQuery, body: &str) -> Result<Page, Fault> {
+    let base = Base::new(&"https://api.example.com".parse().unwrap()).unwrap();
+    page::aggregates(body.as_bytes(), query, &base, &aggregates_path(query).unwrap())
+}
+
+fn with_rows(rows: &[String]) -> String {
+    let n = rows.len();
+    format!(
+        r#"{{"ticker":"TEST","queryCount":{n},"resultsCount":{n},"adjusted":false,"results":[{}],"status":"OK"}}"#,
+        rows.join(",")
+    )
+}
+
+fn row(t: i64, c: &str) -> String {
+    format!(r#"{{"v":10,"vw":1.5,"o":1,"c":{c},"h":2,"l":1,"t":{t},"n":3}}"#)
+}
+
+fn times(page: &Page) -> Vec<i64> {
+    page.bars.iter().map(|b| (b.ts.ms() - T) / 300_000).collect()
+}
+
+#[test]
+fn the_vendors_habits_are_accepted() {
+    for (body, bars) in [
+        (r#"{"ticker":"TEST","queryCount":0,"resultsCount":0,"adjusted":false,"status":"OK","count":0}"#, 0),
+        (r#"{"ticker":"TEST","queryCount":0,"resultsCount":0,"adjusted":true,"status":"DELAYED"}"#, 0),
+        (r#"{"ticker":"TEST","results":[],"status":"OK","new_key":{"deep":[1,[2]]}}"#, 0),
+        (r#"{"ticker":"TEST","results":null,"resultsCount":0}"#, 0),
+        (&with_rows(&[format!(r#"{{"v":6.3896155e+07,"o":1,"c":1,"h":1,"l":1,"t":{T},"otc":true}}"#)]), 1),
+        (&with_rows(&[format!(r#"{{"v":9099.618093,"o":1,"c":1,"h":1,"l":1,"t":{T},"n":3.0,"vw":null}}"#)]), 1),
+        (&with_rows(&[format!(r#"{{"v":0,"o":0,"c":-1,"h":0,"l":5,"t":{}}}"#, T + 7)]), 1),
+    ] {
+        let page = read(&hour(), body).unwrap();
+        assert_eq!(page.bars.len(), bars, "{body}");
+        assert_eq!(page.delayed, body.contains("DELAYED"));
+        assert_eq!(page.bytes, body.len() as u64);
+    }
+    let page = read(&hour(), &with_rows(&[row(T, "1.25")])).unwrap();
+    let want =
+        Bar { ts: Ts(T), open: 1.0, high: 2.0, low: 1.0, close: 1.25, volume: 10.0, vwap: Some(1.5), trades: Some(3) };
+    assert_eq!(page.bars, [want]);
+}
+
+#[test]
+fn a_wrong_page_is_refused_with_its_reason() {
+    let one = |fields: &str| with_rows(&[format!("{{{fields}}}")]);
+    let full = with_rows(&[row(T, "1")]);
+    for (body, reason) in [
+        (full.replace("\"resultsCount\":1", "\"resultsCount\":2"), "counts 2 results and holds 1"),
+        (r#"{"ticker":"TEST","resultsCount":3,"status":"OK"}"#.to_owned(), "counts 3 results and holds none"),
+        (r#"{"ticker":"TEST","count":3,"status":"OK"}"#.to_owned(), "counts 3 results and holds none"),
+        (r#"{"ticker":"TEST","status":"OK"}"#.to_owned(), "neither results nor a count"),
+        (full.replace("TEST", "OTHER"), "is for OTHER"),
+        (full.replace("\"ticker\":\"TEST\",", ""), "names no ticker"),
+        (full.replace("\"adjusted\":false", "\"adjusted\":true"), "adjusted for splits"),
+        (
+            r#"{"status":"ERROR","request_id":"x","error":"backend \u001b[2J gone"}"#.to_owned(),
+            "status ERROR: backend ?[2J gone",
+        ),
+        (r#"{"status":"ERROR","message":"oops"}"#.to_owned(), "status ERROR: oops"),
+        (r#"{"status":"NOT_AUTHORIZED","resultsCount":0,"ticker":"TEST"}"#.to_owned(), "status NOT_AUTHORIZED"),
+        (with_rows(&[row(T, "\"12.5\"")]), "wrong shape: invalid type: string"),
+        (with_rows(&[row(T, "null")]), "wrong shape: invalid type: null"),
+        (with_rows(&[row(T, "true")]), "wrong shape: invalid type: boolean"),
+        (with_rows(&[row(T, "NaN")]), "not JSON"),
+        (with_rows(&[row(T, "Infinity")]), "not JSON"),
+        (with_rows(&[row(T, "1e999")]), "number out of range"),
+        (one(&format!(r#""v":1,"o":1,"h":1,"l":1,"t":{T}"#)), "missing field `c`"),
+        (one(r#""v":1,"o":1,"h":1,"l":1,"c":1"#), "missing field `t`"),
+        (one(r#""v":1,"o":1,"h":1,"l":1,"c":1,"t":"2024-01-15""#), "wrong shape"),
+        (one(&format!(r#""v":1,"o":1,"h":1,"l":1,"c":1,"n":1.5,"t":{T}"#)), "wrong shape"),
+        (one(&format!(r#""v":1,"o":1,"h":1,"l":1,"c":1,"c":2,"t":{T}"#)), "duplicate field"),
+        (with_rows(&[format!("[{T},1,1,1,1,1,1,1]")]), "wrong shape"),
+        (full[..full.len() - 10].to_owned(), "cut off"),
+        (format!("{full} trailing"), "not JSON"),
+        ("404 page not found".to_owned(), "not JSON"),
+    ] {
+        let fault = read(&hour(), &body).expect_err(&body);
+        assert_eq!(fault.class, Class::Malformed);
+        assert!(fault.message.contains(reason), "{body}\n gave: {fault}\n want: {reason}");
+        assert!(fault.message.chars().all(|c| !c.is_control()));
+    }
+}
+
+#[test]
+fn one_time_outside_the_range_refuses_the_page_and_is_named() {
+    for (t, named) in [
+        (T - 1, "2024-01-15T14:59:59.999Z"),
+        (T + 3_600_000, "2024-01-15T16:00:00Z"),
+        (T / 1_000, "written in seconds?"),
+        (T * 1_000, "written in microseconds?"),
+        (T * 1_000_000, "written in nanoseconds?"),
+        (0, "1970-01-01T00:00:00Z"),
+        (-1, "1969-12-31"),
+        (i64::MAX, "9999-"),
+        (i64::MIN, "0001-"),
+        (at("2124-01-15T15:00:00Z").ms(), "2124-01-15"),
+    ] {
+        let fault = read(&hour(), &with_rows(&[row(T, "1"), row(t, "1")])).unwrap_err();
+        assert!(fault.class == Class::Malformed && fault.message.contains(named), "{t}: {fault}");
+        let day = query(Timeframe::D1, AssetClass::Stock, "2024-01-15T05:00:00Z", "2024-01-16T05:00:00Z");
+        if !day.range.contains(Ts(t)) {
+            assert!(read(&day, &with_rows(&[row(t, "1")])).is_err(), "{t}");
+        }
+    }
+}
+
+#[test]
+fn bars_are_sorted_and_equal_ones_kept_once() {
+    let step = 300_000;
+    let rows = [row(T + 2 * step, "1"), row(T, "1"), row(T + step, "1"), row(T, "1")];
+    assert_eq!(times(&read(&hour(), &with_rows(&rows)).unwrap()), [0, 1, 2]);
+    // Two different bars of one time are a conflict for the engine to judge; a third like the first is none.
+    let rows = [row(T, "1"), row(T, "1.5"), row(T, "1"), row(T + step, "1")];
+    let page = read(&hour(), &with_rows(&rows)).unwrap();
+    assert_eq!(times(&page), [0, 0, 1]);
+    assert_eq!(page.bars.iter().map(|b| b.close).collect::<Vec<_>>(), [1.0, 1.5, 1.0]);
+}
+
+#[test]
+fn a_stock_day_is_keyed_by_its_session_midnight_across_daylight_saving() {
+    // The clocks change on 10 March 2024.
+    let day = query(Timeframe::D1, AssetClass::Stock, "2024-03-08T05:00:00Z", "2024-03-13T04:00:00Z");
+    for (vendor, ours) in [
+        ("2024-03-08T05:00:00Z", "2024-03-08T05:00:00Z"),
+        ("2024-03-08T21:00:00Z", "2024-03-08T05:00:00Z"),
+        ("2024-03-11T04:00:00Z", "2024-03-11T04:00:00Z"),
+        ("2024-03-11T20:00:00Z", "2024-03-11T04:00:00Z"),
+        ("2024-03-11T05:00:00Z", "2024-03-11T05:00:00Z"),
+        ("2024-03-12T00:00:00Z", "2024-03-12T00:00:00Z"),
+    ] {
+        let page = read(&day, &with_rows(&[row(at(vendor).ms(), "1")])).unwrap();
+        assert_eq!(page.bars[0].ts, at(ours), "{vendor}");
+    }
+    let crypto = query(Timeframe::D1, AssetClass::Crypto, "2024-03-08T00:00:00Z", "2024-03-13T00:00:00Z");
+    let body = with_rows(&[row(at("2024-03-11T20:00:00Z").ms(), "1")]).replace("TEST", "X:BTCUSD");
+    assert_eq!(read(&crypto, &body).unwrap().bars[0].ts, at("2024-03-11T20:00:00Z"), "left off the grid");
+}
+
+#[test]
+fn paths_are_in_milliseconds_or_in_dates_of_the_class() {
+    let asked = |q: &AggregateQuery| aggregates_path(q).unwrap();
+    let day = |class, from, to| asked(&query(Timeframe::D1, class, from, to));
+    assert!(
+        day(AssetClass::Stock, "2024-03-08T05:00:00Z", "2024-03-12T04:00:00Z")
+            .contains("/1/day/2024-03-08/2024-03-11?")
+    );
+    assert!(
+        day(AssetClass::Crypto, "2024-03-08T00:00:00Z", "2024-03-12T00:00:00Z")
+            .contains("/1/day/2024-03-08/2024-03-11?")
+    );
+    let week = query(Timeframe::W1, AssetClass::Stock, "2024-03-10T05:00:00Z", "2024-03-17T04:00:00Z");
+    assert!(asked(&week).contains("/1/week/2024-03-10/2024-03-16?"));
+    assert!(asked(&hour()).contains(&format!("/5/minute/{T}/{}?", T + 3_599_999)));
+    let nothing = AggregateQuery { range: Interval::new(Ts(5), Ts(5)), ..hour() };
+    assert_eq!(aggregates_path(&nothing).unwrap_err().class, Class::Permanent);
+}
+
+#[test]
+fn a_next_url_for_another_question_is_foreign() {
+    let page =
+        |next: &str| with_rows(&[row(T, "1")]).replace("\"status\"", &format!("\"next_url\":\"{next}\",\"status\""));
+    let good = "https://api.polygon.io/v2/aggs/ticker/TEST/range/5/minute/1705331100000/1705334399999?cursor=abc";
+    assert_eq!(
+        read(&hour(), &page(good)).unwrap().next.unwrap().0,
+        "/v2/aggs/ticker/TEST/range/5/minute/1705331100000/1705334399999?cursor=abc&adjusted=false"
+    );
+    assert_eq!(read(&hour(), &page("")).unwrap().next, None);
+    for bad in [good.replace("TEST", "TESU"), good.replace("/5/minute", "/1/minute"), good.replace("minute", "hour")] {
+        assert!(read(&hour(), &page(&bad)).unwrap_err().message.starts_with("foreign next_url"), "{bad}");
+    }
+}
+
+#[test]
+fn a_market_day_is_keyed_by_the_date_asked_for() {
+    let date = NaiveDate::from_ymd_opt(2024, 3, 11).unwrap();
+    let read = |class, rows: &str, n: usize| {
+        let body = format!(r#"{{"resultsCount":{n},"adjusted":false,"results":[{rows}],"status":"OK"}}"#);
+        page::grouped(body.as_bytes(), class, date)
+    };
+    let rows = r#"{"T":"B","v":1,"o":1,"c":1,"h":1,"l":1,"t":1710187200000},{"T":"A","v":1,"o":1,"c":1,"h":1,"l":1,"t":1710187200000,
+        "vw":1.5,"n":2},{"T":"A","v":1,"o":1,"c":1,"h":1,"l":1,"t":1,"vw":1.5,"n":2}"#;
+    let page = read(AssetClass::Stock, rows, 3).unwrap();
+    assert_eq!(page.bars.iter().map(|(t, _)| t.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    assert!(page.bars.iter().all(|(_, b)| b.ts == at("2024-03-11T04:00:00Z")));
+    assert!(read(AssetClass::Crypto, rows, 3).unwrap().bars.iter().all(|(_, b)| b.ts == at("2024-03-11T00:00:00Z")));
+    assert!(read(AssetClass::Stock, rows, 4).is_err());
+    assert!(read(AssetClass::Stock, &rows.replace("\"o\":1", "\"o\":\"1\""), 3).is_err());
+    assert!(
+        page::grouped(br#"{"queryCount":0,"resultsCount":0,"adjusted":true,"status":"OK"}"#, AssetClass::Etf, date)
+            .is_ok()
+    );
+    let more = br#"{"resultsCount":0,"status":"OK","next_url":"https://h/x"}"#;
+    assert!(page::grouped(more, AssetClass::Etf, date).is_err());
+}
+
+#[test]
+fn impossible_or_foreign_splits_are_refused() {
+    let base = Base::new(&"https://h".parse().unwrap()).unwrap();
+    let read = |row: &str| {
+        let body = format!(r#"{{"results":[{{"ticker":"A",{row}}}],"status":"OK"}}"#);
+        reference::splits(body.as_bytes(), &["A".to_owned()], &base, SPLITS)
+    };
+    let (splits, _) =
+        read(r#""execution_date":"2024-06-10","split_from":1,"split_to":10,"adjustment_type":"forward_split""#)
+            .unwrap();
+    assert_eq!((splits[0].1.from, splits[0].1.to), (1.0, 10.0));
+    for bad in [
+        r#""execution_date":"2024-06-10","split_from":0,"split_to":10"#,
+        r#""execution_date":"2024-06-10","split_from":1,"split_to":-2"#,
+        r#""execution_date":"2024-06-10","split_from":"1","split_to":2"#,
+        r#""execution_date":"2024-06-31","split_from":1,"split_to":2"#,
+        r#""split_from":1,"split_to":2"#,
+    ] {
+        assert_eq!(read(bad).unwrap_err().class, Class::Malformed, "{bad}");
+    }
+    let other = br#"{"results":[{"ticker":"B","execution_date":"2024-06-10","split_from":1,"split_to":10}]}"#;
+    assert!(reference::splits(other, &["A".to_owned()], &base, SPLITS).is_err());
+    let astray = br#"{"results":[],"next_url":"https://h/v3/reference/tickers?cursor=a"}"#;
+    assert!(reference::splits(astray, &["A".to_owned()], &base, SPLITS).is_err());
+}

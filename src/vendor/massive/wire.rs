@@ -1,0 +1,208 @@
+//! The vendor's JSON as types, and the checks every answer must pass before anything in it is believed.
+//!
+//! Types are strict on purpose: a string or `null` where a number belongs means that the page is not what we asked for.
+//! Unknown keys are skipped, because the vendor adds some every year.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+
+use crate::market::asset::printable;
+use crate::vendor::Fault;
+
+/// The envelope of everything but market status.
+#[derive(Deserialize)]
+pub(super) struct Envelope<R> {
+    pub(super) ticker: Option<String>,
+    status: Option<String>,
+    pub(super) request_id: Option<String>,
+    error: Option<serde_json::Value>,
+    message: Option<serde_json::Value>,
+    #[serde(rename = "queryCount")]
+    pub(super) query_count: Option<Whole>,
+    #[serde(rename = "resultsCount")]
+    results_count: Option<Whole>,
+    count: Option<Whole>,
+    pub(super) adjusted: Option<bool>,
+    results: Option<Vec<Object<R>>>,
+    pub(super) next_url: Option<String>,
+}
+
+/// A bar of an aggregates page. `vw` and `n` are missing from some.
+#[derive(Deserialize)]
+pub(super) struct BarRow {
+    pub(super) t: Whole,
+    pub(super) o: f64,
+    pub(super) h: f64,
+    pub(super) l: f64,
+    pub(super) c: f64,
+    pub(super) v: f64,
+    pub(super) vw: Option<f64>,
+    pub(super) n: Option<Whole>,
+}
+
+/// A row of grouped daily. Its time is the end of the session, not its start, and is not used.
+#[derive(Deserialize)]
+pub(super) struct GroupedRow {
+    #[serde(rename = "T")]
+    pub(super) ticker: String,
+    pub(super) o: f64,
+    pub(super) h: f64,
+    pub(super) l: f64,
+    pub(super) c: f64,
+    pub(super) v: f64,
+    pub(super) vw: Option<f64>,
+    pub(super) n: Option<Whole>,
+}
+
+/// A split, as both splits endpoints write it.
+#[derive(Deserialize)]
+pub(super) struct SplitRow {
+    pub(super) ticker: String,
+    pub(super) execution_date: chrono::NaiveDate,
+    pub(super) split_from: f64,
+    pub(super) split_to: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct TickerRow {
+    pub(super) ticker: String,
+    pub(super) name: Option<String>,
+    pub(super) market: Option<String>,
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) active: Option<bool>,
+}
+
+/// One entry of the bare array of `/v1/marketstatus/upcoming`.
+#[derive(Deserialize)]
+pub(super) struct HolidayRow {
+    pub(super) exchange: String,
+    pub(super) name: String,
+    pub(super) date: chrono::NaiveDate,
+    pub(super) status: String,
+    pub(super) close: Option<chrono::DateTime<chrono::FixedOffset>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct StatusBody {
+    pub(super) market: String,
+    #[serde(rename = "serverTime")]
+    pub(super) server_time: Option<chrono::DateTime<chrono::FixedOffset>>,
+}
+
+/// How far the counts of an envelope can be trusted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// `resultsCount` is the number of rows.
+    Exact,
+    /// Reference endpoints: absent, or a total over all pages.
+    Loose,
+}
+
+impl<R> Envelope<R> {
+    /// The rows, once status and counts agree with them.
+    pub(super) fn rows(&mut self, counts: Counts) -> Result<Vec<R>, Fault> {
+        if let Some(status) = self.status.as_deref().filter(|s| !matches!(*s, "OK" | "DELAYED")) {
+            let texts = [&self.error, &self.message];
+            let said = texts.into_iter().flatten().find_map(|v| v.as_str()).unwrap_or("no reason given");
+            let text = format!("the vendor answered 200 with status {}: {}", printable(status), printable(said));
+            return Err(Fault::malformed(text));
+        }
+        let told = self.results_count.or(self.count);
+        let Some(rows) = self.results.take() else {
+            return match told {
+                Some(Whole(0)) => Ok(Vec::new()),
+                Some(Whole(n)) => Err(Fault::malformed(format!("the answer counts {n} results and holds none"))),
+                None => Err(Fault::malformed("the answer has neither results nor a count of them")),
+            };
+        };
+        match told {
+            Some(Whole(n)) if counts == Counts::Exact && usize::try_from(n) != Ok(rows.len()) => {
+                Err(Fault::malformed(format!("the answer counts {n} results and holds {}", rows.len())))
+            }
+            _ => Ok(rows.into_iter().map(|Object(row)| row).collect()),
+        }
+    }
+
+    /// The vendor's word that its data is late: a delayed plan.
+    pub(super) fn is_delayed(&self) -> bool {
+        self.status.as_deref() == Some("DELAYED")
+    }
+}
+
+/// Parses a JSON object.
+pub(super) fn object<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    json::<Object<T>>(body).map(|Object(value)| value)
+}
+
+/// Parses JSON, and says in words what is wrong with what is not.
+pub(super) fn json<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    use serde_json::error::Category;
+    match body.iter().find(|b| !b.is_ascii_whitespace()) {
+        None => return Err(Fault::malformed("the answer is empty")),
+        Some(b'<') => return Err(Fault::malformed("the answer is HTML instead of JSON")),
+        Some(b'{' | b'[') => {}
+        Some(_) => return Err(Fault::malformed("the answer is not JSON")),
+    }
+    serde_json::from_slice(body).map_err(|e| {
+        let what = match e.classify() {
+            Category::Eof => "the answer is cut off",
+            Category::Data => "the answer has the wrong shape",
+            Category::Syntax | Category::Io => "the answer is not JSON",
+        };
+        Fault::malformed(format!("{what}: {}", printable(&e.to_string())))
+    })
+}
+
+/// A value that must be written as a JSON object. serde would read a struct from an array too, by position.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        d.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// A whole number, also when written as `3.0` or `1e6`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whole(pub(super) i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Whole;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_i64<E: de::Error>(self, n: i64) -> Result<Whole, E> {
+                Ok(Whole(n))
+            }
+            fn visit_u64<E: de::Error>(self, n: u64) -> Result<Whole, E> {
+                i64::try_from(n).map(Whole).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(n), &self))
+            }
+            fn visit_f64<E: de::Error>(self, n: f64) -> Result<Whole, E> {
+                // Up to 2^53 every whole number has its own float.
+                if n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0 {
+                    return Ok(Whole(n as i64));
+                }
+                Err(E::invalid_value(de::Unexpected::Float(n), &self))
+            }
+        }
+        d.deserialize_any(Number)
+    }
+}
