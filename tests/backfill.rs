@@ -13,7 +13,15 @@ use support::{on_both, quick_retries};
 const MINUTES: [&str; 4] = ["5m", "15m", "1h", "4h"];
 
 /// Compares every asked timeframe of a symbol with the vendor's own bars of that timeframe.
-async fn assert_equal_to_vendor(bench: &Bench, stored: &Bars, symbol: &str, ticker: &str, tfs: &[&str], from: &str, to: &str) {
+async fn assert_equal_to_vendor(
+    bench: &Bench,
+    stored: &Bars,
+    symbol: &str,
+    ticker: &str,
+    tfs: &[&str],
+    from: &str,
+    to: &str,
+) {
     for tf in tfs {
         let vendor = bench.vendor_bars(ticker, tf, from, to).await;
         assert!(!vendor.is_empty(), "the vendor has no {symbol} {tf}; the comparison would be empty");
@@ -51,17 +59,20 @@ async fn a_year_of_three_symbols(bench: Bench) {
     let wider = ["AAPL", "--timeframes", "5m,15m,1h,4h,1d", "--from", "2023-12-01", "--to", to];
     let (code, widened) = bench.backfill(&wider).await;
     assert_eq!(code, 0, "{widened}");
-    for request in bench.sim.log().iter().skip(seen).filter(|r| r.path.contains("/range/")) {
-        let end = request.path.split('?').next().unwrap().rsplit('/').next().unwrap();
+    for request in bench.sim.log().iter().skip(seen).filter(|r| r.target.contains("/range/")) {
+        let end = request.target.split('?').next().unwrap().rsplit('/').next().unwrap();
         let old_start = 1_704_085_200_000_i64; // 2024-01-01T05:00Z
         let early = end.parse::<i64>().map_or_else(|_| end < "2024-01-02", |ms| ms <= old_start);
-        assert!(early, "asks again for what is stored: {}", request.path);
+        assert!(early, "asks again for what is stored: {}", request.target);
     }
     let stored = bench.stored().await;
     assert_equal_to_vendor(&bench, &stored, "AAPL", "AAPL", &["5m", "4h", "1d"], "2023-12-01", to).await;
 }
 
-on_both!(killed_at_any_moment, SimConfig { base_limit: 4_000, latency: Duration::from_millis(15), ..SimConfig::default() });
+on_both!(
+    killed_at_any_moment,
+    SimConfig { base_limit: 4_000, latency: Duration::from_millis(15), ..SimConfig::default() }
+);
 async fn killed_at_any_moment(bench: Bench) {
     let (from, to) = ("2024-02-01", "2024-03-29");
     let args = ["backfill", "--json", "AAPL", "MSFT", "ETH", "--timeframes", "5m,1h,1d", "--from", from, "--to", to];
@@ -86,7 +97,8 @@ async fn killed_at_any_moment(bench: Bench) {
     for (symbol, ticker) in [("AAPL", "AAPL"), ("MSFT", "MSFT"), ("ETH", "X:ETHUSD")] {
         assert_equal_to_vendor(&bench, &stored, symbol, ticker, &["5m", "1h", "1d"], from, to).await;
     }
-    let log: Vec<String> = bench.sim.log().iter().map(|r| r.path.clone()).filter(|p| p.contains("/5/minute/")).collect();
+    let log: Vec<String> =
+        bench.sim.log().iter().map(|r| r.target.clone()).filter(|p| p.contains("/5/minute/")).collect();
     let distinct: BTreeSet<&String> = log.iter().collect();
     let in_flight_per_kill = 3;
     assert!(
@@ -117,10 +129,16 @@ enum Outcome {
 fn outcome(kind: FaultKind) -> Option<Outcome> {
     use FaultKind as F;
     Some(match kind {
-        F::Status400 | F::Status404 | F::Status408 | F::Status500 | F::Status502 | F::Status503 | F::Status504 => Outcome::Gap,
-        F::Html502 | F::Html503 | F::Html200 | F::EmptyBody | F::TruncatedJson | F::TruncatedBody | F::CutGzip => Outcome::Gap,
+        F::Status400 | F::Status404 | F::Status408 | F::Status500 | F::Status502 | F::Status503 | F::Status504 => {
+            Outcome::Gap
+        }
+        F::Html502 | F::Html503 | F::Html200 | F::EmptyBody | F::TruncatedJson | F::TruncatedBody | F::CutGzip => {
+            Outcome::Gap
+        }
         F::ErrorIn200 | F::NotJson | F::WrongTypes | F::NullField | F::NanLiteral => Outcome::Gap,
-        F::SecondsForMs | F::OutsideRange | F::WrongTicker | F::CountMismatch | F::RepeatedPage | F::AbaLoop => Outcome::Gap,
+        F::SecondsForMs | F::OutsideRange | F::WrongTicker | F::CountMismatch | F::RepeatedPage | F::AbaLoop => {
+            Outcome::Gap
+        }
         F::ForeignNextUrl | F::AdjustedTrue | F::MissingResults | F::Reset | F::Redirect => Outcome::Gap,
         F::OffGrid | F::BrokenOhlc | F::ZeroPrice | F::NegativeVolume | F::ConflictingDuplicate => Outcome::Quarantine,
         F::DuplicateRows | F::OutOfOrder | F::EmptyPageWithNext => Outcome::Fine,
@@ -152,7 +170,7 @@ async fn a_bad_third_page_of_seven_never_leaves_a_bad_row() {
         bench.sim.add_fault(rule);
         let args = ["AAPL", "MSFT", "--timeframes", "5m,15m,1d", "--from", from, "--to", to];
         let (code, summary) = bench.backfill(&args).await;
-        assert!(bench.sim.fault_counts().iter().any(|n| *n > 0), "{name} never struck");
+        assert!(bench.sim.faults().iter().any(|f| f.fired > 0), "{name} never struck");
         bench.sim.clear_faults();
         let vendor = bench.vendor_bars("AAPL", "5m", from, to).await;
         let stored = bench.stored().await;
@@ -198,7 +216,8 @@ async fn a_bad_third_page_of_seven_never_leaves_a_bad_row() {
 on_both!(a_refused_key_leaves_nothing, SimConfig { keys: Some(vec!["the right one".into()]), ..SimConfig::default() });
 async fn a_refused_key_leaves_nothing(bench: Bench) {
     for symbols in [&["AAPL", "SPY", "BTC"][..], &["BTC"]] {
-        let output = bench.run(&[&["backfill", "--json", "--from", "2024-01-02", "--to", "2024-01-05"], symbols].concat()).await;
+        let output =
+            bench.run(&[&["backfill", "--json", "--from", "2024-01-02", "--to", "2024-01-05"], symbols].concat()).await;
         assert_eq!(output.status.code(), Some(3));
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains("key") && !error.contains("key-of-the-tests"), "{error}");
@@ -212,7 +231,9 @@ async fn a_refused_key_leaves_nothing(bench: Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_run_keeps_what_it_has() {
-    let bench = Bench::sqlite(SimConfig { base_limit: 1_000, latency: Duration::from_millis(40), ..SimConfig::default() }).await;
+    let bench =
+        Bench::sqlite(SimConfig { base_limit: 1_000, latency: Duration::from_millis(40), ..SimConfig::default() })
+            .await;
     let args = ["AAPL", "MSFT", "--timeframes", "5m,1d", "--from", "2024-02-01", "--to", "2024-03-29"];
     let child = bench.spawn(&[&["backfill", "--json"], &args[..]].concat());
     while bench.asked("/5/minute/") < 6 {
@@ -293,7 +314,20 @@ async fn modes_end_in_the_same_rows() {
     for mode in ["pipeline", "staggered", "sequential"] {
         let bench = Bench::sqlite(SimConfig::default()).await;
         quick_retries(&bench);
-        let args = ["AAPL", "MSFT", "QQQ", "ETH", "--timeframes", "15m,1h,1d", "--from", "2024-03-01", "--to", "2024-03-15", "--mode", mode];
+        let args = [
+            "AAPL",
+            "MSFT",
+            "QQQ",
+            "ETH",
+            "--timeframes",
+            "15m,1h,1d",
+            "--from",
+            "2024-03-01",
+            "--to",
+            "2024-03-15",
+            "--mode",
+            mode,
+        ];
         let (code, summary) = bench.backfill(&args).await;
         assert_eq!(code, 0, "{mode}: {summary}");
         rows.push(bench.stored().await);
@@ -305,7 +339,8 @@ async fn modes_end_in_the_same_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_changes_nothing() {
     let bench = Bench::sqlite(SimConfig::default()).await;
-    let output = bench.run(&["backfill", "AAPL", "--dry-run", "--json", "--from", "2024-01-02", "--to", "2024-03-01"]).await;
+    let output =
+        bench.run(&["backfill", "AAPL", "--dry-run", "--json", "--from", "2024-01-02", "--to", "2024-03-01"]).await;
     let (code, plan) = summary_of(&output);
     assert_eq!(code, 0);
     assert!(plan["requests"].as_u64() >= Some(2) && plan["items"].as_array().is_some_and(|i| !i.is_empty()), "{plan}");
@@ -334,12 +369,19 @@ async fn no_key_reaches_a_url_a_log_or_the_database() {
     bench.sim.add_fault(rule);
     let log = bench.dir.path().join("run.log");
     let log_name = log.to_str().unwrap().to_owned();
-    let output = bench.run(&["backfill", "AAPL", "-v", "--log-file", &log_name, "--from", "2024-01-02", "--to", "2024-01-31"]).await;
+    let output = bench
+        .run(&["backfill", "AAPL", "-v", "--log-file", &log_name, "--from", "2024-01-02", "--to", "2024-01-31"])
+        .await;
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let key = "key-of-the-tests";
-    let everything = [output.stdout, output.stderr, std::fs::read(&log).unwrap(), std::fs::read(bench.dir.path().join("bars.db")).unwrap()];
+    let everything = [
+        output.stdout,
+        output.stderr,
+        std::fs::read(&log).unwrap(),
+        std::fs::read(bench.dir.path().join("bars.db")).unwrap(),
+    ];
     for text in everything {
         assert!(!text.windows(key.len()).any(|w| w == key.as_bytes()));
     }
-    assert!(bench.sim.log().iter().all(|r| !r.path.contains(key)));
+    assert!(bench.sim.log().iter().all(|r| !r.target.contains(key)));
 }

@@ -1,5 +1,7 @@
 //! The real binary against wrong input: one clear error, the right exit code, nothing left behind.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

@@ -74,7 +74,8 @@ async fn replay(bench: &Bench, data: &Path, folder: &str, tf: &str, class: &str)
         let args = [&symbol, "--asset-class", class, "--timeframes", tf, "--from", &from, "--to", &to];
         let (code, summary) = bench.backfill(&args).await;
         assert_eq!(code, 0, "{name}: {summary}");
-        let (good, bad): (BTreeMap<i64, Values>, BTreeMap<i64, Values>) = all.into_iter().partition(|(_, v)| possible(v));
+        let (good, bad): (BTreeMap<i64, Values>, BTreeMap<i64, Values>) =
+            all.into_iter().partition(|(_, v)| possible(v));
         assert_eq!(summary["quarantined"].as_u64(), Some(bad.len() as u64), "{name}: {summary}");
         let stored = bench.stored().await;
         let mine = of(&stored, &symbol, tf);

@@ -134,12 +134,12 @@ pub(super) async fn open_engine(
     listener: Arc<dyn Listener>,
 ) -> Result<Opened, CliError> {
     let store = session.open_store(false).await?;
-    engine::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener)
-        .await
-        .map_err(|e| match e {
+    engine::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
+        |e| match e {
             OpenError::Store(e) => e.into(),
             OpenError::Vendor(message) => CliError::usage(message),
-        })
+        },
+    )
 }
 
 pub(super) fn limit_in_words(session: &Session) -> String {

@@ -42,6 +42,7 @@ pub enum Format {
 
 Prices are adjusted for splits up to today; --raw shows them as they were traded.")]
 pub struct BarsArgs {
+    /// A symbol in the database
     #[arg(value_parser = symbol)]
     pub symbol: Symbol,
 

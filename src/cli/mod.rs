@@ -3,6 +3,8 @@
 //! Thin: a command translates its arguments, calls the rooms above, and prints. Results go to stdout, everything else to
 //! stderr.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
+
 pub mod args;
 pub mod backfill;
 pub mod bars;

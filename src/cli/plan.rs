@@ -38,6 +38,10 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
             .map_err(|e| CliError::new(SOME_FAILED, format!("the plan cannot be kept: {e}")))?;
         opened.engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
         opened.engine.store.close().await;
-        if session.json { print_json_line(&kept.plan) } else { print(&report::plan(&kept.plan, &limit_in_words(&session))) }
+        if session.json {
+            print_json_line(&kept.plan)
+        } else {
+            print(&report::plan(&kept.plan, &limit_in_words(&session)))
+        }
     })
 }

@@ -207,7 +207,9 @@ impl Listener for Progress {
                 }
             }
             Event::DatabaseLost { error } => self.say(&format!("database lost, waiting for it: {error}")),
-            Event::DatabaseBack { after } => self.say(&format!("database is back after {}", clock(after.as_secs_f64()))),
+            Event::DatabaseBack { after } => {
+                self.say(&format!("database is back after {}", clock(after.as_secs_f64())))
+            }
         }
     }
 }

@@ -69,9 +69,9 @@ async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), 
             decided.into_iter().map(|row| QuarantineRow { status: verdict, ..row }).collect();
         return print_json(&rows);
     }
-    let lines = decided.iter().map(|row| {
-        format!("{} {} {} {}: {}\n", row.id, row.symbol, row.timeframe, row.bar.ts, verdict.name())
-    });
+    let lines = decided
+        .iter()
+        .map(|row| format!("{} {} {} {}: {}\n", row.id, row.symbol, row.timeframe, row.bar.ts, verdict.name()));
     print(&lines.collect::<String>())
 }
 

@@ -74,7 +74,8 @@ pub fn summary(summary: &Summary) -> String {
         thousands(summary.quarantined)
     );
     let complete = summary.series_total - summary.series_failed.min(summary.series_total);
-    let _ = writeln!(out, "  series    {complete} of {} complete, {} gaps left", summary.series_total, summary.gaps_left);
+    let _ =
+        writeln!(out, "  series    {complete} of {} complete, {} gaps left", summary.series_total, summary.gaps_left);
     for open in summary.unfinished.iter().take(MOST_LINES) {
         let _ = writeln!(out, "    {} {}  {} gaps: {}", open.symbol, open.timeframe, open.gaps, open.reason);
     }

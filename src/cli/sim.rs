@@ -16,10 +16,10 @@ use super::output::print;
 use crate::clock::SystemClock;
 use crate::config::{NotThat, RateLimit, parse_delay};
 use crate::market::asset::printable;
-use crate::market::{AssetClass, Symbol};
-use crate::sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 use crate::market::freshness::Delay;
 use crate::market::split::Split;
+use crate::market::{AssetClass, Symbol};
+use crate::sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 
 /// How the simulated vendor counts requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -143,7 +143,9 @@ impl SimArgs {
                 Delay::EndOfDay => SimDelay::EndOfDay,
                 Delay::After(d) if d.is_zero() => SimDelay::Realtime,
                 Delay::After(d) if d == QUARTER => SimDelay::Minutes15,
-                Delay::After(_) => return Err(CliError::usage("--delay: the vendor's plans know realtime, 15m and end_of_day")),
+                Delay::After(_) => {
+                    return Err(CliError::usage("--delay: the vendor's plans know realtime, 15m and end_of_day"));
+                }
             },
             now: self.now.map(|when| when.start(AssetClass::Stock)),
             replay: self.replay.clone(),
@@ -162,9 +164,8 @@ pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
     let _session = globals.start()?;
     let config = args.config()?;
     block_on(async {
-        let sim = Sim::start(args.listen, config, Arc::new(SystemClock))
-            .await
-            .map_err(|e| CliError::usage(e.to_string()))?;
+        let sim =
+            Sim::start(args.listen, config, Arc::new(SystemClock)).await.map_err(|e| CliError::usage(e.to_string()))?;
         print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
         ended_by_signal().await;
         sim.stop().await;

@@ -210,9 +210,12 @@ async fn add(
         return print_json(&json!({ "added": added, "already_there": present }));
     }
     let mut text = if added.is_empty() { String::new() } else { listed(&added) };
-    for symbol in present {
-        text.push_str(&format!("{symbol} is already there\n"));
-    }
+    text.extend(present.iter().map(|symbol| {
+        format!(
+            "{symbol} is already there
+"
+        )
+    }));
     print(&text)
 }
 

@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path) -> Result<TextFile, ConfigError> {
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let good = e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = 1 + good.iter().filter(|b| **b == b'\n').count();
+        let line = good.split(|b| *b == b'\n').count();
         ConfigError(format!("{}:{line}: not UTF-8; save the file as UTF-8", printable(&path.display().to_string())))
     })?;
     Ok(TextFile { path: path.to_owned(), text })

@@ -16,7 +16,7 @@ use crate::market::{Criticality, Symbol};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn policy(tree: &Node) -> Result<Policy, ConfigError> {
     let root = Reader::root(tree);
@@ -132,7 +132,7 @@ fn rpo(at: &Reader<'_>) -> Result<RpoByCriticality, ConfigError> {
         Ok(Rpo {
             symbols,
             acceptable_staleness: amount(&row.get("acceptable_staleness_hours")?, HOUR, 0.1..=8760.0)?,
-            refresh_every: row.get("refresh_every")?.duration(Duration::from_secs(60)..=30 * DAY)?,
+            refresh_every: row.get("refresh_every")?.duration(Duration::from_mins(1)..=30 * DAY)?,
             max_data_loss: amount(&row.get("max_acceptable_data_loss_minutes")?, MINUTE, 0.0..=525_600.0)?,
             priority,
         })

@@ -20,9 +20,9 @@ use crate::market::quality::Thresholds;
 use crate::market::{Criticality, Symbol, Timeframe};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Result<Settings, ConfigError> {
     let root = Reader::root(tree);

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn durations_need_a_unit() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let duration = |r: &Reader<'_>| r.duration(Duration::ZERO..=hour);
         assert_eq!(read("a: 1s 500ms", duration), Ok(Duration::from_millis(1500)));
         assert_eq!(read("a: 0s", duration), Ok(Duration::ZERO));

@@ -216,7 +216,7 @@ pub struct LogSettings {
 
 /// `realtime`, `end_of_day`, or a duration up to 7 days.
 pub fn parse_delay(text: &str) -> Result<Delay, NotThat> {
-    const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+    const LONGEST: Duration = Duration::from_hours(7 * 24);
     match (text, humantime::parse_duration(text)) {
         ("realtime", _) => Ok(Delay::After(Duration::ZERO)),
         ("end_of_day", _) => Ok(Delay::EndOfDay),

@@ -43,11 +43,11 @@ fn the_defaults_are_those_of_the_specification() {
     assert_eq!(v.base_url.as_str(), "https://api.massive.com/");
     assert_eq!((v.rate_limit, v.attempts, v.malformed_attempts), (RateLimit::PerMinute(5), 5, 3));
     assert_eq!(v.delay, Delay::After(Duration::ZERO));
-    assert_eq!((v.backoff_base, v.backoff_cap), (Duration::from_secs(1), Duration::from_secs(300)));
+    assert_eq!((v.backoff_base, v.backoff_cap), (Duration::from_secs(1), Duration::from_mins(5)));
     assert_eq!((v.max_body, v.max_pages, v.grouped_daily), (64 * 1024 * 1024, 1000, true));
     assert_eq!((b.mode, b.concurrency, b.max_concurrent_symbols), (Mode::Pipeline, 8, 3));
-    assert_eq!(b.database_patience, Duration::from_secs(120));
-    assert_eq!(b.history, Duration::from_secs(365 * 86_400));
+    assert_eq!(b.database_patience, Duration::from_mins(2));
+    assert_eq!(b.history, Duration::from_hours(365 * 24));
     let names: Vec<_> = all.settings.symbols.timeframes.iter().map(|t| t.name()).collect();
     assert_eq!(names, ["5m", "15m", "1h", "4h", "1d"]);
     assert!(all.settings.database.as_str().ends_with("/data/barkeep.db"));

@@ -262,7 +262,9 @@ impl Run<'_> {
             }
             let survey = match round {
                 0 => None,
-                _ => Some(Survey::read(self.engine().store.as_ref(), &self.scene.targets, self.engine().clock.now()).await?),
+                _ => Some(
+                    Survey::read(self.engine().store.as_ref(), &self.scene.targets, self.engine().clock.now()).await?,
+                ),
             };
             let needs = self.open_needs(survey.as_ref().unwrap_or(&self.scene.survey), round > 0)?;
             let plan = match (&self.wish.plan, round) {
@@ -332,7 +334,12 @@ impl Run<'_> {
     }
 
     /// Runs items, at most `width` at once, the k-th of the first ones `stagger` times k later.
-    async fn execute_group(&self, items: Vec<Item>, width: usize, stagger: std::time::Duration) -> Result<(), RunError> {
+    async fn execute_group(
+        &self,
+        items: Vec<Item>,
+        width: usize,
+        stagger: std::time::Duration,
+    ) -> Result<(), RunError> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let mut running: JoinSet<(Item, u64, Result<(), ItemError>)> = JoinSet::new();
         let mut fatal: Option<RunError> = None;
@@ -574,7 +581,8 @@ fn by_symbol(items: Vec<Item>, size: usize) -> Vec<Vec<Item>> {
     for item in items {
         let symbol = item.symbols.first().cloned();
         let place = groups.iter().position(|(names, _)| names.contains(&symbol));
-        let place = place.or_else(|| groups.len().checked_sub(1).filter(|k| groups.get(*k).is_some_and(|(n, _)| n.len() < size)));
+        let place = place
+            .or_else(|| groups.len().checked_sub(1).filter(|k| groups.get(*k).is_some_and(|(n, _)| n.len() < size)));
         match place.and_then(|k| groups.get_mut(k)) {
             Some((names, group)) => {
                 names.insert(symbol);

@@ -186,7 +186,8 @@ impl Fetcher {
                     Arc::clone(keys.insert(Arc::new(fresh)))
                 }
             };
-            if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts)) {
+            if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
+            {
                 answered_to = unproven.end;
                 head = self.prove_head(symbol, &query, unproven).await;
             }
@@ -276,13 +277,7 @@ impl Fetcher {
     }
 
     /// A range the vendor refuses is remembered with its reason, so that it is not asked again and again.
-    async fn refused(
-        &self,
-        symbol: &Symbol,
-        query: &AggregateQuery,
-        from: Ts,
-        fault: Fault,
-    ) -> Result<(), ItemError> {
+    async fn refused(&self, symbol: &Symbol, query: &AggregateQuery, from: Ts, fault: Fault) -> Result<(), ItemError> {
         let class = query.class;
         let today = Timeframe::D1.span(class, self.now);
         let (range, until) = match fault.class {

@@ -9,20 +9,51 @@ use crate::store::WriteOutcome;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A round of work is about to start.
-    Planned { requests: u64, items: usize, estimated_seconds: f64 },
+    Planned {
+        requests: u64,
+        items: usize,
+        estimated_seconds: f64,
+    },
     /// An item has its turn.
-    Started { item: u64, symbol: Option<Symbol>, timeframe: Option<Timeframe>, pages: u64 },
+    Started {
+        item: u64,
+        symbol: Option<Symbol>,
+        timeframe: Option<Timeframe>,
+        pages: u64,
+    },
     /// A page was committed. `done` is the share of the item's time range that is now answered, 0 to 1.
-    Committed { item: u64, symbol: Symbol, timeframe: Timeframe, rows: u64, outcome: WriteOutcome, done: f64 },
+    Committed {
+        item: u64,
+        symbol: Symbol,
+        timeframe: Timeframe,
+        rows: u64,
+        outcome: WriteOutcome,
+        done: f64,
+    },
     /// All of an item is committed.
-    Finished { item: u64 },
+    Finished {
+        item: u64,
+    },
     /// An item ended without all of its bars.
-    Failed { item: u64, symbol: Option<Symbol>, timeframe: Option<Timeframe>, reason: String },
+    Failed {
+        item: u64,
+        symbol: Option<Symbol>,
+        timeframe: Option<Timeframe>,
+        reason: String,
+    },
     /// A request waits for a token, a back-off or the vendor's own delay.
-    Waiting { ticker: Option<String>, why: String, wait: Duration },
+    Waiting {
+        ticker: Option<String>,
+        why: String,
+        wait: Duration,
+    },
     /// The database does not answer; the run waits for it.
-    DatabaseLost { error: String },
-    DatabaseBack { after: Duration },
+    DatabaseLost {
+        error: String,
+    },
+    DatabaseBack {
+        after: Duration,
+    },
 }
 
 /// Hears the events of a run. Called from many tasks; must return at once.

@@ -74,7 +74,8 @@ impl Registrar {
     pub async fn keys(&self, symbol: &Symbol, family: Family, settings: &Settings) -> Result<FamilyKeys, StoreError> {
         let ids = self.register().await?;
         let target = self.targets.iter().find(|t| &t.row.symbol == symbol).ok_or_else(|| vanished(symbol))?;
-        family_keys(self.store.as_ref(), &target.row, family, settings, |tf| ids.get(&(symbol.clone(), tf)).copied()).await
+        family_keys(self.store.as_ref(), &target.row, family, settings, |tf| ids.get(&(symbol.clone(), tf)).copied())
+            .await
     }
 }
 

@@ -202,11 +202,8 @@ mod tests {
     fn backwards_and_future_ranges_are_refused() {
         let now: Ts = Ts::utc_midnight(NaiveDate::from_ymd_opt(2024, 6, 1).unwrap());
         let range = |from: &str, to: &str| {
-            let selection = Selection {
-                from: Some(from.parse().unwrap()),
-                to: Some(to.parse().unwrap()),
-                ..Selection::default()
-            };
+            let selection =
+                Selection { from: Some(from.parse().unwrap()), to: Some(to.parse().unwrap()), ..Selection::default() };
             selection.range(AssetClass::Stock, std::time::Duration::ZERO, now)
         };
         assert!(matches!(range("2024-02-01", "2024-01-31"), Err(SelectError::Backwards { .. })));

@@ -58,7 +58,8 @@ impl Survey {
         [Family::Day, Family::Minute]
             .into_iter()
             .filter_map(|family| {
-                let stored: Vec<Timeframe> = row.timeframes.iter().copied().filter(|tf| tf.family() == family).collect();
+                let stored: Vec<Timeframe> =
+                    row.timeframes.iter().copied().filter(|tf| tf.family() == family).collect();
                 let asked: Vec<Timeframe> = target.asked.iter().copied().filter(|tf| tf.family() == family).collect();
                 let base = *stored.first()?;
                 asked.first()?;

@@ -150,7 +150,10 @@ fn daily_items(needs: &[&Need], market: &Market) -> (Vec<Item>, u64) {
     let Some(class) = needs.first().map(|n| n.state.class) else { return (Vec::new(), 0) };
     let date_of = |t: Ts| class.date_of(t);
     let cells_of = |need: &Need| -> Vec<NaiveDate> {
-        need.gaps.iter().flat_map(|gap| date_of(gap.start).iter_days().take_while(move |d| class.midnight(*d) < gap.end)).collect()
+        need.gaps
+            .iter()
+            .flat_map(|gap| date_of(gap.start).iter_days().take_while(move |d| class.midnight(*d) < gap.end))
+            .collect()
     };
     let mut columns: BTreeMap<NaiveDate, u32> = BTreeMap::new();
     let mut cells: Vec<(u32, u32)> = Vec::new();

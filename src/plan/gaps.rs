@@ -95,7 +95,8 @@ impl Need {
         let base_covered = state.covered(state.base);
 
         let missing_of = |tf: Timeframe| snapped(&trading.subtract(&state.covered(tf)), tf, class);
-        let missing: IntervalSet = state.asked.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
+        let missing: IntervalSet =
+            state.asked.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
         let gaps = missing.intersect(&trading).subtract(&base_covered);
 
         let settled = Interval::new(Ts::MIN, horizon.settled);

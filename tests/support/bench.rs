@@ -168,7 +168,7 @@ impl Bench {
 
     /// Requests the vendor saw from the binary, newest last.
     pub fn asked(&self, part: &str) -> usize {
-        self.sim.log().iter().filter(|r| r.path.contains(part)).count()
+        self.sim.log().iter().filter(|r| r.target.contains(part)).count()
     }
 }
 

@@ -51,7 +51,7 @@ fn csv_has_the_promised_columns_and_every_digit() {
     assert_eq!(lines[1], "AAPL,5m,1970-01-01T00:00:00Z,1.5,2.0,1.0,0.30000000000000004,1000.0,1.25,7,false,1.0,");
     assert_eq!(lines[2], "AAPL,5m,1970-01-01T00:05:00Z,1.5,2.0,1.0,2.0,1000.0,,,true,0.8,\"gap, \"\"large\"\"\"");
     assert_eq!(lines.len(), 3);
-    assert_eq!(exported(Format::Csv, &[]).iter().filter(|b| **b == b'\n').count(), 1);
+    assert_eq!(String::from_utf8(exported(Format::Csv, &[])).unwrap().lines().count(), 1);
 }
 
 #[test]

@@ -97,11 +97,10 @@ fn refuse(wrong: &[String]) -> Result<(), CliError> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let mut message = wrong.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n");
-    if let Some(more) = wrong.len().checked_sub(SHOWN).filter(|n| *n > 0) {
-        message.push_str(&format!("\n… and {more} more"));
-    }
-    Err(CliError::usage(message).hint("nothing was imported; correct these lines and import again"))
+    let more = wrong.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("… and {more} more"));
+    let message: Vec<String> = wrong.iter().take(SHOWN).cloned().chain(rest).collect();
+    Err(CliError::usage(message.join("\n")).hint("nothing was imported; correct these lines and import again"))
 }
 
 fn columns(record: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
