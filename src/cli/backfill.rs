@@ -69,7 +69,7 @@ pub(super) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
 
 async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
     // Nothing is asked, so no key is needed.
-    let opened = open_engine(session, SecretString::from(""), Arc::new(Silent)).await?;
+    let opened = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
     let wish = wish(args, session, &opened.engine).await?;
     let plan = match wish.plan {
         Some(plan) => plan,

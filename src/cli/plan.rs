@@ -28,7 +28,7 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
     args.selection.check(SystemClock.now())?;
     block_on(async {
         // Nothing is asked, so no key is needed.
-        let opened = open_engine(&session, SecretString::from(""), Arc::new(Silent)).await?;
+        let opened = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
         let selection = args.selection.resolve();
         let mode = session.loaded.settings.backfill.mode;
         let wish = Backfill { selection: selection.clone(), mode, trigger: Trigger::Cli, plan: None };

@@ -13,7 +13,7 @@ use bench::Bench;
 pub fn quick_retries(bench: &Bench) {
     let dir = bench.dir.path().join("config").join("barkeep");
     std::fs::create_dir_all(&dir).unwrap();
-    let settings = "vendor:\n  backoff_base: 5ms\n  backoff_cap: 20ms\n  read_timeout: 1s\n  total_timeout: 5s\n\
+    let settings = "vendor:\n  backoff_base: 10ms\n  backoff_cap: 1s\n  read_timeout: 1s\n  total_timeout: 5s\n\
                     backfill:\n  stagger: 20ms\n  group_pause: 30ms\n";
     std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
 }
