@@ -14,6 +14,7 @@ use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json_line};
 use super::progress::Progress;
 use super::report;
+use super::signals::Signals;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Mode, RateLimit};
 use crate::engine::open::OpenError;
@@ -124,7 +125,7 @@ async fn wish(args: &BackfillArgs, session: &Session, engine: &Engine) -> Result
             (kept.selection, Some(kept.plan))
         }
     };
-    Ok(Backfill { selection, mode, trigger: Trigger::Cli, plan })
+    Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })
 }
 
 /// An engine for this session. Errors carry the exit code of what is missing.
@@ -151,29 +152,18 @@ pub(super) fn limit_in_words(session: &Session) -> String {
 
 /// The first signal ends the run in order, the second at once.
 async fn cancel_on_signal(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        tracing::warn!("signals cannot be caught; an interrupt ends the run at once");
-        return;
-    };
-    for time in 0.. {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
-        if time > 0 {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        eprintln!("finishing the pages in flight; once more to stop at once");
-        cancel.cancel();
-    }
+    let mut signals = Signals::listen(false);
+    signals.next().await;
+    eprintln!("finishing the pages in flight; once more to stop at once");
+    cancel.cancel();
+    signals.end_at_the_next().await;
 }
 
 impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
         let message = e.to_string();
         match e {
-            RunError::Selection(_) => Self::usage(message),
+            RunError::Selection(_) | RunError::Busy(_) => Self::usage(message),
             RunError::KeyRefused(_) => Self::new(KEY_REFUSED, message)
                 .hint("check MASSIVE_API_KEY (or POLYGON_API_KEY, or vendor.key_file); nothing more was asked"),
             RunError::Store(_) => Self::new(DATABASE, message)

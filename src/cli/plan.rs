@@ -31,7 +31,7 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         let engine = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
         let selection = args.selection.resolve();
         let mode = session.loaded.settings.backfill.mode;
-        let wish = Backfill { selection: selection.clone(), mode, trigger: Trigger::Cli, plan: None };
+        let wish = Backfill::new(selection.clone(), mode, Trigger::Cli);
         let plan = wish.preview(&engine).await?;
         let kept = KeptPlan { selection, plan };
         let body = serde_json::to_string(&kept)

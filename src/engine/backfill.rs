@@ -38,9 +38,13 @@ const LOCAL_STRETCH: i64 = 60 * DAY;
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Backfill {
+    /// The execution's id; a new one for every run.
+    pub execution_id: Uuid,
     pub selection: Selection,
     pub mode: Mode,
     pub trigger: Trigger,
+    /// Leave old holes to the daily sweep and ask only for what is missing up to now.
+    pub newest_only: bool,
     /// Run exactly this plan instead of making one.
     pub plan: Option<Plan>,
 }
@@ -50,6 +54,9 @@ pub struct Backfill {
 pub enum RunError {
     #[error(transparent)]
     Selection(#[from] SelectError),
+    /// Every series named is being worked on by another execution.
+    #[error("execution {0} already works on all of these series")]
+    Busy(Uuid),
     #[error("the vendor refused the key: {0}")]
     KeyRefused(Fault),
     #[error(transparent)]
@@ -65,6 +72,12 @@ struct Scene {
 }
 
 impl Backfill {
+    /// A run of everything that is missing.
+    #[must_use]
+    pub fn new(selection: Selection, mode: Mode, trigger: Trigger) -> Self {
+        Self { execution_id: Uuid::new_v4(), selection, mode, trigger, newest_only: false, plan: None }
+    }
+
     async fn scene(&self, engine: &Engine) -> Result<Scene, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
@@ -107,7 +120,8 @@ impl Backfill {
         for state in targets.iter().flat_map(|target| survey.families(target)) {
             let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
             let horizon = horizon(state.class, state.base.family());
-            needs.push(Need::of(&engine.calendar, state, range, horizon));
+            let need = Need::of(&engine.calendar, state, range, horizon);
+            needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
         }
         Ok(needs)
     }
@@ -131,9 +145,10 @@ impl Backfill {
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
-        let scene = self.scene(engine).await?;
+        let mut scene = self.scene(engine).await?;
         close_dead_executions(engine, scene.now).await?;
-        let execution_id = Uuid::new_v4();
+        let execution_id = self.execution_id;
+        let claim = engine.claims.claim(execution_id, &mut scene.targets).map_err(RunError::Busy)?;
         let pending = pending(&scene.targets, execution_id);
         let execution = opening(&scene, self, execution_id);
         let tally = Arc::new(Mutex::new(Tally::new(&pending)));
@@ -160,6 +175,7 @@ impl Backfill {
         drop(run);
         // Every sender is gone, so the writer ends once its queue is empty.
         let _ = writer.await;
+        drop(claim);
         summary
     }
 }
@@ -171,8 +187,9 @@ async fn estimated_seconds(engine: &Engine, requests: u64) -> Result<f64, StoreE
     Ok(estimate::seconds(requests, u64::from(limit), used as u64, 60.0))
 }
 
-/// Executions whose process is gone are no longer running.
-async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<(), StoreError> {
+/// Executions whose process is gone are no longer running. Returns them as they were closed.
+pub async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+    let mut all = Vec::new();
     for row in engine.store.running_executions().await? {
         if owner::is_dead(&row.owner) {
             tracing::warn!(execution = %row.execution_id, "the process that ran this execution is gone");
@@ -184,9 +201,10 @@ async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<(), StoreErro
                 ..row
             };
             engine.store.put_execution(&closed).await?;
+            all.push(closed);
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn opening(scene: &Scene, wish: &Backfill, execution_id: Uuid) -> ExecutionRow {
@@ -207,6 +225,7 @@ fn opening(scene: &Scene, wish: &Backfill, execution_id: Uuid) -> ExecutionRow {
         status: ExecutionStatus::Running,
         error_message: None,
         owner: owner::mark(),
+        selection: serde_json::to_string(&wish.selection).ok(),
     }
 }
 
@@ -388,7 +407,7 @@ impl Run<'_> {
         match fault.class {
             Class::Auth => return Some(RunError::KeyRefused(fault)),
             Class::Journal => return Some(RunError::Store(StoreError::Unreachable(fault.message))),
-            Class::Cancelled => return None,
+            Class::Cancelled if self.fetcher.cancel.is_cancelled() => return None,
             _ => {}
         }
         let (family, timeframe) = match &item.ask {
@@ -401,7 +420,10 @@ impl Run<'_> {
             }
         };
         tracing::warn!(symbols = ?item.symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
-        let reason = format!("{}: {fault}", fault.class);
+        let reason = match fault.class {
+            Class::Cancelled => fault.message.clone(),
+            class => format!("{class}: {fault}"),
+        };
         let mut failed = self.failed();
         for symbol in &item.symbols {
             failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());
@@ -435,7 +457,8 @@ impl Run<'_> {
                         horizon,
                     };
                     let fetched_at = self.engine().clock.now();
-                    let arrival = Arrival { parts: vec![part], request: None, fetched_at, only: Some(*timeframe) };
+                    let arrival =
+                        Arrival { parts: vec![part], request: None, fetched_at, only: Some(*timeframe), pass: None };
                     settled(self.fetcher.ingest.send(arrival).await).await?;
                 }
             }
@@ -475,32 +498,33 @@ impl Run<'_> {
             _ if failed_symbols.len() == self.scene.targets.len() && self.nothing_came() => ExecutionStatus::Failed,
             _ => ExecutionStatus::CompletedWithErrors,
         };
-        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        let summary = Summary {
-            execution_id: self.execution.execution_id,
-            status,
-            requests: counters.total_requests,
-            rate_limited: counters.rate_limited_count,
-            retries: counters.retries,
-            bars_written: tally.written,
-            bars_unchanged: tally.unchanged,
-            quarantined: tally.quarantined,
-            series_total: statuses.len() as u64,
-            series_failed: unfinished.len() as u64,
-            gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
-            duration_seconds: (now - self.execution.started_at).max(0) as f64 / 1000.0,
-            unfinished: unfinished
-                .iter()
-                .map(|((symbol, timeframe), (gaps, reason))| Unfinished {
-                    symbol: symbol.to_string(),
-                    timeframe: timeframe.to_string(),
-                    gaps: *gaps,
-                    reason: reason.clone(),
-                })
-                .collect(),
+        let (summary, processed) = {
+            let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            let summary = Summary {
+                execution_id: self.execution.execution_id,
+                status,
+                requests: counters.total_requests,
+                rate_limited: counters.rate_limited_count,
+                retries: counters.retries,
+                bars_written: tally.written,
+                bars_unchanged: tally.unchanged,
+                quarantined: tally.quarantined,
+                series_total: statuses.len() as u64,
+                series_failed: unfinished.len() as u64,
+                gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
+                duration_seconds: (now - self.execution.started_at).max(0) as f64 / 1000.0,
+                unfinished: unfinished
+                    .iter()
+                    .map(|((symbol, timeframe), (gaps, reason))| Unfinished {
+                        symbol: symbol.to_string(),
+                        timeframe: timeframe.to_string(),
+                        gaps: *gaps,
+                        reason: reason.clone(),
+                    })
+                    .collect(),
+            };
+            (summary, tally.processed as i64)
         };
-        let processed = tally.processed as i64;
-        drop(tally);
         let total = self.scene.targets.len() as i64;
         let row = ExecutionRow {
             completed_at: Some(now),

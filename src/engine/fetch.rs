@@ -233,8 +233,8 @@ impl Fetcher {
             let request = Some(request_row(&attempt, Some(self.execution)));
             let next = page.next;
             let part = Part { keys, answered, verdict, bars: page.bars, horizon };
-            let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
-            drop(pass);
+            let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: Some(pass) };
+            let ack = self.ingest.send(arrival).await;
             acks.push((ack, attempt.rows, progress(query.range, answered_to, next.is_some())));
             if next.is_none() {
                 break Ok(());
@@ -295,7 +295,7 @@ impl Fetcher {
         let probe = AggregateQuery { range, ..query.clone() };
         let head = AggregateQuery { range: head, ..query.clone() };
         match self.page(item, &probe, None).await {
-            Ok(((page, attempt), _pass)) if page.bars.is_empty() => {
+            Ok(((page, attempt), pass)) if page.bars.is_empty() => {
                 let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
                 let part = Part {
                     keys: Arc::new(keys),
@@ -306,8 +306,8 @@ impl Fetcher {
                 };
                 let request = Some(request_row(&attempt, Some(self.execution)));
                 let fetched_at = self.engine.clock.now();
-                let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
-                settled(ack).await?;
+                let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: Some(pass) };
+                settled(self.ingest.send(arrival).await).await?;
                 Ok(())
             }
             // It has bars after all: the head stays a gap and is asked as one.
@@ -344,8 +344,8 @@ impl Fetcher {
         let answered = query.timeframe.snap_out(class, range);
         let part = Part { keys, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
         let fetched_at = self.engine.clock.now();
-        let ack = self.ingest.send(Arrival { parts: vec![part], request: None, fetched_at, only: None }).await;
-        settled(ack).await?;
+        let arrival = Arrival { parts: vec![part], request: None, fetched_at, only: None, pass: None };
+        settled(self.ingest.send(arrival).await).await?;
         if fault.class == Class::TooEarly {
             self.learn(|facts| {
                 facts.end_of_day.insert(class.is_continuous());
@@ -358,7 +358,7 @@ impl Fetcher {
     /// One date of the whole market. A symbol that is not in it may be OTC or not have traded; it is asked for by itself.
     async fn grouped(&self, number: u64, item: &Item, class: AssetClass, date: NaiveDate) -> Result<(), ItemError> {
         let answer = self.ask(item, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
-        let ((page, attempt), _pass) = match answer.await {
+        let ((page, attempt), pass) = match answer.await {
             Ok(answer) => answer,
             Err(fault) => {
                 match fault.class {
@@ -401,7 +401,7 @@ impl Fetcher {
         }
         let fetched_at = self.engine.clock.now();
         let request = Some(request_row(&attempt, Some(self.execution)));
-        let ack = self.ingest.send(Arrival { parts, request, fetched_at, only: None }).await;
+        let ack = self.ingest.send(Arrival { parts, request, fetched_at, only: None, pass: Some(pass) }).await;
         self.tell(number, attempt.rows, 1.0, settled(ack).await?);
         Ok(())
     }
