@@ -35,6 +35,8 @@ pub(super) fn run(_args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     let key = config::api_key(&session.loaded.settings)?;
     let _instance = instance(&session)?;
     block_on(async {
+        // First of all, so that a signal during a slow start is not lost.
+        let signals = Signals::listen(true);
         let engine = open_engine(&session, key, Arc::new(Silent)).await?;
         let store = Arc::clone(&engine.store);
         let (service, handle) = Service::new(engine, Arc::new(session.loaded.policy.clone()));
@@ -42,7 +44,7 @@ pub(super) fn run(_args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
         let serving = tokio::spawn(service.run(shutdown.clone()));
         let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
         let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
-        let interrupted = ended(&handle, globals, &shutdown).await;
+        let interrupted = ended(signals, &handle, globals, &shutdown).await;
         let outcome = serving.await;
         watchdog.abort();
         if let Some(line) = line {
@@ -75,8 +77,7 @@ fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
 }
 
 /// Waits for the signal that ends the service; true for an interrupt from the keyboard.
-async fn ended(handle: &Handle, globals: &Globals, shutdown: &CancellationToken) -> bool {
-    let mut signals = Signals::listen(true);
+async fn ended(mut signals: Signals, handle: &Handle, globals: &Globals, shutdown: &CancellationToken) -> bool {
     let came = loop {
         tokio::select! {
             came = signals.next() => match came {
