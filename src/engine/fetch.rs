@@ -220,6 +220,10 @@ impl Fetcher {
                     Arc::clone(keys.insert(Arc::new(fresh)))
                 }
             };
+            if let Some(fault) = wrongly_adjusted(&keys, &page) {
+                self.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await?;
+                break Err(fault.into());
+            }
             if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
             {
                 answered_to = unproven.end;
@@ -379,7 +383,8 @@ impl Fetcher {
         let mut absent = Vec::new();
         for symbol in &item.symbols {
             let keys = self.registrar.keys(symbol, Family::Day, &self.engine.settings).await?;
-            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()) {
+            let scaled = page.adjusted && keys.splits.iter().any(|split| split.date > date);
+            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()).filter(|_| !scaled) {
                 Some(bar) => parts.push(Part {
                     horizon: self.horizon(keys.class, Family::Day),
                     keys: Arc::new(keys),
@@ -415,6 +420,16 @@ impl Fetcher {
             self.listener.hear(Event::Committed { item, symbol, timeframe, rows, outcome, done });
         }
     }
+}
+
+/// Raw prices were asked for. Adjusted ones would mix two scales in one series, wherever a split has happened since.
+fn wrongly_adjusted(keys: &FamilyKeys, page: &Page) -> Option<Fault> {
+    let first = keys.class.date_of(page.bars.first()?.ts);
+    let split = keys.splits.iter().find(|split| page.adjusted && split.date > first)?;
+    Some(Fault::new(
+        Class::Malformed,
+        format!("the answer is adjusted for splits (one on {}), raw prices were asked for", split.date),
+    ))
 }
 
 /// The share of the range that is answered; never quite 1 while pages follow.
