@@ -189,10 +189,12 @@ impl Listener for Progress {
             }
             Event::Failed { item, symbol, timeframe, reason } => {
                 let entry = state.items.remove(&item);
-                let label = entry.as_ref().map(|e| e.label.clone()).unwrap_or_else(|| {
+                let label = if let Some(entry) = &entry {
+                    entry.label.clone()
+                } else {
                     let symbol = symbol.map(|s| s.to_string()).unwrap_or_default();
                     format!("{symbol} {}", timeframe.map(|tf| tf.to_string()).unwrap_or_default())
-                });
+                };
                 if let Some(bar) = entry.and_then(|e| e.bar) {
                     bar.finish_and_clear();
                 }
@@ -208,7 +210,7 @@ impl Listener for Progress {
             }
             Event::DatabaseLost { error } => self.say(&format!("database lost, waiting for it: {error}")),
             Event::DatabaseBack { after } => {
-                self.say(&format!("database is back after {}", clock(after.as_secs_f64())))
+                self.say(&format!("database is back after {}", clock(after.as_secs_f64())));
             }
         }
     }

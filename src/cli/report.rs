@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::figures::{clock, span, thousands};
 use crate::engine::Summary;
 use crate::engine::snapshot::Snapshot;
+use crate::market::Symbol;
 use crate::plan::{Ask, Plan};
 
 /// Lines of detail before "and N more".
@@ -27,7 +28,7 @@ pub fn plan(plan: &Plan, limit: &str) -> String {
         let _ = writeln!(out, "{} series are computed from stored bars, without a request", plan.derived_locally);
     }
     for item in plan.items.iter().take(MOST_LINES) {
-        let names: Vec<&str> = item.symbols.iter().take(4).map(|s| s.as_str()).collect();
+        let names: Vec<&str> = item.symbols.iter().take(4).map(Symbol::as_str).collect();
         let more = item.symbols.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let what = match &item.ask {

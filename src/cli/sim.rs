@@ -158,7 +158,7 @@ impl SimArgs {
 }
 
 /// The delay of the vendor's middle plans.
-const QUARTER: Duration = Duration::from_secs(15 * 60);
+const QUARTER: Duration = Duration::from_mins(15);
 
 pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
     let _session = globals.start()?;

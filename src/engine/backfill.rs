@@ -482,16 +482,19 @@ impl Run<'_> {
             _ if failed_symbols.len() == self.scene.targets.len() && self.nothing_came() => ExecutionStatus::Failed,
             _ => ExecutionStatus::CompletedWithErrors,
         };
-        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let (written, unchanged, quarantined, processed) = {
+            let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            (tally.written, tally.unchanged, tally.quarantined, tally.processed as i64)
+        };
         let summary = Summary {
             execution_id: self.execution.execution_id,
             status,
             requests: counters.total_requests - before.total_requests,
             rate_limited: counters.rate_limited_count - before.rate_limited_count,
             retries: counters.retries - before.retries,
-            bars_written: tally.written,
-            bars_unchanged: tally.unchanged,
-            quarantined: tally.quarantined,
+            bars_written: written,
+            bars_unchanged: unchanged,
+            quarantined,
             series_total: statuses.len() as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
@@ -506,8 +509,6 @@ impl Run<'_> {
                 })
                 .collect(),
         };
-        let processed = tally.processed as i64;
-        drop(tally);
         let total = self.scene.targets.len() as i64;
         let row = ExecutionRow {
             completed_at: Some(now),

@@ -43,7 +43,7 @@ pub async fn open(
     let patience = settings.backfill.database_patience;
     let store: Arc<dyn Store> = Arc::new(Patient::new(inner, patience, Arc::clone(&listener)));
     let calendar = Arc::new(super::calendar(store.as_ref()).await?);
-    let vendor = Massive::new(&settings.vendor, key).map_err(|e| OpenError::Vendor(e.to_string()))?;
+    let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
     let journal = Arc::new(StoreJournal::new(Arc::clone(&store), listener));
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
     let policy = RetryPolicy::from(&settings.vendor);
