@@ -13,9 +13,9 @@ use super::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json_line};
 use super::progress::Progress;
-use super::report;
+use super::{report, simulated};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Mode, RateLimit};
+use crate::config::{self, Environment, Mode, RateLimit};
 use crate::engine::open::OpenError;
 use crate::engine::progress::{Listener, Silent};
 use crate::engine::{self, Backfill, Engine, Opened, RunError, select};
@@ -25,6 +25,7 @@ use crate::store::Trigger;
 /// Fetch the bars that are missing
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
+  barkeep backfill AAPL SPY BTC --simulated
   barkeep backfill AAPL SPY BTC --timeframes 5m,15m,1h,4h,1d --from 2024-01-01
   barkeep backfill --all
   barkeep backfill --all --dry-run --json
@@ -56,14 +57,26 @@ pub(super) struct KeptPlan {
 }
 
 pub(super) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError> {
-    let session = globals.start()?;
+    let mut session = globals.start()?;
     if args.plan_id.is_none() {
         args.selection.check(SystemClock.now())?;
     }
     if args.dry_run {
         return block_on(dry_run(args, &session));
     }
-    let key = config::api_key(&session.loaded.settings)?;
+    if session.simulated {
+        return block_on(async {
+            let (vendor, key) = simulated::start(&mut session).await?;
+            let result = real_run(args, &session, key).await;
+            vendor.stop().await;
+            result
+        });
+    }
+    let key = config::find_key(&session.loaded.settings, &Environment::of_process())?;
+    let (key, _) = key.ok_or_else(|| {
+        CliError::usage("no API key: MASSIVE_API_KEY and POLYGON_API_KEY are not set and vendor.key_file names no file")
+            .hint("set MASSIVE_API_KEY, or try barkeep without a key: add --simulated")
+    })?;
     block_on(real_run(args, &session, key))
 }
 
@@ -79,15 +92,11 @@ async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError>
     if session.json {
         return print_json_line(&plan);
     }
-    print(&report::plan(&plan, &limit_in_words(session)))
+    print(&report::plan(&plan, limit_of(session)))
 }
 
 async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> Result<(), CliError> {
-    let limit = match session.loaded.settings.vendor.rate_limit {
-        RateLimit::PerMinute(n) => Some(n),
-        RateLimit::Unlimited => None,
-    };
-    let progress = Arc::new(Progress::new(limit));
+    let progress = Arc::new(Progress::new(limit_of(session)));
     let opened = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
     let wish = wish(args, session, &opened.engine).await?;
     let cancel = CancellationToken::new();
@@ -142,10 +151,11 @@ pub(super) async fn open_engine(
     )
 }
 
-pub(super) fn limit_in_words(session: &Session) -> String {
+/// Requests per minute; `None` when unlimited.
+pub(super) fn limit_of(session: &Session) -> Option<u32> {
     match session.loaded.settings.vendor.rate_limit {
-        RateLimit::PerMinute(n) => format!("{n}/min"),
-        RateLimit::Unlimited => "no limit".to_owned(),
+        RateLimit::PerMinute(n) => Some(n),
+        RateLimit::Unlimited => None,
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "URL")]
     pub vendor_url: Option<String>,
 
+    /// Try it without a key: a simulated vendor with made-up bars, and a database of its own (simulated.db)
+    #[arg(long, global = true)]
+    pub simulated: bool,
+
     /// Requests per minute, or unlimited
     #[arg(long, global = true, value_name = "N|unlimited")]
     pub rate_limit: Option<RateLimit>,
@@ -55,10 +59,15 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 impl Globals {
     /// Reads the settings. Opens nothing but the settings files.
     pub fn load(&self) -> Result<Loaded, CliError> {
+        // Here and not in clap, which does not see that flags before and after the command's name contradict.
+        if self.simulated && self.vendor_url.is_some() {
+            return Err(CliError::usage("--simulated contradicts --vendor-url; use one of them"));
+        }
         Ok(config::load(&Overrides {
             config: self.config.clone(),
             database_url: self.database_url.clone(),
             vendor_url: self.vendor_url.clone(),
+            simulated: self.simulated,
             rate_limit: self.rate_limit,
             log_file: self.log_file.clone(),
         })?)
@@ -68,7 +77,7 @@ impl Globals {
     pub fn start(&self) -> Result<Session, CliError> {
         let loaded = self.load()?;
         let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
-        Ok(Session { loaded, json: self.json, _telemetry: telemetry })
+        Ok(Session { loaded, json: self.json, simulated: self.simulated, _telemetry: telemetry })
     }
 }
 
@@ -77,6 +86,8 @@ impl Globals {
 pub struct Session {
     pub loaded: Loaded,
     pub json: bool,
+    /// Whether this is about the simulated vendor and its database.
+    pub simulated: bool,
     _telemetry: Telemetry,
 }
 

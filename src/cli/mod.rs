@@ -19,6 +19,7 @@ pub mod quarantine;
 pub mod report;
 pub mod shell;
 pub mod sim;
+mod simulated;
 pub mod status;
 pub mod symbols;
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::figures::{clock, thousands};
+use super::output::counted;
 use crate::engine::progress::{Event, Listener};
 
 /// Steps of a bar; fine enough for any terminal.
@@ -133,7 +134,9 @@ impl Listener for Progress {
                     Some(limit) => format!(", at most {} at {limit}/min", clock(estimated_seconds)),
                     None => String::new(),
                 };
-                self.say(&format!("plan: {requests} requests for {items} ranges{bound}"));
+                let requests = counted(requests as i64, "request", "requests");
+                let ranges = counted(items as i64, "range", "ranges");
+                self.say(&format!("plan: {requests} for {ranges}{bound}"));
                 self.overall(&mut state);
             }
             Event::Started { item, symbol, timeframe, .. } => {

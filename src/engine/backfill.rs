@@ -303,7 +303,14 @@ impl Run<'_> {
             let horizon = self.fetcher.horizon(class, family);
             if settled_only { Horizon { end: horizon.settled, ..horizon } } else { horizon }
         };
-        let needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        let mut needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        if settled_only {
+            for need in &mut needs {
+                // The settled end lies inside a bar, and coverage ends where that bar begins.
+                let whole = need.state.base.snap_in(need.state.class, Interval::new(Ts::MIN, need.horizon.settled));
+                need.gaps = need.gaps.clip(whole);
+            }
+        }
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())
