@@ -100,7 +100,7 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let opened = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
     let wish = wish(args, session, &opened.engine).await?;
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
+    let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
     let outcome = wish.run(&opened.engine, &opened.journal, listener, cancel.clone()).await;
     signals.abort();
@@ -160,7 +160,7 @@ pub(super) fn limit_of(session: &Session) -> Option<u32> {
 }
 
 /// The first signal ends the run in order, the second at once.
-async fn cancel_on_signal(cancel: CancellationToken) {
+async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
         tracing::warn!("signals cannot be caught; an interrupt ends the run at once");
@@ -172,9 +172,10 @@ async fn cancel_on_signal(cancel: CancellationToken) {
             _ = term.recv() => {}
         }
         if time > 0 {
+            progress.clear();
             std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!("finishing the pages in flight; once more to stop at once");
+        progress.say("finishing the pages in flight; once more to stop at once");
         cancel.cancel();
     }
 }

@@ -32,6 +32,8 @@ struct State {
     overall: Option<ProgressBar>,
     items: HashMap<u64, Item>,
     planned: u64,
+    /// When the limit lets the last planned request start.
+    ends_by: Option<Instant>,
     answered: u64,
     rows: u64,
     written: u64,
@@ -59,6 +61,7 @@ impl Progress {
             overall: None,
             items: HashMap::new(),
             planned: 0,
+            ends_by: None,
             answered: 0,
             rows: 0,
             written: 0,
@@ -75,7 +78,8 @@ impl Progress {
         }
     }
 
-    fn say(&self, line: &str) {
+    /// A line above the bars.
+    pub fn say(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
                 let _ = bars.println(line);
@@ -109,8 +113,11 @@ impl Progress {
         let seconds = state.started.elapsed().as_secs_f64().max(0.001);
         let left = state.planned.saturating_sub(state.answered);
         let time_left = match self.limit {
-            Some(limit) if limit > 0 => {
-                format!("  at most {} left at {limit}/min", clock(left as f64 * 60.0 / f64::from(limit)))
+            Some(limit) if limit > 0 && left > 0 => {
+                // As planned while that lasts; retries may take longer, and then every request costs its share.
+                let planned = state.ends_by.map(|end| end.saturating_duration_since(Instant::now()).as_secs_f64());
+                let seconds = planned.filter(|s| *s > 0.0).unwrap_or(left as f64 * 60.0 / f64::from(limit));
+                format!("  at most {} left at {limit}/min", clock(seconds))
             }
             _ => String::new(),
         };
@@ -130,6 +137,8 @@ impl Listener for Progress {
         match event {
             Event::Planned { requests, items, estimated_seconds } => {
                 state.planned = state.answered + requests;
+                let estimated = Duration::try_from_secs_f64(estimated_seconds).ok();
+                state.ends_by = estimated.and_then(|wait| Instant::now().checked_add(wait));
                 let bound = match self.limit {
                     Some(limit) => format!(", at most {} at {limit}/min", clock(estimated_seconds)),
                     None => String::new(),

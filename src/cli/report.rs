@@ -86,9 +86,8 @@ pub fn summary(summary: &Summary) -> String {
     for open in summary.unfinished.iter().take(MOST_LINES) {
         let _ = writeln!(
             out,
-            "    {} {}  {}: {}",
-            open.symbol,
-            open.timeframe,
+            "    {:<14} {}: {}",
+            format!("{} {}", open.symbol, open.timeframe),
             counted(open.gaps as i64, "gap", "gaps"),
             open.reason
         );
