@@ -30,8 +30,9 @@ use crate::store::Trigger;
   barkeep backfill --all
   barkeep backfill --all --dry-run --json
 
-Exit codes: 0 done, 1 some series failed, 2 usage or configuration, 3 vendor refused the key, 4 database unreachable,
-130 interrupted. Running it again continues where it stopped.")]
+Exit codes: 0 done, 1 some series failed, 2 usage or configuration,
+3 vendor refused the key, 4 database unreachable, 130 interrupted.
+Running it again continues where it stopped.")]
 pub struct BackfillArgs {
     #[command(flatten)]
     pub selection: Selection,

@@ -44,7 +44,8 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
             Ask::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
             Ask::Splits { .. } => "splits".to_owned(),
         };
-        let _ = writeln!(out, "  {:>4}  {:<9} {}{more}  {what}", item.requests, item.criticality, names.join(" "));
+        let _ =
+            writeln!(out, "  {:>4}  {:<8}  {:<8}  {what}", item.requests, item.criticality, names.join(" ") + &more);
     }
     let rest = plan.items.len().saturating_sub(MOST_LINES);
     if rest > 0 {
