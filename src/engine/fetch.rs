@@ -213,12 +213,11 @@ impl Fetcher {
                 self.record(&failed).await?;
                 break Err(fault.into());
             }
-            let keys = match &keys {
-                Some(keys) => Arc::clone(keys),
-                None => {
-                    let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
-                    Arc::clone(keys.insert(Arc::new(fresh)))
-                }
+            let keys = if let Some(keys) = &keys {
+                Arc::clone(keys)
+            } else {
+                let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
+                Arc::clone(keys.insert(Arc::new(fresh)))
             };
             if let Some(fault) = wrongly_adjusted(&keys, &page) {
                 self.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await?;
@@ -230,7 +229,7 @@ impl Fetcher {
                 head = self.prove_head(item, symbol, &query, unproven).await;
             }
             any_bars |= !page.bars.is_empty();
-            let answered = self.answered(&query, &page, answered_to);
+            let answered = Self::answered(&query, &page, answered_to);
             answered_to = answered.end.max(answered_to);
             let verdict = self.verdict(any_bars, answered);
             let fetched_at = self.engine.clock.now();
@@ -266,7 +265,7 @@ impl Fetcher {
     }
 
     /// The range a page answers for, from where the page before ended.
-    fn answered(&self, query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
+    fn answered(query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
         let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
         // A vendor that reaches its own limit without saying where to go on has cut the answer.
         let cut = page.next.is_none() && page.query_count >= PAGE;
