@@ -223,6 +223,7 @@ async fn writes(
     for (tf, series) in wanted {
         let spans = derive::derivable(cal, keys, *tf, part.answered, &known, part.horizon);
         let bars = derive::derive(store, keys, *tf, &spans, part.answered, &sorted.good).await?;
+        let bars = derive::keep_rounding(store, *series, bars).await?;
         let settled = |t: Ts| is_settled(*tf, t);
         let scored = derive::score(store, keys, *series, &bars, settled, evidence.fetched_at).await?;
         let final_spans = spans.clip(Interval::new(Ts::MIN, settled_end(*tf)));
