@@ -74,8 +74,14 @@ impl Ingest {
     pub fn start(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> (Self, JoinHandle<()>) {
         let (queue, mut arrivals) = mpsc::channel::<(Arrival, Ack)>(QUEUE);
         let task = tokio::spawn(async move {
+            let mut failure: Option<StoreError> = None;
             while let Some((arrival, ack)) = arrivals.recv().await {
-                let outcome = commit(store.as_ref(), &calendar, &tally, arrival).await;
+                // A failed commit ends the run; what is queued behind it must not wait for a lost database in turn.
+                let outcome = match &failure {
+                    Some(e) => Err(e.clone()),
+                    None => commit(store.as_ref(), &calendar, &tally, arrival).await,
+                };
+                failure = outcome.as_ref().err().cloned();
                 // The sender may have given up waiting; the page is committed all the same.
                 let _ = ack.send(outcome);
             }
