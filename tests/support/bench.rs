@@ -88,34 +88,7 @@ impl Bench {
 
     /// What the vendor itself has: every bar of a ticker over inclusive dates, straight from its HTTP answers.
     pub async fn vendor_bars(&self, ticker: &str, timeframe: &str, from: &str, to: &str) -> BTreeMap<i64, Values> {
-        let (multiplier, timespan) = match timeframe {
-            "1m" => (1, "minute"),
-            "5m" => (5, "minute"),
-            "15m" => (15, "minute"),
-            "30m" => (30, "minute"),
-            "1h" => (1, "hour"),
-            "4h" => (4, "hour"),
-            "1d" => (1, "day"),
-            "1w" => (1, "week"),
-            other => panic!("{other}"),
-        };
-        let mut path = format!(
-            "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}?adjusted=false&sort=asc&limit=50000"
-        );
-        let mut bars = BTreeMap::new();
-        loop {
-            let body = http::get_json(self.sim.addr, &path, "somebody-else").await;
-            for row in body["results"].as_array().into_iter().flatten() {
-                let n = |key: &str| row[key].as_f64();
-                let price = |key: &str| n(key).unwrap();
-                let values =
-                    (price("o"), price("h"), price("l"), price("c"), price("v"), n("vw"), n("n").map(|n| n as i64));
-                assert!(bars.insert(row["t"].as_i64().unwrap(), values).is_none(), "the vendor repeated a bar");
-            }
-            let Some(next) = body["next_url"].as_str() else { return bars };
-            let after_scheme = next.split_once("://").unwrap().1;
-            path = after_scheme[after_scheme.find('/').unwrap()..].to_owned();
-        }
+        vendor_bars(self.sim.addr, ticker, timeframe, from, to).await
     }
 
     /// Everything in the view `market_data`, read with plain SQL.
@@ -187,6 +160,44 @@ impl Bench {
     /// Requests the vendor saw from the binary, newest last.
     pub fn asked(&self, part: &str) -> usize {
         self.sim.log().iter().filter(|r| r.target.contains(part)).count()
+    }
+}
+
+/// What the vendor itself has: every bar of a ticker over inclusive dates, straight from its HTTP answers.
+pub async fn vendor_bars(
+    addr: std::net::SocketAddr,
+    ticker: &str,
+    timeframe: &str,
+    from: &str,
+    to: &str,
+) -> BTreeMap<i64, Values> {
+    let (multiplier, timespan) = match timeframe {
+        "1m" => (1, "minute"),
+        "5m" => (5, "minute"),
+        "15m" => (15, "minute"),
+        "30m" => (30, "minute"),
+        "1h" => (1, "hour"),
+        "4h" => (4, "hour"),
+        "1d" => (1, "day"),
+        "1w" => (1, "week"),
+        other => panic!("{other}"),
+    };
+    let mut path = format!(
+        "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}?adjusted=false&sort=asc&limit=50000"
+    );
+    let mut bars = BTreeMap::new();
+    loop {
+        let body = http::get_json(addr, &path, "somebody-else").await;
+        for row in body["results"].as_array().into_iter().flatten() {
+            let n = |key: &str| row[key].as_f64();
+            let price = |key: &str| n(key).unwrap();
+            let values =
+                (price("o"), price("h"), price("l"), price("c"), price("v"), n("vw"), n("n").map(|n| n as i64));
+            assert!(bars.insert(row["t"].as_i64().unwrap(), values).is_none(), "the vendor repeated a bar");
+        }
+        let Some(next) = body["next_url"].as_str() else { return bars };
+        let after_scheme = next.split_once("://").unwrap().1;
+        path = after_scheme[after_scheme.find('/').unwrap()..].to_owned();
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 pub mod bench;
+pub mod desk;
 pub mod http;
 pub mod postgres;
 pub mod recorded;
