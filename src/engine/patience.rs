@@ -2,11 +2,11 @@
 //!
 //! Every operation is safe to repeat (upserts, compare-and-write, atomic takes), so a call that failed because the
 //! database went away is made again until it works or patience ends. Nothing that was fetched is lost meanwhile: the
-//! page waits in the caller's hands and the queue behind it fills up.
+//! page waits in the caller's hands and the queue behind it fills up. Patience is one for all: it counts from the first
+//! call that failed since the last one that worked, so calls that follow one another do not each wait it out.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use super::progress::{Event, Listener};
 use crate::market::{Interval, Symbol, Ts, split::Split};
 use crate::store::{
     Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
 
 /// First and longest pause between two tries.
@@ -29,14 +29,14 @@ pub struct Patient {
     inner: Arc<dyn Store>,
     patience: Duration,
     listener: Arc<dyn Listener>,
-    /// Whether the loss was told, so that many waiting tasks tell it once.
-    lost: AtomicBool,
+    /// Since when nothing has worked. Many waiting tasks tell the loss once.
+    lost: Mutex<Option<Instant>>,
 }
 
 impl Patient {
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, patience: Duration, listener: Arc<dyn Listener>) -> Self {
-        Self { inner, patience, listener, lost: AtomicBool::new(false) }
+        Self { inner, patience, listener, lost: Mutex::new(None) }
     }
 
     async fn persist<T, F, Fut>(&self, operation: F) -> Result<T>
@@ -44,33 +44,46 @@ impl Patient {
         F: Fn() -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
+        // A lock can be in the way of this call alone, while others work.
         let mut since: Option<Instant> = None;
         let mut pause = FIRST_PAUSE;
         loop {
             match operation().await {
                 Err(e) if e.is_transient() => {
-                    let start = *since.get_or_insert_with(Instant::now);
-                    if start.elapsed() >= self.patience {
+                    let own = *since.get_or_insert_with(Instant::now);
+                    let all = self.lose(&e);
+                    if own.min(all).elapsed() >= self.patience {
                         return Err(e);
-                    }
-                    if !self.lost.swap(true, Ordering::SeqCst) {
-                        tracing::warn!(error = %e, "the database does not answer; waiting for it");
-                        self.listener.hear(Event::DatabaseLost { error: e.to_string() });
                     }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 outcome => {
-                    if let Some(start) = since
-                        && self.lost.swap(false, Ordering::SeqCst)
-                    {
-                        tracing::info!(after = ?start.elapsed(), "the database answers again");
-                        self.listener.hear(Event::DatabaseBack { after: start.elapsed() });
-                    }
+                    self.find();
                     return outcome;
                 }
             }
         }
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a failure; since when nothing has worked.
+    fn lose(&self, e: &StoreError) -> Instant {
+        let mut lost = self.lost();
+        *lost.get_or_insert_with(|| {
+            tracing::warn!(error = %e, "the database does not answer; waiting for it");
+            self.listener.hear(Event::DatabaseLost { error: e.to_string() });
+            Instant::now()
+        })
+    }
+
+    fn find(&self) {
+        let Some(start) = self.lost().take() else { return };
+        tracing::info!(after = ?start.elapsed(), "the database answers again");
+        self.listener.hear(Event::DatabaseBack { after: start.elapsed() });
     }
 }
 

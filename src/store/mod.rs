@@ -42,7 +42,7 @@ use crate::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, T
 pub struct SeriesId(pub i64);
 
 /// What goes wrong with a database.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached or went away. Waiting can help.
     #[error("the database is unreachable: {0}")]
