@@ -168,15 +168,15 @@ async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
         return;
     };
     for time in 0.. {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
+        let typed = tokio::select! {
+            _ = int.recv() => true,
+            _ = term.recv() => false,
+        };
         if time > 0 {
             progress.clear();
             std::process::exit(i32::from(INTERRUPTED));
         }
-        progress.say("finishing the pages in flight; once more to stop at once");
+        progress.answer_signal("finishing the pages in flight; once more to stop at once", typed);
         cancel.cancel();
     }
 }
