@@ -86,7 +86,8 @@ impl Backfill {
     pub async fn preview(&self, engine: &Engine) -> Result<Plan, RunError> {
         let scene = self.scene(engine).await?;
         let settle = engine.settings.backfill.settle;
-        let horizon = |class: AssetClass, family| {
+        let horizon = |state: &FamilyState| {
+            let (class, family) = (state.class, state.base.family());
             Horizon::at(&engine.calendar, class, family, scene.delays.of(class), settle, scene.now)
         };
         let needs = self.needs(engine, &scene.targets, &scene.survey, scene.now, horizon)?;
@@ -102,12 +103,12 @@ impl Backfill {
         targets: &[Target],
         survey: &Survey,
         now: Ts,
-        horizon: impl Fn(AssetClass, Family) -> Horizon,
+        horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
         let mut needs = Vec::new();
         for state in targets.iter().flat_map(|target| survey.families(target)) {
             let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
-            let horizon = horizon(state.class, state.base.family());
+            let horizon = horizon(&state);
             needs.push(Need::of(&engine.calendar, state, range, horizon));
         }
         Ok(needs)
@@ -299,18 +300,13 @@ impl Run<'_> {
 
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just asked.
     fn open_needs(&self, survey: &Survey, settled_only: bool) -> Result<Vec<Need>, RunError> {
-        let horizon = |class, family| {
-            let horizon = self.fetcher.horizon(class, family);
-            if settled_only { Horizon { end: horizon.settled, ..horizon } } else { horizon }
+        let horizon = |state: &FamilyState| {
+            let horizon = self.fetcher.horizon(state.class, state.base.family());
+            // Whole bars only: the settled part of a bar that is not yet final can never be covered.
+            let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
+            if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         };
-        let mut needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
-        if settled_only {
-            for need in &mut needs {
-                // The settled end lies inside a bar, and coverage ends where that bar begins.
-                let whole = need.state.base.snap_in(need.state.class, Interval::new(Ts::MIN, need.horizon.settled));
-                need.gaps = need.gaps.clip(whole);
-            }
-        }
+        let needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())

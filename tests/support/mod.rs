@@ -1,17 +1,13 @@
 //! What the integration tests share.
-#![allow(dead_code, unused_macros, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking, its helper functions too"
-)]
+#![allow(dead_code, unused_macros, unused_imports, reason = "each test binary uses its own part")]
+#![allow(unreachable_pub, reason = "a module of several test binaries has no other way to share its items")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests are told by the environment where data and databases are")]
 
 pub mod bench;
 pub mod http;
 pub mod postgres;
+pub mod recorded;
 
 use std::path::{Path, PathBuf};
 
@@ -19,10 +15,15 @@ use bench::Bench;
 
 /// Makes retries and staggered starts quick, so that a failing vendor is given up within a second.
 pub fn quick_retries(bench: &Bench) {
-    let dir = bench.dir.path().join("config").join("barkeep");
-    std::fs::create_dir_all(&dir).unwrap();
     let settings = "vendor:\n  backoff_base: 10ms\n  backoff_cap: 1s\n  read_timeout: 1s\n  total_timeout: 5s\n\
                     backfill:\n  stagger: 20ms\n  group_pause: 30ms\n";
+    configure(bench, settings);
+}
+
+/// Writes the settings file that this bench's binary finds.
+pub fn configure(bench: &Bench, settings: &str) {
+    let dir = bench.dir.path().join("config").join("barkeep");
+    std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
 }
 
