@@ -130,7 +130,7 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
     let _ = writeln!(
         out,
-        "vendor {}  {} used of {limit}, next token {next}; {} requests, {} rate-limited, {} failed, {} retries",
+        "vendor {}  {} used of {limit}, next token {next}\nasked so far: {} requests, {} rate-limited, {} failed, {} retries",
         vendor.base_url,
         vendor.used,
         thousands(vendor.totals.total_requests.unsigned_abs()),
