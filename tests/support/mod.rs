@@ -4,6 +4,8 @@
 pub mod bench;
 pub mod http;
 pub mod postgres;
+pub mod rig;
+pub mod scripted;
 
 use std::path::{Path, PathBuf};
 

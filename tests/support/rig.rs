@@ -1,0 +1,103 @@
+//! The engine on test stands: a store in memory, a scripted vendor, and a wall clock that runs with tokio's.
+//!
+//! On a paused runtime nothing here takes time: whatever the engine waits for, tokio's clock jumps to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barkeep::clock::Clock;
+use barkeep::config::{Environment, Overrides, RateLimit, Settings, load_from};
+use barkeep::engine::backfill::{Backfill, RunError};
+use barkeep::engine::journal::StoreJournal;
+use barkeep::engine::patience::Patient;
+use barkeep::engine::progress::Silent;
+use barkeep::engine::{Engine, Summary, calendar};
+use barkeep::market::Ts;
+use barkeep::store::{Memory, Store};
+use barkeep::vendor::dispatch::{Dispatcher, Journal};
+use barkeep::vendor::limit::Limiter;
+use barkeep::vendor::retry::RetryPolicy;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::scripted::Scripted;
+
+/// Wall time that runs with tokio's clock.
+#[derive(Debug)]
+pub struct Wall {
+    zero: Instant,
+    start: Ts,
+}
+
+impl Wall {
+    /// A clock that shows `start` now, an RFC 3339 time.
+    pub fn at(start: &str) -> Arc<Self> {
+        let start = chrono::DateTime::parse_from_rfc3339(start).unwrap().to_utc();
+        Arc::new(Self { zero: Instant::now(), start: Ts::from(start) })
+    }
+}
+
+impl Clock for Wall {
+    fn now(&self) -> Ts {
+        self.start + i64::try_from(self.zero.elapsed().as_millis()).unwrap()
+    }
+}
+
+/// The built-in settings with another limit; nothing of the machine they are read on.
+pub fn settings(rate_limit: RateLimit) -> Settings {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("barkeep.yaml");
+    std::fs::write(&file, "database:\n  url: sqlite:never-opened.db\nlog:\n  dir: never-written\n").unwrap();
+    let overrides = Overrides { config: Some(file), rate_limit: Some(rate_limit), ..Overrides::default() };
+    load_from(&overrides, &Environment::default()).unwrap().settings
+}
+
+/// An engine with everything around it in sight.
+pub struct Rig {
+    pub engine: Engine,
+    pub journal: Arc<StoreJournal>,
+    pub store: Arc<Memory>,
+    pub vendor: Arc<Scripted>,
+}
+
+impl Rig {
+    /// On an empty store.
+    pub async fn new(vendor: Scripted, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self::on(Memory::new(), Arc::new(vendor), settings, clock).await
+    }
+
+    /// On a store that has seen other engines, as a process that was started again.
+    pub async fn on(memory: Arc<Memory>, vendor: Arc<Scripted>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let store: Arc<dyn Store> =
+            Arc::new(Patient::new(memory.clone(), settings.backfill.database_patience, Arc::new(Silent)));
+        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), Arc::new(Silent)));
+        let dispatcher = Dispatcher::new(
+            vendor.clone(),
+            Arc::new(Limiter::new(settings.vendor.rate_limit)),
+            RetryPolicy::from(&settings.vendor),
+            Arc::clone(&journal) as Arc<dyn Journal>,
+            Arc::clone(&clock),
+            1,
+        );
+        let engine = Engine {
+            calendar: Arc::new(calendar(store.as_ref()).await.unwrap()),
+            store,
+            dispatcher: Arc::new(dispatcher),
+            settings: Arc::new(settings),
+            clock,
+        };
+        Self { engine, journal, store: memory, vendor }
+    }
+
+    /// Runs a backfill to its end.
+    pub async fn run(&self, wish: &Backfill) -> Result<Summary, RunError> {
+        wish.run(&self.engine, &self.journal, Arc::new(Silent), CancellationToken::new()).await
+    }
+
+    /// The most calls that arrived within any trailing `window`.
+    pub fn most_calls_in_any(&self, window: Duration) -> usize {
+        let at: Vec<Instant> = self.vendor.calls().iter().map(|call| call.at).collect();
+        let within = |first: &Instant| at.iter().filter(|t| **t >= *first && **t - *first < window).count();
+        at.iter().map(within).max().unwrap_or(0)
+    }
+}
