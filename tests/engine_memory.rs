@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use barkeep::clock::Clock;
 use barkeep::config::{Mode, RateLimit};
-use barkeep::engine::backfill::Backfill;
+use barkeep::engine::Backfill;
 use barkeep::engine::select::Selection;
 use barkeep::market::{AssetClass, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{SeriesState, Store, Trigger};
@@ -22,6 +22,7 @@ use barkeep::vendor::{Class, Fault};
 use support::rig::{Rig, Wall, settings};
 use support::scripted::{Call, Scripted};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 const SYMBOLS: [(&str, &str, AssetClass); 3] =
     [("AAPL", "AAPL", AssetClass::Stock), ("BTC", "X:BTCUSD", AssetClass::Crypto), ("SPY", "SPY", AssetClass::Etf)];
@@ -32,6 +33,7 @@ const WINDOW: Duration = Duration::from_millis(60_500);
 
 fn wish(from: &str, to: Option<&str>) -> Backfill {
     Backfill {
+        execution_id: Uuid::nil(),
         selection: Selection {
             symbols: SYMBOLS.iter().map(|(symbol, ..)| symbol.parse().unwrap()).collect(),
             timeframes: Some(TIMEFRAMES.to_vec()),
@@ -41,6 +43,7 @@ fn wish(from: &str, to: Option<&str>) -> Backfill {
         },
         mode: Mode::Pipeline,
         trigger: Trigger::Cli,
+        newest_only: false,
         plan: None,
     }
 }

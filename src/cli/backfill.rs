@@ -14,11 +14,12 @@ use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json_line};
 use super::progress::Progress;
 use super::report;
+use super::signals::Signals;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Mode, RateLimit};
 use crate::engine::open::OpenError;
 use crate::engine::progress::{Listener, Silent};
-use crate::engine::{self, Backfill, Engine, Opened, RunError, select};
+use crate::engine::{self, Backfill, Engine, RunError, select};
 use crate::plan::Plan;
 use crate::store::Trigger;
 
@@ -69,13 +70,13 @@ pub(super) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
 
 async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
     // Nothing is asked, so no key is needed.
-    let opened = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
-    let wish = wish(args, session, &opened.engine).await?;
+    let engine = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
+    let wish = wish(args, session, &engine).await?;
     let plan = match wish.plan {
         Some(plan) => plan,
-        None => wish.preview(&opened.engine).await?,
+        None => wish.preview(&engine).await?,
     };
-    opened.engine.store.close().await;
+    engine.store.close().await;
     if session.json {
         return print_json_line(&plan);
     }
@@ -88,15 +89,15 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
         RateLimit::Unlimited => None,
     };
     let progress = Arc::new(Progress::new(limit));
-    let opened = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
-    let wish = wish(args, session, &opened.engine).await?;
+    let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
+    let wish = wish(args, session, &engine).await?;
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
-    let outcome = wish.run(&opened.engine, &opened.journal, listener, cancel.clone()).await;
+    let outcome = wish.run(&engine, listener, cancel.clone()).await;
     signals.abort();
     progress.clear();
-    opened.engine.store.close().await;
+    engine.store.close().await;
     let summary = outcome?;
     if session.json {
         print_json_line(&summary)?;
@@ -124,7 +125,7 @@ async fn wish(args: &BackfillArgs, session: &Session, engine: &Engine) -> Result
             (kept.selection, Some(kept.plan))
         }
     };
-    Ok(Backfill { selection, mode, trigger: Trigger::Cli, plan })
+    Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })
 }
 
 /// An engine for this session. Errors carry the exit code of what is missing.
@@ -132,7 +133,7 @@ pub(super) async fn open_engine(
     session: &Session,
     key: SecretString,
     listener: Arc<dyn Listener>,
-) -> Result<Opened, CliError> {
+) -> Result<Engine, CliError> {
     let store = session.open_store(false).await?;
     engine::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
         |e| match e {
@@ -151,29 +152,18 @@ pub(super) fn limit_in_words(session: &Session) -> String {
 
 /// The first signal ends the run in order, the second at once.
 async fn cancel_on_signal(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        tracing::warn!("signals cannot be caught; an interrupt ends the run at once");
-        return;
-    };
-    for time in 0.. {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
-        if time > 0 {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        eprintln!("finishing the pages in flight; once more to stop at once");
-        cancel.cancel();
-    }
+    let mut signals = Signals::listen(false);
+    signals.next().await;
+    eprintln!("finishing the pages in flight; once more to stop at once");
+    cancel.cancel();
+    signals.end_at_the_next().await;
 }
 
 impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
         let message = e.to_string();
         match e {
-            RunError::Selection(_) => Self::usage(message),
+            RunError::Selection(_) | RunError::Busy(_) => Self::usage(message),
             RunError::KeyRefused(_) => Self::new(KEY_REFUSED, message)
                 .hint("check MASSIVE_API_KEY (or POLYGON_API_KEY, or vendor.key_file); nothing more was asked"),
             RunError::Store(_) => Self::new(DATABASE, message)

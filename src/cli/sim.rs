@@ -13,6 +13,7 @@ use super::args::{When, duration, symbol};
 use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::print;
+use super::signals::Signals;
 use crate::clock::SystemClock;
 use crate::config::{NotThat, RateLimit, parse_delay};
 use crate::market::asset::printable;
@@ -167,21 +168,11 @@ pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
         let sim =
             Sim::start(args.listen, config, Arc::new(SystemClock)).await.map_err(|e| CliError::usage(e.to_string()))?;
         print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
-        ended_by_signal().await;
+        let mut signals = Signals::listen(false);
+        signals.next().await;
         sim.stop().await;
         Ok(())
     })
-}
-
-async fn ended_by_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut term) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }
 
 #[cfg(test)]

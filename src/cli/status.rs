@@ -10,7 +10,6 @@ use super::report;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::snapshot::Snapshot;
 use crate::market::Symbol;
-use crate::market::freshness::TierLimits;
 
 /// Show what is stored, how fresh it is and the gaps
 #[derive(Args, Clone, Debug)]
@@ -25,14 +24,8 @@ pub(super) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
     block_on(async {
         let store = session.open_store(true).await?;
         let calendar = crate::engine::calendar(store.as_ref()).await?;
-        let thresholds = &session.loaded.policy.staleness_thresholds;
-        let default = TierLimits::default();
-        let limits = TierLimits {
-            fresh: thresholds.fresh.until.unwrap_or(default.fresh),
-            aging: thresholds.aging.until.unwrap_or(default.aging),
-        };
         let now = SystemClock.now();
-        let mut snapshot = Snapshot::read(store.as_ref(), &calendar, &session.loaded.settings, limits, now).await?;
+        let mut snapshot = Snapshot::read(store.as_ref(), &calendar, &session.loaded.settings, now).await?;
         store.close().await;
         if !args.symbols.is_empty() {
             let known = |symbol: &Symbol| snapshot.series.iter().any(|row| &row.symbol == symbol);

@@ -126,6 +126,7 @@ pub fn execution(id: u128, started: i64, status: ExecutionStatus) -> ExecutionRo
         status,
         error_message: None,
         owner: "host:1:boot".into(),
+        selection: Some("{\"symbols\":[]}".into()),
     }
 }
 

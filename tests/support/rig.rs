@@ -7,18 +7,13 @@ use std::time::Duration;
 
 use barkeep::clock::Clock;
 use barkeep::config::{Environment, Overrides, RateLimit, Settings, load_from};
-use barkeep::engine::backfill::{Backfill, RunError};
-use barkeep::engine::journal::StoreJournal;
-use barkeep::engine::patience::Patient;
 use barkeep::engine::progress::Silent;
-use barkeep::engine::{Engine, Summary, calendar};
+use barkeep::engine::{Backfill, Engine, RunError, Summary, assemble};
 use barkeep::market::Ts;
-use barkeep::store::{Memory, Store};
-use barkeep::vendor::dispatch::{Dispatcher, Journal};
-use barkeep::vendor::limit::Limiter;
-use barkeep::vendor::retry::RetryPolicy;
+use barkeep::store::Memory;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::scripted::Scripted;
 
@@ -55,7 +50,6 @@ pub fn settings(rate_limit: RateLimit) -> Settings {
 /// An engine with everything around it in sight.
 pub struct Rig {
     pub engine: Engine,
-    pub journal: Arc<StoreJournal>,
     pub store: Arc<Memory>,
     pub vendor: Arc<Scripted>,
 }
@@ -68,30 +62,14 @@ impl Rig {
 
     /// On a store that has seen other engines, as a process that was started again.
     pub async fn on(memory: Arc<Memory>, vendor: Arc<Scripted>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        let store: Arc<dyn Store> =
-            Arc::new(Patient::new(memory.clone(), settings.backfill.database_patience, Arc::new(Silent)));
-        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), Arc::new(Silent)));
-        let dispatcher = Dispatcher::new(
-            vendor.clone(),
-            Arc::new(Limiter::new(settings.vendor.rate_limit)),
-            RetryPolicy::from(&settings.vendor),
-            Arc::clone(&journal) as Arc<dyn Journal>,
-            Arc::clone(&clock),
-            1,
-        );
-        let engine = Engine {
-            calendar: Arc::new(calendar(store.as_ref()).await.unwrap()),
-            store,
-            dispatcher: Arc::new(dispatcher),
-            settings: Arc::new(settings),
-            clock,
-        };
-        Self { engine, journal, store: memory, vendor }
+        let engine = assemble(memory.clone(), vendor.clone(), settings, clock, Arc::new(Silent)).await.unwrap();
+        Self { engine, store: memory, vendor }
     }
 
-    /// Runs a backfill to its end.
+    /// Runs a backfill to its end, as a new execution.
     pub async fn run(&self, wish: &Backfill) -> Result<Summary, RunError> {
-        wish.run(&self.engine, &self.journal, Arc::new(Silent), CancellationToken::new()).await
+        let wish = Backfill { execution_id: Uuid::new_v4(), ..wish.clone() };
+        wish.run(&self.engine, Arc::new(Silent), CancellationToken::new()).await
     }
 
     /// The most calls that arrived within any trailing `window`.
