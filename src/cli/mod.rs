@@ -21,6 +21,7 @@ pub mod run;
 pub mod shell;
 mod signals;
 pub mod sim;
+mod simulated;
 pub mod status;
 pub mod symbols;
 

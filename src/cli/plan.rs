@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::args::Selection;
-use super::backfill::{KeptPlan, limit_in_words, open_engine};
+use super::backfill::{KeptPlan, limit_of, open_engine};
 use super::exit::{CliError, SOME_FAILED};
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json_line};
@@ -39,9 +39,13 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
         engine.store.close().await;
         if session.json {
-            print_json_line(&kept.plan)
-        } else {
-            print(&report::plan(&kept.plan, &limit_in_words(&session)))
+            return print_json_line(&kept.plan);
         }
+        print(&report::plan(&kept.plan, limit_of(&session)))?;
+        if kept.plan.items.is_empty() && kept.plan.derived_locally == 0 {
+            return Ok(());
+        }
+        let vendor = if session.simulated { " --simulated" } else { "" };
+        print(&format!("run exactly this: barkeep backfill --plan-id {}{vendor}\n", kept.plan.plan_id))
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::open_engine;
@@ -12,7 +13,7 @@ use super::exit::{CliError, DATABASE, INTERRUPTED};
 use super::figures::thousands;
 use super::globals::{Globals, Session, block_on};
 use super::signals::{Came, Signals};
-use crate::config;
+use super::simulated;
 use crate::engine::handle::{Action, Handle, Live};
 use crate::engine::instance::{Instance, InstanceError};
 use crate::engine::progress::Silent;
@@ -31,34 +32,44 @@ pub struct RunArgs {
 }
 
 pub(super) fn run(_args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
-    let session = globals.start()?;
-    let key = config::api_key(&session.loaded.settings)?;
+    let mut session = globals.start()?;
     let _instance = instance(&session)?;
+    if !session.simulated {
+        let key = session.api_key()?;
+        return block_on(serve(&session, globals, key));
+    }
     block_on(async {
-        // First of all, so that a signal during a slow start is not lost.
-        let signals = Signals::listen(true);
-        let engine = open_engine(&session, key, Arc::new(Silent)).await?;
-        let store = Arc::clone(&engine.store);
-        let (service, handle) = Service::new(engine, Arc::new(session.loaded.policy.clone()));
-        let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(service.run(shutdown.clone()));
-        let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
-        let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
-        let interrupted = ended(signals, &handle, globals, &shutdown).await;
-        let outcome = serving.await;
-        watchdog.abort();
-        if let Some(line) = line {
-            line.abort();
-            eprintln!();
-        }
-        store.close().await;
-        match outcome {
-            Ok(Ok(())) if interrupted => Err(CliError::silent(INTERRUPTED)),
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err(e.into()),
-            Err(e) => Err(CliError::new(super::exit::SOME_FAILED, format!("the service broke: {e}"))),
-        }
+        let (vendor, key) = simulated::start(&mut session).await?;
+        let result = serve(&session, globals, key).await;
+        vendor.stop().await;
+        result
     })
+}
+
+async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Result<(), CliError> {
+    // First of all, so that a signal during a slow start is not lost.
+    let signals = Signals::listen(true);
+    let engine = open_engine(session, key, Arc::new(Silent)).await?;
+    let store = Arc::clone(&engine.store);
+    let (service, handle) = Service::new(engine, Arc::new(session.loaded.policy.clone()));
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(service.run(shutdown.clone()));
+    let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
+    let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
+    let interrupted = ended(signals, &handle, globals, &shutdown).await;
+    let outcome = serving.await;
+    watchdog.abort();
+    if let Some(line) = line {
+        line.abort();
+        eprintln!();
+    }
+    store.close().await;
+    match outcome {
+        Ok(Ok(())) if interrupted => Err(CliError::silent(INTERRUPTED)),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(e)) => Err(e.into()),
+        Err(e) => Err(CliError::new(super::exit::SOME_FAILED, format!("the service broke: {e}"))),
+    }
 }
 
 /// The lock on a SQLite file; PostgreSQL needs none.

@@ -25,9 +25,7 @@ use crate::sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 /// How the simulated vendor counts requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WindowArg {
-    /// In any trailing 60 s.
     Sliding,
-    /// In each minute of the clock.
     Fixed,
 }
 
@@ -53,7 +51,7 @@ pub struct SimArgs {
     #[arg(long, value_name = "N|unlimited", default_value = "5")]
     pub limit: RateLimit,
 
-    /// How requests are counted
+    /// How requests are counted: in any trailing 60 s, or in minutes since the start
     #[arg(long, value_enum, default_value_t = WindowArg::Sliding)]
     pub window: WindowArg,
 
@@ -159,7 +157,7 @@ impl SimArgs {
 }
 
 /// The delay of the vendor's middle plans.
-const QUARTER: Duration = Duration::from_secs(15 * 60);
+const QUARTER: Duration = Duration::from_mins(15);
 
 pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
     let _session = globals.start()?;

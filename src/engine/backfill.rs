@@ -320,7 +320,14 @@ impl Run<'_> {
             let horizon = self.fetcher.horizon(class, family);
             if settled_only { Horizon { end: horizon.settled, ..horizon } } else { horizon }
         };
-        let needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        let mut needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        if settled_only {
+            for need in &mut needs {
+                // The settled end lies inside a bar, and coverage ends where that bar begins.
+                let whole = need.state.base.snap_in(need.state.class, Interval::new(Ts::MIN, need.horizon.settled));
+                need.gaps = need.gaps.clip(whole);
+            }
+        }
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())
@@ -498,32 +505,32 @@ impl Run<'_> {
             _ if failed_symbols.len() == self.scene.targets.len() && self.nothing_came() => ExecutionStatus::Failed,
             _ => ExecutionStatus::CompletedWithErrors,
         };
-        let (summary, processed) = {
+        let (written, unchanged, quarantined, processed) = {
             let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-            let summary = Summary {
-                execution_id: self.execution.execution_id,
-                status,
-                requests: counters.total_requests,
-                rate_limited: counters.rate_limited_count,
-                retries: counters.retries,
-                bars_written: tally.written,
-                bars_unchanged: tally.unchanged,
-                quarantined: tally.quarantined,
-                series_total: statuses.len() as u64,
-                series_failed: unfinished.len() as u64,
-                gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
-                duration_seconds: (now - self.execution.started_at).max(0) as f64 / 1000.0,
-                unfinished: unfinished
-                    .iter()
-                    .map(|((symbol, timeframe), (gaps, reason))| Unfinished {
-                        symbol: symbol.to_string(),
-                        timeframe: timeframe.to_string(),
-                        gaps: *gaps,
-                        reason: reason.clone(),
-                    })
-                    .collect(),
-            };
-            (summary, tally.processed as i64)
+            (tally.written, tally.unchanged, tally.quarantined, tally.processed as i64)
+        };
+        let summary = Summary {
+            execution_id: self.execution.execution_id,
+            status,
+            requests: counters.total_requests,
+            rate_limited: counters.rate_limited_count,
+            retries: counters.retries,
+            bars_written: written,
+            bars_unchanged: unchanged,
+            quarantined,
+            series_total: statuses.len() as u64,
+            series_failed: unfinished.len() as u64,
+            gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
+            duration_seconds: (now - self.execution.started_at).max(0) as f64 / 1000.0,
+            unfinished: unfinished
+                .iter()
+                .map(|((symbol, timeframe), (gaps, reason))| Unfinished {
+                    symbol: symbol.to_string(),
+                    timeframe: timeframe.to_string(),
+                    gaps: *gaps,
+                    reason: reason.clone(),
+                })
+                .collect(),
         };
         let total = self.scene.targets.len() as i64;
         let row = ExecutionRow {

@@ -213,20 +213,23 @@ impl Fetcher {
                 self.record(&failed).await?;
                 break Err(fault.into());
             }
-            let keys = match &keys {
-                Some(keys) => Arc::clone(keys),
-                None => {
-                    let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
-                    Arc::clone(keys.insert(Arc::new(fresh)))
-                }
+            let keys = if let Some(keys) = &keys {
+                Arc::clone(keys)
+            } else {
+                let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
+                Arc::clone(keys.insert(Arc::new(fresh)))
             };
+            if let Some(fault) = wrongly_adjusted(&keys, &page) {
+                self.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await?;
+                break Err(fault.into());
+            }
             if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
             {
                 answered_to = unproven.end;
                 head = self.prove_head(item, symbol, &query, unproven).await;
             }
             any_bars |= !page.bars.is_empty();
-            let answered = self.answered(&query, &page, answered_to);
+            let answered = Self::answered(&query, &page, answered_to);
             answered_to = answered.end.max(answered_to);
             let verdict = self.verdict(any_bars, answered);
             let fetched_at = self.engine.clock.now();
@@ -262,7 +265,7 @@ impl Fetcher {
     }
 
     /// The range a page answers for, from where the page before ended.
-    fn answered(&self, query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
+    fn answered(query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
         let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
         // A vendor that reaches its own limit without saying where to go on has cut the answer.
         let cut = page.next.is_none() && page.query_count >= PAGE;
@@ -379,7 +382,8 @@ impl Fetcher {
         let mut absent = Vec::new();
         for symbol in &item.symbols {
             let keys = self.registrar.keys(symbol, Family::Day, &self.engine.settings).await?;
-            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()) {
+            let scaled = page.adjusted && keys.splits.iter().any(|split| split.date > date);
+            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()).filter(|_| !scaled) {
                 Some(bar) => parts.push(Part {
                     horizon: self.horizon(keys.class, Family::Day),
                     keys: Arc::new(keys),
@@ -415,6 +419,16 @@ impl Fetcher {
             self.listener.hear(Event::Committed { item, symbol, timeframe, rows, outcome, done });
         }
     }
+}
+
+/// Raw prices were asked for. Adjusted ones would mix two scales in one series, wherever a split has happened since.
+fn wrongly_adjusted(keys: &FamilyKeys, page: &Page) -> Option<Fault> {
+    let first = keys.class.date_of(page.bars.first()?.ts);
+    let split = keys.splits.iter().find(|split| page.adjusted && split.date > first)?;
+    Some(Fault::new(
+        Class::Malformed,
+        format!("the answer is adjusted for splits (one on {}), raw prices were asked for", split.date),
+    ))
 }
 
 /// The share of the range that is answered; never quite 1 while pages follow.

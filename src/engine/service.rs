@@ -59,6 +59,8 @@ pub struct Service {
     changed: watch::Sender<u64>,
     active: BTreeMap<Uuid, Active>,
     running: JoinSet<Ended>,
+    /// Beats that fell while nothing could be started; made up for afterwards, once each.
+    missed: Vec<Due>,
     failed: Option<String>,
     database_lost: bool,
     draining: bool,
@@ -103,6 +105,7 @@ impl Service {
             changed,
             active: BTreeMap::new(),
             running: JoinSet::new(),
+            missed: Vec::new(),
             failed: None,
             database_lost: false,
             draining: false,
@@ -196,13 +199,23 @@ impl Service {
     // -- the schedule ------------------------------------------------------------------------------------------------
 
     async fn beat(&mut self) {
-        let now = self.engine.clock.now();
-        for due in self.schedule.due(now) {
-            if self.failed.is_some() || self.engine.gate.paused().is_some() {
-                tracing::info!(?due, "not started: the engine is paused or failed");
+        let mut due = self.schedule.due(self.engine.clock.now());
+        if self.failed.is_some() || self.engine.gate.paused().is_some() {
+            for beat in due {
+                if !self.missed.contains(&beat) {
+                    tracing::info!(?beat, "not started now: the engine is paused or failed");
+                    self.missed.push(beat);
+                }
+            }
+            return;
+        }
+        due.splice(0..0, std::mem::take(&mut self.missed));
+        for (k, beat) in due.iter().enumerate() {
+            // What was missed may have become due again.
+            if due.iter().take(k).any(|earlier| earlier == beat) {
                 continue;
             }
-            let outcome = match due {
+            let outcome = match *beat {
                 Due::Tier(criticality) => self.start_tier(criticality, Trigger::Schedule).await,
                 Due::Sweep => self.start_sweep().await,
             };

@@ -194,6 +194,7 @@ impl Vendor for Scripted {
             next: next.map(|t| Cursor(t.ms().to_string())),
             request_id: Some(id),
             delayed: false,
+            adjusted: false,
             bytes: bars.len() as u64 * 100,
             bars,
         })
@@ -204,7 +205,7 @@ impl Vendor for Scripted {
         let id = self.arrive("grouped_daily", None, Some(day), false).await?;
         let market = self.tickers.iter().filter(|t| t.starts_with("X:") == class.is_continuous());
         let bars: Vec<(String, Bar)> = market.filter_map(|t| Some((t.clone(), self.day(t, class, day)?))).collect();
-        Ok(GroupedPage { date, bytes: bars.len() as u64 * 100, bars, request_id: Some(id) })
+        Ok(GroupedPage { date, adjusted: false, bytes: bars.len() as u64 * 100, bars, request_id: Some(id) })
     }
 
     async fn splits(
