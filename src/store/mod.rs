@@ -1,4 +1,5 @@
-//! The database: one trait, two dialects, the same names and the same behaviour.
+//! The database: one trait, two dialects, the same names and the same behaviour; and a third implementation that only
+//! remembers, for tests ([`Memory`]).
 //!
 //! Everything a page changes is one transaction ([`Store::commit_page`]): bars, revisions, quarantine, coverage, the
 //! record of the request and the progress of the series. A crash loses no committed page and tears none.
@@ -14,6 +15,7 @@ mod executions;
 mod fault;
 mod field;
 mod load;
+pub mod memory;
 mod migration;
 mod open;
 mod page;
@@ -27,6 +29,7 @@ mod symbols;
 mod writer;
 
 pub use conn::Dialect;
+pub use memory::Memory;
 pub use open::{open, sqlite_file};
 
 use async_trait::async_trait;
@@ -430,7 +433,7 @@ pub struct HolidayRow {
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// `sqlite` or `postgres`.
+    /// `sqlite`, `postgres` or `memory`.
     fn dialect(&self) -> &'static str;
 
     /// One trivial round trip.

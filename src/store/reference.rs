@@ -47,6 +47,12 @@ pub(super) async fn holidays(conn: &mut Conn<'_>) -> Result<Vec<HolidayRow>> {
     })
 }
 
+/// Refuses a split that would multiply by nothing.
+pub(super) fn check(symbol: &Symbol, split: &Split) -> Result<()> {
+    let refused = || StoreError::Refused(format!("the split of {symbol} on {} has no factor", split.date));
+    split.is_sound().then_some(()).ok_or_else(refused)
+}
+
 /// [`super::Store::put_splits`].
 pub(super) struct PutSplits {
     pub(super) splits: Vec<(Symbol, Vec<Split>)>,
@@ -61,9 +67,7 @@ impl Work for PutSplits {
         for (symbol, splits) in &self.splits {
             conn.run(CLEAR_SPLITS, &values![symbol]).await?;
             for split in splits {
-                if ![split.from, split.to].iter().all(|n| n.is_finite() && *n > 0.0) {
-                    return Err(StoreError::Refused(format!("the split of {symbol} on {} has no factor", split.date)));
-                }
+                check(symbol, split)?;
                 conn.run(PUT_SPLIT, &values![symbol, split.date, split.from, split.to, self.fetched_at]).await?;
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;

@@ -14,6 +14,8 @@ pub mod desk;
 pub mod http;
 pub mod postgres;
 pub mod recorded;
+pub mod rig;
+pub mod scripted;
 
 use std::path::{Path, PathBuf};
 
