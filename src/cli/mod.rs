@@ -5,13 +5,16 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
+pub mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod bars;
 pub mod config;
 pub mod exit;
+pub mod explain;
 pub mod figures;
 pub mod globals;
+pub mod history;
 pub mod output;
 pub mod plan;
 pub mod progress;
@@ -19,6 +22,7 @@ pub mod quarantine;
 pub mod report;
 pub mod shell;
 pub mod sim;
+pub mod staleness;
 pub mod status;
 pub mod symbols;
 
@@ -49,6 +53,10 @@ pub enum Command {
     Backfill(backfill::BackfillArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
+    Staleness(staleness::StalenessArgs),
+    History(history::HistoryArgs),
+    Explain(explain::ExplainArgs),
+    Alerts(alerts::AlertsArgs),
     Symbols(symbols::SymbolsArgs),
     Bars(bars::BarsArgs),
     Quarantine(quarantine::QuarantineArgs),
@@ -82,6 +90,10 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Backfill(args) => backfill::run(args, &cli.globals),
         Command::Plan(args) => plan::run(args, &cli.globals),
         Command::Status(args) => status::run(args, &cli.globals),
+        Command::Staleness(args) => staleness::run(args, &cli.globals),
+        Command::History(args) => history::run(args, &cli.globals),
+        Command::Explain(args) => explain::run(args, &cli.globals),
+        Command::Alerts(args) => alerts::run(args, &cli.globals),
         Command::Sim(args) => sim::run(args, &cli.globals),
         Command::Symbols(args) => symbols::run(args, &cli.globals),
         Command::Bars(args) => bars::run(args, &cli.globals),
