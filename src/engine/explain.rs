@@ -81,7 +81,7 @@ pub async fn explain(
     let mut all = Vec::with_capacity(series.len());
     for (row, known) in series {
         let (class, tf, id) = (row.asset_class, known.row.timeframe, known.row.id);
-        let newest_end = known.row.last_ts.map(|start| tf.end_of(class, start));
+        let newest_end = known.row.last_ts.map(|start| known.bar_known_until(tf.end_of(class, start)));
         let coverage = store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
         let statuses = store.recent_statuses(symbol, tf, ATTEMPTS).await?;
         let facts = Facts {

@@ -1,7 +1,8 @@
 //! How fresh every series is, judged from the data at the moment of asking.
 //!
 //! What is known of a series reaches to the end of its newest bar, or to the end of the vendor's newest answer when that
-//! is later: a thin symbol that was asked up to now and did not trade is not stale. That the answer is stored, not that
+//! is later: a thin symbol that was asked up to now and did not trade is not stale. A bar that was still growing when the
+//! vendor was last asked is known up to that moment only: Monday's half day bar is no news on Tuesday. That the answer is stored, not that
 //! a job ended well, is what counts; answers about old history lie before the newest bar and change nothing.
 
 use std::collections::HashMap;
@@ -21,6 +22,17 @@ pub struct Known {
     pub tracked: bool,
     /// The place of its symbol in [`Inventory::symbols`].
     symbol: usize,
+}
+
+impl Known {
+    /// Up to when the newest bar is known, given its end.
+    ///
+    /// A bar that ends after the vendor was last asked was growing then. (One that came later in an answer about a closed
+    /// range is covered by that answer, which counts as well.)
+    #[must_use]
+    pub fn bar_known_until(&self, end: Ts) -> Ts {
+        self.row.checked_at.map_or(end, |checked| end.min(checked))
+    }
 }
 
 /// All symbols and series at one moment.
@@ -130,7 +142,8 @@ impl<'a> Judge<'a> {
                 Family::Minute => tf.end_of(class, start),
                 Family::Day => *self.ends.entry((market(class), tf, start)).or_insert_with(|| tf.end_of(class, start)),
             };
-            let known_until = known.answered_until.map_or(end, |answered| answered.max(end));
+            let bar = known.bar_known_until(end);
+            let known_until = known.answered_until.map_or(bar, |answered| answered.max(bar));
             let served = self.served.get(market(class) * Timeframe::ALL.len() + tf as usize);
             let served = served.copied().unwrap_or(self.now);
             lag_behind(self.calendar, self.clock, class, known_until, served, self.now)

@@ -93,7 +93,7 @@ pub struct Share {
 /// The age of a series and its causes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Split {
-    /// From the end of the newest bar to now; the sum of `causes[].ms`.
+    /// From the end of the newest bar (as far as it is known) to now; the sum of `causes[].ms`.
     pub age_ms: i64,
     /// The sum of `causes[].stale_ms`.
     pub staleness_ms: i64,
@@ -137,7 +137,7 @@ pub struct Facts<'a> {
     pub now: Ts,
     pub class: AssetClass,
     pub timeframe: Timeframe,
-    /// The end of the newest bar.
+    /// Up to when the newest bar is known: its end, or when it was asked if it was growing then.
     pub newest_end: Option<Ts>,
     pub checked_at: Option<Ts>,
     pub coverage: Vec<Coverage>,

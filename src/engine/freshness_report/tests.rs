@@ -149,6 +149,26 @@ fn ages_grow_by_themselves_and_rest_on_a_weekend() {
 }
 
 #[test]
+fn a_bar_that_was_growing_when_it_was_asked_is_known_up_to_then() {
+    let asked = at("2024-03-05T15:00:00Z");
+    let today = Timeframe::D1.span(AssetClass::Stock, asked).start;
+    let symbols = vec![symbol("AAPL", AssetClass::Stock, Criticality::Low, &[Timeframe::D1])];
+    let rows = vec![series(1, "AAPL", Timeframe::D1, Some(today), Some(asked))];
+    let judged = |now: &str, evidence: &[Evidence]| {
+        let inventory = Inventory::of(symbols.clone(), rows.clone(), evidence);
+        let report = report(&inventory, 1, at(now));
+        let by = report.by_status;
+        let row = [by.fresh, by.aging, by.stale].concat().remove(0);
+        (row.status, row.staleness_seconds.unwrap() / 3600)
+    };
+    assert_eq!(judged("2024-03-05T20:00:00Z", &[]), (Tier::Fresh, 0), "the day is not over");
+    // The rest of Tuesday's extended hours, 10:00 to 20:00 in New York, is missing in that bar.
+    assert_eq!(judged("2024-03-06T15:00:00Z", &[]), (Tier::Stale, 10));
+    let whole = answered(1, at("2024-03-06T05:00:00Z"));
+    assert_eq!(judged("2024-03-06T15:00:00Z", &[whole]), (Tier::Fresh, 0));
+}
+
+#[test]
 fn an_end_of_day_plan_is_noticed_from_the_refusal_of_today() {
     let now = at(NOW);
     let today = Timeframe::D1.span(AssetClass::Stock, now);
