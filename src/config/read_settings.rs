@@ -34,6 +34,7 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         quality: quality(&root.get("quality")?)?,
         staleness: StalenessSettings { clock: clock(&root.get("staleness")?.get("clock")?)?, limits: limits(policy) },
         log: log(&root.get("log")?, env)?,
+        alerts: super::alerts::read(&root.get("alerts")?, env)?,
     })
 }
 
@@ -42,7 +43,7 @@ pub(super) fn policy_file(tree: &Node, env: &Environment) -> Result<Option<PathB
     Reader::root(tree).get("policy_file")?.optional().map(|r| path(&r, env)).transpose()
 }
 
-fn path(at: &Reader<'_>, env: &Environment) -> Result<PathBuf, ConfigError> {
+pub(super) fn path(at: &Reader<'_>, env: &Environment) -> Result<PathBuf, ConfigError> {
     let text = at.text()?;
     if text.contains('\0') { Err(at.error("holds a NUL character", "write a path")) } else { Ok(env.path(text)) }
 }

@@ -24,6 +24,7 @@ pub struct Settings {
     pub quality: QualitySettings,
     pub staleness: StalenessSettings,
     pub log: LogSettings,
+    pub alerts: super::alerts::AlertSettings,
 }
 
 /// How fast the vendor may be asked.

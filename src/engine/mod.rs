@@ -5,12 +5,17 @@
 //! drives the rounds and adds up the [`summary`]. Whatever happens on the way, coverage says afterwards what is still
 //! missing, and the next run asks for exactly that.
 
+pub mod alert;
 pub mod backfill;
 pub mod claim;
 pub mod derive;
+pub mod explain;
 pub mod fetch;
+pub mod freshness;
+pub mod freshness_report;
 pub mod gate;
 pub mod handle;
+pub mod history;
 pub mod ingest;
 pub mod instance;
 pub mod journal;

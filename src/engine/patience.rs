@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::progress::{Event, Listener};
-use crate::market::{Interval, Symbol, Ts, split::Split};
+use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
-    Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, Grant, HolidayRow, NewAlert, OperatorAction,
+    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
 
 /// First and longest pause between two tries.
@@ -178,5 +179,47 @@ impl Store for Patient {
     }
     async fn close(&self) {
         self.inner.close().await;
+    }
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
+        self.persist(|| self.inner.evidence(now)).await
+    }
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+        self.persist(|| self.inner.quarantined_since(series, since)).await
+    }
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
+        self.persist(|| self.inner.execution(id)).await
+    }
+    async fn last_success(&self) -> Result<Option<ExecutionRow>> {
+        self.persist(|| self.inner.last_success()).await
+    }
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>> {
+        self.persist(|| self.inner.latest_statuses(since)).await
+    }
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
+        self.persist(|| self.inner.recent_statuses(symbol, timeframe, limit)).await
+    }
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<FeatureFailure>> {
+        self.persist(|| self.inner.open_feature_failures(since, limit)).await
+    }
+    async fn open_feature_failure_count(&self) -> Result<i64> {
+        self.persist(|| self.inner.open_feature_failure_count()).await
+    }
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
+        self.persist(|| self.inner.series_without_features()).await
+    }
+    async fn record_action(&self, action: &OperatorAction) -> Result<()> {
+        self.persist(|| self.inner.record_action(action)).await
+    }
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>> {
+        self.persist(|| self.inner.operator_actions(target, limit)).await
+    }
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>> {
+        self.persist(|| self.inner.alerts(only_open, limit)).await
+    }
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
+        self.persist(|| self.inner.raise_alert(alert)).await
+    }
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
+        self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
     }
 }

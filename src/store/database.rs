@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, coverage,
-    executions, fault, page, plans, quarantine, reference, requests, symbols,
+    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, Grant, HolidayRow, NewAlert, OperatorAction,
+    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, executions, fault,
+    monitoring, page, plans, quarantine, reference, requests, symbols,
 };
-use crate::market::{Interval, Symbol, Ts, split::Split};
+use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// Connections that only read.
 pub(super) enum Readers {
@@ -193,5 +194,61 @@ impl Store for Database {
         if let Some(writer) = &self.writer {
             writer.close().await;
         }
+    }
+
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
+        monitoring::evidence(&mut self.reader().await?.conn(), now).await
+    }
+
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+        monitoring::quarantined(&mut self.reader().await?.conn(), series, since).await
+    }
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
+        executions::one(&mut self.reader().await?.conn(), id).await
+    }
+
+    async fn last_success(&self) -> Result<Option<ExecutionRow>> {
+        executions::last_success(&mut self.reader().await?.conn()).await
+    }
+
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>> {
+        executions::latest_statuses(&mut self.reader().await?.conn(), since).await
+    }
+
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
+        executions::recent_statuses(&mut self.reader().await?.conn(), symbol, timeframe, limit).await
+    }
+
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<FeatureFailure>> {
+        monitoring::open_failures(&mut self.reader().await?.conn(), since, limit).await
+    }
+
+    async fn open_feature_failure_count(&self) -> Result<i64> {
+        monitoring::open_failure_count(&mut self.reader().await?.conn()).await
+    }
+
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
+        monitoring::without_features(&mut self.reader().await?.conn()).await
+    }
+
+    async fn record_action(&self, action: &OperatorAction) -> Result<()> {
+        self.write(alerts::Act(action.clone())).await
+    }
+
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>> {
+        alerts::actions(&mut self.reader().await?.conn(), target, limit).await
+    }
+
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>> {
+        alerts::all(&mut self.reader().await?.conn(), only_open, limit).await
+    }
+
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
+        self.write(alerts::Raise(alert.clone())).await
+    }
+
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
+        self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
     }
 }

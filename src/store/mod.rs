@@ -7,6 +7,7 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
+mod alerts;
 mod bars;
 mod conn;
 mod coverage;
@@ -17,6 +18,7 @@ mod field;
 mod load;
 pub mod memory;
 mod migration;
+mod monitoring;
 mod open;
 mod page;
 mod plans;
@@ -37,6 +39,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::config::policy::Severity;
 use crate::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// The key of a series row.
@@ -430,6 +433,75 @@ pub struct HolidayRow {
     pub fetched_at: Ts,
 }
 
+/// What the vendor has answered for at the newest end of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub series: SeriesId,
+    /// The end of the newest interval it answered for, with bars or without. An answer without bars stays evidence about
+    /// its range after it expires: expiry only means that it is asked again.
+    pub answered_until: Option<Ts>,
+    /// The interval around now that it refuses for the plan of this key, while that is believed.
+    pub refused: Option<Interval>,
+}
+
+/// An unresolved row of `feature_computation_failures`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FeatureFailure {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub error: String,
+    pub execution_id: Option<Uuid>,
+    pub failed_at: Ts,
+    pub retry_count: i64,
+}
+
+/// An alert about to be raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAlert {
+    pub kind: String,
+    pub severity: Severity,
+    /// What it is about, when a kind can be about several things.
+    pub subject: Option<String>,
+    pub message: String,
+    pub raised_at: Ts,
+}
+
+/// A row of `alerts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertRow {
+    pub id: i64,
+    pub kind: String,
+    pub severity: Severity,
+    pub subject: Option<String>,
+    pub message: String,
+    pub raised_at: Ts,
+    /// Absent while the alert is open.
+    pub resolved_at: Option<Ts>,
+}
+
+/// What somebody did to the engine or to a symbol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OperatorAction {
+    pub at: Ts,
+    /// Who: `cli:alice`, `tui:bob`, `api:key-name`, `schedule`.
+    pub actor: String,
+    /// A verb: `pause`, `resume`, `trigger`, `cancel`, …
+    pub action: String,
+    /// A symbol, an execution id, or `engine`.
+    pub target: Option<String>,
+    pub detail: Option<String>,
+    /// `ok`, or why it was refused.
+    pub result: String,
+}
+
+/// A row of `operator_actions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OperatorActionRow {
+    pub id: i64,
+    #[serde(flatten)]
+    pub action: OperatorAction,
+}
+
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -535,15 +607,60 @@ pub trait Store: Send + Sync {
 
     /// Waits for queued writes and closes the connections.
     async fn close(&self);
+
+    // -- monitoring and alerts ---------------------------------------------------------------------------------------
+
+    /// What the vendor has answered for at the newest end of each series; series without coverage are absent.
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>>;
+
+    /// Times since `since` at which a bar of the series was quarantined and not accepted, ascending.
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>>;
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>>;
+
+    /// The execution that ended last among those that were good for at least one symbol.
+    async fn last_success(&self) -> Result<Option<ExecutionRow>>;
+
+    /// The newest finished status of each series, over executions started since `since`, by symbol and timeframe.
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>>;
+
+    /// The last statuses of one series, unfinished ones too, newest first.
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>>;
+
+    /// Unresolved feature failures since `since`, newest first.
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<FeatureFailure>>;
+
+    /// How many feature failures are unresolved, however old.
+    async fn open_feature_failure_count(&self) -> Result<i64>;
+
+    /// Series that have bars and no features at all.
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>>;
+
+    /// Notes what an operator did.
+    async fn record_action(&self, action: &OperatorAction) -> Result<()>;
+
+    /// What operators did, newest first; all of it or what was done to one target.
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>>;
+
+    /// Alerts, newest first; all of them or only those not resolved.
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>>;
+
+    /// Raises an alert unless one of this kind and subject is open; says whether it did.
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool>;
+
+    /// Resolves the open alert of this kind and subject; says whether there was one.
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
 #[must_use]
 pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
     [
+        alerts::STATEMENTS,
         bars::STATEMENTS,
         coverage::STATEMENTS,
         executions::STATEMENTS,
+        monitoring::STATEMENTS,
         page::STATEMENTS,
         plans::STATEMENTS,
         quarantine::STATEMENTS,
