@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
+use super::features::Featurer;
 use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
 use super::journal::StoreJournal;
@@ -145,18 +146,28 @@ impl Backfill {
         let (ingest, writer) =
             Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
         let before = engine.dispatcher.counters();
+        let stop = cancel.child_token();
+        let featurer = Arc::new(Featurer {
+            engine: engine.clone(),
+            registrar: Arc::clone(&registrar),
+            tally: Arc::clone(&tally),
+            execution: execution_id,
+            targets: scene.targets.clone(),
+            cancel: stop.clone(),
+            waiting: Mutex::new(BTreeMap::new()),
+        });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
             registrar,
             ingest,
             listener,
-            cancel: cancel.child_token(),
+            cancel: stop,
             facts: Mutex::new(Facts::default()),
             execution: execution_id,
             now: scene.now,
             delays: scene.delays,
         });
-        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher };
+        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher, featurer };
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel, before).await;
         drop(run);
@@ -239,6 +250,7 @@ struct Run<'a> {
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
     fetcher: Arc<Fetcher>,
+    featurer: Arc<Featurer>,
 }
 
 impl Run<'_> {
@@ -312,6 +324,7 @@ impl Run<'_> {
     async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
         let (splits, items): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(|item| matches!(item.ask, Ask::Splits { .. }));
+        self.featurer.expect(&items);
         // Splits first: scores compare with the previous close across them.
         self.execute_group(splits, 1, std::time::Duration::ZERO).await?;
         let backfill = &self.engine().settings.backfill;
@@ -349,12 +362,16 @@ impl Run<'_> {
                 let Some((k, item)) = waiting.next() else { break };
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let fetcher = Arc::clone(&self.fetcher);
+                let featurer = Arc::clone(&self.featurer);
                 let delay = stagger * u32::try_from(k).unwrap_or(u32::MAX);
                 running.spawn(async move {
                     if !delay.is_zero() {
                         pause(&fetcher.cancel, delay).await;
                     }
-                    let outcome = fetcher.fetch(number, &item).await;
+                    let fetched = fetcher.fetch(number, &item).await;
+                    // What a failed item did bring has features too.
+                    let featured = featurer.ended(&item).await.map_err(ItemError::Store);
+                    let outcome = fetched.and(featured);
                     (item, number, outcome)
                 });
             }
@@ -463,6 +480,9 @@ impl Run<'_> {
             _ => {}
         }
         self.fetcher.registrar.register().await?;
+        if !cancel.is_cancelled() {
+            self.featurer.finish().await?;
+        }
         let unfinished = self.unfinished(now).await?;
         let counters = engine.dispatcher.counters();
         let cancelled = cancel.is_cancelled();
@@ -492,6 +512,8 @@ impl Run<'_> {
             bars_written: tally.written,
             bars_unchanged: tally.unchanged,
             quarantined: tally.quarantined,
+            features_written: tally.features,
+            features_failed: tally.feature_failures.len() as u64,
             series_total: statuses.len() as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),

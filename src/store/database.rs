@@ -10,11 +10,13 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    Coverage, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress,
+    FeatureRow, FeatureWrite, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
     SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, coverage,
-    executions, fault, page, plans, quarantine, reference, requests, symbols,
+    executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
-use crate::market::{Interval, Symbol, Ts, split::Split};
+use crate::market::features::State;
+use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// Connections that only read.
 pub(super) enum Readers {
@@ -138,6 +140,50 @@ impl Store for Database {
 
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()> {
         self.write(reference::PutHolidays(rows.to_vec())).await
+    }
+
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
+        reference::all_splits(&mut self.reader().await?.conn()).await
+    }
+
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+        features::newest(&mut self.reader().await?.conn(), series, range, limit).await
+    }
+
+    async fn feature_count(&self, series: SeriesId) -> Result<i64> {
+        features::count(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+        features::progress(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
+        features::state(&mut self.reader().await?.conn(), series, t).await
+    }
+
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.write(features::Put(writes.to_vec())).await
+    }
+
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
+        self.write(monitoring::Log(failure.clone())).await
+    }
+
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64> {
+        self.write(monitoring::Resolve { symbol: symbol.clone(), timeframe, at }).await
+    }
+
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
+        monitoring::failures(&mut self.reader().await?.conn(), only_open, limit).await
+    }
+
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
+        self.write(monitoring::PutFreshness(rows.to_vec())).await
+    }
+
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
+        monitoring::freshness(&mut self.reader().await?.conn()).await
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {

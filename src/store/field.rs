@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::conn::Row;
 use super::{CoverageState, ExecutionStatus, Result, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
 use crate::market::asset::printable;
+use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 
 /// A type that a column can be read as.
@@ -93,6 +94,18 @@ impl Field for Uuid {
     }
 }
 
+impl Field for Option<Uuid> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(_) => {
+                let text = Option::<String>::read(row, at)?;
+                text.map(|text| word("a UUID", &text, |s| Uuid::parse_str(s).ok())).transpose()
+            }
+            Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
+        }
+    }
+}
+
 impl Field for NaiveDate {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
@@ -130,6 +143,7 @@ words! {
     CoverageState, "a coverage state", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     ExecutionStatus, "an execution status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Trigger, "a trigger", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     SeriesState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }
