@@ -182,10 +182,7 @@ async fn only_what_changed_is_written(store: Arc<dyn Store>) {
     rows.remove(250);
     let mut late = write(id, 0, &rows[150..], T0 + 2);
     late.replaces = Interval::new(at(150), Ts::MAX);
-    assert_eq!(
-        put(&store, late).await,
-        FeatureOutcome { written: 2, unchanged: 147, removed: 1, superseded: false }
-    );
+    assert_eq!(put(&store, late).await, FeatureOutcome { written: 2, unchanged: 147, removed: 1, superseded: false });
     assert_eq!(store.features(id, ALL, usize::MAX).await.unwrap(), rows, "what lies before the range is not touched");
 
     let mut outside = write(id, 0, &rows[..10], T0);
@@ -290,6 +287,7 @@ async fn a_failing_series_has_one_open_row(store: Arc<dyn Store>) {
         status: ExecutionStatus::Running,
         error_message: None,
         owner: "host:1:boot".into(),
+        selection: None,
     };
     store.put_execution(&execution).await.unwrap();
     let long = "x".repeat(100_000);

@@ -66,12 +66,7 @@ pub(super) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError
         store.close().await;
         let rows: Vec<Row<'_>> = rows
             .into_iter()
-            .map(|row| Row {
-                symbol: &args.symbol,
-                timeframe: args.timeframe,
-                time: row.ts,
-                features: row.features,
-            })
+            .map(|row| Row { symbol: &args.symbol, timeframe: args.timeframe, time: row.ts, features: row.features })
             .collect();
         if session.json {
             print_json(&rows)
@@ -85,8 +80,29 @@ pub(super) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError
 
 fn shown(rows: &[Row<'_>]) -> String {
     let heading = [
-        "TIME", "RETURN", "VOL20", "VOL50", "ATR", "VOLUME20", "RATIO", "STRUCTURE", "TREND5", "VOLATILITY", "TREND",
-        "BANDS", "RSI14", "MACD", "SIGNAL", "HIST", "SMA20", "SMA50", "EMA20", "EMA50", "UPPER", "MIDDLE", "LOWER",
+        "TIME",
+        "RETURN",
+        "VOL20",
+        "VOL50",
+        "ATR",
+        "VOLUME20",
+        "RATIO",
+        "STRUCTURE",
+        "TREND5",
+        "VOLATILITY",
+        "TREND",
+        "BANDS",
+        "RSI14",
+        "MACD",
+        "SIGNAL",
+        "HIST",
+        "SMA20",
+        "SMA50",
+        "EMA20",
+        "EMA50",
+        "UPPER",
+        "MIDDLE",
+        "LOWER",
     ];
     let cells = |row: &Row<'_>| {
         let f = &row.features;

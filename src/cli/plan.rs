@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::args::Selection;
-use super::backfill::{KeptPlan, limit_in_words, open_engine};
+use super::backfill::{KeptPlan, limit_of, open_engine};
 use super::exit::{CliError, SOME_FAILED};
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json_line};
@@ -28,20 +28,24 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
     args.selection.check(SystemClock.now())?;
     block_on(async {
         // Nothing is asked, so no key is needed.
-        let opened = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
+        let engine = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
         let selection = args.selection.resolve();
         let mode = session.loaded.settings.backfill.mode;
-        let wish = Backfill { selection: selection.clone(), mode, trigger: Trigger::Cli, plan: None };
-        let plan = wish.preview(&opened.engine).await?;
+        let wish = Backfill::new(selection.clone(), mode, Trigger::Cli);
+        let plan = wish.preview(&engine).await?;
         let kept = KeptPlan { selection, plan };
         let body = serde_json::to_string(&kept)
             .map_err(|e| CliError::new(SOME_FAILED, format!("the plan cannot be kept: {e}")))?;
-        opened.engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
-        opened.engine.store.close().await;
+        engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
+        engine.store.close().await;
         if session.json {
-            print_json_line(&kept.plan)
-        } else {
-            print(&report::plan(&kept.plan, &limit_in_words(&session)))
+            return print_json_line(&kept.plan);
         }
+        print(&report::plan(&kept.plan, limit_of(&session)))?;
+        if kept.plan.items.is_empty() && kept.plan.derived_locally == 0 {
+            return Ok(());
+        }
+        let vendor = if session.simulated { " --simulated" } else { "" };
+        print(&format!("run exactly this: barkeep backfill --plan-id {}{vendor}\n", kept.plan.plan_id))
     })
 }

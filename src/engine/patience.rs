@@ -18,8 +18,8 @@ use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
     Coverage, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress,
-    FeatureRow, FeatureWrite, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    FeatureRow, FeatureWrite, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
 
 /// First and longest pause between two tries.

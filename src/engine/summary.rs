@@ -76,7 +76,16 @@ impl Tally {
     #[must_use]
     pub fn new(pending: &[SeriesStatus]) -> Self {
         let statuses = pending.iter().map(|s| ((s.symbol.clone(), s.timeframe), s.clone())).collect();
-        Self { statuses, written: 0, unchanged: 0, quarantined: 0, processed: 0, commits: 0, features: 0, feature_failures: BTreeMap::new() }
+        Self {
+            statuses,
+            written: 0,
+            unchanged: 0,
+            quarantined: 0,
+            processed: 0,
+            commits: 0,
+            features: 0,
+            feature_failures: BTreeMap::new(),
+        }
     }
 
     /// What the status row of a series will be once `received` more bars are committed. `None` for a series that was not

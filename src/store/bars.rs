@@ -1,9 +1,9 @@
 //! Bars as stored: reading them, and telling what a new answer changes.
 
 use super::conn::{Conn, Sql, limit, statements, values};
+use super::features;
 use super::field::{Fields, collect};
 use super::load::{Table, load};
-use super::features;
 use super::{Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
 use crate::market::{Bar, Interval, Ts};
 

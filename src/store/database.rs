@@ -11,8 +11,8 @@ use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
     Coverage, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress,
-    FeatureRow, FeatureWrite, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, coverage,
+    FeatureRow, FeatureWrite, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, coverage,
     executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
 use crate::market::features::State;

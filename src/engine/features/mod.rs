@@ -19,6 +19,7 @@ use super::Engine;
 use super::registrar::Registrar;
 use super::select::Target;
 use super::summary::Tally;
+use super::survey::SeriesKey;
 use crate::market::{Family, Symbol, Timeframe};
 use crate::plan::{Ask, Item};
 use crate::store::{SeriesId, StoreError};
@@ -97,8 +98,11 @@ impl Featurer {
         }
     }
 
-    /// The stored series of the run's symbols, asked for or not.
+    /// The stored series of the run's symbols, asked for or not. One that failed in this run is left to the next.
     async fn subjects(&self, wanted: impl Fn(&Symbol, Timeframe) -> bool) -> Result<Vec<Subject>, StoreError> {
+        let failed: BTreeSet<SeriesKey> =
+            self.tally.lock().unwrap_or_else(PoisonError::into_inner).feature_failures.keys().cloned().collect();
+        let wanted = |symbol: &Symbol, tf| wanted(symbol, tf) && !failed.contains(&(symbol.clone(), tf));
         let ids = self.registrar.register().await?;
         let id = |symbol: &Symbol, tf: Timeframe| ids.get(&(symbol.clone(), tf)).copied();
         let of = |target: &Target| {
