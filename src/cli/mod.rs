@@ -12,6 +12,7 @@ pub mod bars;
 pub mod config;
 pub mod exit;
 pub mod explain;
+pub mod features;
 pub mod figures;
 pub mod globals;
 pub mod history;
@@ -63,6 +64,7 @@ pub enum Command {
     Alerts(alerts::AlertsArgs),
     Symbols(symbols::SymbolsArgs),
     Bars(bars::BarsArgs),
+    Features(features::FeaturesArgs),
     Quarantine(quarantine::QuarantineArgs),
     Sim(sim::SimArgs),
     Config(config::ConfigArgs),
@@ -102,6 +104,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Sim(args) => sim::run(args, &cli.globals),
         Command::Symbols(args) => symbols::run(args, &cli.globals),
         Command::Bars(args) => bars::run(args, &cli.globals),
+        Command::Features(args) => features::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),

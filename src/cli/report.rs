@@ -77,6 +77,11 @@ pub fn summary(summary: &Summary) -> String {
         thousands(summary.bars_unchanged),
         thousands(summary.quarantined)
     );
+    let failed = match summary.features_failed {
+        0 => String::new(),
+        n => format!(", {n} series failed (see the log)"),
+    };
+    let _ = writeln!(out, "  features  {} written{failed}", thousands(summary.features_written));
     let complete = summary.series_total - summary.series_failed.min(summary.series_total);
     let _ = writeln!(
         out,

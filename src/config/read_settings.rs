@@ -11,7 +11,7 @@ use super::error::ConfigError;
 use super::policy::Policy;
 use super::reader::Reader;
 use super::settings::{
-    BackfillSettings, DatabaseUrl, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings,
+    BackfillSettings, DatabaseUrl, FeatureSettings, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings,
     StalenessSettings, SymbolSettings, VendorSettings, parse_delay,
 };
 use super::tree::Node;
@@ -33,6 +33,7 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         symbols: symbols(&root.get("symbols")?, policy)?,
         quality: quality(&root.get("quality")?)?,
         staleness: StalenessSettings { clock: clock(&root.get("staleness")?.get("clock")?)?, limits: limits(policy) },
+        features: FeatureSettings { enabled: root.get("features")?.get("enabled")?.bool()? },
         log: log(&root.get("log")?, env)?,
         alerts: super::alerts::read(&root.get("alerts")?, env)?,
     })

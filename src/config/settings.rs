@@ -23,6 +23,7 @@ pub struct Settings {
     pub symbols: SymbolSettings,
     pub quality: QualitySettings,
     pub staleness: StalenessSettings,
+    pub features: FeatureSettings,
     pub log: LogSettings,
     pub alerts: super::alerts::AlertSettings,
 }
@@ -195,6 +196,12 @@ pub struct StalenessSettings {
     pub clock: StalenessClock,
     /// From `staleness_thresholds` of `rto_rpo_config.yaml`.
     pub limits: TierLimits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeatureSettings {
+    /// Whether features are computed when bars change.
+    pub enabled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
+use super::features::Featurer;
 use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
 use super::owner;
@@ -157,6 +158,16 @@ impl Backfill {
             Arc::new(Registrar::new(Arc::clone(&engine.store), scene.targets.clone(), execution.clone(), pending));
         let (ingest, writer) =
             Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
+        let stop = cancel.child_token();
+        let featurer = Arc::new(Featurer {
+            engine: engine.clone(),
+            registrar: Arc::clone(&registrar),
+            tally: Arc::clone(&tally),
+            execution: execution_id,
+            targets: scene.targets.clone(),
+            cancel: stop.clone(),
+            waiting: Mutex::new(BTreeMap::new()),
+        });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
             dispatcher: engine.dispatcher(execution_id, Arc::clone(&listener)),
@@ -164,13 +175,13 @@ impl Backfill {
             registrar,
             ingest,
             listener,
-            cancel: cancel.child_token(),
+            cancel: stop,
             facts: Mutex::new(Facts::default()),
             execution: execution_id,
             now: scene.now,
             delays: scene.delays,
         });
-        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher };
+        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher, featurer };
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel).await;
         drop(run);
@@ -257,6 +268,7 @@ struct Run<'a> {
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
     fetcher: Arc<Fetcher>,
+    featurer: Arc<Featurer>,
 }
 
 impl Run<'_> {
@@ -332,6 +344,7 @@ impl Run<'_> {
     async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
         let (splits, items): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(|item| matches!(item.ask, Ask::Splits { .. }));
+        self.featurer.expect(&items);
         // Splits first: scores compare with the previous close across them.
         self.execute_group(splits, 1, std::time::Duration::ZERO).await?;
         let backfill = &self.engine().settings.backfill;
@@ -369,12 +382,16 @@ impl Run<'_> {
                 let Some((k, item)) = waiting.next() else { break };
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let fetcher = Arc::clone(&self.fetcher);
+                let featurer = Arc::clone(&self.featurer);
                 let delay = stagger * u32::try_from(k).unwrap_or(u32::MAX);
                 running.spawn(async move {
                     if !delay.is_zero() {
                         pause(&fetcher.cancel, delay).await;
                     }
-                    let outcome = fetcher.fetch(number, &item).await;
+                    let fetched = fetcher.fetch(number, &item).await;
+                    // What a failed item did bring has features too.
+                    let featured = featurer.ended(&item).await.map_err(ItemError::Store);
+                    let outcome = fetched.and(featured);
                     (item, number, outcome)
                 });
             }
@@ -472,7 +489,6 @@ impl Run<'_> {
     /// Adds up, closes the execution and the status rows.
     async fn finish(&self, outcome: Result<(), RunError>, cancel: &CancellationToken) -> Result<Summary, RunError> {
         let engine = self.engine();
-        let now = engine.clock.now();
         match outcome {
             // A refused key leaves nothing behind.
             Err(RunError::KeyRefused(fault)) if !self.fetcher.registrar.is_done() => {
@@ -482,6 +498,10 @@ impl Run<'_> {
             _ => {}
         }
         self.fetcher.registrar.register().await?;
+        if !cancel.is_cancelled() {
+            self.featurer.finish().await?;
+        }
+        let now = engine.clock.now();
         let unfinished = self.unfinished(now).await?;
         let counters = self.fetcher.dispatcher.counters();
         let cancelled = cancel.is_cancelled();
@@ -505,6 +525,10 @@ impl Run<'_> {
             let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
             (tally.written, tally.unchanged, tally.quarantined, tally.processed as i64)
         };
+        let (features_written, features_failed) = {
+            let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            (tally.features, tally.feature_failures.len() as u64)
+        };
         let summary = Summary {
             execution_id: self.execution.execution_id,
             status,
@@ -514,6 +538,8 @@ impl Run<'_> {
             bars_written: written,
             bars_unchanged: unchanged,
             quarantined,
+            features_written,
+            features_failed,
             series_total: statuses.len() as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),

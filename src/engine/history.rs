@@ -11,7 +11,7 @@ use super::owner;
 use crate::config::{Policy, Settings};
 use crate::market::ts::DAY;
 use crate::market::{Calendar, Ts};
-use crate::store::{ExecutionRow, ExecutionStatus, FeatureFailure, SeriesStatus, Store, StoreError};
+use crate::store::{ExecutionRow, ExecutionStatus, OpenFailure, SeriesStatus, Store, StoreError};
 
 /// Failures shown, of the last day.
 const RECENT_FAILURES: usize = 10;
@@ -89,7 +89,7 @@ pub struct SchedulerHealth {
     /// Series that are stale now.
     pub stale_features_count: usize,
     /// Unresolved feature failures of the last day, newest first.
-    pub recent_failures: Vec<FeatureFailure>,
+    pub recent_failures: Vec<OpenFailure>,
     /// Active symbols.
     pub total_symbols_monitored: usize,
     pub timestamp: Ts,

@@ -14,9 +14,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::progress::{Event, Listener};
+use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
-    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, Grant, HolidayRow, NewAlert, OperatorAction,
+    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome,
+    FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure, OperatorAction,
     OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
     Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
@@ -144,6 +146,39 @@ impl Store for Patient {
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()> {
         self.persist(|| self.inner.put_holidays(rows)).await
     }
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
+        self.persist(|| self.inner.all_splits()).await
+    }
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+        self.persist(|| self.inner.features(series, range, limit)).await
+    }
+    async fn feature_count(&self, series: SeriesId) -> Result<i64> {
+        self.persist(|| self.inner.feature_count(series)).await
+    }
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+        self.persist(|| self.inner.feature_progress(series)).await
+    }
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
+        self.persist(|| self.inner.feature_state(series, t)).await
+    }
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.persist(|| self.inner.put_features(writes)).await
+    }
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
+        self.persist(|| self.inner.log_feature_failure(failure)).await
+    }
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64> {
+        self.persist(|| self.inner.resolve_feature_failures(symbol, timeframe, at)).await
+    }
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
+        self.persist(|| self.inner.feature_failures(only_open, limit)).await
+    }
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
+        self.persist(|| self.inner.update_feature_freshness(rows)).await
+    }
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
+        self.persist(|| self.inner.feature_freshness()).await
+    }
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
         self.persist(|| self.inner.put_execution(row)).await
     }
@@ -198,7 +233,7 @@ impl Store for Patient {
     async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
         self.persist(|| self.inner.recent_statuses(symbol, timeframe, limit)).await
     }
-    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<FeatureFailure>> {
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>> {
         self.persist(|| self.inner.open_feature_failures(since, limit)).await
     }
     async fn open_feature_failure_count(&self) -> Result<i64> {

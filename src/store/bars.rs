@@ -1,6 +1,7 @@
 //! Bars as stored: reading them, and telling what a new answer changes.
 
 use super::conn::{Conn, Sql, limit, statements, values};
+use super::features;
 use super::field::{Fields, collect};
 use super::load::{Table, load};
 use super::{Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
@@ -214,6 +215,11 @@ pub(super) async fn store(
     if d.outcome.inserted + d.outcome.removed > 0 {
         let added = d.outcome.inserted as i64 - d.outcome.removed as i64;
         conn.run(COUNT, &values![id, added]).await?;
+    }
+    // Where only marks or scores changed, nothing is superseded and features stay as they are.
+    let changed = d.insert.iter().chain(d.superseded.iter().map(|(old, _)| old)).map(|b| b.bar.ts).min();
+    if let Some(first) = changed {
+        features::mark(conn, id, first).await?;
     }
     Ok(d.outcome)
 }

@@ -10,11 +10,13 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, Grant, HolidayRow, NewAlert, OperatorAction,
+    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome,
+    FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure, OperatorAction,
     OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, executions, fault,
-    monitoring, page, plans, quarantine, reference, requests, symbols,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, evidence, executions,
+    fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
+use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// Connections that only read.
@@ -141,6 +143,50 @@ impl Store for Database {
         self.write(reference::PutHolidays(rows.to_vec())).await
     }
 
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
+        reference::all_splits(&mut self.reader().await?.conn()).await
+    }
+
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+        features::newest(&mut self.reader().await?.conn(), series, range, limit).await
+    }
+
+    async fn feature_count(&self, series: SeriesId) -> Result<i64> {
+        features::count(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+        features::progress(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
+        features::state(&mut self.reader().await?.conn(), series, t).await
+    }
+
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.write(features::Put(writes.to_vec())).await
+    }
+
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
+        self.write(monitoring::Log(failure.clone())).await
+    }
+
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64> {
+        self.write(monitoring::Resolve { symbol: symbol.clone(), timeframe, at }).await
+    }
+
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
+        monitoring::failures(&mut self.reader().await?.conn(), only_open, limit).await
+    }
+
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
+        self.write(monitoring::PutFreshness(rows.to_vec())).await
+    }
+
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
+        monitoring::freshness(&mut self.reader().await?.conn()).await
+    }
+
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
         self.write(executions::Put(row.clone())).await
     }
@@ -197,11 +243,11 @@ impl Store for Database {
     }
 
     async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
-        monitoring::evidence(&mut self.reader().await?.conn(), now).await
+        evidence::evidence(&mut self.reader().await?.conn(), now).await
     }
 
     async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
-        monitoring::quarantined(&mut self.reader().await?.conn(), series, since).await
+        evidence::quarantined(&mut self.reader().await?.conn(), series, since).await
     }
 
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
@@ -220,16 +266,16 @@ impl Store for Database {
         executions::recent_statuses(&mut self.reader().await?.conn(), symbol, timeframe, limit).await
     }
 
-    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<FeatureFailure>> {
-        monitoring::open_failures(&mut self.reader().await?.conn(), since, limit).await
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>> {
+        evidence::open_failures(&mut self.reader().await?.conn(), since, limit).await
     }
 
     async fn open_feature_failure_count(&self) -> Result<i64> {
-        monitoring::open_failure_count(&mut self.reader().await?.conn()).await
+        evidence::open_failure_count(&mut self.reader().await?.conn()).await
     }
 
     async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
-        monitoring::without_features(&mut self.reader().await?.conn()).await
+        evidence::without_features(&mut self.reader().await?.conn()).await
     }
 
     async fn record_action(&self, action: &OperatorAction) -> Result<()> {

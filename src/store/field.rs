@@ -14,6 +14,7 @@ use super::conn::Row;
 use super::{CoverageState, ExecutionStatus, Result, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
 use crate::config::policy::Severity;
 use crate::market::asset::printable;
+use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 
 /// A type that a column can be read as.
@@ -143,6 +144,7 @@ words! {
     ExecutionStatus, "an execution status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Trigger, "a trigger", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Severity, "a severity", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     SeriesState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }

@@ -12,8 +12,10 @@ mod bars;
 mod conn;
 mod coverage;
 mod database;
+mod evidence;
 mod executions;
 mod fault;
+mod features;
 mod field;
 mod load;
 pub mod memory;
@@ -40,6 +42,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::config::policy::Severity;
+use crate::market::features::{Features, State};
+use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// The key of a series row.
@@ -446,7 +450,7 @@ pub struct Evidence {
 
 /// An unresolved row of `feature_computation_failures`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FeatureFailure {
+pub struct OpenFailure {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
     pub error: String,
@@ -500,6 +504,99 @@ pub struct OperatorActionRow {
     pub id: i64,
     #[serde(flatten)]
     pub action: OperatorAction,
+}
+
+/// The features of one bar.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FeatureRow {
+    /// The bar's start.
+    pub ts: Ts,
+    #[serde(flatten)]
+    pub features: Features,
+}
+
+/// How far the features of a series are up to date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureProgress {
+    pub series: SeriesRow,
+    /// From this bar on they are not; `None` when all are. For a series never computed this is its first bar.
+    pub stale_from: Option<Ts>,
+    /// Grows with every change of the series' bars.
+    pub changes: i64,
+    /// The splits they were computed with, in the words of whoever computed them; empty when nobody has.
+    pub splits: String,
+    /// Whether the last try failed.
+    pub failing: bool,
+}
+
+/// Features of a stretch of bars, with what the next computation needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureWrite {
+    pub series: SeriesId,
+    /// [`FeatureProgress::changes`] as it was before the bars were read. When bars have changed since, nothing of this
+    /// is written.
+    pub changes: i64,
+    /// Rows stored in this interval and absent from `rows` go. States from its start on go too.
+    pub replaces: Interval,
+    /// Ascending, inside `replaces`. Rows equal to those stored are not touched.
+    pub rows: Vec<FeatureRow>,
+    /// To be kept for later computations.
+    pub states: Vec<State>,
+    /// An older state that is no longer needed.
+    pub spent: Option<Ts>,
+    /// What [`FeatureProgress::stale_from`] is afterwards.
+    pub stale_from: Option<Ts>,
+    /// What [`FeatureProgress::splits`] is afterwards.
+    pub splits: String,
+    pub computed_at: Ts,
+}
+
+/// What writing features did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeatureOutcome {
+    /// New or changed rows.
+    pub written: u64,
+    pub unchanged: u64,
+    pub removed: u64,
+    /// Bars changed since they were read; nothing was written.
+    pub superseded: bool,
+}
+
+/// A series whose features could not be computed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureFailure {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub error_message: String,
+    /// The run it happened in; must be one that exists.
+    pub execution_id: Option<Uuid>,
+    pub failed_at: Ts,
+}
+
+/// A row of `feature_computation_failures`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureFailureRow {
+    pub id: i64,
+    #[serde(flatten)]
+    pub failure: FeatureFailure,
+    /// Tries after the first that failed too.
+    pub retry_count: i64,
+    pub resolved: bool,
+    pub resolved_at: Option<Ts>,
+}
+
+/// A row of `feature_freshness`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureFreshness {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    /// `None` leaves what is stored.
+    pub last_computed_at: Option<Ts>,
+    /// Bars that have features.
+    pub data_point_count: i64,
+    pub status: Tier,
+    pub staleness_seconds: Option<i64>,
+    pub updated_at: Ts,
 }
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
@@ -569,6 +666,43 @@ pub trait Store: Send + Sync {
     async fn holidays(&self) -> Result<Vec<HolidayRow>>;
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()>;
 
+    /// Splits of all symbols, by symbol and date.
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>>;
+
+    // -- features ----------------------------------------------------------------------------------------------------
+
+    /// The newest `limit` feature rows of a series in `range`, ascending.
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>>;
+
+    /// How many bars of a series have features. Counts rows, so it is for the rare series that is not up to date.
+    async fn feature_count(&self, series: SeriesId) -> Result<i64>;
+
+    /// How far the features of the given series are up to date, by symbol and timeframe; series that do not exist are
+    /// absent.
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>>;
+
+    /// The newest state kept for a bar before `t`.
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>>;
+
+    /// Writes features with their states and progress, all or nothing. Outcomes in the order of `writes`.
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>>;
+
+    /// Notes a failure. A series that is failing already keeps its one open row, with one more retry counted.
+    /// `Refused` when the execution does not exist.
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()>;
+
+    /// Closes the open failures of a series; says how many there were.
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64>;
+
+    /// Failures, newest first; all of them or only open ones.
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>>;
+
+    /// Inserts or updates by symbol and timeframe.
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()>;
+
+    /// By symbol and timeframe.
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>>;
+
     // -- executions --------------------------------------------------------------------------------------------------
 
     /// Inserts or updates the row with this id.
@@ -628,7 +762,7 @@ pub trait Store: Send + Sync {
     async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>>;
 
     /// Unresolved feature failures since `since`, newest first.
-    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<FeatureFailure>>;
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>>;
 
     /// How many feature failures are unresolved, however old.
     async fn open_feature_failure_count(&self) -> Result<i64>;
@@ -659,7 +793,9 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         alerts::STATEMENTS,
         bars::STATEMENTS,
         coverage::STATEMENTS,
+        evidence::STATEMENTS,
         executions::STATEMENTS,
+        features::STATEMENTS,
         monitoring::STATEMENTS,
         page::STATEMENTS,
         plans::STATEMENTS,

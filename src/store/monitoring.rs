@@ -1,69 +1,134 @@
-//! What reports, `explain` and alerts read: evidence of freshness, quarantined times, failed and absent features.
-//!
-//! Each is one statement over all series, so that a report costs the same number of queries however many series there
-//! are.
+//! The two tables that say how features fare: which series cannot be computed, and how fresh each one is.
 
-use uuid::Uuid;
+use async_trait::async_trait;
 
 use super::conn::{Conn, Sql, limit, statements, values};
-use super::field::{collect, column};
-use super::{Evidence, FeatureFailure, Result, SeriesId};
-use crate::market::{Interval, Ts};
+use super::field::collect;
+use super::writer::Work;
+use super::{FeatureFailure, FeatureFailureRow, FeatureFreshness, Result};
+use crate::market::{Symbol, Timeframe, Ts};
 
 statements! {
-    /// $1: now. Coverage never overlaps within a series, so at most one refusal holds it.
-    EVIDENCE = Sql::same(
-        "SELECT series_id, MAX(CASE WHEN state <> 'not_entitled' THEN end_ts END), MAX(CASE WHEN state = 'not_entitled'
-             AND start_ts <= $1 AND end_ts > $1 AND (expires_at IS NULL OR expires_at > $1) THEN start_ts END),
-             MAX(CASE WHEN state = 'not_entitled' AND start_ts <= $1 AND end_ts > $1
-                 AND (expires_at IS NULL OR expires_at > $1) THEN end_ts END)
-         FROM coverage GROUP BY series_id");
-    QUARANTINED = Sql::same(
-        "SELECT ts FROM bar_quarantine WHERE series_id = $1 AND ts >= $2 AND status <> 'accepted' ORDER BY ts");
+    /// A series that fails again is one row, counted.
+    AGAIN = Sql::same(
+        "UPDATE feature_computation_failures SET error_message = $3, execution_id = $4, failed_at = $5,
+             retry_count = retry_count + 1
+         WHERE symbol = $1 AND timeframe = $2 AND NOT resolved");
+    FAILED = Sql::same(
+        "INSERT INTO feature_computation_failures (symbol, timeframe, error_message, execution_id, failed_at)
+         VALUES ($1, $2, $3, $4, $5)");
+    RESOLVE = Sql::two(
+        "UPDATE feature_computation_failures SET resolved = 1, resolved_at = $3
+         WHERE symbol = $1 AND timeframe = $2 AND NOT resolved",
+        "UPDATE feature_computation_failures SET resolved = TRUE, resolved_at = $3
+         WHERE symbol = $1 AND timeframe = $2 AND NOT resolved");
+    /// $1: whether resolved ones are wanted too.
     FAILURES = Sql::same(
-        "SELECT symbol, timeframe, error_message, execution_id, failed_at, retry_count FROM feature_computation_failures
-         WHERE resolved = $1 AND failed_at >= $2 ORDER BY failed_at DESC, id DESC LIMIT $3");
-    FAILURE_COUNT = Sql::same("SELECT COUNT(*) FROM feature_computation_failures WHERE resolved = $1");
-    /// Features hang on the series' key, so each series costs one look at an index.
-    WITHOUT_FEATURES = Sql::same(
-        "SELECT s.id FROM series AS s WHERE s.bar_count > 0
-             AND NOT EXISTS (SELECT 1 FROM features AS f WHERE f.series_id = s.id)");
+        "SELECT id, symbol, timeframe, error_message, execution_id, failed_at, retry_count, resolved, resolved_at
+         FROM feature_computation_failures WHERE $1 OR NOT resolved ORDER BY failed_at DESC, id DESC LIMIT $2");
+    PUT_FRESHNESS = Sql::same(
+        "INSERT INTO feature_freshness (symbol, timeframe, last_computed_at, data_point_count, status,
+             staleness_seconds, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (symbol, timeframe) DO UPDATE SET
+             last_computed_at = COALESCE(excluded.last_computed_at, feature_freshness.last_computed_at),
+             data_point_count = excluded.data_point_count, status = excluded.status,
+             staleness_seconds = excluded.staleness_seconds, updated_at = excluded.updated_at");
+    FRESHNESS = Sql::same(
+        "SELECT symbol, timeframe, last_computed_at, data_point_count, status, staleness_seconds, updated_at
+         FROM feature_freshness");
 }
 
-pub(super) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidence>> {
-    collect(&conn.rows(EVIDENCE, &values![now]).await?, |f| {
-        let (series, answered_until) = (f.next()?, f.next()?);
-        let refused = match (f.next()?, f.next()?) {
-            (Some(start), Some(end)) => Some(Interval::new(start, end)),
-            _ => None,
-        };
-        Ok(Evidence { series, answered_until, refused })
-    })
+/// [`super::Store::log_feature_failure`].
+pub(super) struct Log(pub(super) FeatureFailure);
+
+#[async_trait]
+impl Work for Log {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let f = &self.0;
+        let row = values![&f.symbol, f.timeframe, &f.error_message, f.execution_id, f.failed_at];
+        if conn.run(AGAIN, &row).await? == 0 {
+            conn.run(FAILED, &row).await?;
+        }
+        Ok(())
+    }
 }
 
-pub(super) async fn quarantined(conn: &mut Conn<'_>, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
-    column(&conn.rows(QUARANTINED, &values![series, since]).await?)
+/// [`super::Store::resolve_feature_failures`].
+pub(super) struct Resolve {
+    pub(super) symbol: Symbol,
+    pub(super) timeframe: Timeframe,
+    pub(super) at: Ts,
 }
 
-pub(super) async fn open_failures(conn: &mut Conn<'_>, since: Ts, count: usize) -> Result<Vec<FeatureFailure>> {
-    let [resolved, since] = values![false, since];
-    collect(&conn.rows(FAILURES, &[resolved, since, limit(count)]).await?, |f| {
-        Ok(FeatureFailure {
-            symbol: f.next()?,
-            timeframe: f.next()?,
-            error: f.next()?,
-            execution_id: f.next::<Option<Uuid>>()?,
-            failed_at: f.next()?,
+#[async_trait]
+impl Work for Resolve {
+    type Output = u64;
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<u64> {
+        conn.run(RESOLVE, &values![&self.symbol, self.timeframe, self.at]).await
+    }
+}
+
+/// Newest first.
+pub(super) async fn failures(conn: &mut Conn<'_>, only_open: bool, count: usize) -> Result<Vec<FeatureFailureRow>> {
+    let [all] = values![!only_open];
+    collect(&conn.rows(FAILURES, &[all, limit(count)]).await?, |f| {
+        Ok(FeatureFailureRow {
+            id: f.next()?,
+            failure: FeatureFailure {
+                symbol: f.next()?,
+                timeframe: f.next()?,
+                error_message: f.next()?,
+                execution_id: f.next()?,
+                failed_at: f.next()?,
+            },
             retry_count: f.next()?,
+            resolved: f.next()?,
+            resolved_at: f.next()?,
         })
     })
 }
 
-pub(super) async fn open_failure_count(conn: &mut Conn<'_>) -> Result<i64> {
-    let counts: Vec<i64> = column(&conn.rows(FAILURE_COUNT, &values![false]).await?)?;
-    Ok(counts.first().copied().unwrap_or_default())
+/// [`super::Store::update_feature_freshness`].
+pub(super) struct PutFreshness(pub(super) Vec<FeatureFreshness>);
+
+#[async_trait]
+impl Work for PutFreshness {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for f in &self.0 {
+            let row = values![
+                &f.symbol,
+                f.timeframe,
+                f.last_computed_at,
+                f.data_point_count,
+                f.status.name(),
+                f.staleness_seconds,
+                f.updated_at,
+            ];
+            conn.run(PUT_FRESHNESS, &row).await?;
+        }
+        Ok(())
+    }
 }
 
-pub(super) async fn without_features(conn: &mut Conn<'_>) -> Result<Vec<SeriesId>> {
-    column(&conn.rows(WITHOUT_FEATURES, &[]).await?)
+/// By symbol, fine to coarse.
+pub(super) async fn freshness(conn: &mut Conn<'_>) -> Result<Vec<FeatureFreshness>> {
+    let mut rows = collect(&conn.rows(FRESHNESS, &[]).await?, |f| {
+        Ok(FeatureFreshness {
+            symbol: f.next()?,
+            timeframe: f.next()?,
+            last_computed_at: f.next()?,
+            data_point_count: f.next()?,
+            status: f.next()?,
+            staleness_seconds: f.next()?,
+            updated_at: f.next()?,
+        })
+    })?;
+    rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
+    Ok(rows)
 }

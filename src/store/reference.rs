@@ -12,6 +12,7 @@ use crate::market::{Symbol, Ts};
 statements! {
     SPLITS = Sql::same(
         "SELECT execution_date, split_from, split_to FROM splits WHERE symbol = $1 ORDER BY execution_date");
+    ALL_SPLITS = Sql::same("SELECT symbol, execution_date, split_from, split_to FROM splits");
     CLEAR_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
     PUT_SPLIT = Sql::same(
         "INSERT INTO splits (symbol, execution_date, split_from, split_to, fetched_at) VALUES ($1, $2, $3, $4, $5)
@@ -32,6 +33,15 @@ pub(super) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<S
     collect(&conn.rows(SPLITS, &values![symbol]).await?, |f| {
         Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })
     })
+}
+
+/// By symbol and date.
+pub(super) async fn all_splits(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Split)>> {
+    let mut rows = collect(&conn.rows(ALL_SPLITS, &[]).await?, |f| {
+        Ok((f.next()?, Split { date: f.next()?, from: f.next()?, to: f.next()? }))
+    })?;
+    rows.sort_by(|(a, x): &(Symbol, Split), (b, y)| (a, x.date).cmp(&(b, y.date)));
+    Ok(rows)
 }
 
 /// By symbol.
