@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep::clock::Clock;
-use barkeep::config::{Environment, Overrides, Policy, RateLimit, Settings, criticality_of, default_class, load_from};
+use barkeep::config::{RateLimit, Settings, criticality_of, default_class};
 use barkeep::engine::handle::{Action, EngineState, Handle, What};
 use barkeep::engine::select::Selection;
 use barkeep::engine::service::Service;
@@ -15,7 +15,7 @@ use barkeep::market::{AssetClass, Criticality, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{Store, SymbolRow, Trigger};
 use barkeep::vendor::{Class, Fault};
 use proptest::prelude::*;
-use support::rig::{Rig, Wall, settings};
+use support::rig::{Rig, Wall, policy, settings};
 use support::scripted::{Call, Scripted};
 use tokio_util::sync::CancellationToken;
 
@@ -24,10 +24,6 @@ const SYMBOLS: [&str; 25] = [
     "AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "NFLX", "AVGO", "ASML", "BRK.B", "JPM", "V", "WMT", "JNJ",
     "BTC", "ETH", "XRP", "SOL", "ADA", "SPY", "QQQ", "DIA", "IWM", "EEM",
 ];
-
-fn policy() -> Policy {
-    load_from(&Overrides::default(), &Environment::default()).unwrap().policy
-}
 
 fn row(symbol: &str, settings: &Settings, timeframes: &[Timeframe]) -> SymbolRow {
     let symbol: Symbol = symbol.parse().unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep::clock::Clock;
-use barkeep::config::{Environment, Overrides, RateLimit, Settings, load_from};
+use barkeep::config::{Environment, Loaded, Overrides, Policy, RateLimit, Settings, load_from};
 use barkeep::engine::progress::Silent;
 use barkeep::engine::{Backfill, Engine, RunError, Summary, assemble};
 use barkeep::market::Ts;
@@ -40,11 +40,20 @@ impl Clock for Wall {
 
 /// The built-in settings with another limit; nothing of the machine they are read on.
 pub fn settings(rate_limit: RateLimit) -> Settings {
+    loaded(Some(rate_limit)).settings
+}
+
+/// The built-in policy.
+pub fn policy() -> Policy {
+    loaded(None).policy
+}
+
+fn loaded(rate_limit: Option<RateLimit>) -> Loaded {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("barkeep.yaml");
     std::fs::write(&file, "database:\n  url: sqlite:never-opened.db\nlog:\n  dir: never-written\n").unwrap();
-    let overrides = Overrides { config: Some(file), rate_limit: Some(rate_limit), ..Overrides::default() };
-    load_from(&overrides, &Environment::default()).unwrap().settings
+    let overrides = Overrides { config: Some(file), rate_limit, ..Overrides::default() };
+    load_from(&overrides, &Environment::default()).unwrap()
 }
 
 /// An engine with everything around it in sight.
