@@ -4,6 +4,14 @@
 //! left out, and with `BARKEEP_REQUIRE_DATA=1` it fails. A folder is one backfill of all its symbols: what it must end
 //! with is every row of every file, nothing else, no gap, and nothing to ask the next time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,14 @@
 //! Days on which recorded markets did something odd: half days, holidays, clock changes, a halt, a split, a ticker that
 //! changed hands. Each must end with exactly the recorded rows, without a gap, and with nothing to ask the next time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::path::{Path, PathBuf};

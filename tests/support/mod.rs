@@ -1,6 +1,7 @@
 //! What the integration tests share.
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test binary uses its own part")]
 #![allow(unreachable_pub, reason = "a module of several test binaries has no other way to share its items")]
+#![allow(clippy::disallowed_methods, reason = "tests are told by the environment where their data are")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 pub mod bench;
