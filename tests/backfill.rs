@@ -1,6 +1,16 @@
 //! The main job, end to end: the real binary, a real HTTP vendor, real databases.
 
+<<<<<<< ours
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+=======
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+>>>>>>> theirs
 
 mod support;
 
@@ -141,17 +151,35 @@ enum Outcome {
 fn outcome(kind: FaultKind) -> Option<Outcome> {
     use FaultKind as F;
     Some(match kind {
-        F::Status400 | F::Status404 | F::Status408 | F::Status500 | F::Status502 | F::Status503 | F::Status504 => {
-            Outcome::Gap
-        }
-        F::Html502 | F::Html503 | F::Html200 | F::EmptyBody | F::TruncatedJson | F::TruncatedBody | F::CutGzip => {
-            Outcome::Gap
-        }
-        F::ErrorIn200 | F::NotJson | F::WrongTypes | F::NullField | F::NanLiteral => Outcome::Gap,
-        F::SecondsForMs | F::OutsideRange | F::WrongTicker | F::CountMismatch | F::RepeatedPage | F::AbaLoop => {
-            Outcome::Gap
-        }
-        F::AdjustedTrue | F::MissingResults | F::Reset | F::Redirect => Outcome::Gap,
+        F::Status400
+        | F::Status404
+        | F::Status408
+        | F::Status500
+        | F::Status502
+        | F::Status503
+        | F::Status504
+        | F::Html502
+        | F::Html503
+        | F::Html200
+        | F::EmptyBody
+        | F::TruncatedJson
+        | F::TruncatedBody
+        | F::CutGzip
+        | F::ErrorIn200
+        | F::NotJson
+        | F::WrongTypes
+        | F::NullField
+        | F::NanLiteral
+        | F::SecondsForMs
+        | F::OutsideRange
+        | F::WrongTicker
+        | F::CountMismatch
+        | F::RepeatedPage
+        | F::AbaLoop
+        | F::AdjustedTrue
+        | F::MissingResults
+        | F::Reset
+        | F::Redirect => Outcome::Gap,
         F::OffGrid | F::BrokenOhlc | F::ZeroPrice | F::NegativeVolume | F::ConflictingDuplicate => Outcome::Quarantine,
         // The host of a following page's address does not count: its path and query are asked of the configured one.
         F::DuplicateRows | F::OutOfOrder | F::EmptyPageWithNext | F::ForeignNextUrl => Outcome::Fine,
