@@ -1,16 +1,6 @@
 //! The main job, end to end: the real binary, a real HTTP vendor, real databases.
 
-<<<<<<< ours
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-=======
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
->>>>>>> theirs
 
 mod support;
 
