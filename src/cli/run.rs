@@ -14,9 +14,11 @@ use super::figures::thousands;
 use super::globals::{Globals, Session, block_on};
 use super::signals::{Came, Signals};
 use super::simulated;
+use crate::config::{self, Environment};
+use crate::engine::alert::{Notifier, Patrol, Weather};
 use crate::engine::handle::{Action, Handle, Live};
 use crate::engine::instance::{Instance, InstanceError};
-use crate::engine::progress::Silent;
+use crate::engine::progress::Listener;
 use crate::engine::service::Service;
 
 /// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
@@ -49,15 +51,26 @@ pub(super) fn run(_args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
 async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Result<(), CliError> {
     // First of all, so that a signal during a slow start is not lost.
     let signals = Signals::listen(true);
-    let engine = open_engine(session, key, Arc::new(Silent)).await?;
+    let settings = &session.loaded.settings.alerts;
+    let secrets = config::alert_secrets(settings, &Environment::of_process())?;
+    let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
+    let weather = Arc::new(Weather::default());
+    let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
     let store = Arc::clone(&engine.store);
-    let (service, handle) = Service::new(engine, Arc::new(session.loaded.policy.clone()));
+    let policy = Arc::new(session.loaded.policy.clone());
+    let (service, handle) = Service::new(engine.clone(), Arc::clone(&policy));
     let shutdown = CancellationToken::new();
+    let patrol = Patrol { engine, policy, notifier, weather, live: handle.watch(), every: settings.check_every };
+    let patrolling = tokio::spawn(patrol.run(shutdown.clone()));
     let serving = tokio::spawn(service.run(shutdown.clone()));
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
     let interrupted = ended(signals, &handle, globals, &shutdown).await;
     let outcome = serving.await;
+    shutdown.cancel();
+    if let Ok(Err(e)) = patrolling.await {
+        tracing::error!(error = %e, "alerts were not looked for");
+    }
     watchdog.abort();
     if let Some(line) = line {
         line.abort();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use super::explain::{ENGINE, PAUSE, RESUME};
 use super::gate::Pause;
 use super::select::Selection;
 use super::track::{RunEvent, RunView};
@@ -75,6 +76,48 @@ pub enum Action {
     Reload(Box<Loaded>),
 }
 
+impl Action {
+    /// The verb kept in `operator_actions`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Trigger { .. } => "trigger",
+            Self::Preview(_) => "preview",
+            Self::Pause | Self::PauseSymbols(_) => PAUSE,
+            Self::Resume | Self::ResumeSymbols(_) => RESUME,
+            Self::Cancel(_) => "cancel",
+            Self::RetryFailed(_) => "retry",
+            Self::Reload(_) => "reload",
+        }
+    }
+
+    /// What it is done to, one row each: the engine, an execution, every symbol named.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Option<String>> {
+        match self {
+            Self::Pause | Self::Resume | Self::Reload(_) => vec![Some(ENGINE.to_owned())],
+            Self::PauseSymbols(symbols) | Self::ResumeSymbols(symbols) => {
+                symbols.iter().map(|symbol| Some(symbol.to_string())).collect()
+            }
+            Self::Cancel(id) | Self::RetryFailed(id) => vec![id.map(|id| id.to_string())],
+            Self::Trigger { .. } | Self::Preview(_) => vec![None],
+        }
+    }
+
+    /// The rest of what was asked.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Trigger { what, .. } | Self::Preview(what) => Some(match what {
+                What::Tier(criticality) => format!("tier {criticality}"),
+                What::Stale => "everything stale".to_owned(),
+                What::Selection(selection) => serde_json::to_string(selection).ok()?,
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -102,6 +145,8 @@ pub struct Live {
     pub state: EngineState,
     /// Why, when the state is `failed`.
     pub reason: Option<String>,
+    /// What the vendor said when it refused the key, until it accepts one.
+    pub key_refused: Option<String>,
     pub paused: Option<Pause>,
     pub runs: Vec<RunView>,
     pub limit: LimitSnapshot,

@@ -24,7 +24,7 @@ use super::track::{RunEvent, Tracker};
 use crate::config::{Loaded, Policy};
 use crate::market::freshness::Tier;
 use crate::market::{Criticality, Symbol, Ts};
-use crate::store::{ExecutionRow, ExecutionStatus, SeriesState, StoreError, SymbolRow, Trigger};
+use crate::store::{ExecutionRow, ExecutionStatus, OperatorAction, SeriesState, StoreError, SymbolRow, Trigger};
 
 /// Orders that may wait.
 const ORDERS: usize = 64;
@@ -62,6 +62,7 @@ pub struct Service {
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
     missed: Vec<Due>,
     failed: Option<String>,
+    key_refused: Option<String>,
     database_lost: bool,
     draining: bool,
     started_at: Ts,
@@ -83,6 +84,7 @@ impl Service {
             at: now,
             state: EngineState::Idle,
             reason: None,
+            key_refused: None,
             paused: None,
             runs: Vec::new(),
             limit: engine.limiter.snapshot(),
@@ -107,6 +109,7 @@ impl Service {
             running: JoinSet::new(),
             missed: Vec::new(),
             failed: None,
+            key_refused: None,
             database_lost: false,
             draining: false,
             started_at: now,
@@ -281,6 +284,9 @@ impl Service {
                 self.requests += summary.requests;
                 self.rows_written += summary.bars_written;
                 self.failed = None;
+                if summary.requests > 0 {
+                    self.key_refused = None;
+                }
                 tracing::info!(
                     execution = %id,
                     status = summary.status.name(),
@@ -297,6 +303,7 @@ impl Service {
             Err(RunError::Selection(e)) => tracing::info!(execution = %id, "nothing to do: {e}"),
             Err(RunError::KeyRefused(fault)) => {
                 let reason = format!("the vendor refused the key: {fault}");
+                self.key_refused = Some(fault.to_string());
                 tracing::error!("{reason}; paused until the key is changed and the engine resumed");
                 self.engine.gate.pause("barkeep: the vendor refused the key", self.engine.clock.now());
                 self.failed = Some(reason);
@@ -362,13 +369,26 @@ impl Service {
 
     async fn obey(&mut self, (order, reply): Mail) {
         let by = order.by.clone();
-        let action = format!("{:?}", order.action).split(['(', ' ', '{']).next().unwrap_or_default().to_lowercase();
+        let action = order.action.name().to_owned();
+        let targets = order.action.targets();
+        let detail = order.action.detail();
         let answer = self.carry_out(order).await;
         let result = match &answer {
-            Ok(answer) => format!("{answer:?}").chars().take(80).collect(),
+            Ok(Answer::Started(id)) => format!("started {id}"),
+            Ok(Answer::Nothing(why)) => format!("nothing to do: {why}"),
+            Ok(Answer::Planned(plan)) => format!("planned {} requests", plan.requests),
+            Ok(Answer::Done) => "ok".to_owned(),
             Err(e) => e.to_string(),
         };
         tracing::info!(by, action, result, "order");
+        let at = self.engine.clock.now();
+        for target in targets.into_iter().filter(|_| !self.database_lost) {
+            let (actor, action, detail, result) = (by.clone(), action.clone(), detail.clone(), result.clone());
+            let act = OperatorAction { at, actor, action, target, detail, result };
+            if let Err(e) = self.engine.store.record_action(&act).await {
+                tracing::error!(error = %e, "an order could not be noted");
+            }
+        }
         // Whoever asked may be gone.
         let _ = reply.send(answer);
     }
@@ -551,6 +571,7 @@ impl Service {
             at: now,
             state: self.state(paused.is_some(), in_flight),
             reason: self.failed.clone(),
+            key_refused: self.key_refused.clone(),
             paused,
             runs: self.active.values().map(|a| a.tracker.view()).collect(),
             limit: self.engine.limiter.snapshot(),

@@ -8,9 +8,11 @@ pub mod conditions;
 pub mod inputs;
 pub mod mail;
 pub mod notify;
+pub mod patrol;
 pub mod watch;
 pub mod webhook;
 
 pub use conditions::{Condition, DatabaseLoss, Inputs, Kind, conditions};
 pub use notify::{Notice, Notifier};
+pub use patrol::{Patrol, Weather};
 pub use watch::{Change, Watch};

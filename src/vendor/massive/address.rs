@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn a_host_that_is_not_the_vendors_is_refused() {
         let path = "/v2/aggs/ticker/X:BTCUSD/range/1/minute/5/6?cursor=abc";
-        for host in ["http://evil.example", "https://u:p@evil", "//evil", "https://massive.com.evil", "https://xmassive.com"]
+        for host in
+            ["http://evil.example", "https://u:p@evil", "//evil", "https://massive.com.evil", "https://xmassive.com"]
         {
             assert!(cursor(&base("https://api.massive.com"), &format!("{host}{path}")).is_err(), "{host}");
         }

@@ -1,0 +1,138 @@
+//! The task that looks at the conditions while the service runs, and tells what changed.
+//!
+//! It stands beside the service, not in it: reading everything may wait for a lost database, and that loss itself must
+//! be told meanwhile.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::{DatabaseLoss, Inputs, Kind, Notifier, Watch, conditions};
+use crate::config::Policy;
+use crate::engine::Engine;
+use crate::engine::handle::Live;
+use crate::engine::progress::{Event, Listener};
+use crate::market::Ts;
+use crate::store::StoreError;
+
+/// What can be judged while the database is away.
+const WITHOUT_DATABASE: [Kind; 2] = [Kind::VendorKeyRefused, Kind::DatabaseLost];
+
+/// A lost database is tried about this often (see [`crate::engine::patience`]).
+const TRY: Duration = Duration::from_secs(2);
+
+/// How often the loss itself is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Time that queued alerts have to go out when the service stops.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Whether the database answers, as heard from the store.
+#[derive(Debug, Default)]
+pub struct Weather(Mutex<Option<Instant>>);
+
+impl Weather {
+    fn lost_for(&self) -> Option<Duration> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
+    }
+
+    fn loss(&self, now: Ts) -> Option<DatabaseLoss> {
+        let lost = self.lost_for()?;
+        let since = now - i64::try_from(lost.as_millis()).unwrap_or(0);
+        let failures = u32::try_from(lost.as_secs() / TRY.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        Some(DatabaseLoss { since, failures })
+    }
+}
+
+impl Listener for Weather {
+    fn hear(&self, event: Event) {
+        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::DatabaseLost { .. } => *lost = Some(Instant::now()),
+            Event::DatabaseBack { .. } => *lost = None,
+            _ => {}
+        }
+    }
+}
+
+/// Everything a patrol needs.
+pub struct Patrol {
+    pub engine: Engine,
+    pub policy: Arc<Policy>,
+    pub notifier: Notifier,
+    pub weather: Arc<Weather>,
+    pub live: watch::Receiver<Arc<Live>>,
+    pub every: Duration,
+}
+
+impl Patrol {
+    /// Looks every so often until `shutdown`.
+    ///
+    /// # Errors
+    /// When the open alerts cannot be read at the start.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        let mut watch = Watch::load(self.engine.store.as_ref()).await?;
+        let started = self.engine.clock.now();
+        let mut look = tokio::time::interval(self.every);
+        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut glance = tokio::time::interval(GLANCE.min(self.every));
+        glance.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        // The first look comes after one period: a service that has just started has had no time to succeed.
+        look.tick().await;
+        let mut was_lost = false;
+        loop {
+            let whole = tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = look.tick() => true,
+                _ = glance.tick() => false,
+            };
+            let lost = self.weather.lost_for().is_some();
+            if lost || was_lost {
+                self.judge(&mut watch, &WITHOUT_DATABASE, self.without_database(started));
+            } else if whole {
+                self.look(&mut watch, started).await;
+            }
+            was_lost = lost;
+        }
+        self.notifier.close(LAST_WORDS).await;
+        Ok(())
+    }
+
+    fn without_database(&self, watching_since: Ts) -> Inputs {
+        let now = self.engine.clock.now();
+        let key_refused = self.live.borrow().key_refused.clone();
+        Inputs { now, watching_since, key_refused, database_lost: self.weather.loss(now), ..Inputs::default() }
+    }
+
+    async fn look(&self, watch: &mut Watch, watching_since: Ts) {
+        let known = self.without_database(watching_since);
+        let engine = self.engine.clone();
+        // A task of its own: when the database goes away now, reading waits for it and is then of no more use.
+        let reading = tokio::spawn(async move {
+            let store = engine.store.as_ref();
+            Inputs::read(store, &engine.calendar, &engine.settings, known.watching_since, known.now).await
+        });
+        match tokio::time::timeout(self.every, reading).await {
+            Ok(Ok(Ok(read))) => {
+                let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
+                self.judge(watch, &Kind::ALL, inputs);
+                if let Err(e) = watch.save(self.engine.store.as_ref()).await {
+                    tracing::warn!(error = %e, "alerts are kept for later");
+                }
+            }
+            Ok(Ok(Err(e))) => tracing::warn!(error = %e, "the conditions of alerts could not be read"),
+            Ok(Err(e)) => tracing::error!(error = %e, "looking for alerts broke"),
+            Err(_) => tracing::warn!("the conditions of alerts are not read in time"),
+        }
+    }
+
+    fn judge(&self, watch: &mut Watch, kinds: &[Kind], inputs: Inputs) {
+        let wrong = conditions(&inputs, &self.policy);
+        for change in watch.step(inputs.now, kinds, &wrong) {
+            self.notifier.send(&change);
+        }
+    }
+}
