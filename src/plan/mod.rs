@@ -3,6 +3,7 @@
 //! [`gaps`] says what is missing, [`build`] turns that into requests, [`estimate`] says how long they take.
 
 pub mod build;
+pub mod cells;
 pub mod cover;
 pub mod estimate;
 pub mod gaps;
