@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Mode, RateLimit};
 use crate::engine::open::OpenError;
 use crate::engine::progress::{Listener, Silent};
-use crate::engine::{self, Backfill, Engine, Opened, RunError, select};
+use crate::engine::{self, Backfill, Engine, RunError, select};
 use crate::plan::Plan;
 use crate::store::Trigger;
 
@@ -69,13 +69,13 @@ pub(super) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
 
 async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
     // Nothing is asked, so no key is needed.
-    let opened = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
-    let wish = wish(args, session, &opened.engine).await?;
+    let engine = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
+    let wish = wish(args, session, &engine).await?;
     let plan = match wish.plan {
         Some(plan) => plan,
-        None => wish.preview(&opened.engine).await?,
+        None => wish.preview(&engine).await?,
     };
-    opened.engine.store.close().await;
+    engine.store.close().await;
     if session.json {
         return print_json_line(&plan);
     }
@@ -88,15 +88,15 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
         RateLimit::Unlimited => None,
     };
     let progress = Arc::new(Progress::new(limit));
-    let opened = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
-    let wish = wish(args, session, &opened.engine).await?;
+    let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
+    let wish = wish(args, session, &engine).await?;
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
-    let outcome = wish.run(&opened.engine, &opened.journal, listener, cancel.clone()).await;
+    let outcome = wish.run(&engine, listener, cancel.clone()).await;
     signals.abort();
     progress.clear();
-    opened.engine.store.close().await;
+    engine.store.close().await;
     let summary = outcome?;
     if session.json {
         print_json_line(&summary)?;
@@ -132,7 +132,7 @@ pub(super) async fn open_engine(
     session: &Session,
     key: SecretString,
     listener: Arc<dyn Listener>,
-) -> Result<Opened, CliError> {
+) -> Result<Engine, CliError> {
     let store = session.open_store(false).await?;
     engine::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
         |e| match e {

@@ -45,16 +45,16 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
     args.selection.check(SystemClock.now())?;
     block_on(async {
         // Nothing is asked, so no key is needed.
-        let opened = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
+        let engine = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
         let selection = args.selection.resolve();
         let mode = session.loaded.settings.backfill.mode;
         let wish = Backfill { selection: selection.clone(), mode, trigger: Trigger::Cli, plan: None };
-        let plan = wish.preview(&opened.engine).await?;
+        let plan = wish.preview(&engine).await?;
         let kept = KeptPlan { selection, plan };
         let body = serde_json::to_string(&kept)
             .map_err(|e| CliError::new(SOME_FAILED, format!("the plan cannot be kept: {e}")))?;
-        opened.engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
-        opened.engine.store.close().await;
+        engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
+        engine.store.close().await;
         if session.json {
             print_json_line(&kept.plan)
         } else {

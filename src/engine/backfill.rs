@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::Engine;
 use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
-use super::journal::StoreJournal;
 use super::owner;
 use super::progress::{Event, Listener};
 use super::registrar::Registrar;
@@ -129,14 +128,12 @@ impl Backfill {
     pub async fn run(
         &self,
         engine: &Engine,
-        journal: &StoreJournal,
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
         let scene = self.scene(engine).await?;
         close_dead_executions(engine, scene.now).await?;
         let execution_id = Uuid::new_v4();
-        journal.attribute_to(execution_id);
         let pending = pending(&scene.targets, execution_id);
         let execution = opening(&scene, self, execution_id);
         let tally = Arc::new(Mutex::new(Tally::new(&pending)));
@@ -144,9 +141,10 @@ impl Backfill {
             Arc::new(Registrar::new(Arc::clone(&engine.store), scene.targets.clone(), execution.clone(), pending));
         let (ingest, writer) =
             Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
-        let before = engine.dispatcher.counters();
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
+            dispatcher: engine.dispatcher(execution_id, Arc::clone(&listener)),
+            scheduled: matches!(self.trigger, Trigger::Schedule | Trigger::CatchUp),
             registrar,
             ingest,
             listener,
@@ -158,7 +156,7 @@ impl Backfill {
         });
         let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher };
         let outcome = run.rounds().await;
-        let summary = run.finish(outcome, &cancel, before).await;
+        let summary = run.finish(outcome, &cancel).await;
         drop(run);
         // Every sender is gone, so the writer ends once its queue is empty.
         let _ = writer.await;
@@ -446,12 +444,7 @@ impl Run<'_> {
     }
 
     /// Adds up, closes the execution and the status rows.
-    async fn finish(
-        &self,
-        outcome: Result<(), RunError>,
-        cancel: &CancellationToken,
-        before: crate::vendor::dispatch::Counters,
-    ) -> Result<Summary, RunError> {
+    async fn finish(&self, outcome: Result<(), RunError>, cancel: &CancellationToken) -> Result<Summary, RunError> {
         let engine = self.engine();
         let now = engine.clock.now();
         match outcome {
@@ -464,7 +457,7 @@ impl Run<'_> {
         }
         self.fetcher.registrar.register().await?;
         let unfinished = self.unfinished(now).await?;
-        let counters = engine.dispatcher.counters();
+        let counters = self.fetcher.dispatcher.counters();
         let cancelled = cancel.is_cancelled();
         let reasons: BTreeMap<SeriesKey, String> =
             unfinished.iter().map(|(key, (gaps, reason))| (key.clone(), describe(*gaps, reason))).collect();
@@ -486,9 +479,9 @@ impl Run<'_> {
         let summary = Summary {
             execution_id: self.execution.execution_id,
             status,
-            requests: counters.total_requests - before.total_requests,
-            rate_limited: counters.rate_limited_count - before.rate_limited_count,
-            retries: counters.retries - before.retries,
+            requests: counters.total_requests,
+            rate_limited: counters.rate_limited_count,
+            retries: counters.retries,
             bars_written: tally.written,
             bars_unchanged: tally.unchanged,
             quarantined: tally.quarantined,

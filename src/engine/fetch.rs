@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
+use super::gate::{Pass, Priority, Refused};
 use super::ingest::{Arrival, Committed, Ingest, Part, Verdict, settled};
 use super::journal::request_row;
 use super::progress::{Event, Listener};
@@ -22,8 +23,8 @@ use crate::market::{AssetClass, Family, Interval, Symbol, Timeframe, Ts};
 use crate::plan::build::PAGE;
 use crate::plan::{Ask, Horizon, Item};
 use crate::store::StoreError;
-use crate::vendor::dispatch::{Attempt, PageGuard};
-use crate::vendor::{AggregateQuery, Class, Fault, Page};
+use crate::vendor::dispatch::{Attempt, Dispatcher, PageGuard};
+use crate::vendor::{AggregateQuery, Class, Cursor, Fault, Page};
 
 /// An empty answer for a range that ended this recently may only be late.
 const RECENT: i64 = 2 * DAY;
@@ -68,6 +69,9 @@ pub struct Facts {
 /// One run's view of the engine, shared by its fetchers.
 pub struct Fetcher {
     pub engine: Engine,
+    pub dispatcher: Dispatcher,
+    /// Whether the schedule wants this run, rather than somebody who waits for it.
+    pub scheduled: bool,
     pub registrar: Arc<Registrar>,
     pub ingest: Ingest,
     pub listener: Arc<dyn Listener>,
@@ -118,6 +122,30 @@ impl Fetcher {
         self.engine.clock.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
     }
 
+    /// Makes one request when its turn has come. The pass is held until the answer is on its way to the database, so
+    /// that no more answers than places wait for it. A pause turns the request back before it starts; it then waits for
+    /// its turn again.
+    pub async fn ask<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Pass), Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1);
+        let priority = Priority { criticality: item.criticality, history: !item.newest, scheduled: self.scheduled };
+        loop {
+            let pass = match self.engine.gate.enter(priority, symbol, &self.cancel).await {
+                Ok(pass) => pass,
+                Err(Refused::Cancelled) => return Err(Fault::cancelled()),
+                Err(Refused::SymbolPaused) => {
+                    return Err(Fault::new(Class::Cancelled, "the symbol is paused; its gap stays open"));
+                }
+            };
+            match call(pass.token.clone()).await {
+                Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => drop(pass),
+                outcome => return outcome.map(|value| (value, pass)),
+            }
+        }
+    }
+
     /// Carries out one item.
     pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
         match &item.ask {
@@ -135,7 +163,7 @@ impl Fetcher {
                     timeframe: Some(*timeframe),
                     pages: item.requests,
                 });
-                self.aggregates(number, symbol, query).await
+                self.aggregates(number, item, symbol, query).await
             }
             Ask::GroupedDaily { asset_class, date } => {
                 self.listener.hear(Event::Started {
@@ -144,16 +172,22 @@ impl Fetcher {
                     timeframe: Some(Timeframe::D1),
                     pages: 1,
                 });
-                self.grouped(number, *asset_class, *date, &item.symbols).await
+                self.grouped(number, item, *asset_class, *date).await
             }
             Ask::Splits { tickers } => {
                 self.listener.hear(Event::Started { item: number, symbol: None, timeframe: None, pages: 1 });
-                super::splits::fetch(self, tickers, &item.symbols).await
+                super::splits::fetch(self, item, tickers).await
             }
         }
     }
 
-    async fn aggregates(&self, number: u64, symbol: &Symbol, mut query: AggregateQuery) -> Result<(), ItemError> {
+    async fn aggregates(
+        &self,
+        number: u64,
+        item: &Item,
+        symbol: &Symbol,
+        mut query: AggregateQuery,
+    ) -> Result<(), ItemError> {
         let family = query.timeframe.family();
         let horizon = self.horizon(query.class, family);
         let reachable = query.timeframe.snap_out(query.class, Interval::new(Ts::MIN, horizon.end));
@@ -169,8 +203,8 @@ impl Fetcher {
         let mut keys: Option<Arc<FamilyKeys>> = None;
         let mut head: Result<(), ItemError> = Ok(());
         let outcome = loop {
-            let answer = self.engine.dispatcher.aggregates(&query, cursor.as_ref(), &self.cancel).await;
-            let (page, attempt) = match answer {
+            let answer = self.page(item, &query, cursor.as_ref()).await;
+            let ((page, attempt), pass) = match answer {
                 Ok(answer) => answer,
                 Err(fault) => break self.refused(symbol, &query, answered_to, fault).await,
             };
@@ -189,7 +223,7 @@ impl Fetcher {
             if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
             {
                 answered_to = unproven.end;
-                head = self.prove_head(symbol, &query, unproven).await;
+                head = self.prove_head(item, symbol, &query, unproven).await;
             }
             any_bars |= !page.bars.is_empty();
             let answered = self.answered(&query, &page, answered_to);
@@ -200,6 +234,7 @@ impl Fetcher {
             let next = page.next;
             let part = Part { keys, answered, verdict, bars: page.bars, horizon };
             let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
+            drop(pass);
             acks.push((ack, attempt.rows, progress(query.range, answered_to, next.is_some())));
             if next.is_none() {
                 break Ok(());
@@ -215,6 +250,15 @@ impl Fetcher {
             self.tell(number, rows, done, settled(ack).await?);
         }
         outcome.and(head)
+    }
+
+    async fn page(
+        &self,
+        item: &Item,
+        query: &AggregateQuery,
+        cursor: Option<&Cursor>,
+    ) -> Result<((Page, Attempt), Pass), Fault> {
+        self.ask(item, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await }).await
     }
 
     /// The range a page answers for, from where the page before ended.
@@ -237,15 +281,21 @@ impl Fetcher {
 
     /// Asks for the first session of a head by itself: a plan with a shorter history refuses it, a symbol that was not
     /// listed yet has nothing in it. One request, and only for ranges that begin so.
-    async fn prove_head(&self, symbol: &Symbol, query: &AggregateQuery, head: Interval) -> Result<(), ItemError> {
+    async fn prove_head(
+        &self,
+        item: &Item,
+        symbol: &Symbol,
+        query: &AggregateQuery,
+        head: Interval,
+    ) -> Result<(), ItemError> {
         let sessions = self.engine.calendar.trading(query.class, query.timeframe.family(), head);
         let Some(first) = sessions.as_slice().first() else { return Ok(()) };
         let day = Timeframe::D1.span(query.class, first.start);
         let range = query.timeframe.snap_out(query.class, day.intersect(head));
         let probe = AggregateQuery { range, ..query.clone() };
         let head = AggregateQuery { range: head, ..query.clone() };
-        match self.engine.dispatcher.aggregates(&probe, None, &self.cancel).await {
-            Ok((page, attempt)) if page.bars.is_empty() => {
+        match self.page(item, &probe, None).await {
+            Ok(((page, attempt), _pass)) if page.bars.is_empty() => {
                 let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
                 let part = Part {
                     keys: Arc::new(keys),
@@ -261,7 +311,7 @@ impl Fetcher {
                 Ok(())
             }
             // It has bars after all: the head stays a gap and is asked as one.
-            Ok((_, attempt)) => Ok(self.record(&attempt).await?),
+            Ok(((_, attempt), _pass)) => Ok(self.record(&attempt).await?),
             Err(fault) => self.refused(symbol, &head, head.range.start, fault).await,
         }
     }
@@ -306,14 +356,9 @@ impl Fetcher {
     }
 
     /// One date of the whole market. A symbol that is not in it may be OTC or not have traded; it is asked for by itself.
-    async fn grouped(
-        &self,
-        number: u64,
-        class: AssetClass,
-        date: NaiveDate,
-        symbols: &[Symbol],
-    ) -> Result<(), ItemError> {
-        let (page, attempt) = match self.engine.dispatcher.grouped_daily(class, date, &self.cancel).await {
+    async fn grouped(&self, number: u64, item: &Item, class: AssetClass, date: NaiveDate) -> Result<(), ItemError> {
+        let answer = self.ask(item, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
+        let ((page, attempt), _pass) = match answer.await {
             Ok(answer) => answer,
             Err(fault) => {
                 match fault.class {
@@ -332,7 +377,7 @@ impl Fetcher {
             page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();
         let mut parts = Vec::new();
         let mut absent = Vec::new();
-        for symbol in symbols {
+        for symbol in &item.symbols {
             let keys = self.registrar.keys(symbol, Family::Day, &self.engine.settings).await?;
             match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()) {
                 Some(bar) => parts.push(Part {

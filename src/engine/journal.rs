@@ -1,6 +1,6 @@
 //! The dispatcher's journal, kept in the database: request starts before they happen, attempts after they end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,22 +16,14 @@ use crate::vendor::{Class, Fault};
 pub struct StoreJournal {
     store: Arc<dyn Store>,
     listener: Arc<dyn Listener>,
-    execution: Mutex<Option<Uuid>>,
+    execution: Uuid,
 }
 
 impl StoreJournal {
+    /// A journal whose attempts belong to `execution`.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, listener: Arc<dyn Listener>) -> Self {
-        Self { store, listener, execution: Mutex::new(None) }
-    }
-
-    /// The execution that later attempts belong to.
-    pub fn attribute_to(&self, execution: Uuid) {
-        *self.execution.lock().unwrap_or_else(PoisonError::into_inner) = Some(execution);
-    }
-
-    fn execution(&self) -> Option<Uuid> {
-        *self.execution.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn new(store: Arc<dyn Store>, listener: Arc<dyn Listener>, execution: Uuid) -> Self {
+        Self { store, listener, execution }
     }
 }
 
@@ -46,7 +38,7 @@ impl Journal for StoreJournal {
     }
 
     async fn record(&self, attempt: &Attempt) {
-        let row = request_row(attempt, self.execution());
+        let row = request_row(attempt, Some(self.execution));
         if let Err(e) = self.store.record_request(&row).await {
             tracing::error!(error = %e, "a request could not be recorded");
         }

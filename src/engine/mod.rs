@@ -8,6 +8,7 @@
 pub mod backfill;
 pub mod derive;
 pub mod fetch;
+pub mod gate;
 pub mod ingest;
 pub mod journal;
 pub mod open;
@@ -24,26 +25,54 @@ pub mod survey;
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::market::Calendar;
 use crate::market::calendar::Override;
 use crate::store::{Store, StoreError};
+use crate::vendor::Vendor;
 use crate::vendor::dispatch::Dispatcher;
+use crate::vendor::limit::Limiter;
+use crate::vendor::retry::RetryPolicy;
+use gate::Gate;
+use journal::StoreJournal;
+use progress::Listener;
 
 pub use backfill::{Backfill, RunError};
-pub use open::{Opened, open};
+pub use open::{assemble, open};
 pub use summary::Summary;
 
-/// What every part of the engine works with.
+/// What every part of the engine works with. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     /// Waits for a lost database (see [`patience`]).
     pub store: Arc<dyn Store>,
-    pub dispatcher: Arc<Dispatcher>,
+    pub vendor: Arc<dyn Vendor>,
+    /// One limit for all executions.
+    pub limiter: Arc<Limiter>,
+    pub gate: Arc<Gate>,
     pub calendar: Arc<Calendar>,
     pub settings: Arc<Settings>,
     pub clock: Arc<dyn Clock>,
+}
+
+impl Engine {
+    /// A dispatcher whose attempts are counted and recorded for one execution.
+    #[must_use]
+    pub fn dispatcher(&self, execution: Uuid, listener: Arc<dyn Listener>) -> Dispatcher {
+        let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution);
+        let policy = RetryPolicy::from(&self.settings.vendor);
+        Dispatcher::new(
+            Arc::clone(&self.vendor),
+            Arc::clone(&self.limiter),
+            policy,
+            Arc::new(journal),
+            Arc::clone(&self.clock),
+            execution.as_u64_pair().0,
+        )
+    }
 }
 
 /// The exchange calendar with the vendor's announcements kept in the database.

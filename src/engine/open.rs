@@ -5,16 +5,15 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::Engine;
-use super::journal::StoreJournal;
+use super::gate::Gate;
 use super::patience::Patient;
 use super::progress::Listener;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::store::{Store, StoreError};
-use crate::vendor::dispatch::Dispatcher;
+use crate::vendor::Vendor;
 use crate::vendor::limit::Limiter;
 use crate::vendor::massive::Massive;
-use crate::vendor::retry::RetryPolicy;
 
 /// Why an engine could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -26,36 +25,29 @@ pub enum OpenError {
     Vendor(String),
 }
 
-/// An engine with the journal its requests are written to.
-pub struct Opened {
-    pub engine: Engine,
-    pub journal: Arc<StoreJournal>,
-}
-
 /// Puts an engine on an open database. The vendor is not asked anything yet.
 pub async fn open(
-    inner: Arc<dyn Store>,
+    store: Arc<dyn Store>,
     settings: Settings,
     key: SecretString,
     clock: Arc<dyn Clock>,
     listener: Arc<dyn Listener>,
-) -> Result<Opened, OpenError> {
-    let patience = settings.backfill.database_patience;
-    let store: Arc<dyn Store> = Arc::new(Patient::new(inner, patience, Arc::clone(&listener)));
+) -> Result<Engine, OpenError> {
+    let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
+    Ok(assemble(store, Arc::new(vendor), settings, clock, listener).await?)
+}
+
+/// Puts an engine on any store and any vendor. `listener` hears when the database is lost and back.
+pub async fn assemble(
+    store: Arc<dyn Store>,
+    vendor: Arc<dyn Vendor>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    listener: Arc<dyn Listener>,
+) -> Result<Engine, StoreError> {
+    let store: Arc<dyn Store> = Arc::new(Patient::new(store, settings.backfill.database_patience, listener));
     let calendar = Arc::new(super::calendar(store.as_ref()).await?);
-    let vendor = Massive::new(&settings.vendor, key).map_err(|e| OpenError::Vendor(e.to_string()))?;
-    let journal = Arc::new(StoreJournal::new(Arc::clone(&store), listener));
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
-    let policy = RetryPolicy::from(&settings.vendor);
-    let seed = u64::from(std::process::id()) ^ clock.now().ms().unsigned_abs();
-    let dispatcher = Dispatcher::new(
-        Arc::new(vendor),
-        limiter,
-        policy,
-        Arc::clone(&journal) as Arc<dyn crate::vendor::dispatch::Journal>,
-        Arc::clone(&clock),
-        seed,
-    );
-    let engine = Engine { store, dispatcher: Arc::new(dispatcher), calendar, settings: Arc::new(settings), clock };
-    Ok(Opened { engine, journal })
+    let gate = Gate::new(settings.backfill.concurrency);
+    Ok(Engine { store, vendor, limiter, gate, calendar, settings: Arc::new(settings), clock })
 }

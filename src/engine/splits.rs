@@ -8,6 +8,7 @@ use super::fetch::{Fetcher, ItemError};
 use super::select::Target;
 use crate::market::Symbol;
 use crate::market::split::Split;
+use crate::plan::Item;
 use crate::store::{Store, StoreError};
 use crate::vendor::Class;
 
@@ -28,9 +29,11 @@ pub async fn due(
 }
 
 /// Asks for the splits of some tickers and keeps them.
-pub async fn fetch(fetcher: &Fetcher, tickers: &[String], symbols: &[Symbol]) -> Result<(), ItemError> {
-    let found = match fetcher.engine.dispatcher.splits(tickers, &fetcher.cancel).await {
-        Ok(found) => Some(found),
+pub async fn fetch(fetcher: &Fetcher, item: &Item, tickers: &[String]) -> Result<(), ItemError> {
+    let symbols = &item.symbols;
+    let answer = fetcher.ask(item, |token| async move { fetcher.dispatcher.splits(tickers, &token).await });
+    let found = match answer.await {
+        Ok((found, _pass)) => Some(found),
         Err(fault) if matches!(fault.class, Class::Permanent | Class::NotEntitled | Class::PlanWindow) => {
             tracing::warn!(error = %fault, "the vendor tells no splits; prices stay raw until it does");
             None

@@ -1,0 +1,295 @@
+//! Who may make the next request: the most important one, and nobody while the engine is paused.
+//!
+//! Every request of every execution passes here before it takes a rate-limit token. Few may be inside at once, so a
+//! long history backfill never holds more than those few places, and a critical symbol that becomes due waits for at
+//! most one of them. Pausing turns back whoever still waits for a token; what is on the wire is let finish.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::market::{Criticality, Symbol, Ts};
+
+/// The order in which requests are let in; the smallest goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Priority {
+    pub criticality: Criticality,
+    /// History waits for the newest bars.
+    pub history: bool,
+    /// What an operator asked for goes before what the schedule wants.
+    pub scheduled: bool,
+}
+
+/// Why a request was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its execution was cancelled.
+    Cancelled,
+    /// Its symbol is paused.
+    SymbolPaused,
+}
+
+/// Who paused something, and when.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Pause {
+    pub by: String,
+    pub since: Ts,
+}
+
+/// The gate all requests of one engine pass.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<State>,
+    /// Rings whenever a place is given back.
+    left: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    width: usize,
+    paused: Option<Pause>,
+    paused_symbols: BTreeSet<Symbol>,
+    waiting: BTreeMap<(Priority, u64), oneshot::Sender<()>>,
+    inside: HashMap<u64, (Option<Symbol>, CancellationToken)>,
+    next: u64,
+}
+
+/// A place inside the gate, given back when dropped.
+#[derive(Debug)]
+pub struct Pass {
+    gate: Arc<Gate>,
+    id: u64,
+    /// Cancelled when the execution is, and when the engine or the symbol is paused before the request has started.
+    pub token: CancellationToken,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.inside.remove(&self.id);
+        state.admit();
+        drop(state);
+        self.gate.left.notify_waiters();
+    }
+}
+
+impl State {
+    /// Lets in the first ones waiting while there is room.
+    fn admit(&mut self) {
+        while self.paused.is_none() && self.inside.len() < self.width {
+            let Some(((_, id), bell)) = self.waiting.pop_first() else { return };
+            self.inside.insert(id, (None, CancellationToken::new()));
+            // Somebody who no longer waits gives the place back at once.
+            if bell.send(()).is_err() {
+                self.inside.remove(&id);
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// A gate that lets `width` requests in at once.
+    #[must_use]
+    pub fn new(width: usize) -> Arc<Self> {
+        let state = State {
+            width: width.max(1),
+            paused: None,
+            paused_symbols: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            inside: HashMap::new(),
+            next: 0,
+        };
+        Arc::new(Self { state: Mutex::new(state), left: Notify::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place. `symbol` is `None` for requests that serve many.
+    pub async fn enter(
+        self: &Arc<Self>,
+        priority: Priority,
+        symbol: Option<&Symbol>,
+        cancel: &CancellationToken,
+    ) -> Result<Pass, Refused> {
+        let (bell, rung) = oneshot::channel();
+        let id = {
+            let mut state = self.state();
+            let id = state.next;
+            state.next += 1;
+            state.waiting.insert((priority, id), bell);
+            state.admit();
+            id
+        };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                let mut state = self.state();
+                state.waiting.remove(&(priority, id));
+                // It may have been let in at the same moment.
+                if state.inside.remove(&id).is_some() {
+                    state.admit();
+                }
+                return Err(Refused::Cancelled);
+            }
+            _ = rung => {}
+        }
+        let pass = Pass { gate: Arc::clone(self), id, token: cancel.child_token() };
+        let mut state = self.state();
+        state.inside.insert(id, (symbol.cloned(), pass.token.clone()));
+        let symbol_paused = symbol.is_some_and(|s| state.paused_symbols.contains(s));
+        if state.paused.is_some() {
+            pass.token.cancel();
+        }
+        drop(state);
+        if symbol_paused { Err(Refused::SymbolPaused) } else { Ok(pass) }
+    }
+
+    /// Lets nobody in any more and turns back whoever waits for a token.
+    pub fn pause(&self, by: &str, at: Ts) {
+        let mut state = self.state();
+        state.paused.get_or_insert_with(|| Pause { by: by.to_owned(), since: at });
+        for (_, token) in state.inside.values() {
+            token.cancel();
+        }
+    }
+
+    pub fn resume(&self) {
+        let mut state = self.state();
+        state.paused = None;
+        state.admit();
+    }
+
+    /// Turns back requests of these symbols.
+    pub fn pause_symbols(&self, symbols: &[Symbol]) {
+        let mut state = self.state();
+        state.paused_symbols.extend(symbols.iter().cloned());
+        for (symbol, token) in state.inside.values() {
+            if symbol.as_ref().is_some_and(|s| symbols.contains(s)) {
+                token.cancel();
+            }
+        }
+    }
+
+    pub fn resume_symbols(&self, symbols: &[Symbol]) {
+        self.state().paused_symbols.retain(|s| !symbols.contains(s));
+    }
+
+    /// Who paused the engine, while it is paused.
+    #[must_use]
+    pub fn paused(&self) -> Option<Pause> {
+        self.state().paused.clone()
+    }
+
+    /// Requests inside: waiting for a token, on the wire, or being handed to the writer.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        self.state().inside.len()
+    }
+
+    /// Returns once nobody is inside.
+    pub async fn empty(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.inside() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn priority(criticality: Criticality) -> Priority {
+        Priority { criticality, history: false, scheduled: true }
+    }
+
+    #[tokio::test]
+    async fn the_most_important_goes_first() {
+        let gate = Gate::new(1);
+        let cancel = CancellationToken::new();
+        let first = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for criticality in [Criticality::Low, Criticality::Standard, Criticality::Critical] {
+            let (gate, cancel, order) = (Arc::clone(&gate), cancel.clone(), Arc::clone(&order));
+            tasks.push(tokio::spawn(async move {
+                let _pass = gate.enter(priority(criticality), None, &cancel).await.unwrap();
+                order.lock().unwrap().push(criticality);
+            }));
+        }
+        while gate.state().waiting.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [Criticality::Critical, Criticality::Standard, Criticality::Low]);
+    }
+
+    #[tokio::test]
+    async fn a_paused_gate_turns_back_and_lets_in_again() {
+        let gate = Gate::new(2);
+        let cancel = CancellationToken::new();
+        let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        gate.pause("somebody", Ts(1));
+        assert!(pass.token.is_cancelled() && !cancel.is_cancelled());
+        assert_eq!(gate.paused().unwrap().by, "somebody");
+        drop(pass);
+        gate.empty().await;
+        let waiting = tokio::spawn({
+            let (gate, cancel) = (Arc::clone(&gate), cancel.clone());
+            async move { gate.enter(priority(Criticality::Low), None, &cancel).await.map(|p| p.token.is_cancelled()) }
+        });
+        while gate.state().waiting.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gate.inside(), 0);
+        gate.resume();
+        assert_eq!(waiting.await.unwrap(), Ok(false));
+        gate.empty().await;
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_wait_leaves_no_place_behind() {
+        let gate = Gate::new(1);
+        let cancel = CancellationToken::new();
+        let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        let other = CancellationToken::new();
+        let waiting = tokio::spawn({
+            let (gate, other) = (Arc::clone(&gate), other.clone());
+            async move { gate.enter(priority(Criticality::Low), None, &other).await.map(|_| ()) }
+        });
+        while gate.state().waiting.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        other.cancel();
+        assert_eq!(waiting.await.unwrap(), Err(Refused::Cancelled));
+        drop(pass);
+        assert_eq!(gate.inside(), 0);
+        assert!(gate.enter(priority(Criticality::Low), None, &cancel).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_paused_symbol_is_turned_back_and_others_go_on() {
+        let gate = Gate::new(2);
+        let cancel = CancellationToken::new();
+        let (aapl, spy): (Symbol, Symbol) = ("AAPL".parse().unwrap(), "SPY".parse().unwrap());
+        let pass = gate.enter(priority(Criticality::Low), Some(&aapl), &cancel).await.unwrap();
+        gate.pause_symbols(std::slice::from_ref(&aapl));
+        assert!(pass.token.is_cancelled());
+        drop(pass);
+        let again = gate.enter(priority(Criticality::Low), Some(&aapl), &cancel).await;
+        assert_eq!(again.map(|_| ()), Err(Refused::SymbolPaused));
+        assert!(gate.enter(priority(Criticality::Low), Some(&spy), &cancel).await.is_ok());
+        gate.resume_symbols(std::slice::from_ref(&aapl));
+        assert!(gate.enter(priority(Criticality::Low), Some(&aapl), &cancel).await.is_ok());
+    }
+}
