@@ -1,11 +1,17 @@
-//! `barkeep plan --cells` against a maximum matching of the test's own: whoever doubts the minimum can count again.
+//! What `barkeep plan` promises: the minimum for given cells, counted again by a maximum matching of the test's own; how
+//! many requests a thin symbol takes once it has been seen; and what the limit allows.
+
+mod support;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use barkeep::sim::SimConfig;
 use serde_json::Value;
+use support::bench::{Bench, summary_of};
+use support::on_both;
 
 type Cell = (String, String);
 
@@ -202,4 +208,58 @@ fn wrong_files_are_refused_by_line() {
         assert!(output.stdout.is_empty(), "{args:?}");
         assert!(says.iter().all(|word| text.contains(word)), "{args:?}: {text}");
     }
+}
+
+async fn plan(bench: &Bench, args: &[&str]) -> Value {
+    let args: Vec<&str> = ["plan", "--json"].iter().chain(args).copied().collect();
+    let (code, plan) = summary_of(&bench.run(&args).await);
+    assert_eq!(code, 0, "{plan}");
+    plan
+}
+
+on_both!(a_symbol_that_was_seen_is_estimated_by_what_it_trades, SimConfig::default());
+async fn a_symbol_that_was_seen_is_estimated_by_what_it_trades(bench: Bench) {
+    let n = |plan: &Value, key: &str| plan[key].as_u64().unwrap_or_else(|| panic!("{key} in {plan}"));
+    let later = ["AAPL", "--timeframes", "5m", "--from", "2023-01-03", "--to", "2023-12-29"];
+    // Never seen: 250 sessions of up to 960 minutes each are at most 5 pages.
+    let unseen = plan(&bench, &later).await;
+    let splits = 1;
+    assert_eq!((n(&unseen, "requests"), n(&unseen, "requests_high")), (5 + splits, 5 + splits));
+    assert_eq!(n(&unseen, "requests_low"), 1 + splits);
+
+    let (code, run) =
+        bench.backfill(&["AAPL", "--timeframes", "5m", "--from", "2024-01-02", "--to", "2024-03-29"]).await;
+    assert_eq!(code, 0, "{run}");
+    assert_eq!(run["plan_efficiency"].as_f64(), Some(1.0), "{run}");
+    assert_eq!(run["requests"], run["requests_needed"]);
+
+    // Seen: about three of four extended minutes have a trade, so 4 pages; the bounds stay what they were.
+    let seen = plan(&bench, &later).await;
+    assert_eq!((n(&seen, "requests"), n(&seen, "requests_low"), n(&seen, "requests_high")), (4, 1, 5));
+    assert_eq!(seen["optimal"], true);
+    let before = bench.sim.log().len();
+    let (code, run) = bench.backfill(&later).await;
+    assert_eq!(code, 0, "{run}");
+    assert_eq!(bench.sim.log().len() - before, 4, "as expected: {run}");
+    assert_eq!(run["plan_efficiency"].as_f64(), Some(1.0), "{run}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_the_limit_allows() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    let symbols: Vec<String> = (0..30).map(|k| format!("SYM{k}")).collect();
+    let mut args = vec!["plan", "SPY"];
+    args.extend(symbols.iter().map(String::as_str));
+    args.extend(["--timeframes", "5m", "--rate-limit", "5"]);
+    let text = bench.run(&args).await;
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("31 series are empty or staler than accepted already"), "{text}");
+    assert!(text.contains("the next 60 requests"), "{text}");
+    args.push("--json");
+    let (_, plan) = summary_of(&bench.run(&args).await);
+    let budget = &plan["budget"];
+    assert_eq!((budget["overdue"].as_u64(), budget["feasible"].as_bool()), (Some(31), Some(true)), "{budget}");
+    let next = &budget["next"];
+    assert_eq!((next["requests"].as_u64(), next["critical"].as_u64()), (Some(56), Some(1)), "whole items only: {next}");
+    assert_eq!(plan["items"][1]["symbols"][0], "SPY", "critical first, behind the splits");
 }

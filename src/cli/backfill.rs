@@ -150,7 +150,7 @@ pub(super) fn limit_in_words(session: &Session) -> String {
 }
 
 /// The first signal ends the run in order, the second at once.
-async fn cancel_on_signal(cancel: CancellationToken) {
+pub(super) async fn cancel_on_signal(cancel: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
         tracing::warn!("signals cannot be caught; an interrupt ends the run at once");

@@ -8,6 +8,7 @@
 pub mod args;
 pub mod backfill;
 pub mod bars;
+pub mod baseline;
 pub mod config;
 pub mod exit;
 pub mod figures;
@@ -52,6 +53,7 @@ pub enum Command {
     Symbols(symbols::SymbolsArgs),
     Bars(bars::BarsArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Baseline(baseline::BaselineArgs),
     Sim(sim::SimArgs),
     Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -86,6 +88,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Symbols(args) => symbols::run(args, &cli.globals),
         Command::Bars(args) => bars::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
+        Command::Baseline(args) => baseline::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),

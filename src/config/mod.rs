@@ -3,6 +3,7 @@
 //! Order: flag > environment > file > default. The defaults are the commented files under `config/`, built into the
 //! binary. Every value keeps its origin, so a complaint names file and line, and `config print` can say who set what.
 
+mod baseline;
 mod database_url;
 mod effective;
 mod environment;
@@ -18,6 +19,7 @@ pub mod settings;
 pub mod suggest;
 mod tree;
 
+pub use baseline::{BaselineLoad, baseline_load};
 pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;
 pub use environment::Environment;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Engine;
 use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
+use super::outlook;
 use super::owner;
 use super::progress::{Event, Listener};
 use super::registrar::Registrar;
@@ -25,6 +26,7 @@ use super::survey::{SeriesKey, Survey};
 use crate::config::{Mode, RateLimit};
 use crate::market::ts::DAY;
 use crate::market::{AssetClass, Family, Interval, Symbol, Ts};
+use crate::plan::budget::Budget;
 use crate::plan::{self, Ask, FamilyState, Horizon, Item, Need, Plan, estimate};
 use crate::store::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, StoreError, Trigger};
 use crate::vendor::{Class, Fault};
@@ -92,6 +94,7 @@ impl Backfill {
         let market = self.market(engine, &scene, &Facts::default()).await?;
         let mut plan = plan::build(&engine.calendar, &needs, &market);
         plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
+        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &outlook::tokens(engine).await?));
         Ok(plan)
     }
 
@@ -120,6 +123,8 @@ impl Backfill {
             not_grouped: facts.not_grouped.clone(),
             not_grouped_dates: facts.not_grouped_dates.clone(),
             overlap: i64::try_from(backfill.overlap.as_millis()).unwrap_or(i64::MAX),
+            density: outlook::density(engine, &scene.targets).await?,
+            staleness: outlook::staleness(engine, &scene.targets, scene.delays, scene.now).await?,
             splits_due: splits::due(engine.store.as_ref(), &scene.targets, recheck, scene.now).await?,
         })
     }
@@ -476,12 +481,15 @@ impl Run<'_> {
             _ => ExecutionStatus::CompletedWithErrors,
         };
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests_needed = self.fetcher.facts().needed;
         let summary = Summary {
             execution_id: self.execution.execution_id,
             status,
             requests: counters.total_requests,
             rate_limited: counters.rate_limited_count,
             retries: counters.retries,
+            requests_needed,
+            plan_efficiency: (requests_needed > 0).then(|| counters.total_requests as f64 / requests_needed as f64),
             bars_written: tally.written,
             bars_unchanged: tally.unchanged,
             quarantined: tally.quarantined,

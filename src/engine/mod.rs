@@ -12,6 +12,7 @@ pub mod gate;
 pub mod ingest;
 pub mod journal;
 pub mod open;
+pub mod outlook;
 pub mod owner;
 pub mod patience;
 pub mod progress;

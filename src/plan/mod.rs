@@ -2,6 +2,7 @@
 //!
 //! [`gaps`] says what is missing, [`build`] turns that into requests, [`estimate`] says how long they take.
 
+pub mod budget;
 pub mod build;
 pub mod cells;
 pub mod cover;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, coverage,
-    executions, fault, page, plans, quarantine, reference, requests, symbols,
+    CountedAnswer, Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars,
+    coverage, executions, fault, page, plans, quarantine, reference, requests, symbols,
 };
 use crate::market::{Interval, Symbol, Ts, split::Split};
 
@@ -166,6 +166,10 @@ impl Store for Database {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         requests::totals(&mut self.reader().await?.conn()).await
+    }
+
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
+        requests::counted(&mut self.reader().await?.conn()).await
     }
 
     async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
