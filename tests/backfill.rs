@@ -1,5 +1,13 @@
 //! The main job, end to end: the real binary, a real HTTP vendor, real databases.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helper functions too"
+)]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +134,7 @@ enum Outcome {
     Fine,
 }
 
+#[expect(clippy::match_same_arms, reason = "one line for each kind of thing that goes wrong")]
 fn outcome(kind: FaultKind) -> Option<Outcome> {
     use FaultKind as F;
     Some(match kind {

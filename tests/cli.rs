@@ -273,3 +273,190 @@ fn symbols_are_added_listed_changed_and_removed() {
     assert_refused(&run(dir.path(), &["bars", "MSFT", "--timeframe", "5m"]), 2, "MSFT has no 5m bars");
     assert!(ok(&["quarantine", "list"]).contains("no bars"));
 }
+
+/// What a user may get wrong about the main job: each one is refused before anything is asked or written.
+#[test]
+fn a_wrong_backfill_is_refused_and_leaves_nothing() {
+    for (args, says) in [
+        (&["backfill", "AAPL", "--frobnicate"][..], "--frobnicate"),
+        (&["backfill", "AAPL", "--timeframes", "5m,7m"], "'7m' is not a timeframe"),
+        (&["backfill", "AAPL", "--timeframes", ""], "is not a timeframe"),
+        (&["backfill", "AAPL", "--asset-class", "bond"], "stock, etf, crypto"),
+        (&["backfill", "AAPL", "--mode", "fast"], "pipeline, staggered or sequential"),
+        (&["backfill", "AAPL", "--from", "2024-13-01"], "'2024-13-01' is no day or time"),
+        (&["backfill", "AAPL", "--from", "last week"], "'last week' is no day or time"),
+        (&["backfill", "A\u{7}PL\u{1b}[2J"], "is not a symbol"),
+        (&["backfill", "aapl"], "did you mean 'AAPL'"),
+        (&["backfill", "AAPL", "--all"], "--all"),
+        (&["backfill", "--plan-id", "seven"], "seven"),
+        (&["backfill", "AAPL", "--plan-id", "00000000-0000-4000-8000-000000000000"], "--plan-id"),
+        (&["backfill", "AAPL", "--simulated", "--vendor-url", "http://127.0.0.1:1"], "--simulated contradicts"),
+        (&["--vendor-url", "http://127.0.0.1:1", "backfill", "AAPL", "--simulated"], "--simulated contradicts"),
+        (&["backfill", "AAPL", "--database-url", "bars.db"], "sqlite:PATH"),
+        (&["plan", "AAPL", "--all"], "--all"),
+        (&["sim", "--listen", "nowhere"], "nowhere"),
+        (&["sim", "--split", "AAPL:2020-08-31"], "AAPL:2020-08-31:1:4"),
+    ] {
+        let dir = temp();
+        let output = run(dir.path(), args);
+        assert_refused(&output, 2, says);
+        assert_empty(dir.path());
+    }
+}
+
+/// These need the settings, so the log file may have been opened; but there is no database.
+#[test]
+fn a_backfill_that_cannot_start_makes_no_database() {
+    for (args, says) in [
+        (&["backfill"][..], "no symbols"),
+        (&["plan"], "no symbols"),
+        (
+            &["backfill", "AAPL", "--from", "2024-02-02", "--to", "2024-02-01"],
+            "--from 2024-02-02 is after --to 2024-02-01",
+        ),
+        (&["plan", "AAPL", "--from", "2024-02-02", "--to", "2024-02-01"], "--from 2024-02-02 is after --to 2024-02-01"),
+        (&["backfill", "AAPL", "--from", "2099-01-01"], "--from 2099-01-01 is in the future"),
+        (&["backfill", "AAPL"], "no API key"),
+        (&["backfill", "AAPL"], "hint: set MASSIVE_API_KEY, or try barkeep without a key: add --simulated"),
+        (&["sim", "--fault", "nonsense", "--listen", "127.0.0.1:0"], "--fault nonsense"),
+        (&["sim", "--fault", r#"{"kind":"status_999"}"#, "--listen", "127.0.0.1:0"], "status_500"),
+        (&["sim", "--replay", "absent", "--listen", "127.0.0.1:0"], "cannot replay absent"),
+    ] {
+        let dir = temp();
+        let output = run(dir.path(), args);
+        assert_refused(&output, 2, says);
+        assert!(databases_below(dir.path()).is_empty(), "{args:?} made a database");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = temp();
+    let output = run(dir.path(), &["sim", "--listen", &address]);
+    assert_refused(&output, 2, &format!("cannot listen on {address}"));
+    assert!(stderr(&output).contains("choose another --listen"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_database_that_cannot_be_written_is_exit_4() {
+    let dir = temp();
+    std::fs::write(
+        dir.path().join("text"),
+        "no database, and a good deal longer than the head of one would be\n".repeat(99),
+    )
+    .unwrap();
+    std::fs::create_dir(dir.path().join("directory")).unwrap();
+    // Directories that nobody can make or write to, root included.
+    for (url, says) in [
+        ("sqlite:/proc/bars.db", "/proc/bars.db"),
+        ("sqlite:/dev/null/bars.db", "/dev/null"),
+        ("sqlite:text", "text"),
+        ("sqlite:directory", "directory"),
+    ] {
+        for command in [&["backfill", "AAPL", "--simulated"][..], &["plan", "AAPL"], &["symbols", "add", "AAPL"]] {
+            let output = run(dir.path(), &[command, &["--database-url", url]].concat());
+            assert_refused(&output, 4, says);
+        }
+    }
+    for command in
+        [&["status"][..], &["bars", "AAPL", "--timeframe", "1d"], &["symbols", "list"], &["quarantine", "list"]]
+    {
+        let output = run(dir.path(), &[command, &["--database-url", "sqlite:absent.db"]].concat());
+        assert_refused(&output, 4, "there is no database at absent.db");
+        assert!(!dir.path().join("absent.db").exists(), "reading made a database");
+    }
+}
+
+#[test]
+fn what_is_not_in_the_database_is_refused() {
+    let dir = temp();
+    let database = ["--database-url", "sqlite:bars.db"];
+    let with = |args: &[&str]| run(dir.path(), &[args, &database].concat());
+    assert_eq!(with(&["symbols", "add", "AAPL"]).status.code(), Some(0));
+    let before = with(&["symbols", "list", "--json"]);
+    for (args, says) in [
+        (
+            &["backfill", "--simulated", "--plan-id", "00000000-0000-4000-8000-000000000000"][..],
+            "there is no plan 00000000",
+        ),
+        (&["backfill", "--simulated", "AAPL", "--asset-class", "crypto"], "stock"),
+        (&["plan", "AAPL", "--asset-class", "crypto"], "stock"),
+        (&["quarantine", "accept", "999"], "999"),
+        (&["quarantine", "reject", "999"], "999"),
+        (&["status", "APPL"], "APPL is not"),
+        (&["bars", "APPL", "--timeframe", "1d"], "did you mean AAPL?"),
+    ] {
+        assert_refused(&with(args), 2, says);
+    }
+    assert_eq!(stdout(&with(&["symbols", "list", "--json"])), stdout(&before), "a refused command changed something");
+}
+
+#[test]
+fn without_a_key_the_simulated_vendor_does_the_main_job() {
+    let dir = temp();
+    let yesterday = chrono::DateTime::from_timestamp(now_seconds() - 86_400, 0).unwrap().format("%Y-%m-%d").to_string();
+    // A real key and a real vendor in the environment are neither used nor told.
+    let ok = |args: &[&str]| {
+        let output = barkeep(dir.path(), args)
+            .env("MASSIVE_API_KEY", "geheim-geheim")
+            .env("BARKEEP_VENDOR_URL", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("geheim"), "{}", stderr(&output));
+        output
+    };
+    let first = ok(&["backfill", "BTC", "--simulated", "--timeframes", "5m,1h", "--from", &yesterday, "--json"]);
+    assert!(stderr(&first).contains("note: simulated vendor: the bars are made up"), "{}", stderr(&first));
+    let summary: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(summary["status"], "completed");
+    assert_eq!(summary["requests"], 1, "the newest, still growing bar is asked once: {summary}");
+    assert!(summary["bars_written"].as_i64().unwrap() > 288, "{summary}");
+
+    let found = databases_below(dir.path());
+    assert!(found.len() == 1 && found[0].ends_with("barkeep/simulated.db"), "never the default database: {found:?}");
+    let bars = stdout(&ok(&["bars", "BTC", "--timeframe", "1h", "--simulated"]));
+    assert!(bars.lines().count() > 24, "{bars}");
+    assert!(stdout(&ok(&["status", "--simulated"])).contains("simulated.localhost"));
+    assert_refused(&run(dir.path(), &["status"]), 4, "there is no database");
+
+    let named = ok(&["backfill", "BTC", "--simulated", "--timeframes", "1d", "--database-url", "sqlite:mine.db"]);
+    assert!(stderr(&named).contains("sqlite:mine.db") && dir.path().join("mine.db").exists(), "{}", stderr(&named));
+}
+
+#[test]
+fn only_a_plan_that_was_kept_is_offered_to_be_run() {
+    let dir = temp();
+    let ok = |args: &[&str]| {
+        let output = run(dir.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let wish = ["MSFT", "--timeframes", "1d", "--from", "2024-01-02", "--to", "2024-01-31", "--simulated"];
+    assert!(!ok(&[&["backfill", "--dry-run"], &wish[..]].concat()).contains("--plan-id"));
+    let plan = ok(&[&["plan"], &wish[..]].concat());
+    let offered: Vec<&str> = plan.lines().last().unwrap().split(' ').skip_while(|word| *word != "backfill").collect();
+    assert!(ok(&offered).contains("21 written"), "{plan}");
+    assert!(ok(&[&["plan"], &wish[..]].concat()).contains("nothing is missing"));
+}
+
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a live run is about now")]
+fn now_seconds() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// Every `*.db` file below a directory.
+fn databases_below(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                return databases_below(&path);
+            }
+            if path.extension().is_some_and(|e| e == "db") { vec![path] } else { Vec::new() }
+        })
+        .collect()
+}

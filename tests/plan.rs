@@ -254,7 +254,7 @@ async fn a_plan_says_what_the_limit_allows() {
     let text = bench.run(&args).await;
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("31 series are empty or staler than accepted already"), "{text}");
-    assert!(text.contains("the next 60 requests"), "{text}");
+    assert!(text.contains("the next 56 requests"), "{text}");
     args.push("--json");
     let (_, plan) = summary_of(&bench.run(&args).await);
     let budget = &plan["budget"];

@@ -3,6 +3,14 @@
 //! The data are read in place from `BARKEEP_TEST_DATA` (default `../shared/data`); without them the suite says what it
 //! left out, and with `BARKEEP_REQUIRE_DATA=1` it fails.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helper functions too"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;

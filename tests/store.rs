@@ -280,6 +280,7 @@ fn execution(id: u128, started: i64, status: ExecutionStatus) -> ExecutionRow {
         status,
         error_message: None,
         owner: "host:1:boot".into(),
+        selection: Some("{\"symbols\":[]}".to_owned()),
     }
 }
 

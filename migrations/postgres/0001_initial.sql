@@ -232,7 +232,9 @@ CREATE TABLE scheduler_execution_log (
     retries BIGINT NOT NULL DEFAULT 0,
     status TEXT NOT NULL CHECK (status IN ('running', 'completed', 'completed_with_errors', 'failed', 'cancelled', 'interrupted')),
     error_message TEXT,
-    owner TEXT NOT NULL
+    owner TEXT NOT NULL,
+    -- What was asked for, so that an interrupted execution can be taken up again.
+    selection TEXT
 );
 
 CREATE INDEX scheduler_execution_log_started_at ON scheduler_execution_log (started_at DESC);

@@ -13,9 +13,10 @@ use super::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json_line};
 use super::progress::Progress;
-use super::report;
+use super::signals::Signals;
+use super::{report, simulated};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Mode, RateLimit};
+use crate::config::{Mode, RateLimit};
 use crate::engine::open::OpenError;
 use crate::engine::progress::{Listener, Silent};
 use crate::engine::{self, Backfill, Engine, RunError, select};
@@ -25,12 +26,14 @@ use crate::store::Trigger;
 /// Fetch the bars that are missing
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
+  barkeep backfill AAPL SPY BTC --simulated
   barkeep backfill AAPL SPY BTC --timeframes 5m,15m,1h,4h,1d --from 2024-01-01
   barkeep backfill --all
   barkeep backfill --all --dry-run --json
 
-Exit codes: 0 done, 1 some series failed, 2 usage or configuration, 3 vendor refused the key, 4 database unreachable,
-130 interrupted. Running it again continues where it stopped.")]
+Exit codes: 0 done, 1 some series failed, 2 usage or configuration,
+3 vendor refused the key, 4 database unreachable, 130 interrupted.
+Running it again continues where it stopped.")]
 pub struct BackfillArgs {
     #[command(flatten)]
     pub selection: Selection,
@@ -56,14 +59,22 @@ pub(super) struct KeptPlan {
 }
 
 pub(super) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError> {
-    let session = globals.start()?;
+    let mut session = globals.start()?;
     if args.plan_id.is_none() {
         args.selection.check(SystemClock.now())?;
     }
     if args.dry_run {
         return block_on(dry_run(args, &session));
     }
-    let key = config::api_key(&session.loaded.settings)?;
+    if session.simulated {
+        return block_on(async {
+            let (vendor, key) = simulated::start(&mut session).await?;
+            let result = real_run(args, &session, key).await;
+            vendor.stop().await;
+            result
+        });
+    }
+    let key = session.api_key()?;
     block_on(real_run(args, &session, key))
 }
 
@@ -79,19 +90,15 @@ async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError>
     if session.json {
         return print_json_line(&plan);
     }
-    print(&report::plan(&plan, &limit_in_words(session)))
+    print(&report::plan(&plan, limit_of(session)))
 }
 
 async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> Result<(), CliError> {
-    let limit = match session.loaded.settings.vendor.rate_limit {
-        RateLimit::PerMinute(n) => Some(n),
-        RateLimit::Unlimited => None,
-    };
-    let progress = Arc::new(Progress::new(limit));
+    let progress = Arc::new(Progress::new(limit_of(session)));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
     let wish = wish(args, session, &engine).await?;
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
+    let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
     let outcome = wish.run(&engine, listener, cancel.clone()).await;
     signals.abort();
@@ -124,7 +131,7 @@ async fn wish(args: &BackfillArgs, session: &Session, engine: &Engine) -> Result
             (kept.selection, Some(kept.plan))
         }
     };
-    Ok(Backfill { selection, mode, trigger: Trigger::Cli, plan })
+    Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })
 }
 
 /// An engine for this session. Errors carry the exit code of what is missing.
@@ -142,38 +149,28 @@ pub(super) async fn open_engine(
     )
 }
 
-pub(super) fn limit_in_words(session: &Session) -> String {
+/// Requests per minute; `None` when unlimited.
+pub(super) fn limit_of(session: &Session) -> Option<u32> {
     match session.loaded.settings.vendor.rate_limit {
-        RateLimit::PerMinute(n) => format!("{n}/min"),
-        RateLimit::Unlimited => "no limit".to_owned(),
+        RateLimit::PerMinute(n) => Some(n),
+        RateLimit::Unlimited => None,
     }
 }
 
 /// The first signal ends the run in order, the second at once.
-pub(super) async fn cancel_on_signal(cancel: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        tracing::warn!("signals cannot be caught; an interrupt ends the run at once");
-        return;
-    };
-    for time in 0.. {
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-        }
-        if time > 0 {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        eprintln!("finishing the pages in flight; once more to stop at once");
-        cancel.cancel();
-    }
+async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
+    let mut signals = Signals::listen(false);
+    signals.next().await;
+    progress.say("finishing the pages in flight; once more to stop at once");
+    cancel.cancel();
+    signals.end_at_the_next().await;
 }
 
 impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
         let message = e.to_string();
         match e {
-            RunError::Selection(_) => Self::usage(message),
+            RunError::Selection(_) | RunError::Busy(_) => Self::usage(message),
             RunError::KeyRefused(_) => Self::new(KEY_REFUSED, message)
                 .hint("check MASSIVE_API_KEY (or POLYGON_API_KEY, or vendor.key_file); nothing more was asked"),
             RunError::Store(_) => Self::new(DATABASE, message)

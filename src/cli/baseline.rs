@@ -10,10 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use super::args::{duration, sorted, symbol};
-use super::backfill::cancel_on_signal;
 use super::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json};
+use super::signals::Signals;
 use crate::clock::SystemClock;
 use crate::config::{self, Mode, RateLimit};
 use crate::engine::open::OpenError;
@@ -41,16 +41,12 @@ pub struct BaselineArgs {
     #[arg(long, conflicts_with = "mode")]
     pub compare: bool,
 
-    /// Ask a simulated vendor inside this process instead of the configured one; no key needed
-    #[arg(long)]
-    pub simulated: bool,
+    /// With --simulated: time the vendor takes before each answer, such as 50ms
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub latency: Option<Duration>,
 
-    /// Time the simulated vendor takes before each answer
-    #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration, requires = "simulated")]
-    pub latency: Duration,
-
-    /// Requests per minute of the simulated vendor, and of the run, or unlimited
-    #[arg(long, value_name = "N|unlimited", requires = "simulated", conflicts_with = "rate_limit")]
+    /// With --simulated: requests per minute of the vendor, and of the run [default: unlimited]
+    #[arg(long, value_name = "N|unlimited")]
     pub limit: Option<RateLimit>,
 
     /// Days of history [default: 365]
@@ -71,6 +67,10 @@ pub struct BaselineArgs {
 }
 
 pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError> {
+    if !globals.simulated && (args.latency.is_some() || args.limit.is_some()) {
+        return Err(CliError::usage("--latency and --limit describe the simulated vendor; add --simulated")
+            .hint("the limit of the configured vendor is --rate-limit"));
+    }
     let session = globals.start()?;
     let mut load = config::baseline_load()?;
     if let Some(days) = args.days {
@@ -83,13 +83,12 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         load.timeframes = sorted(&args.timeframes);
     }
     let mut settings = session.loaded.settings.clone();
-    let key = if args.simulated {
+    let key = if session.simulated {
         settings.vendor.rate_limit = args.limit.or(globals.rate_limit).unwrap_or(RateLimit::Unlimited);
         SecretString::from("simulated")
     } else {
-        config::api_key(&settings).map_err(|e| {
-            CliError::from(e).hint("without a vendor there is nothing to measure; try `barkeep baseline --simulated`")
-        })?
+        // Without a vendor there is nothing to measure; the error names --simulated.
+        session.api_key()?
     };
     let scratch = match &globals.database_url {
         // Only what this command line names: the database of the settings is in use.
@@ -103,11 +102,11 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
     };
     let mut plan = baseline::Plan { load, modes, settings, key, clock: Arc::new(SystemClock) };
     block_on(async {
-        let sim = if args.simulated { Some(simulated(args, &mut plan).await?) } else { None };
+        let sim = if session.simulated { Some(simulated(args, &mut plan).await?) } else { None };
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
         let tell = |mode: Mode| eprintln!("measuring {} …", mode.name());
-        let outcome = baseline::run(&plan, &scratch, args.simulated, &cancel, tell).await;
+        let outcome = baseline::run(&plan, &scratch, session.simulated, &cancel, tell).await;
         signals.abort();
         if let Some(sim) = sim {
             sim.stop().await;
@@ -116,10 +115,19 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
     })
 }
 
+/// The first signal ends the measurement in order, the second at once.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    let mut signals = Signals::listen(false);
+    signals.next().await;
+    eprintln!("finishing the pages in flight; once more to stop at once");
+    cancel.cancel();
+    signals.end_at_the_next().await;
+}
+
 /// The server of `barkeep sim` on a free port, spoken to over HTTP like any vendor.
 async fn simulated(args: &BaselineArgs, plan: &mut baseline::Plan) -> Result<Sim, CliError> {
     let config = SimConfig {
-        latency: args.latency,
+        latency: args.latency.unwrap_or_default(),
         rate_limit: match plan.settings.vendor.rate_limit {
             RateLimit::PerMinute(n) => Some(n),
             RateLimit::Unlimited => None,

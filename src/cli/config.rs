@@ -66,7 +66,7 @@ fn check(globals: &Globals) -> Result<(), CliError> {
         }
         return print_json(&all);
     }
-    let key = key.unwrap_or_else(|| "none; set MASSIVE_API_KEY (not needed for `barkeep sim`)".into());
+    let key = key.unwrap_or_else(|| "none; set MASSIVE_API_KEY (not needed with --simulated)".into());
     print(&format!("configuration OK\n{}database  {database}\nAPI key   {key}\n", files_text(&loaded.sources)))
 }
 

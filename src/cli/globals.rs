@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
-use crate::config::{self, Loaded, Overrides, RateLimit};
+use crate::config::{self, Environment, Loaded, Overrides, RateLimit};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{self, Telemetry};
 
@@ -28,6 +28,10 @@ pub struct Globals {
     /// Origin of the vendor's API
     #[arg(long, global = true, value_name = "URL")]
     pub vendor_url: Option<String>,
+
+    /// Try it without a key: a simulated vendor with made-up bars, and a database of its own (simulated.db)
+    #[arg(long, global = true)]
+    pub simulated: bool,
 
     /// Requests per minute, or unlimited
     #[arg(long, global = true, value_name = "N|unlimited")]
@@ -55,10 +59,15 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 impl Globals {
     /// Reads the settings. Opens nothing but the settings files.
     pub fn load(&self) -> Result<Loaded, CliError> {
+        // Here and not in clap, which does not see that flags before and after the command's name contradict.
+        if self.simulated && self.vendor_url.is_some() {
+            return Err(CliError::usage("--simulated contradicts --vendor-url; use one of them"));
+        }
         Ok(config::load(&Overrides {
             config: self.config.clone(),
             database_url: self.database_url.clone(),
             vendor_url: self.vendor_url.clone(),
+            simulated: self.simulated,
             rate_limit: self.rate_limit,
             log_file: self.log_file.clone(),
         })?)
@@ -68,7 +77,7 @@ impl Globals {
     pub fn start(&self) -> Result<Session, CliError> {
         let loaded = self.load()?;
         let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
-        Ok(Session { loaded, json: self.json, _telemetry: telemetry })
+        Ok(Session { loaded, json: self.json, simulated: self.simulated, _telemetry: telemetry })
     }
 }
 
@@ -77,10 +86,23 @@ impl Globals {
 pub struct Session {
     pub loaded: Loaded,
     pub json: bool,
+    /// Whether this is about the simulated vendor and its database.
+    pub simulated: bool,
     _telemetry: Telemetry,
 }
 
 impl Session {
+    /// The vendor's key.
+    pub fn api_key(&self) -> Result<SecretString, CliError> {
+        let key = config::find_key(&self.loaded.settings, &Environment::of_process())?;
+        key.map(|(key, _)| key).ok_or_else(|| {
+            CliError::usage(
+                "no API key: MASSIVE_API_KEY and POLYGON_API_KEY are not set and vendor.key_file names no file",
+            )
+            .hint("set MASSIVE_API_KEY, or try barkeep without a key: add --simulated")
+        })
+    }
+
     /// Opens the database; with `readonly` it must exist and nothing in it changes.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
         let database = &self.loaded.settings.database;

@@ -18,8 +18,11 @@ pub mod plan;
 pub mod progress;
 pub mod quarantine;
 pub mod report;
+pub mod run;
 pub mod shell;
+mod signals;
 pub mod sim;
+mod simulated;
 pub mod status;
 pub mod symbols;
 
@@ -50,6 +53,7 @@ pub enum Command {
     Backfill(backfill::BackfillArgs),
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
+    Run(run::RunArgs),
     Symbols(symbols::SymbolsArgs),
     Bars(bars::BarsArgs),
     Quarantine(quarantine::QuarantineArgs),
@@ -84,6 +88,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Backfill(args) => backfill::run(args, &cli.globals),
         Command::Plan(args) => plan::run(args, &cli.globals),
         Command::Status(args) => status::run(args, &cli.globals),
+        Command::Run(args) => run::run(args, &cli.globals),
         Command::Sim(args) => sim::run(args, &cli.globals),
         Command::Symbols(args) => symbols::run(args, &cli.globals),
         Command::Bars(args) => bars::run(args, &cli.globals),

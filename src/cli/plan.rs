@@ -9,7 +9,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::args::Selection;
-use super::backfill::{KeptPlan, limit_in_words, open_engine};
+use super::backfill::{KeptPlan, limit_of, open_engine};
 use super::exit::{CliError, SOME_FAILED};
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json_line};
@@ -48,7 +48,7 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         let engine = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
         let selection = args.selection.resolve();
         let mode = session.loaded.settings.backfill.mode;
-        let wish = Backfill { selection: selection.clone(), mode, trigger: Trigger::Cli, plan: None };
+        let wish = Backfill::new(selection.clone(), mode, Trigger::Cli);
         let plan = wish.preview(&engine).await?;
         let kept = KeptPlan { selection, plan };
         let body = serde_json::to_string(&kept)
@@ -56,9 +56,13 @@ pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         engine.store.put_plan(kept.plan.plan_id, SystemClock.now(), &body).await?;
         engine.store.close().await;
         if session.json {
-            print_json_line(&kept.plan)
-        } else {
-            print(&report::plan(&kept.plan, &limit_in_words(&session)))
+            return print_json_line(&kept.plan);
         }
+        print(&report::plan(&kept.plan, limit_of(&session)))?;
+        if kept.plan.items.is_empty() && kept.plan.derived_locally == 0 {
+            return Ok(());
+        }
+        let vendor = if session.simulated { " --simulated" } else { "" };
+        print(&format!("run exactly this: barkeep backfill --plan-id {}{vendor}\n", kept.plan.plan_id))
     })
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::figures::{clock, thousands};
+use super::output::counted;
 use crate::engine::progress::{Event, Listener};
 
 /// Steps of a bar; fine enough for any terminal.
@@ -31,6 +32,8 @@ struct State {
     overall: Option<ProgressBar>,
     items: HashMap<u64, Item>,
     planned: u64,
+    /// When the limit lets the last planned request start.
+    ends_by: Option<Instant>,
     answered: u64,
     rows: u64,
     written: u64,
@@ -58,6 +61,7 @@ impl Progress {
             overall: None,
             items: HashMap::new(),
             planned: 0,
+            ends_by: None,
             answered: 0,
             rows: 0,
             written: 0,
@@ -74,7 +78,8 @@ impl Progress {
         }
     }
 
-    fn say(&self, line: &str) {
+    /// A line above the bars.
+    pub fn say(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
                 let _ = bars.println(line);
@@ -108,8 +113,11 @@ impl Progress {
         let seconds = state.started.elapsed().as_secs_f64().max(0.001);
         let left = state.planned.saturating_sub(state.answered);
         let time_left = match self.limit {
-            Some(limit) if limit > 0 => {
-                format!("  at most {} left at {limit}/min", clock(left as f64 * 60.0 / f64::from(limit)))
+            Some(limit) if limit > 0 && left > 0 => {
+                // As planned while that lasts; retries may take longer, and then every request costs its share.
+                let planned = state.ends_by.map(|end| end.saturating_duration_since(Instant::now()).as_secs_f64());
+                let seconds = planned.filter(|s| *s > 0.0).unwrap_or(left as f64 * 60.0 / f64::from(limit));
+                format!("  at most {} left at {limit}/min", clock(seconds))
             }
             _ => String::new(),
         };
@@ -129,11 +137,15 @@ impl Listener for Progress {
         match event {
             Event::Planned { requests, items, estimated_seconds } => {
                 state.planned = state.answered + requests;
+                let estimated = Duration::try_from_secs_f64(estimated_seconds).ok();
+                state.ends_by = estimated.and_then(|wait| Instant::now().checked_add(wait));
                 let bound = match self.limit {
                     Some(limit) => format!(", at most {} at {limit}/min", clock(estimated_seconds)),
                     None => String::new(),
                 };
-                self.say(&format!("plan: {requests} requests for {items} ranges{bound}"));
+                let requests = counted(requests as i64, "request", "requests");
+                let ranges = counted(items as i64, "range", "ranges");
+                self.say(&format!("plan: {requests} for {ranges}{bound}"));
                 self.overall(&mut state);
             }
             Event::Started { item, symbol, timeframe, .. } => {
@@ -189,10 +201,12 @@ impl Listener for Progress {
             }
             Event::Failed { item, symbol, timeframe, reason } => {
                 let entry = state.items.remove(&item);
-                let label = entry.as_ref().map(|e| e.label.clone()).unwrap_or_else(|| {
+                let label = if let Some(entry) = &entry {
+                    entry.label.clone()
+                } else {
                     let symbol = symbol.map(|s| s.to_string()).unwrap_or_default();
                     format!("{symbol} {}", timeframe.map(|tf| tf.to_string()).unwrap_or_default())
-                });
+                };
                 if let Some(bar) = entry.and_then(|e| e.bar) {
                     bar.finish_and_clear();
                 }
@@ -208,7 +222,7 @@ impl Listener for Progress {
             }
             Event::DatabaseLost { error } => self.say(&format!("database lost, waiting for it: {error}")),
             Event::DatabaseBack { after } => {
-                self.say(&format!("database is back after {}", clock(after.as_secs_f64())))
+                self.say(&format!("database is back after {}", clock(after.as_secs_f64())));
             }
         }
     }

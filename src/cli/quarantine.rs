@@ -59,6 +59,12 @@ async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), 
     let store = session.open_store(false).await?;
     let calendar = crate::engine::calendar(store.as_ref()).await?;
     let settings = &session.loaded.settings;
+    // All or none: a wrong id among right ones changes nothing.
+    let pending: Vec<i64> = store.quarantine(true).await?.iter().map(|row| row.id).collect();
+    if let Some(id) = ids.iter().find(|id| !pending.contains(id)) {
+        return Err(CliError::usage(format!("there is no pending bar {id} in quarantine; nothing was decided"))
+            .hint("see `barkeep quarantine list`"));
+    }
     let mut decided = Vec::new();
     for id in ids {
         decided.push(quarantine::decide(store.as_ref(), &calendar, settings, &SystemClock, *id, verdict).await?);

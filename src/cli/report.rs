@@ -3,26 +3,31 @@
 use std::fmt::Write as _;
 
 use super::figures::{clock, span, thousands};
+use super::output::counted;
 use crate::engine::Summary;
 use crate::engine::snapshot::Snapshot;
+use crate::market::{Symbol, Ts};
 use crate::plan::budget::{Breach, Budget};
 use crate::plan::{Ask, Plan};
 
 /// Lines of detail before "and N more".
 const MOST_LINES: usize = 20;
 
-/// A plan for people.
+/// A plan for people. `limit` is requests per minute.
 #[must_use]
-pub fn plan(plan: &Plan, limit: &str) -> String {
+pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
     let mut out = String::new();
+    let time = limit.map_or_else(
+        || "without a limit".to_owned(),
+        |n| format!("at most {} at {n}/min", clock(plan.estimated_seconds)),
+    );
     let proof = if plan.optimal { "optimal" } else { "not proven optimal" };
     let _ = writeln!(
         out,
-        "requests {} (lower bound {}, {proof}), at most {} at {limit}, about {} bars",
+        "requests {} (lower bound {}, {proof}), {time}, about {}",
         thousands(plan.requests),
         thousands(plan.lower_bound),
-        clock(plan.estimated_seconds),
-        thousands(plan.expected_bars),
+        counted(plan.expected_bars as i64, "bar", "bars"),
     );
     if plan.requests_low < plan.requests_high {
         let _ = writeln!(
@@ -39,7 +44,7 @@ pub fn plan(plan: &Plan, limit: &str) -> String {
         let _ = writeln!(out, "{} series are computed from stored bars, without a request", plan.derived_locally);
     }
     for item in plan.items.iter().take(MOST_LINES) {
-        let names: Vec<&str> = item.symbols.iter().take(4).map(|s| s.as_str()).collect();
+        let names: Vec<&str> = item.symbols.iter().take(4).map(Symbol::as_str).collect();
         let more = item.symbols.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let what = match &item.ask {
@@ -51,7 +56,8 @@ pub fn plan(plan: &Plan, limit: &str) -> String {
             Ask::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
             Ask::Splits { .. } => "splits".to_owned(),
         };
-        let _ = writeln!(out, "  {:>4}  {:<9} {}{more}  {what}", item.requests, item.criticality, names.join(" "));
+        let _ =
+            writeln!(out, "  {:>4}  {:<8}  {:<8}  {what}", item.requests, item.criticality, names.join(" ") + &more);
     }
     let rest = plan.items.len().saturating_sub(MOST_LINES);
     if rest > 0 {
@@ -59,14 +65,13 @@ pub fn plan(plan: &Plan, limit: &str) -> String {
     }
     if plan.items.is_empty() && plan.derived_locally == 0 {
         out.push_str("nothing is missing\n");
-    } else {
-        let _ = writeln!(out, "run exactly this: barkeep backfill --plan-id {}", plan.plan_id);
     }
     out
 }
 
 /// What the limit allows, for people.
-fn budget_lines(budget: &Budget, limit: &str) -> String {
+fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
+    let limit = limit.map_or_else(|| "under 100/s".to_owned(), |n| format!("{n}/min"));
     let mut out = String::new();
     if budget.overdue > 0 {
         let _ = writeln!(out, "  {} series are empty or staler than accepted already", thousands(budget.overdue));
@@ -143,10 +148,20 @@ pub fn summary(summary: &Summary) -> String {
         thousands(summary.quarantined)
     );
     let complete = summary.series_total - summary.series_failed.min(summary.series_total);
-    let _ =
-        writeln!(out, "  series    {complete} of {} complete, {} gaps left", summary.series_total, summary.gaps_left);
+    let _ = writeln!(
+        out,
+        "  series    {complete} of {} complete, {} left",
+        summary.series_total,
+        counted(summary.gaps_left as i64, "gap", "gaps")
+    );
     for open in summary.unfinished.iter().take(MOST_LINES) {
-        let _ = writeln!(out, "    {} {}  {} gaps: {}", open.symbol, open.timeframe, open.gaps, open.reason);
+        let _ = writeln!(
+            out,
+            "    {:<14} {}: {}",
+            format!("{} {}", open.symbol, open.timeframe),
+            counted(open.gaps as i64, "gap", "gaps"),
+            open.reason
+        );
     }
     let rest = summary.unfinished.len().saturating_sub(MOST_LINES);
     if rest > 0 {
@@ -168,8 +183,12 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     let tiers = &snapshot.tiers;
     let _ = writeln!(
         out,
-        "{}  {} symbols, {} series on {}  at {}",
-        snapshot.state, snapshot.symbols_total, snapshot.series_total, snapshot.database, snapshot.generated_at
+        "{}  {}, {} series on {}  at {}",
+        snapshot.state,
+        counted(i64::try_from(snapshot.symbols_total).unwrap_or(i64::MAX), "symbol", "symbols"),
+        snapshot.series_total,
+        snapshot.database,
+        to_the_second(snapshot.generated_at)
     );
     let _ = writeln!(
         out,
@@ -178,7 +197,7 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     );
     let vendor = &snapshot.vendor;
     let limit = vendor.limit_per_minute.map_or_else(|| "unlimited".to_owned(), |n| format!("{n}/min"));
-    let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {t}"));
+    let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
     let _ = writeln!(
         out,
         "vendor {}  {} used of {limit}, next token {next}; {} requests, {} rate-limited, {} failed, {} retries",
@@ -195,19 +214,19 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     if let Some(last) = snapshot.executions.first() {
         let _ = writeln!(
             out,
-            "last run {}  {}  {} of {} symbols, {} requests",
-            last.started_at,
+            "last run {}  {}  {} of {}, {}",
+            to_the_second(last.started_at),
             last.status.name().replace('_', " "),
             last.successful_symbols,
-            last.total_symbols,
-            last.requests
+            counted(last.total_symbols, "symbol", "symbols"),
+            counted(last.requests, "request", "requests")
         );
     }
     if !snapshot.series.is_empty() {
         let _ = writeln!(
             out,
-            "\n{:<12} {:<6} {:<9} {:<4} {:<8} {:>8}  {:<20} {:>10}",
-            "SYMBOL", "CLASS", "RPO", "TF", "TIER", "BEHIND", "NEWEST BAR", "BARS"
+            "\n{:<12} {:<6} {:<11} {:<4} {:<8} {:>8}  {:<20} {:>10}",
+            "SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", "BEHIND", "NEWEST BAR", "BARS"
         );
     }
     for row in &snapshot.series {
@@ -215,7 +234,7 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         let newest = row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string());
         let _ = writeln!(
             out,
-            "{:<12} {:<6} {:<9} {:<4} {:<8} {behind:>8}  {newest:<20} {:>10}",
+            "{:<12} {:<6} {:<11} {:<4} {:<8} {behind:>8}  {newest:<20} {:>10}",
             row.symbol,
             row.asset_class,
             row.criticality,
@@ -225,4 +244,9 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         );
     }
     out
+}
+
+/// Milliseconds are noise to a reader.
+fn to_the_second(t: Ts) -> Ts {
+    Ts(t.ms() - t.ms().rem_euclid(1_000))
 }

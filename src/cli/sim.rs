@@ -13,6 +13,7 @@ use super::args::{When, duration, symbol};
 use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::print;
+use super::signals::Signals;
 use crate::clock::SystemClock;
 use crate::config::{NotThat, RateLimit, parse_delay};
 use crate::market::asset::printable;
@@ -24,9 +25,7 @@ use crate::sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 /// How the simulated vendor counts requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WindowArg {
-    /// In any trailing 60 s.
     Sliding,
-    /// In each minute of the clock.
     Fixed,
 }
 
@@ -52,7 +51,7 @@ pub struct SimArgs {
     #[arg(long, value_name = "N|unlimited", default_value = "5")]
     pub limit: RateLimit,
 
-    /// How requests are counted
+    /// How requests are counted: in any trailing 60 s, or in minutes since the start
     #[arg(long, value_enum, default_value_t = WindowArg::Sliding)]
     pub window: WindowArg,
 
@@ -158,7 +157,7 @@ impl SimArgs {
 }
 
 /// The delay of the vendor's middle plans.
-const QUARTER: Duration = Duration::from_secs(15 * 60);
+const QUARTER: Duration = Duration::from_mins(15);
 
 pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
     let _session = globals.start()?;
@@ -167,21 +166,11 @@ pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
         let sim =
             Sim::start(args.listen, config, Arc::new(SystemClock)).await.map_err(|e| CliError::usage(e.to_string()))?;
         print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
-        ended_by_signal().await;
+        let mut signals = Signals::listen(false);
+        signals.next().await;
         sim.stop().await;
         Ok(())
     })
-}
-
-async fn ended_by_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut term) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
-    }
 }
 
 #[cfg(test)]

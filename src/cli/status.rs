@@ -7,10 +7,10 @@ use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json};
 use super::report;
+use super::symbols::find;
 use crate::clock::{Clock, SystemClock};
 use crate::engine::snapshot::Snapshot;
 use crate::market::Symbol;
-use crate::market::freshness::TierLimits;
 
 /// Show what is stored, how fresh it is and the gaps
 #[derive(Args, Clone, Debug)]
@@ -24,22 +24,13 @@ pub(super) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
+        let known = store.symbols().await?;
+        args.symbols.iter().try_for_each(|symbol| find(&known, symbol).map(drop))?;
         let calendar = crate::engine::calendar(store.as_ref()).await?;
-        let thresholds = &session.loaded.policy.staleness_thresholds;
-        let default = TierLimits::default();
-        let limits = TierLimits {
-            fresh: thresholds.fresh.until.unwrap_or(default.fresh),
-            aging: thresholds.aging.until.unwrap_or(default.aging),
-        };
         let now = SystemClock.now();
-        let mut snapshot = Snapshot::read(store.as_ref(), &calendar, &session.loaded.settings, limits, now).await?;
+        let mut snapshot = Snapshot::read(store.as_ref(), &calendar, &session.loaded.settings, now).await?;
         store.close().await;
         if !args.symbols.is_empty() {
-            let known = |symbol: &Symbol| snapshot.series.iter().any(|row| &row.symbol == symbol);
-            if let Some(unknown) = args.symbols.iter().find(|symbol| !known(symbol)) {
-                return Err(CliError::usage(format!("{unknown} is not registered"))
-                    .hint(format!("add it with `barkeep symbols add {unknown}`")));
-            }
             snapshot.series.retain(|row| args.symbols.contains(&row.symbol));
         }
         if session.json { print_json(&snapshot) } else { print(&report::snapshot(&snapshot)) }

@@ -10,21 +10,10 @@ use super::error::ConfigError;
 use super::settings::Settings;
 use crate::market::asset::printable;
 
-/// The API key for the vendor.
+/// The API key for the vendor and where it was found, when there is one.
 ///
 /// # Errors
-/// When there is none, or it cannot be used; the message says where it was looked for and what to do.
-pub fn api_key(settings: &Settings) -> Result<SecretString, ConfigError> {
-    let none = || {
-        ConfigError(format!(
-            "no API key: {KEY} and {FORMER_KEY} are not set and vendor.key_file names no file; set {KEY} (`barkeep sim` \
-             needs no real key: against it, any word will do)"
-        ))
-    };
-    find_key(settings, &Environment::of_process())?.map(|(key, _)| key).ok_or_else(none)
-}
-
-/// The key and where it was found, when there is one.
+/// When one was given that cannot be used; the message says which and what to do.
 pub fn find_key(settings: &Settings, env: &Environment) -> Result<Option<(SecretString, String)>, ConfigError> {
     if let Some((name, text)) = env.first(&[KEY, FORMER_KEY])? {
         let source = format!("environment variable {name}");

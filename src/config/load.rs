@@ -29,6 +29,8 @@ pub struct Overrides {
     pub database_url: Option<SecretString>,
     /// `--vendor-url`
     pub vendor_url: Option<String>,
+    /// `--simulated`
+    pub simulated: bool,
     /// `--rate-limit`
     pub rate_limit: Option<RateLimit>,
     /// `--log-file`
@@ -56,12 +58,12 @@ pub struct Loaded {
     pub effective: Effective,
 }
 
+const RATE_LIMIT_POLICY: &str = "backfill_optimization.polygon_api.rate_limit_per_minute";
+
 /// Settings that take their default from the policy.
 type Driven = (&'static str, &'static str, fn(&Policy) -> String);
 const DRIVEN: [Driven; 7] = [
-    ("vendor.rate_limit", "backfill_optimization.polygon_api.rate_limit_per_minute", |p| {
-        p.backfill_optimization.rate_limit.to_string()
-    }),
+    ("vendor.rate_limit", RATE_LIMIT_POLICY, |p| p.backfill_optimization.rate_limit.to_string()),
     ("vendor.attempts", "backfill_optimization.max_retries", |p| (p.backfill_optimization.max_retries + 1).to_string()),
     ("vendor.backoff_base", "backfill_optimization.retry_backoff_seconds", |p| {
         humantime::format_duration(p.backfill_optimization.retry_backoff).to_string()
@@ -119,6 +121,9 @@ pub fn load_from(overrides: &Overrides, env: &Environment) -> Result<Loaded, Con
         policy_tree.overlay(parsed(file)?)?;
     }
     let policy = read_policy::policy(&policy_tree)?;
+    if overrides.simulated {
+        lay_simulated(&mut tree, &policy_tree, env);
+    }
     for (setting, source, value) in DRIVEN {
         if let (Some(node), Some(from)) = (tree.at(setting), policy_tree.at(source))
             && node.is_null()
@@ -137,6 +142,24 @@ pub fn load_from(overrides: &Overrides, env: &Environment) -> Result<Loaded, Con
 
 fn parsed(file: &TextFile) -> Result<Node, ConfigError> {
     tree::parse(&file.text, &Origin::File(Arc::new(file.path.clone()), 0))
+}
+
+/// The vendor of `--simulated`, whatever else is configured: its server is in this process, and until that has an address
+/// there is nowhere a request could go.
+const SIMULATED_VENDOR: &str = "http://simulated.localhost";
+
+/// What `--simulated` means for values that nobody set: made-up bars get a database of their own, and are not waited for.
+fn lay_simulated(tree: &mut Node, policy: &Node, env: &Environment) {
+    let unset = |path: &str| tree.at(path).is_some_and(Node::is_null);
+    let own_limit = policy.at(RATE_LIMIT_POLICY).is_some_and(|n| !matches!(n.origin, Origin::BuiltIn(..)));
+    let limit = (unset("vendor.rate_limit") && !own_limit).then(|| RateLimit::Unlimited.to_string());
+    let database = env.data_dir.as_ref().filter(|_| unset("database.url"));
+    let database = database.and_then(|dir| Some(format!("sqlite:{}", dir.join("simulated.db").to_str()?)));
+    for (path, value) in [("vendor.rate_limit", limit), ("database.url", database)] {
+        if let Some(value) = value {
+            tree.set(path, Node::scalar(value, Origin::Flag("--simulated")));
+        }
+    }
 }
 
 fn lay_environment(tree: &mut Node, env: &Environment) -> Result<(), ConfigError> {
@@ -162,6 +185,7 @@ fn lay_flags(tree: &mut Node, flags: &Overrides) -> Result<(), ConfigError> {
     };
     set("database.url", "--database-url", flags.database_url.as_ref().map(|u| u.expose_secret().to_owned()));
     set("vendor.base_url", "--vendor-url", flags.vendor_url.clone());
+    set("vendor.base_url", "--simulated", flags.simulated.then(|| SIMULATED_VENDOR.to_owned()));
     set("vendor.rate_limit", "--rate-limit", flags.rate_limit.map(|r| r.to_string()));
     let log_file = match &flags.log_file {
         Some(path) => {

@@ -24,7 +24,7 @@ pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;
 pub use environment::Environment;
 pub use error::{ConfigError, Origin};
-pub use key::{api_key, find_key};
+pub use key::find_key;
 pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
 pub use policy::Policy;
 pub use settings::*;

@@ -40,9 +40,13 @@ const LOCAL_STRETCH: i64 = 60 * DAY;
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Backfill {
+    /// The execution's id; a new one for every run.
+    pub execution_id: Uuid,
     pub selection: Selection,
     pub mode: Mode,
     pub trigger: Trigger,
+    /// Leave old holes to the daily sweep and ask only for what is missing up to now.
+    pub newest_only: bool,
     /// Run exactly this plan instead of making one.
     pub plan: Option<Plan>,
 }
@@ -52,6 +56,9 @@ pub struct Backfill {
 pub enum RunError {
     #[error(transparent)]
     Selection(#[from] SelectError),
+    /// Every series named is being worked on by another execution.
+    #[error("execution {0} already works on all of these series")]
+    Busy(Uuid),
     #[error("the vendor refused the key: {0}")]
     KeyRefused(Fault),
     #[error(transparent)]
@@ -67,6 +74,12 @@ struct Scene {
 }
 
 impl Backfill {
+    /// A run of everything that is missing.
+    #[must_use]
+    pub fn new(selection: Selection, mode: Mode, trigger: Trigger) -> Self {
+        Self { execution_id: Uuid::new_v4(), selection, mode, trigger, newest_only: false, plan: None }
+    }
+
     async fn scene(&self, engine: &Engine) -> Result<Scene, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
@@ -110,7 +123,8 @@ impl Backfill {
         for state in targets.iter().flat_map(|target| survey.families(target)) {
             let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
             let horizon = horizon(state.class, state.base.family());
-            needs.push(Need::of(&engine.calendar, state, range, horizon));
+            let need = Need::of(&engine.calendar, state, range, horizon);
+            needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
         }
         Ok(needs)
     }
@@ -136,9 +150,10 @@ impl Backfill {
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
-        let scene = self.scene(engine).await?;
+        let mut scene = self.scene(engine).await?;
         close_dead_executions(engine, scene.now).await?;
-        let execution_id = Uuid::new_v4();
+        let execution_id = self.execution_id;
+        let claim = engine.claims.claim(execution_id, &mut scene.targets).map_err(RunError::Busy)?;
         let pending = pending(&scene.targets, execution_id);
         let execution = opening(&scene, self, execution_id);
         let tally = Arc::new(Mutex::new(Tally::new(&pending)));
@@ -165,6 +180,7 @@ impl Backfill {
         drop(run);
         // Every sender is gone, so the writer ends once its queue is empty.
         let _ = writer.await;
+        drop(claim);
         summary
     }
 }
@@ -176,8 +192,9 @@ async fn estimated_seconds(engine: &Engine, requests: u64) -> Result<f64, StoreE
     Ok(estimate::seconds(requests, u64::from(limit), used as u64, 60.0))
 }
 
-/// Executions whose process is gone are no longer running.
-async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<(), StoreError> {
+/// Executions whose process is gone are no longer running. Returns them as they were closed.
+pub async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+    let mut all = Vec::new();
     for row in engine.store.running_executions().await? {
         if owner::is_dead(&row.owner) {
             tracing::warn!(execution = %row.execution_id, "the process that ran this execution is gone");
@@ -189,9 +206,10 @@ async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<(), StoreErro
                 ..row
             };
             engine.store.put_execution(&closed).await?;
+            all.push(closed);
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn opening(scene: &Scene, wish: &Backfill, execution_id: Uuid) -> ExecutionRow {
@@ -212,6 +230,7 @@ fn opening(scene: &Scene, wish: &Backfill, execution_id: Uuid) -> ExecutionRow {
         status: ExecutionStatus::Running,
         error_message: None,
         owner: owner::mark(),
+        selection: serde_json::to_string(&wish.selection).ok(),
     }
 }
 
@@ -306,7 +325,14 @@ impl Run<'_> {
             let horizon = self.fetcher.horizon(class, family);
             if settled_only { Horizon { end: horizon.settled, ..horizon } } else { horizon }
         };
-        let needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        let mut needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        if settled_only {
+            for need in &mut needs {
+                // The settled end lies inside a bar, and coverage ends where that bar begins.
+                let whole = need.state.base.snap_in(need.state.class, Interval::new(Ts::MIN, need.horizon.settled));
+                need.gaps = need.gaps.clip(whole);
+            }
+        }
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())
@@ -393,7 +419,7 @@ impl Run<'_> {
         match fault.class {
             Class::Auth => return Some(RunError::KeyRefused(fault)),
             Class::Journal => return Some(RunError::Store(StoreError::Unreachable(fault.message))),
-            Class::Cancelled => return None,
+            Class::Cancelled if self.fetcher.cancel.is_cancelled() => return None,
             _ => {}
         }
         let (family, timeframe) = match &item.ask {
@@ -406,7 +432,10 @@ impl Run<'_> {
             }
         };
         tracing::warn!(symbols = ?item.symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
-        let reason = format!("{}: {fault}", fault.class);
+        let reason = match fault.class {
+            Class::Cancelled => fault.message.clone(),
+            class => format!("{class}: {fault}"),
+        };
         let mut failed = self.failed();
         for symbol in &item.symbols {
             failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());
@@ -440,7 +469,8 @@ impl Run<'_> {
                         horizon,
                     };
                     let fetched_at = self.engine().clock.now();
-                    let arrival = Arrival { parts: vec![part], request: None, fetched_at, only: Some(*timeframe) };
+                    let arrival =
+                        Arrival { parts: vec![part], request: None, fetched_at, only: Some(*timeframe), pass: None };
                     settled(self.fetcher.ingest.send(arrival).await).await?;
                 }
             }
@@ -480,7 +510,10 @@ impl Run<'_> {
             _ if failed_symbols.len() == self.scene.targets.len() && self.nothing_came() => ExecutionStatus::Failed,
             _ => ExecutionStatus::CompletedWithErrors,
         };
-        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let (written, unchanged, quarantined, processed) = {
+            let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            (tally.written, tally.unchanged, tally.quarantined, tally.processed as i64)
+        };
         let requests_needed = self.fetcher.facts().needed;
         let summary = Summary {
             execution_id: self.execution.execution_id,
@@ -490,9 +523,9 @@ impl Run<'_> {
             retries: counters.retries,
             requests_needed,
             plan_efficiency: (requests_needed > 0).then(|| counters.total_requests as f64 / requests_needed as f64),
-            bars_written: tally.written,
-            bars_unchanged: tally.unchanged,
-            quarantined: tally.quarantined,
+            bars_written: written,
+            bars_unchanged: unchanged,
+            quarantined,
             series_total: statuses.len() as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
@@ -507,8 +540,6 @@ impl Run<'_> {
                 })
                 .collect(),
         };
-        let processed = tally.processed as i64;
-        drop(tally);
         let total = self.scene.targets.len() as i64;
         let row = ExecutionRow {
             completed_at: Some(now),

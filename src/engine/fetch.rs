@@ -229,13 +229,16 @@ impl Fetcher {
                 self.record(&failed).await?;
                 break Err(fault.into());
             }
-            let keys = match &keys {
-                Some(keys) => Arc::clone(keys),
-                None => {
-                    let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
-                    Arc::clone(keys.insert(Arc::new(fresh)))
-                }
+            let keys = if let Some(keys) = &keys {
+                Arc::clone(keys)
+            } else {
+                let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
+                Arc::clone(keys.insert(Arc::new(fresh)))
             };
+            if let Some(fault) = wrongly_adjusted(&keys, &page) {
+                self.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await?;
+                break Err(fault.into());
+            }
             if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
             {
                 answered_to = unproven.end;
@@ -243,15 +246,15 @@ impl Fetcher {
             }
             any_bars |= !page.bars.is_empty();
             counted = Some(counted.unwrap_or(0) + page.query_count);
-            let answered = self.answered(&query, &page, answered_to);
+            let answered = Self::answered(&query, &page, answered_to);
             answered_to = answered.end.max(answered_to);
             let verdict = self.verdict(any_bars, answered);
             let fetched_at = self.engine.clock.now();
             let request = Some(request_row(&attempt, Some(self.execution)));
             let next = page.next;
             let part = Part { keys, answered, verdict, bars: page.bars, horizon };
-            let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
-            drop(pass);
+            let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: Some(pass) };
+            let ack = self.ingest.send(arrival).await;
             acks.push((ack, attempt.rows, progress(query.range, answered_to, next.is_some())));
             if next.is_none() {
                 break Ok(());
@@ -280,7 +283,7 @@ impl Fetcher {
     }
 
     /// The range a page answers for, from where the page before ended.
-    fn answered(&self, query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
+    fn answered(query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
         let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
         // A vendor that reaches its own limit without saying where to go on has cut the answer.
         let cut = page.next.is_none() && page.query_count >= PAGE;
@@ -313,7 +316,7 @@ impl Fetcher {
         let probe = AggregateQuery { range, ..query.clone() };
         let head = AggregateQuery { range: head, ..query.clone() };
         match self.page(item, &probe, None).await {
-            Ok(((page, attempt), _pass)) if page.bars.is_empty() => {
+            Ok(((page, attempt), pass)) if page.bars.is_empty() => {
                 let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
                 let part = Part {
                     keys: Arc::new(keys),
@@ -324,8 +327,8 @@ impl Fetcher {
                 };
                 let request = Some(request_row(&attempt, Some(self.execution)));
                 let fetched_at = self.engine.clock.now();
-                let ack = self.ingest.send(Arrival { parts: vec![part], request, fetched_at, only: None }).await;
-                settled(ack).await?;
+                let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: Some(pass) };
+                settled(self.ingest.send(arrival).await).await?;
                 Ok(())
             }
             // It has bars after all: the head stays a gap and is asked as one.
@@ -362,8 +365,8 @@ impl Fetcher {
         let answered = query.timeframe.snap_out(class, range);
         let part = Part { keys, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
         let fetched_at = self.engine.clock.now();
-        let ack = self.ingest.send(Arrival { parts: vec![part], request: None, fetched_at, only: None }).await;
-        settled(ack).await?;
+        let arrival = Arrival { parts: vec![part], request: None, fetched_at, only: None, pass: None };
+        settled(self.ingest.send(arrival).await).await?;
         if fault.class == Class::TooEarly {
             self.learn(|facts| {
                 facts.end_of_day.insert(class.is_continuous());
@@ -376,7 +379,7 @@ impl Fetcher {
     /// One date of the whole market. A symbol that is not in it may be OTC or not have traded; it is asked for by itself.
     async fn grouped(&self, number: u64, item: &Item, class: AssetClass, date: NaiveDate) -> Result<(), ItemError> {
         let answer = self.ask(item, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
-        let ((page, attempt), _pass) = match answer.await {
+        let ((page, attempt), pass) = match answer.await {
             Ok(answer) => answer,
             Err(fault) => {
                 match fault.class {
@@ -398,7 +401,8 @@ impl Fetcher {
         let mut absent = Vec::new();
         for symbol in &item.symbols {
             let keys = self.registrar.keys(symbol, Family::Day, &self.engine.settings).await?;
-            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()) {
+            let scaled = page.adjusted && keys.splits.iter().any(|split| split.date > date);
+            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()).filter(|_| !scaled) {
                 Some(bar) => parts.push(Part {
                     horizon: self.horizon(keys.class, Family::Day),
                     keys: Arc::new(keys),
@@ -420,7 +424,7 @@ impl Fetcher {
         }
         let fetched_at = self.engine.clock.now();
         let request = Some(request_row(&attempt, Some(self.execution)));
-        let ack = self.ingest.send(Arrival { parts, request, fetched_at, only: None }).await;
+        let ack = self.ingest.send(Arrival { parts, request, fetched_at, only: None, pass: Some(pass) }).await;
         self.tell(number, attempt.rows, 1.0, settled(ack).await?);
         Ok(())
     }
@@ -434,6 +438,16 @@ impl Fetcher {
             self.listener.hear(Event::Committed { item, symbol, timeframe, rows, outcome, done });
         }
     }
+}
+
+/// Raw prices were asked for. Adjusted ones would mix two scales in one series, wherever a split has happened since.
+fn wrongly_adjusted(keys: &FamilyKeys, page: &Page) -> Option<Fault> {
+    let first = keys.class.date_of(page.bars.first()?.ts);
+    let split = keys.splits.iter().find(|split| page.adjusted && split.date > first)?;
+    Some(Fault::new(
+        Class::Malformed,
+        format!("the answer is adjusted for splits (one on {}), raw prices were asked for", split.date),
+    ))
 }
 
 /// The share of the range that is answered; never quite 1 while pages follow.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::market::{Criticality, Symbol, Ts};
@@ -42,8 +42,8 @@ pub struct Pause {
 #[derive(Debug)]
 pub struct Gate {
     state: Mutex<State>,
-    /// Rings whenever a place is given back.
-    left: Notify,
+    /// Counts places given back.
+    left: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Drop for Pass {
         state.inside.remove(&self.id);
         state.admit();
         drop(state);
-        self.gate.left.notify_waiters();
+        self.gate.left.send_modify(|n| *n += 1);
     }
 }
 
@@ -101,7 +101,7 @@ impl Gate {
             inside: HashMap::new(),
             next: 0,
         };
-        Arc::new(Self { state: Mutex::new(state), left: Notify::new() })
+        Arc::new(Self { state: Mutex::new(state), left: watch::Sender::new(0) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -190,15 +190,16 @@ impl Gate {
         self.state().inside.len()
     }
 
+    /// Changes whenever a place is given back.
+    #[must_use]
+    pub fn left(&self) -> watch::Receiver<u64> {
+        self.left.subscribe()
+    }
+
     /// Returns once nobody is inside.
     pub async fn empty(&self) {
-        loop {
-            let left = self.left.notified();
-            if self.inside() == 0 {
-                return;
-            }
-            left.await;
-        }
+        let mut left = self.left();
+        while self.inside() > 0 && left.changed().await.is_ok() {}
     }
 }
 

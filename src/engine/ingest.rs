@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::derive;
+use super::gate::Pass;
 use super::registrar::FamilyKeys;
 use super::summary::Tally;
 use crate::market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts, quality};
@@ -45,13 +46,15 @@ pub struct Part {
 }
 
 /// A page on its way to the database.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Arrival {
     pub parts: Vec<Part>,
     pub request: Option<RequestRow>,
     pub fetched_at: Ts,
     /// Only this timeframe is written, computed from what is stored (no new base bars).
     pub only: Option<Timeframe>,
+    /// Given back once the page is committed, so that an empty gate means that nothing is on its way.
+    pub pass: Option<Pass>,
 }
 
 /// What one part's commit did, by timeframe.
@@ -105,6 +108,7 @@ async fn commit(
     tally: &Mutex<Tally>,
     arrival: Arrival,
 ) -> Result<Vec<Committed>, StoreError> {
+    let _pass = arrival.pass;
     let request_id = arrival.request.as_ref().and_then(|r| r.request_id.clone());
     let mut page = PageCommit { request: arrival.request, ..PageCommit::default() };
     let mut names: Vec<(crate::market::Symbol, Timeframe)> = Vec::new();

@@ -6,10 +6,13 @@
 //! missing, and the next run asks for exactly that.
 
 pub mod backfill;
+pub mod claim;
 pub mod derive;
 pub mod fetch;
 pub mod gate;
+pub mod handle;
 pub mod ingest;
+pub mod instance;
 pub mod journal;
 pub mod open;
 pub mod outlook;
@@ -18,11 +21,14 @@ pub mod patience;
 pub mod progress;
 pub mod quarantine;
 pub mod registrar;
+pub mod schedule;
 pub mod select;
+pub mod service;
 pub mod snapshot;
 pub mod splits;
 pub mod summary;
 pub mod survey;
+pub mod track;
 
 use std::sync::Arc;
 
@@ -37,6 +43,7 @@ use crate::vendor::Vendor;
 use crate::vendor::dispatch::Dispatcher;
 use crate::vendor::limit::Limiter;
 use crate::vendor::retry::RetryPolicy;
+use claim::Claims;
 use gate::Gate;
 use journal::StoreJournal;
 use progress::Listener;
@@ -54,6 +61,8 @@ pub struct Engine {
     /// One limit for all executions.
     pub limiter: Arc<Limiter>,
     pub gate: Arc<Gate>,
+    /// Which execution works on which series.
+    pub claims: Arc<Claims>,
     pub calendar: Arc<Calendar>,
     pub settings: Arc<Settings>,
     pub clock: Arc<dyn Clock>,

@@ -49,5 +49,6 @@ pub async fn assemble(
     let calendar = Arc::new(super::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
     let gate = Gate::new(settings.backfill.concurrency);
-    Ok(Engine { store, vendor, limiter, gate, calendar, settings: Arc::new(settings), clock })
+    let claims = Arc::default();
+    Ok(Engine { store, vendor, limiter, gate, claims, calendar, settings: Arc::new(settings), clock })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::config::{RateLimit, Settings};
-use crate::market::freshness::{self, StalenessClock, Tier, TierLimits};
+use crate::market::freshness::{self, Tier};
 use crate::market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use crate::store::{ExecutionRow, RequestTotals, Store, StoreError};
 
@@ -85,7 +85,6 @@ impl Snapshot {
         store: &dyn Store,
         calendar: &Calendar,
         settings: &Settings,
-        limits: TierLimits,
         now: Ts,
     ) -> Result<Self, StoreError> {
         let symbols = store.symbols().await?;
@@ -98,7 +97,7 @@ impl Snapshot {
             let Some(symbol) = symbols.iter().find(|s| s.symbol == row.symbol) else { continue };
             let behind = freshness::behind(
                 calendar,
-                StalenessClock::Market,
+                settings.staleness.clock,
                 symbol.asset_class,
                 row.timeframe,
                 row.last_ts,
@@ -106,7 +105,7 @@ impl Snapshot {
                 settings.backfill.settle,
                 now,
             );
-            let tier = freshness::tier(behind, row.checked_at.is_some(), limits);
+            let tier = freshness::tier(behind, row.checked_at.is_some(), settings.staleness.limits);
             tiers.count(tier);
             series.push(SeriesView {
                 asset_class: symbol.asset_class,

@@ -113,6 +113,23 @@ impl Need {
         Self { state, horizon, wanted, gaps, local }
     }
 
+    /// The same, without the holes before the newest one: what is missing from some point up to now.
+    #[must_use]
+    pub fn newest(mut self, cal: &Calendar) -> Self {
+        let (class, family) = (self.state.class, self.state.base.family());
+        let mut newest = IntervalSet::new();
+        let mut from = self.horizon.end;
+        for gap in self.gaps.as_slice().iter().rev() {
+            if !cal.trading(class, family, Interval::new(gap.end, from)).is_empty() {
+                break;
+            }
+            newest.insert(*gap);
+            from = gap.start;
+        }
+        self.gaps = newest;
+        self
+    }
+
     /// How many holes a series has before the settled end; holes separated only by closed time count as one.
     #[must_use]
     pub fn open_gaps(cal: &Calendar, state: &FamilyState, tf: Timeframe, range: Interval, horizon: Horizon) -> usize {

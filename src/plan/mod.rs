@@ -1,6 +1,6 @@
 //! What to ask: gaps, and the fewest requests that close them. Pure; no I/O.
 //!
-//! [`gaps`] says what is missing, [`build`] turns that into requests, [`estimate`] says how long they take.
+//! [`gaps`] says what is missing, [`build`](mod@build) turns that into requests, [`estimate`] says how long they take.
 
 pub mod budget;
 pub mod build;

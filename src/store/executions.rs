@@ -12,7 +12,7 @@ macro_rules! execution {
     () => {
         "execution_id, trigger_kind, mode, started_at, completed_at, duration_seconds, total_symbols, \
          successful_symbols, failed_symbols, total_records_processed, requests, rate_limited, retries, status, \
-         error_message, owner"
+         error_message, owner, selection"
     };
 }
 
@@ -25,14 +25,14 @@ macro_rules! status {
 
 statements! {
     PUT = Sql::same(concat!("INSERT INTO scheduler_execution_log (", execution!(), ")
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (execution_id) DO UPDATE SET trigger_kind = excluded.trigger_kind, mode = excluded.mode,
              started_at = excluded.started_at, completed_at = excluded.completed_at,
              duration_seconds = excluded.duration_seconds, total_symbols = excluded.total_symbols,
              successful_symbols = excluded.successful_symbols, failed_symbols = excluded.failed_symbols,
              total_records_processed = excluded.total_records_processed, requests = excluded.requests,
              rate_limited = excluded.rate_limited, retries = excluded.retries, status = excluded.status,
-             error_message = excluded.error_message, owner = excluded.owner"));
+             error_message = excluded.error_message, owner = excluded.owner, selection = excluded.selection"));
     NEWEST = Sql::same(concat!("SELECT ", execution!(),
         " FROM scheduler_execution_log ORDER BY started_at DESC, execution_id LIMIT $1"));
     RUNNING = Sql::same(concat!("SELECT ", execution!(),
@@ -65,6 +65,7 @@ fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
         status: f.next()?,
         error_message: f.next()?,
         owner: f.next()?,
+        selection: f.next()?,
     })
 }
 
@@ -124,6 +125,7 @@ impl Work for Put {
             e.status.name(),
             &e.error_message,
             &e.owner,
+            &e.selection,
         ];
         conn.run(PUT, &row).await.map(drop)
     }

@@ -27,7 +27,7 @@ mod symbols;
 mod writer;
 
 pub use conn::Dialect;
-pub use open::open;
+pub use open::{open, sqlite_file};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -352,6 +352,8 @@ pub struct ExecutionRow {
     pub error_message: Option<String>,
     /// Who runs it: `host:pid:boot`, so that a later start can tell a dead owner.
     pub owner: String,
+    /// What was asked for, as JSON, so that an interrupted execution can be taken up again.
+    pub selection: Option<String>,
 }
 
 /// State words of `symbol_computation_status.status`.

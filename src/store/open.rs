@@ -23,6 +23,15 @@ pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
     Ok(Arc::<Database>::new(database))
 }
 
+/// The file behind a SQLite URL; `None` for a server.
+#[must_use]
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    match parse(url) {
+        Ok(Target::Sqlite(path)) => Some(path),
+        _ => None,
+    }
+}
+
 enum Target {
     Sqlite(PathBuf),
     Postgres(Box<sqlx::postgres::PgConnectOptions>),

@@ -49,6 +49,9 @@ pub struct Page {
     pub request_id: Option<String>,
     /// The vendor said `DELAYED`: valid data of a delayed plan.
     pub delayed: bool,
+    /// The vendor says that these prices are adjusted for splits, although raw ones were asked for. Where no split has
+    /// happened since, that makes no difference.
+    pub adjusted: bool,
     /// Size of the body after decompression, bytes.
     pub bytes: u64,
 }
@@ -58,6 +61,8 @@ pub struct Page {
 pub struct GroupedPage {
     pub date: NaiveDate,
     pub bars: Vec<(String, Bar)>,
+    /// As in [`Page`].
+    pub adjusted: bool,
     pub request_id: Option<String>,
     pub bytes: u64,
 }

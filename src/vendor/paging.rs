@@ -82,6 +82,7 @@ mod tests {
             next: next.map(|c| Cursor(c.to_owned())),
             request_id: None,
             delayed: false,
+            adjusted: false,
             bytes: 0,
         }
     }

@@ -1,5 +1,13 @@
 //! What the integration tests share.
-#![allow(dead_code, unused_macros, unused_imports, reason = "each test binary uses its own part")]
+#![allow(dead_code, unused_macros, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helper functions too"
+)]
+#![allow(clippy::disallowed_methods, reason = "tests are told by the environment where data and databases are")]
 
 pub mod bench;
 pub mod http;

@@ -4,8 +4,6 @@
 //! A throw-away cluster cannot outlive its test: the server is the child of a small shell that reads the test's pipe.
 //! When the pipe closes, for whatever reason, the shell kills the server and deletes its files.
 
-#![allow(clippy::disallowed_methods, reason = "tests are told by the environment where PostgreSQL is")]
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

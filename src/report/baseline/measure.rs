@@ -170,7 +170,7 @@ async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationTo
         to: None,
         class: None,
     };
-    let wish = Backfill { selection, mode, trigger: Trigger::Cli, plan: None };
+    let wish = Backfill::new(selection, mode, Trigger::Cli);
     let jobs = Arc::new(Jobs::default());
     let start = Instant::now();
     let summary = wish.run(&engine, Arc::clone(&jobs) as Arc<dyn Listener>, cancel.clone()).await;

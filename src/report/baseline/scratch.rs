@@ -37,7 +37,7 @@ impl Scratch {
         if symbols > 0 {
             store.close().await;
             return Err(StoreError::NotFound(format!(
-                "the database holds {symbols} symbols, so it is in use; name an empty scratch database"
+                "it holds {symbols} symbols, so it is in use; name an empty database as scratch"
             )));
         }
         Ok(store)

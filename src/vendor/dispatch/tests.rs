@@ -36,11 +36,20 @@ impl Scripted {
 impl Vendor for Scripted {
     async fn aggregates(&self, _: &AggregateQuery, _: Option<&Cursor>) -> Result<Page, Fault> {
         let id = Some("id".to_owned());
-        self.next(Page { bars: vec![], query_count: 3, next: None, request_id: id, delayed: false, bytes: 100 }).await
+        self.next(Page {
+            bars: vec![],
+            query_count: 3,
+            next: None,
+            request_id: id,
+            delayed: false,
+            adjusted: false,
+            bytes: 100,
+        })
+        .await
     }
 
     async fn grouped_daily(&self, _: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
-        self.next(GroupedPage { date, bars: vec![], request_id: None, bytes: 7 }).await
+        self.next(GroupedPage { date, bars: vec![], adjusted: false, request_id: None, bytes: 7 }).await
     }
 
     async fn splits(

@@ -18,15 +18,12 @@ pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked
     let mut envelope: Envelope<BarRow> = object(body)?;
     let request_id = envelope.request_id.as_deref().map(identifier);
     let rows = envelope.rows(Counts::Exact)?;
-    match &envelope.ticker {
-        Some(ticker) if *ticker == query.ticker => {}
-        Some(ticker) => {
-            let text = format!("the answer is for {}, asked was {}", printable(ticker), query.ticker);
-            return Err(Fault::malformed(text));
-        }
-        None => return Err(Fault::malformed("the answer names no ticker")),
+    // An answer that names no ticker is taken at its word: the path has named it.
+    if let Some(ticker) = envelope.ticker.as_deref().filter(|ticker| *ticker != query.ticker) {
+        let text = format!("the answer is for {}, asked was {}", printable(ticker), query.ticker);
+        return Err(Fault::malformed(text));
     }
-    refuse_adjusted(&envelope, rows.len())?;
+    let adjusted = envelope.adjusted == Some(true) && !rows.is_empty();
     let mut bars = Vec::with_capacity(rows.len());
     for row in rows {
         let ts = bar_start(query.timeframe, query.class, Ts(row.t.0));
@@ -52,6 +49,7 @@ pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked
         next,
         request_id,
         delayed: envelope.is_delayed(),
+        adjusted,
         bytes: body.len() as u64,
     })
 }
@@ -62,10 +60,10 @@ pub(super) fn grouped(body: &[u8], class: AssetClass, date: chrono::NaiveDate) -
     let mut envelope: Envelope<GroupedRow> = object(body)?;
     let request_id = envelope.request_id.as_deref().map(identifier);
     let rows = envelope.rows(Counts::Exact)?;
-    refuse_adjusted(&envelope, rows.len())?;
     if envelope.next_url.as_deref().is_some_and(|url| !url.is_empty()) {
         return Err(Fault::malformed("a market day came in more than one page"));
     }
+    let adjusted = envelope.adjusted == Some(true);
     let ts = class.midnight(date);
     let keyed = |row: GroupedRow| {
         let GroupedRow { ticker, o, h, l, c, v, vw, n } = row;
@@ -74,19 +72,11 @@ pub(super) fn grouped(body: &[u8], class: AssetClass, date: chrono::NaiveDate) -
     let mut bars: Vec<(String, Bar)> = rows.into_iter().map(keyed).collect();
     bars.sort_by(|a, b| a.0.cmp(&b.0));
     drop_repeats(&mut bars, |a, b| a.0 == b.0, |a, b| a.1.same_values(&b.1));
-    Ok(GroupedPage { date, bars, request_id, bytes: body.len() as u64 })
+    Ok(GroupedPage { date, bars, adjusted, request_id, bytes: body.len() as u64 })
 }
 
 fn bar(ts: Ts, [open, high, low, close, volume]: [f64; 5], vwap: Option<f64>, trades: Option<Whole>) -> Bar {
     Bar { ts, open, high, low, close, volume, vwap, trades: trades.map(|Whole(n)| n) }
-}
-
-/// Raw prices were asked for; adjusted ones would mix two scales in one series. An empty page mixes nothing.
-fn refuse_adjusted<R>(envelope: &Envelope<R>, rows: usize) -> Result<(), Fault> {
-    if envelope.adjusted == Some(true) && rows > 0 {
-        return Err(Fault::malformed("the answer is adjusted for splits, raw prices were asked for"));
-    }
-    Ok(())
 }
 
 /// Where a bar starts by our convention. The vendor marks a stock's day by New York midnight, or by the close at 16:00

@@ -45,11 +45,6 @@ fn read(query: &AggregateQuery, body: &str) -> Result<Page, Fault> {
     page::aggregates(body.as_bytes(), query, &base(), &aggregates_path(query).unwrap())
 }
 
-/// These were recorded adjusted; only the mark is changed.
-fn as_raw(body: &str) -> String {
-    body.replace("\"adjusted\":true", "\"adjusted\":false").replace("\"adjusted\": true", "\"adjusted\": false")
-}
-
 #[test]
 fn recorded_error_bodies_have_their_class() {
     let Some(dir) = recordings("vendor-wire/errors") else { return };
@@ -85,7 +80,7 @@ fn recorded_error_bodies_have_their_class() {
 #[test]
 fn recorded_aggregates() {
     let Some(dir) = recordings("real/wire") else { return };
-    let body = as_raw(&unzipped(&dir.join("polygon_aggs_AAPL_1d_2019-01-01_2019-02-01.body.json.gz")));
+    let body = unzipped(&dir.join("polygon_aggs_AAPL_1d_2019-01-01_2019-02-01.body.json.gz"));
     let page = read(&aapl(Timeframe::D1, "2019-01-01", "2019-02-02"), &body).unwrap();
     assert_eq!((page.bars.len(), page.query_count), (21, 22));
     assert_eq!(page.bars[0].ts, Ts::ny_midnight(date("2019-01-02")));
@@ -93,22 +88,22 @@ fn recorded_aggregates() {
 
     let body = unzipped(&dir.join("polygon_aggs_AAPL_1m_2019-01-01_2019-03-01.body.json.gz"));
     let query = aapl(Timeframe::M1, "2019-01-01", "2019-03-02");
-    let page = read(&query, &as_raw(&body)).unwrap();
+    let page = read(&query, &body).unwrap();
     assert_eq!((page.bars.len(), page.query_count), (26_384, 26_384));
     assert!(page.bars.is_sorted_by_key(|b| b.ts));
-    assert!(read(&query, &body).unwrap_err().message.contains("adjusted"));
+    assert!(page.adjusted, "recorded before raw prices were asked for");
     let short = aapl(Timeframe::M1, "2019-01-01", "2019-02-28");
-    assert!(read(&short, &as_raw(&body)).unwrap_err().message.contains("2019-02-28"));
+    assert!(read(&short, &body).unwrap_err().message.contains("2019-02-28"));
     // Cut anywhere, it is refused.
     for cut in [1, 100, body.len() / 2, body.len() - 1] {
-        assert_eq!(read(&query, &as_raw(&body)[..cut]).unwrap_err().class, Class::Malformed);
+        assert_eq!(read(&query, &body[..cut]).unwrap_err().class, Class::Malformed);
     }
 }
 
 #[test]
 fn a_recorded_market_day() {
     let Some(dir) = recordings("real/wire") else { return };
-    let body = as_raw(&unzipped(&dir.join("polygon_grouped_daily_2019-02-01.body.json.gz")));
+    let body = unzipped(&dir.join("polygon_grouped_daily_2019-02-01.body.json.gz"));
     let page = page::grouped(body.as_bytes(), AssetClass::Stock, date("2019-02-01")).unwrap();
     assert!(page.bars.len() > 8_300, "{}", page.bars.len());
     let (_, peb) = page.bars.iter().find(|(t, _)| t == "PEB").unwrap();
@@ -148,7 +143,7 @@ fn recorded_reference_answers() {
         let (splits, _) = reference::splits(&file("v3/reference/splits.json"), &asked, &base(), OLD_SPLITS).unwrap();
         assert_eq!(splits.len(), 10);
         let daily = String::from_utf8(file("v2/aggs/ticker/AAPL/range/1/day/2005-04-01/2005-04-04.json")).unwrap();
-        let page = read(&aapl(Timeframe::D1, "2005-04-01", "2005-04-05"), &as_raw(&daily)).unwrap();
+        let page = read(&aapl(Timeframe::D1, "2005-04-01", "2005-04-05"), &daily).unwrap();
         assert_eq!(page.bars.len(), 2);
     }
 }

@@ -1,0 +1,163 @@
+//! `barkeep run`: the service, until a signal ends it.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::backfill::open_engine;
+use super::exit::{CliError, DATABASE, INTERRUPTED};
+use super::figures::thousands;
+use super::globals::{Globals, Session, block_on};
+use super::signals::{Came, Signals};
+use super::simulated;
+use crate::engine::handle::{Action, Handle, Live};
+use crate::engine::instance::{Instance, InstanceError};
+use crate::engine::progress::Silent;
+use crate::engine::service::Service;
+
+/// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "SIGTERM or Ctrl-C stops it in order within 10 s, a second one at once. SIGHUP reads the settings
+again. Under systemd it reports its state (config/barkeep.service)."
+)]
+pub struct RunArgs {
+    /// Without a screen: log to the file, one status line on a terminal
+    #[arg(long)]
+    pub headless: bool,
+}
+
+pub(super) fn run(_args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
+    let mut session = globals.start()?;
+    let _instance = instance(&session)?;
+    if !session.simulated {
+        let key = session.api_key()?;
+        return block_on(serve(&session, globals, key));
+    }
+    block_on(async {
+        let (vendor, key) = simulated::start(&mut session).await?;
+        let result = serve(&session, globals, key).await;
+        vendor.stop().await;
+        result
+    })
+}
+
+async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Result<(), CliError> {
+    // First of all, so that a signal during a slow start is not lost.
+    let signals = Signals::listen(true);
+    let engine = open_engine(session, key, Arc::new(Silent)).await?;
+    let store = Arc::clone(&engine.store);
+    let (service, handle) = Service::new(engine, Arc::new(session.loaded.policy.clone()));
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(service.run(shutdown.clone()));
+    let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
+    let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
+    let interrupted = ended(signals, &handle, globals, &shutdown).await;
+    let outcome = serving.await;
+    watchdog.abort();
+    if let Some(line) = line {
+        line.abort();
+        eprintln!();
+    }
+    store.close().await;
+    match outcome {
+        Ok(Ok(())) if interrupted => Err(CliError::silent(INTERRUPTED)),
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(e)) => Err(e.into()),
+        Err(e) => Err(CliError::new(super::exit::SOME_FAILED, format!("the service broke: {e}"))),
+    }
+}
+
+/// The lock on a SQLite file; PostgreSQL needs none.
+fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
+    let Some(path) = crate::store::sqlite_file(session.loaded.settings.database.as_str()) else { return Ok(None) };
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)
+            .map_err(|e| CliError::new(DATABASE, format!("{}: cannot be made: {e}", dir.display())))?;
+    }
+    match Instance::take(&path) {
+        Ok(instance) => Ok(Some(instance)),
+        Err(e @ InstanceError::Held { .. }) => Err(CliError::new(DATABASE, e.to_string())
+            .hint("stop that process first, or give this one another database with --database-url")),
+        Err(e) => Err(CliError::new(DATABASE, e.to_string())),
+    }
+}
+
+/// Waits for the signal that ends the service; true for an interrupt from the keyboard.
+async fn ended(mut signals: Signals, handle: &Handle, globals: &Globals, shutdown: &CancellationToken) -> bool {
+    let came = loop {
+        tokio::select! {
+            came = signals.next() => match came {
+                Came::Hangup => reload(handle, globals).await,
+                other => break other,
+            },
+            // The service may also end by itself.
+            () = handle.closed() => return false,
+        }
+    };
+    shutdown.cancel();
+    tokio::spawn(signals.end_at_the_next());
+    came == Came::Interrupt
+}
+
+/// Reads the settings again; bad ones change nothing.
+async fn reload(handle: &Handle, globals: &Globals) {
+    match globals.load() {
+        Ok(loaded) => match handle.order(Action::Reload(Box::new(loaded)), "SIGHUP").await {
+            Ok(_) => tracing::info!("settings read again"),
+            Err(e) => tracing::error!(error = %e, "settings could not be put in force"),
+        },
+        Err(e) => tracing::error!("settings stay as they were: {}", e.message),
+    }
+}
+
+/// One line about the service, for logs of systemd and for a terminal.
+fn in_a_line(live: &Live) -> String {
+    let state = format!("{:?}", live.state).to_lowercase();
+    let run = live.runs.first().map_or_else(
+        || live.next.iter().min_by_key(|b| b.at).map_or_else(String::new, |b| format!("next {} at {}", b.what, b.at)),
+        |run| {
+            let more = live.runs.len() - 1;
+            let more = if more > 0 { format!(" (+{more} runs)") } else { String::new() };
+            format!("requests {}/{}, {} rows{more}", run.requests_answered, run.requests_planned, thousands(run.rows))
+        },
+    );
+    let limit =
+        live.limit.limit.map_or_else(|| "no limit".to_owned(), |n| format!("{}/{n} tokens used", live.limit.used));
+    let reason = live.reason.as_deref().map(|r| format!("; {r}")).unwrap_or_default();
+    format!("{state}  {run}  {limit}{reason}")
+}
+
+async fn status_line(handle: Handle) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut shown = String::new();
+    loop {
+        tick.tick().await;
+        let line = in_a_line(&handle.live());
+        if line != shown {
+            let mut err = std::io::stderr().lock();
+            // A terminal that is gone is no reason to stop.
+            let _ = write!(err, "\r\u{1b}[2K{line}").and_then(|()| err.flush());
+            shown = line;
+        }
+    }
+}
+
+/// Tells systemd that the service is ready and alive; without systemd nothing happens.
+async fn report_to_systemd(handle: Handle) {
+    use sd_notify::NotifyState;
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let period = sd_notify::watchdog_enabled().map_or(Duration::from_secs(30), |timeout| timeout / 2);
+    let mut tick = tokio::time::interval(period);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tick.tick().await;
+        let live = handle.live();
+        let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(&in_a_line(&live))]);
+    }
+}

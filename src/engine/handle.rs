@@ -1,0 +1,167 @@
+//! The engine from outside: commands in, an immutable snapshot and events out.
+//!
+//! Everything that steers a running engine goes through a [`Handle`]; everything that shows one reads its [`Live`]
+//! state. States are confirmed by the engine, never guessed by a view.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::gate::Pause;
+use super::select::Selection;
+use super::track::{RunEvent, RunView};
+use crate::config::Loaded;
+use crate::market::{Criticality, Symbol, Ts};
+use crate::plan::Plan;
+use crate::store::Trigger;
+use crate::vendor::limit::LimitSnapshot;
+
+/// What the engine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineState {
+    /// Nothing to do until the next beat.
+    Idle,
+    Running,
+    /// Pausing was asked for; pages in flight are being committed.
+    Pausing,
+    /// Nothing is in flight and nothing starts.
+    Paused,
+    /// Stopping for good.
+    Draining,
+    /// The vendor refused the key, or the database is gone; see the reason.
+    Failed,
+}
+
+/// Which symbols a trigger means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Exactly this.
+    Selection(Selection),
+    /// Every active symbol of a tier.
+    Tier(Criticality),
+    /// Every series that is not fresh.
+    Stale,
+}
+
+/// A command and who gave it.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub action: Action,
+    /// The name kept with the action: `scheduler`, `tui`, the name of an API key.
+    pub by: String,
+}
+
+/// What can be asked of a running engine.
+#[derive(Clone, Debug)]
+pub enum Action {
+    Trigger {
+        what: What,
+        trigger: Trigger,
+    },
+    /// What a trigger would ask, without asking it.
+    Preview(What),
+    Pause,
+    Resume,
+    PauseSymbols(Vec<Symbol>),
+    ResumeSymbols(Vec<Symbol>),
+    /// One execution, or all of them.
+    Cancel(Option<Uuid>),
+    /// The failed series of an execution, of the newest one when none is named.
+    RetryFailed(Option<Uuid>),
+    /// Settings and policy read again from the files.
+    Reload(Box<Loaded>),
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// An execution was started.
+    Started(Uuid),
+    /// There is nothing to do: nothing is missing, or nothing matched.
+    Nothing(String),
+    Planned(Box<Plan>),
+    Done,
+}
+
+/// Why an order was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// The state of a running engine at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Live {
+    pub at: Ts,
+    pub state: EngineState,
+    /// Why, when the state is `failed`.
+    pub reason: Option<String>,
+    pub paused: Option<Pause>,
+    pub runs: Vec<RunView>,
+    pub limit: LimitSnapshot,
+    /// Requests waiting for a token, on the wire or being committed.
+    pub in_flight: usize,
+    pub next: Vec<Beat>,
+    /// Since the start of this process.
+    pub started_at: Ts,
+    pub executions: u64,
+    pub requests: u64,
+    pub rows_written: u64,
+}
+
+/// The next time something is due.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Beat {
+    /// `critical`, `standard`, `low` or `sweep`.
+    pub what: String,
+    pub at: Ts,
+}
+
+pub(super) type Mail = (Order, oneshot::Sender<Result<Answer, OrderError>>);
+
+/// A way to a running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) orders: mpsc::Sender<Mail>,
+    pub(super) live: watch::Receiver<Arc<Live>>,
+    pub(super) events: broadcast::Sender<Arc<RunEvent>>,
+}
+
+impl Handle {
+    /// Gives an order and waits for what becomes of it. Waits too while the engine's queue of orders is full.
+    pub async fn order(&self, action: Action, by: &str) -> Result<Answer, OrderError> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order { action, by: by.to_owned() };
+        self.orders.send((order, reply)).await.map_err(|_| OrderError::Stopped)?;
+        answer.await.unwrap_or(Err(OrderError::Stopped))
+    }
+
+    /// The newest state.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.borrow())
+    }
+
+    /// Yields whenever the state has changed.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Live>> {
+        self.live.clone()
+    }
+
+    /// Returns once the service has ended.
+    pub async fn closed(&self) {
+        self.orders.closed().await;
+    }
+
+    /// Everything that happens from now on. A receiver that is too slow misses events.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.events.subscribe()
+    }
+}

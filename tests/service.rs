@@ -1,0 +1,178 @@
+//! The service, end to end: the real binary started, killed, stopped and steered by signals.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use barkeep::sim::SimConfig;
+use chrono::{Days, NaiveDate, Utc};
+use serde_json::Value;
+use support::bench::{Bars, Bench, Database, assert_same, summary_of};
+use support::{on_both, quick_retries};
+use tokio::process::Child;
+
+/// Dates of a range that ended long enough ago to be final.
+fn settled_range() -> (NaiveDate, NaiveDate) {
+    let today = Utc::now().date_naive();
+    (today - Days::new(40), today - Days::new(4))
+}
+
+/// A service on a bench whose history reaches back 45 days.
+fn service(bench: &Bench) -> Child {
+    let dir = bench.dir.path().join("config").join("barkeep");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("barkeep.yaml"), "backfill:\n  history: 45d\nvendor:\n  backoff_base: 10ms\n").unwrap();
+    bench.spawn(&["run", "--headless"])
+}
+
+/// Requests that the settled range still needs.
+async fn missing(bench: &Bench) -> u64 {
+    let (from, to) = settled_range();
+    let args = ["plan", "--all", "--json", "--from", &from.to_string(), "--to", &to.to_string()];
+    let (code, plan) = summary_of(&bench.run(&args).await);
+    assert_eq!(code, 0, "{plan}");
+    plan["requests"].as_u64().unwrap()
+}
+
+async fn until_complete(bench: &Bench, service: &mut Child) {
+    let begun = Instant::now();
+    while missing(bench).await > 0 {
+        assert!(service.try_wait().unwrap().is_none(), "the service ended");
+        assert!(begun.elapsed() < Duration::from_secs(60), "still not complete");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn signalled(mut child: Child, signal: &str) -> (i32, Duration) {
+    let pid = child.id().unwrap().to_string();
+    let begun = Instant::now();
+    assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    let status = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it stops").unwrap();
+    (status.code().unwrap_or(-1), begun.elapsed())
+}
+
+async fn equal_to_vendor(bench: &Bench) {
+    let (from, to) = settled_range();
+    let end = to.and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_millis();
+    let start = (from + Days::new(1)).and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp_millis();
+    let inside: Bars = bench.stored().await.into_iter().filter(|((_, _, t), _)| (start..end).contains(t)).collect();
+    for (symbol, ticker) in [("AAPL", "AAPL"), ("BTC", "X:BTCUSD")] {
+        for tf in ["5m", "1h", "1d"] {
+            let vendor = bench.vendor_bars(ticker, tf, &from.to_string(), &to.to_string()).await;
+            let vendor = vendor.into_iter().filter(|(t, _)| (start..end).contains(t)).collect();
+            assert_same(&inside, symbol, tf, &vendor);
+        }
+    }
+}
+
+async fn register(bench: &Bench) {
+    let output = bench.run(&["symbols", "add", "AAPL", "BTC", "--timeframes", "5m,1h,1d"]).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+on_both!(fills_what_is_registered_and_stops_in_order, SimConfig { base_limit: 8_000, ..SimConfig::default() });
+async fn fills_what_is_registered_and_stops_in_order(bench: Bench) {
+    register(&bench).await;
+    let mut child = service(&bench);
+    until_complete(&bench, &mut child).await;
+    let (code, took) = signalled(child, "-TERM").await;
+    assert_eq!(code, 0);
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    equal_to_vendor(&bench).await;
+    let running = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE completed_at IS NULL").await;
+    assert_eq!(running, 0);
+    let scheduled = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE trigger_kind = 'schedule'").await;
+    assert!(scheduled >= 2, "one execution per tier");
+}
+
+on_both!(
+    survives_kills_at_any_moment,
+    SimConfig { base_limit: 3_000, latency: Duration::from_millis(10), ..SimConfig::default() }
+);
+async fn survives_kills_at_any_moment(bench: Bench) {
+    register(&bench).await;
+    let mut kills = 0_u64;
+    while kills < 12 {
+        let mut child = service(&bench);
+        tokio::time::sleep(Duration::from_millis(60 + (kills * 137) % 700)).await;
+        child.kill().await.unwrap();
+        kills += 1;
+    }
+    let mut child = service(&bench);
+    until_complete(&bench, &mut child).await;
+    let (code, _) = signalled(child, "-TERM").await;
+    assert_eq!(code, 0);
+    equal_to_vendor(&bench).await;
+    let dead = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE status = 'running'").await;
+    assert_eq!(dead, 0, "no row stays running for a dead process");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_service_per_sqlite_file() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    register(&bench).await;
+    let mut first = service(&bench);
+    until_complete(&bench, &mut first).await;
+    let second = bench.run(&["run", "--headless"]).await;
+    assert_eq!(second.status.code(), Some(4));
+    let error = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(error.contains(&format!("process {}", first.id().unwrap())), "{error}");
+    let (code, _) = signalled(first, "-INT").await;
+    assert_eq!(code, 130);
+    let third = service(&bench);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(signalled(third, "-TERM").await.0, 0, "the lock goes with its holder");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_is_survived_and_told() {
+    let bench = Bench::sqlite(SimConfig { keys: Some(vec!["another".into()]), ..SimConfig::default() }).await;
+    register(&bench).await;
+    let log = bench.dir.path().join("service.log");
+    let mut child = bench.spawn(&["run", "--headless", "--log-file", log.to_str().unwrap()]);
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&log).unwrap_or_default().contains("refused the key") {
+        assert!(child.try_wait().unwrap().is_none(), "the service ended");
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let asked = bench.sim.log().len();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(bench.sim.log().len(), asked, "a refused key is not tried again");
+    assert_eq!(signalled(child, "-TERM").await.0, 0);
+    assert_eq!(bench.count("SELECT count(*) FROM bars").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_restart_is_survived_by_the_same_process() {
+    let Some(cluster) = support::postgres::Cluster::throw_away() else { return };
+    let name = cluster.create_database().await;
+    let config = SimConfig { base_limit: 2_000, latency: Duration::from_millis(20), ..SimConfig::default() };
+    let bench = Bench::on(config, Database::Postgres(cluster.url(&name))).await;
+    register(&bench).await;
+    let mut child = service(&bench);
+    while bench.asked("/range/") < 4 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    cluster.stop();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(child.try_wait().unwrap().is_none(), "the service ended with its database");
+    cluster.start();
+    until_complete(&bench, &mut child).await;
+    assert_eq!(signalled(child, "-TERM").await.0, 0);
+    equal_to_vendor(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_history_makes_nothing_fresh() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    quick_retries(&bench);
+    let year_ago = Utc::now().date_naive() - Days::new(365);
+    let (from, to) = (year_ago.to_string(), (year_ago + Days::new(20)).to_string());
+    let (code, summary) = bench.backfill(&["BTC", "--timeframes", "5m,1h", "--from", &from, "--to", &to]).await;
+    assert_eq!(code, 0, "{summary}");
+    let status = bench.run(&["status", "--json"]).await;
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["tiers"]["stale"], 2, "{status}");
+    assert_eq!(status["tiers"]["fresh"], 0, "{status}");
+}
