@@ -1,5 +1,7 @@
 //! `barkeep baseline` on a small load: the figures agree with each other, and nothing else is touched.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::Value;
@@ -52,7 +54,7 @@ async fn modes_are_measured_on_the_same_load() {
         // Each request waited at least the vendor's 40 ms; the answers were read and written.
         assert!(phase("vendor_wait") >= 0.040 * number(&run["requests"]), "{run}");
         assert!(phase("transfer") > 0.0 && phase("database") > 0.0 && phase("derive") > 0.0, "{run}");
-        assert_eq!(phase("limiter_wait") > 1.0, false, "there is no limit");
+        assert!(phase("limiter_wait") < 1.0, "there is no limit: {run}");
         let shares: f64 = run["phases"].as_array().unwrap().iter().map(|p| number(&p["share"])).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{run}");
         let slowest = number(&run["slowest_job"]["seconds"]);

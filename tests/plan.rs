@@ -1,6 +1,8 @@
 //! What `barkeep plan` promises: the minimum for given cells, counted again by a maximum matching of the test's own; how
 //! many requests a thin symbol takes once it has been seen; and what the limit allows.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::{BTreeSet, HashMap};
@@ -54,6 +56,19 @@ fn solved(text: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Gives a column a row of its own, moving others where need be.
+fn place(column: usize, adjacent: &[Vec<usize>], owner: &mut [Option<usize>], tried: &mut [bool]) -> bool {
+    for &row in &adjacent[column] {
+        if !std::mem::replace(&mut tried[row], true)
+            && owner[row].is_none_or(|other| place(other, adjacent, owner, tried))
+        {
+            owner[row] = Some(column);
+            return true;
+        }
+    }
+    false
+}
+
 /// Hopcroft-Karp is under test; this is Kuhn's algorithm, one augmenting path after the other, and shares nothing with it.
 /// Columns are few, so paths start there: the recursion is at most that deep.
 fn largest_matching(cells: &[Cell]) -> usize {
@@ -69,17 +84,6 @@ fn largest_matching(cells: &[Cell]) -> usize {
             adjacent.push(Vec::new());
         }
         adjacent[column].push(row);
-    }
-    fn place(column: usize, adjacent: &[Vec<usize>], owner: &mut [Option<usize>], tried: &mut [bool]) -> bool {
-        for &row in &adjacent[column] {
-            if !std::mem::replace(&mut tried[row], true)
-                && owner[row].is_none_or(|other| place(other, adjacent, owner, tried))
-            {
-                owner[row] = Some(column);
-                return true;
-            }
-        }
-        false
     }
     let mut owner = vec![None; rows.len()];
     let stack =

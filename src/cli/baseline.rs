@@ -154,9 +154,9 @@ fn finish(
         std::fs::write(path, text + "\n").map_err(|e| CliError::writing(&shown, &e))?;
     }
     if session.json {
-        print_json(report)?
+        print_json(report)?;
     } else {
-        print(&baseline::text(report))?
+        print(&baseline::text(report))?;
     }
     if cancel.is_cancelled() {
         return Err(CliError::silent(INTERRUPTED));

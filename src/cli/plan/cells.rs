@@ -99,14 +99,12 @@ fn parse(text: &str, shown: &str) -> Result<Vec<Cell>, CliError> {
 /// The two fields of a line. No symbol and no date holds a comma or a quote, so quotes can only stand around a field.
 fn fields(raw: &str) -> Result<(&str, &str), String> {
     let mut parts = raw.split(',');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(symbol), Some(session), None) => Ok((unquoted(symbol), unquoted(session))),
-        _ => {
-            let count = raw.split(',').count();
-            let noun = if count == 1 { "field" } else { "fields" };
-            Err(format!("{count} {noun} where 2 are expected (symbol,session)"))
-        }
+    if let (Some(symbol), Some(session), None) = (parts.next(), parts.next(), parts.next()) {
+        return Ok((unquoted(symbol), unquoted(session)));
     }
+    let count = raw.split(',').count();
+    let noun = if count == 1 { "field" } else { "fields" };
+    Err(format!("{count} {noun} where 2 are expected (symbol,session)"))
 }
 
 fn unquoted(field: &str) -> &str {

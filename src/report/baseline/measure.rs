@@ -105,7 +105,7 @@ pub struct Compared {
     pub timeframes: Vec<Timeframe>,
     pub days: u32,
     pub processors: usize,
-    /// The most memory this process ever held (VmHWM), MiB; absent where the system does not say.
+    /// The most memory this process ever held (`VmHWM`), MiB; absent where the system does not say.
     pub peak_memory_mib: Option<f64>,
     pub runs: Vec<Measurement>,
 }
@@ -230,14 +230,12 @@ fn timeframes(jobs: &[Job]) -> Vec<TimeframeTime> {
     let mut all: Vec<TimeframeTime> = Vec::new();
     for (job, timeframe) in jobs.iter().filter_map(|job| Some((job, job.timeframe?))) {
         let seconds = job.took.as_secs_f64();
-        match all.iter_mut().find(|t| t.timeframe == timeframe) {
-            Some(known) => {
-                known.seconds_per_job += seconds;
-                known.jobs += 1;
-            }
-            None => {
-                all.push(TimeframeTime { timeframe, derives: job.derives.clone(), jobs: 1, seconds_per_job: seconds })
-            }
+        if let Some(known) = all.iter_mut().find(|t| t.timeframe == timeframe) {
+            known.seconds_per_job += seconds;
+            known.jobs += 1;
+        } else {
+            let derives = job.derives.clone();
+            all.push(TimeframeTime { timeframe, derives, jobs: 1, seconds_per_job: seconds });
         }
     }
     for known in &mut all {
