@@ -320,6 +320,7 @@ fn a_backfill_that_cannot_start_makes_no_database() {
         (&["backfill", "AAPL"], "hint: set MASSIVE_API_KEY, or try barkeep without a key: add --simulated"),
         (&["sim", "--fault", "nonsense", "--listen", "127.0.0.1:0"], "--fault nonsense"),
         (&["sim", "--fault", r#"{"kind":"status_999"}"#, "--listen", "127.0.0.1:0"], "status_500"),
+        (&["sim", "--fault", r#"{"kind":"\u001b[31m"}"#, "--listen", "127.0.0.1:0"], "is no fault"),
         (&["sim", "--replay", "absent", "--listen", "127.0.0.1:0"], "cannot replay absent"),
     ] {
         let dir = temp();

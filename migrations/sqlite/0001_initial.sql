@@ -151,6 +151,23 @@ CREATE TABLE features (
     PRIMARY KEY (series_id, ts)
 ) STRICT, WITHOUT ROWID;
 
+-- How far the features of a series are up to date. Written by the transaction that changes its bars, so that nothing a
+-- crash leaves behind is forgotten. A series with bars and without a row here has no features yet.
+CREATE TABLE feature_progress (
+    series_id INTEGER NOT NULL PRIMARY KEY REFERENCES series (id) ON DELETE CASCADE,
+    stale_from INTEGER,
+    changes INTEGER NOT NULL DEFAULT 0,
+    splits TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- What the averages that never forget knew after a bar, so that a change need not be computed from the first bar on.
+CREATE TABLE feature_states (
+    series_id INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    ts INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (series_id, ts)
+) STRICT, WITHOUT ROWID;
+
 -- Every request as it was made; never a key.
 CREATE TABLE vendor_requests (
     id INTEGER PRIMARY KEY,

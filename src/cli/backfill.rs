@@ -13,7 +13,7 @@ use super::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json_line};
 use super::progress::Progress;
-use super::signals::Signals;
+use super::signals::{Came, Signals};
 use super::{report, simulated};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Mode, RateLimit};
@@ -160,8 +160,8 @@ pub(super) fn limit_of(session: &Session) -> Option<u32> {
 /// The first signal ends the run in order, the second at once.
 async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     let mut signals = Signals::listen(false);
-    signals.next().await;
-    progress.say("finishing the pages in flight; once more to stop at once");
+    let typed = signals.next().await == Came::Interrupt;
+    progress.answer_signal("finishing the pages in flight; once more to stop at once", typed);
     cancel.cancel();
     signals.end_at_the_next().await;
 }

@@ -181,7 +181,11 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     Ok(())
 }
 
-fn series<'a>(all: &'a [SeriesRow], symbol: &Symbol, timeframe: Timeframe) -> Result<&'a SeriesRow, CliError> {
+pub(super) fn series<'a>(
+    all: &'a [SeriesRow],
+    symbol: &Symbol,
+    timeframe: Timeframe,
+) -> Result<&'a SeriesRow, CliError> {
     let of_symbol = || all.iter().filter(|s| s.symbol == *symbol);
     of_symbol().find(|s| s.timeframe == timeframe).ok_or_else(|| {
         let names: Vec<&str> = of_symbol().map(|s| s.timeframe.name()).collect();

@@ -5,14 +5,18 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
+pub mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod bars;
 pub mod baseline;
 pub mod config;
 pub mod exit;
+pub mod explain;
+pub mod features;
 pub mod figures;
 pub mod globals;
+pub mod history;
 pub mod output;
 pub mod plan;
 pub mod progress;
@@ -23,6 +27,7 @@ pub mod shell;
 mod signals;
 pub mod sim;
 mod simulated;
+pub mod staleness;
 pub mod status;
 pub mod symbols;
 
@@ -54,8 +59,13 @@ pub enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Run(run::RunArgs),
+    Staleness(staleness::StalenessArgs),
+    History(history::HistoryArgs),
+    Explain(explain::ExplainArgs),
+    Alerts(alerts::AlertsArgs),
     Symbols(symbols::SymbolsArgs),
     Bars(bars::BarsArgs),
+    Features(features::FeaturesArgs),
     Quarantine(quarantine::QuarantineArgs),
     Baseline(baseline::BaselineArgs),
     Sim(sim::SimArgs),
@@ -89,9 +99,14 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Plan(args) => plan::run(args, &cli.globals),
         Command::Status(args) => status::run(args, &cli.globals),
         Command::Run(args) => run::run(args, &cli.globals),
+        Command::Staleness(args) => staleness::run(args, &cli.globals),
+        Command::History(args) => history::run(args, &cli.globals),
+        Command::Explain(args) => explain::run(args, &cli.globals),
+        Command::Alerts(args) => alerts::run(args, &cli.globals),
         Command::Sim(args) => sim::run(args, &cli.globals),
         Command::Symbols(args) => symbols::run(args, &cli.globals),
         Command::Bars(args) => bars::run(args, &cli.globals),
+        Command::Features(args) => features::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
         Command::Baseline(args) => baseline::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),

@@ -78,8 +78,17 @@ impl Progress {
         }
     }
 
-    /// A line above the bars.
-    pub fn say(&self, line: &str) {
+    /// A line that answers a signal; `typed` when it came with a key.
+    pub fn answer_signal(&self, line: &str, typed: bool) {
+        if typed && self.bars.is_some() {
+            // The terminal echoed ^C behind the last bar, which is padded to the full width: the cursor has moved one
+            // line down, and the bars would be drawn again in the wrong place.
+            eprint!("\r\x1b[2K\x1b[1A");
+        }
+        self.say(line);
+    }
+
+    fn say(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
                 let _ = bars.println(line);

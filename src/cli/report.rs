@@ -147,6 +147,11 @@ pub fn summary(summary: &Summary) -> String {
         thousands(summary.bars_unchanged),
         thousands(summary.quarantined)
     );
+    let failed = match summary.features_failed {
+        0 => String::new(),
+        n => format!(", {n} series failed (see the log)"),
+    };
+    let _ = writeln!(out, "  features  {} written{failed}", thousands(summary.features_written));
     let complete = summary.series_total - summary.series_failed.min(summary.series_total);
     let _ = writeln!(
         out,
@@ -200,7 +205,7 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
     let _ = writeln!(
         out,
-        "vendor {}  {} used of {limit}, next token {next}; {} requests, {} rate-limited, {} failed, {} retries",
+        "vendor {}  {} used of {limit}, next token {next}\nasked so far: {} requests, {} rate-limited, {} failed, {} retries",
         vendor.base_url,
         vendor.used,
         thousands(vendor.totals.total_requests.unsigned_abs()),

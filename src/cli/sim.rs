@@ -120,8 +120,12 @@ impl SimArgs {
     fn config(&self) -> Result<SimConfig, CliError> {
         let faults = self.fault.iter().map(|text| {
             serde_json::from_str::<FaultRule>(text).map_err(|e| {
-                CliError::usage(format!("--fault {}: {e}", printable(text)))
-                    .hint(format!("kinds: {}", fault_names().join(", ")))
+                CliError::usage(format!("--fault {} is no fault: {}", printable(text), printable(&e.to_string()))).hint(
+                    format!(
+                        "write {{\"kind\":\"html_502\",\"page\":3}} for example; kinds: {}",
+                        fault_names().join(", ")
+                    ),
+                )
             })
         });
         Ok(SimConfig {

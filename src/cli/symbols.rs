@@ -13,8 +13,9 @@ use super::globals::{Globals, Session, block_on};
 use super::output::{counted, print, print_json, table};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, criticality_of, default_class, suggest};
+use crate::engine::explain::{PAUSE, RESUME};
 use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::{Store, SymbolRow};
+use crate::store::{OperatorAction, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]
@@ -151,11 +152,24 @@ async fn work(
             let mut row = find(&rows, symbol)?.clone();
             row.criticality = criticality.unwrap_or(row.criticality);
             row.active = active.unwrap_or(row.active);
+            let switched = paused.is_some_and(|paused| paused != row.paused);
             row.paused = paused.unwrap_or(row.paused);
             if !timeframes.is_empty() {
                 row.timeframes = sorted(timeframes);
             }
             store.put_symbols(std::slice::from_ref(&row)).await?;
+            if switched {
+                // `explain` tells who paused a symbol and since when.
+                let action = OperatorAction {
+                    at: SystemClock.now(),
+                    actor: "cli".to_owned(),
+                    action: if row.paused { PAUSE } else { RESUME }.to_owned(),
+                    target: Some(row.symbol.to_string()),
+                    detail: None,
+                    result: "ok".to_owned(),
+                };
+                store.record_action(&action).await?;
+            }
             if session.json { print_json(&row) } else { print(&listed(&[row])) }
         }
         SymbolsCommand::Remove { symbol, yes } => {

@@ -21,7 +21,7 @@ pub fn find_key(settings: &Settings, env: &Environment) -> Result<Option<(Secret
     }
     let Some(path) = &settings.vendor.key_file else { return Ok(None) };
     let source = printable(&path.display().to_string());
-    Ok(Some((checked(&read(path, &source)?, &source)?, source)))
+    Ok(Some((checked(&read_private(path, "vendor.key_file")?, &source)?, source)))
 }
 
 /// A key goes into a header: one word of visible ASCII.
@@ -37,12 +37,13 @@ fn checked(text: &str, source: &str) -> Result<SecretString, ConfigError> {
     }
 }
 
-fn read(path: &Path, shown: &str) -> Result<String, ConfigError> {
-    let unreadable =
-        |e: std::io::Error| ConfigError(format!("{shown}: the key file cannot be read: {e}; check vendor.key_file"));
+/// A file that nobody but its owner can read; `setting` is what named it.
+pub(super) fn read_private(path: &Path, setting: &str) -> Result<String, ConfigError> {
+    let shown = printable(&path.display().to_string());
+    let unreadable = |e: std::io::Error| ConfigError(format!("{shown}: the file cannot be read: {e}; check {setting}"));
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(ConfigError(format!("{shown}: the key file is not a regular file; check vendor.key_file")));
+        return Err(ConfigError(format!("{shown}: it is not a regular file; check {setting}")));
     }
     #[cfg(unix)]
     {
@@ -50,7 +51,7 @@ fn read(path: &Path, shown: &str) -> Result<String, ConfigError> {
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(ConfigError(format!(
-                "{shown}: the key file can be read by others (mode {mode:03o}); run: chmod 600 {shown}"
+                "{shown}: the file can be read by others (mode {mode:03o}); run: chmod 600 {shown}"
             )));
         }
     }

@@ -3,6 +3,7 @@
 //! Order: flag > environment > file > default. The defaults are the commented files under `config/`, built into the
 //! binary. Every value keeps its origin, so a complaint names file and line, and `config print` can say who set what.
 
+pub mod alerts;
 mod baseline;
 mod database_url;
 mod effective;
@@ -19,6 +20,7 @@ pub mod settings;
 pub mod suggest;
 mod tree;
 
+pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secrets};
 pub use baseline::{BaselineLoad, baseline_load};
 pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;

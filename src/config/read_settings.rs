@@ -11,7 +11,7 @@ use super::error::ConfigError;
 use super::policy::Policy;
 use super::reader::Reader;
 use super::settings::{
-    BackfillSettings, DatabaseUrl, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings,
+    BackfillSettings, DatabaseUrl, FeatureSettings, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings,
     StalenessSettings, SymbolSettings, VendorSettings, parse_delay,
 };
 use super::tree::Node;
@@ -37,7 +37,9 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
             acceptable: Criticality::ALL.map(|c| policy.rpo_by_symbol_criticality.of(c).acceptable_staleness),
             limits: limits(policy),
         },
+        features: FeatureSettings { enabled: root.get("features")?.get("enabled")?.bool()? },
         log: log(&root.get("log")?, env)?,
+        alerts: super::alerts::read(&root.get("alerts")?, env)?,
     })
 }
 
@@ -46,7 +48,7 @@ pub(super) fn policy_file(tree: &Node, env: &Environment) -> Result<Option<PathB
     Reader::root(tree).get("policy_file")?.optional().map(|r| path(&r, env)).transpose()
 }
 
-fn path(at: &Reader<'_>, env: &Environment) -> Result<PathBuf, ConfigError> {
+pub(super) fn path(at: &Reader<'_>, env: &Environment) -> Result<PathBuf, ConfigError> {
     let text = at.text()?;
     if text.contains('\0') { Err(at.error("holds a NUL character", "write a path")) } else { Ok(env.path(text)) }
 }

@@ -23,7 +23,9 @@ pub struct Settings {
     pub symbols: SymbolSettings,
     pub quality: QualitySettings,
     pub staleness: StalenessSettings,
+    pub features: FeatureSettings,
     pub log: LogSettings,
+    pub alerts: super::alerts::AlertSettings,
 }
 
 /// How fast the vendor may be asked.
@@ -209,6 +211,12 @@ impl StalenessSettings {
             Criticality::Low => low,
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeatureSettings {
+    /// Whether features are computed when bars change.
+    pub enabled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

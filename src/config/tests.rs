@@ -27,7 +27,7 @@ fn with_file(text: &str) -> (tempfile::TempDir, Overrides) {
     (dir, Overrides { config: Some(path), ..Overrides::default() })
 }
 
-fn loaded(text: &str) -> Result<Loaded, ConfigError> {
+pub(super) fn loaded(text: &str) -> Result<Loaded, ConfigError> {
     let (dir, flags) = with_file(text);
     load_from(&flags, &env_in(dir.path(), &[]))
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
+use super::features::Featurer;
 use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
 use super::outlook;
@@ -100,7 +101,8 @@ impl Backfill {
     pub async fn preview(&self, engine: &Engine) -> Result<Plan, RunError> {
         let scene = self.scene(engine).await?;
         let settle = engine.settings.backfill.settle;
-        let horizon = |class: AssetClass, family| {
+        let horizon = |state: &FamilyState| {
+            let (class, family) = (state.class, state.base.family());
             Horizon::at(&engine.calendar, class, family, scene.delays.of(class), settle, scene.now)
         };
         let needs = self.needs(engine, &scene.targets, &scene.survey, scene.now, horizon)?;
@@ -117,12 +119,12 @@ impl Backfill {
         targets: &[Target],
         survey: &Survey,
         now: Ts,
-        horizon: impl Fn(AssetClass, Family) -> Horizon,
+        horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
         let mut needs = Vec::new();
         for state in targets.iter().flat_map(|target| survey.families(target)) {
             let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
-            let horizon = horizon(state.class, state.base.family());
+            let horizon = horizon(&state);
             let need = Need::of(&engine.calendar, state, range, horizon);
             needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
         }
@@ -161,6 +163,16 @@ impl Backfill {
             Arc::new(Registrar::new(Arc::clone(&engine.store), scene.targets.clone(), execution.clone(), pending));
         let (ingest, writer) =
             Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
+        let stop = cancel.child_token();
+        let featurer = Arc::new(Featurer {
+            engine: engine.clone(),
+            registrar: Arc::clone(&registrar),
+            tally: Arc::clone(&tally),
+            execution: execution_id,
+            targets: scene.targets.clone(),
+            cancel: stop.clone(),
+            waiting: Mutex::new(BTreeMap::new()),
+        });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
             dispatcher: engine.dispatcher(execution_id, Arc::clone(&listener)),
@@ -168,13 +180,13 @@ impl Backfill {
             registrar,
             ingest,
             listener,
-            cancel: cancel.child_token(),
+            cancel: stop,
             facts: Mutex::new(Facts::default()),
             execution: execution_id,
             now: scene.now,
             delays: scene.delays,
         });
-        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher };
+        let run = Run { wish: self, scene, tally, execution, failed: Mutex::new(BTreeMap::new()), fetcher, featurer };
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel).await;
         drop(run);
@@ -261,6 +273,7 @@ struct Run<'a> {
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
     fetcher: Arc<Fetcher>,
+    featurer: Arc<Featurer>,
 }
 
 impl Run<'_> {
@@ -321,18 +334,13 @@ impl Run<'_> {
 
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just asked.
     fn open_needs(&self, survey: &Survey, settled_only: bool) -> Result<Vec<Need>, RunError> {
-        let horizon = |class, family| {
-            let horizon = self.fetcher.horizon(class, family);
-            if settled_only { Horizon { end: horizon.settled, ..horizon } } else { horizon }
+        let horizon = |state: &FamilyState| {
+            let horizon = self.fetcher.horizon(state.class, state.base.family());
+            // Whole bars only: the settled part of a bar that is not yet final can never be covered.
+            let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
+            if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         };
-        let mut needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
-        if settled_only {
-            for need in &mut needs {
-                // The settled end lies inside a bar, and coverage ends where that bar begins.
-                let whole = need.state.base.snap_in(need.state.class, Interval::new(Ts::MIN, need.horizon.settled));
-                need.gaps = need.gaps.clip(whole);
-            }
-        }
+        let needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())
@@ -341,6 +349,7 @@ impl Run<'_> {
     async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
         let (splits, items): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(|item| matches!(item.ask, Ask::Splits { .. }));
+        self.featurer.expect(&items);
         // Splits first: scores compare with the previous close across them.
         self.execute_group(splits, 1, std::time::Duration::ZERO).await?;
         let backfill = &self.engine().settings.backfill;
@@ -378,12 +387,16 @@ impl Run<'_> {
                 let Some((k, item)) = waiting.next() else { break };
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let fetcher = Arc::clone(&self.fetcher);
+                let featurer = Arc::clone(&self.featurer);
                 let delay = stagger * u32::try_from(k).unwrap_or(u32::MAX);
                 running.spawn(async move {
                     if !delay.is_zero() {
                         pause(&fetcher.cancel, delay).await;
                     }
-                    let outcome = fetcher.fetch(number, &item).await;
+                    let fetched = fetcher.fetch(number, &item).await;
+                    // What a failed item did bring has features too.
+                    let featured = featurer.ended(&item).await.map_err(ItemError::Store);
+                    let outcome = fetched.and(featured);
                     (item, number, outcome)
                 });
             }
@@ -481,7 +494,6 @@ impl Run<'_> {
     /// Adds up, closes the execution and the status rows.
     async fn finish(&self, outcome: Result<(), RunError>, cancel: &CancellationToken) -> Result<Summary, RunError> {
         let engine = self.engine();
-        let now = engine.clock.now();
         match outcome {
             // A refused key leaves nothing behind.
             Err(RunError::KeyRefused(fault)) if !self.fetcher.registrar.is_done() => {
@@ -491,6 +503,10 @@ impl Run<'_> {
             _ => {}
         }
         self.fetcher.registrar.register().await?;
+        if !cancel.is_cancelled() {
+            self.featurer.finish().await?;
+        }
+        let now = engine.clock.now();
         let unfinished = self.unfinished(now).await?;
         let counters = self.fetcher.dispatcher.counters();
         let cancelled = cancel.is_cancelled();
@@ -515,6 +531,10 @@ impl Run<'_> {
             (tally.written, tally.unchanged, tally.quarantined, tally.processed as i64)
         };
         let requests_needed = self.fetcher.facts().needed;
+        let (features_written, features_failed) = {
+            let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+            (tally.features, tally.feature_failures.len() as u64)
+        };
         let summary = Summary {
             execution_id: self.execution.execution_id,
             status,
@@ -526,6 +546,8 @@ impl Run<'_> {
             bars_written: written,
             bars_unchanged: unchanged,
             quarantined,
+            features_written,
+            features_failed,
             series_total: statuses.len() as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),

@@ -48,6 +48,25 @@ pub async fn derive(
     Ok(timing::measured(Phase::Derive, || resample(&all, tf, keys.class)))
 }
 
+/// Computed vwaps are right to this share (the vendor rounds its own); less is no difference.
+const VWAP_PRECISION: f64 = 1e-6;
+
+/// Gives computed bars that are stored already with another rounding of `vwap` the stored one.
+///
+/// A finer timeframe added later computes again what the vendor had sent itself; the last digits of a mean are no
+/// reason to rewrite history.
+pub async fn keep_rounding(store: &dyn Store, series: SeriesId, bars: Vec<Bar>) -> Result<Vec<Bar>, StoreError> {
+    let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(bars) };
+    let known = stored(store, series, Interval::new(first.ts, last.ts + 1)).await?;
+    let kept = |bar: Bar| {
+        let old = known.binary_search_by_key(&bar.ts, |b| b.ts).ok().and_then(|k| known.get(k))?;
+        let (new_vwap, old_vwap) = (bar.vwap?, old.vwap?);
+        let same = (new_vwap - old_vwap).abs() <= VWAP_PRECISION * old_vwap.abs();
+        (same && Bar { vwap: old.vwap, ..bar }.same_values(old)).then_some(*old)
+    };
+    Ok(bars.into_iter().map(|bar| kept(bar).unwrap_or(bar)).collect())
+}
+
 async fn stored(store: &dyn Store, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
     if range.is_empty() {
         return Ok(Vec::new());

@@ -184,6 +184,13 @@ impl Gate {
         self.state().paused.clone()
     }
 
+    /// Who paused the engine, if anybody, and how many requests are inside, at one moment.
+    #[must_use]
+    pub fn look(&self) -> (Option<Pause>, usize) {
+        let state = self.state();
+        (state.paused.clone(), state.inside.len())
+    }
+
     /// Requests inside: waiting for a token, on the wire, or being handed to the writer.
     #[must_use]
     pub fn inside(&self) -> usize {

@@ -3,7 +3,6 @@
 //! Pages arrive over a bounded queue; when the database is slow the queue fills and the fetchers wait. Each page is
 //! validated, scored, derived and committed as one transaction, and only then acknowledged.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -79,8 +78,14 @@ impl Ingest {
     pub fn start(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> (Self, JoinHandle<()>) {
         let (queue, mut arrivals) = mpsc::channel::<(Arrival, Ack, Arc<Spent>)>(QUEUE);
         let task = tokio::spawn(async move {
+            let mut failure: Option<StoreError> = None;
             while let Some((arrival, ack, spent)) = arrivals.recv().await {
-                let outcome = timing::scope(spent, commit(store.as_ref(), &calendar, &tally, arrival)).await;
+                // A failed commit ends the run; what is queued behind it must not wait for a lost database in turn.
+                let outcome = match &failure {
+                    Some(e) => Err(e.clone()),
+                    None => timing::scope(spent, commit(store.as_ref(), &calendar, &tally, arrival)).await,
+                };
+                failure = outcome.as_ref().err().cloned();
                 // The sender may have given up waiting; the page is committed all the same.
                 let _ = ack.send(outcome);
             }
@@ -230,6 +235,7 @@ async fn writes(
         let region = part.answered;
         let spans = timing::measured(Phase::Derive, || derive::derivable(cal, keys, *tf, region, &known, part.horizon));
         let bars = derive::derive(store, keys, *tf, &spans, part.answered, &sorted.good).await?;
+        let bars = derive::keep_rounding(store, *series, bars).await?;
         let settled = |t: Ts| is_settled(*tf, t);
         let scored = derive::score(store, keys, *series, &bars, settled, evidence.fetched_at).await?;
         let final_spans = spans.clip(Interval::new(Ts::MIN, settled_end(*tf)));
@@ -278,22 +284,29 @@ struct Sorted {
     bad: Vec<(Bar, String)>,
 }
 
-/// Separates bars that can be true from those that cannot. Of several bars with the same time and different values the
-/// last one counts and the others are put aside.
+/// Separates bars that can be true from those that cannot. Of several bars with the same time and different values
+/// nobody can say which one is true, so all of them are put aside for an operator to choose.
 fn sort_out(bars: &[Bar], keys: &FamilyKeys) -> Sorted {
     let mut sorted = Sorted { good: Vec::with_capacity(bars.len()), bad: Vec::new() };
-    let mut seen: BTreeSet<Ts> = BTreeSet::new();
-    for bar in bars.iter().rev() {
-        if let Some(reason) = quality::impossible(bar, keys.base, keys.class) {
-            sorted.bad.push((*bar, reason.to_string()));
-        } else if seen.insert(bar.ts) {
-            sorted.good.push(*bar);
-        } else {
-            sorted.bad.push((*bar, "conflicting duplicate: another bar with this time and other values".to_owned()));
+    let mut by_time: Vec<&Bar> = bars.iter().collect();
+    by_time.sort_by_key(|bar| bar.ts);
+    for same_time in by_time.chunk_by(|a, b| a.ts == b.ts) {
+        let mut possible: Vec<Bar> = Vec::with_capacity(1);
+        for bar in same_time {
+            match quality::impossible(bar, keys.base, keys.class) {
+                Some(reason) => sorted.bad.push((**bar, reason.to_string())),
+                None if possible.iter().any(|known| known.same_values(bar)) => {}
+                None => possible.push(**bar),
+            }
+        }
+        match possible.as_slice() {
+            [] => {}
+            [one] => sorted.good.push(*one),
+            several => {
+                let why = "conflicting duplicate: another bar with this time and other values";
+                sorted.bad.extend(several.iter().map(|bar| (*bar, why.to_owned())));
+            }
         }
     }
-    sorted.good.reverse();
-    sorted.bad.reverse();
-    sorted.good.sort_by_key(|bar| bar.ts);
     sorted
 }

@@ -1,16 +1,22 @@
 //! The backfill: from a wish to stored bars.
 //!
 //! The way of a bar: [`select`] resolves symbols, [`survey`] reads what is known, [`crate::plan`] says what to ask,
-//! [`fetch`] asks it page by page, [`ingest`] validates, derives and commits each page as one transaction, [`backfill`]
-//! drives the rounds and adds up the [`summary`]. Whatever happens on the way, coverage says afterwards what is still
-//! missing, and the next run asks for exactly that.
+//! [`fetch`] asks it page by page, [`ingest`] validates, derives and commits each page as one transaction, [`features`]
+//! follow, [`backfill`] drives the rounds and adds up the [`summary`]. Whatever happens on the way, coverage says
+//! afterwards what is still missing, and the next run asks for exactly that.
 
+pub mod alert;
 pub mod backfill;
 pub mod claim;
 pub mod derive;
+pub mod explain;
+pub mod features;
 pub mod fetch;
+pub mod freshness;
+pub mod freshness_report;
 pub mod gate;
 pub mod handle;
+pub mod history;
 pub mod ingest;
 pub mod instance;
 pub mod journal;

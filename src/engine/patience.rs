@@ -2,11 +2,11 @@
 //!
 //! Every operation is safe to repeat (upserts, compare-and-write, atomic takes), so a call that failed because the
 //! database went away is made again until it works or patience ends. Nothing that was fetched is lost meanwhile: the
-//! page waits in the caller's hands and the queue behind it fills up.
+//! page waits in the caller's hands and the queue behind it fills up. Patience is one for all: it counts from the first
+//! call that failed since the last one that worked, so calls that follow one another do not each wait it out.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,10 +14,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::progress::{Event, Listener};
-use crate::market::{Interval, Symbol, Ts, split::Split};
+use crate::market::features::State;
+use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
-    CountedAnswer, Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
 use crate::timing::{self, Phase};
 
@@ -30,14 +33,14 @@ pub struct Patient {
     inner: Arc<dyn Store>,
     patience: Duration,
     listener: Arc<dyn Listener>,
-    /// Whether the loss was told, so that many waiting tasks tell it once.
-    lost: AtomicBool,
+    /// Since when nothing has worked. Many waiting tasks tell the loss once.
+    lost: Mutex<Option<Instant>>,
 }
 
 impl Patient {
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, patience: Duration, listener: Arc<dyn Listener>) -> Self {
-        Self { inner, patience, listener, lost: AtomicBool::new(false) }
+        Self { inner, patience, listener, lost: Mutex::new(None) }
     }
 
     async fn persist<T, F, Fut>(&self, operation: F) -> Result<T>
@@ -53,33 +56,46 @@ impl Patient {
         F: Fn() -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
     {
+        // A lock can be in the way of this call alone, while others work.
         let mut since: Option<Instant> = None;
         let mut pause = FIRST_PAUSE;
         loop {
             match operation().await {
                 Err(e) if e.is_transient() => {
-                    let start = *since.get_or_insert_with(Instant::now);
-                    if start.elapsed() >= self.patience {
+                    let own = *since.get_or_insert_with(Instant::now);
+                    let all = self.lose(&e);
+                    if own.min(all).elapsed() >= self.patience {
                         return Err(e);
-                    }
-                    if !self.lost.swap(true, Ordering::SeqCst) {
-                        tracing::warn!(error = %e, "the database does not answer; waiting for it");
-                        self.listener.hear(Event::DatabaseLost { error: e.to_string() });
                     }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
                 outcome => {
-                    if let Some(start) = since
-                        && self.lost.swap(false, Ordering::SeqCst)
-                    {
-                        tracing::info!(after = ?start.elapsed(), "the database answers again");
-                        self.listener.hear(Event::DatabaseBack { after: start.elapsed() });
-                    }
+                    self.find();
                     return outcome;
                 }
             }
         }
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a failure; since when nothing has worked.
+    fn lose(&self, e: &StoreError) -> Instant {
+        let mut lost = self.lost();
+        *lost.get_or_insert_with(|| {
+            tracing::warn!(error = %e, "the database does not answer; waiting for it");
+            self.listener.hear(Event::DatabaseLost { error: e.to_string() });
+            Instant::now()
+        })
+    }
+
+    fn find(&self) {
+        let Some(start) = self.lost().take() else { return };
+        tracing::info!(after = ?start.elapsed(), "the database answers again");
+        self.listener.hear(Event::DatabaseBack { after: start.elapsed() });
     }
 }
 
@@ -139,6 +155,39 @@ impl Store for Patient {
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()> {
         self.persist(|| self.inner.put_holidays(rows)).await
     }
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
+        self.persist(|| self.inner.all_splits()).await
+    }
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+        self.persist(|| self.inner.features(series, range, limit)).await
+    }
+    async fn feature_count(&self, series: SeriesId) -> Result<i64> {
+        self.persist(|| self.inner.feature_count(series)).await
+    }
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+        self.persist(|| self.inner.feature_progress(series)).await
+    }
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
+        self.persist(|| self.inner.feature_state(series, t)).await
+    }
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.persist(|| self.inner.put_features(writes)).await
+    }
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
+        self.persist(|| self.inner.log_feature_failure(failure)).await
+    }
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64> {
+        self.persist(|| self.inner.resolve_feature_failures(symbol, timeframe, at)).await
+    }
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
+        self.persist(|| self.inner.feature_failures(only_open, limit)).await
+    }
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
+        self.persist(|| self.inner.update_feature_freshness(rows)).await
+    }
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
+        self.persist(|| self.inner.feature_freshness()).await
+    }
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
         self.persist(|| self.inner.put_execution(row)).await
     }
@@ -178,5 +227,47 @@ impl Store for Patient {
     }
     async fn close(&self) {
         self.inner.close().await;
+    }
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
+        self.persist(|| self.inner.evidence(now)).await
+    }
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+        self.persist(|| self.inner.quarantined_since(series, since)).await
+    }
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
+        self.persist(|| self.inner.execution(id)).await
+    }
+    async fn last_success(&self) -> Result<Option<ExecutionRow>> {
+        self.persist(|| self.inner.last_success()).await
+    }
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>> {
+        self.persist(|| self.inner.latest_statuses(since)).await
+    }
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
+        self.persist(|| self.inner.recent_statuses(symbol, timeframe, limit)).await
+    }
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>> {
+        self.persist(|| self.inner.open_feature_failures(since, limit)).await
+    }
+    async fn open_feature_failure_count(&self) -> Result<i64> {
+        self.persist(|| self.inner.open_feature_failure_count()).await
+    }
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
+        self.persist(|| self.inner.series_without_features()).await
+    }
+    async fn record_action(&self, action: &OperatorAction) -> Result<()> {
+        self.persist(|| self.inner.record_action(action)).await
+    }
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>> {
+        self.persist(|| self.inner.operator_actions(target, limit)).await
+    }
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>> {
+        self.persist(|| self.inner.alerts(only_open, limit)).await
+    }
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
+        self.persist(|| self.inner.raise_alert(alert)).await
+    }
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
+        self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
     }
 }

@@ -3,12 +3,15 @@
 //! Accepting stores the bar as the vendor sent it, with the low score it deserves, and computes the coarser bars above
 //! it again. Rejecting leaves the bars as they are; either way the slot is not asked again.
 
+use tokio_util::sync::CancellationToken;
+
 use super::derive;
+use super::features::{Refresh, Subject};
 use super::ingest;
 use super::registrar::family_keys;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::market::{Calendar, Interval, Ts};
+use crate::market::{Calendar, Interval, Timeframe, Ts};
 use crate::plan::Horizon;
 use crate::store::{PageCommit, QuarantineRow, SeriesWrite, Store, StoreError, Verdict};
 
@@ -65,5 +68,13 @@ pub async fn decide(
     store.commit_page(PageCommit { writes: vec![rescored], ..PageCommit::default() }).await?;
     let horizon = Horizon { end: Ts::MAX, settled: now };
     ingest::derive_again(store, calendar, &keys, Interval::new(span.start, span.end), horizon, now).await?;
+    if settings.features.enabled {
+        let cancel = CancellationToken::new();
+        let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
+        let daily = id_of(Timeframe::D1);
+        let ids = std::iter::once(keys.base_id).chain(keys.derived.iter().map(|(_, id)| *id));
+        let subjects: Vec<Subject> = ids.map(|series| Subject { series, class: keys.class, daily }).collect();
+        refresh.report(&refresh.run(&subjects).await?).await?;
+    }
     Ok(row)
 }

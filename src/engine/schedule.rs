@@ -104,9 +104,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn policy() -> Policy {
-        crate::config::load_from(&crate::config::Overrides::default(), &crate::config::Environment::default())
-            .unwrap()
-            .policy
+        // Without a home the places of database and log have to be named.
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("barkeep.yaml");
+        std::fs::write(&file, "database:\n  url: sqlite:never-opened.db\nlog:\n  dir: never-written\n").unwrap();
+        let overrides = crate::config::Overrides { config: Some(file), ..Default::default() };
+        crate::config::load_from(&overrides, &crate::config::Environment::default()).unwrap().policy
     }
 
     fn at(text: &str) -> Ts {

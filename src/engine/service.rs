@@ -532,12 +532,12 @@ impl Service {
 
     // -- what is shown -----------------------------------------------------------------------------------------------
 
-    fn state(&self) -> EngineState {
-        let paused = self.engine.gate.paused().is_some();
+    /// The state that fits `paused` and `in_flight`, both read at one moment.
+    fn state(&self, paused: bool, in_flight: usize) -> EngineState {
         match () {
             () if self.draining => EngineState::Draining,
             () if self.failed.is_some() => EngineState::Failed,
-            () if paused && self.engine.gate.inside() > 0 => EngineState::Pausing,
+            () if paused && in_flight > 0 => EngineState::Pausing,
             () if paused => EngineState::Paused,
             () if self.active.is_empty() => EngineState::Idle,
             () => EngineState::Running,
@@ -546,14 +546,15 @@ impl Service {
 
     fn publish(&self) {
         let now = self.engine.clock.now();
+        let (paused, in_flight) = self.engine.gate.look();
         let live = Live {
             at: now,
-            state: self.state(),
+            state: self.state(paused.is_some(), in_flight),
             reason: self.failed.clone(),
-            paused: self.engine.gate.paused(),
+            paused,
             runs: self.active.values().map(|a| a.tracker.view()).collect(),
             limit: self.engine.limiter.snapshot(),
-            in_flight: self.engine.gate.inside(),
+            in_flight,
             next: beats(&self.schedule, now),
             started_at: self.started_at,
             executions: self.executions,

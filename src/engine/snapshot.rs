@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::freshness::{Inventory, Judge, Judgement};
 use crate::config::{RateLimit, Settings};
-use crate::market::freshness::{self, Tier};
+use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use crate::store::{ExecutionRow, RequestTotals, Store, StoreError};
 
@@ -21,7 +22,7 @@ pub struct TierCounts {
 }
 
 impl TierCounts {
-    fn count(&mut self, tier: Tier) {
+    pub(super) fn count(&mut self, tier: Tier) {
         *match tier {
             Tier::Fresh => &mut self.fresh,
             Tier::Aging => &mut self.aging,
@@ -45,6 +46,8 @@ pub struct SeriesView {
     pub bars: i64,
     pub first_bar: Option<Ts>,
     pub newest_bar: Option<Ts>,
+    /// How far the vendor has answered, with bars or without.
+    pub answered_until: Option<Ts>,
     pub checked_at: Option<Ts>,
 }
 
@@ -87,36 +90,27 @@ impl Snapshot {
         settings: &Settings,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        let symbols = store.symbols().await?;
-        let rows = store.series().await?;
+        let inventory = Inventory::read(store, now).await?;
         let executions = store.executions(RECENT_EXECUTIONS).await?;
         let running = executions.iter().any(|e| e.completed_at.is_none() && !super::owner::is_dead(&e.owner));
+        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, &inventory, now);
         let mut tiers = TierCounts::default();
-        let mut series = Vec::with_capacity(rows.len());
-        for row in rows {
-            let Some(symbol) = symbols.iter().find(|s| s.symbol == row.symbol) else { continue };
-            let behind = freshness::behind(
-                calendar,
-                settings.staleness.clock,
-                symbol.asset_class,
-                row.timeframe,
-                row.last_ts,
-                settings.vendor.delay,
-                settings.backfill.settle,
-                now,
-            );
-            let tier = freshness::tier(behind, row.checked_at.is_some(), settings.staleness.limits);
+        let mut series = Vec::with_capacity(inventory.series.len());
+        for (symbol, known) in inventory.iter() {
+            let Judgement { behind, tier } = judge.judge(symbol.asset_class, known);
             tiers.count(tier);
+            let row = &known.row;
             series.push(SeriesView {
                 asset_class: symbol.asset_class,
                 criticality: symbol.criticality,
-                symbol: row.symbol,
+                symbol: row.symbol.clone(),
                 timeframe: row.timeframe,
                 tier,
                 staleness_seconds: behind.map(|ms| ms / 1000),
                 bars: row.bar_count,
                 first_bar: row.first_ts,
                 newest_bar: row.last_ts,
+                answered_until: known.answered_until,
                 checked_at: row.checked_at,
             });
         }
@@ -124,7 +118,7 @@ impl Snapshot {
             generated_at: now,
             state: if running { "running" } else { "idle" },
             database: store.dialect(),
-            symbols_total: symbols.len(),
+            symbols_total: inventory.symbols.len(),
             series_total: series.len(),
             tiers,
             quarantine_pending: store.quarantine(true).await?.len(),

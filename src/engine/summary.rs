@@ -38,6 +38,10 @@ pub struct Summary {
     pub bars_unchanged: u64,
     /// Bars newly put in quarantine.
     pub quarantined: u64,
+    /// Feature rows inserted or changed.
+    pub features_written: u64,
+    /// Series whose features could not be computed; their bars are stored all the same.
+    pub features_failed: u64,
     pub series_total: u64,
     pub series_failed: u64,
     /// Holes left in the asked range, over all series.
@@ -66,6 +70,9 @@ pub struct Tally {
     pub processed: u64,
     /// Commits that answered for something; a round without any brought nothing.
     pub commits: u64,
+    pub features: u64,
+    /// Why features could not be computed, by series.
+    pub feature_failures: BTreeMap<SeriesKey, String>,
 }
 
 impl Tally {
@@ -73,7 +80,16 @@ impl Tally {
     #[must_use]
     pub fn new(pending: &[SeriesStatus]) -> Self {
         let statuses = pending.iter().map(|s| ((s.symbol.clone(), s.timeframe), s.clone())).collect();
-        Self { statuses, written: 0, unchanged: 0, quarantined: 0, processed: 0, commits: 0 }
+        Self {
+            statuses,
+            written: 0,
+            unchanged: 0,
+            quarantined: 0,
+            processed: 0,
+            commits: 0,
+            features: 0,
+            feature_failures: BTreeMap::new(),
+        }
     }
 
     /// What the status row of a series will be once `received` more bars are committed. `None` for a series that was not
@@ -104,12 +120,26 @@ impl Tally {
         }
     }
 
-    /// Closes every status row: failed with its reason, or completed.
+    /// Adds what became of the features of a series.
+    pub fn add_features(&mut self, key: &SeriesKey, written: u64, failure: Option<&str>) {
+        self.features += written;
+        match failure {
+            Some(why) => self.feature_failures.insert(key.clone(), why.to_owned()),
+            None => self.feature_failures.remove(key),
+        };
+        if let Some(status) = self.statuses.get_mut(key) {
+            status.features_computed += written as i64;
+        }
+    }
+
+    /// Closes every status row: failed with its reason, or completed. A series whose bars are complete is completed, and
+    /// says so when its features are not.
     pub fn close(&mut self, reasons: &BTreeMap<SeriesKey, String>, at: Ts) -> Vec<SeriesStatus> {
         for (key, status) in &mut self.statuses {
             let reason = reasons.get(key);
             status.status = if reason.is_some() { SeriesState::Failed } else { SeriesState::Completed };
-            status.error_message = reason.cloned();
+            let features = self.feature_failures.get(key).map(|why| format!("features: {why}"));
+            status.error_message = reason.cloned().or(features);
             let started = *status.started_at.get_or_insert(at);
             status.completed_at = Some(at);
             status.duration_seconds = Some((at - started).max(0) as f64 / 1000.0);

@@ -12,6 +12,10 @@ use crate::store::{Coverage, CoverageState, SeriesId, Store, StoreError};
 /// The key of a series as users name it.
 pub type SeriesKey = (Symbol, Timeframe);
 
+/// A refused interval around now that is no longer than this (a day as whole bars) says that today's data come late; a
+/// longer one refuses history or the whole ticker.
+pub const LONGEST_REFUSAL_OF_TODAY: i64 = DAY + 2 * Timeframe::H4.width();
+
 /// Coverage of the series of some targets at one moment.
 #[derive(Debug, Default)]
 pub struct Survey {
@@ -85,12 +89,11 @@ impl Survey {
     /// the whole ticker is longer.
     #[must_use]
     pub fn delay(&self, class: AssetClass, targets: &[Target], configured: Delay) -> Delay {
-        let one_day = DAY + 2 * Timeframe::H4.width();
         let todays = |row: &Coverage| {
             row.state == CoverageState::NotEntitled
                 && row.expires_at.is_none_or(|t| t > self.now)
                 && row.range.contains(self.now)
-                && row.range.len() <= one_day
+                && row.range.len() <= LONGEST_REFUSAL_OF_TODAY
         };
         let same_market = |t: &&Target| t.row.asset_class.is_continuous() == class.is_continuous();
         let mut series = targets.iter().filter(same_market).flat_map(|target| {

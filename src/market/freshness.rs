@@ -1,7 +1,8 @@
 //! How far behind the newest bar the vendor could serve a series is.
 //!
 //! Measured on the market's clock by default: only trading time counts, so nothing goes stale on a Sunday. It is read
-//! from the newest stored bar alone; neither a job's success nor newly filled old history can turn a series fresh.
+//! from what is known of the newest end: the newest stored bar, or the vendor's later answer that there is none. Neither
+//! a job's success nor newly filled old history can turn a series fresh.
 
 use std::fmt;
 use std::time::Duration;
@@ -123,15 +124,25 @@ pub fn behind(
     lag: Duration,
     now: Ts,
 ) -> Option<i64> {
+    let known = tf.end_of(class, newest_bar_start?.clamp(Ts::MIN, Ts::MAX));
+    Some(lag_behind(cal, clock, class, known, served_until(cal, class, tf, delay, lag, now), now))
+}
+
+/// The end of the newest complete bar the vendor could serve at `now`; see [`behind`].
+#[must_use]
+pub fn served_until(cal: &Calendar, class: AssetClass, tf: Timeframe, delay: Delay, lag: Duration, now: Ts) -> Ts {
     let held = |t: Ts| t.clamp(Ts::MIN, Ts::MAX);
-    let (stored, now) = (tf.end_of(class, held(newest_bar_start?)), held(now));
-    Some(match clock {
-        StalenessClock::Wall => (now - stored).max(0),
-        StalenessClock::Market => {
-            let served = complete_until(cal, class, tf, held(horizon(class, delay, held(now - ms(lag)))));
-            cal.market_time(class, Interval::new(stored, served))
-        }
-    })
+    complete_until(cal, class, tf, held(horizon(class, delay, held(held(now) - ms(lag)))))
+}
+
+/// How far, in milliseconds, a series known up to `known` lies behind `served` (see [`served_until`]); on the wall clock
+/// behind `now`.
+#[must_use]
+pub fn lag_behind(cal: &Calendar, clock: StalenessClock, class: AssetClass, known: Ts, served: Ts, now: Ts) -> i64 {
+    match clock {
+        StalenessClock::Wall => (now - known).max(0),
+        StalenessClock::Market => cal.market_time(class, Interval::new(known, served)),
+    }
 }
 
 /// The end of the newest complete bar when data before `served` is there.

@@ -14,7 +14,8 @@ use super::cover::minimum_cover;
 use super::gaps::Need;
 use super::minutes;
 use super::request::{Ask, Item, Plan};
-use crate::market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use crate::market::calendar::Session;
+use crate::market::{Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 
 /// Base aggregates the vendor returns per request at most (vendor documentation of `limit`).
 pub const PAGE: u64 = 50_000;
@@ -144,7 +145,7 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
         .into_iter()
         .map(|r| {
             let most = r.slots.div_ceil(PAGE).max(r.pages);
-            (aggregates(cal, need, to_whole_days(cal, class, base, r.range, need.wanted), r.pages), most)
+            (aggregates(cal, need, over_closed_hours(cal, need, r.range), r.pages), most)
         })
         .collect()
 }
@@ -156,20 +157,32 @@ fn page_of(need: &Need, market: &Market) -> u64 {
     density.map_or(PAGE, stretched)
 }
 
-/// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted.
+/// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted and up to
+/// what is covered.
 ///
-/// The calendar says when trading is possible; a vendor that has a bar outside of it is still answered for.
-fn to_whole_days(cal: &Calendar, class: AssetClass, tf: Timeframe, range: Interval, wanted: Interval) -> Interval {
+/// The calendar says when trading is possible, and so whether to ask at all; a vendor that has a bar outside of it is
+/// still answered for. Closed hours hold no base minutes by the calendar, so this costs no page.
+fn over_closed_hours(cal: &Calendar, need: &Need, range: Interval) -> Interval {
+    let (class, base) = (need.state.class, need.state.base);
     if class.is_continuous() {
         return range;
     }
-    let first = Timeframe::D1.span(class, range.start);
-    let last = Timeframe::D1.span(class, range.end - 1);
-    let opens = cal.session(class.date_of(range.start)).is_none_or(|s| range.start <= s.extended_open);
-    let closes = cal.session(class.date_of(range.end - 1)).is_none_or(|s| range.end >= s.extended_close);
-    let start = if opens { first.start.max(wanted.start) } else { range.start };
-    let end = if closes { last.end.min(wanted.end) } else { range.end };
-    tf.snap_out(class, range.hull(Interval::new(start, end)))
+    let known = need.state.covered(base);
+    let closed = |hours: Interval| cal.trading(class, base.family(), hours).is_empty();
+    let trades = |s: Session| match base.family() {
+        Family::Minute => s.extended(),
+        Family::Day => Timeframe::D1.span(class, s.extended_open),
+    };
+    let before = cal.session_before(range.start).map_or(Ts::MIN, |s| trades(s).end);
+    let covered_to = known.clip(Interval::new(Ts::MIN, range.start)).hull().map_or(Ts::MIN, |known| known.end);
+    let start = before.max(covered_to).max(need.wanted.start).min(range.start);
+    let after = cal.session_after(range.end).map_or(Ts::MAX, |s| trades(s).start);
+    let covered_from = known.clip(Interval::new(range.end, Ts::MAX)).hull().map_or(Ts::MAX, |known| known.start);
+    let end = after.min(covered_from).min(need.wanted.end).max(range.end);
+    // Inside a session there is nothing to extend over.
+    let start = if closed(Interval::new(start, range.start)) { start } else { range.start };
+    let end = if closed(Interval::new(range.end, end)) { end } else { range.end };
+    base.snap_out(class, Interval::new(start, end))
 }
 
 /// The fewest requests for the daily bars of one market, and how few they can be at least.
@@ -203,7 +216,10 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
         .rows
         .iter()
         .filter_map(|row| needs.get(*row as usize))
-        .filter_map(|need| Some(aggregates(cal, need, Timeframe::D1.snap_out(class, need.gaps.hull()?), 1)))
+        .filter_map(|need| {
+            let days = Timeframe::D1.snap_out(class, need.gaps.hull()?);
+            Some(aggregates(cal, need, over_closed_hours(cal, need, days), 1))
+        })
         .collect();
     let by_row: BTreeSet<u32> = cover.rows.iter().copied().collect();
     for (date, column) in columns.iter().filter(|(_, c)| cover.columns.contains(c)) {

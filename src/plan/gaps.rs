@@ -65,7 +65,7 @@ pub struct FamilyState {
 }
 
 impl FamilyState {
-    fn covered(&self, tf: Timeframe) -> IntervalSet {
+    pub(super) fn covered(&self, tf: Timeframe) -> IntervalSet {
         self.covered.get(&tf).cloned().unwrap_or_default()
     }
 }

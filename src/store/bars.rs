@@ -1,6 +1,7 @@
 //! Bars as stored: reading them, and telling what a new answer changes.
 
 use super::conn::{Conn, Sql, limit, statements, values};
+use super::features;
 use super::field::{Fields, collect};
 use super::load::{Table, load};
 use super::{Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
@@ -84,19 +85,19 @@ pub(super) async fn before(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count: usiz
 
 /// What a write changes about the bars of a series.
 #[derive(Debug, Default, PartialEq)]
-struct Diff {
+pub(super) struct Diff {
     /// Bars not stored yet.
-    insert: Vec<StoredBar>,
+    pub(super) insert: Vec<StoredBar>,
     /// Bars to be stored in place of one with the same start: changed values, or only another mark or score.
-    replace: Vec<StoredBar>,
+    pub(super) replace: Vec<StoredBar>,
     /// What goes to `bar_revisions`, and why.
-    superseded: Vec<(StoredBar, &'static str)>,
-    removed: Vec<Ts>,
-    outcome: WriteOutcome,
+    pub(super) superseded: Vec<(StoredBar, &'static str)>,
+    pub(super) removed: Vec<Ts>,
+    pub(super) outcome: WriteOutcome,
 }
 
 /// Compares a write with what is stored in its range. Both are ascending.
-fn diff(stored: &[StoredBar], write: &SeriesWrite, reason: &'static str) -> Diff {
+pub(super) fn diff(stored: &[StoredBar], write: &SeriesWrite, reason: &'static str) -> Diff {
     let mut d = Diff::default();
     let at = |t: Ts| stored.binary_search_by_key(&t, |s| s.bar.ts).ok().and_then(|k| stored.get(k));
     for new in &write.bars {
@@ -137,7 +138,7 @@ fn diff(stored: &[StoredBar], write: &SeriesWrite, reason: &'static str) -> Diff
 
 /// Refuses what no database should be asked to hold. The databases disagree on bad numbers (SQLite turns a NaN into a
 /// NULL without a word, PostgreSQL stores it), so this comes before either.
-fn check(write: &SeriesWrite) -> Result<()> {
+pub(super) fn check(write: &SeriesWrite) -> Result<()> {
     let real = |v: f64| v.is_finite() && v >= 0.0;
     for StoredBar { bar: b, quality_score, .. } in &write.bars {
         let sound = [b.open, b.high, b.low, b.close, b.volume].into_iter().all(real)
@@ -149,12 +150,15 @@ fn check(write: &SeriesWrite) -> Result<()> {
             return Err(StoreError::Refused(format!("the bar at {} has a value that is no price or count", b.ts)));
         }
     }
+    if let Some((t, ..)) = write.rescored.iter().find(|(_, score, _)| !(0.0..=1.0).contains(score)) {
+        return Err(StoreError::Refused(format!("the new score of the bar at {t} does not lie between 0 and 1")));
+    }
     let ascending = write.bars.is_sorted_by(|a, b| a.bar.ts < b.bar.ts);
     if ascending { Ok(()) } else { Err(StoreError::Refused("bars must ascend by time without repeats".into())) }
 }
 
 /// The stretch of stored bars that a write can touch.
-fn touched(write: &SeriesWrite) -> Interval {
+pub(super) fn touched(write: &SeriesWrite) -> Interval {
     let replaced = write.replaces.unwrap_or(Interval::new(Ts(0), Ts(0)));
     match (write.bars.first(), write.bars.last()) {
         (Some(first), Some(last)) => Interval::new(first.bar.ts, last.bar.ts + 1).hull(replaced),
@@ -211,6 +215,11 @@ pub(super) async fn store(
     if d.outcome.inserted + d.outcome.removed > 0 {
         let added = d.outcome.inserted as i64 - d.outcome.removed as i64;
         conn.run(COUNT, &values![id, added]).await?;
+    }
+    // Where only marks or scores changed, nothing is superseded and features stay as they are.
+    let changed = d.insert.iter().chain(d.superseded.iter().map(|(old, _)| old)).map(|b| b.bar.ts).min();
+    if let Some(first) = changed {
+        features::mark(conn, id, first).await?;
     }
     Ok(d.outcome)
 }

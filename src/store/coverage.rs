@@ -51,19 +51,28 @@ pub(super) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(
     Ok(series.iter().map(|id| (*id, found.get(id).cloned().unwrap_or_default())).collect())
 }
 
+/// The smallest interval that holds all new coverage; `None` when there is none.
+pub(super) fn hull(new: &[Coverage]) -> Result<Option<Interval>> {
+    let hull = new.iter().map(|c| c.range).filter(|r| !r.is_empty()).reduce(Interval::hull);
+    match hull {
+        Some(hull) if hull.start < Ts::MIN || hull.end > Ts::MAX => {
+            Err(StoreError::Refused(format!("coverage of {hull} lies outside the years 1 to 9999")))
+        }
+        hull => Ok(hull),
+    }
+}
+
+/// What is known once `new`, in its order, is laid over `rows`, which are in order of start.
+pub(super) fn laid(rows: Vec<Coverage>, new: &[Coverage]) -> Vec<Coverage> {
+    new.iter().filter(|c| !c.range.is_empty()).fold(rows, |rows, one| splice(rows, one.clone()))
+}
+
 /// Lays new coverage over what is stored.
 pub(super) async fn put(conn: &mut Conn<'_>, id: SeriesId, new: &[Coverage]) -> Result<()> {
-    let new: Vec<&Coverage> = new.iter().filter(|c| !c.range.is_empty()).collect();
-    let Some(hull) = new.iter().map(|c| c.range).reduce(Interval::hull) else { return Ok(()) };
-    if hull.start < Ts::MIN || hull.end > Ts::MAX {
-        return Err(StoreError::Refused(format!("coverage of {hull} lies outside the years 1 to 9999")));
-    }
+    let Some(hull) = hull(new)? else { return Ok(()) };
     let rows = conn.rows(NEAR, &values![id, hull.start, hull.end]).await?;
     let near = rows.iter().map(|r| read(&mut Fields::of(r)).map(|(_, c)| c)).collect::<Result<Vec<_>>>()?;
-    let mut after = near.clone();
-    for one in new {
-        after = splice(after, one.clone());
-    }
+    let mut after = laid(near.clone(), new);
     let mut stale: BTreeMap<Ts, Coverage> = near.into_iter().map(|c| (c.range.start, c)).collect();
     // What stays as it is needs no write.
     after.retain(|c| match stale.get(&c.range.start) {

@@ -10,11 +10,14 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    CountedAnswer, Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars,
-    coverage, executions, fault, page, plans, quarantine, reference, requests, symbols,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage,
+    evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
-use crate::market::{Interval, Symbol, Ts, split::Split};
+use crate::market::features::State;
+use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// Connections that only read.
 pub(super) enum Readers {
@@ -140,6 +143,50 @@ impl Store for Database {
         self.write(reference::PutHolidays(rows.to_vec())).await
     }
 
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
+        reference::all_splits(&mut self.reader().await?.conn()).await
+    }
+
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+        features::newest(&mut self.reader().await?.conn(), series, range, limit).await
+    }
+
+    async fn feature_count(&self, series: SeriesId) -> Result<i64> {
+        features::count(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+        features::progress(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
+        features::state(&mut self.reader().await?.conn(), series, t).await
+    }
+
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.write(features::Put(writes.to_vec())).await
+    }
+
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
+        self.write(monitoring::Log(failure.clone())).await
+    }
+
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64> {
+        self.write(monitoring::Resolve { symbol: symbol.clone(), timeframe, at }).await
+    }
+
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
+        monitoring::failures(&mut self.reader().await?.conn(), only_open, limit).await
+    }
+
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
+        self.write(monitoring::PutFreshness(rows.to_vec())).await
+    }
+
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
+        monitoring::freshness(&mut self.reader().await?.conn()).await
+    }
+
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
         self.write(executions::Put(row.clone())).await
     }
@@ -197,5 +244,61 @@ impl Store for Database {
         if let Some(writer) = &self.writer {
             writer.close().await;
         }
+    }
+
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
+        evidence::evidence(&mut self.reader().await?.conn(), now).await
+    }
+
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+        evidence::quarantined(&mut self.reader().await?.conn(), series, since).await
+    }
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
+        executions::one(&mut self.reader().await?.conn(), id).await
+    }
+
+    async fn last_success(&self) -> Result<Option<ExecutionRow>> {
+        executions::last_success(&mut self.reader().await?.conn()).await
+    }
+
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>> {
+        executions::latest_statuses(&mut self.reader().await?.conn(), since).await
+    }
+
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
+        executions::recent_statuses(&mut self.reader().await?.conn(), symbol, timeframe, limit).await
+    }
+
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>> {
+        evidence::open_failures(&mut self.reader().await?.conn(), since, limit).await
+    }
+
+    async fn open_feature_failure_count(&self) -> Result<i64> {
+        evidence::open_failure_count(&mut self.reader().await?.conn()).await
+    }
+
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
+        evidence::without_features(&mut self.reader().await?.conn()).await
+    }
+
+    async fn record_action(&self, action: &OperatorAction) -> Result<()> {
+        self.write(alerts::Act(action.clone())).await
+    }
+
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>> {
+        alerts::actions(&mut self.reader().await?.conn(), target, limit).await
+    }
+
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>> {
+        alerts::all(&mut self.reader().await?.conn(), only_open, limit).await
+    }
+
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
+        self.write(alerts::Raise(alert.clone())).await
+    }
+
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
+        self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
     }
 }

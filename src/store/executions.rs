@@ -7,6 +7,7 @@ use super::conn::{Conn, Sql, limit, statements, values};
 use super::field::{Fields, collect};
 use super::writer::Work;
 use super::{ExecutionRow, Result, SeriesStatus};
+use crate::market::{Symbol, Timeframe, Ts};
 
 macro_rules! execution {
     () => {
@@ -44,6 +45,20 @@ statements! {
              records_inserted = excluded.records_inserted, features_computed = excluded.features_computed,
              error_message = excluded.error_message, started_at = excluded.started_at,
              completed_at = excluded.completed_at, duration_seconds = excluded.duration_seconds"));
+    ONE = Sql::same(concat!("SELECT ", execution!(), " FROM scheduler_execution_log WHERE execution_id = $1"));
+    /// A run that brought something for at least one symbol counts; one that failed for all does not.
+    LAST_SUCCESS = Sql::same(concat!("SELECT ", execution!(), " FROM scheduler_execution_log
+         WHERE completed_at IS NOT NULL
+             AND (status = 'completed' OR (status = 'completed_with_errors' AND successful_symbols > 0))
+         ORDER BY completed_at DESC LIMIT 1"));
+    /// Ids grow with time, and runs of one series never overlap. Only runs since $1 are looked at, by the index on their
+    /// start: the table grows for ever.
+    LATEST_STATUSES = Sql::same(concat!("SELECT ", status!(), " FROM symbol_computation_status WHERE id IN (
+             SELECT MAX(c.id) FROM symbol_computation_status AS c
+             JOIN scheduler_execution_log AS e ON e.execution_id = c.execution_id
+             WHERE e.started_at >= $1 AND c.status IN ('completed', 'failed') GROUP BY c.symbol, c.timeframe)"));
+    RECENT_STATUSES = Sql::same(concat!("SELECT ", status!(), " FROM symbol_computation_status
+         WHERE symbol = $1 AND timeframe = $2 ORDER BY id DESC LIMIT $3"));
     STATUSES = Sql::same(concat!("SELECT ", status!(), " FROM symbol_computation_status WHERE execution_id = $1"));
 }
 
@@ -77,26 +92,55 @@ pub(super) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
     collect(&conn.rows(RUNNING, &[]).await?, read)
 }
 
+pub(super) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {
+    Ok(collect(&conn.rows(ONE, &values![id]).await?, read)?.pop())
+}
+
+pub(super) async fn last_success(conn: &mut Conn<'_>) -> Result<Option<ExecutionRow>> {
+    Ok(collect(&conn.rows(LAST_SUCCESS, &[]).await?, read)?.pop())
+}
+
+fn read_status(f: &mut Fields<'_>) -> Result<SeriesStatus> {
+    Ok(SeriesStatus {
+        execution_id: f.next()?,
+        symbol: f.next()?,
+        asset_class: f.next()?,
+        timeframe: f.next()?,
+        status: f.next()?,
+        records_processed: f.next()?,
+        records_inserted: f.next()?,
+        features_computed: f.next()?,
+        error_message: f.next()?,
+        started_at: f.next()?,
+        completed_at: f.next()?,
+        duration_seconds: f.next()?,
+    })
+}
+
+fn by_series(mut rows: Vec<SeriesStatus>) -> Vec<SeriesStatus> {
+    rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
+    rows
+}
+
 /// By symbol, fine to coarse.
 pub(super) async fn statuses(conn: &mut Conn<'_>, execution: Uuid) -> Result<Vec<SeriesStatus>> {
-    let mut rows = collect(&conn.rows(STATUSES, &values![execution]).await?, |f| {
-        Ok(SeriesStatus {
-            execution_id: f.next()?,
-            symbol: f.next()?,
-            asset_class: f.next()?,
-            timeframe: f.next()?,
-            status: f.next()?,
-            records_processed: f.next()?,
-            records_inserted: f.next()?,
-            features_computed: f.next()?,
-            error_message: f.next()?,
-            started_at: f.next()?,
-            completed_at: f.next()?,
-            duration_seconds: f.next()?,
-        })
-    })?;
-    rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
-    Ok(rows)
+    Ok(by_series(collect(&conn.rows(STATUSES, &values![execution]).await?, read_status)?))
+}
+
+/// By symbol, fine to coarse.
+pub(super) async fn latest_statuses(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<SeriesStatus>> {
+    Ok(by_series(collect(&conn.rows(LATEST_STATUSES, &values![since]).await?, read_status)?))
+}
+
+/// Newest first.
+pub(super) async fn recent_statuses(
+    conn: &mut Conn<'_>,
+    symbol: &Symbol,
+    timeframe: Timeframe,
+    count: usize,
+) -> Result<Vec<SeriesStatus>> {
+    let [symbol, timeframe] = values![symbol, timeframe];
+    collect(&conn.rows(RECENT_STATUSES, &[symbol, timeframe, limit(count)]).await?, read_status)
 }
 
 /// [`super::Store::put_execution`].

@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::conn::Row;
 use super::{CoverageState, ExecutionStatus, Result, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
+use crate::config::policy::Severity;
 use crate::market::asset::printable;
+use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 
 /// A type that a column can be read as.
@@ -93,6 +95,17 @@ impl Field for Uuid {
     }
 }
 
+impl Field for Option<Uuid> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(_) => Option::<String>::read(row, at)?
+                .map(|text| word("a UUID", &text, |s| Uuid::parse_str(s).ok()))
+                .transpose(),
+            Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
+        }
+    }
+}
+
 impl Field for NaiveDate {
     fn read(row: &Row, at: usize) -> Result<Self> {
         match row {
@@ -130,6 +143,8 @@ words! {
     CoverageState, "a coverage state", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     ExecutionStatus, "an execution status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Trigger, "a trigger", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Severity, "a severity", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     SeriesState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }

@@ -20,9 +20,12 @@ pub(super) struct Table {
     pub(super) conflict: &'static str,
 }
 
-/// Rows per SQLite statement. A few fixed sizes, so that each statement is prepared once and found again; the largest
-/// stays below SQLite's 32,766 parameters for 15 columns.
+/// Rows per SQLite statement. A few fixed sizes, so that each statement is prepared once and found again. Sizes that
+/// would need more than [`PARAMETERS`] are passed over.
 const CHUNKS: [usize; 5] = [2_048, 256, 32, 4, 1];
+
+/// SQLite's limit for one statement.
+const PARAMETERS: usize = 32_766;
 
 /// Bytes gathered before they are sent to PostgreSQL.
 const BATCH: usize = 1 << 18;
@@ -103,7 +106,7 @@ pub(super) async fn load<T: Sync>(
             let columns = usize::from(table.columns.unsigned_abs());
             let mut rest = rows;
             for size in CHUNKS {
-                if rest.len() < size {
+                if rest.len() < size || size * columns > PARAMETERS {
                     continue;
                 }
                 let row = format!("({})", vec!["?"; columns].join(", "));

@@ -1,4 +1,5 @@
-//! The database: one trait, two dialects, the same names and the same behaviour.
+//! The database: one trait, two dialects, the same names and the same behaviour; and a third implementation that only
+//! remembers, for tests ([`Memory`]).
 //!
 //! Everything a page changes is one transaction ([`Store::commit_page`]): bars, revisions, quarantine, coverage, the
 //! record of the request and the progress of the series. A crash loses no committed page and tears none.
@@ -6,15 +7,20 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
+mod alerts;
 mod bars;
 mod conn;
 mod coverage;
 mod database;
+mod evidence;
 mod executions;
 mod fault;
+mod features;
 mod field;
 mod load;
+pub mod memory;
 mod migration;
+mod monitoring;
 mod open;
 mod page;
 mod plans;
@@ -27,6 +33,7 @@ mod symbols;
 mod writer;
 
 pub use conn::Dialect;
+pub use memory::Memory;
 pub use open::{open, sqlite_file};
 
 use async_trait::async_trait;
@@ -34,6 +41,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::config::policy::Severity;
+use crate::market::features::{Features, State};
+use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// The key of a series row.
@@ -42,7 +52,7 @@ use crate::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, T
 pub struct SeriesId(pub i64);
 
 /// What goes wrong with a database.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached or went away. Waiting can help.
     #[error("the database is unreachable: {0}")]
@@ -438,10 +448,172 @@ pub struct HolidayRow {
     pub fetched_at: Ts,
 }
 
+/// What the vendor has answered for at the newest end of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    pub series: SeriesId,
+    /// The end of the newest interval it answered for, with bars or without. An answer without bars stays evidence about
+    /// its range after it expires: expiry only means that it is asked again.
+    pub answered_until: Option<Ts>,
+    /// The interval around now that it refuses for the plan of this key, while that is believed.
+    pub refused: Option<Interval>,
+}
+
+/// An unresolved row of `feature_computation_failures`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenFailure {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub error: String,
+    pub execution_id: Option<Uuid>,
+    pub failed_at: Ts,
+    pub retry_count: i64,
+}
+
+/// An alert about to be raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAlert {
+    pub kind: String,
+    pub severity: Severity,
+    /// What it is about, when a kind can be about several things.
+    pub subject: Option<String>,
+    pub message: String,
+    pub raised_at: Ts,
+}
+
+/// A row of `alerts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AlertRow {
+    pub id: i64,
+    pub kind: String,
+    pub severity: Severity,
+    pub subject: Option<String>,
+    pub message: String,
+    pub raised_at: Ts,
+    /// Absent while the alert is open.
+    pub resolved_at: Option<Ts>,
+}
+
+/// What somebody did to the engine or to a symbol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OperatorAction {
+    pub at: Ts,
+    /// Who: `cli:alice`, `tui:bob`, `api:key-name`, `schedule`.
+    pub actor: String,
+    /// A verb: `pause`, `resume`, `trigger`, `cancel`, …
+    pub action: String,
+    /// A symbol, an execution id, or `engine`.
+    pub target: Option<String>,
+    pub detail: Option<String>,
+    /// `ok`, or why it was refused.
+    pub result: String,
+}
+
+/// A row of `operator_actions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OperatorActionRow {
+    pub id: i64,
+    #[serde(flatten)]
+    pub action: OperatorAction,
+}
+
+/// The features of one bar.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FeatureRow {
+    /// The bar's start.
+    pub ts: Ts,
+    #[serde(flatten)]
+    pub features: Features,
+}
+
+/// How far the features of a series are up to date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureProgress {
+    pub series: SeriesRow,
+    /// From this bar on they are not; `None` when all are. For a series never computed this is its first bar.
+    pub stale_from: Option<Ts>,
+    /// Grows with every change of the series' bars.
+    pub changes: i64,
+    /// The splits they were computed with, in the words of whoever computed them; empty when nobody has.
+    pub splits: String,
+    /// Whether the last try failed.
+    pub failing: bool,
+}
+
+/// Features of a stretch of bars, with what the next computation needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureWrite {
+    pub series: SeriesId,
+    /// [`FeatureProgress::changes`] as it was before the bars were read. When bars have changed since, nothing of this
+    /// is written.
+    pub changes: i64,
+    /// Rows stored in this interval and absent from `rows` go. States from its start on go too.
+    pub replaces: Interval,
+    /// Ascending, inside `replaces`. Rows equal to those stored are not touched.
+    pub rows: Vec<FeatureRow>,
+    /// To be kept for later computations.
+    pub states: Vec<State>,
+    /// An older state that is no longer needed.
+    pub spent: Option<Ts>,
+    /// What [`FeatureProgress::stale_from`] is afterwards.
+    pub stale_from: Option<Ts>,
+    /// What [`FeatureProgress::splits`] is afterwards.
+    pub splits: String,
+    pub computed_at: Ts,
+}
+
+/// What writing features did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FeatureOutcome {
+    /// New or changed rows.
+    pub written: u64,
+    pub unchanged: u64,
+    pub removed: u64,
+    /// Bars changed since they were read; nothing was written.
+    pub superseded: bool,
+}
+
+/// A series whose features could not be computed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureFailure {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub error_message: String,
+    /// The run it happened in; must be one that exists.
+    pub execution_id: Option<Uuid>,
+    pub failed_at: Ts,
+}
+
+/// A row of `feature_computation_failures`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureFailureRow {
+    pub id: i64,
+    #[serde(flatten)]
+    pub failure: FeatureFailure,
+    /// Tries after the first that failed too.
+    pub retry_count: i64,
+    pub resolved: bool,
+    pub resolved_at: Option<Ts>,
+}
+
+/// A row of `feature_freshness`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FeatureFreshness {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    /// `None` leaves what is stored.
+    pub last_computed_at: Option<Ts>,
+    /// Bars that have features.
+    pub data_point_count: i64,
+    pub status: Tier,
+    pub staleness_seconds: Option<i64>,
+    pub updated_at: Ts,
+}
+
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// `sqlite` or `postgres`.
+    /// `sqlite`, `postgres` or `memory`.
     fn dialect(&self) -> &'static str;
 
     /// One trivial round trip.
@@ -505,6 +677,43 @@ pub trait Store: Send + Sync {
     async fn holidays(&self) -> Result<Vec<HolidayRow>>;
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()>;
 
+    /// Splits of all symbols, by symbol and date.
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>>;
+
+    // -- features ----------------------------------------------------------------------------------------------------
+
+    /// The newest `limit` feature rows of a series in `range`, ascending.
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>>;
+
+    /// How many bars of a series have features. Counts rows, so it is for the rare series that is not up to date.
+    async fn feature_count(&self, series: SeriesId) -> Result<i64>;
+
+    /// How far the features of the given series are up to date, by symbol and timeframe; series that do not exist are
+    /// absent.
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>>;
+
+    /// The newest state kept for a bar before `t`.
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>>;
+
+    /// Writes features with their states and progress, all or nothing. Outcomes in the order of `writes`.
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>>;
+
+    /// Notes a failure. A series that is failing already keeps its one open row, with one more retry counted.
+    /// `Refused` when the execution does not exist.
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()>;
+
+    /// Closes the open failures of a series; says how many there were.
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64>;
+
+    /// Failures, newest first; all of them or only open ones.
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>>;
+
+    /// Inserts or updates by symbol and timeframe.
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()>;
+
+    /// By symbol and timeframe.
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>>;
+
     // -- executions --------------------------------------------------------------------------------------------------
 
     /// Inserts or updates the row with this id.
@@ -547,15 +756,62 @@ pub trait Store: Send + Sync {
 
     /// Waits for queued writes and closes the connections.
     async fn close(&self);
+
+    // -- monitoring and alerts ---------------------------------------------------------------------------------------
+
+    /// What the vendor has answered for at the newest end of each series; series without coverage are absent.
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>>;
+
+    /// Times since `since` at which a bar of the series was quarantined and not accepted, ascending.
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>>;
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>>;
+
+    /// The execution that ended last among those that were good for at least one symbol.
+    async fn last_success(&self) -> Result<Option<ExecutionRow>>;
+
+    /// The newest finished status of each series, over executions started since `since`, by symbol and timeframe.
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>>;
+
+    /// The last statuses of one series, unfinished ones too, newest first.
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>>;
+
+    /// Unresolved feature failures since `since`, newest first.
+    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>>;
+
+    /// How many feature failures are unresolved, however old.
+    async fn open_feature_failure_count(&self) -> Result<i64>;
+
+    /// Series that have bars and no features at all.
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>>;
+
+    /// Notes what an operator did.
+    async fn record_action(&self, action: &OperatorAction) -> Result<()>;
+
+    /// What operators did, newest first; all of it or what was done to one target.
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>>;
+
+    /// Alerts, newest first; all of them or only those not resolved.
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>>;
+
+    /// Raises an alert unless one of this kind and subject is open; says whether it did.
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool>;
+
+    /// Resolves the open alert of this kind and subject; says whether there was one.
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
 #[must_use]
 pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
     [
+        alerts::STATEMENTS,
         bars::STATEMENTS,
         coverage::STATEMENTS,
+        evidence::STATEMENTS,
         executions::STATEMENTS,
+        features::STATEMENTS,
+        monitoring::STATEMENTS,
         page::STATEMENTS,
         plans::STATEMENTS,
         quarantine::STATEMENTS,

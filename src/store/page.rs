@@ -24,10 +24,14 @@ pub(super) async fn lock(conn: &mut Conn<'_>, series: impl IntoIterator<Item = S
     ids.dedup();
     for id in ids {
         if conn.rows(LOCK, &values![id]).await?.is_empty() {
-            return Err(StoreError::NotFound(format!("series {} does not exist; its symbol was removed", id.0)));
+            return Err(removed(id));
         }
     }
     Ok(())
+}
+
+pub(super) fn removed(id: SeriesId) -> StoreError {
+    StoreError::NotFound(format!("series {} does not exist; its symbol was removed", id.0))
 }
 
 /// [`super::Store::commit_page`].
@@ -60,7 +64,7 @@ impl Work for Commit {
 }
 
 /// When the page came, by whatever it says about itself.
-fn time_of(page: &PageCommit, write: &SeriesWrite) -> Ts {
+pub(super) fn time_of(page: &PageCommit, write: &SeriesWrite) -> Ts {
     let answered = page.request.as_ref().map(|r| r.started_at + r.latency_ms);
     write
         .bars

@@ -19,7 +19,7 @@ statements! {
 }
 
 /// How long a plan is kept.
-const KEEP: i64 = 7 * DAY;
+pub(super) const KEEP: i64 = 7 * DAY;
 
 /// [`super::Store::put_plan`].
 pub(super) struct Put {

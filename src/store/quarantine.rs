@@ -54,7 +54,7 @@ pub(super) async fn add(conn: &mut Conn<'_>, write: &SeriesWrite, at: Ts) -> Res
 }
 
 /// The values as text, exact to the bit and including what is no number.
-fn fingerprint(b: &Bar) -> String {
+pub(super) fn fingerprint(b: &Bar) -> String {
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
         b.open,
@@ -96,6 +96,32 @@ pub(super) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<Q
     })
 }
 
+/// Refuses what is no decision.
+pub(super) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()> {
+    match (verdict, accepted) {
+        (Verdict::Accepted, _) | (Verdict::Rejected, None) => Ok(()),
+        (Verdict::Rejected, Some(_)) => Err(StoreError::Refused("a rejected bar is not stored".into())),
+        (Verdict::Pending, _) => Err(StoreError::Refused("a decision accepts or rejects".into())),
+    }
+}
+
+pub(super) fn not_pending(id: i64) -> StoreError {
+    StoreError::NotFound(format!("no bar with id {id} is waiting in quarantine; it may be decided"))
+}
+
+/// An accepted bar as a write of its series.
+pub(super) fn accepting(series: SeriesId, bar: StoredBar) -> SeriesWrite {
+    SeriesWrite {
+        series,
+        bars: vec![bar],
+        rescored: Vec::new(),
+        replaces: None,
+        quarantine: Vec::new(),
+        coverage: Vec::new(),
+        checked_at: None,
+    }
+}
+
 /// [`super::Store::decide_quarantine`].
 pub(super) struct Decide {
     pub(super) id: i64,
@@ -109,27 +135,12 @@ impl Work for Decide {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        let unknown =
-            || StoreError::NotFound(format!("no bar with id {} is waiting in quarantine; it may be decided", self.id));
-        match (self.verdict, &self.accepted) {
-            (Verdict::Accepted, _) | (Verdict::Rejected, None) => {}
-            (Verdict::Rejected, Some(_)) => return Err(StoreError::Refused("a rejected bar is not stored".into())),
-            (Verdict::Pending, _) => return Err(StoreError::Refused("a decision accepts or rejects".into())),
-        }
+        check(self.verdict, self.accepted.as_ref())?;
         let found: Vec<SeriesId> = column(&conn.rows(PENDING, &values![self.id]).await?)?;
-        let series = *found.first().ok_or_else(unknown)?;
+        let series = *found.first().ok_or_else(|| not_pending(self.id))?;
         if let Some(bar) = &self.accepted {
             page::lock(conn, [series]).await?;
-            let write = SeriesWrite {
-                series,
-                bars: vec![bar.clone()],
-                rescored: Vec::new(),
-                replaces: None,
-                quarantine: Vec::new(),
-                coverage: Vec::new(),
-                checked_at: None,
-            };
-            bars::store(conn, &write, self.at, "accepted").await?;
+            bars::store(conn, &accepting(series, bar.clone()), self.at, "accepted").await?;
         }
         conn.run(DECIDE, &values![self.id, self.verdict.name(), self.at]).await?;
         Ok(())

@@ -12,6 +12,7 @@ use crate::market::{Symbol, Ts};
 statements! {
     SPLITS = Sql::same(
         "SELECT execution_date, split_from, split_to FROM splits WHERE symbol = $1 ORDER BY execution_date");
+    ALL_SPLITS = Sql::same("SELECT symbol, execution_date, split_from, split_to FROM splits");
     CLEAR_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
     PUT_SPLIT = Sql::same(
         "INSERT INTO splits (symbol, execution_date, split_from, split_to, fetched_at) VALUES ($1, $2, $3, $4, $5)
@@ -34,6 +35,15 @@ pub(super) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<S
     })
 }
 
+/// By symbol and date.
+pub(super) async fn all_splits(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Split)>> {
+    let mut rows = collect(&conn.rows(ALL_SPLITS, &[]).await?, |f| {
+        Ok((f.next()?, Split { date: f.next()?, from: f.next()?, to: f.next()? }))
+    })?;
+    rows.sort_by(|(a, x): &(Symbol, Split), (b, y)| (a, x.date).cmp(&(b, y.date)));
+    Ok(rows)
+}
+
 /// By symbol.
 pub(super) async fn splits_fetched_at(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Ts)>> {
     let mut rows = collect(&conn.rows(CHECKED, &[]).await?, |f| Ok((f.next()?, f.next()?)))?;
@@ -45,6 +55,12 @@ pub(super) async fn holidays(conn: &mut Conn<'_>) -> Result<Vec<HolidayRow>> {
     collect(&conn.rows(HOLIDAYS, &[]).await?, |f| {
         Ok(HolidayRow { date: f.next()?, close: f.next()?, name: f.next()?, fetched_at: f.next()? })
     })
+}
+
+/// Refuses a split that would multiply by nothing.
+pub(super) fn check(symbol: &Symbol, split: &Split) -> Result<()> {
+    let refused = || StoreError::Refused(format!("the split of {symbol} on {} has no factor", split.date));
+    split.is_sound().then_some(()).ok_or_else(refused)
 }
 
 /// [`super::Store::put_splits`].
@@ -61,9 +77,7 @@ impl Work for PutSplits {
         for (symbol, splits) in &self.splits {
             conn.run(CLEAR_SPLITS, &values![symbol]).await?;
             for split in splits {
-                if ![split.from, split.to].iter().all(|n| n.is_finite() && *n > 0.0) {
-                    return Err(StoreError::Refused(format!("the split of {symbol} on {} has no factor", split.date)));
-                }
+                check(symbol, split)?;
                 conn.run(PUT_SPLIT, &values![symbol, split.date, split.from, split.to, self.fetched_at]).await?;
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;

@@ -39,8 +39,11 @@ statements! {
     START = Sql::same("INSERT INTO rate_limit_state (started_at) VALUES ($1)");
 }
 
+/// Base aggregates in a page that has another behind it; also written in [`COUNTED`].
+pub(super) const FULL_PAGE: i64 = 50_000;
+
 /// Starts are kept at least this long, so that a longer window set later still sees them.
-const KEEP: i64 = 5 * MINUTE;
+pub(super) const KEEP: i64 = 5 * MINUTE;
 
 /// [`super::Store::record_request`].
 pub(super) struct Record(pub(super) RequestRow);
@@ -118,12 +121,20 @@ impl Work for TakeToken {
         conn.run(CLAMP, &values![now]).await?;
         conn.run(PRUNE, &values![now - window_ms.max(KEEP)]).await?;
         let starts: Vec<Ts> = column(&conn.rows(STARTS, &values![now - window_ms]).await?)?;
-        let Some(over) = starts.len().checked_sub(limit as usize) else {
+        let grant = grant(&starts, limit, window_ms, now);
+        if grant == Grant::Granted {
             conn.run(START, &values![now]).await?;
-            return Ok(Grant::Granted);
-        };
+        }
+        Ok(grant)
+    }
+}
+
+/// Whether one more start fits beside the ascending `starts` of the window that ends now.
+pub(super) fn grant(starts: &[Ts], limit: u32, window_ms: i64, now: Ts) -> Grant {
+    match starts.len().checked_sub(limit as usize) {
+        None => Grant::Granted,
         // One more fits once all but `limit - 1` of these have left the window.
-        Ok(Grant::WaitUntil(starts.get(over).map_or(now, |oldest| *oldest) + window_ms))
+        Some(over) => Grant::WaitUntil(starts.get(over).map_or(now, |oldest| *oldest) + window_ms),
     }
 }
 

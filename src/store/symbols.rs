@@ -67,6 +67,10 @@ pub(super) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
     Ok(rows)
 }
 
+pub(super) fn untracked(symbol: &Symbol) -> StoreError {
+    StoreError::NotFound(format!("'{symbol}' is not a tracked symbol"))
+}
+
 /// [`super::Store::put_symbols`].
 pub(super) struct Put(pub(super) Vec<SymbolRow>);
 
@@ -116,7 +120,7 @@ impl Work for Remove {
             conn.run(delete, &symbol).await?;
         }
         if conn.run(DELETE_SYMBOL, &symbol).await? == 0 {
-            return Err(StoreError::NotFound(format!("'{}' is not a tracked symbol", self.0)));
+            return Err(untracked(&self.0));
         }
         Ok(())
     }

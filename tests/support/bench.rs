@@ -88,34 +88,7 @@ impl Bench {
 
     /// What the vendor itself has: every bar of a ticker over inclusive dates, straight from its HTTP answers.
     pub async fn vendor_bars(&self, ticker: &str, timeframe: &str, from: &str, to: &str) -> BTreeMap<i64, Values> {
-        let (multiplier, timespan) = match timeframe {
-            "1m" => (1, "minute"),
-            "5m" => (5, "minute"),
-            "15m" => (15, "minute"),
-            "30m" => (30, "minute"),
-            "1h" => (1, "hour"),
-            "4h" => (4, "hour"),
-            "1d" => (1, "day"),
-            "1w" => (1, "week"),
-            other => panic!("{other}"),
-        };
-        let mut path = format!(
-            "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}?adjusted=false&sort=asc&limit=50000"
-        );
-        let mut bars = BTreeMap::new();
-        loop {
-            let body = http::get_json(self.sim.addr, &path, "somebody-else").await;
-            for row in body["results"].as_array().into_iter().flatten() {
-                let n = |key: &str| row[key].as_f64();
-                let price = |key: &str| n(key).unwrap();
-                let values =
-                    (price("o"), price("h"), price("l"), price("c"), price("v"), n("vw"), n("n").map(|n| n as i64));
-                assert!(bars.insert(row["t"].as_i64().unwrap(), values).is_none(), "the vendor repeated a bar");
-            }
-            let Some(next) = body["next_url"].as_str() else { return bars };
-            let after_scheme = next.split_once("://").unwrap().1;
-            after_scheme[after_scheme.find('/').unwrap()..].clone_into(&mut path);
-        }
+        vendor_bars(self.sim.addr, ticker, timeframe, from, to).await
     }
 
     /// Everything in the view `market_data`, read with plain SQL.
@@ -166,9 +139,65 @@ impl Bench {
         }
     }
 
+    /// Runs the same again, which must ask nothing and write nothing.
+    pub async fn assert_settled(&self, args: &[&str]) {
+        let (code, again) = self.backfill(args).await;
+        let figures = (again["requests"].as_u64(), again["bars_written"].as_u64(), again["gaps_left"].as_u64());
+        assert_eq!((code, figures), (0, (Some(0), Some(0), Some(0))), "a second run of {args:?}: {again}");
+    }
+
+    /// Waits until the vendor has seen this many requests; half a minute at most.
+    pub async fn until_asked(&self, requests: usize) {
+        let enough = async {
+            while self.sim.log().len() < requests {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+        };
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), enough).await;
+        assert!(waited.is_ok(), "only {} of {requests} requests came", self.sim.log().len());
+    }
+
     /// Requests the vendor saw from the binary, newest last.
     pub fn asked(&self, part: &str) -> usize {
         self.sim.log().iter().filter(|r| r.target.contains(part)).count()
+    }
+}
+
+/// What the vendor itself has: every bar of a ticker over inclusive dates, straight from its HTTP answers.
+pub async fn vendor_bars(
+    addr: std::net::SocketAddr,
+    ticker: &str,
+    timeframe: &str,
+    from: &str,
+    to: &str,
+) -> BTreeMap<i64, Values> {
+    let (multiplier, timespan) = match timeframe {
+        "1m" => (1, "minute"),
+        "5m" => (5, "minute"),
+        "15m" => (15, "minute"),
+        "30m" => (30, "minute"),
+        "1h" => (1, "hour"),
+        "4h" => (4, "hour"),
+        "1d" => (1, "day"),
+        "1w" => (1, "week"),
+        other => panic!("{other}"),
+    };
+    let mut path = format!(
+        "/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}?adjusted=false&sort=asc&limit=50000"
+    );
+    let mut bars = BTreeMap::new();
+    loop {
+        let body = http::get_json(addr, &path, "somebody-else").await;
+        for row in body["results"].as_array().into_iter().flatten() {
+            let n = |key: &str| row[key].as_f64();
+            let price = |key: &str| n(key).unwrap();
+            let values =
+                (price("o"), price("h"), price("l"), price("c"), price("v"), n("vw"), n("n").map(|n| n as i64));
+            assert!(bars.insert(row["t"].as_i64().unwrap(), values).is_none(), "the vendor repeated a bar");
+        }
+        let Some(next) = body["next_url"].as_str() else { return bars };
+        let after_scheme = next.split_once("://").unwrap().1;
+        path = after_scheme[after_scheme.find('/').unwrap()..].to_owned();
     }
 }
 
@@ -198,13 +227,15 @@ pub fn summary_of(output: &Output) -> (i32, Value) {
     (code, serde_json::from_str(last).unwrap_or(Value::Null))
 }
 
+/// The stored bars of one series.
+pub fn series(stored: &Bars, symbol: &str, timeframe: &str) -> BTreeMap<i64, Values> {
+    let key = |t| (symbol.to_owned(), timeframe.to_owned(), t);
+    stored.range(key(i64::MIN)..=key(i64::MAX)).map(|((_, _, t), values)| (*t, *values)).collect()
+}
+
 /// Compares stored bars of one series with what the vendor has: equal but for vwap, which derived bars carry to 1e-6.
 pub fn assert_same(stored: &Bars, symbol: &str, timeframe: &str, vendor: &BTreeMap<i64, Values>) {
-    let mine: BTreeMap<i64, Values> = stored
-        .iter()
-        .filter(|((s, tf, _), _)| s == symbol && tf == timeframe)
-        .map(|((_, _, t), values)| (*t, *values))
-        .collect();
+    let mine = series(stored, symbol, timeframe);
     let missing: Vec<_> = vendor.keys().filter(|t| !mine.contains_key(t)).take(5).collect();
     let spurious: Vec<_> = mine.keys().filter(|t| !vendor.contains_key(t)).take(5).collect();
     assert!(

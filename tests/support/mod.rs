@@ -10,8 +10,12 @@
 #![allow(clippy::disallowed_methods, reason = "tests are told by the environment where data and databases are")]
 
 pub mod bench;
+pub mod desk;
 pub mod http;
 pub mod postgres;
+pub mod recorded;
+pub mod rig;
+pub mod scripted;
 
 use std::path::{Path, PathBuf};
 
@@ -19,10 +23,15 @@ use bench::Bench;
 
 /// Makes retries and staggered starts quick, so that a failing vendor is given up within a second.
 pub fn quick_retries(bench: &Bench) {
-    let dir = bench.dir.path().join("config").join("barkeep");
-    std::fs::create_dir_all(&dir).unwrap();
     let settings = "vendor:\n  backoff_base: 10ms\n  backoff_cap: 1s\n  read_timeout: 1s\n  total_timeout: 5s\n\
                     backfill:\n  stagger: 20ms\n  group_pause: 30ms\n";
+    configure(bench, settings);
+}
+
+/// Writes the settings file that this bench's binary finds.
+pub fn configure(bench: &Bench, settings: &str) {
+    let dir = bench.dir.path().join("config").join("barkeep");
+    std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
 }
 

@@ -1,0 +1,91 @@
+//! A webhook that reads `{"text": …}`: Slack's incoming webhooks and what follows them, with more fields for programs.
+//!
+//! Whoever knows the URL can post there, so it is a secret: no error and no log line holds it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::{Host, Url};
+
+use super::notify::{Notice, Receiver, Undelivered, headline};
+
+pub(super) struct Webhook {
+    client: reqwest::Client,
+    url: SecretString,
+}
+
+impl Webhook {
+    pub(super) fn new(url: &SecretString, limit: Duration) -> Result<Self, String> {
+        // One provider for the whole process; somebody else may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let parsed = Url::parse(url.expose_secret()).map_err(|_| "the webhook's URL cannot be used".to_owned())?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
+            .timeout(limit)
+            // A redirect would carry the alert, and the secret path as a hint, to somebody else.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(0)
+            .referer(false);
+        if is_here(&parsed) {
+            builder = builder.no_proxy();
+        }
+        let client =
+            builder.build().map_err(|e| format!("the webhook's client cannot be set up: {}", e.without_url()))?;
+        Ok(Self { client, url: url.clone() })
+    }
+}
+
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+#[async_trait]
+impl Receiver for Webhook {
+    fn name(&self) -> &'static str {
+        "webhook"
+    }
+
+    async fn deliver(&self, notice: &Notice) -> Result<(), Undelivered> {
+        let request = self.client.post(self.url.expose_secret()).header("content-type", "application/json");
+        let answer = request.body(body(notice).to_string()).send().await.map_err(|e| undelivered(&e))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let again = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
+        Err(Undelivered { reason: format!("it answered with status {}", status.as_u16()), again })
+    }
+}
+
+/// What went wrong, without the error's own text: that may name the URL.
+fn undelivered(e: &reqwest::Error) -> Undelivered {
+    let reason = match () {
+        () if e.is_timeout() => "no answer in time",
+        () if e.is_connect() => "cannot connect",
+        () if e.is_builder() => "the request cannot be made",
+        () => "the connection broke",
+    };
+    Undelivered { reason: reason.to_owned(), again: !e.is_builder() }
+}
+
+pub(super) fn body(notice: &Notice) -> Value {
+    // Slack reads these three as markup (docs.slack.dev, "Formatting message text").
+    let text = headline(notice).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json!({
+        "text": text,
+        "kind": notice.kind,
+        "severity": notice.severity,
+        "state": if notice.resolved_at.is_some() { "resolved" } else { "raised" },
+        "message": notice.message,
+        "raised_at": notice.raised_at,
+        "resolved_at": notice.resolved_at,
+    })
+}

@@ -1,0 +1,69 @@
+//! What reports, `explain` and alerts read: evidence of freshness, quarantined times, failed and absent features.
+//!
+//! Each is one statement over all series, so that a report costs the same number of queries however many series there
+//! are.
+
+use uuid::Uuid;
+
+use super::conn::{Conn, Sql, limit, statements, values};
+use super::field::{collect, column};
+use super::{Evidence, OpenFailure, Result, SeriesId};
+use crate::market::{Interval, Ts};
+
+statements! {
+    /// $1: now. Coverage never overlaps within a series, so at most one refusal holds it.
+    EVIDENCE = Sql::same(
+        "SELECT series_id, MAX(CASE WHEN state <> 'not_entitled' THEN end_ts END), MAX(CASE WHEN state = 'not_entitled'
+             AND start_ts <= $1 AND end_ts > $1 AND (expires_at IS NULL OR expires_at > $1) THEN start_ts END),
+             MAX(CASE WHEN state = 'not_entitled' AND start_ts <= $1 AND end_ts > $1
+                 AND (expires_at IS NULL OR expires_at > $1) THEN end_ts END)
+         FROM coverage GROUP BY series_id");
+    QUARANTINED = Sql::same(
+        "SELECT ts FROM bar_quarantine WHERE series_id = $1 AND ts >= $2 AND status <> 'accepted' ORDER BY ts");
+    FAILURES = Sql::same(
+        "SELECT symbol, timeframe, error_message, execution_id, failed_at, retry_count FROM feature_computation_failures
+         WHERE resolved = $1 AND failed_at >= $2 ORDER BY failed_at DESC, id DESC LIMIT $3");
+    FAILURE_COUNT = Sql::same("SELECT COUNT(*) FROM feature_computation_failures WHERE resolved = $1");
+    /// Features hang on the series' key, so each series costs one look at an index.
+    WITHOUT_FEATURES = Sql::same(
+        "SELECT s.id FROM series AS s WHERE s.bar_count > 0
+             AND NOT EXISTS (SELECT 1 FROM features AS f WHERE f.series_id = s.id)");
+}
+
+pub(super) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidence>> {
+    collect(&conn.rows(EVIDENCE, &values![now]).await?, |f| {
+        let (series, answered_until) = (f.next()?, f.next()?);
+        let refused = match (f.next()?, f.next()?) {
+            (Some(start), Some(end)) => Some(Interval::new(start, end)),
+            _ => None,
+        };
+        Ok(Evidence { series, answered_until, refused })
+    })
+}
+
+pub(super) async fn quarantined(conn: &mut Conn<'_>, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+    column(&conn.rows(QUARANTINED, &values![series, since]).await?)
+}
+
+pub(super) async fn open_failures(conn: &mut Conn<'_>, since: Ts, count: usize) -> Result<Vec<OpenFailure>> {
+    let [resolved, since] = values![false, since];
+    collect(&conn.rows(FAILURES, &[resolved, since, limit(count)]).await?, |f| {
+        Ok(OpenFailure {
+            symbol: f.next()?,
+            timeframe: f.next()?,
+            error: f.next()?,
+            execution_id: f.next::<Option<Uuid>>()?,
+            failed_at: f.next()?,
+            retry_count: f.next()?,
+        })
+    })
+}
+
+pub(super) async fn open_failure_count(conn: &mut Conn<'_>) -> Result<i64> {
+    let counts: Vec<i64> = column(&conn.rows(FAILURE_COUNT, &values![false]).await?)?;
+    Ok(counts.first().copied().unwrap_or_default())
+}
+
+pub(super) async fn without_features(conn: &mut Conn<'_>) -> Result<Vec<SeriesId>> {
+    column(&conn.rows(WITHOUT_FEATURES, &[]).await?)
+}

@@ -1,0 +1,258 @@
+//! Features as stored, and how far they are up to date.
+//!
+//! The transaction that changes bars also notes from which bar on the features are out of date ([`mark`]); writing
+//! features moves that note on. So whatever ends a process, the next one knows exactly what is left to compute. A write
+//! names the count of changes it was computed from, and is refused when bars changed meanwhile.
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+
+use super::conn::{Conn, Row, Sql, limit, statements, values};
+use super::field::{Field, Fields, collect, column};
+use super::load::{Sink, Table, load};
+use super::writer::Work;
+use super::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, page};
+use crate::market::asset::printable;
+use crate::market::features::{
+    CompressionRegime, Direction, Features, State, Structure, TrendRegime, VolatilityRegime,
+};
+use crate::market::{Interval, Ts};
+
+macro_rules! columns {
+    () => {
+        "log_return, volatility_20, volatility_50, atr, rolling_volume_20, volume_ratio, structure_label, \
+         trend_direction, volatility_regime, trend_regime, compression_regime, rsi_14, macd, macd_signal, macd_hist, \
+         sma_20, sma_50, ema_20, ema_50, bb_upper, bb_middle, bb_lower"
+    };
+}
+
+statements! {
+    WITHIN = Sql::same(concat!("SELECT ts, ", columns!(),
+        " FROM features WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts DESC LIMIT $4"));
+    DELETE = Sql::two(
+        "DELETE FROM features WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
+        "DELETE FROM features WHERE series_id = $1 AND ts = ANY($2)");
+    COUNT = Sql::same("SELECT COUNT(*) FROM features WHERE series_id = $1");
+    MARK = Sql::same(
+        "INSERT INTO feature_progress (series_id, stale_from, changes) VALUES ($1, $2, 1)
+         ON CONFLICT (series_id) DO UPDATE SET changes = feature_progress.changes + 1,
+             stale_from = CASE WHEN feature_progress.stale_from <= excluded.stale_from THEN feature_progress.stale_from
+                          ELSE excluded.stale_from END");
+    PROGRESS = Sql::two(
+        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, p.stale_from,
+             COALESCE(p.changes, 0), COALESCE(p.splits, ''),
+             EXISTS (SELECT 1 FROM feature_computation_failures AS f
+                     WHERE f.symbol = s.symbol AND f.timeframe = s.timeframe AND NOT f.resolved)
+         FROM series AS s LEFT JOIN feature_progress AS p ON p.series_id = s.id
+         WHERE s.id IN (SELECT value FROM json_each($1))",
+        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, p.stale_from,
+             COALESCE(p.changes, 0), COALESCE(p.splits, ''),
+             EXISTS (SELECT 1 FROM feature_computation_failures AS f
+                     WHERE f.symbol = s.symbol AND f.timeframe = s.timeframe AND NOT f.resolved)
+         FROM series AS s LEFT JOIN feature_progress AS p ON p.series_id = s.id
+         WHERE s.id = ANY($1)");
+    CHANGES = Sql::same("SELECT changes FROM feature_progress WHERE series_id = $1");
+    PUT_PROGRESS = Sql::same(
+        "INSERT INTO feature_progress (series_id, stale_from, splits) VALUES ($1, $2, $3)
+         ON CONFLICT (series_id) DO UPDATE SET stale_from = excluded.stale_from, splits = excluded.splits");
+    STATE = Sql::same(
+        "SELECT state FROM feature_states WHERE series_id = $1 AND ts < $2 ORDER BY ts DESC LIMIT 1");
+    DELETE_STATES = Sql::same("DELETE FROM feature_states WHERE series_id = $1 AND (ts >= $2 OR ts = $3)");
+    PUT_STATE = Sql::same(
+        "INSERT INTO feature_states (series_id, ts, state) VALUES ($1, $2, $3)
+         ON CONFLICT (series_id, ts) DO UPDATE SET state = excluded.state");
+}
+
+const FEATURES: Table = Table {
+    into: concat!("features (series_id, ts, ", columns!(), ", computed_at)"),
+    columns: 25,
+    conflict: "ON CONFLICT (series_id, ts) DO UPDATE SET log_return = excluded.log_return, \
+               volatility_20 = excluded.volatility_20, volatility_50 = excluded.volatility_50, atr = excluded.atr, \
+               rolling_volume_20 = excluded.rolling_volume_20, volume_ratio = excluded.volume_ratio, \
+               structure_label = excluded.structure_label, trend_direction = excluded.trend_direction, \
+               volatility_regime = excluded.volatility_regime, trend_regime = excluded.trend_regime, \
+               compression_regime = excluded.compression_regime, rsi_14 = excluded.rsi_14, macd = excluded.macd, \
+               macd_signal = excluded.macd_signal, macd_hist = excluded.macd_hist, sma_20 = excluded.sma_20, \
+               sma_50 = excluded.sma_50, ema_20 = excluded.ema_20, ema_50 = excluded.ema_50, \
+               bb_upper = excluded.bb_upper, bb_middle = excluded.bb_middle, bb_lower = excluded.bb_lower, \
+               computed_at = excluded.computed_at",
+};
+
+/// Words that a column may lack.
+macro_rules! labels {
+    ($($t:ty),*) => {$(
+        impl Field for Option<$t> {
+            fn read(row: &Row, at: usize) -> Result<Self> {
+                let word = |s: String| <$t>::from_str(&s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
+                Option::<String>::read(row, at)?.map(word).transpose()
+            }
+        }
+    )*};
+}
+labels!(Structure, Direction, VolatilityRegime, TrendRegime, CompressionRegime);
+
+fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
+    Ok(FeatureRow {
+        ts: f.next()?,
+        features: Features {
+            log_return: f.next()?,
+            volatility_20: f.next()?,
+            volatility_50: f.next()?,
+            atr: f.next()?,
+            rolling_volume_20: f.next()?,
+            volume_ratio: f.next()?,
+            structure_label: f.next()?,
+            trend_direction: f.next()?,
+            volatility_regime: f.next()?,
+            trend_regime: f.next()?,
+            compression_regime: f.next()?,
+            rsi_14: f.next()?,
+            macd: f.next()?,
+            macd_signal: f.next()?,
+            macd_hist: f.next()?,
+            sma_20: f.next()?,
+            sma_50: f.next()?,
+            ema_20: f.next()?,
+            ema_50: f.next()?,
+            bb_upper: f.next()?,
+            bb_middle: f.next()?,
+            bb_lower: f.next()?,
+        },
+    })
+}
+
+fn put(row: &mut Sink<'_>, f: &Features) -> std::result::Result<(), sqlx::error::BoxDynError> {
+    for v in [f.log_return, f.volatility_20, f.volatility_50, f.atr, f.rolling_volume_20, f.volume_ratio] {
+        row.real(v)?;
+    }
+    row.text(f.structure_label.map(Structure::name))?;
+    row.text(f.trend_direction.map(Direction::name))?;
+    row.text(f.volatility_regime.map(VolatilityRegime::name))?;
+    row.text(f.trend_regime.map(TrendRegime::name))?;
+    row.text(f.compression_regime.map(CompressionRegime::name))?;
+    for v in [f.rsi_14, f.macd, f.macd_signal, f.macd_hist, f.sma_20, f.sma_50, f.ema_20, f.ema_50] {
+        row.real(v)?;
+    }
+    [f.bb_upper, f.bb_middle, f.bb_lower].into_iter().try_for_each(|v| row.real(v))
+}
+
+/// The newest rows in a range, ascending.
+pub(super) async fn newest(
+    conn: &mut Conn<'_>,
+    id: SeriesId,
+    range: Interval,
+    count: usize,
+) -> Result<Vec<FeatureRow>> {
+    let [id, start, end] = values![id, range.start, range.end];
+    let mut rows = collect(&conn.rows(WITHIN, &[id, start, end, limit(count)]).await?, read)?;
+    rows.reverse();
+    Ok(rows)
+}
+
+pub(super) async fn count(conn: &mut Conn<'_>, id: SeriesId) -> Result<i64> {
+    let counts: Vec<i64> = column(&conn.rows(COUNT, &values![id]).await?)?;
+    Ok(counts.first().copied().unwrap_or(0))
+}
+
+/// Notes that the bars of a series changed from `first` on. The series row is locked by the caller.
+pub(super) async fn mark(conn: &mut Conn<'_>, id: SeriesId, first: Ts) -> Result<()> {
+    conn.run(MARK, &values![id, first]).await.map(drop)
+}
+
+/// By symbol, fine to coarse.
+pub(super) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+    let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
+    let mut rows = collect(&conn.rows(PROGRESS, &values![ids]).await?, |f| {
+        let series = SeriesRow {
+            id: f.next()?,
+            symbol: f.next()?,
+            timeframe: f.next()?,
+            bar_count: f.next()?,
+            first_ts: f.next()?,
+            last_ts: f.next()?,
+            checked_at: f.next()?,
+        };
+        let stale_from = f.next()?;
+        let changes = f.next()?;
+        let splits: String = f.next()?;
+        // Never computed: everything there is.
+        let stale_from = if splits.is_empty() { series.first_ts } else { stale_from };
+        Ok(FeatureProgress { series, stale_from, changes, splits, failing: f.next()? })
+    })?;
+    rows.sort_by(|a, b| (&a.series.symbol, a.series.timeframe).cmp(&(&b.series.symbol, b.series.timeframe)));
+    Ok(rows)
+}
+
+/// The newest state kept before `t`.
+pub(super) async fn state(conn: &mut Conn<'_>, id: SeriesId, t: Ts) -> Result<Option<State>> {
+    let texts: Vec<String> = column(&conn.rows(STATE, &values![id, t]).await?)?;
+    let parse = |text: &String| {
+        let invalid = |_| StoreError::Unusable(format!("it holds '{}' where a feature state belongs", printable(text)));
+        serde_json::from_str(text).map_err(invalid)
+    };
+    texts.first().map(parse).transpose()
+}
+
+/// [`super::Store::put_features`].
+pub(super) struct Put(pub(super) Vec<FeatureWrite>);
+
+#[async_trait]
+impl Work for Put {
+    type Output = Vec<FeatureOutcome>;
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<FeatureOutcome>> {
+        page::lock(conn, self.0.iter().map(|w| w.series)).await?;
+        let mut outcomes = Vec::with_capacity(self.0.len());
+        for write in &self.0 {
+            outcomes.push(store(conn, write).await?);
+        }
+        Ok(outcomes)
+    }
+}
+
+async fn store(conn: &mut Conn<'_>, write: &FeatureWrite) -> Result<FeatureOutcome> {
+    let id = write.series;
+    let changes: Vec<i64> = column(&conn.rows(CHANGES, &values![id]).await?)?;
+    if changes.first().copied().unwrap_or(0) != write.changes {
+        return Ok(FeatureOutcome { superseded: true, ..FeatureOutcome::default() });
+    }
+    let range = write.replaces;
+    let in_range = |row: &FeatureRow| range.contains(row.ts);
+    if !write.rows.is_sorted_by(|a, b| a.ts < b.ts) || !write.rows.iter().all(in_range) {
+        return Err(StoreError::Refused("features must ascend by time inside the range they replace".into()));
+    }
+    let stored = newest(conn, id, range, usize::MAX).await?;
+    let at = |t: Ts| stored.binary_search_by_key(&t, |row| row.ts).ok().and_then(|k| stored.get(k));
+    let changed: Vec<&FeatureRow> = write.rows.iter().filter(|row| at(row.ts) != Some(*row)).collect();
+    let kept = |row: &FeatureRow| write.rows.binary_search_by_key(&row.ts, |new| new.ts).is_ok();
+    let vanished: Vec<Ts> = stored.iter().filter(|row| !kept(row)).map(|row| row.ts).collect();
+    let outcome = FeatureOutcome {
+        written: changed.len() as u64,
+        unchanged: (write.rows.len() - changed.len()) as u64,
+        removed: vanished.len() as u64,
+        superseded: false,
+    };
+    let mut gone = vanished;
+    if let Conn::Postgres(_) = conn {
+        // COPY only appends; SQLite replaces in place.
+        gone.extend(changed.iter().map(|row| row.ts).filter(|t| at(*t).is_some()));
+    }
+    if !gone.is_empty() {
+        conn.run(DELETE, &values![id, gone]).await?;
+    }
+    load(conn, &FEATURES, &changed, |row, new| {
+        row.int(Some(id.0))?;
+        row.time(new.ts)?;
+        put(row, &new.features)?;
+        row.time(write.computed_at)
+    })
+    .await?;
+    conn.run(DELETE_STATES, &values![id, range.start, write.spent]).await?;
+    for state in &write.states {
+        let text = serde_json::to_string(state).map_err(|e| StoreError::Refused(e.to_string()))?;
+        conn.run(PUT_STATE, &values![id, state.through, text]).await?;
+    }
+    conn.run(PUT_PROGRESS, &values![id, write.stale_from, &write.splits]).await?;
+    Ok(outcome)
+}

@@ -1,0 +1,34 @@
+//! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
+
+use std::collections::BTreeSet;
+
+use super::State;
+use crate::store::{PageCommit, Result, SeriesId, WriteOutcome, bars, coverage, page};
+
+/// [`crate::store::Store::commit_page`].
+pub(super) fn commit(state: &mut State, page: PageCommit) -> Result<Vec<WriteOutcome>> {
+    check(state, &page)?;
+    let mut outcomes = Vec::with_capacity(page.writes.len());
+    for write in &page.writes {
+        let at = page::time_of(&page, write);
+        outcomes.push(state.tracked.write(write, at)?);
+    }
+    if let Some(request) = page.request {
+        state.requests.record(request);
+    }
+    state.executions.put_statuses(&page.statuses);
+    Ok(outcomes)
+}
+
+/// What the databases find out by locks, checks and foreign keys.
+fn check(state: &State, page: &PageCommit) -> Result<()> {
+    let named: BTreeSet<SeriesId> = page.writes.iter().map(|w| w.series).collect();
+    if let Some(gone) = named.into_iter().find(|id| state.tracked.of(*id).is_none()) {
+        return Err(page::removed(gone));
+    }
+    for write in &page.writes {
+        bars::check(write)?;
+        coverage::hull(&write.coverage)?;
+    }
+    state.executions.check(&page.statuses)
+}

@@ -1,0 +1,213 @@
+//! A store that only remembers, for tests of what uses a store.
+//!
+//! It keeps every promise of [`Store`] but one: nothing outlives the process. It passes the same conformance suite as
+//! the databases and shares their rules (what a page changes, how coverage is laid, when a start is free), so a test on
+//! it says something about them. Every call is done when it is first polled: no thread, no timer, no lock held across
+//! an await. So a test on tokio's paused clock decides alone when time passes.
+
+mod commit;
+mod executions;
+mod reference;
+mod requests;
+mod series;
+mod tracked;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub use self::series::Revision;
+use super::{
+    CountedAnswer, Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
+};
+use crate::market::{Interval, Symbol, Ts, split::Split};
+
+/// The store. Handles are clones of one [`Arc`]; closing one closes all.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+/// Everything remembered, by subject.
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    tracked: tracked::Tracked,
+    reference: reference::Reference,
+    executions: executions::Executions,
+    requests: requests::Requests,
+    plans: BTreeMap<Uuid, (Ts, String)>,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// What bars were before they changed or vanished: the table `bar_revisions`, by series in the order of the
+    /// changes. Readable after closing.
+    #[must_use]
+    pub fn revisions(&self) -> Vec<Revision> {
+        self.lock().tracked.revisions()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, unless the store was closed.
+    fn open(&self) -> Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        if state.closed { Err(StoreError::Unreachable("it was closed".into())) } else { Ok(state) }
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn dialect(&self) -> &'static str {
+        "memory"
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.open().map(drop)
+    }
+
+    async fn symbols(&self) -> Result<Vec<SymbolRow>> {
+        Ok(self.open()?.tracked.symbols())
+    }
+
+    async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()> {
+        self.open()?.tracked.put(rows);
+        Ok(())
+    }
+
+    async fn remove_symbol(&self, symbol: &Symbol) -> Result<()> {
+        let mut state = self.open()?;
+        state.tracked.remove(symbol)?;
+        state.reference.forget(symbol);
+        Ok(())
+    }
+
+    async fn series(&self) -> Result<Vec<SeriesRow>> {
+        Ok(self.open()?.tracked.series())
+    }
+
+    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>> {
+        Ok(self.open()?.tracked.of(series).map(|s| s.within(range, limit)).unwrap_or_default())
+    }
+
+    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
+        Ok(self.open()?.tracked.of(series).map(|s| s.before(t, count)).unwrap_or_default())
+    }
+
+    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
+        let all = Interval::new(t, Ts(i64::MAX));
+        Ok(self.open()?.tracked.of(series).map(|s| s.within(all, count)).unwrap_or_default())
+    }
+
+    async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
+        let state = self.open()?;
+        let of = |id: &SeriesId| state.tracked.of(*id).map(|s| s.coverage.clone()).unwrap_or_default();
+        Ok(series.iter().map(|id| (*id, of(id))).collect())
+    }
+
+    async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
+        let mut state = self.open()?;
+        commit::commit(&mut state, page)
+    }
+
+    async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
+        Ok(self.open()?.tracked.quarantine(only_pending))
+    }
+
+    async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
+        self.open()?.tracked.decide(id, verdict, accepted, at)
+    }
+
+    async fn splits(&self, symbol: &Symbol) -> Result<Vec<Split>> {
+        Ok(self.open()?.reference.splits(symbol))
+    }
+
+    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
+        self.open()?.reference.put_splits(splits, fetched_at)
+    }
+
+    async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
+        Ok(self.open()?.reference.splits_fetched_at())
+    }
+
+    async fn holidays(&self) -> Result<Vec<HolidayRow>> {
+        Ok(self.open()?.reference.holidays())
+    }
+
+    async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()> {
+        self.open()?.reference.put_holidays(rows);
+        Ok(())
+    }
+
+    async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
+        self.open()?.executions.put(row);
+        Ok(())
+    }
+
+    async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
+        Ok(self.open()?.executions.newest(limit, |_| true))
+    }
+
+    async fn running_executions(&self) -> Result<Vec<ExecutionRow>> {
+        let running = |row: &ExecutionRow| row.status == super::ExecutionStatus::Running;
+        Ok(self.open()?.executions.newest(usize::MAX, running))
+    }
+
+    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
+        let mut state = self.open()?;
+        state.executions.check(rows)?;
+        state.executions.put_statuses(rows);
+        Ok(())
+    }
+
+    async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
+        Ok(self.open()?.executions.statuses(execution))
+    }
+
+    async fn record_request(&self, row: &RequestRow) -> Result<()> {
+        self.open()?.requests.record(row.clone());
+        Ok(())
+    }
+
+    async fn request_totals(&self) -> Result<RequestTotals> {
+        Ok(self.open()?.requests.totals())
+    }
+
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
+        Ok(self.open()?.requests.counted())
+    }
+
+    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
+        Ok(self.open()?.requests.take_token(limit, window_ms, now))
+    }
+
+    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
+        Ok(self.open()?.requests.recent_starts(window_ms, now))
+    }
+
+    async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {
+        let kept = &mut self.open()?.plans;
+        kept.retain(|_, (at, _)| *at >= created_at - plans::KEEP);
+        kept.insert(id, (created_at, json.to_owned()));
+        Ok(())
+    }
+
+    async fn plan(&self, id: Uuid) -> Result<Option<String>> {
+        Ok(self.open()?.plans.get(&id).map(|(_, json)| json.clone()))
+    }
+
+    async fn close(&self) {
+        self.lock().closed = true;
+    }
+}

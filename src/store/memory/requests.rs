@@ -1,0 +1,68 @@
+//! Requests as they were made, and the window of request starts.
+
+use std::collections::BTreeMap;
+
+use crate::market::{Interval, Timeframe, Ts};
+use crate::store::{CountedAnswer, Grant, RequestRow, RequestTotals, requests};
+
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    rows: Vec<RequestRow>,
+    /// Ascending.
+    starts: Vec<Ts>,
+}
+
+impl Requests {
+    pub(super) fn record(&mut self, row: RequestRow) {
+        self.rows.push(RequestRow { attempt: row.attempt.max(1), ..row });
+    }
+
+    pub(super) fn totals(&self) -> RequestTotals {
+        let count = |counts: fn(&RequestRow) -> bool| self.rows.iter().filter(|row| counts(row)).count() as i64;
+        RequestTotals {
+            total_requests: count(|_| true),
+            rate_limited_count: count(|row| row.status == Some(429)),
+            failures: count(|row| row.outcome != "ok"),
+            retries: count(|row| row.attempt > 1),
+            bytes: self.rows.iter().map(|row| row.bytes).fold(0, i64::saturating_add),
+        }
+    }
+
+    pub(super) fn counted(&self) -> Vec<CountedAnswer> {
+        // What was counted, and how many last pages there were.
+        let mut sums: BTreeMap<(&str, Timeframe, Interval), (i64, i64)> = BTreeMap::new();
+        for row in self.rows.iter().rev().filter(|row| row.endpoint == "aggregates" && row.outcome == "ok") {
+            let (Some(ticker), Some(timeframe), Some(asked)) = (&row.ticker, row.timeframe, row.asked) else {
+                continue;
+            };
+            let Some(counted) = row.query_count else { continue };
+            let sum = sums.entry((ticker, timeframe, asked)).or_default();
+            *sum = (sum.0 + counted, sum.1 + i64::from(counted < requests::FULL_PAGE));
+        }
+        sums.into_iter()
+            .filter(|(_, (sum, last))| *sum > 0 && *last > 0)
+            .map(|((ticker, timeframe, asked), (sum, last))| CountedAnswer {
+                ticker: ticker.to_owned(),
+                timeframe,
+                asked,
+                counted: (sum / last).unsigned_abs(),
+            })
+            .collect()
+    }
+
+    pub(super) fn take_token(&mut self, limit: u32, window_ms: i64, now: Ts) -> Grant {
+        for start in &mut self.starts {
+            *start = (*start).min(now);
+        }
+        self.starts.retain(|start| *start > now - window_ms.max(requests::KEEP));
+        let grant = requests::grant(&self.recent_starts(window_ms, now), limit, window_ms, now);
+        if grant == Grant::Granted {
+            self.starts.push(now);
+        }
+        grant
+    }
+
+    pub(super) fn recent_starts(&self, window_ms: i64, now: Ts) -> Vec<Ts> {
+        self.starts.iter().filter(|start| **start > now - window_ms).map(|start| (*start).min(now)).collect()
+    }
+}

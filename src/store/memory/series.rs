@@ -1,0 +1,134 @@
+//! One series: its bars, what they were before, what is covered and what is in quarantine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::market::{Bar, Interval, Symbol, Timeframe, Ts};
+use crate::store::{
+    Coverage, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar, Verdict, WriteOutcome, bars,
+    coverage, quarantine,
+};
+
+/// A bar as it was before the vendor changed it or took it back, or an operator replaced it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    pub series: SeriesId,
+    pub bar: StoredBar,
+    pub superseded_at: Ts,
+    /// `changed`, `removed` or `accepted`.
+    pub reason: &'static str,
+}
+
+#[derive(Debug)]
+pub(super) struct Series {
+    id: SeriesId,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    bars: BTreeMap<Ts, StoredBar>,
+    checked_at: Option<Ts>,
+    pub(super) revisions: Vec<Revision>,
+    /// In order of start, never overlapping.
+    pub(super) coverage: Vec<Coverage>,
+    pub(super) quarantine: Vec<QuarantineRow>,
+    /// Time, reason and fingerprint of every bar ever put in quarantine.
+    noted: BTreeSet<(Ts, String, String)>,
+}
+
+impl Series {
+    pub(super) fn new(id: SeriesId, symbol: Symbol, timeframe: Timeframe) -> Self {
+        Self {
+            id,
+            symbol,
+            timeframe,
+            bars: BTreeMap::new(),
+            checked_at: None,
+            revisions: Vec::new(),
+            coverage: Vec::new(),
+            quarantine: Vec::new(),
+            noted: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn row(&self) -> SeriesRow {
+        SeriesRow {
+            id: self.id,
+            symbol: self.symbol.clone(),
+            timeframe: self.timeframe,
+            bar_count: self.bars.len() as i64,
+            first_ts: self.bars.keys().next().copied(),
+            last_ts: self.bars.keys().next_back().copied(),
+            checked_at: self.checked_at,
+        }
+    }
+
+    /// The first bars that start in `range`, ascending.
+    pub(super) fn within(&self, range: Interval, limit: usize) -> Vec<StoredBar> {
+        if range.is_empty() {
+            return Vec::new();
+        }
+        self.bars.range(range.start..range.end).take(limit).map(|(_, bar)| bar.clone()).collect()
+    }
+
+    /// The last bars that start before `t`, ascending.
+    pub(super) fn before(&self, t: Ts, count: usize) -> Vec<StoredBar> {
+        let mut bars: Vec<StoredBar> = self.bars.range(..t).rev().take(count).map(|(_, bar)| bar.clone()).collect();
+        bars.reverse();
+        bars
+    }
+
+    /// Takes a write that was checked; the quarantine is the caller's, who numbers its rows.
+    pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts, reason: &'static str) -> WriteOutcome {
+        let change = bars::diff(&self.within(bars::touched(write), usize::MAX), write, reason);
+        let series = self.id;
+        let superseded = change.superseded.into_iter();
+        self.revisions.extend(superseded.map(|(bar, reason)| Revision { series, bar, superseded_at: at, reason }));
+        for ts in &change.removed {
+            self.bars.remove(ts);
+        }
+        self.bars.extend(change.insert.into_iter().chain(change.replace).map(|bar| (bar.bar.ts, bar)));
+        for (ts, score, notes) in &write.rescored {
+            if let Some(bar) = self.bars.get_mut(ts) {
+                bar.quality_score = *score;
+                bar.quality_notes.clone_from(notes);
+            }
+        }
+        self.coverage = coverage::laid(std::mem::take(&mut self.coverage), &write.coverage);
+        self.checked_at = self.checked_at.max(write.checked_at);
+        change.outcome
+    }
+
+    /// Notes a bar that cannot be true, unless the same one was noted before; says whether it is new.
+    pub(super) fn note(&mut self, odd: &QuarantinedBar, id: i64, at: Ts) -> bool {
+        let bar = kept(&odd.bar);
+        let new = self.noted.insert((bar.ts, odd.reason.clone(), quarantine::fingerprint(&odd.bar)));
+        if new {
+            self.quarantine.push(QuarantineRow {
+                id,
+                series_id: self.id,
+                symbol: self.symbol.clone(),
+                timeframe: self.timeframe,
+                bar,
+                reason: odd.reason.clone(),
+                request_id: odd.request_id.clone(),
+                detected_at: at,
+                status: Verdict::Pending,
+                decided_at: None,
+            });
+        }
+        new
+    }
+}
+
+/// The bar as the databases keep it: what is no number is NULL and reads as NaN, a `vwap` as absent.
+fn kept(bar: &Bar) -> Bar {
+    let number = |v: f64| if v.is_finite() { v } else { f64::NAN };
+    Bar {
+        ts: bar.ts.clamp(Ts::MIN, Ts::MAX),
+        open: number(bar.open),
+        high: number(bar.high),
+        low: number(bar.low),
+        close: number(bar.close),
+        volume: number(bar.volume),
+        vwap: bar.vwap.filter(|v| v.is_finite()),
+        trades: bar.trades,
+    }
+}

@@ -1,0 +1,108 @@
+//! Tracked symbols and everything that goes with them when they are removed.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::series::{Revision, Series};
+use crate::market::{Symbol, Timeframe, Ts};
+use crate::store::{
+    QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, page,
+    quarantine, symbols,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Tracked {
+    symbols: BTreeMap<Symbol, SymbolRow>,
+    ids: BTreeMap<(Symbol, Timeframe), SeriesId>,
+    series: BTreeMap<SeriesId, Series>,
+    /// The newest key of a series; none is given twice.
+    last_series: i64,
+    last_quarantined: i64,
+}
+
+impl Tracked {
+    /// By name.
+    pub(super) fn symbols(&self) -> Vec<SymbolRow> {
+        self.symbols.values().cloned().collect()
+    }
+
+    /// By symbol, fine to coarse.
+    pub(super) fn series(&self) -> Vec<SeriesRow> {
+        self.ids.values().filter_map(|id| self.of(*id)).map(Series::row).collect()
+    }
+
+    pub(super) fn of(&self, id: SeriesId) -> Option<&Series> {
+        self.series.get(&id)
+    }
+
+    pub(super) fn revisions(&self) -> Vec<Revision> {
+        self.series.values().flat_map(|s| s.revisions.iter().cloned()).collect()
+    }
+
+    pub(super) fn put(&mut self, rows: &[SymbolRow]) {
+        for row in rows {
+            let mut timeframes = row.timeframes.clone();
+            timeframes.sort_unstable();
+            timeframes.dedup();
+            for timeframe in &timeframes {
+                self.ids.entry((row.symbol.clone(), *timeframe)).or_insert_with(|| {
+                    self.last_series += 1;
+                    let id = SeriesId(self.last_series);
+                    self.series.insert(id, Series::new(id, row.symbol.clone(), *timeframe));
+                    id
+                });
+            }
+            self.symbols.insert(row.symbol.clone(), SymbolRow { timeframes, ..row.clone() });
+        }
+    }
+
+    pub(super) fn remove(&mut self, symbol: &Symbol) -> Result<()> {
+        self.symbols.remove(symbol).ok_or_else(|| symbols::untracked(symbol))?;
+        self.ids.retain(|(of, _), id| {
+            if of == symbol {
+                self.series.remove(id);
+            }
+            of != symbol
+        });
+        Ok(())
+    }
+
+    /// Takes a write that was checked.
+    pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts) -> Result<WriteOutcome> {
+        let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
+        let mut outcome = series.write(write, at, "changed");
+        for odd in &write.quarantine {
+            if series.note(odd, self.last_quarantined + 1, at) {
+                self.last_quarantined += 1;
+                outcome.quarantined += 1;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Newest first.
+    pub(super) fn quarantine(&self, only_pending: bool) -> Vec<QuarantineRow> {
+        let all = self.series.values().flat_map(|s| &s.quarantine);
+        let mut rows: Vec<QuarantineRow> =
+            all.filter(|row| !only_pending || row.status == Verdict::Pending).cloned().collect();
+        rows.sort_by_key(|row| Reverse((row.detected_at, row.id)));
+        rows
+    }
+
+    pub(super) fn decide(&mut self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
+        quarantine::check(verdict, accepted.as_ref())?;
+        let waits = |row: &QuarantineRow| row.id == id && row.status == Verdict::Pending;
+        let holder = self.series.iter_mut().find(|(_, s)| s.quarantine.iter().any(waits));
+        let (series_id, series) = holder.ok_or_else(|| quarantine::not_pending(id))?;
+        if let Some(bar) = accepted {
+            let write = quarantine::accepting(*series_id, bar);
+            bars::check(&write)?;
+            series.write(&write, at, "accepted");
+        }
+        for row in series.quarantine.iter_mut().filter(|row| row.id == id) {
+            row.status = verdict;
+            row.decided_at = Some(at);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! One suite over all stores: SQLite, PostgreSQL and the one in memory. Every case gets a fresh store and says what a
+//! user of it may rely on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "tests fail by panicking, and share by `pub`"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bars;
+mod database;
+mod evidence;
+mod pages;
+mod postgres_server;
+mod records;
+mod sample;
+mod schema;
+mod sqlite_files;
+mod symbols;
+
+/// Makes a test of every case on every store it is for. The store in memory is tested on a paused clock: it must not
+/// need time to pass.
+macro_rules! cases {
+    (everywhere { $($room:ident::$case:ident)* } in_databases { $($only_room:ident::$only:ident)* }) => {
+        mod sqlite {
+            cases!(@tests Some(crate::database::Db::sqlite().await); $($room::$case)* $($only_room::$only)*);
+        }
+        mod postgres {
+            cases!(@tests crate::database::Db::postgres().await; $($room::$case)* $($only_room::$only)*);
+        }
+        mod memory {
+            $(#[tokio::test(start_paused = true)]
+            async fn $case() {
+                let db = crate::database::Db::memory();
+                crate::$room::$case(&db).await;
+                db.finish().await;
+            })*
+        }
+    };
+    (@tests $db:expr; $($room:ident::$case:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let Some(db) = $db else { return };
+            crate::$room::$case(&db).await;
+            db.finish().await;
+        })*
+    };
+}
+
+cases! {
+    everywhere {
+        symbols::symbols_and_series
+        symbols::removing_a_symbol_removes_everything
+        bars::reading_bars
+        bars::commits_count_what_they_do
+        bars::marks_are_lifted_and_never_put_back
+        bars::vanished_provisional_bars_are_moved_away
+        bars::scores_change_without_a_revision
+        bars::impossible_numbers_are_refused
+        bars::times_are_exact_to_the_millisecond
+        evidence::quarantine_is_kept_once_and_decided_once
+        evidence::coverage_is_what_was_said_last
+        evidence::splits_and_holidays
+        pages::a_page_is_all_or_nothing
+        pages::a_page_of_fifty_thousand_bars
+        pages::a_caller_that_gives_up_breaks_nothing
+        pages::two_handles_write_the_same_series
+        records::executions_and_statuses
+        records::requests_are_counted
+        records::whole_answers_tell_what_the_vendor_counted
+        records::tokens_follow_the_window
+        records::tokens_are_shared_by_all_handles
+        records::plans_are_kept_a_week
+        records::a_closed_store_says_so
+    }
+    in_databases {
+        pages::a_lock_held_by_somebody_else_is_waited_for
+        schema::every_statement_can_be_prepared
+        schema::what_a_person_types_is_checked_as_well
+        schema::people_can_read_market_data
+        schema::many_can_open_a_fresh_database_at_once
+        schema::reopening_keeps_everything
+        schema::reading_only_changes_nothing
+        schema::a_newer_schema_is_refused
+    }
+}

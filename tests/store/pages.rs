@@ -1,0 +1,128 @@
+//! Pages: whole or not at all, large, interrupted, and from several hands at once.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use barkeep::market::{Timeframe, Ts};
+use barkeep::store::{
+    CoverageState, Dialect, PageCommit, QuarantinedBar, SeriesState, SeriesWrite, StoreError, StoredBar, WriteOutcome,
+};
+use uuid::Uuid;
+
+use crate::database::Db;
+use crate::sample::{all_bars, bar, commit, covered, growing, one_series, page, request, span, status, write};
+
+pub async fn a_page_is_all_or_nothing(db: &Db) {
+    let id = one_series(db).await;
+    commit(db, write(id, vec![bar(0, 1.0), growing(1, 1.0)])).await;
+    let before = (all_bars(db, id).await, db.store.series().await.unwrap());
+
+    let mut good = write(id, vec![bar(0, 2.0), bar(2, 1.0)]);
+    good.replaces = Some(span(0, 9));
+    good.coverage = vec![covered(0, 9, CoverageState::Present, 1, None)];
+    good.quarantine = vec![QuarantinedBar { bar: bar(5, 0.0).bar, reason: "zero".into(), request_id: None }];
+    let invalid = write(id, vec![bar(3, f64::NAN)]);
+    // The first is refused before SQL, the second by a foreign key at the very end.
+    let refused_early = PageCommit {
+        writes: vec![good.clone(), invalid],
+        request: Some(request(1, Some(200), "ok")),
+        statuses: vec![],
+    };
+    let refused_late = PageCommit {
+        writes: vec![good.clone()],
+        request: Some(request(1, Some(200), "ok")),
+        statuses: vec![status(404, "AAPL", Timeframe::M1, SeriesState::Completed)],
+    };
+    for page in [refused_early, refused_late] {
+        let result = db.store.commit_page(page).await;
+        assert!(matches!(result, Err(StoreError::Refused(_))), "{result:?}");
+        assert_eq!((all_bars(db, id).await, db.store.series().await.unwrap()), before);
+        for table in ["coverage", "bar_revisions", "bar_quarantine", "vendor_requests", "symbol_computation_status"] {
+            assert_eq!(db.count(table).await, 0, "{table}");
+        }
+        assert_eq!(db.store.series_statuses(Uuid::from_u128(404)).await.unwrap(), []);
+    }
+    // And the store works on.
+    assert_eq!(commit(db, good).await.inserted, 1);
+}
+
+pub async fn a_page_of_fifty_thousand_bars(db: &Db) {
+    let id = one_series(db).await;
+    let bars: Vec<StoredBar> = (0..50_000).map(|n| bar(n, 100.0 + (n % 977) as f64 / 100.0)).collect();
+    let timed = async |w: SeriesWrite| {
+        let start = Instant::now();
+        (commit(db, w).await, start.elapsed())
+    };
+    let (outcome, new) = timed(write(id, bars.clone())).await;
+    assert_eq!(outcome, WriteOutcome { inserted: 50_000, ..WriteOutcome::default() });
+    let (outcome, same) = timed(write(id, bars.clone())).await;
+    assert_eq!(outcome, WriteOutcome { unchanged: 50_000, ..WriteOutcome::default() });
+    let mut other = bars.clone();
+    for b in &mut other {
+        b.bar.close += 1.0;
+    }
+    let (outcome, changed) = timed(write(id, other.clone())).await;
+    assert_eq!(outcome, WriteOutcome { revised: 50_000, ..WriteOutcome::default() });
+    println!("{}: 50,000 bars new {new:?}, the same {same:?}, all changed {changed:?}", db.store.dialect());
+
+    assert_eq!(all_bars(db, id).await, other);
+    assert_eq!(db.count("bar_revisions").await, 50_000);
+    assert_eq!(db.store.series().await.unwrap()[0].bar_count, 50_000);
+}
+
+pub async fn a_caller_that_gives_up_breaks_nothing(db: &Db) {
+    let id = one_series(db).await;
+    for n in 0..30_i64 {
+        let bars = (0..200).map(|k| bar(n * 200 + k, 1.0)).collect();
+        let work = db.store.commit_page(page(write(id, bars)));
+        // Given up at various moments; what was queued is done all the same.
+        drop(tokio::time::timeout(Duration::from_micros(n as u64 * 100), work).await);
+    }
+    // Behind everything that was queued.
+    commit(db, write(id, vec![bar(1_000_000, 1.0)])).await;
+    let count = db.count("bars").await;
+    assert_eq!(count % 200, 1, "whole pages only, not {count}");
+    assert_eq!(db.store.series().await.unwrap()[0].bar_count, count);
+    if db.dialect() == Some(Dialect::Postgres) {
+        let open = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
+                    AND state LIKE 'idle in transaction%'";
+        assert_eq!(db.int(open).await, 0);
+    }
+}
+
+pub async fn a_lock_held_by_somebody_else_is_waited_for(db: &Db) {
+    let id = one_series(db).await;
+    let mut raw = db.raw().await;
+    match db.dialect().unwrap() {
+        Dialect::Sqlite => raw.run("BEGIN IMMEDIATE").await.unwrap(),
+        Dialect::Postgres => raw.run("BEGIN; SELECT id FROM series FOR UPDATE").await.unwrap(),
+    };
+    let waiting = {
+        let store = db.store.clone();
+        tokio::spawn(async move { store.commit_page(page(write(id, vec![bar(0, 1.0)]))).await })
+    };
+    // Longer than the lock timeout of either database, so the transaction is run again at least once.
+    tokio::time::sleep(Duration::from_millis(5_600)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(all_bars(db, id).await, []);
+    raw.run("ROLLBACK").await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap()[0].inserted, 1);
+}
+
+pub async fn two_handles_write_the_same_series(db: &Db) {
+    let id = one_series(db).await;
+    let other = db.another_handle().await;
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..20_i64 {
+        let store = if n % 2 == 0 { db.store.clone() } else { other.clone() };
+        let bars = (n * 10..n * 10 + 100).map(|k| bar(k, 1.0)).collect();
+        all.spawn(async move { store.commit_page(page(write(id, bars))).await.unwrap()[0] });
+    }
+    let outcomes = all.join_all().await;
+    assert_eq!(outcomes.iter().map(|o| o.inserted).sum::<u64>(), 290);
+    assert_eq!(outcomes.iter().map(|o| o.unchanged).sum::<u64>(), 2_000 - 290);
+    let starts: HashSet<Ts> = all_bars(db, id).await.iter().map(|b| b.bar.ts).collect();
+    assert_eq!(starts.len(), 290);
+    assert_eq!(db.store.series().await.unwrap()[0].bar_count, 290);
+    other.close().await;
+}

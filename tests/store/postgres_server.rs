@@ -1,0 +1,110 @@
+//! PostgreSQL only: a server that crashes, ends sessions, refuses.
+
+use std::time::{Duration, Instant};
+
+use barkeep::market::{Timeframe, Ts};
+use barkeep::store::{StoreError, StoredBar, open};
+use uuid::Uuid;
+
+use crate::database::Db;
+use crate::sample::{T0, bar, one_series, page, symbol_row, write};
+use crate::support::postgres::{Cluster, shared};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn may_crash_and_come_back() {
+    let Some(cluster) = Cluster::throw_away() else { return };
+    let url = cluster.url(&cluster.create_database().await);
+    let store = open(&url, false).await.unwrap();
+    store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
+    let id = store.series().await.unwrap()[0].id;
+    for round in 0..3_i64 {
+        let next = |n: i64| page(write(id, vec![bar(round * 10 + n, 1.0)]));
+        store.commit_page(next(0)).await.unwrap();
+        cluster.stop();
+        let error = store.commit_page(next(1)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+        let error = store.series().await.unwrap_err();
+        assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+        let start = Instant::now();
+        let error = open(&url, false).await.err().expect("no server");
+        assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(6));
+        cluster.start();
+        assert_eq!(store.commit_page(next(1)).await.unwrap()[0].inserted, 1);
+        assert_eq!(store.series().await.unwrap()[0].bar_count, 2 * (round + 1));
+    }
+    // Restarted while nobody asked: the first write notices nothing.
+    cluster.stop();
+    cluster.start();
+    store.commit_page(page(write(id, vec![bar(99, 1.0)]))).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn may_end_our_sessions_at_any_time() {
+    let Some(db) = Db::postgres().await else { return };
+    let id = one_series(&db).await;
+    let mut raw = db.raw().await;
+    let mut done = 0;
+    for n in 0..40_i64 {
+        let store = db.store.clone();
+        let bars: Vec<StoredBar> = (n * 500..n * 500 + 500).map(|k| bar(k, 1.0)).collect();
+        let work = tokio::spawn(async move {
+            // As the engine does: an unreachable database is asked again.
+            loop {
+                match store.commit_page(page(write(id, bars.clone()))).await {
+                    Err(error) if error.is_transient() => tokio::task::yield_now().await,
+                    result => return result.unwrap(),
+                }
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(n as u64 % 7)).await;
+        done += raw
+            .int(
+                "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+                  WHERE application_name = 'barkeep' AND datname = current_database()",
+            )
+            .await;
+        work.await.unwrap();
+    }
+    assert!(done > 0, "no session was ended");
+    assert_eq!(db.count("bars").await, 20_000);
+    assert_eq!(db.store.series().await.unwrap()[0].bar_count, 20_000);
+    db.finish().await;
+}
+
+#[tokio::test]
+async fn errors_say_what_to_do_and_never_the_password() {
+    let Some(cluster) = shared() else { return };
+    let mut url: url::Url = cluster.url("barkeep_no_such_database").parse().unwrap();
+    url.set_password(Some("hunter2")).unwrap();
+    let error = open(url.as_str(), false).await.err().expect("no such database");
+    assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("createdb") && !text.contains("hunter2"), "{text}");
+    // Nobody listens on port 1.
+    let error = open("postgres://me:hunter2@127.0.0.1:1/bars", false).await.err().expect("no server").to_string();
+    assert!(error.contains("127.0.0.1:1") && !error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn without_rights_is_a_clear_error() {
+    let Some(db) = Db::postgres().await else { return };
+    let role = format!("guest_{}", Uuid::new_v4().simple());
+    let mut raw = db.raw().await;
+    raw.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))
+        .await
+        .unwrap();
+    let mut url: url::Url = db.url().parse().unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("x")).unwrap();
+    let reader = open(url.as_str(), true).await.unwrap();
+    assert_eq!(reader.series().await.unwrap(), []);
+    reader.close().await;
+    let store = open(url.as_str(), false).await.unwrap();
+    let error = store.take_token(5, 60_000, Ts(T0)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Disk(why) if why.contains("grant the rights")), "{error}");
+    store.close().await;
+    raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+    db.finish().await;
+}

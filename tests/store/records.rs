@@ -1,0 +1,148 @@
+//! Records of the work: executions, requests, the window of starts, plans.
+
+use barkeep::market::{Timeframe, Ts};
+use barkeep::store::{ExecutionStatus, Grant, PageCommit, RequestRow, RequestTotals, SeriesState, StoreError};
+use uuid::Uuid;
+
+use crate::database::Db;
+use crate::sample::{T0, bar, execution, one_series, page, request, span, status, write};
+
+pub async fn executions_and_statuses(db: &Db) {
+    let store = &db.store;
+    let mut first = execution(1, T0, ExecutionStatus::Running);
+    store.put_execution(&first).await.unwrap();
+    store.put_execution(&execution(2, T0 + 1, ExecutionStatus::Running)).await.unwrap();
+    first.status = ExecutionStatus::CompletedWithErrors;
+    first.completed_at = Some(Ts(T0 + 1_500));
+    first.duration_seconds = Some(1.5);
+    first.error_message = Some("one failed".into());
+    store.put_execution(&first).await.unwrap();
+    assert_eq!(store.executions(9).await.unwrap(), [execution(2, T0 + 1, ExecutionStatus::Running), first]);
+    assert_eq!(store.executions(1).await.unwrap().len(), 1);
+    assert_eq!(store.running_executions().await.unwrap(), [execution(2, T0 + 1, ExecutionStatus::Running)]);
+
+    let rows = [
+        status(2, "MSFT", Timeframe::D1, SeriesState::Pending),
+        status(2, "MSFT", Timeframe::M5, SeriesState::InProgress),
+        status(2, "AAPL", Timeframe::M5, SeriesState::Failed),
+    ];
+    store.put_series_statuses(&rows).await.unwrap();
+    let done = status(2, "MSFT", Timeframe::D1, SeriesState::Completed);
+    let page = PageCommit { statuses: vec![done.clone()], ..PageCommit::default() };
+    assert_eq!(store.commit_page(page).await.unwrap(), []);
+    let [_, five, aapl] = rows;
+    assert_eq!(store.series_statuses(Uuid::from_u128(2)).await.unwrap(), [aapl, five, done]);
+    assert_eq!(store.series_statuses(Uuid::from_u128(1)).await.unwrap(), []);
+}
+
+pub async fn whole_answers_tell_what_the_vendor_counted(db: &Db) {
+    let asked = |from, to, counted| RequestRow {
+        asked: Some(span(from, to)),
+        query_count: Some(counted),
+        ..request(1, Some(200), "ok")
+    };
+    let other = RequestRow { ticker: Some("X:BTCUSD".into()), timeframe: Some(Timeframe::M5), ..asked(0, 10, 7) };
+    for row in [
+        // Two full pages and the rest; the same range once more in one go.
+        asked(0, 10, 50_000),
+        asked(0, 10, 50_000),
+        asked(0, 10, 20_000),
+        asked(20, 30, 300),
+        asked(20, 30, 302),
+        // Without its last page, without a bar, failed, about no ticker.
+        asked(40, 50, 50_000),
+        asked(60, 70, 0),
+        RequestRow { query_count: None, ..asked(80, 90, 0) },
+        RequestRow { ticker: None, ..asked(90, 95, 5) },
+        request(1, Some(500), "transient"),
+        other,
+    ] {
+        db.store.record_request(&row).await.unwrap();
+    }
+    let answers = db.store.counted_answers().await.unwrap();
+    let found: Vec<_> = answers.iter().map(|a| (a.ticker.as_str(), a.timeframe, a.asked, a.counted)).collect();
+    let expected = [
+        ("AAPL", Timeframe::M1, span(0, 10), 120_000),
+        ("AAPL", Timeframe::M1, span(20, 30), 301),
+        ("X:BTCUSD", Timeframe::M5, span(0, 10), 7),
+    ];
+    assert_eq!(found, expected);
+}
+
+pub async fn requests_are_counted(db: &Db) {
+    let store = &db.store;
+    assert_eq!(store.request_totals().await.unwrap(), RequestTotals::default());
+    store.record_request(&request(1, Some(429), "rate_limited")).await.unwrap();
+    store.record_request(&request(2, None, "transient")).await.unwrap();
+    let page = PageCommit { request: Some(request(3, Some(200), "ok")), ..PageCommit::default() };
+    store.commit_page(page).await.unwrap();
+    let expected = RequestTotals { total_requests: 3, rate_limited_count: 1, failures: 2, retries: 2, bytes: 3_000 };
+    assert_eq!(store.request_totals().await.unwrap(), expected);
+}
+
+pub async fn tokens_follow_the_window(db: &Db) {
+    let store = &db.store;
+    let take = async |limit, now| store.take_token(limit, 1_000, Ts(T0 + now)).await.unwrap();
+    assert_eq!(take(2, 0).await, Grant::Granted);
+    assert_eq!(take(2, 400).await, Grant::Granted);
+    assert_eq!(take(2, 500).await, Grant::WaitUntil(Ts(T0 + 1_000)));
+    assert_eq!(take(2, 999).await, Grant::WaitUntil(Ts(T0 + 1_000)));
+    assert_eq!(store.recent_starts(1_000, Ts(T0 + 999)).await.unwrap(), [Ts(T0), Ts(T0 + 400)]);
+    // A start leaves the window exactly one window later.
+    assert_eq!(take(2, 1_000).await, Grant::Granted);
+    assert_eq!(take(2, 1_000).await, Grant::WaitUntil(Ts(T0 + 1_400)));
+    // A lower limit waits until enough have gone.
+    assert_eq!(take(1, 1_000).await, Grant::WaitUntil(Ts(T0 + 2_000)));
+    assert_eq!(take(0, 1_000).await, Grant::WaitUntil(Ts(T0 + 2_000)));
+    // The clock was set back by a day: the future starts count as now, and the wait is one window, not a day.
+    let back = -86_400_000;
+    assert_eq!(store.recent_starts(1_000, Ts(T0 + back)).await.unwrap().last(), Some(&Ts(T0 + back)));
+    assert_eq!(take(2, back).await, Grant::WaitUntil(Ts(T0 + back + 1_000)));
+    assert_eq!(take(2, back + 1_000).await, Grant::Granted);
+    // Old starts do not pile up.
+    assert_eq!(take(2, 0).await, Grant::Granted);
+    assert_eq!(db.count("rate_limit_state").await, 1);
+}
+
+pub async fn tokens_are_shared_by_all_handles(db: &Db) {
+    let other = db.another_handle().await;
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..40 {
+        let store = if n % 2 == 0 { db.store.clone() } else { other.clone() };
+        all.spawn(async move { store.take_token(7, 60_000, Ts(T0 + n)).await.unwrap() });
+    }
+    let grants = all.join_all().await;
+    assert_eq!(grants.iter().filter(|g| **g == Grant::Granted).count(), 7);
+    assert_eq!(db.count("rate_limit_state").await, 7);
+    other.close().await;
+}
+
+pub async fn plans_are_kept_a_week(db: &Db) {
+    const DAY: i64 = 86_400_000;
+    let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    db.store.put_plan(a, Ts(T0), "{\"a\":1}").await.unwrap();
+    db.store.put_plan(b, Ts(T0 + 7 * DAY), "{}").await.unwrap();
+    assert_eq!(db.store.plan(a).await.unwrap().as_deref(), Some("{\"a\":1}"));
+    db.store.put_plan(b, Ts(T0 + 7 * DAY + 1), "{\"b\":2}").await.unwrap();
+    assert_eq!(db.store.plan(a).await.unwrap(), None);
+    assert_eq!(db.store.plan(b).await.unwrap().as_deref(), Some("{\"b\":2}"));
+}
+
+/// Every handle of a closed store answers that it is gone, so that nobody waits and nothing is written behind its back.
+pub async fn a_closed_store_says_so(db: &Db) {
+    let id = one_series(db).await;
+    let store = &db.store;
+    store.close().await;
+    let answers = [
+        store.ping().await,
+        store.put_symbols(&[]).await,
+        store.take_token(5, 60_000, Ts(T0)).await.map(drop),
+        store.commit_page(page(write(id, vec![bar(0, 1.0)]))).await.map(drop),
+        store.series().await.map(drop),
+    ];
+    for answer in answers {
+        assert!(matches!(answer, Err(StoreError::Unreachable(_))), "{answer:?}");
+    }
+    // Once more changes nothing.
+    store.close().await;
+}

@@ -1,0 +1,158 @@
+//! Rows to store: each case changes what it is about.
+
+use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::store::{
+    Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesState,
+    SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
+};
+use uuid::Uuid;
+
+use crate::database::Db;
+
+pub const T0: i64 = 1_700_000_040_000;
+
+pub fn sym(s: &str) -> Symbol {
+    s.parse().unwrap()
+}
+
+pub fn minute(n: i64) -> Ts {
+    Ts(T0 + n * 60_000)
+}
+
+pub fn span(from: i64, to: i64) -> Interval {
+    Interval::new(minute(from), minute(to))
+}
+
+pub fn bar(n: i64, close: f64) -> StoredBar {
+    StoredBar {
+        bar: Bar {
+            ts: minute(n),
+            open: 10.25,
+            high: 11.0,
+            low: 0.1 + 0.2,
+            close,
+            volume: 1_234.5,
+            vwap: Some(10.1),
+            trades: Some(7),
+        },
+        provisional: false,
+        quality_score: 1.0,
+        quality_notes: None,
+        fetched_at: Ts(T0 + 1),
+    }
+}
+
+pub fn growing(n: i64, close: f64) -> StoredBar {
+    StoredBar { provisional: true, ..bar(n, close) }
+}
+
+pub fn write(series: SeriesId, bars: Vec<StoredBar>) -> SeriesWrite {
+    SeriesWrite {
+        series,
+        bars,
+        rescored: Vec::new(),
+        replaces: None,
+        quarantine: Vec::new(),
+        coverage: Vec::new(),
+        checked_at: None,
+    }
+}
+
+pub fn page(write: SeriesWrite) -> PageCommit {
+    PageCommit { writes: vec![write], ..PageCommit::default() }
+}
+
+pub async fn commit(db: &Db, write: SeriesWrite) -> WriteOutcome {
+    db.store.commit_page(page(write)).await.unwrap()[0]
+}
+
+pub fn symbol_row(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
+    SymbolRow {
+        symbol: sym(name),
+        asset_class: AssetClass::Stock,
+        vendor_ticker: name.to_owned(),
+        criticality: Criticality::Standard,
+        timeframes: timeframes.to_vec(),
+        active: true,
+        paused: false,
+        added_at: Ts(T0),
+    }
+}
+
+pub async fn one_series(db: &Db) -> SeriesId {
+    db.store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
+    db.store.series().await.unwrap()[0].id
+}
+
+pub async fn all_bars(db: &Db, id: SeriesId) -> Vec<StoredBar> {
+    db.store.bars(id, Interval::new(Ts::MIN, Ts::MAX), usize::MAX).await.unwrap()
+}
+
+pub fn request(attempt: u32, status: Option<u16>, outcome: &str) -> RequestRow {
+    RequestRow {
+        execution_id: Some(Uuid::from_u128(5)),
+        endpoint: "aggregates",
+        ticker: Some("AAPL".into()),
+        timeframe: Some(Timeframe::M1),
+        asked: Some(span(0, 10)),
+        attempt,
+        started_at: Ts(T0),
+        latency_ms: 120,
+        status,
+        outcome: outcome.into(),
+        error: None,
+        rows: 3,
+        query_count: Some(3),
+        bytes: 1_000,
+        request_id: Some("r1".into()),
+    }
+}
+
+pub fn execution(id: u128, started: i64, status: ExecutionStatus) -> ExecutionRow {
+    ExecutionRow {
+        execution_id: Uuid::from_u128(id),
+        trigger: Trigger::CatchUp,
+        mode: "pipeline".into(),
+        started_at: Ts(started),
+        completed_at: None,
+        duration_seconds: None,
+        total_symbols: 2,
+        successful_symbols: 0,
+        failed_symbols: 0,
+        total_records_processed: 0,
+        requests: 1,
+        rate_limited: 2,
+        retries: 3,
+        status,
+        error_message: None,
+        owner: "host:1:boot".into(),
+        selection: Some("{\"symbols\":[]}".into()),
+    }
+}
+
+pub fn status(id: u128, symbol: &str, timeframe: Timeframe, state: SeriesState) -> SeriesStatus {
+    SeriesStatus {
+        execution_id: Uuid::from_u128(id),
+        symbol: sym(symbol),
+        asset_class: AssetClass::Stock,
+        timeframe,
+        status: state,
+        records_processed: 10,
+        records_inserted: 9,
+        features_computed: 0,
+        error_message: None,
+        started_at: Some(Ts(T0)),
+        completed_at: None,
+        duration_seconds: None,
+    }
+}
+
+pub fn covered(from: i64, to: i64, state: CoverageState, fetched: i64, expires: Option<i64>) -> Coverage {
+    Coverage {
+        range: span(from, to),
+        state,
+        request_id: Some(format!("r{fetched}")),
+        fetched_at: Ts(T0 + fetched),
+        expires_at: expires.map(|e| Ts(T0 + e)),
+    }
+}

@@ -1,0 +1,85 @@
+//! SQLite only: the file itself.
+
+use std::sync::Arc;
+
+use barkeep::store::{Store, StoreError, open};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection, Executor, Row};
+
+use crate::database::Db;
+use crate::sample::{bar, commit, one_series, symbol_row, write};
+
+fn failure(result: Result<Arc<dyn Store>, StoreError>) -> StoreError {
+    result.err().expect("it should not open")
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("a/b");
+    let store = open(&format!("sqlite:{}", home.join("bars.db").display()), false).await.unwrap();
+    store.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&home), 0o700);
+    for file in std::fs::read_dir(&home).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    store.close().await;
+    assert!(!home.join("bars.db-wal").exists(), "closing folds the write-ahead log into the file");
+}
+
+#[tokio::test]
+async fn that_are_no_database_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notes.txt");
+    let text = "these are my notes, not a database\n".repeat(200);
+    std::fs::write(&path, &text).unwrap();
+    for readonly in [false, true] {
+        let error = failure(open(&format!("sqlite:{}", path.display()), readonly).await);
+        assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn of_another_program_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut raw = SqliteConnection::connect_with(&options).await.unwrap();
+    raw.execute("CREATE TABLE theirs (x)").await.unwrap();
+    let error = failure(open(&format!("sqlite:{}", path.display()), false).await);
+    assert!(matches!(&error, StoreError::Unusable(why) if why.contains("another program")), "{error}");
+    let tables: i64 = raw.fetch_one("SELECT COUNT(*) FROM sqlite_schema").await.unwrap().get(0);
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn that_cannot_be_made_are_a_disk_error() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    for place in ["file/bars.db", ""] {
+        let url = format!("sqlite:{}", dir.path().join(place).display());
+        let error = failure(open(&url, false).await);
+        assert!(matches!(error, StoreError::Disk(_)), "{place}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn that_are_damaged_are_refused() {
+    let db = Db::sqlite().await;
+    let id = one_series(&db).await;
+    commit(&db, write(id, (0..5_000).map(|n| bar(n, 1.0)).collect())).await;
+    db.store.close().await;
+    let path = db.url().strip_prefix("sqlite:").unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    std::fs::write(path, &bytes[..5_000]).unwrap();
+    let error = match open(db.url(), false).await {
+        Err(error) => error,
+        Ok(store) => store.series().await.unwrap_err(),
+    };
+    assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+}

@@ -1,0 +1,357 @@
+//! What reports and alerts ask of the store, on both databases.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+
+use barkeep::config::policy::Severity;
+use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::sim::SimConfig;
+use barkeep::store::{
+    Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, NewAlert, OperatorAction, PageCommit,
+    QuarantinedBar, SeriesId, SeriesState, SeriesStatus, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger,
+    Verdict, open,
+};
+use sqlx::Connection as _;
+use support::bench::{Bench, Database};
+use support::on_both;
+use uuid::Uuid;
+
+const HOUR: i64 = 3_600_000;
+
+fn sym(name: &str) -> Symbol {
+    name.parse().unwrap()
+}
+
+async fn opened(bench: &Bench) -> Arc<dyn Store> {
+    open(&bench.database.url(), false).await.unwrap()
+}
+
+/// Runs a statement as a person with a shell does.
+async fn by_hand(bench: &Bench, sql: &str) {
+    match &bench.database {
+        Database::Sqlite(path) => {
+            let url = format!("sqlite:{}", path.display());
+            let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+        }
+        Database::Postgres(url) => {
+            let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+        }
+    }
+}
+
+/// Two symbols at two timeframes; the ids in order of symbol and timeframe.
+async fn seeded(store: &dyn Store) -> Vec<SeriesId> {
+    let row = |name: &str| SymbolRow {
+        symbol: sym(name),
+        asset_class: AssetClass::Stock,
+        vendor_ticker: name.into(),
+        criticality: Criticality::Low,
+        timeframes: vec![Timeframe::M5, Timeframe::D1],
+        active: true,
+        paused: false,
+        added_at: Ts(0),
+    };
+    store.put_symbols(&[row("AAA"), row("BBB")]).await.unwrap();
+    store.series().await.unwrap().iter().map(|s| s.id).collect()
+}
+
+fn write(series: SeriesId) -> SeriesWrite {
+    SeriesWrite {
+        series,
+        bars: Vec::new(),
+        rescored: Vec::new(),
+        replaces: None,
+        quarantine: Vec::new(),
+        coverage: Vec::new(),
+        checked_at: None,
+    }
+}
+
+fn bar(ts: i64) -> Bar {
+    Bar { ts: Ts(ts), open: 1.0, high: 2.0, low: 1.0, close: 2.0, volume: 3.0, vwap: None, trades: None }
+}
+
+async fn commit(store: &dyn Store, write: SeriesWrite) {
+    store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
+}
+
+fn covered(state: CoverageState, start: i64, end: i64, expires: Option<i64>) -> Coverage {
+    let range = Interval::new(Ts(start), Ts(end));
+    Coverage { range, state, request_id: None, fetched_at: Ts(end), expires_at: expires.map(Ts) }
+}
+
+on_both!(alerts_are_raised_once_and_resolved_once, SimConfig::default());
+async fn alerts_are_raised_once_and_resolved_once(bench: Bench) {
+    let store = opened(&bench).await;
+    assert_eq!(store.alerts(false, 9).await.unwrap(), []);
+    let alert = |kind: &str, subject: Option<&str>, at: i64| NewAlert {
+        kind: kind.into(),
+        severity: Severity::Critical,
+        subject: subject.map(str::to_owned),
+        message: "it's \"wrong\" \u{1F525}".into(),
+        raised_at: Ts(at),
+    };
+    assert!(store.raise_alert(&alert("stale", None, 1)).await.unwrap());
+    assert!(!store.raise_alert(&alert("stale", None, 2)).await.unwrap(), "one is open");
+    assert!(store.raise_alert(&alert("stale", Some("AAA"), 3)).await.unwrap(), "about something else");
+    assert!(store.raise_alert(&alert("lost", None, 4)).await.unwrap());
+    assert!(store.resolve_alert("stale", None, Ts(5)).await.unwrap());
+    assert!(!store.resolve_alert("stale", None, Ts(6)).await.unwrap(), "none is open");
+    assert!(!store.resolve_alert("stale", Some("BBB"), Ts(6)).await.unwrap());
+    assert!(store.raise_alert(&alert("stale", None, 7)).await.unwrap(), "it is back");
+    let short = |rows: Vec<barkeep::store::AlertRow>| -> Vec<(String, Option<String>, i64, Option<i64>)> {
+        let one = |r: barkeep::store::AlertRow| (r.kind, r.subject, r.raised_at.ms(), r.resolved_at.map(Ts::ms));
+        rows.into_iter().map(one).collect()
+    };
+    let row = |kind: &str, subject: Option<&str>, raised, resolved| {
+        (kind.to_owned(), subject.map(str::to_owned), raised, resolved)
+    };
+    let open = [row("stale", None, 7, None), row("lost", None, 4, None), row("stale", Some("AAA"), 3, None)];
+    assert_eq!(short(store.alerts(true, 9).await.unwrap()), open);
+    let all = short(store.alerts(false, 9).await.unwrap());
+    assert_eq!((all.len(), &all[3]), (4, &row("stale", None, 1, Some(5))));
+    assert_eq!(store.alerts(false, 2).await.unwrap().len(), 2);
+    let first = &store.alerts(false, 9).await.unwrap()[0];
+    assert_eq!((first.severity, first.message.as_str()), (Severity::Critical, "it's \"wrong\" \u{1F525}"));
+    store.close().await;
+    let reader = barkeep::store::open(&bench.database.url(), true).await.unwrap();
+    assert!(matches!(reader.raise_alert(&alert("x", None, 1)).await, Err(StoreError::Refused(_))));
+    assert_eq!(reader.alerts(true, 9).await.unwrap().len(), 3);
+    reader.close().await;
+}
+
+on_both!(actions_are_listed_newest_first_and_noted_once, SimConfig::default());
+async fn actions_are_listed_newest_first_and_noted_once(bench: Bench) {
+    let store = opened(&bench).await;
+    let act = |at: i64, action: &str, target: Option<&str>| OperatorAction {
+        at: Ts(at),
+        actor: "cli:alice".into(),
+        action: action.into(),
+        target: target.map(str::to_owned),
+        detail: Some("x".repeat(100_000)),
+        result: "ok".into(),
+    };
+    let all = [act(1, "pause", Some("AAA")), act(2, "pause", Some("engine")), act(3, "trigger", None)];
+    for action in &all {
+        store.record_action(action).await.unwrap();
+        store.record_action(action).await.unwrap();
+    }
+    let listed = store.operator_actions(None, 9).await.unwrap();
+    let listed: Vec<OperatorAction> = listed.into_iter().map(|row| row.action).collect();
+    assert_eq!(listed, [all[2].clone(), all[1].clone(), all[0].clone()]);
+    assert_eq!(store.operator_actions(Some("AAA"), 9).await.unwrap().len(), 1);
+    assert_eq!(store.operator_actions(Some("BBB"), 9).await.unwrap(), []);
+    assert_eq!(store.operator_actions(None, 1).await.unwrap()[0].action.action, "trigger");
+    store.close().await;
+}
+
+on_both!(evidence_is_the_newest_answer_of_each_series, SimConfig::default());
+async fn evidence_is_the_newest_answer_of_each_series(bench: Bench) {
+    use CoverageState::{Empty, NotEntitled, Present};
+    let store = opened(&bench).await;
+    let ids = seeded(store.as_ref()).await;
+    assert_eq!(store.evidence(Ts(0)).await.unwrap(), []);
+    let rows = [
+        (0, covered(Present, 0, 10, None)),
+        (0, covered(Empty, 50, 60, Some(70))),
+        (0, covered(Present, 20, 30, None)),
+        (1, covered(NotEntitled, 80, 120, Some(1_000))),
+        (2, covered(Present, 0, 5, None)),
+        (2, covered(NotEntitled, 80, 120, Some(90))),
+    ];
+    for (k, coverage) in rows {
+        commit(store.as_ref(), SeriesWrite { coverage: vec![coverage], ..write(ids[k]) }).await;
+    }
+    let at = |now: i64| {
+        let store = Arc::clone(&store);
+        async move {
+            let mut all = store.evidence(Ts(now)).await.unwrap();
+            all.sort_by_key(|e| e.series);
+            all
+        }
+    };
+    let row = |k: usize, until: Option<i64>, refused: Option<(i64, i64)>| Evidence {
+        series: ids[k],
+        answered_until: until.map(Ts),
+        refused: refused.map(|(a, b)| Interval::new(Ts(a), Ts(b))),
+    };
+    let want = [row(0, Some(60), None), row(1, None, Some((80, 120))), row(2, Some(5), None)];
+    assert_eq!(at(100).await, want, "an expired answer stays evidence, an expired refusal does not");
+    assert_eq!(at(85).await[2], row(2, Some(5), Some((80, 120))));
+    assert_eq!(at(120).await[1], row(1, None, None), "the end is excluded");
+    store.close().await;
+}
+
+on_both!(quarantined_times_leave_out_accepted_bars, SimConfig::default());
+async fn quarantined_times_leave_out_accepted_bars(bench: Bench) {
+    let store = opened(&bench).await;
+    let ids = seeded(store.as_ref()).await;
+    let bad = |ts: i64| QuarantinedBar { bar: bar(ts), reason: "odd".into(), request_id: None };
+    let quarantine = vec![bad(HOUR), bad(3 * HOUR), bad(2 * HOUR)];
+    commit(store.as_ref(), SeriesWrite { quarantine, ..write(ids[0]) }).await;
+    let times = store.quarantined_since(ids[0], Ts(HOUR + 1)).await.unwrap();
+    assert_eq!(times, [Ts(2 * HOUR), Ts(3 * HOUR)]);
+    let rows = store.quarantine(true).await.unwrap();
+    let of = |ts: i64| rows.iter().find(|r| r.bar.ts == Ts(ts)).unwrap().id;
+    let stored = StoredBar {
+        bar: bar(2 * HOUR),
+        provisional: false,
+        quality_score: 0.5,
+        quality_notes: None,
+        fetched_at: Ts(0),
+    };
+    store.decide_quarantine(of(2 * HOUR), Verdict::Accepted, Some(stored), Ts(9)).await.unwrap();
+    store.decide_quarantine(of(3 * HOUR), Verdict::Rejected, None, Ts(9)).await.unwrap();
+    assert_eq!(store.quarantined_since(ids[0], Ts(0)).await.unwrap(), [Ts(HOUR), Ts(3 * HOUR)]);
+    assert_eq!(store.quarantined_since(ids[1], Ts(0)).await.unwrap(), []);
+    store.close().await;
+}
+
+fn execution(started: i64, completed: Option<i64>, status: ExecutionStatus, good: i64) -> ExecutionRow {
+    ExecutionRow {
+        execution_id: Uuid::new_v4(),
+        trigger: Trigger::Schedule,
+        mode: "pipeline".into(),
+        started_at: Ts(started),
+        completed_at: completed.map(Ts),
+        duration_seconds: completed.map(|c| (c - started) as f64 / 1000.0),
+        total_symbols: 2,
+        successful_symbols: good,
+        failed_symbols: 2 - good,
+        total_records_processed: 0,
+        requests: 0,
+        rate_limited: 0,
+        retries: 0,
+        status,
+        error_message: None,
+        owner: "h:1:1".into(),
+    }
+}
+
+fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesState) -> SeriesStatus {
+    SeriesStatus {
+        execution_id: of.execution_id,
+        symbol: sym(symbol),
+        asset_class: AssetClass::Stock,
+        timeframe: tf,
+        status: state,
+        records_processed: 1,
+        records_inserted: 1,
+        features_computed: 0,
+        error_message: (state == SeriesState::Failed).then(|| "e".repeat(200_000)),
+        started_at: None,
+        completed_at: None,
+        duration_seconds: None,
+    }
+}
+
+on_both!(the_newest_finished_status_of_each_series, SimConfig::default());
+async fn the_newest_finished_status_of_each_series(bench: Bench) {
+    use ExecutionStatus as E;
+    use SeriesState::{Completed, Failed, InProgress, Pending};
+    use Timeframe::{D1, M5};
+    let store = opened(&bench).await;
+    let runs = [
+        execution(100, Some(200), E::Completed, 2),
+        execution(300, Some(400), E::CompletedWithErrors, 1),
+        execution(500, Some(600), E::Failed, 0),
+        execution(700, None, E::Running, 0),
+    ];
+    for run in &runs {
+        store.put_execution(run).await.unwrap();
+    }
+    let statuses = [
+        vec![status(&runs[0], "AAA", M5, Completed), status(&runs[0], "AAA", D1, Failed)],
+        vec![status(&runs[1], "AAA", M5, Failed)],
+        vec![status(&runs[2], "BBB", D1, Completed)],
+        vec![status(&runs[3], "AAA", M5, InProgress), status(&runs[3], "BBB", D1, Pending)],
+    ];
+    for rows in &statuses {
+        store.put_series_statuses(rows).await.unwrap();
+    }
+    let newest = store.latest_statuses(Ts(0)).await.unwrap();
+    assert_eq!(newest, [statuses[1][0].clone(), statuses[0][1].clone(), statuses[2][0].clone()]);
+    let newest = store.latest_statuses(Ts(301)).await.unwrap();
+    assert_eq!(newest, [statuses[2][0].clone()], "only runs since then");
+    let mine = store.recent_statuses(&sym("AAA"), M5, 2).await.unwrap();
+    assert_eq!(mine, [statuses[3][0].clone(), statuses[1][0].clone()], "unfinished ones too, newest first");
+    assert_eq!(store.recent_statuses(&sym("AAA"), Timeframe::H1, 9).await.unwrap(), []);
+
+    assert_eq!(store.last_success().await.unwrap(), Some(runs[1].clone()));
+    assert_eq!(store.execution(runs[2].execution_id).await.unwrap(), Some(runs[2].clone()));
+    assert_eq!(store.execution(Uuid::new_v4()).await.unwrap(), None);
+    store.close().await;
+}
+
+on_both!(no_success_yet, SimConfig::default());
+async fn no_success_yet(bench: Bench) {
+    let store = opened(&bench).await;
+    assert_eq!(store.last_success().await.unwrap(), None);
+    let rows = [
+        execution(1, Some(2), ExecutionStatus::CompletedWithErrors, 0),
+        execution(3, Some(4), ExecutionStatus::Cancelled, 2),
+        execution(5, Some(6), ExecutionStatus::Interrupted, 2),
+        execution(7, None, ExecutionStatus::Running, 2),
+    ];
+    for row in &rows {
+        store.put_execution(row).await.unwrap();
+    }
+    assert_eq!(store.last_success().await.unwrap(), None, "none of these was one");
+    store.close().await;
+}
+
+on_both!(features_that_failed_or_are_absent, SimConfig::default());
+async fn features_that_failed_or_are_absent(bench: Bench) {
+    let store = opened(&bench).await;
+    let ids = seeded(store.as_ref()).await;
+    let stored =
+        StoredBar { bar: bar(HOUR), provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) };
+    for k in [0, 1, 2] {
+        commit(store.as_ref(), SeriesWrite { bars: vec![stored.clone()], ..write(ids[k]) }).await;
+    }
+    assert_eq!(store.open_feature_failures(Ts(0), 9).await.unwrap(), []);
+    let run = execution(1, Some(2), ExecutionStatus::Completed, 2);
+    store.put_execution(&run).await.unwrap();
+    let sqlite = matches!(bench.database, Database::Sqlite(_));
+    let time = |ms: i64| if sqlite { ms.to_string() } else { format!("to_timestamp({ms} / 1000.0)") };
+    let flag = |yes: bool| match (sqlite, yes) {
+        (true, yes) => i64::from(yes).to_string(),
+        (false, yes) => yes.to_string(),
+    };
+    for (symbol, run, at, resolved) in [
+        ("AAA", format!("'{}'", run.execution_id), 5_000, false),
+        ("BBB", "NULL".to_owned(), 9_000, false),
+        ("AAA", "NULL".to_owned(), 8_000, true),
+    ] {
+        let columns = "symbol, timeframe, error_message, execution_id, failed_at, retry_count, resolved";
+        let (at, resolved) = (time(at), flag(resolved));
+        let sql = format!(
+            "INSERT INTO feature_computation_failures ({columns}) VALUES ('{symbol}', '5m', 'no', {run}, {at}, 3, {resolved})"
+        );
+        by_hand(&bench, &sql).await;
+    }
+    by_hand(
+        &bench,
+        &format!(
+            "INSERT INTO features (series_id, ts, computed_at) VALUES ({}, {}, {})",
+            ids[1].0,
+            time(HOUR),
+            time(HOUR)
+        ),
+    )
+    .await;
+    let open = store.open_feature_failures(Ts(0), 9).await.unwrap();
+    let short: Vec<_> = open.iter().map(|f| (f.symbol.as_str(), f.execution_id, f.failed_at, f.retry_count)).collect();
+    assert_eq!(short, [("BBB", None, Ts(9_000), 3), ("AAA", Some(run.execution_id), Ts(5_000), 3)]);
+    assert_eq!(store.open_feature_failures(Ts(6_000), 9).await.unwrap().len(), 1);
+    assert_eq!(store.open_feature_failures(Ts(0), 1).await.unwrap().len(), 1);
+    assert_eq!(store.open_feature_failure_count().await.unwrap(), 2);
+    let mut without = store.series_without_features().await.unwrap();
+    without.sort_unstable();
+    assert_eq!(without, [ids[0], ids[2]], "a series without bars lacks none");
+    store.close().await;
+}
