@@ -18,6 +18,14 @@
 //! | u) stopping and going on loses the place | `backfill::an_interrupted_run_keeps_what_it_has` |
 //! | v) the next page's address takes the key to another host | `the_key_stays_with_the_vendor` |
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! The service on a paused clock: a week passes in seconds, and orders come in any order.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 mod support;
 
 use std::sync::Arc;

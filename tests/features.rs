@@ -16,15 +16,16 @@ use std::time::Duration;
 use barkeep::clock::{Clock, SystemClock};
 use barkeep::config::{Overrides, Settings, load_from};
 use barkeep::engine::features::{Refresh, Subject};
-use barkeep::market::features::{bars_per_year, compute};
+use barkeep::market::features::{TrendRegime, bars_per_year, compute};
 use barkeep::market::resample::resample;
 use barkeep::market::split::{Split, adjust};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe, Ts};
-use barkeep::sim::SimConfig;
+use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::{
     FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, open,
 };
 use proptest::prelude::*;
+use serde_json::json;
 use support::bench::{Bench, Database};
 use support::on_both;
 use tokio_util::sync::CancellationToken;
@@ -290,6 +291,23 @@ async fn a_killed_run_leaves_nothing_out_of_date_behind_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_bar_counts_at_once() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    let broken = json!({"kind": "broken_ohlc", "times": 1, "path_contains": "/ticker/AAPL/range/"});
+    bench.sim.add_fault(serde_json::from_value::<FaultRule>(broken).unwrap());
+    let args = ["AAPL", "--timeframes", "15m,1h", "--from", "2024-02-01", "--to", "2024-02-29"];
+    let (code, run) = bench.backfill(&args).await;
+    assert_eq!(code, 0, "{run}");
+    assert!(run["quarantined"].as_u64() >= Some(1), "{run}");
+    let before = assert_up_to_date(&bench.database).await;
+    let id = bench.count("SELECT min(id) FROM bar_quarantine").await.to_string();
+    let accepted = bench.run(&["quarantine", "accept", &id]).await;
+    assert_eq!(accepted.status.code(), Some(0), "{}", String::from_utf8_lossy(&accepted.stderr));
+    let after = assert_up_to_date(&bench.database).await;
+    assert_ne!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_shows_the_newest_rows() {
     let bench = Bench::sqlite(SimConfig::default()).await;
     assert_eq!(
@@ -307,7 +325,7 @@ async fn the_command_shows_the_newest_rows() {
         assert_eq!((shown["symbol"].as_str(), shown["timeframe"].as_str()), (Some("AAPL"), Some("1d")));
         assert_eq!(shown["time"], serde_json::json!(row.ts));
         assert_eq!(shown["rsi_14"].as_f64(), row.features.rsi_14);
-        assert_eq!(shown["trend_regime"].as_str(), row.features.trend_regime.map(|l| l.name()));
+        assert_eq!(shown["trend_regime"].as_str(), row.features.trend_regime.map(TrendRegime::name));
     }
     let first = bench.run(&["features", "AAPL", "--timeframe", "1d", "--json", "--to", "2023-10-02"]).await;
     let first: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();

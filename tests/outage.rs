@@ -1,5 +1,13 @@
 //! The database goes away, is held by somebody else, or cannot be used at all.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::path::Path;

@@ -2,6 +2,14 @@
 //!
 //! The engine runs in this process on a clock that the tests set; vendor, HTTP and database are real.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use barkeep::market::freshness::Tier;

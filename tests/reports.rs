@@ -5,7 +5,11 @@ mod support;
 
 use std::time::Duration;
 
+use barkeep::clock::{Clock as _, SystemClock};
 use barkeep::config::policy::Severity;
+use barkeep::config::{Environment, Loaded, Overrides, load_from};
+use barkeep::engine::alert::{Inputs, Kind, conditions};
+use barkeep::engine::history::{Health, SchedulerHealth};
 use barkeep::market::Ts;
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::NewAlert;
@@ -28,8 +32,28 @@ async fn plain(bench: &Bench, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The default settings, as a library caller has them.
+fn defaults(bench: &Bench) -> Loaded {
+    let path = bench.dir.path().join("library.yaml");
+    let dir = bench.dir.path().display();
+    std::fs::write(&path, format!("log:\n  dir: {dir}\ndatabase:\n  url: sqlite:{dir}/none.db\n")).unwrap();
+    load_from(&Overrides { config: Some(path), ..Overrides::default() }, &Environment::default()).unwrap()
+}
+
+/// What the service asks the database for: health, and the inputs of the alerts.
+async fn watched(bench: &Bench) -> (SchedulerHealth, Inputs) {
+    let Loaded { settings, policy, .. } = defaults(bench);
+    let store = barkeep::store::open(&bench.database.url(), true).await.unwrap();
+    let calendar = barkeep::engine::calendar(store.as_ref()).await.unwrap();
+    let now = SystemClock.now();
+    let health = SchedulerHealth::read(store.as_ref(), &calendar, &settings, &policy, now).await.unwrap();
+    let inputs = Inputs::read(store.as_ref(), &calendar, &settings, now, now).await.unwrap();
+    store.close().await;
+    (health, inputs)
+}
+
 fn date(days_ago: i64) -> String {
-    (chrono::Utc::now() - chrono::TimeDelta::days(days_ago)).date_naive().to_string()
+    (SystemClock.now() - days_ago * 86_400_000).utc_date().to_string()
 }
 
 fn series<'a>(staleness: &'a Value, symbol: &str, tf: &str) -> &'a Value {
@@ -90,6 +114,9 @@ async fn an_empty_database_has_reports_too(bench: Bench) {
     assert_eq!(report(&bench, &["alerts", "--all"]).await, json!([]));
     assert_eq!(plain(&bench, &["history"]).await, "nothing has run yet\n");
     assert_eq!(plain(&bench, &["alerts"]).await, "no alerts\n");
+    let (health, inputs) = watched(&bench).await;
+    assert_eq!((health.status, health.last_execution, health.total_symbols_monitored), (Health::Unknown, None, 0));
+    assert_eq!(conditions(&inputs, &defaults(&bench).policy), []);
     for args in [&["explain", "AAPL"][..], &["history", "00000000-0000-0000-0000-000000000000"]] {
         let output = bench.run(args).await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -104,6 +131,7 @@ async fn after_a_complete_run_everything_equals_the_tables(bench: Bench) {
     assert_eq!(code, 0, "{summary}");
     let (staleness, tiers) = counts(&bench).await;
     assert_eq!(tiers, [6, 0, 0, 0, 0], "all fresh: {staleness}");
+    assert_eq!(watched(&bench).await.0.status, Health::Healthy);
     for (symbol, tf) in [("AAPL", "5m"), ("AAPL", "1d"), ("BTC", "5m"), ("BTC", "1h"), ("BTC", "1d")] {
         let row = series(&staleness, symbol, tf);
         let of = format!("series_id = (SELECT id FROM series WHERE symbol = '{symbol}' AND timeframe = '{tf}')");
@@ -174,6 +202,20 @@ async fn a_failed_series_is_explained_and_told_in_the_history(bench: Bench) {
     let failed = &detail["series"][0];
     assert_eq!((&failed["symbol"], &failed["status"]), (&json!("AAPL"), &json!("failed")));
     assert!(failed["error_message"].as_str().unwrap().contains("transient: "), "{failed}");
+    let (health, inputs) = watched(&bench).await;
+    let json = serde_json::to_value(&health).unwrap();
+    let keys =
+        ["status", "last_execution", "stale_features_count", "recent_failures", "total_symbols_monitored", "timestamp"];
+    assert!(keys.iter().all(|key| json.get(key).is_some()) && json.as_object().unwrap().len() == keys.len(), "{json}");
+    assert_eq!(
+        (health.status, health.total_symbols_monitored, &json["last_execution"]["success_rate"]),
+        (Health::Degraded, 2, &json!(50.0))
+    );
+    assert_eq!((inputs.symbols, inputs.symbols_attempted, inputs.symbols_failed), (2, 2, 1));
+    assert_eq!((inputs.series, inputs.series_with_bars, inputs.series_stale), (2, 1, 0));
+    assert_eq!(inputs.last_success.map(Ts::ms), Some(ms(&run["completed_at"])));
+    let kinds: Vec<Kind> = conditions(&inputs, &defaults(&bench).policy).into_iter().map(|c| c.kind).collect();
+    assert!(kinds.contains(&Kind::HighSymbolFailureRate) && !kinds.contains(&Kind::StaleFeatures), "{kinds:?}");
     let why = report(&bench, &["explain", "AAPL", "5m"]).await;
     let blocker = &why[0]["blocker"];
     assert_eq!((&why[0]["split"], &blocker["cause"]), (&Value::Null, &json!("failed")), "{why}");

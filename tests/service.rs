@@ -1,5 +1,8 @@
 //! The service, end to end: the real binary started, killed, stopped and steered by signals.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "the binary under test runs on the machine's clock")]
+
 mod support;
 
 use std::time::{Duration, Instant};

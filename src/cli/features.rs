@@ -9,7 +9,7 @@ use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json, table};
 use super::symbols::find;
-use crate::market::features::Features;
+use crate::market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use crate::market::{Symbol, Timeframe, Ts};
 
 /// Show the features of a series: volatility, averages, RSI, MACD, bands and labels
@@ -115,11 +115,11 @@ fn shown(rows: &[Row<'_>]) -> String {
             number(f.atr),
             number(f.rolling_volume_20),
             number(f.volume_ratio),
-            word(f.structure_label.map(|l| l.name())),
-            word(f.trend_direction.map(|l| l.name())),
-            word(f.volatility_regime.map(|l| l.name())),
-            word(f.trend_regime.map(|l| l.name())),
-            word(f.compression_regime.map(|l| l.name())),
+            word(f.structure_label.map(Structure::name)),
+            word(f.trend_direction.map(Direction::name)),
+            word(f.volatility_regime.map(VolatilityRegime::name)),
+            word(f.trend_regime.map(TrendRegime::name)),
+            word(f.compression_regime.map(CompressionRegime::name)),
             number(f.rsi_14),
             number(f.macd),
             number(f.macd_signal),

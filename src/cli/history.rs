@@ -1,5 +1,7 @@
 //! `barkeep history`: what ran, how it went, and each series of one run.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use uuid::Uuid;
 
@@ -67,7 +69,8 @@ fn all(views: &[ExecutionView]) -> String {
 fn one(detail: &ExecutionDetail) -> String {
     let mut out = table(HEADING, &[cells(&detail.execution)]);
     if let Some(error) = &detail.execution.row.error_message {
-        out.push_str(&format!("error: {}\n", printable(error)));
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "error: {}", printable(error));
     }
     let rows: Vec<_> = detail
         .series

@@ -197,7 +197,7 @@ pub async fn vendor_bars(
         }
         let Some(next) = body["next_url"].as_str() else { return bars };
         let after_scheme = next.split_once("://").unwrap().1;
-        path = after_scheme[after_scheme.find('/').unwrap()..].to_owned();
+        after_scheme[after_scheme.find('/').unwrap()..].clone_into(&mut path);
     }
 }
 

@@ -149,7 +149,7 @@ impl Desk {
         first_pages
             .map(|r| {
                 let path = r.target.split('?').next().unwrap();
-                path.rsplit('/').nth(1).unwrap().parse().map(Ts).unwrap_or_else(|_| panic!("{path}"))
+                path.rsplit('/').nth(1).unwrap().parse().map_or_else(|_| panic!("{path}"), Ts)
             })
             .collect()
     }

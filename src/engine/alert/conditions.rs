@@ -162,8 +162,8 @@ mod tests {
         load_from(&flags, &Environment::default()).unwrap().policy
     }
 
-    fn raised(inputs: Inputs) -> Vec<(&'static str, Severity)> {
-        conditions(&inputs, &policy()).into_iter().map(|c| (c.kind.name(), c.severity)).collect()
+    fn raised(inputs: &Inputs) -> Vec<(&'static str, Severity)> {
+        conditions(inputs, &policy()).into_iter().map(|c| (c.kind.name(), c.severity)).collect()
     }
 
     fn quiet() -> Inputs {
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn exactly_at_a_threshold_nothing_is_raised_and_just_above_it_is() {
-        assert_eq!(raised(quiet()), []);
+        assert_eq!(raised(&quiet()), []);
         let at_all = Inputs {
             last_success: Some(Ts(94 * HOUR)),
             symbols_failed: 2,
@@ -190,7 +190,7 @@ mod tests {
             database_lost: Some(DatabaseLoss { since: Ts(0), failures: 2 }),
             ..quiet()
         };
-        assert_eq!(raised(at_all.clone()), []);
+        assert_eq!(raised(&at_all), []);
         let above_all = Inputs {
             last_success: Some(Ts(94 * HOUR - 1)),
             symbols_failed: 3,
@@ -203,19 +203,19 @@ mod tests {
         let (warning, critical) = (Severity::Warning, Severity::Critical);
         let want = [warning, critical, warning, warning, critical, critical];
         let want: Vec<_> = Kind::ALL.into_iter().map(Kind::name).zip(want).collect();
-        assert_eq!(raised(above_all), want);
+        assert_eq!(raised(&above_all), want);
     }
 
     #[test]
     fn without_symbols_there_is_nothing_to_miss() {
-        assert_eq!(raised(Inputs { now: Ts(100 * HOUR), ..Inputs::default() }), []);
+        assert_eq!(raised(&Inputs { now: Ts(100 * HOUR), ..Inputs::default() }), []);
     }
 
     #[test]
     fn before_the_first_success_the_wait_counts_from_the_start() {
         let first = |since: i64| Inputs { last_success: None, watching_since: Ts(since), ..quiet() };
-        assert_eq!(raised(first(95 * HOUR)), []);
-        assert_eq!(raised(first(93 * HOUR)), [("no_successful_backfill", Severity::Warning)]);
+        assert_eq!(raised(&first(95 * HOUR)), []);
+        assert_eq!(raised(&first(93 * HOUR)), [("no_successful_backfill", Severity::Warning)]);
     }
 
     #[test]

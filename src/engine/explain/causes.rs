@@ -156,11 +156,11 @@ impl Facts<'_> {
     /// What stands between the series and newer bars now.
     #[must_use]
     pub fn blocker(&self) -> Blocker {
-        let refused = |c: &&Coverage| {
+        let is_refused = |c: &&Coverage| {
             c.state == CoverageState::NotEntitled && self.believed(c) && c.range.contains(self.served(self.now))
         };
-        if let Some(refusal) = self.coverage.iter().find(refused).filter(|_| self.tracked && self.pause.is_none()) {
-            return self.refusal(refusal.fetched_at);
+        if let Some(row) = self.coverage.iter().find(is_refused).filter(|_| self.tracked && self.pause.is_none()) {
+            return refusal(row.fetched_at);
         }
         let waiting = Blocker { cause: Cause::WaitingForRun, since: None, by: None, detail: None };
         self.timeline().pop().map_or(waiting, |(_, blocker)| blocker)
@@ -193,7 +193,7 @@ impl Facts<'_> {
         let refused: Vec<&Coverage> =
             self.coverage.iter().filter(|c| c.state == CoverageState::NotEntitled && self.believed(c)).collect();
         if let Some(last) = refused.iter().map(|c| c.fetched_at).max() {
-            charge(self.refusal(last), &until_served(refused.iter().map(|c| c.range).collect()));
+            charge(refusal(last), &until_served(refused.iter().map(|c| c.range).collect()));
         }
         let quarantined = self.quarantined.iter().map(|t| self.timeframe.span(self.class, *t)).collect();
         charge(self.in_quarantine(), &quarantined);
@@ -271,11 +271,6 @@ impl Facts<'_> {
         self.coverage.iter().filter(|c| c.state != CoverageState::NotEntitled).map(|c| c.range).collect()
     }
 
-    fn refusal(&self, at: Ts) -> Blocker {
-        let detail = Some("the plan of this key does not include it".to_owned());
-        Blocker { since: Some(at), detail, ..plain(Cause::NotEntitled) }
-    }
-
     fn in_quarantine(&self) -> Blocker {
         let n = self.quarantined.len();
         let detail = Some(format!("{n} bar{} in quarantine", if n == 1 { "" } else { "s" }));
@@ -296,6 +291,11 @@ impl Facts<'_> {
 
 fn plain(cause: Cause) -> Blocker {
     Blocker { cause, since: None, by: None, detail: None }
+}
+
+fn refusal(at: Ts) -> Blocker {
+    let detail = Some("the plan of this key does not include it".to_owned());
+    Blocker { since: Some(at), detail, ..plain(Cause::NotEntitled) }
 }
 
 /// The class an error message names, when it does: `2 gaps left: transient: the vendor failed (503)`.

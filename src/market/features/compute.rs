@@ -130,7 +130,8 @@ pub fn extend(
         if !state.is_finite() {
             return Err(Overflow(bar.ts));
         }
-        stretch.rows.push(only_numbers(row));
+        drop_non_numbers(&mut row);
+        stretch.rows.push(row);
         if k + 1 == settled || (k < settled && state.is_spaced()) {
             stretch.keep.push(state);
         }
@@ -269,26 +270,27 @@ impl Past {
 }
 
 /// What is no number is absent.
-fn only_numbers(row: Features) -> Features {
-    let number = |v: Option<f64>| v.filter(|v| v.is_finite());
-    Features {
-        log_return: number(row.log_return),
-        volatility_20: number(row.volatility_20),
-        volatility_50: number(row.volatility_50),
-        atr: number(row.atr),
-        rolling_volume_20: number(row.rolling_volume_20),
-        volume_ratio: number(row.volume_ratio),
-        rsi_14: number(row.rsi_14),
-        macd: number(row.macd),
-        macd_signal: number(row.macd_signal),
-        macd_hist: number(row.macd_hist),
-        sma_20: number(row.sma_20),
-        sma_50: number(row.sma_50),
-        ema_20: number(row.ema_20),
-        ema_50: number(row.ema_50),
-        bb_upper: number(row.bb_upper),
-        bb_middle: number(row.bb_middle),
-        bb_lower: number(row.bb_lower),
-        ..row
+fn drop_non_numbers(row: &mut Features) {
+    let numbers = [
+        &mut row.log_return,
+        &mut row.volatility_20,
+        &mut row.volatility_50,
+        &mut row.atr,
+        &mut row.rolling_volume_20,
+        &mut row.volume_ratio,
+        &mut row.rsi_14,
+        &mut row.macd,
+        &mut row.macd_signal,
+        &mut row.macd_hist,
+        &mut row.sma_20,
+        &mut row.sma_50,
+        &mut row.ema_20,
+        &mut row.ema_50,
+        &mut row.bb_upper,
+        &mut row.bb_middle,
+        &mut row.bb_lower,
+    ];
+    for number in numbers {
+        *number = number.filter(|v| v.is_finite());
     }
 }

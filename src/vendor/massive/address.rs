@@ -1,11 +1,13 @@
 //! Where requests go: always the configured origin, whatever the vendor's `next_url` says.
 //!
-//! The vendor renders either of its two hosts into `next_url`, and a hostile answer could name any. Only path and query
-//! are taken from it, only below the endpoint that was asked, and a key in the query is removed, so the key never
-//! travels anywhere else and never in a URL (the official Python client does the first half of this).
+//! The vendor renders either of its two hosts into `next_url`, whichever was asked, and a proxy or a server on loopback
+//! may know itself under another name. Only path and query are taken from it, only below the endpoint that was asked,
+//! and a key in the query is removed, so the key never travels anywhere else and never in a URL (the official Python
+//! client does the first half of this). A `next_url` of any other host is not the vendor's word and ends the answer.
 
 use url::Url;
 
+use super::client::is_loopback;
 use crate::market::asset::printable;
 use crate::vendor::{Class, Cursor, Fault};
 
@@ -62,7 +64,7 @@ impl Base {
         }
         let page = self.at(asked)?;
         let next = page.join(next_url).map_err(|_| foreign())?;
-        if !matches!(next.scheme(), "http" | "https") {
+        if !matches!(next.scheme(), "http" | "https") || !is_ours(&page, &next) {
             return Err(foreign());
         }
         let path = next.path();
@@ -76,6 +78,17 @@ impl Base {
             query => format!("{path}?{query}"),
         }))
     }
+}
+
+/// Domains the vendor answers from; one of the two stands in `next_url` whichever was asked (vendor.md 1.1).
+const VENDOR_DOMAINS: [&str; 2] = ["massive.com", "polygon.io"];
+
+/// Whether a `next_url` names the host that was asked, under any of its names.
+fn is_ours(asked: &Url, next: &Url) -> bool {
+    let host = next.host_str().unwrap_or_default();
+    let vendors = |domain: &&str| host.strip_suffix(*domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'));
+    let loopback = |url: &Url| url.host().as_ref().is_some_and(is_loopback);
+    asked.host() == next.host() || (loopback(asked) && loopback(next)) || VENDOR_DOMAINS.iter().any(|d| vendors(&d))
 }
 
 /// The query with every spelling of `apiKey` removed, all else as it was.
@@ -148,13 +161,11 @@ mod tests {
     #[test]
     fn only_path_and_query_of_a_next_url_are_used() {
         let path = "/v2/aggs/ticker/X:BTCUSD/range/1/minute/5/6";
-        for host in
-            ["https://api.massive.com", "https://api.polygon.io", "http://evil.example:8080", "https://u:p@evil"]
-        {
+        for host in ["https://api.massive.com", "https://api.polygon.io", "http://api.massive.com:8080"] {
             let got = cursor(&base("https://api.massive.com"), &format!("{host}{path}?cursor=abc")).unwrap();
             assert_eq!(got, format!("{path}?cursor=abc"));
         }
-        for relative in [&format!("{path}?cursor=abc"), "../5/6?cursor=abc", &format!("//evil{path}?cursor=abc")] {
+        for relative in [&format!("{path}?cursor=abc"), "../5/6?cursor=abc"] {
             assert_eq!(cursor(&base("https://api.massive.com"), relative).unwrap(), format!("{path}?cursor=abc"));
         }
         let encoded = "https://h/v2/aggs/ticker/X%3ABTCUSD/range/1/minute/5/6?cursor=abc";
@@ -162,9 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_is_not_the_vendors_is_refused() {
+        let path = "/v2/aggs/ticker/X:BTCUSD/range/1/minute/5/6?cursor=abc";
+        for host in ["http://evil.example", "https://u:p@evil", "//evil", "https://massive.com.evil", "https://xmassive.com"]
+        {
+            assert!(cursor(&base("https://api.massive.com"), &format!("{host}{path}")).is_err(), "{host}");
+        }
+        // A server on loopback may know itself by another name or port, behind a proxy for instance.
+        for host in ["http://localhost:1", "http://127.0.0.1:2", "http://[::1]:3", "https://api.massive.com"] {
+            assert!(cursor(&base("http://127.0.0.1:9"), &format!("{host}{path}")).is_ok(), "{host}");
+        }
+    }
+
+    #[test]
     fn a_prefix_is_kept_whether_the_vendor_renders_it_or_not() {
         let base = base("http://127.0.0.1:9/massive/");
-        for rendered in ["https://h/massive/v2", "https://h/v2"] {
+        for rendered in ["http://localhost/massive/v2", "https://api.massive.com/v2"] {
             let got = cursor(&base, &format!("{rendered}/aggs/ticker/X:BTCUSD/range/1/minute/5/6?cursor=a")).unwrap();
             assert_eq!(got, "/v2/aggs/ticker/X:BTCUSD/range/1/minute/5/6?cursor=a");
             assert_eq!(base.at(&got).unwrap().as_str(), format!("http://127.0.0.1:9/massive{got}"));

@@ -27,7 +27,7 @@ fn notice(message: &str, resolved_at: Option<i64>) -> Notice {
 }
 
 fn settings(smtp: Option<SmtpSettings>) -> AlertSettings {
-    AlertSettings { check_every: Duration::from_secs(60), timeout: SHORT, webhook_url_file: None, smtp }
+    AlertSettings { check_every: Duration::from_mins(1), timeout: SHORT, webhook_url_file: None, smtp }
 }
 
 fn webhook(addr: SocketAddr) -> AlertSecrets {
@@ -197,7 +197,7 @@ async fn a_hanging_receiver_holds_up_nobody_and_its_queue_is_bounded() {
     let (hook, posts) = listener(|s| http(s, "200 OK")).await;
     // Takes connections and never says a word.
     let (post_office, _) = listener(|s| async move {
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         drop(s);
         String::new()
     })
