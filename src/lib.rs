@@ -14,7 +14,9 @@
 //! | [`store`] | SQLite and PostgreSQL |
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
 //! | [`sim`] | a simulated vendor, an HTTP server |
+//! | [`report`] | measurements of the real thing |
 //! | [`telemetry`] | the log |
+//! | [`timing`] | where a job's time goes |
 //! | [`cli`] | the command line |
 
 pub mod cli;
@@ -23,7 +25,9 @@ pub mod config;
 pub mod engine;
 pub mod market;
 pub mod plan;
+pub mod report;
 pub mod sim;
 pub mod store;
 pub mod telemetry;
+pub mod timing;
 pub mod vendor;

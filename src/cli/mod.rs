@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod args;
 pub mod backfill;
 pub mod bars;
+pub mod baseline;
 pub mod config;
 pub mod exit;
 pub mod explain;
@@ -66,6 +67,7 @@ pub enum Command {
     Bars(bars::BarsArgs),
     Features(features::FeaturesArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Baseline(baseline::BaselineArgs),
     Sim(sim::SimArgs),
     Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -106,6 +108,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Bars(args) => bars::run(args, &cli.globals),
         Command::Features(args) => features::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
+        Command::Baseline(args) => baseline::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),

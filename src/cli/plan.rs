@@ -1,5 +1,8 @@
 //! `barkeep plan`: what a backfill would ask, without asking it.
 
+mod cells;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,12 +21,26 @@ use crate::store::Trigger;
 
 /// Show the requests a backfill would make, and keep them under an id
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  barkeep plan AAPL SPY --from 2024-01-01
+  barkeep plan --all --json
+  barkeep plan --cells missing.csv --json
+
+--cells needs no database: the answer is the fewest requests for the given missing daily bars, asked per symbol or for
+the whole market of a day, and a set of bars of which no two share a symbol or a day, which proves it.")]
 pub struct PlanArgs {
     #[command(flatten)]
     pub selection: Selection,
+
+    /// Solve for the missing daily bars of a CSV file (symbol,session) instead of the database's
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class"])]
+    pub cells: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
+    if let Some(file) = &args.cells {
+        return cells::run(file, globals.json, globals.verbose > 0);
+    }
     let session = globals.start()?;
     args.selection.check(SystemClock.now())?;
     block_on(async {

@@ -7,6 +7,7 @@ use super::output::counted;
 use crate::engine::Summary;
 use crate::engine::snapshot::Snapshot;
 use crate::market::{Symbol, Ts};
+use crate::plan::budget::{Breach, Budget};
 use crate::plan::{Ask, Plan};
 
 /// Lines of detail before "and N more".
@@ -28,6 +29,17 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
         thousands(plan.lower_bound),
         counted(plan.expected_bars as i64, "bar", "bars"),
     );
+    if plan.requests_low < plan.requests_high {
+        let _ = writeln!(
+            out,
+            "  {} to {}, depending on how many minutes had a trade",
+            thousands(plan.requests_low),
+            thousands(plan.requests_high)
+        );
+    }
+    if let Some(budget) = plan.budget.as_ref().filter(|_| !plan.items.is_empty()) {
+        out.push_str(&budget_lines(budget, limit));
+    }
     if plan.derived_locally > 0 {
         let _ = writeln!(out, "{} series are computed from stored bars, without a request", plan.derived_locally);
     }
@@ -57,6 +69,63 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
     out
 }
 
+/// What the limit allows, for people.
+fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
+    let limit = limit.map_or_else(|| "under 100/s".to_owned(), |n| format!("{n}/min"));
+    let mut out = String::new();
+    if budget.overdue > 0 {
+        let _ = writeln!(out, "  {} series are empty or staler than accepted already", thousands(budget.overdue));
+    }
+    match &budget.tightest {
+        Some(worst) if !budget.feasible => {
+            let _ = writeln!(
+                out,
+                "  {limit} is {} requests short: {} are due by {}, {} can start by then",
+                thousands(budget.requests_short),
+                thousands(worst.due),
+                worst.deadline,
+                thousands(worst.available)
+            );
+        }
+        Some(worst) => {
+            let _ = writeln!(
+                out,
+                "  {limit} is enough for every deadline: at the tightest, {}, {} are due and {} can start",
+                worst.deadline,
+                thousands(worst.due),
+                thousands(worst.available)
+            );
+        }
+        None => {}
+    }
+    for breach in budget.breaches.iter().take(5) {
+        let Breach { symbol, timeframe, criticality, deadline, served_at } = breach;
+        let _ =
+            writeln!(out, "    {symbol} {timeframe} ({criticality}) is due {deadline} and gets its turn {served_at}");
+    }
+    let rest = budget.breaching.saturating_sub(budget.breaches.len().min(5) as u64);
+    if rest > 0 {
+        let _ = writeln!(out, "    … and {} series more", thousands(rest));
+    }
+    let next = &budget.next;
+    if next.requests > 0 {
+        let until = next.until.map_or_else(String::new, |t| format!(" (until {t})"));
+        let tiers = [(next.critical, "critical"), (next.standard, "standard"), (next.low, "low")];
+        let series = next.critical + next.standard + next.low;
+        let tiers: Vec<String> = tiers.iter().filter(|(n, _)| *n > 0).map(|(n, tier)| format!("{n} {tier}")).collect();
+        let tiers = if tiers.is_empty() { String::new() } else { format!(" ({})", tiers.join(", ")) };
+        let _ = writeln!(
+            out,
+            "  the next {} requests{until} buy {} series up to date{tiers}, {} of staleness, {} requests of history",
+            thousands(next.requests),
+            thousands(series),
+            span(next.staleness_removed_seconds),
+            thousands(next.history_requests)
+        );
+    }
+    out
+}
+
 /// A summary for people.
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
@@ -65,10 +134,11 @@ pub fn summary(summary: &Summary) -> String {
     let _ = writeln!(out, "{word} in {}", clock(summary.duration_seconds));
     let _ = writeln!(
         out,
-        "  requests  {} ({} retries, {} rate-limited)",
+        "  requests  {} ({} retries, {} rate-limited; {} needed at least)",
         thousands(summary.requests),
         thousands(summary.retries),
-        thousands(summary.rate_limited)
+        thousands(summary.rate_limited),
+        thousands(summary.requests_needed)
     );
     let _ = writeln!(
         out,

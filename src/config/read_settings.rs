@@ -32,7 +32,11 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         backfill: backfill(&root.get("backfill")?)?,
         symbols: symbols(&root.get("symbols")?, policy)?,
         quality: quality(&root.get("quality")?)?,
-        staleness: StalenessSettings { clock: clock(&root.get("staleness")?.get("clock")?)?, limits: limits(policy) },
+        staleness: StalenessSettings {
+            clock: clock(&root.get("staleness")?.get("clock")?)?,
+            acceptable: Criticality::ALL.map(|c| policy.rpo_by_symbol_criticality.of(c).acceptable_staleness),
+            limits: limits(policy),
+        },
         features: FeatureSettings { enabled: root.get("features")?.get("enabled")?.bool()? },
         log: log(&root.get("log")?, env)?,
         alerts: super::alerts::read(&root.get("alerts")?, env)?,

@@ -194,8 +194,23 @@ pub struct QualitySettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StalenessSettings {
     pub clock: StalenessClock,
+    /// What critical, standard and low symbols accept, from `rpo_by_symbol_criticality` of `rto_rpo_config.yaml`.
+    pub acceptable: [Duration; 3],
     /// From `staleness_thresholds` of `rto_rpo_config.yaml`.
     pub limits: TierLimits,
+}
+
+impl StalenessSettings {
+    /// How stale a symbol of this tier may become.
+    #[must_use]
+    pub const fn acceptable(&self, criticality: Criticality) -> Duration {
+        let [critical, standard, low] = self.acceptable;
+        match criticality {
+            Criticality::Critical => critical,
+            Criticality::Standard => standard,
+            Criticality::Low => low,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

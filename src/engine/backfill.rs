@@ -16,6 +16,7 @@ use super::Engine;
 use super::features::Featurer;
 use super::fetch::{Delays, Facts, Fetcher, ItemError};
 use super::ingest::{Arrival, Ingest, Part, Verdict, settled};
+use super::outlook;
 use super::owner;
 use super::progress::{Event, Listener};
 use super::registrar::Registrar;
@@ -26,6 +27,7 @@ use super::survey::{SeriesKey, Survey};
 use crate::config::{Mode, RateLimit};
 use crate::market::ts::DAY;
 use crate::market::{AssetClass, Family, Interval, Symbol, Ts};
+use crate::plan::budget::Budget;
 use crate::plan::{self, Ask, FamilyState, Horizon, Item, Need, Plan, estimate};
 use crate::store::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, StoreError, Trigger};
 use crate::vendor::{Class, Fault};
@@ -107,6 +109,7 @@ impl Backfill {
         let market = self.market(engine, &scene, &Facts::default()).await?;
         let mut plan = plan::build(&engine.calendar, &needs, &market);
         plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
+        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &outlook::tokens(engine).await?));
         Ok(plan)
     }
 
@@ -136,6 +139,8 @@ impl Backfill {
             not_grouped: facts.not_grouped.clone(),
             not_grouped_dates: facts.not_grouped_dates.clone(),
             overlap: i64::try_from(backfill.overlap.as_millis()).unwrap_or(i64::MAX),
+            density: outlook::density(engine, &scene.targets).await?,
+            staleness: outlook::staleness(engine, &scene.targets, scene.delays, scene.now).await?,
             splits_due: splits::due(engine.store.as_ref(), &scene.targets, recheck, scene.now).await?,
         })
     }
@@ -525,6 +530,7 @@ impl Run<'_> {
             let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
             (tally.written, tally.unchanged, tally.quarantined, tally.processed as i64)
         };
+        let requests_needed = self.fetcher.facts().needed;
         let (features_written, features_failed) = {
             let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
             (tally.features, tally.feature_failures.len() as u64)
@@ -535,6 +541,8 @@ impl Run<'_> {
             requests: counters.total_requests,
             rate_limited: counters.rate_limited_count,
             retries: counters.retries,
+            requests_needed,
+            plan_efficiency: (requests_needed > 0).then(|| counters.total_requests as f64 / requests_needed as f64),
             bars_written: written,
             bars_unchanged: unchanged,
             quarantined,

@@ -8,6 +8,7 @@ use crate::market::resample::resample;
 use crate::market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use crate::plan::Horizon;
 use crate::store::{SeriesId, Store, StoreError, StoredBar};
+use crate::timing::{self, Phase};
 
 use super::registrar::FamilyKeys;
 
@@ -44,7 +45,7 @@ pub async fn derive(
     let after = stored(store, keys.base_id, Interval::new(answered.end.max(hull.start), hull.end)).await?;
     let inside = bars.iter().copied().filter(|bar| hull.contains(bar.ts));
     let all: Vec<Bar> = before.into_iter().chain(inside).chain(after).filter(|bar| spans.contains(bar.ts)).collect();
-    Ok(resample(&all, tf, keys.class))
+    Ok(timing::measured(Phase::Derive, || resample(&all, tf, keys.class)))
 }
 
 /// Computed vwaps are right to this share (the vendor rounds its own); less is no difference.
@@ -94,7 +95,10 @@ pub async fn score(
     };
     let plain = |rows: Vec<StoredBar>| rows.into_iter().map(|b| b.bar).collect::<Vec<Bar>>();
     let before = plain(store.bars_before(series, first.ts, CONTEXT).await?);
-    let scores = quality::score_all(&before, bars, &keys.splits, keys.class, &keys.thresholds);
+    let score_all = |before: &[Bar], bars: &[Bar]| {
+        timing::measured(Phase::Derive, || quality::score_all(before, bars, &keys.splits, keys.class, &keys.thresholds))
+    };
+    let scores = score_all(&before, bars);
     let scored = bars
         .iter()
         .zip(scores)
@@ -111,7 +115,7 @@ pub async fn score(
     let context: Vec<Bar> = before.iter().chain(bars).copied().collect();
     let context = context.get(context.len().saturating_sub(CONTEXT)..).unwrap_or_default();
     let plain_followers: Vec<Bar> = followers.iter().map(|b| b.bar).collect();
-    let again = quality::score_all(context, &plain_followers, &keys.splits, keys.class, &keys.thresholds);
+    let again = score_all(context, &plain_followers);
     let rescored = followers
         .iter()
         .zip(again)

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use super::Engine;
 use super::gate::{Pass, Priority, Refused};
 use super::ingest::{Arrival, Committed, Ingest, Part, Verdict, settled};
 use super::journal::request_row;
-use super::progress::{Event, Listener};
+use super::progress::{Event, Job, Listener};
 use super::registrar::{FamilyKeys, Registrar};
 use crate::market::freshness::Delay;
 use crate::market::ts::DAY;
@@ -23,6 +23,7 @@ use crate::market::{AssetClass, Family, Interval, Symbol, Timeframe, Ts};
 use crate::plan::build::PAGE;
 use crate::plan::{Ask, Horizon, Item};
 use crate::store::StoreError;
+use crate::timing;
 use crate::vendor::dispatch::{Attempt, Dispatcher, PageGuard};
 use crate::vendor::{AggregateQuery, Class, Cursor, Fault, Page};
 
@@ -62,6 +63,8 @@ pub struct Facts {
     pub grouped_refused: bool,
     pub not_grouped: BTreeSet<Symbol>,
     pub not_grouped_dates: BTreeSet<NaiveDate>,
+    /// Requests that the answers so far would have taken at least, had every page been full and none been repeated.
+    pub needed: u64,
     /// Grows with every new fact: a reason to plan again.
     pub learnt: u64,
 }
@@ -146,8 +149,20 @@ impl Fetcher {
         }
     }
 
-    /// Carries out one item.
+    /// Carries out one item, and tells how long it took.
     pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
+        let (spent, start) = (Arc::default(), Instant::now());
+        let outcome = timing::scope(Arc::clone(&spent), self.carry_out(number, item)).await;
+        let (timeframe, derives) = match &item.ask {
+            Ask::Aggregates { timeframe, derives, .. } => (Some(*timeframe), derives.clone()),
+            Ask::GroupedDaily { .. } => (Some(Timeframe::D1), Vec::new()),
+            Ask::Splits { .. } => (None, Vec::new()),
+        };
+        self.listener.timed(Job { symbols: item.symbols.clone(), timeframe, derives, took: start.elapsed(), spent });
+        outcome
+    }
+
+    async fn carry_out(&self, number: u64, item: &Item) -> Result<(), ItemError> {
         match &item.ask {
             Ask::Aggregates { ticker, asset_class, timeframe, range, .. } => {
                 let Some(symbol) = item.symbols.first() else { return Ok(()) };
@@ -202,6 +217,7 @@ impl Fetcher {
         let mut acks = Vec::new();
         let mut keys: Option<Arc<FamilyKeys>> = None;
         let mut head: Result<(), ItemError> = Ok(());
+        let mut counted: Option<u64> = None;
         let outcome = loop {
             let answer = self.page(item, &query, cursor.as_ref()).await;
             let ((page, attempt), pass) = match answer {
@@ -229,6 +245,7 @@ impl Fetcher {
                 head = self.prove_head(item, symbol, &query, unproven).await;
             }
             any_bars |= !page.bars.is_empty();
+            counted = Some(counted.unwrap_or(0) + page.query_count);
             let answered = Self::answered(&query, &page, answered_to);
             answered_to = answered.end.max(answered_to);
             let verdict = self.verdict(any_bars, answered);
@@ -249,6 +266,7 @@ impl Fetcher {
                 self.tell(number, rows, done, settled(ack).await?);
             }
         };
+        self.facts().needed += counted.map_or(0, |n| n.div_ceil(PAGE).max(1));
         for (ack, rows, done) in acks {
             self.tell(number, rows, done, settled(ack).await?);
         }
@@ -375,6 +393,7 @@ impl Fetcher {
                 return Ok(());
             }
         };
+        self.facts().needed += 1;
         let day = Interval::new(class.midnight(date), Timeframe::D1.end_of(class, class.midnight(date)));
         let by_ticker: std::collections::HashMap<&str, &crate::market::Bar> =
             page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();

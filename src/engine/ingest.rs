@@ -17,6 +17,7 @@ use crate::plan::Horizon;
 use crate::store::{
     Coverage, CoverageState, PageCommit, QuarantinedBar, RequestRow, SeriesWrite, Store, StoreError, WriteOutcome,
 };
+use crate::timing::{self, Phase, Spent};
 
 /// Pages that may wait for the writer. Each holds at most 50,000 bars of 80 bytes.
 const QUEUE: usize = 4;
@@ -68,21 +69,21 @@ type Ack = oneshot::Sender<Result<Vec<Committed>, StoreError>>;
 /// The sending end of the ingest queue.
 #[derive(Clone)]
 pub struct Ingest {
-    queue: mpsc::Sender<(Arrival, Ack)>,
+    queue: mpsc::Sender<(Arrival, Ack, Arc<Spent>)>,
 }
 
 impl Ingest {
     /// Starts the writer task. It ends when every `Ingest` is dropped and the queue is empty.
     #[must_use]
     pub fn start(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> (Self, JoinHandle<()>) {
-        let (queue, mut arrivals) = mpsc::channel::<(Arrival, Ack)>(QUEUE);
+        let (queue, mut arrivals) = mpsc::channel::<(Arrival, Ack, Arc<Spent>)>(QUEUE);
         let task = tokio::spawn(async move {
             let mut failure: Option<StoreError> = None;
-            while let Some((arrival, ack)) = arrivals.recv().await {
+            while let Some((arrival, ack, spent)) = arrivals.recv().await {
                 // A failed commit ends the run; what is queued behind it must not wait for a lost database in turn.
                 let outcome = match &failure {
                     Some(e) => Err(e.clone()),
-                    None => commit(store.as_ref(), &calendar, &tally, arrival).await,
+                    None => timing::scope(spent, commit(store.as_ref(), &calendar, &tally, arrival)).await,
                 };
                 failure = outcome.as_ref().err().cloned();
                 // The sender may have given up waiting; the page is committed all the same.
@@ -96,7 +97,7 @@ impl Ingest {
     pub async fn send(&self, arrival: Arrival) -> oneshot::Receiver<Result<Vec<Committed>, StoreError>> {
         let (ack, committed) = oneshot::channel();
         // A closed queue drops the sender, which the receiver reports.
-        let _ = self.queue.send((arrival, ack)).await;
+        let _ = self.queue.send((arrival, ack, timing::current().unwrap_or_default())).await;
         committed
     }
 }
@@ -203,7 +204,7 @@ async fn writes(
         return Ok(all);
     }
 
-    let sorted = sort_out(&part.bars, keys);
+    let sorted = timing::measured(Phase::Derive, || sort_out(&part.bars, keys));
     if evidence.only.is_none() {
         let settled = |t: Ts| is_settled(keys.base, t);
         let scored = derive::score(store, keys, keys.base_id, &sorted.good, settled, evidence.fetched_at).await?;
@@ -231,7 +232,8 @@ async fn writes(
     }
     let wanted = keys.derived.iter().filter(|(tf, _)| evidence.only.is_none_or(|only| only == *tf));
     for (tf, series) in wanted {
-        let spans = derive::derivable(cal, keys, *tf, part.answered, &known, part.horizon);
+        let region = part.answered;
+        let spans = timing::measured(Phase::Derive, || derive::derivable(cal, keys, *tf, region, &known, part.horizon));
         let bars = derive::derive(store, keys, *tf, &spans, part.answered, &sorted.good).await?;
         let bars = derive::keep_rounding(store, *series, bars).await?;
         let settled = |t: Ts| is_settled(*tf, t);

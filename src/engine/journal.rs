@@ -37,6 +37,11 @@ impl Journal for StoreJournal {
         }
     }
 
+    async fn starts(&self, window_ms: i64, now: Ts) -> Option<u32> {
+        let starts = self.store.recent_starts(window_ms, now).await.ok()?;
+        u32::try_from(starts.len()).ok()
+    }
+
     async fn record(&self, attempt: &Attempt) {
         let row = request_row(attempt, Some(self.execution));
         if let Err(e) = self.store.record_request(&row).await {

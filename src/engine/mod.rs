@@ -21,6 +21,7 @@ pub mod ingest;
 pub mod instance;
 pub mod journal;
 pub mod open;
+pub mod outlook;
 pub mod owner;
 pub mod patience;
 pub mod progress;

@@ -17,11 +17,12 @@ use super::progress::{Event, Listener};
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
-    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome,
-    FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
+use crate::timing::{self, Phase};
 
 /// First and longest pause between two tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -43,6 +44,14 @@ impl Patient {
     }
 
     async fn persist<T, F, Fut>(&self, operation: F) -> Result<T>
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        timing::timed(Phase::Database, self.insist(operation)).await
+    }
+
+    async fn insist<T, F, Fut>(&self, operation: F) -> Result<T>
     where
         F: Fn() -> Fut + Send + Sync,
         Fut: Future<Output = Result<T>> + Send,
@@ -200,8 +209,12 @@ impl Store for Patient {
     async fn request_totals(&self) -> Result<RequestTotals> {
         self.persist(|| self.inner.request_totals()).await
     }
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
+        self.persist(|| self.inner.counted_answers()).await
+    }
     async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
-        self.persist(|| self.inner.take_token(limit, window_ms, now)).await
+        // Part of the wait for the limit, which is measured as a whole.
+        self.insist(|| self.inner.take_token(limit, window_ms, now)).await
     }
     async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
         self.persist(|| self.inner.recent_starts(window_ms, now)).await

@@ -1,9 +1,11 @@
 //! What a run tells while it runs. The command line draws it; nothing in the engine depends on who listens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::market::{Symbol, Timeframe};
 use crate::store::WriteOutcome;
+use crate::timing::Spent;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +58,25 @@ pub enum Event {
     },
 }
 
+/// How long an item of a plan took, and on what.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The symbols it was for.
+    pub symbols: Vec<Symbol>,
+    /// What was asked; absent for splits.
+    pub timeframe: Option<Timeframe>,
+    /// What was computed from the answers.
+    pub derives: Vec<Timeframe>,
+    pub took: Duration,
+    pub spent: Arc<Spent>,
+}
+
 /// Hears the events of a run. Called from many tasks; must return at once.
 pub trait Listener: Send + Sync {
     fn hear(&self, event: Event);
+
+    /// An item has ended, well or not.
+    fn timed(&self, _job: Job) {}
 }
 
 /// Hears nothing.

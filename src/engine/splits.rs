@@ -33,7 +33,10 @@ pub async fn fetch(fetcher: &Fetcher, item: &Item, tickers: &[String]) -> Result
     let symbols = &item.symbols;
     let answer = fetcher.ask(item, |token| async move { fetcher.dispatcher.splits(tickers, &token).await });
     let found = match answer.await {
-        Ok((found, _pass)) => Some(found),
+        Ok((found, _pass)) => {
+            fetcher.facts().needed += 1;
+            Some(found)
+        }
         Err(fault) if matches!(fault.class, Class::Permanent | Class::NotEntitled | Class::PlanWindow) => {
             tracing::warn!(error = %fault, "the vendor tells no splits; prices stay raw until it does");
             None

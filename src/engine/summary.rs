@@ -28,6 +28,10 @@ pub struct Summary {
     /// Answers with status 429.
     pub rate_limited: u64,
     pub retries: u64,
+    /// The fewest requests that could have brought these answers: full pages, no retry, no probe.
+    pub requests_needed: u64,
+    /// `requests / requests_needed`: 1 is the minimum. Absent when nothing was answered.
+    pub plan_efficiency: Option<f64>,
     /// Bars inserted or changed, all timeframes.
     pub bars_written: u64,
     /// Bars the vendor sent again with the values already stored.

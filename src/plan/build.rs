@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use uuid::Uuid;
 
+use super::budget::{self, Staleness};
 use super::cover::minimum_cover;
 use super::gaps::Need;
 use super::minutes;
@@ -33,6 +34,10 @@ pub struct Market {
     pub not_grouped_dates: BTreeSet<NaiveDate>,
     /// How far back newest bars are asked again for free, milliseconds.
     pub overlap: i64,
+    /// Share of possible base minutes that the vendor had, of symbols it was asked for before.
+    pub density: BTreeMap<Symbol, f64>,
+    /// How stale series are, and until when that is accepted.
+    pub staleness: Staleness,
     /// Tickers whose splits are due.
     pub splits_due: Vec<(Symbol, String)>,
 }
@@ -40,11 +45,14 @@ pub struct Market {
 /// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.
 #[must_use]
 pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
-    let mut items: Vec<Item> = needs
+    let ranges: Vec<(Item, u64)> = needs
         .iter()
         .filter(|n| n.state.base.family() == Family::Minute || n.state.base == Timeframe::W1)
         .flat_map(|need| range_items(cal, need, market))
         .collect();
+    let spare: u64 = ranges.iter().map(|(item, most)| most - item.requests).sum();
+    let bare: u64 = ranges.iter().map(|(item, _)| item.requests - 1).sum();
+    let mut items: Vec<Item> = ranges.into_iter().map(|(item, _)| item).collect();
     // Every part is minimal on its own (see `minutes` and `cover`) and no request serves two parts.
     let mut lower_bound: u64 = items.iter().map(|i| i.requests).sum();
     for continuous in [false, true] {
@@ -57,7 +65,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
         items.extend(daily_items);
         lower_bound += bound;
     }
-    items.sort_by(|a, b| importance(a).cmp(&importance(b)));
+    items.sort_by_cached_key(|item| (budget::urgency(item, &market.staleness), shape(item)));
     let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
         ask: Ask::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
         symbols: batch.iter().map(|(symbol, _)| symbol.clone()).collect(),
@@ -72,31 +80,34 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
     Plan {
         plan_id: Uuid::new_v4(),
         requests,
+        requests_low: requests - bare,
+        requests_high: requests + spare,
         lower_bound,
         optimal: requests == lower_bound,
         estimated_seconds: 0.0,
         expected_bars: needs.iter().map(|n| expected_bars(cal, n)).sum(),
         derived_locally: needs.iter().map(|n| n.local.len() as u64).sum(),
+        budget: None,
         items,
     }
 }
 
-/// Critical symbols first, their newest bars before history, whole-market requests before single ones.
-fn importance(item: &Item) -> (crate::market::Criticality, bool, u8, Option<&Symbol>, Option<Ts>) {
+/// Between equals: whole-market requests before single ones, then by name and time.
+fn shape(item: &Item) -> (u8, Option<Symbol>, Option<Ts>) {
     let (shape, start) = match &item.ask {
         Ask::Splits { .. } => (0, None),
         Ask::GroupedDaily { .. } => (1, None),
         Ask::Aggregates { timeframe, range, .. } if timeframe.family() == Family::Day => (2, Some(range.start)),
         Ask::Aggregates { range, .. } => (3, Some(range.start)),
     };
-    (item.criticality, !item.newest, shape, item.symbols.first(), start)
+    (shape, item.symbols.first().cloned(), start)
 }
 
 fn expected_bars(cal: &Calendar, need: &Need) -> u64 {
     need.gaps.iter().map(|gap| cal.expected_bars(need.state.class, need.state.base, gap)).sum()
 }
 
-fn aggregates(need: &Need, range: Interval, requests: u64) -> Item {
+fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> Item {
     let state = &need.state;
     Item {
         ask: Ask::Aggregates {
@@ -108,13 +119,19 @@ fn aggregates(need: &Need, range: Interval, requests: u64) -> Item {
         },
         symbols: vec![state.symbol.clone()],
         criticality: state.criticality,
-        newest: range.end >= need.horizon.settled,
+        newest: is_newest(cal, need, range.end),
         requests,
     }
 }
 
-/// Ranges for one symbol's gaps.
-fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<Item> {
+/// Whether no trading time lies between `end` and what is settled: on a Sunday, Friday's bars are the newest.
+fn is_newest(cal: &Calendar, need: &Need, end: Ts) -> bool {
+    let rest = Interval::new(end.min(need.horizon.settled), need.horizon.settled);
+    cal.trading(need.state.class, need.state.base.family(), rest).is_empty()
+}
+
+/// Ranges for one symbol's gaps, each with the most requests it can take.
+fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)> {
     let (class, base) = (need.state.class, need.state.base);
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
     if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && hull.end > need.horizon.settled) {
@@ -124,10 +141,20 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<Item> {
         gaps.insert(Interval::new(again.min(tail_start), tail.end));
     }
     let slots = |range: Interval| cal.base_slots(class, base.family(), range);
-    minutes::ranges(&gaps, PAGE, slots)
+    minutes::ranges(&gaps, page_of(need, market), slots)
         .into_iter()
-        .map(|r| aggregates(need, over_closed_hours(cal, need, r.range), r.pages))
+        .map(|r| {
+            let most = r.slots.div_ceil(PAGE).max(r.pages);
+            (aggregates(cal, need, over_closed_hours(cal, need, r.range), r.pages), most)
+        })
         .collect()
+}
+
+/// How many possible base minutes fit a page: more than the page holds where not every minute has a trade.
+fn page_of(need: &Need, market: &Market) -> u64 {
+    let density = market.density.get(&need.state.symbol).filter(|_| need.state.base.family() == Family::Minute);
+    let stretched = |d: &f64| (PAGE as f64 / d.clamp(1.0 / PAGE as f64, 1.0)) as u64;
+    density.map_or(PAGE, stretched)
 }
 
 /// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted and up to
@@ -191,7 +218,7 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
         .filter_map(|row| needs.get(*row as usize))
         .filter_map(|need| {
             let days = Timeframe::D1.snap_out(class, need.gaps.hull()?);
-            Some(aggregates(need, over_closed_hours(cal, need, days), 1))
+            Some(aggregates(cal, need, over_closed_hours(cal, need, days), 1))
         })
         .collect();
     let by_row: BTreeSet<u32> = cover.rows.iter().copied().collect();
@@ -205,7 +232,7 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
             ask: Ask::GroupedDaily { asset_class: class, date: *date },
             symbols: served.iter().map(|n| n.state.symbol.clone()).collect(),
             criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(crate::market::Criticality::Low),
-            newest: served.iter().any(|n| Timeframe::D1.span(class, class.midnight(*date)).end >= n.horizon.settled),
+            newest: served.iter().any(|n| is_newest(cal, n, Timeframe::D1.span(class, class.midnight(*date)).end)),
             requests: 1,
         });
     }

@@ -2,7 +2,9 @@
 //!
 //! [`gaps`] says what is missing, [`build`](mod@build) turns that into requests, [`estimate`] says how long they take.
 
+pub mod budget;
 pub mod build;
+pub mod cells;
 pub mod cover;
 pub mod estimate;
 pub mod gaps;

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::budget::Budget;
 use crate::market::{AssetClass, Criticality, Interval, Symbol, Timeframe};
 
 /// One thing to ask; a range may take several pages.
@@ -36,7 +37,8 @@ pub struct Item {
     pub criticality: Criticality,
     /// Whether it brings the newest bars.
     pub newest: bool,
-    /// Requests it takes, pages included: at most, as far as the calendar tells.
+    /// Requests it takes, pages included: as many as the symbol's observed trading needs, or, for a symbol never asked
+    /// before, at most, as far as the calendar tells.
     pub requests: u64,
 }
 
@@ -44,8 +46,15 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub plan_id: Uuid,
+    /// Expected: from what the vendor counted before, or the most there can be where it never did.
     pub requests: u64,
-    /// No plan for these gaps can take fewer requests.
+    /// One page for each range: what it takes if hardly a minute had a trade. Retries are not counted.
+    #[serde(default)]
+    pub requests_low: u64,
+    /// A trade in every minute the calendar allows.
+    #[serde(default)]
+    pub requests_high: u64,
+    /// No plan for these gaps can take fewer requests, if the symbols trade as often as expected.
     pub lower_bound: u64,
     /// Whether `requests` equals `lower_bound`.
     pub optimal: bool,
@@ -55,5 +64,8 @@ pub struct Plan {
     pub expected_bars: u64,
     /// Series that will be computed from stored bars, without a request.
     pub derived_locally: u64,
+    /// What the limit allows of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     pub items: Vec<Item>,
 }

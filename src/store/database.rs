@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome,
-    FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, evidence, executions,
-    fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage,
+    evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -213,6 +213,10 @@ impl Store for Database {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         requests::totals(&mut self.reader().await?.conn()).await
+    }
+
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
+        requests::counted(&mut self.reader().await?.conn()).await
     }
 
     async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {

@@ -427,6 +427,17 @@ pub struct RequestTotals {
     pub bytes: i64,
 }
 
+/// What the vendor counted in a whole answer, all pages of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedAnswer {
+    pub ticker: String,
+    pub timeframe: Timeframe,
+    /// What was asked.
+    pub asked: Interval,
+    /// Base aggregates the vendor had in it (`queryCount`), never 0.
+    pub counted: u64,
+}
+
 /// A correction of the built-in calendar, from the vendor's announcements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HolidayRow {
@@ -725,6 +736,10 @@ pub trait Store: Send + Sync {
     async fn record_request(&self, row: &RequestRow) -> Result<()>;
 
     async fn request_totals(&self) -> Result<RequestTotals>;
+
+    /// What the vendor counted in recent whole answers for ranges of one ticker; answers without a bar, and ranges whose
+    /// last page never came, are left out. The same range asked twice is one row.
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;
 
     /// Takes one of `limit` tokens per trailing `window_ms`, atomically over all processes that use this database. The
     /// start is durable before this returns. Starts recorded in the future (the clock was set back) count as now.

@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use super::conn::{Conn, Sql, statements, values};
 use super::field::{Fields, collect, column};
 use super::writer::Work;
-use super::{Grant, RequestRow, RequestTotals, Result};
-use crate::market::Ts;
+use super::{CountedAnswer, Grant, RequestRow, RequestTotals, Result};
 use crate::market::ts::MINUTE;
+use crate::market::{Interval, Ts};
 
 statements! {
     RECORD = Sql::same(
@@ -18,6 +18,19 @@ statements! {
         "SELECT COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END), COUNT(CASE WHEN outcome <> 'ok' THEN 1 END),
              COUNT(CASE WHEN attempt > 1 THEN 1 END), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
          FROM vendor_requests");
+    /// Pages of one answer share what was asked. A page that counts less than the vendor's 50,000 is the last of its
+    /// answer, so their number says how often the whole was given. The newest requests tell enough, and the limit keeps
+    /// this a matter of milliseconds.
+    COUNTED = Sql::same(
+        "SELECT ticker, timeframe, asked_from, asked_to,
+             CAST(SUM(query_count) / COUNT(CASE WHEN query_count < 50000 THEN 1 END) AS BIGINT)
+         FROM (SELECT ticker, timeframe, asked_from, asked_to, query_count FROM vendor_requests
+               WHERE endpoint = 'aggregates' AND outcome = 'ok' AND query_count IS NOT NULL AND ticker IS NOT NULL
+                   AND timeframe IS NOT NULL AND asked_from IS NOT NULL AND asked_to IS NOT NULL
+               ORDER BY started_at DESC LIMIT 50000) AS recent
+         GROUP BY ticker, timeframe, asked_from, asked_to
+         HAVING COUNT(CASE WHEN query_count < 50000 THEN 1 END) > 0 AND SUM(query_count) > 0
+         ORDER BY ticker, timeframe, asked_from, asked_to");
     /// SQLite's `BEGIN IMMEDIATE` already keeps every other writer out.
     LOCK_TOKENS = Sql::two("SELECT 1", "SELECT pg_advisory_xact_lock(7142083906)");
     CLAMP = Sql::same("UPDATE rate_limit_state SET started_at = $1 WHERE started_at > $1");
@@ -25,6 +38,9 @@ statements! {
     STARTS = Sql::same("SELECT started_at FROM rate_limit_state WHERE started_at > $1 ORDER BY started_at");
     START = Sql::same("INSERT INTO rate_limit_state (started_at) VALUES ($1)");
 }
+
+/// Base aggregates in a page that has another behind it; also written in [`COUNTED`].
+pub(super) const FULL_PAGE: i64 = 50_000;
 
 /// Starts are kept at least this long, so that a longer window set later still sees them.
 pub(super) const KEEP: i64 = 5 * MINUTE;
@@ -74,6 +90,17 @@ pub(super) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
         failures: f.next()?,
         retries: f.next()?,
         bytes: f.next()?,
+    })
+}
+
+pub(super) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
+    collect(&conn.rows(COUNTED, &[]).await?, |f| {
+        Ok(CountedAnswer {
+            ticker: f.next()?,
+            timeframe: f.next()?,
+            asked: Interval::new(f.next()?, f.next()?),
+            counted: f.next::<i64>()?.unsigned_abs(),
+        })
     })
 }
 

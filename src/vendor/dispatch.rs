@@ -22,6 +22,7 @@ use super::retry::RetryPolicy;
 use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
 use crate::clock::Clock;
 use crate::market::{AssetClass, Interval, Timeframe, split::Split};
+use crate::timing::{self, Phase};
 
 mod batch;
 mod journal;
@@ -226,7 +227,11 @@ impl Dispatcher {
             };
             self.tally.end(attempt.latency, 0, Some(&fault));
             match fault.class {
-                Class::RateLimited => self.limiter.on_rate_limited(fault.retry_after),
+                Class::RateLimited => {
+                    let window = i64::try_from(super::limit::WINDOW.as_millis()).unwrap_or(i64::MAX);
+                    let recorded = self.journal.starts(window, self.clock.now()).await;
+                    self.limiter.on_rate_limited(fault.retry_after, recorded);
+                }
                 Class::Auth => self.refuse(&fault),
                 _ => {}
             }
@@ -259,7 +264,8 @@ impl Dispatcher {
             let why = if frozen { "the vendor asked to wait (429)" } else { "rate limit" };
             self.journal.waiting(ask.ticker, why, wait);
         }
-        let token = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused).await;
+        let token = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused);
+        let token = timing::timed(Phase::LimiterWait, token).await;
         match self.refusal() {
             Some(fault) => Err(fault),
             None => token,

@@ -38,6 +38,16 @@ const UNLIMITED_WINDOW: Duration = Duration::from_secs(1);
 const SHORTEST_FREEZE: Duration = Duration::from_secs(1);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
 
+/// Starts that a rate allows in any window, and the window.
+#[must_use]
+pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
+    match rate {
+        RateLimit::PerMinute(0) => (1, WINDOW),
+        RateLimit::PerMinute(n) => (n, WINDOW),
+        RateLimit::Unlimited => (UNLIMITED_STARTS, UNLIMITED_WINDOW),
+    }
+}
+
 /// Hands out permission to start requests, first come first served.
 #[derive(Debug)]
 pub struct Limiter {
@@ -63,6 +73,8 @@ struct State {
     journal_until: Option<Instant>,
     /// 429 answers since the last success, counted once per freeze.
     refusals: u32,
+    /// Starts per window that somebody else seems to make with the same key; 0 when there is no sign of it.
+    foreign: u32,
 }
 
 /// What an operator sees of the limiter. Durations serialise as seconds.
@@ -82,6 +94,9 @@ pub struct LimitSnapshot {
     pub frozen_for: Option<Duration>,
     /// Callers waiting for their turn.
     pub waiting: usize,
+    /// Requests per minute that somebody else seems to make with the same key: the vendor refused although our own
+    /// window had room. Absent without a sign of it. A limit set above the plan's looks the same.
+    pub foreign_per_minute: Option<u32>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -97,16 +112,15 @@ fn optional_seconds<S: serde::Serializer>(d: &Option<Duration>, s: S) -> Result<
 impl Limiter {
     #[must_use]
     pub fn new(rate: RateLimit) -> Self {
-        let (limit, full, window) = match rate {
-            RateLimit::PerMinute(n) => (Some(n.max(1)), n.max(1), WINDOW),
-            RateLimit::Unlimited => (None, UNLIMITED_STARTS, UNLIMITED_WINDOW),
-        };
+        let (full, window) = allowance(rate);
+        let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
         let state = State {
             starts: VecDeque::new(),
             effective: f64::from(full),
             frozen_until: None,
             journal_until: None,
             refusals: 0,
+            foreign: 0,
         };
         let gate = tokio::sync::Mutex::new(());
         Self { limit, full, window, gate, queued: AtomicUsize::new(0), state: Mutex::new(state) }
@@ -183,12 +197,17 @@ impl Limiter {
 
     /// The vendor said 429: nothing starts before `retry_after`, or before the window has passed when it named no time,
     /// and the rate is halved. Answers to requests that were under way together count once.
-    pub fn on_rate_limited(&self, retry_after: Option<Duration>) {
+    ///
+    /// `recorded` is how many starts of the window the journal knows, those of other processes with the same database
+    /// included. When these leave room in the window, somebody else uses the key.
+    pub fn on_rate_limited(&self, retry_after: Option<Duration>, recorded: Option<u32>) {
         let now = Instant::now();
         let mut state = self.state();
+        state.forget_before(now, self.window);
         if state.frozen_until.is_none_or(|until| until <= now) {
             state.effective = (state.effective / 2.0).max(1.0);
             state.refusals = state.refusals.saturating_add(1);
+            self.notice_foreign(&mut state, recorded);
         }
         // An unlimited key has no window to wait for; the pause doubles while the vendor keeps refusing.
         let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
@@ -197,11 +216,45 @@ impl Limiter {
         state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
     }
 
+    /// The refused request is among ours; without it the others and ours filled the limit, so the others made at least
+    /// the difference.
+    fn notice_foreign(&self, state: &mut State, recorded: Option<u32>) {
+        let Some(limit) = self.limit else { return };
+        let ours = recorded.unwrap_or(0).max(u32::try_from(state.starts.len()).unwrap_or(u32::MAX));
+        let others = (limit + 1).saturating_sub(ours.max(1)).min(limit);
+        if ours <= limit && others > 1 && others > state.foreign {
+            tracing::warn!(
+                others,
+                limit,
+                ours,
+                "the vendor refused (429) although our own window had room: another client seems to use this key, or the \
+                 limit is set above that of the plan"
+            );
+            state.foreign = others;
+        }
+    }
+
     /// The vendor answered: the rate grows back, by one start per window for each window's worth of answers.
+    ///
+    /// Only while it is made use of: answers of a process that hardly asks say nothing about what a higher rate would
+    /// meet (as in Netflix's concurrency-limits, which does not grow below half of its limit in flight).
     pub fn on_success(&self) {
+        let now = Instant::now();
         let mut state = self.state();
-        state.effective = (state.effective + 1.0 / state.effective).min(f64::from(self.full));
+        state.forget_before(now, self.window);
         state.refusals = 0;
+        let used = u32::try_from(state.starts.len()).unwrap_or(u32::MAX);
+        if self.queued.load(Ordering::Relaxed) > 0 || used.saturating_mul(2) >= state.effective() {
+            state.effective = (state.effective + 1.0 / state.effective).min(f64::from(self.full));
+        }
+        // What was let through leaves others no more than the rest.
+        let room = self.limit.map_or(0, |limit| limit.saturating_sub(used));
+        if state.foreign > room {
+            state.foreign = room;
+            if room == 0 {
+                tracing::info!("no sign of another client with this key any more: our own requests fill the limit");
+            }
+        }
     }
 
     #[must_use]
@@ -216,6 +269,7 @@ impl Limiter {
             next_free_in: state.wait(now, self.window, 0),
             frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
             waiting: self.queued.load(Ordering::Relaxed),
+            foreign_per_minute: Some(state.foreign).filter(|n| *n > 0),
         }
     }
 

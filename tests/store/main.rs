@@ -72,6 +72,7 @@ cases! {
         pages::two_handles_write_the_same_series
         records::executions_and_statuses
         records::requests_are_counted
+        records::whole_answers_tell_what_the_vendor_counted
         records::tokens_follow_the_window
         records::tokens_are_shared_by_all_handles
         records::plans_are_kept_a_week

@@ -1,11 +1,11 @@
 //! Records of the work: executions, requests, the window of starts, plans.
 
 use barkeep::market::{Timeframe, Ts};
-use barkeep::store::{ExecutionStatus, Grant, PageCommit, RequestTotals, SeriesState, StoreError};
+use barkeep::store::{ExecutionStatus, Grant, PageCommit, RequestRow, RequestTotals, SeriesState, StoreError};
 use uuid::Uuid;
 
 use crate::database::Db;
-use crate::sample::{T0, bar, execution, one_series, page, request, status, write};
+use crate::sample::{T0, bar, execution, one_series, page, request, span, status, write};
 
 pub async fn executions_and_statuses(db: &Db) {
     let store = &db.store;
@@ -33,6 +33,40 @@ pub async fn executions_and_statuses(db: &Db) {
     let [_, five, aapl] = rows;
     assert_eq!(store.series_statuses(Uuid::from_u128(2)).await.unwrap(), [aapl, five, done]);
     assert_eq!(store.series_statuses(Uuid::from_u128(1)).await.unwrap(), []);
+}
+
+pub async fn whole_answers_tell_what_the_vendor_counted(db: &Db) {
+    let asked = |from, to, counted| RequestRow {
+        asked: Some(span(from, to)),
+        query_count: Some(counted),
+        ..request(1, Some(200), "ok")
+    };
+    let other = RequestRow { ticker: Some("X:BTCUSD".into()), timeframe: Some(Timeframe::M5), ..asked(0, 10, 7) };
+    for row in [
+        // Two full pages and the rest; the same range once more in one go.
+        asked(0, 10, 50_000),
+        asked(0, 10, 50_000),
+        asked(0, 10, 20_000),
+        asked(20, 30, 300),
+        asked(20, 30, 302),
+        // Without its last page, without a bar, failed, about no ticker.
+        asked(40, 50, 50_000),
+        asked(60, 70, 0),
+        RequestRow { query_count: None, ..asked(80, 90, 0) },
+        RequestRow { ticker: None, ..asked(90, 95, 5) },
+        request(1, Some(500), "transient"),
+        other,
+    ] {
+        db.store.record_request(&row).await.unwrap();
+    }
+    let answers = db.store.counted_answers().await.unwrap();
+    let found: Vec<_> = answers.iter().map(|a| (a.ticker.as_str(), a.timeframe, a.asked, a.counted)).collect();
+    let expected = [
+        ("AAPL", Timeframe::M1, span(0, 10), 120_000),
+        ("AAPL", Timeframe::M1, span(20, 30), 301),
+        ("X:BTCUSD", Timeframe::M5, span(0, 10), 7),
+    ];
+    assert_eq!(found, expected);
 }
 
 pub async fn requests_are_counted(db: &Db) {

@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
+    CountedAnswer, Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
 };
 use crate::market::{Interval, Symbol, Ts, split::Split};
 
@@ -182,6 +182,10 @@ impl Store for Memory {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         Ok(self.open()?.requests.totals())
+    }
+
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
+        Ok(self.open()?.requests.counted())
     }
 
     async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {

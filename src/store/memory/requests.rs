@@ -1,7 +1,9 @@
 //! Requests as they were made, and the window of request starts.
 
-use crate::market::Ts;
-use crate::store::{Grant, RequestRow, RequestTotals, requests};
+use std::collections::BTreeMap;
+
+use crate::market::{Interval, Timeframe, Ts};
+use crate::store::{CountedAnswer, Grant, RequestRow, RequestTotals, requests};
 
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -24,6 +26,28 @@ impl Requests {
             retries: count(|row| row.attempt > 1),
             bytes: self.rows.iter().map(|row| row.bytes).fold(0, i64::saturating_add),
         }
+    }
+
+    pub(super) fn counted(&self) -> Vec<CountedAnswer> {
+        // What was counted, and how many last pages there were.
+        let mut sums: BTreeMap<(&str, Timeframe, Interval), (i64, i64)> = BTreeMap::new();
+        for row in self.rows.iter().rev().filter(|row| row.endpoint == "aggregates" && row.outcome == "ok") {
+            let (Some(ticker), Some(timeframe), Some(asked)) = (&row.ticker, row.timeframe, row.asked) else {
+                continue;
+            };
+            let Some(counted) = row.query_count else { continue };
+            let sum = sums.entry((ticker, timeframe, asked)).or_default();
+            *sum = (sum.0 + counted, sum.1 + i64::from(counted < requests::FULL_PAGE));
+        }
+        sums.into_iter()
+            .filter(|(_, (sum, last))| *sum > 0 && *last > 0)
+            .map(|((ticker, timeframe, asked), (sum, last))| CountedAnswer {
+                ticker: ticker.to_owned(),
+                timeframe,
+                asked,
+                counted: (sum / last).unsigned_abs(),
+            })
+            .collect()
     }
 
     pub(super) fn take_token(&mut self, limit: u32, window_ms: i64, now: Ts) -> Grant {

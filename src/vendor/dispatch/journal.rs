@@ -33,6 +33,11 @@ pub trait Journal: Send + Sync {
     /// Takes a durable token; `Ok(Some(t))` means the window is full until `t`.
     async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault>;
 
+    /// Starts in the trailing window, of all processes that share the journal; `None` when it cannot tell.
+    async fn starts(&self, _window_ms: i64, _now: Ts) -> Option<u32> {
+        None
+    }
+
     /// An attempt that failed, or one that brought no page of bars (those are recorded with their bars).
     async fn record(&self, attempt: &Attempt);
 

@@ -212,9 +212,9 @@ fn a_429_freezes_the_account_halves_the_rate_and_both_recover() {
         let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(8)), Memory::default(), Wall::new());
         let cancel = CancellationToken::new();
         limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-        limiter.on_rate_limited(Some(Duration::from_secs(7)));
+        limiter.on_rate_limited(Some(Duration::from_secs(7)), None);
         // Those that were under way together count once.
-        limiter.on_rate_limited(None);
+        limiter.on_rate_limited(None, None);
         let snapshot = limiter.snapshot();
         assert_eq!((snapshot.effective, snapshot.used), (4, 1));
         assert_eq!(snapshot.frozen_for, Some(WINDOW));
@@ -222,19 +222,31 @@ fn a_429_freezes_the_account_halves_the_rate_and_both_recover() {
         limiter.acquire(&journal, &wall, &cancel).await.unwrap();
         assert!(before.elapsed() >= WINDOW);
 
-        limiter.on_rate_limited(Some(Duration::from_secs(7)));
+        limiter.on_rate_limited(Some(Duration::from_secs(7)), None);
         let before = Instant::now();
         limiter.acquire(&journal, &wall, &cancel).await.unwrap();
         assert_eq!(before.elapsed().as_secs(), 7);
         for _ in 0..10 {
             tokio::time::sleep(MINUTE * 2).await;
-            limiter.on_rate_limited(None);
+            limiter.on_rate_limited(None, None);
         }
         assert_eq!(limiter.snapshot().effective, 1);
-        for _ in 0..(1 + 2 + 3 + 4 + 5 + 6 + 7 + 8) {
+        // Idle: 36 answers to one request a window say nothing about a higher rate than two.
+        for _ in 0..36 {
+            tokio::time::sleep(MINUTE * 2).await;
+            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
             limiter.on_success();
         }
-        assert_eq!(limiter.snapshot().effective, 8);
+        assert_eq!(limiter.snapshot().effective, 2 + 1, "one of three is less than half");
+        // Busy: one more start for each window's worth of answers.
+        let mut answers = 0;
+        while limiter.snapshot().effective < 8 {
+            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+            limiter.on_success();
+            answers += 1;
+            assert!(answers <= 3 + 4 + 5 + 6 + 7 + 8 + 20, "it never grows back");
+        }
+        assert!(answers >= 3 + 4 + 5 + 6 + 7, "{answers}");
     });
 }
 
@@ -269,5 +281,66 @@ fn starts_of_another_process_show_in_the_snapshot() {
         };
         let (_, seen) = tokio::join!(limiter.acquire(&journal, &wall, &cancel), look);
         assert!(seen > Duration::from_secs(59), "{seen:?}");
+    });
+}
+
+/// Rate after a quarter of an hour of one request each 10 s with an unlimited key that was refused once.
+#[test]
+fn an_idle_unlimited_key_does_not_grow_back_and_a_busy_one_does_to_under_a_hundred_a_second() {
+    paused(async {
+        let (limiter, journal, wall) = (Limiter::new(RateLimit::Unlimited), Memory::default(), Wall::new());
+        let cancel = CancellationToken::new();
+        limiter.on_rate_limited(None, None);
+        let halved = limiter.snapshot().effective;
+        assert_eq!(halved, 95 / 2);
+        for _ in 0..90 {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+            limiter.on_success();
+        }
+        assert_eq!(limiter.snapshot().effective, halved);
+        let mut starts = Vec::new();
+        for _ in 0..9_000 {
+            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+            starts.push(Instant::now());
+            limiter.on_success();
+        }
+        assert_eq!(limiter.snapshot().effective, 95);
+        assert!(most_in_any(Duration::from_secs(1), &starts[8_000..]) < 100);
+        assert_eq!(limiter.snapshot().foreign_per_minute, None, "an unlimited key has no limit to share");
+    });
+}
+
+#[test]
+fn another_client_of_the_key_is_noticed_and_forgotten() {
+    paused(async {
+        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(5)), Memory::default(), Wall::new());
+        let cancel = CancellationToken::new();
+        let refused = |n: Option<u32>| limiter.on_rate_limited(None, n);
+        // Two of five starts are ours and the second is refused: others made at least four.
+        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+        limiter.on_success();
+        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+        refused(None);
+        assert_eq!(limiter.snapshot().foreign_per_minute, Some(4));
+        // As many starts as the vendor allows get through again: nobody else can be there.
+        for _ in 0..60 {
+            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+            limiter.on_success();
+        }
+        assert_eq!(limiter.snapshot().effective, 5);
+        assert_eq!(limiter.snapshot().foreign_per_minute, None);
+    });
+}
+
+#[test]
+fn a_second_process_of_ours_is_no_foreigner() {
+    paused(async {
+        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(5)), Memory::default(), Wall::new());
+        limiter.acquire(&journal, &wall, &CancellationToken::new()).await.unwrap();
+        // The journal knows of four more, so the window is full with ours; the vendor's counts a little differently.
+        limiter.on_rate_limited(None, Some(5));
+        assert_eq!(limiter.snapshot().foreign_per_minute, None);
+        assert_eq!(limiter.snapshot().effective, 2);
     });
 }

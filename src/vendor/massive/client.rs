@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::VendorSettings;
 use crate::market::Ts;
 use crate::market::asset::printable;
+use crate::timing::{self, Phase};
 use crate::vendor::Fault;
 use crate::vendor::fault::{Failure, Transport, classify};
 use crate::vendor::retry::parse_retry_after;
@@ -85,11 +86,12 @@ impl Http {
         tracing::debug!(path = path_of(path_and_query), "asking the vendor");
         let request =
             self.client.get(url).header(AUTHORIZATION, self.bearer.clone()).header(ACCEPT, "application/json");
-        let mut response = request.send().await.map_err(|e| self.transport(e))?;
+        let answered = timing::timed(Phase::VendorWait, request.send()).await;
+        let mut response = answered.map_err(|e| self.transport(e))?;
         let status = response.status().as_u16();
         let request_id = self.request_id(response.headers());
         if status == 200 {
-            let body = self.body(&mut response).await.map_err(|fault| Fault {
+            let body = timing::timed(Phase::Transfer, self.body(&mut response)).await.map_err(|fault| Fault {
                 status: Some(status),
                 request_id: request_id.clone(),
                 ..fault

@@ -30,6 +30,7 @@ use self::reference::SplitPage;
 use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
 use crate::config::VendorSettings;
 use crate::market::{AssetClass, Family};
+use crate::timing::{self, Phase};
 
 /// Base aggregates per page: the most the vendor allows.
 const PAGE_LIMIT: u32 = 50_000;
@@ -128,7 +129,8 @@ impl Vendor for Massive {
             None => aggregates_path(query)?,
         };
         let answer = self.http.get(&path).await?;
-        let page = page::aggregates(&answer.body, query, &self.http.base, &path).map_err(|f| answer.blame(f))?;
+        let read = || page::aggregates(&answer.body, query, &self.http.base, &path);
+        let page = timing::measured(Phase::Transfer, read).map_err(|f| answer.blame(f))?;
         Ok(Page { request_id: page.request_id.or(answer.request_id), ..page })
     }
 
@@ -139,7 +141,8 @@ impl Vendor for Massive {
             format!("/v2/aggs/grouped/locale/us/market/stocks/{date}?adjusted=false&include_otc=false")
         };
         let answer = self.http.get(&path).await?;
-        let page = page::grouped(&answer.body, class, date).map_err(|f| answer.blame(f))?;
+        let read = || page::grouped(&answer.body, class, date);
+        let page = timing::measured(Phase::Transfer, read).map_err(|f| answer.blame(f))?;
         Ok(GroupedPage { request_id: page.request_id.or(answer.request_id), ..page })
     }
 

@@ -1,0 +1,237 @@
+//! What the vendor's limit allows: which deadlines hold, how many requests are missing, and what the next ones buy.
+//!
+//! Every request is one token and all of them could start now, so the classical demand bound decides exactly: the
+//! requests due by a time `t` can start by `t` if and only if, for every deadline, no more are due than tokens become
+//! free until then. What is missing at the worst deadline is the number of requests that start too late in the best
+//! order there is, and in no order are there fewer. Which series pay for it follows from the order of the plan.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::request::{Ask, Item};
+use crate::market::{Criticality, Family, Symbol, Timeframe, Ts};
+
+/// Requests in the preview of what comes next.
+pub const PREVIEW: u64 = 60;
+
+/// Breaches that are named; the rest is counted.
+const NAMED: usize = 100;
+
+/// How stale one series is and when it becomes staler than its tier accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    pub timeframe: Timeframe,
+    /// Milliseconds behind the newest bar there could be; `None` when there is no bar at all.
+    pub behind: Option<i64>,
+    /// In the past when it already is.
+    pub deadline: Ts,
+}
+
+/// The series of each family.
+pub type Staleness = BTreeMap<(Symbol, Family), Vec<Stale>>;
+
+/// The vendor's limit at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Starts in any window, at least 1.
+    pub limit: u64,
+    /// Milliseconds.
+    pub window: i64,
+    /// Starts of the trailing window, ascending.
+    pub used: Vec<Ts>,
+    pub now: Ts,
+}
+
+impl Tokens {
+    /// When tokens become free, one after the other, each taken as soon as it is.
+    pub fn times(&self) -> impl Iterator<Item = Ts> + use<> {
+        let (limit, window, now) = (self.limit.max(1) as usize, self.window.max(1), self.now);
+        let mut recent: VecDeque<Ts> = self.used.iter().copied().filter(|t| *t + window > now).collect();
+        while recent.len() > limit {
+            recent.pop_front();
+        }
+        std::iter::repeat_with(move || {
+            let free = recent.len() < limit;
+            let at = if free { now } else { recent.pop_front().map_or(now, |oldest| (oldest + window).max(now)) };
+            recent.push_back(at);
+            at
+        })
+    }
+
+    /// How many requests can start from now until `t`, both included.
+    ///
+    /// Token `k + limit` is free one window after token `k`, so the first `limit` of them tell all.
+    #[must_use]
+    pub fn available(&self, t: Ts) -> u64 {
+        let first = self.times().take(self.limit.max(1) as usize).take_while(|at| *at <= t);
+        first.map(|at| 1 + ((t - at) / self.window.max(1)) as u64).sum()
+    }
+}
+
+/// A series that will be staler than its tier accepts before its turn comes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breach {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub criticality: Criticality,
+    pub deadline: Ts,
+    /// When the last request it needs may start.
+    pub served_at: Ts,
+}
+
+/// What the next requests of the plan buy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purchase {
+    pub requests: u64,
+    /// When the last of them may start; absent when there are none.
+    pub until: Option<Ts>,
+    /// Series brought up to date, by tier.
+    pub critical: u64,
+    pub standard: u64,
+    pub low: u64,
+    /// How many of these were staler than accepted, or empty.
+    pub overdue: u64,
+    /// Requests of them that bring history.
+    pub history_requests: u64,
+    /// Added up over the series that had bars.
+    pub staleness_removed_seconds: i64,
+}
+
+/// Whether the limit allows every deadline of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Whether every request can start before its deadline, in the best order.
+    pub feasible: bool,
+    /// How many requests cannot, in the best order: none has fewer.
+    pub requests_short: u64,
+    /// The deadline at which most are missing; absent when nothing has a deadline ahead.
+    pub tightest: Option<Tightest>,
+    /// Series that are staler than accepted already, or empty.
+    pub overdue: u64,
+    /// Series that will breach in the order of the plan.
+    pub breaching: u64,
+    /// The first hundred of them, most important first.
+    pub breaches: Vec<Breach>,
+    pub next: Purchase,
+}
+
+/// The deadline with the least room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tightest {
+    pub deadline: Ts,
+    /// Requests due by then, overdue ones included.
+    pub due: u64,
+    /// Requests that can start by then.
+    pub available: u64,
+}
+
+/// The order of the plan: criticality, newest bars before history, earliest deadline, most staleness per request.
+pub type Urgency = (Criticality, bool, Ts, i64);
+
+/// Where an item stands in that order; smaller goes first.
+#[must_use]
+pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
+    let (mut deadline, mut removed) = (Ts::MAX, 0);
+    for (_, stale) in served(item, staleness) {
+        deadline = deadline.min(stale.deadline);
+        removed += stale.behind.unwrap_or(0);
+    }
+    let per_request = removed / i64::try_from(item.requests.max(1)).unwrap_or(i64::MAX);
+    (item.criticality, !item.newest, deadline, -per_request)
+}
+
+/// The series that an item brings up to date.
+fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = (&'a Symbol, &'a Stale)> {
+    let family = match &item.ask {
+        Ask::Aggregates { timeframe, .. } => Some(timeframe.family()),
+        Ask::GroupedDaily { .. } => Some(Family::Day),
+        Ask::Splits { .. } => None,
+    };
+    let symbols = item.symbols.iter().filter(|_| item.newest);
+    symbols
+        .filter_map(move |symbol| Some((symbol, staleness.get(&(symbol.clone(), family?))?)))
+        .flat_map(|(symbol, series)| series.iter().map(move |stale| (symbol, stale)))
+}
+
+impl Budget {
+    /// The budget of `items` in their order.
+    #[must_use]
+    pub fn of(items: &[Item], staleness: &Staleness, tokens: &Tokens) -> Self {
+        let mut budget = Self::default();
+        let mut times = tokens.times();
+        let mut started = 0;
+        // Requests by deadline; those that are late already go first whatever is done.
+        let mut due: BTreeMap<Ts, u64> = BTreeMap::new();
+        let mut late = 0;
+        for item in items {
+            let mut served_at = None;
+            for _ in 0..item.requests {
+                served_at = times.next();
+            }
+            started += item.requests;
+            let mut earliest = Ts::MAX;
+            for (symbol, stale) in served(item, staleness) {
+                earliest = earliest.min(stale.deadline);
+                if stale.deadline <= tokens.now {
+                    budget.overdue += 1;
+                } else if let Some(served_at) = served_at.filter(|at| *at > stale.deadline) {
+                    budget.breaching += 1;
+                    if budget.breaches.len() < NAMED {
+                        budget.breaches.push(Breach {
+                            symbol: symbol.clone(),
+                            timeframe: stale.timeframe,
+                            criticality: item.criticality,
+                            deadline: stale.deadline,
+                            served_at,
+                        });
+                    }
+                }
+            }
+            if earliest <= tokens.now {
+                late += item.requests;
+            } else if earliest < Ts::MAX {
+                *due.entry(earliest).or_default() += item.requests;
+            }
+            if started <= PREVIEW {
+                budget.next.add(item, staleness, tokens.now, served_at);
+            }
+        }
+        let mut sum = 0;
+        let mut least_room = None;
+        for (deadline, requests) in due {
+            sum += requests;
+            let available = tokens.available(deadline);
+            budget.requests_short = budget.requests_short.max(sum.saturating_sub(available.saturating_sub(late)));
+            let room = available as i64 - (sum + late) as i64;
+            if least_room.is_none_or(|least| room < least) {
+                least_room = Some(room);
+                budget.tightest = Some(Tightest { deadline, due: sum + late, available });
+            }
+        }
+        budget.feasible = budget.requests_short == 0;
+        budget
+    }
+}
+
+impl Purchase {
+    fn add(&mut self, item: &Item, staleness: &Staleness, now: Ts, served_at: Option<Ts>) {
+        self.requests += item.requests;
+        self.until = served_at.or(self.until);
+        if !item.newest && !matches!(item.ask, Ask::Splits { .. }) {
+            self.history_requests += item.requests;
+        }
+        for (_, stale) in served(item, staleness) {
+            match item.criticality {
+                Criticality::Critical => self.critical += 1,
+                Criticality::Standard => self.standard += 1,
+                Criticality::Low => self.low += 1,
+            }
+            self.overdue += u64::from(stale.deadline <= now);
+            self.staleness_removed_seconds += stale.behind.unwrap_or(0) / 1000;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

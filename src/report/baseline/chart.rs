@@ -1,0 +1,108 @@
+//! The measurement as text: one line a phase, one block a mode, and the modes side by side.
+
+use std::fmt::Write as _;
+
+use super::measure::{Compared, Measurement};
+
+/// Width of the longest bar.
+const WIDTH: f64 = 40.0;
+/// Slowest jobs shown.
+const SLOWEST: usize = 3;
+
+fn bar(share: f64) -> String {
+    "#".repeat((share.clamp(0.0, 1.0) * WIDTH).round() as usize)
+}
+
+/// A whole report for people.
+#[must_use]
+pub fn text(all: &Compared) -> String {
+    let mut out = String::new();
+    let limit = all.limit_per_minute.map_or_else(|| "no limit".to_owned(), |n| format!("{n}/min"));
+    let timeframes: Vec<&str> = all.timeframes.iter().map(|t| t.name()).collect();
+    let vendor = if all.simulated { "simulated vendor in this process" } else { &all.vendor };
+    let _ = writeln!(
+        out,
+        "baseline: {} symbols x {} over {} days from {vendor}, {limit}, {} processors",
+        all.symbols,
+        timeframes.join(" "),
+        all.days,
+        all.processors
+    );
+    for run in &all.runs {
+        out.push('\n');
+        measurement(&mut out, run);
+    }
+    if all.runs.len() > 1 {
+        out.push('\n');
+        side_by_side(&mut out, &all.runs);
+    }
+    if let Some(mib) = all.peak_memory_mib {
+        let whose = if all.simulated { ", the simulated vendor included" } else { "" };
+        let _ = writeln!(out, "\npeak memory {mib:.0} MiB{whose}");
+    }
+    out
+}
+
+fn measurement(out: &mut String, run: &Measurement) {
+    let _ = writeln!(
+        out,
+        "{} into {}: {} in {:.2} s, {} requests ({} needed at least), {} bars, {:.0} bars/s",
+        run.mode,
+        run.database,
+        run.status.name().replace('_', " "),
+        run.wall_seconds,
+        run.requests,
+        run.requests_needed,
+        run.bars_written,
+        run.bars_per_second
+    );
+    if run.series_failed > 0 {
+        let _ = writeln!(out, "  {} series failed; the figures are those of the rest", run.series_failed);
+    }
+    for phase in &run.phases {
+        let _ = writeln!(
+            out,
+            "  {:<16} {:>9.2} s {:>5.1} %  {}",
+            phase.phase,
+            phase.seconds,
+            phase.share * 100.0,
+            bar(phase.share)
+        );
+    }
+    for timeframe in &run.timeframes {
+        let derives: Vec<&str> = timeframe.derives.iter().map(|t| t.name()).collect();
+        let derives = if derives.is_empty() { String::new() } else { format!(" (and {})", derives.join(", ")) };
+        let slowest = if run.slowest_timeframe == Some(timeframe.timeframe) { ", the slowest" } else { "" };
+        let _ = writeln!(
+            out,
+            "  {}{derives}: {} jobs of {:.3} s{slowest}",
+            timeframe.timeframe, timeframe.jobs, timeframe.seconds_per_job
+        );
+    }
+    for job in run.jobs.iter().take(SLOWEST) {
+        let most = job.phases.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let most = most.filter(|p| p.seconds > 0.0).map(|p| format!(", {:.3} s of it {}", p.seconds, p.phase));
+        let _ = writeln!(out, "  slow: {} took {:.3} s{}", job.job, job.seconds, most.unwrap_or_default());
+    }
+    let _ = writeln!(out, "  bottleneck: {:?} ({:.0} %)", run.verdict.bottleneck, run.verdict.share * 100.0);
+    for recommendation in &run.verdict.recommendations {
+        let _ = writeln!(out, "  - {recommendation}");
+    }
+}
+
+fn side_by_side(out: &mut String, runs: &[Measurement]) {
+    let slowest = runs.iter().map(|r| r.wall_seconds).fold(0.0, f64::max);
+    let _ = writeln!(out, "{:<11} {:>10} {:>9} {:>10} {:>8}", "MODE", "SECONDS", "REQUESTS", "BARS/S", "FASTER");
+    for run in runs {
+        let _ = writeln!(
+            out,
+            "{:<11} {:>10.2} {:>9} {:>10.0} {:>7.1}x  {}",
+            run.mode,
+            run.wall_seconds,
+            run.requests,
+            run.bars_per_second,
+            slowest / run.wall_seconds.max(f64::MIN_POSITIVE),
+            bar(run.wall_seconds / slowest.max(f64::MIN_POSITIVE))
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! One run of the load in one mode, measured.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use secrecy::SecretString;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::scratch::Scratch;
+use super::verdict::{Verdict, verdict};
+use crate::clock::Clock;
+use crate::config::{BaselineLoad, Mode, RateLimit, Settings};
+use crate::engine::open::OpenError;
+use crate::engine::progress::{Event, Job, Listener, Silent};
+use crate::engine::select::{Selection, When};
+use crate::engine::{self, Backfill, RunError};
+use crate::market::ts::DAY;
+use crate::market::{Timeframe, Ts};
+use crate::store::{ExecutionStatus, StoreError, Trigger};
+use crate::timing::Phase;
+
+/// What to measure.
+pub struct Plan {
+    pub load: BaselineLoad,
+    pub modes: Vec<Mode>,
+    pub settings: Settings,
+    pub key: SecretString,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why there is nothing to report.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Time of one phase, added up over all jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct PhaseTime {
+    pub phase: Phase,
+    pub seconds: f64,
+    /// Of the time of all phases, 0 to 1.
+    pub share: f64,
+}
+
+/// One job: an item of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JobTime {
+    pub job: String,
+    pub seconds: f64,
+    pub phases: Vec<PhaseTime>,
+}
+
+/// The jobs that asked for one timeframe.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TimeframeTime {
+    pub timeframe: Timeframe,
+    /// Computed from its answers, in the same time.
+    pub derives: Vec<Timeframe>,
+    pub jobs: usize,
+    pub seconds_per_job: f64,
+}
+
+/// One mode's run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measurement {
+    pub mode: &'static str,
+    pub database: &'static str,
+    pub status: ExecutionStatus,
+    /// Of the whole run, planning and closing included.
+    pub wall_seconds: f64,
+    pub requests: u64,
+    /// The fewest there could be for these answers.
+    pub requests_needed: u64,
+    pub rate_limited: u64,
+    pub retries: u64,
+    pub bars_written: u64,
+    pub bars_per_second: f64,
+    pub series_failed: u64,
+    pub phases: Vec<PhaseTime>,
+    pub timeframes: Vec<TimeframeTime>,
+    pub slowest_job: Option<JobTime>,
+    pub slowest_timeframe: Option<Timeframe>,
+    pub verdict: Verdict,
+    /// Slowest first.
+    pub jobs: Vec<JobTime>,
+}
+
+/// Runs of the same load.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    pub generated_at: Ts,
+    pub version: &'static str,
+    pub vendor: String,
+    /// Whether the vendor was this process itself, sharing its processors and its memory.
+    pub simulated: bool,
+    pub limit_per_minute: Option<u32>,
+    pub symbols: usize,
+    pub timeframes: Vec<Timeframe>,
+    pub days: u32,
+    pub processors: usize,
+    /// The most memory this process ever held (`VmHWM`), MiB; absent where the system does not say.
+    pub peak_memory_mib: Option<f64>,
+    pub runs: Vec<Measurement>,
+}
+
+/// Measures the modes one after the other, each into an empty database.
+pub async fn run(
+    plan: &Plan,
+    scratch: &Scratch,
+    simulated: bool,
+    cancel: &CancellationToken,
+    mut before_mode: impl FnMut(Mode),
+) -> Result<Compared, Failed> {
+    let mut runs = Vec::new();
+    for mode in &plan.modes {
+        if cancel.is_cancelled() {
+            break;
+        }
+        before_mode(*mode);
+        runs.push(one(plan, scratch, *mode, cancel).await?);
+    }
+    let rate = plan.settings.vendor.rate_limit;
+    Ok(Compared {
+        generated_at: plan.clock.now(),
+        version: env!("CARGO_PKG_VERSION"),
+        vendor: plan.settings.vendor.base_url.to_string(),
+        simulated,
+        limit_per_minute: match rate {
+            RateLimit::PerMinute(n) => Some(n),
+            RateLimit::Unlimited => None,
+        },
+        symbols: plan.load.symbols.len(),
+        timeframes: plan.load.timeframes.clone(),
+        days: plan.load.days,
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        peak_memory_mib: peak_memory(),
+        runs,
+    })
+}
+
+/// Keeps the times of the jobs of a run.
+#[derive(Default)]
+struct Jobs(Mutex<Vec<Job>>);
+
+impl Listener for Jobs {
+    fn hear(&self, _event: Event) {}
+
+    fn timed(&self, job: Job) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(job);
+    }
+}
+
+async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationToken) -> Result<Measurement, Failed> {
+    let store = scratch.open().await?;
+    let database = store.dialect();
+    let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
+    let engine = engine::open(Arc::clone(&store), settings, key, clock, Arc::new(Silent)).await?;
+    let from = plan.clock.now() - i64::from(plan.load.days) * DAY;
+    let selection = Selection {
+        symbols: plan.load.symbols.clone(),
+        timeframes: Some(plan.load.timeframes.clone()),
+        from: Some(When::Date(from.utc_date())),
+        to: None,
+        class: None,
+    };
+    let wish = Backfill::new(selection, mode, Trigger::Cli);
+    let jobs = Arc::new(Jobs::default());
+    let start = Instant::now();
+    let summary = wish.run(&engine, Arc::clone(&jobs) as Arc<dyn Listener>, cancel.clone()).await;
+    let wall_seconds = start.elapsed().as_secs_f64();
+    drop(engine);
+    scratch.close(store).await?;
+    let summary = summary?;
+
+    let timed = std::mem::take(&mut *jobs.0.lock().unwrap_or_else(PoisonError::into_inner));
+    let phases = phases(&timed);
+    let timeframes = timeframes(&timed);
+    let slowest_timeframe =
+        timeframes.iter().max_by(|a, b| a.seconds_per_job.total_cmp(&b.seconds_per_job)).map(|t| t.timeframe);
+    let mut jobs: Vec<JobTime> = timed.iter().map(job_time).collect();
+    jobs.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    Ok(Measurement {
+        mode: mode.name(),
+        database,
+        status: summary.status,
+        wall_seconds,
+        requests: summary.requests,
+        requests_needed: summary.requests_needed,
+        rate_limited: summary.rate_limited,
+        retries: summary.retries,
+        bars_written: summary.bars_written,
+        bars_per_second: summary.bars_written as f64 / wall_seconds.max(f64::MIN_POSITIVE),
+        series_failed: summary.series_failed,
+        verdict: verdict(&phases),
+        phases,
+        timeframes,
+        slowest_job: jobs.first().cloned(),
+        slowest_timeframe,
+        jobs,
+    })
+}
+
+fn job_time(job: &Job) -> JobTime {
+    let name = match (job.symbols.as_slice(), job.timeframe) {
+        ([symbol], Some(timeframe)) => format!("{symbol} {timeframe}"),
+        (symbols, Some(timeframe)) => format!("{} symbols {timeframe}", symbols.len()),
+        (symbols, None) => format!("splits of {} symbols", symbols.len()),
+    };
+    JobTime { job: name, seconds: job.took.as_secs_f64(), phases: phases(std::slice::from_ref(job)) }
+}
+
+fn phases(jobs: &[Job]) -> Vec<PhaseTime> {
+    let seconds = |phase| jobs.iter().map(|job| job.spent.of(phase).as_secs_f64()).sum::<f64>();
+    let all: f64 = Phase::ALL.into_iter().map(seconds).sum();
+    let share = |seconds: f64| if all > 0.0 { seconds / all } else { 0.0 };
+    Phase::ALL
+        .into_iter()
+        .map(|phase| PhaseTime { phase, seconds: seconds(phase), share: share(seconds(phase)) })
+        .collect()
+}
+
+fn timeframes(jobs: &[Job]) -> Vec<TimeframeTime> {
+    let mut all: Vec<TimeframeTime> = Vec::new();
+    for (job, timeframe) in jobs.iter().filter_map(|job| Some((job, job.timeframe?))) {
+        let seconds = job.took.as_secs_f64();
+        if let Some(known) = all.iter_mut().find(|t| t.timeframe == timeframe) {
+            known.seconds_per_job += seconds;
+            known.jobs += 1;
+        } else {
+            let derives = job.derives.clone();
+            all.push(TimeframeTime { timeframe, derives, jobs: 1, seconds_per_job: seconds });
+        }
+    }
+    for known in &mut all {
+        known.seconds_per_job /= known.jobs as f64;
+    }
+    all.sort_by_key(|t| t.timeframe);
+    all
+}
+
+/// Linux tells in `/proc`; elsewhere nothing is made up.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}

@@ -1,0 +1,3 @@
+//! Measurements of the real thing: the engine, the vendor and the database as users have them.
+
+pub mod baseline;

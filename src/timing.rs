@@ -1,0 +1,128 @@
+//! Where the time of a job goes: real timers around the real calls.
+//!
+//! Whoever wants to know runs a job inside [`scope`]; the vendor's client, the limiter's callers, the store's wrapper and
+//! the writer add what they spent to the job that caused it. Outside of a scope nothing is measured. A job's phases can
+//! overlap (a page is decoded while the one before is written), so they may add up to more than it took.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// What time is spent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Waiting for a rate-limit token.
+    LimiterWait,
+    /// From the request to the head of the answer.
+    VendorWait,
+    /// Receiving the body and reading it.
+    Transfer,
+    /// Validating, scoring, computing coarser bars.
+    Derive,
+    /// Reading and writing, waiting for the database included.
+    Database,
+    Features,
+}
+
+impl Phase {
+    pub const ALL: [Self; 6] =
+        [Self::LimiterWait, Self::VendorWait, Self::Transfer, Self::Derive, Self::Database, Self::Features];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LimiterWait => "limiter wait",
+            Self::VendorWait => "vendor wait",
+            Self::Transfer => "transfer+decode",
+            Self::Derive => "validate+derive",
+            Self::Database => "database",
+            Self::Features => "features",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Time by phase.
+#[derive(Debug, Default)]
+pub struct Spent([AtomicU64; 6]);
+
+impl Spent {
+    fn add(&self, phase: Phase, time: Duration) {
+        if let Some(sum) = self.0.get(phase as usize) {
+            sum.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    #[must_use]
+    pub fn of(&self, phase: Phase) -> Duration {
+        self.0.get(phase as usize).map_or(Duration::ZERO, |sum| Duration::from_nanos(sum.load(Ordering::Relaxed)))
+    }
+}
+
+tokio::task_local! {
+    static CURRENT: Arc<Spent>;
+}
+
+/// Runs a job whose time is added to `spent`.
+pub async fn scope<F: Future>(spent: Arc<Spent>, job: F) -> F::Output {
+    CURRENT.scope(spent, job).await
+}
+
+/// The account of the job this runs for, to hand on to another task.
+#[must_use]
+pub fn current() -> Option<Arc<Spent>> {
+    CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Adds the time that `work` takes to its job.
+pub async fn timed<F: Future>(phase: Phase, work: F) -> F::Output {
+    let start = Instant::now();
+    let output = work.await;
+    let _ = CURRENT.try_with(|spent| spent.add(phase, start.elapsed()));
+    output
+}
+
+/// The same for work that does not wait.
+pub fn measured<T>(phase: Phase, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let output = work();
+    let _ = CURRENT.try_with(|spent| spent.add(phase, start.elapsed()));
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn time_goes_to_the_job_it_was_spent_for() {
+        let (one, other) = (Arc::new(Spent::default()), Arc::new(Spent::default()));
+        let busy = || {
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(2) {}
+        };
+        scope(Arc::clone(&one), async {
+            measured(Phase::Derive, busy);
+            let account = current().unwrap();
+            // Another task works for this job only where it was handed the account.
+            tokio::spawn(scope(account, async move { timed(Phase::Database, async { busy() }).await })).await.unwrap();
+            tokio::spawn(async move { measured(Phase::Features, busy) }).await.unwrap();
+        })
+        .await;
+        scope(Arc::clone(&other), async { measured(Phase::Transfer, busy) }).await;
+        let least = Duration::from_millis(2);
+        assert!(one.of(Phase::Derive) >= least && one.of(Phase::Database) >= least);
+        assert_eq!((one.of(Phase::Transfer), one.of(Phase::Features)), (Duration::ZERO, Duration::ZERO));
+        assert!(other.of(Phase::Transfer) >= least);
+        assert!(current().is_none());
+    }
+}
