@@ -165,6 +165,7 @@ mod tests {
             status,
             error_message: None,
             owner: owner::mark(),
+            selection: None,
         }
     }
 

@@ -166,19 +166,3 @@ fn words_read_back() {
     }
     assert!("sideways".parse::<TrendRegime>().unwrap_err().to_string().contains("ranging"));
 }
-
-/// Run with `cargo test --release -- --ignored fifty_thousand`.
-#[test]
-#[ignore = "a measurement; only an optimised build says anything"]
-fn fifty_thousand_bars_take_less_than_20_ms() {
-    let steps: Vec<(i8, u8, u16)> = (0..50_000).map(|k: u64| ((k * k % 251) as i8, (k % 97) as u8, 500)).collect();
-    let bars = path(&steps);
-    let best = (0..9).map(|_| {
-        let started = std::time::Instant::now();
-        assert_eq!(compute(&bars, 252.0).unwrap().len(), 50_000);
-        started.elapsed()
-    });
-    let best = best.min().unwrap();
-    eprintln!("50,000 bars: {best:?}");
-    assert!(best.as_millis() < 20, "{best:?}");
-}
