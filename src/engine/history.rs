@@ -11,7 +11,7 @@ use super::owner;
 use crate::config::{Policy, Settings};
 use crate::market::ts::DAY;
 use crate::market::{Calendar, Ts};
-use crate::store::{ExecutionRow, ExecutionStatus, OpenFailure, SeriesStatus, Store, StoreError};
+use crate::store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError};
 
 /// Failures shown, of the last day.
 const RECENT_FAILURES: usize = 10;
@@ -89,7 +89,7 @@ pub struct SchedulerHealth {
     /// Series that are stale now.
     pub stale_features_count: usize,
     /// Unresolved feature failures of the last day, newest first.
-    pub recent_failures: Vec<OpenFailure>,
+    pub recent_failures: Vec<FeatureFailureRow>,
     /// Active symbols.
     pub total_symbols_monitored: usize,
     pub timestamp: Ts,
@@ -105,7 +105,8 @@ impl SchedulerHealth {
     ) -> Result<Self, StoreError> {
         let last = store.executions(1).await?.pop().map(ExecutionView::from);
         let success = store.last_success().await?.and_then(|row| row.completed_at);
-        let failures = store.open_feature_failures(now - DAY, RECENT_FAILURES).await?;
+        let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
+        failures.retain(|row| row.failure.failed_at >= now - DAY);
         let report = StalenessReport::read(store, calendar, settings, policy, 0, now).await?;
         let symbols = store.symbols().await?.iter().filter(|s| s.active).count();
         let status = health(last.as_ref(), success, &report, !failures.is_empty(), policy, now);

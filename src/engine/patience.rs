@@ -18,9 +18,9 @@ use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
     AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
+    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
 };
 use crate::timing::{self, Phase};
 
@@ -245,9 +245,6 @@ impl Store for Patient {
     }
     async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
         self.persist(|| self.inner.recent_statuses(symbol, timeframe, limit)).await
-    }
-    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>> {
-        self.persist(|| self.inner.open_feature_failures(since, limit)).await
     }
     async fn open_feature_failure_count(&self) -> Result<i64> {
         self.persist(|| self.inner.open_feature_failure_count()).await

@@ -96,6 +96,14 @@ pub(super) struct Diff {
     pub(super) outcome: WriteOutcome,
 }
 
+impl Diff {
+    /// The first bar that is new, has other values or is gone. Where only marks or scores changed there is none, and
+    /// features stay as they are.
+    pub(super) fn first_changed(&self) -> Option<Ts> {
+        self.insert.iter().chain(self.superseded.iter().map(|(old, _)| old)).map(|b| b.bar.ts).min()
+    }
+}
+
 /// Compares a write with what is stored in its range. Both are ascending.
 pub(super) fn diff(stored: &[StoredBar], write: &SeriesWrite, reason: &'static str) -> Diff {
     let mut d = Diff::default();
@@ -216,9 +224,7 @@ pub(super) async fn store(
         let added = d.outcome.inserted as i64 - d.outcome.removed as i64;
         conn.run(COUNT, &values![id, added]).await?;
     }
-    // Where only marks or scores changed, nothing is superseded and features stay as they are.
-    let changed = d.insert.iter().chain(d.superseded.iter().map(|(old, _)| old)).map(|b| b.bar.ts).min();
-    if let Some(first) = changed {
+    if let Some(first) = d.first_changed() {
         features::mark(conn, id, first).await?;
     }
     Ok(d.outcome)

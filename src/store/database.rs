@@ -11,10 +11,10 @@ use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
     AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OpenFailure,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage,
-    evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
+    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, evidence, executions,
+    fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -268,10 +268,6 @@ impl Store for Database {
 
     async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
         executions::recent_statuses(&mut self.reader().await?.conn(), symbol, timeframe, limit).await
-    }
-
-    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>> {
-        evidence::open_failures(&mut self.reader().await?.conn(), since, limit).await
     }
 
     async fn open_feature_failure_count(&self) -> Result<i64> {

@@ -3,11 +3,9 @@
 //! Each is one statement over all series, so that a report costs the same number of queries however many series there
 //! are.
 
-use uuid::Uuid;
-
-use super::conn::{Conn, Sql, limit, statements, values};
+use super::conn::{Conn, Sql, statements, values};
 use super::field::{collect, column};
-use super::{Evidence, OpenFailure, Result, SeriesId};
+use super::{Evidence, Result, SeriesId};
 use crate::market::{Interval, Ts};
 
 statements! {
@@ -20,9 +18,6 @@ statements! {
          FROM coverage GROUP BY series_id");
     QUARANTINED = Sql::same(
         "SELECT ts FROM bar_quarantine WHERE series_id = $1 AND ts >= $2 AND status <> 'accepted' ORDER BY ts");
-    FAILURES = Sql::same(
-        "SELECT symbol, timeframe, error_message, execution_id, failed_at, retry_count FROM feature_computation_failures
-         WHERE resolved = $1 AND failed_at >= $2 ORDER BY failed_at DESC, id DESC LIMIT $3");
     FAILURE_COUNT = Sql::same("SELECT COUNT(*) FROM feature_computation_failures WHERE resolved = $1");
     /// Features hang on the series' key, so each series costs one look at an index.
     WITHOUT_FEATURES = Sql::same(
@@ -43,20 +38,6 @@ pub(super) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidenc
 
 pub(super) async fn quarantined(conn: &mut Conn<'_>, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
     column(&conn.rows(QUARANTINED, &values![series, since]).await?)
-}
-
-pub(super) async fn open_failures(conn: &mut Conn<'_>, since: Ts, count: usize) -> Result<Vec<OpenFailure>> {
-    let [resolved, since] = values![false, since];
-    collect(&conn.rows(FAILURES, &[resolved, since, limit(count)]).await?, |f| {
-        Ok(OpenFailure {
-            symbol: f.next()?,
-            timeframe: f.next()?,
-            error: f.next()?,
-            execution_id: f.next::<Option<Uuid>>()?,
-            failed_at: f.next()?,
-            retry_count: f.next()?,
-        })
-    })
 }
 
 pub(super) async fn open_failure_count(conn: &mut Conn<'_>) -> Result<i64> {

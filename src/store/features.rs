@@ -176,8 +176,7 @@ pub(super) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result
         let stale_from = f.next()?;
         let changes = f.next()?;
         let splits: String = f.next()?;
-        // Never computed: everything there is.
-        let stale_from = if splits.is_empty() { series.first_ts } else { stale_from };
+        let stale_from = self::stale_from(&splits, &series, stale_from);
         Ok(FeatureProgress { series, stale_from, changes, splits, failing: f.next()? })
     })?;
     rows.sort_by(|a, b| (&a.series.symbol, a.series.timeframe).cmp(&(&b.series.symbol, b.series.timeframe)));
@@ -211,20 +210,39 @@ impl Work for Put {
     }
 }
 
-async fn store(conn: &mut Conn<'_>, write: &FeatureWrite) -> Result<FeatureOutcome> {
-    let id = write.series;
-    let changes: Vec<i64> = column(&conn.rows(CHANGES, &values![id]).await?)?;
-    if changes.first().copied().unwrap_or(0) != write.changes {
-        return Ok(FeatureOutcome { superseded: true, ..FeatureOutcome::default() });
+/// What a write does when bars changed since they were read.
+pub(super) const SUPERSEDED: FeatureOutcome = FeatureOutcome { written: 0, unchanged: 0, removed: 0, superseded: true };
+
+/// From which bar on features are out of date, by what was noted; all there are when they were never computed.
+pub(super) fn stale_from(splits: &str, series: &SeriesRow, noted: Option<Ts>) -> Option<Ts> {
+    if splits.is_empty() { series.first_ts } else { noted }
+}
+
+/// Refuses rows out of order or place.
+pub(super) fn check(write: &FeatureWrite) -> Result<()> {
+    let in_range = |row: &FeatureRow| write.replaces.contains(row.ts);
+    if write.rows.is_sorted_by(|a, b| a.ts < b.ts) && write.rows.iter().all(in_range) {
+        Ok(())
+    } else {
+        Err(StoreError::Refused("features must ascend by time inside the range they replace".into()))
     }
-    let range = write.replaces;
-    let in_range = |row: &FeatureRow| range.contains(row.ts);
-    if !write.rows.is_sorted_by(|a, b| a.ts < b.ts) || !write.rows.iter().all(in_range) {
-        return Err(StoreError::Refused("features must ascend by time inside the range they replace".into()));
-    }
-    let stored = newest(conn, id, range, usize::MAX).await?;
+}
+
+/// What a write changes.
+pub(super) struct Diff<'w> {
+    /// New rows and those with other values.
+    pub(super) changed: Vec<&'w FeatureRow>,
+    /// Those of them that are stored.
+    replaced: Vec<Ts>,
+    pub(super) vanished: Vec<Ts>,
+    pub(super) outcome: FeatureOutcome,
+}
+
+/// Compares a write with what is stored in its range. Both are ascending.
+pub(super) fn diff<'w>(stored: &[FeatureRow], write: &'w FeatureWrite) -> Diff<'w> {
     let at = |t: Ts| stored.binary_search_by_key(&t, |row| row.ts).ok().and_then(|k| stored.get(k));
     let changed: Vec<&FeatureRow> = write.rows.iter().filter(|row| at(row.ts) != Some(*row)).collect();
+    let replaced = changed.iter().map(|row| row.ts).filter(|t| at(*t).is_some()).collect();
     let kept = |row: &FeatureRow| write.rows.binary_search_by_key(&row.ts, |new| new.ts).is_ok();
     let vanished: Vec<Ts> = stored.iter().filter(|row| !kept(row)).map(|row| row.ts).collect();
     let outcome = FeatureOutcome {
@@ -233,10 +251,22 @@ async fn store(conn: &mut Conn<'_>, write: &FeatureWrite) -> Result<FeatureOutco
         removed: vanished.len() as u64,
         superseded: false,
     };
+    Diff { changed, replaced, vanished, outcome }
+}
+
+async fn store(conn: &mut Conn<'_>, write: &FeatureWrite) -> Result<FeatureOutcome> {
+    let id = write.series;
+    let changes: Vec<i64> = column(&conn.rows(CHANGES, &values![id]).await?)?;
+    if changes.first().copied().unwrap_or(0) != write.changes {
+        return Ok(SUPERSEDED);
+    }
+    check(write)?;
+    let range = write.replaces;
+    let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range, usize::MAX).await?, write);
     let mut gone = vanished;
     if let Conn::Postgres(_) = conn {
         // COPY only appends; SQLite replaces in place.
-        gone.extend(changed.iter().map(|row| row.ts).filter(|t| at(*t).is_some()));
+        gone.extend(replaced);
     }
     if !gone.is_empty() {
         conn.run(DELETE, &values![id, gone]).await?;

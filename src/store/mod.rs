@@ -459,17 +459,6 @@ pub struct Evidence {
     pub refused: Option<Interval>,
 }
 
-/// An unresolved row of `feature_computation_failures`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OpenFailure {
-    pub symbol: Symbol,
-    pub timeframe: Timeframe,
-    pub error: String,
-    pub execution_id: Option<Uuid>,
-    pub failed_at: Ts,
-    pub retry_count: i64,
-}
-
 /// An alert about to be raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAlert {
@@ -775,9 +764,6 @@ pub trait Store: Send + Sync {
 
     /// The last statuses of one series, unfinished ones too, newest first.
     async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>>;
-
-    /// Unresolved feature failures since `since`, newest first.
-    async fn open_feature_failures(&self, since: Ts, limit: usize) -> Result<Vec<OpenFailure>>;
 
     /// How many feature failures are unresolved, however old.
     async fn open_feature_failure_count(&self) -> Result<i64>;

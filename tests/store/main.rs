@@ -12,9 +12,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerts;
 mod bars;
 mod database;
 mod evidence;
+mod features;
 mod pages;
 mod postgres_server;
 mod records;
@@ -77,9 +79,28 @@ cases! {
         records::tokens_are_shared_by_all_handles
         records::plans_are_kept_a_week
         records::a_closed_store_says_so
+        features::rows_come_back_bit_for_bit
+        features::the_newest_page_ascends
+        features::only_what_changed_is_written
+        features::changed_bars_are_noted_from_the_first_on
+        features::what_was_computed_from_older_bars_is_not_written
+        features::states_are_kept_until_their_past_changes
+        features::a_batch_is_all_or_nothing
+        features::a_failing_series_has_one_open_row
+        features::freshness_is_kept_by_series
+        features::splits_of_all_symbols
+        features::removing_a_symbol_removes_its_features
+        alerts::alerts_are_raised_once_and_resolved_once
+        alerts::actions_are_listed_newest_first_and_noted_once
+        alerts::evidence_is_the_newest_answer_of_each_series
+        alerts::quarantined_times_leave_out_accepted_bars
+        alerts::the_newest_finished_status_of_each_series
+        alerts::no_success_yet
+        alerts::features_that_failed_or_are_absent
     }
     in_databases {
         pages::a_lock_held_by_somebody_else_is_waited_for
+        alerts::readers_see_alerts_and_raise_none
         schema::every_statement_can_be_prepared
         schema::what_a_person_types_is_checked_as_well
         schema::people_can_read_market_data

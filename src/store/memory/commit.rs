@@ -1,9 +1,7 @@
 //! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
 
-use std::collections::BTreeSet;
-
 use super::State;
-use crate::store::{PageCommit, Result, SeriesId, WriteOutcome, bars, coverage, page};
+use crate::store::{PageCommit, Result, WriteOutcome, bars, coverage, page};
 
 /// [`crate::store::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: PageCommit) -> Result<Vec<WriteOutcome>> {
@@ -22,13 +20,10 @@ pub(super) fn commit(state: &mut State, page: PageCommit) -> Result<Vec<WriteOut
 
 /// What the databases find out by locks, checks and foreign keys.
 fn check(state: &State, page: &PageCommit) -> Result<()> {
-    let named: BTreeSet<SeriesId> = page.writes.iter().map(|w| w.series).collect();
-    if let Some(gone) = named.into_iter().find(|id| state.tracked.of(*id).is_none()) {
-        return Err(page::removed(gone));
-    }
+    state.tracked.check(page.writes.iter().map(|w| w.series))?;
     for write in &page.writes {
         bars::check(write)?;
         coverage::hull(&write.coverage)?;
     }
-    state.executions.check(&page.statuses)
+    state.executions.check_statuses(&page.statuses)
 }

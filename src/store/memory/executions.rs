@@ -5,52 +5,97 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::market::{Symbol, Timeframe};
-use crate::store::{ExecutionRow, Result, SeriesStatus, StoreError};
+use crate::market::{Symbol, Timeframe, Ts};
+use crate::store::{ExecutionRow, ExecutionStatus, Result, SeriesState, SeriesStatus, StoreError};
 
 #[derive(Debug, Default)]
-pub(super) struct Executions(BTreeMap<Uuid, Execution>);
+pub(super) struct Executions {
+    by_id: BTreeMap<Uuid, Execution>,
+    last_status: i64,
+}
 
 #[derive(Debug)]
 struct Execution {
     row: ExecutionRow,
-    statuses: BTreeMap<(Symbol, Timeframe), SeriesStatus>,
+    /// Each with the key it got when it was first written: keys grow with time.
+    statuses: BTreeMap<(Symbol, Timeframe), (i64, SeriesStatus)>,
 }
 
 impl Executions {
     pub(super) fn put(&mut self, row: &ExecutionRow) {
-        self.0
+        self.by_id
             .entry(row.execution_id)
             .and_modify(|e| e.row = row.clone())
             .or_insert_with(|| Execution { row: row.clone(), statuses: BTreeMap::new() });
     }
 
+    pub(super) fn one(&self, id: Uuid) -> Option<ExecutionRow> {
+        self.by_id.get(&id).map(|e| e.row.clone())
+    }
+
     /// The newest of those wanted, newest first; of equally old ones the smaller id first.
     pub(super) fn newest(&self, limit: usize, wanted: impl Fn(&ExecutionRow) -> bool) -> Vec<ExecutionRow> {
-        let mut rows: Vec<&ExecutionRow> = self.0.values().map(|e| &e.row).filter(|row| wanted(row)).collect();
+        let mut rows: Vec<&ExecutionRow> = self.by_id.values().map(|e| &e.row).filter(|row| wanted(row)).collect();
         rows.sort_by_key(|row| (Reverse(row.started_at), row.execution_id));
         rows.into_iter().take(limit).cloned().collect()
     }
 
-    /// Refuses rows of executions that do not exist, as a foreign key does.
-    pub(super) fn check(&self, rows: &[SeriesStatus]) -> Result<()> {
-        match rows.iter().find(|row| !self.0.contains_key(&row.execution_id)) {
-            Some(row) => Err(StoreError::Refused(format!("there is no execution {}", row.execution_id))),
+    /// The one that ended last among those that brought something for at least one symbol.
+    pub(super) fn last_success(&self) -> Option<ExecutionRow> {
+        let good = |row: &&ExecutionRow| match row.status {
+            ExecutionStatus::Completed => row.completed_at.is_some(),
+            ExecutionStatus::CompletedWithErrors => row.completed_at.is_some() && row.successful_symbols > 0,
+            _ => false,
+        };
+        self.by_id.values().map(|e| &e.row).filter(good).max_by_key(|row| row.completed_at).cloned()
+    }
+
+    /// Refuses what names an execution that does not exist, as a foreign key does.
+    pub(super) fn check(&self, named: impl IntoIterator<Item = Uuid>) -> Result<()> {
+        match named.into_iter().find(|id| !self.by_id.contains_key(id)) {
+            Some(id) => Err(StoreError::Refused(format!("there is no execution {id}"))),
             None => Ok(()),
         }
+    }
+
+    pub(super) fn check_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
+        self.check(rows.iter().map(|row| row.execution_id))
     }
 
     /// Takes rows that were checked.
     pub(super) fn put_statuses(&mut self, rows: &[SeriesStatus]) {
         for row in rows {
-            if let Some(execution) = self.0.get_mut(&row.execution_id) {
-                execution.statuses.insert((row.symbol.clone(), row.timeframe), row.clone());
+            if let Some(execution) = self.by_id.get_mut(&row.execution_id) {
+                self.last_status += 1;
+                let of = (row.symbol.clone(), row.timeframe);
+                execution.statuses.entry(of).or_insert((self.last_status, row.clone())).1 = row.clone();
             }
         }
     }
 
     /// By symbol, fine to coarse.
     pub(super) fn statuses(&self, execution: Uuid) -> Vec<SeriesStatus> {
-        self.0.get(&execution).map(|e| e.statuses.values().cloned().collect()).unwrap_or_default()
+        let all = self.by_id.get(&execution).map(|e| e.statuses.values().map(|(_, row)| row.clone()).collect());
+        all.unwrap_or_default()
+    }
+
+    /// The newest finished status of each series, over executions started since then; by symbol, fine to coarse.
+    pub(super) fn latest_statuses(&self, since: Ts) -> Vec<SeriesStatus> {
+        let recent = self.by_id.values().filter(|e| e.row.started_at >= since);
+        let mut finished: Vec<_> = recent
+            .flat_map(|e| &e.statuses)
+            .filter(|(_, (_, row))| matches!(row.status, SeriesState::Completed | SeriesState::Failed))
+            .collect();
+        finished.sort_by_key(|(of, (key, _))| (*of, Reverse(*key)));
+        finished.dedup_by_key(|(of, _)| *of);
+        finished.into_iter().map(|(_, (_, row))| row.clone()).collect()
+    }
+
+    /// Newest first.
+    pub(super) fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Vec<SeriesStatus> {
+        let of = (symbol.clone(), timeframe);
+        let mut mine: Vec<_> = self.by_id.values().filter_map(|e| e.statuses.get(&of)).collect();
+        mine.sort_by_key(|(key, _)| Reverse(*key));
+        mine.into_iter().take(limit).map(|(_, row)| row.clone()).collect()
     }
 }

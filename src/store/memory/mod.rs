@@ -5,8 +5,11 @@
 //! it says something about them. Every call is done when it is first polled: no thread, no timer, no lock held across
 //! an await. So a test on tokio's paused clock decides alone when time passes.
 
+mod alerts;
 mod commit;
 mod executions;
+mod features;
+mod monitoring;
 mod reference;
 mod requests;
 mod series;
@@ -20,10 +23,12 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    CountedAnswer, Coverage, ExecutionRow, Grant, HolidayRow, PageCommit, QuarantineRow, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
+    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
 };
-use crate::market::{Interval, Symbol, Ts, split::Split};
+use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
 /// The store. Handles are clones of one [`Arc`]; closing one closes all.
 #[derive(Debug, Default)]
@@ -37,6 +42,8 @@ struct State {
     closed: bool,
     tracked: tracked::Tracked,
     reference: reference::Reference,
+    monitoring: monitoring::Monitoring,
+    alerts: alerts::Alerts,
     executions: executions::Executions,
     requests: requests::Requests,
     plans: BTreeMap<Uuid, (Ts, String)>,
@@ -90,6 +97,7 @@ impl Store for Memory {
         let mut state = self.open()?;
         state.tracked.remove(symbol)?;
         state.reference.forget(symbol);
+        state.monitoring.forget(symbol);
         Ok(())
     }
 
@@ -150,6 +158,55 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
+        Ok(self.open()?.reference.all_splits())
+    }
+
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+        Ok(self.open()?.tracked.of(series).map(|s| s.features.newest(range, limit)).unwrap_or_default())
+    }
+
+    async fn feature_count(&self, series: SeriesId) -> Result<i64> {
+        Ok(self.open()?.tracked.of(series).map_or(0, |s| s.features.count() as i64))
+    }
+
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+        let state = self.open()?;
+        Ok(state.tracked.progress(series, |symbol, timeframe| state.monitoring.is_failing(symbol, timeframe)))
+    }
+
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<FeatureState>> {
+        Ok(self.open()?.tracked.of(series).and_then(|s| s.features.state(t)))
+    }
+
+    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.open()?.tracked.put_features(writes)
+    }
+
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
+        let mut state = self.open()?;
+        state.executions.check(failure.execution_id)?;
+        state.monitoring.log(failure);
+        Ok(())
+    }
+
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64> {
+        Ok(self.open()?.monitoring.resolve(symbol, timeframe, at))
+    }
+
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
+        Ok(self.open()?.monitoring.failures(only_open, limit))
+    }
+
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
+        self.open()?.monitoring.put_freshness(rows);
+        Ok(())
+    }
+
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
+        Ok(self.open()?.monitoring.freshness())
+    }
+
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
         self.open()?.executions.put(row);
         Ok(())
@@ -166,7 +223,7 @@ impl Store for Memory {
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
         let mut state = self.open()?;
-        state.executions.check(rows)?;
+        state.executions.check_statuses(rows)?;
         state.executions.put_statuses(rows);
         Ok(())
     }
@@ -209,5 +266,58 @@ impl Store for Memory {
 
     async fn close(&self) {
         self.lock().closed = true;
+    }
+
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
+        Ok(self.open()?.tracked.evidence(now))
+    }
+
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+        Ok(self.open()?.tracked.of(series).map(|s| s.quarantined_since(since)).unwrap_or_default())
+    }
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
+        Ok(self.open()?.executions.one(id))
+    }
+
+    async fn last_success(&self) -> Result<Option<ExecutionRow>> {
+        Ok(self.open()?.executions.last_success())
+    }
+
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>> {
+        Ok(self.open()?.executions.latest_statuses(since))
+    }
+
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
+        Ok(self.open()?.executions.recent_statuses(symbol, timeframe, limit))
+    }
+
+    async fn open_feature_failure_count(&self) -> Result<i64> {
+        Ok(self.open()?.monitoring.open_count())
+    }
+
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
+        Ok(self.open()?.tracked.without_features())
+    }
+
+    async fn record_action(&self, action: &OperatorAction) -> Result<()> {
+        self.open()?.alerts.act(action);
+        Ok(())
+    }
+
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>> {
+        Ok(self.open()?.alerts.actions(target, limit))
+    }
+
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>> {
+        Ok(self.open()?.alerts.all(only_open, limit))
+    }
+
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
+        Ok(self.open()?.alerts.raise(alert))
+    }
+
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
+        Ok(self.open()?.alerts.resolve(kind, subject, at))
     }
 }

@@ -21,6 +21,14 @@ impl Reference {
         self.splits.get(symbol).map(|(_, by_date)| by_date.values().copied().collect()).unwrap_or_default()
     }
 
+    /// By symbol and date.
+    pub(super) fn all_splits(&self) -> Vec<(Symbol, Split)> {
+        let of = |(symbol, (_, by_date)): (&Symbol, &(Ts, BTreeMap<NaiveDate, Split>))| {
+            by_date.values().map(|split| (symbol.clone(), *split)).collect::<Vec<_>>()
+        };
+        self.splits.iter().flat_map(of).collect()
+    }
+
     /// By symbol.
     pub(super) fn splits_fetched_at(&self) -> Vec<(Symbol, Ts)> {
         self.splits.iter().map(|(symbol, (at, _))| (symbol.clone(), *at)).collect()

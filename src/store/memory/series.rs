@@ -1,11 +1,12 @@
-//! One series: its bars, what they were before, what is covered and what is in quarantine.
+//! One series: its bars, what they were before, what is covered, what is in quarantine, and its features.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::features::SeriesFeatures;
 use crate::market::{Bar, Interval, Symbol, Timeframe, Ts};
 use crate::store::{
-    Coverage, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar, Verdict, WriteOutcome, bars,
-    coverage, quarantine,
+    Coverage, CoverageState, Evidence, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar,
+    Verdict, WriteOutcome, bars, coverage, quarantine,
 };
 
 /// A bar as it was before the vendor changed it or took it back, or an operator replaced it.
@@ -29,6 +30,7 @@ pub(super) struct Series {
     /// In order of start, never overlapping.
     pub(super) coverage: Vec<Coverage>,
     pub(super) quarantine: Vec<QuarantineRow>,
+    pub(super) features: SeriesFeatures,
     /// Time, reason and fingerprint of every bar ever put in quarantine.
     noted: BTreeSet<(Ts, String, String)>,
 }
@@ -44,6 +46,7 @@ impl Series {
             revisions: Vec::new(),
             coverage: Vec::new(),
             quarantine: Vec::new(),
+            features: SeriesFeatures::default(),
             noted: BTreeSet::new(),
         }
     }
@@ -78,6 +81,7 @@ impl Series {
     /// Takes a write that was checked; the quarantine is the caller's, who numbers its rows.
     pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts, reason: &'static str) -> WriteOutcome {
         let change = bars::diff(&self.within(bars::touched(write), usize::MAX), write, reason);
+        let first_changed = change.first_changed();
         let series = self.id;
         let superseded = change.superseded.into_iter();
         self.revisions.extend(superseded.map(|(bar, reason)| Revision { series, bar, superseded_at: at, reason }));
@@ -91,9 +95,31 @@ impl Series {
                 bar.quality_notes.clone_from(notes);
             }
         }
+        if let Some(first) = first_changed {
+            self.features.mark(first);
+        }
         self.coverage = coverage::laid(std::mem::take(&mut self.coverage), &write.coverage);
         self.checked_at = self.checked_at.max(write.checked_at);
         change.outcome
+    }
+
+    /// What the vendor has answered for at the newest end, unless it was never asked.
+    pub(super) fn evidence(&self, now: Ts) -> Option<Evidence> {
+        let refuses = |c: &&Coverage| c.state == CoverageState::NotEntitled;
+        let believed = |c: &&Coverage| c.range.contains(now) && c.expires_at.is_none_or(|end| end > now);
+        (!self.coverage.is_empty()).then(|| Evidence {
+            series: self.id,
+            answered_until: self.coverage.iter().filter(|c| !refuses(c)).map(|c| c.range.end).max(),
+            refused: self.coverage.iter().filter(refuses).find(believed).map(|c| c.range),
+        })
+    }
+
+    /// Times of bars in quarantine that nobody accepted, ascending.
+    pub(super) fn quarantined_since(&self, since: Ts) -> Vec<Ts> {
+        let counts = |row: &&QuarantineRow| row.bar.ts >= since && row.status != Verdict::Accepted;
+        let mut times: Vec<Ts> = self.quarantine.iter().filter(counts).map(|row| row.bar.ts).collect();
+        times.sort_unstable();
+        times
     }
 
     /// Notes a bar that cannot be true, unless the same one was noted before; says whether it is new.

@@ -1,13 +1,13 @@
 //! Tracked symbols and everything that goes with them when they are removed.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::series::{Revision, Series};
 use crate::market::{Symbol, Timeframe, Ts};
 use crate::store::{
-    QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, page,
-    quarantine, symbols,
+    Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite,
+    StoredBar, SymbolRow, Verdict, WriteOutcome, bars, page, quarantine, symbols,
 };
 
 #[derive(Debug, Default)]
@@ -33,6 +33,51 @@ impl Tracked {
 
     pub(super) fn of(&self, id: SeriesId) -> Option<&Series> {
         self.series.get(&id)
+    }
+
+    /// Refuses series that do not exist.
+    pub(super) fn check(&self, named: impl IntoIterator<Item = SeriesId>) -> Result<()> {
+        let named: BTreeSet<SeriesId> = named.into_iter().collect();
+        let gone = named.into_iter().find(|id| self.of(*id).is_none());
+        gone.map_or(Ok(()), |id| Err(page::removed(id)))
+    }
+
+    /// Series without coverage are absent.
+    pub(super) fn evidence(&self, now: Ts) -> Vec<Evidence> {
+        self.series.values().filter_map(|s| s.evidence(now)).collect()
+    }
+
+    /// By symbol, fine to coarse.
+    pub(super) fn progress(
+        &self,
+        of: &[SeriesId],
+        is_failing: impl Fn(&Symbol, Timeframe) -> bool,
+    ) -> Vec<FeatureProgress> {
+        let wanted = |(_, id): &(&(Symbol, Timeframe), &SeriesId)| of.contains(id);
+        let one = |((symbol, timeframe), id): (&(Symbol, Timeframe), &SeriesId)| {
+            let series = self.of(*id)?;
+            Some(series.features.progress(series.row(), is_failing(symbol, *timeframe)))
+        };
+        self.ids.iter().filter(wanted).filter_map(one).collect()
+    }
+
+    /// All of it or nothing.
+    pub(super) fn put_features(&mut self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        self.check(writes.iter().map(|w| w.series))?;
+        for write in writes {
+            self.of(write.series).map_or(Ok(()), |series| series.features.check(write))?;
+        }
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for write in writes {
+            let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
+            outcomes.push(series.features.put(write));
+        }
+        Ok(outcomes)
+    }
+
+    pub(super) fn without_features(&self) -> Vec<SeriesId> {
+        let lacks = |series: &&Series| series.row().bar_count > 0 && series.features.count() == 0;
+        self.series.values().filter(lacks).map(|series| series.row().id).collect()
     }
 
     pub(super) fn revisions(&self) -> Vec<Revision> {

@@ -1,67 +1,22 @@
-//! Features in the store, over both databases: what is written, what is left alone, what is remembered.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod support;
+//! Features in the store: what is written, what is left alone, what is remembered.
 
 use std::sync::Arc;
 
 use barkeep::market::features::{CompressionRegime, Features, State, Structure, TrendRegime, compute, extend};
 use barkeep::market::freshness::Tier;
 use barkeep::market::split::Split;
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
 use barkeep::store::{
     ExecutionRow, ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
-    FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger, open,
+    FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger,
 };
-use support::postgres::shared;
 use uuid::Uuid;
 
-macro_rules! on_both {
-    ($($case:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let dir = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}", dir.path().join("bars.db").display());
-                let store = super::open(&url, false).await.unwrap();
-                super::$case(store.clone()).await;
-                store.close().await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let Some(cluster) = super::shared() else { return };
-                let name = cluster.create_database().await;
-                let store = super::open(&cluster.url(&name), false).await.unwrap();
-                super::$case(store.clone()).await;
-                store.close().await;
-                cluster.drop_database(&name).await;
-            })*
-        }
-    };
-}
-
-on_both! {
-    rows_come_back_bit_for_bit
-    the_newest_page_ascends
-    only_what_changed_is_written
-    changed_bars_are_noted_from_the_first_on
-    what_was_computed_from_older_bars_is_not_written
-    states_are_kept_until_their_past_changes
-    a_batch_is_all_or_nothing
-    a_failing_series_has_one_open_row
-    freshness_is_kept_by_series
-    splits_of_all_symbols
-    removing_a_symbol_removes_its_features
-}
+use crate::database::Db;
+use crate::sample::sym;
 
 const T0: i64 = 1_700_000_100_000;
 const ALL: Interval = Interval { start: Ts::MIN, end: Ts::MAX };
-
-fn sym(s: &str) -> Symbol {
-    s.parse().unwrap()
-}
 
 fn at(n: usize) -> Ts {
     Ts(T0 + n as i64 * 300_000)
@@ -140,8 +95,9 @@ async fn put(store: &Arc<dyn Store>, write: FeatureWrite) -> FeatureOutcome {
     store.put_features(&[write]).await.unwrap()[0]
 }
 
-async fn rows_come_back_bit_for_bit(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn rows_come_back_bit_for_bit(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let mut rows = rows(&bars(2_500));
     rows[3].features = Features {
         log_return: Some(-f64::MAX),
@@ -152,16 +108,17 @@ async fn rows_come_back_bit_for_bit(store: Arc<dyn Store>) {
         compression_regime: Some(CompressionRegime::Compressed),
         ..Features::default()
     };
-    let outcome = put(&store, write(id, 0, &rows, T0)).await;
+    let outcome = put(store, write(id, 0, &rows, T0)).await;
     assert_eq!(outcome, FeatureOutcome { written: 2_500, ..FeatureOutcome::default() });
     assert_eq!(store.features(id, ALL, usize::MAX).await.unwrap(), rows);
     assert_eq!(store.feature_count(id).await.unwrap(), 2_500);
 }
 
-async fn the_newest_page_ascends(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn the_newest_page_ascends(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let rows = rows(&bars(60));
-    put(&store, write(id, 0, &rows, T0)).await;
+    put(store, write(id, 0, &rows, T0)).await;
     assert_eq!(store.features(id, ALL, 10).await.unwrap(), rows[50..]);
     let range = Interval::new(at(5), at(30));
     assert_eq!(store.features(id, range, 1_000).await.unwrap(), rows[5..30], "the end is not included");
@@ -170,11 +127,12 @@ async fn the_newest_page_ascends(store: Arc<dyn Store>) {
     assert_eq!(store.features(SeriesId(9_999), ALL, 3).await.unwrap(), []);
 }
 
-async fn only_what_changed_is_written(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn only_what_changed_is_written(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let mut rows = rows(&bars(300));
-    put(&store, write(id, 0, &rows, T0)).await;
-    let again = put(&store, write(id, 0, &rows, T0 + 1)).await;
+    put(store, write(id, 0, &rows, T0)).await;
+    let again = put(store, write(id, 0, &rows, T0 + 1)).await;
     assert_eq!(again, FeatureOutcome { unchanged: 300, ..FeatureOutcome::default() });
 
     rows[200].features.rsi_14 = Some(1.5);
@@ -182,7 +140,7 @@ async fn only_what_changed_is_written(store: Arc<dyn Store>) {
     rows.remove(250);
     let mut late = write(id, 0, &rows[150..], T0 + 2);
     late.replaces = Interval::new(at(150), Ts::MAX);
-    assert_eq!(put(&store, late).await, FeatureOutcome { written: 2, unchanged: 147, removed: 1, superseded: false });
+    assert_eq!(put(store, late).await, FeatureOutcome { written: 2, unchanged: 147, removed: 1, superseded: false });
     assert_eq!(store.features(id, ALL, usize::MAX).await.unwrap(), rows, "what lies before the range is not touched");
 
     let mut outside = write(id, 0, &rows[..10], T0);
@@ -190,64 +148,68 @@ async fn only_what_changed_is_written(store: Arc<dyn Store>) {
     assert!(matches!(store.put_features(&[outside]).await, Err(StoreError::Refused(_))));
 }
 
-async fn changed_bars_are_noted_from_the_first_on(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
-    let fresh = progress(&store, id).await;
+pub async fn changed_bars_are_noted_from_the_first_on(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
+    let fresh = progress(store, id).await;
     assert_eq!((fresh.stale_from, fresh.changes, fresh.splits.as_str(), fresh.failing), (None, 0, "", false));
     assert_eq!(fresh.series.symbol, sym("AAPL"));
 
     let mut all = bars(50);
-    store_bars(&store, id, &all[20..]).await;
-    let one = progress(&store, id).await;
+    store_bars(store, id, &all[20..]).await;
+    let one = progress(store, id).await;
     assert_eq!((one.stale_from, one.changes), (Some(at(20)), 1));
-    store_bars(&store, id, &all[..20]).await;
-    let two = progress(&store, id).await;
+    store_bars(store, id, &all[..20]).await;
+    let two = progress(store, id).await;
     assert_eq!((two.stale_from, two.changes, two.series.bar_count), (Some(at(0)), 2, 50));
 
-    put(&store, write(id, 2, &rows(&all), T0)).await;
-    assert_eq!(progress(&store, id).await, FeatureProgress { stale_from: None, splits: "none".into(), ..two.clone() });
-    store_bars(&store, id, &all).await;
-    assert_eq!(progress(&store, id).await.changes, 2, "bars that are stored already change nothing");
+    put(store, write(id, 2, &rows(&all), T0)).await;
+    assert_eq!(progress(store, id).await, FeatureProgress { stale_from: None, splits: "none".into(), ..two.clone() });
+    store_bars(store, id, &all).await;
+    assert_eq!(progress(store, id).await.changes, 2, "bars that are stored already change nothing");
 
     all[40].close += 0.01;
     all[30].volume += 1.0;
-    store_bars(&store, id, &all[25..45]).await;
-    let revised = progress(&store, id).await;
+    store_bars(store, id, &all[25..45]).await;
+    let revised = progress(store, id).await;
     assert_eq!((revised.stale_from, revised.changes), (Some(at(30)), 3));
     assert!(store.feature_progress(&[SeriesId(9_999)]).await.unwrap().is_empty());
 }
 
-async fn what_was_computed_from_older_bars_is_not_written(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn what_was_computed_from_older_bars_is_not_written(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let all = bars(30);
-    store_bars(&store, id, &all[..20]).await;
-    let seen = progress(&store, id).await.changes;
-    store_bars(&store, id, &all[20..]).await;
-    let outcome = put(&store, write(id, seen, &rows(&all[..20]), T0)).await;
+    store_bars(store, id, &all[..20]).await;
+    let seen = progress(store, id).await.changes;
+    store_bars(store, id, &all[20..]).await;
+    let outcome = put(store, write(id, seen, &rows(&all[..20]), T0)).await;
     assert_eq!(outcome, FeatureOutcome { superseded: true, ..FeatureOutcome::default() });
     assert_eq!(store.feature_count(id).await.unwrap(), 0);
-    assert_eq!(progress(&store, id).await.stale_from, Some(at(0)));
+    assert_eq!(progress(store, id).await.stale_from, Some(at(0)));
 }
 
-async fn states_are_kept_until_their_past_changes(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn states_are_kept_until_their_past_changes(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let all = bars(200);
     let state = |n: usize| -> State { extend(None, &[], &all[..n], n, 252.0).unwrap().end.unwrap() };
     let [a, b, c] = [50, 100, 150].map(state);
-    put(&store, FeatureWrite { states: vec![a, b, c], ..write(id, 0, &rows(&all), T0) }).await;
+    put(store, FeatureWrite { states: vec![a, b, c], ..write(id, 0, &rows(&all), T0) }).await;
     for (before, want) in [(Ts::MAX, Some(c)), (at(149), Some(b)), (at(99), Some(a)), (at(49), None)] {
         assert_eq!(store.feature_state(id, before).await.unwrap(), want, "{before}");
     }
     // From bar 120 on everything is new; the state at 99 still holds, and the one at 49 has done its work.
     let replaces = Interval::new(at(120), Ts::MAX);
     let late = FeatureWrite { replaces, spent: Some(a.through), ..write(id, 0, &rows(&all)[120..], T0) };
-    put(&store, late).await;
+    put(store, late).await;
     assert_eq!(store.feature_state(id, Ts::MAX).await.unwrap(), Some(b));
     assert_eq!(store.feature_state(id, at(99)).await.unwrap(), None);
 }
 
-async fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
-    let ids = series(&store, &["AAPL", "MSFT"]).await;
+pub async fn a_batch_is_all_or_nothing(db: &Db) {
+    let store = &db.store;
+    let ids = series(store, &["AAPL", "MSFT"]).await;
     let rows = rows(&bars(40));
     let bad = FeatureWrite { replaces: Interval::new(at(0), at(1)), ..write(ids[1], 0, &rows, T0) };
     assert!(store.put_features(&[write(ids[0], 0, &rows, T0), bad]).await.is_err());
@@ -268,8 +230,9 @@ fn failure(symbol: &str, message: &str, execution: Option<Uuid>, at: i64) -> Fea
     }
 }
 
-async fn a_failing_series_has_one_open_row(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn a_failing_series_has_one_open_row(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let execution = ExecutionRow {
         execution_id: Uuid::from_u128(7),
         trigger: Trigger::Cli,
@@ -301,12 +264,12 @@ async fn a_failing_series_has_one_open_row(store: Arc<dyn Store>) {
     let open = store.feature_failures(true, 10).await.unwrap();
     assert_eq!(open.len(), 2);
     assert_eq!((&open[0].failure, open[0].retry_count, open[0].resolved), (&again, 1, false));
-    assert!(progress(&store, id).await.failing);
+    assert!(progress(store, id).await.failing);
 
     assert_eq!(store.resolve_feature_failures(&sym("AAPL"), Timeframe::M5, Ts(T0 + 8)).await.unwrap(), 1);
     assert_eq!(store.resolve_feature_failures(&sym("AAPL"), Timeframe::M5, Ts(T0 + 9)).await.unwrap(), 0);
     assert_eq!(store.resolve_feature_failures(&sym("AAPL"), Timeframe::D1, Ts(T0 + 9)).await.unwrap(), 0);
-    assert!(!progress(&store, id).await.failing);
+    assert!(!progress(store, id).await.failing);
     assert_eq!(store.feature_failures(true, 10).await.unwrap().len(), 1);
     let all = store.feature_failures(false, 10).await.unwrap();
     assert_eq!((all.len(), all[0].resolved, all[0].resolved_at), (2, true, Some(Ts(T0 + 8))));
@@ -317,7 +280,8 @@ async fn a_failing_series_has_one_open_row(store: Arc<dyn Store>) {
     assert_eq!((all.len(), all[0].retry_count), (3, 0), "a new failure after a resolved one is a new row");
 }
 
-async fn freshness_is_kept_by_series(store: Arc<dyn Store>) {
+pub async fn freshness_is_kept_by_series(db: &Db) {
+    let store = &db.store;
     let row = FeatureFreshness {
         symbol: sym("AAPL"),
         timeframe: Timeframe::D1,
@@ -342,7 +306,8 @@ async fn freshness_is_kept_by_series(store: Arc<dyn Store>) {
     assert_eq!(store.feature_freshness().await.unwrap(), [finer, kept]);
 }
 
-async fn splits_of_all_symbols(store: Arc<dyn Store>) {
+pub async fn splits_of_all_symbols(db: &Db) {
+    let store = &db.store;
     let split = |date: &str| Split { date: date.parse().unwrap(), from: 1.0, to: 4.0 };
     let (old, new) = (split("2014-06-09"), split("2020-08-31"));
     store.put_splits(&[(sym("TSLA"), vec![new]), (sym("AAPL"), vec![new, old])], Ts(T0)).await.unwrap();
@@ -350,13 +315,27 @@ async fn splits_of_all_symbols(store: Arc<dyn Store>) {
     assert_eq!(store.all_splits().await.unwrap(), want);
 }
 
-async fn removing_a_symbol_removes_its_features(store: Arc<dyn Store>) {
-    let id = series(&store, &["AAPL"]).await[0];
+pub async fn removing_a_symbol_removes_its_features(db: &Db) {
+    let store = &db.store;
+    let id = series(store, &["AAPL"]).await[0];
     let all = bars(60);
-    store_bars(&store, id, &all).await;
+    store_bars(store, id, &all).await;
     let state = extend(None, &[], &all, 60, 252.0).unwrap().end.unwrap();
-    put(&store, FeatureWrite { states: vec![state], ..write(id, 1, &rows(&all), T0) }).await;
+    put(store, FeatureWrite { states: vec![state], ..write(id, 1, &rows(&all), T0) }).await;
+    store.log_feature_failure(&failure("AAPL", "no", None, T0)).await.unwrap();
+    let fresh = FeatureFreshness {
+        symbol: sym("AAPL"),
+        timeframe: Timeframe::M5,
+        last_computed_at: None,
+        data_point_count: 60,
+        status: Tier::Fresh,
+        staleness_seconds: Some(0),
+        updated_at: Ts(T0),
+    };
+    store.update_feature_freshness(&[fresh]).await.unwrap();
     store.remove_symbol(&sym("AAPL")).await.unwrap();
+    assert_eq!(store.feature_failures(false, 9).await.unwrap(), []);
+    assert_eq!(store.feature_freshness().await.unwrap(), []);
     assert_eq!(store.feature_count(id).await.unwrap(), 0);
     assert_eq!(store.feature_state(id, Ts::MAX).await.unwrap(), None);
 }

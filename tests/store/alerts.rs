@@ -1,47 +1,21 @@
-//! What reports and alerts ask of the store, on both databases.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod support;
+//! What reports and alerts ask of the store.
 
 use std::sync::Arc;
 
 use barkeep::config::policy::Severity;
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
-use barkeep::sim::SimConfig;
+use barkeep::market::features::Features;
+use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
 use barkeep::store::{
-    Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, NewAlert, OperatorAction, PageCommit,
-    QuarantinedBar, SeriesId, SeriesState, SeriesStatus, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger,
-    Verdict, open,
+    Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow, FeatureWrite,
+    NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesState, SeriesStatus, SeriesWrite, Store,
+    StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
 };
-use sqlx::Connection as _;
-use support::bench::{Bench, Database};
-use support::on_both;
 use uuid::Uuid;
 
+use crate::database::Db;
+use crate::sample::sym;
+
 const HOUR: i64 = 3_600_000;
-
-fn sym(name: &str) -> Symbol {
-    name.parse().unwrap()
-}
-
-async fn opened(bench: &Bench) -> Arc<dyn Store> {
-    open(&bench.database.url(), false).await.unwrap()
-}
-
-/// Runs a statement as a person with a shell does.
-async fn by_hand(bench: &Bench, sql: &str) {
-    match &bench.database {
-        Database::Sqlite(path) => {
-            let url = format!("sqlite:{}", path.display());
-            let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
-        }
-        Database::Postgres(url) => {
-            let mut db = sqlx::PgConnection::connect(url).await.unwrap();
-            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
-        }
-    }
-}
 
 /// Two symbols at two timeframes; the ids in order of symbol and timeframe.
 async fn seeded(store: &dyn Store) -> Vec<SeriesId> {
@@ -84,9 +58,8 @@ fn covered(state: CoverageState, start: i64, end: i64, expires: Option<i64>) -> 
     Coverage { range, state, request_id: None, fetched_at: Ts(end), expires_at: expires.map(Ts) }
 }
 
-on_both!(alerts_are_raised_once_and_resolved_once, SimConfig::default());
-async fn alerts_are_raised_once_and_resolved_once(bench: Bench) {
-    let store = opened(&bench).await;
+pub async fn alerts_are_raised_once_and_resolved_once(db: &Db) {
+    let store = &db.store;
     assert_eq!(store.alerts(false, 9).await.unwrap(), []);
     let alert = |kind: &str, subject: Option<&str>, at: i64| NewAlert {
         kind: kind.into(),
@@ -117,16 +90,10 @@ async fn alerts_are_raised_once_and_resolved_once(bench: Bench) {
     assert_eq!(store.alerts(false, 2).await.unwrap().len(), 2);
     let first = &store.alerts(false, 9).await.unwrap()[0];
     assert_eq!((first.severity, first.message.as_str()), (Severity::Critical, "it's \"wrong\" \u{1F525}"));
-    store.close().await;
-    let reader = barkeep::store::open(&bench.database.url(), true).await.unwrap();
-    assert!(matches!(reader.raise_alert(&alert("x", None, 1)).await, Err(StoreError::Refused(_))));
-    assert_eq!(reader.alerts(true, 9).await.unwrap().len(), 3);
-    reader.close().await;
 }
 
-on_both!(actions_are_listed_newest_first_and_noted_once, SimConfig::default());
-async fn actions_are_listed_newest_first_and_noted_once(bench: Bench) {
-    let store = opened(&bench).await;
+pub async fn actions_are_listed_newest_first_and_noted_once(db: &Db) {
+    let store = &db.store;
     let act = |at: i64, action: &str, target: Option<&str>| OperatorAction {
         at: Ts(at),
         actor: "cli:alice".into(),
@@ -146,13 +113,11 @@ async fn actions_are_listed_newest_first_and_noted_once(bench: Bench) {
     assert_eq!(store.operator_actions(Some("AAA"), 9).await.unwrap().len(), 1);
     assert_eq!(store.operator_actions(Some("BBB"), 9).await.unwrap(), []);
     assert_eq!(store.operator_actions(None, 1).await.unwrap()[0].action.action, "trigger");
-    store.close().await;
 }
 
-on_both!(evidence_is_the_newest_answer_of_each_series, SimConfig::default());
-async fn evidence_is_the_newest_answer_of_each_series(bench: Bench) {
+pub async fn evidence_is_the_newest_answer_of_each_series(db: &Db) {
     use CoverageState::{Empty, NotEntitled, Present};
-    let store = opened(&bench).await;
+    let store = &db.store;
     let ids = seeded(store.as_ref()).await;
     assert_eq!(store.evidence(Ts(0)).await.unwrap(), []);
     let rows = [
@@ -167,7 +132,7 @@ async fn evidence_is_the_newest_answer_of_each_series(bench: Bench) {
         commit(store.as_ref(), SeriesWrite { coverage: vec![coverage], ..write(ids[k]) }).await;
     }
     let at = |now: i64| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(store);
         async move {
             let mut all = store.evidence(Ts(now)).await.unwrap();
             all.sort_by_key(|e| e.series);
@@ -183,12 +148,10 @@ async fn evidence_is_the_newest_answer_of_each_series(bench: Bench) {
     assert_eq!(at(100).await, want, "an expired answer stays evidence, an expired refusal does not");
     assert_eq!(at(85).await[2], row(2, Some(5), Some((80, 120))));
     assert_eq!(at(120).await[1], row(1, None, None), "the end is excluded");
-    store.close().await;
 }
 
-on_both!(quarantined_times_leave_out_accepted_bars, SimConfig::default());
-async fn quarantined_times_leave_out_accepted_bars(bench: Bench) {
-    let store = opened(&bench).await;
+pub async fn quarantined_times_leave_out_accepted_bars(db: &Db) {
+    let store = &db.store;
     let ids = seeded(store.as_ref()).await;
     let bad = |ts: i64| QuarantinedBar { bar: bar(ts), reason: "odd".into(), request_id: None };
     let quarantine = vec![bad(HOUR), bad(3 * HOUR), bad(2 * HOUR)];
@@ -208,7 +171,6 @@ async fn quarantined_times_leave_out_accepted_bars(bench: Bench) {
     store.decide_quarantine(of(3 * HOUR), Verdict::Rejected, None, Ts(9)).await.unwrap();
     assert_eq!(store.quarantined_since(ids[0], Ts(0)).await.unwrap(), [Ts(HOUR), Ts(3 * HOUR)]);
     assert_eq!(store.quarantined_since(ids[1], Ts(0)).await.unwrap(), []);
-    store.close().await;
 }
 
 fn execution(started: i64, completed: Option<i64>, status: ExecutionStatus, good: i64) -> ExecutionRow {
@@ -229,6 +191,7 @@ fn execution(started: i64, completed: Option<i64>, status: ExecutionStatus, good
         status,
         error_message: None,
         owner: "h:1:1".into(),
+        selection: None,
     }
 }
 
@@ -249,12 +212,11 @@ fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesState) ->
     }
 }
 
-on_both!(the_newest_finished_status_of_each_series, SimConfig::default());
-async fn the_newest_finished_status_of_each_series(bench: Bench) {
+pub async fn the_newest_finished_status_of_each_series(db: &Db) {
     use ExecutionStatus as E;
     use SeriesState::{Completed, Failed, InProgress, Pending};
     use Timeframe::{D1, M5};
-    let store = opened(&bench).await;
+    let store = &db.store;
     let runs = [
         execution(100, Some(200), E::Completed, 2),
         execution(300, Some(400), E::CompletedWithErrors, 1),
@@ -284,12 +246,10 @@ async fn the_newest_finished_status_of_each_series(bench: Bench) {
     assert_eq!(store.last_success().await.unwrap(), Some(runs[1].clone()));
     assert_eq!(store.execution(runs[2].execution_id).await.unwrap(), Some(runs[2].clone()));
     assert_eq!(store.execution(Uuid::new_v4()).await.unwrap(), None);
-    store.close().await;
 }
 
-on_both!(no_success_yet, SimConfig::default());
-async fn no_success_yet(bench: Bench) {
-    let store = opened(&bench).await;
+pub async fn no_success_yet(db: &Db) {
+    let store = &db.store;
     assert_eq!(store.last_success().await.unwrap(), None);
     let rows = [
         execution(1, Some(2), ExecutionStatus::CompletedWithErrors, 0),
@@ -301,57 +261,63 @@ async fn no_success_yet(bench: Bench) {
         store.put_execution(row).await.unwrap();
     }
     assert_eq!(store.last_success().await.unwrap(), None, "none of these was one");
-    store.close().await;
 }
 
-on_both!(features_that_failed_or_are_absent, SimConfig::default());
-async fn features_that_failed_or_are_absent(bench: Bench) {
-    let store = opened(&bench).await;
+pub async fn features_that_failed_or_are_absent(db: &Db) {
+    let store = &db.store;
     let ids = seeded(store.as_ref()).await;
     let stored =
         StoredBar { bar: bar(HOUR), provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) };
     for k in [0, 1, 2] {
         commit(store.as_ref(), SeriesWrite { bars: vec![stored.clone()], ..write(ids[k]) }).await;
     }
-    assert_eq!(store.open_feature_failures(Ts(0), 9).await.unwrap(), []);
-    let run = execution(1, Some(2), ExecutionStatus::Completed, 2);
-    store.put_execution(&run).await.unwrap();
-    let sqlite = matches!(bench.database, Database::Sqlite(_));
-    let time = |ms: i64| if sqlite { ms.to_string() } else { format!("to_timestamp({ms} / 1000.0)") };
-    let flag = |yes: bool| match (sqlite, yes) {
-        (true, yes) => i64::from(yes).to_string(),
-        (false, yes) => yes.to_string(),
+    let failed = |symbol: &str, timeframe| FeatureFailure {
+        symbol: sym(symbol),
+        timeframe,
+        error_message: "no".into(),
+        execution_id: None,
+        failed_at: Ts(5_000),
     };
-    for (symbol, run, at, resolved) in [
-        ("AAA", format!("'{}'", run.execution_id), 5_000, false),
-        ("BBB", "NULL".to_owned(), 9_000, false),
-        ("AAA", "NULL".to_owned(), 8_000, true),
+    assert_eq!(store.open_feature_failure_count().await.unwrap(), 0);
+    for failure in [
+        failed("AAA", Timeframe::M5),
+        failed("AAA", Timeframe::M5),
+        failed("BBB", Timeframe::M5),
+        failed("AAA", Timeframe::D1),
     ] {
-        let columns = "symbol, timeframe, error_message, execution_id, failed_at, retry_count, resolved";
-        let (at, resolved) = (time(at), flag(resolved));
-        let sql = format!(
-            "INSERT INTO feature_computation_failures ({columns}) VALUES ('{symbol}', '5m', 'no', {run}, {at}, 3, {resolved})"
-        );
-        by_hand(&bench, &sql).await;
+        store.log_feature_failure(&failure).await.unwrap();
     }
-    by_hand(
-        &bench,
-        &format!(
-            "INSERT INTO features (series_id, ts, computed_at) VALUES ({}, {}, {})",
-            ids[1].0,
-            time(HOUR),
-            time(HOUR)
-        ),
-    )
-    .await;
-    let open = store.open_feature_failures(Ts(0), 9).await.unwrap();
-    let short: Vec<_> = open.iter().map(|f| (f.symbol.as_str(), f.execution_id, f.failed_at, f.retry_count)).collect();
-    assert_eq!(short, [("BBB", None, Ts(9_000), 3), ("AAA", Some(run.execution_id), Ts(5_000), 3)]);
-    assert_eq!(store.open_feature_failures(Ts(6_000), 9).await.unwrap().len(), 1);
-    assert_eq!(store.open_feature_failures(Ts(0), 1).await.unwrap().len(), 1);
-    assert_eq!(store.open_feature_failure_count().await.unwrap(), 2);
+    store.resolve_feature_failures(&sym("BBB"), Timeframe::M5, Ts(6_000)).await.unwrap();
+    assert_eq!(store.open_feature_failure_count().await.unwrap(), 2, "by series, and not those resolved");
+    let features = FeatureWrite {
+        series: ids[1],
+        changes: 1,
+        replaces: Interval::new(Ts::MIN, Ts::MAX),
+        rows: vec![FeatureRow { ts: Ts(HOUR), features: Features::default() }],
+        states: Vec::new(),
+        spent: None,
+        stale_from: None,
+        splits: "none".into(),
+        computed_at: Ts(HOUR),
+    };
+    assert_eq!(store.put_features(&[features]).await.unwrap()[0].written, 1);
     let mut without = store.series_without_features().await.unwrap();
     without.sort_unstable();
     assert_eq!(without, [ids[0], ids[2]], "a series without bars lacks none");
-    store.close().await;
+}
+
+pub async fn readers_see_alerts_and_raise_none(db: &Db) {
+    let alert = NewAlert {
+        kind: "lost".into(),
+        severity: Severity::Info,
+        subject: None,
+        message: "m".into(),
+        raised_at: Ts(4),
+    };
+    assert!(db.store.raise_alert(&alert).await.unwrap());
+    let reader = open(db.url(), true).await.unwrap();
+    let other = NewAlert { kind: "x".into(), ..alert };
+    assert!(matches!(reader.raise_alert(&other).await, Err(StoreError::Refused(_))));
+    assert_eq!(reader.alerts(true, 9).await.unwrap().len(), 1);
+    reader.close().await;
 }

@@ -1,0 +1,77 @@
+//! The features of one series and how far they are up to date; they live and go with the series.
+
+use std::collections::BTreeMap;
+
+use crate::market::features::State;
+use crate::market::{Interval, Ts};
+use crate::store::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesRow, features};
+
+#[derive(Debug, Default)]
+pub(super) struct SeriesFeatures {
+    rows: BTreeMap<Ts, FeatureRow>,
+    /// By the bar after which each holds.
+    states: BTreeMap<Ts, State>,
+    stale_from: Option<Ts>,
+    changes: i64,
+    splits: String,
+}
+
+impl SeriesFeatures {
+    pub(super) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The newest rows in a range, ascending.
+    pub(super) fn newest(&self, range: Interval, limit: usize) -> Vec<FeatureRow> {
+        if range.is_empty() {
+            return Vec::new();
+        }
+        let newest = self.rows.range(range.start..range.end).rev().take(limit);
+        let mut rows: Vec<FeatureRow> = newest.map(|(_, row)| *row).collect();
+        rows.reverse();
+        rows
+    }
+
+    /// The newest state kept before `t`.
+    pub(super) fn state(&self, t: Ts) -> Option<State> {
+        self.states.range(..t).next_back().map(|(_, state)| *state)
+    }
+
+    /// Notes that the bars changed from `first` on.
+    pub(super) fn mark(&mut self, first: Ts) {
+        self.changes += 1;
+        self.stale_from = Some(self.stale_from.map_or(first, |from| from.min(first)));
+    }
+
+    pub(super) fn progress(&self, series: SeriesRow, failing: bool) -> FeatureProgress {
+        let stale_from = features::stale_from(&self.splits, &series, self.stale_from);
+        FeatureProgress { series, stale_from, changes: self.changes, splits: self.splits.clone(), failing }
+    }
+
+    /// Refuses what [`Self::put`] could not take.
+    pub(super) fn check(&self, write: &FeatureWrite) -> Result<()> {
+        if self.supersede(write) { Ok(()) } else { features::check(write) }
+    }
+
+    /// Takes a write that was checked.
+    pub(super) fn put(&mut self, write: &FeatureWrite) -> FeatureOutcome {
+        if self.supersede(write) {
+            return features::SUPERSEDED;
+        }
+        let range = write.replaces;
+        let change = features::diff(&self.newest(range, usize::MAX), write);
+        for ts in &change.vanished {
+            self.rows.remove(ts);
+        }
+        self.rows.extend(change.changed.into_iter().map(|row| (row.ts, *row)));
+        self.states.retain(|ts, _| *ts < range.start && Some(*ts) != write.spent);
+        self.states.extend(write.states.iter().map(|state| (state.through, *state)));
+        self.stale_from = write.stale_from;
+        self.splits.clone_from(&write.splits);
+        change.outcome
+    }
+
+    const fn supersede(&self, write: &FeatureWrite) -> bool {
+        self.changes != write.changes
+    }
+}
