@@ -72,8 +72,8 @@ async fn a_week_at_five_requests_a_minute() {
     // Thursday to Thursday, over a weekend and the change to daylight saving time.
     let clock = Wall::at("2024-03-07T12:03:00Z");
     let mut settings = settings(RateLimit::PerMinute(5));
-    settings.backfill.history = Duration::from_secs(4 * 86_400);
-    settings.backfill.overlap = Duration::from_secs(1_800);
+    settings.backfill.history = Duration::from_hours(96);
+    settings.backfill.overlap = Duration::from_mins(30);
     let names = tickers(&SYMBOLS, &settings);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let vendor = Scripted::of(&names, clock.clone()).after(Duration::from_millis(200));
@@ -81,7 +81,7 @@ async fn a_week_at_five_requests_a_minute() {
     let rig = rig_of(&SYMBOLS, &timeframes, settings, clock.clone(), vendor).await;
     let (_handle, shutdown, task) = serve(&rig);
 
-    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
     let rpo = |criticality| match criticality {
         Criticality::Critical => 3_600,
         Criticality::Standard => 4 * 3_600,
@@ -89,7 +89,7 @@ async fn a_week_at_five_requests_a_minute() {
     };
     let mut looked = 0;
     for _ in 0..7 * 24 {
-        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         let engine = &rig.engine;
         let snapshot =
             Snapshot::read(engine.store.as_ref(), &engine.calendar, &engine.settings, clock.now()).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_week_at_five_requests_a_minute() {
         }
     }
     assert!(looked > 20_000);
-    assert!(rig.most_calls_in_any(Duration::from_secs(60)) <= 5);
+    assert!(rig.most_calls_in_any(Duration::from_mins(1)) <= 5);
     let executions = rig.store.executions(100_000).await.unwrap();
     assert!(executions.len() > 600, "{} executions", executions.len());
     shutdown.cancel();
@@ -194,7 +194,7 @@ fn assert_legal(handle: &Handle) {
 async fn obeys(steps: Vec<Step>) {
     let clock = Wall::at("2024-06-05T15:00:00Z");
     let mut settings = settings(RateLimit::PerMinute(20));
-    settings.backfill.history = Duration::from_secs(3 * 86_400);
+    settings.backfill.history = Duration::from_hours(72);
     let names = tickers(&FEW, &settings);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     // Every seventh answer fails once or twice.
@@ -239,7 +239,7 @@ async fn obeys(steps: Vec<Step>) {
         }
     }
     assert!(rig.store.running_executions().await.unwrap().is_empty());
-    assert!(rig.most_calls_in_any(Duration::from_secs(60)) <= 20);
+    assert!(rig.most_calls_in_any(Duration::from_mins(1)) <= 20);
     shutdown.cancel();
     task.await.unwrap();
 }

@@ -91,7 +91,7 @@ impl Patrol {
             };
             let lost = self.weather.lost_for().is_some();
             if lost || was_lost {
-                self.judge(&mut watch, &WITHOUT_DATABASE, self.without_database(started));
+                self.judge(&mut watch, &WITHOUT_DATABASE, &self.without_database(started));
             } else if whole {
                 self.look(&mut watch, started).await;
             }
@@ -118,7 +118,7 @@ impl Patrol {
         match tokio::time::timeout(self.every, reading).await {
             Ok(Ok(Ok(read))) => {
                 let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
-                self.judge(watch, &Kind::ALL, inputs);
+                self.judge(watch, &Kind::ALL, &inputs);
                 if let Err(e) = watch.save(self.engine.store.as_ref()).await {
                     tracing::warn!(error = %e, "alerts are kept for later");
                 }
@@ -129,8 +129,8 @@ impl Patrol {
         }
     }
 
-    fn judge(&self, watch: &mut Watch, kinds: &[Kind], inputs: Inputs) {
-        let wrong = conditions(&inputs, &self.policy);
+    fn judge(&self, watch: &mut Watch, kinds: &[Kind], inputs: &Inputs) {
+        let wrong = conditions(inputs, &self.policy);
         for change in watch.step(inputs.now, kinds, &wrong) {
             self.notifier.send(&change);
         }

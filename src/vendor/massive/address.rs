@@ -88,7 +88,7 @@ fn is_ours(asked: &Url, next: &Url) -> bool {
     let host = next.host_str().unwrap_or_default();
     let vendors = |domain: &&str| host.strip_suffix(*domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'));
     let loopback = |url: &Url| url.host().as_ref().is_some_and(is_loopback);
-    asked.host() == next.host() || (loopback(asked) && loopback(next)) || VENDOR_DOMAINS.iter().any(|d| vendors(&d))
+    asked.host() == next.host() || (loopback(asked) && loopback(next)) || VENDOR_DOMAINS.iter().any(vendors)
 }
 
 /// The query with every spelling of `apiKey` removed, all else as it was.
