@@ -20,11 +20,16 @@ fn settled_range() -> (NaiveDate, NaiveDate) {
     (today - Days::new(40), today - Days::new(4))
 }
 
-/// A service on a bench whose history reaches back 45 days.
-fn service(bench: &Bench) -> Child {
+/// Settings of a service whose history reaches back 45 days and that looks for alerts every second.
+fn settle(bench: &Bench) {
     let dir = bench.dir.path().join("config").join("barkeep");
     std::fs::create_dir_all(&dir).unwrap();
-    std::fs::write(dir.join("barkeep.yaml"), "backfill:\n  history: 45d\nvendor:\n  backoff_base: 10ms\n").unwrap();
+    let settings = "backfill:\n  history: 45d\nvendor:\n  backoff_base: 10ms\nalerts:\n  check_every: 1s\n";
+    std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
+}
+
+fn service(bench: &Bench) -> Child {
+    settle(bench);
     bench.spawn(&["run", "--headless"])
 }
 
@@ -41,7 +46,7 @@ async fn until_complete(bench: &Bench, service: &mut Child) {
     let begun = Instant::now();
     while missing(bench).await > 0 {
         assert!(service.try_wait().unwrap().is_none(), "the service ended");
-        assert!(begun.elapsed() < Duration::from_secs(60), "still not complete");
+        assert!(begun.elapsed() < Duration::from_mins(1), "still not complete");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -94,8 +99,10 @@ on_both!(
 );
 async fn survives_kills_at_any_moment(bench: Bench) {
     register(&bench).await;
+    // A hundred kills take a few minutes; BARKEEP_TEST_KILLS=100 makes them.
+    let most = std::env::var("BARKEEP_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
     let mut kills = 0_u64;
-    while kills < 12 {
+    while kills < most {
         let mut child = service(&bench);
         tokio::time::sleep(Duration::from_millis(60 + (kills * 137) % 700)).await;
         child.kill().await.unwrap();
@@ -147,6 +154,34 @@ async fn a_refused_key_is_survived_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refused_key_is_told_to_the_webhook_once() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", receiver.local_addr().unwrap());
+    let bench = Bench::sqlite(SimConfig { keys: Some(vec!["another".into()]), ..SimConfig::default() }).await;
+    register(&bench).await;
+    settle(&bench);
+    let mut command = bench.command(&["run", "--headless"]);
+    let child = command.env("BARKEEP_ALERT_WEBHOOK_URL", &url).kill_on_drop(true).spawn().unwrap();
+    let (mut stream, _) = tokio::time::timeout(Duration::from_secs(20), receiver.accept()).await.unwrap().unwrap();
+    let mut said = Vec::new();
+    let mut piece = [0; 4_096];
+    while !String::from_utf8_lossy(&said).contains("refused the key") {
+        let n = stream.read(&mut piece).await.unwrap();
+        assert!(n > 0, "the message ended: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&piece[..n]);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+    let again = tokio::time::timeout(Duration::from_secs(3), receiver.accept()).await;
+    assert!(again.is_err(), "an alert that lasts is told once");
+    let open =
+        bench.count("SELECT count(*) FROM alerts WHERE kind = 'vendor_key_refused' AND resolved_at IS NULL").await;
+    assert_eq!(open, 1);
+    assert_eq!(signalled(child, "-TERM").await.0, 0);
+    assert!(!String::from_utf8_lossy(&said).contains("key-of-the-tests"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_restart_is_survived_by_the_same_process() {
     let Some(cluster) = support::postgres::Cluster::throw_away() else { return };
     let name = cluster.create_database().await;
@@ -158,10 +193,17 @@ async fn a_postgres_restart_is_survived_by_the_same_process() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     cluster.stop();
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
     assert!(child.try_wait().unwrap().is_none(), "the service ended with its database");
     cluster.start();
     until_complete(&bench, &mut child).await;
+    // The loss is told while it lasts, and kept once it is over.
+    let told = "SELECT count(*) FROM alerts WHERE kind = 'database_lost' AND resolved_at > raised_at";
+    let begun = Instant::now();
+    while bench.count(told).await == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the downtime is in no alert");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(signalled(child, "-TERM").await.0, 0);
     equal_to_vendor(&bench).await;
 }
