@@ -15,8 +15,10 @@ pub enum Bottleneck {
     Vendor,
     /// More than 60 % went into the database.
     Database,
-    /// Neither: what is computed here.
+    /// Neither, and most of the time went into what is computed here.
     Computation,
+    /// Nothing stands out: vendor and database share the time.
+    Shared,
     /// No time was measured.
     Nothing,
 }
@@ -70,6 +72,13 @@ pub fn verdict(phases: &[PhaseTime]) -> Verdict {
             percent(database)
         ));
         (Bottleneck::Database, database)
+    } else if derive + features < vendor.max(database) {
+        help.push(format!(
+            "nothing stands out: {} of the time for the vendor, {} for the database; both have to become faster",
+            percent(vendor),
+            percent(database)
+        ));
+        (Bottleneck::Shared, vendor.max(database))
     } else {
         if derive > 0.0 {
             help.push(format!(
@@ -102,14 +111,14 @@ mod tests {
         let slow = of([0.0, 0.7, 0.0, 0.1, 0.2, 0.0]);
         assert!(slow.recommendations[0].contains("backfill.concurrency"), "{slow:?}");
         assert_eq!(of([0.1, 0.1, 0.0, 0.1, 0.7, 0.0]).bottleneck, Bottleneck::Database);
-        assert_eq!(of([0.2, 0.2, 0.0, 0.2, 0.2, 0.2]).bottleneck, Bottleneck::Computation);
-        assert_eq!(of([0.3, 0.3, 0.0, 0.0, 0.4, 0.0]).bottleneck, Bottleneck::Computation, "exactly 60 % is not more");
+        assert_eq!(of([0.2, 0.1, 0.0, 0.2, 0.2, 0.3]).bottleneck, Bottleneck::Computation);
+        assert_eq!(of([0.3, 0.3, 0.0, 0.0, 0.4, 0.0]).bottleneck, Bottleneck::Shared, "exactly 60 % is not more");
     }
 
     #[test]
     fn nothing_is_recommended_from_nothing() {
         let nothing = of([0.0; 6]);
         assert_eq!((nothing.bottleneck, nothing.recommendations.len()), (Bottleneck::Nothing, 0));
-        assert!(!of([0.2, 0.2, 0.0, 0.3, 0.3, 0.0]).recommendations.iter().any(|r| r.contains("features")));
+        assert!(!of([0.1, 0.1, 0.0, 0.5, 0.3, 0.0]).recommendations.iter().any(|r| r.contains("features")));
     }
 }
