@@ -137,7 +137,6 @@ enum Outcome {
     Fine,
 }
 
-#[expect(clippy::match_same_arms, reason = "one line for each kind of thing that goes wrong")]
 fn outcome(kind: FaultKind) -> Option<Outcome> {
     use FaultKind as F;
     Some(match kind {

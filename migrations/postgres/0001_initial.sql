@@ -305,6 +305,7 @@ CREATE TABLE symbol_computation_status (
 );
 
 -- The unique key above already serves look-ups by execution_id.
+CREATE INDEX symbol_computation_status_execution_id ON symbol_computation_status (execution_id);
 CREATE INDEX symbol_computation_status_symbol ON symbol_computation_status (symbol);
 CREATE INDEX symbol_computation_status_status ON symbol_computation_status (status);
 

@@ -31,7 +31,7 @@ use crate::store::{ExecutionStatus, StoreError};
   barkeep baseline --simulated --limit 5 --days 30 --output report.json
 
 The load is 25 symbols at 5 timeframes over 365 days. It is written to a temporary SQLite file, or, with --database-url,
-to a PostgreSQL database that holds no symbols; it is left empty. The database of the settings is never touched.")]
+to a PostgreSQL database that holds no symbols; its symbols and bars are removed afterwards. The database of the settings is never touched.")]
 pub struct BaselineArgs {
     /// pipeline, staggered or sequential [default: backfill.mode]
     #[arg(long, value_name = "MODE")]

@@ -17,6 +17,7 @@ use crate::market::resample::resample;
 use crate::market::split::{self, Split};
 use crate::market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
 use crate::store::{FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError};
+use crate::timing::{self, Phase};
 
 /// Bars computed at a time. A multiple of the spacing of states.
 const PIECE: usize = 8_192;
@@ -185,7 +186,8 @@ impl Refresh<'_> {
             all_final &= settled == stored.len();
             let mut bars: Vec<Bar> = stored.into_iter().map(|b| b.bar).collect();
             self.adjust(series, &mut bars).await?;
-            let stretch = extend(state.as_ref(), &before, &bars, settled, per_year)?;
+            let stretch =
+                timing::measured(Phase::Features, || extend(state.as_ref(), &before, &bars, settled, per_year))?;
             let rows = bars.iter().zip(stretch.rows).filter(|(bar, _)| bar.ts >= replaced);
             let rows: Vec<FeatureRow> = rows.map(|(bar, features)| FeatureRow { ts: bar.ts, features }).collect();
             let after = bars.last().filter(|_| more).map(|bar| bar.ts + 1);

@@ -1,5 +1,5 @@
 //! A database for one measurement: a temporary file, or a PostgreSQL database somebody named, which must be empty and is
-//! left empty. A database with symbols is somebody's, and is refused.
+//! left without symbols and bars. A database with symbols is somebody's, and is refused.
 
 use std::path::PathBuf;
 use std::sync::Arc;
