@@ -1,6 +1,6 @@
 //! Alerts: when something is wrong, who hears of it, once, and again when it is over.
 //!
-//! [`conditions`] decides from plain inputs and the policy, [`watch`] turns what holds now into what is new and what is
+//! [`mod@conditions`] decides from plain inputs and the policy, [`watch`] turns what holds now into what is new and what is
 //! over and keeps that in the table `alerts`, [`notify`] tells the log, a webhook and a mailbox. A receiver that is slow,
 //! dead or refusing never holds up the first two.
 
