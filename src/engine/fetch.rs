@@ -242,7 +242,7 @@ impl Fetcher {
             if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
             {
                 answered_to = unproven.end;
-                head = self.prove_head(item, symbol, &query, unproven).await;
+                head = self.prove_head(symbol, &query, unproven, &pass.token).await;
             }
             any_bars |= !page.bars.is_empty();
             counted = Some(counted.unwrap_or(0) + page.query_count);
@@ -302,12 +302,15 @@ impl Fetcher {
 
     /// Asks for the first session of a head by itself: a plan with a shorter history refuses it, a symbol that was not
     /// listed yet has nothing in it. One request, and only for ranges that begin so.
+    ///
+    /// It is made with the pass of the page that raised the doubt (`token` is that pass's): waiting for a second place
+    /// while holding one would lock the gate once every place is held so.
     async fn prove_head(
         &self,
-        item: &Item,
         symbol: &Symbol,
         query: &AggregateQuery,
         head: Interval,
+        token: &CancellationToken,
     ) -> Result<(), ItemError> {
         let sessions = self.engine.calendar.trading(query.class, query.timeframe.family(), head);
         let Some(first) = sessions.as_slice().first() else { return Ok(()) };
@@ -315,8 +318,8 @@ impl Fetcher {
         let range = query.timeframe.snap_out(query.class, day.intersect(head));
         let probe = AggregateQuery { range, ..query.clone() };
         let head = AggregateQuery { range: head, ..query.clone() };
-        match self.page(item, &probe, None).await {
-            Ok(((page, attempt), pass)) if page.bars.is_empty() => {
+        match self.dispatcher.aggregates(&probe, None, token).await {
+            Ok((page, attempt)) if page.bars.is_empty() => {
                 let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
                 let part = Part {
                     keys: Arc::new(keys),
@@ -327,12 +330,14 @@ impl Fetcher {
                 };
                 let request = Some(request_row(&attempt, Some(self.execution)));
                 let fetched_at = self.engine.clock.now();
-                let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: Some(pass) };
+                let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: None };
                 settled(self.ingest.send(arrival).await).await?;
                 Ok(())
             }
             // It has bars after all: the head stays a gap and is asked as one.
-            Ok(((_, attempt), _pass)) => Ok(self.record(&attempt).await?),
+            Ok((_, attempt)) => Ok(self.record(&attempt).await?),
+            // Paused before it started: the head stays a gap.
+            Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => Ok(()),
             Err(fault) => self.refused(symbol, &head, head.range.start, fault).await,
         }
     }
