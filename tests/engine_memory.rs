@@ -20,7 +20,7 @@ use barkeep::market::{AssetClass, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{SeriesState, Store, Trigger};
 use barkeep::vendor::{Class, Fault};
 use support::rig::{Rig, Wall, settings};
-use support::scripted::{Call, Scripted};
+use support::scripted::{Call, Scripted, made_up};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -198,4 +198,20 @@ async fn a_week_of_hourly_runs_ends_equal_to_the_vendor() {
     // Growing bars were stored and changed; nobody else's were.
     let revisions = rig.store.revisions();
     assert!(!revisions.is_empty() && revisions.iter().all(|r| r.bar.provisional), "{:?}", revisions.first());
+}
+
+/// The head of a range is questioned by one more request while the page that raised the doubt is still in hand.
+#[tokio::test(start_paused = true)]
+async fn symbols_listed_late_do_not_lock_a_gate_of_one() {
+    let clock = Wall::at("2024-06-05T12:00:00Z");
+    let mut settings = settings(RateLimit::Unlimited);
+    settings.backfill.concurrency = 1;
+    let listed = Ts(chrono::DateTime::parse_from_rfc3339("2024-05-20T00:00:00Z").unwrap().timestamp_millis());
+    let late = move |ticker: &str, minute| (minute >= listed).then(|| made_up(ticker, minute)).flatten();
+    let rig = Rig::new(Scripted::of(&TICKERS, clock.clone()).telling(late), settings, clock).await;
+    let wish = wish("2024-04-29", Some("2024-05-31"));
+    let summary = tokio::time::timeout(Duration::from_hours(1), rig.run(&wish)).await.expect("it ends").unwrap();
+    assert!(summary.is_complete(), "{summary:?}");
+    let probes = rig.vendor.calls().iter().filter(|call| call.range.is_some_and(|r| r.end < listed)).count();
+    assert!(probes >= 6, "each family of each symbol was questioned: {probes}");
 }

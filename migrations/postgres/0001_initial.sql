@@ -304,7 +304,6 @@ CREATE TABLE symbol_computation_status (
     UNIQUE (execution_id, symbol, timeframe)
 );
 
--- The unique key above already serves look-ups by execution_id.
 CREATE INDEX symbol_computation_status_execution_id ON symbol_computation_status (execution_id);
 CREATE INDEX symbol_computation_status_symbol ON symbol_computation_status (symbol);
 CREATE INDEX symbol_computation_status_status ON symbol_computation_status (status);

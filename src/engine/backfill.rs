@@ -175,7 +175,7 @@ impl Backfill {
         });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
-            dispatcher: engine.dispatcher(execution_id, Arc::clone(&listener)),
+            dispatcher: engine.dispatcher(Some(execution_id), Arc::clone(&listener)),
             scheduled: matches!(self.trigger, Trigger::Schedule | Trigger::CatchUp),
             registrar,
             ingest,
@@ -604,7 +604,7 @@ impl Run<'_> {
             for tf in &state.asked {
                 let gaps = Need::open_gaps(&engine.calendar, &state, *tf, range, horizon);
                 if gaps > 0 || reason.is_some() {
-                    let reason = reason.cloned().unwrap_or_else(|| self.why_open(&state));
+                    let reason = reason.cloned().unwrap_or_else(|| self.why_open());
                     unfinished.insert((state.symbol.clone(), *tf), (gaps, reason));
                 }
             }
@@ -612,7 +612,7 @@ impl Run<'_> {
         Ok(unfinished)
     }
 
-    fn why_open(&self, _state: &FamilyState) -> String {
+    fn why_open(&self) -> String {
         if self.fetcher.cancel.is_cancelled() {
             "cancelled before it was asked".to_owned()
         } else {

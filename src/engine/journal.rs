@@ -16,13 +16,13 @@ use crate::vendor::{Class, Fault};
 pub struct StoreJournal {
     store: Arc<dyn Store>,
     listener: Arc<dyn Listener>,
-    execution: Uuid,
+    execution: Option<Uuid>,
 }
 
 impl StoreJournal {
-    /// A journal whose attempts belong to `execution`.
+    /// A journal whose attempts belong to `execution`, if to any.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, listener: Arc<dyn Listener>, execution: Uuid) -> Self {
+    pub fn new(store: Arc<dyn Store>, listener: Arc<dyn Listener>, execution: Option<Uuid>) -> Self {
         Self { store, listener, execution }
     }
 }
@@ -43,7 +43,7 @@ impl Journal for StoreJournal {
     }
 
     async fn record(&self, attempt: &Attempt) {
-        let row = request_row(attempt, Some(self.execution));
+        let row = request_row(attempt, self.execution);
         if let Err(e) = self.store.record_request(&row).await {
             tracing::error!(error = %e, "a request could not be recorded");
         }

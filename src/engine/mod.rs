@@ -17,6 +17,7 @@ pub mod freshness_report;
 pub mod gate;
 pub mod handle;
 pub mod history;
+pub mod holidays;
 pub mod ingest;
 pub mod instance;
 pub mod journal;
@@ -75,9 +76,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A dispatcher whose attempts are counted and recorded for one execution.
+    /// A dispatcher whose attempts are counted by themselves and recorded for one execution, or for none.
     #[must_use]
-    pub fn dispatcher(&self, execution: Uuid, listener: Arc<dyn Listener>) -> Dispatcher {
+    pub fn dispatcher(&self, execution: Option<Uuid>, listener: Arc<dyn Listener>) -> Dispatcher {
         let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution);
         let policy = RetryPolicy::from(&self.settings.vendor);
         Dispatcher::new(
@@ -86,7 +87,8 @@ impl Engine {
             policy,
             Arc::new(journal),
             Arc::clone(&self.clock),
-            execution.as_u64_pair().0,
+            // Any seed will do, as long as two processes do not share one.
+            execution.unwrap_or_else(Uuid::new_v4).as_u64_pair().0,
         )
     }
 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::Engine;
 use super::backfill::{Backfill, RunError, close_dead_executions};
 use super::handle::{Action, Answer, Beat, EngineState, Handle, Live, Mail, Order, OrderError, What};
+use super::holidays::{self, HolidayError};
 use super::progress::Listener;
 use super::schedule::{Due, Schedule};
 use super::select::Selection;
@@ -23,7 +24,7 @@ use super::summary::Summary;
 use super::track::{RunEvent, Tracker};
 use crate::config::{Loaded, Policy};
 use crate::market::freshness::Tier;
-use crate::market::{Criticality, Symbol, Ts};
+use crate::market::{Calendar, Criticality, Symbol, Ts};
 use crate::store::{ExecutionRow, ExecutionStatus, OperatorAction, SeriesState, StoreError, SymbolRow, Trigger};
 
 /// Orders that may wait.
@@ -59,8 +60,12 @@ pub struct Service {
     changed: watch::Sender<u64>,
     active: BTreeMap<Uuid, Active>,
     running: JoinSet<Ended>,
+    /// Asking for announced holidays, beside everything else.
+    announcements: JoinSet<Result<Calendar, HolidayError>>,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
     missed: Vec<Due>,
+    /// Cancelled when the service stops.
+    stop: CancellationToken,
     failed: Option<String>,
     key_refused: Option<String>,
     database_lost: bool,
@@ -107,7 +112,9 @@ impl Service {
             changed,
             active: BTreeMap::new(),
             running: JoinSet::new(),
+            announcements: JoinSet::new(),
             missed: Vec::new(),
+            stop: CancellationToken::new(),
             failed: None,
             key_refused: None,
             database_lost: false,
@@ -138,6 +145,7 @@ impl Service {
                 () = shutdown.cancelled() => break,
                 Some(mail) = self.orders.recv() => self.obey(mail).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
+                Some(heard) = self.announcements.join_next() => self.heard(heard),
                 // Many changes make one publication: the loop only sees the newest.
                 Ok(()) = changed.changed() => {}
                 Ok(()) = left.changed() => {}
@@ -241,10 +249,21 @@ impl Service {
     async fn start_sweep(&mut self) -> Result<(), StoreError> {
         let symbols = self.symbols_of(|_| true).await?;
         if !symbols.is_empty() {
+            let (engine, stop) = (self.engine.clone(), self.stop.clone());
+            self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
             let selection = Selection { symbols, ..Selection::default() };
             self.start(Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::Schedule));
         }
         Ok(())
+    }
+
+    /// Executions from now on know the holidays the vendor has announced.
+    fn heard(&mut self, heard: Result<Result<Calendar, HolidayError>, tokio::task::JoinError>) {
+        match heard {
+            Ok(Ok(calendar)) => self.engine.calendar = Arc::new(calendar),
+            Ok(Err(e)) => tracing::info!(error = %e, "announced holidays could not be asked; the built-in rules hold"),
+            Err(e) => tracing::error!(error = %e, "asking for announced holidays broke"),
+        }
     }
 
     async fn symbols_of(&self, wanted: impl Fn(&SymbolRow) -> bool) -> Result<Vec<Symbol>, StoreError> {
@@ -345,6 +364,7 @@ impl Service {
 
     async fn drain(&mut self) {
         self.draining = true;
+        self.stop.cancel();
         for active in self.active.values() {
             active.cancel.cancel();
         }
