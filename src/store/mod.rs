@@ -8,6 +8,7 @@
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
 mod alerts;
+mod api;
 mod bars;
 mod conn;
 mod coverage;
@@ -599,6 +600,69 @@ pub struct FeatureFreshness {
     pub updated_at: Ts,
 }
 
+/// What the holder of an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look at everything.
+    Read,
+    /// Also start, stop and change things.
+    Operate,
+}
+
+impl Role {
+    pub const ALL: [Self; 2] = [Self::Read, Self::Operate];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Operate => "operate",
+        }
+    }
+}
+
+/// A row of `api_keys`. The key itself is kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Given by the database.
+    pub id: i64,
+    pub name: String,
+    /// SHA-256 of the key, 64 hex digits.
+    pub hash: String,
+    pub role: Role,
+    pub created_at: Ts,
+    pub revoked_at: Option<Ts>,
+    pub last_used_at: Option<Ts>,
+}
+
+/// A request to the API that may be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiRequest {
+    /// Who sent it; keys of two actors never meet.
+    pub actor: String,
+    /// The `Idempotency-Key` it named.
+    pub key: String,
+    /// Tells its method, path and body from others.
+    pub fingerprint: String,
+    /// Made anew for every try.
+    pub token: Uuid,
+    pub at: Ts,
+}
+
+/// What is known of a request that may have been sent before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nobody sent it: it is the caller's to carry out and to settle.
+    Ours,
+    /// It was carried out; this was the answer.
+    Answered { status: u16, body: String },
+    /// It is being carried out.
+    UnderWay,
+    /// The key was used for another request.
+    Another,
+}
+
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -785,6 +849,34 @@ pub trait Store: Send + Sync {
 
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
+
+    // -- the HTTP API ------------------------------------------------------------------------------------------------
+
+    /// All keys ever made, in order.
+    async fn api_keys(&self) -> Result<Vec<ApiKey>>;
+
+    /// Keeps a new key; its id is given. `Refused` when the name is taken, by a revoked key too.
+    async fn add_api_key(&self, key: &ApiKey) -> Result<()>;
+
+    /// Says whether there was such a key in force.
+    async fn revoke_api_key(&self, name: &str, at: Ts) -> Result<bool>;
+
+    /// Notes when keys were last used; an earlier time changes nothing.
+    async fn note_api_keys_used(&self, used: &[(i64, Ts)]) -> Result<()>;
+
+    /// Claims a request, or says what became of it. Requests older than `expired` are forgotten, and those older than
+    /// `abandoned` that nobody settled.
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim>;
+
+    /// Keeps the answer to a claimed request, or gives the claim back.
+    async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()>;
+
+    /// A number for each series that grows with every write to its bars, features and splits; series that do not exist
+    /// are absent.
+    async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>>;
+
+    /// The symbols with the largest turnover in their newest bar of a day (or of an hour), largest first.
+    async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
@@ -792,6 +884,7 @@ pub trait Store: Send + Sync {
 pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
     [
         alerts::STATEMENTS,
+        api::STATEMENTS,
         bars::STATEMENTS,
         coverage::STATEMENTS,
         evidence::STATEMENTS,
