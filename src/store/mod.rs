@@ -98,7 +98,7 @@ impl StoreError {
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// A tracked symbol.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRow {
     pub symbol: Symbol,
     pub asset_class: AssetClass,
@@ -112,7 +112,7 @@ pub struct SymbolRow {
 }
 
 /// A series with the figures kept beside it in every commit, so that a report never scans bars.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesRow {
     pub id: SeriesId,
     pub symbol: Symbol,
@@ -126,7 +126,7 @@ pub struct SeriesRow {
 }
 
 /// A bar with what barkeep knows about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredBar {
     #[serde(flatten)]
     pub bar: Bar,
@@ -165,7 +165,7 @@ impl CoverageState {
 }
 
 /// One interval the vendor has answered for, with its evidence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     pub range: Interval,
     pub state: CoverageState,
@@ -206,7 +206,7 @@ impl Verdict {
 }
 
 /// A row of `bar_quarantine`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuarantineRow {
     pub id: i64,
     pub series_id: SeriesId,
@@ -273,7 +273,7 @@ pub struct PageCommit {
 }
 
 /// What a commit did to one series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOutcome {
     pub inserted: u64,
     /// Bars whose values changed; the old ones are in `bar_revisions`.
@@ -342,7 +342,7 @@ impl Trigger {
 }
 
 /// A row of `scheduler_execution_log`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionRow {
     pub execution_id: Uuid,
     pub trigger: Trigger,
@@ -391,7 +391,7 @@ impl SeriesState {
 }
 
 /// A row of `symbol_computation_status`, one per execution and series; written again as it moves on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesStatus {
     pub execution_id: Uuid,
     pub symbol: Symbol,
@@ -417,7 +417,7 @@ pub enum Grant {
 }
 
 /// Totals over `vendor_requests`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {
     pub total_requests: i64,
     /// Answers with status 429.
@@ -471,7 +471,7 @@ pub struct NewAlert {
 }
 
 /// A row of `alerts`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertRow {
     pub id: i64,
     pub kind: String,
@@ -484,7 +484,7 @@ pub struct AlertRow {
 }
 
 /// What somebody did to the engine or to a symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorAction {
     pub at: Ts,
     /// Who: `cli:alice`, `tui:bob`, `api:key-name`, `schedule`.
@@ -499,7 +499,7 @@ pub struct OperatorAction {
 }
 
 /// A row of `operator_actions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorActionRow {
     pub id: i64,
     #[serde(flatten)]
@@ -507,7 +507,7 @@ pub struct OperatorActionRow {
 }
 
 /// The features of one bar.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureRow {
     /// The bar's start.
     pub ts: Ts,
@@ -563,7 +563,7 @@ pub struct FeatureOutcome {
 }
 
 /// A series whose features could not be computed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureFailure {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
@@ -574,7 +574,7 @@ pub struct FeatureFailure {
 }
 
 /// A row of `feature_computation_failures`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureFailureRow {
     pub id: i64,
     #[serde(flatten)]
@@ -785,6 +785,12 @@ pub trait Store: Send + Sync {
 
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    /// Bars of a series inside `range`, counted by pieces of `piece_ms` of the UTC day; pieces without bars are left
+    /// out.
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
