@@ -291,4 +291,10 @@ impl Store for Patient {
     async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>> {
         self.persist(|| self.inner.busiest_symbols(count)).await
     }
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        self.persist(|| self.inner.bar_counts(series, range, piece_ms)).await
+    }
 }

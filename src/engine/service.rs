@@ -9,19 +9,22 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
 use super::backfill::{Backfill, RunError, close_dead_executions};
-use super::handle::{Action, Answer, Beat, EngineState, Handle, Live, Mail, Order, OrderError, What};
+use super::freshness::{Inventory, Judge};
+use super::handle::{Action, Answer, Beat, EngineState, Handle, Live, Mail, Order, OrderError, Process, What};
 use super::holidays::{self, HolidayError};
 use super::progress::Listener;
+use super::pulse::Pulse;
+use super::quarantine;
 use super::schedule::{Due, Schedule};
 use super::select::Selection;
-use super::snapshot::Snapshot;
 use super::summary::Summary;
-use super::track::{RunEvent, Tracker};
+use super::track::{RunEvent, Tracker, Wires};
 use crate::config::{Loaded, Policy};
 use crate::market::freshness::Tier;
 use crate::market::{Calendar, Criticality, Symbol, Ts};
@@ -35,6 +38,8 @@ const EVENTS: usize = 4_096;
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How long executions have to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// A run changes by the page, thousands a second; nobody looks that often.
+const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 /// How often a lost database is looked for.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
 /// Interrupted executions that are taken up again at a start.
@@ -58,6 +63,7 @@ pub struct Service {
     events: broadcast::Sender<Arc<RunEvent>>,
     /// Rung by trackers at every change.
     changed: watch::Sender<u64>,
+    pulse: Arc<Pulse>,
     active: BTreeMap<Uuid, Active>,
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
@@ -86,19 +92,9 @@ impl Service {
         let (changed, _) = watch::channel(0);
         let schedule = Schedule::new(&policy, now);
         let first = Live {
-            at: now,
-            state: EngineState::Idle,
-            reason: None,
-            key_refused: None,
-            paused: None,
-            runs: Vec::new(),
-            limit: engine.limiter.snapshot(),
-            in_flight: 0,
             next: beats(&schedule, now),
-            started_at: now,
-            executions: 0,
-            requests: 0,
-            rows_written: 0,
+            process: Some(process(now)),
+            ..Live::from_outside(false, engine.limiter.snapshot(), now)
         };
         let (live, watch) = watch::channel(Arc::new(first));
         let handle = Handle { orders: sender, live: watch, events: events.clone() };
@@ -110,6 +106,7 @@ impl Service {
             live,
             events,
             changed,
+            pulse: Arc::default(),
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
@@ -137,6 +134,7 @@ impl Service {
         let mut left = self.engine.gate.left();
         loop {
             self.publish();
+            let published = Instant::now();
             let now = self.engine.clock.now();
             let until_beat = Duration::from_millis((self.schedule.next(now) - now).max(0).unsigned_abs());
             let sleep = if self.database_lost { DATABASE_PROBE } else { until_beat.min(LONGEST_SLEEP) };
@@ -146,8 +144,8 @@ impl Service {
                 Some(mail) = self.orders.recv() => self.obey(mail).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),
-                // Many changes make one publication: the loop only sees the newest.
-                Ok(()) = changed.changed() => {}
+                // Many changes make one publication: the loop only sees the newest, and not at once.
+                Ok(()) = changed.changed() => tokio::time::sleep_until(published + BETWEEN_VIEWS).await,
                 Ok(()) = left.changed() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
@@ -275,8 +273,13 @@ impl Service {
 
     fn start(&mut self, wish: Backfill) -> Uuid {
         let id = wish.execution_id;
-        let clock = self.engine.clock.as_ref();
-        let tracker = Arc::new(Tracker::new(id, wish.trigger, clock, self.events.clone(), self.changed.clone()));
+        let wires = Wires {
+            clock: Arc::clone(&self.engine.clock),
+            pulse: Arc::clone(&self.pulse),
+            events: self.events.clone(),
+            changed: self.changed.clone(),
+        };
+        let tracker = Arc::new(Tracker::new(id, wish.trigger, wish.mode.name(), wires));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());
@@ -445,6 +448,13 @@ impl Service {
             Action::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
             Action::Cancel(id) => self.cancel(id),
             Action::RetryFailed(id) => self.retry(id).await,
+            Action::Decide { id, verdict } => {
+                let Engine { store, calendar, settings, clock, .. } = &self.engine;
+                quarantine::decide(store.as_ref(), calendar, settings, clock.as_ref(), id, verdict)
+                    .await
+                    .map_err(refused)?;
+                Ok(Answer::Done)
+            }
             Action::Reload(loaded) => {
                 self.reload(*loaded).await.map_err(refused)?;
                 Ok(Answer::Done)
@@ -477,14 +487,17 @@ impl Service {
     async fn stale_symbols(&self) -> Result<Vec<Symbol>, StoreError> {
         let engine = &self.engine;
         let now = engine.clock.now();
-        let snapshot = Snapshot::read(engine.store.as_ref(), &engine.calendar, &engine.settings, now).await?;
-        let active = self.symbols_of(|_| true).await?;
-        let mut symbols: Vec<Symbol> = snapshot
-            .series
-            .into_iter()
-            .filter(|row| row.tier != Tier::Fresh && active.contains(&row.symbol))
-            .map(|row| row.symbol)
-            .collect();
+        let inventory = Inventory::read(engine.store.as_ref(), now).await?;
+        let settings = &engine.settings;
+        let mut judge = Judge::new(&engine.calendar, settings, settings.staleness.limits, &inventory, now);
+        let mut symbols: Vec<Symbol> = Vec::new();
+        for (row, known) in inventory.iter().filter(|(row, known)| known.tracked && !row.paused) {
+            let fresh = judge.judge(row.asset_class, known).tier == Tier::Fresh;
+            if !fresh && symbols.last() != Some(&row.symbol) {
+                symbols.push(row.symbol.clone());
+            }
+        }
+        symbols.sort();
         symbols.dedup();
         Ok(symbols)
     }
@@ -597,12 +610,27 @@ impl Service {
             limit: self.engine.limiter.snapshot(),
             in_flight,
             next: beats(&self.schedule, now),
-            started_at: self.started_at,
-            executions: self.executions,
-            requests: self.requests,
-            rows_written: self.rows_written,
+            pulse: self.pulse.view(now),
+            process: Some(Process {
+                executions_begun: self.executions,
+                requests_made: self.requests,
+                bars_written: self.rows_written,
+                ..process(self.started_at)
+            }),
         };
         self.live.send_replace(Arc::new(live));
+    }
+}
+
+/// This process, which has done nothing yet.
+fn process(started_at: Ts) -> Process {
+    Process {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        executions_begun: 0,
+        requests_made: 0,
+        bars_written: 0,
     }
 }
 

@@ -329,4 +329,10 @@ impl Store for Database {
     async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>> {
         api::busiest(&mut self.reader().await?.conn(), count).await
     }
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        bars::counts(&mut self.reader().await?.conn(), series, range, piece_ms).await
+    }
 }

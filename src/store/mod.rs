@@ -99,7 +99,7 @@ impl StoreError {
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// A tracked symbol.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRow {
     pub symbol: Symbol,
     pub asset_class: AssetClass,
@@ -113,7 +113,7 @@ pub struct SymbolRow {
 }
 
 /// A series with the figures kept beside it in every commit, so that a report never scans bars.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesRow {
     pub id: SeriesId,
     pub symbol: Symbol,
@@ -127,7 +127,7 @@ pub struct SeriesRow {
 }
 
 /// A bar with what barkeep knows about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredBar {
     #[serde(flatten)]
     pub bar: Bar,
@@ -166,7 +166,7 @@ impl CoverageState {
 }
 
 /// One interval the vendor has answered for, with its evidence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     pub range: Interval,
     pub state: CoverageState,
@@ -207,7 +207,7 @@ impl Verdict {
 }
 
 /// A row of `bar_quarantine`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuarantineRow {
     pub id: i64,
     pub series_id: SeriesId,
@@ -274,7 +274,7 @@ pub struct PageCommit {
 }
 
 /// What a commit did to one series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOutcome {
     pub inserted: u64,
     /// Bars whose values changed; the old ones are in `bar_revisions`.
@@ -343,7 +343,7 @@ impl Trigger {
 }
 
 /// A row of `scheduler_execution_log`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionRow {
     pub execution_id: Uuid,
     pub trigger: Trigger,
@@ -392,7 +392,7 @@ impl SeriesState {
 }
 
 /// A row of `symbol_computation_status`, one per execution and series; written again as it moves on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesStatus {
     pub execution_id: Uuid,
     pub symbol: Symbol,
@@ -418,7 +418,7 @@ pub enum Grant {
 }
 
 /// Totals over `vendor_requests`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {
     pub total_requests: i64,
     /// Answers with status 429.
@@ -472,7 +472,7 @@ pub struct NewAlert {
 }
 
 /// A row of `alerts`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertRow {
     pub id: i64,
     pub kind: String,
@@ -485,7 +485,7 @@ pub struct AlertRow {
 }
 
 /// What somebody did to the engine or to a symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorAction {
     pub at: Ts,
     /// Who: `cli:alice`, `tui:bob`, `api:key-name`, `schedule`.
@@ -500,7 +500,7 @@ pub struct OperatorAction {
 }
 
 /// A row of `operator_actions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorActionRow {
     pub id: i64,
     #[serde(flatten)]
@@ -508,7 +508,7 @@ pub struct OperatorActionRow {
 }
 
 /// The features of one bar.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureRow {
     /// The bar's start.
     pub ts: Ts,
@@ -564,7 +564,7 @@ pub struct FeatureOutcome {
 }
 
 /// A series whose features could not be computed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureFailure {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
@@ -575,7 +575,7 @@ pub struct FeatureFailure {
 }
 
 /// A row of `feature_computation_failures`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureFailureRow {
     pub id: i64,
     #[serde(flatten)]
@@ -877,6 +877,12 @@ pub trait Store: Send + Sync {
 
     /// The symbols with the largest turnover in their newest bar of a day (or of an hour), largest first.
     async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>>;
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    /// Bars of a series inside `range`, counted by pieces of `piece_ms` of the UTC day; pieces without bars are left
+    /// out.
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
