@@ -72,6 +72,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|e| {
         let kind = if e.is_data() { Kind::Invalid } else { Kind::Malformed };
-        Problem::new(kind, printable(&format!("the body: {e}"))).at("body").hint("/openapi.json says what belongs there")
+        Problem::new(kind, printable(&format!("the body: {e}")))
+            .at("body")
+            .hint("/openapi.json says what belongs there")
     })
 }

@@ -156,8 +156,7 @@ impl Keys {
 
     /// Notes in the database which keys were used since the last call.
     pub(super) async fn note_used(&self) {
-        let used: Vec<(i64, Ts)> =
-            self.used.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        let used: Vec<(i64, Ts)> = self.used.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         if !used.is_empty()
             && let Err(e) = self.store.note_api_keys_used(&used).await
         {
@@ -234,7 +233,10 @@ mod tests {
         let text = a.expose_secret();
         assert!(text.starts_with("bk_") && text.len() == 67, "{text}");
         assert_ne!(text, b.expose_secret());
-        assert_eq!(hash(&SecretString::from("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hash(&SecretString::from("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -122,7 +122,11 @@ impl Metrics {
         r.register("barkeep_series", "Series by staleness tier", self.series.clone());
         r.register("barkeep_engine_state", "1 for the state the engine is in", self.state.clone());
         r.register("barkeep_symbols", "Registered symbols", self.symbols.clone());
-        r.register("barkeep_requests_in_flight", "Requests waiting, on the wire or being stored", self.in_flight.clone());
+        r.register(
+            "barkeep_requests_in_flight",
+            "Requests waiting, on the wire or being stored",
+            self.in_flight.clone(),
+        );
         r.register("barkeep_limit_used", "Requests to the vendor in the last 60 s", self.limit_used.clone());
         r.register("barkeep_quarantine_pending", "Bars waiting for an operator's word", self.quarantine.clone());
         r.register("barkeep_alerts_open", "Alerts not resolved, of the newest shown", self.alerts.clone());
@@ -145,7 +149,12 @@ impl Metrics {
     }
 
     /// Everything, with the newest figures.
-    pub(super) fn text(&self, snapshot: &Snapshot, connections: usize, caches: &[(&'static str, Arc<Tally>)]) -> String {
+    pub(super) fn text(
+        &self,
+        snapshot: &Snapshot,
+        connections: usize,
+        caches: &[(&'static str, Arc<Tally>)],
+    ) -> String {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let data = &snapshot.data;
         for tier in Tier::ALL {

@@ -118,16 +118,41 @@ mod tests {
 
     #[test]
     fn hosts_that_are_not_ours_are_refused() {
-        for good in ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "barkeep.example", "barkeep.example:443",
-            "Barkeep.Example", "other.example:8443"]
-        {
+        for good in [
+            "127.0.0.1:8000",
+            "localhost:8000",
+            "LOCALHOST:8000",
+            "barkeep.example",
+            "barkeep.example:443",
+            "Barkeep.Example",
+            "other.example:8443",
+        ] {
             assert_eq!(status("/", &[("host", good)]), 200, "{good}");
         }
         for bad in [
-            "evil.com", "evil.com:8000", "localhost.evil.com:8000", "127.0.0.1.nip.io:8000", "", "localhost.:8000",
-            "localhost", "127.0.0.1", "127.0.0.1:8001", "0.0.0.0:8000", "2130706433:8000", "127.1:8000",
-            "0x7f.0.0.1:8000", "[::1]:8000", "127.0.0.2:8000", "user@localhost:8000", "localhost:8000:8000",
-            "localhost:+8000", "localhost:", "other.example", "other.example:8444", "a.barkeep.example", "[::1",
+            "evil.com",
+            "evil.com:8000",
+            "localhost.evil.com:8000",
+            "127.0.0.1.nip.io:8000",
+            "",
+            "localhost.:8000",
+            "localhost",
+            "127.0.0.1",
+            "127.0.0.1:8001",
+            "0.0.0.0:8000",
+            "2130706433:8000",
+            "127.1:8000",
+            "0x7f.0.0.1:8000",
+            "[::1]:8000",
+            "127.0.0.2:8000",
+            "user@localhost:8000",
+            "localhost:8000:8000",
+            "localhost:+8000",
+            "localhost:",
+            "other.example",
+            "other.example:8444",
+            "a.barkeep.example",
+            "[::1",
         ] {
             assert_eq!(status("/", &[("host", bad)]), 421, "{bad}");
         }
@@ -155,7 +180,8 @@ mod tests {
         for good in ["http://localhost:8000", "http://127.0.0.1:8000", "https://barkeep.example"] {
             assert_eq!(from("origin", good), 200, "{good}");
         }
-        for bad in ["null", "http://evil.com", "http://localhost:3000", "file://", "http://localhost:8000.evil.com", ""] {
+        for bad in ["null", "http://evil.com", "http://localhost:3000", "file://", "http://localhost:8000.evil.com", ""]
+        {
             assert_eq!(from("origin", bad), 403, "{bad}");
         }
         for (site, want) in [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403), ("x", 403)] {

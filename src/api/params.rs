@@ -53,8 +53,9 @@ impl Params {
             Some((name, _)) if names.is_empty() => {
                 Err(Problem::invalid(name, "is not a parameter of this").hint("it takes none"))
             }
-            Some((name, _)) => Err(Problem::invalid(name, "is not a parameter of this")
-                .hint(format!("it takes {}", names.join(", ")))),
+            Some((name, _)) => {
+                Err(Problem::invalid(name, "is not a parameter of this").hint(format!("it takes {}", names.join(", "))))
+            }
         }
     }
 
@@ -132,7 +133,10 @@ mod tests {
         for (query, names) in [("limt=5", "limt"), ("limit=5&x=1", "x"), ("=1", "")] {
             let problem = Params::read(query).unwrap().only(&known).unwrap_err();
             assert_eq!(problem.status(), 422);
-            assert!(serde_json::to_string(&problem).unwrap().contains(&format!("\"parameter\":\"{names}\"")), "{query}");
+            assert!(
+                serde_json::to_string(&problem).unwrap().contains(&format!("\"parameter\":\"{names}\"")),
+                "{query}"
+            );
         }
         assert_eq!(Params::read("limit=5&limit=6").unwrap_err().status(), 422);
         assert_eq!(Params::read(&(0..100).map(|n| format!("p{n}=1&")).collect::<String>()).unwrap_err().status(), 400);

@@ -59,7 +59,7 @@ impl Kind {
 /// A problem, as it is sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Problem", description = "An error, by RFC 9457. Some carry further members.")]
-pub struct Problem {
+pub(super) struct Problem {
     /// `urn:problem:barkeep:…`, one for each kind.
     #[serde(rename = "type")]
     type_uri: String,

@@ -56,9 +56,8 @@ pub(super) fn key_of(request: &Request) -> Result<Option<String>, Problem> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    let wrong = || {
-        Problem::invalid("idempotency-key", "is not 1 to 128 visible ASCII characters").hint("a UUID does well")
-    };
+    let wrong =
+        || Problem::invalid("idempotency-key", "is not 1 to 128 visible ASCII characters").hint("a UUID does well");
     if fits { Ok(Some(text.to_owned())) } else { Err(wrong()) }
 }
 

@@ -67,13 +67,7 @@ impl Drop for Place {
 }
 
 /// Serves until `shutdown`, then ends every connection.
-pub(super) async fn serve(
-    listener: TcpListener,
-    app: Router,
-    open: Open,
-    most: usize,
-    shutdown: CancellationToken,
-) {
+pub(super) async fn serve(listener: TcpListener, app: Router, open: Open, most: usize, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

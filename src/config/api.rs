@@ -26,7 +26,8 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
-    pub const EXPECTED_ADDRESS: &str = "write IP:PORT, for example 127.0.0.1:8000 or [::1]:8000; port 0 is any free one";
+    pub const EXPECTED_ADDRESS: &str =
+        "write IP:PORT, for example 127.0.0.1:8000 or [::1]:8000; port 0 is any free one";
 }
 
 /// A name a server is asked for by: `barkeep.example.com`, with a port only when it matters. Lower case.
