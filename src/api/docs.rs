@@ -71,11 +71,17 @@ pub(super) enum CriticalityName {
 #[allow(dead_code, reason = "a schema only")]
 pub(super) struct SymbolName(String);
 
-/// A day (2024-01-31, in the symbol's market) or a time (RFC 3339), from 1970 to 2100.
+/// A day (2024-01-31, in the symbol's market) or a time (RFC 3339).
 #[derive(ToSchema)]
-#[schema(format = "date", example = "2024-01-31")]
+#[schema(pattern = r"^(197[1-9]|19[89]\d|20\d\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))?$", example = "2024-01-31")]
 #[allow(dead_code, reason = "a schema only")]
 pub(super) struct WhenText(String);
+
+/// Visible ASCII characters; a UUID does well.
+#[derive(ToSchema)]
+#[schema(pattern = r"^[!-~]{1,128}$", example = "0d6a1f6e-5a8e-4c57-9a9e-0e6f6c1d2b3a")]
+#[allow(dead_code, reason = "a schema only")]
+pub(super) struct IdempotencyKey(String);
 
 /// An action of the console protocol.
 #[derive(ToSchema)]
