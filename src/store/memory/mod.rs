@@ -146,7 +146,9 @@ impl Store for Memory {
     async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
         let mut state = self.open()?;
         state.reference.put_splits(splits, fetched_at)?;
-        splits.iter().for_each(|(symbol, _)| state.tracked.mark(symbol));
+        for (symbol, _) in splits {
+            state.tracked.mark(symbol);
+        }
         Ok(())
     }
 
