@@ -87,6 +87,10 @@ pub struct SimArgs {
     #[arg(long, value_name = "TIME")]
     pub now: Option<When>,
 
+    /// Answer the same question with the same bytes, computed once; for measurements
+    #[arg(long, requires = "now")]
+    pub keep_answers: bool,
+
     /// A fault to start with, as the control endpoint takes it; may be repeated
     #[arg(long, value_name = "JSON")]
     pub fault: Vec<String>,
@@ -155,6 +159,7 @@ impl SimArgs {
             replay_source: self.replay_source.clone(),
             splits: self.split.iter().map(|s| (s.symbol.to_string(), s.split)).collect(),
             faults: faults.collect::<Result<_, _>>()?,
+            keep_answers: self.keep_answers,
             ..SimConfig::default()
         })
     }

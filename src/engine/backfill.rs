@@ -172,6 +172,7 @@ impl Backfill {
             targets: scene.targets.clone(),
             cancel: stop.clone(),
             waiting: Mutex::new(BTreeMap::new()),
+            places: tokio::sync::Semaphore::new(super::features::PLACES),
         });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),

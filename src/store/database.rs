@@ -1,6 +1,8 @@
 //! The store itself: reads on a small pool, writes through the writer task. Each operation lives in the file of its
 //! subject; this one only routes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness,
     FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
     OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
     Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, evidence, executions,
@@ -112,7 +114,8 @@ impl Store for Database {
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
-        self.write(page::Commit(page)).await
+        let mut outcomes = self.write(page::Commit(Arc::new([page]))).await?;
+        Ok(outcomes.pop().unwrap_or_default())
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -296,5 +299,13 @@ impl Store for Database {
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
+    }
+
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
+        self.write(page::Commit(pages)).await
+    }
+
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+        bars::for_features(&mut self.reader().await?.conn(), series, t, count).await
     }
 }

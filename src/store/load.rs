@@ -105,7 +105,8 @@ pub(super) async fn load<T: Sync>(
         Conn::Sqlite(conn) => {
             let columns = usize::from(table.columns.unsigned_abs());
             let mut rest = rows;
-            for size in CHUNKS {
+            let top: usize = std::env::var("TMP_CHUNK").ok().and_then(|s| s.parse().ok()).unwrap_or(2048);
+            for size in [top, 256, 32, 4, 1] {
                 if rest.len() < size || size * columns > PARAMETERS {
                     continue;
                 }

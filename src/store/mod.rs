@@ -36,6 +36,8 @@ pub use conn::Dialect;
 pub use memory::Memory;
 pub use open::{open, sqlite_file};
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -515,6 +517,17 @@ pub struct FeatureRow {
     pub features: Features,
 }
 
+/// What features are computed from: a bar without its open, vwap and trades.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FeatureBar {
+    pub ts: Ts,
+    pub high: f64,
+    pub low: f64,
+    pub close: f64,
+    pub volume: f64,
+    pub provisional: bool,
+}
+
 /// How far the features of a series are up to date.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureProgress {
@@ -785,6 +798,15 @@ pub trait Store: Send + Sync {
 
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    /// Writes several pages like [`Store::commit_page`], in one transaction. Pages that share a series are written one after
+    /// the other in it. Outcomes in the order of the pages and of their writes.
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>>;
+
+    /// The first `count` bars that start at or after `t`, ascending, with no more than features are computed from.
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.

@@ -23,10 +23,10 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness,
     FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
     OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
+    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, plans,
 };
 use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
@@ -126,7 +126,7 @@ impl Store for Memory {
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
         let mut state = self.open()?;
-        commit::commit(&mut state, page)
+        commit::commit(&mut state, &page)
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -319,5 +319,15 @@ impl Store for Memory {
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         Ok(self.open()?.alerts.resolve(kind, subject, at))
+    }
+
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
+        let mut state = self.open()?;
+        commit::commit_all(&mut state, &pages)
+    }
+
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+        let bars = self.bars_from(series, t, count).await?;
+        Ok(bars.iter().map(bars::for_feature).collect())
     }
 }

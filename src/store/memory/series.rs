@@ -88,7 +88,8 @@ impl Series {
         for ts in &change.removed {
             self.bars.remove(ts);
         }
-        self.bars.extend(change.insert.into_iter().chain(change.replace).map(|bar| (bar.bar.ts, bar)));
+        let inserted = change.insert.into_iter().cloned();
+        self.bars.extend(inserted.chain(change.replace).map(|bar| (bar.bar.ts, bar)));
         for (ts, score, notes) in &write.rescored {
             if let Some(bar) = self.bars.get_mut(ts) {
                 bar.quality_score = *score;
