@@ -16,13 +16,13 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 /// What one run took.
-pub struct Run {
-    pub wall: Duration,
-    pub bars: u64,
-    pub feature_rows: u64,
-    pub requests: u64,
+pub(crate) struct Run {
+    pub(crate) wall: Duration,
+    pub(crate) bars: u64,
+    pub(crate) feature_rows: u64,
+    pub(crate) requests: u64,
     /// Seconds by phase, added up over the jobs.
-    pub phases: Vec<(Phase, f64)>,
+    pub(crate) phases: Vec<(Phase, f64)>,
 }
 
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Listener for Phases {
     }
 }
 
-pub fn settings(vendor: &str, features: bool) -> Settings {
+pub(crate) fn settings(vendor: &str, features: bool) -> Settings {
     let overrides = Overrides {
         vendor_url: Some(vendor.to_owned()),
         rate_limit: Some(RateLimit::Unlimited),
@@ -48,7 +48,7 @@ pub fn settings(vendor: &str, features: bool) -> Settings {
 }
 
 /// Fills an empty database and leaves it filled.
-pub async fn run(settings: Settings, database: &str, now: Ts, mode: Mode) -> Run {
+pub(crate) async fn run(settings: Settings, database: &str, now: Ts, mode: Mode) -> Run {
     let load = config::baseline_load().unwrap();
     let store = store::open(database, false).await.unwrap();
     let phases = Arc::new(Phases::default());

@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
 mod load;
-#[allow(dead_code, reason = "shared with the tests, which use more of it")]
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod sqlite;
@@ -29,7 +29,7 @@ fn now() -> Ts {
 }
 
 /// User and system time of a process or of this one, from `/proc`, in hundredths of a second; 0 where there is none.
-pub fn cpu_seconds(stat: &str) -> f64 {
+pub(crate) fn cpu_seconds(stat: &str) -> f64 {
     let text = std::fs::read_to_string(stat).unwrap_or_default();
     let after_name = text.rsplit(')').next().unwrap_or_default();
     let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok());
@@ -174,7 +174,10 @@ impl Bench {
             cluster.drop_database(&name).await;
         }
         for (database, peak) in peaks {
-            println!("memory     baseline into {database}: peak {peak:.0} MiB (reach: < 150) {}", verdict(peak < 150.0));
+            println!(
+                "memory     baseline into {database}: peak {peak:.0} MiB (reach: < 150) {}",
+                verdict(peak < 150.0)
+            );
         }
     }
 
@@ -205,11 +208,19 @@ async fn modes(dir: &std::path::Path) {
             Mode::Sequential,
         )
         .await;
-        let many =
-            measured(&format!("pipeline, {suffix}"), &vendor, &url(&format!("p-{suffix}.db")), features, Mode::Pipeline)
-                .await;
+        let many = measured(
+            &format!("pipeline, {suffix}"),
+            &vendor,
+            &url(&format!("p-{suffix}.db")),
+            features,
+            Mode::Pipeline,
+        )
+        .await;
         let ratio = seconds(one.wall) / seconds(many.wall);
-        println!("modes      {suffix}: pipeline {ratio:.1} x sequential at 50 ms latency (reach: >= 10) {}", verdict(ratio >= 10.0));
+        println!(
+            "modes      {suffix}: pipeline {ratio:.1} x sequential at 50 ms latency (reach: >= 10) {}",
+            verdict(ratio >= 10.0)
+        );
     }
 }
 

@@ -14,13 +14,14 @@ fn path(url: &str) -> &str {
 }
 
 /// `filled` and `empty` are URLs of files.
-pub async fn insert_loop(filled: &str, empty: &str, bars: u64) -> Duration {
+pub(crate) async fn insert_loop(filled: &str, empty: &str, bars: u64) -> Duration {
     // The schema as barkeep makes it.
     barkeep::store::open(empty, false).await.unwrap().close().await;
     let rows: Vec<Vec<Value>> = {
         let source = Connection::open(path(filled)).unwrap();
         // In the order of the pages they came in: the order in which the pipeline wrote them.
-        let mut select = source.prepare(&format!("SELECT {COLUMNS} FROM bars ORDER BY fetched_at, series_id, ts")).unwrap();
+        let mut select =
+            source.prepare(&format!("SELECT {COLUMNS} FROM bars ORDER BY fetched_at, series_id, ts")).unwrap();
         let read = select.query_map([], |row| (0..13).map(|k| row.get(k)).collect::<rusqlite::Result<Vec<Value>>>());
         read.unwrap().collect::<rusqlite::Result<_>>().unwrap()
     };

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A running `barkeep sim`, killed when dropped.
-pub struct Vendor {
+pub(crate) struct Vendor {
     child: Child,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 /// The binary with nothing of this machine's environment and settings.
-pub fn barkeep(home: &Path) -> Command {
+pub(crate) fn barkeep(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barkeep"));
     command
         .env_clear()
@@ -26,7 +26,7 @@ pub fn barkeep(home: &Path) -> Command {
 }
 
 impl Vendor {
-    pub fn start(home: &Path, now: &str, latency: &str) -> Self {
+    pub(crate) fn start(home: &Path, now: &str, latency: &str) -> Self {
         let mut child = barkeep(home)
             .args(["sim", "--listen", "127.0.0.1:0", "--limit", "unlimited", "--keep-answers"])
             .args(["--now", now, "--latency", latency])
@@ -41,7 +41,7 @@ impl Vendor {
     }
 
     /// Processor seconds it has used so far; where the system does not say, none.
-    pub fn cpu_seconds(&self) -> f64 {
+    pub(crate) fn cpu_seconds(&self) -> f64 {
         crate::cpu_seconds(&format!("/proc/{}/stat", self.child.id()))
     }
 }

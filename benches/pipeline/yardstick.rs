@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
 
-pub async fn copy(database: &str, bars: u64) -> Duration {
+pub(crate) async fn copy(database: &str, bars: u64) -> Duration {
     let mut conn = PgConnection::connect(database).await.unwrap();
     let rows = {
         let mut out = conn.copy_out_raw("COPY bars TO STDOUT (FORMAT binary)").await.unwrap();

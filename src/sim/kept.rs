@@ -16,21 +16,22 @@ const MOST: usize = 512 << 20;
 /// Answers by what was asked and whether they are compressed.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    answers: Mutex<HashMap<(String, bool), Reply>>,
+    answers: Mutex<HashMap<(String, bool), (Reply, String)>>,
     bytes: AtomicUsize,
 }
 
 impl Kept {
-    pub(super) fn get(&self, target: &str, gzip: bool) -> Option<Reply> {
+    /// The answer, and the request id in it.
+    pub(super) fn get(&self, target: &str, gzip: bool) -> Option<(Reply, String)> {
         lock(&self.answers).get(&(target.to_owned(), gzip)).cloned()
     }
 
     /// Keeps a good answer while there is room.
-    pub(super) fn put(&self, target: &str, gzip: bool, reply: &Reply) {
+    pub(super) fn put(&self, target: &str, gzip: bool, reply: &Reply, request_id: &str) {
         let size = reply.body.len();
         if reply.status == 200 && self.bytes.load(Ordering::Relaxed) + size <= MOST {
             self.bytes.fetch_add(size, Ordering::Relaxed);
-            lock(&self.answers).insert((target.to_owned(), gzip), reply.clone());
+            lock(&self.answers).insert((target.to_owned(), gzip), (reply.clone(), request_id.to_owned()));
         }
     }
 }

@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, evidence, executions,
-    fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
+    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage,
+    evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};

@@ -207,8 +207,11 @@ impl Work for Put {
         let mut pending: Vec<&FeatureWrite> = Vec::new();
         let mut rows: Vec<(SeriesId, Ts, &FeatureRow)> = Vec::new();
         for write in &self.0 {
-            let meets = |w: &&FeatureWrite| w.series == write.series && w.replaces.start < write.replaces.end
-                && write.replaces.start < w.replaces.end;
+            let meets = |w: &&FeatureWrite| {
+                w.series == write.series
+                    && w.replaces.start < write.replaces.end
+                    && write.replaces.start < w.replaces.end
+            };
             if pending.iter().any(meets) {
                 pending.clear();
                 insert(conn, &std::mem::take(&mut rows)).await?;

@@ -105,8 +105,7 @@ pub(super) async fn load<T: Sync>(
         Conn::Sqlite(conn) => {
             let columns = usize::from(table.columns.unsigned_abs());
             let mut rest = rows;
-            let top: usize = std::env::var("TMP_CHUNK").ok().and_then(|s| s.parse().ok()).unwrap_or(2048);
-            for size in [top, 256, 32, 4, 1] {
+            for size in CHUNKS {
                 if rest.len() < size || size * columns > PARAMETERS {
                     continue;
                 }

@@ -59,6 +59,7 @@ cases! {
         symbols::symbols_and_series
         symbols::removing_a_symbol_removes_everything
         bars::reading_bars
+        bars::features_read_less_of_a_bar
         bars::commits_count_what_they_do
         bars::marks_are_lifted_and_never_put_back
         bars::vanished_provisional_bars_are_moved_away
@@ -72,6 +73,8 @@ cases! {
         pages::a_page_of_fifty_thousand_bars
         pages::a_caller_that_gives_up_breaks_nothing
         pages::two_handles_write_the_same_series
+        pages::several_pages_are_one_transaction
+        pages::pages_of_one_series_are_laid_over_each_other
         records::executions_and_statuses
         records::requests_are_counted
         records::whole_answers_tell_what_the_vendor_counted

@@ -23,10 +23,10 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, plans,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
+    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
+    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, plans,
 };
 use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 

@@ -52,8 +52,10 @@ mod tests {
     #[test]
     fn connections_to_the_port_are_found_and_others_left_alone() {
         let (server, other) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
-        let (mine, foreign) =
-            (TcpStream::connect(server.local_addr().unwrap()).unwrap(), TcpStream::connect(other.local_addr().unwrap()).unwrap());
+        let (mine, foreign) = (
+            TcpStream::connect(server.local_addr().unwrap()).unwrap(),
+            TcpStream::connect(other.local_addr().unwrap()).unwrap(),
+        );
         assert!(!mine.nodelay().unwrap());
         match super::sockets(server.local_addr().unwrap().port()) {
             Ok(found) => {
