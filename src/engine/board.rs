@@ -1,7 +1,7 @@
 //! Keeps the newest [`Snapshot`] for everybody who looks: one reader of the database, however many views.
 //!
 //! What the engine does is passed on at once, at most ten times a second. What the database holds is read again after
-//! something was written, never more often than a twentieth of the time allows, and now and then anyway, because
+//! something was written, never for more than a twentieth of the time, and now and then anyway, because
 //! another process may have written. Ages grow between two readings by themselves. While the database does not answer,
 //! the last reading stays, with its time.
 
@@ -26,17 +26,18 @@ use crate::store::{StoreError, Trigger};
 
 /// Between two snapshots of a busy engine.
 const BETWEEN: Duration = Duration::from_millis(100);
-/// Ages and the exchange's phase move on this often.
+/// Ages and the exchange's phase move on this often, and may take about a thousandth of the time: working them out takes
+/// a tenth of what reading takes.
 const AGEING: Duration = Duration::from_secs(15);
-/// Without a reason to, the database is read this often.
+const AGEING_SHARE: u32 = 100;
+/// Without a reason to, the database is read this often, and that may take a five-hundredth of the time.
 const ANYWAY: Duration = Duration::from_secs(30);
-/// After a change it is read no sooner than this after the last time.
+const IDLE_SHARE: u32 = 500;
+/// After a change it is read no sooner than this after the last time, and may take a twentieth of the time.
 const SOONEST: Duration = Duration::from_millis(400);
-/// Reading may take one twentieth of the time.
-const SHARE: u32 = 20;
-/// What the limit allows is worked out this often, and may take a hundredth of the time.
+const BUSY_SHARE: u32 = 20;
+/// What the limit allows is worked out this often, and may take a five-hundredth of the time.
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
-const BUDGET_SHARE: u32 = 100;
 
 /// What was read last.
 #[derive(Clone)]
@@ -121,11 +122,11 @@ impl Board {
             let due = if wanted {
                 last
             } else if changed {
-                last + SOONEST.max(cost * SHARE)
+                last + SOONEST.max(cost * BUSY_SHARE)
             } else {
-                last + ANYWAY.max(cost * SHARE)
+                last + ANYWAY.max(cost * IDLE_SHARE)
             };
-            let age = aged + AGEING;
+            let age = aged + AGEING.max(cost * AGEING_SHARE);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -211,7 +212,7 @@ impl Board {
             let plan = wish.preview(&self.engine).await.ok();
             *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = plan.and_then(|plan| plan.budget);
             self.wanted.notify_one();
-            pause = BUDGET_EVERY.max(began.elapsed() * BUDGET_SHARE);
+            pause = BUDGET_EVERY.max(began.elapsed() * IDLE_SHARE);
         }
     }
 }
