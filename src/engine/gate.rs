@@ -32,7 +32,7 @@ pub enum Refused {
 }
 
 /// Who paused something, and when.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pause {
     pub by: String,
     pub since: Ts,

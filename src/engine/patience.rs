@@ -268,6 +268,14 @@ impl Store for Patient {
         self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
     }
 
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        self.persist(|| self.inner.bar_counts(series, range, piece_ms)).await
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
         self.persist(|| self.inner.commit_pages(Arc::clone(&pages))).await
     }

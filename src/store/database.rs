@@ -301,6 +301,14 @@ impl Store for Database {
         self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
     }
 
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        bars::counts(&mut self.reader().await?.conn(), series, range, piece_ms).await
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
         self.write(page::Commit(pages)).await
     }

@@ -321,6 +321,19 @@ impl Store for Memory {
         Ok(self.open()?.alerts.resolve(kind, subject, at))
     }
 
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        let bars = self.bars(series, range, usize::MAX).await?;
+        let mut counts: BTreeMap<Ts, i64> = BTreeMap::new();
+        for row in bars {
+            *counts.entry(row.bar.ts.floor(piece_ms.max(1))).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
         let mut state = self.open()?;
         commit::commit_all(&mut state, &pages)

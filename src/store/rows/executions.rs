@@ -1,0 +1,127 @@
+//! Runs and how far each of their series got.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::market::{AssetClass, Symbol, Timeframe, Ts};
+
+/// State words of `scheduler_execution_log.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionStatus {
+    Running,
+    Completed,
+    CompletedWithErrors,
+    Failed,
+    Cancelled,
+    Interrupted,
+}
+
+impl ExecutionStatus {
+    pub const ALL: [Self; 6] =
+        [Self::Running, Self::Completed, Self::CompletedWithErrors, Self::Failed, Self::Cancelled, Self::Interrupted];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::CompletedWithErrors => "completed_with_errors",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Why an execution was started; column `trigger_kind` (`trigger` is a reserved word in SQL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    Schedule,
+    Manual,
+    Api,
+    CatchUp,
+    Cli,
+}
+
+impl Trigger {
+    pub const ALL: [Self; 5] = [Self::Schedule, Self::Manual, Self::Api, Self::CatchUp, Self::Cli];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+            Self::Api => "api",
+            Self::CatchUp => "catch_up",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// A row of `scheduler_execution_log`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionRow {
+    pub execution_id: Uuid,
+    pub trigger: Trigger,
+    pub mode: String,
+    pub started_at: Ts,
+    pub completed_at: Option<Ts>,
+    pub duration_seconds: Option<f64>,
+    pub total_symbols: i64,
+    pub successful_symbols: i64,
+    pub failed_symbols: i64,
+    /// Bars the vendor sent.
+    pub total_records_processed: i64,
+    pub requests: i64,
+    pub rate_limited: i64,
+    pub retries: i64,
+    pub status: ExecutionStatus,
+    pub error_message: Option<String>,
+    /// Who runs it: `host:pid:boot`, so that a later start can tell a dead owner.
+    pub owner: String,
+    /// What was asked for, as JSON, so that an interrupted execution can be taken up again.
+    pub selection: Option<String>,
+}
+
+/// State words of `symbol_computation_status.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeriesState {
+    Pending,
+    InProgress,
+    Completed,
+    Failed,
+}
+
+impl SeriesState {
+    pub const ALL: [Self; 4] = [Self::Pending, Self::InProgress, Self::Completed, Self::Failed];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A row of `symbol_computation_status`, one per execution and series; written again as it moves on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesStatus {
+    pub execution_id: Uuid,
+    pub symbol: Symbol,
+    pub asset_class: AssetClass,
+    pub timeframe: Timeframe,
+    pub status: SeriesState,
+    pub records_processed: i64,
+    pub records_inserted: i64,
+    pub features_computed: i64,
+    pub error_message: Option<String>,
+    pub started_at: Option<Ts>,
+    pub completed_at: Option<Ts>,
+    pub duration_seconds: Option<f64>,
+}

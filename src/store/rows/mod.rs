@@ -1,0 +1,24 @@
+//! The types that cross the [`Store`](super::Store) trait, by topic.
+
+mod bars;
+mod error;
+mod executions;
+mod features;
+mod operations;
+mod page;
+mod quarantine;
+mod requests;
+mod series;
+
+pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
+pub use error::{Result, StoreError};
+pub use executions::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+pub use features::{
+    FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
+    FeatureWrite,
+};
+pub use operations::{AlertRow, HolidayRow, NewAlert, OperatorAction, OperatorActionRow};
+pub use page::{PageCommit, SeriesWrite, WriteOutcome};
+pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
+pub use requests::{CountedAnswer, Grant, RequestRow, RequestTotals};
+pub use series::{SeriesId, SeriesRow, SymbolRow};

@@ -1,0 +1,64 @@
+//! What is around the data: alerts, the deeds of operators, announced holidays.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::config::policy::Severity;
+use crate::market::Ts;
+
+/// A correction of the built-in calendar, from the vendor's announcements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HolidayRow {
+    pub date: NaiveDate,
+    /// `None`: closed all day. Else the regular session ends early at this instant.
+    pub close: Option<Ts>,
+    pub name: String,
+    pub fetched_at: Ts,
+}
+
+/// An alert about to be raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAlert {
+    pub kind: String,
+    pub severity: Severity,
+    /// What it is about, when a kind can be about several things.
+    pub subject: Option<String>,
+    pub message: String,
+    pub raised_at: Ts,
+}
+
+/// A row of `alerts`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertRow {
+    pub id: i64,
+    pub kind: String,
+    pub severity: Severity,
+    pub subject: Option<String>,
+    pub message: String,
+    pub raised_at: Ts,
+    /// Absent while the alert is open.
+    pub resolved_at: Option<Ts>,
+}
+
+/// What somebody did to the engine or to a symbol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorAction {
+    pub at: Ts,
+    /// Who: `cli:alice`, `tui:bob`, `api:key-name`, `schedule`.
+    pub actor: String,
+    /// A verb: `pause`, `resume`, `trigger`, `cancel`, …
+    pub action: String,
+    /// A symbol, an execution id, or `engine`.
+    pub target: Option<String>,
+    pub detail: Option<String>,
+    /// `ok`, or why it was refused.
+    pub result: String,
+}
+
+/// A row of `operator_actions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorActionRow {
+    pub id: i64,
+    #[serde(flatten)]
+    pub action: OperatorAction,
+}

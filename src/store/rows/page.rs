@@ -1,0 +1,46 @@
+//! Everything one answer changes: the unit of a commit.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Coverage, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
+use crate::market::{Interval, Ts};
+
+/// Everything one series gets from one page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesWrite {
+    pub series: SeriesId,
+    /// Ascending by `ts`, no repeats, every value finite. `fetched_at` is the time of the page.
+    pub bars: Vec<StoredBar>,
+    /// New scores for bars already stored, whose neighbours changed. Not a revision.
+    pub rescored: Vec<(Ts, f64, Option<String>)>,
+    /// Provisional bars stored in this interval and absent from `bars` have vanished at the vendor: they move to
+    /// `bar_revisions` and are deleted. Final bars are never deleted.
+    pub replaces: Option<Interval>,
+    pub quarantine: Vec<QuarantinedBar>,
+    pub coverage: Vec<Coverage>,
+    /// Set when this answer reached the newest end of the series.
+    pub checked_at: Option<Ts>,
+}
+
+/// All a page changes, committed as one transaction.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct PageCommit {
+    pub writes: Vec<SeriesWrite>,
+    /// The request that brought it; `None` when bars are derived from stored ones.
+    pub request: Option<RequestRow>,
+    pub statuses: Vec<SeriesStatus>,
+}
+
+/// What a commit did to one series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteOutcome {
+    pub inserted: u64,
+    /// Bars whose values changed; the old ones are in `bar_revisions`.
+    pub revised: u64,
+    /// Bars that were already stored with the same values (their provisional mark may have been lifted).
+    pub unchanged: u64,
+    /// Provisional bars removed because the vendor no longer has them.
+    pub removed: u64,
+    /// Bars newly put in quarantine; one already there with the same values is not counted again.
+    pub quarantined: u64,
+}

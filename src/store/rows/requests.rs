@@ -1,0 +1,62 @@
+//! What was asked of the vendor, and what its limit allows.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::market::{Interval, Timeframe, Ts};
+
+/// One request as it was made; a row of `vendor_requests`. Holds no key.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RequestRow {
+    pub execution_id: Option<Uuid>,
+    /// `aggregates`, `grouped_daily`, `splits`, `market_status`, `holidays`, `tickers`.
+    pub endpoint: &'static str,
+    pub ticker: Option<String>,
+    pub timeframe: Option<Timeframe>,
+    pub asked: Option<Interval>,
+    /// 1 for the first try.
+    pub attempt: u32,
+    pub started_at: Ts,
+    pub latency_ms: i64,
+    /// HTTP status, when an answer came.
+    pub status: Option<u16>,
+    /// `ok`, or the name of the error class.
+    pub outcome: String,
+    pub error: Option<String>,
+    /// Bars in the answer.
+    pub rows: i64,
+    pub query_count: Option<i64>,
+    pub bytes: i64,
+    pub request_id: Option<String>,
+}
+
+/// The answer to asking for a rate-limit token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Taken and on disk; the request may start.
+    Granted,
+    /// The window is full until this instant (wall clock).
+    WaitUntil(Ts),
+}
+
+/// Totals over `vendor_requests`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestTotals {
+    pub total_requests: i64,
+    /// Answers with status 429.
+    pub rate_limited_count: i64,
+    pub failures: i64,
+    pub retries: i64,
+    pub bytes: i64,
+}
+
+/// What the vendor counted in a whole answer, all pages of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedAnswer {
+    pub ticker: String,
+    pub timeframe: Timeframe,
+    /// What was asked.
+    pub asked: Interval,
+    /// Base aggregates the vendor had in it (`queryCount`), never 0.
+    pub counted: u64,
+}

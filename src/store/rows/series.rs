@@ -1,0 +1,38 @@
+//! Symbols and their series.
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+
+/// The key of a series row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeriesId(pub i64);
+
+/// A tracked symbol.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SymbolRow {
+    pub symbol: Symbol,
+    pub asset_class: AssetClass,
+    pub vendor_ticker: String,
+    pub criticality: Criticality,
+    /// Fine to coarse, without repeats.
+    pub timeframes: Vec<Timeframe>,
+    pub active: bool,
+    pub paused: bool,
+    pub added_at: Ts,
+}
+
+/// A series with the figures kept beside it in every commit, so that a report never scans bars.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesRow {
+    pub id: SeriesId,
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub bar_count: i64,
+    pub first_ts: Option<Ts>,
+    /// The start of the newest bar.
+    pub last_ts: Option<Ts>,
+    /// When the vendor last answered for the newest end of this series.
+    pub checked_at: Option<Ts>,
+}
