@@ -230,6 +230,17 @@ pub trait Store: Send + Sync {
 
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
+
+    // -- series at rest, requests looked back on ---------------------------------------------------------------------
+
+    /// Lets series rest, or wakes them; all of them or, when one is not kept, none (`NotFound`).
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()>;
+
+    /// Requests as they were made, newest first.
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>>;
+
+    /// How many requests changed no bar, by reason; over all requests ever recorded.
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.

@@ -58,6 +58,7 @@ cases! {
     everywhere {
         symbols::symbols_and_series
         symbols::removing_a_symbol_removes_everything
+        symbols::a_series_rests_by_itself
         bars::reading_bars
         bars::commits_count_what_they_do
         bars::marks_are_lifted_and_never_put_back
@@ -74,6 +75,8 @@ cases! {
         pages::two_handles_write_the_same_series
         records::executions_and_statuses
         records::requests_are_counted
+        records::requests_are_looked_up_newest_first
+        records::requests_that_changed_nothing_are_counted_by_reason
         records::whole_answers_tell_what_the_vendor_counted
         records::tokens_follow_the_window
         records::tokens_are_shared_by_all_handles
