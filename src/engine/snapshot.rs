@@ -6,7 +6,7 @@ use super::freshness::{Inventory, Judge, Judgement};
 use crate::config::{RateLimit, Settings};
 use crate::market::freshness::Tier;
 use crate::market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use crate::store::{ExecutionRow, RequestTotals, Store, StoreError};
+use crate::store::{ExecutionRow, RequestTotals, Store, StoreError, Waste};
 
 /// Executions shown.
 const RECENT_EXECUTIONS: usize = 10;
@@ -49,6 +49,8 @@ pub struct SeriesView {
     /// How far the vendor has answered, with bars or without.
     pub answered_until: Option<Ts>,
     pub checked_at: Option<Ts>,
+    /// It, or its whole symbol.
+    pub paused: bool,
 }
 
 /// The vendor's limit and what was used of it.
@@ -63,6 +65,15 @@ pub struct VendorView {
     pub next_free_at: Option<Ts>,
     #[serde(flatten)]
     pub totals: RequestTotals,
+    /// Requests that changed no bar, by reason; reasons that do not occur are left out.
+    pub wasted: Vec<Wasted>,
+}
+
+/// Requests that changed no bar for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Wasted {
+    pub reason: Waste,
+    pub requests: i64,
 }
 
 /// Everything at one instant.
@@ -112,6 +123,7 @@ impl Snapshot {
                 newest_bar: row.last_ts,
                 answered_until: known.answered_until,
                 checked_at: row.checked_at,
+                paused: symbol.paused || row.paused,
             });
         }
         Ok(Self {
@@ -138,11 +150,13 @@ async fn vendor_view(store: &dyn Store, settings: &Settings, now: Ts) -> Result<
     };
     let full = limit.filter(|n| starts.len() >= *n as usize);
     let frees = full.and_then(|n| starts.get(starts.len() - n as usize));
+    let wasted = store.wasted().await?;
     Ok(VendorView {
         base_url: settings.vendor.base_url.to_string(),
         limit_per_minute: limit,
         used: starts.len(),
         next_free_at: frees.map(|start| *start + WINDOW),
         totals: store.request_totals().await?,
+        wasted: wasted.into_iter().map(|(reason, requests)| Wasted { reason, requests }).collect(),
     })
 }

@@ -9,6 +9,7 @@ use super::{Active, Ended, MOST_RESUMED, Service};
 use crate::engine::backfill::{Backfill, RunError};
 use crate::engine::handle::{Answer, OrderError};
 use crate::engine::progress::Listener;
+use crate::engine::survey::SeriesKey;
 use crate::engine::track::Tracker;
 use crate::store::{ExecutionRow, ExecutionStatus};
 
@@ -20,11 +21,12 @@ impl Service {
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());
+        let selection = wish.selection.clone();
         self.running.spawn(async move {
             let outcome = wish.run(&engine, listener, stop).await;
             (id, outcome)
         });
-        self.active.insert(id, Active { cancel, tracker });
+        self.active.insert(id, Active { selection, cancel, tracker });
         self.executions += 1;
         id
     }
@@ -38,6 +40,7 @@ impl Service {
             }
         };
         self.active.remove(&id);
+        self.engine.gate.forget(id);
         match outcome {
             Ok(summary) => {
                 self.requests += summary.requests;
@@ -94,6 +97,23 @@ impl Service {
         for active in chosen {
             active.cancel.cancel();
         }
+        Ok(Answer::Done)
+    }
+
+    /// Takes series out of a running execution.
+    pub(super) async fn cancel_series(&mut self, id: Uuid, series: &[SeriesKey]) -> Result<Answer, OrderError> {
+        let refused = |e: String| OrderError::Refused(e);
+        let active = self.active.get(&id).ok_or_else(|| refused(format!("execution {id} is not running")))?;
+        let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
+        let (settings, now) = (&self.engine.settings, self.engine.clock.now());
+        let targets = active.selection.targets(&known, settings, now).map_err(|e| refused(e.to_string()))?;
+        let is_part = |(symbol, tf): &&SeriesKey| {
+            targets.iter().any(|target| target.row.symbol == *symbol && target.asked.contains(tf))
+        };
+        if let Some((symbol, tf)) = series.iter().find(|key| !is_part(key)) {
+            return Err(refused(format!("{symbol} {tf} is not part of execution {id}")));
+        }
+        self.engine.gate.cancel_series(id, series);
         Ok(Answer::Done)
     }
 }

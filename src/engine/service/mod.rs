@@ -22,6 +22,7 @@ use super::backfill::RunError;
 use super::handle::{Beat, EngineState, Handle, Live, Mail};
 use super::holidays::HolidayError;
 use super::schedule::{Due, Schedule};
+use super::select::Selection;
 use super::summary::Summary;
 use super::track::{RunEvent, Tracker};
 use crate::config::Policy;
@@ -43,6 +44,7 @@ type Ended = (Uuid, Result<Summary, RunError>);
 
 /// A running execution.
 struct Active {
+    selection: Selection,
     cancel: CancellationToken,
     tracker: Arc<Tracker>,
 }

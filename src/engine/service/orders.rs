@@ -1,5 +1,6 @@
 //! Orders: checked, carried out, noted with who gave them, answered.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,10 +10,11 @@ use crate::config::Loaded;
 use crate::engine::backfill::Backfill;
 use crate::engine::handle::{Action, Answer, Mail, Order, OrderError, What};
 use crate::engine::schedule::Schedule;
-use crate::engine::select::Selection;
+use crate::engine::select::{Selection, Target};
 use crate::engine::snapshot::Snapshot;
-use crate::market::Symbol;
+use crate::engine::survey::SeriesKey;
 use crate::market::freshness::Tier;
+use crate::market::{Symbol, Timeframe};
 use crate::store::{ExecutionRow, OperatorAction, SeriesState, StoreError, SymbolRow, Trigger};
 
 impl Service {
@@ -72,7 +74,10 @@ impl Service {
             }
             Action::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,
             Action::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
+            Action::PauseSeries(series) => self.set_series_paused(&series, true).await,
+            Action::ResumeSeries(series) => self.set_series_paused(&series, false).await,
             Action::Cancel(id) => self.cancel(id),
+            Action::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
             Action::RetryFailed(id) => self.retry(id).await,
             Action::Reload(loaded) => {
                 self.reload(*loaded).await.map_err(refused)?;
@@ -90,6 +95,16 @@ impl Service {
         for target in &targets {
             let history = self.engine.settings.backfill.history;
             wish.selection.range(target.row.asset_class, history, now).map_err(|e| refused(e.to_string()))?;
+        }
+        let series = self.engine.store.series().await.map_err(|e| refused(e.to_string()))?;
+        let resting: HashSet<(&Symbol, Timeframe)> =
+            series.iter().filter(|row| row.paused).map(|row| (&row.symbol, row.timeframe)).collect();
+        let rests = |target: &Target| {
+            let mut asked = target.asked.iter();
+            target.row.paused || asked.all(|tf| resting.contains(&(&target.row.symbol, *tf)))
+        };
+        if !targets.is_empty() && targets.iter().all(rests) {
+            return Err(refused("everything named is paused; resume it first".to_owned()));
         }
         Ok(())
     }
@@ -111,7 +126,7 @@ impl Service {
         let mut symbols: Vec<Symbol> = snapshot
             .series
             .into_iter()
-            .filter(|row| row.tier != Tier::Fresh && active.contains(&row.symbol))
+            .filter(|row| row.tier != Tier::Fresh && !row.paused && active.contains(&row.symbol))
             .map(|row| row.symbol)
             .collect();
         symbols.dedup();
@@ -134,6 +149,17 @@ impl Service {
             self.engine.gate.pause_symbols(symbols);
         } else {
             self.engine.gate.resume_symbols(symbols);
+        }
+        Ok(Answer::Done)
+    }
+
+    async fn set_series_paused(&mut self, series: &[SeriesKey], paused: bool) -> Result<Answer, OrderError> {
+        let refused = |e: StoreError| OrderError::Refused(e.to_string());
+        self.engine.store.set_paused(series, paused).await.map_err(refused)?;
+        if paused {
+            self.engine.gate.pause_series(series);
+        } else {
+            self.engine.gate.resume_series(series);
         }
         Ok(Answer::Done)
     }
