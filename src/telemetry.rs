@@ -5,6 +5,7 @@
 //! line breaks). JSON escapes them by itself.
 
 mod daily;
+mod tail;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -23,11 +24,14 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 use self::daily::Daily;
 use crate::clock::SystemClock;
 use crate::config::{LogFormat, LogSettings};
+pub use tail::Tail;
 
 /// Keeps the log's writer alive; dropping it writes out what is queued.
 #[derive(Debug)]
 #[must_use = "the log ends when this is dropped"]
 pub struct Telemetry {
+    /// The last lines, for screens.
+    pub tail: Tail,
     _writer: Option<WorkerGuard>,
 }
 
@@ -58,11 +62,14 @@ pub fn start(settings: &LogSettings, verbose: u8) -> Result<Telemetry, LogFileEr
     let to_stderr = (verbose > 0).then(|| {
         tracing_subscriber::fmt::layer().with_ansi(false).event_format(one_line()).with_writer(std::io::stderr).boxed()
     });
-    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = to_file.into_iter().chain(to_stderr).collect();
+    let tail = Tail::default();
+    let to_screens = Some(tail.clone().boxed());
+    let layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> =
+        to_file.into_iter().chain(to_stderr).chain(to_screens).collect();
     let subscriber = Registry::default().with(layers.with_filter(filter(&settings.level, verbose)));
     // Fails only when a test has set one already; then that one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(Telemetry { _writer: guard })
+    Ok(Telemetry { tail, _writer: guard })
 }
 
 /// barkeep at the asked level. Libraries stay at warnings: at debug they would write headers and SQL.

@@ -12,7 +12,7 @@ use barkeep::config::{RateLimit, Settings, criticality_of, default_class};
 use barkeep::engine::handle::{Action, EngineState, Handle, What};
 use barkeep::engine::select::Selection;
 use barkeep::engine::service::Service;
-use barkeep::engine::snapshot::Snapshot;
+use barkeep::engine::snapshot::{Bench, Data};
 use barkeep::market::{AssetClass, Criticality, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{Store, SymbolRow, Trigger};
 use barkeep::vendor::{Class, Fault};
@@ -91,8 +91,9 @@ async fn a_week_at_five_requests_a_minute() {
     for _ in 0..7 * 24 {
         tokio::time::sleep(Duration::from_hours(1)).await;
         let engine = &rig.engine;
-        let snapshot =
-            Snapshot::read(engine.store.as_ref(), &engine.calendar, &engine.settings, clock.now()).await.unwrap();
+        let policy = policy();
+        let bench = Bench { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+        let (snapshot, _) = Data::read(engine.store.as_ref(), bench, clock.now()).await.unwrap();
         assert_eq!(snapshot.series_total, SYMBOLS.len() * timeframes.len());
         for series in &snapshot.series {
             let behind = series.staleness_seconds.expect("every series has bars after an hour");

@@ -109,7 +109,7 @@ async fn a_symbol_without_bars_is_believed_for_a_while_and_asked_again_later() {
     assert_eq!(desk.fill(&["NOSUCH"], "1h", "2024-03-11").await.requests, 0);
     desk.set("2024-03-14T02:01:00Z");
     assert_eq!(desk.fill(&["NOSUCH"], "1h", "2024-03-11").await.requests, 1);
-    assert_eq!(desk.snapshot().await.tiers.missing, 1, "asked, and there is none");
+    assert_eq!(desk.snapshot().await.data.tiers.missing, 1, "asked, and there is none");
 
     let old = |from: &'static str, to: &'static str| desk.run(&["ZZZZ"], "1h", Some(from), Some(to));
     assert!(old("2023-03-01", "2023-03-10").await.is_complete());
@@ -130,7 +130,7 @@ async fn staleness_counts_market_time_and_comes_from_the_data() {
     desk.fill(&["AAPL", "BTC"], "5m", "2024-03-14").await;
     let tier = async |symbol: &str| {
         let snapshot = desk.snapshot().await;
-        snapshot.series.iter().find(|row| row.symbol.as_str() == symbol).unwrap().tier
+        snapshot.data.series.iter().find(|row| row.symbol.as_str() == symbol).unwrap().tier
     };
     desk.set("2024-03-17T18:00:00Z");
     assert_eq!(tier("AAPL").await, Tier::Fresh, "nothing trades on a Sunday");

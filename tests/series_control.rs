@@ -13,7 +13,7 @@ use barkeep::engine::explain::explain;
 use barkeep::engine::handle::{Action, Answer, EngineState, Handle, OrderError, What};
 use barkeep::engine::select::Selection;
 use barkeep::engine::service::Service;
-use barkeep::engine::snapshot::Snapshot;
+use barkeep::engine::snapshot::{Bench, Snapshot};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{ExecutionStatus, RequestFilter, SeriesState, Store, SymbolRow, Trigger};
 use support::rig::{Rig, Wall, policy, settings};
@@ -142,11 +142,12 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
 
     // It is told, with who did it and when.
     let (engine, now) = (&stand.rig.engine, stand.clock.now());
-    let snapshot = Snapshot::read(engine.store.as_ref(), &engine.calendar, &engine.settings, now).await.unwrap();
-    let resting: Vec<String> =
-        snapshot.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();
-    assert_eq!(resting, ["IBM 5m", "IBM 1h", "IBM 1d"]);
     let (policy, ibm) = (policy(), sym("IBM"));
+    let bench = Bench { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+    let snapshot = Snapshot::read(engine.store.as_ref(), bench, now).await.unwrap();
+    let resting: Vec<String> =
+        snapshot.data.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();
+    assert_eq!(resting, ["IBM 5m", "IBM 1h", "IBM 1d"]);
     let why = explain(engine.store.as_ref(), &engine.calendar, &engine.settings, &policy, &ibm, Some(H1), now);
     let blocker = why.await.unwrap().remove(0).blocker;
     assert_eq!((blocker.cause.words(), blocker.by.as_deref()), ("paused", Some("somebody")));

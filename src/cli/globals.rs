@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::exit::{CliError, DATABASE};
 use crate::config::{self, Environment, Loaded, Overrides, RateLimit};
 use crate::store::{Store, StoreError};
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Tail, Telemetry};
 
 /// Before or after the command's name. Environment variables are read in `config`, not by clap, so that `--help` never
 /// shows a password.
@@ -89,7 +89,7 @@ impl Globals {
 
     fn session(&self, loaded: Loaded) -> Result<Session, CliError> {
         let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
-        Ok(Session { loaded, json: self.json, simulated: self.simulated, _telemetry: telemetry })
+        Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
     }
 }
 
@@ -100,10 +100,16 @@ pub struct Session {
     pub json: bool,
     /// Whether this is about the simulated vendor and its database.
     pub simulated: bool,
-    _telemetry: Telemetry,
+    telemetry: Telemetry,
 }
 
 impl Session {
+    /// The last lines of the log, for whoever shows them.
+    #[must_use]
+    pub fn tail(&self) -> Tail {
+        self.telemetry.tail.clone()
+    }
+
     /// The vendor's key.
     pub fn api_key(&self) -> Result<SecretString, CliError> {
         let key = config::find_key(&self.loaded.settings, &Environment::of_process())?;

@@ -144,7 +144,7 @@ impl Listener for Progress {
     fn hear(&self, event: Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Planned { requests, items, estimated_seconds } => {
+            Event::Planned { requests, items, estimated_seconds, .. } => {
                 state.planned = state.answered + requests;
                 let estimated = Duration::try_from_secs_f64(estimated_seconds).ok();
                 state.ends_by = estimated.and_then(|wait| Instant::now().checked_add(wait));
@@ -157,12 +157,8 @@ impl Listener for Progress {
                 self.say(&format!("plan: {requests} for {ranges}{bound}"));
                 self.overall(&mut state);
             }
-            Event::Started { item, symbol, timeframe, .. } => {
-                let label = match (symbol, timeframe) {
-                    (Some(symbol), Some(tf)) => format!("{symbol} {tf}"),
-                    (None, Some(tf)) => format!("market {tf}"),
-                    _ => "splits".to_owned(),
-                };
+            Event::Started { item, head } => {
+                let label = head.label();
                 let bar = self.item_bar(&label);
                 state.items.insert(item, Item { label, bar, rows: 0, written: 0, pages: 0 });
             }
@@ -221,7 +217,7 @@ impl Listener for Progress {
                 }
                 self.say(&format!("{label:<14} failed {reason}"));
             }
-            Event::Waiting { ticker, why, wait } => {
+            Event::Waiting { ticker, why, wait, .. } => {
                 let recently = state.waited_at.is_some_and(|at| at.elapsed() < BETWEEN_WAITS);
                 if wait >= LONG_WAIT && !recently {
                     state.waited_at = Some(Instant::now());
@@ -229,6 +225,7 @@ impl Listener for Progress {
                     self.say(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
                 }
             }
+            Event::Requested { .. } | Event::Answered(_) => {}
             Event::DatabaseLost { error } => self.say(&format!("database lost, waiting for it: {error}")),
             Event::DatabaseBack { after } => {
                 self.say(&format!("database is back after {}", clock(after.as_secs_f64())));

@@ -185,11 +185,12 @@ pub fn summary(summary: &Summary) -> String {
 #[must_use]
 pub fn snapshot(snapshot: &Snapshot) -> String {
     let mut out = String::new();
+    let (live, snapshot) = (&snapshot.live, &snapshot.data);
     let tiers = &snapshot.tiers;
     let _ = writeln!(
         out,
         "{}  {}, {} series on {}  at {}",
-        snapshot.state,
+        live.state.name(),
         counted(i64::try_from(snapshot.symbols_total).unwrap_or(i64::MAX), "symbol", "symbols"),
         snapshot.series_total,
         snapshot.database,

@@ -15,11 +15,11 @@ use super::globals::{Globals, Session, block_on};
 use super::signals::{Came, Signals};
 use super::simulated;
 use crate::config::{self, Environment};
-use crate::engine::alert::{Notifier, Patrol, Weather};
+use crate::engine::alert::{Notifier, Weather};
 use crate::engine::handle::{Action, Handle, Live};
+use crate::engine::host::{Host, HostError, Parts};
 use crate::engine::instance::{Instance, InstanceError};
 use crate::engine::progress::Listener;
-use crate::engine::service::Service;
 
 /// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
 #[derive(Args, Clone, Debug)]
@@ -56,33 +56,26 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
-    let store = Arc::clone(&engine.store);
     let policy = Arc::new(session.loaded.policy.clone());
-    let (service, handle) = Service::new(engine.clone(), Arc::clone(&policy));
-    let shutdown = CancellationToken::new();
-    let patrol = Patrol { engine, policy, notifier, weather, live: handle.watch(), every: settings.check_every };
-    let patrolling = tokio::spawn(patrol.run(shutdown.clone()));
-    let serving = tokio::spawn(service.run(shutdown.clone()));
+    let check_every = settings.check_every;
+    let (tail, by) = (session.tail(), "run".to_owned());
+    let host = Host::start(Parts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let handle = host.desk.handle.clone();
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
-    let interrupted = ended(signals, &handle, globals, &shutdown).await;
+    let interrupted = ended(signals, &handle, globals, &host.shutdown()).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    let outcome = serving.await;
-    shutdown.cancel();
-    if let Ok(Err(e)) = patrolling.await {
-        tracing::error!(error = %e, "alerts were not looked for");
-    }
+    let outcome = host.finish().await;
     watchdog.abort();
     if let Some(line) = line {
         line.abort();
         eprintln!();
     }
-    store.close().await;
     match outcome {
-        Ok(Ok(())) if interrupted => Err(CliError::silent(INTERRUPTED)),
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(e)) => Err(e.into()),
-        Err(e) => Err(CliError::new(super::exit::SOME_FAILED, format!("the service broke: {e}"))),
+        Ok(()) if interrupted => Err(CliError::silent(INTERRUPTED)),
+        Ok(()) => Ok(()),
+        Err(HostError::Store(e)) => Err(e.into()),
+        Err(e) => Err(CliError::new(super::exit::SOME_FAILED, e.to_string())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `barkeep status`: what is stored, how fresh it is and what is missing.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::args::symbol;
@@ -9,7 +11,8 @@ use super::output::{print, print_json};
 use super::report;
 use super::symbols::find;
 use crate::clock::{Clock, SystemClock};
-use crate::engine::snapshot::Snapshot;
+use crate::config::Loaded;
+use crate::engine::snapshot::{Bench, Snapshot};
 use crate::market::Symbol;
 
 /// Show what is stored, how fresh it is and the gaps
@@ -28,10 +31,12 @@ pub(super) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         args.symbols.iter().try_for_each(|symbol| find(&known, symbol).map(drop))?;
         let calendar = crate::engine::calendar(store.as_ref()).await?;
         let now = SystemClock.now();
-        let mut snapshot = Snapshot::read(store.as_ref(), &calendar, &session.loaded.settings, now).await?;
+        let Loaded { settings, policy, .. } = &session.loaded;
+        let bench = Bench { calendar: &calendar, settings, policy };
+        let mut snapshot = Snapshot::read(store.as_ref(), bench, now).await?;
         store.close().await;
         if !args.symbols.is_empty() {
-            snapshot.series.retain(|row| args.symbols.contains(&row.symbol));
+            Arc::make_mut(&mut snapshot.data).series.retain(|row| args.symbols.contains(&row.symbol));
         }
         if session.json { print_json(&snapshot) } else { print(&report::snapshot(&snapshot)) }
     })

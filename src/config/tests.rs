@@ -264,6 +264,7 @@ fn classes_and_tiers_come_from_the_files() {
 
 #[test]
 fn the_simulated_vendor_has_no_limit_but_one_that_was_set_for_it() {
+    use RateLimit::{PerMinute, Unlimited};
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("barkeep.yaml");
     let policy = "backfill_optimization:\n  polygon_api:\n    rate_limit_per_minute: 7\n";
@@ -279,7 +280,6 @@ fn the_simulated_vendor_has_no_limit_but_one_that_was_set_for_it() {
         let overrides = Overrides { config: Some(file.clone()), simulated, rate_limit: flag, ..Overrides::default() };
         load_from(&overrides, &env).unwrap().settings.vendor.rate_limit
     };
-    use RateLimit::{PerMinute, Unlimited};
     assert_eq!(limit("", &[], None, false), PerMinute(7), "agreed with the real vendor");
     assert_eq!(limit("", &[], None, true), Unlimited);
     assert_eq!(limit("vendor:\n  rate_limit: 8\n", &[], None, true), PerMinute(8));

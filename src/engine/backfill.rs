@@ -321,6 +321,7 @@ impl Run<'_> {
             let estimated_seconds = estimated_seconds(self.engine(), plan.requests).await?;
             self.fetcher.listener.hear(Event::Planned {
                 requests: plan.requests,
+                lower_bound: plan.lower_bound,
                 items: plan.items.len(),
                 estimated_seconds,
             });

@@ -4,7 +4,7 @@
 
 pub mod causes;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::freshness::{Inventory, Judge, Known};
 use super::freshness_report::acceptable;
@@ -35,7 +35,7 @@ const ATTEMPTS: usize = 200;
 const ACTIONS: usize = 200;
 
 /// Why one series is as stale as it is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     pub symbol: Symbol,
     pub timeframe: Timeframe,

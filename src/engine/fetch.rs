@@ -15,7 +15,7 @@ use super::Engine;
 use super::gate::{Pass, Priority, Purpose, Refused};
 use super::ingest::{Arrival, Committed, Ingest, Part, Verdict, settled};
 use super::journal::request_row;
-use super::progress::{Event, Job, Listener};
+use super::progress::{Event, Head, Job, Listener};
 use super::registrar::{FamilyKeys, Registrar};
 use crate::market::freshness::Delay;
 use crate::market::ts::DAY;
@@ -178,6 +178,7 @@ impl Fetcher {
     }
 
     async fn carry_out(&self, number: u64, item: &Item) -> Result<(), ItemError> {
+        self.listener.hear(Event::Started { item: number, head: Head::of(item) });
         match &item.ask {
             Ask::Aggregates { ticker, asset_class, timeframe, range, .. } => {
                 let Some(symbol) = item.symbols.first() else { return Ok(()) };
@@ -187,27 +188,10 @@ impl Fetcher {
                     timeframe: *timeframe,
                     range: *range,
                 };
-                self.listener.hear(Event::Started {
-                    item: number,
-                    symbol: Some(symbol.clone()),
-                    timeframe: Some(*timeframe),
-                    pages: item.requests,
-                });
                 self.aggregates(number, item, symbol, query).await
             }
-            Ask::GroupedDaily { asset_class, date } => {
-                self.listener.hear(Event::Started {
-                    item: number,
-                    symbol: None,
-                    timeframe: Some(Timeframe::D1),
-                    pages: 1,
-                });
-                self.grouped(number, item, *asset_class, *date).await
-            }
-            Ask::Splits { tickers } => {
-                self.listener.hear(Event::Started { item: number, symbol: None, timeframe: None, pages: 1 });
-                super::splits::fetch(self, item, tickers).await
-            }
+            Ask::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
+            Ask::Splits { tickers } => super::splits::fetch(self, item, tickers).await,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::cmp::Reverse;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::freshness::{Inventory, Judge, Judgement, Known};
 use super::snapshot::TierCounts;
@@ -14,7 +14,7 @@ use crate::market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use crate::store::{Store, StoreError, SymbolRow};
 
 /// How many series are in each tier, in the words of the HTTP API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StalenessSummary {
     pub fresh_count: usize,
     pub aging_count: usize,
@@ -36,7 +36,7 @@ impl From<TierCounts> for StalenessSummary {
 }
 
 /// One series and its age.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesAge {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
@@ -58,7 +58,7 @@ pub struct SeriesAge {
 }
 
 /// The stalest series of each tier, at most the limit asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByStatus {
     pub fresh: Vec<SeriesAge>,
     pub aging: Vec<SeriesAge>,
@@ -68,7 +68,7 @@ pub struct ByStatus {
 }
 
 /// How the tracked series of one criticality keep to their recovery point.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RpoReport {
     pub criticality: Criticality,
     pub acceptable_staleness_seconds: u64,
@@ -82,7 +82,7 @@ pub struct RpoReport {
 }
 
 /// The staleness of everything at one instant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StalenessReport {
     pub generated_at: Ts,
     /// All series, untracked ones included; the sum of the summary.

@@ -47,7 +47,7 @@ pub struct Purpose {
 }
 
 /// Who paused something, and when.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pause {
     pub by: String,
     pub since: Ts,
@@ -348,9 +348,9 @@ mod tests {
         assert!(gate.enter(priority(Criticality::Low), None, &cancel).await.is_ok());
     }
 
-    fn purpose(symbol: &str, timeframes: &[Timeframe]) -> Option<Purpose> {
+    fn purpose(symbol: &str, timeframes: &[Timeframe]) -> Purpose {
         let execution = Uuid::from_u128(1);
-        Some(Purpose { execution, symbol: symbol.parse().unwrap(), timeframes: timeframes.to_vec() })
+        Purpose { execution, symbol: symbol.parse().unwrap(), timeframes: timeframes.to_vec() }
     }
 
     #[tokio::test]
@@ -358,7 +358,7 @@ mod tests {
         let gate = Gate::new(2);
         let cancel = CancellationToken::new();
         let aapl: Symbol = "AAPL".parse().unwrap();
-        let enter = async |symbol| gate.enter(priority(Criticality::Low), purpose(symbol, &[]), &cancel).await;
+        let enter = async |symbol| gate.enter(priority(Criticality::Low), Some(purpose(symbol, &[])), &cancel).await;
         let pass = enter("AAPL").await.unwrap();
         gate.pause_symbols(std::slice::from_ref(&aapl));
         assert!(pass.token.is_cancelled());
@@ -376,7 +376,7 @@ mod tests {
         let cancel = CancellationToken::new();
         let key = |tf| ("AAPL".parse::<Symbol>().unwrap(), tf);
         let enter =
-            async |tfs: &[Timeframe]| gate.enter(priority(Criticality::Low), purpose("AAPL", tfs), &cancel).await;
+            async |tfs: &[Timeframe]| gate.enter(priority(Criticality::Low), Some(purpose("AAPL", tfs)), &cancel).await;
         let (minutes, days) = (enter(&[M5, H1]).await.unwrap(), enter(&[D1]).await.unwrap());
         gate.pause_series(&[key(M5), key(D1)]);
         assert!(days.token.is_cancelled() && !minutes.token.is_cancelled());
@@ -386,7 +386,7 @@ mod tests {
         gate.cancel_series(Uuid::from_u128(1), &[key(H1)]);
         assert!(minutes.token.is_cancelled());
         assert_eq!(enter(&[M5, H1]).await.map(|_| ()), Err(Refused::SeriesCancelled));
-        let other = Purpose { execution: Uuid::from_u128(2), ..purpose("AAPL", &[M5, H1]).unwrap() };
+        let other = Purpose { execution: Uuid::from_u128(2), ..purpose("AAPL", &[M5, H1]) };
         assert!(gate.enter(priority(Criticality::Low), Some(other), &cancel).await.is_ok(), "another execution");
         gate.forget(Uuid::from_u128(1));
         gate.resume_series(&[key(M5), key(D1)]);

@@ -5,23 +5,24 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::explain::{ENGINE, PAUSE, RESUME, series_target};
 use super::gate::Pause;
+use super::pulse::PulseView;
 use super::select::Selection;
 use super::survey::SeriesKey;
 use super::track::{RunEvent, RunView};
 use crate::config::Loaded;
 use crate::market::{Criticality, Symbol, Ts};
 use crate::plan::Plan;
-use crate::store::Trigger;
+use crate::store::{Trigger, Verdict};
 use crate::vendor::limit::LimitSnapshot;
 
 /// What the engine is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineState {
     /// Nothing to do until the next beat.
@@ -37,8 +38,24 @@ pub enum EngineState {
     Failed,
 }
 
+impl EngineState {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Pausing => "pausing",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Which symbols a trigger means.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// Exactly this.
     Selection(Selection),
@@ -57,7 +74,8 @@ pub struct Order {
 }
 
 /// What can be asked of a running engine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "action", content = "of", rename_all = "snake_case")]
 pub enum Action {
     Trigger {
         what: What,
@@ -82,7 +100,13 @@ pub enum Action {
     },
     /// The failed series of an execution, of the newest one when none is named.
     RetryFailed(Option<Uuid>),
-    /// Settings and policy read again from the files.
+    /// An operator's word on a quarantined bar.
+    Decide {
+        id: i64,
+        verdict: Verdict,
+    },
+    /// Settings and policy read again from the files; from inside the process only.
+    #[serde(skip)]
     Reload(Box<Loaded>),
 }
 
@@ -97,6 +121,7 @@ impl Action {
             Self::Resume | Self::ResumeSymbols(_) | Self::ResumeSeries(_) => RESUME,
             Self::Cancel(_) | Self::CancelSeries { .. } => "cancel",
             Self::RetryFailed(_) => "retry",
+            Self::Decide { .. } => "decide",
             Self::Reload(_) => "reload",
         }
     }
@@ -114,6 +139,7 @@ impl Action {
             }
             Self::CancelSeries { execution, .. } => vec![Some(execution.to_string())],
             Self::Cancel(id) | Self::RetryFailed(id) => vec![id.map(|id| id.to_string())],
+            Self::Decide { id, .. } => vec![Some(format!("quarantine {id}"))],
             Self::Trigger { .. } | Self::Preview(_) => vec![None],
         }
     }
@@ -127,6 +153,7 @@ impl Action {
                 What::Stale => "everything stale".to_owned(),
                 What::Selection(selection) => serde_json::to_string(selection).ok()?,
             }),
+            Self::Decide { verdict, .. } => Some(verdict.name().to_owned()),
             Self::CancelSeries { series, .. } => {
                 let names: Vec<String> = series.iter().map(|(symbol, tf)| series_target(symbol, *tf)).collect();
                 Some(names.join(", "))
@@ -137,7 +164,8 @@ impl Action {
 }
 
 /// What became of an order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", content = "of", rename_all = "snake_case")]
 pub enum Answer {
     /// An execution was started.
     Started(Uuid),
@@ -157,8 +185,9 @@ pub enum OrderError {
 }
 
 /// The state of a running engine at one instant.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Live {
+    /// When this was true.
     pub at: Ts,
     pub state: EngineState,
     /// Why, when the state is `failed`.
@@ -170,16 +199,47 @@ pub struct Live {
     pub limit: LimitSnapshot,
     /// Requests waiting for a token, on the wire or being committed.
     pub in_flight: usize,
+    /// What the schedule does next.
     pub next: Vec<Beat>,
-    /// Since the start of this process.
+    pub pulse: PulseView,
+    /// The process that runs the engine; absent in what is read from a database alone.
+    pub process: Option<Process>,
+}
+
+impl Live {
+    /// What is known of an engine from its database alone: whether something runs, and the limit.
+    #[must_use]
+    pub fn from_outside(running: bool, limit: LimitSnapshot, now: Ts) -> Self {
+        Self {
+            at: now,
+            state: if running { EngineState::Running } else { EngineState::Idle },
+            reason: None,
+            key_refused: None,
+            paused: None,
+            runs: Vec::new(),
+            limit,
+            in_flight: 0,
+            next: Vec::new(),
+            pulse: PulseView { until: now, ..PulseView::default() },
+            process: None,
+        }
+    }
+}
+
+/// The process an engine runs in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    pub pid: u32,
+    pub version: String,
     pub started_at: Ts,
-    pub executions: u64,
-    pub requests: u64,
-    pub rows_written: u64,
+    /// Executions begun, requests made and bars written since then.
+    pub executions_begun: u64,
+    pub requests_made: u64,
+    pub bars_written: u64,
 }
 
 /// The next time something is due.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Beat {
     /// `critical`, `standard`, `low` or `sweep`.
     pub what: String,

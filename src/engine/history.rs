@@ -3,7 +3,7 @@
 //! Rows of runs still under way and of processes that died in the middle are as good as any other: what is not known yet
 //! is absent, never a zero and never an error.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::freshness_report::StalenessReport;
@@ -17,7 +17,7 @@ use crate::store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatu
 const RECENT_FAILURES: usize = 10;
 
 /// An execution as reports show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionView {
     #[serde(flatten)]
     pub row: ExecutionRow,
@@ -38,7 +38,7 @@ impl From<ExecutionRow> for ExecutionView {
 }
 
 /// The newest executions.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionHistory {
     pub executions: Vec<ExecutionView>,
 }
@@ -51,7 +51,7 @@ impl ExecutionHistory {
 }
 
 /// One execution with each of its series.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionDetail {
     #[serde(flatten)]
     pub execution: ExecutionView,
@@ -68,7 +68,7 @@ impl ExecutionDetail {
 }
 
 /// One word for the scheduler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Nothing has run yet.
@@ -81,7 +81,7 @@ pub enum Health {
 }
 
 /// A feature failure as reports show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecentFailure {
     #[serde(flatten)]
     pub row: FeatureFailureRow,
@@ -96,7 +96,7 @@ impl From<FeatureFailureRow> for RecentFailure {
 }
 
 /// The health of the scheduler, in the words of the HTTP API.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchedulerHealth {
     pub status: Health,
     /// The newest one, whatever its state.

@@ -7,7 +7,9 @@
 
 pub mod alert;
 pub mod backfill;
+pub mod board;
 pub mod claim;
+pub mod console;
 pub mod derive;
 pub mod explain;
 pub mod features;
@@ -18,6 +20,7 @@ pub mod gate;
 pub mod handle;
 pub mod history;
 pub mod holidays;
+pub mod host;
 pub mod ingest;
 pub mod instance;
 pub mod journal;
@@ -26,6 +29,7 @@ pub mod outlook;
 pub mod owner;
 pub mod patience;
 pub mod progress;
+pub mod pulse;
 pub mod quarantine;
 pub mod registrar;
 pub mod schedule;

@@ -276,4 +276,10 @@ impl Store for Patient {
     async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
         self.persist(|| self.inner.wasted()).await
     }
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        self.persist(|| self.inner.bar_counts(series, range, piece_ms)).await
+    }
 }

@@ -47,6 +47,12 @@ impl Survey {
         !self.resting.is_empty() && self.resting.contains(&(symbol.clone(), tf))
     }
 
+    /// The intervals of a series with a state that counts, as far as they are believed now.
+    #[must_use]
+    pub fn covered(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
+        self.believed(symbol, tf, counts)
+    }
+
     fn believed(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
         let rows = self.coverage.get(&(symbol.clone(), tf)).map(Vec::as_slice).unwrap_or_default();
         let live = rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > self.now));

@@ -18,6 +18,11 @@ statements! {
         " FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts LIMIT $4"));
     BEFORE = Sql::same(concat!("SELECT ", columns!(),
         " FROM bars WHERE series_id = $1 AND ts < $2 ORDER BY ts DESC LIMIT $3"));
+    COUNTS = Sql::two(
+        "SELECT ts - ts % $4 AS piece, COUNT(*) FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3
+         GROUP BY piece ORDER BY piece",
+        "SELECT to_timestamp(floor(extract(epoch FROM ts) * 1000 / $4) * $4 / 1000) AS piece, COUNT(*)
+         FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3 GROUP BY piece ORDER BY piece");
     DELETE = Sql::two(
         "DELETE FROM bars WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
         "DELETE FROM bars WHERE series_id = $1 AND ts = ANY($2)");
@@ -73,6 +78,17 @@ fn read(f: &mut Fields<'_>) -> Result<StoredBar> {
 pub(super) async fn within(conn: &mut Conn<'_>, id: SeriesId, range: Interval, count: usize) -> Result<Vec<StoredBar>> {
     let [id, start, end] = values![id, range.start, range.end];
     collect(&conn.rows(WITHIN, &[id, start, end, limit(count)]).await?, read)
+}
+
+/// How many bars start in each piece of `range`, ascending; empty pieces are left out.
+pub(super) async fn counts(
+    conn: &mut Conn<'_>,
+    id: SeriesId,
+    range: Interval,
+    piece_ms: i64,
+) -> Result<Vec<(Ts, i64)>> {
+    let values = values![id, range.start, range.end, piece_ms.max(1)];
+    collect(&conn.rows(COUNTS, &values).await?, |f| Ok((f.next()?, f.next()?)))
 }
 
 /// The last bars before `t`, ascending.

@@ -309,4 +309,10 @@ impl Store for Database {
     async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
         requests::wasted(&mut self.reader().await?.conn()).await
     }
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        bars::counts(&mut self.reader().await?.conn(), series, range, piece_ms).await
+    }
 }

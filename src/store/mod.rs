@@ -231,6 +231,12 @@ pub trait Store: Send + Sync {
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
 
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    /// Bars of a series inside `range`, counted by pieces of `piece_ms` of the UTC day; pieces without bars are left
+    /// out.
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>>;
+
     // -- series at rest, requests looked back on ---------------------------------------------------------------------
 
     /// Lets series rest, or wakes them; all of them or, when one is not kept, none (`NotFound`).

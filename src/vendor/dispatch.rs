@@ -207,6 +207,7 @@ impl Dispatcher {
     ) -> Result<(T, Attempt), Fault> {
         for number in 1.. {
             self.token(ask, cancel).await?;
+            self.journal.starting(ask.ticker, number);
             let (outcome, mut attempt) = self.attempt(ask, number, &call).await;
             let fault = match outcome {
                 Ok(value) => {
@@ -221,6 +222,7 @@ impl Dispatcher {
                         status: Some(200),
                         ..attempt
                     };
+                    self.journal.ended(&attempt);
                     return Ok((value, attempt));
                 }
                 Err(fault) => fault,
@@ -238,6 +240,7 @@ impl Dispatcher {
             attempt.status = fault.status;
             attempt.request_id.clone_from(&fault.request_id);
             attempt.fault = Some(fault.clone());
+            self.journal.ended(&attempt);
             self.journal.record(&attempt).await;
 
             let again = {
@@ -246,7 +249,7 @@ impl Dispatcher {
             };
             let Some(wait) = again else { return Err(fault) };
             if !wait.is_zero() {
-                self.journal.waiting(ask.ticker, &fault.message, wait);
+                self.journal.waiting(ask.ticker, &fault.message, wait, Some(number.saturating_add(1)));
                 pause(wait, cancel, &self.refused).await.map_err(|f| self.refusal().unwrap_or(f))?;
             }
         }
@@ -262,7 +265,7 @@ impl Dispatcher {
         if !wait.is_zero() {
             let frozen = self.limiter.snapshot().frozen_for.is_some();
             let why = if frozen { "the vendor asked to wait (429)" } else { "rate limit" };
-            self.journal.waiting(ask.ticker, why, wait);
+            self.journal.waiting(ask.ticker, why, wait, None);
         }
         let token = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused);
         let token = timing::timed(Phase::LimiterWait, token).await;

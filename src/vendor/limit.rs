@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +78,7 @@ struct State {
 }
 
 /// What an operator sees of the limiter. Durations serialise as seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitSnapshot {
     /// The agreed starts per minute; `None` when unlimited.
     pub limit: Option<u32>,
@@ -87,10 +87,10 @@ pub struct LimitSnapshot {
     /// Starts of this process in the trailing window.
     pub used: u32,
     /// Until the next start is possible; zero when it is now.
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "seconds", deserialize_with = "from_seconds")]
     pub next_free_in: Duration,
     /// How much longer a 429 holds the whole account back.
-    #[serde(serialize_with = "optional_seconds")]
+    #[serde(serialize_with = "optional_seconds", deserialize_with = "from_optional_seconds")]
     pub frozen_for: Option<Duration>,
     /// Callers waiting for their turn.
     pub waiting: usize,
@@ -107,6 +107,18 @@ fn seconds<S: serde::Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> 
 #[allow(clippy::ref_option, reason = "the signature serde asks for")]
 fn optional_seconds<S: serde::Serializer>(d: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
     d.map(|d| d.as_secs_f64()).serialize(s)
+}
+
+fn duration<E: serde::de::Error>(seconds: f64) -> Result<Duration, E> {
+    Duration::try_from_secs_f64(seconds).map_err(E::custom)
+}
+
+fn from_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    f64::deserialize(d).and_then(duration)
+}
+
+fn from_optional_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+    Option::<f64>::deserialize(d)?.map(duration).transpose()
 }
 
 impl Limiter {

@@ -7,7 +7,7 @@ use barkeep::clock::{Clock, FixedClock};
 use barkeep::config::{self, Environment, Mode, Overrides, Settings};
 use barkeep::engine::progress::{Event, Listener};
 use barkeep::engine::select::Selection;
-use barkeep::engine::snapshot::Snapshot;
+use barkeep::engine::snapshot::{Bench, Snapshot};
 use barkeep::engine::{self, Backfill, Summary};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
 use barkeep::sim::{Sim, SimConfig};
@@ -139,7 +139,9 @@ impl Desk {
     pub async fn snapshot(&self) -> Snapshot {
         let calendar = engine::calendar(self.store.as_ref()).await.unwrap();
         let now = self.clock.now();
-        Snapshot::read(self.store.as_ref(), &calendar, &self.settings, now).await.unwrap()
+        let policy = super::rig::policy();
+        let bench = Bench { calendar: &calendar, settings: &self.settings, policy: &policy };
+        Snapshot::read(self.store.as_ref(), bench, now).await.unwrap()
     }
 
     /// Starts of the asked ranges of a ticker since request `after`, from the vendor's own log.

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::market::asset::printable;
 use crate::market::freshness::{Delay, StalenessClock, horizon, served_until};
@@ -17,7 +17,7 @@ use crate::store::{Coverage, CoverageState};
 use crate::vendor::Class;
 
 /// Why a piece of time brought no bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Nights, weekends, holidays.
@@ -71,7 +71,7 @@ impl Cause {
 }
 
 /// What holds a series back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
     pub cause: Cause,
     pub since: Option<Ts>,
@@ -81,7 +81,7 @@ pub struct Blocker {
 }
 
 /// One cause and how much of the age it explains.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     #[serde(flatten)]
     pub blocker: Blocker,
@@ -91,7 +91,7 @@ pub struct Share {
 }
 
 /// The age of a series and its causes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// From the end of the newest bar (as far as it is known) to now; the sum of `causes[].ms`.
     pub age_ms: i64,

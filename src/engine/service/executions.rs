@@ -10,14 +10,19 @@ use crate::engine::backfill::{Backfill, RunError};
 use crate::engine::handle::{Answer, OrderError};
 use crate::engine::progress::Listener;
 use crate::engine::survey::SeriesKey;
-use crate::engine::track::Tracker;
+use crate::engine::track::{Tracker, Wires};
 use crate::store::{ExecutionRow, ExecutionStatus};
 
 impl Service {
     pub(super) fn start(&mut self, wish: Backfill) -> Uuid {
         let id = wish.execution_id;
-        let clock = self.engine.clock.as_ref();
-        let tracker = Arc::new(Tracker::new(id, wish.trigger, clock, self.events.clone(), self.changed.clone()));
+        let wires = Wires {
+            clock: Arc::clone(&self.engine.clock),
+            pulse: Arc::clone(&self.pulse),
+            events: self.events.clone(),
+            changed: self.changed.clone(),
+        };
+        let tracker = Arc::new(Tracker::new(id, wish.trigger, wish.mode.name(), wires));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());

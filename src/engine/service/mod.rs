@@ -14,13 +14,15 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Engine;
 use super::backfill::RunError;
-use super::handle::{Beat, EngineState, Handle, Live, Mail};
+use super::handle::{Beat, EngineState, Handle, Live, Mail, Process};
 use super::holidays::HolidayError;
+use super::pulse::Pulse;
 use super::schedule::{Due, Schedule};
 use super::select::Selection;
 use super::summary::Summary;
@@ -35,6 +37,8 @@ const ORDERS: usize = 64;
 const EVENTS: usize = 4_096;
 /// The wall clock is looked at this often, so that a step of it is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// A run changes by the page, thousands a second; nobody looks that often.
+const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 /// How often a lost database is looked for.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
 /// Interrupted executions that are taken up again at a start.
@@ -59,6 +63,7 @@ pub struct Service {
     events: broadcast::Sender<Arc<RunEvent>>,
     /// Rung by trackers at every change.
     changed: watch::Sender<u64>,
+    pulse: Arc<Pulse>,
     active: BTreeMap<Uuid, Active>,
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
@@ -87,19 +92,9 @@ impl Service {
         let (changed, _) = watch::channel(0);
         let schedule = Schedule::new(&policy, now);
         let first = Live {
-            at: now,
-            state: EngineState::Idle,
-            reason: None,
-            key_refused: None,
-            paused: None,
-            runs: Vec::new(),
-            limit: engine.limiter.snapshot(),
-            in_flight: 0,
             next: beats(&schedule, now),
-            started_at: now,
-            executions: 0,
-            requests: 0,
-            rows_written: 0,
+            process: Some(process(now)),
+            ..Live::from_outside(false, engine.limiter.snapshot(), now)
         };
         let (live, watch) = watch::channel(Arc::new(first));
         let handle = Handle { orders: sender, live: watch, events: events.clone() };
@@ -111,6 +106,7 @@ impl Service {
             live,
             events,
             changed,
+            pulse: Arc::default(),
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
@@ -138,6 +134,7 @@ impl Service {
         let mut left = self.engine.gate.left();
         loop {
             self.publish();
+            let soon = Instant::now() + BETWEEN_VIEWS;
             let now = self.engine.clock.now();
             let until_beat = Duration::from_millis((self.schedule.next(now) - now).max(0).unsigned_abs());
             let sleep = if self.database_lost { DATABASE_PROBE } else { until_beat.min(LONGEST_SLEEP) };
@@ -147,9 +144,14 @@ impl Service {
                 Some(mail) = self.orders.recv() => self.obey(mail).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),
-                // Many changes make one publication: the loop only sees the newest.
-                Ok(()) = changed.changed() => {}
-                Ok(()) = left.changed() => {}
+                // Many changes make one publication: the loop only sees the newest, and not at once.
+                () = async {
+                    tokio::select! {
+                        _ = changed.changed() => {}
+                        _ = left.changed() => {}
+                    }
+                    tokio::time::sleep_until(soon).await;
+                } => {}
                 () = tokio::time::sleep(sleep) => {}
             }
             if self.database_lost {
@@ -186,12 +188,27 @@ impl Service {
             limit: self.engine.limiter.snapshot(),
             in_flight,
             next: beats(&self.schedule, now),
-            started_at: self.started_at,
-            executions: self.executions,
-            requests: self.requests,
-            rows_written: self.rows_written,
+            pulse: self.pulse.view(now),
+            process: Some(Process {
+                executions_begun: self.executions,
+                requests_made: self.requests,
+                bars_written: self.rows_written,
+                ..process(self.started_at)
+            }),
         };
         self.live.send_replace(Arc::new(live));
+    }
+}
+
+/// This process, which has done nothing yet.
+fn process(started_at: Ts) -> Process {
+    Process {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        executions_begun: 0,
+        requests_made: 0,
+        bars_written: 0,
     }
 }
 

@@ -7,11 +7,13 @@ use uuid::Uuid;
 
 use super::Service;
 use crate::config::Loaded;
+use crate::engine::Engine;
 use crate::engine::backfill::Backfill;
+use crate::engine::freshness::{Inventory, Judge};
 use crate::engine::handle::{Action, Answer, Mail, Order, OrderError, What};
+use crate::engine::quarantine;
 use crate::engine::schedule::Schedule;
 use crate::engine::select::{Selection, Target};
-use crate::engine::snapshot::Snapshot;
 use crate::engine::survey::SeriesKey;
 use crate::market::freshness::Tier;
 use crate::market::{Symbol, Timeframe};
@@ -79,6 +81,13 @@ impl Service {
             Action::Cancel(id) => self.cancel(id),
             Action::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
             Action::RetryFailed(id) => self.retry(id).await,
+            Action::Decide { id, verdict } => {
+                let Engine { store, calendar, settings, clock, .. } = &self.engine;
+                quarantine::decide(store.as_ref(), calendar, settings, clock.as_ref(), id, verdict)
+                    .await
+                    .map_err(refused)?;
+                Ok(Answer::Done)
+            }
             Action::Reload(loaded) => {
                 self.reload(*loaded).await.map_err(refused)?;
                 Ok(Answer::Done)
@@ -121,14 +130,16 @@ impl Service {
     pub(super) async fn stale_symbols(&self) -> Result<Vec<Symbol>, StoreError> {
         let engine = &self.engine;
         let now = engine.clock.now();
-        let snapshot = Snapshot::read(engine.store.as_ref(), &engine.calendar, &engine.settings, now).await?;
-        let active = self.symbols_of(|_| true).await?;
-        let mut symbols: Vec<Symbol> = snapshot
-            .series
-            .into_iter()
-            .filter(|row| row.tier != Tier::Fresh && !row.paused && active.contains(&row.symbol))
-            .map(|row| row.symbol)
-            .collect();
+        let inventory = Inventory::read(engine.store.as_ref(), now).await?;
+        let settings = &engine.settings;
+        let mut judge = Judge::new(&engine.calendar, settings, settings.staleness.limits, &inventory, now);
+        let mut symbols: Vec<Symbol> = Vec::new();
+        for (row, known) in inventory.iter().filter(|(row, known)| known.tracked && !row.paused && !known.row.paused) {
+            if judge.judge(row.asset_class, known).tier != Tier::Fresh {
+                symbols.push(row.symbol.clone());
+            }
+        }
+        symbols.sort();
         symbols.dedup();
         Ok(symbols)
     }

@@ -332,4 +332,15 @@ impl Store for Memory {
     async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
         Ok(self.open()?.requests.wasted())
     }
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
+        let bars = self.bars(series, range, usize::MAX).await?;
+        let mut counts: BTreeMap<Ts, i64> = BTreeMap::new();
+        for row in bars {
+            *counts.entry(row.bar.ts.floor(piece_ms.max(1))).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
 }

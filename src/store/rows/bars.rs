@@ -6,7 +6,7 @@ use super::SeriesId;
 use crate::market::{Bar, Interval, Ts};
 
 /// A bar with what barkeep knows about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredBar {
     #[serde(flatten)]
     pub bar: Bar,
@@ -45,7 +45,7 @@ impl CoverageState {
 }
 
 /// One interval the vendor has answered for, with its evidence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     pub range: Interval,
     pub state: CoverageState,

@@ -61,7 +61,7 @@ impl Trigger {
 }
 
 /// A row of `scheduler_execution_log`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionRow {
     pub execution_id: Uuid,
     pub trigger: Trigger,
@@ -110,7 +110,7 @@ impl SeriesState {
 }
 
 /// A row of `symbol_computation_status`, one per execution and series; written again as it moves on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesStatus {
     pub execution_id: Uuid,
     pub symbol: Symbol,

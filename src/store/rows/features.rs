@@ -1,6 +1,6 @@
 //! Features of bars and how far they are up to date.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{SeriesId, SeriesRow};
@@ -9,7 +9,7 @@ use crate::market::freshness::Tier;
 use crate::market::{Interval, Symbol, Timeframe, Ts};
 
 /// The features of one bar.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureRow {
     /// The bar's start.
     pub ts: Ts,
@@ -65,7 +65,7 @@ pub struct FeatureOutcome {
 }
 
 /// A series whose features could not be computed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureFailure {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
@@ -76,7 +76,7 @@ pub struct FeatureFailure {
 }
 
 /// A row of `feature_computation_failures`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureFailureRow {
     pub id: i64,
     #[serde(flatten)]

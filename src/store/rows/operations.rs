@@ -1,7 +1,7 @@
 //! What is around the data: alerts, the deeds of operators, announced holidays.
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::policy::Severity;
 use crate::market::Ts;
@@ -28,7 +28,7 @@ pub struct NewAlert {
 }
 
 /// A row of `alerts`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertRow {
     pub id: i64,
     pub kind: String,
@@ -41,7 +41,7 @@ pub struct AlertRow {
 }
 
 /// What somebody did to the engine or to a symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorAction {
     pub at: Ts,
     /// Who: `cli:alice`, `tui:bob`, `api:key-name`, `schedule`.
@@ -56,7 +56,7 @@ pub struct OperatorAction {
 }
 
 /// A row of `operator_actions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorActionRow {
     pub id: i64,
     #[serde(flatten)]

@@ -1,6 +1,6 @@
 //! Everything one answer changes: the unit of a commit.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Coverage, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
 use crate::market::{Interval, Ts};
@@ -32,7 +32,7 @@ pub struct PageCommit {
 }
 
 /// What a commit did to one series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOutcome {
     pub inserted: u64,
     /// Bars whose values changed; the old ones are in `bar_revisions`.

@@ -35,7 +35,7 @@ impl Verdict {
 }
 
 /// A row of `bar_quarantine`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuarantineRow {
     pub id: i64,
     pub series_id: SeriesId,

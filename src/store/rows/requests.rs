@@ -53,7 +53,7 @@ pub enum Grant {
 }
 
 /// Totals over `vendor_requests`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {
     pub total_requests: i64,
     /// Answers with status 429.

@@ -10,7 +10,7 @@ use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 pub struct SeriesId(pub i64);
 
 /// A tracked symbol.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRow {
     pub symbol: Symbol,
     pub asset_class: AssetClass,
@@ -24,7 +24,7 @@ pub struct SymbolRow {
 }
 
 /// A series with the figures kept beside it in every commit, so that a report never scans bars.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesRow {
     pub id: SeriesId,
     pub symbol: Symbol,

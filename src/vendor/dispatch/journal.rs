@@ -41,6 +41,12 @@ pub trait Journal: Send + Sync {
     /// An attempt that failed, or one that brought no page of bars (those are recorded with their bars).
     async fn record(&self, attempt: &Attempt);
 
-    /// Something to show: waiting for a token or for a retry.
-    fn waiting(&self, _ticker: Option<&str>, _why: &str, _until: Duration) {}
+    /// Something to show: waiting for a token or for a retry. `retry` is the number of the attempt that follows.
+    fn waiting(&self, _ticker: Option<&str>, _why: &str, _until: Duration, _retry: Option<u32>) {}
+
+    /// Something to show: the token is taken and the request starts now.
+    fn starting(&self, _ticker: Option<&str>, _number: u32) {}
+
+    /// Something to show: every attempt as it ended, well or not.
+    fn ended(&self, _attempt: &Attempt) {}
 }

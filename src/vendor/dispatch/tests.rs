@@ -93,7 +93,7 @@ impl Journal for Log {
         self.attempts.lock().unwrap().push(attempt.clone());
     }
 
-    fn waiting(&self, _: Option<&str>, why: &str, until: Duration) {
+    fn waiting(&self, _: Option<&str>, why: &str, until: Duration, _: Option<u32>) {
         self.waits.lock().unwrap().push((why.to_owned(), until));
     }
 }

@@ -1,0 +1,208 @@
+//! What a view may see, ask and do: the same on an engine in this process and, over HTTP, on one elsewhere.
+//!
+//! A screen knows a [`Console`] and nothing else: not the store, not the vendor. Snapshots come by themselves; details
+//! are asked for when somebody looks at them; orders are answered by the engine.
+
+mod coverage;
+mod desk;
+mod detail;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
+
+use super::handle::{Action, Answer, OrderError};
+use super::history::{ExecutionDetail, ExecutionView};
+use super::snapshot::Snapshot;
+use crate::market::{Symbol, Timeframe, Ts};
+use crate::store::{AlertRow, FeatureFailureRow, OperatorActionRow, QuarantineRow, SeriesStatus, StoreError};
+pub use coverage::{Cell, CellState, CoverageRow, SessionCoverage};
+pub use desk::Desk;
+pub use detail::{Detail, Gap, Request};
+
+/// A series by name.
+pub type SeriesName = (Symbol, Timeframe);
+
+/// The most rows one question brings.
+pub const MOST_ROWS: usize = 1_000;
+/// The most series and days of one question about coverage.
+pub const MOST_SERIES: usize = 200;
+pub const MOST_DAYS: i64 = 800;
+
+/// What can be asked about what is stored. Answered from the database when asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Question {
+    /// Everything about one series.
+    Detail {
+        symbol: Symbol,
+        timeframe: Timeframe,
+    },
+    /// How each day of some series stands, both dates included; at most [`MOST_SERIES`] and [`MOST_DAYS`].
+    Coverage {
+        series: Vec<SeriesName>,
+        from: NaiveDate,
+        to: NaiveDate,
+    },
+    /// How each piece of one trading date of a series stands.
+    Session {
+        symbol: Symbol,
+        timeframe: Timeframe,
+        date: NaiveDate,
+    },
+    /// The newest executions.
+    History {
+        limit: usize,
+    },
+    /// One execution, series by series.
+    Execution {
+        id: Uuid,
+    },
+    /// The newest requests, of one symbol or of all.
+    Requests {
+        symbol: Option<Symbol>,
+        limit: usize,
+    },
+    /// Bars that wait for an operator's word.
+    Quarantine {
+        limit: usize,
+    },
+    /// Series and features that failed.
+    Failures {
+        limit: usize,
+    },
+    Alerts {
+        limit: usize,
+    },
+    /// Who did what.
+    Actions {
+        limit: usize,
+    },
+    /// The last lines of the log.
+    Log {
+        limit: usize,
+    },
+}
+
+/// The answer to a [`Question`], of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "of", rename_all = "snake_case")]
+pub enum Reply {
+    Detail(Box<Detail>),
+    /// In the order asked; series that are not kept are left out.
+    Coverage(Vec<CoverageRow>),
+    Session(SessionCoverage),
+    History(Vec<ExecutionView>),
+    Execution(Box<ExecutionDetail>),
+    Requests(Vec<Request>),
+    Quarantine(Vec<QuarantineRow>),
+    Failures {
+        series: Vec<SeriesStatus>,
+        features: Vec<FeatureFailureRow>,
+    },
+    Alerts(Vec<AlertRow>),
+    Actions(Vec<OperatorActionRow>),
+    /// Oldest first.
+    Log(Vec<Notice>),
+}
+
+/// Why a question was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "error", content = "message", rename_all = "snake_case")]
+pub enum AskError {
+    #[error("{0}")]
+    NotFound(String),
+    /// The question makes no sense.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for AskError {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::NotFound(what) => Self::NotFound(what),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+/// How grave a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl Level {
+    pub const ALL: [Self; 4] = [Self::Error, Self::Warn, Self::Info, Self::Debug];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// A line of the log as screens show it. Its text is fit to print.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Grows by one with every notice of a process.
+    pub seq: u64,
+    pub at: Ts,
+    pub level: Level,
+    /// Where it comes from: `engine::service`, `vendor::dispatch`.
+    pub source: String,
+    pub text: String,
+}
+
+/// What somebody may do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    Operate,
+    Read,
+}
+
+/// Whether the engine can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "link", rename_all = "snake_case")]
+pub enum Link {
+    /// In this process.
+    Embedded,
+    /// Over HTTP.
+    Connected { url: String },
+    /// What is shown is the last that was heard.
+    Lost { url: String, since: Ts, error: String },
+}
+
+/// A way to an engine for a view.
+#[async_trait]
+pub trait Console: Send + Sync {
+    /// The newest snapshot, and whenever it changes.
+    fn watch(&self) -> watch::Receiver<Arc<Snapshot>>;
+
+    /// Log lines from now on. A receiver that is too slow misses lines.
+    fn notices(&self) -> broadcast::Receiver<Arc<Notice>>;
+
+    fn link(&self) -> watch::Receiver<Link>;
+
+    fn access(&self) -> Access;
+
+    /// Gives an order and waits for what becomes of it.
+    async fn order(&self, action: Action) -> Result<Answer, OrderError>;
+
+    async fn ask(&self, question: Question) -> Result<Reply, AskError>;
+}

@@ -1,0 +1,111 @@
+//! The console of an engine in this process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{broadcast, watch};
+
+use super::detail::detail;
+use super::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply, coverage};
+use crate::config::Policy;
+use crate::engine::Engine;
+use crate::engine::board::Board;
+use crate::engine::handle::{Action, Answer, Handle, OrderError};
+use crate::engine::history::{ExecutionDetail, ExecutionHistory};
+use crate::engine::snapshot::Snapshot;
+use crate::market::ts::DAY;
+use crate::store::SeriesState;
+use crate::telemetry::Tail;
+
+/// An engine in this process, seen by one operator. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    pub engine: Engine,
+    pub policy: Arc<Policy>,
+    pub handle: Handle,
+    pub board: Arc<Board>,
+    pub tail: Tail,
+    /// The name kept with what is ordered here: `tui:alice`, `api:key-name`.
+    pub by: String,
+    pub access: Access,
+    /// Never changes; a console elsewhere has one that does.
+    pub(in crate::engine) link: watch::Receiver<Link>,
+}
+
+impl Desk {
+    /// The same engine for somebody else.
+    #[must_use]
+    pub fn as_somebody(&self, by: &str, access: Access) -> Self {
+        Self { by: by.to_owned(), access, ..self.clone() }
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.board.watch().borrow().clone()
+    }
+}
+
+#[async_trait]
+impl Console for Desk {
+    fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.board.watch()
+    }
+
+    fn notices(&self) -> broadcast::Receiver<Arc<Notice>> {
+        self.tail.subscribe()
+    }
+
+    fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    fn access(&self) -> Access {
+        self.access
+    }
+
+    async fn order(&self, action: Action) -> Result<Answer, OrderError> {
+        if self.access == Access::Read && !matches!(action, Action::Preview(_)) {
+            return Err(OrderError::Refused("this console may only look".to_owned()));
+        }
+        self.handle.order(action, &self.by).await
+    }
+
+    async fn ask(&self, question: Question) -> Result<Reply, AskError> {
+        let store = self.engine.store.as_ref();
+        Ok(match question {
+            Question::Detail { symbol, timeframe } => {
+                let requests = Vec::new();
+                let detail = detail(&self.engine, &self.policy, &symbol, timeframe, requests).await?;
+                Reply::Detail(Box::new(detail))
+            }
+            Question::Coverage { series, from, to } => {
+                Reply::Coverage(coverage::days(&self.engine, &series, from, to).await?)
+            }
+            Question::Session { symbol, timeframe, date } => {
+                Reply::Session(coverage::session(&self.engine, &symbol, timeframe, date).await?)
+            }
+            Question::History { limit } => {
+                Reply::History(ExecutionHistory::read(store, limit.min(MOST_ROWS)).await?.executions)
+            }
+            Question::Execution { id } => Reply::Execution(Box::new(ExecutionDetail::read(store, id).await?)),
+            Question::Requests { .. } => Reply::Requests(Vec::new()),
+            Question::Quarantine { limit } => {
+                let mut rows = store.quarantine(true).await?;
+                rows.truncate(limit.min(MOST_ROWS));
+                Reply::Quarantine(rows)
+            }
+            Question::Failures { limit } => {
+                let limit = limit.min(MOST_ROWS);
+                let mut series = store.latest_statuses(self.engine.clock.now() - 7 * DAY).await?;
+                series.retain(|row| row.status == SeriesState::Failed);
+                series.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
+                series.truncate(limit);
+                Reply::Failures { series, features: store.feature_failures(true, limit).await? }
+            }
+            Question::Alerts { limit } => Reply::Alerts(store.alerts(false, limit.min(MOST_ROWS)).await?),
+            Question::Actions { limit } => Reply::Actions(store.operator_actions(None, limit.min(MOST_ROWS)).await?),
+            Question::Log { limit } => Reply::Log(self.tail.last(limit.min(MOST_ROWS))),
+        })
+    }
+}
