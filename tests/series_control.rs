@@ -208,6 +208,19 @@ async fn one_series_is_taken_out_of_a_running_execution() {
     stand.stop().await;
 }
 
+#[test]
+fn orders_on_series_travel_as_json() {
+    let pause = Action::PauseSeries(vec![series("IBM", D1)]);
+    let text = serde_json::to_string(&pause).unwrap();
+    assert!(text.contains(r#"["IBM","1d"]"#), "{text}");
+    let cancel =
+        Action::CancelSeries { execution: Uuid::from_u128(7), series: vec![series("ADA", M5), series("ADA", H1)] };
+    for action in [pause, cancel] {
+        let there: Action = serde_json::from_str(&serde_json::to_string(&action).unwrap()).unwrap();
+        assert_eq!((there.name(), there.targets(), there.detail()), (action.name(), action.targets(), action.detail()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_gap_is_filled_and_nothing_else() {
     let stand = Stand::start(60, &[]).await;
