@@ -27,11 +27,11 @@ impl Service {
         let engine = self.engine.clone();
         let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());
         let selection = wish.selection.clone();
-        self.running.spawn(async move {
+        let task = self.running.spawn(async move {
             let outcome = wish.run(&engine, listener, stop).await;
             (id, outcome)
         });
-        self.active.insert(id, Active { selection, cancel, tracker });
+        self.active.insert(id, Active { selection, cancel, tracker, task: task.id() });
         self.executions += 1;
         id
     }
@@ -41,6 +41,12 @@ impl Service {
             Ok(ended) => ended,
             Err(e) => {
                 tracing::error!(error = %e, "an execution broke");
+                let broken = self.active.iter().find(|(_, active)| active.task == e.id()).map(|(id, _)| *id);
+                if let Some(id) = broken {
+                    self.active.remove(&id);
+                    self.engine.gate.forget(id);
+                    self.close_broken(id).await;
+                }
                 return;
             }
         };
@@ -76,6 +82,28 @@ impl Service {
                 self.failed = Some(reason);
             }
             Err(RunError::Store(e)) => self.lost(&e),
+        }
+    }
+
+    /// An execution that hit a bug is not left as running.
+    async fn close_broken(&self, id: Uuid) {
+        let now = self.engine.clock.now();
+        let closed = match self.engine.store.execution(id).await {
+            Ok(Some(row)) => {
+                let row = ExecutionRow {
+                    status: ExecutionStatus::Failed,
+                    completed_at: Some(now),
+                    duration_seconds: Some((now - row.started_at).max(0) as f64 / 1000.0),
+                    error_message: Some("barkeep hit a bug; see the log".to_owned()),
+                    ..row
+                };
+                self.engine.store.put_execution(&row).await
+            }
+            Ok(None) => Ok(()),
+            Err(e) => Err(e),
+        };
+        if let Err(e) = closed {
+            tracing::error!(error = %e, "a broken execution could not be closed");
         }
     }
 

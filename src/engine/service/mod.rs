@@ -51,6 +51,7 @@ struct Active {
     selection: Selection,
     cancel: CancellationToken,
     tracker: Arc<Tracker>,
+    task: tokio::task::Id,
 }
 
 /// A service before it runs.
