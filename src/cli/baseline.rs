@@ -72,7 +72,7 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         return Err(CliError::usage("--latency and --limit describe the simulated vendor; add --simulated")
             .hint("the limit of the configured vendor is --rate-limit"));
     }
-    let session = globals.start()?;
+    let session = globals.start_apart()?;
     let mut load = config::baseline_load()?;
     if let Some(days) = args.days {
         load.days = days;

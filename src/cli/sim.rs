@@ -173,7 +173,7 @@ impl SimArgs {
 const QUARTER: Duration = Duration::from_mins(15);
 
 pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
-    let _session = globals.start()?;
+    let _session = globals.start_apart()?;
     let config = args.config()?;
     block_on(async {
         let sim =

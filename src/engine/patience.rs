@@ -19,8 +19,8 @@ use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
     AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
     FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
 };
 use crate::timing::{self, Phase};
 
@@ -266,6 +266,15 @@ impl Store for Patient {
     }
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
+    }
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.persist(|| self.inner.set_paused(series, paused)).await
+    }
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        self.persist(|| self.inner.requests(filter, limit)).await
+    }
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        self.persist(|| self.inner.wasted()).await
     }
 
     // -- for screens -------------------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ use super::writer::{Work, Writer};
 use super::{
     AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
     FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage,
-    evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, alerts,
+    bars, coverage, evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests,
+    symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -299,6 +300,18 @@ impl Store for Database {
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
+    }
+
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.write(symbols::Pause { series: series.to_vec(), paused }).await
+    }
+
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        requests::newest(&mut self.reader().await?.conn(), filter, limit).await
+    }
+
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        requests::wasted(&mut self.reader().await?.conn()).await
     }
 
     // -- for screens -------------------------------------------------------------------------------------------------

@@ -247,6 +247,17 @@ pub trait Store: Send + Sync {
 
     /// The first `count` bars that start at or after `t`, ascending, with no more than features are computed from.
     async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>>;
+
+    // -- series at rest, requests looked back on ---------------------------------------------------------------------
+
+    /// Lets series rest, or wakes them; all of them or, when one is not kept, none (`NotFound`).
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()>;
+
+    /// Requests as they were made, newest first.
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>>;
+
+    /// How many requests changed no bar, by reason; over all requests ever recorded.
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.

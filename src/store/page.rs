@@ -12,8 +12,8 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::column;
 use super::writer::Work;
 use super::{
-    PageCommit, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, executions, quarantine,
-    requests,
+    PageCommit, RequestRow, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, executions,
+    quarantine, requests,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::market::Ts;
@@ -91,10 +91,17 @@ async fn note(conn: &mut Conn<'_>, page: &PageCommit, mut outcomes: Vec<WriteOut
         }
     }
     if let Some(request) = &page.request {
-        requests::record(conn, request).await?;
+        let changed = Some(changed(&outcomes));
+        requests::record(conn, &RequestRow { changed, ..request.clone() }).await?;
     }
     executions::put_statuses(conn, &page.statuses).await?;
     Ok(outcomes)
+}
+
+/// Bars a page inserted, revised or removed, over all its series.
+pub(super) fn changed(outcomes: &[WriteOutcome]) -> i64 {
+    let total: u64 = outcomes.iter().map(|o| o.inserted + o.revised + o.removed).sum();
+    i64::try_from(total).unwrap_or(i64::MAX)
 }
 
 /// When the page came, by whatever it says about itself.

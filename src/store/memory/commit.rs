@@ -1,7 +1,7 @@
 //! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
 
 use super::State;
-use crate::store::{PageCommit, Result, WriteOutcome, bars, coverage, page};
+use crate::store::{PageCommit, RequestRow, Result, WriteOutcome, bars, coverage, page};
 
 /// [`crate::store::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOutcome>> {
@@ -12,7 +12,8 @@ pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOu
         outcomes.push(state.tracked.write(write, at)?);
     }
     if let Some(request) = &page.request {
-        state.requests.record(request.clone());
+        let changed = Some(page::changed(&outcomes));
+        state.requests.record(RequestRow { changed, ..request.clone() });
     }
     state.executions.put_statuses(&page.statuses);
     Ok(outcomes)

@@ -25,8 +25,9 @@ pub use self::series::Revision;
 use super::{
     AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
     FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId,
-    SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, bars, plans,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, bars,
+    plans,
 };
 use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
@@ -319,6 +320,18 @@ impl Store for Memory {
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         Ok(self.open()?.alerts.resolve(kind, subject, at))
+    }
+
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.open()?.tracked.set_paused(series, paused)
+    }
+
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        Ok(self.open()?.requests.newest(filter, limit))
+    }
+
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        Ok(self.open()?.requests.wasted())
     }
 
     // -- for screens -------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ pub(super) struct Series {
     timeframe: Timeframe,
     bars: BTreeMap<Ts, StoredBar>,
     checked_at: Option<Ts>,
+    pub(super) paused: bool,
     pub(super) revisions: Vec<Revision>,
     /// In order of start, never overlapping.
     pub(super) coverage: Vec<Coverage>,
@@ -43,6 +44,7 @@ impl Series {
             timeframe,
             bars: BTreeMap::new(),
             checked_at: None,
+            paused: false,
             revisions: Vec::new(),
             coverage: Vec::new(),
             quarantine: Vec::new(),
@@ -60,6 +62,7 @@ impl Series {
             first_ts: self.bars.keys().next().copied(),
             last_ts: self.bars.keys().next_back().copied(),
             checked_at: self.checked_at,
+            paused: self.paused,
         }
     }
 

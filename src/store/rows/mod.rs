@@ -9,6 +9,7 @@ mod page;
 mod quarantine;
 mod requests;
 mod series;
+mod waste;
 
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
 pub use error::{Result, StoreError};
@@ -20,5 +21,6 @@ pub use features::{
 pub use operations::{AlertRow, HolidayRow, NewAlert, OperatorAction, OperatorActionRow};
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
-pub use requests::{CountedAnswer, Grant, RequestRow, RequestTotals};
+pub use requests::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals};
 pub use series::{SeriesId, SeriesRow, SymbolRow};
+pub use waste::Waste;
