@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
@@ -19,12 +20,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
+use crate::api::keys::Caller;
 use crate::api::metrics::Streaming;
 use crate::api::params::Params;
 use crate::api::problem::Problem;
-use crate::engine::console::{Console as _, Notice};
+use crate::engine::console::{Access, Console as _, Notice};
 use crate::engine::handle::Live;
 use crate::engine::snapshot::{Data, Snapshot};
+use crate::store::Role;
 
 /// Between two snapshots of one stream.
 const BETWEEN: Duration = Duration::from_millis(250);
@@ -69,10 +72,17 @@ struct Stream {
     sent: Option<Instant>,
     stop: CancellationToken,
     _counted: Streaming,
+    /// Told first.
+    hello: Option<Access>,
 }
 
 impl Stream {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        if let Some(access) = self.hello.take() {
+            let word = if access == Access::Operate { "operate" } else { "read" };
+            let event = Event::default().event("hello").data(format!("{{\"access\":\"{word}\"}}"));
+            return Some((Ok(event), self));
+        }
         loop {
             let due = self.sent.map(|sent| sent + BETWEEN);
             let newer = async {
@@ -120,10 +130,14 @@ impl Stream {
 
 /// What happens, as it happens
 #[utoipa::path(get, path = "/api/v1/events", tag = "console",
-    description = "Server-sent events. `snapshot`: `{seq, live, data?}`, at most four a second, `data` when it changed. \
-        `notice`: a line of the log, `{seq, at, level, source, text}`. The stream begins with a whole snapshot.",
+    description = "Server-sent events. `hello`, once: `{access}`, what the key may do. `snapshot`: `{seq, live, data?}`, at most four a second, `data` when it changed. \
+        `notice`: a line of the log, `{seq, at, level, source, text}`. A whole snapshot comes first of all snapshots.",
     responses((status = 200, body = String, content_type = "text/event-stream", description = "An endless stream")))]
-pub(in crate::api) async fn events(State(api): State<App>, params: Params) -> Result<Response, Problem> {
+pub(in crate::api) async fn events(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+) -> Result<Response, Problem> {
     params.only(&[])?;
     let counted = api.metrics.stream(MOST);
     let counted = counted.ok_or_else(|| Problem::unavailable(format!("there are {MOST} event streams already")))?;
@@ -134,6 +148,7 @@ pub(in crate::api) async fn events(State(api): State<App>, params: Params) -> Re
         sent: None,
         stop: api.stop.clone(),
         _counted: counted,
+        hello: Some(if caller.role == Role::Operate { Access::Operate } else { Access::Read }),
         api,
     };
     Ok(Sse::new(unfold(stream, Stream::next)).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
