@@ -526,7 +526,7 @@ async fn the_console_asks_and_orders() {
     ask(json!({ "ask": "riddle" })).await.problem(422);
     let order = async |action: Value| served.post("/api/v1/console/order", &action).await;
     assert_eq!(order(json!({ "action": "pause" })).await.json(), json!({ "answer": "done" }));
-    assert_eq!(served.json("/api/v1/status").await["status"], "paused");
+    until(&served, "/api/v1/status", |status| status["status"] == "paused").await;
     assert_eq!(order(json!({ "action": "resume" })).await.json()["answer"], "done");
     let preview = json!({ "action": "preview", "of": { "selection": { "symbols": ["BTC"], "timeframes": ["1d"], "from": date(30), "to": null, "class": null } } });
     let preview = order(preview).await;
@@ -574,7 +574,10 @@ async fn the_document_names_everything_and_refers_to_nothing_that_is_not_there()
         let said = served.post(&format!("/api/v1/console/{path}"), &json!({ tag: "riddle" })).await.problem(422);
         let said = said["detail"].as_str().unwrap().to_owned();
         let known: Vec<&str> = said.split('`').skip(3).step_by(2).collect();
-        assert_eq!(names, known, "{said}");
+        // A message is cut at 200 characters, in the middle of a name perhaps.
+        let whole = known.len() - usize::from(said.ends_with('…'));
+        assert_eq!(names[..whole], known[..whole], "{said}");
+        assert!(whole >= 8 && (said.ends_with('…') || names.len() == whole), "{said}");
     }
     let open = ["/", "/health", "/ready"];
     let mut operations = 0;

@@ -95,7 +95,8 @@ async fn without_a_key_nobody_passes_once_there_is_one(bench: Bench) {
     assert_eq!(served.get(&format!("/api/v1/status?api_key={operator}")).await.status, 401);
     served.key = Some(operator.clone());
     served.send("POST", "/api/v1/admin/engine/pause", &[], "").await;
-    assert_eq!(served.json("/api/v1/status").await["status"], "paused");
+    let state = served.json("/api/v1/status").await["status"].clone();
+    assert!(state == "paused" || state == "pausing", "{state}");
     assert_eq!(served.stop().await, 0);
     // Who did it is on record; the keys themselves are nowhere.
     let noted =

@@ -44,6 +44,13 @@ pub(super) enum VerdictName {
     Rejected,
 }
 
+/// A series by name.
+#[derive(ToSchema)]
+pub(super) struct SeriesKeyBody {
+    symbol: SymbolName,
+    timeframe: TimeframeName,
+}
+
 /// The id of an execution.
 #[derive(ToSchema)]
 #[schema(format = "uuid")]
@@ -62,8 +69,14 @@ pub(super) enum ActionBody {
     Resume,
     PauseSymbols(Vec<SymbolName>),
     ResumeSymbols(Vec<SymbolName>),
+    PauseSeries(Vec<SeriesKeyBody>),
+    ResumeSeries(Vec<SeriesKeyBody>),
     /// One execution, or all of them.
     Cancel(Option<ExecutionId>),
+    CancelSeries {
+        execution: ExecutionId,
+        series: Vec<SeriesKeyBody>,
+    },
     RetryFailed(Option<ExecutionId>),
     Decide {
         id: i64,
