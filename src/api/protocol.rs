@@ -44,13 +44,6 @@ pub(super) enum VerdictName {
     Rejected,
 }
 
-/// A series by name.
-#[derive(ToSchema)]
-pub(super) struct SeriesKeyBody {
-    symbol: SymbolName,
-    timeframe: TimeframeName,
-}
-
 /// The id of an execution.
 #[derive(ToSchema)]
 #[schema(format = "uuid")]
@@ -69,13 +62,13 @@ pub(super) enum ActionBody {
     Resume,
     PauseSymbols(Vec<SymbolName>),
     ResumeSymbols(Vec<SymbolName>),
-    PauseSeries(Vec<SeriesKeyBody>),
-    ResumeSeries(Vec<SeriesKeyBody>),
+    PauseSeries(Vec<(SymbolName, TimeframeName)>),
+    ResumeSeries(Vec<(SymbolName, TimeframeName)>),
     /// One execution, or all of them.
     Cancel(Option<ExecutionId>),
     CancelSeries {
         execution: ExecutionId,
-        series: Vec<SeriesKeyBody>,
+        series: Vec<(SymbolName, TimeframeName)>,
     },
     RetryFailed(Option<ExecutionId>),
     Decide {
