@@ -70,6 +70,8 @@ struct Stream {
     /// What was sent last.
     data: Option<Arc<Data>>,
     sent: Option<Instant>,
+    /// A newer snapshot is there and was not sent.
+    owed: bool,
     stop: CancellationToken,
     _counted: Streaming,
     /// Told first.
@@ -87,7 +89,11 @@ impl Stream {
             let due = self.sent.map(|sent| sent + BETWEEN);
             let newer = async {
                 if let Some(due) = due {
-                    self.snapshots.changed().await.ok()?;
+                    // A notice may come between the change and its turn; the change is still owed then.
+                    if !self.owed {
+                        self.snapshots.changed().await.ok()?;
+                        self.owed = true;
+                    }
                     tokio::time::sleep_until(due).await;
                 }
                 Some(())
@@ -105,6 +111,7 @@ impl Stream {
                 },
                 newer = newer => {
                     newer?;
+                    self.owed = false;
                     self.sent = Some(Instant::now());
                     let Some(json) = self.snapshot() else { continue };
                     return Some((Ok(Event::default().event("snapshot").data(json)), self));
@@ -146,6 +153,7 @@ pub(in crate::api) async fn events(
         notices: api.desk.notices(),
         data: None,
         sent: None,
+        owed: false,
         stop: api.stop.clone(),
         _counted: counted,
         hello: Some(if caller.role == Role::Operate { Access::Operate } else { Access::Read }),
