@@ -22,6 +22,7 @@ pub mod plan;
 pub mod progress;
 pub mod quarantine;
 pub mod report;
+pub mod rto_rpo;
 pub mod run;
 pub mod shell;
 mod signals;
@@ -68,6 +69,8 @@ pub enum Command {
     Features(features::FeaturesArgs),
     Quarantine(quarantine::QuarantineArgs),
     Baseline(baseline::BaselineArgs),
+    #[command(name = "rto-rpo")]
+    RtoRpo(rto_rpo::RtoRpoArgs),
     Sim(sim::SimArgs),
     Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -109,6 +112,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Features(args) => features::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
         Command::Baseline(args) => baseline::run(args, &cli.globals),
+        Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),

@@ -13,6 +13,7 @@ mod files;
 mod key;
 mod load;
 pub mod policy;
+mod programs;
 mod read_policy;
 mod read_settings;
 mod reader;
@@ -29,6 +30,7 @@ pub use error::{ConfigError, Origin};
 pub use key::find_key;
 pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
 pub use policy::Policy;
+pub use programs::postgres_programs;
 pub use settings::*;
 
 #[cfg(test)]
