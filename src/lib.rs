@@ -14,11 +14,13 @@
 //! | [`store`] | SQLite and PostgreSQL |
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
 //! | [`sim`] | a simulated vendor, an HTTP server |
+//! | [`api`] | the HTTP API |
 //! | [`report`] | measurements of the real thing |
 //! | [`telemetry`] | the log |
 //! | [`timing`] | where a job's time goes |
 //! | [`cli`] | the command line |
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -17,6 +17,7 @@ pub mod features;
 pub mod figures;
 pub mod globals;
 pub mod history;
+pub mod keys;
 pub mod output;
 pub mod plan;
 pub mod progress;
@@ -68,6 +69,7 @@ pub enum Command {
     Bars(bars::BarsArgs),
     Features(features::FeaturesArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Keys(keys::KeysArgs),
     Baseline(baseline::BaselineArgs),
     #[command(name = "rto-rpo")]
     RtoRpo(rto_rpo::RtoRpoArgs),
@@ -111,6 +113,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Bars(args) => bars::run(args, &cli.globals),
         Command::Features(args) => features::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
+        Command::Keys(args) => keys::run(args, &cli.globals),
         Command::Baseline(args) => baseline::run(args, &cli.globals),
         Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),

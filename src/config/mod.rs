@@ -4,6 +4,7 @@
 //! binary. Every value keeps its origin, so a complaint names file and line, and `config print` can say who set what.
 
 pub mod alerts;
+pub mod api;
 mod baseline;
 mod database_url;
 mod effective;
@@ -22,6 +23,7 @@ pub mod suggest;
 mod tree;
 
 pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secrets};
+pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
 pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;

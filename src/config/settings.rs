@@ -26,6 +26,7 @@ pub struct Settings {
     pub features: FeatureSettings,
     pub log: LogSettings,
     pub alerts: super::alerts::AlertSettings,
+    pub api: super::api::ApiSettings,
 }
 
 /// How fast the vendor may be asked.

@@ -12,18 +12,18 @@ use crate::clock::{Clock, SystemClock};
 use crate::market::Ts;
 
 statements! {
-    /// Keeps other processes from the series until the end of the transaction.
-    LOCK = Sql::two("SELECT id FROM series WHERE id = $1", "SELECT id FROM series WHERE id = $1 FOR UPDATE");
+    /// Keeps other processes from the series until the end of the transaction, and tells caches that it changes.
+    LOCK = Sql::same("UPDATE series SET writes = writes + 1 WHERE id = $1");
     CHECKED = Sql::same("UPDATE series SET checked_at = $2 WHERE id = $1 AND (checked_at IS NULL OR checked_at < $2)");
 }
 
-/// Locks series in the order of their keys, so that two pages never wait for each other.
+/// Locks series that are about to be written, in the order of their keys, so that two pages never wait for each other.
 pub(super) async fn lock(conn: &mut Conn<'_>, series: impl IntoIterator<Item = SeriesId>) -> Result<()> {
     let mut ids: Vec<SeriesId> = series.into_iter().collect();
     ids.sort_unstable();
     ids.dedup();
     for id in ids {
-        if conn.rows(LOCK, &values![id]).await?.is_empty() {
+        if conn.run(LOCK, &values![id]).await? == 0 {
             return Err(removed(id));
         }
     }

@@ -1,5 +1,6 @@
 //! The types that cross the [`Store`](super::Store) trait, by topic.
 
+mod api;
 mod bars;
 mod error;
 mod executions;
@@ -10,6 +11,7 @@ mod quarantine;
 mod requests;
 mod series;
 
+pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
 pub use error::{Result, StoreError};
 pub use executions::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
