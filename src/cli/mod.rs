@@ -18,6 +18,7 @@ pub mod figures;
 pub mod globals;
 pub mod history;
 pub mod keys;
+pub mod loadtest;
 pub mod output;
 pub mod plan;
 pub mod progress;
@@ -71,6 +72,7 @@ pub enum Command {
     Quarantine(quarantine::QuarantineArgs),
     Keys(keys::KeysArgs),
     Baseline(baseline::BaselineArgs),
+    Loadtest(loadtest::LoadtestArgs),
     #[command(name = "rto-rpo")]
     RtoRpo(rto_rpo::RtoRpoArgs),
     Sim(sim::SimArgs),
@@ -115,6 +117,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
         Command::Keys(args) => keys::run(args, &cli.globals),
         Command::Baseline(args) => baseline::run(args, &cli.globals),
+        Command::Loadtest(args) => loadtest::run(args, &cli.globals),
         Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),

@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod api;
 mod baseline;
+mod client_key;
 mod database_url;
 mod effective;
 mod environment;
@@ -25,6 +26,7 @@ mod tree;
 pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secrets};
 pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
+pub use client_key::client_key;
 pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;
 pub use environment::Environment;
