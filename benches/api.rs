@@ -43,6 +43,10 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+fn text<'a>(json: &'a Value, name: &str) -> &'a str {
+    json.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
 fn ms(d: Duration) -> f64 {
     d.as_secs_f64() * 1e3
 }
@@ -215,11 +219,13 @@ async fn compare(what: &str, service: SocketAddr, yardstick: SocketAddr, turns: 
     let mut beside = 0;
     for paths in turns {
         let Turn { times: t, wall: w } = turn(service, Arc::clone(paths)).await;
-        (times.extend(t), wall += w);
+        times.extend(t);
+        wall += w;
         let Turn { times: t, wall: w } = turn(yardstick, Arc::clone(paths)).await;
-        (bare_times.extend(t), bare_wall += w);
+        bare_times.extend(t);
+        bare_wall += w;
         let job: Value = serde_json::from_slice(&asker.get(filling).await).unwrap();
-        beside += usize::from(job["status"] == "running");
+        beside += usize::from(text(&job, "status") == "running");
     }
     let rate = |n: usize, wall: Duration| n as f64 / wall.as_secs_f64();
     let (mine, theirs) = (rate(times.len(), wall), rate(bare_times.len(), bare_wall));
@@ -251,7 +257,7 @@ async fn pages() {
         known.insert(path.clone(), Bytes::from(asker.get(path).await));
     }
     let sample = asker.get(different.last().unwrap()).await;
-    let rows = serde_json::from_slice::<Value>(&sample).unwrap()["records_returned"].as_u64();
+    let rows = serde_json::from_slice::<Value>(&sample).unwrap().get("records_returned").and_then(Value::as_u64);
     assert_eq!(rows, Some(500), "pages are full");
     for (path, like) in different.iter().zip(newest.iter().cycle()) {
         known.insert(path.clone(), known.get(like).unwrap().clone());
@@ -263,7 +269,7 @@ async fn pages() {
     let (status, job) = asker.ask("POST", "/api/v1/backfill", &body, true).await;
     assert!((200..300).contains(&status), "{}", String::from_utf8_lossy(&job));
     let job: Value = serde_json::from_slice(&job).unwrap();
-    let filling = format!("/api/v1/backfill/{}", job["job_id"].as_str().unwrap());
+    let filling = format!("/api/v1/backfill/{}", text(&job, "job_id"));
     println!(
         "pages      500 rows, {} KiB, {CLIENTS} clients, {} processors",
         size / 1024,
@@ -292,7 +298,7 @@ async fn staleness() {
     let now = SystemClock.now();
     let row = |k: usize| SymbolRow {
         symbol: format!("S{k}").parse::<Symbol>().unwrap(),
-        asset_class: if k % 5 == 0 { AssetClass::Crypto } else { AssetClass::Stock },
+        asset_class: if k.is_multiple_of(5) { AssetClass::Crypto } else { AssetClass::Stock },
         vendor_ticker: format!("S{k}"),
         criticality: *Criticality::ALL.get(k % 3).unwrap(),
         timeframes: TIMEFRAMES.to_vec(),

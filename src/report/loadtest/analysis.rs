@@ -57,11 +57,10 @@ pub(super) fn analyse(figures: &Figures, server: Option<ServerSide>, health_ms: 
     let share = |part: Option<f64>| Some((part? / average?).clamp(0.0, 1.0));
     let (service, health) = (share(server.map(|s| s.avg_ms)), share(health_ms));
     let bottleneck = match (service, health) {
-        (None, None) => Bottleneck::Unknown,
         (Some(service), _) if service > MOST => Bottleneck::Service,
         (_, Some(health)) if health > MOST => Bottleneck::Connections,
         (Some(_), _) => Bottleneck::Transfer,
-        (None, Some(_)) => Bottleneck::Unknown,
+        (None, _) => Bottleneck::Unknown,
     };
     let recommendations = recommendations(figures, &findings, bottleneck, server);
     Analysis { bottleneck, service_share: service, health_share: health, findings, recommendations }
@@ -145,26 +144,26 @@ mod tests {
         Figures::of(&good.chain(bad).collect::<Vec<_>>(), Duration::from_secs(1))
     }
 
-    fn server(avg_ms: f64, hits: f64) -> Option<ServerSide> {
-        Some(ServerSide { requests: 100, avg_ms, cache_hit_share: Some(hits) })
+    fn server(avg_ms: f64, hits: f64) -> ServerSide {
+        ServerSide { requests: 100, avg_ms, cache_hit_share: Some(hits) }
     }
 
     #[test]
     fn the_largest_share_is_the_bottleneck() {
         let f = figures(600, &[]);
-        let slow = analyse(&f, server(540.0, 0.1), Some(20.0));
+        let slow = analyse(&f, Some(server(540.0, 0.1)), Some(20.0));
         assert_eq!(slow.bottleneck, Bottleneck::Service);
         assert!(slow.recommendations[0].contains("cache_policy"), "{slow:?}");
-        assert!(analyse(&f, server(540.0, 0.9), None).recommendations[0].contains("disk"));
-        assert_eq!(analyse(&f, server(50.0, 0.9), Some(500.0)).bottleneck, Bottleneck::Connections);
-        assert_eq!(analyse(&f, server(50.0, 0.9), Some(50.0)).bottleneck, Bottleneck::Transfer);
+        assert!(analyse(&f, Some(server(540.0, 0.9)), None).recommendations[0].contains("disk"));
+        assert_eq!(analyse(&f, Some(server(50.0, 0.9)), Some(500.0)).bottleneck, Bottleneck::Connections);
+        assert_eq!(analyse(&f, Some(server(50.0, 0.9)), Some(50.0)).bottleneck, Bottleneck::Transfer);
         assert_eq!(analyse(&f, None, None).bottleneck, Bottleneck::Unknown);
         assert_eq!(slow.findings.iter().map(|f| f.what).collect::<Vec<_>>(), ["high_latency"]);
     }
 
     #[test]
     fn nothing_is_recommended_for_what_is_fast() {
-        let fast = analyse(&figures(5, &[]), server(4.0, 0.0), Some(1.0));
+        let fast = analyse(&figures(5, &[]), Some(server(4.0, 0.0)), Some(1.0));
         assert!(fast.findings.is_empty() && fast.recommendations.is_empty(), "{fast:?}");
     }
 

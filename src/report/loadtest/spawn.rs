@@ -16,7 +16,7 @@ use crate::report::scratch::Dir;
 
 /// How much history the pages of the scenarios need: 1,000 trading days, and 500 bars of all but the 4 h.
 const DAYS: i64 = 1_500;
-const MINUTES_DAYS: i64 = 120;
+const MINUTES_DAYS: i64 = 50;
 const MINUTES: &str = "5m,15m,1h,4h";
 const LONGEST_START: Duration = Duration::from_secs(30);
 /// What the service prints once it listens.
