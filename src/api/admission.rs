@@ -95,7 +95,10 @@ async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Probl
     }
     let request = Request::from_parts(parts, body);
     if looking {
-        return Ok(in_time(api.settings.request_timeout, next.run(request)).await?);
+        return in_time(api.settings.request_timeout, next.run(request)).await;
+    }
+    if !matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE) {
+        return Ok(next.run(request).await);
     }
     body::check(request.headers())?;
     change(api, request, next).await
@@ -103,7 +106,7 @@ async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Probl
 
 /// Carries out a change on a task of its own, once for each `Idempotency-Key`.
 async fn change(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
-    let key = repeat::key_of(&request)?.filter(|_| request.method() == Method::POST);
+    let key = if request.method() == Method::POST { repeat::key_of(&request)? } else { None };
     let caller = request.extensions().get::<Caller>().cloned();
     let (limit, whole) = (api.settings.request_timeout, Arc::clone(api));
     let work = api.changes.spawn(async move {

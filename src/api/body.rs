@@ -6,7 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Kind, Problem};
 use crate::market::asset::printable;
@@ -70,10 +70,14 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|e| {
-        let kind = if e.is_data() { Kind::Invalid } else { Kind::Malformed };
-        Problem::new(kind, printable(&format!("the body: {e}")))
-            .at("body")
-            .hint("/openapi.json says what belongs there")
-    })
+    const WHERE: &str = "/openapi.json says what belongs there";
+    let wrong = |kind, e: &dyn std::fmt::Display| {
+        Problem::new(kind, printable(&format!("the body: {e}"))).at("body").hint(WHERE)
+    };
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|e| wrong(Kind::Malformed, &e))?;
+    // serde would take the members of a struct from a list, too.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(wrong(Kind::Invalid, &"it is not an object"));
+    }
+    serde_json::from_slice(body).map_err(|e| wrong(if e.is_data() { Kind::Invalid } else { Kind::Malformed }, &e))
 }

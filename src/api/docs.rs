@@ -71,27 +71,20 @@ pub(super) enum CriticalityName {
 #[allow(dead_code, reason = "a schema only")]
 pub(super) struct SymbolName(String);
 
-/// A day (2024-01-31, in the symbol's market) or a time (RFC 3339), from 1970 to 2100.
+/// A day (2024-01-31, in the symbol's market) or a time (RFC 3339).
 #[derive(ToSchema)]
-#[schema(format = "date", example = "2024-01-31")]
+#[schema(
+    pattern = r"^(197[1-9]|19[89]\d|20\d\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|02-(0[1-9]|1\d|2[0-8]))(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))?$",
+    example = "2024-01-31"
+)]
 #[allow(dead_code, reason = "a schema only")]
 pub(super) struct WhenText(String);
 
-/// An action of the console protocol.
+/// Visible ASCII characters; a UUID does well.
 #[derive(ToSchema)]
+#[schema(pattern = r"^[!-~]{1,128}$", example = "0d6a1f6e-5a8e-4c57-9a9e-0e6f6c1d2b3a")]
 #[allow(dead_code, reason = "a schema only")]
-pub(super) struct ActionBody {
-    #[schema(example = "pause")]
-    action: String,
-}
-
-/// A question of the console protocol.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "a schema only")]
-pub(super) struct QuestionBody {
-    #[schema(example = "history")]
-    ask: String,
-}
+pub(super) struct IdempotencyKey(String);
 
 /// Ways in which any request can be refused.
 const REFUSALS: [(u16, &str); 8] = [
@@ -147,6 +140,8 @@ fn complete(mut document: OpenApi) -> OpenApi {
     );
     let components = document.components.get_or_insert_with(Components::new);
     components.schemas.insert("Problem".to_owned(), Problem::schema());
+    // Types that only headers name are not gathered by themselves.
+    components.schemas.insert("IdempotencyKey".to_owned(), IdempotencyKey::schema());
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     for (path, item) in &mut document.paths.paths {
         let locked = !OPEN.contains(&path.as_str());

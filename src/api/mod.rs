@@ -15,6 +15,7 @@ mod origin;
 mod pages;
 mod params;
 mod problem;
+mod protocol;
 mod repeat;
 pub mod resource;
 mod server;

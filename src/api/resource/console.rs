@@ -19,7 +19,7 @@ use crate::store::Role;
         (`{\"action\": NAME, \"of\": …}`: trigger, preview, pause, resume, pause_symbols, resume_symbols, cancel, \
         retry_failed, decide), the answer `{\"answer\": started | nothing | planned | done, \"of\": …}`. A key with the role \
         `read` may only `preview`.",
-    request_body = inline(crate::api::docs::ActionBody),
+    request_body = crate::api::protocol::ActionBody,
     responses((status = 200, body = Object, description = "What became of it")))]
 pub(in crate::api) async fn order(
     State(api): State<App>,
@@ -45,7 +45,7 @@ pub(in crate::api) async fn order(
     description = "The console protocol of `barkeep attach`; it changes with the program. The body is a question \
         (`{\"ask\": NAME, …}`: detail, coverage, session, history, execution, requests, quarantine, failures, alerts, actions, \
         log), the answer `{\"reply\": NAME, \"of\": …}`.",
-    request_body = inline(crate::api::docs::QuestionBody),
+    request_body = crate::api::protocol::QuestionBody,
     responses((status = 200, body = Object, description = "The answer, of the same name")))]
 pub(in crate::api) async fn ask(
     State(api): State<App>,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::series::{symbol_in, unknown};
+use super::series::reading_with;
 use crate::api::App;
 use crate::api::params::{Named, OfSymbol, Params};
 use crate::api::problem::Problem;
@@ -65,13 +65,7 @@ pub(in crate::api) async fn of_symbol(
     params: Params,
 ) -> Result<Json<SymbolCoverage>, Problem> {
     let only: Option<Timeframe> = params.only(&["timeframe"])?.parse("timeframe")?;
-    let mut reading = api.desk.board.reading();
-    if symbol_in(&reading, &symbol).is_none() {
-        reading = api.desk.board.fresh().await;
-    }
-    if symbol_in(&reading, &symbol).is_none() {
-        return Err(unknown(&reading, &symbol));
-    }
+    let reading = reading_with(&api, &symbol, None).await?;
     let wanted = |tf: Timeframe| only.is_none_or(|only| only == tf);
     let of_symbol = reading.inventory.series.iter().map(|known| &known.row);
     let rows: Vec<_> = of_symbol.filter(|row| row.symbol == symbol && wanted(row.timeframe)).collect();

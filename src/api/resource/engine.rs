@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::symbols::timeframes_of;
 use crate::api::body::Input;
 use crate::api::docs::{CriticalityName, SymbolName, TimeframeName};
 use crate::api::keys::Caller;
@@ -97,9 +98,7 @@ fn what(wish: TriggerWish) -> Result<What, Problem> {
             if !(1..=MOST).contains(&symbols.len()) {
                 return Err(Problem::invalid("symbols", &format!("names {}, not 1 to {MOST}", symbols.len())));
             }
-            if timeframes.as_ref().is_some_and(Vec::is_empty) {
-                return Err(Problem::invalid("timeframes", "is empty"));
-            }
+            let timeframes = timeframes_of(timeframes)?;
             Ok(What::Selection(Selection { symbols, timeframes, ..Selection::default() }))
         }
         TriggerWish { timeframes: Some(_), .. } => wrong("has timeframes without symbols"),
@@ -111,7 +110,7 @@ fn what(wish: TriggerWish) -> Result<What, Problem> {
 
 /// Bring something up to date now
 #[utoipa::path(post, path = "/api/v1/admin/engine/trigger", tag = "engine",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
+    params(("Idempotency-Key" = Option<crate::api::docs::IdempotencyKey>, Header)),
     request_body = TriggerWish,
     responses((status = 200, body = Done)))]
 pub(in crate::api) async fn trigger(
@@ -143,7 +142,7 @@ pub(in crate::api) async fn cancel(
 #[utoipa::path(post, path = "/api/v1/admin/executions/{id}/retry", tag = "engine",
     params(
         ("id" = String, Path, format = "uuid"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
+        ("Idempotency-Key" = Option<crate::api::docs::IdempotencyKey>, Header)),
     responses((status = 200, body = Done)))]
 pub(in crate::api) async fn retry(
     State(api): State<App>,

@@ -3,8 +3,8 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use chrono::NaiveDate;
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::series::{Asked, answer, next_link};
@@ -14,6 +14,7 @@ use crate::api::pages::{Rows, Shape, Wanted};
 use crate::api::params::{Named, OfSymbol, Params};
 use crate::api::problem::Problem;
 use crate::api::resource::historical::opened;
+use crate::market::{Symbol, Timeframe, Ts};
 
 /// A page of features. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
@@ -94,9 +95,9 @@ struct FeatureRow {
     params(
         ("symbol" = String, Path, example = "AAPL"),
         ("timeframe" = Option<crate::api::docs::TimeframeName>, Query, description = "`1d` when left out"),
-        ("start" = Option<String>, Query, description = "First day (2024-01-31) or time (RFC 3339)", format = "date"),
-        ("end" = Option<String>, Query, description = "Last day or time, included", format = "date"),
-        ("before" = Option<String>, Query, description = "Only rows before this day or time; `next` has it", format = "date-time"),
+        ("start" = Option<crate::api::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::api::docs::WhenText>, Query, description = "Last day or time, included"),
+        ("before" = Option<crate::api::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out")),
     responses((status = 200, body = FeaturePage)))]
 pub(in crate::api) async fn quant(
@@ -109,17 +110,32 @@ pub(in crate::api) async fn quant(
     answer(&api, &caller, &symbol, &asked, Rows::Features, head, "features").await
 }
 
+#[derive(Serialize)]
+struct Opening<'a> {
+    symbol: &'a Symbol,
+    timeframe: Timeframe,
+    records_returned: usize,
+    date_range: Span,
+    adjusted_as_of: NaiveDate,
+    next: Option<String>,
+    timestamp: Ts,
+}
+
+#[derive(Serialize)]
+struct Span {
+    start: Option<Ts>,
+    end: Option<Ts>,
+}
+
 fn head(wanted: &Wanted, shape: &Shape) -> String {
-    opened(
-        &json!({
-            "symbol": wanted.symbol,
-            "timeframe": wanted.timeframe,
-            "records_returned": shape.count,
-            "date_range": { "start": shape.first, "end": shape.last },
-            "adjusted_as_of": wanted.today,
-            "next": shape.next.map(|before| next_link(wanted, before)),
-            "timestamp": shape.at,
-        }),
-        "features",
-    )
+    let opening = Opening {
+        symbol: &wanted.symbol,
+        timeframe: wanted.timeframe,
+        records_returned: shape.count,
+        date_range: Span { start: shape.first, end: shape.last },
+        adjusted_as_of: wanted.today,
+        next: shape.next.map(|before| next_link(wanted, before)),
+        timestamp: shape.at,
+    };
+    opened(&opening, "features")
 }

@@ -3,8 +3,8 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use chrono::NaiveDate;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::series::{Asked, answer, next_link};
@@ -13,6 +13,7 @@ use crate::api::keys::Caller;
 use crate::api::pages::{Rows, Shape, Wanted};
 use crate::api::params::{Named, OfSymbol, Params};
 use crate::api::problem::Problem;
+use crate::market::{Symbol, Timeframe, Ts};
 
 /// A page of bars. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
@@ -66,9 +67,9 @@ struct BarRow {
     params(
         ("symbol" = String, Path, example = "AAPL"),
         ("timeframe" = Option<crate::api::docs::TimeframeName>, Query, description = "`1d` when left out"),
-        ("start" = Option<String>, Query, description = "First day (2024-01-31) or time (RFC 3339)", format = "date"),
-        ("end" = Option<String>, Query, description = "Last day or time, included", format = "date"),
-        ("before" = Option<String>, Query, description = "Only rows before this day or time; `next` has it", format = "date-time"),
+        ("start" = Option<crate::api::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::api::docs::WhenText>, Query, description = "Last day or time, included"),
+        ("before" = Option<crate::api::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out"),
         ("adjusted" = Option<bool>, Query, description = "`true` when left out"),
         ("min_quality" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only bars with at least this score")),
@@ -87,25 +88,36 @@ pub(in crate::api) async fn bars(
     answer(&api, &caller, &symbol, &asked, Rows::Bars { raw, min_quality }, head, "bars").await
 }
 
+#[derive(Serialize)]
+struct Opening<'a> {
+    symbol: &'a Symbol,
+    timeframe: Timeframe,
+    start_date: Option<Ts>,
+    end_date: Option<Ts>,
+    count: usize,
+    adjusted_as_of: Option<NaiveDate>,
+    next: Option<String>,
+    timestamp: Ts,
+}
+
 fn head(wanted: &Wanted, shape: &Shape) -> String {
     let raw = matches!(wanted.rows, Rows::Bars { raw: true, .. });
-    opened(
-        &json!({
-            "symbol": wanted.symbol,
-            "timeframe": wanted.timeframe,
-            "start_date": shape.first,
-            "end_date": shape.last,
-            "count": shape.count,
-            "adjusted_as_of": (!raw).then_some(wanted.today),
-            "next": shape.next.map(|before| next_link(wanted, before)),
-            "timestamp": shape.at,
-        }),
-        "data",
-    )
+    let opening = Opening {
+        symbol: &wanted.symbol,
+        timeframe: wanted.timeframe,
+        start_date: shape.first,
+        end_date: shape.last,
+        count: shape.count,
+        adjusted_as_of: (!raw).then_some(wanted.today),
+        next: shape.next.map(|before| next_link(wanted, before)),
+        timestamp: shape.at,
+    };
+    opened(&opening, "data")
 }
 
 /// An object with one more member to come.
-pub(super) fn opened(object: &Value, member: &str) -> String {
-    let text = object.to_string();
+pub(super) fn opened(object: &impl Serialize, member: &str) -> String {
+    // Names, numbers and times always serialise.
+    let text = serde_json::to_string(object).unwrap_or_default();
     format!("{},\"{member}\":", text.strip_suffix('}').unwrap_or(&text))
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::symbols::timeframes_of;
 use super::view::{Execution, SeriesProgress};
 use crate::api::body::Input;
 use crate::api::docs::{AssetClassName, SymbolName, TimeframeName, WhenText};
@@ -145,14 +146,7 @@ fn selection(wish: &Wish) -> Result<Selection, Problem> {
     if !(1..=MOST).contains(&symbols.len()) || wish.symbols.len() > MOST {
         return Err(Problem::invalid("symbols", &format!("names {}, which is not 1 to {MOST}", wish.symbols.len())));
     }
-    let mut timeframes = wish.timeframes.clone();
-    if let Some(all) = &mut timeframes {
-        all.sort_unstable();
-        all.dedup();
-        if all.is_empty() {
-            return Err(Problem::invalid("timeframes", "is empty").hint("name at least one, or leave it out"));
-        }
-    }
+    let timeframes = timeframes_of(wish.timeframes.clone())?;
     Ok(Selection {
         symbols,
         timeframes,
@@ -184,7 +178,7 @@ async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
 #[utoipa::path(post, path = "/api/v1/backfill", tag = "backfill",
     description = "Begins an execution and answers 202 with its id; with `dry_run` answers 200 with what would be asked. \
         With an `Idempotency-Key` the same request sent again gets the same answer and begins nothing.",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 128 visible ASCII characters")),
+    params(("Idempotency-Key" = Option<crate::api::docs::IdempotencyKey>, Header)),
     request_body = Wish,
     responses((status = 202, body = Job), (status = 200, body = DryRun)))]
 pub(in crate::api) async fn start(

@@ -1,10 +1,12 @@
 //! The three reports for administrators. They are worked out when asked, over all series, from the inventory in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -19,13 +21,22 @@ use crate::market::{Symbol, Timeframe, Ts};
 use crate::store::FeatureFailureRow;
 
 /// Reading the database is this cheap: then it is read again for the report.
-const CHEAP_MS: f64 = 20.0;
+const CHEAP_MS: f64 = 200.0;
+/// Longest wait for that.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the database holds: as of now where that is cheap to know, else as of the board's last reading, which follows
-/// every write within a second or two.
+/// every write within seconds.
 pub(super) async fn reading(api: &Api) -> Reading {
-    let last = api.desk.board.reading();
-    if last.data.read_ms <= CHEAP_MS { api.desk.board.fresh().await } else { last }
+    let asked = Instant::now();
+    let mut reading = api.desk.board.reading();
+    while reading.data.read_ms <= CHEAP_MS && reading.began < asked && asked.elapsed() < PATIENCE {
+        reading = api.desk.board.fresh().await;
+        if reading.began < asked {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    reading
 }
 
 /// A series whose features could not be computed.

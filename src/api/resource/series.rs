@@ -2,6 +2,7 @@
 //! nothing to show.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -25,15 +26,18 @@ use crate::store::{SeriesId, SymbolRow, Trigger};
 
 /// A symbol without data is asked for once in this time, however often somebody looks.
 const AGAIN: i64 = 15 * MINUTE;
+/// How often, and at which distance, the board is asked for a symbol that is new.
+const PATIENCE: usize = 10;
+const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) const DATA_STATUS: HeaderName = HeaderName::from_static("x-data-status");
 pub(super) const DATA_AGE: HeaderName = HeaderName::from_static("x-data-age-seconds");
 
 /// A series that is kept.
-pub(super) struct Found {
-    pub(super) id: SeriesId,
-    pub(super) class: AssetClass,
-    pub(super) view: SeriesView,
+struct Found {
+    id: SeriesId,
+    class: AssetClass,
+    view: SeriesView,
 }
 
 /// The row of a symbol in a reading.
@@ -51,22 +55,37 @@ fn series_in(reading: &Reading, symbol: &Symbol, timeframe: Timeframe) -> Option
     Some(Found { id: known.row.id, class: view.asset_class, view: view.clone() })
 }
 
-/// A series by name; looked for once more in a fresh reading before it is said that there is none.
-pub(super) async fn find(api: &Api, symbol: &Symbol, timeframe: Timeframe) -> Result<Found, Problem> {
-    if let Some(found) = series_in(&api.desk.board.reading(), symbol, timeframe) {
-        return Ok(found);
+/// A reading that has the symbol, and the timeframe when one is named. One that was registered a moment ago is waited
+/// for; one that is not in the database is not.
+pub(super) async fn reading_with(api: &Api, symbol: &Symbol, timeframe: Option<Timeframe>) -> Result<Reading, Problem> {
+    let has =
+        |r: &Reading| symbol_in(r, symbol).is_some() && timeframe.is_none_or(|tf| series_in(r, symbol, tf).is_some());
+    let mut reading = api.desk.board.reading();
+    if has(&reading) {
+        return Ok(reading);
     }
-    let reading = api.desk.board.fresh().await;
-    series_in(&reading, symbol, timeframe).ok_or_else(|| match symbol_in(&reading, symbol) {
-        None => unknown(&reading, symbol),
-        Some(_) => {
-            let of_symbol = reading.inventory.series.iter().filter(|known| known.row.symbol == *symbol);
-            let kept: Vec<&str> = of_symbol.map(|known| known.row.timeframe.name()).collect();
-            Problem::not_found(format!("{symbol} is not kept at {timeframe}"))
-                .at("timeframe")
-                .hint(format!("it is kept at {}; PUT /api/v1/admin/symbols/{symbol} adds a timeframe", kept.join(", ")))
+    let rows = api.desk.engine.store.symbols().await?;
+    let Some(row) = rows.iter().find(|row| row.symbol == *symbol) else { return Err(unknown(&reading, symbol)) };
+    if let Some(timeframe) = timeframe.filter(|tf| !row.timeframes.contains(tf)) {
+        let kept: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
+        return Err(Problem::not_found(format!("{symbol} is not kept at {timeframe}"))
+            .at("timeframe")
+            .hint(format!("it is kept at {}; PUT /api/v1/admin/symbols/{symbol} adds a timeframe", kept.join(", "))));
+    }
+    for _ in 0..PATIENCE {
+        reading = api.desk.board.fresh().await;
+        if has(&reading) {
+            return Ok(reading);
         }
-    })
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(Problem::unavailable(format!("{symbol} was registered a moment ago")).hint("try again in a few seconds"))
+}
+
+/// A series by name.
+async fn find(api: &Api, symbol: &Symbol, timeframe: Timeframe) -> Result<Found, Problem> {
+    let reading = reading_with(api, symbol, Some(timeframe)).await?;
+    series_in(&reading, symbol, timeframe).ok_or_else(|| unknown(&reading, symbol))
 }
 
 /// What is said about a symbol nobody registered.

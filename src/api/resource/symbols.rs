@@ -92,6 +92,18 @@ pub(super) fn entry(row: &SymbolRow) -> SymbolEntry {
     }
 }
 
+/// Timeframes of a request, fine to coarse.
+pub(super) fn timeframes_of(given: Option<Vec<Timeframe>>) -> Result<Option<Vec<Timeframe>>, Problem> {
+    let Some(mut all) = given else { return Ok(None) };
+    if !(1..=Timeframe::ALL.len()).contains(&all.len()) {
+        let why = format!("names {}, not 1 to {}", all.len(), Timeframe::ALL.len());
+        return Err(Problem::invalid("timeframes", &why).hint("leave it out for the usual ones"));
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(Some(all))
+}
+
 /// The rows of one page, and the symbol after which the next one begins.
 fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], Option<String>), Problem> {
     let limit = params.count("limit", 1..=10_000, 1_000)?;
@@ -107,7 +119,7 @@ fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], O
 #[utoipa::path(get, path = "/api/v1/symbols", tag = "data",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
-        ("after" = Option<String>, Query, description = "Only symbols after this one; `next` has it")),
+        ("after" = Option<crate::api::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
     responses((status = 200, body = SymbolList)))]
 pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Result<Json<SymbolList>, Problem> {
     let params = params.only(&["limit", "after"])?;
@@ -125,7 +137,7 @@ pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Resu
 #[utoipa::path(get, path = "/api/v1/symbols/detailed", tag = "data",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
-        ("after" = Option<String>, Query, description = "Only symbols after this one; `next` has it")),
+        ("after" = Option<crate::api::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
     responses((status = 200, body = DetailedSymbols)))]
 pub(in crate::api) async fn detailed(State(api): State<App>, params: Params) -> Result<Json<DetailedSymbols>, Problem> {
     let params = params.only(&["limit", "after"])?;

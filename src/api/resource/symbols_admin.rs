@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::symbols::{SymbolEntry, entry};
+use super::symbols::{SymbolEntry, entry, timeframes_of};
 use crate::api::body::Input;
 use crate::api::docs::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
 use crate::api::keys::Caller;
@@ -40,10 +40,9 @@ pub(in crate::api) struct NewSymbol {
     timeframes: Option<Vec<Timeframe>>,
 }
 
-/// What to change of a symbol; at least one member.
+/// What to change of a symbol; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(min_properties = 1)]
 pub(in crate::api) struct SymbolChange {
     /// Whether it is kept fresh.
     active: Option<bool>,
@@ -81,16 +80,6 @@ async fn note(
     Ok(api.desk.engine.store.record_action(&action).await?)
 }
 
-fn sorted(timeframes: Option<Vec<Timeframe>>) -> Result<Option<Vec<Timeframe>>, Problem> {
-    let Some(mut all) = timeframes else { return Ok(None) };
-    all.sort_unstable();
-    all.dedup();
-    if all.is_empty() {
-        return Err(Problem::invalid("timeframes", "is empty").hint("name at least one, or leave it out"));
-    }
-    Ok(Some(all))
-}
-
 /// All symbols that are kept
 #[utoipa::path(get, path = "/api/v1/admin/symbols", tag = "symbols",
     params(("active_only" = Option<bool>, Query, description = "Leave out symbols not kept fresh; `true` when left out")),
@@ -116,7 +105,7 @@ pub(in crate::api) async fn add(
     params.only(&[])?;
     let engine = &api.desk.engine;
     let settings = &engine.settings;
-    let timeframes = sorted(new.timeframes)?;
+    let timeframes = timeframes_of(new.timeframes)?;
     let asset_class = new.asset_class.unwrap_or_else(|| default_class(settings, &new.symbol));
     let row = SymbolRow {
         vendor_ticker: new.symbol.vendor_ticker(asset_class),
@@ -167,10 +156,7 @@ pub(in crate::api) async fn change(
 ) -> Result<Json<SymbolEntry>, Problem> {
     params.only(&[])?;
     let SymbolChange { active, paused, criticality, timeframes } = change;
-    if active.is_none() && paused.is_none() && criticality.is_none() && timeframes.is_none() {
-        return Err(Problem::invalid("body", "changes nothing").hint("name active, paused, criticality or timeframes"));
-    }
-    let timeframes = sorted(timeframes)?;
+    let timeframes = timeframes_of(timeframes)?;
     let mut row = row_of(&api, &symbol).await?;
     if let Some(paused) = paused.filter(|paused| *paused != row.paused) {
         // By the engine, whose gate holds back what waits for this symbol.
