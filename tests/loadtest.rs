@@ -5,14 +5,12 @@
 mod support;
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
 use barkeep::sim::SimConfig;
 use serde_json::Value;
+use support::api::Served;
 use support::bench::{Bench, command};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 async fn loadtest(mut command: Command, args: &[&str]) -> (i32, Value, String) {
     let output = command.args([&["loadtest", "--json"], args].concat()).output().await.unwrap();
@@ -25,23 +23,10 @@ fn number(v: &Value) -> f64 {
     v.as_f64().unwrap_or_else(|| panic!("{v} is no number"))
 }
 
-/// A service of a bench with its API on a free port.
-async fn service(bench: &Bench) -> (Child, String) {
-    let mut command = bench.command(&["run", "--headless", "--listen", "127.0.0.1:0"]);
-    let mut child = command.stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let listens = async {
-        loop {
-            let line = lines.next_line().await.unwrap().expect("the service ended");
-            if let Some(url) = line.strip_prefix("API on ") {
-                return url.trim().to_owned();
-            }
-        }
-    };
-    let url = tokio::time::timeout(Duration::from_secs(30), listens).await.expect("it listens");
-    // What it says later must not fill the pipe.
-    tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
-    (child, url)
+async fn service(bench: &Bench) -> (Served, String) {
+    let served = Served::start(bench).await;
+    let url = format!("http://{}", served.addr);
+    (served, url)
 }
 
 fn scenario<'a>(report: &'a Value, name: &str) -> &'a Value {
@@ -107,7 +92,7 @@ async fn what_the_service_lacks_is_counted_and_missed() {
     let bench = Bench::sqlite(SimConfig::default()).await;
     let filled = bench.backfill(&["AAPL", "--timeframes", "1d", "--from", "2024-01-02", "--to", "2024-03-29"]).await;
     assert_eq!(filled.0, 0, "{}", filled.1);
-    let (mut child, url) = service(&bench).await;
+    let (mut served, url) = service(&bench).await;
     let args = ["--url", &url, "--requests", "20", "--symbols", "AAPL,NOPE"];
     let (code, report, error) = loadtest(command(bench.dir.path()), &args).await;
     assert_eq!((code, report["passed"].as_bool()), (1, Some(false)), "{report} {error}");
@@ -128,7 +113,7 @@ async fn what_the_service_lacks_is_counted_and_missed() {
         assert_eq!((s["successful"].as_u64(), &s["avg_response_time_ms"]), (Some(0), &Value::Null), "{s}");
         assert!(s["thresholds"].as_array().unwrap().iter().all(|t| t["met"] == false), "{s}");
     }
-    child.kill().await.unwrap();
+    served.child.kill().await.unwrap();
     let gone = loadtest(command(bench.dir.path()), &["--url", &url]).await;
     assert_eq!((gone.0, gone.1), (2, Value::Null), "a service that went is no service");
 }
@@ -141,7 +126,7 @@ async fn a_service_with_keys_is_asked_with_one() {
     let made = bench.run(&["keys", "create", "load", "--json"]).await;
     let made: Value = serde_json::from_slice(&made.stdout).unwrap();
     let key = made["key"].as_str().unwrap();
-    let (_child, url) = service(&bench).await;
+    let (_served, url) = service(&bench).await;
     let args = ["--url", url.as_str(), "--requests", "5", "--symbols", "AAPL"];
     let (code, report, error) = loadtest(command(bench.dir.path()), &args).await;
     assert_eq!((code, report), (2, Value::Null), "{error}");

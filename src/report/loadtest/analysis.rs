@@ -1,7 +1,7 @@
 //! Where the time of a scenario goes and what would help: rules over measured figures, nothing else.
 //!
-//! Three measured times stand beside each other: what a client waits for a page, what it waits for `/health` under the
-//! same load (an answer without any work), and what the service itself says it took for a page.
+//! Three measured times stand beside each other: what a client waits for a page, what it waits for `/health` with as
+//! many at once (an answer without any work), and what the service itself says it took for a page.
 
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ pub struct Analysis {
     pub recommendations: Vec<String>,
 }
 
-/// Applies the rules. `health_ms` is the average time of `/health` under the same load.
+/// Applies the rules. `health_ms` is the average time of `/health` with as many at once.
 #[must_use]
 pub(super) fn analyse(figures: &Figures, server: Option<ServerSide>, health_ms: Option<f64>) -> Analysis {
     let findings = findings(figures);
@@ -111,7 +111,7 @@ fn recommendations(
                 .to_owned(),
         ),
         Bottleneck::Transfer => {
-            help.push("most of the time passes on the way: fewer rows a page, or Accept-Encoding: gzip".to_owned());
+            help.push("most of the time passes on the way: fewer rows a page, or a client nearer to the service".to_owned());
         }
         Bottleneck::Unknown => help.push("the service's /metrics could not be read; give the key of a reader".to_owned()),
     }

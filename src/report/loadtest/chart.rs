@@ -53,7 +53,7 @@ fn scenario(out: &mut String, m: &Measured) {
         m.server.and_then(|s| s.cache_hit_share).map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s * 100.0));
     let _ = writeln!(
         out,
-        "  inside the service {} ms on average, /health {} ms under the same load, cache hits {hits}",
+        "  inside the service {} ms on average, /health {} ms with as many at once, cache hits {hits}",
         ms(m.server.map(|s| s.avg_ms)),
         ms(m.health_avg_ms)
     );

@@ -56,7 +56,7 @@ pub struct Measured {
     pub about: String,
     #[serde(flatten)]
     pub figures: Figures,
-    /// `/health` under the same load, milliseconds on average.
+    /// `/health` with as many at once, milliseconds on average.
     pub health_avg_ms: Option<f64>,
     pub server: Option<ServerSide>,
     pub thresholds: Vec<Checked>,

@@ -9,17 +9,15 @@ use tokio::time::Instant;
 
 use super::drill::{Measured, Stop};
 use super::ground::Stage;
-use super::work::{Undisturbed, asked_twice, pages, slow_vendor};
-use crate::config::Loaded;
-use crate::market::Symbol;
+use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
 
 const UNIT: &str = include_str!("../../../config/barkeep.service");
 
 /// Beyond the target, so that a miss is measured and not only stated.
 const LONGER: Duration = Duration::from_mins(1);
 
-pub(super) async fn drill(live: &Loaded, symbols: &[Symbol], undisturbed: &Undisturbed) -> Result<Measured, Stop> {
-    let stage = Stage::raise(live, symbols, slow_vendor(), None).await?;
+pub(super) async fn drill(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measured, Stop> {
+    let stage = Stage::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let planner = stage.planner(store.clone()).await?;
@@ -35,7 +33,7 @@ pub(super) async fn drill(live: &Loaded, symbols: &[Symbol], undisturbed: &Undis
     let rest = restart_pause();
     tokio::time::sleep(rest).await;
     let mut second = stage.service().await?;
-    let longest = live.policy.rto_by_failure_type.scheduler_crash.target + LONGER;
+    let longest = work.live.policy.rto_by_failure_type.scheduler_crash.target + LONGER;
     stage.until_complete(&planner, &mut second, longest).await?;
     let seconds = killed.elapsed().as_secs_f64();
 

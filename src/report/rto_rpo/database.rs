@@ -9,9 +9,8 @@ use tokio::time::Instant;
 use super::cluster::Cluster;
 use super::drill::{Engine, Measured, Stop};
 use super::ground::{Stage, stored};
-use super::work::{Undisturbed, asked_twice, pages, slow_vendor};
-use crate::config::{Loaded, postgres_programs};
-use crate::market::Symbol;
+use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
+use crate::config::postgres_programs;
 use crate::report::child::Process;
 use crate::store::sqlite::hold;
 use crate::store::{Store, sqlite_file};
@@ -22,16 +21,15 @@ const AWAY: Duration = Duration::from_secs(6);
 const LONGER: Duration = Duration::from_mins(1);
 
 pub(super) async fn drill(
-    live: &Loaded,
-    symbols: &[Symbol],
+    work: &Work<'_>,
     undisturbed: &Undisturbed,
     engine: Option<Engine>,
 ) -> Result<Measured, Stop> {
     match (engine, postgres_programs()) {
-        (Some(Engine::Sqlite), _) | (None, None) => on_sqlite(live, symbols, undisturbed).await,
+        (Some(Engine::Sqlite), _) | (None, None) => on_sqlite(work, undisturbed).await,
         (_, Some((initdb, postgres))) => {
             let mut cluster = Cluster::start(&initdb, &postgres).await?;
-            let result = on_postgres(live, symbols, undisturbed, &mut cluster).await;
+            let result = on_postgres(work, undisturbed, &mut cluster).await;
             cluster.end().await;
             result
         }
@@ -39,13 +37,8 @@ pub(super) async fn drill(
     }
 }
 
-async fn on_postgres(
-    live: &Loaded,
-    symbols: &[Symbol],
-    undisturbed: &Undisturbed,
-    cluster: &mut Cluster,
-) -> Result<Measured, Stop> {
-    let stage = Stage::raise(live, symbols, slow_vendor(), Some(cluster.url())).await?;
+async fn on_postgres(work: &Work<'_>, undisturbed: &Undisturbed, cluster: &mut Cluster) -> Result<Measured, Stop> {
+    let stage = Stage::raise(work, slow_vendor(), Some(cluster.url())).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let service = begin(&stage, undisturbed).await?;
@@ -58,8 +51,8 @@ async fn on_postgres(
     finish(&stage, store.as_ref(), undisturbed, service, lost, what).await
 }
 
-async fn on_sqlite(live: &Loaded, symbols: &[Symbol], undisturbed: &Undisturbed) -> Result<Measured, Stop> {
-    let stage = Stage::raise(live, symbols, slow_vendor(), None).await?;
+async fn on_sqlite(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measured, Stop> {
+    let stage = Stage::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let service = begin(&stage, undisturbed).await?;

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use super::work::{self, Undisturbed};
+use super::work::{Undisturbed, Work};
 use super::{crash, database, feature, storm};
 use crate::config::Loaded;
 use crate::config::policy::Rto;
@@ -139,21 +139,17 @@ pub async fn drill(live: &Loaded, plan: &Plan, now: Ts, tell: impl Fn(Failure)) 
         tell(failure);
         Some(Outcome::of(failure, failure.row(live).target.as_secs_f64(), drill.await))
     };
+    let work = || Work::new(live, now);
     // Both compare their rows with the same undisturbed run.
     let undisturbed = OnceCell::new();
-    let undisturbed = async || {
-        let run = async || Undisturbed::run(live, &work::symbols(live)?).await;
-        undisturbed.get_or_try_init(run).await
-    };
-    let storm =
-        measure(Failure::PolygonApiRateLimit, Box::pin(async { storm::drill(live, &work::symbols(live)?).await }));
+    let undisturbed = async || undisturbed.get_or_try_init(async || Undisturbed::run(&work()?).await).await;
+    let storm = measure(Failure::PolygonApiRateLimit, Box::pin(async { storm::drill(&work()?).await }));
     let others = async {
-        let crash = Box::pin(async { crash::drill(live, &work::symbols(live)?, undisturbed().await?).await });
+        let crash = Box::pin(async { crash::drill(&work()?, undisturbed().await?).await });
         let crash = measure(Failure::SchedulerCrash, crash).await;
-        let database =
-            Box::pin(async { database::drill(live, &work::symbols(live)?, undisturbed().await?, plan.database).await });
+        let database = Box::pin(async { database::drill(&work()?, undisturbed().await?, plan.database).await });
         let database = measure(Failure::DatabaseConnectionLoss, database).await;
-        let feature = Box::pin(async { feature::drill(live, &work::symbols(live)?).await });
+        let feature = Box::pin(async { feature::drill(&work()?).await });
         [crash, database, measure(Failure::FeatureComputationFailure, feature).await]
     };
     let (storm, [crash, database, feature]) = tokio::join!(storm, others);

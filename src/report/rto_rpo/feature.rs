@@ -10,11 +10,10 @@ use tokio::time::Instant;
 
 use super::drill::{Measured, Stop};
 use super::ground::{Stage, stored};
-use super::work::slow_vendor;
+use super::work::{Work, slow_vendor};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Loaded;
 use crate::market::ts::{DAY, HOUR};
-use crate::market::{Bar, Symbol, Timeframe, Ts};
+use crate::market::{Bar, Timeframe, Ts};
 use crate::report::child::Process;
 use crate::store::{
     self, ExecutionStatus, FeatureFailureRow, PageCommit, SeriesRow, SeriesWrite, Store, StoreError, StoredBar,
@@ -30,12 +29,12 @@ const SOUND: f64 = 100.0;
 /// Longest wait for a step of the drill.
 const LONGEST: Duration = Duration::from_mins(2);
 
-pub(super) async fn drill(live: &Loaded, symbols: &[Symbol]) -> Result<Measured, Stop> {
-    if !live.settings.features.enabled {
+pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
+    if !work.live.settings.features.enabled {
         return Err(Stop::Missing("features.enabled is false, so no feature can fail".to_owned()));
     }
     let failed = |e: StoreError| Stop::failed(e.to_string());
-    let stage = Stage::raise(live, symbols, slow_vendor(), None).await?;
+    let stage = Stage::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let series = store.series().await.map_err(failed)?;

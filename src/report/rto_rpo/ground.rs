@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::drill::Stop;
-use crate::clock::{Clock, SystemClock};
+use super::work::Work;
+use crate::clock::SystemClock;
 use crate::config::{self, Environment, Loaded, Overrides};
 use crate::engine::progress::Silent;
 use crate::engine::select::{Selection, When};
 use crate::engine::{self, Backfill, Engine};
+use crate::market::Symbol;
 use crate::market::asset::printable;
-use crate::market::ts::DAY;
-use crate::market::{AssetClass, Interval, Symbol};
 use crate::report::child::Process;
 use crate::report::scratch::Dir;
 use crate::sim::{LoggedRequest, Sim, SimConfig};
@@ -33,10 +33,8 @@ const LIVE: [&str; 6] = ["vendor", "backfill", "symbols", "quality", "staleness"
 /// How often something that has to happen is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Days back to the first bar of a drill's work, and to the days whose bars can still change.
-const HISTORY: i64 = 45;
-const SETTLED_FROM: i64 = 40;
-const SETTLED_TO: i64 = 4;
+/// How far a drill's service reaches back: beyond the settled days, which have to be complete.
+const HISTORY: &str = "45d";
 
 /// A drill's own ground.
 pub(super) struct Stage {
@@ -47,16 +45,13 @@ pub(super) struct Stage {
     pub(super) database: String,
     pub(super) loaded: Loaded,
     symbols: Vec<Symbol>,
+    settled: (When, When),
 }
 
 impl Stage {
     /// Starts the vendor and writes the settings. Without a `database` it is a SQLite file.
-    pub(super) async fn raise(
-        live: &Loaded,
-        symbols: &[Symbol],
-        vendor: SimConfig,
-        database: Option<String>,
-    ) -> Result<Self, Stop> {
+    pub(super) async fn raise(work: &Work<'_>, vendor: SimConfig, database: Option<String>) -> Result<Self, Stop> {
+        let live = work.live;
         let dir = Dir::make("drill").map_err(|e| Stop::failed(format!("no scratch directory can be made: {e}")))?;
         let limit = vendor.rate_limit;
         let free_port = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
@@ -78,7 +73,8 @@ impl Stage {
         write(file.clone(), settings.to_string())?;
         let overrides = Overrides { config: Some(file), ..Overrides::default() };
         let loaded = config::load_from(&overrides, &Environment::default()).map_err(|e| Stop::failed(e.to_string()))?;
-        Ok(Self { dir, sim, begun, database, loaded, symbols: symbols.to_vec() })
+        let (symbols, settled) = (work.symbols.clone(), (work.from, work.to));
+        Ok(Self { dir, sim, begun, database, loaded, symbols, settled })
     }
 
     async fn process(&self, args: &[&str]) -> Result<Process, Stop> {
@@ -147,7 +143,7 @@ impl Stage {
         service: &mut Process,
         longest: Duration,
     ) -> Result<(), Stop> {
-        let (from, to) = settled();
+        let (from, to) = self.settled;
         let selection = Selection { from: Some(from), to: Some(to), ..Selection::default() };
         let wish = Backfill::new(selection, self.loaded.settings.backfill.mode, Trigger::Cli);
         let deadline = Instant::now() + longest;
@@ -198,19 +194,6 @@ pub(super) async fn stored(store: &dyn Store) -> Option<i64> {
     store.series().await.ok().map(|all| all.iter().map(|row| row.bar_count).sum())
 }
 
-/// The first and the last day that are asked for certain and cannot change any more.
-pub(super) fn settled() -> (When, When) {
-    let now = SystemClock.now();
-    let day = |back: i64| When::Date((now - back * DAY).utc_date());
-    (day(SETTLED_FROM), day(SETTLED_TO))
-}
-
-/// The bars that two runs must have in common: inside the settled days of either kind of market.
-pub(super) fn compared() -> Interval {
-    let (from, to) = settled();
-    Interval::new(from.start(AssetClass::Crypto) + DAY, to.start(AssetClass::Crypto))
-}
-
 /// The live settings with the drill's own places.
 fn settings(live: &Loaded, own: &Value) -> Value {
     let written = live.effective.json();
@@ -229,7 +212,7 @@ fn settings(live: &Loaded, own: &Value) -> Value {
     set("vendor", "base_url", place("url"));
     set("vendor", "rate_limit", place("limit"));
     set("vendor", "key_file", Value::Null);
-    set("backfill", "history", json!(format!("{HISTORY}d")));
+    set("backfill", "history", json!(HISTORY));
     set("database", "url", place("database"));
     set("log", "dir", place("log"));
     // A port of its own is not needed, and the usual one is somebody's.

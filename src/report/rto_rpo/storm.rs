@@ -9,9 +9,7 @@ use tokio::time::Instant;
 
 use super::drill::{Measured, Stop};
 use super::ground::{KEY, Stage, stored};
-use super::work::slow_vendor;
-use crate::config::Loaded;
-use crate::market::Symbol;
+use super::work::{Work, slow_vendor};
 use crate::report::loadtest::client;
 use crate::sim::{LoggedRequest, SimConfig};
 
@@ -25,9 +23,9 @@ const BEFORE: usize = 6;
 /// Answers under way when the first refusal comes are stored within this.
 const SETTLE: Duration = Duration::from_secs(2);
 
-pub(super) async fn drill(live: &Loaded, symbols: &[Symbol]) -> Result<Measured, Stop> {
+pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
     let vendor = SimConfig { rate_limit: Some(LIMIT), base_limit: 1_000, ..slow_vendor() };
-    let stage = Stage::raise(live, symbols, vendor, None).await?;
+    let stage = Stage::raise(work, vendor, None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let mut service = stage.service().await?;
@@ -44,7 +42,7 @@ pub(super) async fn drill(live: &Loaded, symbols: &[Symbol]) -> Result<Measured,
 
     let no_answer = || Stop::failed("the database does not answer");
     let before = stored(store.as_ref()).await.ok_or_else(no_answer)?;
-    let target = live.policy.rto_by_failure_type.polygon_api_rate_limit.target;
+    let target = work.live.policy.rto_by_failure_type.polygon_api_rate_limit.target;
     let deadline = Instant::now() + Duration::from_millis(WINDOW_MS) + target + Duration::from_mins(1);
     while stored(store.as_ref()).await.ok_or_else(no_answer)? <= before {
         stage.pause(&mut service, deadline, "nothing more was stored").await?;
