@@ -104,6 +104,7 @@ fn service(home: &std::path::Path) -> Service {
 
 /// A kept connection; answers are read by their length and thrown away.
 struct Client {
+    addr: SocketAddr,
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -112,13 +113,14 @@ impl Client {
     async fn connect(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: vec![0; 1 << 16] }
+        Self { addr, stream, buffer: vec![0; 1 << 16] }
     }
 
     /// Asks and reads the whole answer; its status, and its body when `keep`.
     async fn ask(&mut self, method: &str, path: &str, body: &str, keep: bool) -> (u16, Vec<u8>) {
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.addr,
             body.len()
         );
         self.stream.write_all(head.as_bytes()).await.unwrap();
@@ -356,8 +358,10 @@ async fn staleness() {
     }
     assert_eq!(counted, SERIES);
     println!(
-        "staleness  report over {SERIES} series worked out in {:.1} ms (reach: < 10); reading the rows from SQLite {:.1} ms",
-        ms(median(work)),
+        "staleness  report over {SERIES} series worked out in {:.1} ms, at best {:.1} (reach: < 10); reading the rows from \
+         SQLite {:.1} ms",
+        ms(median(work.clone())),
+        ms(work.into_iter().min().unwrap_or_default()),
         ms(median(read))
     );
     store.close().await;
