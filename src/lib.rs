@@ -13,6 +13,7 @@
 //! | [`vendor`] | the vendor's wire format, errors, retries and rate limit |
 //! | [`store`] | SQLite and PostgreSQL |
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
+//! | [`attach`] | the engine of another process, over its HTTP API |
 //! | [`sim`] | a simulated vendor, an HTTP server |
 //! | [`api`] | the HTTP API |
 //! | [`report`] | measurements of the real thing |
@@ -21,6 +22,7 @@
 //! | [`cli`] | the command line |
 
 pub mod api;
+pub mod attach;
 pub mod cli;
 pub mod clock;
 pub mod config;

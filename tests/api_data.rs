@@ -220,6 +220,10 @@ async fn pages_hold_every_row_once_and_the_right_values(bench: Bench) {
     settle(&bench);
     let (code, summary) = bench.backfill(&["AAPL", "BTC", "--timeframes", "1h,1d", "--from", &date(120)]).await;
     assert_eq!(code, 0, "{summary}");
+    // Nothing is fetched meanwhile.
+    for symbol in ["AAPL", "BTC"] {
+        assert!(bench.run(&["symbols", "set", symbol, "--active=false"]).await.status.success());
+    }
     let served = Served::start(&bench).await;
     for (symbol, tf) in [("AAPL", "1d"), ("BTC", "1h"), ("AAPL", "1h")] {
         let own: Value = {

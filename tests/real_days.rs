@@ -34,7 +34,7 @@ fn case(symbol: &'static str, timeframe: &'static str, days: Span, instants: Spa
 async fn check(bench: &Bench, data: &Path, case: &Case) -> Vec<i64> {
     let file = format!("us_{}/{}", case.timeframe, case.symbol);
     let wanted = between(&recorded::read(data, &file), case.instants.0, case.instants.1);
-    assert_eq!(wanted.len(), case.rows, "{}: the recording has other rows than the case says", file);
+    assert_eq!(wanted.len(), case.rows, "{file}: the recording has other rows than the case says");
     let (from, to) = case.days;
     let args = [case.symbol, "--asset-class", "stock", "--timeframes", case.timeframe, "--from", from, "--to", to];
     let (code, summary) = bench.backfill(&args).await;

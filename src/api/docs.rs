@@ -1,4 +1,4 @@
-//! The document about the API (OpenAPI) and the page that shows it, all from the binary: no other host is asked for a
+//! The document about the API (`OpenAPI`) and the page that shows it, all from the binary: no other host is asked for a
 //! script.
 //!
 //! What every operation has in common (the key, and the ways any request can be refused) is laid over the document here,
@@ -23,7 +23,7 @@ use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_swagger_ui::Config;
 
 use super::App;
-use super::problem::Problem;
+use super::problem::{Problem, Said};
 
 /// `1m`, `5m`, `15m`, `30m`, `1h`, `4h`, `1d` or `1w`.
 #[derive(ToSchema)]
@@ -139,7 +139,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
         .into(),
     );
     let components = document.components.get_or_insert_with(Components::new);
-    components.schemas.insert("Problem".to_owned(), Problem::schema());
+    components.schemas.insert("Problem".to_owned(), Said::schema());
     // Types that only headers name are not gathered by themselves.
     components.schemas.insert("IdempotencyKey".to_owned(), IdempotencyKey::schema());
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));

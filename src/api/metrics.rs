@@ -1,4 +1,4 @@
-//! What is counted, in the text format of Prometheus (OpenMetrics).
+//! What is counted, in the text format of Prometheus (`OpenMetrics`).
 //!
 //! Requests are counted here as they are answered; what the engine and the database say of themselves is read from the
 //! newest snapshot when somebody asks.

@@ -56,10 +56,15 @@ impl Kind {
     }
 }
 
+/// A problem. Boxed, because it travels in every `Result` and is rare.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Problem(Box<Said>);
+
 /// A problem, as it is sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Problem", description = "An error, by RFC 9457. Some carry further members.")]
-pub(super) struct Problem {
+pub(super) struct Said {
     /// `urn:problem:barkeep:…`, one for each kind.
     #[serde(rename = "type")]
     type_uri: String,
@@ -88,7 +93,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let (status, slug, title) = kind.row();
-        Self {
+        Self(Box::new(Said {
             type_uri: format!("urn:problem:barkeep:{slug}"),
             title,
             status: status.as_u16(),
@@ -98,32 +103,32 @@ impl Problem {
             instance: format!("urn:uuid:{}", Uuid::new_v4()),
             more: Map::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Names the parameter or member that is wrong.
     #[must_use]
     pub(super) fn at(mut self, parameter: &str) -> Self {
-        self.parameter = Some(printable(parameter));
+        self.0.parameter = Some(printable(parameter));
         self
     }
 
     /// A further member.
     #[must_use]
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.more.insert(key.to_owned(), value.into());
+        self.0.more.insert(key.to_owned(), value.into());
         self
     }
 
     #[must_use]
     pub(super) fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
@@ -144,23 +149,23 @@ impl Problem {
     /// A bug; the log has `why`, the caller an id.
     pub(super) fn internal(why: &str) -> Self {
         let problem = Self::new(Kind::Internal, "the log says more under this instance");
-        tracing::error!(instance = problem.instance, "the API hit a bug: {}", printable(why));
+        tracing::error!(instance = problem.0.instance, "the API hit a bug: {}", printable(why));
         problem
     }
 
     pub(super) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        tracing::debug!(instance = self.instance, status = self.status, detail = self.detail, "refused");
+        tracing::debug!(instance = self.0.instance, status = self.0.status, detail = self.0.detail, "refused");
         // A map of strings and numbers always serialises.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status(), [(header::CONTENT_TYPE, kind)], body).into_response();
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(self.0.headers);
         response
     }
 }
@@ -171,7 +176,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(why) => Self::not_found(why),
             e if e.is_transient() => {
                 let problem = Self::unavailable("the database does not answer").hint("try again in a few seconds");
-                tracing::warn!(instance = problem.instance, error = %e, "the API could not read the database");
+                tracing::warn!(instance = problem.0.instance, error = %e, "the API could not read the database");
                 problem
             }
             e => Self::internal(&e.to_string()),

@@ -32,11 +32,13 @@ const LARGEST: usize = 1024 * 1024;
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-type Place = Arc<tokio::sync::Mutex<()>>;
+/// Held by whoever carries a request out.
+type Turn = tokio::sync::Mutex<()>;
+type Place = Arc<Turn>;
 
 /// Requests with a key that are under way in this process.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay(Mutex<HashMap<(String, String), Weak<tokio::sync::Mutex<()>>>>);
+pub(super) struct UnderWay(Mutex<HashMap<(String, String), Weak<Turn>>>);
 
 impl UnderWay {
     fn place(&self, actor: &str, key: &str) -> Place {

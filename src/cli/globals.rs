@@ -76,6 +76,18 @@ impl Globals {
     /// Reads the settings and starts the log.
     pub fn start(&self) -> Result<Session, CliError> {
         let loaded = self.load()?;
+        if self.simulated {
+            loaded.keep_made_up_bars_apart()?;
+        }
+        self.session(loaded)
+    }
+
+    /// The same for a command that leaves the database of the settings alone.
+    pub fn start_apart(&self) -> Result<Session, CliError> {
+        self.session(self.load()?)
+    }
+
+    fn session(&self, loaded: Loaded) -> Result<Session, CliError> {
         let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
         Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
     }

@@ -70,23 +70,20 @@ pub(in crate::api) async fn of_symbol(
     let of_symbol = reading.inventory.series.iter().map(|known| &known.row);
     let rows: Vec<_> = of_symbol.filter(|row| row.symbol == symbol && wanted(row.timeframe)).collect();
     let ids: Vec<SeriesId> = rows.iter().map(|row| row.id).collect();
-    let mut covered = api.desk.engine.store.coverage(&ids).await?;
+    let covered = api.desk.engine.store.coverage(&ids).await?;
     let series = rows
         .into_iter()
         .map(|row| {
-            let mut all = Vec::new();
-            if let Some((_, found)) = covered.iter_mut().find(|(id, _)| *id == row.id) {
-                all = std::mem::take(found);
-            }
+            let all = covered.iter().find(|(id, _)| *id == row.id).map_or(&[][..], |(_, found)| found);
             let hidden = all.len().saturating_sub(MOST);
-            let intervals = all.drain(hidden..).map(shown).collect();
+            let intervals = all.iter().skip(hidden).map(shown).collect();
             SeriesCoverage { timeframe: row.timeframe, bars: row.bar_count, intervals, truncated: hidden > 0 }
         })
         .collect();
     Ok(Json(SymbolCoverage { symbol, series, timestamp: api.desk.engine.clock.now() }))
 }
 
-fn shown(c: Coverage) -> Covered {
-    let Coverage { range, state, fetched_at, expires_at, .. } = c;
+fn shown(c: &Coverage) -> Covered {
+    let Coverage { range, state, fetched_at, expires_at, .. } = *c;
     Covered { start: range.start, end: range.end, state, fetched_at, expires_at }
 }

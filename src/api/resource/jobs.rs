@@ -83,6 +83,7 @@ struct Range {
 
 /// An execution that was begun.
 #[derive(Serialize, ToSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(in crate::api) struct Job {
     #[schema(value_type = String, format = "uuid")]
     job_id: Uuid,
@@ -102,6 +103,7 @@ pub(in crate::api) struct Job {
 
 /// What a backfill would ask.
 #[derive(Serialize, ToSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(in crate::api) struct DryRun {
     dry_run: bool,
     /// Expected requests, and what it takes at least and at most, depending on how many minutes had a trade.

@@ -10,7 +10,7 @@ use crate::api::problem::Problem;
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Figures in the text format of Prometheus (OpenMetrics)
+/// Figures in the text format of Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "service",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub(in crate::api) async fn metrics(

@@ -16,9 +16,8 @@ use crate::api::problem::Problem;
 use crate::api::{Api, App};
 use crate::engine::board::Reading;
 use crate::engine::freshness_report::StalenessReport;
-use crate::engine::history::{ExecutionHistory, Health, SchedulerHealth};
+use crate::engine::history::{self, ExecutionHistory, Health, SchedulerHealth};
 use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::FeatureFailureRow;
 
 /// Reading the database is this cheap: then it is read again for the report.
 const CHEAP_MS: f64 = 200.0;
@@ -54,8 +53,8 @@ struct RecentFailure {
     execution_id: Option<Uuid>,
 }
 
-impl From<FeatureFailureRow> for RecentFailure {
-    fn from(row: FeatureFailureRow) -> Self {
+impl From<history::RecentFailure> for RecentFailure {
+    fn from(history::RecentFailure { row, .. }: history::RecentFailure) -> Self {
         Self {
             symbol: row.failure.symbol,
             timeframe: row.failure.timeframe,

@@ -13,6 +13,7 @@ use crate::engine::handle::EngineState;
 use crate::market::Ts;
 
 #[derive(Serialize, ToSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(in crate::api) struct Status {
     api_version: &'static str,
     /// What the engine does: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.

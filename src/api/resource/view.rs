@@ -12,6 +12,7 @@ use crate::store::{ExecutionStatus, SeriesState, SeriesStatus, Trigger};
 
 /// One run of the engine.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(super) struct Execution {
     #[schema(value_type = String, format = "uuid")]
     pub(super) execution_id: Uuid,

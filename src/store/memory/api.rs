@@ -46,16 +46,12 @@ impl Api {
     pub(super) fn claim(&mut self, r: &ApiRequest, expired: Ts, abandoned: Ts) -> Claim {
         self.requests.retain(|_, (known, answer)| known.at >= expired && (answer.is_some() || known.at >= abandoned));
         let key = (r.actor.clone(), r.key.clone());
-        match self.requests.get(&key) {
-            Some((known, answer)) => {
-                let (status, body) = answer.clone().unzip();
-                api::claim(r, known.token, &known.fingerprint, status.map(i64::from), body)
-            }
-            None => {
-                self.requests.insert(key, (r.clone(), None));
-                Claim::Ours
-            }
+        if let Some((known, answer)) = self.requests.get(&key) {
+            let (status, body) = answer.clone().unzip();
+            return api::claim(r, known.token, &known.fingerprint, status.map(i64::from), body);
         }
+        self.requests.insert(key, (r.clone(), None));
+        Claim::Ours
     }
 
     pub(super) fn settle(&mut self, r: &ApiRequest, answer: Option<(u16, String)>) {

@@ -24,10 +24,11 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
     FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
-    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result,
-    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
+    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
+    bars, plans,
 };
 use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
@@ -128,7 +129,7 @@ impl Store for Memory {
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
         let mut state = self.open()?;
-        commit::commit(&mut state, page)
+        commit::commit(&mut state, &page)
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -146,7 +147,9 @@ impl Store for Memory {
     async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
         let mut state = self.open()?;
         state.reference.put_splits(splits, fetched_at)?;
-        splits.iter().for_each(|(symbol, _)| state.tracked.mark(symbol));
+        for (symbol, _) in splits {
+            state.tracked.mark(symbol);
+        }
         Ok(())
     }
 
@@ -361,6 +364,18 @@ impl Store for Memory {
         Ok(self.open()?.tracked.busiest(count))
     }
 
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.open()?.tracked.set_paused(series, paused)
+    }
+
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        Ok(self.open()?.requests.newest(filter, limit))
+    }
+
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        Ok(self.open()?.requests.wasted())
+    }
+
     // -- for screens -------------------------------------------------------------------------------------------------
 
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
@@ -370,5 +385,17 @@ impl Store for Memory {
             *counts.entry(row.bar.ts.floor(piece_ms.max(1))).or_default() += 1;
         }
         Ok(counts.into_iter().collect())
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
+        let mut state = self.open()?;
+        commit::commit_all(&mut state, &pages)
+    }
+
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+        let bars = self.bars_from(series, t, count).await?;
+        Ok(bars.iter().map(bars::for_feature).collect())
     }
 }
