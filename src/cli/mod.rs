@@ -18,11 +18,13 @@ pub mod figures;
 pub mod globals;
 pub mod history;
 pub mod keys;
+pub mod loadtest;
 pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod quarantine;
 pub mod report;
+pub mod rto_rpo;
 pub mod run;
 pub mod shell;
 mod signals;
@@ -71,6 +73,9 @@ pub enum Command {
     Quarantine(quarantine::QuarantineArgs),
     Keys(keys::KeysArgs),
     Baseline(baseline::BaselineArgs),
+    Loadtest(loadtest::LoadtestArgs),
+    #[command(name = "rto-rpo")]
+    RtoRpo(rto_rpo::RtoRpoArgs),
     Sim(sim::SimArgs),
     Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -113,6 +118,8 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
         Command::Keys(args) => keys::run(args, &cli.globals),
         Command::Baseline(args) => baseline::run(args, &cli.globals),
+        Command::Loadtest(args) => loadtest::run(args, &cli.globals),
+        Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),

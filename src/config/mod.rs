@@ -6,6 +6,7 @@
 pub mod alerts;
 pub mod api;
 mod baseline;
+mod client_key;
 mod database_url;
 mod effective;
 mod environment;
@@ -14,6 +15,7 @@ mod files;
 mod key;
 mod load;
 pub mod policy;
+mod programs;
 mod read_policy;
 mod read_settings;
 mod reader;
@@ -24,6 +26,7 @@ mod tree;
 pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secrets};
 pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
+pub use client_key::client_key;
 pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;
 pub use environment::Environment;
@@ -31,6 +34,7 @@ pub use error::{ConfigError, Origin};
 pub use key::find_key;
 pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
 pub use policy::Policy;
+pub use programs::postgres_programs;
 pub use settings::*;
 
 #[cfg(test)]
