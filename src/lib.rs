@@ -14,6 +14,7 @@
 //! | [`store`] | SQLite and PostgreSQL |
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
 //! | [`sim`] | a simulated vendor, an HTTP server |
+//! | [`tui`] | the dashboard in the terminal |
 //! | [`report`] | measurements of the real thing |
 //! | [`telemetry`] | the log |
 //! | [`timing`] | where a job's time goes |
@@ -30,4 +31,5 @@ pub mod sim;
 pub mod store;
 pub mod telemetry;
 pub mod timing;
+pub mod tui;
 pub mod vendor;
