@@ -15,8 +15,25 @@ pub(super) const FORMER_KEY: &str = "POLYGON_API_KEY";
 pub(super) const WEBHOOK_URL: &str = "BARKEEP_ALERT_WEBHOOK_URL";
 pub(super) const SMTP_PASSWORD: &str = "BARKEEP_SMTP_PASSWORD";
 
-const ALL: [&str; 9] =
-    [CONFIG, DATABASE_URL, COMMON_DATABASE_URL, VENDOR_URL, RATE_LIMIT, KEY, FORMER_KEY, WEBHOOK_URL, SMTP_PASSWORD];
+const ALL: [&str; 16] = [
+    CONFIG,
+    DATABASE_URL,
+    COMMON_DATABASE_URL,
+    VENDOR_URL,
+    RATE_LIMIT,
+    KEY,
+    FORMER_KEY,
+    WEBHOOK_URL,
+    SMTP_PASSWORD,
+    // What tells of the terminal.
+    "NO_COLOR",
+    "COLORTERM",
+    "COLORFGBG",
+    "TERM",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+];
 
 /// The variables barkeep reads and the directories it may use. Deliberately without `Debug`: it holds the key.
 #[derive(Clone, Default)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use ratatui::layout::{Position, Rect};
 
-use super::layer::ActionId;
+use super::actions::ActionId;
 use super::screen::{ListId, Screen};
 use super::sort::SortBy;
 

@@ -7,10 +7,13 @@
 //! [`hits::HitMap`] what it drew where. What an operator can do is one table of actions, from which keys, footer, help,
 //! palette and documentation follow.
 
+pub mod actions;
 pub mod answers;
 pub mod cursor;
 pub mod glyphs;
 pub mod hits;
+pub mod keymap;
+pub mod keys;
 pub mod layer;
 pub mod lists;
 pub mod look;
@@ -21,4 +24,5 @@ pub mod screen;
 pub mod sort;
 pub mod theme;
 pub mod toast;
+pub mod update;
 pub mod view;
