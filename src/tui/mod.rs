@@ -9,6 +9,8 @@
 
 pub mod answers;
 pub mod cursor;
+pub mod fit;
+pub mod format;
 pub mod glyphs;
 pub mod hits;
 pub mod layer;
@@ -16,9 +18,12 @@ pub mod lists;
 pub mod look;
 pub mod model;
 pub mod msg;
+pub mod pen;
 pub mod query;
 pub mod screen;
 pub mod sort;
 pub mod theme;
 pub mod toast;
 pub mod view;
+pub mod widgets;
+pub mod worst;
