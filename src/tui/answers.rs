@@ -44,8 +44,10 @@ pub struct Asked<'a, T: ?Sized> {
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
     entries: VecDeque<Entry>,
-    /// Days of coverage by series, of whatever question brought them.
+    /// Days of coverage by series, for the coverage map: more than a year.
     pub coverage: CoverageCache,
+    /// The last weeks, for the strips of the table of series.
+    pub strips: CoverageCache,
 }
 
 /// Days of coverage, series by series, all from the same first date on.
@@ -125,6 +127,7 @@ impl Answers {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.coverage = CoverageCache::default();
+        self.strips = CoverageCache::default();
     }
 
     fn asked<'a, T: ?Sized>(&'a self, question: &Question, of: impl Fn(&'a Reply) -> Option<&'a T>) -> Asked<'a, T> {
