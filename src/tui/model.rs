@@ -97,6 +97,8 @@ pub struct SymbolsState {
     pub range_from: Option<SeriesName>,
     /// Indexes into the shown series: those that fit the filter, sorted.
     pub order: Vec<u32>,
+    /// What the overview names, whatever the filter; see [`super::worst`].
+    pub worst: Vec<u32>,
 }
 
 /// How much time a cell of the coverage map holds.
@@ -254,10 +256,12 @@ impl Model {
     /// Filters and sorts the series of the shown snapshot again.
     pub fn reorder(&mut self) {
         let series = &self.snap.data.series;
-        let fitting = series.iter().enumerate().filter(|(_, row)| self.symbols.query.fits(row));
+        let failing = super::query::failing(&self.snap.data);
+        let fitting = series.iter().enumerate().filter(|(_, row)| self.symbols.query.fits(row, &failing));
         let mut order: Vec<(u32, &SeriesView)> = fitting.map(|(i, row)| (i as u32, row)).collect();
         let sort = self.symbols.sort;
         order.sort_unstable_by(|(_, a), (_, b)| sort.compare(a, b));
         self.symbols.order = order.into_iter().map(|(i, _)| i).collect();
+        self.symbols.worst = super::worst::worst(&self.snap.data);
     }
 }

@@ -1,57 +1,96 @@
-//! The filter of the table of series: `tier:stale,aging class:crypto -tf:1d aapl behind:>2h`.
+//! The language of the `/` filter: `tier:stale,aging class:crypto behind>2h -tf:1d aapl`.
 //!
-//! Words must all fit. A word without a field looks for itself in the symbol, a comma means or, a leading minus means
-//! not. A word that cannot be understood makes the filter say so; it never hides everything silently.
+//! Terms are separated by spaces and all of them must hold; words after a colon are alternatives; a minus in front
+//! turns a term around; a bare word is looked for in the symbol's name. What cannot be understood is answered with what
+//! could have been meant, and hides nothing.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
-use crate::engine::snapshot::SeriesView;
+use crate::engine::snapshot::{Data, SeriesView};
+use crate::market::asset::printable;
+use crate::market::freshness::Tier;
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe};
 
-/// A filter, ready to use.
-#[derive(Clone, Debug, Default)]
+/// What can be asked for, for help and completion: the term, an example, and what it means.
+pub const TERMS: &[(&str, &str, &str)] = &[
+    ("tier:", "tier:stale,missing", "how stale: fresh, aging, stale, missing, unknown"),
+    ("class:", "class:crypto", "asset class: stock, etf, crypto"),
+    ("rpo:", "rpo:critical", "how much it matters: critical, standard, low"),
+    ("tf:", "tf:5m,1h", "timeframe: 1m 5m 15m 30m 1h 4h 1d 1w"),
+    ("behind>", "behind>2h", "further behind than this (or behind<): 90s, 20m, 2h, 3d"),
+    ("bars>", "bars>1000", "more bars than this (or bars<)"),
+    ("breached:", "breached:yes", "past its recovery point"),
+    ("paused:", "paused:yes", "its symbol is paused"),
+    ("failing:", "failing:yes", "its last attempt failed"),
+    ("tracked:", "tracked:no", "kept fresh at all"),
+];
+
+/// The terms in one line.
+pub const FIELDS: &str = "tier: class: rpo: tf: behind> bars> breached: paused: failing: tracked:";
+
+/// A filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     terms: Vec<Term>,
-    /// What is wrong with it, if anything; the rest of it counts all the same.
+    /// What is wrong with it, if anything; the terms that were understood count all the same.
     pub error: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Term {
     negated: bool,
     test: Test,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
-    /// Any of these, in upper case, somewhere in the symbol.
-    Symbol(Vec<String>),
-    /// Any of these at the beginning of a word about the series.
-    Word(fn(&SeriesView) -> &'static str, Vec<String>),
-    Timeframe(Vec<String>),
-    Flag(fn(&SeriesView) -> bool),
-    Number(fn(&SeriesView) -> Option<i64>, Compare, i64),
+    /// In capitals.
+    Name(String),
+    Tier(Vec<Tier>),
+    Class(Vec<AssetClass>),
+    Rpo(Vec<Criticality>),
+    Timeframe(Vec<Timeframe>),
+    /// Seconds.
+    Behind(Than, i64),
+    Bars(Than, i64),
+    Breached(bool),
+    Paused(bool),
+    Failing(bool),
+    Tracked(bool),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Compare {
-    Above,
-    Below,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Than {
+    More,
+    Less,
 }
 
-/// Fields that can be asked for, for help and messages.
-pub const FIELDS: &str = "tier: class: rpo: tf: is: behind: bars:";
+impl Than {
+    fn holds(self, value: i64, bound: i64) -> bool {
+        match self {
+            Self::More => value > bound,
+            Self::Less => value < bound,
+        }
+    }
+}
+
+/// Which series failed in their last attempt.
+pub type Failing<'a> = HashSet<(&'a Symbol, Timeframe)>;
+
+/// The failing series of a snapshot.
+#[must_use]
+pub fn failing(data: &Data) -> Failing<'_> {
+    data.failing.iter().map(|row| (&row.symbol, row.timeframe)).collect()
+}
 
 impl Query {
-    /// Reads a filter. Whatever is typed gives one.
+    /// Reads a filter. Whatever is typed gives one; `error` says which term is wrong and what it could be.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut query = Self::default();
         for word in text.split_whitespace() {
-            let (negated, word) = word.strip_prefix('-').map_or((false, word), |rest| (true, rest));
-            match test(word) {
-                Ok(Some(test)) => query.terms.push(Term { negated, test }),
-                // Still being typed.
-                Ok(None) => {}
+            match term(word) {
+                Ok(term) => query.terms.push(term),
                 Err(error) => {
                     query.error.get_or_insert(error);
                 }
@@ -60,92 +99,225 @@ impl Query {
         query
     }
 
+    /// Whether it lets everything through.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether a series fits.
     #[must_use]
-    pub fn fits(&self, row: &SeriesView) -> bool {
-        self.terms.iter().all(|term| term.test.holds(row) != term.negated)
+    pub fn fits(&self, series: &SeriesView, failing: &Failing<'_>) -> bool {
+        self.terms.iter().all(|term| term.test.holds(series, failing) != term.negated)
     }
 }
 
 impl Test {
-    fn holds(&self, row: &SeriesView) -> bool {
+    fn holds(&self, series: &SeriesView, failing: &Failing<'_>) -> bool {
         match self {
-            Self::Symbol(parts) => {
-                let name = row.symbol.as_str();
-                parts.iter().any(|part| contains_ignoring_case(name, part))
-            }
-            Self::Word(of, words) => words.iter().any(|word| of(row).starts_with(word.as_str())),
-            Self::Timeframe(words) => words.contains(&row.timeframe.to_string()),
-            Self::Flag(of) => of(row),
-            Self::Number(of, compare, than) => of(row).is_some_and(|n| match compare {
-                Compare::Above => n > *than,
-                Compare::Below => n < *than,
-            }),
+            Self::Name(part) => contains(series.symbol.as_str(), part),
+            Self::Tier(any) => any.contains(&series.tier),
+            Self::Class(any) => any.contains(&series.asset_class),
+            Self::Rpo(any) => any.contains(&series.criticality),
+            Self::Timeframe(any) => any.contains(&series.timeframe),
+            // What has no bar is behind everything.
+            Self::Behind(than, bound) => than.holds(series.staleness_seconds.unwrap_or(i64::MAX), *bound),
+            Self::Bars(than, bound) => than.holds(series.bars, *bound),
+            Self::Breached(is) => series.breached == *is,
+            Self::Paused(is) => series.paused == *is,
+            Self::Failing(is) => failing.contains(&(&series.symbol, series.timeframe)) == *is,
+            Self::Tracked(is) => series.tracked == *is,
         }
     }
 }
 
-fn contains_ignoring_case(name: &str, part: &str) -> bool {
-    let (name, part) = (name.as_bytes(), part.as_bytes());
-    part.is_empty() || name.windows(part.len()).any(|w| w.eq_ignore_ascii_case(part))
+/// Whether `part`, in capitals, is in `name` in any case. Symbols are ASCII.
+fn contains(name: &str, part: &str) -> bool {
+    let same = |window: &[u8]| window.eq_ignore_ascii_case(part.as_bytes());
+    part.is_empty() || name.as_bytes().windows(part.len()).any(same)
 }
 
-fn test(word: &str) -> Result<Option<Test>, String> {
-    let options =
-        |text: &str| -> Vec<String> { text.split(',').filter(|w| !w.is_empty()).map(str::to_lowercase).collect() };
-    let Some((field, value)) = word.split_once(':') else {
-        let parts = options(word);
-        return Ok((!parts.is_empty()).then_some(Test::Symbol(parts)));
+fn term(text: &str) -> Result<Term, String> {
+    let (negated, body) = match text.strip_prefix('-') {
+        Some("") => return Err("a minus needs a term after it, as in -tier:fresh".to_owned()),
+        Some(rest) => (true, rest),
+        None => (false, text),
     };
     // A crypto pair is written with a colon too.
-    if field.eq_ignore_ascii_case("x") {
-        return Ok(Some(Test::Symbol(options(word))));
-    }
-    if value.is_empty() {
-        return Ok(None);
-    }
-    let test = match field.to_lowercase().as_str() {
-        "tier" => Test::Word(|row| row.tier.name(), options(value)),
-        "class" => Test::Word(|row| row.asset_class.name(), options(value)),
-        "rpo" | "criticality" => Test::Word(|row| row.criticality.name(), options(value)),
-        "tf" | "timeframe" => Test::Timeframe(options(value)),
-        "sym" | "symbol" => Test::Symbol(options(value)),
-        "is" => Test::Flag(match value.to_lowercase().as_str() {
-            "late" => |row| row.breached,
-            "paused" => |row| row.paused,
-            "kept" => |row| row.tracked,
-            "empty" => |row| row.bars == 0,
-            other => return Err(format!("is: knows late, paused, kept and empty, not '{other}'")),
-        }),
-        "behind" => {
-            let (compare, rest) = comparison(value);
-            let Ok(than) = humantime::parse_duration(rest) else {
-                return Err(format!("behind: needs a time such as >2h, not '{value}'"));
-            };
-            let seconds =
-                i64::try_from(than.min(Duration::from_secs(u64::from(u32::MAX))).as_secs()).unwrap_or(i64::MAX);
-            Test::Number(|row| row.staleness_seconds, compare, seconds)
-        }
-        "bars" => {
-            let (compare, rest) = comparison(value);
-            let Ok(than) = rest.replace(['_', '\''], "").parse() else {
-                return Err(format!("bars: needs a number such as <1000, not '{value}'"));
-            };
-            Test::Number(|row| Some(row.bars), compare, than)
-        }
-        other => return Err(format!("no field '{other}:'; there are {FIELDS}")),
+    let pair = body.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x:"));
+    let test = if let Some((field, words)) = body.split_once(':').filter(|_| !pair) {
+        named(field, words)?
+    } else if let Some(at) = body.find(['>', '<']) {
+        let (field, rest) = body.split_at(at);
+        let than = if rest.starts_with('>') { Than::More } else { Than::Less };
+        compared(field, than, rest.get(1..).unwrap_or_default())?
+    } else {
+        Test::Name(body.to_ascii_uppercase())
     };
-    Ok(Some(test))
+    Ok(Term { negated, test })
 }
 
-fn comparison(value: &str) -> (Compare, &str) {
-    match value.strip_prefix('<') {
-        Some(rest) => (Compare::Below, rest),
-        None => (Compare::Above, value.strip_prefix('>').unwrap_or(value)),
+fn named(field: &str, words: &str) -> Result<Test, String> {
+    let field = field.to_ascii_lowercase();
+    match field.as_str() {
+        "tier" => Ok(Test::Tier(each(&field, words, &Tier::ALL, |t| t.name())?)),
+        "class" => Ok(Test::Class(each(&field, words, &AssetClass::ALL, |c| c.name())?)),
+        "rpo" => Ok(Test::Rpo(each(&field, words, &Criticality::ALL, |c| c.name())?)),
+        "tf" => Ok(Test::Timeframe(each(&field, words, &Timeframe::ALL, |t| t.name())?)),
+        "breached" => Ok(Test::Breached(yes_or_no(&field, words)?)),
+        "paused" => Ok(Test::Paused(yes_or_no(&field, words)?)),
+        "failing" => Ok(Test::Failing(yes_or_no(&field, words)?)),
+        "tracked" => Ok(Test::Tracked(yes_or_no(&field, words)?)),
+        "behind" | "bars" => Err(format!("{field} takes > or <, as in {field}>{}", if field == "bars" { "1000" } else { "2h" })),
+        _ => Err(unknown(&field)),
+    }
+}
+
+fn compared(field: &str, than: Than, bound: &str) -> Result<Test, String> {
+    let field = field.to_ascii_lowercase();
+    match field.as_str() {
+        "behind" => seconds(bound)
+            .map(|s| Test::Behind(than, s))
+            .ok_or_else(|| format!("'{}' is not a time; use 90s, 20m, 2h or 3d", printable(bound))),
+        "bars" => bound
+            .replace([',', '_'], "")
+            .parse()
+            .map(|n| Test::Bars(than, n))
+            .map_err(|_| format!("'{}' is not a number of bars", printable(bound))),
+        "tier" | "class" | "rpo" | "tf" | "breached" | "paused" | "failing" | "tracked" => {
+            Err(format!("{field} takes a colon, as in {}", example(&field)))
+        }
+        _ => Err(unknown(&field)),
+    }
+}
+
+fn example(field: &str) -> &'static str {
+    TERMS.iter().find(|(name, ..)| name.starts_with(field)).map_or("tier:stale", |(_, example, _)| example)
+}
+
+fn unknown(field: &str) -> String {
+    let names = TERMS.iter().map(|(name, ..)| name.trim_end_matches([':', '>']));
+    let near = names.clone().find(|name| name.starts_with(field) && !field.is_empty());
+    let hint = near.map_or_else(
+        || format!("use {}", names.collect::<Vec<_>>().join(", ")),
+        |name| format!("did you mean {name}?"),
+    );
+    format!("there is no '{}'; {hint}", printable(field))
+}
+
+/// The words of a list, each of them one of `all`; the beginning of a word is enough when only one begins so.
+fn each<T: Copy>(field: &str, words: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<Vec<T>, String> {
+    let choices = || all.iter().map(&name).collect::<Vec<_>>().join(", ");
+    if words.is_empty() {
+        return Err(format!("{field}: needs a word; use {}", choices()));
+    }
+    let one = |word: &str| {
+        let lower = word.to_ascii_lowercase();
+        let exact = all.iter().find(|t| name(t) == lower);
+        let mut begun = all.iter().filter(|t| !lower.is_empty() && name(t).starts_with(&lower));
+        let only = begun.next().filter(|_| begun.next().is_none());
+        let wrong = || format!("'{}' is no {field}; use {}", printable(word), choices());
+        exact.or(only).copied().ok_or_else(wrong)
+    };
+    words.split(',').map(one).collect()
+}
+
+fn yes_or_no(field: &str, word: &str) -> Result<bool, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "yes" | "y" | "true" => Ok(true),
+        "no" | "n" | "false" => Ok(false),
+        _ => Err(format!("{field} is yes or no, not '{}'", printable(word))),
+    }
+}
+
+fn seconds(text: &str) -> Option<i64> {
+    let unit = text.chars().last()?;
+    let each = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+    (number.is_finite() && number >= 0.0).then(|| (number * f64::from(each)) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -> SeriesView {
+        SeriesView {
+            symbol: symbol.parse().unwrap(),
+            asset_class: if symbol == "BTC" { AssetClass::Crypto } else { AssetClass::Stock },
+            criticality: Criticality::Standard,
+            timeframe,
+            tier,
+            staleness_seconds: behind,
+            breached: behind.is_some_and(|b| b > 4 * 3_600),
+            tracked: true,
+            paused: symbol == "IBM",
+            bars: 1_000,
+            first_bar: None,
+            newest_bar: None,
+            answered_until: None,
+            checked_at: None,
+        }
+    }
+
+    fn found(query: &str) -> Vec<String> {
+        let all = [
+            series("AAPL", Timeframe::M5, Tier::Fresh, Some(60)),
+            series("AAPL", Timeframe::D1, Tier::Stale, Some(30_000)),
+            series("BTC", Timeframe::H1, Tier::Aging, Some(7_300)),
+            series("IBM", Timeframe::M5, Tier::Missing, None),
+        ];
+        let ibm = "IBM".parse().unwrap();
+        let failing = Failing::from([(&ibm, Timeframe::M5)]);
+        let query = Query::parse(query);
+        assert_eq!(query.error, None);
+        all.iter().filter(|s| query.fits(s, &failing)).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect()
+    }
+
+    #[test]
+    fn terms_are_joined_words_are_alternatives_and_a_minus_turns_around() {
+        assert_eq!(found("").len(), 4);
+        assert_eq!(found("tier:stale,aging"), ["AAPL 1d", "BTC 1h"]);
+        assert_eq!(found("aap tf:5m"), ["AAPL 5m"]);
+        assert_eq!(found("-tier:fresh -class:crypto"), ["AAPL 1d", "IBM 5m"]);
+        assert_eq!(found("behind>2h"), ["AAPL 1d", "BTC 1h", "IBM 5m"]);
+        assert_eq!(found("behind<1.5m"), ["AAPL 5m"]);
+        assert_eq!(found("failing:yes"), ["IBM 5m"]);
+        assert_eq!(found("paused:no breached:yes"), ["AAPL 1d"]);
+        assert_eq!(found("bars>1,000"), Vec::<String>::new());
+        assert_eq!(found("tier:mis TF:5M"), ["IBM 5m"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, said) in [
+            ("tier:stael", "'stael' is no tier; use fresh, aging, stale, missing, unknown"),
+            ("tire:stale", "there is no 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked"),
+            ("fail:yes", "there is no 'fail'; did you mean failing?"),
+            ("behind>2", "'2' is not a time; use 90s, 20m, 2h or 3d"),
+            ("behind:2h", "behind takes > or <, as in behind>2h"),
+            ("tier>stale", "tier takes a colon, as in tier:stale,missing"),
+            ("paused:maybe", "paused is yes or no, not 'maybe'"),
+            ("tf:", "tf: needs a word; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
+            ("tf:1", "'1' is no tf; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
+            ("bars>many", "'many' is not a number of bars"),
+            ("-", "a minus needs a term after it, as in -tier:fresh"),
+            ("\u{1b}[2J:x", "there is no '?[2j'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked"),
+        ] {
+            let query = Query::parse(text);
+            assert_eq!((query.error.as_deref(), query.is_empty()), (Some(said), true), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_term_of_the_help_is_understood() {
+        for (_, example, _) in TERMS {
+            assert_eq!(Query::parse(example).error, None, "{example}");
+        }
     }
 }

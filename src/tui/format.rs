@@ -1,0 +1,264 @@
+//! Numbers and times as the screens write them: of a steady width, so that nothing jumps when a value changes.
+//!
+//! Every function says how wide its answer is at most in ordinary life; columns align it to the right.
+
+use chrono::Datelike as _;
+
+use crate::market::Ts;
+use crate::market::ts::{DAY, HOUR, MINUTE, SECOND};
+
+/// How long something has lasted, in its two greatest units: ` 6h 12m`, `12m 04s`, ` 3d 07h`, `    42s`, `   412d`.
+/// Always 7 wide.
+#[must_use]
+pub fn age(ms: i64) -> String {
+    let ms = ms.max(0);
+    let (d, h, m, s) = (ms / DAY, ms / HOUR % 24, ms / MINUTE % 60, ms / SECOND % 60);
+    let text = match (d, ms / HOUR, ms / MINUTE) {
+        (100.., ..) => format!("{d}d"),
+        (1.., ..) => format!("{d}d {h:02}h"),
+        (_, 1.., _) => format!("{h}h {m:02}m"),
+        (_, _, 1..) => format!("{m}m {s:02}s"),
+        _ => format!("{s}s"),
+    };
+    format!("{text:>7}")
+}
+
+/// The same without alignment, in a sentence.
+#[must_use]
+pub fn span(ms: i64) -> String {
+    age(ms).trim_start().to_owned()
+}
+
+/// How long until something happens: `00:11`, `02:36:11`; from a day on `31h 37m`, `12d 03h`.
+#[must_use]
+pub fn until(ms: i64) -> String {
+    // A countdown that shows 00:00 while something still waits is wrong by a second in the annoying direction.
+    let s = (ms.max(0) + SECOND - 1) / SECOND;
+    let (h, m, s) = (s / 3600, s / 60 % 60, s % 60);
+    match h {
+        0 => format!("{m:02}:{s:02}"),
+        1..24 => format!("{h:02}:{m:02}:{s:02}"),
+        24..100 => format!("{h}h {m:02}m"),
+        _ => format!("{}d {:02}h", h / 24, h % 24),
+    }
+}
+
+/// A duration of a run: `00:08:51`.
+#[must_use]
+pub fn elapsed(ms: i64) -> String {
+    let s = ms.max(0) / SECOND;
+    if s >= 100 * 3600 { span(ms) } else { format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) }
+}
+
+/// With separators: `18,204`.
+#[must_use]
+pub fn count(n: impl TryInto<i128>) -> String {
+    let Ok(n) = n.try_into() else { return "?".to_owned() };
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3 + 1);
+    if n < 0 {
+        out.push('-');
+    }
+    for (k, digit) in digits.chars().enumerate() {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// In at most 5 characters: `940`, `38.1k`, ` 412k`, `1.28M`.
+#[must_use]
+pub fn short(n: f64) -> String {
+    let scaled = |v: f64, unit: &str| match v {
+        v if v < 9.995 => format!("{v:.2}{unit}"),
+        v if v < 99.95 => format!("{v:.1}{unit}"),
+        v => format!("{v:.0}{unit}"),
+    };
+    match n {
+        n if !n.is_finite() => "?".to_owned(),
+        n if n.abs() < 999.5 => format!("{n:.0}"),
+        n if n.abs() < 999_500.0 => scaled(n / 1e3, "k"),
+        n if n.abs() < 999_500_000.0 => scaled(n / 1e6, "M"),
+        n => scaled(n / 1e9, "G"),
+    }
+}
+
+/// In at most 7 characters: `912 B`, `38.1 kB`, `1.28 GB`.
+#[must_use]
+pub fn bytes(n: impl TryInto<i64>) -> String {
+    let n = n.try_into().unwrap_or(i64::MAX).max(0) as f64;
+    let text = short(n);
+    match text.strip_suffix(['k', 'M', 'G']) {
+        Some(figure) => format!("{figure} {}B", text.chars().last().unwrap_or(' ')),
+        None => format!("{text} B"),
+    }
+}
+
+/// A latency: `212 ms`, `1.10 s`, `12.4 s`.
+#[must_use]
+pub fn latency(ms: impl TryInto<i64>) -> String {
+    let ms = ms.try_into().unwrap_or(i64::MAX);
+    match ms {
+        ..1_000 => format!("{ms} ms"),
+        1_000..10_000 => format!("{:.2} s", ms as f64 / 1e3),
+        10_000..100_000 => format!("{:.1} s", ms as f64 / 1e3),
+        _ => span(ms),
+    }
+}
+
+/// A share as whole percent, 5 wide: `  7 %`. Rounded down and kept off 100 until it is whole, and off 0 once it is not.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    format!("{:>3} %", whole_percent(share))
+}
+
+#[must_use]
+pub fn whole_percent(share: f64) -> u32 {
+    match share {
+        s if s >= 1.0 => 100,
+        s if s > 0.0 => ((s * 100.0).floor() as u32).clamp(1, 99),
+        _ => 0,
+    }
+}
+
+/// A share in percent with one decimal: `1.2 %`.
+#[must_use]
+pub fn fine_percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// Time of day: `06:52:14Z`.
+#[must_use]
+pub fn clock(t: Ts) -> String {
+    t.to_utc().format("%H:%M:%SZ").to_string()
+}
+
+/// Time of day without seconds: `06:52Z`.
+#[must_use]
+pub fn hour_minute(t: Ts) -> String {
+    t.to_utc().format("%H:%MZ").to_string()
+}
+
+/// Date and time, 13 wide: `22 Nov 06:52Z`; another year than that of `now` shows as `22 Nov 2024 `.
+#[must_use]
+pub fn stamp(t: Ts, now: Ts) -> String {
+    let (at, today) = (t.to_utc(), now.to_utc());
+    let pattern = if at.year() == today.year() || (now - t).abs() < 90 * DAY { "%d %b %H:%MZ" } else { "%d %b %Y  " };
+    at.format(pattern).to_string()
+}
+
+/// When something is due: the time of day when it is near, else with the date.
+#[must_use]
+pub fn due(t: Ts, now: Ts) -> String {
+    if (t - now).abs() < DAY { hour_minute(t) } else { stamp(t, now) }
+}
+
+/// A price with as many digits as its size asks for: `0.4312`, `42.10`, `1,234.5`, `91,204`.
+#[must_use]
+pub fn price(p: f64) -> String {
+    match p.abs() {
+        a if !a.is_finite() => "?".to_owned(),
+        a if a >= 10_000.0 => count(p.round() as i64),
+        a if a >= 1.0 => format!("{p:.2}"),
+        a if a >= 0.01 => format!("{p:.4}"),
+        _ => format!("{p:.6}"),
+    }
+}
+
+/// `1 request`, `2 requests`.
+#[must_use]
+pub fn plural(n: impl TryInto<i128> + Copy, one: &str) -> String {
+    let is_one = n.try_into().is_ok_and(|n: i128| n == 1);
+    let many = one.strip_suffix("ch").map_or_else(|| format!("{one}s"), |stem| format!("{stem}ches"));
+    // Series is both.
+    let word = if is_one || one == "series" { one } else { &many };
+    format!("{} {word}", count(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_always_seven_wide_and_never_falls_while_it_grows() {
+        let cases = [
+            (0, "     0s"),
+            (42 * SECOND, "    42s"),
+            (12 * MINUTE + 4 * SECOND, "12m 04s"),
+            (6 * HOUR + 12 * MINUTE, " 6h 12m"),
+            (3 * DAY + 7 * HOUR, " 3d 07h"),
+            (412 * DAY, "   412d"),
+            (-5, "     0s"),
+        ];
+        for (ms, text) in cases {
+            assert_eq!(age(ms), text);
+        }
+        for exponent in 0..40 {
+            assert_eq!(age(1 << exponent).chars().count(), 7);
+        }
+    }
+
+    #[test]
+    fn a_countdown_reaches_zero_only_at_the_end() {
+        assert_eq!(until(1), "00:01");
+        assert_eq!(until(0), "00:00");
+        assert_eq!(until(156 * SECOND), "02:36");
+        assert_eq!(until(2 * HOUR + 156 * SECOND), "02:02:36");
+        assert_eq!(until(31 * HOUR + 37 * MINUTE), "31h 37m");
+        assert_eq!(until(300 * HOUR), "12d 12h");
+        assert_eq!(elapsed(8 * MINUTE + 51 * SECOND), "00:08:51");
+    }
+
+    #[test]
+    fn figures_are_grouped_or_short() {
+        assert_eq!(count(18_204), "18,204");
+        assert_eq!(count(-1_234_567_i64), "-1,234,567");
+        assert_eq!(count(7_u8), "7");
+        for (n, text) in [
+            (940.0, "940"),
+            (999.6, "1.00k"),
+            (38_120.0, "38.1k"),
+            (412_180.0, "412k"),
+            (1_279_000.0, "1.28M"),
+            (999_999.0, "1.00M"),
+            (5e9, "5.00G"),
+            (f64::NAN, "?"),
+        ] {
+            assert_eq!(short(n), text);
+        }
+        assert_eq!((bytes(912), bytes(38_120_000_i64)), ("912 B".to_owned(), "38.1 MB".to_owned()));
+        assert_eq!((latency(212), latency(1_104)), ("212 ms".to_owned(), "1.10 s".to_owned()));
+        assert_eq!((plural(1, "request"), plural(2, "request")), ("1 request".to_owned(), "2 requests".to_owned()));
+        assert_eq!((plural(1, "series"), plural(3, "series")), ("1 series".to_owned(), "3 series".to_owned()));
+        assert_eq!(plural(3, "branch"), "3 branches");
+    }
+
+    #[test]
+    fn a_share_is_whole_only_when_it_is() {
+        for (share, text) in
+            [(0.0, "  0 %"), (0.000_1, "  1 %"), (0.42, " 42 %"), (0.999_9, " 99 %"), (1.0, "100 %"), (f64::NAN, "  0 %")]
+        {
+            assert_eq!(percent(share), text);
+        }
+    }
+
+    #[test]
+    fn times_name_their_zone_and_the_year_when_it_matters() {
+        let now = Ts(1_795_330_334_000); // 2026-11-22T06:52:14Z
+        assert_eq!(clock(now), "06:52:14Z");
+        assert_eq!(stamp(now, now), "22 Nov 06:52Z");
+        assert_eq!(stamp(now - 400 * DAY, now), "18 Oct 2025  ");
+        assert_eq!(due(now + HOUR, now), "07:52Z");
+        assert_eq!(due(now + 3 * DAY, now), "25 Nov 06:52Z");
+        assert!([stamp(now, now), stamp(now - 400 * DAY, now)].iter().all(|s| s.len() == 13));
+    }
+
+    #[test]
+    fn prices_keep_the_digits_that_matter() {
+        for (p, text) in [(0.431_2, "0.4312"), (42.1, "42.10"), (1_234.5, "1234.50"), (91_204.4, "91,204"), (0.000_012, "0.000012")] {
+            assert_eq!(price(p), text);
+        }
+    }
+}
