@@ -21,6 +21,7 @@ pub mod msg;
 pub mod pen;
 pub mod query;
 pub mod screen;
+pub mod screenshot;
 pub mod sort;
 pub mod theme;
 pub mod toast;

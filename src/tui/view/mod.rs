@@ -7,10 +7,15 @@ pub mod coverage;
 pub mod detail;
 pub mod executions;
 pub mod failures;
+pub mod limit;
 pub mod log;
 pub mod overview;
+pub mod phrase;
+pub mod runs;
+pub mod stage;
 pub mod symbols;
 pub mod vendor;
+pub mod verdict;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
