@@ -11,13 +11,17 @@ pub mod failures;
 mod footer;
 pub mod frame;
 mod header;
+pub mod limit;
 pub mod log;
 mod menu;
 pub mod overview;
 pub mod phrase;
+pub mod runs;
+pub mod stage;
 pub mod symbols;
 mod tiny;
 pub mod vendor;
+pub mod verdict;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
