@@ -41,6 +41,7 @@ fn peek() {
         model.screen = screen;
         let (buf, _) = frame(&model, w, h);
         println!("{}", screenshot::text(&buf));
-        std::fs::write(format!("/tmp/peek-{}.svg", screen.number()), screenshot::svg(&buf, Look::of(&model).theme)).unwrap();
+        std::fs::write(format!("/tmp/peek-{}.svg", screen.number()), screenshot::svg(&buf, Look::of(&model).theme))
+            .unwrap();
     }
 }

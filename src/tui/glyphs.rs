@@ -149,9 +149,10 @@ mod tests {
 
     #[test]
     fn every_glyph_has_a_stand_in() {
-        let all = FILLS.into_iter().chain(LEVELS).chain([
-            TRACK, TAKEN, FREE, CURSOR, MARK, ASCENDING, DESCENDING, ELLIPSIS, RUNNING, WAITING, DONE, FAILED,
-        ]);
+        let all = FILLS
+            .into_iter()
+            .chain(LEVELS)
+            .chain([TRACK, TAKEN, FREE, CURSOR, MARK, ASCENDING, DESCENDING, ELLIPSIS, RUNNING, WAITING, DONE, FAILED]);
         for glyph in all {
             assert!(glyph.chars().all(|c| plain(c) != '?'), "{glyph}");
         }

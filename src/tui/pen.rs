@@ -41,6 +41,13 @@ impl Words {
         self
     }
 
+    /// Both, one after the other.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// A label and its value.
     #[must_use]
     pub fn pair(self, label: &str, value: impl Into<String>) -> Self {
@@ -320,28 +327,84 @@ mod tests {
 
     #[test]
     fn text_too_long_ends_in_an_ellipsis_and_never_leaves_its_room() {
-        assert_eq!(drawn(8, |p| { p.text(0, 0, 5, "abcdefg", Role::Text); }), "abcd…   ");
-        assert_eq!(drawn(8, |p| { p.text(0, 0, 5, "abcde", Role::Text); }), "abcde   ");
+        assert_eq!(
+            drawn(8, |p| {
+                p.text(0, 0, 5, "abcdefg", Role::Text);
+            }),
+            "abcd…   "
+        );
+        assert_eq!(
+            drawn(8, |p| {
+                p.text(0, 0, 5, "abcde", Role::Text);
+            }),
+            "abcde   "
+        );
         assert_eq!(drawn(8, |p| p.right(0, 0, 6, "ab", Role::Text)), "    ab  ");
-        assert_eq!(drawn(4, |p| { p.text(2, 0, 90, "日本語", Role::Text); }), "  … ");
-        assert_eq!(drawn(4, |p| { p.text(9, 7, 90, "x", Role::Text); }), "    ");
+        assert_eq!(
+            drawn(4, |p| {
+                p.text(2, 0, 90, "日本語", Role::Text);
+            }),
+            "  … "
+        );
+        assert_eq!(
+            drawn(4, |p| {
+                p.text(9, 7, 90, "x", Role::Text);
+            }),
+            "    "
+        );
     }
 
     #[test]
     fn words_that_do_not_all_fit_say_so() {
         let words = Words::of(Role::Muted, "limit ").say(Role::Strong, "4/5");
-        assert_eq!(drawn(10, |p| { p.words(0, 0, 10, &words); }), "limit 4/5 ");
-        assert_eq!(drawn(10, |p| { p.words(0, 0, 8, &words); }), "limit 4…  ");
-        assert_eq!(drawn(10, |p| { p.words(0, 0, 6, &words); }), "limit…    ");
+        assert_eq!(
+            drawn(10, |p| {
+                p.words(0, 0, 10, &words);
+            }),
+            "limit 4/5 "
+        );
+        assert_eq!(
+            drawn(10, |p| {
+                p.words(0, 0, 8, &words);
+            }),
+            "limit 4…  "
+        );
+        assert_eq!(
+            drawn(10, |p| {
+                p.words(0, 0, 6, &words);
+            }),
+            "limit…    "
+        );
     }
 
     #[test]
     fn pieces_of_least_worth_are_left_out_first() {
-        let pieces = [(5, Words::of(Role::Text, "aaaa")), (1, Words::of(Role::Text, "bb")), (9, Words::of(Role::Text, "cc"))];
-        assert_eq!(drawn(14, |p| { p.pieces(0, 0, 14, 2, &pieces); }), "aaaa  bb  cc  ");
-        assert_eq!(drawn(14, |p| { p.pieces(0, 0, 11, 2, &pieces); }), "aaaa  cc      ");
-        assert_eq!(drawn(14, |p| { p.pieces(0, 0, 5, 2, &pieces); }), "cc            ");
-        assert_eq!(drawn(14, |p| { p.pieces(0, 0, 1, 2, &pieces); }), "…             ");
+        let pieces =
+            [(5, Words::of(Role::Text, "aaaa")), (1, Words::of(Role::Text, "bb")), (9, Words::of(Role::Text, "cc"))];
+        assert_eq!(
+            drawn(14, |p| {
+                p.pieces(0, 0, 14, 2, &pieces);
+            }),
+            "aaaa  bb  cc  "
+        );
+        assert_eq!(
+            drawn(14, |p| {
+                p.pieces(0, 0, 11, 2, &pieces);
+            }),
+            "aaaa  cc      "
+        );
+        assert_eq!(
+            drawn(14, |p| {
+                p.pieces(0, 0, 5, 2, &pieces);
+            }),
+            "cc            "
+        );
+        assert_eq!(
+            drawn(14, |p| {
+                p.pieces(0, 0, 1, 2, &pieces);
+            }),
+            "…             "
+        );
     }
 
     #[test]

@@ -167,7 +167,9 @@ fn named(field: &str, words: &str) -> Result<Test, String> {
         "paused" => Ok(Test::Paused(yes_or_no(&field, words)?)),
         "failing" => Ok(Test::Failing(yes_or_no(&field, words)?)),
         "tracked" => Ok(Test::Tracked(yes_or_no(&field, words)?)),
-        "behind" | "bars" => Err(format!("{field} takes > or <, as in {field}>{}", if field == "bars" { "1000" } else { "2h" })),
+        "behind" | "bars" => {
+            Err(format!("{field} takes > or <, as in {field}>{}", if field == "bars" { "1000" } else { "2h" }))
+        }
         _ => Err(unknown(&field)),
     }
 }
@@ -297,7 +299,10 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (text, said) in [
             ("tier:stael", "'stael' is no tier; use fresh, aging, stale, missing, unknown"),
-            ("tire:stale", "there is no 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked"),
+            (
+                "tire:stale",
+                "there is no 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked",
+            ),
             ("fail:yes", "there is no 'fail'; did you mean failing?"),
             ("behind>2", "'2' is not a time; use 90s, 20m, 2h or 3d"),
             ("behind:2h", "behind takes > or <, as in behind>2h"),
@@ -307,7 +312,10 @@ mod tests {
             ("tf:1", "'1' is no tf; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
             ("bars>many", "'many' is not a number of bars"),
             ("-", "a minus needs a term after it, as in -tier:fresh"),
-            ("\u{1b}[2J:x", "there is no '?[2j'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked"),
+            (
+                "\u{1b}[2J:x",
+                "there is no '?[2j'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked",
+            ),
         ] {
             let query = Query::parse(text);
             assert_eq!((query.error.as_deref(), query.is_empty()), (Some(said), true), "{text}");

@@ -101,7 +101,9 @@ fn line(out: &mut String, buf: &Buffer, y: u16, plain: (u32, u32)) {
     while let Some(cell) = cells.get(x) {
         let look = Look::of(cell, plain);
         let shape = is_shape(cell.symbol());
-        let same = |c: &&&Cell| Look::of(c, plain) == look && is_shape(c.symbol()) == shape && (!shape || c.symbol() == cell.symbol());
+        let same = |c: &&&Cell| {
+            Look::of(c, plain) == look && is_shape(c.symbol()) == shape && (!shape || c.symbol() == cell.symbol())
+        };
         let length = cells.iter().skip(x).take_while(same).count();
         if shape {
             for part in shapes(cell.symbol()) {
@@ -147,7 +149,13 @@ fn words(out: &mut String, run: &str, x: usize, top: f64, look: Look) {
 /// A rectangle in shares of a cell: left, top, width, height, opacity. A width of 1 runs on through equal neighbours.
 type Shape = (f64, f64, f64, f64, f64);
 
-fn draw(out: &mut String, (left, upper, wide, high, opacity): Shape, (x, length): (usize, usize), top: f64, look: Look) {
+fn draw(
+    out: &mut String,
+    (left, upper, wide, high, opacity): Shape,
+    (x, length): (usize, usize),
+    top: f64,
+    look: Look,
+) {
     let dim = if look.modifier.contains(Modifier::DIM) { 0.6 } else { 1.0 };
     let opacity = opacity * dim;
     let (count, wide) = if wide >= 1.0 { (1, length as f64) } else { (length, wide) };

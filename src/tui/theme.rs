@@ -240,7 +240,15 @@ fn clamp(Ink(rgb, near): Ink, depth: ColorDepth) -> Option<Color> {
 
 /// The nearest of xterm's colour cube (16 to 231) and grey ramp (232 to 255).
 fn indexed(r: u8, g: u8, b: u8) -> u8 {
-    let level = |v: u8| if v < 48 { 0 } else if v < 115 { 1 } else { (v - 35) / 40 };
+    let level = |v: u8| {
+        if v < 48 {
+            0
+        } else if v < 115 {
+            1
+        } else {
+            (v - 35) / 40
+        }
+    };
     let value = |k: u8| if k == 0 { 0 } else { 55 + 40 * k };
     let (cr, cg, cb) = (level(r), level(g), level(b));
     let mean = (u16::from(r) + u16::from(g) + u16::from(b)) / 3;

@@ -16,11 +16,11 @@ use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
 use barkeep::engine::handle::{Beat, EngineState, Live, Process};
 use barkeep::engine::progress::Head;
 use barkeep::engine::pulse::PulseView;
-use barkeep::engine::snapshot::{Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView};
-use barkeep::engine::track::{ItemState, ItemView, RunView};
-use barkeep::market::features::{
-    CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime,
+use barkeep::engine::snapshot::{
+    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
 };
+use barkeep::engine::track::{ItemState, ItemView, RunView};
+use barkeep::market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
@@ -37,8 +37,7 @@ use uuid::Uuid;
 pub const CRITICAL: [&str; 4] = ["SPY", "QQQ", "BTC", "ETH"];
 pub const STANDARD: [&str; 10] = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "NFLX", "AVGO", "ASML"];
 pub const LOW: [&str; 11] = ["BRK.B", "JPM", "V", "WMT", "JNJ", "XRP", "SOL", "ADA", "DIA", "IWM", "EEM"];
-pub const TIMEFRAMES: [Timeframe; 5] =
-    [Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
+pub const TIMEFRAMES: [Timeframe; 5] = [Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
 
 /// Wednesday, an hour after the opening.
 pub fn now() -> Ts {
@@ -207,7 +206,14 @@ pub fn alerts() -> Vec<AlertRow> {
         resolved_at: lasted.map(|l| now() - raised + l),
     };
     vec![
-        alert(7, "failure_rate", Severity::Critical, "8 % of series failed in the last run: META 5m, META 15m", 82 * MINUTE, None),
+        alert(
+            7,
+            "failure_rate",
+            Severity::Critical,
+            "8 % of series failed in the last run: META 5m, META 15m",
+            82 * MINUTE,
+            None,
+        ),
         alert(6, "rpo", Severity::Warning, "META 5m is 12 min past its recovery point of 4 h", 12 * MINUTE, None),
         alert(5, "database", Severity::Critical, "the database did not answer", 5 * HOUR, Some(62 * SECOND)),
         alert(4, "key", Severity::Critical, "the vendor refused the key", 7 * HOUR, Some(11 * MINUTE)),
@@ -215,7 +221,14 @@ pub fn alerts() -> Vec<AlertRow> {
     ]
 }
 
-fn status(symbol: &str, timeframe: Timeframe, n: u128, state: SeriesState, ago: i64, error: Option<&str>) -> SeriesStatus {
+fn status(
+    symbol: &str,
+    timeframe: Timeframe,
+    n: u128,
+    state: SeriesState,
+    ago: i64,
+    error: Option<&str>,
+) -> SeriesStatus {
     let failed = state == SeriesState::Failed;
     SeriesStatus {
         execution_id: id(n),
@@ -238,11 +251,27 @@ pub fn failing() -> Vec<SeriesStatus> {
     vec![
         status("META", Timeframe::M5, 3, SeriesState::Failed, 81 * MINUTE, busy),
         status("META", Timeframe::M15, 3, SeriesState::Failed, 81 * MINUTE, busy),
-        status("ETH", Timeframe::H1, 3, SeriesState::Failed, 80 * MINUTE, Some("rows outside the asked range (malformed)")),
+        status(
+            "ETH",
+            Timeframe::H1,
+            3,
+            SeriesState::Failed,
+            80 * MINUTE,
+            Some("rows outside the asked range (malformed)"),
+        ),
     ]
 }
 
-fn item(number: u64, label: &str, tf: Timeframe, derives: &[Timeframe], c: Criticality, state: ItemState, done: f64, rows: u64) -> ItemView {
+fn item(
+    number: u64,
+    label: &str,
+    tf: Timeframe,
+    derives: &[Timeframe],
+    c: Criticality,
+    state: ItemState,
+    done: f64,
+    rows: u64,
+) -> ItemView {
     let symbol: Option<Symbol> = (label != "market").then(|| label.parse().unwrap());
     let head = Head {
         ticker: symbol.as_ref().map(|s| s.vendor_ticker(class(label))),
@@ -252,22 +281,53 @@ fn item(number: u64, label: &str, tf: Timeframe, derives: &[Timeframe], c: Criti
         criticality: c,
         pages: 5,
     };
-    ItemView { number, label: format!("{label} {tf}"), head, state, pages_done: (done * 5.0) as u64, rows, written: rows, done }
+    ItemView {
+        number,
+        label: format!("{label} {tf}"),
+        head,
+        state,
+        pages_done: (done * 5.0) as u64,
+        rows,
+        written: rows,
+        done,
+    }
 }
 
 pub fn run() -> RunView {
     use Timeframe::{D1, H1, H4, M5, M15};
     let coarser = [M15, H1, H4];
-    let wait = |why: &str, after: Option<i64>, retry| ItemState::Waiting { why: why.into(), until: after.map(|a| now() + a), retry };
+    let wait = |why: &str, after: Option<i64>, retry| ItemState::Waiting {
+        why: why.into(),
+        until: after.map(|a| now() + a),
+        retry,
+    };
     let items = vec![
         item(14, "AAPL", M5, &coarser, Criticality::Standard, ItemState::Fetching { attempt: 1 }, 0.78, 12_480),
         item(15, "TSLA", M5, &coarser, Criticality::Standard, ItemState::Storing, 0.61, 30_006),
-        item(16, "META", M5, &coarser, Criticality::Standard, wait("503 Service Unavailable", Some(4 * SECOND), Some(2)), 0.16, 2_010),
+        item(
+            16,
+            "META",
+            M5,
+            &coarser,
+            Criticality::Standard,
+            wait("503 Service Unavailable", Some(4 * SECOND), Some(2)),
+            0.16,
+            2_010,
+        ),
         item(17, "market", D1, &[], Criticality::Standard, wait("a token", Some(11 * SECOND), None), 0.0, 0),
         item(18, "NVDA", M5, &coarser, Criticality::Standard, wait("its turn", None, None), 0.0, 0),
         item(13, "BTC", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 29_804),
         item(12, "SPY", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 1_204),
-        item(11, "ETH", H1, &[H4], Criticality::Critical, ItemState::Failed { reason: "rows outside the asked range".into() }, 0.4, 600),
+        item(
+            11,
+            "ETH",
+            H1,
+            &[H4],
+            Criticality::Critical,
+            ItemState::Failed { reason: "rows outside the asked range".into() },
+            0.4,
+            600,
+        ),
         item(10, "QQQ", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 1_204),
     ];
     RunView {
@@ -295,7 +355,17 @@ fn pulse() -> PulseView {
             0, 0, 1, 5, 5, 5, 4, 5, 5, 5, 5, 5, 3, 0, 0, 0, 2, 5, 5, 5, 5, 0, 0, 4, 5, 5, 5, 5, 5, 3,
         ],
         rate_limited_by_minute: vec![0; 30],
-        rows_by_second: (0..60).map(|k| if k % 12 < 3 { 9_000 + k * 210 } else if k % 12 == 5 { 1_200 } else { 0 }).collect(),
+        rows_by_second: (0..60)
+            .map(|k| {
+                if k % 12 < 3 {
+                    9_000 + k * 210
+                } else if k % 12 == 5 {
+                    1_200
+                } else {
+                    0
+                }
+            })
+            .collect(),
         latency_p50_ms: Some(212),
         latency_p90_ms: Some(640),
         latency_p99_ms: Some(1_104),
@@ -308,9 +378,14 @@ fn pulse() -> PulseView {
 }
 
 pub fn beats() -> Vec<Beat> {
-    [("critical", "2026-11-18T15:30:00Z"), ("standard", "2026-11-18T16:00:00Z"), ("low", "2026-11-19T00:00:00Z"), ("sweep", "2026-11-19T02:00:00Z")]
-        .map(|(what, t)| Beat { what: what.into(), at: at(t) })
-        .to_vec()
+    [
+        ("critical", "2026-11-18T15:30:00Z"),
+        ("standard", "2026-11-18T16:00:00Z"),
+        ("low", "2026-11-19T00:00:00Z"),
+        ("sweep", "2026-11-19T02:00:00Z"),
+    ]
+    .map(|(what, t)| Beat { what: what.into(), at: at(t) })
+    .to_vec()
 }
 
 pub fn live() -> Live {
@@ -501,7 +576,8 @@ pub fn big(symbols: usize) -> Snapshot {
 /// Whether a date is a trading day, near enough: no weekends, no Thanksgiving.
 fn trades(class: AssetClass, date: NaiveDate) -> bool {
     let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-    class.is_continuous() || !(weekend || (date.month(), date.day()) == (11, 27) || (date.month(), date.day()) == (12, 25))
+    class.is_continuous()
+        || !(weekend || (date.month(), date.day()) == (11, 27) || (date.month(), date.day()) == (12, 25))
 }
 
 pub fn coverage_row(symbol: &str, timeframe: Timeframe, from: NaiveDate, to: NaiveDate) -> CoverageRow {
@@ -661,10 +737,18 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
     let share = |blocker, ms, stale_ms| Share { blocker, ms, stale_ms };
     let width = timeframe.width();
     let expected = Interval::new((now() - 16 * MINUTE).floor(width), (now() - 16 * MINUTE).floor(width) + width);
-    let hours = |a: i64, b: i64| Interval::new(at("2026-11-16T00:00:00Z") + a * HOUR, at("2026-11-16T00:00:00Z") + b * HOUR);
+    let hours =
+        |a: i64, b: i64| Interval::new(at("2026-11-16T00:00:00Z") + a * HOUR, at("2026-11-16T00:00:00Z") + b * HOUR);
     let mut attempts = vec![
         status(symbol, timeframe, 0, SeriesState::InProgress, 9 * MINUTE, None),
-        status(symbol, timeframe, 3, SeriesState::Failed, 81 * MINUTE, Some("503 Service Unavailable after 5 attempts")),
+        status(
+            symbol,
+            timeframe,
+            3,
+            SeriesState::Failed,
+            81 * MINUTE,
+            Some("503 Service Unavailable after 5 attempts"),
+        ),
         status(symbol, timeframe, 5, SeriesState::Completed, 4 * HOUR, None),
         status(symbol, timeframe, 8, SeriesState::Completed, 13 * HOUR, None),
     ];
@@ -885,7 +969,14 @@ fn execution_series() -> Vec<SeriesStatus> {
         .collect();
     for row in &mut rows {
         if row.symbol.as_str() == "META" && row.timeframe < Timeframe::H1 {
-            *row = status("META", row.timeframe, 3, SeriesState::Failed, 81 * MINUTE, Some("503 Service Unavailable after 5 attempts"));
+            *row = status(
+                "META",
+                row.timeframe,
+                3,
+                SeriesState::Failed,
+                81 * MINUTE,
+                Some("503 Service Unavailable after 5 attempts"),
+            );
         }
     }
     rows

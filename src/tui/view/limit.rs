@@ -16,13 +16,14 @@ use crate::tui::widgets::{bar, spark};
 pub fn panel(stage: &mut Stage, area: Rect) {
     let snap = stage.model.snap.clone();
     let limit = &snap.live.limit;
-    let tail = limit.limit.map_or_else(
-        || Words::of(Role::Muted, "unlimited"),
-        |n| Words::of(Role::Muted, format!("{n} a minute")),
-    );
+    let tail = limit
+        .limit
+        .map_or_else(|| Words::of(Role::Muted, "unlimited"), |n| Words::of(Role::Muted, format!("{n} a minute")));
     let inner = stage.panel(area, "Vendor limit", &tail);
     let warnings = warnings(&snap);
-    let needs: Vec<Need> = [9, 8, if warnings.is_empty() { 0 } else { 9 }, 6, 7, 5, 4, 3].map(|worth| Need::new(u16::from(worth > 0), u16::from(worth > 0), worth)).to_vec();
+    let needs: Vec<Need> = [9, 8, if warnings.is_empty() { 0 } else { 9 }, 6, 7, 5, 4, 3]
+        .map(|worth| Need::new(u16::from(worth > 0), u16::from(worth > 0), worth))
+        .to_vec();
     let places = rows(inner, &needs);
     let now = stage.now();
     for (k, place) in places.into_iter().enumerate() {
@@ -121,9 +122,7 @@ pub fn requests_by_minute(stage: &mut Stage, at: Rect) {
     let rest = labelled(stage, at, "req/min");
     let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
     spark::line(&mut stage.pen, rest.x, rest.y, room, &values, Role::Accent);
-    let note = [
-        (5, Words::of(Role::Muted, "30 min, most ").say(Role::Text, format::count(top))),
-    ];
+    let note = [(5, Words::of(Role::Muted, "30 min, most ").say(Role::Text, format::count(top)))];
     if rest.width > room + 2 {
         stage.pen.pieces(rest.x + room + 2, rest.y, rest.width - room - 2, 2, &note);
     }
@@ -147,7 +146,11 @@ fn totals(stage: &mut Stage, at: Rect) {
     let role = |n: i64, bad: Role| if n > 0 { bad } else { Role::Text };
     let pieces = [
         (9, Words::new().pair("requests", format::count(totals.total_requests))),
-        (8, Words::of(Role::Muted, "429s ").say(role(totals.rate_limited_count, Role::Warn), format::count(totals.rate_limited_count))),
+        (
+            8,
+            Words::of(Role::Muted, "429s ")
+                .say(role(totals.rate_limited_count, Role::Warn), format::count(totals.rate_limited_count)),
+        ),
         (7, Words::of(Role::Muted, "retries ").say(Role::Text, format::count(totals.retries))),
         (6, Words::of(Role::Muted, "failures ").say(role(totals.failures, Role::Warn), format::count(totals.failures))),
         (4, Words::of(Role::Muted, format::bytes(totals.bytes))),
@@ -159,8 +162,11 @@ pub fn latency(stage: &mut Stage, at: Rect) {
     let pulse = &stage.model.snap.live.pulse;
     let rest = labelled(stage, at, "latency");
     let one = |name: &str, ms: Option<u32>| Words::new().pair(name, ms.map_or_else(|| "-".to_owned(), format::latency));
-    let pieces =
-        [(9, one("p50", pulse.latency_p50_ms)), (5, one("p90", pulse.latency_p90_ms)), (8, one("p99", pulse.latency_p99_ms))];
+    let pieces = [
+        (9, one("p50", pulse.latency_p50_ms)),
+        (5, one("p90", pulse.latency_p90_ms)),
+        (8, one("p99", pulse.latency_p99_ms)),
+    ];
     stage.pen.pieces(rest.x, rest.y, rest.width, 3, &pieces);
 }
 
@@ -193,7 +199,13 @@ pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Words {
     }
     let mut words = Words::of(Role::Bad, format!("! {} too late", format::plural(budget.requests_short, "request")));
     if let Some(first) = budget.breaches.first() {
-        let text = format!(", {} cannot hold: {} {} {}", format::plural(budget.breaching, "deadline"), first.symbol, first.timeframe, format::due(first.deadline, now));
+        let text = format!(
+            ", {} cannot hold: {} {} {}",
+            format::plural(budget.breaching, "deadline"),
+            first.symbol,
+            first.timeframe,
+            format::due(first.deadline, now)
+        );
         words = words.say(Role::Text, text);
     }
     words

@@ -8,6 +8,7 @@ pub mod detail;
 pub mod executions;
 pub mod failures;
 pub mod limit;
+pub mod lists;
 pub mod log;
 pub mod overview;
 pub mod phrase;
@@ -16,6 +17,7 @@ pub mod stage;
 pub mod symbols;
 pub mod vendor;
 pub mod verdict;
+pub mod why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -35,7 +35,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
     let wide = area.width >= 96;
     let panes: [(Panel, Need); 6] = if wide {
-        let tiers = if area.height >= 34 { 11 } else { 7 };
+        let tiers = if area.height >= 34 { 10 } else { 7 };
         [
             (Panel::Now, Need::new(6, 6, 9)),
             (Panel::TiersAndLimit, Need::new(6, tiers, 7)),
@@ -169,7 +169,7 @@ fn tiers(stage: &mut Stage, area: Rect) {
         let mut note = vec![
             (9, Words::of(role, sign).say(Role::Text, format!(" {:<8}", rpo.criticality.name()))),
             (8, Words::of(Role::Text, format!("{:>6} of {:<6}", format::count(within), format::count(rpo.series)))),
-            (4, Words::of(Role::Muted, format!("within {:<6}", format::span(accepted)))),
+            (4, Words::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
         ];
         if rpo.breached > 0 {
             note.push((7, Words::of(Role::Breach, format!(" {} past it ", format::count(rpo.breached)))));
@@ -181,7 +181,13 @@ fn tiers(stage: &mut Stage, area: Rect) {
     }
     let hidden = breached > 0 && places.iter().skip(shown.len()).all(Option::is_none);
     if hidden && area.height > 2 {
-        stage.pen.right(area.x, area.bottom() - 1, area.width.saturating_sub(3), &format!(" {breached} past RPO "), Role::Breach);
+        stage.pen.right(
+            area.x,
+            area.bottom() - 1,
+            area.width.saturating_sub(3),
+            &format!(" {breached} past RPO "),
+            Role::Breach,
+        );
     }
 }
 
@@ -191,7 +197,13 @@ fn tier_line(pen: &mut Pen, at: Rect, tier: Tier, n: usize, total: usize) {
     let label = 10.min(at.width);
     pen.words(at.x, at.y, label, &Words::of(role, format!("{} {}", tier.letter(), tier.name())));
     let figures = 8.min(at.width - label);
-    pen.right(at.x + label, at.y, figures.saturating_sub(1), &format::count(n), if n == 0 { Role::Muted } else { Role::Strong });
+    pen.right(
+        at.x + label,
+        at.y,
+        figures.saturating_sub(1),
+        &format::count(n),
+        if n == 0 { Role::Muted } else { Role::Strong },
+    );
     let rest = at.width - label - figures;
     if rest > 12 {
         bar::share(pen, at.x + label + figures, at.y, rest - 7, share, role);
@@ -221,12 +233,12 @@ fn alerts(stage: &mut Stage, area: Rect) {
     stage.table(ListId::OverviewAlerts, area, title, &columns, &empty, |pen, slot, key, k| {
         let Some(row) = rows.get(k) else { return };
         match key {
-            Is::When => slot.text(pen, &format::due(row.raised_at, now), Role::Muted),
+            Is::When => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
             Is::What => {
                 let words = match row.resolved_at {
                     None => Words::of(phrase::severity(row.severity), format!("! {}", row.message)),
                     Some(at) => Words::of(Role::Good, "✓ ")
-                        .say(Role::Muted, format!("{} for {}", row.message, format::span(at - row.raised_at))),
+                        .say(Role::Muted, format!("{} for {}", row.message, format::rough(at - row.raised_at))),
                 };
                 slot.words(pen, &words);
             }
@@ -265,7 +277,7 @@ fn executions(stage: &mut Stage, area: Rect) {
         |pen, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             match key {
-                Is::When => slot.text(pen, &format::due(row.started_at, now), Role::Muted),
+                Is::When => slot.text(pen, &format::when(row.started_at, now), Role::Muted),
                 Is::Trigger => slot.text(pen, &row.trigger.name().replace('_', " "), Role::Text),
                 Is::Status => {
                     let (sign, word, role) = phrase::execution(row.status);

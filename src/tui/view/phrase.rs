@@ -72,6 +72,12 @@ pub const fn series_state(state: SeriesState) -> (&'static str, &'static str, Ro
     }
 }
 
+/// What became of an order: done, or why not.
+#[must_use]
+pub fn result(text: &str) -> (&str, Role) {
+    if text == "ok" { ("✓", Role::Good) } else { (text, Role::Bad) }
+}
+
 /// The first eight characters of an id: enough to tell executions apart and to name one.
 #[must_use]
 pub fn id(id: Uuid) -> String {
@@ -113,7 +119,8 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
             (WAITING, words.say(Role::Muted, format!("  {why}")))
         }
         ItemState::Fetching { attempt } => {
-            let page = format!("fetching page {} of about {}", item.pages_done + 1, item.head.pages.max(item.pages_done + 1));
+            let page =
+                format!("fetching page {} of about {}", item.pages_done + 1, item.head.pages.max(item.pages_done + 1));
             let words = Words::of(Role::Running, page);
             let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
             (RUNNING, words.say(Role::Warn, again))

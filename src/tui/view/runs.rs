@@ -68,10 +68,17 @@ fn heading(stage: &mut Stage, width: u16) -> (Words, Words) {
     }
     if width > 90 {
         let bound = if run.requests_planned == run.lower_bound { "the minimum" } else { "minimum " };
-        let bound = if run.requests_planned == run.lower_bound { bound.to_owned() } else { format!("{bound}{}", run.lower_bound) };
+        let bound = if run.requests_planned == run.lower_bound {
+            bound.to_owned()
+        } else {
+            format!("{bound}{}", run.lower_bound)
+        };
         title = title
             .say(Role::Muted, "  requests ")
-            .say(Role::Text, format!("{}/{}", format::count(run.requests_answered), format::count(run.requests_planned)))
+            .say(
+                Role::Text,
+                format!("{}/{}", format::count(run.requests_answered), format::count(run.requests_planned)),
+            )
             .say(Role::Muted, format!(" ({bound})"));
     }
     stage.hits.tick();
@@ -94,7 +101,13 @@ fn overall(stage: &mut Stage, at: Rect, run: &RunView, named: bool) {
     let rate = seconds.iter().rev().take(10).sum::<u64>() as f64 / 10.0;
     let mut pieces = vec![
         (9, Words::of(Role::Strong, format::percent(done))),
-        (7, Words::of(Role::Text, format!("{}/{} items", format::count(run.items_done), format::count(run.items_planned)))),
+        (
+            7,
+            Words::of(
+                Role::Text,
+                format!("{}/{} items", format::count(run.items_done), format::count(run.items_planned)),
+            ),
+        ),
         (4, Words::of(Role::Text, format!("{:>7} bars", format::short(run.rows as f64)))),
         (3, Words::of(Role::Muted, format!("{:>5}/s", format::short(rate)))),
     ];
@@ -127,32 +140,42 @@ fn items(stage: &mut Stage, area: Rect) {
     };
     let now = stage.now();
     let mut ticking = false;
-    let window = table.draw(&mut stage.pen, stage.hits, area, |_| false, |pen, slot, key, k| {
-        let Some((_, item)) = items.get(k) else { return };
-        let (sign, words) = phrase::item(item, now);
-        let role = words.0.first().map_or(Role::Text, |say| say.role);
-        ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
-        match key {
-            Is::Sign => slot.text(pen, sign, role),
-            Is::Label => slot.text(pen, &item.label, Role::Strong),
-            Is::Criticality => slot.text(pen, item.head.criticality.name(), Role::Muted),
-            Is::What => slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted),
-            Is::Bar => {
-                let role = match item.state {
-                    ItemState::Verified => Role::Good,
-                    ItemState::Failed { .. } => Role::Bad,
-                    _ => Role::Running,
-                };
-                bar::share(pen, slot.x, slot.y, slot.width, item.done, role);
+    let window = table.draw(
+        &mut stage.pen,
+        stage.hits,
+        area,
+        |_| false,
+        |pen, slot, key, k| {
+            let Some((_, item)) = items.get(k) else { return };
+            let (sign, words) = phrase::item(item, now);
+            let role = words.0.first().map_or(Role::Text, |say| say.role);
+            ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
+            match key {
+                Is::Sign => slot.text(pen, sign, role),
+                Is::Label => slot.text(pen, &item.label, Role::Strong),
+                Is::Criticality => slot.text(pen, item.head.criticality.name(), Role::Muted),
+                Is::What => slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted),
+                Is::Bar => {
+                    let role = match item.state {
+                        ItemState::Verified => Role::Good,
+                        ItemState::Failed { .. } => Role::Bad,
+                        _ => Role::Running,
+                    };
+                    bar::share(pen, slot.x, slot.y, slot.width, item.done, role);
+                }
+                Is::Percent => {
+                    let is_done = matches!(item.state, ItemState::Verified);
+                    slot.text(
+                        pen,
+                        &if is_done { " done".to_owned() } else { format::percent(item.done.min(0.99)) },
+                        Role::Text,
+                    );
+                }
+                Is::Rows => slot.text(pen, &format::count(item.rows), Role::Text),
+                Is::State => slot.words(pen, &words),
             }
-            Is::Percent => {
-                let is_done = matches!(item.state, ItemState::Verified);
-                slot.text(pen, &if is_done { " done".to_owned() } else { format::percent(item.done.min(0.99)) }, Role::Text);
-            }
-            Is::Rows => slot.text(pen, &format::count(item.rows), Role::Text),
-            Is::State => slot.words(pen, &words),
-        }
-    });
+        },
+    );
     if ticking {
         stage.hits.tick();
     }

@@ -59,11 +59,13 @@ impl<'a> Stage<'a> {
         let before = self.model.hits.window_of(list);
         // The title is drawn first and names the rows that will be in sight.
         let height = usize::from(area.height.saturating_sub(if frame { 2 } else { 0 }));
-        let rows = if height > 3 && len > 0 { height - 1 } else { height };
+        let titled = columns.iter().any(|c| !c.title.is_empty());
+        let rows = if titled && height > 3 && len > 0 { height - 1 } else { height };
         let cursor = self.model.cursor(list);
         let tail = Words::of(Role::Muted, range(before.around(cursor, len, rows), len));
         let inner = self.list_panel(list, area, title, &tail);
-        let table = Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };
+        let table =
+            Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };
         table.draw(&mut self.pen, self.hits, inner, |_| false, cell);
     }
 }
@@ -87,7 +89,11 @@ pub fn outdated<T: ?Sized>(asked: Asked<'_, T>, now: Ts) -> Words {
     match (asked.value, asked.error, asked.at) {
         (Some(_), Some(error), Some(at)) => Words::of(
             Role::Warn,
-            format!("as of {}: {}", crate::tui::format::due(at, now), crate::market::asset::printable(&error.to_string())),
+            format!(
+                "as of {}: {}",
+                crate::tui::format::due(at, now),
+                crate::market::asset::printable(&error.to_string())
+            ),
         ),
         _ => Words::new(),
     }

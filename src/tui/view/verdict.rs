@@ -55,22 +55,26 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
     let empty: usize = snap.data.rpo.iter().map(|rpo| rpo.without_data).sum();
     let kept: usize = snap.data.rpo.iter().map(|rpo| rpo.series).sum();
     if kept == 0 {
-        return Words::of(Role::Muted, "nothing is kept yet: add symbols, for example  barkeep symbols add SPY QQQ BTC");
+        return Words::of(
+            Role::Muted,
+            "nothing is kept yet: add symbols, for example  barkeep symbols add SPY QQQ BTC",
+        );
     }
     let mut words = match (breached, empty) {
         (0, 0) => {
-            let all = format!("nothing that matters: all {} within their recovery points", format::plural(kept, "series"));
+            let all =
+                format!("nothing that matters: all {} within their recovery points", format::plural(kept, "series"));
             return Words::of(Role::Good, all);
         }
         (0, n) => Words::of(Role::Warn, format!("{} without any bar yet: ", format::plural(n, "series"))),
-        (n, _) => Words::of(Role::Bad, format!("{} past the recovery point: ", format::plural(n, "series"))),
+        (n, _) => Words::of(Role::Bad, format!("{} past recovery point: ", format::plural(n, "series"))),
     };
     let shown = named.iter().filter(|row| row.breached == (breached > 0));
     for (k, row) in shown.take(NAMED).enumerate() {
         let comma = if k > 0 { ", " } else { "" };
         words = words.say(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
         if row.breached {
-            words = words.say(Role::Text, format!(" by {}", format::span(overdue(&snap.data, row))));
+            words = words.say(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
         }
     }
     let total = if breached > 0 { breached } else { empty };
@@ -78,7 +82,7 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
         words = words.say(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
     }
     if breached > 0 && empty > 0 {
-        words = words.say(Role::Muted, format!("; {} without any bar", format::count(empty)));
+        words = words.say(Role::Muted, format!("; {} empty", format::count(empty)));
     }
     words
 }
@@ -95,7 +99,8 @@ fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
 }
 
 /// Why one series is not fresh, in a few words.
-fn reason(snap: &Snapshot, row: &SeriesView) -> String {
+#[must_use]
+pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     let live = &snap.live;
     if row.paused {
         return "its symbol is paused".to_owned();
@@ -116,7 +121,11 @@ fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     if row.checked_at.is_none() {
         return "never asked".to_owned();
     }
-    if live.runs.is_empty() { "waits for its next run".to_owned() } else { "its turn comes later in the run".to_owned() }
+    if live.runs.is_empty() {
+        "waits for its next run".to_owned()
+    } else {
+        "its turn comes later in the run".to_owned()
+    }
 }
 
 fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
@@ -128,7 +137,10 @@ fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
         return Words::of(Role::Bad, live.reason.clone().unwrap_or_else(|| "the engine failed".to_owned()));
     }
     if let Some(pause) = live.paused.as_ref().filter(|_| !named.is_empty()) {
-        return Words::of(Role::Paused, format!("the engine was paused by {} at {}", pause.by, format::hour_minute(pause.since)));
+        return Words::of(
+            Role::Paused,
+            format!("the engine was paused by {} at {}", pause.by, format::hour_minute(pause.since)),
+        );
     }
     if named.is_empty() {
         return Words::of(Role::Muted, "-");
@@ -159,7 +171,10 @@ fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
         EngineState::Paused => return Words::of(Role::Paused, "nothing: the engine is paused and starts nothing"),
         EngineState::Pausing => {
             let left = format::plural(live.in_flight, "request");
-            return Words::of(Role::Paused, format!("pausing: {left} in flight will be committed, nothing else starts"));
+            return Words::of(
+                Role::Paused,
+                format!("pausing: {left} in flight will be committed, nothing else starts"),
+            );
         }
         EngineState::Draining => return Words::of(Role::Paused, "stopping: what is in flight is being committed"),
         EngineState::Idle | EngineState::Running => {}
@@ -193,11 +208,13 @@ fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
 fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
     let live = &snap.live;
     let cannot = snap.data.budget.as_ref().filter(|b| !b.feasible && b.breaching > 0).map(|b| {
-        let first = b.breaches.first().map_or_else(String::new, |x| format!(", first {} {}", x.symbol, x.timeframe));
-        format!("   the limit cannot hold {}{first}", format::plural(b.breaching, "deadline"))
+        let first = b.breaches.first().map_or_else(String::new, |x| format!(": {} {}", x.symbol, x.timeframe));
+        format!("   {} cannot hold{first}", format::plural(b.breaching, "deadline"))
     });
     let words = match (live.state, live.runs.first()) {
-        (EngineState::Paused | EngineState::Pausing | EngineState::Draining | EngineState::Failed, _) if !named.is_empty() => {
+        (EngineState::Paused | EngineState::Pausing | EngineState::Draining | EngineState::Failed, _)
+            if !named.is_empty() =>
+        {
             Words::of(Role::Warn, "not before the engine runs again")
         }
         (_, Some(run)) => {

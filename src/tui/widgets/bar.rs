@@ -29,7 +29,8 @@ pub fn parts(pen: &mut Pen, x: u16, y: u16, width: u16, parts: &[(usize, Role)])
         return pen.repeat(x, y, width, TRACK, Role::Border);
     }
     let cells = u64::from(width);
-    let mut lengths: Vec<u64> = parts.iter().map(|(n, _)| (*n as u64 * cells / total as u64).max(u64::from(*n > 0))).collect();
+    let mut lengths: Vec<u64> =
+        parts.iter().map(|(n, _)| (*n as u64 * cells / total as u64).max(u64::from(*n > 0))).collect();
     // Rounding is settled by the longest.
     let Some(longest) = lengths.iter().enumerate().max_by_key(|(_, n)| **n).map(|(k, _)| k) else { return };
     let others: u64 = lengths.iter().enumerate().filter(|(k, _)| *k != longest).map(|(_, n)| n).sum();
@@ -90,7 +91,10 @@ mod tests {
 
     #[test]
     fn small_parts_can_be_seen_and_all_parts_fill_the_bar() {
-        assert_eq!(drawn(|p| parts(p, 0, 0, 8, &[(9_990, Role::Fresh), (9, Role::Stale), (1, Role::Missing)])), "████████");
+        assert_eq!(
+            drawn(|p| parts(p, 0, 0, 8, &[(9_990, Role::Fresh), (9, Role::Stale), (1, Role::Missing)])),
+            "████████"
+        );
         assert_eq!(drawn(|p| parts(p, 0, 0, 8, &[(0, Role::Fresh)])), "░░░░░░░░");
     }
 

@@ -174,7 +174,13 @@ mod tests {
     fn a_candle_has_a_body_and_wicks_at_its_prices() {
         let mut buf = Buffer::empty(Rect::new(0, 0, 2, 4));
         let bars = [bar(0, 11.0, 17.0), bar(1, 17.0, 15.0)];
-        chart(&mut Pen::new(&mut buf, Theme::default(), Ts(0)), Rect::new(0, 0, 2, 4), &bars, AssetClass::Stock, Timeframe::M5);
+        chart(
+            &mut Pen::new(&mut buf, Theme::default(), Ts(0)),
+            Rect::new(0, 0, 2, 4),
+            &bars,
+            AssetClass::Stock,
+            Timeframe::M5,
+        );
         let column = |x: u16| (0..4).map(|y| buf[(x, y)].symbol().to_owned()).collect::<String>();
         assert_eq!(column(0), "╽┃┃╿");
         assert_eq!(column(1), "╽╿  ");

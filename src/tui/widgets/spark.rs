@@ -22,7 +22,8 @@ pub fn chart(pen: &mut Pen, x: u16, y: u16, width: u16, height: u16, values: &[f
     pen.repeat(x, y + height - 1, start - x, "▁", Role::Border);
     let whole = f64::from(height) * 8.0;
     for (k, value) in shown.iter().enumerate() {
-        let eighths = if *value > 0.0 && top > 0.0 { (value / top * whole).round().clamp(1.0, whole) as usize } else { 0 };
+        let eighths =
+            if *value > 0.0 && top > 0.0 { (value / top * whole).round().clamp(1.0, whole) as usize } else { 0 };
         for cell in 0..each {
             let at = start + u16::try_from(k * each + cell).unwrap_or(u16::MAX);
             for row in 0..height {
