@@ -75,8 +75,17 @@ impl Globals {
 
     /// Reads the settings and starts the log.
     pub fn start(&self) -> Result<Session, CliError> {
+        self.started(true)
+    }
+
+    /// The same for who owns the screen: whatever `-v` says, nothing of the log goes to stderr.
+    pub fn start_quiet(&self) -> Result<Session, CliError> {
+        self.started(false)
+    }
+
+    fn started(&self, stderr: bool) -> Result<Session, CliError> {
         let loaded = self.load()?;
-        let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
+        let telemetry = telemetry::start(&loaded.settings.log, self.verbose, stderr)?;
         Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
     }
 }

@@ -79,7 +79,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
 }
 
 /// The lock on a SQLite file; PostgreSQL needs none.
-fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
+pub(super) fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
     let Some(path) = crate::store::sqlite_file(session.loaded.settings.database.as_str()) else { return Ok(None) };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)

@@ -16,6 +16,7 @@ pub mod policy;
 mod read_policy;
 mod read_settings;
 mod reader;
+mod screen;
 pub mod settings;
 pub mod suggest;
 mod tree;
@@ -29,6 +30,7 @@ pub use error::{ConfigError, Origin};
 pub use key::find_key;
 pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
 pub use policy::Policy;
+pub use screen::{KeySetting, TerminalHints, ThemeName, TuiSettings};
 pub use settings::*;
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         features: FeatureSettings { enabled: root.get("features")?.get("enabled")?.bool()? },
         log: log(&root.get("log")?, env)?,
         alerts: super::alerts::read(&root.get("alerts")?, env)?,
+        tui: super::screen::read(&root.get("tui")?)?,
+        keys: super::screen::keys(&root.get("keys")?)?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -29,6 +30,8 @@ pub struct Entry {
     pub of: Ts,
     /// Whether it is being asked now.
     pub asking: bool,
+    /// When it was asked last, on the loop's clock.
+    pub asked: Option<Duration>,
 }
 
 /// An answer of one kind as a screen sees it.
@@ -59,6 +62,8 @@ pub struct CoverageCache {
     /// Why the last asking failed.
     pub error: Option<AskError>,
     pub asking: bool,
+    /// When it was asked last, on the loop's clock.
+    pub asked: Option<Duration>,
 }
 
 /// The coverage of one series, or that there is none, and as of which reading of the database.
@@ -66,6 +71,8 @@ pub struct CoverageCache {
 struct Known {
     row: Option<CoverageRow>,
     of: Ts,
+    /// When it was answered, on the loop's clock.
+    at: Duration,
 }
 
 impl CoverageCache {
@@ -75,21 +82,27 @@ impl CoverageCache {
         self.rows.get(series)?.row.as_ref()
     }
 
-    /// Whether it was asked for since this reading of the database.
+    /// Whether it is of this reading of the database, or was answered later than `since`.
     #[must_use]
-    pub fn is_current(&self, series: &SeriesName, of: Ts) -> bool {
-        self.rows.get(series).is_some_and(|known| known.of >= of)
+    pub fn is_current(&self, series: &SeriesName, of: Ts, since: Option<Duration>) -> bool {
+        self.rows.get(series).is_some_and(|known| known.of >= of || since.is_some_and(|since| known.at > since))
     }
 
     /// Keeps an answer about `series`.
-    pub fn keep(&mut self, range: (NaiveDate, NaiveDate), series: &[SeriesName], rows: &[CoverageRow], of: Ts) {
+    pub fn keep(
+        &mut self,
+        range: (NaiveDate, NaiveDate),
+        series: &[SeriesName],
+        rows: &[CoverageRow],
+        (of, at): (Ts, Duration),
+    ) {
         if self.range != Some(range) {
             self.rows.clear();
             self.range = Some(range);
         }
         for name in series {
             let row = rows.iter().find(|row| row.symbol == name.0 && row.timeframe == name.1).cloned();
-            self.rows.insert(name.clone(), Known { row, of });
+            self.rows.insert(name.clone(), Known { row, of, at });
         }
     }
 }
@@ -118,6 +131,7 @@ impl Answers {
                 at: None,
                 of: Ts::MIN,
                 asking: false,
+                asked: None,
             });
         }
         self.entries.back_mut()
@@ -128,6 +142,13 @@ impl Answers {
         self.entries.clear();
         self.coverage = CoverageCache::default();
         self.strips = CoverageCache::default();
+    }
+
+    /// Lets all of them be asked again; what is known stays until then.
+    pub fn age(&mut self) {
+        for entry in &mut self.entries {
+            (entry.of, entry.asked) = (Ts::MIN, None);
+        }
     }
 
     fn asked<'a, T: ?Sized>(&'a self, question: &Question, of: impl Fn(&'a Reply) -> Option<&'a T>) -> Asked<'a, T> {

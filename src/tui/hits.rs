@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use ratatui::layout::{Position, Rect};
 
-use super::layer::ActionId;
+use super::actions::ActionId;
 use super::screen::{ListId, Screen};
 use super::sort::SortBy;
+use crate::market::Ts;
 
 /// What a place on the screen stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,10 @@ pub struct HitMap {
     pub days: Option<(NaiveDate, NaiveDate)>,
     /// Whether something on the screen changes by itself with every second.
     pub ticking: bool,
+    /// When something else on the screen changes by itself.
+    pub changes_at: Option<Ts>,
+    /// Where the terminal's cursor stands: in a line of text.
+    pub caret: Option<Position>,
 }
 
 impl HitMap {
@@ -80,6 +85,11 @@ impl HitMap {
     /// To be called by whatever draws a text that counts seconds.
     pub fn tick(&mut self) {
         self.ticking = true;
+    }
+
+    /// To be called by whatever draws a text that changes by itself at a moment known before.
+    pub fn changes_at(&mut self, at: Ts) {
+        self.changes_at = Some(self.changes_at.map_or(at, |sooner| sooner.min(at)));
     }
 
     /// What lies at a place, the uppermost.

@@ -5,10 +5,6 @@ use tui_input::Input;
 use crate::engine::handle::Action;
 use crate::plan::Plan;
 
-/// An action's place in the one table of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ActionId(pub usize);
-
 /// One layer.
 #[derive(Clone, Debug)]
 pub enum Layer {

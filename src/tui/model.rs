@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::answers::Answers;
 use super::cursor::Cursor;
 use super::hits::HitMap;
+use super::keymap::Keymap;
 use super::layer::Layer;
+use super::msg::Pending;
 use super::query::Query;
 use super::screen::{ListId, Screen};
 use super::sort::Sort;
@@ -75,6 +77,11 @@ pub struct Model {
     pub now: Now,
     /// What the last frame showed.
     pub hits: HitMap,
+    pub keymap: Arc<Keymap>,
+    /// Orders that are not answered yet.
+    pub pending: Vec<Pending>,
+    /// The number of the last order.
+    pub orders_given: u64,
     /// Whether quitting was asked for: the engine ends its work.
     pub quitting: bool,
 }
@@ -211,6 +218,9 @@ impl Model {
             focused: true,
             now,
             hits: HitMap::default(),
+            keymap: Arc::default(),
+            pending: Vec::new(),
+            orders_given: 0,
             quitting: false,
         };
         model.reorder();
@@ -229,6 +239,12 @@ impl Model {
     #[must_use]
     pub fn has_focus(&self, list: ListId) -> bool {
         self.layers.is_empty() && self.focus() == list
+    }
+
+    /// The selected date of the coverage map, by default today's.
+    #[must_use]
+    pub fn coverage_date(&self) -> NaiveDate {
+        self.coverage.date.unwrap_or_else(|| self.shown_now().utc_date())
     }
 
     /// What time the screen shows: the moment of freezing, while it is frozen.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
-use uuid::Uuid;
 
 use crate::engine::console::{AskError, Link, Notice, Question, Reply};
 use crate::engine::handle::{Action, Answer, OrderError};
@@ -87,5 +86,4 @@ pub struct Pending {
     pub order: u64,
     pub toast: u64,
     pub what: String,
-    pub execution: Option<Uuid>,
 }

@@ -1,20 +1,26 @@
 //! Drawing: pure functions from the model to cells. One file per screen; what frames them is in files of its own.
 //!
-//! Every screen draws into whatever place it is given, down to one cell, and reports in the
+//! [`frame`](mod@frame) draws everything: header, screen, footer and what lies above. Every screen draws into whatever place it is given, down to one cell, and reports in the
 //! [`HitMap`] what it drew where: rows, columns, windows of lists, and whether a text counts seconds.
 
+mod confirm;
 pub mod coverage;
 pub mod detail;
 pub mod executions;
 pub mod failures;
+mod footer;
+pub mod frame;
+mod header;
 pub mod limit;
 pub mod lists;
 pub mod log;
+mod menu;
 pub mod overview;
 pub mod phrase;
 pub mod runs;
 pub mod stage;
 pub mod symbols;
+mod tiny;
 pub mod vendor;
 pub mod verdict;
 pub mod why;
@@ -40,5 +46,4 @@ pub fn screen(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &m
         Screen::Log => log::draw,
     };
     draw(model, look, area, buf, hits);
-    look.glyphs.settle(area, buf);
 }
