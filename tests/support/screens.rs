@@ -928,7 +928,7 @@ pub fn answered(snap: Snapshot, width: u16, height: u16) -> Model {
         let rows: Vec<CoverageRow> =
             names.iter().map(|(symbol, tf)| coverage_row(symbol.as_str(), *tf, from, today)).collect();
         let cache = if wide { &mut model.answers.coverage } else { &mut model.answers.strips };
-        cache.keep((from, today), &names, &rows, now());
+        cache.keep((from, today), &names, &rows, (now(), Duration::ZERO));
     }
     let views: Vec<ExecutionView> = executions()
         .into_iter()

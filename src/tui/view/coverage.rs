@@ -19,7 +19,7 @@ use crate::engine::console::{Cell, CellState, SeriesName};
 use crate::market::asset::printable;
 use crate::tui::fit::Need;
 use crate::tui::format;
-use crate::tui::glyphs::LEVELS;
+use crate::tui::glyphs::{CURSOR, DESCENDING, LEVELS};
 use crate::tui::hits::{HitMap, Target};
 use crate::tui::look::Look;
 use crate::tui::model::{Model, Zoom};
@@ -124,7 +124,10 @@ fn map(stage: &mut Stage, area: Rect) {
         stage.pen.centre(inner, &words);
     }
     let chosen = date(model, now);
-    let column = dates.iter().rposition(|d| *d <= chosen);
+    if let Some(k) = dates.iter().rposition(|d| *d <= chosen) {
+        let x = start + u16::try_from(k).unwrap_or(0);
+        stage.pen.glyph(x, inner.y, DESCENDING, Role::Accent);
+    }
     for (y, row) in (inner.y + 1..inner.bottom()).zip(window.offset..len) {
         let Some(series) = model.series_at(row) else { continue };
         let whole = Rect::new(inner.x, y, inner.width, 1);
@@ -147,12 +150,8 @@ fn map(stage: &mut Stage, area: Rect) {
             None => stage.pen.repeat(start, y, u16::try_from(dates.len()).unwrap_or(0), "╌", Role::Border),
         }
         if cursor == Some(row) {
-            stage.pen.text(inner.x, y, 1, crate::tui::glyphs::CURSOR, Role::Accent);
+            stage.pen.text(inner.x, y, 1, CURSOR, Role::Accent);
             stage.pen.lay(whole, Role::Selected);
-            if let Some(k) = column {
-                let x = start + u16::try_from(k).unwrap_or(0);
-                stage.pen.lay(Rect::new(x, y, 1, 1), Role::Breach);
-            }
             for (x, day) in (start..).zip(&dates) {
                 stage.hits.add(Rect::new(x, y, 1, 1), Target::Day(row, *day));
             }

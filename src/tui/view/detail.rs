@@ -46,9 +46,10 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         return stage.pen.centre(inner, &lines);
     };
     let wide = area.width >= 96;
-    let lists_need = if wide { Need::new(5, 16, 5) } else { Need::new(4, 8, 5) };
+    let lists_need = if wide { Need::new(5, u16::MAX, 5) } else { Need::new(4, u16::MAX, 5) };
+    let chart = if wide { area.height / 2 + 1 } else { area.height / 3 };
     let needs = [
-        Need::new(5, 60, 6),
+        Need::new(5, chart.max(5), 6),
         Need::new(if wide { 0 } else { 5 }, if wide { 0 } else { 9 }, 7),
         Need::new(1, 2, 4),
         lists_need,
@@ -291,15 +292,25 @@ fn attempts(stage: &mut Stage, area: Rect) {
     ];
     let now = stage.now();
     let empty = [Words::of(Role::Muted, "no attempt yet")];
-    stage.table(ListId::Attempts, area, Words::of(Role::Title, "Attempts"), &columns, &empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        let (sign, word, role) = phrase::series_state(row.status);
-        match key {
-            Is::When => slot.text(pen, &row.started_at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted),
-            Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
-            Is::Bars => slot.text(pen, &format!("+{}", format::count(row.records_inserted)), Role::Text),
-            Is::Run => slot.text(pen, &phrase::id(row.execution_id), Role::Muted),
-            Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), Role::Bad),
-        }
-    });
+    stage.told(
+        ListId::Attempts,
+        area,
+        Words::of(Role::Title, "Attempts"),
+        &columns,
+        &empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            let (sign, word, role) = phrase::series_state(row.status);
+            match key {
+                Is::When => {
+                    slot.text(pen, &row.started_at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted)
+                }
+                Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
+                Is::Bars => slot.text(pen, &format!("+{}", format::count(row.records_inserted)), Role::Text),
+                Is::Run => slot.text(pen, &phrase::id(row.execution_id), Role::Muted),
+                Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), Role::Bad),
+            }
+        },
+        |k| rows.get(k)?.error_message.clone(),
+    );
 }

@@ -85,38 +85,46 @@ fn history(stage: &mut Stage, area: Rect) {
     if rows.iter().any(|row| row.completed_at.is_none()) {
         stage.hits.tick();
     }
-    stage.table(ListId::Executions, area, title, &columns, &empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        let (sign, word, role) = phrase::execution(row.status);
-        let run = model.snap.live.runs.iter().find(|run| run.execution_id == row.execution_id);
-        match key {
-            Is::Started => slot.text(pen, &format::stamp(row.started_at, now), Role::Text),
-            Is::Id => slot.text(pen, &phrase::id(row.execution_id), Role::Muted),
-            Is::Trigger => slot.text(pen, &row.trigger.name().replace('_', " "), Role::Text),
-            Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
-            Is::Share => {
-                let of = |a: i64, b: i64| if b > 0 { a as f64 / b as f64 } else { 0.0 };
-                let share = run.map_or_else(|| of(row.successful_symbols, row.total_symbols), phrase::progress);
-                bar::share(pen, slot.x, slot.y, slot.width, share, role);
+    stage.told(
+        ListId::Executions,
+        area,
+        title,
+        &columns,
+        &empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            let (sign, word, role) = phrase::execution(row.status);
+            let run = model.snap.live.runs.iter().find(|run| run.execution_id == row.execution_id);
+            match key {
+                Is::Started => slot.text(pen, &format::stamp(row.started_at, now), Role::Text),
+                Is::Id => slot.text(pen, &phrase::id(row.execution_id), Role::Muted),
+                Is::Trigger => slot.text(pen, &row.trigger.name().replace('_', " "), Role::Text),
+                Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
+                Is::Share => {
+                    let of = |a: i64, b: i64| if b > 0 { a as f64 / b as f64 } else { 0.0 };
+                    let share = run.map_or_else(|| of(row.successful_symbols, row.total_symbols), phrase::progress);
+                    bar::share(pen, slot.x, slot.y, slot.width, share, role);
+                }
+                Is::Done => slot.text(pen, &phrase::symbols_done(row), Role::Text),
+                Is::Failed if row.failed_symbols > 0 => slot.text(pen, &format::count(row.failed_symbols), Role::Bad),
+                Is::Failed => slot.text(pen, "0", Role::Muted),
+                Is::Took => {
+                    let took = row.completed_at.unwrap_or(now) - row.started_at;
+                    slot.text(
+                        pen,
+                        &format::elapsed(took),
+                        if row.completed_at.is_none() { Role::Running } else { Role::Text },
+                    );
+                }
+                Is::Bars => slot.text(pen, &format::short(row.total_records_processed as f64), Role::Text),
+                Is::Requests => slot.text(pen, &format::count(row.requests), Role::Text),
+                Is::Limited if row.rate_limited > 0 => slot.text(pen, &format::count(row.rate_limited), Role::Warn),
+                Is::Limited => slot.text(pen, "0", Role::Muted),
+                Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), role),
             }
-            Is::Done => slot.text(pen, &phrase::symbols_done(row), Role::Text),
-            Is::Failed if row.failed_symbols > 0 => slot.text(pen, &format::count(row.failed_symbols), Role::Bad),
-            Is::Failed => slot.text(pen, "0", Role::Muted),
-            Is::Took => {
-                let took = row.completed_at.unwrap_or(now) - row.started_at;
-                slot.text(
-                    pen,
-                    &format::elapsed(took),
-                    if row.completed_at.is_none() { Role::Running } else { Role::Text },
-                );
-            }
-            Is::Bars => slot.text(pen, &format::short(row.total_records_processed as f64), Role::Text),
-            Is::Requests => slot.text(pen, &format::count(row.requests), Role::Text),
-            Is::Limited if row.rate_limited > 0 => slot.text(pen, &format::count(row.rate_limited), Role::Warn),
-            Is::Limited => slot.text(pen, "0", Role::Muted),
-            Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), role),
-        }
-    });
+        },
+        |k| rows.get(k)?.error_message.clone(),
+    );
 }
 
 fn one(stage: &mut Stage, area: Rect, open: Uuid) {
@@ -158,22 +166,30 @@ fn one(stage: &mut Stage, area: Rect, open: Uuid) {
         Column::new(Is::Error, "ERROR", 10, 7).up_to(80),
     ];
     let empty = absence(asked, &[Words::of(Role::Muted, "no series was touched")]);
-    stage.table(ListId::ExecutionSeries, area, title, &columns, &empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        let (sign, word, role) = phrase::series_state(row.status);
-        match key {
-            Is::Symbol => slot.text(pen, row.symbol.as_str(), Role::Strong),
-            Is::Timeframe => slot.text(pen, row.timeframe.name(), Role::Text),
-            Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
-            Is::Bars => slot.text(pen, &format::count(row.records_processed), Role::Text),
-            Is::New => slot.text(pen, &format::count(row.records_inserted), Role::Text),
-            Is::Features => slot.text(pen, &format::count(row.features_computed), Role::Muted),
-            Is::Took => {
-                let took =
-                    row.duration_seconds.map_or_else(|| "-".to_owned(), |s| format::elapsed((s * 1000.0) as i64));
-                slot.text(pen, &took, Role::Muted);
+    stage.told(
+        ListId::ExecutionSeries,
+        area,
+        title,
+        &columns,
+        &empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            let (sign, word, role) = phrase::series_state(row.status);
+            match key {
+                Is::Symbol => slot.text(pen, row.symbol.as_str(), Role::Strong),
+                Is::Timeframe => slot.text(pen, row.timeframe.name(), Role::Text),
+                Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
+                Is::Bars => slot.text(pen, &format::count(row.records_processed), Role::Text),
+                Is::New => slot.text(pen, &format::count(row.records_inserted), Role::Text),
+                Is::Features => slot.text(pen, &format::count(row.features_computed), Role::Muted),
+                Is::Took => {
+                    let took =
+                        row.duration_seconds.map_or_else(|| "-".to_owned(), |s| format::elapsed((s * 1000.0) as i64));
+                    slot.text(pen, &took, Role::Muted);
+                }
+                Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), Role::Bad),
             }
-            Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), Role::Bad),
-        }
-    });
+        },
+        |k| rows.get(k)?.error_message.clone(),
+    );
 }

@@ -93,17 +93,25 @@ fn series(stage: &mut Stage, area: Rect) {
     ];
     let now = stage.now();
     let empty = [Words::of(Role::Good, "no series fails")];
-    stage.table(ListId::FailingSeries, area, title, &columns, &empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        match key {
-            Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
-            Is::When => {
-                let at = row.completed_at.or(row.started_at);
-                slot.text(pen, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
+    stage.told(
+        ListId::FailingSeries,
+        area,
+        title,
+        &columns,
+        &empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            match key {
+                Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
+                Is::When => {
+                    let at = row.completed_at.or(row.started_at);
+                    slot.text(pen, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
+                }
+                Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or("no message"), Role::Bad),
             }
-            Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or("no message"), Role::Bad),
-        }
-    });
+        },
+        |k| rows.get(k)?.error_message.clone(),
+    );
 }
 
 fn features(stage: &mut Stage, area: Rect) {
@@ -125,7 +133,7 @@ fn features(stage: &mut Stage, area: Rect) {
     ];
     let now = stage.now();
     let empty = absence(asked, &[Words::of(Role::Good, "all features are computed")]);
-    stage.table(
+    stage.told(
         ListId::FailingFeatures,
         area,
         counted("Failing features", open),
@@ -145,6 +153,7 @@ fn features(stage: &mut Stage, area: Rect) {
                 Is::Error => slot.text(pen, &row.failure.error_message, role),
             }
         },
+        |k| Some(rows.get(k)?.failure.error_message.clone()),
     );
 }
 
@@ -166,7 +175,7 @@ fn actions(stage: &mut Stage, area: Rect) {
     ];
     let now = stage.now();
     let empty = absence(asked, &[Words::of(Role::Muted, "nobody did anything yet")]);
-    stage.table(
+    stage.told(
         ListId::Actions,
         area,
         Words::of(Role::Title, "Who did what"),
@@ -188,6 +197,7 @@ fn actions(stage: &mut Stage, area: Rect) {
                 }
             }
         },
+        |k| rows.get(k).map(|row| phrase::deed(&row.action)),
     );
 }
 

@@ -30,26 +30,34 @@ pub fn quarantine(stage: &mut Stage, area: Rect, list: ListId, rows: &[Quarantin
     ];
     let now = stage.now();
     let title = if rows.is_empty() { title } else { title.say(Role::Bad, format!(" {}", format::count(rows.len()))) };
-    stage.table(list, area, title, &columns, empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        match key {
-            Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
-            Is::When => slot.text(pen, &format::stamp(row.bar.ts, now), Role::Text),
-            Is::Reason => slot.text(pen, &row.reason, Role::Bad),
-            Is::Bar => {
-                let [o, h, l, c] = [row.bar.open, row.bar.high, row.bar.low, row.bar.close].map(format::price);
-                slot.text(pen, &format!("o {o} h {h} l {l} c {c}"), Role::Muted);
+    stage.told(
+        list,
+        area,
+        title,
+        &columns,
+        empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            match key {
+                Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
+                Is::When => slot.text(pen, &format::stamp(row.bar.ts, now), Role::Text),
+                Is::Reason => slot.text(pen, &row.reason, Role::Bad),
+                Is::Bar => {
+                    let [o, h, l, c] = [row.bar.open, row.bar.high, row.bar.low, row.bar.close].map(format::price);
+                    slot.text(pen, &format!("o {o} h {h} l {l} c {c}"), Role::Muted);
+                }
+                Is::Verdict => {
+                    let role = match row.status {
+                        Verdict::Pending => Role::Warn,
+                        Verdict::Accepted => Role::Good,
+                        Verdict::Rejected => Role::Muted,
+                    };
+                    slot.text(pen, row.status.name(), role);
+                }
             }
-            Is::Verdict => {
-                let role = match row.status {
-                    Verdict::Pending => Role::Warn,
-                    Verdict::Accepted => Role::Good,
-                    Verdict::Rejected => Role::Muted,
-                };
-                slot.text(pen, row.status.name(), role);
-            }
-        }
-    });
+        },
+        |k| rows.get(k).map(phrase::suspect),
+    );
 }
 
 /// Requests as they were made, newest first.
@@ -79,40 +87,48 @@ pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[Request], t
         Column::new(Is::Error, "ERROR", 10, 6).up_to(40),
         Column::new(Is::Id, "REQUEST ID", 12, 1).up_to(24),
     ];
-    stage.table(list, area, title, &columns, empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        match key {
-            Is::When => slot.text(pen, &format::clock(row.started_at), Role::Muted),
-            Is::What => {
-                let subject = row.ticker.as_deref().unwrap_or(&row.endpoint);
-                let tf = row.timeframe.map_or_else(String::new, |tf| format!(" {tf}"));
-                slot.text(pen, &format!("{subject}{tf}"), Role::Strong);
+    stage.told(
+        list,
+        area,
+        title,
+        &columns,
+        empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            match key {
+                Is::When => slot.text(pen, &format::clock(row.started_at), Role::Muted),
+                Is::What => {
+                    let subject = row.ticker.as_deref().unwrap_or(&row.endpoint);
+                    let tf = row.timeframe.map_or_else(String::new, |tf| format!(" {tf}"));
+                    slot.text(pen, &format!("{subject}{tf}"), Role::Strong);
+                }
+                Is::Asked => {
+                    let text = row.asked.map_or_else(String::new, |range| {
+                        let day = |t: crate::market::Ts| t.to_utc().format("%d %b %y").to_string();
+                        format!("{}-{}", day(range.start), day(range.end))
+                    });
+                    slot.text(pen, &text, Role::Muted);
+                }
+                Is::Attempt => {
+                    slot.text(pen, &row.attempt.to_string(), if row.attempt > 1 { Role::Warn } else { Role::Muted })
+                }
+                Is::Status => {
+                    let role = match row.status {
+                        Some(200..=299) => Role::Good,
+                        Some(429) => Role::Warn,
+                        _ => Role::Bad,
+                    };
+                    slot.text(pen, &row.status.map_or_else(|| "none".to_owned(), |s| s.to_string()), role);
+                }
+                Is::Latency => slot.text(pen, &format::latency(row.latency_ms), Role::Text),
+                Is::Rows => slot.text(pen, &format::count(row.rows), Role::Text),
+                Is::Bytes => slot.text(pen, &format::bytes(row.bytes), Role::Muted),
+                Is::Error => slot.text(pen, row.error.as_deref().unwrap_or(""), Role::Bad),
+                Is::Id => slot.text(pen, row.request_id.as_deref().unwrap_or(""), Role::Muted),
             }
-            Is::Asked => {
-                let text = row.asked.map_or_else(String::new, |range| {
-                    let day = |t: crate::market::Ts| t.to_utc().format("%d %b %y").to_string();
-                    format!("{}-{}", day(range.start), day(range.end))
-                });
-                slot.text(pen, &text, Role::Muted);
-            }
-            Is::Attempt => {
-                slot.text(pen, &row.attempt.to_string(), if row.attempt > 1 { Role::Warn } else { Role::Muted })
-            }
-            Is::Status => {
-                let role = match row.status {
-                    Some(200..=299) => Role::Good,
-                    Some(429) => Role::Warn,
-                    _ => Role::Bad,
-                };
-                slot.text(pen, &row.status.map_or_else(|| "none".to_owned(), |s| s.to_string()), role);
-            }
-            Is::Latency => slot.text(pen, &format::latency(row.latency_ms), Role::Text),
-            Is::Rows => slot.text(pen, &format::count(row.rows), Role::Text),
-            Is::Bytes => slot.text(pen, &format::bytes(row.bytes), Role::Muted),
-            Is::Error => slot.text(pen, row.error.as_deref().unwrap_or(""), Role::Bad),
-            Is::Id => slot.text(pen, row.request_id.as_deref().unwrap_or(""), Role::Muted),
-        }
-    });
+        },
+        |k| rows.get(k)?.error.clone(),
+    );
 }
 
 /// Alerts, newest first.
@@ -137,19 +153,29 @@ pub fn alerts(stage: &mut Stage, area: Rect, list: ListId, rows: &[AlertRow]) {
     ];
     let now = stage.now();
     let empty = [Words::of(Role::Good, "no alert yet")];
-    stage.table(list, area, title, &columns, &empty, |pen, slot, key, k| {
-        let Some(row) = rows.get(k) else { return };
-        let role = phrase::severity(row.severity);
-        match key {
-            Is::When => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
-            Is::State => match row.resolved_at {
-                None => {
-                    slot.text(pen, &format!("! {} {}", row.severity.name(), format::rough(now - row.raised_at)), role)
-                }
-                Some(at) => slot.text(pen, &format!("✓ over in {}", format::rough(at - row.raised_at)), Role::Good),
-            },
-            Is::Kind => slot.text(pen, &row.kind.replace('_', " "), Role::Muted),
-            Is::Message => slot.text(pen, &row.message, if row.resolved_at.is_none() { role } else { Role::Muted }),
-        }
-    });
+    stage.told(
+        list,
+        area,
+        title,
+        &columns,
+        &empty,
+        |pen, slot, key, k| {
+            let Some(row) = rows.get(k) else { return };
+            let role = phrase::severity(row.severity);
+            match key {
+                Is::When => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
+                Is::State => match row.resolved_at {
+                    None => slot.text(
+                        pen,
+                        &format!("! {} {}", row.severity.name(), format::rough(now - row.raised_at)),
+                        role,
+                    ),
+                    Some(at) => slot.text(pen, &format!("✓ over in {}", format::rough(at - row.raised_at)), Role::Good),
+                },
+                Is::Kind => slot.text(pen, &row.kind.replace('_', " "), Role::Muted),
+                Is::Message => slot.text(pen, &row.message, if row.resolved_at.is_none() { role } else { Role::Muted }),
+            }
+        },
+        |k| rows.get(k).map(|row| row.message.clone()),
+    );
 }

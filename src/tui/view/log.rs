@@ -34,16 +34,24 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     ];
     let title = heading(model);
     let empty = nothing(model);
-    stage.table(ListId::Log, area, title, &columns, &empty, |pen: &mut Pen, slot: Slot, key, k| {
-        let Some(line) = lines.get(k) else { return };
-        let role = phrase::level(line.level);
-        match key {
-            Is::At => slot.text(pen, &format::clock(line.at), Role::Muted),
-            Is::Level => slot.text(pen, line.level.name(), role),
-            Is::Source => slot.text(pen, &line.source, Role::Muted),
-            Is::Text => slot.text(pen, &line.text, role),
-        }
-    });
+    stage.told(
+        ListId::Log,
+        area,
+        title,
+        &columns,
+        &empty,
+        |pen: &mut Pen, slot: Slot, key, k| {
+            let Some(line) = lines.get(k) else { return };
+            let role = phrase::level(line.level);
+            match key {
+                Is::At => slot.text(pen, &format::clock(line.at), Role::Muted),
+                Is::Level => slot.text(pen, line.level.name(), role),
+                Is::Source => slot.text(pen, &line.source, Role::Muted),
+                Is::Text => slot.text(pen, &line.text, role),
+            }
+        },
+        |k| lines.get(k).filter(|l| l.text.len() > 60).map(|l| l.text.clone()),
+    );
 }
 
 fn heading(model: &Model) -> Words {

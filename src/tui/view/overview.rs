@@ -7,7 +7,7 @@
 //! ├ Run 7f3a … ──────────────┴─────────────────────────┤
 //! ├ Alerts ──────────────────┬ Executions ─────────────┤
 //! ```
-//! Below 96 columns the panels stand below each other, below 14 lines or 50 columns it is a list of lines.
+//! Below 76 columns the panels stand below each other, below 14 lines or 50 columns it is a list of lines.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -33,14 +33,14 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     if area.width < 50 || area.height < 14 {
         return brief(stage, area);
     }
-    let wide = area.width >= 96;
+    let wide = area.width >= 76;
     let panes: [(Panel, Need); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
         [
             (Panel::Now, Need::new(6, 6, 9)),
             (Panel::TiersAndLimit, Need::new(6, tiers, 7)),
             (Panel::Runs, Need::new(5, 40, 4)),
-            (Panel::AlertsAndExecutions, Need::new(5, 9, 5)),
+            (Panel::AlertsAndExecutions, Need::new(4, 9, 5)),
             (Panel::Nothing, Need::new(0, 0, 0)),
             (Panel::Nothing, Need::new(0, 0, 0)),
         ]
@@ -345,7 +345,7 @@ fn brief(stage: &mut Stage, area: Rect) {
         let pieces = [
             (9, Words::of(Role::Strong, format!("{:<6}", row.symbol))),
             (8, Words::of(Role::Text, format!("{:<3}", row.timeframe))),
-            (7, phrase::series_tier(row)),
+            (7, phrase::series_tier(row, 12)),
             (6, Words::of(Role::Text, behind)),
         ];
         line(stage, y, &pieces);

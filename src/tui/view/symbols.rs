@@ -39,9 +39,9 @@ enum Is {
 }
 
 const COLUMNS: [Column<Is>; 11] = [
-    Column::new(Is::Symbol, "SYMBOL", 6, 20).up_to(12).sorts(SortBy::Symbol),
+    Column::new(Is::Symbol, "SYMBOL", 7, 20).up_to(10).sorts(SortBy::Symbol),
     Column::new(Is::Timeframe, "TF", 3, 18).sorts(SortBy::Timeframe),
-    Column::new(Is::Tier, "TIER", 12, 19).up_to(14).sorts(SortBy::Staleness),
+    Column::new(Is::Tier, "TIER", 9, 19).up_to(12).sorts(SortBy::Staleness),
     Column::new(Is::Behind, "BEHIND", 7, 17).right(),
     Column::new(Is::Criticality, "RPO", 8, 11).sorts(SortBy::Criticality),
     Column::new(Is::Class, "CLASS", 6, 5).sorts(SortBy::Class),
@@ -49,7 +49,7 @@ const COLUMNS: [Column<Is>; 11] = [
     Column::new(Is::Bars, "BARS", 9, 7).right().sorts(SortBy::Bars),
     Column::new(Is::Cover, "COVER", 5, 8).right(),
     Column::new(Is::Strip, "LAST 30 SESSIONS", 16, 10).up_to(30),
-    Column::new(Is::Note, "WHAT HOLDS IT BACK", 12, 13).up_to(60),
+    Column::new(Is::Note, "WHAT HOLDS IT BACK", 24, 13).up_to(60),
 ];
 
 /// Draws it into `area`.
@@ -128,7 +128,7 @@ fn cell(model: &Model, pen: &mut Pen, slot: Slot, key: Is, row: &SeriesView, fai
     match key {
         Is::Symbol => slot.text(pen, row.symbol.as_str(), if row.tracked { Role::Strong } else { Role::Muted }),
         Is::Timeframe => slot.text(pen, row.timeframe.name(), Role::Text),
-        Is::Tier => slot.words(pen, &phrase::series_tier(row)),
+        Is::Tier => slot.words(pen, &phrase::series_tier(row, slot.width)),
         Is::Behind => match row.staleness_seconds {
             Some(seconds) => {
                 let role = if row.tier == Tier::Fresh { Role::Text } else { row.tier.into() };

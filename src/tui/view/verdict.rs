@@ -121,11 +121,7 @@ pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     if row.checked_at.is_none() {
         return "never asked".to_owned();
     }
-    if live.runs.is_empty() {
-        "waits for its next run".to_owned()
-    } else {
-        "its turn comes later in the run".to_owned()
-    }
+    if live.runs.is_empty() { "waits for its next run".to_owned() } else { "later in this run".to_owned() }
 }
 
 fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {

@@ -59,25 +59,27 @@ pub fn panel(stage: &mut Stage, area: Rect, detail: &Detail) {
         Words::of(Role::Muted, format!("may be {}", format::rough(accepted)))
     };
     let inner = stage.pen.framed(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
-    let mut y = inner.y;
-    let mut line = |stage: &mut Stage, words: &Words| {
-        if y < inner.bottom() {
-            stage.pen.words(inner.x, y, inner.width, words);
-            y += 1;
-        }
-    };
-    line(stage, &Words::of(Role::Muted, "now      ").join(blocker(&why.blocker, now)));
+    stage.pen.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
+    let x = inner.x + 9.min(inner.width);
+    stage.pen.words(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
+    let mut y = inner.y + 1;
+    if y >= inner.bottom() {
+        return;
+    }
     let Some(split) = &why.split else {
-        line(stage, &Words::of(Role::Missing, "no bar is stored, so nothing has an age"));
+        stage.pen.text(inner.x, y, inner.width, "no bar is stored, so nothing has an age", Role::Missing);
         return;
     };
-    let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::stamp(i.end, now));
-    line(
-        stage,
-        &Words::of(Role::Muted, "newest   ")
-            .say(Role::Text, stored)
-            .say(Role::Muted, format!("  could be {}", format::stamp(why.expected.end, now))),
-    );
+    let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::due(i.end, now));
+    let newest = Words::of(Role::Muted, "newest   ")
+        .say(Role::Text, stored)
+        .say(Role::Muted, format!(", could be {}", format::due(why.expected.end, now)));
+    stage.pen.words(inner.x, y, inner.width, &newest);
+    y += 1;
+    // A line of air, when all causes find room below it.
+    if usize::from(inner.bottom().saturating_sub(y)) > split.causes.len() + 1 {
+        y += 1;
+    }
     let rest = Rect::new(inner.x, y, inner.width, inner.bottom().saturating_sub(y));
     causes(stage, rest, split);
 }
@@ -89,7 +91,7 @@ fn causes(stage: &mut Stage, area: Rect, split: &crate::engine::explain::Split) 
     // The last line is the sum; what finds no line is added up in one.
     let room = usize::from(area.height.saturating_sub(1));
     let shown = if split.causes.len() <= room { split.causes.len() } else { room.saturating_sub(1) };
-    let gauge = if area.width > 50 { 10 } else { 0 };
+    let gauge = if area.width > 40 { 8 } else { 0 };
     let one = |stage: &mut Stage, y: u16, ms: i64, stale_ms: i64, what: &Words, role: Role| {
         stage.pen.text(area.x, y, 8, &format::age(ms), if stale_ms > 0 { Role::Strong } else { Role::Muted });
         if gauge > 0 {
@@ -120,9 +122,8 @@ fn causes(stage: &mut Stage, area: Rect, split: &crate::engine::explain::Split) 
     }
     if y < area.bottom() {
         let words = Words::of(Role::Strong, format::age(split.age_ms))
-            .say(Role::Muted, "  in all, of which ")
-            .say(Role::Strong, format::rough(split.staleness_ms))
-            .say(Role::Muted, " count as stale");
+            .say(Role::Muted, "  in all, stale for ")
+            .say(Role::Strong, format::rough(split.staleness_ms));
         stage.pen.words(area.x, y, area.width, &words);
     }
 }
