@@ -22,8 +22,8 @@ use crate::market::{Symbol, Timeframe, Ts};
 use crate::store::StoreError;
 // A view names these rows without knowing the store.
 pub use crate::store::{
-    AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorActionRow, QuarantineRow, SeriesState,
-    SeriesStatus, Trigger, Verdict,
+    AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
+    SeriesState, SeriesStatus, Trigger, Verdict,
 };
 pub use coverage::{Cell, CellState, CoverageRow, SessionCoverage};
 pub use desk::Desk;

@@ -29,6 +29,14 @@ pub fn span(ms: i64) -> String {
     age(ms).trim_start().to_owned()
 }
 
+/// The same without what is zero or hardly matters: `6h 12m`, `4h`, `12m`, `42s`.
+#[must_use]
+pub fn rough(ms: i64) -> String {
+    let text = span(if ms >= MINUTE { ms - ms % MINUTE } else { ms });
+    let text = text.strip_suffix(" 00s").or(text.strip_suffix(" 00m")).or(text.strip_suffix(" 00h")).unwrap_or(&text);
+    text.to_owned()
+}
+
 /// How long until something happens: `00:11`, `02:36:11`; from a day on `31h 37m`, `12d 03h`.
 #[must_use]
 pub fn until(ms: i64) -> String {
@@ -149,6 +157,12 @@ pub fn stamp(t: Ts, now: Ts) -> String {
     at.format(pattern).to_string()
 }
 
+/// When something was, 6 wide: the time of day within a day, else the date.
+#[must_use]
+pub fn when(t: Ts, now: Ts) -> String {
+    if (t - now).abs() < DAY { hour_minute(t) } else { t.to_utc().format("%d %b").to_string() }
+}
+
 /// When something is due: the time of day when it is near, else with the date.
 #[must_use]
 pub fn due(t: Ts, now: Ts) -> String {
@@ -171,7 +185,11 @@ pub fn price(p: f64) -> String {
 #[must_use]
 pub fn plural(n: impl TryInto<i128> + Copy, one: &str) -> String {
     let is_one = n.try_into().is_ok_and(|n: i128| n == 1);
-    let many = one.strip_suffix("ch").map_or_else(|| format!("{one}s"), |stem| format!("{stem}ches"));
+    let many = match (one.strip_suffix("ch"), one.strip_suffix("ry")) {
+        (Some(stem), _) => format!("{stem}ches"),
+        (_, Some(stem)) => format!("{stem}ries"),
+        _ => format!("{one}s"),
+    };
     // Series is both.
     let word = if is_one || one == "series" { one } else { &many };
     format!("{} {word}", count(n))
@@ -197,6 +215,20 @@ mod tests {
         }
         for exponent in 0..40 {
             assert_eq!(age(1 << exponent).chars().count(), 7);
+        }
+    }
+
+    #[test]
+    fn a_rough_time_leaves_out_what_hardly_matters() {
+        for (ms, text) in [
+            (42 * SECOND, "42s"),
+            (12 * MINUTE + 4 * SECOND, "12m"),
+            (4 * HOUR, "4h"),
+            (6 * HOUR + 2 * MINUTE, "6h 02m"),
+            (DAY, "1d"),
+            (412 * DAY, "412d"),
+        ] {
+            assert_eq!(rough(ms), text);
         }
     }
 
@@ -232,7 +264,7 @@ mod tests {
         assert_eq!((latency(212), latency(1_104)), ("212 ms".to_owned(), "1.10 s".to_owned()));
         assert_eq!((plural(1, "request"), plural(2, "request")), ("1 request".to_owned(), "2 requests".to_owned()));
         assert_eq!((plural(1, "series"), plural(3, "series")), ("1 series".to_owned(), "3 series".to_owned()));
-        assert_eq!(plural(3, "branch"), "3 branches");
+        assert_eq!((plural(3, "branch"), plural(2, "retry")), ("3 branches".to_owned(), "2 retries".to_owned()));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::fit::{Need, fit};
@@ -38,6 +38,13 @@ impl Words {
     #[must_use]
     pub fn say(mut self, role: Role, text: impl Into<String>) -> Self {
         self.0.push(Say { text: text.into(), role });
+        self
+    }
+
+    /// Both, one after the other.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
         self
     }
 
@@ -96,7 +103,7 @@ impl<'a> Pen<'a> {
             return 0;
         }
         let room = room.min(area.right() - x);
-        let style = self.theme.style(role);
+        let style = over(self.theme.style(role));
         let needs = width(text);
         if needs <= room {
             let (end, _) = self.buf.set_stringn(x, y, text, usize::from(room), style);
@@ -192,7 +199,7 @@ impl<'a> Pen<'a> {
 
     fn glyph_styled(&mut self, x: u16, y: u16, glyph: &str, style: Style) {
         if let Some(cell) = self.buf.cell_mut((x, y)) {
-            cell.set_symbol(glyph).set_style(style);
+            cell.set_symbol(glyph).set_style(over(style));
         }
     }
 
@@ -263,6 +270,14 @@ impl<'a> Pen<'a> {
             self.words(x, top + u16::try_from(k).unwrap_or(u16::MAX), needs, line);
         }
     }
+}
+
+/// What is drawn takes nothing of the colour and weight of what was there; a background, and reverse video that stands
+/// in for one, stay.
+fn over(style: Style) -> Style {
+    let weight = Modifier::all().difference(Modifier::REVERSED);
+    let plain = Style { fg: Some(Color::Reset), sub_modifier: weight, ..Style::new() };
+    plain.patch(style)
 }
 
 /// Breaks a text between words; a word longer than a line is cut.
@@ -345,6 +360,20 @@ mod tests {
             }),
             "    "
         );
+    }
+
+    #[test]
+    fn text_takes_nothing_of_what_was_there_but_its_background() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 2, 1));
+        let theme = Theme::new(crate::tui::theme::ThemeKind::Dark, crate::tui::theme::ColorDepth::Rgb);
+        let mut pen = Pen::new(&mut buf, theme, Ts(0));
+        pen.lay(Rect::new(0, 0, 2, 1), Role::Selected);
+        pen.text(0, 0, 2, "ab", Role::Bad);
+        pen.text(0, 0, 1, "c", Role::Text);
+        let cell = &buf[(0, 0)];
+        assert_eq!((cell.fg, cell.modifier), (Color::Reset, Modifier::empty()));
+        assert_eq!(Some(cell.bg), theme.style(Role::Selected).bg);
+        assert!(buf[(1, 0)].modifier.contains(Modifier::BOLD));
     }
 
     #[test]

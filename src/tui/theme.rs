@@ -43,6 +43,8 @@ pub enum Role {
     Unknown,
     /// Past the recovery point of its criticality.
     Breach,
+    /// A stretch of time that is answered for: there is much of it, so it is quiet.
+    Covered,
     /// Done and verified.
     Good,
     Warn,
@@ -61,7 +63,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Text,
         Self::Strong,
         Self::Muted,
@@ -80,6 +82,7 @@ impl Role {
         Self::Missing,
         Self::Unknown,
         Self::Breach,
+        Self::Covered,
         Self::Good,
         Self::Warn,
         Self::Bad,
@@ -302,6 +305,7 @@ const fn dark(role: Role) -> Brush {
         Role::Marked => ink(0xff_cf_6b, Color::LightYellow),
         Role::Bar => on(0xc5_d0_dc, Color::White, 0x1a_23_2e, Color::Black),
         Role::Fresh | Role::Good | Role::Rise => ink(0x4c_c3_8a, Color::Green),
+        Role::Covered => ink(0x35_94_6a, Color::Green),
         Role::Aging | Role::Warn => ink(0xe8_c3_4e, Color::Yellow),
         Role::Stale => ink(0xf2_8b_3c, Color::LightRed),
         Role::Missing => ink(0xe2_6d_c8, Color::Magenta),
@@ -326,6 +330,7 @@ const fn light(role: Role) -> Brush {
         Role::Marked => ink(0x8a_56_00, Color::Magenta),
         Role::Bar => on(0x2f_3b_49, Color::Black, 0xe6_eb_f1, Color::Gray),
         Role::Fresh | Role::Good | Role::Rise => ink(0x17_7a_45, Color::Green),
+        Role::Covered => ink(0x22_7d_55, Color::Green),
         Role::Aging | Role::Warn => ink(0x8d_66_00, Color::Yellow),
         Role::Stale => ink(0xb9_4a_00, Color::LightRed),
         Role::Missing => ink(0xa8_20_8d, Color::Magenta),
@@ -341,6 +346,7 @@ const fn light(role: Role) -> Brush {
 const fn cvd(role: Role) -> Brush {
     match role {
         Role::Fresh | Role::Good | Role::Rise => ink(0x56_b4_e9, Color::LightBlue),
+        Role::Covered => ink(0x3f_88_b4, Color::LightBlue),
         Role::Aging | Role::Warn => ink(0xf0_e4_42, Color::LightYellow),
         Role::Stale => ink(0xe6_9f_00, Color::Yellow),
         Role::Missing | Role::Refused => ink(0xcc_79_a7, Color::Magenta),

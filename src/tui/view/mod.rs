@@ -12,6 +12,7 @@ mod footer;
 pub mod frame;
 mod header;
 pub mod limit;
+pub mod lists;
 pub mod log;
 mod menu;
 pub mod overview;
@@ -22,6 +23,7 @@ pub mod symbols;
 mod tiny;
 pub mod vendor;
 pub mod verdict;
+pub mod why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

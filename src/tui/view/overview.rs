@@ -7,7 +7,7 @@
 //! ├ Run 7f3a … ──────────────┴─────────────────────────┤
 //! ├ Alerts ──────────────────┬ Executions ─────────────┤
 //! ```
-//! Below 96 columns the panels stand below each other, below 14 lines or 50 columns it is a list of lines.
+//! Below 76 columns the panels stand below each other, below 14 lines or 50 columns it is a list of lines.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -33,14 +33,14 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     if area.width < 50 || area.height < 14 {
         return brief(stage, area);
     }
-    let wide = area.width >= 96;
+    let wide = area.width >= 76;
     let panes: [(Panel, Need); 6] = if wide {
-        let tiers = if area.height >= 34 { 11 } else { 7 };
+        let tiers = if area.height >= 34 { 10 } else { 7 };
         [
             (Panel::Now, Need::new(6, 6, 9)),
             (Panel::TiersAndLimit, Need::new(6, tiers, 7)),
             (Panel::Runs, Need::new(5, 40, 4)),
-            (Panel::AlertsAndExecutions, Need::new(5, 9, 5)),
+            (Panel::AlertsAndExecutions, Need::new(4, 9, 5)),
             (Panel::Nothing, Need::new(0, 0, 0)),
             (Panel::Nothing, Need::new(0, 0, 0)),
         ]
@@ -169,7 +169,7 @@ fn tiers(stage: &mut Stage, area: Rect) {
         let mut note = vec![
             (9, Words::of(role, sign).say(Role::Text, format!(" {:<8}", rpo.criticality.name()))),
             (8, Words::of(Role::Text, format!("{:>6} of {:<6}", format::count(within), format::count(rpo.series)))),
-            (4, Words::of(Role::Muted, format!("within {:<6}", format::span(accepted)))),
+            (4, Words::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
         ];
         if rpo.breached > 0 {
             note.push((7, Words::of(Role::Breach, format!(" {} past it ", format::count(rpo.breached)))));
@@ -233,12 +233,12 @@ fn alerts(stage: &mut Stage, area: Rect) {
     stage.table(ListId::OverviewAlerts, area, title, &columns, &empty, |pen, slot, key, k| {
         let Some(row) = rows.get(k) else { return };
         match key {
-            Is::When => slot.text(pen, &format::due(row.raised_at, now), Role::Muted),
+            Is::When => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
             Is::What => {
                 let words = match row.resolved_at {
                     None => Words::of(phrase::severity(row.severity), format!("! {}", row.message)),
                     Some(at) => Words::of(Role::Good, "✓ ")
-                        .say(Role::Muted, format!("{} for {}", row.message, format::span(at - row.raised_at))),
+                        .say(Role::Muted, format!("{} for {}", row.message, format::rough(at - row.raised_at))),
                 };
                 slot.words(pen, &words);
             }
@@ -277,7 +277,7 @@ fn executions(stage: &mut Stage, area: Rect) {
         |pen, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             match key {
-                Is::When => slot.text(pen, &format::due(row.started_at, now), Role::Muted),
+                Is::When => slot.text(pen, &format::when(row.started_at, now), Role::Muted),
                 Is::Trigger => slot.text(pen, &row.trigger.name().replace('_', " "), Role::Text),
                 Is::Status => {
                     let (sign, word, role) = phrase::execution(row.status);
@@ -345,7 +345,7 @@ fn brief(stage: &mut Stage, area: Rect) {
         let pieces = [
             (9, Words::of(Role::Strong, format!("{:<6}", row.symbol))),
             (8, Words::of(Role::Text, format!("{:<3}", row.timeframe))),
-            (7, phrase::series_tier(row)),
+            (7, phrase::series_tier(row, 12)),
             (6, Words::of(Role::Text, behind)),
         ];
         line(stage, y, &pieces);

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::config::policy::Severity;
-use crate::engine::console::{ExecutionRow, ExecutionStatus, Level, SeriesState};
+use crate::engine::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesState};
 use crate::engine::snapshot::SeriesView;
 use crate::engine::track::{ItemState, ItemView, RunView};
 use crate::market::freshness::Tier;
@@ -19,13 +19,17 @@ pub fn tier(tier: Tier) -> Words {
     Words::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
 }
 
-/// A tier and, when it is past its recovery point, that it is.
+/// A tier and, when it is past its recovery point, a mark for that: a word where there is room.
 #[must_use]
-pub fn series_tier(row: &SeriesView) -> Words {
+pub fn series_tier(row: &SeriesView, room: u16) -> Words {
+    const WITH_WORD: u16 = 12;
+    if !row.tracked {
+        return Words::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
+    }
     let words = tier(row.tier);
-    match (row.tracked, row.breached) {
+    match (row.breached, room >= WITH_WORD) {
         (true, true) => words.say(Role::Text, " ").say(Role::Breach, "!RPO"),
-        (false, _) => Words::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name())),
+        (true, false) => words.say(Role::Text, " ").say(Role::Breach, "!"),
         _ => words,
     }
 }
@@ -70,6 +74,29 @@ pub const fn series_state(state: SeriesState) -> (&'static str, &'static str, Ro
         SeriesState::Completed => (DONE, "completed", Role::Good),
         SeriesState::Failed => (FAILED, "failed", Role::Bad),
     }
+}
+
+/// What became of an order: done, or why not.
+#[must_use]
+pub fn result(text: &str) -> (&str, Role) {
+    if text == "ok" { ("✓", Role::Good) } else { (text, Role::Bad) }
+}
+
+/// Who did what, and what came of it.
+#[must_use]
+pub fn deed(action: &OperatorAction) -> String {
+    let target = action.target.as_ref().map_or_else(String::new, |t| format!(" {t}"));
+    let detail = action.detail.as_ref().map_or_else(String::new, |d| format!(" ({d})"));
+    format!("{} {}{target}{detail}: {}", action.actor, action.action, action.result)
+}
+
+/// A bar in quarantine: why, and its values.
+#[must_use]
+pub fn suspect(row: &QuarantineRow) -> String {
+    let [open, high, low, close] = [row.bar.open, row.bar.high, row.bar.low, row.bar.close].map(format::price);
+    let volume = format::short(row.bar.volume);
+    let request = row.request_id.as_ref().map_or_else(String::new, |id| format!(", request {id}"));
+    format!("{}: open {open}, high {high}, low {low}, close {close}, volume {volume}{request}", row.reason)
 }
 
 /// The first eight characters of an id: enough to tell executions apart and to name one.

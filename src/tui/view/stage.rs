@@ -8,7 +8,7 @@ use crate::tui::answers::Asked;
 use crate::tui::hits::HitMap;
 use crate::tui::look::Look;
 use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words};
+use crate::tui::pen::{Pen, Words, wrap};
 use crate::tui::screen::ListId;
 use crate::tui::theme::Role;
 use crate::tui::widgets::table::{Column, Slot, Table, range};
@@ -54,18 +54,42 @@ impl<'a> Stage<'a> {
         empty: &[Words],
         cell: impl FnMut(&mut Pen, Slot, K, usize),
     ) {
+        self.told(list, area, title, columns, empty, cell, |_| None);
+    }
+
+    /// The same; where there is room below the rows, what the selected one has to say stands there in full.
+    #[allow(clippy::too_many_arguments, reason = "a table is its parts; a struct of them would be used once")]
+    pub fn told<K: Copy>(
+        &mut self,
+        list: ListId,
+        area: Rect,
+        title: Words,
+        columns: &[Column<K>],
+        empty: &[Words],
+        cell: impl FnMut(&mut Pen, Slot, K, usize),
+        full: impl Fn(usize) -> Option<String>,
+    ) {
         let len = self.model.len_of(list);
         let frame = area.height >= 3 && area.width >= 4;
         let before = self.model.hits.window_of(list);
         // The title is drawn first and names the rows that will be in sight.
         let height = usize::from(area.height.saturating_sub(if frame { 2 } else { 0 }));
-        let rows = if height > 3 && len > 0 { height - 1 } else { height };
+        let titled = columns.iter().any(|c| !c.title.is_empty());
+        let rows = if titled && height > 3 && len > 0 { height - 1 } else { height };
         let cursor = self.model.cursor(list);
         let tail = Words::of(Role::Muted, range(before.around(cursor, len, rows), len));
         let inner = self.list_panel(list, area, title, &tail);
         let table =
             Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };
         table.draw(&mut self.pen, self.hits, inner, |_| false, cell);
+        let text = cursor.filter(|_| table.focused && inner.width > 8).and_then(full).unwrap_or_default();
+        let lines = u16::try_from(wrap(&text, inner.width).len()).unwrap_or(u16::MAX);
+        let used = u16::try_from(len).unwrap_or(u16::MAX).saturating_add(2);
+        if lines > 0 && used.saturating_add(lines) <= inner.height {
+            let y = inner.bottom() - lines;
+            self.pen.repeat(inner.x, y - 1, inner.width, "╌", Role::Border);
+            self.pen.paragraph(Rect::new(inner.x, y, inner.width, lines), &text, Role::Text);
+        }
     }
 }
 

@@ -67,14 +67,14 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
             return Words::of(Role::Good, all);
         }
         (0, n) => Words::of(Role::Warn, format!("{} without any bar yet: ", format::plural(n, "series"))),
-        (n, _) => Words::of(Role::Bad, format!("{} past the recovery point: ", format::plural(n, "series"))),
+        (n, _) => Words::of(Role::Bad, format!("{} past recovery point: ", format::plural(n, "series"))),
     };
     let shown = named.iter().filter(|row| row.breached == (breached > 0));
     for (k, row) in shown.take(NAMED).enumerate() {
         let comma = if k > 0 { ", " } else { "" };
         words = words.say(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
         if row.breached {
-            words = words.say(Role::Text, format!(" by {}", format::span(overdue(&snap.data, row))));
+            words = words.say(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
         }
     }
     let total = if breached > 0 { breached } else { empty };
@@ -82,7 +82,7 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
         words = words.say(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
     }
     if breached > 0 && empty > 0 {
-        words = words.say(Role::Muted, format!("; {} without any bar", format::count(empty)));
+        words = words.say(Role::Muted, format!("; {} empty", format::count(empty)));
     }
     words
 }
@@ -99,7 +99,8 @@ fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
 }
 
 /// Why one series is not fresh, in a few words.
-fn reason(snap: &Snapshot, row: &SeriesView) -> String {
+#[must_use]
+pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     let live = &snap.live;
     if row.paused {
         return "its symbol is paused".to_owned();
@@ -120,11 +121,7 @@ fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     if row.checked_at.is_none() {
         return "never asked".to_owned();
     }
-    if live.runs.is_empty() {
-        "waits for its next run".to_owned()
-    } else {
-        "its turn comes later in the run".to_owned()
-    }
+    if live.runs.is_empty() { "waits for its next run".to_owned() } else { "later in this run".to_owned() }
 }
 
 fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
@@ -207,8 +204,8 @@ fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
 fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
     let live = &snap.live;
     let cannot = snap.data.budget.as_ref().filter(|b| !b.feasible && b.breaching > 0).map(|b| {
-        let first = b.breaches.first().map_or_else(String::new, |x| format!(", first {} {}", x.symbol, x.timeframe));
-        format!("   the limit cannot hold {}{first}", format::plural(b.breaching, "deadline"))
+        let first = b.breaches.first().map_or_else(String::new, |x| format!(": {} {}", x.symbol, x.timeframe));
+        format!("   {} cannot hold{first}", format::plural(b.breaching, "deadline"))
     });
     let words = match (live.state, live.runs.first()) {
         (EngineState::Paused | EngineState::Pausing | EngineState::Draining | EngineState::Failed, _)

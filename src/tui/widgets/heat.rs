@@ -16,7 +16,7 @@ pub fn look(cell: Cell) -> (&'static str, Role) {
     match cell.state {
         CellState::Closed => (" ", Role::Text),
         CellState::Ahead => ("╌", Role::Border),
-        CellState::Present if cell.eighths >= 8 => ("▇", Role::Fresh),
+        CellState::Present if cell.eighths >= 8 => ("▇", Role::Covered),
         CellState::Present => (LEVELS.get(usize::from(cell.eighths.clamp(1, 6))).copied().unwrap_or("▄"), Role::Aging),
         CellState::NoTrade => ("·", Role::Muted),
         CellState::Unverified => ("?", Role::Warn),
@@ -165,7 +165,7 @@ pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
             pen.glyph(x, area.y + row, glyph, role);
             if days.selected == Some(date) {
                 pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Selected);
-                pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Marked);
+                pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Strong);
             }
         }
     }
@@ -198,7 +198,7 @@ pub fn month(pen: &mut Pen, area: Rect, days: DayCells<'_>, of: NaiveDate) {
         pen.text(x + 2, y, 1, glyph, role);
         if days.selected == Some(date) {
             pen.lay(Rect::new(x, y, 3, 1), Role::Selected);
-            pen.lay(Rect::new(x, y, 2, 1), Role::Marked);
+            pen.lay(Rect::new(x, y, 2, 1), Role::Strong);
         }
     }
 }

@@ -119,7 +119,8 @@ impl<K: Copy> Table<'_, K> {
         }
         let needs: Vec<Need> = self.columns.iter().map(|c| Need::new(c.least, c.most, c.worth)).collect();
         let places = fit(area.width.saturating_sub(GUTTER), GAP, &needs);
-        let header = area.height > 3 && self.len > 0;
+        let titled = self.columns.iter().any(|c| !c.title.is_empty());
+        let header = titled && area.height > 3 && self.len > 0;
         let body = if header { Rect::new(area.x, area.y + 1, area.width, area.height - 1) } else { area };
         if header {
             for (column, place) in self.columns.iter().zip(&places) {
