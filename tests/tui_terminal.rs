@@ -81,7 +81,10 @@ async fn a_run_started_with_a_key_ends_in_the_rows_of_the_command_line() {
     let what = "SELECT count(*) FROM scheduler_execution_log WHERE status = 'completed' AND trigger_kind = 'manual'";
     assert_eq!(shown.count(what).await, 1);
     // Who did it is on record.
-    assert_eq!(shown.count("SELECT count(*) FROM operator_actions WHERE actor LIKE 'tui:%'").await, 1);
+    assert_eq!(
+        shown.count("SELECT count(*) FROM operator_actions WHERE actor LIKE 'tui:%' AND action = 'trigger'").await,
+        1
+    );
 }
 
 fn chrono_now_ms() -> i64 {
