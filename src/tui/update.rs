@@ -8,9 +8,6 @@ mod moves;
 mod orders;
 mod row_text;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
