@@ -74,6 +74,8 @@ pub fn width(text: &str) -> u16 {
 /// Draws with one theme at one moment.
 pub struct Pen<'a> {
     buf: &'a mut Buffer,
+    /// Nothing is drawn outside of it.
+    place: Rect,
     pub theme: Theme,
     /// What the clock of the screen says; it stands still while the view is frozen.
     pub now: Ts,
@@ -82,13 +84,14 @@ pub struct Pen<'a> {
 impl<'a> Pen<'a> {
     #[must_use]
     pub fn new(buf: &'a mut Buffer, theme: Theme, now: Ts) -> Self {
-        Self { buf, theme, now }
+        Self { place: buf.area, buf, theme, now }
     }
 
-    /// Everything that can be drawn on.
+    /// Draws in this place only.
     #[must_use]
-    pub fn area(&self) -> Rect {
-        self.buf.area
+    pub fn within(mut self, place: Rect) -> Self {
+        self.place = self.place.intersection(place);
+        self
     }
 
     #[must_use]
@@ -98,7 +101,7 @@ impl<'a> Pen<'a> {
 
     /// Writes into `room` cells from (`x`, `y`) and says how many it took.
     pub fn text(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) -> u16 {
-        let area = self.buf.area;
+        let area = self.place;
         if room == 0 || y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
             return 0;
         }
@@ -198,6 +201,9 @@ impl<'a> Pen<'a> {
     }
 
     fn glyph_styled(&mut self, x: u16, y: u16, glyph: &str, style: Style) {
+        if !self.place.contains((x, y).into()) {
+            return;
+        }
         if let Some(cell) = self.buf.cell_mut((x, y)) {
             cell.set_symbol(glyph).set_style(over(style));
         }
@@ -206,11 +212,12 @@ impl<'a> Pen<'a> {
     /// Lays a role over what is drawn.
     pub fn lay(&mut self, area: Rect, role: Role) {
         let style = self.theme.style(role);
-        self.buf.set_style(area, style);
+        self.buf.set_style(area.intersection(self.place), style);
     }
 
     /// Makes an area blank.
     pub fn clear(&mut self, area: Rect) {
+        let area = area.intersection(self.place);
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
                 if let Some(cell) = self.buf.cell_mut((x, y)) {

@@ -20,7 +20,7 @@ use barkeep::engine::snapshot::{
     Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
 };
 use barkeep::engine::track::{ItemState, ItemView, RunView};
-use barkeep::market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
+use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};

@@ -34,7 +34,7 @@ const NAMES: u16 = 16;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, buf, hits);
+    let stage = &mut Stage::new(model, look, area, buf, hits);
     let needs = [Need::new(4, u16::MAX, 9), Need::new(YEAR + 2, YEAR + 2, 5), Need::new(1, 1, 7)];
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten();

@@ -30,7 +30,7 @@ use crate::tui::widgets::candles;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, buf, hits);
+    let stage = &mut Stage::new(model, look, area, buf, hits);
     let Some(name) = model.detail_series() else {
         let lines = [
             Words::of(Role::Strong, "No series to look at."),

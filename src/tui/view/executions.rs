@@ -19,7 +19,7 @@ use crate::tui::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, buf, hits);
+    let stage = &mut Stage::new(model, look, area, buf, hits);
     let Some(open) = model.executions.open else { return history(stage, area) };
     let running = model.snap.live.runs.iter().any(|run| run.execution_id == open);
     // The list shrinks to what shows where one is, unless it has the focus.

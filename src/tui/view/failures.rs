@@ -19,7 +19,7 @@ use crate::tui::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, buf, hits);
+    let stage = &mut Stage::new(model, look, area, buf, hits);
     if area.width >= 96 && area.height >= 18 {
         let halves = columns(area, 0, &[Need::new(48, area.width / 2, 9), Need::new(48, u16::MAX, 8)]);
         let third = area.height / 3;

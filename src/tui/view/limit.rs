@@ -89,8 +89,8 @@ fn next_token(stage: &mut Stage) -> Words {
     stage.hits.tick();
     let now = stage.now();
     match next_token_at(&stage.model.snap).filter(|at| *at > now) {
-        Some(at) => Words::of(Role::Muted, "next token in ").say(Role::Accent, format::until(at - now)),
-        None => Words::of(Role::Good, "a token is free now"),
+        Some(at) => Words::of(Role::Muted, "token in ").say(Role::Accent, format::until(at - now)),
+        None => Words::of(Role::Good, "token free now"),
     }
 }
 

@@ -147,7 +147,7 @@ pub fn alerts(stage: &mut Stage, area: Rect, list: ListId, rows: &[AlertRow]) {
     );
     let columns = [
         Column::new(Is::When, "", 6, 8),
-        Column::new(Is::State, "", 15, 6),
+        Column::new(Is::State, "", 17, 6),
         Column::new(Is::Kind, "", 12, 2),
         Column::new(Is::Message, "", 16, 10).up_to(200),
     ];

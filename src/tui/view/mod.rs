@@ -46,4 +46,5 @@ pub fn screen(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &m
         Screen::Log => log::draw,
     };
     draw(model, look, area, buf, hits);
+    look.glyphs.settle(area, buf);
 }

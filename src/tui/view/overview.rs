@@ -29,7 +29,7 @@ use crate::tui::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, buf, hits);
+    let stage = &mut Stage::new(model, look, area, buf, hits);
     if area.width < 50 || area.height < 14 {
         return brief(stage, area);
     }

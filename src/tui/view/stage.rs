@@ -22,8 +22,8 @@ pub struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     #[must_use]
-    pub fn new(model: &'a Model, look: &Look, buf: &'a mut Buffer, hits: &'a mut HitMap) -> Self {
-        Self { model, pen: Pen::new(buf, look.theme, look.now), hits }
+    pub fn new(model: &'a Model, look: &Look, area: Rect, buf: &'a mut Buffer, hits: &'a mut HitMap) -> Self {
+        Self { model, pen: Pen::new(buf, look.theme, look.now).within(area), hits }
     }
 
     #[must_use]

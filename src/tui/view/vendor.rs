@@ -19,7 +19,7 @@ use crate::tui::widgets::spark;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, buf, hits);
+    let stage = &mut Stage::new(model, look, area, buf, hits);
     let wide = area.width >= 96;
     let requests = Need::new(4, u16::MAX, 5);
     if wide {
