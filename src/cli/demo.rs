@@ -119,7 +119,7 @@ impl Drop for Scratch {
 async fn vendor() -> Result<Sim, CliError> {
     let now = SystemClock.now();
     let split = Split { date: (now - 21 * DAY).ny_date(), from: 1.0, to: 4.0 };
-    let config = SimConfig { splits: vec![(SPLIT.to_owned(), split)], ..SimConfig::default() };
+    let config = SimConfig { retry_after: true, splits: vec![(SPLIT.to_owned(), split)], ..SimConfig::default() };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let failed = |e: String| CliError::usage(format!("the simulated vendor cannot start: {e}"));
     Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))
@@ -195,6 +195,6 @@ fn misbehave(vendor: &Sim, limit: RateLimit) {
     vendor.configure(&ConfigChange { rate_limit: Some(rate_limit), latency_ms: Some(180), ..ConfigChange::default() });
     vendor.add_fault(FaultRule::new(FaultKind::Status500).on(&format!("/{FAILING}/")));
     vendor.add_fault(FaultRule::new(FaultKind::BrokenOhlc).on(&format!("/{BROKEN}/")).times(2));
-    vendor.add_fault(FaultRule::new(FaultKind::Status429).after(20).times(1));
+    vendor.add_fault(FaultRule::new(FaultKind::Status429).after(45).times(1));
     vendor.add_fault(FaultRule::new(FaultKind::Status503).probability(0.04));
 }
