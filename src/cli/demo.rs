@@ -33,7 +33,7 @@ use crate::tui::keymap::Keymap;
 /// Requests per minute of the demonstration.
 const LIMIT: u32 = 60;
 /// The kept history, so that everything is there within minutes.
-const HISTORY_DAYS: u64 = 120;
+const HISTORY_DAYS: u64 = 60;
 /// Symbols, and how many trading hours ago their history ends; `None`: they have none.
 const SYMBOLS: [(&str, Option<i64>); 16] = [
     ("SPY", Some(0)),
@@ -156,7 +156,7 @@ async fn seed(session: &Session, key: SecretString) -> Result<(), CliError> {
         let selection = Selection {
             symbols: vec![row.symbol.clone()],
             timeframes: Some(vec![Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1]),
-            from: Some(When::Time(now - 30 * DAY)),
+            from: None,
             to: Some(When::Time(to)),
             class: None,
         };
