@@ -86,6 +86,8 @@ pub fn short(n: f64) -> String {
     };
     match n {
         n if !n.is_finite() => "?".to_owned(),
+        // An empty sum is a negative zero.
+        0.0 => "0".to_owned(),
         n if n.abs() < 999.5 => format!("{n:.0}"),
         n if n.abs() < 999_500.0 => scaled(n / 1e3, "k"),
         n if n.abs() < 999_500_000.0 => scaled(n / 1e6, "M"),

@@ -314,7 +314,7 @@ pub fn run() -> RunView {
             0.16,
             2_010,
         ),
-        item(17, "market", D1, &[], Criticality::Standard, wait("a token", Some(11 * SECOND), None), 0.0, 0),
+        item(17, "market", D1, &[], Criticality::Standard, wait("rate limit", Some(11 * SECOND), None), 0.0, 0),
         item(18, "NVDA", M5, &coarser, Criticality::Standard, wait("its turn", None, None), 0.0, 0),
         item(13, "BTC", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 29_804),
         item(12, "SPY", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 1_204),
@@ -598,7 +598,7 @@ pub fn coverage_row(symbol: &str, timeframe: Timeframe, from: NaiveDate, to: Nai
                 (_, ..0) => of(CellState::Ahead, 0),
                 ("META", 0) => of(CellState::Unverified, 0),
                 ("META", 1) => of(CellState::Present, 3),
-                ("AAPL", 35) => of(CellState::Quarantined, 8),
+                ("AAPL", 0) => of(CellState::Quarantined, 8),
                 ("ASML", _) if timeframe >= Timeframe::H4 => of(CellState::Unverified, 0),
                 ("EEM", 150..) => of(CellState::NotEntitled, 0),
                 ("IWM", 60..64) => of(CellState::NoTrade, 8),
@@ -692,8 +692,8 @@ pub fn quarantine() -> Vec<QuarantineRow> {
         decided_at: None,
     };
     vec![
-        row(31, "AAPL", Timeframe::M5, 35 * DAY, "low is above open or close", 183.0),
-        row(32, "AAPL", Timeframe::M5, 35 * DAY - 5 * MINUTE, "a price is zero", 0.0),
+        row(31, "AAPL", Timeframe::M5, 2 * HOUR, "low is above open or close", 183.0),
+        row(32, "AAPL", Timeframe::M5, 2 * HOUR - 5 * MINUTE, "a price is zero", 0.0),
         row(33, "BTC", Timeframe::H1, 2 * DAY, "a price is negative", -1.0),
     ]
 }
@@ -780,7 +780,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             asset_class: view.asset_class,
             criticality: Criticality::Standard,
             generated_at: now(),
-            status: view.tier,
+            status: Tier::Aging,
             expected,
             stored: view.newest_bar.map(|t| Interval::new(t, t + width)),
             answered_until: view.answered_until,

@@ -55,7 +55,8 @@ struct Glass {
 impl Glass {
     fn new(model: &Model) -> Self {
         let wire = Wire::default();
-        let emulator = vt100::Parser::new(model.size.height.try_into().unwrap(), model.size.width.try_into().unwrap(), 0);
+        let emulator =
+            vt100::Parser::new(model.size.height.try_into().unwrap(), model.size.width.try_into().unwrap(), 0);
         Self { painter: Painter::new(wire.clone()), wire, emulator }
     }
 

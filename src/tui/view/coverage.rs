@@ -114,18 +114,21 @@ fn map(stage: &mut Stage, area: Rect) {
     let percent = if inner.width > 60 { 6 } else { 0 };
     let room = inner.width - NAMES - percent;
     let dates = dates(model, now, room);
+    // Few columns may be wide ones.
+    let each = if zoom == Zoom::Weeks && dates.len() * 2 <= usize::from(room) { 2 } else { 1 };
     stage.hits.days = dates.first().copied().zip(dates.last().copied());
     let window = before.around(cursor, len, usize::from(inner.height - 1));
     stage.hits.window(ListId::Coverage, window);
-    let start = inner.x + NAMES + (room - u16::try_from(dates.len()).unwrap_or(room).min(room));
-    axis(stage, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates);
+    let taken = u16::try_from(dates.len() * each).unwrap_or(room).min(room);
+    let start = inner.x + NAMES + (room - taken);
+    axis(stage, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
     if len == 0 {
         let words = [Words::of(Role::Muted, "no series to show")];
         stage.pen.centre(inner, &words);
     }
     let chosen = date(model, now);
     if let Some(k) = dates.iter().rposition(|d| *d <= chosen) {
-        let x = start + u16::try_from(k).unwrap_or(0);
+        let x = start + u16::try_from(k * each).unwrap_or(0);
         stage.pen.glyph(x, inner.y, DESCENDING, Role::Accent);
     }
     for (y, row) in (inner.y + 1..inner.bottom()).zip(window.offset..len) {
@@ -140,19 +143,19 @@ fn map(stage: &mut Stage, area: Rect) {
         match known.zip(from) {
             Some((known, from)) => {
                 let days = DayCells { from, cells: &known.cells, selected: None };
-                let cells = dates.iter().map(|d| cell_of(days, *d, zoom));
+                let cells = dates.iter().flat_map(|d| std::iter::repeat_n(cell_of(days, *d, zoom), each));
                 heat::strip(&mut stage.pen, start, y, room, cells);
                 if let Some(share) = share(&known.cells).filter(|_| percent > 0) {
                     let role = if share < 1.0 { Role::Aging } else { Role::Muted };
                     stage.pen.right(inner.right() - 5, y, 5, &format::percent(share), role);
                 }
             }
-            None => stage.pen.repeat(start, y, u16::try_from(dates.len()).unwrap_or(0), "╌", Role::Border),
+            None => stage.pen.repeat(start, y, taken, "╌", Role::Border),
         }
         if cursor == Some(row) {
             stage.pen.text(inner.x, y, 1, CURSOR, Role::Accent);
             stage.pen.lay(whole, Role::Selected);
-            for (x, day) in (start..).zip(&dates) {
+            for (x, day) in (start..).zip(dates.iter().flat_map(|d| std::iter::repeat_n(d, each))) {
                 stage.hits.add(Rect::new(x, y, 1, 1), Target::Day(row, *day));
             }
         }
@@ -169,10 +172,10 @@ fn cell_of(days: DayCells<'_>, date: NaiveDate, zoom: Zoom) -> Cell {
 }
 
 /// Months above the columns in which they begin.
-fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate]) {
+fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate], each: usize) {
     let mut free_from = line.x;
     let mut month = None;
-    for (x, date) in (line.x..).zip(dates) {
+    for (x, date) in (line.x..).step_by(each).zip(dates) {
         let here = (date.year(), date.month());
         if month.replace(here) == Some(here) || x < free_from {
             continue;
@@ -319,7 +322,7 @@ fn session(stage: &mut Stage, area: Rect) {
         let words = Words::of(role, glyph)
             .say(Role::Strong, format!(" {} ", format::hour_minute(*start)))
             .say(role, heat::words(cell.state))
-            .say(Role::Muted, format!("  {}", format::plural(*bars, "bar")));
+            .say(Role::Muted, if *bars > 0 { format!("  {}", format::plural(*bars, "bar")) } else { String::new() });
         stage.pen.words(inner.x, y, inner.width, &words);
     }
 }

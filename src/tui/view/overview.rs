@@ -34,13 +34,16 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         return brief(stage, area);
     }
     let wide = area.width >= 76;
+    // While nothing runs there is little to say about it.
+    let rests = model.snap.live.runs.is_empty();
+    let (runs, rest) = if rests { (7, u16::MAX) } else { (40, 9) };
     let panes: [(Panel, Need); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
         [
             (Panel::Now, Need::new(6, 6, 9)),
             (Panel::TiersAndLimit, Need::new(6, tiers, 7)),
-            (Panel::Runs, Need::new(5, 40, 4)),
-            (Panel::AlertsAndExecutions, Need::new(4, 9, 5)),
+            (Panel::Runs, Need::new(5, runs, 4)),
+            (Panel::AlertsAndExecutions, Need::new(4, rest, if rests { 3 } else { 5 })),
             (Panel::Nothing, Need::new(0, 0, 0)),
             (Panel::Nothing, Need::new(0, 0, 0)),
         ]
