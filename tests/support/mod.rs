@@ -13,6 +13,7 @@ pub mod bench;
 pub mod desk;
 pub mod http;
 pub mod postgres;
+pub mod pty;
 pub mod recorded;
 pub mod rig;
 pub mod scripted;

@@ -158,7 +158,11 @@ impl Console for Puppet {
     }
 
     async fn ask(&self, question: Question) -> Result<Reply, AskError> {
+        let log = matches!(question, Question::Log { .. });
         self.questions.lock().unwrap().push(question);
+        if log {
+            return Ok(Reply::Log(Vec::new()));
+        }
         Err(AskError::Unavailable("not in this test".to_owned()))
     }
 }

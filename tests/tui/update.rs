@@ -185,7 +185,7 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
     let id = model.snap.live.runs[0].execution_id;
     assert!(press(&mut model, "c").orders.is_empty());
     let text = show(&mut model).join("\n");
-    assert!(text.contains("Cancel execution") && text.contains("What is committed stays"), "{text}");
+    assert!(text.contains("Cancel execution") && text.contains("What is committed"), "{text}");
     let given = press(&mut model, "y");
     assert!(matches!(given.orders.as_slice(), [(_, Action::Cancel(Some(cancelled)))] if *cancelled == id));
     // Without a run there is nothing to cancel, and it says so.
