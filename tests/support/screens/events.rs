@@ -1,36 +1,12 @@
 //! Failures, deeds of operators, log lines.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use barkeep::config::policy::Severity;
-use barkeep::engine::console::{
-    Access, AlertRow, Cell, CellState, CoverageRow, Detail, ExecutionDetail, ExecutionRow, ExecutionStatus,
-    ExecutionView, FeatureFailureRow, Gap, Level, Link, Notice, OperatorActionRow, QuarantineRow, Question, Reply,
-    Request, SeriesName, SeriesState, SeriesStatus, SessionCoverage, Trigger, Verdict,
-};
-use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
-use barkeep::engine::handle::{Beat, EngineState, Live, Process};
-use barkeep::engine::progress::Head;
-use barkeep::engine::pulse::PulseView;
-use barkeep::engine::snapshot::{
-    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
-};
-use barkeep::engine::track::{ItemState, ItemView, RunView};
-use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use barkeep::market::freshness::Tier;
-use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
-use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
-use barkeep::store::{FeatureFailure, FeatureRow, OperatorAction, RequestTotals, SeriesId, SeriesRow, SymbolRow};
-use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
-use barkeep::tui::model::{Dress, Model, Now};
-use barkeep::tui::theme::{ColorDepth, ThemeKind};
-use barkeep::vendor::limit::LimitSnapshot;
-use chrono::{Datelike, NaiveDate, Weekday};
-use ratatui::layout::Size;
+use barkeep::engine::console::{FeatureFailureRow, Level, Notice, OperatorActionRow, SeriesState, SeriesStatus};
+use barkeep::market::Timeframe;
+use barkeep::market::ts::{HOUR, MINUTE, SECOND};
+use barkeep::store::{FeatureFailure, OperatorAction};
 use uuid::Uuid;
 
+use super::work::status;
 use super::*;
 
 pub fn feature_failures() -> Vec<FeatureFailureRow> {

@@ -1,6 +1,6 @@
 //! A dashboard in the middle of a believable day, for the tests and benchmarks of the screens: a Wednesday morning of
 //! trading, a run under way, a few things wrong. Nothing here is read from a clock or from chance.
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod coverage;
@@ -11,38 +11,22 @@ mod work;
 
 pub use coverage::{coverage_row, session};
 pub use day::{at_rest, big, empty, failed, paused, running, series_view};
-pub use details::{bars, detail, quarantine, requests};
+pub use details::{detail, quarantine, requests};
 pub use events::{actions, execution_series, feature_failures, notices};
 pub use work::{alerts, executions, failing, live};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::config::policy::Severity;
 use barkeep::engine::console::{
-    Access, AlertRow, Cell, CellState, CoverageRow, Detail, ExecutionDetail, ExecutionRow, ExecutionStatus,
-    ExecutionView, FeatureFailureRow, Gap, Level, Link, Notice, OperatorActionRow, QuarantineRow, Question, Reply,
-    Request, SeriesName, SeriesState, SeriesStatus, SessionCoverage, Trigger, Verdict,
+    Access, CoverageRow, ExecutionDetail, ExecutionView, Link, Question, Reply, SeriesName,
 };
-use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
-use barkeep::engine::handle::{Beat, EngineState, Live, Process};
-use barkeep::engine::progress::Head;
-use barkeep::engine::pulse::PulseView;
-use barkeep::engine::snapshot::{
-    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
-};
-use barkeep::engine::track::{ItemState, ItemView, RunView};
-use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use barkeep::market::freshness::Tier;
-use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
-use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
-use barkeep::store::{FeatureFailure, FeatureRow, OperatorAction, RequestTotals, SeriesId, SeriesRow, SymbolRow};
+use barkeep::engine::snapshot::Snapshot;
+use barkeep::market::ts::SECOND;
+use barkeep::market::{AssetClass, Timeframe, Ts};
 use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
 use barkeep::tui::model::{Dress, Model, Now};
 use barkeep::tui::theme::{ColorDepth, ThemeKind};
-use barkeep::vendor::limit::LimitSnapshot;
-use chrono::{Datelike, NaiveDate, Weekday};
 use ratatui::layout::Size;
 use uuid::Uuid;
 
@@ -131,4 +115,3 @@ pub fn answered(snap: Snapshot, width: u16, height: u16) -> Model {
     }
     model
 }
-

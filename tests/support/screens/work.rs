@@ -1,39 +1,28 @@
 //! What the engine did and does: executions, alerts, the run under way, the limit.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep::config::policy::Severity;
-use barkeep::engine::console::{
-    Access, AlertRow, Cell, CellState, CoverageRow, Detail, ExecutionDetail, ExecutionRow, ExecutionStatus,
-    ExecutionView, FeatureFailureRow, Gap, Level, Link, Notice, OperatorActionRow, QuarantineRow, Question, Reply,
-    Request, SeriesName, SeriesState, SeriesStatus, SessionCoverage, Trigger, Verdict,
-};
-use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
+use barkeep::engine::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
 use barkeep::engine::handle::{Beat, EngineState, Live, Process};
 use barkeep::engine::progress::Head;
 use barkeep::engine::pulse::PulseView;
-use barkeep::engine::snapshot::{
-    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
-};
 use barkeep::engine::track::{ItemState, ItemView, RunView};
-use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use barkeep::market::freshness::Tier;
-use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::market::ts::{HOUR, MINUTE, SECOND};
+use barkeep::market::{Criticality, Symbol, Timeframe};
 use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
-use barkeep::store::{FeatureFailure, FeatureRow, OperatorAction, RequestTotals, SeriesId, SeriesRow, SymbolRow};
-use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
-use barkeep::tui::model::{Dress, Model, Now};
-use barkeep::tui::theme::{ColorDepth, ThemeKind};
 use barkeep::vendor::limit::LimitSnapshot;
-use chrono::{Datelike, NaiveDate, Weekday};
-use ratatui::layout::Size;
-use uuid::Uuid;
 
 use super::*;
 
-pub fn execution(n: u128, trigger: Trigger, started: i64, status: ExecutionStatus, good: i64, total: i64) -> ExecutionRow {
+pub fn execution(
+    n: u128,
+    trigger: Trigger,
+    started: i64,
+    status: ExecutionStatus,
+    good: i64,
+    total: i64,
+) -> ExecutionRow {
     let started_at = now() - started;
     let done = status != ExecutionStatus::Running;
     let took = 100_000 + (n as i64 * 71_000) % 700_000;
@@ -337,4 +326,3 @@ pub fn budget() -> Budget {
         },
     }
 }
-
