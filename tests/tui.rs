@@ -10,7 +10,7 @@ mod chance;
 mod hands;
 #[path = "tui/looping.rs"]
 mod looping;
-#[path = "support/screens.rs"]
+#[path = "support/screens/mod.rs"]
 mod screens;
 #[path = "tui/update.rs"]
 mod update;

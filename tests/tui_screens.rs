@@ -2,7 +2,7 @@
 //! in ASCII. `INSTA_UPDATE=always` writes the snapshots anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/screens.rs"]
+#[path = "support/screens/mod.rs"]
 mod screens;
 #[path = "support/stills.rs"]
 mod stills;

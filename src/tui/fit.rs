@@ -3,6 +3,8 @@
 //! What is worth least goes first when there is not enough room, nothing is drawn narrower than it can bear, and what
 //! is left over goes to those that want it. So a screen degrades from 160 columns to 40 without a special case.
 
+use ratatui::layout::Rect;
+
 /// What one thing asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -54,6 +56,20 @@ pub fn fit(total: u16, gap: u16, needs: &[Need]) -> Vec<Option<(u16, u16)>> {
         })
     };
     lengths.into_iter().map(&mut place).collect()
+}
+
+/// Rows of an area from the top, one panel each: where each panel lies, `None` when it found no room.
+#[must_use]
+pub fn rows(area: Rect, needs: &[Need]) -> Vec<Option<Rect>> {
+    let place = |(start, length): (u16, u16)| Rect::new(area.x, area.y + start, area.width, length);
+    fit(area.height, 0, needs).into_iter().map(|p| p.map(place)).collect()
+}
+
+/// The same from the left.
+#[must_use]
+pub fn columns(area: Rect, gap: u16, needs: &[Need]) -> Vec<Option<Rect>> {
+    let place = |(start, length): (u16, u16)| Rect::new(area.x + start, area.y, length, area.height);
+    fit(area.width, gap, needs).into_iter().map(|p| p.map(place)).collect()
 }
 
 #[cfg(test)]

@@ -39,4 +39,5 @@ pub mod toast;
 pub mod update;
 pub mod view;
 pub mod widgets;
+pub mod words;
 pub mod worst;

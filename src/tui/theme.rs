@@ -5,9 +5,12 @@
 //! background is set at all, only modifiers. That is more than taste: crossterm answers `NO_COLOR` by writing a plain
 //! reset for every colour command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
 
-use ratatui::style::{Color, Modifier, Style};
+mod palettes;
+
+use ratatui::style::{Color, Style};
 
 use crate::market::freshness::Tier;
+use palettes::{Brush, Ink, PLAIN, cvd, dark, light, modifier, plain_modifier};
 
 /// What a piece of the screen means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,27 +155,6 @@ pub enum ColorDepth {
     Rgb,
 }
 
-/// A colour: exact, and the nearest in meaning of the sixteen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ink(u32, Color);
-
-/// A role in one palette.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Brush {
-    fg: Option<Ink>,
-    bg: Option<Ink>,
-}
-
-const fn ink(rgb: u32, near: Color) -> Brush {
-    Brush { fg: Some(Ink(rgb, near)), bg: None }
-}
-
-const fn on(fg: u32, near: Color, bg: u32, behind: Color) -> Brush {
-    Brush { fg: Some(Ink(fg, near)), bg: Some(Ink(bg, behind)) }
-}
-
-const PLAIN: Brush = Brush { fg: None, bg: None };
-
 /// Gives roles their styles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Theme {
@@ -263,177 +245,5 @@ fn indexed(r: u8, g: u8, b: u8) -> u8 {
     if to_grey < to_cube { 232 + grey } else { 16 + 36 * cr + 6 * cg + cb }
 }
 
-/// Weight goes with every palette.
-const fn modifier(role: Role) -> Modifier {
-    match role {
-        Role::Strong | Role::Title | Role::Key | Role::Marked | Role::Breach | Role::Bad => Modifier::BOLD,
-        _ => Modifier::empty(),
-    }
-}
-
-/// What stands in for colour.
-const fn plain_modifier(role: Role) -> Modifier {
-    match role {
-        Role::Selected | Role::Bar => Modifier::REVERSED,
-        Role::Breach => Modifier::BOLD.union(Modifier::REVERSED),
-        Role::Missing => Modifier::BOLD.union(Modifier::UNDERLINED),
-        Role::Strong
-        | Role::Title
-        | Role::Header
-        | Role::Key
-        | Role::BorderFocused
-        | Role::Marked
-        | Role::Accent
-        | Role::Stale
-        | Role::Bad
-        | Role::Running => Modifier::BOLD,
-        Role::Muted | Role::Border | Role::Unknown => Modifier::DIM,
-        _ => Modifier::empty(),
-    }
-}
-
-const fn dark(role: Role) -> Brush {
-    match role {
-        Role::Text => PLAIN,
-        Role::Strong => ink(0xf0_f4_f8, Color::White),
-        Role::Muted | Role::Header => ink(0x83_90_a0, Color::Gray),
-        Role::Border => ink(0x36_41_4e, Color::DarkGray),
-        Role::BorderFocused => ink(0x4d_7d_a8, Color::Cyan),
-        Role::Title => ink(0xb9_c6_d6, Color::White),
-        Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x5c_b3_ff, Color::Cyan),
-        Role::Selected => Brush { fg: None, bg: Some(Ink(0x1d_33_4d, Color::Blue)) },
-        Role::Marked => ink(0xff_cf_6b, Color::LightYellow),
-        Role::Bar => on(0xc5_d0_dc, Color::White, 0x1a_23_2e, Color::Black),
-        Role::Fresh | Role::Good | Role::Rise => ink(0x4c_c3_8a, Color::Green),
-        Role::Covered => ink(0x35_94_6a, Color::Green),
-        Role::Aging | Role::Warn => ink(0xe8_c3_4e, Color::Yellow),
-        Role::Stale => ink(0xf2_8b_3c, Color::LightRed),
-        Role::Missing => ink(0xe2_6d_c8, Color::Magenta),
-        Role::Unknown => ink(0x83_90_a0, Color::Gray),
-        Role::Breach => on(0xff_ff_ff, Color::White, 0xc2_32_3a, Color::Red),
-        Role::Bad | Role::Fall => ink(0xff_6b_6b, Color::Red),
-        Role::Paused => ink(0xc4_9b_ff, Color::LightMagenta),
-        Role::Refused => ink(0xa3_87_d8, Color::Magenta),
-    }
-}
-
-const fn light(role: Role) -> Brush {
-    match role {
-        Role::Text => PLAIN,
-        Role::Strong => ink(0x0a_10_18, Color::Black),
-        Role::Muted | Role::Header => ink(0x5f_6b_78, Color::DarkGray),
-        Role::Border => ink(0xc3_cb_d4, Color::Gray),
-        Role::BorderFocused => ink(0x5a_93_d0, Color::Blue),
-        Role::Title => ink(0x2f_3b_49, Color::Black),
-        Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x06_5f_c4, Color::Blue),
-        Role::Selected => Brush { fg: None, bg: Some(Ink(0xd6_e8_fd, Color::Cyan)) },
-        Role::Marked => ink(0x8a_56_00, Color::Magenta),
-        Role::Bar => on(0x2f_3b_49, Color::Black, 0xe6_eb_f1, Color::Gray),
-        Role::Fresh | Role::Good | Role::Rise => ink(0x17_7a_45, Color::Green),
-        Role::Covered => ink(0x22_7d_55, Color::Green),
-        Role::Aging | Role::Warn => ink(0x8d_66_00, Color::Yellow),
-        Role::Stale => ink(0xb9_4a_00, Color::LightRed),
-        Role::Missing => ink(0xa8_20_8d, Color::Magenta),
-        Role::Unknown => ink(0x5f_6b_78, Color::DarkGray),
-        Role::Breach => on(0xff_ff_ff, Color::White, 0xc6_1f_2b, Color::Red),
-        Role::Bad | Role::Fall => ink(0xc6_1f_2b, Color::Red),
-        Role::Paused => ink(0x6d_3f_c4, Color::Magenta),
-        Role::Refused => ink(0x6a_4c_a8, Color::Magenta),
-    }
-}
-
-/// Okabe and Ito: sky blue, orange, vermillion, reddish purple, yellow; good is blue, bad is orange.
-const fn cvd(role: Role) -> Brush {
-    match role {
-        Role::Fresh | Role::Good | Role::Rise => ink(0x56_b4_e9, Color::LightBlue),
-        Role::Covered => ink(0x3f_88_b4, Color::LightBlue),
-        Role::Aging | Role::Warn => ink(0xf0_e4_42, Color::LightYellow),
-        Role::Stale => ink(0xe6_9f_00, Color::Yellow),
-        Role::Missing | Role::Refused => ink(0xcc_79_a7, Color::Magenta),
-        Role::Breach => on(0x00_00_00, Color::Black, 0xe6_9f_00, Color::Yellow),
-        Role::Bad | Role::Fall => ink(0xe8_76_1e, Color::LightRed),
-        Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x8c_d0_ff, Color::LightCyan),
-        Role::Marked => ink(0xf0_e4_42, Color::LightYellow),
-        Role::Paused => ink(0xcc_79_a7, Color::LightMagenta),
-        _ => dark(role),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_colour_only_modifiers_are_set_and_the_selection_still_shows() {
-        for theme in [Theme::new(ThemeKind::Mono, ColorDepth::Rgb), Theme::new(ThemeKind::Dark, ColorDepth::None)] {
-            for role in Role::ALL {
-                let style = theme.style(role);
-                assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
-            }
-            assert!(theme.style(Role::Selected).add_modifier.contains(Modifier::REVERSED));
-            assert!(theme.style(Role::Breach).add_modifier.contains(Modifier::REVERSED | Modifier::BOLD));
-        }
-    }
-
-    #[test]
-    fn every_depth_gets_only_colours_it_can_show() {
-        for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
-            for role in Role::ALL {
-                let colours = |depth| {
-                    let style = Theme::new(kind, depth).style(role);
-                    [style.fg, style.bg].into_iter().flatten().collect::<Vec<_>>()
-                };
-                assert!(colours(ColorDepth::Rgb).iter().all(|c| matches!(c, Color::Rgb(..))));
-                assert!(colours(ColorDepth::Indexed).iter().all(|c| matches!(c, Color::Indexed(16..))));
-                let named = |c: &Color| !matches!(c, Color::Rgb(..) | Color::Indexed(_));
-                assert!(colours(ColorDepth::Ansi16).iter().all(named));
-            }
-        }
-    }
-
-    #[test]
-    fn tiers_are_told_apart_in_every_palette() {
-        for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
-            for depth in [ColorDepth::Ansi16, ColorDepth::Indexed, ColorDepth::Rgb] {
-                let theme = Theme::new(kind, depth);
-                for a in Tier::ALL {
-                    for b in Tier::ALL {
-                        assert!(a == b || theme.style(a.into()) != theme.style(b.into()), "{kind:?} {a} {b}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn text_can_be_read_on_the_paper_of_its_palette() {
-        // WCAG 2: 4.5 for text. Frames and the empty part of a bar carry no information.
-        let channel = |v: u8| {
-            let v = f64::from(v) / 255.0;
-            if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-        };
-        let light = |rgb: u32| {
-            let [_, r, g, b] = rgb.to_be_bytes();
-            0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b)
-        };
-        for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
-            let theme = Theme::new(kind, ColorDepth::Rgb);
-            for role in Role::ALL.into_iter().filter(|r| !matches!(r, Role::Border | Role::BorderFocused)) {
-                let brush = theme.brush(role);
-                let Some(Ink(fg, _)) = brush.fg else { continue };
-                let paper = brush.bg.map_or(theme.paper().1, |ink| ink.0);
-                let (a, b) = (light(fg).max(light(paper)), light(fg).min(light(paper)));
-                let contrast = (a + 0.05) / (b + 0.05);
-                assert!(contrast >= 4.5, "{kind:?} {role:?}: {contrast:.2}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_256_colours_are_the_nearest() {
-        assert_eq!(indexed(0, 0, 0), 16);
-        assert_eq!(indexed(255, 255, 255), 231);
-        assert_eq!(indexed(255, 0, 0), 196);
-        assert_eq!(indexed(128, 128, 128), 244);
-    }
-}
+mod tests;

@@ -13,13 +13,14 @@ use chrono::{Datelike as _, Days, NaiveDate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::stage::{Stage, absence};
+use super::session;
+use super::stage::Stage;
 use super::symbols::share;
 use crate::engine::console::{Cell, CellState, SeriesName};
 use crate::market::asset::printable;
 use crate::tui::fit::Need;
 use crate::tui::format;
-use crate::tui::glyphs::{CURSOR, DESCENDING, LEVELS};
+use crate::tui::glyphs::{CURSOR, DESCENDING};
 use crate::tui::hits::{HitMap, Target};
 use crate::tui::look::Look;
 use crate::tui::model::{Model, Zoom};
@@ -39,7 +40,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(top) = place(0) {
-        if model.coverage.zoom == Zoom::Session { session(stage, top) } else { map(stage, top) }
+        if model.coverage.zoom == Zoom::Session { session::panel(stage, top) } else { map(stage, top) }
     }
     if let Some(middle) = place(1) {
         chosen(stage, middle);
@@ -49,12 +50,12 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
 }
 
-fn selected(model: &Model) -> Option<SeriesName> {
+pub(super) fn selected(model: &Model) -> Option<SeriesName> {
     let row = model.series_at(model.cursor(ListId::Coverage)?)?;
     Some((row.symbol.clone(), row.timeframe))
 }
 
-fn date(model: &Model, now: crate::market::Ts) -> NaiveDate {
+pub(super) fn date(model: &Model, now: crate::market::Ts) -> NaiveDate {
     model.coverage.date.unwrap_or_else(|| now.utc_date())
 }
 
@@ -87,7 +88,7 @@ fn dates(model: &Model, now: crate::market::Ts, room: u16) -> Vec<NaiveDate> {
     all
 }
 
-fn map(stage: &mut Stage, area: Rect) {
+pub(super) fn map(stage: &mut Stage, area: Rect) {
     let model = stage.model;
     let now = stage.now();
     let zoom = model.coverage.zoom;
@@ -114,18 +115,21 @@ fn map(stage: &mut Stage, area: Rect) {
     let percent = if inner.width > 60 { 6 } else { 0 };
     let room = inner.width - NAMES - percent;
     let dates = dates(model, now, room);
+    // Few columns may be wide ones.
+    let each = if zoom == Zoom::Weeks && dates.len() * 2 <= usize::from(room) { 2 } else { 1 };
     stage.hits.days = dates.first().copied().zip(dates.last().copied());
     let window = before.around(cursor, len, usize::from(inner.height - 1));
     stage.hits.window(ListId::Coverage, window);
-    let start = inner.x + NAMES + (room - u16::try_from(dates.len()).unwrap_or(room).min(room));
-    axis(stage, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates);
+    let taken = u16::try_from(dates.len() * each).unwrap_or(room).min(room);
+    let start = inner.x + NAMES + (room - taken);
+    axis(stage, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
     if len == 0 {
         let words = [Words::of(Role::Muted, "no series to show")];
         stage.pen.centre(inner, &words);
     }
     let chosen = date(model, now);
     if let Some(k) = dates.iter().rposition(|d| *d <= chosen) {
-        let x = start + u16::try_from(k).unwrap_or(0);
+        let x = start + u16::try_from(k * each).unwrap_or(0);
         stage.pen.glyph(x, inner.y, DESCENDING, Role::Accent);
     }
     for (y, row) in (inner.y + 1..inner.bottom()).zip(window.offset..len) {
@@ -140,19 +144,19 @@ fn map(stage: &mut Stage, area: Rect) {
         match known.zip(from) {
             Some((known, from)) => {
                 let days = DayCells { from, cells: &known.cells, selected: None };
-                let cells = dates.iter().map(|d| cell_of(days, *d, zoom));
+                let cells = dates.iter().flat_map(|d| std::iter::repeat_n(cell_of(days, *d, zoom), each));
                 heat::strip(&mut stage.pen, start, y, room, cells);
                 if let Some(share) = share(&known.cells).filter(|_| percent > 0) {
                     let role = if share < 1.0 { Role::Aging } else { Role::Muted };
                     stage.pen.right(inner.right() - 5, y, 5, &format::percent(share), role);
                 }
             }
-            None => stage.pen.repeat(start, y, u16::try_from(dates.len()).unwrap_or(0), "╌", Role::Border),
+            None => stage.pen.repeat(start, y, taken, "╌", Role::Border),
         }
         if cursor == Some(row) {
             stage.pen.text(inner.x, y, 1, CURSOR, Role::Accent);
             stage.pen.lay(whole, Role::Selected);
-            for (x, day) in (start..).zip(&dates) {
+            for (x, day) in (start..).zip(dates.iter().flat_map(|d| std::iter::repeat_n(d, each))) {
                 stage.hits.add(Rect::new(x, y, 1, 1), Target::Day(row, *day));
             }
         }
@@ -169,10 +173,10 @@ fn cell_of(days: DayCells<'_>, date: NaiveDate, zoom: Zoom) -> Cell {
 }
 
 /// Months above the columns in which they begin.
-fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate]) {
+fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate], each: usize) {
     let mut free_from = line.x;
     let mut month = None;
-    for (x, date) in (line.x..).zip(dates) {
+    for (x, date) in (line.x..).step_by(each).zip(dates) {
         let here = (date.year(), date.month());
         if month.replace(here) == Some(here) || x < free_from {
             continue;
@@ -254,72 +258,5 @@ fn sums(stage: &mut Stage, area: Rect, cells: &[Cell]) {
             &format::count(n),
             if n > 0 { Role::Text } else { Role::Muted },
         );
-    }
-}
-
-/// One session, piece by piece: the bars of each as a column, its state as a letter.
-fn session(stage: &mut Stage, area: Rect) {
-    let model = stage.model;
-    let now = stage.now();
-    let Some(name) = selected(model) else { return map(stage, area) };
-    let chosen = date(model, now);
-    let asked = model.answers.session(&name, chosen);
-    let title = Words::of(Role::Title, format!("{} {} ", name.0, name.1))
-        .say(Role::Muted, chosen.format("session of %a %d %b %Y, half hour by half hour").to_string());
-    let inner = stage.list_panel(ListId::Coverage, area, title, &Words::new());
-    stage.hits.add(inner, Target::List(ListId::Coverage));
-    let len = model.symbols.order.len();
-    let cursor = model.cursor(ListId::Coverage);
-    // The map's window stays as it was, so that zooming out finds it again.
-    let before = model.hits.window_of(ListId::Coverage);
-    stage.hits.window(ListId::Coverage, before.around(cursor, len, before.height.max(1)));
-    let Some(session) = asked.value.filter(|s| !s.pieces.is_empty()) else {
-        let nothing = [Words::of(Role::Muted, "the market was closed on this day")];
-        let lines = absence(asked, &nothing);
-        return stage.pen.centre(inner, &lines);
-    };
-    let count = u16::try_from(session.pieces.len()).unwrap_or(u16::MAX).max(1);
-    let each = (inner.width / count).clamp(1, 6);
-    let most = session.pieces.iter().map(|(_, _, bars)| *bars).max().unwrap_or(0).max(1);
-    let height = inner.height.saturating_sub(3).min(8);
-    let bottom = inner.y + height;
-    let shown = usize::from(inner.width / each);
-    for (k, (start, cell, bars)) in (0..).zip(session.pieces.iter().take(shown)) {
-        let x = inner.x + k * each;
-        let (glyph, role) = heat::look(*cell);
-        let eighths = usize::try_from(u64::from(*bars) * u64::from(height) * 8 / u64::from(most)).unwrap_or(0);
-        let wide = each.saturating_sub(1).clamp(1, 4);
-        for row in 0..height {
-            let here = eighths.saturating_sub(usize::from(height - 1 - row) * 8).min(8);
-            if let Some(level) = LEVELS.get(here).filter(|_| here > 0) {
-                stage.pen.repeat(x, inner.y + row, wide, level, role);
-            }
-        }
-        stage.pen.repeat(x, bottom, wide, glyph, role);
-        if each >= 4 {
-            stage.pen.right(x, bottom + 1, wide, &bars.to_string(), Role::Muted);
-        }
-        let labelled = if each >= 6 { 1 } else { 12_u16.div_ceil(each * 2) * 2 };
-        if k % labelled == 0 {
-            let label = start.to_utc().format("%H:%M").to_string();
-            stage.pen.text(
-                x,
-                bottom + 2,
-                (labelled * each).saturating_sub(1).min(inner.right() - x),
-                &label,
-                Role::Muted,
-            );
-        }
-    }
-    let open = session.pieces.iter().filter(|(_, cell, _)| {
-        matches!(cell.state, CellState::Unverified | CellState::Quarantined | CellState::NotEntitled)
-    });
-    for (y, (start, cell, bars)) in (bottom + 4..inner.bottom()).zip(open) {
-        let (glyph, role) = heat::look(*cell);
-        let words = Words::of(role, glyph)
-            .say(Role::Strong, format!(" {} ", format::hour_minute(*start)))
-            .say(role, heat::words(cell.state))
-            .say(Role::Muted, format!("  {}", format::plural(*bars, "bar")));
-        stage.pen.words(inner.x, y, inner.width, &words);
     }
 }

@@ -22,10 +22,14 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let stage = &mut Stage::new(model, look, area, buf, hits);
     let Some(open) = model.executions.open else { return history(stage, area) };
     let running = model.snap.live.runs.iter().any(|run| run.execution_id == open);
+    let on_list = model.focus() == ListId::Executions;
+    if area.height < 16 {
+        return if on_list { history(stage, area) } else { one(stage, area, open) };
+    }
     // The list shrinks to what shows where one is, unless it has the focus.
-    let list = if model.focus() == ListId::Executions { Need::new(4, 12, 8) } else { Need::new(4, 7, 6) };
-    let live = if running { Need::new(6, 14, 7) } else { Need::new(0, 0, 0) };
-    let places = rows(area, &[list, live, Need::new(5, u16::MAX, 9)]);
+    let list = if on_list { Need::new(5, 12, 8) } else { Need::new(5, 7, 6) };
+    let live = if running { Need::new(5, 12, 7) } else { Need::new(0, 0, 7) };
+    let places = rows(area, &[list, live, Need::new(5, u16::MAX, 5)]);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
     if let Some(top) = place(0) {
         history(stage, top);

@@ -20,10 +20,12 @@ pub fn panel(stage: &mut Stage, area: Rect) {
         .limit
         .map_or_else(|| Words::of(Role::Muted, "unlimited"), |n| Words::of(Role::Muted, format!("{n} a minute")));
     let inner = stage.panel(area, "Vendor limit", &tail);
-    let warnings = warnings(&snap);
-    let needs: Vec<Need> = [9, 8, if warnings.is_empty() { 0 } else { 9 }, 6, 7, 5, 4, 3]
-        .map(|worth| Need::new(u16::from(worth > 0), u16::from(worth > 0), worth))
-        .to_vec();
+    let warnings = warnings(&snap, stage.now());
+    let warned = u16::try_from(warnings.len()).unwrap_or(0);
+    let mut needs = [10, 8, 9, 6, 7, 5, 4, 3].map(|worth| Need::new(1, 1, worth));
+    if let Some(need) = needs.get_mut(2) {
+        *need = Need::new(warned, warned, 9);
+    }
     let places = rows(inner, &needs);
     let now = stage.now();
     for (k, place) in places.into_iter().enumerate() {
@@ -32,7 +34,9 @@ pub fn panel(stage: &mut Stage, area: Rect) {
             0 => window(stage, at),
             1 => requests_by_minute(stage, at),
             2 => {
-                stage.pen.words(at.x, at.y, at.width, &warnings);
+                for (y, words) in (at.y..at.bottom()).zip(&warnings) {
+                    stage.pen.words(at.x, y, at.width, words);
+                }
             }
             3 => totals(stage, at),
             4 => {
@@ -94,19 +98,20 @@ fn next_token(stage: &mut Stage) -> Words {
     }
 }
 
-/// What asks to be known: refusals, somebody else with the same key.
+/// What asks to be known: refusals, somebody else with the same key. A line each.
 #[must_use]
-pub fn warnings(snap: &Snapshot) -> Words {
+pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Words> {
     let limit = &snap.live.limit;
-    let mut words = Words::new();
+    let mut lines = Vec::new();
     if let Some(left) = limit.frozen_for {
-        let ms = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
-        words = words.say(Role::Bad, format!("429: nothing starts for {}  ", format::until(ms)));
+        let left = snap.live.at + i64::try_from(left.as_millis()).unwrap_or(i64::MAX) - now;
+        lines.push(Words::of(Role::Bad, format!("429: nothing starts for {}", format::until(left))));
     }
     if let Some(foreign) = limit.foreign_per_minute {
-        words = words.say(Role::Warn, format!("somebody else seems to use this key: {foreign} a minute"));
+        let text = format!("somebody else seems to use this key: {foreign} a minute");
+        lines.push(Words::of(Role::Warn, text));
     }
-    words
+    lines
 }
 
 fn labelled(stage: &mut Stage, at: Rect, label: &str) -> Rect {

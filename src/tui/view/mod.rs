@@ -3,6 +3,8 @@
 //! [`frame`](mod@frame) draws everything: header, screen, footer and what lies above. Every screen draws into whatever place it is given, down to one cell, and reports in the
 //! [`HitMap`] what it drew where: rows, columns, windows of lists, and whether a text counts seconds.
 
+pub mod attempts;
+pub mod brief;
 mod confirm;
 pub mod coverage;
 pub mod detail;
@@ -10,6 +12,7 @@ pub mod executions;
 pub mod failures;
 mod footer;
 pub mod frame;
+pub mod freshness;
 mod header;
 pub mod limit;
 pub mod lists;
@@ -18,6 +21,7 @@ mod menu;
 pub mod overview;
 pub mod phrase;
 pub mod runs;
+pub mod session;
 pub mod stage;
 pub mod symbols;
 mod tiny;

@@ -124,20 +124,32 @@ pub fn progress(run: &RunView) -> f64 {
     by_request.max(by_item).min(0.99)
 }
 
+/// What is waited for, in the words of the engine put into a sentence.
+#[must_use]
+pub fn waits_for(why: &str) -> String {
+    match why {
+        "rate limit" => "waits for a token".to_owned(),
+        "its turn" => "waits for its turn".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 /// What an item of a run is doing.
 #[must_use]
 pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
     match &item.state {
         ItemState::Waiting { why, until, retry } => {
             let role = if retry.is_some() { Role::Warn } else { Role::Muted };
-            let mut words = match retry {
-                Some(n) => Words::of(role, format!("retry {n}/5")),
-                None => Words::of(role, "waits"),
+            let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
+            let words = match (retry, left) {
+                (Some(n), Some(left)) => {
+                    Words::of(role, format!("attempt {n} in {left}  ")).say(Role::Muted, why.clone())
+                }
+                (Some(n), None) => Words::of(role, format!("attempt {n}  ")).say(Role::Muted, why.clone()),
+                (None, Some(left)) => Words::of(role, format!("{left}  ")).say(Role::Muted, waits_for(why)),
+                (None, None) => Words::of(role, waits_for(why)),
             };
-            if let Some(at) = until.filter(|at| *at > now) {
-                words = words.say(role, format!(" in {}", format::until(at - now)));
-            }
-            (WAITING, words.say(Role::Muted, format!("  {why}")))
+            (WAITING, words)
         }
         ItemState::Fetching { attempt } => {
             let page =

@@ -207,7 +207,7 @@ fn resting(stage: &mut Stage, area: Rect) {
         lines.push(Words::of(Role::Bad, format!("the vendor refuses the key: {message}")));
     }
     if let Some(pause) = &live.paused {
-        lines.push(Words::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::span(now - pause.since))));
+        lines.push(Words::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
         lines.push(Words::of(Role::Muted, "what was in flight is committed; nothing starts until it is resumed"));
     }
     let mut beats: Vec<_> = live.next.iter().collect();

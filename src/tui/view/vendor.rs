@@ -59,7 +59,8 @@ fn window(stage: &mut Stage, area: Rect) {
     let host = snap.data.vendor.base_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
     let agreed = snap.live.limit.limit.map_or_else(|| "unlimited".to_owned(), |n| format!("{n} a minute"));
     let inner = stage.panel(area, "Limit", &Words::of(Role::Muted, format!("{host}  {agreed}")));
-    let warnings = limit::warnings(&snap);
+    let warnings = limit::warnings(&snap, stage.now());
+    let warned = u16::try_from(warnings.len()).unwrap_or(0);
     let figure = |label: &str, all: i64, now: u64, bad: Role| {
         let role = if all > 0 { bad } else { Role::Text };
         Words::of(Role::Muted, format!("{label:<10}"))
@@ -78,8 +79,7 @@ fn window(stage: &mut Stage, area: Rect) {
             .say(Role::Text, format!("{:>9}", format::bytes(i64::try_from(pulse.bytes).unwrap_or(i64::MAX)))),
     ];
     let worth = |k: usize| u8::try_from(8_usize.saturating_sub(k)).unwrap_or(1);
-    let mut needs =
-        vec![Need::new(1, 1, 10), Need::new(u16::from(!warnings.is_empty()), u16::from(!warnings.is_empty()), 9)];
+    let mut needs = vec![Need::new(1, 1, 10), Need::new(warned, warned, 9)];
     needs.extend((0..lines.len()).map(|k| Need::new(1, 1, worth(k))));
     let places = rows(inner, &needs);
     for (k, place) in places.into_iter().enumerate() {
@@ -87,7 +87,9 @@ fn window(stage: &mut Stage, area: Rect) {
         match k {
             0 => limit::window(stage, at),
             1 => {
-                stage.pen.words(at.x, at.y, at.width, &warnings);
+                for (y, words) in (at.y..at.bottom()).zip(&warnings) {
+                    stage.pen.words(at.x, y, at.width, words);
+                }
             }
             k => {
                 if let Some(words) = lines.get(k - 2) {

@@ -107,8 +107,8 @@ pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     }
     if let Some(item) = item_of(snap, row) {
         match &item.state {
-            ItemState::Waiting { why, retry: Some(n), .. } => return format!("{why}, retry {n}/5"),
-            ItemState::Waiting { why, .. } => return format!("waits for {why}"),
+            ItemState::Waiting { why, retry: Some(n), .. } => return format!("{why}, attempt {n} follows"),
+            ItemState::Waiting { why, .. } => return phrase::waits_for(why),
             ItemState::Fetching { .. } | ItemState::Storing => return "being fetched".to_owned(),
             ItemState::Failed { reason } => return reason.clone(),
             ItemState::Verified => {}

@@ -137,8 +137,11 @@ pub fn compare(stage: &mut Stage, area: Rect, detail: &Detail) {
     let inner =
         stage.list_panel(ListId::DetailQuarantine, area, title, &Words::of(Role::Muted, "beside its neighbours"));
     let at = row.bar.ts;
-    let before = detail.bars.iter().rev().filter(|b| b.ts < at).take(2).collect::<Vec<_>>();
-    let after = detail.bars.iter().filter(|b| b.ts > at).take(2);
+    let reaches = detail.bars.first().is_some_and(|bar| bar.ts < at);
+    let around =
+        |is_before: bool| detail.bars.iter().filter(move |b| reaches && (b.ts < at) == is_before && b.ts != at);
+    let before: Vec<&Bar> = around(true).rev().take(2).collect();
+    let after = around(false).take(2);
     let head = ["open", "high", "low", "close", "volume", "vwap"];
     let widths = (inner.width.saturating_sub(18) / 6).min(12);
     for (k, name) in (0..).zip(head) {
@@ -175,7 +178,7 @@ pub fn compare(stage: &mut Stage, area: Rect, detail: &Detail) {
         line(stage, y, bar, false);
         y += 1;
     }
-    if !detail.bars.iter().any(|b| (b.ts - at).abs() < detail.series.timeframe.width() * 3) && y < inner.bottom() {
+    if !reaches && y < inner.bottom() {
         stage.pen.text(inner.x, y, inner.width, "its neighbours are older than the chart reaches", Role::Muted);
     }
 }
