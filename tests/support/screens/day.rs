@@ -133,6 +133,7 @@ pub fn data(series: Vec<SeriesView>) -> Data {
                 retries: 112,
                 bytes: 4_120_000_000,
             },
+            wasted: Vec::new(),
         },
         budget: Some(budget()),
         executions: executions(),
