@@ -16,6 +16,7 @@
 //! | [`attach`] | the engine of another process, over its HTTP API |
 //! | [`sim`] | a simulated vendor, an HTTP server |
 //! | [`api`] | the HTTP API |
+//! | [`tui`] | the dashboard in the terminal |
 //! | [`report`] | measurements of the real thing |
 //! | [`telemetry`] | the log |
 //! | [`timing`] | where a job's time goes |
@@ -34,4 +35,5 @@ pub mod sim;
 pub mod store;
 pub mod telemetry;
 pub mod timing;
+pub mod tui;
 pub mod vendor;

@@ -43,12 +43,13 @@ pub struct LogFileError {
     pub reason: std::io::Error,
 }
 
-/// Starts logging for the rest of the process. `verbose` counts `-v`: it raises the level and shows the log on stderr.
+/// Starts logging for the rest of the process. `verbose` counts `-v`: it raises the level and, with
+/// `stderr`, shows the log there.
 ///
 /// # Errors
 /// Only for a file that was named. When the directory of daily files cannot be written, one warning goes to stderr and
 /// the work goes on without a log.
-pub fn start(settings: &LogSettings, verbose: u8) -> Result<Telemetry, LogFileError> {
+pub fn start(settings: &LogSettings, verbose: u8, stderr: bool) -> Result<Telemetry, LogFileError> {
     let (sink, guard) = match sink(settings)? {
         Some((writer, guard)) => (Some(writer), Some(guard)),
         None => (None, None),
@@ -59,7 +60,7 @@ pub fn start(settings: &LogSettings, verbose: u8) -> Result<Telemetry, LogFileEr
         }
         LogFormat::Json => tracing_subscriber::fmt::layer().json().with_ansi(false).with_writer(writer).boxed(),
     });
-    let to_stderr = (verbose > 0).then(|| {
+    let to_stderr = (verbose > 0 && stderr).then(|| {
         tracing_subscriber::fmt::layer().with_ansi(false).event_format(one_line()).with_writer(std::io::stderr).boxed()
     });
     let tail = Tail::default();

@@ -7,6 +7,7 @@ use super::exit::CliError;
 use super::globals::Globals;
 use super::output::{print, print_json};
 use crate::config::{self, DEFAULT_SETTINGS, Environment, Sources};
+use crate::tui::keymap::{Keymap, generated_keys};
 
 /// Check and show the configuration
 #[derive(Args, Clone, Debug)]
@@ -30,10 +31,18 @@ pub enum ConfigCommand {
     },
     /// Print which files are used
     Path,
+    /// List what can be done in the dashboard, with the keys in force
+    Keys {
+        /// The built-in keys as a Markdown table, as in README.md
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 pub(super) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> {
     match args.command {
+        ConfigCommand::Keys { markdown: true } => print(&generated_keys()),
+        ConfigCommand::Keys { markdown: false } => print(&Keymap::new(&globals.load()?.settings.keys)?.listing()),
         ConfigCommand::Check => check(globals),
         ConfigCommand::Print { defaults: true, .. } => print(DEFAULT_SETTINGS),
         ConfigCommand::Print { policy, .. } => {
@@ -53,6 +62,7 @@ pub(super) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
 
 fn check(globals: &Globals) -> Result<(), CliError> {
     let loaded = globals.load()?;
+    Keymap::new(&loaded.settings.keys)?;
     let key = config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
     let database = loaded.settings.database.to_string();
     if globals.json {

@@ -75,20 +75,29 @@ impl Globals {
 
     /// Reads the settings and starts the log.
     pub fn start(&self) -> Result<Session, CliError> {
+        self.started(true)
+    }
+
+    /// The same for who owns the screen: whatever `-v` says, nothing of the log goes to stderr.
+    pub fn start_quiet(&self) -> Result<Session, CliError> {
+        self.started(false)
+    }
+
+    fn started(&self, stderr: bool) -> Result<Session, CliError> {
         let loaded = self.load()?;
         if self.simulated {
             loaded.keep_made_up_bars_apart()?;
         }
-        self.session(loaded)
+        self.session(loaded, stderr)
     }
 
     /// The same for a command that leaves the database of the settings alone.
     pub fn start_apart(&self) -> Result<Session, CliError> {
-        self.session(self.load()?)
+        self.session(self.load()?, true)
     }
 
-    fn session(&self, loaded: Loaded) -> Result<Session, CliError> {
-        let telemetry = telemetry::start(&loaded.settings.log, self.verbose)?;
+    fn session(&self, loaded: Loaded, stderr: bool) -> Result<Session, CliError> {
+        let telemetry = telemetry::start(&loaded.settings.log, self.verbose, stderr)?;
         Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
     }
 }

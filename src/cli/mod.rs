@@ -11,6 +11,8 @@ pub mod backfill;
 pub mod bars;
 pub mod baseline;
 pub mod config;
+pub mod dashboard;
+pub mod demo;
 pub mod exit;
 pub mod explain;
 pub mod features;
@@ -48,13 +50,16 @@ use crate::market::asset::printable;
 
 /// Keeps market bars fresh: fetches OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
 #[derive(Parser, Clone, Debug)]
-#[command(name = "barkeep", version, arg_required_else_help = true, max_term_width = 120)]
+#[command(name = "barkeep", version, max_term_width = 120, after_help = "Without a command it opens the dashboard.")]
 pub struct Cli {
     #[command(flatten)]
     pub globals: Globals,
 
+    #[command(flatten)]
+    pub dashboard: dashboard::DashboardArgs,
+
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 #[derive(Subcommand, Clone, Debug)]
@@ -63,6 +68,7 @@ pub enum Command {
     Plan(plan::PlanArgs),
     Status(status::StatusArgs),
     Run(run::RunArgs),
+    Demo(demo::DemoArgs),
     Staleness(staleness::StalenessArgs),
     History(history::HistoryArgs),
     Explain(explain::ExplainArgs),
@@ -102,11 +108,17 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<(), CliError> {
-    match &cli.command {
+    let Some(command) = &cli.command else { return dashboard::run(&cli.dashboard, &cli.globals) };
+    if cli.dashboard != dashboard::DashboardArgs::default() {
+        return Err(CliError::usage("--read-only, --theme, --ascii, --plain and --mouse are for the dashboard")
+            .hint("leave the command out, or write them behind `barkeep demo`"));
+    }
+    match command {
         Command::Backfill(args) => backfill::run(args, &cli.globals),
         Command::Plan(args) => plan::run(args, &cli.globals),
         Command::Status(args) => status::run(args, &cli.globals),
         Command::Run(args) => run::run(args, &cli.globals),
+        Command::Demo(args) => demo::run(args, &cli.globals),
         Command::Staleness(args) => staleness::run(args, &cli.globals),
         Command::History(args) => history::run(args, &cli.globals),
         Command::Explain(args) => explain::run(args, &cli.globals),

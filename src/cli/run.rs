@@ -117,7 +117,7 @@ async fn open_door(session: &Session, store: &dyn Store) -> Result<Option<Door>,
 }
 
 /// The lock on a SQLite file; PostgreSQL needs none.
-fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
+pub(super) fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
     let Some(path) = crate::store::sqlite_file(session.loaded.settings.database.as_str()) else { return Ok(None) };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)

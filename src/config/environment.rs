@@ -17,7 +17,7 @@ pub(super) const FORMER_KEY: &str = "POLYGON_API_KEY";
 pub(super) const WEBHOOK_URL: &str = "BARKEEP_ALERT_WEBHOOK_URL";
 pub(super) const SMTP_PASSWORD: &str = "BARKEEP_SMTP_PASSWORD";
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 19] = [
     CONFIG,
     DATABASE_URL,
     COMMON_DATABASE_URL,
@@ -29,6 +29,15 @@ const ALL: [&str; 11] = [
     FORMER_KEY,
     WEBHOOK_URL,
     SMTP_PASSWORD,
+    "USER",
+    // What tells of the terminal.
+    "NO_COLOR",
+    "COLORTERM",
+    "COLORFGBG",
+    "TERM",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
 ];
 
 /// The variables barkeep reads and the directories it may use. Deliberately without `Debug`: it holds the key.
@@ -56,6 +65,13 @@ impl Environment {
             // Only XDG systems have a place for state; elsewhere it lives with the data.
             state_dir: dir(|p| p.state_dir().unwrap_or_else(|| p.data_local_dir())),
         }
+    }
+
+    /// Who runs this, for the record of what was done.
+    #[must_use]
+    pub fn user(&self) -> String {
+        let user = self.get("USER").ok().flatten();
+        user.map_or_else(|| "somebody".to_owned(), |user| crate::market::asset::printable(&user))
     }
 
     /// The value of a variable; an empty one counts as unset.

@@ -19,6 +19,7 @@ mod programs;
 mod read_policy;
 mod read_settings;
 mod reader;
+mod screen;
 pub mod settings;
 pub mod suggest;
 mod tree;
@@ -35,6 +36,7 @@ pub use key::find_key;
 pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
 pub use policy::Policy;
 pub use programs::postgres_programs;
+pub use screen::{KeySetting, TerminalHints, ThemeName, TuiSettings};
 pub use settings::*;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Origin};
 use super::tree::{Node, Value, join};
 use crate::market::asset::printable;
 
@@ -116,6 +116,15 @@ impl<'a> Reader<'a> {
                 .collect()),
             _ => Err(self.error("is not a list", "write [a, b, c], or one `- item` a line")),
         }
+    }
+
+    /// What a section with free names holds: name, where it was written, value.
+    pub(super) fn entries(&self) -> Vec<(&'a str, &'a Origin, Self)> {
+        let Value::Map(entries) = &self.node.value else { return Vec::new() };
+        let one = |e: &'a super::tree::Entry| {
+            (e.key.as_str(), &e.origin, Self { node: &e.node, path: join(&self.path, &e.key) })
+        };
+        entries.iter().map(one).collect()
     }
 
     /// A list without repeats.

@@ -27,6 +27,9 @@ pub struct Settings {
     pub log: LogSettings,
     pub alerts: super::alerts::AlertSettings,
     pub api: super::api::ApiSettings,
+    pub tui: super::screen::TuiSettings,
+    /// Keys of the dashboard that replace the built-in ones.
+    pub keys: Vec<super::screen::KeySetting>,
 }
 
 /// How fast the vendor may be asked.

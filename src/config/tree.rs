@@ -31,6 +31,9 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
+/// The section whose names are not known here.
+const FREE: &str = "keys";
+
 /// Deeper nesting than any settings file has; keeps the recursion of the builder bounded.
 const DEEPEST: usize = 16;
 
@@ -97,6 +100,10 @@ fn overlay(base: &mut Node, over: Node, path: &str, whole: &Node) -> Result<(), 
         (Value::Map(known), Value::Map(given)) => {
             for entry in given {
                 let Some(target) = known.iter_mut().find(|e| e.key == entry.key) else {
+                    if path == FREE {
+                        known.push(entry);
+                        continue;
+                    }
                     return Err(unknown_key(&entry, path, known, whole));
                 };
                 overlay(&mut target.node, entry.node, &join(path, &entry.key), whole)?;

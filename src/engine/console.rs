@@ -16,10 +16,15 @@ use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use super::handle::{Action, Answer, OrderError};
-use super::history::{ExecutionDetail, ExecutionView};
+pub use super::history::{ExecutionDetail, ExecutionView};
 use super::snapshot::Snapshot;
 use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::{AlertRow, FeatureFailureRow, OperatorActionRow, QuarantineRow, SeriesStatus, StoreError};
+use crate::store::StoreError;
+// A view names these rows without knowing the store.
+pub use crate::store::{
+    AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
+    SeriesState, SeriesStatus, Trigger, Verdict,
+};
 pub use coverage::{Cell, CellState, CoverageRow, SessionCoverage};
 pub use desk::Desk;
 pub use detail::{Detail, Gap, Request};

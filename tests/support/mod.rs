@@ -14,6 +14,7 @@ pub mod bench;
 pub mod desk;
 pub mod http;
 pub mod postgres;
+pub mod pty;
 pub mod recorded;
 pub mod rig;
 pub mod scripted;

@@ -1,0 +1,275 @@
+//! `barkeep` by itself: the dashboard with the engine in the same process.
+//!
+//! It is the service of `barkeep run` with a screen in front: one lock, one schedule, one way to end. Without a key it
+//! says what is missing and offers the demonstration.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
+
+use clap::Args;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
+use super::globals::{Globals, Session, block_on};
+use super::output::print;
+use super::run::instance;
+use super::{demo, simulated};
+use crate::cli::backfill::{limit_of, open_engine};
+use crate::clock::SystemClock;
+use crate::config::{self, Environment, ThemeName, TuiSettings};
+use crate::engine::alert::{Notifier, Weather};
+use crate::engine::console::{Access, Console, Desk};
+use crate::engine::host::{Host, HostError, Parts};
+use crate::engine::progress::Listener;
+use crate::tui::farewell::farewell;
+use crate::tui::keymap::Keymap;
+use crate::tui::model::{Dress, Model, Now};
+use crate::tui::outside;
+use crate::tui::picture::Album;
+use crate::tui::plain;
+use crate::tui::run::{self, Ended, Stand};
+use crate::tui::schedule::FrameCaps;
+use crate::tui::terminal::{Taken, guard_against_panics};
+use crate::tui::theme::{ColorDepth, ThemeKind};
+
+/// How the dashboard looks and what may be done in it.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Dashboard (barkeep and barkeep demo)")]
+pub struct DashboardArgs {
+    /// Look only: nothing can be triggered, paused or cancelled
+    #[arg(long)]
+    pub read_only: bool,
+
+    /// auto, dark, light, color-blind or mono [default: tui.theme]
+    #[arg(long, value_name = "THEME")]
+    pub theme: Option<ThemeName>,
+
+    /// Draw with ASCII signs only
+    #[arg(long)]
+    pub ascii: bool,
+
+    /// Tell changes line by line instead: for screen readers and pipes
+    #[arg(long)]
+    pub plain: bool,
+
+    /// Let the mouse select in the dashboard
+    #[arg(long)]
+    pub mouse: bool,
+}
+
+pub(super) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
+    let loaded = globals.load()?;
+    let keymap = Arc::new(Keymap::new(&loaded.settings.keys)?);
+    let key = config::find_key(&loaded.settings, &Environment::of_process())?;
+    if key.is_none() && !globals.simulated {
+        return without_a_key(args, globals);
+    }
+    a_terminal(args)?;
+    let mut session = start(args, globals)?;
+    let _instance = instance(&session)?;
+    block_on(async {
+        if session.simulated {
+            let (vendor, key) = simulated::start(&mut session).await?;
+            let limit = limit_of(&session).map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
+            let front = Front { args, keymap, label: Some(format!("SIMULATED vendor, {limit}")) };
+            let result = open(&front, &session, key).await;
+            vendor.stop().await;
+            return result;
+        }
+        let front = Front { args, keymap, label: None };
+        let key = session.api_key()?;
+        open(&front, &session, key).await
+    })
+}
+
+/// The settings and the log. On a screen the log must not go to stderr too.
+pub(super) fn start(args: &DashboardArgs, globals: &Globals) -> Result<Session, CliError> {
+    if args.plain { globals.start() } else { globals.start_quiet() }
+}
+
+/// A screen needs one.
+pub(super) fn a_terminal(args: &DashboardArgs) -> Result<(), CliError> {
+    if args.plain || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
+        return Ok(());
+    }
+    Err(CliError::usage("the dashboard needs a terminal").hint(
+        "use --plain for lines, `barkeep run` for the service without a screen, `barkeep --help` for all commands",
+    ))
+}
+
+/// Nothing can be asked of the vendor; the demonstration needs nothing.
+fn without_a_key(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
+    let said = "no API key: MASSIVE_API_KEY and POLYGON_API_KEY are not set and vendor.key_file names no file";
+    let asks = !args.plain && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !asks {
+        return Err(CliError::usage(said)
+            .hint("set MASSIVE_API_KEY; or look around without one: `barkeep demo`; all commands: `barkeep --help`"));
+    }
+    print(&format!(
+        "{said}.\nBars come from the vendor, so the dashboard needs one (`barkeep config check` tells what is used).\n\
+         Without it you can look around with a simulated vendor and made-up bars: `barkeep demo`.\n\
+         Start the demonstration now? [y/N] "
+    ))?;
+    let mut answer = String::new();
+    // No answer is a no.
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return demo::run(&demo::DemoArgs { dashboard: args.clone() }, globals);
+    }
+    Err(CliError::silent(super::exit::USAGE))
+}
+
+/// What stands in front of an engine.
+pub(super) struct Front<'a> {
+    pub(super) args: &'a DashboardArgs,
+    pub(super) keymap: Arc<Keymap>,
+    /// What this is when it is not the real thing.
+    pub(super) label: Option<String>,
+}
+
+/// Starts the engine, shows it until the operator quits, and ends it.
+pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
+    // First of all, so that a signal during a slow start is not lost.
+    let (mut outside, watching) = outside::watch();
+    let settings = &session.loaded.settings.alerts;
+    let secrets = config::alert_secrets(settings, &Environment::of_process())?;
+    let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
+    let weather = Arc::new(Weather::default());
+    let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
+    let policy = Arc::new(session.loaded.policy.clone());
+    let check_every = settings.check_every;
+    let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
+    let host = Host::start(Parts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let drained = CancellationToken::new();
+    let (handle, ended) = (host.desk.handle.clone(), drained.clone());
+    let waiting = tokio::spawn(async move {
+        handle.closed().await;
+        ended.cancel();
+    });
+    let drain = host.shutdown();
+    let shown = show(front, session, &host.desk, &mut outside, (drain.clone(), drained)).await;
+    let last = host.desk.snapshot();
+    drain.cancel();
+    if matches!(shown, Ok(Ended::AtOnce)) {
+        say_goodbye(&last);
+        // What is committed is safe; what is in flight is asked again by the next start.
+        std::process::exit(i32::from(INTERRUPTED));
+    }
+    // A second signal does not wait for the rest.
+    let outcome = tokio::select! {
+        outcome = host.finish() => outcome,
+        () = second(&mut outside) => std::process::exit(i32::from(INTERRUPTED)),
+    };
+    watching.abort();
+    waiting.abort();
+    if matches!(shown, Ok(Ended::Drained)) {
+        say_goodbye(&last);
+    }
+    shown?;
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(HostError::Store(e)) => Err(e.into()),
+        Err(e) => Err(CliError::new(SOME_FAILED, e.to_string())),
+    }
+}
+
+async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>) {
+    loop {
+        match outside.recv().await {
+            Some(outside::Outside::Quit) => return,
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn say_goodbye(last: &crate::engine::snapshot::Snapshot) {
+    use crate::clock::Clock as _;
+    // A terminal that is gone needs no goodbye.
+    let _ = std::io::stdout().write_all(farewell(last, SystemClock.now()).as_bytes());
+}
+
+async fn show(
+    front: &Front<'_>,
+    session: &Session,
+    desk: &Desk,
+    outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>,
+    (drain, drained): (CancellationToken, CancellationToken),
+) -> Result<Ended, CliError> {
+    let access = if front.args.read_only { Access::Read } else { Access::Operate };
+    let desk: Arc<dyn Console> = Arc::new(desk.as_somebody(&desk.by.clone(), access));
+    if front.args.plain {
+        if let Some(label) = &front.label {
+            print(&format!("{label}\n"))?;
+        }
+        return Ok(plain::run(desk, &mut std::io::stdout(), outside, drain, drained).await);
+    }
+    let settings = session.loaded.settings.tui;
+    let dress = dress(front.args, settings);
+    let clock = Arc::new(SystemClock);
+    guard_against_panics();
+    let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
+    let (width, height) = crossterm::terminal::size().map_err(refused)?;
+    let mut canvas = Taken::new(dress.mouse).map_err(refused)?;
+    let mut input = run::input();
+    let now = Now { wall: crate::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
+    let snap = desk.watch().borrow().clone();
+    let link = desk.link().borrow().clone();
+    let mut model = Model::new(snap, link, access, dress, ratatui::layout::Size::new(width, height), now);
+    model.keymap = Arc::clone(&front.keymap);
+    model.label.clone_from(&front.label);
+    let stand = Stand {
+        console: desk,
+        clock,
+        caps: FrameCaps::per_second(settings.max_frames, settings.max_frames_unfocused),
+        outside,
+        drain,
+        drained,
+        album: Album { dir: session.loaded.settings.log.dir.join("screenshots") },
+    };
+    let (ended, _) = run::run(stand, model, &mut canvas, &mut input).await;
+    Ok(ended)
+}
+
+/// Flags before settings before what the environment tells of the terminal.
+fn dress(args: &DashboardArgs, settings: TuiSettings) -> Dress {
+    let hints = Environment::of_process().terminal();
+    let depth = match hints {
+        config::TerminalHints { no_color: true, .. } => ColorDepth::None,
+        config::TerminalHints { true_color: true, .. } => ColorDepth::Rgb,
+        config::TerminalHints { indexed: true, .. } => ColorDepth::Indexed,
+        _ => ColorDepth::Ansi16,
+    };
+    let theme = match args.theme.unwrap_or(settings.theme) {
+        ThemeName::Auto if hints.no_color => ThemeKind::Mono,
+        ThemeName::Auto if hints.light => ThemeKind::Light,
+        ThemeName::Auto | ThemeName::Dark => ThemeKind::Dark,
+        ThemeName::Light => ThemeKind::Light,
+        ThemeName::ColorBlind => ThemeKind::ColorBlind,
+        ThemeName::Mono => ThemeKind::Mono,
+    };
+    let ascii = args.ascii || settings.ascii.unwrap_or(!hints.utf8);
+    Dress { theme, depth, ascii, mouse: args.mouse || settings.mouse }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_before_settings() {
+        let settings = TuiSettings {
+            theme: ThemeName::Light,
+            ascii: Some(false),
+            mouse: false,
+            max_frames: 10,
+            max_frames_unfocused: 1,
+        };
+        let plain = dress(&DashboardArgs::default(), settings);
+        assert_eq!((plain.theme, plain.ascii, plain.mouse), (ThemeKind::Light, false, false));
+        let args = DashboardArgs { theme: Some(ThemeName::Mono), ascii: true, mouse: true, ..DashboardArgs::default() };
+        let flagged = dress(&args, settings);
+        assert_eq!((flagged.theme, flagged.ascii, flagged.mouse), (ThemeKind::Mono, true, true));
+    }
+}

@@ -1,0 +1,185 @@
+//! The dashboard's settings, and what the environment tells about the terminal it runs in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::environment::Environment;
+use super::error::{ConfigError, Origin};
+use super::reader::Reader;
+use super::settings::NotThat;
+
+/// How the dashboard looks and how often it draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TuiSettings {
+    pub theme: ThemeName,
+    /// `None`: as the locale allows.
+    pub ascii: Option<bool>,
+    pub mouse: bool,
+    /// Frames per second while data streams in.
+    pub max_frames: u32,
+    /// The same while the terminal's window has no focus.
+    pub max_frames_unfocused: u32,
+}
+
+/// A theme as settings and flags name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThemeName {
+    Auto,
+    Dark,
+    Light,
+    ColorBlind,
+    Mono,
+}
+
+impl ThemeName {
+    pub const ALL: [Self; 5] = [Self::Auto, Self::Dark, Self::Light, Self::ColorBlind, Self::Mono];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::ColorBlind => "color-blind",
+            Self::Mono => "mono",
+        }
+    }
+}
+
+impl fmt::Display for ThemeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for ThemeName {
+    type Err = NotThat;
+    fn from_str(s: &str) -> Result<Self, NotThat> {
+        let known = Self::ALL.into_iter().find(|theme| theme.name() == s);
+        known.ok_or_else(|| NotThat::new(s, "a theme; use auto, dark, light, color-blind or mono"))
+    }
+}
+
+/// Keys that replace those of an action, and where that was written. Whether the names mean anything is for the
+/// dashboard to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetting {
+    pub action: String,
+    pub keys: Vec<String>,
+    pub origin: Origin,
+}
+
+pub(super) fn read(at: &Reader<'_>) -> Result<TuiSettings, ConfigError> {
+    let ascii = at.get("ascii")?;
+    Ok(TuiSettings {
+        theme: at.get("theme")?.parse("write auto, dark, light, color-blind or mono")?,
+        ascii: if matches!(ascii.text(), Ok("auto")) { None } else { Some(ascii.bool()?) },
+        mouse: at.get("mouse")?.bool()?,
+        max_frames: at.get("max_frames")?.int(1..=30)?,
+        max_frames_unfocused: at.get("max_frames_unfocused")?.int(1..=30)?,
+    })
+}
+
+pub(super) fn keys(at: &Reader<'_>) -> Result<Vec<KeySetting>, ConfigError> {
+    let one = |(action, origin, at): (&str, &Origin, Reader<'_>)| {
+        let keys = at.items()?.iter().map(|item| item.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+        Ok(KeySetting { action: action.to_owned(), keys, origin: origin.clone() })
+    };
+    at.entries().into_iter().map(one).collect()
+}
+
+/// What the environment says about the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TerminalHints {
+    /// `NO_COLOR` is set (no-color.org), or the terminal is a dumb one.
+    pub no_color: bool,
+    /// `COLORTERM` promises 24 bits.
+    pub true_color: bool,
+    /// `TERM` promises 256 colours.
+    pub indexed: bool,
+    /// `COLORFGBG` tells of a light background.
+    pub light: bool,
+    /// The locale is UTF-8.
+    pub utf8: bool,
+}
+
+impl Environment {
+    /// What is known of the terminal.
+    #[must_use]
+    pub fn terminal(&self) -> TerminalHints {
+        let get = |name: &'static str| self.get(name).ok().flatten().unwrap_or_default();
+        let term = get("TERM");
+        // The last number is the background: 7 and 15 are white.
+        let background = get("COLORFGBG").rsplit(';').next().and_then(|n| n.parse::<u8>().ok());
+        // The first of these that is set counts (setlocale(3)).
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(get).find(|value| !value.is_empty());
+        let locale = locale.unwrap_or_default().to_lowercase();
+        TerminalHints {
+            no_color: !get("NO_COLOR").is_empty() || term == "dumb",
+            true_color: matches!(get("COLORTERM").as_str(), "truecolor" | "24bit"),
+            indexed: term.contains("256color") || matches!(term.as_str(), "alacritty" | "foot" | "xterm-kitty"),
+            light: matches!(background, Some(7 | 15)),
+            utf8: locale.contains("utf-8") || locale.contains("utf8"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::loaded;
+    use super::*;
+
+    #[test]
+    fn settings_of_the_dashboard_are_held_to_their_range() {
+        let defaults = loaded("").unwrap().settings.tui;
+        assert_eq!((defaults.theme, defaults.ascii, defaults.mouse), (ThemeName::Auto, None, false));
+        assert_eq!((defaults.max_frames, defaults.max_frames_unfocused), (10, 1));
+        let tui = loaded("tui:\n  theme: color-blind\n  ascii: true\n  max_frames: 4\n").unwrap().settings.tui;
+        assert_eq!((tui.theme, tui.ascii, tui.max_frames), (ThemeName::ColorBlind, Some(true), 4));
+        for (text, said) in [
+            ("tui:\n  theme: pink\n", ":2: tui.theme"),
+            ("tui:\n  ascii: maybe\n", ":2: tui.ascii"),
+            ("tui:\n  max_frames: 100\n", "a whole number from 1 to 30"),
+            ("tui:\n  them: dark\n", "did you mean 'theme'?"),
+        ] {
+            let message = loaded(text).unwrap_err().to_string();
+            assert!(message.contains(said), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn keys_are_free_names_with_lists_and_know_their_line() {
+        let keys = loaded("tui:\n  mouse: true\nkeys:\n  pause: [p, f9]\n  trigger-stale: []\n").unwrap().settings.keys;
+        assert_eq!(keys.len(), 2);
+        assert_eq!(
+            (keys[0].action.as_str(), keys[0].keys.as_slice()),
+            ("pause", ["p".to_owned(), "f9".to_owned()].as_slice())
+        );
+        assert!(keys[0].origin.to_string().ends_with(":4"), "{}", keys[0].origin);
+        assert_eq!((keys[1].action.as_str(), keys[1].keys.len()), ("trigger-stale", 0));
+        for (text, said) in [
+            ("keys: [p]\n", "keys is a section"),
+            ("keys:\n  pause: p\n", "write [a, b, c]"),
+            ("keys:\n  pause:\n    x: y\n", "keys.pause is not a list"),
+        ] {
+            let message = loaded(text).unwrap_err().to_string();
+            assert!(message.contains(said), "{text}: {message}");
+        }
+        let printed = loaded("keys:\n  pause: ['?']\n").unwrap().effective.settings_yaml();
+        assert!(printed.contains("\n  pause: [") && loaded(&printed).is_ok(), "{printed}");
+    }
+
+    #[test]
+    fn the_environment_tells_of_the_terminal() {
+        let of = |variables: &[(&'static str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| (*name, (*value).into())).collect();
+            Environment { variables, ..Environment::default() }.terminal()
+        };
+        assert!(of(&[("NO_COLOR", "1")]).no_color && of(&[("TERM", "dumb")]).no_color);
+        assert!(!of(&[("NO_COLOR", "")]).no_color);
+        assert!(of(&[("COLORTERM", "truecolor")]).true_color && of(&[("TERM", "xterm-256color")]).indexed);
+        assert!(of(&[("COLORFGBG", "0;15")]).light && !of(&[("COLORFGBG", "15;0")]).light);
+        assert!(of(&[("LANG", "de_DE.UTF-8")]).utf8);
+        assert!(!of(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]).utf8);
+    }
+}

@@ -1,0 +1,27 @@
+//! How a frame looks and what time it shows.
+
+use super::glyphs::Glyphs;
+use super::model::Model;
+use super::theme::Theme;
+use crate::market::Ts;
+
+/// What drawing takes besides the model.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub theme: Theme,
+    pub glyphs: Glyphs,
+    /// The time that ages and countdowns are shown for; it stands still while the view is frozen.
+    pub now: Ts,
+}
+
+impl Look {
+    /// The look of the next frame.
+    #[must_use]
+    pub fn of(model: &Model) -> Self {
+        Self {
+            theme: Theme::new(model.dress.theme, model.dress.depth),
+            glyphs: if model.dress.ascii { Glyphs::ascii() } else { Glyphs::unicode() },
+            now: model.shown_now(),
+        }
+    }
+}

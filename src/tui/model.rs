@@ -1,0 +1,267 @@
+//! Everything the dashboard knows: what the next frame is drawn from.
+//!
+//! It is changed by [`update`](super::update) alone and read by everything else.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use ratatui::layout::Size;
+use uuid::Uuid;
+
+use super::answers::Answers;
+use super::cursor::Cursor;
+use super::hits::HitMap;
+use super::keymap::Keymap;
+use super::layer::Layer;
+use super::msg::Pending;
+use super::query::Query;
+use super::screen::{ListId, Screen};
+use super::sort::Sort;
+use super::theme::{ColorDepth, ThemeKind};
+use super::toast::Toasts;
+use crate::engine::console::{Access, Level, Link, Notice, SeriesName};
+use crate::engine::snapshot::{SeriesView, Snapshot};
+use crate::market::Ts;
+
+/// Log lines kept.
+pub const LOG_LINES: usize = 2_000;
+
+/// What time it is: on the wall, and on the loop's own clock, which only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    pub wall: Ts,
+    pub since_start: Duration,
+}
+
+/// How the dashboard looks, as far as an operator can change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dress {
+    pub theme: ThemeKind,
+    pub depth: ColorDepth,
+    pub ascii: bool,
+    pub mouse: bool,
+}
+
+/// The dashboard's state.
+#[derive(Debug)]
+pub struct Model {
+    /// What is drawn: the newest, or the one of the moment the view was frozen.
+    pub snap: Arc<Snapshot>,
+    pub newest: Arc<Snapshot>,
+    /// Since when the view stands still.
+    pub frozen: Option<Ts>,
+    pub link: Link,
+    pub access: Access,
+    /// What this is when it is not the real thing: `DEMO simulated vendor, 60 requests/min`.
+    pub label: Option<String>,
+    pub screen: Screen,
+    /// Where Esc leads back to.
+    pub trail: Vec<Screen>,
+    /// Which list of each screen has the focus: an index into [`Screen::lists`].
+    pub panes: [usize; Screen::ALL.len()],
+    pub cursors: BTreeMap<ListId, Cursor>,
+    pub symbols: SymbolsState,
+    pub coverage: CoverageState,
+    pub detail: DetailState,
+    pub executions: ExecutionsState,
+    pub log: LogState,
+    pub layers: Vec<Layer>,
+    pub answers: Answers,
+    pub toasts: Toasts,
+    pub dress: Dress,
+    pub size: Size,
+    /// Whether the terminal's window has the focus.
+    pub focused: bool,
+    pub now: Now,
+    /// What the last frame showed.
+    pub hits: HitMap,
+    pub keymap: Arc<Keymap>,
+    /// Orders that are not answered yet.
+    pub pending: Vec<Pending>,
+    /// The number of the last order.
+    pub orders_given: u64,
+    /// Whether quitting was asked for: the engine ends its work.
+    pub quitting: bool,
+}
+
+/// The table of series.
+#[derive(Clone, Debug, Default)]
+pub struct SymbolsState {
+    pub filter: String,
+    pub query: Query,
+    pub sort: Sort,
+    pub marks: BTreeSet<SeriesName>,
+    /// Where a range of marks began.
+    pub range_from: Option<SeriesName>,
+    /// Indexes into the shown series: those that fit the filter, sorted.
+    pub order: Vec<u32>,
+    /// What the overview names, whatever the filter; see [`super::worst`].
+    pub worst: Vec<u32>,
+}
+
+/// How much time a cell of the coverage map holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zoom {
+    Weeks,
+    #[default]
+    Days,
+    /// The pieces of the selected date of the selected series.
+    Session,
+}
+
+/// The coverage map. Its rows are those of the table of series.
+#[derive(Clone, Debug, Default)]
+pub struct CoverageState {
+    pub zoom: Zoom,
+    /// The selected date; the newest when there is none.
+    pub date: Option<NaiveDate>,
+}
+
+/// The screen about one series.
+#[derive(Clone, Debug, Default)]
+pub struct DetailState {
+    /// The one last looked at; else the first of the table.
+    pub series: Option<SeriesName>,
+    /// Whether the selected bar in quarantine is shown beside its neighbours.
+    pub compare: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ExecutionsState {
+    /// The one that is shown series by series.
+    pub open: Option<Uuid>,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct LogState {
+    ring: VecDeque<Arc<Notice>>,
+    /// Nothing less grave is shown.
+    pub level: Level,
+    pub filter: String,
+    /// Whether the selection stays on the newest line.
+    pub follow: bool,
+    /// Lines that came too fast.
+    pub skipped: u64,
+    /// While the view is frozen: the last line it shows.
+    pub until: Option<u64>,
+}
+
+impl Default for LogState {
+    fn default() -> Self {
+        Self { ring: VecDeque::new(), level: Level::Info, filter: String::new(), follow: true, skipped: 0, until: None }
+    }
+}
+
+impl LogState {
+    /// Adds a line, unless it is there already.
+    pub fn add(&mut self, notice: Arc<Notice>) {
+        let known = self.ring.back().is_some_and(|last| last.seq >= notice.seq);
+        if known && self.ring.iter().any(|line| line.seq == notice.seq) {
+            return;
+        }
+        let at = self.ring.partition_point(|line| line.seq < notice.seq);
+        self.ring.insert(at, notice);
+        if self.ring.len() > LOG_LINES {
+            self.ring.pop_front();
+        }
+    }
+
+    /// The newest line, shown or not.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Notice> {
+        self.ring.back().map(Arc::as_ref)
+    }
+
+    /// The lines that fit level and filter, oldest first.
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Notice> {
+        let filter = self.filter.to_lowercase();
+        self.ring
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|line| line.level <= self.level && self.until.is_none_or(|until| line.seq <= until))
+            .filter(move |line| {
+                filter.is_empty()
+                    || line.text.to_lowercase().contains(&filter)
+                    || line.source.to_lowercase().contains(&filter)
+            })
+    }
+}
+
+impl Model {
+    /// A dashboard that has just been opened.
+    #[must_use]
+    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, dress: Dress, size: Size, now: Now) -> Self {
+        let mut model = Self {
+            newest: Arc::clone(&snap),
+            snap,
+            frozen: None,
+            link,
+            access,
+            label: None,
+            screen: Screen::default(),
+            trail: Vec::new(),
+            panes: [0; Screen::ALL.len()],
+            cursors: BTreeMap::new(),
+            symbols: SymbolsState::default(),
+            coverage: CoverageState::default(),
+            detail: DetailState::default(),
+            executions: ExecutionsState::default(),
+            log: LogState::default(),
+            layers: Vec::new(),
+            answers: Answers::default(),
+            toasts: Toasts::default(),
+            dress,
+            size,
+            focused: true,
+            now,
+            hits: HitMap::default(),
+            keymap: Arc::default(),
+            pending: Vec::new(),
+            orders_given: 0,
+            quitting: false,
+        };
+        model.reorder();
+        model
+    }
+
+    /// The list that has the focus.
+    #[must_use]
+    pub fn focus(&self) -> ListId {
+        let lists = self.screen.lists();
+        let pane = self.panes.get(self.screen as usize).copied().unwrap_or(0);
+        lists.get(pane).or(lists.first()).copied().unwrap_or(ListId::Log)
+    }
+
+    /// Whether this list has the focus and no layer lies above it.
+    #[must_use]
+    pub fn has_focus(&self, list: ListId) -> bool {
+        self.layers.is_empty() && self.focus() == list
+    }
+
+    /// The selected date of the coverage map, by default today's.
+    #[must_use]
+    pub fn coverage_date(&self) -> NaiveDate {
+        self.coverage.date.unwrap_or_else(|| self.shown_now().utc_date())
+    }
+
+    /// What time the screen shows: the moment of freezing, while it is frozen.
+    #[must_use]
+    pub fn shown_now(&self) -> Ts {
+        self.frozen.unwrap_or(self.now.wall)
+    }
+
+    /// Filters and sorts the series of the shown snapshot again.
+    pub fn reorder(&mut self) {
+        let series = &self.snap.data.series;
+        let failing = super::query::failing(&self.snap.data);
+        let fitting = series.iter().enumerate().filter(|(_, row)| self.symbols.query.fits(row, &failing));
+        let mut order: Vec<(u32, &SeriesView)> = fitting.map(|(i, row)| (i as u32, row)).collect();
+        let sort = self.symbols.sort;
+        order.sort_unstable_by(|(_, a), (_, b)| sort.compare(a, b));
+        self.symbols.order = order.into_iter().map(|(i, _)| i).collect();
+        self.symbols.worst = super::worst::worst(&self.snap.data);
+    }
+}

@@ -1,0 +1,100 @@
+//! What comes from outside the terminal's input: signals, and the terminal going away.
+//!
+//! A terminal that is closed usually sends SIGHUP, but not always (a multiplexer killed, a session leader that does not
+//! forward it), and crossterm 0.29 then reads the dead terminal for ever on its own thread (crossterm issue 793). So the
+//! terminal is looked at every two seconds.
+
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// SIGTERM, SIGINT, SIGQUIT: end in order.
+    Quit,
+    /// The terminal is gone: there is nothing left to draw on.
+    Gone,
+    /// SIGTSTP.
+    Suspend,
+    /// SIGCONT: somebody else may have had the terminal.
+    Continued,
+}
+
+/// Watches until the receiver is dropped.
+#[must_use]
+pub fn watch() -> (mpsc::Receiver<Outside>, JoinHandle<()>) {
+    // A handful: whoever does not take them within seconds is ending anyway.
+    let (sender, receiver) = mpsc::channel(8);
+    // Registered before this returns, so that none is missed.
+    let caught = [
+        (SignalKind::terminate(), Outside::Quit),
+        (SignalKind::interrupt(), Outside::Quit),
+        (SignalKind::quit(), Outside::Quit),
+        (SignalKind::hangup(), Outside::Gone),
+        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Outside::Suspend),
+        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Outside::Continued),
+    ]
+    .map(|(kind, means)| {
+        let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
+        (signal, means)
+    });
+    let task = tokio::spawn(async move {
+        let [mut terminate, mut interrupt, mut quit, mut hangup, mut stop, mut go_on] = caught;
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            let came = tokio::select! {
+                came = next(&mut terminate) => came,
+                came = next(&mut interrupt) => came,
+                came = next(&mut quit) => came,
+                came = next(&mut hangup) => came,
+                came = next(&mut stop) => came,
+                came = next(&mut go_on) => came,
+                _ = tick.tick() => {
+                    if !is_gone() {
+                        continue;
+                    }
+                    Outside::Gone
+                }
+                () = sender.closed() => return,
+            };
+            if sender.send(came).await.is_err() || came == Outside::Gone {
+                return;
+            }
+        }
+    });
+    (receiver, task)
+}
+
+async fn next((signal, means): &mut (Option<Signal>, Outside)) -> Outside {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+            *means
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the terminal has been closed at its other end.
+fn is_gone() -> bool {
+    let stdin = io::stdin();
+    let stdout = io::stdout();
+    let mut fds = Vec::new();
+    if stdin.is_terminal() {
+        fds.push(PollFd::new(&stdin, PollFlags::HUP));
+    } else {
+        fds.push(PollFd::new(&stdout, PollFlags::HUP));
+    }
+    match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+        Ok(_) => fds.iter().any(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)),
+        Err(_) => false,
+    }
+}

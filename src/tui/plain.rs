@@ -1,0 +1,192 @@
+//! The dashboard without a screen: one line for each thing that changes, for screen readers, pipes and logs.
+//!
+//! Nothing is drawn over, nothing blinks, no sign beyond the text itself. What a sighted operator reads off the overview
+//! is said once and then whenever it becomes something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::format::{clock, count, percent, plural, span};
+use super::outside::Outside;
+use super::run::Ended;
+use super::view::phrase;
+use crate::engine::console::{Console, Link};
+use crate::engine::handle::EngineState;
+use crate::engine::snapshot::Snapshot;
+use crate::engine::track::ItemState;
+use crate::market::freshness::Tier;
+
+/// Progress is told in these steps.
+const STEPS: u32 = 4;
+
+/// What has been told, so that nothing is told twice.
+#[derive(Debug, Default)]
+pub struct Told {
+    state: Option<(EngineState, Option<String>)>,
+    tiers: String,
+    alerts: Option<BTreeSet<i64>>,
+    runs: BTreeMap<Uuid, u32>,
+    failed: BTreeSet<u64>,
+    quarantine: usize,
+    link: bool,
+}
+
+impl Told {
+    /// The lines about what is new in a snapshot.
+    pub fn lines(&mut self, snap: &Snapshot, link: &Link) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut say = |text: String| lines.push(format!("{} {text}", clock(snap.live.at)));
+        let lost = matches!(link, Link::Lost { .. });
+        if lost != self.link {
+            match link {
+                Link::Lost { url, error, .. } => say(format!("connection to {url} lost: {error}")),
+                _ => say("connection is back".to_owned()),
+            }
+            self.link = lost;
+        }
+        let live = &snap.live;
+        let reason = live.reason.clone().or_else(|| live.key_refused.clone());
+        let by = live.paused.as_ref().map(|pause| format!(" by {}", pause.by)).unwrap_or_default();
+        let state = (live.state, reason.clone());
+        if self.state.as_ref() != Some(&state) {
+            let why = reason.map(|why| format!(": {why}")).unwrap_or_default();
+            say(format!("engine {}{by}{why}", live.state.name()));
+            self.state = Some(state);
+        }
+        self.runs(snap, &mut say);
+        self.alerts(snap, &mut say);
+        if snap.data.quarantine_pending != self.quarantine {
+            self.quarantine = snap.data.quarantine_pending;
+            say(format!("quarantine: {}", plural(self.quarantine, "bar")));
+        }
+        let tiers = tiers(snap);
+        if tiers != self.tiers && (self.tiers.is_empty() || live.runs.is_empty()) {
+            say(format!("series: {tiers}"));
+            self.tiers = tiers;
+        }
+        lines
+    }
+
+    fn runs(&mut self, snap: &Snapshot, say: &mut impl FnMut(String)) {
+        for run in &snap.live.runs {
+            let id = phrase::id(run.execution_id);
+            let progress = phrase::progress(run);
+            let step = (progress * f64::from(STEPS)) as u32;
+            match self.runs.insert(run.execution_id, step) {
+                None => say(format!(
+                    "execution {id} started by {}: {}, at least {}",
+                    run.trigger.name(),
+                    plural(run.requests_planned, "request"),
+                    count(run.lower_bound)
+                )),
+                Some(before) if before < step => say(format!(
+                    "execution {id} {}: {} of {} requests, {} bars",
+                    percent(progress).trim(),
+                    count(run.requests_answered),
+                    count(run.requests_planned),
+                    count(run.rows)
+                )),
+                Some(_) => {}
+            }
+            for item in &run.items {
+                if let ItemState::Failed { reason } = &item.state
+                    && self.failed.insert(item.number)
+                {
+                    say(format!("{} failed: {reason}", item.label));
+                }
+            }
+        }
+        let running: BTreeSet<Uuid> = snap.live.runs.iter().map(|run| run.execution_id).collect();
+        let ended = |row: &&_| -> bool {
+            let row: &crate::engine::console::ExecutionRow = row;
+            row.completed_at.is_some() && self.runs.contains_key(&row.execution_id)
+        };
+        let over: Vec<_> = snap.data.executions.iter().filter(ended).collect();
+        for row in over {
+            if running.contains(&row.execution_id) {
+                continue;
+            }
+            self.runs.remove(&row.execution_id);
+            let took = row.duration_seconds.map(|s| format!(" in {}", span((s * 1000.0) as i64))).unwrap_or_default();
+            say(format!(
+                "execution {} {}{took}: {} symbols, {} requests",
+                phrase::id(row.execution_id),
+                phrase::execution(row.status).1,
+                phrase::symbols_done(row),
+                count(row.requests)
+            ));
+        }
+    }
+
+    fn alerts(&mut self, snap: &Snapshot, say: &mut impl FnMut(String)) {
+        let open: BTreeSet<i64> =
+            snap.data.alerts.iter().filter(|alert| alert.resolved_at.is_none()).map(|alert| alert.id).collect();
+        let before = self.alerts.replace(open.clone()).unwrap_or_default();
+        for alert in snap.data.alerts.iter().rev() {
+            if open.contains(&alert.id) && !before.contains(&alert.id) {
+                say(format!("alert: {}", alert.message));
+            } else if alert.resolved_at.is_some() && before.contains(&alert.id) {
+                say(format!("alert over: {}", alert.message));
+            }
+        }
+    }
+}
+
+fn tiers(snap: &Snapshot) -> String {
+    let counts: Vec<String> = Tier::ALL
+        .iter()
+        .filter(|tier| snap.data.tiers.of(**tier) > 0)
+        .map(|tier| format!("{} {tier}", count(snap.data.tiers.of(*tier))))
+        .collect();
+    let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
+    let late = if breached > 0 { format!(", {} past the recovery point", count(breached)) } else { String::new() };
+    if counts.is_empty() { "none".to_owned() } else { format!("{}{late}", counts.join(", ")) }
+}
+
+/// Tells until a signal comes, the reader goes away, or the engine ends.
+pub async fn run(
+    console: Arc<dyn Console>,
+    out: &mut impl Write,
+    outside: &mut mpsc::Receiver<Outside>,
+    drain: CancellationToken,
+    drained: CancellationToken,
+) -> Ended {
+    let (mut snapshots, mut link) = (console.watch(), console.link());
+    let mut told = Told::default();
+    snapshots.mark_changed();
+    let mut quitting = false;
+    loop {
+        tokio::select! {
+            biased;
+            came = outside.recv() => match came {
+                Some(Outside::Quit) if quitting => return Ended::AtOnce,
+                Some(Outside::Quit) => {
+                    quitting = true;
+                    drain.cancel();
+                }
+                Some(Outside::Gone) | None => return Ended::Gone,
+                Some(Outside::Suspend | Outside::Continued) => {}
+            },
+            Ok(()) = snapshots.changed() => {}
+            Ok(()) = link.changed() => {}
+            () = drained.cancelled() => return Ended::Drained,
+        }
+        let snap = Arc::clone(&snapshots.borrow_and_update());
+        let lines = told.lines(&snap, &link.borrow_and_update());
+        if write(out, &lines).is_err() {
+            return Ended::Gone;
+        }
+    }
+}
+
+fn write(out: &mut impl Write, lines: &[String]) -> io::Result<()> {
+    for line in lines {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}

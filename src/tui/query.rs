@@ -1,0 +1,248 @@
+//! The language of the `/` filter: `tier:stale,aging class:crypto behind>2h -tf:1d aapl`.
+//!
+//! Terms are separated by spaces and all of them must hold; words after a colon are alternatives; a minus in front
+//! turns a term around; a bare word is looked for in the symbol's name. What cannot be understood is answered with what
+//! could have been meant, and hides nothing.
+
+use std::collections::HashSet;
+
+use crate::engine::snapshot::{Data, SeriesView};
+use crate::market::asset::printable;
+use crate::market::freshness::Tier;
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe};
+
+/// What can be asked for, for help and completion: the term, an example, and what it means.
+pub const TERMS: &[(&str, &str, &str)] = &[
+    ("tier:", "tier:stale,missing", "how stale: fresh, aging, stale, missing, unknown"),
+    ("class:", "class:crypto", "asset class: stock, etf, crypto"),
+    ("rpo:", "rpo:critical", "how much it matters: critical, standard, low"),
+    ("tf:", "tf:5m,1h", "timeframe: 1m 5m 15m 30m 1h 4h 1d 1w"),
+    ("behind>", "behind>2h", "further behind than this (or behind<): 90s, 20m, 2h, 3d"),
+    ("bars>", "bars>1000", "more bars than this (or bars<)"),
+    ("breached:", "breached:yes", "past its recovery point"),
+    ("paused:", "paused:yes", "its symbol is paused"),
+    ("failing:", "failing:yes", "its last attempt failed"),
+    ("tracked:", "tracked:no", "kept fresh at all"),
+];
+
+/// The terms in one line.
+pub const FIELDS: &str = "tier: class: rpo: tf: behind> bars> breached: paused: failing: tracked:";
+
+/// A filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    terms: Vec<Term>,
+    /// What is wrong with it, if anything; the terms that were understood count all the same.
+    pub error: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Term {
+    negated: bool,
+    test: Test,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    /// In capitals.
+    Name(String),
+    Tier(Vec<Tier>),
+    Class(Vec<AssetClass>),
+    Rpo(Vec<Criticality>),
+    Timeframe(Vec<Timeframe>),
+    /// Seconds.
+    Behind(Than, i64),
+    Bars(Than, i64),
+    Breached(bool),
+    Paused(bool),
+    Failing(bool),
+    Tracked(bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Than {
+    More,
+    Less,
+}
+
+impl Than {
+    fn holds(self, value: i64, bound: i64) -> bool {
+        match self {
+            Self::More => value > bound,
+            Self::Less => value < bound,
+        }
+    }
+}
+
+/// Which series failed in their last attempt.
+pub type Failing<'a> = HashSet<(&'a Symbol, Timeframe)>;
+
+/// The failing series of a snapshot.
+#[must_use]
+pub fn failing(data: &Data) -> Failing<'_> {
+    data.failing.iter().map(|row| (&row.symbol, row.timeframe)).collect()
+}
+
+impl Query {
+    /// Reads a filter. Whatever is typed gives one; `error` says which term is wrong and what it could be.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut query = Self::default();
+        for word in text.split_whitespace() {
+            match term(word) {
+                Ok(term) => query.terms.push(term),
+                Err(error) => {
+                    query.error.get_or_insert(error);
+                }
+            }
+        }
+        query
+    }
+
+    /// Whether it lets everything through.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    #[must_use]
+    pub fn fits(&self, series: &SeriesView, failing: &Failing<'_>) -> bool {
+        self.terms.iter().all(|term| term.test.holds(series, failing) != term.negated)
+    }
+}
+
+impl Test {
+    fn holds(&self, series: &SeriesView, failing: &Failing<'_>) -> bool {
+        match self {
+            Self::Name(part) => contains(series.symbol.as_str(), part),
+            Self::Tier(any) => any.contains(&series.tier),
+            Self::Class(any) => any.contains(&series.asset_class),
+            Self::Rpo(any) => any.contains(&series.criticality),
+            Self::Timeframe(any) => any.contains(&series.timeframe),
+            // What has no bar is behind everything.
+            Self::Behind(than, bound) => than.holds(series.staleness_seconds.unwrap_or(i64::MAX), *bound),
+            Self::Bars(than, bound) => than.holds(series.bars, *bound),
+            Self::Breached(is) => series.breached == *is,
+            Self::Paused(is) => series.paused == *is,
+            Self::Failing(is) => failing.contains(&(&series.symbol, series.timeframe)) == *is,
+            Self::Tracked(is) => series.tracked == *is,
+        }
+    }
+}
+
+/// Whether `part`, in capitals, is in `name` in any case. Symbols are ASCII.
+fn contains(name: &str, part: &str) -> bool {
+    let same = |window: &[u8]| window.eq_ignore_ascii_case(part.as_bytes());
+    part.is_empty() || name.as_bytes().windows(part.len()).any(same)
+}
+
+fn term(text: &str) -> Result<Term, String> {
+    let (negated, body) = match text.strip_prefix('-') {
+        Some("") => return Err("a minus needs a term after it, as in -tier:fresh".to_owned()),
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    // A crypto pair is written with a colon too.
+    let pair = body.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x:"));
+    let test = if let Some((field, words)) = body.split_once(':').filter(|_| !pair) {
+        named(field, words)?
+    } else if let Some(at) = body.find(['>', '<']) {
+        let (field, rest) = body.split_at(at);
+        let than = if rest.starts_with('>') { Than::More } else { Than::Less };
+        compared(field, than, rest.get(1..).unwrap_or_default())?
+    } else {
+        Test::Name(body.to_ascii_uppercase())
+    };
+    Ok(Term { negated, test })
+}
+
+fn named(field: &str, words: &str) -> Result<Test, String> {
+    let field = field.to_ascii_lowercase();
+    match field.as_str() {
+        "tier" => Ok(Test::Tier(each(&field, words, &Tier::ALL, |t| t.name())?)),
+        "class" => Ok(Test::Class(each(&field, words, &AssetClass::ALL, |c| c.name())?)),
+        "rpo" => Ok(Test::Rpo(each(&field, words, &Criticality::ALL, |c| c.name())?)),
+        "tf" => Ok(Test::Timeframe(each(&field, words, &Timeframe::ALL, |t| t.name())?)),
+        "breached" => Ok(Test::Breached(yes_or_no(&field, words)?)),
+        "paused" => Ok(Test::Paused(yes_or_no(&field, words)?)),
+        "failing" => Ok(Test::Failing(yes_or_no(&field, words)?)),
+        "tracked" => Ok(Test::Tracked(yes_or_no(&field, words)?)),
+        "behind" | "bars" => {
+            Err(format!("{field} takes > or <, as in {field}>{}", if field == "bars" { "1000" } else { "2h" }))
+        }
+        _ => Err(unknown(&field)),
+    }
+}
+
+fn compared(field: &str, than: Than, bound: &str) -> Result<Test, String> {
+    let field = field.to_ascii_lowercase();
+    match field.as_str() {
+        "behind" => seconds(bound)
+            .map(|s| Test::Behind(than, s))
+            .ok_or_else(|| format!("'{}' is not a time; use 90s, 20m, 2h or 3d", printable(bound))),
+        "bars" => bound
+            .replace([',', '_'], "")
+            .parse()
+            .map(|n| Test::Bars(than, n))
+            .map_err(|_| format!("'{}' is not a number of bars", printable(bound))),
+        "tier" | "class" | "rpo" | "tf" | "breached" | "paused" | "failing" | "tracked" => {
+            Err(format!("{field} takes a colon, as in {}", example(&field)))
+        }
+        _ => Err(unknown(&field)),
+    }
+}
+
+fn example(field: &str) -> &'static str {
+    TERMS.iter().find(|(name, ..)| name.starts_with(field)).map_or("tier:stale", |(_, example, _)| example)
+}
+
+fn unknown(field: &str) -> String {
+    let names = TERMS.iter().map(|(name, ..)| name.trim_end_matches([':', '>']));
+    let near = names.clone().find(|name| name.starts_with(field) && !field.is_empty());
+    let hint = near.map_or_else(
+        || format!("use {}", names.collect::<Vec<_>>().join(", ")),
+        |name| format!("did you mean {name}?"),
+    );
+    format!("there is no '{}'; {hint}", printable(field))
+}
+
+/// The words of a list, each of them one of `all`; the beginning of a word is enough when only one begins so.
+fn each<T: Copy>(field: &str, words: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<Vec<T>, String> {
+    let choices = || all.iter().map(&name).collect::<Vec<_>>().join(", ");
+    if words.is_empty() {
+        return Err(format!("{field}: needs a word; use {}", choices()));
+    }
+    let one = |word: &str| {
+        let lower = word.to_ascii_lowercase();
+        let exact = all.iter().find(|t| name(t) == lower);
+        let mut begun = all.iter().filter(|t| !lower.is_empty() && name(t).starts_with(&lower));
+        let only = begun.next().filter(|_| begun.next().is_none());
+        let wrong = || format!("'{}' is no {field}; use {}", printable(word), choices());
+        exact.or(only).copied().ok_or_else(wrong)
+    };
+    words.split(',').map(one).collect()
+}
+
+fn yes_or_no(field: &str, word: &str) -> Result<bool, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "yes" | "y" | "true" => Ok(true),
+        "no" | "n" | "false" => Ok(false),
+        _ => Err(format!("{field} is yes or no, not '{}'", printable(word))),
+    }
+}
+
+fn seconds(text: &str) -> Option<i64> {
+    let unit = text.chars().last()?;
+    let each = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+    (number.is_finite() && number >= 0.0).then(|| (number * f64::from(each)) as i64)
+}
+
+#[cfg(test)]
+mod tests;

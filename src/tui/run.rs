@@ -1,0 +1,273 @@
+//! The loop: messages in, [`Model::update`], effects out, at most one frame after each round.
+//!
+//! It waits for everything at once and for nothing in vain: while nothing happens and nothing on the screen changes by
+//! itself, it sleeps without a timer. Everything it starts it also ends.
+
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::{Stream, StreamExt as _};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::look::Look;
+use super::model::{Model, Now};
+use super::msg::{Effects, Exit, Msg};
+use super::outside::Outside;
+use super::painter::Canvas;
+use super::picture::Album;
+use super::schedule::{FrameCaps, FrameClock};
+use super::view::frame::frame;
+use crate::clock::Clock;
+use crate::engine::console::Console;
+use crate::engine::handle::OrderError;
+
+/// Events taken in before a frame is drawn, so that a held key or a resize storm is one frame.
+const INPUT_AT_ONCE: usize = 64;
+const NOTICES_AT_ONCE: usize = 256;
+/// Orders and questions under way.
+const UNDER_WAY: usize = 64;
+
+/// What the dashboard runs on.
+pub struct Stand<'a> {
+    pub console: Arc<dyn Console>,
+    pub clock: Arc<dyn Clock>,
+    pub caps: FrameCaps,
+    pub outside: &'a mut mpsc::Receiver<Outside>,
+    /// Cancelled when the operator quits: the engine ends its work.
+    pub drain: CancellationToken,
+    /// Cancelled when the engine has.
+    pub drained: CancellationToken,
+    /// Where pictures of the screen are put.
+    pub album: Album,
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The engine has ended its work.
+    Drained,
+    /// The operator did not want to wait.
+    AtOnce,
+    /// There is no terminal any more.
+    Gone,
+}
+
+/// The terminal's input.
+#[must_use]
+pub fn input() -> EventStream {
+    EventStream::new()
+}
+
+/// Runs the dashboard until it ends; the model comes back as it was last.
+pub async fn run<C, I>(mut stand: Stand<'_>, mut model: Model, canvas: &mut C, input: &mut I) -> (Ended, Model)
+where
+    C: Canvas,
+    I: Stream<Item = io::Result<Event>> + Unpin,
+{
+    let start = Instant::now();
+    let clock = Arc::clone(&stand.clock);
+    let now = || Now { wall: clock.now(), since_start: start.elapsed() };
+    let (mut snapshots, mut notices, mut link) = (stand.console.watch(), stand.console.notices(), stand.console.link());
+    let mut frames = FrameClock::new(stand.caps);
+    let mut tasks: JoinSet<Msg> = JoinSet::new();
+    let mut buffer = Buffer::default();
+    frames.wish(super::msg::Redraw::Now, true, start);
+    snapshots.mark_changed();
+    let ended = loop {
+        let frame_due = frames.due();
+        let alarm = alarm(&model, start, now());
+        let mut messages = Vec::new();
+        tokio::select! {
+            biased;
+            came = stand.outside.recv() => match came {
+                Some(Outside::Quit) => messages.push(Msg::Quit),
+                Some(Outside::Gone) | None => break Ended::Gone,
+                Some(Outside::Suspend) => {
+                    if canvas.suspend().is_err() { break Ended::Gone }
+                    frames.wish(super::msg::Redraw::Now, true, Instant::now());
+                }
+                Some(Outside::Continued) => {
+                    if canvas.retake().is_err() { break Ended::Gone }
+                    frames.wish(super::msg::Redraw::Now, true, Instant::now());
+                }
+            },
+            came = input.next() => {
+                // The end of the input is the end of the terminal.
+                let Some(Ok(event)) = came else { break Ended::Gone };
+                messages.extend(message(event));
+                while messages.len() < INPUT_AT_ONCE {
+                    match at_hand(input).await {
+                        Some(Some(Ok(event))) => messages.extend(message(event)),
+                        _ => break,
+                    }
+                }
+            }
+            Some(done) = tasks.join_next() => match done {
+                Ok(message) => messages.push(message),
+                Err(e) => tracing::error!(error = %e, "an order or a question broke"),
+            },
+            () = at(frame_due) => {
+                let at = now();
+                model.now = at;
+                let effects = draw(&mut model, canvas, &mut buffer);
+                frames.drawn(Instant::now());
+                match effects {
+                    Ok(effects) => {
+                        if let Some(end) = carry_out(effects, &mut model, canvas, &mut stand, &mut tasks, &buffer) {
+                            break end;
+                        }
+                    }
+                    Err(e) => {
+                        tracing::info!(error = %e, "the terminal takes no more frames");
+                        break Ended::Gone;
+                    }
+                }
+            }
+            () = at(alarm) => messages.push(Msg::Tick),
+            Ok(()) = snapshots.changed() => messages.push(Msg::Snapshot(Arc::clone(&snapshots.borrow_and_update()))),
+            Ok(()) = link.changed() => messages.push(Msg::Link(link.borrow_and_update().clone())),
+            notice = notices.recv() => match notice {
+                Ok(notice) => {
+                    messages.push(Msg::Notice(notice));
+                    while messages.len() < NOTICES_AT_ONCE {
+                        match notices.try_recv() {
+                            Ok(notice) => messages.push(Msg::Notice(notice)),
+                            Err(TryRecvError::Lagged(lines)) => messages.push(Msg::Skipped(lines)),
+                            Err(_) => break,
+                        }
+                    }
+                }
+                Err(RecvError::Lagged(lines)) => messages.push(Msg::Skipped(lines)),
+                Err(RecvError::Closed) => notices = stand.console.notices(),
+            },
+            () = stand.drained.cancelled() => break Ended::Drained,
+        }
+        let mut end = None;
+        for message in messages {
+            let effects = model.update(message, now());
+            frames.wish(effects.redraw, model.focused, Instant::now());
+            end = end.or(carry_out(effects, &mut model, canvas, &mut stand, &mut tasks, &buffer));
+        }
+        if let Some(end) = end {
+            break end;
+        }
+    };
+    tasks.shutdown().await;
+    (ended, model)
+}
+
+/// What the stream has ready now. It is asked with this task's waker: crossterm's stream keeps the first one it is given
+/// until something comes, and with another one the next key would wake nobody.
+async fn at_hand<I: Stream + Unpin>(input: &mut I) -> Option<Option<I::Item>> {
+    std::future::poll_fn(|cx| match input.poll_next_unpin(cx) {
+        Poll::Ready(item) => Poll::Ready(Some(item)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When the model changes by itself: a toast goes away, a question may be asked again, or a text counts on.
+fn alarm(model: &Model, start: Instant, now: Now) -> Option<Instant> {
+    let own = model.next_deadline().map(|at| start + at);
+    if model.frozen.is_some() {
+        return own;
+    }
+    let wall_ms = now.wall.ms();
+    let in_ms = |ms: i64| Instant::now() + Duration::from_millis(u64::try_from(ms.max(1)).unwrap_or(1));
+    let second = model.hits.ticking.then(|| in_ms(1000 - wall_ms.rem_euclid(1000)));
+    let later = model.hits.changes_at.map(|at| in_ms(at - now.wall));
+    own.into_iter().chain(second).chain(later).min()
+}
+
+fn message(event: Event) -> Option<Msg> {
+    Some(match event {
+        Event::Key(key) => Msg::Key(key),
+        Event::Mouse(event) => {
+            if matches!(event.kind, crossterm::event::MouseEventKind::Moved) {
+                return None;
+            }
+            Msg::Mouse(event)
+        }
+        Event::Paste(text) => Msg::Paste(text),
+        Event::Resize(width, height) => Msg::Resize(width, height),
+        Event::FocusGained => Msg::Focus(true),
+        Event::FocusLost => Msg::Focus(false),
+    })
+}
+
+fn draw<C: Canvas>(model: &mut Model, canvas: &mut C, buffer: &mut Buffer) -> io::Result<Effects> {
+    let look = Look::of(model);
+    let area = Rect::new(0, 0, model.size.width, model.size.height);
+    if buffer.area != area {
+        *buffer = Buffer::empty(area);
+    }
+    buffer.reset();
+    let hits = frame(model, &look, area, buffer);
+    canvas.paint(buffer, hits.caret)?;
+    Ok(model.drawn(hits))
+}
+
+/// Does what is to be done.
+fn carry_out<C: Canvas>(
+    effects: Effects,
+    model: &mut Model,
+    canvas: &mut C,
+    stand: &mut Stand<'_>,
+    tasks: &mut JoinSet<Msg>,
+    shown: &Buffer,
+) -> Option<Ended> {
+    for (order, action) in effects.orders {
+        let console = Arc::clone(&stand.console);
+        let room = tasks.len() < UNDER_WAY;
+        tasks.spawn(async move {
+            let busy = || OrderError::Refused("too many orders are under way".to_owned());
+            let outcome = if room { console.order(action).await } else { Err(busy()) };
+            Msg::Ordered { order, outcome }
+        });
+    }
+    for question in effects.questions {
+        let console = Arc::clone(&stand.console);
+        let of = model.snap.data.generated_at;
+        tasks.spawn(async move {
+            let reply = console.ask(question.clone()).await;
+            Msg::Answered { question, of, reply }
+        });
+    }
+    if effects.picture {
+        let (album, theme, at) = (stand.album.clone(), Look::of(model).theme, model.now.wall);
+        let picture = shown.clone();
+        tasks.spawn_blocking(move || Msg::Saved(album.add(&picture, theme, at).map_err(|e| e.to_string())));
+    }
+    if effects.repaint {
+        canvas.forget();
+    }
+    let copied = effects.copy.map_or(Ok(()), |text| canvas.copy(&text));
+    let caught = effects.mouse.map_or(Ok(()), |catch| canvas.mouse(catch));
+    if copied.and(caught).is_err() {
+        return Some(Ended::Gone);
+    }
+    match effects.quit {
+        Some(Exit::Now) => Some(Ended::AtOnce),
+        Some(Exit::Drain) => {
+            stand.drain.cancel();
+            None
+        }
+        None => None,
+    }
+}

@@ -1,0 +1,159 @@
+//! How the dashboard changes: one message in, the next state and what is to be done out. No I/O, no clock, no waiting.
+
+mod act;
+mod asks;
+mod layers;
+mod mouse;
+mod moves;
+mod orders;
+mod row_text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+use ratatui::layout::Size;
+
+use super::hits::HitMap;
+use super::keys::Key;
+use super::model::{Model, Now};
+use super::msg::{Effects, Exit, Msg, Redraw};
+use crate::engine::console::Level;
+use crate::engine::snapshot::Snapshot;
+
+impl Model {
+    /// Takes in one message.
+    #[must_use]
+    pub fn update(&mut self, msg: Msg, now: Now) -> Effects {
+        self.now = now;
+        let mut effects = Effects::default();
+        if self.toasts.expire(now.since_start) {
+            effects.redraw = Redraw::Now;
+        }
+        match msg {
+            Msg::Key(key) => self.key(key, &mut effects),
+            Msg::Mouse(event) => self.mouse(event, &mut effects),
+            Msg::Paste(text) => self.paste(&text, &mut effects),
+            Msg::Resize(width, height) => {
+                self.size = Size::new(width, height);
+                effects.redraw = Redraw::Now;
+            }
+            Msg::Focus(focused) => {
+                self.focused = focused;
+                effects.redraw = effects.redraw.max(if focused { Redraw::Now } else { Redraw::No });
+            }
+            Msg::Snapshot(snapshot) => self.see(snapshot, &mut effects),
+            Msg::Link(link) => {
+                self.link = link;
+                effects.redraw = Redraw::Now;
+            }
+            Msg::Notice(notice) => {
+                self.log.add(notice);
+                self.log_changed(&mut effects);
+            }
+            Msg::Skipped(lines) => {
+                self.log.skipped += lines;
+                if self.frozen.is_none() {
+                    self.toasts.show(Level::Warn, format!("{lines} log lines skipped"), now.since_start);
+                    effects.redraw = effects.redraw.max(Redraw::Soon);
+                }
+            }
+            Msg::Answered { question, of, reply } => self.answered(&question, of, reply, &mut effects),
+            Msg::Ordered { order, outcome } => self.ordered(order, outcome, &mut effects),
+            Msg::Saved(saved) => {
+                let (level, text) = match saved {
+                    Ok(path) => (Level::Info, format!("written: {} and .txt", path.display())),
+                    Err(error) => (Level::Error, format!("the screen was not written: {error}")),
+                };
+                self.say(level, text, &mut effects);
+            }
+            Msg::Tick => effects.redraw = effects.redraw.max(Redraw::Now),
+            Msg::Quit => self.quit(&mut effects),
+        }
+        self.ask_what_is_shown(&mut effects);
+        effects
+    }
+
+    /// Takes in what a frame showed: it may want details of what has come into sight.
+    #[must_use]
+    pub fn drawn(&mut self, hits: HitMap) -> Effects {
+        let mut effects = Effects::default();
+        self.hits = hits;
+        self.ask_what_is_shown(&mut effects);
+        effects
+    }
+
+    /// When something happens without a message: a toast goes away, or a question may be asked again.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.toasts.next_expiry().into_iter().chain(self.next_asking()).min()
+    }
+
+    /// Says something at the bottom of the screen.
+    fn say(&mut self, level: Level, text: impl Into<String>, effects: &mut Effects) {
+        self.toasts.show(level, text, self.now.since_start);
+        effects.redraw = Redraw::Now;
+    }
+
+    fn see(&mut self, snapshot: Arc<Snapshot>, effects: &mut Effects) {
+        self.newest = snapshot;
+        if self.frozen.is_none() {
+            self.show_newest();
+            effects.redraw = effects.redraw.max(Redraw::Soon);
+        }
+    }
+
+    /// Shows the newest snapshot.
+    fn show_newest(&mut self) {
+        let same_series = Arc::ptr_eq(&self.snap.data, &self.newest.data);
+        self.snap = Arc::clone(&self.newest);
+        if !same_series {
+            self.keep_selection(Self::reorder);
+        }
+    }
+
+    fn log_changed(&mut self, effects: &mut Effects) {
+        if self.frozen.is_none() && self.screen == super::screen::Screen::Log {
+            effects.redraw = effects.redraw.max(Redraw::Soon);
+        }
+    }
+
+    fn key(&mut self, event: KeyEvent, effects: &mut Effects) {
+        // Windows and some terminals also report releases.
+        if event.kind == KeyEventKind::Release {
+            return;
+        }
+        effects.redraw = Redraw::Now;
+        if self.layers.is_empty() {
+            self.press(Key::from(event), effects);
+        } else {
+            self.key_in_layer(event, effects);
+        }
+    }
+
+    /// Does what a key means on this screen, or says why not.
+    fn press(&mut self, key: Key, effects: &mut Effects) {
+        let keymap = Arc::clone(&self.keymap);
+        if let Some(spec) = keymap.action(key, self.screen) {
+            self.act(spec, effects);
+        } else if let Some(spec) = keymap.meant(key).next() {
+            let title = spec.any_title();
+            self.say(Level::Info, format!("{title} ({key}) means nothing on this screen"), effects);
+        } else {
+            effects.redraw = Redraw::No;
+        }
+    }
+
+    fn quit(&mut self, effects: &mut Effects) {
+        if self.quitting {
+            effects.quit = Some(Exit::Now);
+            return;
+        }
+        self.quitting = true;
+        effects.quit = Some(Exit::Drain);
+        let running = self.newest.live.in_flight;
+        let more = if running > 0 { format!(": finishing {running} requests") } else { String::new() };
+        let key = self.keymap.hint(super::actions::ActionId::Quit).unwrap_or_default();
+        self.say(Level::Warn, format!("quitting{more}; {key} again quits at once"), effects);
+    }
+}

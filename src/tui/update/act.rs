@@ -1,0 +1,272 @@
+//! What each action does: one arm each.
+
+use tui_input::Input;
+
+use crate::engine::console::{Level, Verdict};
+use crate::engine::handle::{Action, What};
+use crate::market::Criticality;
+use crate::tui::actions::{ActionId, Spec};
+use crate::tui::layer::{Layer, Menu};
+use crate::tui::model::{Dress, Model, Zoom};
+use crate::tui::msg::{Effects, Redraw};
+use crate::tui::query::Query;
+use crate::tui::screen::{ListId, Screen};
+use crate::tui::theme::ThemeKind;
+
+impl Model {
+    /// Does an action, or says why it cannot be done.
+    pub(super) fn act(&mut self, spec: &Spec, effects: &mut Effects) {
+        effects.redraw = Redraw::Now;
+        if let Err(why) = self.permits(spec) {
+            let title = spec.title(self);
+            self.say(Level::Warn, format!("{title}: {why}"), effects);
+            return;
+        }
+        match spec.id {
+            ActionId::Up => self.move_by(-1),
+            ActionId::Down => self.move_by(1),
+            ActionId::PageUp => self.move_by(-self.page()),
+            ActionId::PageDown => self.move_by(self.page()),
+            ActionId::HalfUp => self.move_by(-(self.page() / 2).max(1)),
+            ActionId::HalfDown => self.move_by((self.page() / 2).max(1)),
+            ActionId::Top => self.move_by(isize::MIN),
+            ActionId::Bottom => self.move_by(isize::MAX),
+            ActionId::Left => self.sideways(-1, effects),
+            ActionId::Right => self.sideways(1, effects),
+            ActionId::NextPane => self.next_pane(1),
+            ActionId::PreviousPane => self.next_pane(-1),
+            ActionId::Open => self.open(effects),
+            ActionId::Back => self.back(),
+            ActionId::Go(screen) => self.go(screen),
+            ActionId::Filter => self.edit_filter(),
+            ActionId::Sort => {
+                let sort = &mut self.symbols.sort;
+                (sort.by, sort.reversed) = (sort.by.next(), false);
+                self.keep_selection(Self::reorder);
+            }
+            ActionId::Reverse => {
+                self.symbols.sort.reversed = !self.symbols.sort.reversed;
+                self.keep_selection(Self::reorder);
+            }
+            ActionId::ZoomIn => self.zoom(1),
+            ActionId::ZoomOut => self.zoom(-1),
+            ActionId::Compare => self.detail.compare = !self.detail.compare,
+            ActionId::LogLevel => self.next_level(),
+            ActionId::Follow => self.follow_log(!self.log.follow),
+            ActionId::Freeze => self.freeze(),
+            ActionId::Refresh => {
+                self.answers.clear();
+                self.say(Level::Info, "asking again", effects);
+            }
+            ActionId::Mark => self.mark(),
+            ActionId::MarkRange => self.mark_range(),
+            ActionId::MarkAll => self.mark_all(),
+            ActionId::Unmark => {
+                self.symbols.marks.clear();
+                self.symbols.range_from = None;
+            }
+            ActionId::Trigger => self.trigger_selected(effects),
+            ActionId::TriggerStale => self.trigger("Backfill everything stale", What::Stale, effects),
+            ActionId::TriggerTier => self.layers.push(Layer::Palette(Menu { input: Input::from("tier "), cursor: 0 })),
+            ActionId::TriggerCritical => self.trigger_tier(Criticality::Critical, effects),
+            ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
+            ActionId::TriggerLow => self.trigger_tier(Criticality::Low, effects),
+            ActionId::TriggerGap => self.trigger_gap(effects),
+            ActionId::Pause => {
+                let paused = self.snap.live.paused.is_some();
+                let (what, action) = if paused { ("resume", Action::Resume) } else { ("pause", Action::Pause) };
+                self.order(what.to_owned(), action, effects);
+            }
+            ActionId::PauseSymbol => self.pause_symbols(),
+            ActionId::PauseSeries => self.pause_series(),
+            ActionId::Cancel => self.cancel(),
+            ActionId::CancelSeries => self.cancel_series(),
+            ActionId::Retry => self.retry(),
+            ActionId::Accept => self.decide(Verdict::Accepted),
+            ActionId::Reject => self.decide(Verdict::Rejected),
+            ActionId::Copy => {
+                if let Some(text) = self.row_text() {
+                    self.say(Level::Info, format!("copied: {text}"), effects);
+                    effects.copy = Some(text);
+                }
+            }
+            ActionId::Picture => effects.picture = true,
+            ActionId::Theme => {
+                let at = ThemeKind::ALL.iter().position(|kind| *kind == self.dress.theme).unwrap_or(0);
+                let next = ThemeKind::ALL.get(at + 1).copied().unwrap_or_default();
+                self.dress.theme = next;
+                self.say(Level::Info, format!("theme: {}", next.name()), effects);
+            }
+            ActionId::Ascii => {
+                let Dress { ascii, .. } = &mut self.dress;
+                *ascii = !*ascii;
+            }
+            ActionId::Mouse => {
+                self.dress.mouse = !self.dress.mouse;
+                effects.mouse = Some(self.dress.mouse);
+                let text = if self.dress.mouse {
+                    "the mouse selects here; hold shift to select text"
+                } else {
+                    "the mouse selects text"
+                };
+                self.say(Level::Info, text, effects);
+            }
+            ActionId::Repaint => effects.repaint = true,
+            ActionId::Help => self.layers.push(Layer::Help(Menu::default())),
+            ActionId::Palette => self.layers.push(Layer::Palette(Menu::default())),
+            ActionId::Quit => self.quit(effects),
+        }
+    }
+
+    /// Shows a screen as if it had been chosen by its number: there is no way back but the overview.
+    pub(super) fn go(&mut self, screen: Screen) {
+        self.trail.clear();
+        self.screen = screen;
+    }
+
+    /// Shows a screen because something was opened.
+    pub(super) fn descend(&mut self, screen: Screen) {
+        if self.screen != screen {
+            self.trail.push(self.screen);
+            self.screen = screen;
+        }
+    }
+
+    fn open(&mut self, effects: &mut Effects) {
+        let list = self.focus();
+        let (series, execution) = (self.selected_series(), self.selected_execution());
+        match list {
+            ListId::OverviewExecutions | ListId::Executions => {
+                if let Some(id) = execution {
+                    self.descend(Screen::Executions);
+                    self.executions.open = Some(id);
+                    self.set_pane(1);
+                    self.cursors.remove(&ListId::ExecutionSeries);
+                }
+            }
+            ListId::OverviewAlerts => {
+                self.descend(Screen::Failures);
+                self.focus_list(ListId::Alerts);
+            }
+            ListId::Coverage => match self.coverage.zoom {
+                Zoom::Weeks | Zoom::Days => self.zoom(1),
+                Zoom::Session => self.open_series(series),
+            },
+            ListId::Gaps => {
+                let start = self.selected_stretch().map(|(_, start, _)| start);
+                if let (Some(series), Some(start)) = (series, start) {
+                    let class = self.series(&series).map(|row| row.asset_class);
+                    self.coverage.date = Some(class.map_or_else(|| start.utc_date(), |class| class.date_of(start)));
+                    self.select_series(&series);
+                    self.descend(Screen::Coverage);
+                }
+            }
+            _ if self.screen == Screen::Detail => self.say(Level::Info, "there is nothing below this row", effects),
+            _ if series.is_some() => self.open_series(series),
+            _ => self.say(Level::Info, "there is nothing below this row", effects),
+        }
+    }
+
+    fn open_series(&mut self, series: Option<crate::engine::console::SeriesName>) {
+        let Some(series) = series else { return };
+        if self.detail.series.as_ref() != Some(&series) {
+            for list in Screen::Detail.lists() {
+                self.cursors.remove(list);
+            }
+        }
+        self.detail.series = Some(series);
+        self.detail.compare = false;
+        self.descend(Screen::Detail);
+    }
+
+    fn back(&mut self) {
+        if self.symbols.range_from.take().is_some() {
+        } else if self.screen == Screen::Detail && self.detail.compare {
+            self.detail.compare = false;
+        } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {
+            self.set_pane(0);
+            if let Some(screen) = self.trail.pop() {
+                self.screen = screen;
+            }
+        } else if self.screen == Screen::Coverage && self.coverage.zoom == Zoom::Session {
+            self.coverage.zoom = Zoom::Days;
+        } else if let Some(screen) = self.trail.pop() {
+            self.screen = screen;
+        } else if matches!(self.screen, Screen::Symbols | Screen::Coverage) && !self.symbols.filter.is_empty() {
+            self.set_filter(String::new());
+        } else if self.screen == Screen::Log && !self.log.filter.is_empty() {
+            self.log.filter.clear();
+        } else if matches!(self.screen, Screen::Symbols | Screen::Coverage) && !self.symbols.marks.is_empty() {
+            self.symbols.marks.clear();
+        } else {
+            self.toasts.clear();
+            self.screen = Screen::Overview;
+        }
+    }
+
+    fn edit_filter(&mut self) {
+        if self.screen == Screen::Log {
+            let before = self.log.filter.clone();
+            self.layers.push(Layer::Filter { input: Input::from(before.clone()), before });
+            return;
+        }
+        if !matches!(self.screen, Screen::Symbols | Screen::Coverage) {
+            self.go(Screen::Symbols);
+        }
+        let before = self.symbols.filter.clone();
+        self.layers.push(Layer::Filter { input: Input::from(before.clone()), before });
+    }
+
+    /// Sets the filter of the screen's list.
+    pub(super) fn set_filter(&mut self, text: String) {
+        if self.screen == Screen::Log {
+            self.log.filter = text;
+            return;
+        }
+        self.symbols.query = Query::parse(&text);
+        self.symbols.filter = text;
+        self.keep_selection(Self::reorder);
+    }
+
+    fn next_level(&mut self) {
+        let at = Level::ALL.iter().position(|level| *level == self.log.level).unwrap_or(0);
+        self.log.level = Level::ALL.get(at + 1).or(Level::ALL.first()).copied().unwrap_or(Level::Info);
+    }
+
+    fn freeze(&mut self) {
+        if self.frozen.take().is_some() {
+            self.log.until = None;
+            self.show_newest();
+        } else {
+            self.frozen = Some(self.now.wall);
+            // Before the first line there is nothing that could be shown.
+            self.log.until = Some(self.log.newest().map_or(0, |line| line.seq));
+        }
+    }
+
+    fn mark(&mut self) {
+        let Some(series) = self.selected_series() else { return };
+        if !self.symbols.marks.remove(&series) {
+            self.symbols.marks.insert(series);
+        }
+        self.move_by(1);
+    }
+
+    fn mark_range(&mut self) {
+        let Some(to) = self.selected_series() else { return };
+        let Some(from) = self.symbols.range_from.take() else {
+            self.symbols.range_from = Some(to);
+            return;
+        };
+        let at = |name| (0..self.symbols.order.len()).find(|row| self.name_at(*row).as_ref() == Some(name));
+        if let (Some(a), Some(b)) = (at(&from), at(&to)) {
+            let range: Vec<_> = (a.min(b)..=a.max(b)).filter_map(|row| self.name_at(row)).collect();
+            self.symbols.marks.extend(range);
+        }
+    }
+
+    fn mark_all(&mut self) {
+        let all: Vec<_> = (0..self.symbols.order.len()).filter_map(|row| self.name_at(row)).collect();
+        self.symbols.marks.extend(all);
+    }
+}

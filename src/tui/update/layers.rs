@@ -1,0 +1,254 @@
+//! Keys that go to the uppermost layer: text into its line, a choice among what it lists, yes or no.
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::backend::crossterm::EventHandler as _;
+
+use crate::tui::actions::{ACTIONS, ActionId, Spec};
+use crate::tui::layer::{Cost, Layer, Menu};
+use crate::tui::model::Model;
+use crate::tui::msg::Effects;
+
+/// The longest line that can be typed or pasted.
+const LONGEST: usize = 200;
+
+/// What a layer makes of a key.
+enum Outcome {
+    Stay,
+    Close,
+    /// The filter is now this.
+    Filter(String),
+    /// Closed, and the filter is again this.
+    Unfilter(String),
+    Run(&'static Spec),
+    Confirmed,
+}
+
+impl Model {
+    pub(super) fn key_in_layer(&mut self, event: KeyEvent, effects: &mut Effects) {
+        // Quitting by Ctrl-C must work everywhere.
+        if event.code == KeyCode::Char('c') && event.modifiers.contains(KeyModifiers::CONTROL) {
+            self.layers.clear();
+            self.quit(effects);
+            return;
+        }
+        let listed = self.listed();
+        let page = isize::try_from(self.size.height / 2).unwrap_or(1);
+        let outcome = match self.layers.last_mut() {
+            None => return,
+            Some(Layer::Help(menu) | Layer::Palette(menu)) => key_in_menu(menu, &listed, page, event),
+            Some(Layer::Filter { input, before }) => match event.code {
+                KeyCode::Enter => Outcome::Close,
+                KeyCode::Esc => Outcome::Unfilter(before.clone()),
+                _ => {
+                    type_into(input, event);
+                    Outcome::Filter(input.value().to_owned())
+                }
+            },
+            Some(Layer::Confirm(confirm)) => {
+                let ready = matches!(confirm.cost, Cost::Free | Cost::Known(_));
+                match event.code {
+                    KeyCode::Char('y' | 'Y') if ready => Outcome::Confirmed,
+                    KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
+                    KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => Outcome::Close,
+                    KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l')
+                        if ready =>
+                    {
+                        confirm.yes = !confirm.yes;
+                        Outcome::Stay
+                    }
+                    _ => Outcome::Stay,
+                }
+            }
+        };
+        self.apply(outcome, effects);
+    }
+
+    fn apply(&mut self, outcome: Outcome, effects: &mut Effects) {
+        match outcome {
+            Outcome::Stay => {}
+            Outcome::Close => drop(self.layers.pop()),
+            Outcome::Filter(text) => self.set_filter(text),
+            Outcome::Unfilter(text) => {
+                self.layers.pop();
+                self.set_filter(text);
+            }
+            Outcome::Run(spec) => {
+                self.layers.pop();
+                self.act(spec, effects);
+            }
+            Outcome::Confirmed => {
+                if let Some(Layer::Confirm(confirm)) = self.layers.pop() {
+                    let mut what = confirm.title;
+                    // Within a sentence it is no longer a title.
+                    if let Some(first) = what.get_mut(..1) {
+                        first.make_ascii_lowercase();
+                    }
+                    self.order(what, confirm.order, effects);
+                }
+            }
+        }
+    }
+
+    /// Says yes or no to the question on top.
+    pub(super) fn answer(&mut self, yes: bool, effects: &mut Effects) {
+        let ready = matches!(
+            self.layers.last(),
+            Some(Layer::Confirm(confirm)) if matches!(confirm.cost, Cost::Free | Cost::Known(_))
+        );
+        self.apply(if yes && ready { Outcome::Confirmed } else { Outcome::Close }, effects);
+    }
+
+    /// Runs a line of the menu on top.
+    pub(super) fn run_line(&mut self, line: usize, effects: &mut Effects) {
+        if let Some(spec) = self.listed().get(line).copied() {
+            self.apply(Outcome::Run(spec), effects);
+        }
+    }
+
+    /// Moves within the menu on top.
+    pub(super) fn move_in_menu(&mut self, lines: isize) {
+        let len = self.listed().len();
+        if let Some(Layer::Help(menu) | Layer::Palette(menu)) = self.layers.last_mut() {
+            menu.cursor = menu.cursor.saturating_add_signed(lines).min(len.saturating_sub(1));
+        }
+    }
+
+    /// Pasted text goes where typed text would go, and nowhere else: a paste never runs anything.
+    pub(super) fn paste(&mut self, text: &str, effects: &mut Effects) {
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
+        let outcome = match self.layers.last_mut() {
+            Some(Layer::Help(menu) | Layer::Palette(menu)) => {
+                paste_into(&mut menu.input, &line);
+                menu.cursor = 0;
+                Outcome::Stay
+            }
+            Some(Layer::Filter { input, .. }) => {
+                paste_into(input, &line);
+                Outcome::Filter(input.value().to_owned())
+            }
+            _ => return,
+        };
+        effects.redraw = crate::tui::msg::Redraw::Now;
+        self.apply(outcome, effects);
+    }
+
+    /// The actions that the menu on top lists, in its order.
+    #[must_use]
+    pub fn listed(&self) -> Vec<&'static Spec> {
+        match self.layers.last() {
+            Some(Layer::Help(menu)) => {
+                let wanted = menu.input.value().to_lowercase();
+                let fits = |spec: &&Spec| {
+                    let keys = self.keymap.keys(spec.id).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+                    let text = format!("{} {} {} {keys}", spec.any_title(), spec.name, spec.help).to_lowercase();
+                    wanted.split_whitespace().all(|word| text.contains(word))
+                };
+                let mut all: Vec<&Spec> = ACTIONS.iter().filter(|spec| self.offers(spec)).filter(fits).collect();
+                all.sort_by_key(|spec| spec.group);
+                all
+            }
+            Some(Layer::Palette(menu)) => {
+                let wanted = menu.input.value().to_lowercase();
+                let scored =
+                    ACTIONS.iter().filter(|spec| self.offers(spec) && !is_motion(spec.id)).filter_map(|spec| {
+                        let title = spec.title(self).to_lowercase();
+                        let by_title = likeness(&wanted, &title);
+                        let by_name = likeness(&wanted, spec.name).map(|n| n + 1);
+                        let by_help = (wanted.len() > 2 && spec.help.to_lowercase().contains(&wanted)).then_some(500);
+                        by_title.into_iter().chain(by_name).chain(by_help).min().map(|score| (score, spec))
+                    });
+                let mut scored: Vec<(usize, &Spec)> = scored.collect();
+                scored.sort_by_key(|(score, spec)| (*score, self.permits(spec).is_err()));
+                scored.into_iter().map(|(_, spec)| spec).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Moving is done by keys; as commands it would be noise.
+const fn is_motion(id: ActionId) -> bool {
+    matches!(
+        id,
+        ActionId::Up
+            | ActionId::Down
+            | ActionId::Left
+            | ActionId::Right
+            | ActionId::PageUp
+            | ActionId::PageDown
+            | ActionId::HalfUp
+            | ActionId::HalfDown
+            | ActionId::Palette
+    )
+}
+
+/// How unlike a name is what was typed; `None` when its letters do not even occur in order. Gaps between letters and a
+/// late start count against it.
+fn likeness(typed: &str, name: &str) -> Option<usize> {
+    let (mut cost, mut rest, mut first) = (0, name, true);
+    for c in typed.chars().filter(|c| !c.is_whitespace()) {
+        let at = rest.find(c)?;
+        // The beginning of a word is where people aim.
+        let aimed = rest.get(..at).is_some_and(|skipped| skipped.ends_with([' ', '-']));
+        cost += if at == 0 || (aimed && !first) { at.min(1) } else { at + 2 };
+        rest = rest.get(at + c.len_utf8()..)?;
+        first = false;
+    }
+    Some(cost)
+}
+
+fn key_in_menu(menu: &mut Menu, listed: &[&'static Spec], page: isize, event: KeyEvent) -> Outcome {
+    let last = listed.len().saturating_sub(1);
+    let control = event.modifiers.contains(KeyModifiers::CONTROL);
+    let step = match event.code {
+        KeyCode::Esc => return Outcome::Close,
+        KeyCode::Enter => {
+            let chosen = listed.get(menu.cursor.min(last));
+            return chosen.map_or(Outcome::Stay, |spec| Outcome::Run(spec));
+        }
+        KeyCode::Up | KeyCode::BackTab => -1,
+        KeyCode::Down | KeyCode::Tab => 1,
+        KeyCode::Char('p') if control => -1,
+        KeyCode::Char('n') if control => 1,
+        KeyCode::PageUp => -page,
+        KeyCode::PageDown => page,
+        _ => {
+            if type_into(&mut menu.input, event) {
+                menu.cursor = 0;
+            }
+            return Outcome::Stay;
+        }
+    };
+    menu.cursor = menu.cursor.min(last).saturating_add_signed(step).min(last);
+    Outcome::Stay
+}
+
+/// Whether the text changed.
+fn type_into(input: &mut tui_input::Input, event: KeyEvent) -> bool {
+    let long = input.value().chars().count() >= LONGEST;
+    if long && matches!(event.code, KeyCode::Char(_)) {
+        return false;
+    }
+    input.handle_event(&Event::Key(event)).is_some_and(|changed| changed.value)
+}
+
+fn paste_into(input: &mut tui_input::Input, text: &str) {
+    for c in text.chars() {
+        if input.value().chars().count() < LONGEST {
+            input.handle(tui_input::InputRequest::InsertChar(c));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_in_order_are_enough_and_beginnings_are_best() {
+        assert!(likeness("ts", "trigger-stale") < likeness("ts", "half-tasks") && likeness("st", "ts").is_none());
+        assert_eq!(likeness("", "anything"), Some(0));
+        assert_eq!(likeness("pause", "pause"), Some(0));
+        assert!(likeness("pause", "pause") < likeness("pause", "pause-symbol").map(|n| n + 1));
+    }
+}

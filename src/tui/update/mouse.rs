@@ -1,0 +1,92 @@
+//! The mouse: what lies under it is what the last frame drew there.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+
+use crate::tui::actions::spec;
+use crate::tui::hits::Target;
+use crate::tui::layer::Layer;
+use crate::tui::model::Model;
+use crate::tui::msg::{Effects, Redraw};
+use crate::tui::screen::ListId;
+
+/// Rows of one turn of the wheel.
+const WHEEL: isize = 3;
+
+impl Model {
+    pub(super) fn mouse(&mut self, event: MouseEvent, effects: &mut Effects) {
+        if !self.dress.mouse {
+            return;
+        }
+        let target = self.hits.at(event.column, event.row);
+        match event.kind {
+            MouseEventKind::Down(MouseButton::Left) => self.click(target, effects),
+            MouseEventKind::ScrollUp => self.wheel(target, -WHEEL, effects),
+            MouseEventKind::ScrollDown => self.wheel(target, WHEEL, effects),
+            // Moving alone changes nothing.
+            _ => {}
+        }
+    }
+
+    fn click(&mut self, target: Option<Target>, effects: &mut Effects) {
+        effects.redraw = Redraw::Now;
+        match self.layers.last() {
+            Some(Layer::Help(_) | Layer::Palette(_)) => match target {
+                Some(Target::Line(line)) => self.run_line(line, effects),
+                _ => drop(self.layers.pop()),
+            },
+            Some(Layer::Confirm(_)) => match target {
+                Some(Target::Yes) => self.answer(true, effects),
+                Some(Target::No) => self.answer(false, effects),
+                _ => {}
+            },
+            Some(Layer::Filter { .. }) => drop(self.layers.pop()),
+            None => self.click_on_screen(target, effects),
+        }
+    }
+
+    fn click_on_screen(&mut self, target: Option<Target>, effects: &mut Effects) {
+        match target {
+            Some(Target::Screen(screen)) => self.go(screen),
+            Some(Target::List(list)) => self.focus_list(list),
+            Some(Target::Row(list, row)) => {
+                // A click on what is selected opens it.
+                let again = self.focus() == list && self.cursor(list) == Some(row);
+                self.focus_list(list);
+                if list == ListId::Log {
+                    self.log.follow = false;
+                }
+                self.select(list, row);
+                if again && let Some(open) = spec(crate::tui::actions::ActionId::Open) {
+                    self.act(open, effects);
+                }
+            }
+            Some(Target::Day(row, date)) => {
+                self.select(ListId::Coverage, row);
+                self.coverage.date = Some(date);
+            }
+            Some(Target::Column(by)) => {
+                let sort = &mut self.symbols.sort;
+                (sort.by, sort.reversed) = (by, sort.by == by && !sort.reversed);
+                self.keep_selection(Self::reorder);
+            }
+            Some(Target::Action(id)) => {
+                if let Some(spec) = spec(id) {
+                    self.act(spec, effects);
+                }
+            }
+            Some(Target::Line(_) | Target::Yes | Target::No) | None => effects.redraw = Redraw::No,
+        }
+    }
+
+    fn wheel(&mut self, target: Option<Target>, rows: isize, effects: &mut Effects) {
+        effects.redraw = Redraw::Now;
+        if !self.layers.is_empty() {
+            self.move_in_menu(rows);
+            return;
+        }
+        if let Some(Target::List(list) | Target::Row(list, _)) = target {
+            self.focus_list(list);
+        }
+        self.move_by(rows);
+    }
+}

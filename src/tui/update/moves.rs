@@ -1,0 +1,157 @@
+//! Moving the selection: rows, lists, days, timeframes, zoom.
+
+use chrono::{Datelike as _, Days};
+
+use crate::engine::console::{Level, SeriesName};
+use crate::market::ts::DAY;
+use crate::tui::cursor::{Cursor, RowKey};
+use crate::tui::model::{Model, Zoom};
+use crate::tui::msg::Effects;
+use crate::tui::screen::{ListId, Screen};
+
+impl Model {
+    /// The series in a row of the table, by name.
+    pub(super) fn name_at(&self, row: usize) -> Option<SeriesName> {
+        self.series_at(row).map(|row| (row.symbol.clone(), row.timeframe))
+    }
+
+    /// Puts the selection of a list on a row.
+    pub(super) fn select(&mut self, list: ListId, row: usize) {
+        let list = if list == ListId::Coverage { ListId::Symbols } else { list };
+        let key = self.key_of(list, row);
+        self.cursors.insert(list, Cursor { index: row, key });
+    }
+
+    /// Puts the selection of the table on a series, if it is shown.
+    pub(super) fn select_series(&mut self, name: &SeriesName) {
+        if let Some(row) = (0..self.symbols.order.len()).find(|row| self.name_at(*row).as_ref() == Some(name)) {
+            self.select(ListId::Symbols, row);
+        }
+    }
+
+    /// Changes the table while what is selected stays selected. What was never chosen stays at the top.
+    pub(super) fn keep_selection(&mut self, change: impl FnOnce(&mut Self)) {
+        change(self);
+        let chosen = self.cursors.get(&ListId::Symbols).is_some_and(|cursor| cursor.index > 0);
+        if let Some(row) = self.cursor(ListId::Symbols).filter(|_| chosen) {
+            self.select(ListId::Symbols, row);
+        } else {
+            self.cursors.remove(&ListId::Symbols);
+        }
+    }
+
+    /// Rows of a screenful of the list in focus.
+    pub(super) fn page(&self) -> isize {
+        let height = self.hits.window_of(self.focus()).height;
+        isize::try_from(height.saturating_sub(1).max(1)).unwrap_or(1)
+    }
+
+    pub(super) fn move_by(&mut self, rows: isize) {
+        let list = self.focus();
+        let (Some(row), len) = (self.cursor(list), self.len_of(list)) else { return };
+        let last = len.saturating_sub(1);
+        let to = row.saturating_add_signed(rows).min(last);
+        if list == ListId::Log {
+            // Whoever goes to the end wants to stay there.
+            self.log.follow = to == last && rows > 0;
+        }
+        self.select(list, to);
+    }
+
+    pub(super) fn follow_log(&mut self, follow: bool) {
+        if !follow && let Some(row) = self.cursor(ListId::Log) {
+            self.select(ListId::Log, row);
+        }
+        self.log.follow = follow;
+    }
+
+    pub(super) fn set_pane(&mut self, pane: usize) {
+        if let Some(slot) = self.panes.get_mut(self.screen as usize) {
+            *slot = pane;
+        }
+    }
+
+    /// Gives the focus to a list of this screen.
+    pub(super) fn focus_list(&mut self, list: ListId) {
+        if let Some(pane) = self.screen.lists().iter().position(|l| *l == list) {
+            self.set_pane(pane);
+        }
+    }
+
+    pub(super) fn next_pane(&mut self, step: isize) {
+        let lists = self.screen.lists();
+        let count = match self.screen {
+            Screen::Executions if self.executions.open.is_none() => 1,
+            _ => lists.len(),
+        };
+        let at = lists.iter().position(|list| *list == self.focus()).unwrap_or(0);
+        let next = (at + count).saturating_add_signed(step) % count.max(1);
+        self.set_pane(next);
+    }
+
+    /// Left and right: days of the map, timeframes of a symbol.
+    pub(super) fn sideways(&mut self, step: i64, effects: &mut Effects) {
+        if self.screen == Screen::Detail {
+            self.next_timeframe(step, effects);
+            return;
+        }
+        let days = if self.coverage.zoom == Zoom::Weeks { 7 } else { 1 };
+        let now = self.shown_now();
+        let date = self.coverage_date();
+        let moved =
+            if step < 0 { date.checked_sub_days(Days::new(days)) } else { date.checked_add_days(Days::new(days)) };
+        let (first, last) = self.answers.coverage.range.unwrap_or(((now - 364 * DAY).utc_date(), now.utc_date()));
+        if let Some(moved) = moved {
+            self.coverage.date = Some(moved.clamp(first, last));
+        }
+    }
+
+    fn next_timeframe(&mut self, step: i64, effects: &mut Effects) {
+        let Some((symbol, timeframe)) = self.detail_series() else { return };
+        let mut known: Vec<_> =
+            self.snap.data.series.iter().filter(|row| row.symbol == symbol).map(|row| row.timeframe).collect();
+        known.sort_unstable();
+        let next = if step < 0 {
+            known.iter().rev().find(|tf| **tf < timeframe)
+        } else {
+            known.iter().find(|tf| **tf > timeframe)
+        };
+        match next {
+            Some(next) => {
+                self.detail.series = Some((symbol, *next));
+                for list in Screen::Detail.lists() {
+                    self.cursors.remove(list);
+                }
+            }
+            None => self.say(Level::Info, format!("{symbol} has no other timeframe that way"), effects),
+        }
+    }
+
+    pub(super) fn zoom(&mut self, step: i8) {
+        let zoom = &mut self.coverage.zoom;
+        *zoom = match (*zoom, step > 0) {
+            (Zoom::Weeks, true) | (Zoom::Session, false) => Zoom::Days,
+            (Zoom::Days, true) => Zoom::Session,
+            (Zoom::Days, false) => Zoom::Weeks,
+            (same, _) => same,
+        };
+        if *zoom == Zoom::Session && self.coverage.date.is_none() {
+            // On a weekend the newest day has no session to look at.
+            let today = self.shown_now().utc_date();
+            let crypto = self.cursor(ListId::Symbols).and_then(|row| self.series_at(row));
+            let always = crypto.is_some_and(|row| row.asset_class.is_continuous());
+            let back = match today.weekday() {
+                chrono::Weekday::Sat if !always => 1,
+                chrono::Weekday::Sun if !always => 2,
+                _ => 0,
+            };
+            self.coverage.date = today.checked_sub_days(Days::new(back));
+        }
+    }
+
+    /// What the selected row of a list is.
+    #[must_use]
+    pub fn selected_key(&self, list: ListId) -> Option<RowKey> {
+        self.key_of(list, self.cursor(list)?)
+    }
+}

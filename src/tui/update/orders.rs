@@ -1,0 +1,217 @@
+//! Orders to the engine: asked for, shown as asked, and shown as done only once the engine says so.
+
+use crate::engine::console::{Level, Trigger, Verdict};
+use crate::engine::handle::{Action, Answer, OrderError, What};
+use crate::engine::select::{Selection, When};
+use crate::market::{Criticality, Ts};
+use crate::plan::Plan;
+use crate::tui::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
+use crate::tui::format::plural;
+use crate::tui::layer::{Confirm, Cost, Layer};
+use crate::tui::model::Model;
+use crate::tui::msg::{Effects, Pending, Redraw};
+
+impl Model {
+    /// Gives an order.
+    pub(super) fn order(&mut self, what: String, action: Action, effects: &mut Effects) {
+        self.orders_given += 1;
+        let order = self.orders_given;
+        let toast = self.toasts.show(Level::Info, format!("asking the engine: {what}"), self.now.since_start);
+        self.pending.push(Pending { order, toast, what });
+        effects.orders.push((order, action));
+        effects.redraw = Redraw::Now;
+    }
+
+    /// Asks before it gives an order that costs requests.
+    pub(super) fn trigger(&mut self, title: &str, what: What, effects: &mut Effects) {
+        self.orders_given += 1;
+        let id = self.orders_given;
+        effects.orders.push((id, Action::Preview(what.clone())));
+        let order = Action::Trigger { what, trigger: Trigger::Manual };
+        let (title, scope) = (title.to_owned(), String::new());
+        self.confirm(Confirm { id, title, scope, cost: Cost::Asking, order, yes: false });
+    }
+
+    fn confirm(&mut self, confirm: Confirm) {
+        self.layers.push(Layer::Confirm(Box::new(confirm)));
+    }
+
+    fn confirm_free(&mut self, title: String, scope: String, order: Action) {
+        self.orders_given += 1;
+        self.confirm(Confirm { id: self.orders_given, title, scope, cost: Cost::Free, order, yes: false });
+    }
+
+    pub(super) fn trigger_tier(&mut self, tier: Criticality, effects: &mut Effects) {
+        self.trigger(&format!("Backfill every {tier} symbol"), What::Tier(tier), effects);
+    }
+
+    pub(super) fn trigger_selected(&mut self, effects: &mut Effects) {
+        let series = triggerable(self);
+        let mut symbols: Vec<_> = series.iter().map(|(symbol, _)| symbol.clone()).collect();
+        let mut timeframes: Vec<_> = series.iter().map(|(_, timeframe)| *timeframe).collect();
+        symbols.sort();
+        symbols.dedup();
+        timeframes.sort_unstable();
+        timeframes.dedup();
+        let at = timeframes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let title = match symbols.as_slice() {
+            [one] => format!("Backfill {one} {at}"),
+            many => format!("Backfill {} symbols at {at}", many.len()),
+        };
+        let selection = Selection { symbols, timeframes: Some(timeframes), ..Selection::default() };
+        self.trigger(&title, What::Selection(selection), effects);
+    }
+
+    pub(super) fn trigger_gap(&mut self, effects: &mut Effects) {
+        let Some(((symbol, timeframe), start, end)) = self.selected_stretch() else { return };
+        let now = self.now.wall;
+        // The end of a selection is included.
+        let (start, last) = (start.min(now), Ts(end.ms() - 1).min(now));
+        let title = format!("Backfill {symbol} {timeframe} from {start} to {end}");
+        let selection = Selection {
+            symbols: vec![symbol],
+            timeframes: Some(vec![timeframe]),
+            from: Some(When::Time(start)),
+            to: Some(When::Time(last)),
+            class: None,
+        };
+        self.trigger(&title, What::Selection(selection), effects);
+    }
+
+    pub(super) fn pause_symbols(&mut self) {
+        let symbols = pausable_symbols(self);
+        let paused = |symbol: &_| self.snap.data.series.iter().any(|row| row.symbol == *symbol && row.paused);
+        let resume = symbols.iter().all(paused);
+        let names = some_of(&symbols);
+        let (title, order) = if resume {
+            (format!("Resume {names}"), Action::ResumeSymbols(symbols))
+        } else {
+            (format!("Pause {names}"), Action::PauseSymbols(symbols))
+        };
+        let scope =
+            if resume { "They are kept fresh again." } else { "Nothing of them is asked until they are resumed." };
+        self.confirm_free(title, scope.to_owned(), order);
+    }
+
+    pub(super) fn pause_series(&mut self) {
+        let series = triggerable(self);
+        let resume = series.iter().all(|name| self.series(name).is_some_and(|row| row.paused));
+        let names = match series.as_slice() {
+            [(symbol, timeframe)] => format!("{symbol} {timeframe}"),
+            many => format!("{} series", many.len()),
+        };
+        let (title, scope, order) = if resume {
+            (format!("Resume {names}"), "Kept fresh again.", Action::ResumeSeries(series))
+        } else {
+            (
+                format!("Pause {names}"),
+                "Nothing is asked for the sake of it until it is resumed.",
+                Action::PauseSeries(series),
+            )
+        };
+        self.confirm_free(title, scope.to_owned(), order);
+    }
+
+    pub(super) fn cancel_series(&mut self) {
+        let (Some(series), Some(execution)) = (self.selected_series(), self.selected_execution()) else { return };
+        let title = format!("Cancel {} {} in execution {}", series.0, series.1, short(execution));
+        let scope = "The rest of the execution goes on. What is committed stays.".to_owned();
+        self.confirm_free(title, scope, Action::CancelSeries { execution, series: vec![series] });
+    }
+
+    pub(super) fn cancel(&mut self) {
+        let Some(run) = run_to_cancel(self) else { return };
+        let id = run.execution_id;
+        let scope = format!(
+            "{} of {} items are done, {} of {} requests answered. What is committed stays.",
+            run.items_done, run.items_planned, run.requests_answered, run.requests_planned
+        );
+        self.confirm_free(format!("Cancel execution {}", short(id)), scope, Action::Cancel(Some(id)));
+    }
+
+    pub(super) fn retry(&mut self) {
+        let Ok(id) = executions_to_retry(self) else { return };
+        let title = id.map_or_else(
+            || "Retry what failed in the last execution with failures".to_owned(),
+            |id| format!("Retry what failed in execution {}", short(id)),
+        );
+        let failed = id.and_then(|id| self.executions().into_iter().find(|row| row.execution_id == id));
+        let scope = failed.map_or_else(
+            || "The failed series are asked again.".to_owned(),
+            |row| format!("What failed is asked again: {}.", plural(row.failed_symbols, "symbol")),
+        );
+        self.confirm_free(title, scope, Action::RetryFailed(id));
+    }
+
+    pub(super) fn decide(&mut self, verdict: Verdict) {
+        let Some(bar) = self.selected_quarantine() else { return };
+        let (id, what) = (bar.id, format!("{} {} {}", bar.symbol, bar.timeframe, bar.bar.ts));
+        let (title, scope) = match verdict {
+            Verdict::Accepted => {
+                (format!("Accept the bar {what}"), "It is stored as the vendor sent it, with a low score.")
+            }
+            _ => (format!("Reject the bar {what}"), "It stays out of the bars, and its slot is not asked again."),
+        };
+        let scope = format!("{}. {scope}", bar.reason);
+        self.confirm_free(title, scope, Action::Decide { id, verdict });
+    }
+
+    /// Takes in what became of an order or of a preview.
+    pub(super) fn ordered(&mut self, order: u64, outcome: Result<Answer, OrderError>, effects: &mut Effects) {
+        let asking = self.layers.iter_mut().find_map(|layer| match layer {
+            Layer::Confirm(confirm) if confirm.id == order => Some(confirm),
+            _ => None,
+        });
+        if let Some(confirm) = asking {
+            effects.redraw = Redraw::Now;
+            match outcome {
+                Ok(Answer::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
+                    confirm.cost = Cost::Unknown("Nothing is missing: there is nothing to ask.".to_owned());
+                }
+                Ok(Answer::Planned(plan)) => {
+                    confirm.scope = scope_of(&plan);
+                    confirm.cost = Cost::Known(plan);
+                }
+                Ok(Answer::Nothing(why)) => confirm.cost = Cost::Unknown(why),
+                Ok(_) => confirm.cost = Cost::Unknown("The engine made no plan.".to_owned()),
+                Err(e) => confirm.cost = Cost::Unknown(e.to_string()),
+            }
+            return;
+        }
+        let Some(at) = self.pending.iter().position(|pending| pending.order == order) else { return };
+        let Pending { toast, what, .. } = self.pending.remove(at);
+        let (level, text) = match outcome {
+            Ok(Answer::Started(id)) => (Level::Info, format!("{what}: execution {} has started", short(id))),
+            Ok(Answer::Nothing(why)) => (Level::Info, format!("{what}: {why}")),
+            Ok(Answer::Planned(_) | Answer::Done) => (Level::Info, format!("{what}: done, the engine says")),
+            Err(e) => (Level::Error, format!("{what}: {e}")),
+        };
+        self.toasts.replace(toast, level, text, self.now.since_start);
+        effects.redraw = Redraw::Now;
+        // What it changed is asked again at once.
+        self.answers.age();
+    }
+}
+
+/// The beginning of an id, as far as a person needs it.
+fn short(id: uuid::Uuid) -> String {
+    id.to_string().chars().take(8).collect()
+}
+
+/// A few names and how many more.
+fn some_of(symbols: &[crate::market::Symbol]) -> String {
+    let named: Vec<_> = symbols.iter().take(4).map(ToString::to_string).collect();
+    let more = symbols.len().saturating_sub(named.len());
+    if more == 0 { named.join(" ") } else { format!("{} and {more} more symbols", named.join(" ")) }
+}
+
+/// What a plan is about: symbols, most important first.
+fn scope_of(plan: &Plan) -> String {
+    let mut symbols: Vec<_> = plan.items.iter().flat_map(|item| item.symbols.iter().cloned()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    symbols.retain(|symbol| seen.insert(symbol.clone()));
+    match symbols.len() {
+        0 | 1 => some_of(&symbols),
+        n => format!("{} ({n} symbols)", some_of(&symbols)),
+    }
+}

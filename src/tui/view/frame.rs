@@ -1,0 +1,58 @@
+//! The whole frame: header, screen, footer, and what lies above them.
+//!
+//! ```text
+//! header     what the engine does, vendor, database, clock, exchange
+//! tabs       the screens, and how one got here
+//! screen
+//! footer     what can be done here, or the line that is being typed
+//! ```
+//! Below 40 columns or 10 rows one line says what matters most.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{confirm, footer, header, menu, screen, tiny};
+use crate::tui::hits::HitMap;
+use crate::tui::layer::Layer;
+use crate::tui::look::Look;
+use crate::tui::model::Model;
+use crate::tui::pen::Pen;
+
+/// Less than this is one line.
+pub const LEAST_WIDTH: u16 = 40;
+pub const LEAST_HEIGHT: u16 = 10;
+/// From here on there is a line for the screens.
+const WITH_TABS: u16 = 14;
+
+/// Draws everything.
+#[must_use]
+pub fn frame(model: &Model, look: &Look, area: Rect, buf: &mut Buffer) -> HitMap {
+    let mut hits = HitMap::default();
+    let area = area.intersection(buf.area);
+    if area.is_empty() {
+        return hits;
+    }
+    if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
+        tiny::draw(model, &mut Pen::new(buf, look.theme, look.now), area, &mut hits);
+        look.glyphs.settle(area, buf);
+        return hits;
+    }
+    let tabs = u16::from(area.height >= WITH_TABS);
+    let line = |y: u16| Rect::new(area.x, y, area.width, 1);
+    let body = Rect::new(area.x, area.y + 1 + tabs, area.width, area.height - 2 - tabs);
+    header::draw(model, &mut Pen::new(buf, look.theme, look.now), line(area.y), &mut hits);
+    if tabs > 0 {
+        header::tabs(model, &mut Pen::new(buf, look.theme, look.now), line(area.y + 1), &mut hits);
+    }
+    screen(model, look, body, buf, &mut hits);
+    let pen = &mut Pen::new(buf, look.theme, look.now);
+    footer::toasts(model, pen, body);
+    footer::draw(model, pen, line(area.bottom() - 1), &mut hits);
+    match model.layers.last() {
+        Some(Layer::Help(menu) | Layer::Palette(menu)) => menu::draw(model, menu, pen, body, &mut hits),
+        Some(Layer::Confirm(question)) => confirm::draw(model, question, pen, body, &mut hits),
+        Some(Layer::Filter { .. }) | None => {}
+    }
+    look.glyphs.settle(area, buf);
+    hits
+}

@@ -1,0 +1,87 @@
+//! How many series are in each tier, and how each criticality keeps its recovery point.
+
+use ratatui::layout::Rect;
+
+use super::stage::Stage;
+use crate::market::freshness::Tier;
+use crate::tui::fit::{Need, rows};
+use crate::tui::format;
+use crate::tui::pen::Pen;
+use crate::tui::theme::Role;
+use crate::tui::widgets::bar;
+use crate::tui::words::Words;
+
+/// Draws the panel.
+pub fn panel(stage: &mut Stage, area: Rect) {
+    let data = &stage.model.snap.data;
+    let counts = data.tiers;
+    let total = counts.total();
+    let tail = Words::of(
+        Role::Muted,
+        format!("{} · {}", format::plural(data.symbols_total, "symbol"), format::plural(data.series_total, "series")),
+    );
+    let inner = stage.panel(area, "Freshness", &tail);
+    let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
+    // Tiers nobody is in go first, then the lines on recovery points.
+    let shown = Tier::ALL.map(|tier| (tier, counts.of(tier)));
+    let mut needs: Vec<Need> = shown
+        .iter()
+        .map(|(tier, n)| Need::new(1, 1, if *n > 0 || *tier == Tier::Fresh || *tier == Tier::Stale { 9 } else { 3 }))
+        .collect();
+    needs.extend(data.rpo.iter().map(|r| Need::new(1, 1, if r.breached > 0 { 8 } else { 5 })));
+    let places = rows(inner, &needs);
+    for ((tier, n), place) in shown.into_iter().zip(&places) {
+        let Some(place) = place else { continue };
+        tier_line(&mut stage.pen, *place, tier, n, total);
+    }
+    for (rpo, place) in data.rpo.iter().zip(places.iter().skip(shown.len())) {
+        let Some(place) = place else { continue };
+        let within = rpo.series.saturating_sub(rpo.breached + rpo.without_data);
+        let accepted = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000) * 1000;
+        let (sign, role) = if rpo.breached > 0 { ("!", Role::Bad) } else { ("✓", Role::Good) };
+        let mut note = vec![
+            (9, Words::of(role, sign).say(Role::Text, format!(" {:<8}", rpo.criticality.name()))),
+            (8, Words::of(Role::Text, format!("{:>6} of {:<6}", format::count(within), format::count(rpo.series)))),
+            (4, Words::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
+        ];
+        if rpo.breached > 0 {
+            note.push((7, Words::of(Role::Breach, format!(" {} past it ", format::count(rpo.breached)))));
+        }
+        if rpo.without_data > 0 {
+            note.push((3, Words::of(Role::Missing, format!("{} empty", format::count(rpo.without_data)))));
+        }
+        stage.pen.pieces(place.x, place.y, place.width, 1, &note);
+    }
+    let hidden = breached > 0 && places.iter().skip(shown.len()).all(Option::is_none);
+    if hidden && area.height > 2 {
+        stage.pen.right(
+            area.x,
+            area.bottom() - 1,
+            area.width.saturating_sub(3),
+            &format!(" {breached} past RPO "),
+            Role::Breach,
+        );
+    }
+}
+
+fn tier_line(pen: &mut Pen, at: Rect, tier: Tier, n: usize, total: usize) {
+    let share = if total == 0 { 0.0 } else { n as f64 / total as f64 };
+    let role: Role = if n == 0 { Role::Muted } else { tier.into() };
+    let label = 10.min(at.width);
+    pen.words(at.x, at.y, label, &Words::of(role, format!("{} {}", tier.letter(), tier.name())));
+    let figures = 8.min(at.width - label);
+    pen.right(
+        at.x + label,
+        at.y,
+        figures.saturating_sub(1),
+        &format::count(n),
+        if n == 0 { Role::Muted } else { Role::Strong },
+    );
+    let rest = at.width - label - figures;
+    if rest > 12 {
+        bar::share(pen, at.x + label + figures, at.y, rest - 7, share, role);
+    }
+    if rest >= 6 {
+        pen.right(at.right() - 6, at.y, 6, &format::percent(share), Role::Muted);
+    }
+}

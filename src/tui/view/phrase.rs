@@ -1,0 +1,176 @@
+//! The words for states, the same on every screen, each with its role and sign.
+
+use uuid::Uuid;
+
+use crate::config::policy::Severity;
+use crate::engine::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesState};
+use crate::engine::snapshot::SeriesView;
+use crate::engine::track::{ItemState, ItemView, RunView};
+use crate::market::freshness::Tier;
+use crate::market::{Timeframe, Ts};
+use crate::tui::format;
+use crate::tui::glyphs::{DONE, FAILED, RUNNING, WAITING};
+use crate::tui::pen::Words;
+use crate::tui::theme::Role;
+
+/// Letter and word: `S stale`.
+#[must_use]
+pub fn tier(tier: Tier) -> Words {
+    Words::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
+}
+
+/// A tier and, when it is past its recovery point, a mark for that: a word where there is room.
+#[must_use]
+pub fn series_tier(row: &SeriesView, room: u16) -> Words {
+    const WITH_WORD: u16 = 12;
+    if !row.tracked {
+        return Words::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
+    }
+    let words = tier(row.tier);
+    match (row.breached, room >= WITH_WORD) {
+        (true, true) => words.say(Role::Text, " ").say(Role::Breach, "!RPO"),
+        (true, false) => words.say(Role::Text, " ").say(Role::Breach, "!"),
+        _ => words,
+    }
+}
+
+#[must_use]
+pub const fn severity(severity: Severity) -> Role {
+    match severity {
+        Severity::Info => Role::Info,
+        Severity::Warning => Role::Warn,
+        Severity::Critical => Role::Bad,
+    }
+}
+
+#[must_use]
+pub const fn level(level: Level) -> Role {
+    match level {
+        Level::Error => Role::Bad,
+        Level::Warn => Role::Warn,
+        Level::Info => Role::Text,
+        Level::Debug => Role::Muted,
+    }
+}
+
+/// How an execution stands: sign and word.
+#[must_use]
+pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, Role) {
+    match status {
+        ExecutionStatus::Running => (RUNNING, "running", Role::Running),
+        ExecutionStatus::Completed => (DONE, "completed", Role::Good),
+        ExecutionStatus::CompletedWithErrors => ("!", "with errors", Role::Warn),
+        ExecutionStatus::Failed => (FAILED, "failed", Role::Bad),
+        ExecutionStatus::Cancelled => ("-", "cancelled", Role::Paused),
+        ExecutionStatus::Interrupted => ("~", "interrupted", Role::Warn),
+    }
+}
+
+#[must_use]
+pub const fn series_state(state: SeriesState) -> (&'static str, &'static str, Role) {
+    match state {
+        SeriesState::Pending => (WAITING, "pending", Role::Muted),
+        SeriesState::InProgress => (RUNNING, "in progress", Role::Running),
+        SeriesState::Completed => (DONE, "completed", Role::Good),
+        SeriesState::Failed => (FAILED, "failed", Role::Bad),
+    }
+}
+
+/// What became of an order: done, or why not.
+#[must_use]
+pub fn result(text: &str) -> (&str, Role) {
+    if text == "ok" { ("✓", Role::Good) } else { (text, Role::Bad) }
+}
+
+/// Who did what, and what came of it.
+#[must_use]
+pub fn deed(action: &OperatorAction) -> String {
+    let target = action.target.as_ref().map_or_else(String::new, |t| format!(" {t}"));
+    let detail = action.detail.as_ref().map_or_else(String::new, |d| format!(" ({d})"));
+    format!("{} {}{target}{detail}: {}", action.actor, action.action, action.result)
+}
+
+/// A bar in quarantine: why, and its values.
+#[must_use]
+pub fn suspect(row: &QuarantineRow) -> String {
+    let [open, high, low, close] = [row.bar.open, row.bar.high, row.bar.low, row.bar.close].map(format::price);
+    let volume = format::short(row.bar.volume);
+    let request = row.request_id.as_ref().map_or_else(String::new, |id| format!(", request {id}"));
+    format!("{}: open {open}, high {high}, low {low}, close {close}, volume {volume}{request}", row.reason)
+}
+
+/// The first eight characters of an id: enough to tell executions apart and to name one.
+#[must_use]
+pub fn id(id: Uuid) -> String {
+    id.simple().to_string().chars().take(8).collect()
+}
+
+/// What an execution did or does, in one number: `88/124`.
+#[must_use]
+pub fn symbols_done(row: &ExecutionRow) -> String {
+    format!("{}/{}", format::count(row.successful_symbols), format::count(row.total_symbols))
+}
+
+/// How far a run is, 0 to 1; 1 only when every item is verified.
+#[must_use]
+pub fn progress(run: &RunView) -> f64 {
+    let of = |done: u64, all: u64| if all == 0 { 0.0 } else { done as f64 / all as f64 };
+    let ended = run.items_done + run.items_failed;
+    if run.items_planned > 0 && run.items_done == run.items_planned {
+        return 1.0;
+    }
+    let by_request = of(run.requests_answered, run.requests_planned);
+    let by_item = of(ended as u64, run.items_planned as u64);
+    by_request.max(by_item).min(0.99)
+}
+
+/// What is waited for, in the words of the engine put into a sentence.
+#[must_use]
+pub fn waits_for(why: &str) -> String {
+    match why {
+        "rate limit" => "waits for a token".to_owned(),
+        "its turn" => "waits for its turn".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// What an item of a run is doing.
+#[must_use]
+pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
+    match &item.state {
+        ItemState::Waiting { why, until, retry } => {
+            let role = if retry.is_some() { Role::Warn } else { Role::Muted };
+            let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
+            let words = match (retry, left) {
+                (Some(n), Some(left)) => {
+                    Words::of(role, format!("attempt {n} in {left}  ")).say(Role::Muted, why.clone())
+                }
+                (Some(n), None) => Words::of(role, format!("attempt {n}  ")).say(Role::Muted, why.clone()),
+                (None, Some(left)) => Words::of(role, format!("{left}  ")).say(Role::Muted, waits_for(why)),
+                (None, None) => Words::of(role, waits_for(why)),
+            };
+            (WAITING, words)
+        }
+        ItemState::Fetching { attempt } => {
+            let page =
+                format!("fetching page {} of about {}", item.pages_done + 1, item.head.pages.max(item.pages_done + 1));
+            let words = Words::of(Role::Running, page);
+            let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
+            (RUNNING, words.say(Role::Warn, again))
+        }
+        ItemState::Storing => (RUNNING, Words::of(Role::Running, "checking and writing")),
+        ItemState::Verified => (DONE, Words::of(Role::Good, "verified")),
+        ItemState::Failed { reason } => (FAILED, Words::of(Role::Bad, reason.clone())),
+    }
+}
+
+/// `5m > 15m, 1h`: what is fetched and what is computed from it.
+#[must_use]
+pub fn derivation(timeframe: Option<Timeframe>, derives: &[Timeframe]) -> String {
+    let base = timeframe.map_or("", Timeframe::name);
+    if derives.is_empty() {
+        return base.to_owned();
+    }
+    let names: Vec<&str> = derives.iter().map(|tf| tf.name()).collect();
+    format!("{base} → {}", names.join(" "))
+}

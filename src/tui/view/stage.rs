@@ -1,0 +1,123 @@
+//! What a screen draws on: the pen, the model it shows and the map of what lies where.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::market::Ts;
+use crate::tui::answers::Asked;
+use crate::tui::hits::HitMap;
+use crate::tui::look::Look;
+use crate::tui::model::Model;
+use crate::tui::pen::{Pen, Words, wrap};
+use crate::tui::screen::ListId;
+use crate::tui::theme::Role;
+use crate::tui::widgets::table::{Column, Slot, Table, range};
+
+/// One frame of one screen.
+pub struct Stage<'a> {
+    pub model: &'a Model,
+    pub pen: Pen<'a>,
+    pub hits: &'a mut HitMap,
+}
+
+impl<'a> Stage<'a> {
+    #[must_use]
+    pub fn new(model: &'a Model, look: &Look, area: Rect, buf: &'a mut Buffer, hits: &'a mut HitMap) -> Self {
+        Self { model, pen: Pen::new(buf, look.theme, look.now).within(area), hits }
+    }
+
+    #[must_use]
+    pub const fn now(&self) -> Ts {
+        self.pen.now
+    }
+
+    /// A frame around a list; it stands out while the list has the focus.
+    pub fn list_panel(&mut self, list: ListId, area: Rect, title: Words, tail: &Words) -> Rect {
+        let focused = self.model.has_focus(list);
+        let several = self.model.screen.lists().len() > 1;
+        let frame = if focused && several { Role::BorderFocused } else { Role::Border };
+        self.pen.framed(area, &title, tail, frame)
+    }
+
+    /// A frame around something that is no list.
+    pub fn panel(&mut self, area: Rect, title: &str, tail: &Words) -> Rect {
+        self.pen.panel(area, &Words::of(Role::Title, title), tail)
+    }
+
+    /// A list as a table in a frame, with the rows in sight named at the end of its title.
+    pub fn table<K: Copy>(
+        &mut self,
+        list: ListId,
+        area: Rect,
+        title: Words,
+        columns: &[Column<K>],
+        empty: &[Words],
+        cell: impl FnMut(&mut Pen, Slot, K, usize),
+    ) {
+        self.told(list, area, title, columns, empty, cell, |_| None);
+    }
+
+    /// The same; where there is room below the rows, what the selected one has to say stands there in full.
+    #[allow(clippy::too_many_arguments, reason = "a table is its parts; a struct of them would be used once")]
+    pub fn told<K: Copy>(
+        &mut self,
+        list: ListId,
+        area: Rect,
+        title: Words,
+        columns: &[Column<K>],
+        empty: &[Words],
+        cell: impl FnMut(&mut Pen, Slot, K, usize),
+        full: impl Fn(usize) -> Option<String>,
+    ) {
+        let len = self.model.len_of(list);
+        let frame = area.height >= 3 && area.width >= 4;
+        let before = self.model.hits.window_of(list);
+        // The title is drawn first and names the rows that will be in sight.
+        let height = usize::from(area.height.saturating_sub(if frame { 2 } else { 0 }));
+        let titled = columns.iter().any(|c| !c.title.is_empty());
+        let rows = if titled && height > 3 && len > 0 { height - 1 } else { height };
+        let cursor = self.model.cursor(list);
+        let tail = Words::of(Role::Muted, range(before.around(cursor, len, rows), len));
+        let inner = self.list_panel(list, area, title, &tail);
+        let table =
+            Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };
+        table.draw(&mut self.pen, self.hits, inner, |_| false, cell);
+        let text = cursor.filter(|_| table.focused && inner.width > 8).and_then(full).unwrap_or_default();
+        let lines = u16::try_from(wrap(&text, inner.width).len()).unwrap_or(u16::MAX);
+        let used = u16::try_from(len).unwrap_or(u16::MAX).saturating_add(2);
+        if lines > 0 && used.saturating_add(lines) <= inner.height {
+            let y = inner.bottom() - lines;
+            self.pen.repeat(inner.x, y - 1, inner.width, "╌", Role::Border);
+            self.pen.paragraph(Rect::new(inner.x, y, inner.width, lines), &text, Role::Text);
+        }
+    }
+}
+
+/// What stands where an answer should: why it is not there, or that there is nothing in it.
+#[must_use]
+pub fn absence<T: ?Sized>(asked: Asked<'_, T>, nothing: &[Words]) -> Vec<Words> {
+    match (asked.value, asked.error) {
+        (None, Some(error)) => vec![
+            Words::of(Role::Bad, "could not be read"),
+            Words::of(Role::Muted, crate::market::asset::printable(&error.to_string())),
+        ],
+        (None, None) => vec![Words::of(Role::Muted, "reading …")],
+        (Some(_), _) => nothing.to_vec(),
+    }
+}
+
+/// A remark when what is shown is older than the last attempt to read it.
+#[must_use]
+pub fn outdated<T: ?Sized>(asked: Asked<'_, T>, now: Ts) -> Words {
+    match (asked.value, asked.error, asked.at) {
+        (Some(_), Some(error), Some(at)) => Words::of(
+            Role::Warn,
+            format!(
+                "as of {}: {}",
+                crate::tui::format::due(at, now),
+                crate::market::asset::printable(&error.to_string())
+            ),
+        ),
+        _ => Words::new(),
+    }
+}

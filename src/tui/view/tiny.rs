@@ -1,0 +1,31 @@
+//! A terminal too small for a screen: one line with what matters most, never a refusal.
+
+use ratatui::layout::Rect;
+
+use super::header;
+use crate::market::freshness::Tier;
+use crate::tui::hits::HitMap;
+use crate::tui::model::Model;
+use crate::tui::pen::{Pen, Words};
+use crate::tui::theme::Role;
+
+pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
+    let tiers = model.snap.data.tiers;
+    let mut words = header::state(model, hits);
+    for tier in Tier::ALL {
+        let count = tiers.of(tier);
+        if count > 0 {
+            words = words.say(Role::Text, " ").say(tier.into(), format!("{}{count}", tier.letter()));
+        }
+    }
+    let breached: usize = model.snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
+    if breached > 0 {
+        words = words.say(Role::Breach, format!(" !{breached}"));
+    }
+    pen.words(area.x, area.y, area.width, &words);
+    if area.height > 1 {
+        let last =
+            Words::of(Role::Muted, model.toasts.iter().next_back().map_or("q quits", |toast| toast.text.as_str()));
+        pen.words(area.x, area.bottom() - 1, area.width, &last);
+    }
+}

@@ -1,0 +1,242 @@
+//! The four answers an operator wants at three in the morning: is anything stale that matters, why, what is being done
+//! about it, and when will it be done.
+//!
+//! Worked out from the snapshot alone, so the answer is there without a question and without a key.
+
+use std::collections::BTreeMap;
+
+use super::phrase;
+use crate::engine::console::Link;
+use crate::engine::handle::EngineState;
+use crate::engine::snapshot::{SeriesView, Snapshot};
+use crate::engine::track::{ItemState, ItemView};
+use crate::market::Ts;
+use crate::tui::format;
+use crate::tui::pen::Words;
+use crate::tui::theme::Role;
+use crate::tui::worst::overdue;
+
+/// Series named in a line.
+const NAMED: usize = 4;
+
+/// A question and its answer.
+pub struct Line {
+    pub label: &'static str,
+    pub answer: Words,
+}
+
+/// The four lines; `worst` indexes the series that matter, worst first.
+#[must_use]
+pub fn verdict(snap: &Snapshot, worst: &[u32], link: &Link, now: Ts) -> [Line; 4] {
+    let named: Vec<&SeriesView> = worst.iter().filter_map(|k| snap.data.series.get(*k as usize)).collect();
+    [
+        Line { label: "stale", answer: stale(snap, &named) },
+        Line { label: "why", answer: why(snap, &named) },
+        Line { label: "doing", answer: doing(snap, link, now) },
+        Line { label: "done by", answer: done_by(snap, &named, now) },
+    ]
+}
+
+/// The state in one sign: how bad it is.
+#[must_use]
+pub fn gravity(snap: &Snapshot, worst: &[u32]) -> Role {
+    let broken = snap.live.state == EngineState::Failed || snap.live.key_refused.is_some();
+    if broken || snap.data.rpo.iter().any(|rpo| rpo.breached > 0) {
+        Role::Bad
+    } else if worst.is_empty() {
+        Role::Good
+    } else {
+        Role::Warn
+    }
+}
+
+fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
+    let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
+    let empty: usize = snap.data.rpo.iter().map(|rpo| rpo.without_data).sum();
+    let kept: usize = snap.data.rpo.iter().map(|rpo| rpo.series).sum();
+    if kept == 0 {
+        return Words::of(
+            Role::Muted,
+            "nothing is kept yet: add symbols, for example  barkeep symbols add SPY QQQ BTC",
+        );
+    }
+    let mut words = match (breached, empty) {
+        (0, 0) => {
+            let all =
+                format!("nothing that matters: all {} within their recovery points", format::plural(kept, "series"));
+            return Words::of(Role::Good, all);
+        }
+        (0, n) => Words::of(Role::Warn, format!("{} without any bar yet: ", format::plural(n, "series"))),
+        (n, _) => Words::of(Role::Bad, format!("{} past recovery point: ", format::plural(n, "series"))),
+    };
+    let shown = named.iter().filter(|row| row.breached == (breached > 0));
+    for (k, row) in shown.take(NAMED).enumerate() {
+        let comma = if k > 0 { ", " } else { "" };
+        words = words.say(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
+        if row.breached {
+            words = words.say(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
+        }
+    }
+    let total = if breached > 0 { breached } else { empty };
+    if total > NAMED {
+        words = words.say(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
+    }
+    if breached > 0 && empty > 0 {
+        words = words.say(Role::Muted, format!("; {} empty", format::count(empty)));
+    }
+    words
+}
+
+/// The item of a running plan that brings a series.
+fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
+    let items = || snap.live.runs.iter().flat_map(|run| &run.items);
+    let brings = |item: &&ItemView| {
+        let head = &item.head;
+        let same = head.timeframe == Some(row.timeframe) || head.derives.contains(&row.timeframe);
+        same && head.symbol.as_ref().is_none_or(|symbol| *symbol == row.symbol)
+    };
+    items().find(|item| item.head.symbol.is_some() && brings(item)).or_else(|| items().find(brings))
+}
+
+/// Why one series is not fresh, in a few words.
+#[must_use]
+pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
+    let live = &snap.live;
+    if row.paused {
+        return "its symbol is paused".to_owned();
+    }
+    if let Some(item) = item_of(snap, row) {
+        match &item.state {
+            ItemState::Waiting { why, retry: Some(n), .. } => return format!("{why}, attempt {n} follows"),
+            ItemState::Waiting { why, .. } => return phrase::waits_for(why),
+            ItemState::Fetching { .. } | ItemState::Storing => return "being fetched".to_owned(),
+            ItemState::Failed { reason } => return reason.clone(),
+            ItemState::Verified => {}
+        }
+    }
+    let failed = snap.data.failing.iter().find(|f| f.symbol == row.symbol && f.timeframe == row.timeframe);
+    if let Some(message) = failed.and_then(|f| f.error_message.as_ref()) {
+        return message.clone();
+    }
+    if row.checked_at.is_none() {
+        return "never asked".to_owned();
+    }
+    if live.runs.is_empty() { "waits for its next run".to_owned() } else { "later in this run".to_owned() }
+}
+
+fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
+    let live = &snap.live;
+    if let Some(message) = &live.key_refused {
+        return Words::of(Role::Bad, format!("the vendor refuses the key: {message}"));
+    }
+    if live.state == EngineState::Failed {
+        return Words::of(Role::Bad, live.reason.clone().unwrap_or_else(|| "the engine failed".to_owned()));
+    }
+    if let Some(pause) = live.paused.as_ref().filter(|_| !named.is_empty()) {
+        return Words::of(
+            Role::Paused,
+            format!("the engine was paused by {} at {}", pause.by, format::hour_minute(pause.since)),
+        );
+    }
+    if named.is_empty() {
+        return Words::of(Role::Muted, "-");
+    }
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for row in named {
+        *reasons.entry(reason(snap, row)).or_default() += 1;
+    }
+    let mut reasons: Vec<(String, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let mut words = Words::new();
+    for (k, (text, n)) in reasons.iter().take(3).enumerate() {
+        words = words.say(Role::Muted, if k > 0 { "   " } else { "" });
+        words = if named.len() == 1 { words } else { words.say(Role::Strong, format!("{n} × ")) };
+        words = words.say(Role::Text, text.clone());
+    }
+    words
+}
+
+fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
+    let live = &snap.live;
+    if let Link::Lost { since, error, .. } = link {
+        let text = format!("unknown since {}: {error}", format::due(*since, now));
+        return Words::of(Role::Bad, text);
+    }
+    match live.state {
+        EngineState::Failed => return Words::of(Role::Bad, "nothing, until the reason is gone"),
+        EngineState::Paused => return Words::of(Role::Paused, "nothing: the engine is paused and starts nothing"),
+        EngineState::Pausing => {
+            let left = format::plural(live.in_flight, "request");
+            return Words::of(
+                Role::Paused,
+                format!("pausing: {left} in flight will be committed, nothing else starts"),
+            );
+        }
+        EngineState::Draining => return Words::of(Role::Paused, "stopping: what is in flight is being committed"),
+        EngineState::Idle | EngineState::Running => {}
+    }
+    let Some(run) = live.runs.first() else {
+        let next = live.next.iter().min_by_key(|beat| beat.at);
+        let text = next.map_or_else(
+            || "nothing runs here".to_owned(),
+            |beat| format!("nothing runs; {} next at {}", beat.what, format::due(beat.at, now)),
+        );
+        return Words::of(Role::Text, text);
+    };
+    let more = live.runs.len() - 1;
+    let mut words = Words::of(Role::Running, format!("run {} ", phrase::id(run.execution_id)))
+        .say(Role::Muted, format!("({}) ", run.trigger.name().replace('_', " ")))
+        .say(Role::Text, format!("{} of {} items", format::count(run.items_done), format::count(run.items_planned)));
+    if run.items_failed > 0 {
+        words = words.say(Role::Bad, format!(", {} failed", format::count(run.items_failed)));
+    }
+    let fetching = run.items.iter().filter(|i| matches!(i.state, ItemState::Fetching { .. } | ItemState::Storing));
+    let labels: Vec<&str> = fetching.take(3).map(|i| i.label.as_str()).collect();
+    if !labels.is_empty() {
+        words = words.say(Role::Muted, "  now ").say(Role::Text, labels.join(", "));
+    }
+    if more > 0 {
+        words = words.say(Role::Muted, format!("  and {} more", format::plural(more, "run")));
+    }
+    words
+}
+
+fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
+    let live = &snap.live;
+    let cannot = snap.data.budget.as_ref().filter(|b| !b.feasible && b.breaching > 0).map(|b| {
+        let first = b.breaches.first().map_or_else(String::new, |x| format!(": {} {}", x.symbol, x.timeframe));
+        format!("   {} cannot hold{first}", format::plural(b.breaching, "deadline"))
+    });
+    let words = match (live.state, live.runs.first()) {
+        (EngineState::Paused | EngineState::Pausing | EngineState::Draining | EngineState::Failed, _)
+            if !named.is_empty() =>
+        {
+            Words::of(Role::Warn, "not before the engine runs again")
+        }
+        (_, Some(run)) => {
+            let left = run.requests_planned.saturating_sub(run.requests_answered);
+            let rate = live.limit.limit.map_or_else(String::new, |n| format!(" at {n}/min"));
+            match run.not_before.filter(|at| *at > now) {
+                Some(at) => Words::of(Role::Strong, format!("{} ", format::due(at, now)))
+                    .say(Role::Text, format!("at the earliest, in {}", format::until(at - now)))
+                    .say(Role::Muted, format!(" ({} left{rate})", format::plural(left, "request"))),
+                None => Words::of(Role::Text, format!("soon: {} left", format::plural(left, "request"))),
+            }
+        }
+        (_, None) => {
+            // The next beat of the most important tier that has something to bring.
+            let tier = named.first().map(|row| row.criticality.name());
+            let beat = live.next.iter().filter(|b| tier.is_none_or(|t| b.what == t)).min_by_key(|b| b.at);
+            match beat {
+                Some(beat) => Words::of(Role::Text, format!("{} run at ", beat.what))
+                    .say(Role::Strong, format::due(beat.at, now))
+                    .say(Role::Text, format!(", in {}", format::until(beat.at - now))),
+                None => Words::of(Role::Muted, "no run is planned here"),
+            }
+        }
+    };
+    match cannot {
+        Some(text) => words.say(Role::Warn, text),
+        None => words,
+    }
+}

@@ -1,0 +1,184 @@
+//! Why a series is as old as it is: the causes of its age, each with its share, adding up to the whole; and a bar in
+//! quarantine beside its neighbours.
+
+use ratatui::layout::Rect;
+
+use super::stage::Stage;
+use crate::engine::console::Detail;
+use crate::engine::explain::{Blocker, Cause};
+use crate::market::Bar;
+use crate::tui::format;
+use crate::tui::pen::Words;
+use crate::tui::screen::ListId;
+use crate::tui::theme::Role;
+use crate::tui::widgets::bar;
+
+/// How a cause looks: what the market and the vendor explain is quiet.
+const fn role(cause: Cause) -> Role {
+    match cause {
+        Cause::MarketClosed | Cause::BarGrowing | Cause::NoTrades | Cause::Untracked => Role::Muted,
+        Cause::VendorDelay | Cause::WaitingForRun | Cause::NeverAsked => Role::Info,
+        Cause::Quarantined | Cause::Failed => Role::Bad,
+        Cause::NotEntitled => Role::Refused,
+        Cause::Paused => Role::Paused,
+        Cause::WaitingForTokens => Role::Warn,
+        Cause::InProgress => Role::Running,
+    }
+}
+
+fn blocker(blocker: &Blocker, now: crate::market::Ts) -> Words {
+    let mut words = Words::of(role(blocker.cause), blocker.cause.words());
+    if let Some(by) = &blocker.by {
+        words = words.say(Role::Text, format!(" by {by}"));
+    }
+    if let Some(since) = blocker.since {
+        words = words.say(Role::Muted, format!(" since {}", format::due(since, now)));
+    }
+    if let Some(detail) = &blocker.detail {
+        words = words.say(Role::Text, format!(": {detail}"));
+    }
+    words
+}
+
+/// Draws the panel.
+pub fn panel(stage: &mut Stage, area: Rect, detail: &Detail) {
+    let why = &detail.explanation;
+    let now = stage.now();
+    let title = match why.staleness_seconds {
+        Some(s) => Words::of(Role::Title, "Why ")
+            .say(why.status.into(), format!("{} {}", why.status.letter(), why.status))
+            .say(Role::Title, format!(", {} behind", format::rough(s.saturating_mul(1000)))),
+        None => {
+            Words::of(Role::Title, "Why ").say(why.status.into(), format!("{} {}", why.status.letter(), why.status))
+        }
+    };
+    let accepted = i64::try_from(why.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
+    let tail = if why.breached {
+        Words::of(Role::Breach, format!(" past {} ", format::rough(accepted)))
+    } else {
+        Words::of(Role::Muted, format!("may be {}", format::rough(accepted)))
+    };
+    let inner = stage.pen.framed(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
+    stage.pen.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
+    let x = inner.x + 9.min(inner.width);
+    stage.pen.words(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
+    let mut y = inner.y + 1;
+    if y >= inner.bottom() {
+        return;
+    }
+    let Some(split) = &why.split else {
+        stage.pen.text(inner.x, y, inner.width, "no bar is stored, so nothing has an age", Role::Missing);
+        return;
+    };
+    let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::due(i.end, now));
+    let newest = Words::of(Role::Muted, "newest   ")
+        .say(Role::Text, stored)
+        .say(Role::Muted, format!(", could be {}", format::due(why.expected.end, now)));
+    stage.pen.words(inner.x, y, inner.width, &newest);
+    y += 1;
+    // A line of air, when all causes find room below it.
+    if usize::from(inner.bottom().saturating_sub(y)) > split.causes.len() + 1 {
+        y += 1;
+    }
+    let rest = Rect::new(inner.x, y, inner.width, inner.bottom().saturating_sub(y));
+    causes(stage, rest, split);
+}
+
+fn causes(stage: &mut Stage, area: Rect, split: &crate::engine::explain::Split) {
+    if area.height == 0 {
+        return;
+    }
+    // The last line is the sum; what finds no line is added up in one.
+    let room = usize::from(area.height.saturating_sub(1));
+    let shown = if split.causes.len() <= room { split.causes.len() } else { room.saturating_sub(1) };
+    let gauge = if area.width > 40 { 8 } else { 0 };
+    let one = |stage: &mut Stage, y: u16, ms: i64, stale_ms: i64, what: &Words, role: Role| {
+        stage.pen.text(area.x, y, 8, &format::age(ms), if stale_ms > 0 { Role::Strong } else { Role::Muted });
+        if gauge > 0 {
+            bar::share(&mut stage.pen, area.x + 9, y, gauge, ms as f64 / split.age_ms.max(1) as f64, role);
+        }
+        let x = area.x + 9 + gauge + u16::from(gauge > 0);
+        let mut words = what.clone();
+        if stale_ms > 0 && stale_ms < ms {
+            words = words.say(Role::Muted, format!(" ({} count)", format::rough(stale_ms)));
+        }
+        stage.pen.words(x, y, area.right().saturating_sub(x), &words);
+    };
+    let mut y = area.y;
+    for share in split.causes.iter().take(shown) {
+        let role = role(share.blocker.cause);
+        let mut words = Words::of(role, share.blocker.cause.words());
+        if let Some(detail) = &share.blocker.detail {
+            words = words.say(Role::Muted, format!(": {detail}"));
+        }
+        one(stage, y, share.ms, share.stale_ms, &words, role);
+        y += 1;
+    }
+    let left: Vec<_> = split.causes.iter().skip(shown).collect();
+    if !left.is_empty() && room > 0 {
+        let (ms, stale) = left.iter().fold((0, 0), |(a, b), s| (a + s.ms, b + s.stale_ms));
+        one(stage, y, ms, stale, &Words::of(Role::Muted, format!("{} more causes", left.len())), Role::Muted);
+        y += 1;
+    }
+    if y < area.bottom() {
+        let words = Words::of(Role::Strong, format::age(split.age_ms))
+            .say(Role::Muted, "  in all, stale for ")
+            .say(Role::Strong, format::rough(split.staleness_ms));
+        stage.pen.words(area.x, y, area.width, &words);
+    }
+}
+
+/// The selected bar in quarantine with the bars stored around it.
+pub fn compare(stage: &mut Stage, area: Rect, detail: &Detail) {
+    let model = stage.model;
+    let chosen = model.cursor(ListId::DetailQuarantine).and_then(|k| model.detail_quarantine().get(k));
+    let Some(row) = chosen else { return };
+    let title = Words::of(Role::Title, "Quarantine ").say(Role::Bad, row.reason.clone());
+    let inner =
+        stage.list_panel(ListId::DetailQuarantine, area, title, &Words::of(Role::Muted, "beside its neighbours"));
+    let at = row.bar.ts;
+    let reaches = detail.bars.first().is_some_and(|bar| bar.ts < at);
+    let around =
+        |is_before: bool| detail.bars.iter().filter(move |b| reaches && (b.ts < at) == is_before && b.ts != at);
+    let before: Vec<&Bar> = around(true).rev().take(2).collect();
+    let after = around(false).take(2);
+    let head = ["open", "high", "low", "close", "volume", "vwap"];
+    let widths = (inner.width.saturating_sub(18) / 6).min(12);
+    for (k, name) in (0..).zip(head) {
+        stage.pen.right(inner.x + 18 + k * widths, inner.y, widths.saturating_sub(1), name, Role::Header);
+    }
+    let line = |stage: &mut Stage, y: u16, bar: &Bar, suspect: bool| {
+        if y >= inner.bottom() {
+            return;
+        }
+        let (sign, role) = if suspect { ("q", Role::Bad) } else { (" ", Role::Muted) };
+        stage.pen.text(inner.x, y, 2, sign, role);
+        stage.pen.text(inner.x + 2, y, 13, &format::stamp(bar.ts, stage.pen.now), role);
+        let vwap = bar.vwap.map_or_else(|| "-".to_owned(), format::price);
+        let figures = [bar.open, bar.high, bar.low, bar.close].map(format::price);
+        let all = figures.into_iter().chain([format::short(bar.volume), vwap]);
+        for (k, text) in (0..).zip(all) {
+            stage.pen.right(
+                inner.x + 18 + k * widths,
+                y,
+                widths.saturating_sub(1),
+                &text,
+                if suspect { Role::Bad } else { Role::Text },
+            );
+        }
+    };
+    let mut y = inner.y + 1;
+    for bar in before.into_iter().rev() {
+        line(stage, y, bar, false);
+        y += 1;
+    }
+    line(stage, y, &row.bar, true);
+    y += 1;
+    for bar in after {
+        line(stage, y, bar, false);
+        y += 1;
+    }
+    if !reaches && y < inner.bottom() {
+        stage.pen.text(inner.x, y, inner.width, "its neighbours are older than the chart reaches", Role::Muted);
+    }
+}

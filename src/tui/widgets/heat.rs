@@ -1,0 +1,248 @@
+//! Coverage in colours and letters: strips of days, a year as weeks, a month as a calendar page.
+//!
+//! A cell says by its glyph what its colour says too: a level for how much is there, a letter for why something is not.
+
+use chrono::{Datelike as _, Days, NaiveDate};
+use ratatui::layout::Rect;
+
+use crate::engine::console::{Cell, CellState};
+use crate::tui::glyphs::LEVELS;
+use crate::tui::pen::{Pen, Words};
+use crate::tui::theme::Role;
+
+/// How a cell looks.
+#[must_use]
+pub fn look(cell: Cell) -> (&'static str, Role) {
+    match cell.state {
+        CellState::Closed => (" ", Role::Text),
+        CellState::Ahead => ("╌", Role::Border),
+        CellState::Present if cell.eighths >= 8 => ("▇", Role::Covered),
+        CellState::Present => (LEVELS.get(usize::from(cell.eighths.clamp(1, 6))).copied().unwrap_or("▄"), Role::Aging),
+        CellState::NoTrade => ("·", Role::Muted),
+        CellState::Unverified => ("?", Role::Warn),
+        CellState::NotEntitled => ("x", Role::Refused),
+        CellState::Quarantined => ("q", Role::Bad),
+    }
+}
+
+/// In words.
+#[must_use]
+pub const fn words(state: CellState) -> &'static str {
+    match state {
+        CellState::Closed => "closed",
+        CellState::Ahead => "not served yet",
+        CellState::Present => "present",
+        CellState::NoTrade => "no trade",
+        CellState::Unverified => "unverified",
+        CellState::NotEntitled => "not entitled",
+        CellState::Quarantined => "quarantined",
+    }
+}
+
+/// What the glyphs mean, as far as there is room.
+pub fn legend(pen: &mut Pen, x: u16, y: u16, room: u16) {
+    let one = |cell: Cell, what: &str| {
+        let (glyph, role) = look(cell);
+        Words::of(role, glyph).say(Role::Muted, format!(" {what}"))
+    };
+    let of = |state, eighths| Cell { state, eighths };
+    let pieces = [
+        (9, one(of(CellState::Present, 8), "present")),
+        (6, one(of(CellState::Present, 4), "partly")),
+        (3, one(of(CellState::NoTrade, 8), "no trade")),
+        (8, one(of(CellState::Unverified, 0), "unverified")),
+        (5, one(of(CellState::NotEntitled, 0), "not entitled")),
+        (7, one(of(CellState::Quarantined, 0), "quarantined")),
+        (1, one(of(CellState::Ahead, 0), "ahead")),
+        (2, Words::of(Role::Muted, "blank closed")),
+    ];
+    pen.pieces(x, y, room, 2, &pieces);
+}
+
+/// Many cells as one: what needs a word first, then what dominates.
+#[must_use]
+pub fn merge(cells: &[Cell]) -> Cell {
+    let count = |state: CellState| cells.iter().filter(|c| c.state == state).count();
+    let (present, unverified, refused) =
+        (count(CellState::Present), count(CellState::Unverified), count(CellState::NotEntitled));
+    let quiet = count(CellState::NoTrade);
+    let due = present + unverified + refused + quiet + count(CellState::Quarantined);
+    let of = |state, eighths| Cell { state, eighths };
+    if count(CellState::Quarantined) > 0 {
+        return of(CellState::Quarantined, 8);
+    }
+    if due == 0 {
+        return if count(CellState::Ahead) > 0 { of(CellState::Ahead, 0) } else { of(CellState::Closed, 0) };
+    }
+    if unverified * 2 > due {
+        return of(CellState::Unverified, 0);
+    }
+    if refused * 2 > due {
+        return of(CellState::NotEntitled, 0);
+    }
+    if present == 0 {
+        return if unverified > 0 { of(CellState::Unverified, 0) } else { of(CellState::NoTrade, 8) };
+    }
+    let eighths: usize = cells
+        .iter()
+        .map(|c| match c.state {
+            CellState::Present => usize::from(c.eighths),
+            CellState::NoTrade => 8,
+            _ => 0,
+        })
+        .sum();
+    of(CellState::Present, u8::try_from(eighths / due).unwrap_or(8).min(8))
+}
+
+/// Cells side by side, one column each.
+pub fn strip(pen: &mut Pen, x: u16, y: u16, room: u16, cells: impl Iterator<Item = Cell>) {
+    for (x, cell) in (x..x.saturating_add(room)).zip(cells) {
+        let (glyph, role) = look(cell);
+        if cell.state != CellState::Closed {
+            pen.glyph(x, y, glyph, role);
+        }
+    }
+}
+
+/// The days of one series, and which of them is selected.
+#[derive(Clone, Copy)]
+pub struct DayCells<'a> {
+    pub from: NaiveDate,
+    pub cells: &'a [Cell],
+    pub selected: Option<NaiveDate>,
+}
+
+impl DayCells<'_> {
+    /// The cell of a date.
+    #[must_use]
+    pub fn on(&self, date: NaiveDate) -> Option<Cell> {
+        let at = usize::try_from((date - self.from).num_days()).ok()?;
+        self.cells.get(at).copied()
+    }
+
+    /// The last date there is.
+    #[must_use]
+    pub fn last(&self) -> NaiveDate {
+        let count = u64::try_from(self.cells.len().saturating_sub(1)).unwrap_or(0);
+        self.from.checked_add_days(Days::new(count)).unwrap_or(self.from)
+    }
+}
+
+/// The lines a year takes.
+pub const YEAR: u16 = 8;
+
+/// A year: a column a week, a row a weekday, months above. Shows the weeks that fit, the newest at the right.
+pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
+    const LABELS: u16 = 4;
+    if area.width < LABELS + 8 || area.height < YEAR || days.cells.is_empty() {
+        return;
+    }
+    let room = area.width - LABELS;
+    let monday = |date: NaiveDate| date - Days::new(u64::from(date.weekday().num_days_from_monday()));
+    let last = monday(days.last());
+    let all = u16::try_from((last - monday(days.from)).num_days() / 7 + 1).unwrap_or(u16::MAX);
+    let each = (room / all.max(1)).clamp(1, 3);
+    let weeks = all.min(room / each);
+    for (row, name) in [(1, "Mon"), (3, "Wed"), (5, "Fri"), (7, "Sun")] {
+        pen.text(area.x, area.y + row, 3, name, Role::Muted);
+    }
+    let mut free_from = 0;
+    for week in 0..weeks {
+        let Some(start) = last.checked_sub_days(Days::new(u64::from(weeks - 1 - week) * 7)) else { continue };
+        let x = area.x + LABELS + week * each;
+        let first_of_month = (0..7).map(|d| start + Days::new(d)).find(|date| date.day() == 1);
+        if let Some(first) = first_of_month.filter(|_| x >= free_from) {
+            let name = first.format(if first.month() == 1 { "%b %Y" } else { "%b" }).to_string();
+            let name_takes = crate::tui::pen::width(&name);
+            if x + name_takes <= area.right() {
+                pen.text(x, area.y, name_takes, &name, Role::Muted);
+                free_from = x + name_takes + 1;
+            }
+        }
+        for (row, date) in (1..YEAR).zip(start.iter_days()) {
+            let Some(cell) = days.on(date) else { continue };
+            let (glyph, role) = look(cell);
+            pen.glyph(x, area.y + row, glyph, role);
+            if days.selected == Some(date) {
+                pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Selected);
+                pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Strong);
+            }
+        }
+    }
+}
+
+/// The columns a month takes.
+pub const MONTH: u16 = 7 * 5;
+
+/// A month as a calendar page: day, and how it stands.
+pub fn month(pen: &mut Pen, area: Rect, days: DayCells<'_>, of: NaiveDate) {
+    let Some(first) = of.with_day(1) else { return };
+    pen.text(area.x, area.y, area.width, &first.format("%B %Y").to_string(), Role::Title);
+    let each = (area.width / 7).min(5);
+    if each < 4 || area.height < 3 {
+        return;
+    }
+    for (k, name) in (0..).zip(["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]) {
+        pen.text(area.x + k * each, area.y + 1, 2, name, Role::Muted);
+    }
+    let lead = u16::try_from(first.weekday().num_days_from_monday()).unwrap_or(0);
+    for (k, date) in (lead..).zip(first.iter_days().take_while(|d| d.month() == first.month())) {
+        let (x, y) = (area.x + k % 7 * each, area.y + 2 + k / 7);
+        if y >= area.bottom() {
+            break;
+        }
+        let cell = days.on(date).unwrap_or(Cell { state: CellState::Closed, eighths: 0 });
+        let (glyph, role) = look(cell);
+        let is_open = cell.state != CellState::Closed;
+        pen.right(x, y, 2, &date.day().to_string(), if is_open { Role::Text } else { Role::Border });
+        pen.text(x + 2, y, 1, glyph, role);
+        if days.selected == Some(date) {
+            pen.lay(Rect::new(x, y, 3, 1), Role::Selected);
+            pen.lay(Rect::new(x, y, 2, 1), Role::Strong);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(text: &str) -> Vec<Cell> {
+        let of = |state, eighths| Cell { state, eighths };
+        text.chars()
+            .map(|c| match c {
+                ' ' => of(CellState::Closed, 0),
+                '-' => of(CellState::Ahead, 0),
+                '.' => of(CellState::NoTrade, 8),
+                '?' => of(CellState::Unverified, 0),
+                'x' => of(CellState::NotEntitled, 0),
+                'q' => of(CellState::Quarantined, 8),
+                digit => of(CellState::Present, digit.to_digit(10).unwrap_or(8) as u8),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_merged_cell_says_what_needs_a_word_and_else_what_dominates() {
+        for (days, glyph) in [
+            ("88888  ", "▇"),
+            ("8888?  ", "▆"),
+            ("8???", "?"),
+            ("88xxx", "x"),
+            ("88q", "q"),
+            ("....", "·"),
+            ("   ", " "),
+            (" --", "╌"),
+            ("8.--", "▇"),
+        ] {
+            assert_eq!(look(merge(&cells(days))).0, glyph, "{days}");
+        }
+    }
+
+    #[test]
+    fn no_two_states_look_the_same() {
+        let all = cells("8.?xq- ");
+        let glyphs: std::collections::BTreeSet<&str> = all.iter().map(|c| look(*c).0).collect();
+        assert_eq!(glyphs.len(), all.len());
+    }
+}

@@ -1,0 +1,7 @@
+//! The parts screens are put together from; each draws into a place and knows nothing of the model.
+
+pub mod bar;
+pub mod candles;
+pub mod heat;
+pub mod spark;
+pub mod table;

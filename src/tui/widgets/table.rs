@@ -1,0 +1,177 @@
+//! Tables: columns as data, and only the rows in sight.
+//!
+//! A table of fifty thousand rows costs as much as one of fifty: a cell is made only when its row is in the window.
+//! Columns that find no room go in the order of their worth.
+
+use ratatui::layout::Rect;
+
+use crate::tui::fit::{Need, fit};
+use crate::tui::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
+use crate::tui::hits::{HitMap, Target, Window};
+use crate::tui::pen::{Pen, Words};
+use crate::tui::screen::ListId;
+use crate::tui::sort::{Sort, SortBy};
+use crate::tui::theme::Role;
+
+/// A column; `K` names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Column<K> {
+    pub key: K,
+    pub title: &'static str,
+    pub least: u16,
+    pub most: u16,
+    /// The higher, the longer it stays when room gets short.
+    pub worth: u8,
+    /// Figures end at the same place.
+    pub right: bool,
+    /// What a click on its title sorts by.
+    pub sort: Option<SortBy>,
+}
+
+impl<K> Column<K> {
+    /// A column of a fixed width.
+    #[must_use]
+    pub const fn new(key: K, title: &'static str, width: u16, worth: u8) -> Self {
+        Self { key, title, least: width, most: width, worth, right: false, sort: None }
+    }
+
+    #[must_use]
+    pub const fn right(mut self) -> Self {
+        self.right = true;
+        self
+    }
+
+    /// Takes what is left over, up to this.
+    #[must_use]
+    pub const fn up_to(mut self, most: u16) -> Self {
+        self.most = most;
+        self
+    }
+
+    #[must_use]
+    pub const fn sorts(mut self, by: SortBy) -> Self {
+        self.sort = Some(by);
+        self
+    }
+}
+
+/// The place of a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    pub x: u16,
+    pub y: u16,
+    pub width: u16,
+    pub right: bool,
+}
+
+impl Slot {
+    pub fn text(self, pen: &mut Pen, text: &str, role: Role) {
+        if self.right {
+            pen.right(self.x, self.y, self.width, text, role);
+        } else {
+            pen.text(self.x, self.y, self.width, text, role);
+        }
+    }
+
+    pub fn words(self, pen: &mut Pen, words: &Words) {
+        if self.right {
+            pen.words_right(self.x, self.y, self.width, words);
+        } else {
+            pen.words(self.x, self.y, self.width, words);
+        }
+    }
+}
+
+/// A list as a table shows it.
+pub struct Table<'a, K> {
+    pub list: ListId,
+    pub columns: &'a [Column<K>],
+    pub len: usize,
+    pub cursor: Option<usize>,
+    /// Whether keys go to it: only then the cursor is shown.
+    pub focused: bool,
+    pub sort: Option<Sort>,
+    /// What the last frame showed of it.
+    pub before: Window,
+    /// What stands there when it has no rows.
+    pub empty: &'a [Words],
+}
+
+/// Room for the cursor and the mark.
+const GUTTER: u16 = 2;
+/// Between columns.
+const GAP: u16 = 2;
+
+impl<K: Copy> Table<'_, K> {
+    /// Draws it and returns the rows in sight.
+    pub fn draw(
+        &self,
+        pen: &mut Pen,
+        hits: &mut HitMap,
+        area: Rect,
+        marked: impl Fn(usize) -> bool,
+        mut cell: impl FnMut(&mut Pen, Slot, K, usize),
+    ) -> Window {
+        hits.add(area, Target::List(self.list));
+        if area.is_empty() {
+            hits.window(self.list, Window::default());
+            return Window::default();
+        }
+        let needs: Vec<Need> = self.columns.iter().map(|c| Need::new(c.least, c.most, c.worth)).collect();
+        let places = fit(area.width.saturating_sub(GUTTER), GAP, &needs);
+        let titled = self.columns.iter().any(|c| !c.title.is_empty());
+        let header = titled && area.height > 3 && self.len > 0;
+        let body = if header { Rect::new(area.x, area.y + 1, area.width, area.height - 1) } else { area };
+        if header {
+            for (column, place) in self.columns.iter().zip(&places) {
+                let Some((start, width)) = *place else { continue };
+                let slot = Slot { x: area.x + GUTTER + start, y: area.y, width, right: column.right };
+                self.title(pen, hits, slot, column);
+            }
+        }
+        if self.len == 0 {
+            pen.centre(body, self.empty);
+        }
+        let window = self.before.around(self.cursor, self.len, usize::from(body.height));
+        hits.window(self.list, window);
+        for (line, row) in (body.y..body.bottom()).zip(window.offset..self.len) {
+            let whole = Rect::new(body.x, line, body.width, 1);
+            hits.add(whole, Target::Row(self.list, row));
+            for (column, place) in self.columns.iter().zip(&places) {
+                let Some((start, width)) = *place else { continue };
+                let slot = Slot { x: body.x + GUTTER + start, y: line, width, right: column.right };
+                cell(pen, slot, column.key, row);
+            }
+            if marked(row) {
+                pen.text(body.x + 1, line, 1, MARK, Role::Marked);
+            }
+            if self.focused && self.cursor == Some(row) {
+                pen.text(body.x, line, 1, CURSOR, Role::Accent);
+                pen.lay(whole, Role::Selected);
+            }
+        }
+        window
+    }
+
+    fn title(&self, pen: &mut Pen, hits: &mut HitMap, slot: Slot, column: &Column<K>) {
+        let Some(by) = column.sort else { return slot.text(pen, column.title, Role::Header) };
+        hits.add(Rect::new(slot.x, slot.y, slot.width, 1), Target::Column(by));
+        match self.sort.filter(|sort| sort.by == by) {
+            Some(sort) => {
+                let arrow = if sort.reversed { ASCENDING } else { DESCENDING };
+                slot.words(pen, &Words::of(Role::Accent, column.title).say(Role::Accent, arrow));
+            }
+            None => slot.text(pen, column.title, Role::Header),
+        }
+    }
+}
+
+/// `3-31 of 340`, or nothing when all of it is in sight.
+#[must_use]
+pub fn range(window: Window, len: usize) -> String {
+    if window.height >= len {
+        return String::new();
+    }
+    let count = |n: usize| crate::tui::format::count(n);
+    format!("{}-{} of {}", count(window.offset + 1), count((window.offset + window.height).min(len)), count(len))
+}

@@ -1,0 +1,219 @@
+//! What is known of one series: prices, features, gaps, requests, bars in quarantine.
+
+use barkeep::engine::console::{Detail, Gap, QuarantineRow, Request, SeriesState, Verdict};
+use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
+use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
+use barkeep::market::freshness::Tier;
+use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
+use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
+use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
+
+use super::work::status;
+use super::*;
+
+/// Prices that walk without chance.
+pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {
+    let end = now().floor(timeframe.width());
+    let mut close = 181.0_f64;
+    (0..count)
+        .map(|k| {
+            let t = k as f64;
+            let step = (t * 0.37).sin() * 0.42 + (t * 0.11).cos() * 0.31 + (t * 1.7).sin() * 0.22;
+            let open = close;
+            close = open + step;
+            let reach = 0.15 + (t * 0.9).sin().abs() * 0.5;
+            Bar {
+                ts: end - (count - 1 - k) * timeframe.width(),
+                open,
+                high: open.max(close) + reach,
+                low: open.min(close) - reach * 0.8,
+                close,
+                volume: 20_000.0 + ((t * 0.21).sin() + 1.2) * 41_000.0 + if k % 31 == 0 { 90_000.0 } else { 0.0 },
+                vwap: Some((open + close) / 2.0),
+                trades: Some(412),
+            }
+        })
+        .collect()
+}
+
+pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, rows: i64) -> Request {
+    let ok = status == 200;
+    Request {
+        endpoint: "aggregates".into(),
+        ticker: Some(symbol.parse::<Symbol>().unwrap().vendor_ticker(class(symbol))),
+        timeframe: Some(Timeframe::M5),
+        asked: Some(Interval::new(now() - 3 * DAY, now() - ago)),
+        attempt,
+        started_at: now() - ago,
+        latency_ms: latency,
+        status: Some(status),
+        outcome: if ok { "ok" } else { "transient" }.into(),
+        error: (!ok).then(|| format!("{status} Service Unavailable")),
+        rows,
+        bytes: rows * 96 + 210,
+        request_id: Some(format!("9f{ago:x}c1")),
+        changed: ok.then_some(rows),
+    }
+}
+
+pub fn requests() -> Vec<Request> {
+    vec![
+        request("META", 3 * SECOND, 88, 503, 2, 0),
+        request("AAPL", 14 * SECOND, 640, 200, 1, 5_000),
+        request("TSLA", 26 * SECOND, 712, 200, 1, 5_000),
+        request("META", 38 * SECOND, 91, 503, 1, 0),
+        request("BTC", 50 * SECOND, 1_104, 200, 1, 50_000),
+        request("SPY", 62 * SECOND, 212, 200, 1, 1_204),
+        request("QQQ", 74 * SECOND, 198, 200, 1, 1_204),
+        request("ETH", 86 * SECOND, 204, 200, 1, 600),
+    ]
+}
+
+pub fn quarantine() -> Vec<QuarantineRow> {
+    let row = |id, symbol: &str, timeframe, ago: i64, reason: &str, low: f64| QuarantineRow {
+        id,
+        series_id: SeriesId(7),
+        symbol: symbol.parse().unwrap(),
+        timeframe,
+        bar: Bar {
+            ts: (now() - ago).floor(5 * MINUTE),
+            open: 182.1,
+            high: 182.4,
+            low,
+            close: 182.2,
+            volume: 1_204.0,
+            vwap: Some(182.2),
+            trades: Some(31),
+        },
+        reason: reason.into(),
+        request_id: Some("9fe1c1".into()),
+        detected_at: now() - ago + HOUR,
+        status: Verdict::Pending,
+        decided_at: None,
+    };
+    vec![
+        row(31, "AAPL", Timeframe::M5, 2 * HOUR, "low is above open or close", 183.0),
+        row(32, "AAPL", Timeframe::M5, 2 * HOUR - 5 * MINUTE, "a price is zero", 0.0),
+        row(33, "BTC", Timeframe::H1, 2 * DAY, "a price is negative", -1.0),
+    ]
+}
+
+pub fn features() -> Features {
+    Features {
+        log_return: Some(0.001_2),
+        volatility_20: Some(0.312),
+        volatility_50: Some(0.298),
+        atr: Some(1.84),
+        rolling_volume_20: Some(61_204.0),
+        volume_ratio: Some(1.31),
+        structure_label: Some(Structure::Bullish),
+        trend_direction: Some(Direction::Up),
+        volatility_regime: Some(VolatilityRegime::Medium),
+        trend_regime: Some(TrendRegime::Uptrend),
+        compression_regime: None,
+        rsi_14: Some(61.2),
+        macd: Some(0.412),
+        macd_signal: Some(0.377),
+        macd_hist: Some(0.035),
+        sma_20: Some(183.2),
+        sma_50: Some(181.9),
+        ema_20: Some(183.4),
+        ema_50: Some(182.2),
+        bb_upper: Some(186.1),
+        bb_middle: Some(183.2),
+        bb_lower: Some(180.3),
+    }
+}
+
+pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
+    let view = series_view(symbol, Criticality::Standard, timeframe);
+    let plain = |cause| Blocker { cause, since: None, by: None, detail: None };
+    let failed = Blocker {
+        cause: Cause::Failed,
+        since: Some(now() - 82 * MINUTE),
+        by: None,
+        detail: Some("503 Service Unavailable after 5 attempts".into()),
+    };
+    let share = |blocker, ms, stale_ms| Share { blocker, ms, stale_ms };
+    let width = timeframe.width();
+    let expected = Interval::new((now() - 16 * MINUTE).floor(width), (now() - 16 * MINUTE).floor(width) + width);
+    let hours =
+        |a: i64, b: i64| Interval::new(at("2026-11-16T00:00:00Z") + a * HOUR, at("2026-11-16T00:00:00Z") + b * HOUR);
+    let mut attempts = vec![
+        status(symbol, timeframe, 0, SeriesState::InProgress, 9 * MINUTE, None),
+        status(
+            symbol,
+            timeframe,
+            3,
+            SeriesState::Failed,
+            81 * MINUTE,
+            Some("503 Service Unavailable after 5 attempts"),
+        ),
+        status(symbol, timeframe, 5, SeriesState::Completed, 4 * HOUR, None),
+        status(symbol, timeframe, 8, SeriesState::Completed, 13 * HOUR, None),
+    ];
+    attempts[0].completed_at = None;
+    Detail {
+        symbol: SymbolRow {
+            symbol: view.symbol.clone(),
+            asset_class: view.asset_class,
+            vendor_ticker: view.symbol.vendor_ticker(view.asset_class),
+            criticality: Criticality::Standard,
+            timeframes: TIMEFRAMES.to_vec(),
+            active: true,
+            paused: false,
+            added_at: now() - 400 * DAY,
+        },
+        series: SeriesRow {
+            id: SeriesId(7),
+            symbol: view.symbol.clone(),
+            timeframe,
+            bar_count: 19_881,
+            paused: false,
+            first_ts: view.first_bar,
+            last_ts: view.newest_bar,
+            checked_at: view.checked_at,
+        },
+        timeframes: TIMEFRAMES.to_vec(),
+        explanation: Explanation {
+            symbol: view.symbol.clone(),
+            timeframe,
+            asset_class: view.asset_class,
+            criticality: Criticality::Standard,
+            generated_at: now(),
+            status: Tier::Aging,
+            expected,
+            stored: view.newest_bar.map(|t| Interval::new(t, t + width)),
+            answered_until: view.answered_until,
+            staleness_seconds: Some(4 * 3_600 + 12 * 60),
+            acceptable_staleness_seconds: 4 * 3_600,
+            breached: true,
+            blocker: failed.clone(),
+            split: Some(Split {
+                age_ms: (13 * 60 + 34) * MINUTE + 14 * SECOND,
+                staleness_ms: (4 * 60 + 12) * MINUTE,
+                causes: vec![
+                    share(plain(Cause::MarketClosed), 9 * HOUR, 0),
+                    share(failed, 82 * MINUTE, 82 * MINUTE),
+                    share(plain(Cause::WaitingForTokens), 28 * MINUTE, 28 * MINUTE),
+                    share(plain(Cause::WaitingForRun), 142 * MINUTE, 142 * MINUTE),
+                    share(plain(Cause::VendorDelay), 18 * MINUTE, 0),
+                    share(plain(Cause::BarGrowing), 4 * MINUTE + 14 * SECOND, 0),
+                ],
+            }),
+        },
+        bars: bars(timeframe, 400),
+        features: Some(FeatureRow { ts: now().floor(width) - width, features: features() }),
+        gaps: vec![
+            Gap { range: hours(18, 20), not_entitled: false },
+            Gap { range: hours(34, 37), not_entitled: false },
+            Gap { range: hours(-24 * 300, -24 * 200), not_entitled: true },
+        ],
+        gaps_total: 3,
+        covered: 0.974,
+        quarantine: quarantine().into_iter().filter(|q| q.symbol == view.symbol).collect(),
+        attempts,
+        feature_failures: Vec::new(),
+        requests: requests().into_iter().filter(|r| r.ticker.as_deref() == Some(symbol)).collect(),
+    }
+}

@@ -1,0 +1,117 @@
+//! A dashboard in the middle of a believable day, for the tests and benchmarks of the screens: a Wednesday morning of
+//! trading, a run under way, a few things wrong. Nothing here is read from a clock or from chance.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod coverage;
+mod day;
+mod details;
+mod events;
+mod work;
+
+pub use coverage::{coverage_row, session};
+pub use day::{at_rest, big, empty, failed, paused, running, series_view};
+pub use details::{detail, quarantine, requests};
+pub use events::{actions, execution_series, feature_failures, notices};
+pub use work::{alerts, executions, failing, live};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barkeep::engine::console::{
+    Access, CoverageRow, ExecutionDetail, ExecutionView, Link, Question, Reply, SeriesName,
+};
+use barkeep::engine::snapshot::Snapshot;
+use barkeep::market::ts::SECOND;
+use barkeep::market::{AssetClass, Timeframe, Ts};
+use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
+use barkeep::tui::model::{Dress, Model, Now};
+use barkeep::tui::theme::{ColorDepth, ThemeKind};
+use ratatui::layout::Size;
+use uuid::Uuid;
+
+pub const CRITICAL: [&str; 4] = ["SPY", "QQQ", "BTC", "ETH"];
+pub const STANDARD: [&str; 10] = ["AAPL", "MSFT", "GOOGL", "AMZN", "TSLA", "NVDA", "META", "NFLX", "AVGO", "ASML"];
+pub const LOW: [&str; 11] = ["BRK.B", "JPM", "V", "WMT", "JNJ", "XRP", "SOL", "ADA", "DIA", "IWM", "EEM"];
+pub const TIMEFRAMES: [Timeframe; 5] = [Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
+
+/// Wednesday, an hour after the opening.
+pub fn now() -> Ts {
+    at("2026-11-18T15:22:14Z")
+}
+
+pub fn at(text: &str) -> Ts {
+    Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+}
+
+pub fn name(symbol: &str, timeframe: Timeframe) -> SeriesName {
+    (symbol.parse().unwrap(), timeframe)
+}
+
+pub fn class(symbol: &str) -> AssetClass {
+    match symbol {
+        "BTC" | "ETH" | "XRP" | "SOL" | "ADA" => AssetClass::Crypto,
+        "SPY" | "QQQ" | "DIA" | "IWM" | "EEM" => AssetClass::Etf,
+        _ => AssetClass::Stock,
+    }
+}
+
+pub fn id(n: u128) -> Uuid {
+    Uuid::from_u128(0x7f3a_91ce_0000_4000_8000_0000_0000_0000 + (n << 96) * 0x1d3 + n)
+}
+
+/// The dashboard with a snapshot and no answers yet.
+pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
+    let dress = Dress { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
+    let time = Now { wall: now(), since_start: Duration::from_secs(60) };
+    Model::new(Arc::new(snap), Link::Embedded, Access::Operate, dress, Size::new(width, height), time)
+}
+
+/// Puts an answer where a question would have brought it.
+pub fn answer(model: &mut Model, question: &Question, reply: Reply) {
+    let entry = model.answers.entry_mut(question).unwrap();
+    entry.reply = Some(Arc::new(reply));
+    entry.at = Some(now() - SECOND);
+}
+
+/// The dashboard with an answer to every question.
+pub fn answered(snap: Snapshot, width: u16, height: u16) -> Model {
+    let mut model = opened(snap, width, height);
+    let names: Vec<SeriesName> = model.snap.data.series.iter().map(|s| (s.symbol.clone(), s.timeframe)).collect();
+    let today = now().utc_date();
+    for (days, wide) in [(49, false), (371, true)] {
+        let from = today - chrono::Days::new(days - 1);
+        let rows: Vec<CoverageRow> =
+            names.iter().map(|(symbol, tf)| coverage_row(symbol.as_str(), *tf, from, today)).collect();
+        let cache = if wide { &mut model.answers.coverage } else { &mut model.answers.strips };
+        cache.keep((from, today), &names, &rows, (now(), Duration::ZERO));
+    }
+    let views: Vec<ExecutionView> = executions()
+        .into_iter()
+        .map(|row| {
+            let share = row.successful_symbols as f64 / row.total_symbols as f64;
+            let success_rate = row.completed_at.map(|_| (share * 1_000.0).round() / 10.0);
+            ExecutionView { row, success_rate, crashed: false }
+        })
+        .collect();
+    let opened = ExecutionDetail { execution: views[3].clone(), series: execution_series() };
+    answer(&mut model, &Question::Execution { id: views[3].row.execution_id }, Reply::Execution(Box::new(opened)));
+    let running = ExecutionDetail { execution: views[0].clone(), series: execution_series() };
+    answer(&mut model, &Question::Execution { id: views[0].row.execution_id }, Reply::Execution(Box::new(running)));
+    answer(&mut model, &HISTORY, Reply::History(views));
+    answer(&mut model, &REQUESTS, Reply::Requests(requests()));
+    answer(&mut model, &QUARANTINE, Reply::Quarantine(quarantine()));
+    answer(&mut model, &FAILURES, Reply::Failures { series: failing(), features: feature_failures() });
+    answer(&mut model, &ALERTS, Reply::Alerts(alerts()));
+    answer(&mut model, &ACTIONS, Reply::Actions(actions()));
+    for (symbol, timeframe) in [("META", Timeframe::M5), ("AAPL", Timeframe::M5)] {
+        let question = Question::Detail { symbol: symbol.parse().unwrap(), timeframe };
+        answer(&mut model, &question, Reply::Detail(Box::new(detail(symbol, timeframe))));
+        let question = Question::Session { symbol: symbol.parse().unwrap(), timeframe, date: today };
+        answer(&mut model, &question, Reply::Session(session(symbol, timeframe, today)));
+    }
+    for notice in notices() {
+        model.log.add(Arc::new(notice));
+    }
+    model
+}

@@ -1,0 +1,328 @@
+//! What the engine did and does: executions, alerts, the run under way, the limit.
+
+use std::time::Duration;
+
+use barkeep::config::policy::Severity;
+use barkeep::engine::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+use barkeep::engine::handle::{Beat, EngineState, Live, Process};
+use barkeep::engine::progress::Head;
+use barkeep::engine::pulse::PulseView;
+use barkeep::engine::track::{ItemState, ItemView, RunView};
+use barkeep::market::ts::{HOUR, MINUTE, SECOND};
+use barkeep::market::{Criticality, Symbol, Timeframe};
+use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
+use barkeep::vendor::limit::LimitSnapshot;
+
+use super::*;
+
+pub fn execution(
+    n: u128,
+    trigger: Trigger,
+    started: i64,
+    status: ExecutionStatus,
+    good: i64,
+    total: i64,
+) -> ExecutionRow {
+    let started_at = now() - started;
+    let done = status != ExecutionStatus::Running;
+    let took = 100_000 + (n as i64 * 71_000) % 700_000;
+    ExecutionRow {
+        execution_id: id(n),
+        trigger,
+        mode: "pipeline".into(),
+        started_at,
+        completed_at: done.then(|| started_at + took),
+        duration_seconds: done.then_some(took as f64 / 1_000.0),
+        total_symbols: total,
+        successful_symbols: good,
+        failed_symbols: if done { total - good } else { 1 },
+        total_records_processed: good * 3_211,
+        requests: 4 + good / 3,
+        rate_limited: i64::from(n == 3) * 2,
+        retries: i64::from(n % 3 == 0) * 3,
+        status,
+        error_message: match status {
+            ExecutionStatus::Failed => Some("the vendor refused the key (401)".into()),
+            ExecutionStatus::CompletedWithErrors => Some("2 series failed: META 5m, META 15m".into()),
+            _ => None,
+        },
+        owner: "host:1:boot".into(),
+        selection: None,
+    }
+}
+
+pub fn executions() -> Vec<ExecutionRow> {
+    use ExecutionStatus as S;
+    vec![
+        execution(0, Trigger::Schedule, 9 * MINUTE, S::Running, 9, 25),
+        execution(1, Trigger::Schedule, 24 * MINUTE, S::Completed, 4, 4),
+        execution(2, Trigger::Schedule, 39 * MINUTE, S::Completed, 4, 4),
+        execution(3, Trigger::Schedule, 82 * MINUTE, S::CompletedWithErrors, 12, 14),
+        execution(4, Trigger::Manual, 3 * HOUR, S::Cancelled, 3, 25),
+        execution(5, Trigger::Api, 4 * HOUR, S::Completed, 1, 1),
+        execution(6, Trigger::CatchUp, 6 * HOUR, S::Interrupted, 8, 25),
+        execution(7, Trigger::Cli, 7 * HOUR, S::Failed, 0, 25),
+        execution(8, Trigger::Schedule, 13 * HOUR + 22 * MINUTE, S::Completed, 25, 25),
+        execution(9, Trigger::Schedule, 37 * HOUR + 22 * MINUTE, S::Completed, 25, 25),
+    ]
+}
+
+pub fn alerts() -> Vec<AlertRow> {
+    let alert = |id, kind: &str, severity, message: &str, raised: i64, lasted: Option<i64>| AlertRow {
+        id,
+        kind: kind.into(),
+        severity,
+        subject: None,
+        message: message.into(),
+        raised_at: now() - raised,
+        resolved_at: lasted.map(|l| now() - raised + l),
+    };
+    vec![
+        alert(
+            7,
+            "failure_rate",
+            Severity::Critical,
+            "8 % of series failed in the last run: META 5m, META 15m",
+            82 * MINUTE,
+            None,
+        ),
+        alert(6, "rpo", Severity::Warning, "META 5m is 12 min past its recovery point of 4 h", 12 * MINUTE, None),
+        alert(5, "database", Severity::Critical, "the database did not answer", 5 * HOUR, Some(62 * SECOND)),
+        alert(4, "key", Severity::Critical, "the vendor refused the key", 7 * HOUR, Some(11 * MINUTE)),
+        alert(3, "stale", Severity::Warning, "54 % of series are stale", 30 * HOUR, Some(47 * MINUTE)),
+    ]
+}
+
+pub fn status(
+    symbol: &str,
+    timeframe: Timeframe,
+    n: u128,
+    state: SeriesState,
+    ago: i64,
+    error: Option<&str>,
+) -> SeriesStatus {
+    let failed = state == SeriesState::Failed;
+    SeriesStatus {
+        execution_id: id(n),
+        symbol: symbol.parse().unwrap(),
+        asset_class: class(symbol),
+        timeframe,
+        status: state,
+        records_processed: if failed { 0 } else { 1_204 },
+        records_inserted: if failed { 0 } else { 78 },
+        features_computed: if failed { 0 } else { 98 },
+        error_message: error.map(str::to_owned),
+        started_at: Some(now() - ago),
+        completed_at: matches!(state, SeriesState::Failed | SeriesState::Completed).then(|| now() - ago + 42 * SECOND),
+        duration_seconds: Some(42.0),
+    }
+}
+
+pub fn failing() -> Vec<SeriesStatus> {
+    let busy = Some("503 Service Unavailable after 5 attempts");
+    vec![
+        status("META", Timeframe::M5, 3, SeriesState::Failed, 81 * MINUTE, busy),
+        status("META", Timeframe::M15, 3, SeriesState::Failed, 81 * MINUTE, busy),
+        status(
+            "ETH",
+            Timeframe::H1,
+            3,
+            SeriesState::Failed,
+            80 * MINUTE,
+            Some("rows outside the asked range (malformed)"),
+        ),
+    ]
+}
+
+pub fn item(
+    number: u64,
+    label: &str,
+    tf: Timeframe,
+    derives: &[Timeframe],
+    c: Criticality,
+    state: ItemState,
+    done: f64,
+    rows: u64,
+) -> ItemView {
+    let symbol: Option<Symbol> = (label != "market").then(|| label.parse().unwrap());
+    let head = Head {
+        ticker: symbol.as_ref().map(|s| s.vendor_ticker(class(label))),
+        symbol,
+        timeframe: Some(tf),
+        derives: derives.to_vec(),
+        criticality: c,
+        pages: 5,
+    };
+    ItemView {
+        number,
+        label: format!("{label} {tf}"),
+        head,
+        state,
+        pages_done: (done * 5.0) as u64,
+        rows,
+        written: rows,
+        done,
+    }
+}
+
+pub fn run() -> RunView {
+    use Timeframe::{D1, H1, H4, M5, M15};
+    let coarser = [M15, H1, H4];
+    let wait = |why: &str, after: Option<i64>, retry| ItemState::Waiting {
+        why: why.into(),
+        until: after.map(|a| now() + a),
+        retry,
+    };
+    let items = vec![
+        item(14, "AAPL", M5, &coarser, Criticality::Standard, ItemState::Fetching { attempt: 1 }, 0.78, 12_480),
+        item(15, "TSLA", M5, &coarser, Criticality::Standard, ItemState::Storing, 0.61, 30_006),
+        item(
+            16,
+            "META",
+            M5,
+            &coarser,
+            Criticality::Standard,
+            wait("503 Service Unavailable", Some(4 * SECOND), Some(2)),
+            0.16,
+            2_010,
+        ),
+        item(17, "market", D1, &[], Criticality::Standard, wait("rate limit", Some(11 * SECOND), None), 0.0, 0),
+        item(18, "NVDA", M5, &coarser, Criticality::Standard, wait("its turn", None, None), 0.0, 0),
+        item(13, "BTC", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 29_804),
+        item(12, "SPY", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 1_204),
+        item(
+            11,
+            "ETH",
+            H1,
+            &[H4],
+            Criticality::Critical,
+            ItemState::Failed { reason: "rows outside the asked range".into() },
+            0.4,
+            600,
+        ),
+        item(10, "QQQ", M5, &coarser, Criticality::Critical, ItemState::Verified, 1.0, 1_204),
+    ];
+    RunView {
+        execution_id: id(0),
+        trigger: Trigger::Schedule,
+        mode: "pipeline".into(),
+        started_at: now() - 9 * MINUTE,
+        requests_planned: 44,
+        requests_answered: 31,
+        lower_bound: 44,
+        not_before: Some(now() + 156 * SECOND),
+        rows: 412_180,
+        written: 398_412,
+        items_planned: 25,
+        items_done: 9,
+        items_failed: 1,
+        items,
+    }
+}
+
+pub fn pulse() -> PulseView {
+    PulseView {
+        until: now(),
+        requests_by_minute: vec![
+            0, 0, 1, 5, 5, 5, 4, 5, 5, 5, 5, 5, 3, 0, 0, 0, 2, 5, 5, 5, 5, 0, 0, 4, 5, 5, 5, 5, 5, 3,
+        ],
+        rate_limited_by_minute: vec![0; 30],
+        rows_by_second: (0..60)
+            .map(|k| {
+                if k % 12 < 3 {
+                    9_000 + k * 210
+                } else if k % 12 == 5 {
+                    1_200
+                } else {
+                    0
+                }
+            })
+            .collect(),
+        latency_p50_ms: Some(212),
+        latency_p90_ms: Some(640),
+        latency_p99_ms: Some(1_104),
+        requests: 1_204,
+        rate_limited: 0,
+        retries: 12,
+        failures: 3,
+        bytes: 412_000_000,
+    }
+}
+
+pub fn beats() -> Vec<Beat> {
+    [
+        ("critical", "2026-11-18T15:30:00Z"),
+        ("standard", "2026-11-18T16:00:00Z"),
+        ("low", "2026-11-19T00:00:00Z"),
+        ("sweep", "2026-11-19T02:00:00Z"),
+    ]
+    .map(|(what, t)| Beat { what: what.into(), at: at(t) })
+    .to_vec()
+}
+
+pub fn live() -> Live {
+    Live {
+        at: now(),
+        state: EngineState::Running,
+        reason: None,
+        key_refused: None,
+        paused: None,
+        runs: vec![run()],
+        limit: LimitSnapshot {
+            limit: Some(5),
+            effective: 5,
+            used: 5,
+            next_free_in: Duration::from_secs(11),
+            frozen_for: None,
+            waiting: 2,
+            foreign_per_minute: None,
+        },
+        in_flight: 3,
+        next: beats(),
+        pulse: pulse(),
+        process: Some(Process {
+            pid: 4_711,
+            version: "0.1.0".into(),
+            started_at: now() - 7 * HOUR,
+            executions_begun: 18,
+            requests_made: 1_204,
+            bars_written: 3_912_004,
+        }),
+    }
+}
+
+pub fn budget() -> Budget {
+    Budget {
+        feasible: false,
+        requests_short: 2,
+        tightest: Some(Tightest { deadline: now() + 20 * MINUTE, due: 102, available: 100 }),
+        overdue: 3,
+        breaching: 2,
+        breaches: vec![
+            Breach {
+                symbol: "ETH".parse().unwrap(),
+                timeframe: Timeframe::H4,
+                criticality: Criticality::Critical,
+                deadline: now() + 8 * MINUTE,
+                served_at: now() + 9 * MINUTE,
+            },
+            Breach {
+                symbol: "NFLX".parse().unwrap(),
+                timeframe: Timeframe::D1,
+                criticality: Criticality::Standard,
+                deadline: now() + 20 * MINUTE,
+                served_at: now() + 27 * MINUTE,
+            },
+        ],
+        next: Purchase {
+            requests: 60,
+            until: Some(now() + 12 * MINUTE),
+            critical: 6,
+            standard: 21,
+            low: 14,
+            overdue: 3,
+            history_requests: 12,
+            staleness_removed_seconds: 412_000,
+        },
+    }
+}

@@ -1,0 +1,380 @@
+//! When the loop draws, on a clock that stands still until everybody waits.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+use std::time::Duration;
+
+use barkeep::clock::Clock;
+use barkeep::engine::console::{Level, Notice};
+use barkeep::engine::handle::Answer;
+use barkeep::engine::snapshot::Snapshot;
+use barkeep::market::Ts;
+use barkeep::tui::model::Model;
+use barkeep::tui::outside::Outside;
+use barkeep::tui::painter::Canvas;
+use barkeep::tui::picture::Album;
+use barkeep::tui::run::{Ended, Stand, run};
+use barkeep::tui::schedule::FrameCaps;
+use barkeep::tui::screenshot;
+use barkeep::tui::theme::Theme;
+use crossterm::event::Event;
+use futures_util::Stream;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Position;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, advance, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::hands::{Puppet, key, model};
+use crate::screens;
+
+/// The wall clock of a test goes with tokio's.
+#[derive(Debug)]
+struct Wall(Instant);
+
+impl Clock for Wall {
+    fn now(&self) -> Ts {
+        screens::now() + i64::try_from(self.0.elapsed().as_millis()).unwrap()
+    }
+}
+
+/// What was drawn and when.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<(Duration, String)>>>, Arc<Mutex<Option<String>>>, Option<Instant>);
+
+impl Paper {
+    fn frames(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    fn last(&self) -> String {
+        self.0.lock().unwrap().last().unwrap().1.clone()
+    }
+
+    fn times(&self) -> Vec<u128> {
+        self.0.lock().unwrap().iter().map(|(at, _)| at.as_millis()).collect()
+    }
+}
+
+impl Canvas for Paper {
+    fn paint(&mut self, frame: &Buffer, _: Option<Position>) -> io::Result<()> {
+        let at = self.2.unwrap().elapsed();
+        self.0.lock().unwrap().push((at, screenshot::text(frame)));
+        Ok(())
+    }
+    fn forget(&mut self) {}
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        *self.1.lock().unwrap() = Some(text.to_owned());
+        Ok(())
+    }
+    fn mouse(&mut self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn retake(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A dashboard at work, with a hand on its keyboard.
+struct Rig {
+    puppet: Arc<Puppet>,
+    keys: Keys,
+    outside: mpsc::Sender<Outside>,
+    drain: CancellationToken,
+    drained: CancellationToken,
+    paper: Paper,
+    task: JoinHandle<(Ended, Model)>,
+    _dir: tempfile::TempDir,
+}
+
+/// Input as crossterm's stream gives it: it wakes whoever asked first, and nobody else, when something comes.
+#[derive(Default)]
+struct Line {
+    events: VecDeque<Event>,
+    first: Option<Waker>,
+    closed: bool,
+}
+
+#[derive(Clone, Default)]
+struct Keys(Arc<Mutex<Line>>);
+
+impl Keys {
+    fn change(&self, change: impl FnOnce(&mut Line)) {
+        let mut line = self.0.lock().unwrap();
+        change(&mut line);
+        if let Some(first) = line.first.take() {
+            first.wake();
+        }
+    }
+
+    fn send(&self, event: Event) {
+        self.change(|line| line.events.push_back(event));
+    }
+
+    fn close(&self) {
+        self.change(|line| line.closed = true);
+    }
+}
+
+struct Typed(Keys);
+
+impl Stream for Typed {
+    type Item = io::Result<Event>;
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        let mut line = self.0.0.lock().unwrap();
+        if let Some(event) = line.events.pop_front() {
+            return std::task::Poll::Ready(Some(Ok(event)));
+        }
+        if line.closed {
+            return std::task::Poll::Ready(None);
+        }
+        line.first.get_or_insert_with(|| cx.waker().clone());
+        std::task::Poll::Pending
+    }
+}
+
+impl Rig {
+    fn new(snap: Snapshot) -> Self {
+        let (puppet, start) = (Puppet::new(snap.clone()), Instant::now());
+        let keys = Keys::default();
+        let typed = keys.clone();
+        let (outside, mut came) = mpsc::channel(8);
+        let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
+        let mut paper = Paper(Arc::default(), Arc::default(), Some(start));
+        let dir = tempfile::tempdir().unwrap();
+        let album = Album { dir: dir.path().join("screenshots") };
+        let (console, mut canvas) = (Arc::clone(&puppet), paper.clone());
+        let (stop, stopped) = (drain.clone(), drained.clone());
+        let task = tokio::spawn(async move {
+            let stand = Stand {
+                console,
+                clock: Arc::new(Wall(start)),
+                caps: FrameCaps::per_second(10, 1),
+                outside: &mut came,
+                drain: stop,
+                drained: stopped,
+                album,
+            };
+            run(stand, model(snap), &mut canvas, &mut Typed(typed)).await
+        });
+        paper.2 = Some(start);
+        Self { puppet, keys, outside, drain, drained, paper, task, _dir: dir }
+    }
+
+    fn press(&self, text: &str) {
+        for text in text.split_whitespace() {
+            self.keys.send(Event::Key(key(text)));
+        }
+    }
+
+    /// A new snapshot of the same day, with another number of requests in flight.
+    fn publish(&self, n: u64) {
+        let before = self.puppet.snapshots.borrow().clone();
+        let mut live = (*before.live).clone();
+        live.in_flight = usize::try_from(n).unwrap();
+        let next = Snapshot { seq: n, live: Arc::new(live), data: Arc::clone(&before.data) };
+        self.puppet.snapshots.send_replace(Arc::new(next));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_happens_nothing_is_drawn() {
+    let rig = Rig::new(screens::at_rest());
+    // A screen on which nothing counts.
+    rig.press("8");
+    sleep(Duration::from_secs(3)).await;
+    let before = rig.paper.frames();
+    // Within the minute: at its end the clock in the header moves on.
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(rig.paper.frames(), before, "{:?}", rig.paper.times());
+    assert!(rig.puppet.questions.lock().unwrap().len() < 5, "{:?}", rig.puppet.questions.lock().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_key_is_heard_however_quiet_it_is() {
+    let rig = Rig::new(screens::at_rest());
+    rig.press("8");
+    sleep(Duration::from_secs(5)).await;
+    for screen in ["5", "8", "5", "8"] {
+        rig.press(screen);
+        sleep(Duration::from_millis(20)).await;
+        assert!(rig.paper.last().contains(if screen == "5" { "Executions" } else { "8 Log" }));
+        let at = rig.paper.0.lock().unwrap().last().unwrap().0;
+        assert!(rig.paper.2.unwrap().elapsed() - at < Duration::from_millis(30), "{screen} was not drawn");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_countdown_is_drawn_once_a_second() {
+    let rig = Rig::new(screens::running());
+    sleep(Duration::from_secs(2)).await;
+    let before = rig.paper.frames();
+    sleep(Duration::from_secs(10)).await;
+    let drawn = rig.paper.frames() - before;
+    assert!((1..=11).contains(&drawn), "{drawn} frames in 10 s: {:?}", rig.paper.times());
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_number_of_updates_within_a_tenth_of_a_second_is_one_frame() {
+    let rig = Rig::new(screens::at_rest());
+    rig.press("8");
+    sleep(Duration::from_secs(1)).await;
+    rig.publish(0);
+    sleep(Duration::from_millis(1)).await;
+    let before = rig.paper.frames();
+    for n in 1..=50 {
+        rig.publish(n);
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(rig.paper.frames(), before, "a frame came too soon");
+    sleep(Duration::from_millis(60)).await;
+    assert_eq!(rig.paper.frames(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_does_not_wait_for_the_next_frame_of_data() {
+    let rig = Rig::new(screens::running());
+    sleep(Duration::from_millis(500)).await;
+    rig.publish(1);
+    sleep(Duration::from_millis(20)).await;
+    let (before, pressed) = (rig.paper.frames(), rig.paper.2.unwrap().elapsed());
+    rig.press("2");
+    sleep(Duration::from_millis(20)).await;
+    assert_eq!(rig.paper.frames(), before + 1);
+    let at = rig.paper.0.lock().unwrap().last().unwrap().0;
+    assert!(at - pressed <= Duration::from_millis(16), "{:?}", at - pressed);
+    assert!(rig.paper.last().contains("2 Symbols"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn held_keys_and_resizes_are_taken_in_before_one_frame() {
+    let rig = Rig::new(screens::running());
+    rig.press("2");
+    sleep(Duration::from_millis(200)).await;
+    let before = rig.paper.frames();
+    for width in 60..100 {
+        rig.keys.send(Event::Resize(width, 30));
+    }
+    rig.press("j j j j j j j j j j");
+    sleep(Duration::from_millis(15)).await;
+    assert_eq!(rig.paper.frames(), before + 1);
+    assert_eq!(rig.paper.last().lines().count(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_focus_data_is_drawn_once_a_second() {
+    let rig = Rig::new(screens::at_rest());
+    rig.press("8");
+    rig.keys.send(Event::FocusLost);
+    sleep(Duration::from_secs(2)).await;
+    let before = rig.paper.frames();
+    for n in 0..40 {
+        rig.publish(n);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let drawn = rig.paper.frames() - before;
+    assert!((3..=5).contains(&drawn), "{drawn} frames in 4 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_view_is_not_drawn_however_much_happens() {
+    let rig = Rig::new(screens::running());
+    sleep(Duration::from_millis(100)).await;
+    rig.press("f");
+    // Whatever was said goes away first.
+    sleep(Duration::from_secs(12)).await;
+    let (before, text) = (rig.paper.frames(), rig.paper.last());
+    for n in 0..100 {
+        rig.publish(n);
+        let notice = Notice { seq: n, at: screens::now(), level: Level::Warn, source: "a".into(), text: "b".into() };
+        rig.puppet.notices.send(Arc::new(notice)).unwrap();
+        advance(Duration::from_millis(300)).await;
+    }
+    sleep(Duration::from_secs(70)).await;
+    assert_eq!((rig.paper.frames(), rig.paper.last()), (before, text));
+    rig.press("f");
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(rig.paper.frames(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_lines_that_come_too_fast_are_counted() {
+    let rig = Rig::new(screens::at_rest());
+    sleep(Duration::from_millis(100)).await;
+    for seq in 0..40 {
+        let notice = Notice { seq, at: screens::now(), level: Level::Warn, source: "a".into(), text: "b".into() };
+        rig.puppet.notices.send(Arc::new(notice)).unwrap();
+    }
+    sleep(Duration::from_millis(200)).await;
+    assert!(rig.paper.last().contains("24 log lines skipped"), "{}", rig.paper.last());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
+    let rig = Rig::new(screens::running());
+    sleep(Duration::from_millis(300)).await;
+    rig.press("p");
+    sleep(Duration::from_millis(99)).await;
+    assert!(rig.paper.last().contains("asking the engine: pause"));
+    assert_eq!(rig.puppet.orders.lock().unwrap().len(), 1);
+    rig.puppet.answers.lock().unwrap().push_back(Ok(Answer::Done));
+    rig.press("p");
+    sleep(Duration::from_millis(50)).await;
+    assert!(rig.paper.last().contains("pause: done, the engine says"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
+    let rig = Rig::new(screens::running());
+    rig.press("q");
+    sleep(Duration::from_secs(2)).await;
+    assert!(rig.drain.is_cancelled() && !rig.task.is_finished());
+    assert!(rig.paper.last().contains("finishing"), "{}", rig.paper.last());
+    rig.drained.cancel();
+    assert_eq!(rig.task.await.unwrap().0, Ended::Drained);
+
+    let rig = Rig::new(screens::running());
+    rig.press("q q");
+    assert_eq!(rig.task.await.unwrap().0, Ended::AtOnce);
+
+    let rig = Rig::new(screens::running());
+    rig.outside.send(Outside::Quit).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(rig.drain.is_cancelled() && !rig.task.is_finished());
+    rig.outside.send(Outside::Gone).await.unwrap();
+    assert_eq!(rig.task.await.unwrap().0, Ended::Gone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_input_is_the_end_of_the_terminal() {
+    let Rig { keys, task, .. } = Rig::new(screens::running());
+    keys.close();
+    assert_eq!(task.await.unwrap().0, Ended::Gone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_is_copied_and_a_picture_is_written() {
+    let rig = Rig::new(screens::running());
+    sleep(Duration::from_millis(50)).await;
+    rig.press("2 y S");
+    tokio::time::resume();
+    let written = async {
+        while !rig.paper.last().contains("written: ") {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), written).await.expect("a picture within 20 s");
+    assert!(rig.paper.1.lock().unwrap().as_ref().is_some_and(|text| text.contains("bars")));
+    let pictures: Vec<_> = std::fs::read_dir(rig._dir.path().join("screenshots")).unwrap().collect();
+    assert_eq!(pictures.len(), 2);
+    let _ = Theme::default();
+}

@@ -1,0 +1,447 @@
+//! What messages do to the dashboard.
+
+use std::sync::Arc;
+
+use barkeep::engine::console::{Access, Level, Link, Notice, Question, Reply};
+use barkeep::engine::handle::{Action, Answer, OrderError, What};
+use barkeep::engine::snapshot::Snapshot;
+use barkeep::market::Timeframe;
+use barkeep::tui::actions::{ACTIONS, ActionId, Danger};
+use barkeep::tui::hits::Target;
+use barkeep::tui::layer::{Cost, Layer};
+use barkeep::tui::model::{Model, Zoom};
+use barkeep::tui::msg::{Exit, Msg, Redraw};
+use barkeep::tui::screen::{ListId, Screen};
+use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+
+use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
+use crate::screens;
+
+fn selected(model: &Model) -> String {
+    model.selected_series().map(|(symbol, timeframe)| format!("{symbol} {timeframe}")).unwrap_or_default()
+}
+
+#[test]
+fn numbers_open_screens_and_escape_leads_back() {
+    let mut model = model(screens::running());
+    for screen in Screen::ALL {
+        press(&mut model, &screen.number().to_string());
+        assert_eq!(model.screen, screen);
+        press(&mut model, "esc");
+        assert_eq!(model.screen, Screen::Overview, "from {screen:?}");
+    }
+    press(&mut model, "2 j enter");
+    assert_eq!((model.screen, model.trail.as_slice()), (Screen::Detail, [Screen::Symbols].as_slice()));
+    press(&mut model, "esc");
+    assert_eq!(model.screen, Screen::Symbols);
+    press(&mut model, "esc");
+    assert_eq!(model.screen, Screen::Overview);
+}
+
+#[test]
+fn the_selection_stays_on_its_series_when_the_order_changes() {
+    let mut model = model(screens::running());
+    press(&mut model, "2 j j j");
+    let name = selected(&model);
+    assert!(!name.is_empty() && model.cursor(ListId::Symbols) == Some(3));
+    for keys in ["s", "s", "o", "s"] {
+        press(&mut model, keys);
+        assert_eq!(selected(&model), name, "after {keys}");
+    }
+    // The same through a new snapshot in which everything stands in another place.
+    let mut data = (*model.snap.data).clone();
+    data.series.reverse();
+    let next = Snapshot { seq: 99, live: Arc::clone(&model.snap.live), data: Arc::new(data) };
+    let effects = tell(&mut model, Msg::Snapshot(Arc::new(next)));
+    assert_eq!((selected(&model), effects.redraw), (name, Redraw::Soon));
+    press(&mut model, "G");
+    assert_eq!(model.cursor(ListId::Symbols), Some(model.len_of(ListId::Symbols) - 1));
+    press(&mut model, "g");
+    assert_eq!(model.cursor(ListId::Symbols), Some(0));
+}
+
+#[test]
+fn pages_are_as_long_as_the_screen_showed() {
+    let mut model = model(screens::big(100));
+    press(&mut model, "2");
+    let height = model.hits.window_of(ListId::Symbols).height;
+    press(&mut model, "pagedown");
+    assert_eq!(model.cursor(ListId::Symbols), Some(height.saturating_sub(1).max(1)));
+    press(&mut model, "ctrl-u pageup pageup");
+    assert_eq!(model.cursor(ListId::Symbols), Some(0));
+}
+
+#[test]
+fn a_filter_is_typed_live_kept_with_enter_and_undone_with_escape() {
+    let mut model = model(screens::running());
+    let all = model.len_of(ListId::Symbols);
+    press(&mut model, "2 /");
+    type_in(&mut model, "aapl tf:5m");
+    assert_eq!(model.len_of(ListId::Symbols), 1);
+    assert!(show(&mut model).last().unwrap().contains("/aapl tf:5m"));
+    press(&mut model, "enter");
+    assert!(model.layers.is_empty() && model.symbols.filter == "aapl tf:5m");
+    press(&mut model, "/");
+    type_in(&mut model, " nonsense:1");
+    assert!(show(&mut model).last().unwrap().contains("nonsense"), "{:?}", show(&mut model).last());
+    press(&mut model, "esc");
+    assert_eq!((model.symbols.filter.as_str(), model.len_of(ListId::Symbols)), ("aapl tf:5m", 1));
+    press(&mut model, "esc");
+    assert_eq!(model.len_of(ListId::Symbols), all);
+    // From a screen without one, the filter is that of the table.
+    press(&mut model, "6 /");
+    assert_eq!(model.screen, Screen::Symbols);
+    // Pasted text is text, whatever is in it.
+    let _ = tell(&mut model, Msg::Paste("tier:stale\nq\u{1b}[2J".to_owned()));
+    assert_eq!(model.symbols.filter, "tier:stale q [2J");
+    assert!(!model.quitting);
+}
+
+#[test]
+fn a_paste_without_a_line_to_go_to_does_nothing() {
+    let mut model = model(screens::running());
+    let effects = tell(&mut model, Msg::Paste("qpTy".to_owned()));
+    assert!(effects.orders.is_empty() && effects.quit.is_none() && effects.redraw == Redraw::No);
+}
+
+#[test]
+fn a_trigger_shows_what_it_costs_before_it_is_given() {
+    let mut model = model(screens::running());
+    let effects = press(&mut model, "2 t");
+    let [(id, Action::Preview(What::Selection(selection)))] = effects.orders.as_slice() else {
+        panic!("{:?}", effects.orders)
+    };
+    assert_eq!(selection.symbols.len(), 1);
+    assert!(matches!(model.layers.last(), Some(Layer::Confirm(c)) if matches!(c.cost, Cost::Asking)));
+    // Nobody says yes to what is not known yet.
+    assert!(press(&mut model, "y").orders.is_empty());
+    let _ = tell(&mut model, Msg::Ordered { order: *id, outcome: Ok(plan(7)) });
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("requests  7") && text.contains("no plan takes fewer") && text.contains("1m 00s"), "{text}");
+    // The answer is no unless it is yes.
+    assert!(press(&mut model, "enter").orders.is_empty());
+    assert!(model.layers.is_empty());
+    let again = press(&mut model, "t");
+    let _ = tell(&mut model, Msg::Ordered { order: again.orders[0].0, outcome: Ok(plan(7)) });
+    let given = press(&mut model, "tab enter");
+    assert!(matches!(given.orders.as_slice(), [(_, Action::Trigger { .. })]), "{:?}", given.orders);
+    assert!(said(&model).starts_with("asking the engine: backfill"), "{}", said(&model));
+}
+
+#[test]
+fn marked_series_are_triggered_together() {
+    let mut model = model(screens::running());
+    press(&mut model, "2 / ");
+    type_in(&mut model, "tf:5m rpo:critical");
+    press(&mut model, "enter A");
+    assert_eq!(model.symbols.marks.len(), 4);
+    let effects = press(&mut model, "t");
+    let (_, Action::Preview(What::Selection(selection))) = &effects.orders[0] else { panic!("{:?}", effects.orders) };
+    assert_eq!((selection.symbols.len(), selection.timeframes.as_deref()), (4, Some([Timeframe::M5].as_slice())));
+    press(&mut model, "n U space");
+    assert_eq!(model.symbols.marks.len(), 1);
+    press(&mut model, "U g v j j v");
+    assert_eq!(model.symbols.marks.len(), 3);
+}
+
+#[test]
+fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
+    for (outcome, said) in [
+        (Ok(plan(0)), "Nothing is missing"),
+        (Ok(Answer::Nothing("no symbol matches".to_owned())), "no symbol matches"),
+        (Err(OrderError::Refused("busy with AAPL".to_owned())), "busy with AAPL"),
+    ] {
+        let mut model = model(screens::running());
+        let effects = press(&mut model, "T");
+        let (id, Action::Preview(What::Stale)) = &effects.orders[0] else { panic!("{:?}", effects.orders) };
+        let _ = tell(&mut model, Msg::Ordered { order: *id, outcome });
+        assert!(show(&mut model).join("\n").contains(said), "{said}");
+        assert!(press(&mut model, "y tab enter").orders.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn an_order_is_shown_as_asked_and_as_done_only_when_the_engine_says_so() {
+    let mut model = model(screens::running());
+    let effects = press(&mut model, "p");
+    assert!(matches!(effects.orders.as_slice(), [(_, Action::Pause)]));
+    assert_eq!(said(&model), "asking the engine: pause");
+    // Still running: nobody has said otherwise.
+    assert!(show(&mut model)[0].contains("RUNNING"));
+    let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: Ok(Answer::Done) });
+    assert_eq!(said(&model), "pause: done, the engine says");
+    let _ = tell(&mut model, Msg::Snapshot(Arc::new(screens::paused())));
+    assert!(show(&mut model)[0].contains("PAUSED by tui:ana"), "{:?}", show(&mut model)[0]);
+    let effects = press(&mut model, "p");
+    assert!(matches!(effects.orders.as_slice(), [(_, Action::Resume)]), "{:?}", effects.orders);
+    let refused = Err(OrderError::Stopped);
+    let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: refused });
+    assert_eq!(said(&model), "resume: the engine has stopped");
+}
+
+#[test]
+fn cancelling_names_what_is_lost_and_needs_a_yes() {
+    let mut model = model(screens::running());
+    let id = model.snap.live.runs[0].execution_id;
+    assert!(press(&mut model, "c").orders.is_empty());
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("Cancel execution") && text.contains("What is committed"), "{text}");
+    let given = press(&mut model, "y");
+    assert!(matches!(given.orders.as_slice(), [(_, Action::Cancel(Some(cancelled)))] if *cancelled == id));
+    // Without a run there is nothing to cancel, and it says so.
+    let mut idle = crate::hands::model(screens::at_rest());
+    assert!(press(&mut idle, "c").orders.is_empty() && idle.layers.is_empty());
+    assert_eq!(said(&idle), "cancel: nothing is running");
+}
+
+#[test]
+fn single_series_rest_and_leave_a_run_after_a_question() {
+    let mut model = model(screens::running());
+    let given = press(&mut model, "2 z y");
+    assert!(matches!(given.orders.as_slice(), [(_, Action::PauseSeries(series))] if series.len() == 1), "{given:?}");
+    press(&mut model, "1");
+    let id = model.snap.live.runs[0].execution_id;
+    let given = press(&mut model, "C y");
+    assert!(
+        matches!(given.orders.as_slice(), [(_, Action::CancelSeries { execution, series })] if *execution == id && series.len() == 1),
+        "{given:?}"
+    );
+}
+
+#[test]
+fn who_may_only_look_is_offered_no_orders_and_told_why() {
+    let mut model = model(screens::running());
+    model.access = Access::Read;
+    for spec in ACTIONS.iter().filter(|spec| spec.acts) {
+        assert!(!model.offers(spec), "{}", spec.name);
+        assert!(model.permits(spec).is_err(), "{}", spec.name);
+    }
+    for keys in ["p", "T", "t", "c", "r", "B", "P"] {
+        let effects = press(&mut model, keys);
+        assert!(effects.orders.is_empty() && model.layers.is_empty(), "{keys}");
+        assert!(said(&model).contains("may only look"), "{keys}: {}", said(&model));
+    }
+    assert!(!show(&mut model).last().unwrap().contains("trigger"));
+    press(&mut model, "?");
+    assert!(model.listed().iter().all(|spec| !spec.acts));
+}
+
+#[test]
+fn every_action_that_costs_or_destroys_asks_before() {
+    for spec in ACTIONS.iter().filter(|spec| spec.danger != Danger::None) {
+        for screen in Screen::ALL.into_iter().filter(|screen| spec.place.includes(*screen)) {
+            let mut model = model(screens::running());
+            press(&mut model, &screen.number().to_string());
+            for _ in 0..screen.lists().len() {
+                press(&mut model, "tab");
+                model.layers = vec![Layer::Palette(barkeep::tui::layer::Menu::default())];
+                let line = model.listed().iter().position(|listed| listed.id == spec.id);
+                let Some(line) = line else { panic!("{} is not in the palette", spec.name) };
+                for _ in 0..line {
+                    let _ = tell(&mut model, Msg::Key(key("down")));
+                }
+                let effects = tell(&mut model, Msg::Key(key("enter")));
+                let harmless = effects.orders.iter().all(|(_, action)| matches!(action, Action::Preview(_)));
+                assert!(harmless, "{} on {screen:?}: {:?}", spec.name, effects.orders);
+                model.layers.clear();
+            }
+        }
+    }
+}
+
+#[test]
+fn help_is_searchable_and_runs_what_is_chosen() {
+    let mut model = model(screens::running());
+    press(&mut model, "?");
+    let all = model.listed().len();
+    type_in(&mut model, "freeze");
+    assert!(model.listed().len() < all && model.listed().iter().any(|spec| spec.id == ActionId::Freeze));
+    press(&mut model, "enter");
+    assert!(model.layers.is_empty() && model.frozen.is_some());
+    press(&mut model, ":");
+    type_in(&mut model, "tcrit");
+    assert_eq!(model.listed()[0].id, ActionId::TriggerCritical);
+    // Disabled ones are there and say why.
+    let mut idle = crate::hands::model(screens::at_rest());
+    press(&mut idle, "?");
+    type_in(&mut idle, "cancel");
+    assert!(show(&mut idle).join("\n").contains("not now: nothing is running"));
+}
+
+#[test]
+fn a_frozen_view_stays_while_the_engine_goes_on() {
+    let mut model = model(screens::running());
+    press(&mut model, "f");
+    model.toasts.clear();
+    let before = show(&mut model);
+    assert!(before[0].contains("VIEW FROZEN"), "{}", before[0]);
+    let mut live = (*screens::paused().live).clone();
+    live.at = live.at + 5_000;
+    let next = Snapshot { seq: 50, live: Arc::new(live), data: Arc::clone(&model.snap.data) };
+    let effects = model.update(Msg::Snapshot(Arc::new(next)), seconds(5));
+    assert_eq!(effects.redraw, Redraw::No);
+    let notice = Notice { seq: 9_999, at: screens::now(), level: Level::Error, source: "x".into(), text: "y".into() };
+    let effects = model.update(Msg::Notice(Arc::new(notice)), seconds(6));
+    assert_eq!((effects.redraw, effects.questions.len()), (Redraw::No, 0));
+    assert_eq!(show(&mut model), before);
+    press(&mut model, "f");
+    assert!(show(&mut model)[0].contains("PAUSED"));
+}
+
+#[test]
+fn details_are_asked_when_they_are_shown_and_again_when_the_data_has_changed() {
+    let mut model = screens::opened(screens::running(), 120, 40);
+    model.keymap = Arc::new(barkeep::tui::keymap::Keymap::new(&[]).unwrap());
+    show(&mut model);
+    let first = press(&mut model, "7");
+    assert_eq!(first.questions.len(), 4, "{:?}", first.questions);
+    // Asked once, not with every key.
+    assert!(press(&mut model, "j k tab").questions.is_empty());
+    let of = model.snap.data.generated_at;
+    let question = Question::Alerts { limit: 200 };
+    let _ = tell(&mut model, Msg::Answered { question: question.clone(), of, reply: Ok(Reply::Alerts(Vec::new())) });
+    let mut data = (*model.snap.data).clone();
+    data.generated_at = data.generated_at + 1_000;
+    let next = Arc::new(Snapshot { seq: 51, live: Arc::clone(&model.snap.live), data: Arc::new(data) });
+    // Too soon: it waits, and knows until when.
+    assert!(model.update(Msg::Snapshot(Arc::clone(&next)), seconds(1)).questions.is_empty());
+    assert!(model.next_deadline().is_some());
+    assert_eq!(model.update(Msg::Tick, seconds(3)).questions, [question]);
+}
+
+#[test]
+fn an_error_does_not_take_a_known_answer_away() {
+    let mut model = model(screens::running());
+    press(&mut model, "7");
+    let known = model.quarantine().len();
+    assert!(known > 0);
+    let error = barkeep::engine::console::AskError::Unavailable("database is away".to_owned());
+    let question = Question::Quarantine { limit: 500 };
+    let _ = tell(&mut model, Msg::Answered { question, of: screens::now(), reply: Err(error) });
+    assert_eq!((model.quarantine().len(), model.answers.quarantine().error.is_some()), (known, true));
+}
+
+#[test]
+fn a_lost_engine_takes_no_orders() {
+    let mut model = model(screens::running());
+    let link = Link::Lost { url: "http://x".into(), since: screens::now(), error: "refused".into() };
+    let _ = tell(&mut model, Msg::Link(link));
+    assert!(press(&mut model, "p").orders.is_empty());
+    assert!(said(&model).contains("cannot be reached: refused"), "{}", said(&model));
+    assert!(show(&mut model)[0].contains("CONNECTION LOST"));
+}
+
+#[test]
+fn the_first_quit_drains_and_the_second_does_not_wait() {
+    let mut model = model(screens::running());
+    assert_eq!(press(&mut model, "q").quit, Some(Exit::Drain));
+    assert!(said(&model).contains("q again quits at once"), "{}", said(&model));
+    assert_eq!(press(&mut model, "q").quit, Some(Exit::Now));
+    // Also out of a line that is being typed.
+    let mut model = crate::hands::model(screens::running());
+    assert_eq!(press(&mut model, "2 / ctrl-c").quit, Some(Exit::Drain));
+}
+
+#[test]
+fn toasts_go_away_by_themselves_and_newer_ones_stay() {
+    let mut model = model(screens::running());
+    press(&mut model, "S");
+    let _ = model.update(Msg::Saved(Err("disk full".into())), seconds(0));
+    let _ = model.update(Msg::Skipped(12), seconds(5));
+    assert_eq!(model.toasts.iter().count(), 2);
+    let effects = model.update(Msg::Tick, seconds(11));
+    assert_eq!((effects.redraw, said(&model).as_str()), (Redraw::Now, "12 log lines skipped"));
+    let _ = model.update(Msg::Tick, seconds(30));
+    assert_eq!(model.toasts.iter().count(), 0);
+}
+
+#[test]
+fn zoom_days_and_timeframes_move_sideways() {
+    let mut model = model(screens::running());
+    press(&mut model, "3");
+    let today = model.coverage_date();
+    press(&mut model, "left left right");
+    assert_eq!(model.coverage_date(), today.pred_opt().unwrap());
+    press(&mut model, "-");
+    assert_eq!(model.coverage.zoom, Zoom::Weeks);
+    press(&mut model, "+ enter");
+    assert_eq!(model.coverage.zoom, Zoom::Session);
+    press(&mut model, "esc");
+    assert_eq!(model.coverage.zoom, Zoom::Days);
+    model.detail.series = Some(screens::name("AAPL", Timeframe::M5));
+    press(&mut model, "4 right");
+    assert_eq!(model.detail.series, Some(screens::name("AAPL", Timeframe::M15)));
+    press(&mut model, "left left");
+    assert!(said(&model).contains("no other timeframe"), "{}", said(&model));
+}
+
+#[test]
+fn the_selected_row_is_copied_as_text() {
+    let mut model = model(screens::running());
+    let copied = press(&mut model, "2 y").copy.unwrap();
+    assert!(copied.contains(&selected(&model).replace(' ', "  ")), "{copied}");
+    for screen in ["5", "7", "8"] {
+        assert!(press(&mut model, &format!("{screen} y")).copy.is_some_and(|text| !text.is_empty()), "{screen}");
+    }
+}
+
+#[test]
+fn the_mouse_selects_only_when_it_was_asked_to() {
+    let mut model = model(screens::running());
+    press(&mut model, "2");
+    let row = model.hits.areas().iter().find_map(|(area, target)| match target {
+        Target::Row(ListId::Symbols, 2) => Some(*area),
+        _ => None,
+    });
+    let area = row.expect("the third row is on the screen");
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    let click = MouseEvent { kind, column: area.x, row: area.y, modifiers: KeyModifiers::NONE };
+    let _ = tell(&mut model, Msg::Mouse(click));
+    assert_eq!(model.cursor(ListId::Symbols), Some(0));
+    assert_eq!(press(&mut model, "m").mouse, Some(true));
+    let _ = tell(&mut model, Msg::Mouse(click));
+    assert_eq!((model.screen, model.cursor(ListId::Symbols)), (Screen::Symbols, Some(2)));
+    let _ = tell(&mut model, Msg::Mouse(click));
+    assert_eq!(model.screen, Screen::Detail);
+}
+
+#[test]
+fn a_key_let_go_is_no_key() {
+    let mut model = model(screens::running());
+    let mut release = KeyEvent::new(key("q").code, KeyModifiers::NONE);
+    release.kind = KeyEventKind::Release;
+    assert!(tell(&mut model, Msg::Key(release)).quit.is_none());
+}
+
+#[test]
+fn the_log_follows_until_somebody_reads_back() {
+    let mut model = model(screens::running());
+    press(&mut model, "8");
+    let last = model.len_of(ListId::Log) - 1;
+    assert_eq!(model.cursor(ListId::Log), Some(last));
+    press(&mut model, "k");
+    let line = |seq: u64| {
+        let text = format!("line {seq}");
+        Msg::Notice(Arc::new(Notice { seq, at: screens::now(), level: Level::Info, source: "x".into(), text }))
+    };
+    let effects = tell(&mut model, line(100_000));
+    assert_eq!((effects.redraw, model.cursor(ListId::Log)), (Redraw::Soon, Some(last - 1)));
+    press(&mut model, "G");
+    let _ = tell(&mut model, line(100_001));
+    assert_eq!(model.cursor(ListId::Log), Some(model.len_of(ListId::Log) - 1));
+    // Lines that do not show change nothing.
+    press(&mut model, "1");
+    assert_eq!(tell(&mut model, line(100_002)).redraw, Redraw::No);
+}
+
+#[test]
+fn a_bar_in_quarantine_is_decided_after_a_question() {
+    let mut model = model(screens::running());
+    press(&mut model, "7 a");
+    assert!(said(&model).contains("Tab goes there"), "{}", said(&model));
+    press(&mut model, "tab tab");
+    assert_eq!(model.focus(), ListId::Quarantine);
+    let id = model.selected_quarantine().unwrap().id;
+    let given = press(&mut model, "x y");
+    assert!(matches!(given.orders.as_slice(), [(_, Action::Decide { id: decided, .. })] if *decided == id));
+}
