@@ -1,6 +1,7 @@
 //! What the screens show, cell by cell: every screen in its states, at the sizes it has to hold, in colour, without, and
 //! in ASCII. `INSTA_UPDATE=always` writes the snapshots anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "the screenshots are written anew when the environment says so")]
 
 #[path = "support/screens/mod.rs"]
 mod screens;
@@ -47,7 +48,7 @@ fn busy() -> Model {
 
 fn filtered(filter: &str) -> Model {
     let mut model = on(Screen::Symbols, busy());
-    model.symbols.filter = filter.to_owned();
+    model.symbols.filter = filter.into();
     model.symbols.query = Query::parse(filter);
     model.reorder();
     model

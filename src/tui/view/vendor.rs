@@ -218,6 +218,6 @@ fn wire(stage: &mut Stage, area: Rect) {
 fn newest(stage: &mut Stage, area: Rect) {
     let rows = stage.model.requests();
     let asked = stage.model.answers.requests();
-    let empty = absence(asked, &[Words::of(Role::Muted, "no request was made yet")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "no request was made yet")]);
     lists::requests(stage, area, ListId::Requests, rows, Words::of(Role::Title, "Requests, newest first"), &empty);
 }
