@@ -33,7 +33,7 @@ use crate::tui::keymap::Keymap;
 /// Requests per minute of the demonstration.
 const LIMIT: u32 = 60;
 /// The kept history, so that everything is there within minutes.
-const HISTORY_DAYS: u64 = 120;
+const HISTORY_DAYS: u64 = 60;
 /// Symbols, and how many trading hours ago their history ends; `None`: they have none.
 const SYMBOLS: [(&str, Option<i64>); 16] = [
     ("SPY", Some(0)),
@@ -119,7 +119,7 @@ impl Drop for Scratch {
 async fn vendor() -> Result<Sim, CliError> {
     let now = SystemClock.now();
     let split = Split { date: (now - 21 * DAY).ny_date(), from: 1.0, to: 4.0 };
-    let config = SimConfig { splits: vec![(SPLIT.to_owned(), split)], ..SimConfig::default() };
+    let config = SimConfig { retry_after: true, splits: vec![(SPLIT.to_owned(), split)], ..SimConfig::default() };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let failed = |e: String| CliError::usage(format!("the simulated vendor cannot start: {e}"));
     Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))
@@ -156,7 +156,7 @@ async fn seed(session: &Session, key: SecretString) -> Result<(), CliError> {
         let selection = Selection {
             symbols: vec![row.symbol.clone()],
             timeframes: Some(vec![Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1]),
-            from: Some(When::Time(now - 30 * DAY)),
+            from: None,
             to: Some(When::Time(to)),
             class: None,
         };
@@ -195,6 +195,6 @@ fn misbehave(vendor: &Sim, limit: RateLimit) {
     vendor.configure(&ConfigChange { rate_limit: Some(rate_limit), latency_ms: Some(180), ..ConfigChange::default() });
     vendor.add_fault(FaultRule::new(FaultKind::Status500).on(&format!("/{FAILING}/")));
     vendor.add_fault(FaultRule::new(FaultKind::BrokenOhlc).on(&format!("/{BROKEN}/")).times(2));
-    vendor.add_fault(FaultRule::new(FaultKind::Status429).after(20).times(1));
+    vendor.add_fault(FaultRule::new(FaultKind::Status429).after(45).times(1));
     vendor.add_fault(FaultRule::new(FaultKind::Status503).probability(0.04));
 }

@@ -180,8 +180,10 @@ impl Answers {
 
     #[must_use]
     pub fn execution(&self, id: Uuid) -> Asked<'_, ExecutionDetail> {
-        let of = |reply| if let &Reply::Execution(ref detail) = reply { Some(detail.as_ref()) } else { None };
-        self.asked(&Question::Execution { id }, of)
+        self.asked(&Question::Execution { id }, |reply| match reply {
+            Reply::Execution(detail) => Some(detail.as_ref()),
+            _ => None,
+        })
     }
 
     #[must_use]
@@ -196,15 +198,18 @@ impl Answers {
 
     #[must_use]
     pub fn failing_series(&self) -> Asked<'_, [SeriesStatus]> {
-        let of = |reply| if let &Reply::Failures { ref series, .. } = reply { Some(series.as_slice()) } else { None };
-        self.asked(&FAILURES, of)
+        self.asked(&FAILURES, |reply| match reply {
+            Reply::Failures { series, .. } => Some(series.as_slice()),
+            _ => None,
+        })
     }
 
     #[must_use]
     pub fn failing_features(&self) -> Asked<'_, [FeatureFailureRow]> {
-        let of =
-            |reply| if let &Reply::Failures { ref features, .. } = reply { Some(features.as_slice()) } else { None };
-        self.asked(&FAILURES, of)
+        self.asked(&FAILURES, |reply| match reply {
+            Reply::Failures { features, .. } => Some(features.as_slice()),
+            _ => None,
+        })
     }
 
     #[must_use]

@@ -34,7 +34,7 @@ pub fn farewell(snap: &Snapshot, now: Ts) -> String {
     let _ = writeln!(out, "{}: {tiers}{late}", plural(snap.data.series_total, "series"));
     let open = snap.data.alerts.iter().filter(|alert| alert.resolved_at.is_none()).count();
     if open > 0 {
-        let _ = writeln!(out, "{} open: barkeep alerts", plural(open, "alert"));
+        let _ = writeln!(out, "{} open", plural(open, "alert"));
     }
     out
 }

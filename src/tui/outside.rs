@@ -28,6 +28,7 @@ pub enum Outside {
 }
 
 /// Watches until the receiver is dropped.
+#[must_use]
 pub fn watch() -> (mpsc::Receiver<Outside>, JoinHandle<()>) {
     // A handful: whoever does not take them within seconds is ending anyway.
     let (sender, receiver) = mpsc::channel(8);

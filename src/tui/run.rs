@@ -5,10 +5,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -104,7 +105,7 @@ where
                 let Some(Ok(event)) = came else { break Ended::Gone };
                 messages.extend(message(event));
                 while messages.len() < INPUT_AT_ONCE {
-                    match input.next().now_or_never() {
+                    match at_hand(input).await {
                         Some(Some(Ok(event))) => messages.extend(message(event)),
                         _ => break,
                     }
@@ -162,6 +163,16 @@ where
     };
     tasks.shutdown().await;
     (ended, model)
+}
+
+/// What the stream has ready now. It is asked with this task's waker: crossterm's stream keeps the first one it is given
+/// until something comes, and with another one the next key would wake nobody.
+async fn at_hand<I: Stream + Unpin>(input: &mut I) -> Option<Option<I::Item>> {
+    std::future::poll_fn(|cx| match input.poll_next_unpin(cx) {
+        Poll::Ready(item) => Poll::Ready(Some(item)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn at(time: Option<Instant>) {

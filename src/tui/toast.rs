@@ -63,6 +63,7 @@ impl Toasts {
     }
 
     /// Oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Toast> {
         self.shown.iter()
     }

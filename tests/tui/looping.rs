@@ -1,7 +1,9 @@
 //! When the loop draws, on a clock that stands still until everybody waits.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
 use barkeep::clock::Clock;
@@ -82,7 +84,7 @@ impl Canvas for Paper {
 /// A dashboard at work, with a hand on its keyboard.
 struct Rig {
     puppet: Arc<Puppet>,
-    keys: mpsc::UnboundedSender<Event>,
+    keys: Keys,
     outside: mpsc::Sender<Outside>,
     drain: CancellationToken,
     drained: CancellationToken,
@@ -91,22 +93,60 @@ struct Rig {
     _dir: tempfile::TempDir,
 }
 
-struct Typed(mpsc::UnboundedReceiver<Event>);
+/// Input as crossterm's stream gives it: it wakes whoever asked first, and nobody else, when something comes.
+#[derive(Default)]
+struct Line {
+    events: VecDeque<Event>,
+    first: Option<Waker>,
+    closed: bool,
+}
+
+#[derive(Clone, Default)]
+struct Keys(Arc<Mutex<Line>>);
+
+impl Keys {
+    fn change(&self, change: impl FnOnce(&mut Line)) {
+        let mut line = self.0.lock().unwrap();
+        change(&mut line);
+        if let Some(first) = line.first.take() {
+            first.wake();
+        }
+    }
+
+    fn send(&self, event: Event) {
+        self.change(|line| line.events.push_back(event));
+    }
+
+    fn close(&self) {
+        self.change(|line| line.closed = true);
+    }
+}
+
+struct Typed(Keys);
 
 impl Stream for Typed {
     type Item = io::Result<Event>;
     fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
+        self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        self.0.poll_recv(cx).map(|event| event.map(Ok))
+        let mut line = self.0.0.lock().unwrap();
+        if let Some(event) = line.events.pop_front() {
+            return std::task::Poll::Ready(Some(Ok(event)));
+        }
+        if line.closed {
+            return std::task::Poll::Ready(None);
+        }
+        line.first.get_or_insert_with(|| cx.waker().clone());
+        std::task::Poll::Pending
     }
 }
 
 impl Rig {
     fn new(snap: Snapshot) -> Self {
         let (puppet, start) = (Puppet::new(snap.clone()), Instant::now());
-        let (keys, typed) = mpsc::unbounded_channel();
+        let keys = Keys::default();
+        let typed = keys.clone();
         let (outside, mut came) = mpsc::channel(8);
         let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
         let mut paper = Paper(Arc::default(), Arc::default(), Some(start));
@@ -132,7 +172,7 @@ impl Rig {
 
     fn press(&self, text: &str) {
         for text in text.split_whitespace() {
-            self.keys.send(Event::Key(key(text))).unwrap();
+            self.keys.send(Event::Key(key(text)));
         }
     }
 
@@ -157,6 +197,20 @@ async fn while_nothing_happens_nothing_is_drawn() {
     sleep(Duration::from_secs(10)).await;
     assert_eq!(rig.paper.frames(), before, "{:?}", rig.paper.times());
     assert!(rig.puppet.questions.lock().unwrap().len() < 5, "{:?}", rig.puppet.questions.lock().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_key_is_heard_however_quiet_it_is() {
+    let rig = Rig::new(screens::at_rest());
+    rig.press("8");
+    sleep(Duration::from_secs(5)).await;
+    for screen in ["5", "8", "5", "8"] {
+        rig.press(screen);
+        sleep(Duration::from_millis(20)).await;
+        assert!(rig.paper.last().contains(if screen == "5" { "Executions" } else { "8 Log" }));
+        let at = rig.paper.0.lock().unwrap().last().unwrap().0;
+        assert!(rig.paper.2.unwrap().elapsed() - at < Duration::from_millis(30), "{screen} was not drawn");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +262,7 @@ async fn held_keys_and_resizes_are_taken_in_before_one_frame() {
     sleep(Duration::from_millis(200)).await;
     let before = rig.paper.frames();
     for width in 60..100 {
-        rig.keys.send(Event::Resize(width, 30)).unwrap();
+        rig.keys.send(Event::Resize(width, 30));
     }
     rig.press("j j j j j j j j j j");
     sleep(Duration::from_millis(15)).await;
@@ -220,7 +274,7 @@ async fn held_keys_and_resizes_are_taken_in_before_one_frame() {
 async fn without_the_focus_data_is_drawn_once_a_second() {
     let rig = Rig::new(screens::at_rest());
     rig.press("8");
-    rig.keys.send(Event::FocusLost).unwrap();
+    rig.keys.send(Event::FocusLost);
     sleep(Duration::from_secs(2)).await;
     let before = rig.paper.frames();
     for n in 0..40 {
@@ -303,7 +357,7 @@ async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_input_is_the_end_of_the_terminal() {
     let Rig { keys, task, .. } = Rig::new(screens::running());
-    drop(keys);
+    keys.close();
     assert_eq!(task.await.unwrap().0, Ended::Gone);
 }
 

@@ -25,7 +25,7 @@ const DAYS_AGAIN: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 16;
 /// Days of the strips, and of the map.
 const STRIP_DAYS: i64 = 45;
-const MAP_DAYS: i64 = 400;
+const MAP_DAYS: i64 = 365;
 
 impl Model {
     /// The questions of the screen in front.

@@ -47,10 +47,9 @@ impl Model {
             Some(Layer::Confirm(confirm)) => {
                 let ready = matches!(confirm.cost, Cost::Free | Cost::Known(_));
                 match event.code {
-                    KeyCode::Esc | KeyCode::Char('n' | 'N' | 'q') => Outcome::Close,
                     KeyCode::Char('y' | 'Y') if ready => Outcome::Confirmed,
                     KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
-                    KeyCode::Enter => Outcome::Close,
+                    KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => Outcome::Close,
                     KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l')
                         if ready =>
                     {

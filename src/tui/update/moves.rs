@@ -100,7 +100,7 @@ impl Model {
         let date = self.coverage_date();
         let moved =
             if step < 0 { date.checked_sub_days(Days::new(days)) } else { date.checked_add_days(Days::new(days)) };
-        let (first, last) = self.answers.coverage.range.unwrap_or(((now - 400 * DAY).utc_date(), now.utc_date()));
+        let (first, last) = self.answers.coverage.range.unwrap_or(((now - 364 * DAY).utc_date(), now.utc_date()));
         if let Some(moved) = moved {
             self.coverage.date = Some(moved.clamp(first, last));
         }

@@ -6,6 +6,7 @@ use crate::engine::select::{Selection, When};
 use crate::market::{Criticality, Ts};
 use crate::plan::Plan;
 use crate::tui::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
+use crate::tui::format::plural;
 use crate::tui::layer::{Confirm, Cost, Layer};
 use crate::tui::model::Model;
 use crate::tui::msg::{Effects, Pending, Redraw};
@@ -111,7 +112,7 @@ impl Model {
         let failed = id.and_then(|id| self.executions().into_iter().find(|row| row.execution_id == id));
         let scope = failed.map_or_else(
             || "The failed series are asked again.".to_owned(),
-            |row| format!("{} failed symbols are asked again.", row.failed_symbols),
+            |row| format!("What failed is asked again: {}.", plural(row.failed_symbols, "symbol")),
         );
         self.confirm_free(title, scope, Action::RetryFailed(id));
     }
@@ -183,5 +184,8 @@ fn scope_of(plan: &Plan) -> String {
     let mut symbols: Vec<_> = plan.items.iter().flat_map(|item| item.symbols.iter().cloned()).collect();
     let mut seen = std::collections::BTreeSet::new();
     symbols.retain(|symbol| seen.insert(symbol.clone()));
-    format!("{} ({} symbols)", some_of(&symbols), symbols.len())
+    match symbols.len() {
+        0 | 1 => some_of(&symbols),
+        n => format!("{} ({n} symbols)", some_of(&symbols)),
+    }
 }

@@ -22,7 +22,10 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
     let snap = &model.snap;
     let mut pieces: Vec<(u8, Words)> = vec![(20, Words::of(Role::Title, "barkeep"))];
     if let Some(label) = &model.label {
-        pieces.push((95, Words::of(Role::Warn, label.clone())));
+        // Whatever the width, nobody may take it for the real thing.
+        let short = || label.split_whitespace().next().unwrap_or_default().to_owned();
+        let text = if area.width < 70 { short() } else { label.clone() };
+        pieces.push((101, Words::of(Role::Warn, text)));
     }
     pieces.push((100, state(model, hits)));
     if let Link::Lost { since, error, .. } = &model.link {
