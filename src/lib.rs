@@ -13,6 +13,7 @@
 //! | [`vendor`] | the vendor's wire format, errors, retries and rate limit |
 //! | [`store`] | SQLite and PostgreSQL |
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
+//! | [`attach`] | the engine of another process, over its HTTP API |
 //! | [`sim`] | a simulated vendor, an HTTP server |
 //! | [`tui`] | the dashboard in the terminal |
 //! | [`report`] | measurements of the real thing |
@@ -20,6 +21,7 @@
 //! | [`timing`] | where a job's time goes |
 //! | [`cli`] | the command line |
 
+pub mod attach;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -4,12 +4,14 @@
 //! on the reader's terminal, so every control character is written as an escape (tracing-subscriber does not do that for
 //! line breaks). JSON escapes them by itself.
 
+mod daily;
 mod tail;
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
@@ -19,6 +21,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use self::daily::Daily;
+use crate::clock::SystemClock;
 use crate::config::{LogFormat, LogSettings};
 pub use tail::Tail;
 
@@ -87,16 +91,8 @@ fn sink(settings: &LogSettings) -> Result<Option<(NonBlocking, WorkerGuard)>, Lo
         let file = open_private(path).map_err(|reason| LogFileError { path: shown(), reason })?;
         return Ok(Some(tracing_appender::non_blocking(file)));
     }
-    let daily = make_private_dir(&settings.dir).map_err(|e| e.to_string()).and_then(|()| {
-        // The builder's own complaints go to stderr; with the directory made there are none.
-        tracing_appender::rolling::RollingFileAppender::builder()
-            .rotation(tracing_appender::rolling::Rotation::DAILY)
-            .filename_prefix("barkeep")
-            .filename_suffix("log")
-            .max_log_files(settings.keep)
-            .build(&settings.dir)
-            .map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))
-    });
+    let clock = Arc::new(SystemClock);
+    let daily = make_private_dir(&settings.dir).and_then(|()| Daily::open(&settings.dir, settings.keep, clock));
     match daily {
         Ok(appender) => Ok(Some(tracing_appender::non_blocking(appender))),
         Err(reason) => {
@@ -160,7 +156,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 

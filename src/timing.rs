@@ -56,7 +56,8 @@ impl fmt::Display for Phase {
 pub struct Spent([AtomicU64; 6]);
 
 impl Spent {
-    fn add(&self, phase: Phase, time: Duration) {
+    /// Adds time that was measured elsewhere.
+    pub fn add(&self, phase: Phase, time: Duration) {
         if let Some(sum) = self.0.get(phase as usize) {
             sum.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }

@@ -428,6 +428,77 @@ fn without_a_key_the_simulated_vendor_does_the_main_job() {
 }
 
 #[test]
+fn made_up_bars_never_go_to_a_database_that_was_named_for_real_ones() {
+    let dir = temp();
+    let url = "sqlite:real.db";
+    for variable in ["DATABASE_URL", "BARKEEP_DATABASE_URL"] {
+        for args in
+            [&["backfill", "BTC", "--simulated"][..], &["run", "--headless", "--simulated"], &["status", "--simulated"]]
+        {
+            let output = barkeep(dir.path(), args).env(variable, url).output().unwrap();
+            assert_refused(&output, 2, variable);
+            assert!(stderr(&output).contains("made-up bars") && stderr(&output).contains("--database-url"));
+        }
+    }
+    let config = dir.path().join(".config/barkeep");
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("barkeep.yaml"), format!("database:\n  url: {url}\n")).unwrap();
+    let output = run(dir.path(), &["plan", "BTC", "--simulated"]);
+    assert_refused(&output, 2, "barkeep.yaml:2");
+    assert_eq!(databases_below(dir.path()), Vec::<std::path::PathBuf>::new());
+    // Said on the same command line it is meant.
+    let args = ["symbols", "add", "BTC", "--simulated", "--database-url", "sqlite:mine.db"];
+    let output = barkeep(dir.path(), &args).env("DATABASE_URL", url).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(databases_below(dir.path()), [dir.path().join("mine.db")]);
+}
+
+#[test]
+fn one_series_of_a_symbol_can_rest() {
+    let dir = temp();
+    let ok = |args: &[&str]| {
+        let output = run(dir.path(), &[args, &["--database-url", "sqlite:bars.db"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let json = |args: &[&str]| serde_json::from_str::<serde_json::Value>(&ok(&[args, &["--json"]].concat())).unwrap();
+    ok(&["symbols", "add", "AAPL", "--timeframes", "5m,1h,1d"]);
+    let set = json(&["symbols", "set", "AAPL", "--paused", "--timeframe", "1d"]);
+    assert_eq!((&set["paused"], &set["paused_timeframes"]), (&false.into(), &serde_json::json!(["1d"])), "{set}");
+    assert!(ok(&["symbols", "list"]).contains("active, 1d paused"));
+    assert_eq!(json(&["symbols", "list"])[0]["paused_timeframes"], serde_json::json!(["1d"]));
+    let row = |view: &serde_json::Value, tf: &str| -> serde_json::Value {
+        let rows = view["series"].as_array().or(view["by_status"]["unknown"].as_array()).unwrap();
+        rows.iter().find(|r| r["timeframe"] == tf).unwrap_or_else(|| panic!("{view}")).clone()
+    };
+    for view in [json(&["status"]), json(&["staleness"])] {
+        assert_eq!((&row(&view, "1d")["paused"], &row(&view, "5m")["paused"]), (&true.into(), &false.into()), "{view}");
+    }
+    assert_eq!(ok(&["status"]).matches("paused").count(), 1);
+    assert_eq!(ok(&["staleness"]).matches("paused").count(), 1);
+    let why = ok(&["explain", "AAPL", "1d"]);
+    assert!(why.contains("paused by cli since") && why.contains("(the series)"), "{why}");
+    assert!(!ok(&["explain", "AAPL", "1h"]).contains("paused"));
+    // A run leaves it out; who names it means it.
+    let asked = |args: &[&str]| ok(&[&["plan", "AAPL", "--from", "2024-05-01", "--to", "2024-05-03"], args].concat());
+    assert!(!asked(&[]).contains("1d"), "{}", asked(&[]));
+    assert!(asked(&["--timeframes", "1d"]).contains("1d"));
+    ok(&["symbols", "set", "AAPL", "--paused", "--timeframe", "5m,1h"]);
+    let all = run(dir.path(), &["plan", "AAPL", "--database-url", "sqlite:bars.db"]);
+    assert_refused(&all, 2, "every series of this is paused");
+    ok(&["symbols", "set", "AAPL", "--paused=false", "--timeframe", "5m,1h,1d"]);
+    assert!(!ok(&["symbols", "list"]).contains("paused") && asked(&[]).contains("1d"));
+    for (args, says) in [
+        (&["symbols", "set", "AAPL", "--paused", "--timeframe", "1d,4h"][..], "AAPL is not kept at 4h"),
+        (&["symbols", "set", "AAPL", "--timeframe", "1d"], "--paused"),
+        (&["symbols", "set", "AAPL", "--paused", "--timeframe", "1d", "--active"], "cannot be used with"),
+    ] {
+        assert_refused(&run(dir.path(), &[args, &["--database-url", "sqlite:bars.db"]].concat()), 2, says);
+    }
+    assert!(!ok(&["symbols", "list"]).contains("paused"), "a refused command changed something");
+}
+
+#[test]
 fn only_a_plan_that_was_kept_is_offered_to_be_run() {
     let dir = temp();
     let ok = |args: &[&str]| {

@@ -141,11 +141,14 @@ enum Step {
     Resume,
     PauseSymbol(usize),
     ResumeSymbol(usize),
+    PauseSeries(usize, usize),
+    ResumeSeries(usize, usize),
     Cancel,
     Retry,
 }
 
 const FEW: [&str; 4] = ["AAPL", "BTC", "SPY", "IBM"];
+const THREE: [Timeframe; 3] = [Timeframe::M5, Timeframe::H1, Timeframe::D1];
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
@@ -157,6 +160,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::Resume),
         1 => (0_usize..FEW.len()).prop_map(Step::PauseSymbol),
         1 => (0_usize..FEW.len()).prop_map(Step::ResumeSymbol),
+        1 => (0_usize..FEW.len(), 0_usize..3).prop_map(|(k, t)| Step::PauseSeries(k, t)),
+        1 => (0_usize..FEW.len(), 0_usize..3).prop_map(|(k, t)| Step::ResumeSeries(k, t)),
         1 => Just(Step::Cancel),
         1 => Just(Step::Retry),
     ];
@@ -175,6 +180,8 @@ fn action(step: &Step) -> Option<Action> {
         Step::Resume => Action::Resume,
         Step::PauseSymbol(k) => Action::PauseSymbols(vec![symbol(*k)]),
         Step::ResumeSymbol(k) => Action::ResumeSymbols(vec![symbol(*k)]),
+        Step::PauseSeries(k, t) => Action::PauseSeries(vec![(symbol(*k), THREE[*t])]),
+        Step::ResumeSeries(k, t) => Action::ResumeSeries(vec![(symbol(*k), THREE[*t])]),
         Step::Cancel => Action::Cancel(None),
         Step::Retry => Action::RetryFailed(None),
     })
@@ -201,8 +208,7 @@ async fn obeys(steps: Vec<Step>) {
     // Every seventh answer fails once or twice.
     let faults = |call: &Call| (call.number % 7 < 2).then(|| Fault::new(Class::Transient, "a bad line"));
     let vendor = Scripted::of(&names, clock.clone()).after(Duration::from_millis(300)).paged(1_000).failing(faults);
-    let timeframes = [Timeframe::M5, Timeframe::H1, Timeframe::D1];
-    let rig = rig_of(&FEW, &timeframes, settings, clock.clone(), vendor).await;
+    let rig = rig_of(&FEW, &THREE, settings, clock.clone(), vendor).await;
     let (handle, shutdown, task) = serve(&rig);
     for step in &steps {
         match (step, action(step)) {
@@ -213,8 +219,10 @@ async fn obeys(steps: Vec<Step>) {
         }
         assert_legal(&handle);
     }
-    let symbols = FEW.iter().map(|s| s.parse().unwrap()).collect();
+    let symbols: Vec<Symbol> = FEW.iter().map(|s| s.parse().unwrap()).collect();
+    let series = symbols.iter().flat_map(|s| THREE.map(|tf| (s.clone(), tf))).collect();
     handle.order(Action::ResumeSymbols(symbols), "somebody").await.unwrap();
+    handle.order(Action::ResumeSeries(series), "somebody").await.unwrap();
     handle.order(Action::Resume, "somebody").await.unwrap();
     // Whatever was cancelled or paused on the way is asked again: no work is lost.
     for _ in 0..3 {
@@ -228,7 +236,7 @@ async fn obeys(steps: Vec<Step>) {
     let settled = clock.now() - 30 * 60_000;
     for (symbol, ticker) in FEW.iter().zip(&names) {
         let class = default_class(&rig.engine.settings, &symbol.parse().unwrap());
-        for timeframe in timeframes {
+        for timeframe in THREE {
             let range = Interval::new(class.midnight(class.date_of(at("2024-06-03T15:00:00Z"))), settled);
             let range = timeframe.snap_in(class, range);
             let series = rig.store.series().await.unwrap();

@@ -18,23 +18,30 @@ use support::recorded::{self, between};
 struct Case {
     symbol: &'static str,
     timeframe: &'static str,
-    file: &'static str,
-    days: (&'static str, &'static str),
-    instants: (&'static str, &'static str),
+    days: Span,
+    instants: Span,
     rows: usize,
+}
+
+type Span = (&'static str, &'static str);
+
+/// A case over the recording that is named like the series.
+fn case(symbol: &'static str, timeframe: &'static str, days: Span, instants: Span, rows: usize) -> Case {
+    Case { symbol, timeframe, days, instants, rows }
 }
 
 /// Backfills the days and compares; gives the stored starts.
 async fn check(bench: &Bench, data: &Path, case: &Case) -> Vec<i64> {
-    let wanted = between(&recorded::read(data, case.file), case.instants.0, case.instants.1);
-    assert_eq!(wanted.len(), case.rows, "{}: the recording has other rows than the case says", case.file);
+    let file = format!("us_{}/{}", case.timeframe, case.symbol);
+    let wanted = between(&recorded::read(data, &file), case.instants.0, case.instants.1);
+    assert_eq!(wanted.len(), case.rows, "{file}: the recording has other rows than the case says");
     let (from, to) = case.days;
     let args = [case.symbol, "--asset-class", "stock", "--timeframes", case.timeframe, "--from", from, "--to", to];
     let (code, summary) = bench.backfill(&args).await;
     assert_eq!((code, summary["gaps_left"].as_u64()), (0, Some(0)), "{from}: {summary}");
     let stored = bench.stored().await;
     let mine = between(&series(&stored, case.symbol, case.timeframe), case.instants.0, case.instants.1);
-    assert_eq!(mine, wanted, "{}", case.file);
+    assert_eq!(mine, wanted, "{file}");
     bench.assert_settled(&args).await;
     mine.into_keys().collect()
 }
@@ -57,14 +64,8 @@ fn ms(text: &str) -> i64 {
 
 on_both_with_data!(a_half_day, hours);
 async fn a_half_day(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "SPY.lean",
-        timeframe: "1h",
-        file: "us_1h/SPY.lean",
-        days: ("2020-11-25", "2020-11-30"),
-        instants: ("2020-11-25T05:00:00Z", "2020-12-01T05:00:00Z"),
-        rows: 18,
-    };
+    let case =
+        case("SPY.lean", "1h", ("2020-11-25", "2020-11-30"), ("2020-11-25T05:00:00Z", "2020-12-01T05:00:00Z"), 18);
     let starts = check(&bench, &data, &case).await;
     let on_the_27th = starts.iter().filter(|t| recorded::date(**t) == "2020-11-27").count();
     assert_eq!(on_the_27th, 4, "09:00 to 12:00 New York: the session ends at 13:00");
@@ -73,14 +74,13 @@ async fn a_half_day(bench: Bench, data: PathBuf) {
 
 on_both_with_data!(a_holiday, minutes);
 async fn a_holiday(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "AAPL.polygon",
-        timeframe: "1m",
-        file: "us_1m/AAPL.polygon",
-        days: ("2019-01-18", "2019-01-22"),
-        instants: ("2019-01-18T05:00:00Z", "2019-01-23T05:00:00Z"),
-        rows: 1279,
-    };
+    let case = case(
+        "AAPL.polygon",
+        "1m",
+        ("2019-01-18", "2019-01-22"),
+        ("2019-01-18T05:00:00Z", "2019-01-23T05:00:00Z"),
+        1279,
+    );
     let starts = check(&bench, &data, &case).await;
     let pause = ms("2019-01-19T05:00:00Z")..ms("2019-01-22T05:00:00Z");
     assert!(starts.iter().all(|t| !pause.contains(t)), "Martin Luther King Day is closed");
@@ -92,7 +92,7 @@ async fn a_clock_change(bench: Bench, data: PathBuf) {
         (("2020-03-06", "2020-03-09"), ("2020-03-06T05:00:00Z", "2020-03-10T04:00:00Z"), 14, 14, 13),
         (("2020-10-30", "2020-11-02"), ("2020-10-30T04:00:00Z", "2020-11-03T05:00:00Z"), 14, 13, 14),
     ] {
-        let case = Case { symbol: "SPY.lean", timeframe: "1h", file: "us_1h/SPY.lean", days, instants, rows };
+        let case = case("SPY.lean", "1h", days, instants, rows);
         let starts = check(&bench, &data, &case).await;
         let first_hour = |date: &str| {
             let first = starts.iter().find(|t| recorded::date(**t) == date).unwrap();
@@ -104,27 +104,15 @@ async fn a_clock_change(bench: Bench, data: PathBuf) {
 
 on_both_with_data!(minutes_over_a_clock_change, minutes);
 async fn minutes_over_a_clock_change(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "SHY.lean",
-        timeframe: "1m",
-        file: "us_1m/SHY.lean",
-        days: ("2008-03-07", "2008-03-10"),
-        instants: ("2008-03-07T05:00:00Z", "2008-03-11T04:00:00Z"),
-        rows: 652,
-    };
+    let case =
+        case("SHY.lean", "1m", ("2008-03-07", "2008-03-10"), ("2008-03-07T05:00:00Z", "2008-03-11T04:00:00Z"), 652);
     check(&bench, &data, &case).await;
 }
 
 on_both_with_data!(a_halt, minutes);
 async fn a_halt(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "AAPL.polygon",
-        timeframe: "1m",
-        file: "us_1m/AAPL.polygon",
-        days: ("2019-01-02", "2019-01-02"),
-        instants: ("2019-01-02T05:00:00Z", "2019-01-03T05:00:00Z"),
-        rows: 801,
-    };
+    let case =
+        case("AAPL.polygon", "1m", ("2019-01-02", "2019-01-02"), ("2019-01-02T05:00:00Z", "2019-01-03T05:00:00Z"), 801);
     let starts = check(&bench, &data, &case).await;
     let halted = ms("2019-01-02T21:25:00Z")..ms("2019-01-02T21:50:00Z");
     assert!(starts.iter().all(|t| !halted.contains(t)), "25 minutes without a trade, and no made-up bar");
@@ -138,14 +126,8 @@ fn days_with_the_split(data: &Path) -> SimConfig {
 
 on_both_with_data!(a_split, days_with_the_split);
 async fn a_split(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "AAPL.lean",
-        timeframe: "1d",
-        file: "us_1d/AAPL.lean",
-        days: ("2014-06-02", "2014-06-13"),
-        instants: ("2014-06-02T04:00:00Z", "2014-06-14T04:00:00Z"),
-        rows: 10,
-    };
+    let case =
+        case("AAPL.lean", "1d", ("2014-06-02", "2014-06-13"), ("2014-06-02T04:00:00Z", "2014-06-14T04:00:00Z"), 10);
     // Stored as traded, whatever split is known.
     let starts = check(&bench, &data, &case).await;
     let splits = bench.count("SELECT count(*) FROM splits").await;
@@ -178,14 +160,8 @@ async fn a_split(bench: Bench, data: PathBuf) {
 
 on_both_with_data!(a_split_by_the_minute, minutes);
 async fn a_split_by_the_minute(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "AAPL.lean",
-        timeframe: "1m",
-        file: "us_1m/AAPL.lean",
-        days: ("2014-06-05", "2014-06-09"),
-        instants: ("2014-06-05T04:00:00Z", "2014-06-10T04:00:00Z"),
-        rows: 2_303,
-    };
+    let case =
+        case("AAPL.lean", "1m", ("2014-06-05", "2014-06-09"), ("2014-06-05T04:00:00Z", "2014-06-10T04:00:00Z"), 2_303);
     check(&bench, &data, &case).await;
     // 645.57, the price before the split, stands in the first minute after it: remarkable, and kept.
     let odd = "SELECT count(*) FROM bars WHERE quality_score < 1 AND open = 645.57 AND low < 93";
@@ -194,14 +170,8 @@ async fn a_split_by_the_minute(bench: Bench, data: PathBuf) {
 
 on_both_with_data!(a_ticker_that_changed_hands, days);
 async fn a_ticker_that_changed_hands(bench: Bench, data: PathBuf) {
-    let case = Case {
-        symbol: "FB.lean",
-        timeframe: "1d",
-        file: "us_1d/FB.lean",
-        days: ("2003-01-02", "2012-06-29"),
-        instants: ("2003-01-02T05:00:00Z", "2012-06-30T04:00:00Z"),
-        rows: 90,
-    };
+    let case =
+        case("FB.lean", "1d", ("2003-01-02", "2012-06-29"), ("2003-01-02T05:00:00Z", "2012-06-30T04:00:00Z"), 90);
     let starts = check(&bench, &data, &case).await;
     let nobody = ms("2003-04-01T05:00:00Z")..ms("2012-05-18T04:00:00Z");
     assert!(starts.iter().all(|t| !nobody.contains(t)), "nine years without the ticker hold no bar");

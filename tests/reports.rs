@@ -314,3 +314,34 @@ async fn alerts_are_listed_open_or_all(bench: Bench) {
     let text = plain(&bench, &["alerts", "--all"]).await;
     assert!(text.contains("vendor_key_refused") && text.contains("open") && !text.contains('\u{1b}'), "{text:?}");
 }
+
+on_both!(requests_that_changed_nothing_are_told_by_reason, SimConfig::default());
+async fn requests_that_changed_nothing_are_told_by_reason(bench: Bench) {
+    quick_retries(&bench);
+    let reasons = async || -> Vec<(String, i64)> {
+        let status = report(&bench, &["status"]).await;
+        let wasted = status["vendor"]["wasted"].as_array().unwrap_or_else(|| panic!("{status}")).clone();
+        wasted.iter().map(|w| (w["reason"].as_str().unwrap().to_owned(), w["requests"].as_i64().unwrap())).collect()
+    };
+    let run = async |range: [i64; 2]| {
+        let (from, to) = (date(range[0]), date(range[1]));
+        let args = ["BTC", "--timeframes", "1d", "--from", &from, "--to", &to];
+        let (code, summary) = bench.backfill(&args).await;
+        assert_eq!(code, 0, "{summary}");
+    };
+    // Bars came: nothing is wasted.
+    run([30, 20]).await;
+    assert_eq!(reasons().await, []);
+    assert!(!plain(&bench, &["status"]).await.contains("changed nothing"));
+    let rule = |kind: &str| serde_json::from_value::<FaultRule>(json!({ "kind": kind, "times": 1 })).unwrap();
+    for kind in ["status_429", "html_502"] {
+        bench.sim.add_fault(rule(kind));
+    }
+    run([50, 40]).await;
+    let changed =
+        bench.count("SELECT CAST(SUM(changed) AS BIGINT) FROM vendor_requests WHERE endpoint = 'aggregates'").await;
+    assert_eq!(changed, bench.count("SELECT COUNT(*) FROM bars").await, "every bar came with a request that says so");
+    assert_eq!(reasons().await, [("rate_limited".to_owned(), 1), ("failed".to_owned(), 1)]);
+    let said = plain(&bench, &["status"]).await;
+    assert!(said.contains("changed nothing: 2 (1 rate-limited, 1 failed)"), "{said}");
+}

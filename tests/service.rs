@@ -184,19 +184,28 @@ async fn a_refused_key_is_told_to_the_webhook_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_restart_is_survived_by_the_same_process() {
     let Some(cluster) = support::postgres::Cluster::throw_away() else { return };
+    // A whole minute takes its time; BARKEEP_TEST_DOWNTIME=60 makes it.
+    let downtime = std::env::var("BARKEEP_TEST_DOWNTIME").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let downtime = Duration::from_secs(downtime);
     let name = cluster.create_database().await;
     let config = SimConfig { base_limit: 2_000, latency: Duration::from_millis(20), ..SimConfig::default() };
     let bench = Bench::on(config, Database::Postgres(cluster.url(&name))).await;
     register(&bench).await;
-    let mut child = service(&bench);
+    settle(&bench);
+    let log = bench.dir.path().join("service.log");
+    let mut child = bench.spawn(&["run", "--headless", "--log-file", log.to_str().unwrap()]);
+    let process = child.id();
     while bench.asked("/range/") < 4 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let unfinished = missing(&bench).await;
+    assert!(unfinished > 0, "nothing was left to do when the server stopped");
     cluster.stop();
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    tokio::time::sleep(downtime).await;
     assert!(child.try_wait().unwrap().is_none(), "the service ended with its database");
     cluster.start();
     until_complete(&bench, &mut child).await;
+    assert_eq!(child.id(), process);
     // The loss is told while it lasts, and kept once it is over.
     let told = "SELECT count(*) FROM alerts WHERE kind = 'database_lost' AND resolved_at > raised_at";
     let begun = Instant::now();
@@ -204,8 +213,50 @@ async fn a_postgres_restart_is_survived_by_the_same_process() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the downtime is in no alert");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let lasted =
+        "SELECT max(extract(epoch FROM resolved_at - raised_at))::bigint FROM alerts WHERE kind = 'database_lost'";
+    let lasted = bench.count(lasted).await;
+    assert!((1..=downtime.as_secs() as i64 + 15).contains(&lasted), "{lasted} s for {downtime:?}");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let line =
+        |what: &str| text.lines().position(|l| l.contains(what)).unwrap_or_else(|| panic!("no {what:?} in {text}"));
+    assert!(line("the database does not answer") < line("the database answers again"));
+    assert!(line("alert: ") < line("alert resolved: "));
     assert_eq!(signalled(child, "-TERM").await.0, 0);
+    // The same rows as at the vendor, none lost and none twice (the tables' keys do not allow it).
     equal_to_vendor(&bench).await;
+    let open = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE status = 'running'").await;
+    assert_eq!(open, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_hears_that_it_is_ready_alive_and_stopping() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    register(&bench).await;
+    settle(&bench);
+    let path = bench.dir.path().join("notify");
+    let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let mut command = bench.command(&["run", "--headless"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
+    let child = command.kill_on_drop(true).spawn().unwrap();
+    let heard = async || {
+        let mut message = [0; 4_096];
+        let wait = tokio::time::timeout(Duration::from_secs(20), socket.recv(&mut message));
+        let n = wait.await.expect("systemd hears something").unwrap();
+        String::from_utf8_lossy(&message[..n]).into_owned()
+    };
+    let says = |message: &str, line: &str| message.lines().any(|l| l.starts_with(line));
+    assert_eq!(heard().await.trim_end(), "READY=1", "the first message");
+    // Twice: it goes on saying so.
+    for _ in 0..2 {
+        let alive = heard().await;
+        assert!(says(&alive, "WATCHDOG=1") && says(&alive, "STATUS="), "{alive:?}");
+        let words = ["idle", "running"];
+        assert!(words.iter().any(|word| says(&alive, &format!("STATUS={word}"))), "{alive:?}");
+    }
+    let stopped = tokio::spawn(signalled(child, "-TERM"));
+    while !says(&heard().await, "STOPPING=1") {}
+    assert_eq!(stopped.await.unwrap().0, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

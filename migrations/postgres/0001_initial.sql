@@ -20,6 +20,7 @@ CREATE TABLE series (
     first_ts TIMESTAMPTZ,
     last_ts TIMESTAMPTZ,
     checked_at TIMESTAMPTZ,
+    paused BOOLEAN NOT NULL DEFAULT FALSE,
     UNIQUE (symbol, timeframe)
 );
 
@@ -187,7 +188,9 @@ CREATE TABLE vendor_requests (
     row_count BIGINT NOT NULL,
     query_count BIGINT,
     bytes BIGINT NOT NULL,
-    request_id TEXT
+    request_id TEXT,
+    -- Bars the answer inserted, revised or removed; NULL when no page was committed from it.
+    changed BIGINT CHECK (changed >= 0)
 );
 
 CREATE INDEX vendor_requests_started_at ON vendor_requests (started_at DESC);

@@ -22,6 +22,7 @@ CREATE TABLE series (
     first_ts INTEGER,
     last_ts INTEGER,
     checked_at INTEGER,
+    paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
     UNIQUE (symbol, timeframe)
 ) STRICT;
 
@@ -186,7 +187,9 @@ CREATE TABLE vendor_requests (
     row_count INTEGER NOT NULL,
     query_count INTEGER,
     bytes INTEGER NOT NULL,
-    request_id TEXT
+    request_id TEXT,
+    -- Bars the answer inserted, revised or removed; NULL when no page was committed from it.
+    changed INTEGER CHECK (changed >= 0)
 ) STRICT;
 
 CREATE INDEX vendor_requests_started_at ON vendor_requests (started_at DESC);

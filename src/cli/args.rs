@@ -72,6 +72,26 @@ impl Selection {
     }
 }
 
+/// One stored series, over a range of time.
+#[derive(Args, Clone, Debug)]
+pub struct Stretch {
+    /// A symbol in the database
+    #[arg(value_parser = symbol)]
+    pub symbol: Symbol,
+
+    /// 1m, 5m, 15m, 30m, 1h, 4h, 1d or 1w
+    #[arg(long, value_name = "TF")]
+    pub timeframe: Timeframe,
+
+    /// First day (YYYY-MM-DD) or time (RFC 3339) [default: the first bar]
+    #[arg(long, value_name = "DATE|TIME")]
+    pub from: Option<When>,
+
+    /// Last day or time, included [default: the last bar]
+    #[arg(long, value_name = "DATE|TIME")]
+    pub to: Option<When>,
+}
+
 /// Fine to coarse, each once.
 #[must_use]
 pub fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use self::destination::Destination;
-use super::args::{When, check_range, range, symbol};
+use super::args::{Stretch, check_range, range};
 use super::exit::{CliError, INTERRUPTED};
 use super::globals::{Globals, Session, block_on};
 use super::symbols::find;
@@ -42,21 +42,8 @@ pub enum Format {
 
 Prices are adjusted for splits up to today; --raw shows them as they were traded.")]
 pub struct BarsArgs {
-    /// A symbol in the database
-    #[arg(value_parser = symbol)]
-    pub symbol: Symbol,
-
-    /// 1m, 5m, 15m, 30m, 1h, 4h, 1d or 1w
-    #[arg(long, value_name = "TF")]
-    pub timeframe: Timeframe,
-
-    /// First day (YYYY-MM-DD) or time (RFC 3339) [default: the first bar]
-    #[arg(long, value_name = "DATE|TIME")]
-    pub from: Option<When>,
-
-    /// Last day, included whole, or the time to stop before [default: the last bar]
-    #[arg(long, value_name = "DATE|TIME")]
-    pub to: Option<When>,
+    #[command(flatten)]
+    pub stretch: Stretch,
 
     /// [default: csv; json with --json]
     #[arg(long, value_enum)]
@@ -111,7 +98,7 @@ trait Sink {
 }
 
 pub(super) fn run(args: &BarsArgs, globals: &Globals) -> Result<(), CliError> {
-    check_range(args.from, args.to)?;
+    check_range(args.stretch.from, args.stretch.to)?;
     let format = match (args.format, globals.json) {
         (Some(format @ (Format::Csv | Format::Parquet)), true) => {
             return Err(CliError::usage(
@@ -142,10 +129,10 @@ pub(super) fn run(args: &BarsArgs, globals: &Globals) -> Result<(), CliError> {
 
 async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn Store) -> Result<(), CliError> {
     let symbols = store.symbols().await?;
-    let row = find(&symbols, &args.symbol)?;
+    let row = find(&symbols, &args.stretch.symbol)?;
     let all = store.series().await?;
-    let series = series(&all, &args.symbol, args.timeframe)?;
-    let splits = if args.raw { Vec::new() } else { store.splits(&args.symbol).await? };
+    let series = series(&all, &args.stretch.symbol, args.stretch.timeframe)?;
+    let splits = if args.raw { Vec::new() } else { store.splits(&args.stretch.symbol).await? };
     let view = View {
         class: row.asset_class,
         splits,
@@ -157,7 +144,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let failed = |e: &std::io::Error| CliError::writing(&crate::market::asset::printable(&what), e);
     let (destination, out) = Destination::open(args.output.as_deref()).map_err(|e| failed(&e))?;
     let mut sink = sink(format, out).map_err(|e| failed(&e))?;
-    let mut wanted = range(row.asset_class, args.from, args.to);
+    let mut wanted = range(row.asset_class, args.stretch.from, args.stretch.to);
     let mut left = args.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let mut written = 0_i64;
     while left > 0 && !wanted.is_empty() {
@@ -165,7 +152,8 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         let Some(last) = page.last() else { break };
         wanted.start = last.bar.ts + 1;
         let (full, shown) = (page.len() == PAGE, view.of(page));
-        let rows: Vec<Row<'_>> = shown.iter().take(left).map(|b| row_of(&args.symbol, args.timeframe, b)).collect();
+        let rows: Vec<Row<'_>> =
+            shown.iter().take(left).map(|b| row_of(&args.stretch.symbol, args.stretch.timeframe, b)).collect();
         left -= rows.len();
         written += rows.len() as i64;
         sink.write(&rows).map_err(|e| failed(&e))?;
@@ -176,7 +164,12 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     sink.finish().map_err(|e| failed(&e))?;
     destination.keep().map_err(|e| failed(&e))?;
     if written == 0 && !session.json {
-        let _ = writeln!(std::io::stderr(), "note: no bars of {} at {} in that range", args.symbol, args.timeframe);
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: no bars of {} at {} in that range",
+            args.stretch.symbol,
+            args.stretch.timeframe
+        );
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `barkeep baseline`: measures a fixed load through the real engine into a scratch database.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +13,13 @@ use super::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json};
 use super::signals::Signals;
-use crate::clock::SystemClock;
+use super::vendor_process::VendorProcess;
+use crate::clock::{FixedClock, SystemClock};
 use crate::config::{self, Mode, RateLimit};
 use crate::engine::open::OpenError;
 use crate::market::asset::printable;
 use crate::market::{Symbol, Timeframe};
 use crate::report::baseline::{self, Compared, Failed, Scratch};
-use crate::sim::{Sim, SimConfig};
 use crate::store::{ExecutionStatus, StoreError};
 
 /// Measure where the time of a backfill goes, into a scratch database
@@ -31,7 +30,9 @@ use crate::store::{ExecutionStatus, StoreError};
   barkeep baseline --simulated --limit 5 --days 30 --output report.json
 
 The load is 25 symbols at 5 timeframes over 365 days. It is written to a temporary SQLite file, or, with --database-url,
-to a PostgreSQL database that holds no symbols; its symbols and bars are removed afterwards. The database of the settings is never touched.")]
+to a PostgreSQL database that holds no symbols; its symbols and bars are removed afterwards. The database of the settings is never touched.
+With --simulated the vendor is a process of its own. Without a limit one run is made first and not measured, so that it has
+its answers ready and the figures are those of the pipeline.")]
 pub struct BaselineArgs {
     /// pipeline, staggered or sequential [default: backfill.mode]
     #[arg(long, value_name = "MODE")]
@@ -71,7 +72,7 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         return Err(CliError::usage("--latency and --limit describe the simulated vendor; add --simulated")
             .hint("the limit of the configured vendor is --rate-limit"));
     }
-    let session = globals.start()?;
+    let session = globals.start_apart()?;
     let mut load = config::baseline_load()?;
     if let Some(days) = args.days {
         load.days = days;
@@ -101,16 +102,19 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         vec![args.mode.unwrap_or(settings.backfill.mode)]
     };
     let mut plan = baseline::Plan { load, modes, settings, key, clock: Arc::new(SystemClock) };
+    let vendor = if session.simulated { Some(simulated(args, globals, &mut plan)?) } else { None };
+    let warm_up = vendor.is_some() && plan.settings.vendor.rate_limit == RateLimit::Unlimited;
     block_on(async {
-        let sim = if session.simulated { Some(simulated(args, &mut plan).await?) } else { None };
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
         let tell = |mode: Mode| eprintln!("measuring {} …", mode.name());
+        if warm_up {
+            eprintln!("the simulated vendor computes its answers …");
+            baseline::warm_up(&plan, &scratch, &cancel).await?;
+        }
         let outcome = baseline::run(&plan, &scratch, session.simulated, &cancel, tell).await;
         signals.abort();
-        if let Some(sim) = sim {
-            sim.stop().await;
-        }
+        drop(vendor);
         finish(&outcome?, args.output.as_deref(), &session, &cancel)
     })
 }
@@ -124,21 +128,22 @@ async fn cancel_on_signal(cancel: CancellationToken) {
     signals.end_at_the_next().await;
 }
 
-/// The server of `barkeep sim` on a free port, spoken to over HTTP like any vendor.
-async fn simulated(args: &BaselineArgs, plan: &mut baseline::Plan) -> Result<Sim, CliError> {
-    let config = SimConfig {
-        latency: args.latency.unwrap_or_default(),
-        rate_limit: match plan.settings.vendor.rate_limit {
-            RateLimit::PerMinute(n) => Some(n),
-            RateLimit::Unlimited => None,
-        },
-        ..SimConfig::default()
-    };
+/// A vendor process for `plan`. Without a limit its clock and the engine's stand still, so that every mode asks the same
+/// questions and a kept answer serves them all; a limit needs clocks that run.
+fn simulated(args: &BaselineArgs, globals: &Globals, plan: &mut baseline::Plan) -> Result<VendorProcess, CliError> {
+    let latency = args.latency.unwrap_or_default();
+    let mut words = vec!["--latency".to_owned(), humantime::format_duration(latency).to_string().replace(' ', "")];
+    let limit = plan.settings.vendor.rate_limit;
+    words.extend(["--limit".to_owned(), limit.to_string()]);
+    if limit == RateLimit::Unlimited {
+        let now = plan.clock.now();
+        plan.clock = Arc::new(FixedClock::at(now));
+        words.extend(["--keep-answers".to_owned(), "--now".to_owned(), now.to_string()]);
+    }
+    let vendor = VendorProcess::start(globals.config.as_deref(), &words)?;
     let failed = |e: String| CliError::usage(format!("the simulated vendor cannot start: {e}"));
-    let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let sim = Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))?;
-    plan.settings.vendor.base_url = sim.url().parse().map_err(|e| failed(format!("{e}")))?;
-    Ok(sim)
+    plan.settings.vendor.base_url = vendor.url.parse().map_err(|e| failed(format!("{e}")))?;
+    Ok(vendor)
 }
 
 fn finish(

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::args::{When, check_range, range, symbol};
+use super::args::{Stretch, check_range, range};
 use super::bars::series;
 use super::exit::CliError;
 use super::globals::{Globals, block_on};
@@ -21,21 +21,8 @@ use crate::market::{Symbol, Timeframe, Ts};
 Computed from prices adjusted for splits up to today. The newest bars are shown, oldest first; a value is empty
 (null) where the bars before it are too few.")]
 pub struct FeaturesArgs {
-    /// A symbol in the database
-    #[arg(value_parser = symbol)]
-    pub symbol: Symbol,
-
-    /// 1m, 5m, 15m, 30m, 1h, 4h, 1d or 1w
-    #[arg(long, value_name = "TF")]
-    pub timeframe: Timeframe,
-
-    /// First day (YYYY-MM-DD) or time (RFC 3339) [default: the first bar]
-    #[arg(long, value_name = "DATE|TIME")]
-    pub from: Option<When>,
-
-    /// Last day or time, included [default: the last bar]
-    #[arg(long, value_name = "DATE|TIME")]
-    pub to: Option<When>,
+    #[command(flatten)]
+    pub stretch: Stretch,
 
     /// At most this many bars, the newest
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
@@ -53,25 +40,30 @@ struct Row<'a> {
 }
 
 pub(super) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError> {
-    check_range(args.from, args.to)?;
+    check_range(args.stretch.from, args.stretch.to)?;
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
         let symbols = store.symbols().await?;
-        let class = find(&symbols, &args.symbol)?.asset_class;
+        let class = find(&symbols, &args.stretch.symbol)?.asset_class;
         let all = store.series().await?;
-        let series = series(&all, &args.symbol, args.timeframe)?;
+        let series = series(&all, &args.stretch.symbol, args.stretch.timeframe)?;
         let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-        let rows = store.features(series.id, range(class, args.from, args.to), limit).await?;
+        let rows = store.features(series.id, range(class, args.stretch.from, args.stretch.to), limit).await?;
         store.close().await;
         let rows: Vec<Row<'_>> = rows
             .into_iter()
-            .map(|row| Row { symbol: &args.symbol, timeframe: args.timeframe, time: row.ts, features: row.features })
+            .map(|row| Row {
+                symbol: &args.stretch.symbol,
+                timeframe: args.stretch.timeframe,
+                time: row.ts,
+                features: row.features,
+            })
             .collect();
         if session.json {
             print_json(&rows)
         } else if rows.is_empty() {
-            print(&format!("no features of {} at {} in that range\n", args.symbol, args.timeframe))
+            print(&format!("no features of {} at {} in that range\n", args.stretch.symbol, args.stretch.timeframe))
         } else {
             print(&shown(&rows))
         }

@@ -32,6 +32,7 @@ mod simulated;
 pub mod staleness;
 pub mod status;
 pub mod symbols;
+mod vendor_process;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -214,6 +214,15 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         vendor.totals.failures,
         vendor.totals.retries
     );
+    if !vendor.wasted.is_empty() {
+        let total: i64 = vendor.wasted.iter().map(|w| w.requests).sum();
+        let reasons: Vec<String> = vendor
+            .wasted
+            .iter()
+            .map(|w| format!("{} {}", thousands(w.requests.unsigned_abs()), w.reason.name().replace('_', "-")))
+            .collect();
+        let _ = writeln!(out, "changed nothing: {} ({})", thousands(total.unsigned_abs()), reasons.join(", "));
+    }
     if snapshot.quarantine_pending > 0 {
         let _ = writeln!(out, "{} bars wait in quarantine: barkeep quarantine list", snapshot.quarantine_pending);
     }
@@ -240,13 +249,14 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         let newest = row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string());
         let _ = writeln!(
             out,
-            "{:<12} {:<6} {:<11} {:<4} {:<8} {behind:>8}  {newest:<20} {:>10}",
+            "{:<12} {:<6} {:<11} {:<4} {:<8} {behind:>8}  {newest:<20} {:>10}{}",
             row.symbol,
             row.asset_class,
             row.criticality,
             row.timeframe,
             row.tier,
-            thousands(row.bars.unsigned_abs())
+            thousands(row.bars.unsigned_abs()),
+            if row.paused { "  paused" } else { "" }
         );
     }
     out

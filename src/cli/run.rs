@@ -64,6 +64,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
     let interrupted = ended(signals, &handle, globals, &host.shutdown()).await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let outcome = host.finish().await;
     watchdog.abort();
     if let Some(line) = line {
@@ -154,9 +155,14 @@ async fn status_line(handle: Handle) {
     }
 }
 
-/// Tells systemd that the service is ready and alive; without systemd nothing happens.
+/// Tells systemd that the service is ready (what a dead process left behind is taken up, the schedule runs) and then, until
+/// the end, that it is alive; without systemd nothing happens.
 async fn report_to_systemd(handle: Handle) {
     use sd_notify::NotifyState;
+    // The first state the service itself publishes.
+    if handle.watch().changed().await.is_err() {
+        return;
+    }
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let period = sd_notify::watchdog_enabled().map_or(Duration::from_secs(30), |timeout| timeout / 2);
     let mut tick = tokio::time::interval(period);

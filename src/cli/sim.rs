@@ -87,6 +87,14 @@ pub struct SimArgs {
     #[arg(long, value_name = "TIME")]
     pub now: Option<When>,
 
+    /// Answer the same question with the same bytes, computed once; for measurements
+    #[arg(long, requires = "now")]
+    pub keep_answers: bool,
+
+    /// End when the input ends: with the process that started this one, however that ends
+    #[arg(long, hide = true)]
+    pub follow_stdin: bool,
+
     /// A fault to start with, as the control endpoint takes it; may be repeated
     #[arg(long, value_name = "JSON")]
     pub fault: Vec<String>,
@@ -155,6 +163,7 @@ impl SimArgs {
             replay_source: self.replay_source.clone(),
             splits: self.split.iter().map(|s| (s.symbol.to_string(), s.split)).collect(),
             faults: faults.collect::<Result<_, _>>()?,
+            keep_answers: self.keep_answers,
             ..SimConfig::default()
         })
     }
@@ -164,17 +173,34 @@ impl SimArgs {
 const QUARTER: Duration = Duration::from_mins(15);
 
 pub(super) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
-    let _session = globals.start()?;
+    let _session = globals.start_apart()?;
     let config = args.config()?;
     block_on(async {
         let sim =
             Sim::start(args.listen, config, Arc::new(SystemClock)).await.map_err(|e| CliError::usage(e.to_string()))?;
         print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
         let mut signals = Signals::listen(false);
-        signals.next().await;
+        if args.follow_stdin {
+            tokio::select! {
+                _ = signals.next() => {}
+                () = input_ends() => {}
+            }
+        } else {
+            signals.next().await;
+        }
         sim.stop().await;
         Ok(())
     })
+}
+
+/// Returns when the standard input ends. A thread of its own: a blocked read must not keep the runtime from ending.
+async fn input_ends() {
+    let (gone, ended) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        drop(gone);
+    });
+    drop(ended.await);
 }
 
 #[cfg(test)]

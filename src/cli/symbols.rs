@@ -5,6 +5,7 @@ mod import;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::json;
 
 use super::args::{sorted, symbol};
@@ -13,9 +14,9 @@ use super::globals::{Globals, Session, block_on};
 use super::output::{counted, print, print_json, table};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Settings, criticality_of, default_class, suggest};
-use crate::engine::explain::{PAUSE, RESUME};
+use crate::engine::explain::{PAUSE, RESUME, series_target};
 use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::{OperatorAction, Store, SymbolRow};
+use crate::store::{OperatorAction, SeriesRow, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]
@@ -57,6 +58,16 @@ pub enum SymbolsCommand {
         /// Whether it rests for now: --paused, or --paused=false
         #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         paused: Option<bool>,
+        /// Let only these of its series rest: no request is made for their sake, and what comes with a request for
+        /// another timeframe is kept
+        #[arg(
+            long,
+            value_name = "TF,…",
+            value_delimiter = ',',
+            requires = "paused",
+            conflicts_with_all = ["criticality", "timeframes", "active"]
+        )]
+        timeframe: Vec<Timeframe>,
     },
     /// Remove a symbol with all its bars
     Remove {
@@ -146,9 +157,13 @@ async fn work(
             let total = counted(lines.len() as i64, "symbol", "symbols");
             print(&format!("{total} read: {} added, {} changed\n", added.len(), updated.len()))
         }
-        SymbolsCommand::List if session.json => print_json(&rows),
-        SymbolsCommand::List => print(&listed(&rows)),
-        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused } => {
+        SymbolsCommand::List => show(&rows, session, store).await,
+        SymbolsCommand::Set { symbol, paused: Some(paused), timeframe, .. } if !timeframe.is_empty() => {
+            let row = find(&rows, symbol)?;
+            pause_series(symbol, timeframe, *paused, store).await?;
+            show_one(row, session, store).await
+        }
+        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, timeframe: _ } => {
             let mut row = find(&rows, symbol)?.clone();
             row.criticality = criticality.unwrap_or(row.criticality);
             row.active = active.unwrap_or(row.active);
@@ -160,17 +175,9 @@ async fn work(
             store.put_symbols(std::slice::from_ref(&row)).await?;
             if switched {
                 // `explain` tells who paused a symbol and since when.
-                let action = OperatorAction {
-                    at: SystemClock.now(),
-                    actor: "cli".to_owned(),
-                    action: if row.paused { PAUSE } else { RESUME }.to_owned(),
-                    target: Some(row.symbol.to_string()),
-                    detail: None,
-                    result: "ok".to_owned(),
-                };
-                store.record_action(&action).await?;
+                note_switch(row.paused, row.symbol.to_string(), store).await?;
             }
-            if session.json { print_json(&row) } else { print(&listed(&[row])) }
+            show_one(&row, session, store).await
         }
         SymbolsCommand::Remove { symbol, yes } => {
             find(&rows, symbol)?;
@@ -223,7 +230,7 @@ async fn add(
     if session.json {
         return print_json(&json!({ "added": added, "already_there": present }));
     }
-    let mut text = if added.is_empty() { String::new() } else { listed(&added) };
+    let mut text = if added.is_empty() { String::new() } else { listed(&of(&added, &[])) };
     text.extend(present.iter().map(|symbol| {
         format!(
             "{symbol} is already there
@@ -233,23 +240,94 @@ async fn add(
     print(&text)
 }
 
-fn listed(rows: &[SymbolRow]) -> String {
+/// Lets some series of a symbol rest, or wakes them.
+async fn pause_series(
+    symbol: &Symbol,
+    timeframes: &[Timeframe],
+    paused: bool,
+    store: &dyn Store,
+) -> Result<(), CliError> {
+    let series = store.series().await?;
+    let mut switched = Vec::new();
+    for timeframe in sorted(timeframes) {
+        let kept = series.iter().find(|row| row.symbol == *symbol && row.timeframe == timeframe).ok_or_else(|| {
+            CliError::usage(format!("{symbol} is not kept at {timeframe}; nothing was changed"))
+                .hint("see `barkeep symbols list`")
+        })?;
+        if kept.paused != paused {
+            switched.push((symbol.clone(), timeframe));
+        }
+    }
+    store.set_paused(&switched, paused).await?;
+    for (symbol, timeframe) in &switched {
+        note_switch(paused, series_target(symbol, *timeframe), store).await?;
+    }
+    Ok(())
+}
+
+async fn note_switch(paused: bool, target: String, store: &dyn Store) -> Result<(), CliError> {
+    let action = OperatorAction {
+        at: SystemClock.now(),
+        actor: "cli".to_owned(),
+        action: if paused { PAUSE } else { RESUME }.to_owned(),
+        target: Some(target),
+        detail: None,
+        result: "ok".to_owned(),
+    };
+    Ok(store.record_action(&action).await?)
+}
+
+/// A symbol with those of its series that rest by themselves.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    row: &'a SymbolRow,
+    paused_timeframes: Vec<Timeframe>,
+}
+
+fn of<'a>(rows: &'a [SymbolRow], series: &[SeriesRow]) -> Vec<Listed<'a>> {
+    let resting = |row: &SymbolRow| {
+        let mine = series.iter().filter(|s| s.paused && s.symbol == row.symbol);
+        mine.map(|s| s.timeframe).filter(|tf| row.timeframes.contains(tf)).collect()
+    };
+    rows.iter().map(|row| Listed { row, paused_timeframes: resting(row) }).collect()
+}
+
+async fn show(rows: &[SymbolRow], session: &Session, store: &dyn Store) -> Result<(), CliError> {
+    let mut series = store.series().await?;
+    series.retain(|s| s.paused);
+    let all = of(rows, &series);
+    if session.json { print_json(&all) } else { print(&listed(&all)) }
+}
+
+async fn show_one(row: &SymbolRow, session: &Session, store: &dyn Store) -> Result<(), CliError> {
+    let series = store.series().await?;
+    let all = of(std::slice::from_ref(row), &series);
+    match all.first().filter(|_| session.json) {
+        Some(one) => print_json(one),
+        None => print(&listed(&all)),
+    }
+}
+
+fn listed(rows: &[Listed<'_>]) -> String {
     if rows.is_empty() {
         return "no symbols; add some with `barkeep symbols add AAPL SPY BTC`\n".to_owned();
     }
-    let cells = |row: &SymbolRow| {
+    let cells = |Listed { row, paused_timeframes }: &Listed<'_>| {
         let timeframes: Vec<&str> = row.timeframes.iter().map(|t| t.name()).collect();
         let state = match (row.active, row.paused) {
             (false, _) => "inactive",
             (true, true) => "paused",
             (true, false) => "active",
         };
+        let resting: Vec<&str> = paused_timeframes.iter().map(|t| t.name()).collect();
+        let resting = if resting.is_empty() { String::new() } else { format!(", {} paused", resting.join(",")) };
         [
             row.symbol.to_string(),
             row.asset_class.to_string(),
             row.vendor_ticker.clone(),
             row.criticality.to_string(),
-            state.to_owned(),
+            format!("{state}{resting}"),
             timeframes.join(","),
         ]
     };

@@ -33,6 +33,8 @@ pub struct SmtpSettings {
     pub host: String,
     pub port: u16,
     pub tls: SmtpTls,
+    /// Certificates (PEM) the server's may be signed by, besides those the system trusts.
+    pub ca_file: Option<PathBuf>,
     pub from: MailAddress,
     pub to: Vec<MailAddress>,
     pub user: Option<String>,
@@ -105,6 +107,7 @@ fn smtp(at: &Reader<'_>, env: &Environment) -> Result<Option<SmtpSettings>, Conf
     let to: Vec<MailAddress> = at.get("to")?.set(ADDRESS)?;
     let user = at.get("user")?.optional().map(|r| r.text().map(str::to_owned)).transpose()?;
     let password_file = at.get("password_file")?.optional().map(|r| path(&r, env)).transpose()?;
+    let ca_file = at.get("ca_file")?.optional().map(|r| path(&r, env)).transpose()?;
     let Some(host) = at.get("host")?.optional() else { return Ok(None) };
     let name = host.text()?;
     if url::Host::parse(name).is_err() {
@@ -118,7 +121,7 @@ fn smtp(at: &Reader<'_>, env: &Environment) -> Result<Option<SmtpSettings>, Conf
     if to.is_empty() {
         return Err(at.get("to")?.error("is empty", "write at least one address"));
     }
-    Ok(Some(SmtpSettings { host: name.to_owned(), port, tls, from, to, user, password_file }))
+    Ok(Some(SmtpSettings { host: name.to_owned(), port, tls, ca_file, from, to, user, password_file }))
 }
 
 fn is_here(host: &str) -> bool {

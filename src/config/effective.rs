@@ -33,6 +33,11 @@ impl Effective {
         Self { settings, policy }
     }
 
+    /// Where a setting comes from.
+    pub(super) fn origin(&self, setting: &str) -> Option<&Origin> {
+        self.settings.at(setting).map(|node| &node.origin)
+    }
+
     /// YAML that could be used as a settings file (but for a hidden password); the origin stands behind each value.
     #[must_use]
     pub fn settings_yaml(&self) -> String {

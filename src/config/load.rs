@@ -58,12 +58,29 @@ pub struct Loaded {
     pub effective: Effective,
 }
 
-const RATE_LIMIT_POLICY: &str = "backfill_optimization.polygon_api.rate_limit_per_minute";
+impl Loaded {
+    /// Made-up bars never go to a database that was named for real ones: with `--simulated` only a flag of the same
+    /// command line may name theirs.
+    ///
+    /// # Errors
+    /// When the settings or the environment name the database.
+    pub fn keep_made_up_bars_apart(&self) -> Result<(), ConfigError> {
+        match self.effective.origin("database.url") {
+            Some(origin @ (Origin::Environment(_) | Origin::File(..))) => Err(ConfigError(format!(
+                "--simulated would put made-up bars into the database that {origin} names; take it away to use \
+                 simulated.db, or name the database to use with --database-url"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
 
 /// Settings that take their default from the policy.
 type Driven = (&'static str, &'static str, fn(&Policy) -> String);
 const DRIVEN: [Driven; 7] = [
-    ("vendor.rate_limit", RATE_LIMIT_POLICY, |p| p.backfill_optimization.rate_limit.to_string()),
+    ("vendor.rate_limit", "backfill_optimization.polygon_api.rate_limit_per_minute", |p| {
+        p.backfill_optimization.rate_limit.to_string()
+    }),
     ("vendor.attempts", "backfill_optimization.max_retries", |p| (p.backfill_optimization.max_retries + 1).to_string()),
     ("vendor.backoff_base", "backfill_optimization.retry_backoff_seconds", |p| {
         humantime::format_duration(p.backfill_optimization.retry_backoff).to_string()
@@ -122,7 +139,7 @@ pub fn load_from(overrides: &Overrides, env: &Environment) -> Result<Loaded, Con
     }
     let policy = read_policy::policy(&policy_tree)?;
     if overrides.simulated {
-        lay_simulated(&mut tree, &policy_tree, env);
+        lay_simulated(&mut tree, env);
     }
     for (setting, source, value) in DRIVEN {
         if let (Some(node), Some(from)) = (tree.at(setting), policy_tree.at(source))
@@ -149,10 +166,10 @@ fn parsed(file: &TextFile) -> Result<Node, ConfigError> {
 const SIMULATED_VENDOR: &str = "http://simulated.localhost";
 
 /// What `--simulated` means for values that nobody set: made-up bars get a database of their own, and are not waited for.
-fn lay_simulated(tree: &mut Node, policy: &Node, env: &Environment) {
+/// The policy's limit is what was agreed with the real vendor, so it does not count here; settings, environment and flag do.
+fn lay_simulated(tree: &mut Node, env: &Environment) {
     let unset = |path: &str| tree.at(path).is_some_and(Node::is_null);
-    let own_limit = policy.at(RATE_LIMIT_POLICY).is_some_and(|n| !matches!(n.origin, Origin::BuiltIn(..)));
-    let limit = (unset("vendor.rate_limit") && !own_limit).then(|| RateLimit::Unlimited.to_string());
+    let limit = unset("vendor.rate_limit").then(|| RateLimit::Unlimited.to_string());
     let database = env.data_dir.as_ref().filter(|_| unset("database.url"));
     let database = database.and_then(|dir| Some(format!("sqlite:{}", dir.join("simulated.db").to_str()?)));
     for (path, value) in [("vendor.rate_limit", limit), ("database.url", database)] {

@@ -261,3 +261,28 @@ fn classes_and_tiers_come_from_the_files() {
         assert_eq!(criticality_of(&settings, &sym(symbol)), tier, "{symbol}");
     }
 }
+
+#[test]
+fn the_simulated_vendor_has_no_limit_but_one_that_was_set_for_it() {
+    use RateLimit::{PerMinute, Unlimited};
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("barkeep.yaml");
+    let policy = "backfill_optimization:\n  polygon_api:\n    rate_limit_per_minute: 7\n";
+    std::fs::write(dir.path().join("rto_rpo_config.yaml"), policy).unwrap();
+    let limit = |settings: &str, variables: &[(&'static str, &str)], flag, simulated| {
+        std::fs::write(&file, settings).unwrap();
+        let env = Environment {
+            data_dir: Some(dir.path().into()),
+            state_dir: Some(dir.path().into()),
+            variables: variables.iter().map(|(n, v)| (*n, v.into())).collect(),
+            ..Environment::default()
+        };
+        let overrides = Overrides { config: Some(file.clone()), simulated, rate_limit: flag, ..Overrides::default() };
+        load_from(&overrides, &env).unwrap().settings.vendor.rate_limit
+    };
+    assert_eq!(limit("", &[], None, false), PerMinute(7), "agreed with the real vendor");
+    assert_eq!(limit("", &[], None, true), Unlimited);
+    assert_eq!(limit("vendor:\n  rate_limit: 8\n", &[], None, true), PerMinute(8));
+    assert_eq!(limit("", &[("BARKEEP_RATE_LIMIT", "9")], None, true), PerMinute(9));
+    assert_eq!(limit("", &[("BARKEEP_RATE_LIMIT", "9")], Some(PerMinute(10)), true), PerMinute(10));
+}

@@ -84,11 +84,12 @@ impl Backfill {
     async fn scene(&self, engine: &Engine) -> Result<Scene, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
-        let targets = self.selection.targets(&known, &engine.settings, now)?;
+        let mut targets = self.selection.targets(&known, &engine.settings, now)?;
         for class in AssetClass::ALL {
             self.selection.range(class, engine.settings.backfill.history, now)?;
         }
         let survey = Survey::read(engine.store.as_ref(), &targets, now).await?;
+        self.selection.leave_resting(&mut targets, |symbol, tf| survey.is_resting(symbol, tf))?;
         let configured = engine.settings.vendor.delay;
         let delays = Delays {
             exchange: survey.delay(AssetClass::Stock, &targets, configured),
@@ -172,6 +173,7 @@ impl Backfill {
             targets: scene.targets.clone(),
             cancel: stop.clone(),
             waiting: Mutex::new(BTreeMap::new()),
+            places: tokio::sync::Semaphore::new(super::features::PLACES),
         });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),

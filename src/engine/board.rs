@@ -1,10 +1,11 @@
 //! Keeps the newest [`Snapshot`] for everybody who looks: one reader of the database, however many views.
 //!
 //! What the engine does is passed on at once, at most ten times a second. What the database holds is read again after
-//! something was written, never more often than a twentieth of the time allows, and now and then anyway, because
+//! something was written, never for more than a twentieth of the time, and now and then anyway, because
 //! another process may have written. Ages grow between two readings by themselves. While the database does not answer,
 //! the last reading stays, with its time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,25 +26,28 @@ use crate::store::{StoreError, Trigger};
 
 /// Between two snapshots of a busy engine.
 const BETWEEN: Duration = Duration::from_millis(100);
-/// Ages and the exchange's phase move on this often.
+/// Ages and the exchange's phase move on this often, and may take about a thousandth of the time: working them out takes
+/// a tenth of what reading takes.
 const AGEING: Duration = Duration::from_secs(15);
-/// Without a reason to, the database is read this often.
+const AGEING_SHARE: u32 = 100;
+/// Without a reason to, the database is read this often, and that may take a five-hundredth of the time.
 const ANYWAY: Duration = Duration::from_secs(30);
-/// After a change it is read no sooner than this after the last time.
+const IDLE_SHARE: u32 = 500;
+/// After a change it is read no sooner than this after the last time, and may take a twentieth of the time.
 const SOONEST: Duration = Duration::from_millis(400);
-/// Reading may take one twentieth of the time.
-const SHARE: u32 = 20;
-/// What the limit allows is worked out this often, and may take a hundredth of the time.
-const BUDGET_EVERY: Duration = Duration::from_secs(60);
-const BUDGET_SHARE: u32 = 100;
+const BUSY_SHARE: u32 = 20;
+/// What the limit allows is worked out this often, and may take a five-hundredth of the time.
+const BUDGET_EVERY: Duration = Duration::from_mins(1);
 
 /// What was read last.
 #[derive(Clone)]
 pub struct Reading {
     pub data: Arc<Data>,
     pub inventory: Arc<Inventory>,
-    /// When the reading began: everything committed before is in it.
+    /// When the reading began.
     pub began: Instant,
+    /// How often somebody had asked for one by then: what they had seen written is in it.
+    asked: u64,
 }
 
 /// The board, shared by the task that writes on it and everybody who looks.
@@ -53,6 +57,7 @@ pub struct Board {
     snapshot: watch::Sender<Arc<Snapshot>>,
     reading: watch::Sender<Reading>,
     wanted: Notify,
+    asked: AtomicU64,
     budget: Mutex<Option<Budget>>,
 }
 
@@ -64,10 +69,18 @@ impl Board {
     pub async fn new(engine: Engine, policy: Arc<Policy>, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
         let began = Instant::now();
         let (data, inventory) = read(&engine, &policy).await?;
-        let reading = Reading { data: Arc::new(data), inventory: Arc::new(inventory), began };
+        let reading = Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked: 0 };
         let first = Snapshot { seq: 1, live, data: Arc::clone(&reading.data) };
         let (snapshot, reading) = (watch::channel(Arc::new(first)).0, watch::channel(reading).0);
-        Ok(Arc::new(Self { engine, policy, snapshot, reading, wanted: Notify::new(), budget: Mutex::new(None) }))
+        Ok(Arc::new(Self {
+            engine,
+            policy,
+            snapshot,
+            reading,
+            wanted: Notify::new(),
+            asked: AtomicU64::new(0),
+            budget: Mutex::new(None),
+        }))
     }
 
     /// The newest snapshot, and whenever it changes.
@@ -86,10 +99,9 @@ impl Board {
     pub async fn fresh(&self) -> Reading {
         const CHEAP_MS: f64 = 20.0;
         const RECENT: Duration = Duration::from_secs(2);
-        let asked = Instant::now();
+        let ticket = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         let mut readings = self.reading.subscribe();
-        let enough =
-            |r: &Reading| r.began >= asked || (r.data.read_ms > CHEAP_MS && asked.duration_since(r.began) < RECENT);
+        let enough = |r: &Reading| r.asked >= ticket || (r.data.read_ms > CHEAP_MS && r.began.elapsed() < RECENT);
         self.wanted.notify_one();
         // The board may have stopped, or the database be away: then the last reading is what there is.
         let waited = tokio::time::timeout(RECENT, readings.wait_for(enough)).await;
@@ -110,11 +122,11 @@ impl Board {
             let due = if wanted {
                 last
             } else if changed {
-                last + SOONEST.max(cost * SHARE)
+                last + SOONEST.max(cost * BUSY_SHARE)
             } else {
-                last + ANYWAY.max(cost * SHARE)
+                last + ANYWAY.max(cost * IDLE_SHARE)
             };
-            let age = aged + AGEING;
+            let age = aged + AGEING.max(cost * AGEING_SHARE);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -176,10 +188,10 @@ impl Board {
     }
 
     async fn reread(self: Arc<Self>) -> Result<Reading, StoreError> {
-        let began = Instant::now();
+        let (began, asked) = (Instant::now(), self.asked.load(Ordering::Relaxed));
         let (mut data, inventory) = read(&self.engine, &self.policy).await?;
         data.budget.clone_from(&self.budget.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(Reading { data: Arc::new(data), inventory: Arc::new(inventory), began })
+        Ok(Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked })
     }
 
     /// Works out what the limit allows, now and then, until `stop`. Nothing is asked of the vendor for it.
@@ -200,7 +212,7 @@ impl Board {
             let plan = wish.preview(&self.engine).await.ok();
             *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = plan.and_then(|plan| plan.budget);
             self.wanted.notify_one();
-            pause = BUDGET_EVERY.max(began.elapsed() * BUDGET_SHARE);
+            pause = BUDGET_EVERY.max(began.elapsed() * IDLE_SHARE);
         }
     }
 }

@@ -13,14 +13,21 @@ use crate::config::{Policy, RateLimit, Settings};
 use crate::market::freshness::{Tier, served_until};
 use crate::market::{AssetClass, Calendar, Criticality, Family, Interval, Symbol, Timeframe, Ts};
 use crate::store::{
-    ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesState, SeriesStatus, Store, StoreError, SymbolRow,
+    ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesState, SeriesStatus, Store, StoreError,
+    SymbolRow,
 };
-pub use causes::{Attempt, Blocker, Cause, Facts, Outcome, Pause, Share, Split};
+pub use causes::{Attempt, Blocker, Cause, Facts, Outcome, Pause, Scope, Share, Split};
 
 /// The target of operator actions on the engine as a whole.
 pub const ENGINE: &str = "engine";
 pub const PAUSE: &str = "pause";
 pub const RESUME: &str = "resume";
+
+/// The target of operator actions on one series.
+#[must_use]
+pub fn series_target(symbol: &Symbol, timeframe: Timeframe) -> String {
+    format!("{symbol} {timeframe}")
+}
 
 /// Attempts looked back on. A longer row of failures is told as beginning there.
 const ATTEMPTS: usize = 200;
@@ -74,7 +81,7 @@ pub async fn explain(
         let what = timeframe.map_or_else(String::new, |tf| format!(" at {tf}"));
         return Err(StoreError::NotFound(format!("{symbol} is not kept{what}")));
     };
-    let pause = pause(store, row).await?;
+    let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;
     let free_at = window_full_until(store, settings, now).await?;
     let mut judge = Judge::new(calendar, settings, settings.staleness.limits, &inventory, now);
@@ -97,7 +104,7 @@ pub async fn explain(
             quarantined: store.quarantined_since(id, newest_end.unwrap_or(now)).await?,
             coverage,
             tracked: known.tracked,
-            pause: pause.clone(),
+            pause: pauses.of(store, &known.row).await?,
             attempts: statuses.iter().filter_map(|s| attempt(s, &executions)).collect(),
             window_full_until: free_at,
             refresh_every: policy.rpo_by_symbol_criticality.of(row.criticality).refresh_every,
@@ -134,30 +141,46 @@ fn expected(facts: &Facts<'_>) -> Interval {
     facts.timeframe.span(facts.class, last - 1)
 }
 
-/// Who paused a symbol, or the engine, and since when, if it rests now.
-async fn pause(store: &dyn Store, row: &SymbolRow) -> Result<Option<Pause>, StoreError> {
-    let on_symbol = store.operator_actions(Some(row.symbol.as_str()), ACTIONS).await?;
-    let on_engine = store.operator_actions(Some(ENGINE), ACTIONS).await?;
-    Ok(paused_by(row.paused, &on_symbol, &on_engine))
+/// Who paused the engine or a symbol, and since when, if they rest now.
+struct Pauses {
+    engine: Option<Pause>,
+    symbol: Option<Pause>,
 }
 
-fn paused_by(symbol: bool, on_symbol: &[OperatorActionRow], on_engine: &[OperatorActionRow]) -> Option<Pause> {
-    let switch = |rows: &[OperatorActionRow]| {
-        let mut switches = rows.iter().map(|row| &row.action);
-        let last = switches.find(|a| a.result == "ok" && (a.action == PAUSE || a.action == RESUME))?;
-        (last.action == PAUSE).then(|| Pause {
-            by: Some(last.actor.clone()),
-            since: Some(last.at),
-            whole_engine: false,
-        })
-    };
-    let engine = switch(on_engine).map(|pause| Pause { whole_engine: true, ..pause });
-    // The mark on the symbol is what holds it back; the note of who set it may be missing.
-    let own = symbol.then(|| switch(on_symbol).unwrap_or(Pause { by: None, since: None, whole_engine: false }));
-    match (own, engine) {
-        (Some(own), Some(engine)) => Some(if own.since <= engine.since { own } else { engine }),
-        (own, engine) => own.or(engine),
+impl Pauses {
+    async fn read(store: &dyn Store, row: &SymbolRow) -> Result<Self, StoreError> {
+        let on_symbol = store.operator_actions(Some(row.symbol.as_str()), ACTIONS).await?;
+        let on_engine = store.operator_actions(Some(ENGINE), ACTIONS).await?;
+        Ok(Self { engine: switched(&on_engine, Scope::Engine), symbol: marked(row.paused, &on_symbol, Scope::Symbol) })
     }
+
+    /// What holds one series of the symbol back: the first of the pauses in force.
+    async fn of(&self, store: &dyn Store, series: &SeriesRow) -> Result<Option<Pause>, StoreError> {
+        let own = if series.paused {
+            let target = series_target(&series.symbol, series.timeframe);
+            marked(true, &store.operator_actions(Some(&target), ACTIONS).await?, Scope::Series)
+        } else {
+            None
+        };
+        Ok(first([own, self.symbol.clone(), self.engine.clone()]))
+    }
+}
+
+/// The pause that the newest switch left in force.
+fn switched(actions: &[OperatorActionRow], scope: Scope) -> Option<Pause> {
+    let mut switches = actions.iter().map(|row| &row.action);
+    let last = switches.find(|a| a.result == "ok" && (a.action == PAUSE || a.action == RESUME))?;
+    (last.action == PAUSE).then(|| Pause { by: Some(last.actor.clone()), since: Some(last.at), scope })
+}
+
+/// The mark is what holds a symbol or a series back; the note of who set it may be missing.
+fn marked(paused: bool, actions: &[OperatorActionRow], scope: Scope) -> Option<Pause> {
+    paused.then(|| switched(actions, scope).unwrap_or(Pause { by: None, since: None, scope }))
+}
+
+/// The earliest; one that nobody noted holds since ever.
+fn first(pauses: [Option<Pause>; 3]) -> Option<Pause> {
+    pauses.into_iter().flatten().min_by_key(|pause| pause.since)
 }
 
 /// Until when the vendor's window is full; `None` when a request could start now.

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use super::gate::{Pass, Priority, Refused};
+use super::gate::{Pass, Priority, Purpose, Refused};
 use super::ingest::{Arrival, Committed, Ingest, Part, Verdict, settled};
 use super::journal::request_row;
 use super::progress::{Event, Head, Job, Listener};
@@ -132,14 +132,18 @@ impl Fetcher {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1);
         let priority = Priority { criticality: item.criticality, history: !item.newest, scheduled: self.scheduled };
         loop {
-            let pass = match self.engine.gate.enter(priority, symbol, &self.cancel).await {
+            let pass = match self.engine.gate.enter(priority, self.purpose(item), &self.cancel).await {
                 Ok(pass) => pass,
-                Err(Refused::Cancelled) => return Err(Fault::cancelled()),
-                Err(Refused::SymbolPaused) => {
-                    return Err(Fault::new(Class::Cancelled, "the symbol is paused; its gap stays open"));
+                Err(refused) => {
+                    let why = match refused {
+                        Refused::Cancelled => return Err(Fault::cancelled()),
+                        Refused::SymbolPaused => "the symbol is paused; its gap stays open",
+                        Refused::SeriesPaused => "the series is paused; its gap stays open",
+                        Refused::SeriesCancelled => "the series was cancelled; its gap stays open",
+                    };
+                    return Err(Fault::new(Class::Cancelled, why));
                 }
             };
             match call(pass.token.clone()).await {
@@ -147,6 +151,17 @@ impl Fetcher {
                 outcome => return outcome.map(|value| (value, pass)),
             }
         }
+    }
+
+    /// What a request of one symbol is made for; `None` when it serves many.
+    fn purpose(&self, item: &Item) -> Option<Purpose> {
+        let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1)?;
+        let timeframes = match &item.ask {
+            Ask::Aggregates { timeframe, .. } => self.registrar.asked(symbol, timeframe.family()),
+            Ask::GroupedDaily { .. } => self.registrar.asked(symbol, Family::Day),
+            Ask::Splits { .. } => Vec::new(),
+        };
+        Some(Purpose { execution: self.execution, symbol: symbol.clone(), timeframes })
     }
 
     /// Carries out one item, and tells how long it took.

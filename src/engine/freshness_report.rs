@@ -53,6 +53,7 @@ pub struct SeriesAge {
     pub breached: bool,
     /// Whether it is kept fresh at all: its symbol is active and lists the timeframe.
     pub tracked: bool,
+    /// It, or its whole symbol.
     pub paused: bool,
 }
 
@@ -196,7 +197,7 @@ impl Aged<'_> {
             checked_at: row.checked_at,
             breached: self.breached,
             tracked: self.known.tracked,
-            paused: self.symbol.paused,
+            paused: self.symbol.paused || row.paused,
         }
     }
 }

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::market::{Criticality, Symbol, Ts};
+use super::survey::SeriesKey;
+use crate::market::{Criticality, Symbol, Timeframe, Ts};
 
 /// The order in which requests are let in; the smallest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +31,19 @@ pub enum Refused {
     Cancelled,
     /// Its symbol is paused.
     SymbolPaused,
+    /// Every series it is made for is paused.
+    SeriesPaused,
+    /// Every series it is made for is paused or was taken out of its execution.
+    SeriesCancelled,
+}
+
+/// What a request of one symbol is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    pub execution: Uuid,
+    pub symbol: Symbol,
+    /// The series that want it: what stops for all of them stops the request. Empty when it is about the symbol itself.
+    pub timeframes: Vec<Timeframe>,
 }
 
 /// Who paused something, and when.
@@ -51,8 +66,11 @@ struct State {
     width: usize,
     paused: Option<Pause>,
     paused_symbols: BTreeSet<Symbol>,
+    paused_series: BTreeSet<SeriesKey>,
+    /// Series taken out of running executions.
+    cancelled: HashMap<Uuid, BTreeSet<SeriesKey>>,
     waiting: BTreeMap<(Priority, u64), oneshot::Sender<()>>,
-    inside: HashMap<u64, (Option<Symbol>, CancellationToken)>,
+    inside: HashMap<u64, (Option<Purpose>, CancellationToken)>,
     next: u64,
 }
 
@@ -61,7 +79,8 @@ struct State {
 pub struct Pass {
     gate: Arc<Gate>,
     id: u64,
-    /// Cancelled when the execution is, and when the engine or the symbol is paused before the request has started.
+    /// Cancelled when the execution is, and when the engine, the symbol or all it is made for is paused or cancelled
+    /// before the request has started.
     pub token: CancellationToken,
 }
 
@@ -87,6 +106,29 @@ impl State {
             }
         }
     }
+
+    fn refusal(&self, purpose: &Purpose) -> Option<Refused> {
+        if self.paused_symbols.contains(&purpose.symbol) {
+            return Some(Refused::SymbolPaused);
+        }
+        let (mut wanted, mut cancelled) = (purpose.timeframes.is_empty(), false);
+        for timeframe in &purpose.timeframes {
+            let series = (purpose.symbol.clone(), *timeframe);
+            let out = self.cancelled.get(&purpose.execution).is_some_and(|all| all.contains(&series));
+            cancelled |= out;
+            wanted |= !out && !self.paused_series.contains(&series);
+        }
+        (!wanted).then_some(if cancelled { Refused::SeriesCancelled } else { Refused::SeriesPaused })
+    }
+
+    /// Turns back those inside that would no longer be let in.
+    fn turn_back(&self) {
+        for (purpose, token) in self.inside.values() {
+            if purpose.as_ref().is_some_and(|purpose| self.refusal(purpose).is_some()) {
+                token.cancel();
+            }
+        }
+    }
 }
 
 impl Gate {
@@ -97,6 +139,8 @@ impl Gate {
             width: width.max(1),
             paused: None,
             paused_symbols: BTreeSet::new(),
+            paused_series: BTreeSet::new(),
+            cancelled: HashMap::new(),
             waiting: BTreeMap::new(),
             inside: HashMap::new(),
             next: 0,
@@ -108,11 +152,11 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place. `symbol` is `None` for requests that serve many.
+    /// Waits for a place. `purpose` is `None` for requests that serve many symbols.
     pub async fn enter(
         self: &Arc<Self>,
         priority: Priority,
-        symbol: Option<&Symbol>,
+        purpose: Option<Purpose>,
         cancel: &CancellationToken,
     ) -> Result<Pass, Refused> {
         let (bell, rung) = oneshot::channel();
@@ -139,13 +183,13 @@ impl Gate {
         }
         let pass = Pass { gate: Arc::clone(self), id, token: cancel.child_token() };
         let mut state = self.state();
-        state.inside.insert(id, (symbol.cloned(), pass.token.clone()));
-        let symbol_paused = symbol.is_some_and(|s| state.paused_symbols.contains(s));
+        let refusal = purpose.as_ref().and_then(|purpose| state.refusal(purpose));
+        state.inside.insert(id, (purpose, pass.token.clone()));
         if state.paused.is_some() {
             pass.token.cancel();
         }
         drop(state);
-        if symbol_paused { Err(Refused::SymbolPaused) } else { Ok(pass) }
+        refusal.map_or(Ok(pass), Err)
     }
 
     /// Lets nobody in any more and turns back whoever waits for a token.
@@ -167,15 +211,34 @@ impl Gate {
     pub fn pause_symbols(&self, symbols: &[Symbol]) {
         let mut state = self.state();
         state.paused_symbols.extend(symbols.iter().cloned());
-        for (symbol, token) in state.inside.values() {
-            if symbol.as_ref().is_some_and(|s| symbols.contains(s)) {
-                token.cancel();
-            }
-        }
+        state.turn_back();
     }
 
     pub fn resume_symbols(&self, symbols: &[Symbol]) {
         self.state().paused_symbols.retain(|s| !symbols.contains(s));
+    }
+
+    /// Turns back requests made for nothing but paused series.
+    pub fn pause_series(&self, series: &[SeriesKey]) {
+        let mut state = self.state();
+        state.paused_series.extend(series.iter().cloned());
+        state.turn_back();
+    }
+
+    pub fn resume_series(&self, series: &[SeriesKey]) {
+        self.state().paused_series.retain(|s| !series.contains(s));
+    }
+
+    /// Turns back requests that an execution makes for nothing but these series.
+    pub fn cancel_series(&self, execution: Uuid, series: &[SeriesKey]) {
+        let mut state = self.state();
+        state.cancelled.entry(execution).or_default().extend(series.iter().cloned());
+        state.turn_back();
+    }
+
+    /// Forgets what was taken out of an execution that has ended.
+    pub fn forget(&self, execution: Uuid) {
+        self.state().cancelled.remove(&execution);
     }
 
     /// Who paused the engine, while it is paused.
@@ -285,19 +348,48 @@ mod tests {
         assert!(gate.enter(priority(Criticality::Low), None, &cancel).await.is_ok());
     }
 
+    fn purpose(symbol: &str, timeframes: &[Timeframe]) -> Purpose {
+        let execution = Uuid::from_u128(1);
+        Purpose { execution, symbol: symbol.parse().unwrap(), timeframes: timeframes.to_vec() }
+    }
+
     #[tokio::test]
     async fn a_paused_symbol_is_turned_back_and_others_go_on() {
         let gate = Gate::new(2);
         let cancel = CancellationToken::new();
-        let (aapl, spy): (Symbol, Symbol) = ("AAPL".parse().unwrap(), "SPY".parse().unwrap());
-        let pass = gate.enter(priority(Criticality::Low), Some(&aapl), &cancel).await.unwrap();
+        let aapl: Symbol = "AAPL".parse().unwrap();
+        let enter = async |symbol| gate.enter(priority(Criticality::Low), Some(purpose(symbol, &[])), &cancel).await;
+        let pass = enter("AAPL").await.unwrap();
         gate.pause_symbols(std::slice::from_ref(&aapl));
         assert!(pass.token.is_cancelled());
         drop(pass);
-        let again = gate.enter(priority(Criticality::Low), Some(&aapl), &cancel).await;
-        assert_eq!(again.map(|_| ()), Err(Refused::SymbolPaused));
-        assert!(gate.enter(priority(Criticality::Low), Some(&spy), &cancel).await.is_ok());
+        assert_eq!(enter("AAPL").await.map(|_| ()), Err(Refused::SymbolPaused));
+        assert!(enter("SPY").await.is_ok());
         gate.resume_symbols(std::slice::from_ref(&aapl));
-        assert!(gate.enter(priority(Criticality::Low), Some(&aapl), &cancel).await.is_ok());
+        assert!(enter("AAPL").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_on_while_one_of_its_series_wants_it() {
+        use Timeframe::{D1, H1, M5};
+        let gate = Gate::new(4);
+        let cancel = CancellationToken::new();
+        let key = |tf| ("AAPL".parse::<Symbol>().unwrap(), tf);
+        let enter =
+            async |tfs: &[Timeframe]| gate.enter(priority(Criticality::Low), Some(purpose("AAPL", tfs)), &cancel).await;
+        let (minutes, days) = (enter(&[M5, H1]).await.unwrap(), enter(&[D1]).await.unwrap());
+        gate.pause_series(&[key(M5), key(D1)]);
+        assert!(days.token.is_cancelled() && !minutes.token.is_cancelled());
+        assert_eq!(enter(&[D1]).await.map(|_| ()), Err(Refused::SeriesPaused));
+        assert!(enter(&[]).await.is_ok(), "about the symbol itself");
+        // The rest is taken out of this execution: nobody is left who wants it.
+        gate.cancel_series(Uuid::from_u128(1), &[key(H1)]);
+        assert!(minutes.token.is_cancelled());
+        assert_eq!(enter(&[M5, H1]).await.map(|_| ()), Err(Refused::SeriesCancelled));
+        let other = Purpose { execution: Uuid::from_u128(2), ..purpose("AAPL", &[M5, H1]) };
+        assert!(gate.enter(priority(Criticality::Low), Some(other), &cancel).await.is_ok(), "another execution");
+        gate.forget(Uuid::from_u128(1));
+        gate.resume_series(&[key(M5), key(D1)]);
+        assert!(enter(&[M5, H1]).await.is_ok() && enter(&[D1]).await.is_ok());
     }
 }

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::explain::{ENGINE, PAUSE, RESUME};
+use super::explain::{ENGINE, PAUSE, RESUME, series_target};
 use super::gate::Pause;
 use super::pulse::PulseView;
 use super::select::Selection;
+use super::survey::SeriesKey;
 use super::track::{RunEvent, RunView};
 use crate::config::Loaded;
 use crate::market::{Criticality, Symbol, Ts};
@@ -86,8 +87,17 @@ pub enum Action {
     Resume,
     PauseSymbols(Vec<Symbol>),
     ResumeSymbols(Vec<Symbol>),
+    /// Makes no request for the sake of these series. What comes with a request for another timeframe of the same family
+    /// is kept all the same.
+    PauseSeries(Vec<SeriesKey>),
+    ResumeSeries(Vec<SeriesKey>),
     /// One execution, or all of them.
     Cancel(Option<Uuid>),
+    /// Takes series out of a running execution; the rest of it goes on.
+    CancelSeries {
+        execution: Uuid,
+        series: Vec<SeriesKey>,
+    },
     /// The failed series of an execution, of the newest one when none is named.
     RetryFailed(Option<Uuid>),
     /// An operator's word on a quarantined bar.
@@ -107,16 +117,16 @@ impl Action {
         match self {
             Self::Trigger { .. } => "trigger",
             Self::Preview(_) => "preview",
-            Self::Pause | Self::PauseSymbols(_) => PAUSE,
-            Self::Resume | Self::ResumeSymbols(_) => RESUME,
-            Self::Cancel(_) => "cancel",
+            Self::Pause | Self::PauseSymbols(_) | Self::PauseSeries(_) => PAUSE,
+            Self::Resume | Self::ResumeSymbols(_) | Self::ResumeSeries(_) => RESUME,
+            Self::Cancel(_) | Self::CancelSeries { .. } => "cancel",
             Self::RetryFailed(_) => "retry",
             Self::Decide { .. } => "decide",
             Self::Reload(_) => "reload",
         }
     }
 
-    /// What it is done to, one row each: the engine, an execution, every symbol named.
+    /// What it is done to, one row each: the engine, an execution, every symbol or series named.
     #[must_use]
     pub fn targets(&self) -> Vec<Option<String>> {
         match self {
@@ -124,6 +134,10 @@ impl Action {
             Self::PauseSymbols(symbols) | Self::ResumeSymbols(symbols) => {
                 symbols.iter().map(|symbol| Some(symbol.to_string())).collect()
             }
+            Self::PauseSeries(series) | Self::ResumeSeries(series) => {
+                series.iter().map(|(symbol, tf)| Some(series_target(symbol, *tf))).collect()
+            }
+            Self::CancelSeries { execution, .. } => vec![Some(execution.to_string())],
             Self::Cancel(id) | Self::RetryFailed(id) => vec![id.map(|id| id.to_string())],
             Self::Decide { id, .. } => vec![Some(format!("quarantine {id}"))],
             Self::Trigger { .. } | Self::Preview(_) => vec![None],
@@ -140,6 +154,10 @@ impl Action {
                 What::Selection(selection) => serde_json::to_string(selection).ok()?,
             }),
             Self::Decide { verdict, .. } => Some(verdict.name().to_owned()),
+            Self::CancelSeries { series, .. } => {
+                let names: Vec<String> = series.iter().map(|(symbol, tf)| series_target(symbol, *tf)).collect();
+                Some(names.join(", "))
+            }
             _ => None,
         }
     }

@@ -80,6 +80,21 @@ pub enum Health {
     Unhealthy,
 }
 
+/// A feature failure as reports show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecentFailure {
+    #[serde(flatten)]
+    pub row: FeatureFailureRow,
+    /// `error_message` once more, by the name that readers of the original's health report know.
+    pub error: String,
+}
+
+impl From<FeatureFailureRow> for RecentFailure {
+    fn from(row: FeatureFailureRow) -> Self {
+        Self { error: row.failure.error_message.clone(), row }
+    }
+}
+
 /// The health of the scheduler, in the words of the HTTP API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchedulerHealth {
@@ -89,7 +104,7 @@ pub struct SchedulerHealth {
     /// Series that are stale now.
     pub stale_features_count: usize,
     /// Unresolved feature failures of the last day, newest first.
-    pub recent_failures: Vec<FeatureFailureRow>,
+    pub recent_failures: Vec<RecentFailure>,
     /// Active symbols.
     pub total_symbols_monitored: usize,
     pub timestamp: Ts,
@@ -114,7 +129,7 @@ impl SchedulerHealth {
             status,
             last_execution: last,
             stale_features_count: report.summary.stale_count,
-            recent_failures: failures,
+            recent_failures: failures.into_iter().map(RecentFailure::from).collect(),
             total_symbols_monitored: symbols,
             timestamp: now,
         })

@@ -68,7 +68,7 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow 
     let fault = attempt.fault.as_ref();
     RequestRow {
         execution_id,
-        endpoint: attempt.endpoint,
+        endpoint: attempt.endpoint.into(),
         ticker: attempt.ticker.clone(),
         timeframe: attempt.timeframe,
         asked: attempt.asked,
@@ -82,5 +82,6 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow 
         query_count: attempt.query_count.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
         bytes: i64::try_from(attempt.bytes).unwrap_or(i64::MAX),
         request_id: attempt.request_id.clone(),
+        changed: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The backfill: from a wish to stored bars.
 //!
 //! The way of a bar: [`select`] resolves symbols, [`survey`] reads what is known, [`crate::plan`] says what to ask,
-//! [`fetch`] asks it page by page, [`ingest`] validates, derives and commits each page as one transaction, [`features`]
+//! [`fetch`] asks it page by page, [`ingest`] validates, derives and commits each page whole, [`features`]
 //! follow, [`backfill`] drives the rounds and adds up the [`summary`]. Whatever happens on the way, coverage says
 //! afterwards what is still missing, and the next run asks for exactly that.
 

@@ -17,10 +17,10 @@ use super::progress::{Event, Listener};
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
+    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
 };
 use crate::timing::{self, Phase};
 
@@ -267,10 +267,28 @@ impl Store for Patient {
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
     }
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.persist(|| self.inner.set_paused(series, paused)).await
+    }
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        self.persist(|| self.inner.requests(filter, limit)).await
+    }
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        self.persist(|| self.inner.wasted()).await
+    }
 
     // -- for screens -------------------------------------------------------------------------------------------------
 
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
         self.persist(|| self.inner.bar_counts(series, range, piece_ms)).await
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
+        self.persist(|| self.inner.commit_pages(Arc::clone(&pages))).await
+    }
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+        self.persist(|| self.inner.feature_bars(series, t, count)).await
     }
 }

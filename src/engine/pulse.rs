@@ -162,6 +162,7 @@ mod tests {
             query_count: None,
             bytes: 10,
             request_id: None,
+            changed: None,
         }
     }
 

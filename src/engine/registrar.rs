@@ -70,6 +70,13 @@ impl Registrar {
             .await
     }
 
+    /// The timeframes of one family that the run was asked for.
+    #[must_use]
+    pub fn asked(&self, symbol: &Symbol, family: Family) -> Vec<Timeframe> {
+        let target = self.targets.iter().find(|t| &t.row.symbol == symbol);
+        target.map_or_else(Vec::new, |t| t.asked.iter().copied().filter(|tf| tf.family() == family).collect())
+    }
+
     /// The keys of one family, registering first when need be.
     pub async fn keys(&self, symbol: &Symbol, family: Family, settings: &Settings) -> Result<FamilyKeys, StoreError> {
         let ids = self.register().await?;

@@ -107,6 +107,8 @@ pub enum SelectError {
     Backwards { from: When, to: When },
     #[error("--from {0} lies in the future; there are no bars yet")]
     Future(When),
+    #[error("every series of this is paused; resume one, or name the timeframes to ask for all the same")]
+    AllPaused,
 }
 
 impl Selection {
@@ -155,6 +157,27 @@ impl Selection {
         let all = sorted(&[row.timeframes.as_slice(), &asked].concat());
         let dirty = all != row.timeframes;
         Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, asked })
+    }
+
+    /// Takes series that rest out of `targets`, unless timeframes were named: who names a series means it.
+    ///
+    /// Of a family, the finest stored timeframe is fetched for all. While another timeframe of it is wanted, a paused one
+    /// therefore goes on getting the bars that come anyway: no request is made for its sake, and nothing is thrown away.
+    pub fn leave_resting(
+        &self,
+        targets: &mut Vec<Target>,
+        rests: impl Fn(&Symbol, Timeframe) -> bool,
+    ) -> Result<(), SelectError> {
+        if self.timeframes.is_some() {
+            return Ok(());
+        }
+        let before = targets.len();
+        for target in targets.iter_mut() {
+            let symbol = &target.row.symbol;
+            target.asked.retain(|tf| !rests(symbol, *tf));
+        }
+        targets.retain(|target| !target.asked.is_empty());
+        if targets.is_empty() && before > 0 { Err(SelectError::AllPaused) } else { Ok(()) }
     }
 
     /// The asked range for a class: inclusive bounds as a half-open interval. Without `from`, `history` back from the

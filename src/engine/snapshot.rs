@@ -16,7 +16,7 @@ use crate::market::freshness::Tier;
 use crate::market::ts::DAY;
 use crate::market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use crate::plan::budget::Budget;
-use crate::store::{AlertRow, ExecutionRow, RequestTotals, SeriesState, SeriesStatus, Store, StoreError};
+use crate::store::{AlertRow, ExecutionRow, RequestTotals, SeriesState, SeriesStatus, Store, StoreError, Waste};
 use crate::vendor::limit::LimitSnapshot;
 
 /// Executions and alerts shown.
@@ -89,6 +89,7 @@ pub struct SeriesView {
     pub breached: bool,
     /// Whether it is kept fresh at all: its symbol is active and lists the timeframe.
     pub tracked: bool,
+    /// It, or its whole symbol.
     pub paused: bool,
     pub bars: i64,
     pub first_bar: Option<Ts>,
@@ -110,6 +111,15 @@ pub struct VendorView {
     pub next_free_at: Option<Ts>,
     #[serde(flatten)]
     pub totals: RequestTotals,
+    /// Requests that changed no bar, by reason; reasons that do not occur are left out.
+    pub wasted: Vec<Wasted>,
+}
+
+/// Requests that changed no bar for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wasted {
+    pub reason: Waste,
+    pub requests: i64,
 }
 
 /// Whether the exchange trades.
@@ -269,7 +279,7 @@ impl Data {
                 staleness_seconds: behind.map(|ms| ms / 1000),
                 breached,
                 tracked: known.tracked,
-                paused: symbol.paused,
+                paused: symbol.paused || row.paused,
                 bars: row.bar_count,
                 first_bar: row.first_ts,
                 newest_bar: row.last_ts,
@@ -306,11 +316,13 @@ async fn vendor_view(store: &dyn Store, settings: &Settings, now: Ts) -> Result<
     };
     let full = limit.filter(|n| starts.len() >= *n as usize);
     let frees = full.and_then(|n| starts.get(starts.len() - n as usize));
+    let wasted = store.wasted().await?;
     Ok(VendorView {
         base_url: settings.vendor.base_url.to_string(),
         limit_per_minute: limit,
         used: starts.len(),
         next_free_at: frees.map(|start| *start + WINDOW),
         totals: store.request_totals().await?,
+        wasted: wasted.into_iter().map(|(reason, requests)| Wasted { reason, requests }).collect(),
     })
 }

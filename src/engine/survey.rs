@@ -1,6 +1,6 @@
 //! What the database knows of the series a run works on, in the form planning wants.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::select::Target;
 use crate::market::freshness::Delay;
@@ -20,23 +20,31 @@ pub const LONGEST_REFUSAL_OF_TODAY: i64 = DAY + 2 * Timeframe::H4.width();
 #[derive(Debug, Default)]
 pub struct Survey {
     coverage: HashMap<SeriesKey, Vec<Coverage>>,
+    /// Series an operator lets rest.
+    resting: HashSet<SeriesKey>,
     now: Ts,
 }
 
 impl Survey {
     /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
     pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
-        let wanted: std::collections::HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
+        let wanted: HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
         let series = store.series().await?;
-        let keys: HashMap<SeriesId, SeriesKey> = series
-            .into_iter()
-            .filter(|row| wanted.contains(&row.symbol))
-            .map(|row| (row.id, (row.symbol, row.timeframe)))
-            .collect();
+        let of_targets = || series.iter().filter(|row| wanted.contains(&row.symbol));
+        let resting = of_targets().filter(|row| row.paused).map(|row| (row.symbol.clone(), row.timeframe)).collect();
+        let keys: HashMap<SeriesId, SeriesKey> =
+            of_targets().map(|row| (row.id, (row.symbol.clone(), row.timeframe))).collect();
         let ids: Vec<SeriesId> = keys.keys().copied().collect();
         let rows = store.coverage(&ids).await?;
         let coverage = rows.into_iter().filter_map(|(id, rows)| Some((keys.get(&id)?.clone(), rows))).collect();
-        Ok(Self { coverage, now })
+        Ok(Self { coverage, resting, now })
+    }
+
+    /// Whether an operator lets this series rest.
+    #[must_use]
+    pub fn is_resting(&self, symbol: &Symbol, tf: Timeframe) -> bool {
+        // Cloned only when anything rests at all.
+        !self.resting.is_empty() && self.resting.contains(&(symbol.clone(), tf))
     }
 
     /// The intervals of a series with a state that counts, as far as they are believed now.

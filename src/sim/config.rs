@@ -65,6 +65,9 @@ pub struct SimConfig {
     /// Host (or whole origin) that `next_url` names. `None`: the one the request came to.
     pub next_url_host: Option<String>,
     pub faults: Vec<FaultRule>,
+    /// Whether the same question gets the same bytes again, its request id included, instead of being computed anew.
+    /// For measurements, with `now` standing still.
+    pub keep_answers: bool,
 }
 
 impl Default for SimConfig {
@@ -86,6 +89,7 @@ impl Default for SimConfig {
             splits: Vec::new(),
             next_url_host: None,
             faults: Vec::new(),
+            keep_answers: false,
         }
     }
 }

@@ -17,6 +17,7 @@ mod fault;
 mod generate;
 mod grid;
 mod hours;
+mod kept;
 mod limit;
 mod log;
 mod noise;
@@ -98,6 +99,7 @@ impl Sim {
             log: log::RequestLog::default(),
             noticed: Mutex::new(config.symbols.iter().cloned().collect()),
             chains: Mutex::default(),
+            kept: kept::Kept::default(),
             requests: AtomicU64::new(0),
             started: Instant::now(),
             stopping: stopping.clone(),

@@ -18,6 +18,7 @@ use super::asked::{Asked, Cursor, Judge};
 use super::config::{ConfigChange, Live, SimConfig};
 use super::fault::{FaultBook, FaultKind, FaultRule, Struck};
 use super::hours::Hours;
+use super::kept::Kept;
 use super::limit::Limiter;
 use super::log::{KeyForm, LoggedRequest, RequestLog};
 use super::noise::mix;
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) noticed: Mutex<BTreeSet<String>>,
     /// Links handed out, by path and cursor.
     pub(super) chains: Mutex<HashMap<String, Chain>>,
+    pub(super) kept: Kept,
     pub(super) requests: AtomicU64,
     pub(super) started: Instant,
     pub(super) stopping: CancellationToken,
@@ -247,16 +249,24 @@ async fn vendor(
         Ok(()) if parts.method != Method::GET => Some(Refusal::NoRoute),
         Ok(()) => None,
     };
-    let (reply, rule) = if let Some(refusal) = refused {
-        (Reply::refusal(&refusal, &id).packed(gzip), None)
+    let (reply, rule, id) = if let Some(refusal) = refused {
+        (Reply::refusal(&refusal, &id).packed(gzip), None, id)
     } else {
         let worker = Arc::clone(&shared);
         let work = tokio::task::spawn_blocking(move || {
+            let keep = worker.config.keep_answers;
+            if let Some((known, id)) = Some(&asked.target).filter(|_| keep).and_then(|t| worker.kept.get(t, gzip)) {
+                return (known, None, id);
+            }
             let (reply, rule) = worker.reply(&asked, &judge);
-            (reply.packed(gzip), rule)
+            let reply = reply.packed(gzip);
+            if keep && rule.is_none() {
+                worker.kept.put(&asked.target, gzip, &reply, &judge.request_id);
+            }
+            (reply, rule, judge.request_id)
         });
         let failed = |why: String| Reply::refusal(&Refusal::Broken(500, why), &id).packed(gzip);
-        work.await.unwrap_or_else(|e| (failed(e.to_string()), None))
+        work.await.unwrap_or_else(|e| (failed(e.to_string()), None, id.clone()))
     };
     shared.log.close(entry, reply.status, reply.rows, rule.map(|rule| rule.kind.name()), shared.elapsed_ms());
     respond(&shared, &cord, reply, &id).await

@@ -12,7 +12,7 @@ use super::page::Page;
 use crate::market::ts::SECOND;
 
 /// An HTTP answer about to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) content_type: &'static str,

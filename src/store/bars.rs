@@ -4,7 +4,7 @@ use super::conn::{Conn, Sql, limit, statements, values};
 use super::features;
 use super::field::{Fields, collect};
 use super::load::{Table, load};
-use super::{Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
+use super::{FeatureBar, Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
 use crate::market::{Bar, Interval, Ts};
 
 macro_rules! columns {
@@ -26,6 +26,9 @@ statements! {
     DELETE = Sql::two(
         "DELETE FROM bars WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
         "DELETE FROM bars WHERE series_id = $1 AND ts = ANY($2)");
+    FOR_FEATURES = Sql::same(
+        "SELECT ts, high, low, close, volume, provisional FROM bars WHERE series_id = $1 AND ts >= $2
+         ORDER BY ts LIMIT $3");
     RESCORE = Sql::same("UPDATE bars SET quality_score = $3, quality_notes = $4 WHERE series_id = $1 AND ts = $2");
     COUNT = Sql::two(
         "UPDATE series SET bar_count = bar_count + $2,
@@ -99,11 +102,32 @@ pub(super) async fn before(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count: usiz
     Ok(bars)
 }
 
+/// Bars from `t` on, as features need them.
+pub(super) async fn for_features(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+    let [id, t] = values![id, t];
+    collect(&conn.rows(FOR_FEATURES, &[id, t, limit(count)]).await?, |f| {
+        Ok(FeatureBar {
+            ts: f.next()?,
+            high: f.next()?,
+            low: f.next()?,
+            close: f.next()?,
+            volume: f.next()?,
+            provisional: f.next()?,
+        })
+    })
+}
+
+/// The same of a bar at hand.
+pub(super) const fn for_feature(stored: &StoredBar) -> FeatureBar {
+    let Bar { ts, high, low, close, volume, .. } = stored.bar;
+    FeatureBar { ts, high, low, close, volume, provisional: stored.provisional }
+}
+
 /// What a write changes about the bars of a series.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Diff {
+pub(super) struct Diff<'w> {
     /// Bars not stored yet.
-    pub(super) insert: Vec<StoredBar>,
+    pub(super) insert: Vec<&'w StoredBar>,
     /// Bars to be stored in place of one with the same start: changed values, or only another mark or score.
     pub(super) replace: Vec<StoredBar>,
     /// What goes to `bar_revisions`, and why.
@@ -112,21 +136,22 @@ pub(super) struct Diff {
     pub(super) outcome: WriteOutcome,
 }
 
-impl Diff {
+impl Diff<'_> {
     /// The first bar that is new, has other values or is gone. Where only marks or scores changed there is none, and
     /// features stay as they are.
     pub(super) fn first_changed(&self) -> Option<Ts> {
-        self.insert.iter().chain(self.superseded.iter().map(|(old, _)| old)).map(|b| b.bar.ts).min()
+        let inserted = self.insert.iter().map(|b| b.bar.ts);
+        inserted.chain(self.superseded.iter().map(|(old, _)| old.bar.ts)).min()
     }
 }
 
 /// Compares a write with what is stored in its range. Both are ascending.
-pub(super) fn diff(stored: &[StoredBar], write: &SeriesWrite, reason: &'static str) -> Diff {
+pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'static str) -> Diff<'w> {
     let mut d = Diff::default();
     let at = |t: Ts| stored.binary_search_by_key(&t, |s| s.bar.ts).ok().and_then(|k| stored.get(k));
     for new in &write.bars {
         match at(new.bar.ts) {
-            None => d.insert.push(new.clone()),
+            None => d.insert.push(new),
             Some(old) if old.bar.same_values(&new.bar) => {
                 d.outcome.unchanged += 1;
                 // A final bar never becomes provisional again, and the first sight of these values stays the evidence.
@@ -197,55 +222,91 @@ pub(super) async fn store(
     at: Ts,
     reason: &'static str,
 ) -> Result<WriteOutcome> {
-    check(write)?;
-    let id = write.series;
-    let range = touched(write);
-    let stored = if range.is_empty() { Vec::new() } else { within(conn, id, range, usize::MAX).await? };
-    let d = diff(&stored, write, reason);
+    Ok(store_all(conn, &[(write, at)], reason).await?.pop().unwrap_or_default())
+}
 
-    load(conn, &REVISIONS, &d.superseded, |row, (old, reason)| {
+/// The same for many, each with the time of its page. Writes to one series are laid over each other in their order.
+pub(super) async fn store_all(
+    conn: &mut Conn<'_>,
+    writes: &[(&SeriesWrite, Ts)],
+    reason: &'static str,
+) -> Result<Vec<WriteOutcome>> {
+    let mut outcomes = Vec::with_capacity(writes.len());
+    let mut changes: Vec<Change<'_>> = Vec::with_capacity(writes.len());
+    for (write, at) in writes {
+        check(write)?;
+        if changes.iter().any(|c| c.write.series == write.series) {
+            outcomes.extend(apply(conn, &std::mem::take(&mut changes)).await?);
+        }
+        let range = touched(write);
+        let stored = if range.is_empty() { Vec::new() } else { within(conn, write.series, range, usize::MAX).await? };
+        changes.push(Change { write, at: *at, diff: diff(&stored, write, reason) });
+    }
+    outcomes.extend(apply(conn, &changes).await?);
+    Ok(outcomes)
+}
+
+/// A write that was compared with what is stored.
+struct Change<'w> {
+    write: &'w SeriesWrite,
+    at: Ts,
+    diff: Diff<'w>,
+}
+
+/// Carries out changes of different series: all rows of a table in one go, then what is kept beside them.
+async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteOutcome>> {
+    let mut superseded = Vec::new();
+    let mut rows = Vec::with_capacity(changes.iter().map(|c| c.diff.insert.len() + c.diff.replace.len()).sum());
+    for Change { write, at, diff } in changes {
+        let id = write.series;
+        superseded.extend(diff.superseded.iter().map(|(old, reason)| (id, *at, old, *reason)));
+        rows.extend(diff.insert.iter().copied().chain(&diff.replace).map(|bar| (id, bar)));
+    }
+    load(conn, &REVISIONS, &superseded, |row, (id, at, old, reason)| {
         row.int(Some(id.0))?;
         row.time(old.bar.ts)?;
         values_of(row, &old.bar)?;
         row.flag(old.provisional)?;
         row.time(old.fetched_at)?;
-        row.time(at)?;
+        row.time(*at)?;
         row.text(Some(reason))
     })
     .await?;
-    let mut gone = d.removed.clone();
-    if let Conn::Postgres(_) = conn {
-        // COPY only appends; SQLite replaces in place.
-        gone.extend(d.replace.iter().map(|b| b.bar.ts));
+    for Change { write, diff, .. } in changes {
+        let mut gone = diff.removed.clone();
+        if let Conn::Postgres(_) = conn {
+            // COPY only appends; SQLite replaces in place.
+            gone.extend(diff.replace.iter().map(|b| b.bar.ts));
+        }
+        if !gone.is_empty() {
+            conn.run(DELETE, &values![write.series, gone]).await?;
+        }
     }
-    if !gone.is_empty() {
-        conn.run(DELETE, &values![id, gone]).await?;
+    load(conn, &BARS, &rows, |row, (id, new)| {
+        row.int(Some(id.0))?;
+        row.time(new.bar.ts)?;
+        values_of(row, &new.bar)?;
+        row.flag(new.provisional)?;
+        row.real(Some(new.quality_score))?;
+        row.text(new.quality_notes.as_deref())?;
+        row.time(new.fetched_at)
+    })
+    .await?;
+    for Change { write, diff, .. } in changes {
+        let id = write.series;
+        for (ts, score, notes) in &write.rescored {
+            conn.run(RESCORE, &values![id, *ts, *score, notes]).await?;
+        }
+        if diff.outcome.inserted + diff.outcome.removed > 0 {
+            let added = diff.outcome.inserted as i64 - diff.outcome.removed as i64;
+            conn.run(COUNT, &values![id, added]).await?;
+        }
+        if let Some(first) = diff.first_changed() {
+            features::mark(conn, id, first).await?;
+        }
     }
-    for rows in [&d.insert, &d.replace] {
-        load(conn, &BARS, rows, |row, new: &StoredBar| {
-            row.int(Some(id.0))?;
-            row.time(new.bar.ts)?;
-            values_of(row, &new.bar)?;
-            row.flag(new.provisional)?;
-            row.real(Some(new.quality_score))?;
-            row.text(new.quality_notes.as_deref())?;
-            row.time(new.fetched_at)
-        })
-        .await?;
-    }
-    for (ts, score, notes) in &write.rescored {
-        conn.run(RESCORE, &values![id, *ts, *score, notes]).await?;
-    }
-    if d.outcome.inserted + d.outcome.removed > 0 {
-        let added = d.outcome.inserted as i64 - d.outcome.removed as i64;
-        conn.run(COUNT, &values![id, added]).await?;
-    }
-    if let Some(first) = d.first_changed() {
-        features::mark(conn, id, first).await?;
-    }
-    Ok(d.outcome)
+    Ok(changes.iter().map(|c| c.diff.outcome).collect())
 }
-
 fn values_of(row: &mut super::load::Sink<'_>, b: &Bar) -> std::result::Result<(), sqlx::error::BoxDynError> {
     for price in [b.open, b.high, b.low, b.close, b.volume] {
         row.real(Some(price))?;

@@ -1,6 +1,8 @@
 //! The store itself: reads on a small pool, writes through the writer task. Each operation lives in the file of its
 //! subject; this one only routes.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
@@ -10,11 +12,12 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, alerts, bars, coverage, evidence, executions,
-    fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
+    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, alerts,
+    bars, coverage, evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests,
+    symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -112,7 +115,8 @@ impl Store for Database {
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
-        self.write(page::Commit(page)).await
+        let mut outcomes = self.write(page::Commit(Arc::new([page]))).await?;
+        Ok(outcomes.pop().unwrap_or_default())
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -298,9 +302,31 @@ impl Store for Database {
         self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
     }
 
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.write(symbols::Pause { series: series.to_vec(), paused }).await
+    }
+
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        requests::newest(&mut self.reader().await?.conn(), filter, limit).await
+    }
+
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        requests::wasted(&mut self.reader().await?.conn()).await
+    }
+
     // -- for screens -------------------------------------------------------------------------------------------------
 
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
         bars::counts(&mut self.reader().await?.conn(), series, range, piece_ms).await
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
+        self.write(page::Commit(pages)).await
+    }
+
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+        bars::for_features(&mut self.reader().await?.conn(), series, t, count).await
     }
 }

@@ -40,13 +40,13 @@ statements! {
              stale_from = CASE WHEN feature_progress.stale_from <= excluded.stale_from THEN feature_progress.stale_from
                           ELSE excluded.stale_from END");
     PROGRESS = Sql::two(
-        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, p.stale_from,
+        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.paused, p.stale_from,
              COALESCE(p.changes, 0), COALESCE(p.splits, ''),
              EXISTS (SELECT 1 FROM feature_computation_failures AS f
                      WHERE f.symbol = s.symbol AND f.timeframe = s.timeframe AND NOT f.resolved)
          FROM series AS s LEFT JOIN feature_progress AS p ON p.series_id = s.id
          WHERE s.id IN (SELECT value FROM json_each($1))",
-        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, p.stale_from,
+        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.paused, p.stale_from,
              COALESCE(p.changes, 0), COALESCE(p.splits, ''),
              EXISTS (SELECT 1 FROM feature_computation_failures AS f
                      WHERE f.symbol = s.symbol AND f.timeframe = s.timeframe AND NOT f.resolved)
@@ -172,6 +172,7 @@ pub(super) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result
             first_ts: f.next()?,
             last_ts: f.next()?,
             checked_at: f.next()?,
+            paused: f.next()?,
         };
         let stale_from = f.next()?;
         let changes = f.next()?;
@@ -203,11 +204,37 @@ impl Work for Put {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<FeatureOutcome>> {
         page::lock(conn, self.0.iter().map(|w| w.series)).await?;
         let mut outcomes = Vec::with_capacity(self.0.len());
+        // New rows of many writes go in together: each COPY is a round trip of its own.
+        let mut pending: Vec<&FeatureWrite> = Vec::new();
+        let mut rows: Vec<(SeriesId, Ts, &FeatureRow)> = Vec::new();
         for write in &self.0 {
-            outcomes.push(store(conn, write).await?);
+            let meets = |w: &&FeatureWrite| {
+                w.series == write.series
+                    && w.replaces.start < write.replaces.end
+                    && write.replaces.start < w.replaces.end
+            };
+            if pending.iter().any(meets) {
+                pending.clear();
+                insert(conn, &std::mem::take(&mut rows)).await?;
+            }
+            let (outcome, changed) = store(conn, write).await?;
+            rows.extend(changed.into_iter().map(|row| (write.series, write.computed_at, row)));
+            pending.push(write);
+            outcomes.push(outcome);
         }
+        insert(conn, &rows).await?;
         Ok(outcomes)
     }
+}
+
+async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Result<()> {
+    load(conn, &FEATURES, rows, |row, (id, computed_at, new)| {
+        row.int(Some(id.0))?;
+        row.time(new.ts)?;
+        put(row, &new.features)?;
+        row.time(*computed_at)
+    })
+    .await
 }
 
 /// What a write does when bars changed since they were read.
@@ -254,11 +281,12 @@ pub(super) fn diff<'w>(stored: &[FeatureRow], write: &'w FeatureWrite) -> Diff<'
     Diff { changed, replaced, vanished, outcome }
 }
 
-async fn store(conn: &mut Conn<'_>, write: &FeatureWrite) -> Result<FeatureOutcome> {
+/// Everything of a write but its new and changed rows, which are left to the caller to insert.
+async fn store<'w>(conn: &mut Conn<'_>, write: &'w FeatureWrite) -> Result<(FeatureOutcome, Vec<&'w FeatureRow>)> {
     let id = write.series;
     let changes: Vec<i64> = column(&conn.rows(CHANGES, &values![id]).await?)?;
     if changes.first().copied().unwrap_or(0) != write.changes {
-        return Ok(SUPERSEDED);
+        return Ok((SUPERSEDED, Vec::new()));
     }
     check(write)?;
     let range = write.replaces;
@@ -271,18 +299,11 @@ async fn store(conn: &mut Conn<'_>, write: &FeatureWrite) -> Result<FeatureOutco
     if !gone.is_empty() {
         conn.run(DELETE, &values![id, gone]).await?;
     }
-    load(conn, &FEATURES, &changed, |row, new| {
-        row.int(Some(id.0))?;
-        row.time(new.ts)?;
-        put(row, &new.features)?;
-        row.time(write.computed_at)
-    })
-    .await?;
     conn.run(DELETE_STATES, &values![id, range.start, write.spent]).await?;
     for state in &write.states {
         let text = serde_json::to_string(state).map_err(|e| StoreError::Refused(e.to_string()))?;
         conn.run(PUT_STATE, &values![id, state.through, text]).await?;
     }
     conn.run(PUT_PROGRESS, &values![id, write.stale_from, &write.splits]).await?;
-    Ok(outcome)
+    Ok((outcome, changed))
 }

@@ -149,6 +149,13 @@ words! {
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }
 
+impl Field for Option<Timeframe> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        let parse = |s: &str| Timeframe::ALL.into_iter().find(|t| t.name() == s);
+        Option::<String>::read(row, at)?.map(|text| word("a timeframe", &text, parse)).transpose()
+    }
+}
+
 /// A comma-separated list of timeframes.
 impl Field for Vec<Timeframe> {
     fn read(row: &Row, at: usize) -> Result<Self> {

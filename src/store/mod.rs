@@ -38,6 +38,8 @@ pub use memory::Memory;
 pub use open::{open, sqlite_file};
 pub use rows::*;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -236,6 +238,26 @@ pub trait Store: Send + Sync {
     /// Bars of a series inside `range`, counted by pieces of `piece_ms` of the UTC day; pieces without bars are left
     /// out.
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>>;
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    /// Writes several pages like [`Store::commit_page`], in one transaction. Pages that share a series are written one after
+    /// the other in it. Outcomes in the order of the pages and of their writes.
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>>;
+
+    /// The first `count` bars that start at or after `t`, ascending, with no more than features are computed from.
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>>;
+
+    // -- series at rest, requests looked back on ---------------------------------------------------------------------
+
+    /// Lets series rest, or wakes them; all of them or, when one is not kept, none (`NotFound`).
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()>;
+
+    /// Requests as they were made, newest first.
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>>;
+
+    /// How many requests changed no bar, by reason; over all requests ever recorded.
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>>;
 }
 
 /// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.

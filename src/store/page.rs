@@ -1,19 +1,28 @@
-//! A page, committed whole or not at all.
+//! Pages, each committed whole or not at all.
+//!
+//! The bars of several pages go into the database in one statement where they can: in PostgreSQL each COPY is a round trip
+//! of its own, and with sqlx 0.9.0 one that can wait 40 ms for TCP (sqlx#4335).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::conn::{Conn, Sql, statements, values};
+use super::field::column;
 use super::writer::Work;
 use super::{
-    PageCommit, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, executions, quarantine,
-    requests,
+    PageCommit, RequestRow, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, executions,
+    quarantine, requests,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::market::Ts;
 
 statements! {
     /// Keeps other processes from the series until the end of the transaction.
-    LOCK = Sql::two("SELECT id FROM series WHERE id = $1", "SELECT id FROM series WHERE id = $1 FOR UPDATE");
+    LOCK = Sql::two(
+        "SELECT id FROM series WHERE id IN (SELECT value FROM json_each($1))",
+        "SELECT id FROM series WHERE id = ANY($1) ORDER BY id FOR UPDATE");
     CHECKED = Sql::same("UPDATE series SET checked_at = $2 WHERE id = $1 AND (checked_at IS NULL OR checked_at < $2)");
 }
 
@@ -22,45 +31,77 @@ pub(super) async fn lock(conn: &mut Conn<'_>, series: impl IntoIterator<Item = S
     let mut ids: Vec<SeriesId> = series.into_iter().collect();
     ids.sort_unstable();
     ids.dedup();
-    for id in ids {
-        if conn.rows(LOCK, &values![id]).await?.is_empty() {
-            return Err(removed(id));
-        }
+    if ids.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let asked: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let found: Vec<SeriesId> = column(&conn.rows(LOCK, &values![asked]).await?)?;
+    ids.into_iter().find(|id| !found.contains(id)).map_or(Ok(()), |id| Err(removed(id)))
 }
 
 pub(super) fn removed(id: SeriesId) -> StoreError {
     StoreError::NotFound(format!("series {} does not exist; its symbol was removed", id.0))
 }
 
-/// [`super::Store::commit_page`].
-pub(super) struct Commit(pub(super) PageCommit);
+/// [`super::Store::commit_pages`].
+pub(super) struct Commit(pub(super) Arc<[PageCommit]>);
 
 #[async_trait]
 impl Work for Commit {
-    type Output = Vec<WriteOutcome>;
+    type Output = Vec<Vec<WriteOutcome>>;
 
-    async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<WriteOutcome>> {
-        let page = &self.0;
-        lock(conn, page.writes.iter().map(|w| w.series)).await?;
-        let mut outcomes = Vec::with_capacity(page.writes.len());
-        for write in &page.writes {
-            let at = time_of(page, write);
-            let mut outcome = bars::store(conn, write, at, "changed").await?;
-            outcome.quarantined = quarantine::add(conn, write, at).await?;
-            coverage::put(conn, write.series, &write.coverage).await?;
-            if let Some(checked) = write.checked_at {
-                conn.run(CHECKED, &values![write.series, checked]).await?;
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output> {
+        lock(conn, self.0.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;
+        let mut outcomes = Vec::with_capacity(self.0.len());
+        let mut rest = &self.0[..];
+        while !rest.is_empty() {
+            let (together, after) = rest.split_at(disjoint(rest));
+            let writes: Vec<(&SeriesWrite, Ts)> =
+                together.iter().flat_map(|page| page.writes.iter().map(|w| (w, time_of(page, w)))).collect();
+            let mut stored = bars::store_all(conn, &writes, "changed").await?.into_iter();
+            for page in together {
+                outcomes.push(note(conn, page, stored.by_ref().take(page.writes.len()).collect()).await?);
             }
-            outcomes.push(outcome);
+            rest = after;
         }
-        if let Some(request) = &page.request {
-            requests::record(conn, request).await?;
-        }
-        executions::put_statuses(conn, &page.statuses).await?;
         Ok(outcomes)
     }
+}
+
+/// How many of the leading pages have no series in common, at least one: their bars can be written in one go.
+fn disjoint(pages: &[PageCommit]) -> usize {
+    let mut seen = BTreeSet::new();
+    let fresh = |page: &&PageCommit| {
+        let own: BTreeSet<SeriesId> = page.writes.iter().map(|w| w.series).collect();
+        // A page that names a series twice goes by itself, and is split further down.
+        let free = own.len() == page.writes.len() && own.is_disjoint(&seen);
+        seen.extend(own);
+        free
+    };
+    pages.iter().take_while(fresh).count().max(1)
+}
+
+/// Everything of a page but its bars.
+async fn note(conn: &mut Conn<'_>, page: &PageCommit, mut outcomes: Vec<WriteOutcome>) -> Result<Vec<WriteOutcome>> {
+    for (write, outcome) in page.writes.iter().zip(&mut outcomes) {
+        outcome.quarantined = quarantine::add(conn, write, time_of(page, write)).await?;
+        coverage::put(conn, write.series, &write.coverage).await?;
+        if let Some(checked) = write.checked_at {
+            conn.run(CHECKED, &values![write.series, checked]).await?;
+        }
+    }
+    if let Some(request) = &page.request {
+        let changed = Some(changed(&outcomes));
+        requests::record(conn, &RequestRow { changed, ..request.clone() }).await?;
+    }
+    executions::put_statuses(conn, &page.statuses).await?;
+    Ok(outcomes)
+}
+
+/// Bars a page inserted, revised or removed, over all its series.
+pub(super) fn changed(outcomes: &[WriteOutcome]) -> i64 {
+    let total: u64 = outcomes.iter().map(|o| o.inserted + o.revised + o.removed).sum();
+    i64::try_from(total).unwrap_or(i64::MAX)
 }
 
 /// When the page came, by whatever it says about itself.

@@ -5,15 +5,37 @@ use async_trait::async_trait;
 use super::conn::{Conn, Sql, statements, values};
 use super::field::{Fields, collect, column};
 use super::writer::Work;
-use super::{CountedAnswer, Grant, RequestRow, RequestTotals, Result};
+use super::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Result, Waste};
 use crate::market::ts::MINUTE;
 use crate::market::{Interval, Ts};
+
+/// Newest requests that a condition holds for.
+macro_rules! newest {
+    ($condition:literal) => {
+        concat!(
+            "SELECT execution_id, endpoint, ticker, timeframe, asked_from, asked_to, attempt, started_at, latency_ms,
+             status, outcome, error, row_count, query_count, bytes, request_id, changed
+             FROM vendor_requests ",
+            $condition,
+            " ORDER BY started_at DESC, id DESC LIMIT $1"
+        )
+    };
+}
 
 statements! {
     RECORD = Sql::same(
         "INSERT INTO vendor_requests (execution_id, endpoint, ticker, timeframe, asked_from, asked_to, attempt,
-             started_at, latency_ms, status, outcome, error, row_count, query_count, bytes, request_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)");
+             started_at, latency_ms, status, outcome, error, row_count, query_count, bytes, request_id, changed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+    NEWEST = Sql::same(newest!(""));
+    NEWEST_OF_TICKER = Sql::same(newest!("WHERE ticker = $2"));
+    NEWEST_OF_EXECUTION = Sql::same(newest!("WHERE execution_id = $2"));
+    NEWEST_OF_BOTH = Sql::same(newest!("WHERE ticker = $2 AND execution_id = $3"));
+    /// What [`Waste::of`] looks at, counted.
+    UNPRODUCTIVE = Sql::same(
+        "SELECT outcome, endpoint, CAST(MIN(changed) AS BIGINT), CAST(MAX(row_count) AS BIGINT), COUNT(*)
+         FROM vendor_requests WHERE changed IS NULL OR changed = 0
+         GROUP BY outcome, endpoint, changed IS NULL, row_count > 0");
     TOTALS = Sql::same(
         "SELECT COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END), COUNT(CASE WHEN outcome <> 'ok' THEN 1 END),
              COUNT(CASE WHEN attempt > 1 THEN 1 END), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
@@ -61,7 +83,7 @@ impl Work for Record {
 pub(super) async fn record(conn: &mut Conn<'_>, r: &RequestRow) -> Result<()> {
     let row = values![
         r.execution_id,
-        r.endpoint,
+        r.endpoint.as_ref(),
         &r.ticker,
         r.timeframe,
         r.asked.map(|a| a.start),
@@ -76,6 +98,7 @@ pub(super) async fn record(conn: &mut Conn<'_>, r: &RequestRow) -> Result<()> {
         r.query_count,
         r.bytes,
         &r.request_id,
+        r.changed,
     ];
     conn.run(RECORD, &row).await.map(drop)
 }
@@ -91,6 +114,48 @@ pub(super) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
         retries: f.next()?,
         bytes: f.next()?,
     })
+}
+
+pub(super) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = match (&filter.ticker, filter.execution) {
+        (None, None) => conn.rows(NEWEST, &values![limit]).await?,
+        (Some(ticker), None) => conn.rows(NEWEST_OF_TICKER, &values![limit, ticker.as_str()]).await?,
+        (None, Some(id)) => conn.rows(NEWEST_OF_EXECUTION, &values![limit, Some(id)]).await?,
+        (Some(ticker), Some(id)) => conn.rows(NEWEST_OF_BOTH, &values![limit, ticker.as_str(), Some(id)]).await?,
+    };
+    collect(&rows, |f| {
+        Ok(RequestRow {
+            execution_id: f.next()?,
+            endpoint: f.next::<String>()?.into(),
+            ticker: f.next()?,
+            timeframe: f.next()?,
+            asked: match (f.next::<Option<Ts>>()?, f.next::<Option<Ts>>()?) {
+                (Some(from), Some(to)) => Some(Interval::new(from, to)),
+                _ => None,
+            },
+            attempt: u32::try_from(f.next::<i64>()?).unwrap_or(u32::MAX),
+            started_at: f.next()?,
+            latency_ms: f.next()?,
+            status: f.next::<Option<i64>>()?.and_then(|status| u16::try_from(status).ok()),
+            outcome: f.next()?,
+            error: f.next()?,
+            rows: f.next()?,
+            query_count: f.next()?,
+            bytes: f.next()?,
+            request_id: f.next()?,
+            changed: f.next()?,
+        })
+    })
+}
+
+pub(super) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
+    let groups = collect(&conn.rows(UNPRODUCTIVE, &[]).await?, |f| {
+        let (outcome, endpoint): (String, String) = (f.next()?, f.next()?);
+        let waste = Waste::of(&outcome, &endpoint, f.next()?, f.next()?);
+        Ok((waste, f.next::<i64>()?))
+    })?;
+    Ok(Waste::summed(groups))
 }
 
 pub(super) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {

@@ -6,7 +6,7 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::collect;
 use super::writer::Work;
 use super::{Result, SeriesRow, StoreError, SymbolRow};
-use crate::market::Symbol;
+use crate::market::{Symbol, Timeframe};
 
 statements! {
     ALL = Sql::same(
@@ -19,7 +19,8 @@ statements! {
              timeframes = excluded.timeframes, active = excluded.active, paused = excluded.paused,
              added_at = excluded.added_at");
     PUT_SERIES = Sql::same("INSERT INTO series (symbol, timeframe) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-    SERIES = Sql::same("SELECT id, symbol, timeframe, bar_count, first_ts, last_ts, checked_at FROM series");
+    SERIES = Sql::same("SELECT id, symbol, timeframe, bar_count, first_ts, last_ts, checked_at, paused FROM series");
+    PAUSE = Sql::same("UPDATE series SET paused = $3 WHERE symbol = $1 AND timeframe = $2");
     LOCK = Sql::two(
         "SELECT id FROM series WHERE symbol = $1",
         "SELECT id FROM series WHERE symbol = $1 ORDER BY id FOR UPDATE");
@@ -61,6 +62,7 @@ pub(super) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
             first_ts: f.next()?,
             last_ts: f.next()?,
             checked_at: f.next()?,
+            paused: f.next()?,
         })
     })?;
     rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
@@ -97,6 +99,30 @@ impl Work for Put {
             conn.run(PUT, &values).await?;
             for timeframe in timeframes {
                 conn.run(PUT_SERIES, &values![&row.symbol, timeframe]).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn unkept(symbol: &Symbol, timeframe: Timeframe) -> StoreError {
+    StoreError::NotFound(format!("'{symbol}' is not kept at {timeframe}"))
+}
+
+/// [`super::Store::set_paused`].
+pub(super) struct Pause {
+    pub(super) series: Vec<(Symbol, Timeframe)>,
+    pub(super) paused: bool,
+}
+
+#[async_trait]
+impl Work for Pause {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for (symbol, timeframe) in &self.series {
+            if conn.run(PAUSE, &values![symbol, *timeframe, self.paused]).await? == 0 {
+                return Err(unkept(symbol, *timeframe));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Bars: what is read, what a page changes about them, and which numbers are none.
 
 use barkeep::market::{Bar, Ts};
-use barkeep::store::{QuarantinedBar, SeriesId, StoreError, StoredBar, WriteOutcome};
+use barkeep::store::{FeatureBar, QuarantinedBar, SeriesId, StoreError, StoredBar, WriteOutcome};
 
 use crate::database::{Db, Superseded};
 use crate::sample::{T0, all_bars, bar, commit, growing, minute, one_series, page, span, write};
@@ -21,6 +21,23 @@ pub async fn reading_bars(db: &Db) {
     assert_eq!(store.bars(SeriesId(id.0 + 1), span(0, 99), 99).await.unwrap(), []);
     let row = &store.series().await.unwrap()[0];
     assert_eq!((row.bar_count, row.first_ts, row.last_ts), (10, Some(minute(0)), Some(minute(18))));
+}
+
+pub async fn features_read_less_of_a_bar(db: &Db) {
+    let id = one_series(db).await;
+    let stored = [bar(0, 1.0), bar(1, 2.0), growing(2, 3.0)];
+    commit(db, write(id, stored.to_vec())).await;
+    let read = db.store.feature_bars(id, minute(1), 9).await.unwrap();
+    let whole = stored[1..].iter().map(|s| FeatureBar {
+        ts: s.bar.ts,
+        high: s.bar.high,
+        low: s.bar.low,
+        close: s.bar.close,
+        volume: s.bar.volume,
+        provisional: s.provisional,
+    });
+    assert_eq!(read, whole.collect::<Vec<_>>());
+    assert_eq!(db.store.feature_bars(id, minute(0), 2).await.unwrap().len(), 2);
 }
 
 pub async fn commits_count_what_they_do(db: &Db) {

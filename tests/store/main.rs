@@ -58,7 +58,9 @@ cases! {
     everywhere {
         symbols::symbols_and_series
         symbols::removing_a_symbol_removes_everything
+        symbols::a_series_rests_by_itself
         bars::reading_bars
+        bars::features_read_less_of_a_bar
         bars::commits_count_what_they_do
         bars::marks_are_lifted_and_never_put_back
         bars::vanished_provisional_bars_are_moved_away
@@ -72,8 +74,12 @@ cases! {
         pages::a_page_of_fifty_thousand_bars
         pages::a_caller_that_gives_up_breaks_nothing
         pages::two_handles_write_the_same_series
+        pages::several_pages_are_one_transaction
+        pages::pages_of_one_series_are_laid_over_each_other
         records::executions_and_statuses
         records::requests_are_counted
+        records::requests_are_looked_up_newest_first
+        records::requests_that_changed_nothing_are_counted_by_reason
         records::whole_answers_tell_what_the_vendor_counted
         records::tokens_follow_the_window
         records::tokens_are_shared_by_all_handles

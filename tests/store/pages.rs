@@ -1,16 +1,20 @@
 //! Pages: whole or not at all, large, interrupted, and from several hands at once.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    CoverageState, Dialect, PageCommit, QuarantinedBar, SeriesState, SeriesWrite, StoreError, StoredBar, WriteOutcome,
+    CoverageState, Dialect, PageCommit, QuarantinedBar, SeriesId, SeriesState, SeriesWrite, StoreError, StoredBar,
+    WriteOutcome,
 };
 use uuid::Uuid;
 
 use crate::database::Db;
-use crate::sample::{all_bars, bar, commit, covered, growing, one_series, page, request, span, status, write};
+use crate::sample::{
+    all_bars, bar, commit, covered, growing, one_series, page, request, span, status, symbol_row, write,
+};
 
 pub async fn a_page_is_all_or_nothing(db: &Db) {
     let id = one_series(db).await;
@@ -125,4 +129,56 @@ pub async fn two_handles_write_the_same_series(db: &Db) {
     assert_eq!(starts.len(), 290);
     assert_eq!(db.store.series().await.unwrap()[0].bar_count, 290);
     other.close().await;
+}
+
+async fn two_series(db: &Db) -> [SeriesId; 2] {
+    let rows = ["AAPL", "SPY"].map(|name| symbol_row(name, &[Timeframe::M1]));
+    db.store.put_symbols(&rows).await.unwrap();
+    let series = db.store.series().await.unwrap();
+    [series[0].id, series[1].id]
+}
+
+pub async fn several_pages_are_one_transaction(db: &Db) {
+    let ids = two_series(db).await;
+    let of = |id, close| PageCommit {
+        writes: vec![SeriesWrite {
+            coverage: vec![covered(0, 3, CoverageState::Present, 1, None)],
+            ..write(id, vec![bar(0, close), bar(1, close), bar(2, close)])
+        }],
+        request: Some(request(1, Some(200), "ok")),
+        statuses: vec![],
+    };
+    let outcomes = db.store.commit_pages(Arc::new([of(ids[0], 1.0), of(ids[1], 2.0)])).await.unwrap();
+    let inserted = WriteOutcome { inserted: 3, ..WriteOutcome::default() };
+    assert_eq!(outcomes, [vec![inserted], vec![inserted]]);
+    for (id, close) in ids.into_iter().zip([1.0, 2.0]) {
+        assert_eq!(all_bars(db, id).await, [bar(0, close), bar(1, close), bar(2, close)]);
+        assert_eq!(db.store.coverage(&[id]).await.unwrap()[0].1.len(), 1);
+    }
+    assert_eq!(db.count("vendor_requests").await, 2);
+    assert!(db.store.series().await.unwrap().iter().all(|s| s.bar_count == 3));
+
+    // One bad page takes the others back with it.
+    let before = all_bars(db, ids[0]).await;
+    let result = db.store.commit_pages(Arc::new([of(ids[0], 5.0), of(ids[1], f64::NAN)])).await;
+    assert!(matches!(result, Err(StoreError::Refused(_))), "{result:?}");
+    assert_eq!((all_bars(db, ids[0]).await, db.count("bar_revisions").await), (before, 0));
+    assert_eq!(db.count("vendor_requests").await, 2);
+}
+
+pub async fn pages_of_one_series_are_laid_over_each_other(db: &Db) {
+    let [id, other] = two_series(db).await;
+    let of = |id, bars| PageCommit { writes: vec![write(id, bars)], ..PageCommit::default() };
+    let twice = PageCommit {
+        writes: vec![write(other, vec![bar(0, 7.0)]), write(other, vec![bar(0, 8.0)])],
+        ..PageCommit::default()
+    };
+    let pages = [of(id, vec![bar(0, 1.0), bar(1, 1.0)]), of(id, vec![bar(1, 2.0), bar(2, 2.0)]), twice];
+    let outcomes = db.store.commit_pages(Arc::new(pages)).await.unwrap();
+    let counts: Vec<Vec<(u64, u64)>> =
+        outcomes.iter().map(|page| page.iter().map(|o| (o.inserted, o.revised)).collect()).collect();
+    assert_eq!(counts, [vec![(2, 0)], vec![(1, 1)], vec![(1, 0), (0, 1)]]);
+    assert_eq!(all_bars(db, id).await, [bar(0, 1.0), bar(1, 2.0), bar(2, 2.0)]);
+    assert_eq!(all_bars(db, other).await, [bar(0, 8.0)]);
+    assert_eq!(db.count("bar_revisions").await, 2);
 }

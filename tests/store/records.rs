@@ -1,7 +1,9 @@
 //! Records of the work: executions, requests, the window of starts, plans.
 
 use barkeep::market::{Timeframe, Ts};
-use barkeep::store::{ExecutionStatus, Grant, PageCommit, RequestRow, RequestTotals, SeriesState, StoreError};
+use barkeep::store::{
+    ExecutionStatus, Grant, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesState, StoreError, Waste,
+};
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -78,6 +80,80 @@ pub async fn requests_are_counted(db: &Db) {
     store.commit_page(page).await.unwrap();
     let expected = RequestTotals { total_requests: 3, rate_limited_count: 1, failures: 2, retries: 2, bytes: 3_000 };
     assert_eq!(store.request_totals().await.unwrap(), expected);
+}
+
+pub async fn requests_are_looked_up_newest_first(db: &Db) {
+    let store = &db.store;
+    let at = |t: i64, ticker: Option<&str>, execution: u128| RequestRow {
+        started_at: Ts(T0 + t),
+        ticker: ticker.map(Into::into),
+        execution_id: Some(Uuid::from_u128(execution)),
+        ..request(1, Some(200), "ok")
+    };
+    let bare = RequestRow {
+        endpoint: "splits".into(),
+        timeframe: None,
+        asked: None,
+        status: None,
+        error: Some("no answer".into()),
+        query_count: None,
+        request_id: None,
+        execution_id: None,
+        ..at(9, None, 0)
+    };
+    // Two of the same instant: the later one recorded is the newer one.
+    let rows = [at(1, Some("AAPL"), 1), at(3, Some("SPY"), 1), at(3, Some("AAPL"), 2), at(2, Some("AAPL"), 1), bare];
+    for row in &rows {
+        store.record_request(row).await.unwrap();
+    }
+    let [a1, s3, a3, a2, bare] = rows;
+    let find = async |ticker: Option<&str>, execution: Option<u128>, limit| {
+        let filter = RequestFilter { ticker: ticker.map(Into::into), execution: execution.map(Uuid::from_u128) };
+        store.requests(&filter, limit).await.unwrap()
+    };
+    assert_eq!(find(None, None, 9).await, [bare.clone(), a3.clone(), s3.clone(), a2.clone(), a1.clone()]);
+    assert_eq!(find(None, None, 2).await, [bare, a3.clone()]);
+    assert_eq!(find(Some("AAPL"), None, 9).await, [a3, a2.clone(), a1.clone()]);
+    assert_eq!(find(None, Some(1), 9).await, [s3, a2.clone(), a1.clone()]);
+    assert_eq!(find(Some("AAPL"), Some(1), 9).await, [a2, a1.clone()]);
+    assert_eq!(find(Some("X:BTCUSD"), None, 9).await, []);
+    let json = serde_json::to_string(&a1).unwrap();
+    assert_eq!(serde_json::from_str::<RequestRow>(&json).unwrap(), a1);
+}
+
+pub async fn requests_that_changed_nothing_are_counted_by_reason(db: &Db) {
+    let id = one_series(db).await;
+    let store = &db.store;
+    assert_eq!(store.wasted().await.unwrap(), []);
+    let ok = |rows| RequestRow { rows, ..request(1, Some(200), "ok") };
+    let answer = async |request, bars| {
+        let page = PageCommit { request: Some(request), ..page(write(id, bars)) };
+        store.commit_page(page).await.unwrap();
+        store.requests(&RequestFilter::default(), 1).await.unwrap()[0].changed
+    };
+    let later = |t: i64, row: RequestRow| RequestRow { started_at: Ts(T0 + t), ..row };
+    assert_eq!(answer(later(1, ok(2)), vec![bar(0, 1.0), bar(1, 1.0)]).await, Some(2), "inserted");
+    assert_eq!(answer(later(2, ok(2)), vec![bar(0, 1.0), bar(1, 9.0)]).await, Some(1), "revised");
+    assert_eq!(answer(later(3, ok(2)), vec![bar(0, 1.0), bar(1, 9.0)]).await, Some(0));
+    assert_eq!(answer(later(4, ok(2)), vec![bar(0, 1.0)]).await, Some(0));
+    assert_eq!(answer(later(5, ok(0)), vec![]).await, Some(0));
+    let splits = RequestRow { endpoint: "splits".into(), ..ok(0) };
+    let failed = ["rate_limited", "transient", "permanent", "plan_window", "too_early", "auth", "malformed"];
+    let failed = failed.map(|outcome| request(1, None, outcome));
+    for row in failed.iter().chain([&splits, &ok(3)]) {
+        store.record_request(row).await.unwrap();
+    }
+    let expected = [
+        (Waste::RateLimited, 1),
+        (Waste::KeyRefused, 1),
+        (Waste::NotEntitled, 2),
+        (Waste::Malformed, 1),
+        (Waste::Failed, 2),
+        (Waste::Unchanged, 2),
+        (Waste::Empty, 1),
+        (Waste::Probe, 1),
+    ];
+    assert_eq!(store.wasted().await.unwrap(), expected);
 }
 
 pub async fn tokens_follow_the_window(db: &Db) {

@@ -91,7 +91,7 @@ pub async fn all_bars(db: &Db, id: SeriesId) -> Vec<StoredBar> {
 pub fn request(attempt: u32, status: Option<u16>, outcome: &str) -> RequestRow {
     RequestRow {
         execution_id: Some(Uuid::from_u128(5)),
-        endpoint: "aggregates",
+        endpoint: "aggregates".into(),
         ticker: Some("AAPL".into()),
         timeframe: Some(Timeframe::M1),
         asked: Some(span(0, 10)),
@@ -105,6 +105,7 @@ pub fn request(attempt: u32, status: Option<u16>, outcome: &str) -> RequestRow {
         query_count: Some(3),
         bytes: 1_000,
         request_id: Some("r1".into()),
+        changed: None,
     }
 }
 

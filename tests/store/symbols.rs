@@ -36,6 +36,31 @@ pub async fn symbols_and_series(db: &Db) {
     assert_eq!(store.series().await.unwrap(), before);
 }
 
+pub async fn a_series_rests_by_itself(db: &Db) {
+    let store = &db.store;
+    store
+        .put_symbols(&[symbol_row("A", &[Timeframe::M5, Timeframe::D1]), symbol_row("B", &[Timeframe::D1])])
+        .await
+        .unwrap();
+    let resting = async || {
+        let rows = store.series().await.unwrap();
+        let progress = store.feature_progress(&rows.iter().map(|s| s.id).collect::<Vec<_>>()).await.unwrap();
+        assert_eq!(progress.iter().map(|p| p.series.clone()).collect::<Vec<_>>(), rows);
+        rows.iter().filter(|s| s.paused).map(|s| format!("{}/{}", s.symbol, s.timeframe)).collect::<Vec<_>>()
+    };
+    assert_eq!(resting().await, [""; 0]);
+    store.set_paused(&[(sym("A"), Timeframe::D1), (sym("B"), Timeframe::D1)], true).await.unwrap();
+    assert_eq!(resting().await, ["A/1d", "B/1d"]);
+    // Changing the symbol does not wake it.
+    store.put_symbols(&[symbol_row("A", &[Timeframe::M5])]).await.unwrap();
+    store.set_paused(&[(sym("B"), Timeframe::D1)], false).await.unwrap();
+    assert_eq!(resting().await, ["A/1d"]);
+    // One that is not kept: none of them changes.
+    let wrong = store.set_paused(&[(sym("A"), Timeframe::M5), (sym("B"), Timeframe::H1)], true).await;
+    assert!(matches!(&wrong, Err(StoreError::NotFound(why)) if why.contains("'B' is not kept at 1h")), "{wrong:?}");
+    assert_eq!(resting().await, ["A/1d"]);
+}
+
 pub async fn removing_a_symbol_removes_everything(db: &Db) {
     let id = one_series(db).await;
     let mut w = write(id, vec![bar(0, 1.0), bar(1, 2.0)]);

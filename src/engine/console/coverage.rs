@@ -12,7 +12,7 @@ use super::{AskError, MOST_DAYS, MOST_SERIES, SeriesName};
 use crate::engine::Engine;
 use crate::market::ts::HOUR;
 use crate::market::{AssetClass, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
-use crate::store::{Coverage, CoverageState, SeriesId};
+use crate::store::{Coverage, CoverageState, QuarantineRow, SeriesId};
 
 /// Pieces of a trading date, for days and weeks only one.
 const PIECE: i64 = HOUR / 2;
@@ -80,7 +80,7 @@ impl Known {
         engine: &Engine,
         id: SeriesId,
         (class, timeframe): (AssetClass, Timeframe),
-        rows: &[Coverage],
+        (rows, pending): (&[Coverage], &[QuarantineRow]),
         range: Interval,
         bucket: i64,
     ) -> Result<Self, AskError> {
@@ -99,7 +99,8 @@ impl Known {
             timeframe,
             answered: of(false),
             refused: of(true),
-            quarantined: store.quarantined_since(id, range.start).await?,
+            // Only what still waits for a word: a rejected bar is a hole the operator knows.
+            quarantined: pending.iter().filter(|row| row.series_id == id).map(|row| row.bar.ts).collect(),
             bars: store.bar_counts(id, range, bucket).await?.into_iter().collect(),
             served,
         })
@@ -152,13 +153,14 @@ pub(super) async fn days(
     let known = keys(engine, series).await?;
     let ids: Vec<SeriesId> = known.iter().map(|(_, id, _)| *id).collect();
     let coverage: BTreeMap<SeriesId, Vec<Coverage>> = engine.store.coverage(&ids).await?.into_iter().collect();
+    let pending = engine.store.quarantine(true).await?;
     let mut all = Vec::with_capacity(known.len());
     for ((symbol, timeframe), id, class) in known {
         let last = to.succ_opt().unwrap_or(to);
         let range = Interval::new(class.midnight(from), class.midnight(last));
         let rows = coverage.get(&id).map(Vec::as_slice).unwrap_or_default();
         // Daily and weekly bars start at midnight in New York, which is a whole hour of UTC.
-        let known = Known::read(engine, id, (class, timeframe), rows, range, HOUR).await?;
+        let known = Known::read(engine, id, (class, timeframe), (rows, &pending), range, HOUR).await?;
         let dates = from.iter_days().take(usize::try_from(count).unwrap_or(0));
         let cells = dates.map(|date| known.cell(engine, day(class, timeframe, date)).0).collect();
         all.push(CoverageRow { symbol, timeframe, cells });
@@ -187,7 +189,8 @@ pub(super) async fn session(
     let hours = engine.calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
     let step = if timeframe.family() == Family::Day { whole.len() } else { PIECE.max(timeframe.width()) };
     let rows = engine.store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
-    let known = Known::read(engine, id, (class, timeframe), &rows, whole, PIECE.min(step)).await?;
+    let pending = engine.store.quarantine(true).await?;
+    let known = Known::read(engine, id, (class, timeframe), (&rows, &pending), whole, PIECE.min(step)).await?;
     let mut pieces = Vec::new();
     let mut start = if step == whole.len() { whole.start } else { hours.start.floor(step) };
     while start < hours.end {

@@ -6,16 +6,20 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
 use super::detail::detail;
-use super::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply, coverage};
+use super::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply, Request, coverage};
 use crate::config::Policy;
 use crate::engine::Engine;
 use crate::engine::board::Board;
 use crate::engine::handle::{Action, Answer, Handle, OrderError};
 use crate::engine::history::{ExecutionDetail, ExecutionHistory};
 use crate::engine::snapshot::Snapshot;
+use crate::market::Symbol;
 use crate::market::ts::DAY;
-use crate::store::SeriesState;
+use crate::store::{RequestFilter, SeriesState};
 use crate::telemetry::Tail;
+
+/// Requests of a symbol that its detail shows.
+const RECENT_REQUESTS: usize = 20;
 
 /// An engine in this process, seen by one operator. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +41,18 @@ impl Desk {
     #[must_use]
     pub fn as_somebody(&self, by: &str, access: Access) -> Self {
         Self { by: by.to_owned(), access, ..self.clone() }
+    }
+
+    async fn ticker(&self, symbol: &Symbol) -> Result<Option<String>, AskError> {
+        let rows = self.engine.store.symbols().await?;
+        let row = rows.into_iter().find(|row| row.symbol == *symbol);
+        row.map(|row| Some(row.vendor_ticker)).ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept")))
+    }
+
+    async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<Request>, AskError> {
+        let filter = RequestFilter { ticker, ..RequestFilter::default() };
+        let rows = self.engine.store.requests(&filter, limit).await?;
+        Ok(rows.into_iter().map(Request::from).collect())
     }
 
     /// The newest snapshot.
@@ -75,7 +91,8 @@ impl Console for Desk {
         let store = self.engine.store.as_ref();
         Ok(match question {
             Question::Detail { symbol, timeframe } => {
-                let requests = Vec::new();
+                let ticker = self.ticker(&symbol).await?;
+                let requests = self.requests(ticker, RECENT_REQUESTS).await?;
                 let detail = detail(&self.engine, &self.policy, &symbol, timeframe, requests).await?;
                 Reply::Detail(Box::new(detail))
             }
@@ -89,7 +106,13 @@ impl Console for Desk {
                 Reply::History(ExecutionHistory::read(store, limit.min(MOST_ROWS)).await?.executions)
             }
             Question::Execution { id } => Reply::Execution(Box::new(ExecutionDetail::read(store, id).await?)),
-            Question::Requests { .. } => Reply::Requests(Vec::new()),
+            Question::Requests { symbol, limit } => {
+                let ticker = match &symbol {
+                    Some(symbol) => self.ticker(symbol).await?,
+                    None => None,
+                };
+                Reply::Requests(self.requests(ticker, limit.min(MOST_ROWS)).await?)
+            }
             Question::Quarantine { limit } => {
                 let mut rows = store.quarantine(true).await?;
                 rows.truncate(limit.min(MOST_ROWS));

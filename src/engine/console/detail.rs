@@ -71,6 +71,8 @@ pub struct Request {
     pub rows: i64,
     pub bytes: i64,
     pub request_id: Option<String>,
+    /// Bars it inserted, revised or removed; absent when no page was committed from it.
+    pub changed: Option<i64>,
 }
 
 impl From<RequestRow> for Request {
@@ -89,6 +91,7 @@ impl From<RequestRow> for Request {
             rows: row.rows,
             bytes: row.bytes,
             request_id: row.request_id,
+            changed: row.changed,
         }
     }
 }

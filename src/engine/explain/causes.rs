@@ -34,7 +34,7 @@ pub enum Cause {
     NotEntitled,
     /// The symbol is inactive or no longer lists the timeframe.
     Untracked,
-    /// An operator paused the symbol or the engine.
+    /// An operator paused the series, the symbol or the engine.
     Paused,
     /// A run is under way and the vendor's window is full.
     WaitingForTokens,
@@ -106,7 +106,25 @@ pub struct Pause {
     pub by: Option<String>,
     /// `None`: nobody noted when.
     pub since: Option<Ts>,
-    pub whole_engine: bool,
+    pub scope: Scope,
+}
+
+/// What was paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Series,
+    Symbol,
+    Engine,
+}
+
+impl Scope {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Series => "the series",
+            Self::Symbol => "the symbol",
+            Self::Engine => "the engine",
+        }
+    }
 }
 
 /// How an attempt to bring the series up to date went.
@@ -234,7 +252,7 @@ impl Facts<'_> {
         }
         if let Some(pause) = &self.pause {
             let from = pause.since.unwrap_or(Ts::MIN);
-            let detail = Some(if pause.whole_engine { "the engine" } else { "the symbol" }.to_owned());
+            let detail = Some(pause.scope.words().to_owned());
             let blocker = Blocker { cause: Cause::Paused, since: pause.since, by: pause.by.clone(), detail };
             line.retain(|(at, _)| *at < from);
             line.push((from, blocker));

@@ -78,12 +78,12 @@ fn a_failed_run_is_charged_from_when_it_failed() {
 fn a_short_pause_never_explains_a_long_wait() {
     let cal = Calendar::new();
     let mut facts = facts(&cal, "2024-03-05T15:00:00Z", "2024-03-05T18:00:00Z");
-    let pause = Pause { by: Some("cli:alice".into()), since: Some(at("2024-03-05T17:30:00Z")), whole_engine: false };
+    let pause = Pause { by: Some("cli:alice".into()), since: Some(at("2024-03-05T17:30:00Z")), scope: Scope::Symbol };
     facts.pause = Some(pause);
     let want = [(Cause::VendorDelay, 15, 0), (Cause::Paused, 30, 30), (Cause::WaitingForRun, 135, 135)];
     assert_eq!(minutes(&facts), want);
     assert_eq!(facts.blocker().by.as_deref(), Some("cli:alice"));
-    facts.pause = Some(Pause { by: None, since: None, whole_engine: true });
+    facts.pause = Some(Pause { by: None, since: None, scope: Scope::Engine });
     assert_eq!(minutes(&facts), [(Cause::VendorDelay, 15, 0), (Cause::Paused, 165, 165)]);
 }
 
@@ -160,12 +160,19 @@ fn the_last_switch_decides_who_paused() {
     };
     let paused = [act("trigger", 9, "c"), act("pause", 5, "b"), act("pause", 1, "a")];
     let resumed = [act("resume", 9, "c"), act("pause", 5, "b")];
-    let by = |pause: Option<Pause>| pause.map(|p| (p.by, p.since, p.whole_engine));
-    assert_eq!(by(paused_by(true, &paused, &[])), Some((Some("b".into()), Some(Ts(5)), false)));
-    assert_eq!(by(paused_by(false, &paused, &[])), None, "the symbol carries no mark");
-    assert_eq!(by(paused_by(true, &resumed, &[])), Some((None, None, false)), "marked without a note");
-    assert_eq!(by(paused_by(false, &[], &paused)), Some((Some("b".into()), Some(Ts(5)), true)));
-    assert_eq!(by(paused_by(false, &[], &resumed)), None);
+    let by = |pause: Option<Pause>| pause.map(|p| (p.by, p.since, p.scope));
+    let b = Some((Some("b".into()), Some(Ts(5)), Scope::Series));
+    assert_eq!(by(marked(true, &paused, Scope::Series)), b);
+    assert_eq!(by(marked(false, &paused, Scope::Series)), None, "it carries no mark");
+    assert_eq!(by(marked(true, &resumed, Scope::Symbol)), Some((None, None, Scope::Symbol)), "marked without a note");
+    assert_eq!(by(switched(&paused, Scope::Series)), b);
+    assert_eq!(by(switched(&resumed, Scope::Engine)), None);
+    let at = |minute: i64, scope| Some(Pause { by: None, since: Some(Ts(minute)), scope });
+    let scope = |pauses| first(pauses).map(|p| p.scope);
+    assert_eq!(scope([at(7, Scope::Series), at(5, Scope::Symbol), at(6, Scope::Engine)]), Some(Scope::Symbol));
+    let unnoted = Some(Pause { by: None, since: None, scope: Scope::Series });
+    assert_eq!(scope([unnoted, at(5, Scope::Symbol), None]), Some(Scope::Series));
+    assert_eq!(scope([None, None, None]), None);
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
@@ -239,7 +246,7 @@ proptest! {
             coverage,
             quarantined: quarantined.into_iter().map(ago).collect(),
             tracked,
-            pause: pause.map(|since| Pause { by: None, since: since.map(ago), whole_engine: false }),
+            pause: pause.map(|since| Pause { by: None, since: since.map(ago), scope: Scope::Symbol }),
             attempts,
             window_full_until: full.then_some(now),
             refresh_every: Duration::from_mins(15),

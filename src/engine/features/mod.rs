@@ -12,6 +12,7 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -36,7 +37,12 @@ pub struct Featurer {
     pub cancel: CancellationToken,
     /// Requests of this round that have not ended, by family.
     pub waiting: Mutex<BTreeMap<(Symbol, Family), usize>>,
+    /// Families computed at once: one while the rows of another are written.
+    pub places: Semaphore,
 }
+
+/// What [`Featurer::places`] starts with. Each may hold some 20 MB of rows.
+pub const PLACES: usize = 2;
 
 impl Featurer {
     /// Notes what a round is going to ask.
@@ -65,6 +71,7 @@ impl Featurer {
         if complete.is_empty() || !self.is_on() || !self.registrar.is_done() {
             return Ok(());
         }
+        let Ok(_place) = self.places.acquire().await else { return Ok(()) };
         let subjects = self.subjects(|symbol, tf| complete.contains(&(symbol.clone(), tf.family()))).await?;
         let done = self.refresh().run(&subjects).await?;
         let computed: Vec<Refreshed> = done.into_iter().filter(|one| one.touched).collect();

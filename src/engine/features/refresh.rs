@@ -16,13 +16,13 @@ use crate::market::features::{State, bars_per_year, extend};
 use crate::market::resample::resample;
 use crate::market::split::{self, Split};
 use crate::market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
-use crate::store::{FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError};
+use crate::store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError};
 use crate::timing::{self, Phase};
 
 /// Bars computed at a time. A multiple of the spacing of states.
 const PIECE: usize = 8_192;
 /// Pieces are written together until they hold this many rows, or are this many.
-const MOST_ROWS: usize = PIECE;
+const MOST_ROWS: usize = 2 * PIECE;
 const MOST_WRITES: usize = 256;
 /// Tries when bars change while they are computed.
 const ROUNDS: usize = 3;
@@ -180,11 +180,11 @@ impl Refresh<'_> {
             if self.cancel.is_cancelled() {
                 return Ok(false);
             }
-            let stored = self.store.bars_from(id, next, PIECE).await?;
+            let stored = self.store.feature_bars(id, next, PIECE).await?;
             let more = stored.len() == PIECE;
             let settled = if all_final { stored.iter().take_while(|b| !b.provisional).count() } else { 0 };
             all_final &= settled == stored.len();
-            let mut bars: Vec<Bar> = stored.into_iter().map(|b| b.bar).collect();
+            let mut bars: Vec<Bar> = stored.into_iter().map(bar).collect();
             self.adjust(series, &mut bars).await?;
             let stretch =
                 timing::measured(Phase::Features, || extend(state.as_ref(), &before, &bars, settled, per_year))?;
@@ -329,6 +329,12 @@ impl Batch {
             self.failed.insert(series, why.to_string());
         }
     }
+}
+
+/// As much of a bar as features are computed from; no feature looks at the open.
+const fn bar(b: FeatureBar) -> Bar {
+    let FeatureBar { ts, high, low, close, volume, .. } = b;
+    Bar { ts, open: close, high, low, close, volume, vwap: None, trades: None }
 }
 
 /// A series as one computation sees it.

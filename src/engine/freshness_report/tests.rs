@@ -42,6 +42,7 @@ fn series(id: i64, name: &str, timeframe: Timeframe, newest: Option<Ts>, checked
         first_ts: newest,
         last_ts: newest,
         checked_at: checked,
+        paused: false,
     }
 }
 

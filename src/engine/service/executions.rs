@@ -9,6 +9,7 @@ use super::{Active, Ended, MOST_RESUMED, Service};
 use crate::engine::backfill::{Backfill, RunError};
 use crate::engine::handle::{Answer, OrderError};
 use crate::engine::progress::Listener;
+use crate::engine::survey::SeriesKey;
 use crate::engine::track::{Tracker, Wires};
 use crate::store::{ExecutionRow, ExecutionStatus};
 
@@ -25,11 +26,12 @@ impl Service {
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());
-        self.running.spawn(async move {
+        let selection = wish.selection.clone();
+        let task = self.running.spawn(async move {
             let outcome = wish.run(&engine, listener, stop).await;
             (id, outcome)
         });
-        self.active.insert(id, Active { cancel, tracker });
+        self.active.insert(id, Active { selection, cancel, tracker, task: task.id() });
         self.executions += 1;
         id
     }
@@ -39,10 +41,17 @@ impl Service {
             Ok(ended) => ended,
             Err(e) => {
                 tracing::error!(error = %e, "an execution broke");
+                let broken = self.active.iter().find(|(_, active)| active.task == e.id()).map(|(id, _)| *id);
+                if let Some(id) = broken {
+                    self.active.remove(&id);
+                    self.engine.gate.forget(id);
+                    self.close_broken(id).await;
+                }
                 return;
             }
         };
         self.active.remove(&id);
+        self.engine.gate.forget(id);
         match outcome {
             Ok(summary) => {
                 self.requests += summary.requests;
@@ -76,6 +85,28 @@ impl Service {
         }
     }
 
+    /// An execution that hit a bug is not left as running.
+    async fn close_broken(&self, id: Uuid) {
+        let now = self.engine.clock.now();
+        let closed = match self.engine.store.execution(id).await {
+            Ok(Some(row)) => {
+                let row = ExecutionRow {
+                    status: ExecutionStatus::Failed,
+                    completed_at: Some(now),
+                    duration_seconds: Some((now - row.started_at).max(0) as f64 / 1000.0),
+                    error_message: Some("barkeep hit a bug; see the log".to_owned()),
+                    ..row
+                };
+                self.engine.store.put_execution(&row).await
+            }
+            Ok(None) => Ok(()),
+            Err(e) => Err(e),
+        };
+        if let Err(e) = closed {
+            tracing::error!(error = %e, "a broken execution could not be closed");
+        }
+    }
+
     /// An execution ended by the service's own stop is taken up again at the next start.
     pub(super) async fn mark_interrupted(&self, id: Uuid) {
         let rows = self.engine.store.executions(MOST_RESUMED).await.unwrap_or_default();
@@ -99,6 +130,23 @@ impl Service {
         for active in chosen {
             active.cancel.cancel();
         }
+        Ok(Answer::Done)
+    }
+
+    /// Takes series out of a running execution.
+    pub(super) async fn cancel_series(&mut self, id: Uuid, series: &[SeriesKey]) -> Result<Answer, OrderError> {
+        let refused = |e: String| OrderError::Refused(e);
+        let active = self.active.get(&id).ok_or_else(|| refused(format!("execution {id} is not running")))?;
+        let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
+        let (settings, now) = (&self.engine.settings, self.engine.clock.now());
+        let targets = active.selection.targets(&known, settings, now).map_err(|e| refused(e.to_string()))?;
+        let is_part = |(symbol, tf): &&SeriesKey| {
+            targets.iter().any(|target| target.row.symbol == *symbol && target.asked.contains(tf))
+        };
+        if let Some((symbol, tf)) = series.iter().find(|key| !is_part(key)) {
+            return Err(refused(format!("{symbol} {tf} is not part of execution {id}")));
+        }
+        self.engine.gate.cancel_series(id, series);
         Ok(Answer::Done)
     }
 }

@@ -24,6 +24,7 @@ use super::handle::{Beat, EngineState, Handle, Live, Mail, Process};
 use super::holidays::HolidayError;
 use super::pulse::Pulse;
 use super::schedule::{Due, Schedule};
+use super::select::Selection;
 use super::summary::Summary;
 use super::track::{RunEvent, Tracker};
 use crate::config::Policy;
@@ -47,8 +48,10 @@ type Ended = (Uuid, Result<Summary, RunError>);
 
 /// A running execution.
 struct Active {
+    selection: Selection,
     cancel: CancellationToken,
     tracker: Arc<Tracker>,
+    task: tokio::task::Id,
 }
 
 /// A service before it runs.

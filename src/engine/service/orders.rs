@@ -1,5 +1,6 @@
 //! Orders: checked, carried out, noted with who gave them, answered.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -12,9 +13,10 @@ use crate::engine::freshness::{Inventory, Judge};
 use crate::engine::handle::{Action, Answer, Mail, Order, OrderError, What};
 use crate::engine::quarantine;
 use crate::engine::schedule::Schedule;
-use crate::engine::select::Selection;
-use crate::market::Symbol;
+use crate::engine::select::{Selection, Target};
+use crate::engine::survey::SeriesKey;
 use crate::market::freshness::Tier;
+use crate::market::{Symbol, Timeframe};
 use crate::store::{ExecutionRow, OperatorAction, SeriesState, StoreError, SymbolRow, Trigger};
 
 impl Service {
@@ -74,7 +76,10 @@ impl Service {
             }
             Action::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,
             Action::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
+            Action::PauseSeries(series) => self.set_series_paused(&series, true).await,
+            Action::ResumeSeries(series) => self.set_series_paused(&series, false).await,
             Action::Cancel(id) => self.cancel(id),
+            Action::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
             Action::RetryFailed(id) => self.retry(id).await,
             Action::Decide { id, verdict } => {
                 let Engine { store, calendar, settings, clock, .. } = &self.engine;
@@ -100,6 +105,16 @@ impl Service {
             let history = self.engine.settings.backfill.history;
             wish.selection.range(target.row.asset_class, history, now).map_err(|e| refused(e.to_string()))?;
         }
+        let series = self.engine.store.series().await.map_err(|e| refused(e.to_string()))?;
+        let resting: HashSet<(&Symbol, Timeframe)> =
+            series.iter().filter(|row| row.paused).map(|row| (&row.symbol, row.timeframe)).collect();
+        let rests = |target: &Target| {
+            let mut asked = target.asked.iter();
+            target.row.paused || asked.all(|tf| resting.contains(&(&target.row.symbol, *tf)))
+        };
+        if !targets.is_empty() && targets.iter().all(rests) {
+            return Err(refused("everything named is paused; resume it first".to_owned()));
+        }
         Ok(())
     }
 
@@ -119,7 +134,7 @@ impl Service {
         let settings = &engine.settings;
         let mut judge = Judge::new(&engine.calendar, settings, settings.staleness.limits, &inventory, now);
         let mut symbols: Vec<Symbol> = Vec::new();
-        for (row, known) in inventory.iter().filter(|(row, known)| known.tracked && !row.paused) {
+        for (row, known) in inventory.iter().filter(|(row, known)| known.tracked && !row.paused && !known.row.paused) {
             if judge.judge(row.asset_class, known).tier != Tier::Fresh {
                 symbols.push(row.symbol.clone());
             }
@@ -145,6 +160,17 @@ impl Service {
             self.engine.gate.pause_symbols(symbols);
         } else {
             self.engine.gate.resume_symbols(symbols);
+        }
+        Ok(Answer::Done)
+    }
+
+    async fn set_series_paused(&mut self, series: &[SeriesKey], paused: bool) -> Result<Answer, OrderError> {
+        let refused = |e: StoreError| OrderError::Refused(e.to_string());
+        self.engine.store.set_paused(series, paused).await.map_err(refused)?;
+        if paused {
+            self.engine.gate.pause_series(series);
+        } else {
+            self.engine.gate.resume_series(series);
         }
         Ok(Answer::Done)
     }

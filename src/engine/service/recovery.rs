@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{MOST_RESUMED, Service};
 use crate::engine::backfill::{Backfill, close_dead_executions};
 use crate::engine::select::Selection;
+use crate::engine::survey::SeriesKey;
 use crate::market::Symbol;
 use crate::store::{ExecutionRow, ExecutionStatus, StoreError, Trigger};
 
@@ -18,6 +19,10 @@ impl Service {
         let symbols = self.engine.store.symbols().await?;
         let paused: Vec<Symbol> = symbols.into_iter().filter(|row| row.paused).map(|row| row.symbol).collect();
         self.engine.gate.pause_symbols(&paused);
+        let series = self.engine.store.series().await?;
+        let resting: Vec<SeriesKey> =
+            series.into_iter().filter(|row| row.paused).map(|row| (row.symbol, row.timeframe)).collect();
+        self.engine.gate.pause_series(&resting);
 
         let newest = self.engine.store.executions(1).await?.into_iter().next();
         let dead = close_dead_executions(&self.engine, now).await?;

@@ -19,7 +19,7 @@ pub fn text(all: &Compared) -> String {
     let mut out = String::new();
     let limit = all.limit_per_minute.map_or_else(|| "no limit".to_owned(), |n| format!("{n}/min"));
     let timeframes: Vec<&str> = all.timeframes.iter().map(|t| t.name()).collect();
-    let vendor = if all.simulated { "simulated vendor in this process" } else { &all.vendor };
+    let vendor = if all.simulated { "simulated vendor in a process of its own" } else { &all.vendor };
     let _ = writeln!(
         out,
         "baseline: {} symbols x {} over {} days from {vendor}, {limit}, {} processors",
@@ -37,8 +37,7 @@ pub fn text(all: &Compared) -> String {
         side_by_side(&mut out, &all.runs);
     }
     if let Some(mib) = all.peak_memory_mib {
-        let whose = if all.simulated { ", the simulated vendor included" } else { "" };
-        let _ = writeln!(out, "\npeak memory {mib:.0} MiB{whose}");
+        let _ = writeln!(out, "\npeak memory {mib:.0} MiB");
     }
     out
 }

@@ -98,7 +98,7 @@ pub struct Compared {
     pub generated_at: Ts,
     pub version: &'static str,
     pub vendor: String,
-    /// Whether the vendor was this process itself, sharing its processors and its memory.
+    /// Whether the vendor was a simulated one on this machine, sharing its processors.
     pub simulated: bool,
     pub limit_per_minute: Option<u32>,
     pub symbols: usize,
@@ -143,6 +143,15 @@ pub async fn run(
         peak_memory_mib: peak_memory(),
         runs,
     })
+}
+
+/// One run that nobody measures, without features: afterwards a vendor that keeps its answers has them all.
+pub async fn warm_up(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) -> Result<(), Failed> {
+    let mut settings = plan.settings.clone();
+    settings.features.enabled = false;
+    let (load, key, clock) = (plan.load.clone(), plan.key.clone(), Arc::clone(&plan.clock));
+    let plan = Plan { load, modes: Vec::new(), settings, key, clock };
+    one(&plan, scratch, Mode::Pipeline, cancel).await.map(drop)
 }
 
 /// Keeps the times of the jobs of a run.

@@ -181,3 +181,28 @@ async fn tickers_and_market_status() {
         (Some("early-close"), Some("2025-11-28T18:00:00.000Z"))
     );
 }
+
+#[tokio::test]
+async fn kept_answers_are_the_same_bytes_and_others_have_an_id_of_their_own() {
+    let target = range("AAPL", "5/minute", "2025-03-04", "2025-03-05", 50_000);
+    for keep_answers in [false, true] {
+        let sim = start(SimConfig { keep_answers, ..SimConfig::default() }).await;
+        let (first, second) = (ask(&sim, &target).await, ask(&sim, &target).await);
+        assert!(first.rows().len() > 100);
+        assert_eq!(first.rows(), second.rows());
+        assert_eq!(first.body == second.body, keep_answers);
+        for got in [first, second] {
+            assert_eq!(got.header("x-request-id"), got.json()["request_id"].as_str());
+        }
+        assert_eq!(sim.log().len(), 2, "both are requests");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_strikes_in_place_of_a_computed_answer_and_is_not_kept() {
+    let target = range("AAPL", "5/minute", "2025-03-04", "2025-03-05", 50_000);
+    let rule: FaultRule = serde_json::from_str(r#"{"kind":"html_502","times":1}"#).unwrap();
+    let sim = start(SimConfig { keep_answers: true, faults: vec![rule], ..SimConfig::default() }).await;
+    assert_eq!(ask(&sim, &target).await.status, 502);
+    assert_eq!(ask(&sim, &target).await.status, 200);
+}

@@ -23,10 +23,11 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureFailure, FeatureFailureRow, FeatureFreshness,
-    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert, OperatorAction,
-    OperatorActionRow, PageCommit, QuarantineRow, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    Store, StoreError, StoredBar, SymbolRow, Verdict, WriteOutcome, plans,
+    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
+    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
+    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
+    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, bars,
+    plans,
 };
 use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
@@ -126,7 +127,7 @@ impl Store for Memory {
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
         let mut state = self.open()?;
-        commit::commit(&mut state, page)
+        commit::commit(&mut state, &page)
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -321,6 +322,18 @@ impl Store for Memory {
         Ok(self.open()?.alerts.resolve(kind, subject, at))
     }
 
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        self.open()?.tracked.set_paused(series, paused)
+    }
+
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+        Ok(self.open()?.requests.newest(filter, limit))
+    }
+
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
+        Ok(self.open()?.requests.wasted())
+    }
+
     // -- for screens -------------------------------------------------------------------------------------------------
 
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
@@ -330,5 +343,17 @@ impl Store for Memory {
             *counts.entry(row.bar.ts.floor(piece_ms.max(1))).or_default() += 1;
         }
         Ok(counts.into_iter().collect())
+    }
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
+        let mut state = self.open()?;
+        commit::commit_all(&mut state, &pages)
+    }
+
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
+        let bars = self.bars_from(series, t, count).await?;
+        Ok(bars.iter().map(bars::for_feature).collect())
     }
 }

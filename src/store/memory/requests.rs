@@ -1,9 +1,10 @@
 //! Requests as they were made, and the window of request starts.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::market::{Interval, Timeframe, Ts};
-use crate::store::{CountedAnswer, Grant, RequestRow, RequestTotals, requests};
+use crate::store::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Waste, requests};
 
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -26,6 +27,23 @@ impl Requests {
             retries: count(|row| row.attempt > 1),
             bytes: self.rows.iter().map(|row| row.bytes).fold(0, i64::saturating_add),
         }
+    }
+
+    /// Newest first.
+    pub(super) fn newest(&self, filter: &RequestFilter, limit: usize) -> Vec<RequestRow> {
+        let fits = |row: &&RequestRow| {
+            filter.ticker.as_ref().is_none_or(|ticker| row.ticker.as_ref() == Some(ticker))
+                && filter.execution.is_none_or(|id| row.execution_id == Some(id))
+        };
+        let mut rows: Vec<RequestRow> = self.rows.iter().rev().filter(fits).cloned().collect();
+        rows.sort_by_key(|row| Reverse(row.started_at));
+        rows.truncate(limit);
+        rows
+    }
+
+    pub(super) fn wasted(&self) -> Vec<(Waste, i64)> {
+        let of = |row: &RequestRow| Waste::of(&row.outcome, &row.endpoint, row.changed, row.rows);
+        Waste::summed(self.rows.iter().map(|row| (of(row), 1)))
     }
 
     pub(super) fn counted(&self) -> Vec<CountedAnswer> {

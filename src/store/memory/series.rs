@@ -26,6 +26,7 @@ pub(super) struct Series {
     timeframe: Timeframe,
     bars: BTreeMap<Ts, StoredBar>,
     checked_at: Option<Ts>,
+    pub(super) paused: bool,
     pub(super) revisions: Vec<Revision>,
     /// In order of start, never overlapping.
     pub(super) coverage: Vec<Coverage>,
@@ -43,6 +44,7 @@ impl Series {
             timeframe,
             bars: BTreeMap::new(),
             checked_at: None,
+            paused: false,
             revisions: Vec::new(),
             coverage: Vec::new(),
             quarantine: Vec::new(),
@@ -60,6 +62,7 @@ impl Series {
             first_ts: self.bars.keys().next().copied(),
             last_ts: self.bars.keys().next_back().copied(),
             checked_at: self.checked_at,
+            paused: self.paused,
         }
     }
 
@@ -88,7 +91,8 @@ impl Series {
         for ts in &change.removed {
             self.bars.remove(ts);
         }
-        self.bars.extend(change.insert.into_iter().chain(change.replace).map(|bar| (bar.bar.ts, bar)));
+        let inserted = change.insert.into_iter().cloned();
+        self.bars.extend(inserted.chain(change.replace).map(|bar| (bar.bar.ts, bar)));
         for (ts, score, notes) in &write.rescored {
             if let Some(bar) = self.bars.get_mut(ts) {
                 bar.quality_score = *score;

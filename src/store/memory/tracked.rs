@@ -101,6 +101,19 @@ impl Tracked {
         }
     }
 
+    /// All of them or none.
+    pub(super) fn set_paused(&mut self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
+        let unkept = |(symbol, timeframe): &(Symbol, Timeframe)| symbols::unkept(symbol, *timeframe);
+        let ids: Vec<SeriesId> =
+            series.iter().map(|key| self.ids.get(key).copied().ok_or_else(|| unkept(key))).collect::<Result<_>>()?;
+        for id in ids {
+            if let Some(series) = self.series.get_mut(&id) {
+                series.paused = paused;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn remove(&mut self, symbol: &Symbol) -> Result<()> {
         self.symbols.remove(symbol).ok_or_else(|| symbols::untracked(symbol))?;
         self.ids.retain(|(of, _), id| {

@@ -1,6 +1,7 @@
 //! PostgreSQL: how it is connected to and how its schema is made.
 
 mod copy;
+mod nodelay;
 
 pub(super) use copy::Encoder;
 
@@ -59,7 +60,11 @@ fn readers(options: PgConnectOptions) -> PgPool {
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let place = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
     match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
-        Ok(result) => result.map_err(|e| fault::classify(e).at(&place)),
+        Ok(Ok(conn)) => {
+            nodelay::turn_off_delay(options.get_port());
+            Ok(conn)
+        }
+        Ok(Err(e)) => Err(fault::classify(e).at(&place)),
         Err(_) => Err(StoreError::Unreachable(format!("{place} does not answer; check host, port and firewall"))),
     }
 }

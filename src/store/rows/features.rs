@@ -17,6 +17,17 @@ pub struct FeatureRow {
     pub features: Features,
 }
 
+/// What features are computed from: a bar without its open, vwap and trades.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FeatureBar {
+    pub ts: Ts,
+    pub high: f64,
+    pub low: f64,
+    pub close: f64,
+    pub volume: f64,
+    pub provisional: bool,
+}
+
 /// How far the features of a series are up to date.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureProgress {

@@ -9,15 +9,18 @@ mod page;
 mod quarantine;
 mod requests;
 mod series;
+mod waste;
 
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
 pub use error::{Result, StoreError};
 pub use executions::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
 pub use features::{
-    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
+    FeatureWrite,
 };
 pub use operations::{AlertRow, HolidayRow, NewAlert, OperatorAction, OperatorActionRow};
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
-pub use requests::{CountedAnswer, Grant, RequestRow, RequestTotals};
+pub use requests::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals};
 pub use series::{SeriesId, SeriesRow, SymbolRow};
+pub use waste::Waste;

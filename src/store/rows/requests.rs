@@ -1,16 +1,18 @@
 //! What was asked of the vendor, and what its limit allows.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::market::{Interval, Timeframe, Ts};
 
 /// One request as it was made; a row of `vendor_requests`. Holds no key.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestRow {
     pub execution_id: Option<Uuid>,
     /// `aggregates`, `grouped_daily`, `splits`, `market_status`, `holidays`, `tickers`.
-    pub endpoint: &'static str,
+    pub endpoint: Cow<'static, str>,
     pub ticker: Option<String>,
     pub timeframe: Option<Timeframe>,
     pub asked: Option<Interval>,
@@ -28,6 +30,17 @@ pub struct RequestRow {
     pub query_count: Option<i64>,
     pub bytes: i64,
     pub request_id: Option<String>,
+    /// Bars the answer inserted, revised or removed, over all series it served; set by the commit of its page, `None`
+    /// when no page was committed from it.
+    pub changed: Option<i64>,
+}
+
+/// Which requests are meant; everything that is given must fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestFilter {
+    /// As the vendor writes it. Requests that serve many tickers at once name none.
+    pub ticker: Option<String>,
+    pub execution: Option<Uuid>,
 }
 
 /// The answer to asking for a rate-limit token.

@@ -35,4 +35,6 @@ pub struct SeriesRow {
     pub last_ts: Option<Ts>,
     /// When the vendor last answered for the newest end of this series.
     pub checked_at: Option<Ts>,
+    /// An operator let it rest: no request is made for its sake. Its symbol may rest as a whole besides.
+    pub paused: bool,
 }

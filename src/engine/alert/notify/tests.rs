@@ -40,6 +40,7 @@ fn mail_to(addr: SocketAddr, user: Option<&str>) -> SmtpSettings {
         host: addr.ip().to_string(),
         port: addr.port(),
         tls: SmtpTls::None,
+        ca_file: None,
         from: "barkeep@example.com".parse().unwrap(),
         to: vec!["ops@example.com".parse().unwrap(), "night@example.com".parse().unwrap()],
         user: user.map(str::to_owned),

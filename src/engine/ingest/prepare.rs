@@ -1,122 +1,38 @@
-//! The one task that turns answers into rows.
-//!
-//! Pages arrive over a bounded queue; when the database is slow the queue fills and the fetchers wait. Each page is
-//! validated, scored, derived and committed as one transaction, and only then acknowledged.
+//! From a page to what it changes: validated, scored, derived. Reads what is stored around it and writes nothing, so the
+//! pages of different families are prepared side by side.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-
-use super::derive;
-use super::gate::Pass;
-use super::registrar::FamilyKeys;
-use super::summary::Tally;
-use crate::market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts, quality};
+use super::{Arrival, Part, Verdict};
+use crate::engine::derive;
+use crate::engine::registrar::FamilyKeys;
+use crate::engine::summary::Tally;
+use crate::market::{Bar, Calendar, Interval, IntervalSet, Symbol, Timeframe, Ts, quality};
 use crate::plan::Horizon;
-use crate::store::{
-    Coverage, CoverageState, PageCommit, QuarantinedBar, RequestRow, SeriesWrite, Store, StoreError, WriteOutcome,
-};
-use crate::timing::{self, Phase, Spent};
+use crate::store::{Coverage, CoverageState, PageCommit, QuarantinedBar, SeriesWrite, Store, StoreError};
+use crate::timing::{self, Phase};
 
-/// Pages that may wait for the writer. Each holds at most 50,000 bars of 80 bytes.
-const QUEUE: usize = 4;
-
-/// What an answer says about the range it answers for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All bars the vendor has in it are here.
-    Answered,
-    /// There are none, believed until the given time.
-    Empty { until: Ts },
-    /// The plan does not include it, believed until the given time.
-    Refused { until: Ts },
+/// A page ready to be committed.
+pub(super) struct Prepared {
+    pub(super) page: PageCommit,
+    /// The series of `page.writes`, in their order.
+    pub(super) names: Vec<(Symbol, Timeframe)>,
+    /// Bars in each of them.
+    pub(super) received: Vec<u64>,
+    pub(super) fetched_at: Ts,
 }
 
-/// One family's share of a page.
-#[derive(Clone, Debug)]
-pub struct Part {
-    pub keys: Arc<FamilyKeys>,
-    /// The range this answers for, in whole base bars.
-    pub answered: Interval,
-    pub verdict: Verdict,
-    pub bars: Vec<Bar>,
-    pub horizon: Horizon,
-}
-
-/// A page on its way to the database.
-#[derive(Debug)]
-pub struct Arrival {
-    pub parts: Vec<Part>,
-    pub request: Option<RequestRow>,
-    pub fetched_at: Ts,
-    /// Only this timeframe is written, computed from what is stored (no new base bars).
-    pub only: Option<Timeframe>,
-    /// Given back once the page is committed, so that an empty gate means that nothing is on its way.
-    pub pass: Option<Pass>,
-}
-
-/// What one part's commit did, by timeframe.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Committed {
-    pub symbol: crate::market::Symbol,
-    pub timeframe: Timeframe,
-    pub outcome: WriteOutcome,
-}
-
-type Ack = oneshot::Sender<Result<Vec<Committed>, StoreError>>;
-
-/// The sending end of the ingest queue.
-#[derive(Clone)]
-pub struct Ingest {
-    queue: mpsc::Sender<(Arrival, Ack, Arc<Spent>)>,
-}
-
-impl Ingest {
-    /// Starts the writer task. It ends when every `Ingest` is dropped and the queue is empty.
-    #[must_use]
-    pub fn start(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> (Self, JoinHandle<()>) {
-        let (queue, mut arrivals) = mpsc::channel::<(Arrival, Ack, Arc<Spent>)>(QUEUE);
-        let task = tokio::spawn(async move {
-            let mut failure: Option<StoreError> = None;
-            while let Some((arrival, ack, spent)) = arrivals.recv().await {
-                // A failed commit ends the run; what is queued behind it must not wait for a lost database in turn.
-                let outcome = match &failure {
-                    Some(e) => Err(e.clone()),
-                    None => timing::scope(spent, commit(store.as_ref(), &calendar, &tally, arrival)).await,
-                };
-                failure = outcome.as_ref().err().cloned();
-                // The sender may have given up waiting; the page is committed all the same.
-                let _ = ack.send(outcome);
-            }
-        });
-        (Self { queue }, task)
-    }
-
-    /// Queues a page, waiting while the queue is full. The receiver yields once it is committed.
-    pub async fn send(&self, arrival: Arrival) -> oneshot::Receiver<Result<Vec<Committed>, StoreError>> {
-        let (ack, committed) = oneshot::channel();
-        // A closed queue drops the sender, which the receiver reports.
-        let _ = self.queue.send((arrival, ack, timing::current().unwrap_or_default())).await;
-        committed
-    }
-}
-
-/// The outcome of a queued page.
-pub async fn settled(ack: oneshot::Receiver<Result<Vec<Committed>, StoreError>>) -> Result<Vec<Committed>, StoreError> {
-    ack.await.unwrap_or_else(|_| Err(StoreError::Unreachable("the writer has stopped".to_owned())))
-}
-
-async fn commit(
+/// Works out what a page changes. The pages of its families before it must be committed: scores and coarser bars are made
+/// with the bars next to it.
+pub(super) async fn prepare(
     store: &dyn Store,
     cal: &Calendar,
     tally: &Mutex<Tally>,
     arrival: Arrival,
-) -> Result<Vec<Committed>, StoreError> {
-    let _pass = arrival.pass;
+) -> Result<Prepared, StoreError> {
     let request_id = arrival.request.as_ref().and_then(|r| r.request_id.clone());
     let mut page = PageCommit { request: arrival.request, ..PageCommit::default() };
-    let mut names: Vec<(crate::market::Symbol, Timeframe)> = Vec::new();
+    let mut names: Vec<(Symbol, Timeframe)> = Vec::new();
     for part in &arrival.parts {
         let evidence = Evidence { request_id: request_id.clone(), fetched_at: arrival.fetched_at, only: arrival.only };
         for (timeframe, write) in writes(store, cal, part, &evidence).await? {
@@ -129,15 +45,7 @@ async fn commit(
         let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         names.iter().zip(&received).filter_map(|(key, n)| tally.status_after(key, *n, arrival.fetched_at)).collect()
     };
-    let outcomes = store.commit_page(page).await?;
-    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let done = names.into_iter().zip(received).zip(outcomes);
-    Ok(done
-        .map(|(((symbol, timeframe), received), outcome)| {
-            tally.add(&(symbol.clone(), timeframe), received, outcome, arrival.fetched_at);
-            Committed { symbol, timeframe, outcome }
-        })
-        .collect())
+    Ok(Prepared { page, names, received, fetched_at: arrival.fetched_at })
 }
 
 struct Evidence {

@@ -1,0 +1,82 @@
+//! The load: the 25 symbols x 5 timeframes x 365 days of `barkeep baseline`, through the real engine, over HTTP.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use barkeep::clock::FixedClock;
+use barkeep::config::{self, Mode, Overrides, RateLimit, Settings};
+use barkeep::engine::progress::{Event, Job, Listener};
+use barkeep::engine::select::{Selection, When};
+use barkeep::engine::{self, Backfill};
+use barkeep::market::Ts;
+use barkeep::market::ts::DAY;
+use barkeep::store::{self, ExecutionStatus, Trigger};
+use barkeep::timing::Phase;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+/// What one run took.
+pub(crate) struct Run {
+    pub(crate) wall: Duration,
+    pub(crate) bars: u64,
+    pub(crate) feature_rows: u64,
+    pub(crate) requests: u64,
+    /// Seconds by phase, added up over the jobs.
+    pub(crate) phases: Vec<(Phase, f64)>,
+}
+
+#[derive(Default)]
+struct Phases(std::sync::Mutex<Vec<Job>>);
+
+impl Listener for Phases {
+    fn hear(&self, _event: Event) {}
+
+    fn timed(&self, job: Job) {
+        self.0.lock().unwrap().push(job);
+    }
+}
+
+pub(crate) fn settings(vendor: &str, features: bool) -> Settings {
+    let overrides = Overrides {
+        vendor_url: Some(vendor.to_owned()),
+        rate_limit: Some(RateLimit::Unlimited),
+        ..Overrides::default()
+    };
+    let mut settings = config::load(&overrides).unwrap().settings;
+    settings.features.enabled = features;
+    settings
+}
+
+/// Fills an empty database and leaves it filled.
+pub(crate) async fn run(settings: Settings, database: &str, now: Ts, mode: Mode) -> Run {
+    let load = config::baseline_load().unwrap();
+    let store = store::open(database, false).await.unwrap();
+    let phases = Arc::new(Phases::default());
+    let listener = Arc::clone(&phases) as Arc<dyn Listener>;
+    let (key, clock) = (SecretString::from("key-of-the-benchmark"), Arc::new(FixedClock::at(now)));
+    let engine = engine::open(Arc::clone(&store), settings, key, clock, Arc::clone(&listener)).await.unwrap();
+    let from = (now - i64::from(load.days) * DAY).utc_date();
+    let selection = Selection {
+        symbols: load.symbols,
+        timeframes: Some(load.timeframes),
+        from: Some(When::Date(from)),
+        to: None,
+        class: None,
+    };
+    let start = Instant::now();
+    let wish = Backfill::new(selection, mode, Trigger::Cli);
+    let summary = wish.run(&engine, listener, CancellationToken::new()).await.unwrap();
+    let wall = start.elapsed();
+    assert_eq!(summary.status, ExecutionStatus::Completed);
+    drop(engine);
+    store.close().await;
+    let jobs = std::mem::take(&mut *phases.0.lock().unwrap());
+    let spent = |phase| jobs.iter().map(|job| job.spent.of(phase).as_secs_f64()).sum();
+    Run {
+        wall,
+        bars: summary.bars_written,
+        feature_rows: summary.features_written,
+        requests: summary.requests,
+        phases: Phase::ALL.into_iter().map(|phase| (phase, spent(phase))).collect(),
+    }
+}

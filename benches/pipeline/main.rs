@@ -1,0 +1,265 @@
+//! The pipeline against the figures it must reach: `cargo bench --bench pipeline`, or with `-- postgres`, `sqlite`,
+//! `features`, `memory`, `modes` for some of it; `-- once` leaves the yardsticks out and repeats nothing, for a profiler.
+//!
+//! Every yardstick is measured in the same run, in turn with what it measures, so that a slow machine slows both. What
+//! shares the machine's processors is named in the output: this process (the engine), the simulated vendor (a process of
+//! its own that serves answers computed before), and the PostgreSQL server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
+
+mod load;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
+#[path = "../../tests/support/postgres.rs"]
+mod postgres;
+mod sqlite;
+mod vendor;
+mod yardstick;
+
+use std::time::Duration;
+
+use barkeep::config::Mode;
+use barkeep::market::Ts;
+
+/// The instant every run is made at: a Saturday, so that no bar is still growing.
+const NOW: &str = "2026-01-17T12:00:00Z";
+const ROUNDS: usize = 3;
+
+fn now() -> Ts {
+    Ts::from(chrono::DateTime::parse_from_rfc3339(NOW).unwrap().to_utc())
+}
+
+/// User and system time of a process or of this one, from `/proc`, in hundredths of a second; 0 where there is none.
+pub(crate) fn cpu_seconds(stat: &str) -> f64 {
+    let text = std::fs::read_to_string(stat).unwrap_or_default();
+    let after_name = text.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+fn verdict(reached: bool) -> &'static str {
+    if reached { "reached" } else { "MISSED" }
+}
+
+fn seconds(d: Duration) -> f64 {
+    d.as_secs_f64()
+}
+
+fn show(what: &str, run: &load::Run, engine: f64, vendor: f64) {
+    let rows = run.bars + run.feature_rows;
+    println!(
+        "  {what:<22} {:>6.2} s, {} bars + {} feature rows, {:>7.0} bars/s, {:>7.0} rows/s, {} requests; processor: engine \
+         {engine:.2} s, vendor {vendor:.2} s",
+        seconds(run.wall),
+        run.bars,
+        run.feature_rows,
+        run.bars as f64 / seconds(run.wall),
+        rows as f64 / seconds(run.wall),
+        run.requests
+    );
+    let phases: Vec<String> = run.phases.iter().map(|(phase, s)| format!("{phase} {s:.2}")).collect();
+    println!("  {:<22} seconds over all jobs: {}", "", phases.join(", "));
+}
+
+/// One run, shown; engine and vendor processor time beside it.
+async fn measured(what: &str, vendor: &vendor::Vendor, database: &str, features: bool, mode: Mode) -> load::Run {
+    let before = (cpu_seconds("/proc/self/stat"), vendor.cpu_seconds());
+    let run = load::run(load::settings(&vendor.url, features), database, now(), mode).await;
+    let after = (cpu_seconds("/proc/self/stat"), vendor.cpu_seconds());
+    show(what, &run, after.0 - before.0, after.1 - before.1);
+    run
+}
+
+struct Bench {
+    dir: tempfile::TempDir,
+    vendor: vendor::Vendor,
+    once: bool,
+}
+
+impl Bench {
+    fn rounds(&self) -> usize {
+        if self.once { 1 } else { ROUNDS }
+    }
+
+    fn sqlite_url(&self, name: &str) -> String {
+        let path = self.dir.path().join(name);
+        drop(std::fs::remove_file(&path));
+        format!("sqlite:{}", path.display())
+    }
+
+    /// Rows into PostgreSQL, features left out, against COPY of the same rows into the same table.
+    async fn postgres(&self) {
+        let Some(cluster) = postgres::shared() else { return };
+        let (mut ours, mut copy) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds() {
+            let name = cluster.create_database().await;
+            let run = measured("pipeline, PostgreSQL", &self.vendor, &cluster.url(&name), false, Mode::Pipeline).await;
+            ours.push(run.bars as f64 / seconds(run.wall));
+            if !self.once {
+                let plain = yardstick::copy(&cluster.url(&name), run.bars).await;
+                println!("  {:<22} {:>6.2} s", "plain COPY", seconds(plain));
+                copy.push(run.bars as f64 / seconds(plain));
+            }
+            cluster.drop_database(&name).await;
+        }
+        let (ours, copy) = (median(ours), median(copy));
+        if !self.once {
+            println!(
+                "postgres   {ours:.0} bars/s, plain COPY of the same rows {copy:.0}: {:.0} % (reach: >= 70) {}",
+                ours / copy * 100.0,
+                verdict(ours >= 0.7 * copy)
+            );
+        }
+    }
+
+    /// Rows into SQLite, features left out, against a prepared insert loop in one transaction.
+    async fn sqlite(&self) {
+        let (mut ours, mut plain) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds() {
+            let url = self.sqlite_url("pipeline.db");
+            let run = measured("pipeline, SQLite", &self.vendor, &url, false, Mode::Pipeline).await;
+            ours.push(run.bars as f64 / seconds(run.wall));
+            if !self.once {
+                let empty = self.sqlite_url("yardstick.db");
+                let took = sqlite::insert_loop(&url, &empty, run.bars).await;
+                println!("  {:<22} {:>6.2} s", "prepared insert loop", seconds(took));
+                plain.push(run.bars as f64 / seconds(took));
+            }
+        }
+        let (ours, plain) = (median(ours), median(plain));
+        if !self.once {
+            println!(
+                "sqlite     {ours:.0} bars/s, prepared insert loop of the same rows {plain:.0}: {:.0} % (reach: >= 70) {}",
+                ours / plain * 100.0,
+                verdict(ours >= 0.7 * plain)
+            );
+        }
+    }
+
+    /// Rows with features into PostgreSQL.
+    async fn features(&self) {
+        let Some(cluster) = postgres::shared() else { return };
+        let mut rates = Vec::new();
+        for _ in 0..self.rounds() {
+            let name = cluster.create_database().await;
+            let run = measured("with features", &self.vendor, &cluster.url(&name), true, Mode::Pipeline).await;
+            assert_eq!(run.bars, run.feature_rows, "each bar has its features");
+            rates.push(run.bars as f64 / seconds(run.wall));
+            cluster.drop_database(&name).await;
+        }
+        let rate = median(rates);
+        println!(
+            "features   {rate:.0} bars with their features a second into PostgreSQL (reach: >= 50000; the original 163) {}",
+            verdict(rate >= 50_000.0)
+        );
+    }
+
+    /// Rows with features into SQLite; no figure is set for it.
+    async fn features_sqlite(&self) {
+        let url = self.sqlite_url("features.db");
+        measured("with features, SQLite", &self.vendor, &url, true, Mode::Pipeline).await;
+    }
+
+    /// The most memory `barkeep baseline` holds, as the system counts it.
+    async fn memory(&self) {
+        let url = self.sqlite_url("memory.db");
+        let mut peaks = vec![("SQLite", self.peak(&url))];
+        if let Some(cluster) = postgres::shared() {
+            let name = cluster.create_database().await;
+            peaks.push(("PostgreSQL", self.peak(&cluster.url(&name))));
+            cluster.drop_database(&name).await;
+        }
+        for (database, peak) in peaks {
+            println!(
+                "memory     baseline into {database}: peak {peak:.0} MiB (reach: < 150) {}",
+                verdict(peak < 150.0)
+            );
+        }
+    }
+
+    fn peak(&self, url: &str) -> f64 {
+        let output = vendor::barkeep(self.dir.path())
+            .args(["baseline", "--json", "--vendor-url", &self.vendor.url, "--rate-limit", "unlimited"])
+            .args(["--database-url", url])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        report.get("peak_memory_mib").and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN)
+    }
+}
+
+/// Sequential and pipeline side by side, with a vendor that takes 50 ms.
+async fn modes(dir: &std::path::Path) {
+    let vendor = vendor::Vendor::start(dir, NOW, "50ms");
+    let url = |name: &str| format!("sqlite:{}", dir.join(name).display());
+    measured("(warming the vendor)", &vendor, &url("warm.db"), true, Mode::Pipeline).await;
+    for features in [false, true] {
+        let suffix = if features { "features" } else { "bars" };
+        let one = measured(
+            &format!("sequential, {suffix}"),
+            &vendor,
+            &url(&format!("s-{suffix}.db")),
+            features,
+            Mode::Sequential,
+        )
+        .await;
+        let many = measured(
+            &format!("pipeline, {suffix}"),
+            &vendor,
+            &url(&format!("p-{suffix}.db")),
+            features,
+            Mode::Pipeline,
+        )
+        .await;
+        let ratio = seconds(one.wall) / seconds(many.wall);
+        println!(
+            "modes      {suffix}: pipeline {ratio:.1} x sequential at 50 ms latency (reach: >= 10) {}",
+            verdict(ratio >= 10.0)
+        );
+    }
+}
+
+fn main() {
+    let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let once = asked.iter().any(|a| a == "once");
+    let wanted = |name: &str| asked.iter().all(|a| a == "once") || asked.iter().any(|a| a == name);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        println!(
+            "pipeline   25 symbols x 5 timeframes x 365 days; {} processors are shared by the engine (this process), the \
+             simulated vendor (a process that serves kept answers) and PostgreSQL",
+            std::thread::available_parallelism().map_or(1, usize::from)
+        );
+        let some = ["postgres", "sqlite", "features", "features-sqlite", "memory"];
+        if some.into_iter().any(wanted) {
+            let vendor = vendor::Vendor::start(dir.path(), NOW, "0ms");
+            let bench = Bench { vendor, once, dir };
+            let warm = bench.sqlite_url("warm.db");
+            measured("(warming the vendor)", &bench.vendor, &warm, false, Mode::Pipeline).await;
+            if wanted("postgres") {
+                bench.postgres().await;
+            }
+            if wanted("sqlite") {
+                bench.sqlite().await;
+            }
+            if wanted("features") {
+                bench.features().await;
+            }
+            if wanted("features-sqlite") {
+                bench.features_sqlite().await;
+            }
+            if wanted("memory") {
+                bench.memory().await;
+            }
+        }
+        if wanted("modes") {
+            modes(tempfile::tempdir().unwrap().path()).await;
+        }
+    });
+}

@@ -1,0 +1,106 @@
+//! Requests that cost a token and changed no bar, by reason.
+//!
+//! Not all of it can be avoided: an empty answer proves that a range is empty, and a bar that has not changed was asked
+//! for because it could have. What stands out is what an operator can act on.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request changed no bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waste {
+    /// 429: the vendor counted more than barkeep did, or somebody else uses the key.
+    RateLimited,
+    /// 401.
+    KeyRefused,
+    /// The plan of the key does not include what was asked.
+    NotEntitled,
+    /// An answer that is no answer.
+    Malformed,
+    /// Transport errors, 5xx and refusals of one request.
+    Failed,
+    /// Given up on the way.
+    Cancelled,
+    /// Every bar in the answer was stored already, with the same values.
+    Unchanged,
+    /// The vendor has nothing there.
+    Empty,
+    /// An answer with bars that was only to tell what another one proves.
+    Probe,
+}
+
+impl Waste {
+    pub const ALL: [Self; 9] = [
+        Self::RateLimited,
+        Self::KeyRefused,
+        Self::NotEntitled,
+        Self::Malformed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Unchanged,
+        Self::Empty,
+        Self::Probe,
+    ];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::KeyRefused => "key_refused",
+            Self::NotEntitled => "not_entitled",
+            Self::Malformed => "malformed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Unchanged => "unchanged",
+            Self::Empty => "empty",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// What was wasted by a request that ended so (the words of `vendor_requests`); `None` when it was not: it changed
+    /// bars, or was not made for bars (splits, holidays, market status) and was answered.
+    #[must_use]
+    pub fn of(outcome: &str, endpoint: &str, changed: Option<i64>, rows: i64) -> Option<Self> {
+        match (outcome, changed) {
+            ("ok", Some(0)) if rows > 0 => Some(Self::Unchanged),
+            ("ok", Some(0)) => Some(Self::Empty),
+            ("ok", None) if matches!(endpoint, "aggregates" | "grouped_daily") => Some(Self::Probe),
+            ("ok", _) => None,
+            ("rate_limited", _) => Some(Self::RateLimited),
+            ("auth", _) => Some(Self::KeyRefused),
+            ("not_entitled" | "plan_window" | "too_early", _) => Some(Self::NotEntitled),
+            ("malformed", _) => Some(Self::Malformed),
+            ("cancelled", _) => Some(Self::Cancelled),
+            _ => Some(Self::Failed),
+        }
+    }
+
+    /// Adds counts up by reason; reasons that do not occur are left out.
+    pub(in crate::store) fn summed(counts: impl IntoIterator<Item = (Option<Self>, i64)>) -> Vec<(Self, i64)> {
+        let mut sums = std::collections::BTreeMap::new();
+        for (waste, count) in counts {
+            if let Some(waste) = waste {
+                *sums.entry(waste).or_insert(0) += count;
+            }
+        }
+        sums.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vendor::Class;
+
+    #[test]
+    fn every_class_of_error_has_a_reason() {
+        for class in Class::ALL {
+            let waste = Waste::of(class.name(), "aggregates", None, 0);
+            assert!(waste.is_some_and(|w| w != Waste::Probe), "{class}");
+        }
+        let names: Vec<&str> = Waste::ALL.map(Waste::name).into();
+        let json = serde_json::to_string(&Waste::ALL).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), names);
+        assert_eq!(serde_json::from_str::<Vec<Waste>>(&json).unwrap(), Waste::ALL);
+    }
+}
