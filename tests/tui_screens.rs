@@ -411,7 +411,7 @@ fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
     data.rpo[1].breached = 1;
     snap.data = Arc::new(data.clone());
     let [stale, why, ..] = answers(&opened(snap.clone(), 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series past recovery point: AAPL 5m by 1h", "its symbol is paused"));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series past recovery point: AAPL 5m by 1h", "it is paused"));
 
     let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
     (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Missing, false, false);

@@ -83,17 +83,17 @@ impl Globals {
         self.started(false)
     }
 
-    /// The same for a command that leaves the database of the settings alone.
-    pub fn start_apart(&self) -> Result<Session, CliError> {
-        self.session(self.load()?, true)
-    }
-
     fn started(&self, stderr: bool) -> Result<Session, CliError> {
         let loaded = self.load()?;
         if self.simulated {
             loaded.keep_made_up_bars_apart()?;
         }
         self.session(loaded, stderr)
+    }
+
+    /// The same for a command that leaves the database of the settings alone.
+    pub fn start_apart(&self) -> Result<Session, CliError> {
+        self.session(self.load()?, true)
     }
 
     fn session(&self, loaded: Loaded, stderr: bool) -> Result<Session, CliError> {

@@ -54,7 +54,9 @@ pub enum ActionId {
     TriggerGap,
     Pause,
     PauseSymbol,
+    PauseSeries,
     Cancel,
+    CancelSeries,
     Retry,
     Accept,
     Reject,
@@ -487,6 +489,19 @@ pub const ACTIONS: &[Spec] = &[
         )
     },
     Spec {
+        place: WITH_SERIES,
+        enabled: series,
+        title: Title::Either(reasons::is_series_paused, "resume series", "pause series"),
+        ..order(
+            ActionId::PauseSeries,
+            "pause-series",
+            "",
+            "Pause or resume the marked series, or the selected one; the symbol's others go on",
+            &["z"],
+            Danger::Confirm,
+        )
+    },
+    Spec {
         place: Place::On(&[Screen::Overview, Screen::Executions]),
         enabled: cancel,
         hint: Some(15),
@@ -496,6 +511,18 @@ pub const ACTIONS: &[Spec] = &[
             "cancel",
             "Cancel a running execution; what is committed stays",
             &["c"],
+            Danger::Confirm,
+        )
+    },
+    Spec {
+        place: Place::On(&[Screen::Overview]),
+        enabled: reasons::cancel_series,
+        ..order(
+            ActionId::CancelSeries,
+            "cancel-series",
+            "cancel series",
+            "Take the selected series out of its running execution; the rest of it goes on",
+            &["C"],
             Danger::Confirm,
         )
     },

@@ -195,6 +195,20 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
 }
 
 #[test]
+fn single_series_rest_and_leave_a_run_after_a_question() {
+    let mut model = model(screens::running());
+    let given = press(&mut model, "2 z y");
+    assert!(matches!(given.orders.as_slice(), [(_, Action::PauseSeries(series))] if series.len() == 1), "{given:?}");
+    press(&mut model, "1");
+    let id = model.snap.live.runs[0].execution_id;
+    let given = press(&mut model, "C y");
+    assert!(
+        matches!(given.orders.as_slice(), [(_, Action::CancelSeries { execution, series })] if *execution == id && series.len() == 1),
+        "{given:?}"
+    );
+}
+
+#[test]
 fn who_may_only_look_is_offered_no_orders_and_told_why() {
     let mut model = model(screens::running());
     model.access = Access::Read;

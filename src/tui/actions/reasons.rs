@@ -175,6 +175,20 @@ pub(super) fn is_symbol_paused(model: &Model) -> bool {
     !symbols.is_empty() && symbols.iter().all(paused)
 }
 
+/// Whether every series a pause would be about rests already.
+pub(super) fn is_series_paused(model: &Model) -> bool {
+    let series = triggerable(model);
+    !series.is_empty() && series.iter().all(|name| model.series(name).is_some_and(|row| row.paused))
+}
+
+/// A single series of a running execution.
+pub(super) fn cancel_series(model: &Model) -> Verdict {
+    if model.focus() == ListId::Items && model.selected_series().is_some() {
+        return Ok(());
+    }
+    no(if model.snap.live.runs.is_empty() { "nothing is running" } else { "select a running item of one series" })
+}
+
 pub(super) fn pause_symbol(model: &Model) -> Verdict {
     if pausable_symbols(model).is_empty() { no("no symbol is selected") } else { Ok(()) }
 }

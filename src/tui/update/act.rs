@@ -78,7 +78,9 @@ impl Model {
                 self.order(what.to_owned(), action, effects);
             }
             ActionId::PauseSymbol => self.pause_symbols(),
+            ActionId::PauseSeries => self.pause_series(),
             ActionId::Cancel => self.cancel(),
+            ActionId::CancelSeries => self.cancel_series(),
             ActionId::Retry => self.retry(),
             ActionId::Accept => self.decide(Verdict::Accepted),
             ActionId::Reject => self.decide(Verdict::Rejected),

@@ -93,6 +93,32 @@ impl Model {
         self.confirm_free(title, scope.to_owned(), order);
     }
 
+    pub(super) fn pause_series(&mut self) {
+        let series = triggerable(self);
+        let resume = series.iter().all(|name| self.series(name).is_some_and(|row| row.paused));
+        let names = match series.as_slice() {
+            [(symbol, timeframe)] => format!("{symbol} {timeframe}"),
+            many => format!("{} series", many.len()),
+        };
+        let (title, scope, order) = if resume {
+            (format!("Resume {names}"), "Kept fresh again.", Action::ResumeSeries(series))
+        } else {
+            (
+                format!("Pause {names}"),
+                "Nothing is asked for the sake of it until it is resumed.",
+                Action::PauseSeries(series),
+            )
+        };
+        self.confirm_free(title, scope.to_owned(), order);
+    }
+
+    pub(super) fn cancel_series(&mut self) {
+        let (Some(series), Some(execution)) = (self.selected_series(), self.selected_execution()) else { return };
+        let title = format!("Cancel {} {} in execution {}", series.0, series.1, short(execution));
+        let scope = "The rest of the execution goes on. What is committed stays.".to_owned();
+        self.confirm_free(title, scope, Action::CancelSeries { execution, series: vec![series] });
+    }
+
     pub(super) fn cancel(&mut self) {
         let Some(run) = run_to_cancel(self) else { return };
         let id = run.execution_id;

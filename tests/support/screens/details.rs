@@ -52,6 +52,7 @@ pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, 
         rows,
         bytes: rows * 96 + 210,
         request_id: Some(format!("9f{ago:x}c1")),
+        changed: ok.then_some(rows),
     }
 }
 
@@ -168,6 +169,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             symbol: view.symbol.clone(),
             timeframe,
             bar_count: 19_881,
+            paused: false,
             first_ts: view.first_bar,
             last_ts: view.newest_bar,
             checked_at: view.checked_at,
