@@ -6,7 +6,7 @@ use std::time::Duration;
 use barkeep::engine::handle::{EngineState, Live};
 use barkeep::engine::pulse::PulseView;
 use barkeep::engine::snapshot::{
-    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
+    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView, Wasted,
 };
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
