@@ -15,8 +15,8 @@
 //! | [`engine`] | the backfill: fetch, validate, derive, commit |
 //! | [`attach`] | the engine of another process, over its HTTP API |
 //! | [`sim`] | a simulated vendor, an HTTP server |
-//! | [`api`] | the HTTP API |
 //! | [`tui`] | the dashboard in the terminal |
+//! | [`api`] | the HTTP API |
 //! | [`report`] | measurements of the real thing |
 //! | [`telemetry`] | the log |
 //! | [`timing`] | where a job's time goes |

@@ -14,3 +14,26 @@ mod looping;
 mod screens;
 #[path = "tui/update.rs"]
 mod update;
+
+/// The dashboard knows the engine's console, and neither the database nor the vendor behind it.
+#[test]
+fn the_room_keeps_to_itself() {
+    fn look_through(dir: &std::path::Path, found: &mut usize) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look_through(&path, found);
+                continue;
+            }
+            *found += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            for room in ["store", "vendor", "sim", "cli", "api", "report"] {
+                let uses = text.lines().any(|line| line.contains(&format!("crate::{room}::")));
+                assert!(!uses, "{} uses crate::{room}", path.display());
+            }
+        }
+    }
+    let mut found = 0;
+    look_through(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui"), &mut found);
+    assert!(found > 30, "{found} files");
+}

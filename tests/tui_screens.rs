@@ -1,6 +1,7 @@
 //! What the screens show, cell by cell: every screen in its states, at the sizes it has to hold, in colour, without, and
 //! in ASCII. `INSTA_UPDATE=always` writes the snapshots anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "the screenshots are written anew when the environment says so")]
 
 #[path = "support/screens/mod.rs"]
 mod screens;
@@ -47,7 +48,7 @@ fn busy() -> Model {
 
 fn filtered(filter: &str) -> Model {
     let mut model = on(Screen::Symbols, busy());
-    model.symbols.filter = filter.to_owned();
+    model.symbols.filter = filter.into();
     model.symbols.query = Query::parse(filter);
     model.reorder();
     model
@@ -356,6 +357,69 @@ fn text_from_outside_cannot_draw() {
         let controls = buf.content.iter().filter(|cell| cell.symbol().chars().any(char::is_control)).count();
         assert_eq!(controls, 0, "{}", screen.title());
     }
+}
+
+/// The four answers as text.
+fn answers(model: &Model) -> [String; 4] {
+    let now = model.shown_now();
+    let lines = view::verdict::verdict(&model.snap, &model.symbols.worst, &model.link, now);
+    lines.map(|line| line.answer.0.iter().map(|say| say.text.as_str()).collect())
+}
+
+#[test]
+fn the_four_questions_are_answered_from_the_snapshot_alone() {
+    let of = |snap: Snapshot| answers(&opened(snap, 120, 40));
+    let [stale, why, doing, by] = of(running());
+    assert_eq!(stale, "3 series past recovery point: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 empty");
+    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 follows"), "{why}");
+    assert!(doing.starts_with("run 7f3a91ce (schedule) 9 of 25 items, 1 failed"), "{doing}");
+    assert!(by.starts_with("15:24Z at the earliest, in 02:36 (13 requests left at 5/min)"), "{by}");
+    assert!(by.ends_with("2 deadlines cannot hold: ETH 4h"), "{by}");
+
+    let [stale, why, doing, by] = of(at_rest());
+    assert_eq!(stale, "nothing that matters: all 124 series within their recovery points");
+    assert_eq!((why.as_str(), doing.as_str()), ("-", "nothing runs; critical next at 15:30Z"));
+    assert_eq!(by, "critical run at 15:30Z, in 07:46");
+
+    let [_, why, doing, by] = of(paused());
+    assert_eq!(why, "the engine was paused by tui:ana at 15:10Z");
+    assert!(doing.starts_with("nothing: the engine is paused") && by.starts_with("not before"), "{doing} {by}");
+
+    let [_, why, doing, _] = of(failed());
+    assert_eq!(why, "the vendor refuses the key: Unknown API Key");
+    assert_eq!(doing, "nothing, until the reason is gone");
+
+    let [stale, ..] = of(empty());
+    assert!(stale.starts_with("nothing is kept yet"), "{stale}");
+
+    let draining = with_live(|live| live.state = barkeep::engine::handle::EngineState::Draining);
+    assert!(of(draining)[2].starts_with("stopping"));
+
+    let mut lost = opened(running(), 120, 40);
+    let since = screens::now() - 4 * MINUTE;
+    lost.link = Link::Lost { url: "http://bars".into(), since, error: "connection refused".into() };
+    assert_eq!(answers(&lost)[2], "unknown since 15:18Z: connection refused");
+}
+
+#[test]
+fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
+    let mut snap = at_rest();
+    let mut data = (*snap.data).clone();
+    let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
+    (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Stale, true, true);
+    row.staleness_seconds = Some(5 * 3_600);
+    data.rpo[1].breached = 1;
+    snap.data = Arc::new(data.clone());
+    let [stale, why, ..] = answers(&opened(snap.clone(), 120, 40));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series past recovery point: AAPL 5m by 1h", "it is paused"));
+
+    let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
+    (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Missing, false, false);
+    (row.staleness_seconds, row.checked_at) = (None, None);
+    (data.rpo[1].breached, data.rpo[1].without_data) = (0, 1);
+    snap.data = Arc::new(data);
+    let [stale, why, ..] = answers(&opened(snap, 120, 40));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series without any bar yet: AAPL 5m", "never asked"));
 }
 
 #[test]

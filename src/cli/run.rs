@@ -101,7 +101,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
 }
 
 /// The API's socket, before anything is begun that it would show.
-async fn open_door(session: &Session, store: &dyn Store) -> Result<Option<Door>, CliError> {
+pub(super) async fn open_door(session: &Session, store: &dyn Store) -> Result<Option<Door>, CliError> {
     let settings = &session.loaded.settings.api;
     if !settings.enabled {
         return Ok(None);

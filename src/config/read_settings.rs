@@ -40,9 +40,9 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         features: FeatureSettings { enabled: root.get("features")?.get("enabled")?.bool()? },
         log: log(&root.get("log")?, env)?,
         alerts: super::alerts::read(&root.get("alerts")?, env)?,
-        api: super::api::read(&root.get("api")?)?,
         tui: super::screen::read(&root.get("tui")?)?,
         keys: super::screen::keys(&root.get("keys")?)?,
+        api: super::api::read(&root.get("api")?)?,
     })
 }
 

@@ -26,10 +26,10 @@ pub struct Settings {
     pub features: FeatureSettings,
     pub log: LogSettings,
     pub alerts: super::alerts::AlertSettings,
-    pub api: super::api::ApiSettings,
     pub tui: super::screen::TuiSettings,
     /// Keys of the dashboard that replace the built-in ones.
     pub keys: Vec<super::screen::KeySetting>,
+    pub api: super::api::ApiSettings,
 }
 
 /// How fast the vendor may be asked.

@@ -22,7 +22,7 @@ use super::sort::Sort;
 use super::theme::{ColorDepth, ThemeKind};
 use super::toast::Toasts;
 use crate::engine::console::{Access, Level, Link, Notice, SeriesName};
-use crate::engine::snapshot::{SeriesView, Snapshot};
+use crate::engine::snapshot::Snapshot;
 use crate::market::Ts;
 
 /// Log lines kept.
@@ -255,13 +255,9 @@ impl Model {
 
     /// Filters and sorts the series of the shown snapshot again.
     pub fn reorder(&mut self) {
-        let series = &self.snap.data.series;
         let failing = super::query::failing(&self.snap.data);
-        let fitting = series.iter().enumerate().filter(|(_, row)| self.symbols.query.fits(row, &failing));
-        let mut order: Vec<(u32, &SeriesView)> = fitting.map(|(i, row)| (i as u32, row)).collect();
-        let sort = self.symbols.sort;
-        order.sort_unstable_by(|(_, a), (_, b)| sort.compare(a, b));
-        self.symbols.order = order.into_iter().map(|(i, _)| i).collect();
+        let query = &self.symbols.query;
+        self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
         self.symbols.worst = super::worst::worst(&self.snap.data);
     }
 }

@@ -58,7 +58,7 @@ pub(super) const fn dark(role: Role) -> Brush {
     match role {
         Role::Text => PLAIN,
         Role::Strong => ink(0xf0_f4_f8, Color::White),
-        Role::Muted | Role::Header => ink(0x83_90_a0, Color::Gray),
+        Role::Muted | Role::Header | Role::Unknown => ink(0x83_90_a0, Color::Gray),
         Role::Border => ink(0x36_41_4e, Color::DarkGray),
         Role::BorderFocused => ink(0x4d_7d_a8, Color::Cyan),
         Role::Title => ink(0xb9_c6_d6, Color::White),
@@ -71,7 +71,6 @@ pub(super) const fn dark(role: Role) -> Brush {
         Role::Aging | Role::Warn => ink(0xe8_c3_4e, Color::Yellow),
         Role::Stale => ink(0xf2_8b_3c, Color::LightRed),
         Role::Missing => ink(0xe2_6d_c8, Color::Magenta),
-        Role::Unknown => ink(0x83_90_a0, Color::Gray),
         Role::Breach => on(0xff_ff_ff, Color::White, 0xc2_32_3a, Color::Red),
         Role::Bad | Role::Fall => ink(0xff_6b_6b, Color::Red),
         Role::Paused => ink(0xc4_9b_ff, Color::LightMagenta),
@@ -83,7 +82,7 @@ pub(super) const fn light(role: Role) -> Brush {
     match role {
         Role::Text => PLAIN,
         Role::Strong => ink(0x0a_10_18, Color::Black),
-        Role::Muted | Role::Header => ink(0x5f_6b_78, Color::DarkGray),
+        Role::Muted | Role::Header | Role::Unknown => ink(0x5f_6b_78, Color::DarkGray),
         Role::Border => ink(0xc3_cb_d4, Color::Gray),
         Role::BorderFocused => ink(0x5a_93_d0, Color::Blue),
         Role::Title => ink(0x2f_3b_49, Color::Black),
@@ -96,7 +95,6 @@ pub(super) const fn light(role: Role) -> Brush {
         Role::Aging | Role::Warn => ink(0x8d_66_00, Color::Yellow),
         Role::Stale => ink(0xb9_4a_00, Color::LightRed),
         Role::Missing => ink(0xa8_20_8d, Color::Magenta),
-        Role::Unknown => ink(0x5f_6b_78, Color::DarkGray),
         Role::Breach => on(0xff_ff_ff, Color::White, 0xc6_1f_2b, Color::Red),
         Role::Bad | Role::Fall => ink(0xc6_1f_2b, Color::Red),
         Role::Paused => ink(0x6d_3f_c4, Color::Magenta),
@@ -109,13 +107,12 @@ pub(super) const fn cvd(role: Role) -> Brush {
     match role {
         Role::Fresh | Role::Good | Role::Rise => ink(0x56_b4_e9, Color::LightBlue),
         Role::Covered => ink(0x3f_88_b4, Color::LightBlue),
-        Role::Aging | Role::Warn => ink(0xf0_e4_42, Color::LightYellow),
+        Role::Aging | Role::Warn | Role::Marked => ink(0xf0_e4_42, Color::LightYellow),
         Role::Stale => ink(0xe6_9f_00, Color::Yellow),
         Role::Missing | Role::Refused => ink(0xcc_79_a7, Color::Magenta),
         Role::Breach => on(0x00_00_00, Color::Black, 0xe6_9f_00, Color::Yellow),
         Role::Bad | Role::Fall => ink(0xe8_76_1e, Color::LightRed),
         Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x8c_d0_ff, Color::LightCyan),
-        Role::Marked => ink(0xf0_e4_42, Color::LightYellow),
         Role::Paused => ink(0xcc_79_a7, Color::LightMagenta),
         _ => dark(role),
     }

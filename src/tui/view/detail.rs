@@ -16,7 +16,7 @@ use ratatui::layout::Rect;
 use super::stage::{Stage, absence, outdated};
 use super::{attempts, lists, why};
 use crate::engine::console::{Detail, SeriesName};
-use crate::market::features::Features;
+use crate::market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use crate::tui::fit::Need;
 use crate::tui::format;
 use crate::tui::hits::HitMap;
@@ -41,7 +41,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let asked = model.answers.detail(&name);
     let Some(detail) = asked.value else {
         let inner = stage.panel(area, &format!("{} {}", name.0, name.1), &Words::new());
-        let lines = absence(asked, &[]);
+        let lines = absence(&asked, &[]);
         return stage.pen.centre(inner, &lines);
     };
     let wide = area.width >= 96;
@@ -55,7 +55,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     ];
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
-    let remark = outdated(asked, stage.now());
+    let remark = outdated(&asked, stage.now());
     if let Some(top) = place(0) {
         if wide {
             let halves = columns(top, 0, &[Need::new(50, top.width * 62 / 100, 9), Need::new(36, u16::MAX, 8)]);
@@ -143,11 +143,11 @@ fn figures(f: &Features) -> Vec<(u8, Words)> {
         (30, number("rsi", f.rsi_14, 1)),
         (29, number("vol20", f.volatility_20, 2)),
         (28, money("atr", f.atr)),
-        (27, word("trend", f.trend_direction.map(|d| d.name()))),
-        (26, word("regime", f.volatility_regime.map(|d| d.name()))),
-        (25, word("structure", f.structure_label.map(|d| d.name()))),
+        (27, word("trend", f.trend_direction.map(Direction::name))),
+        (26, word("regime", f.volatility_regime.map(VolatilityRegime::name))),
+        (25, word("structure", f.structure_label.map(Structure::name))),
         (24, number("volume", f.volume_ratio, 2)),
-        (23, word("", f.trend_regime.map(|d| d.name()))),
+        (23, word("", f.trend_regime.map(TrendRegime::name))),
         (22, number("macd", f.macd, 3)),
         (21, number("signal", f.macd_signal, 3)),
         (20, number("hist", f.macd_hist, 3)),
@@ -167,7 +167,7 @@ fn figures(f: &Features) -> Vec<(u8, Words)> {
             ),
         ),
         (14, number("vol50", f.volatility_50, 2)),
-        (13, word("", f.compression_regime.map(|d| d.name()))),
+        (13, word("", f.compression_regime.map(CompressionRegime::name))),
     ]
 }
 

@@ -169,7 +169,7 @@ fn one(stage: &mut Stage, area: Rect, open: Uuid) {
         Column::new(Is::Took, "TOOK", 8, 4).right(),
         Column::new(Is::Error, "ERROR", 10, 7).up_to(80),
     ];
-    let empty = absence(asked, &[Words::of(Role::Muted, "no series was touched")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "no series was touched")]);
     stage.told(
         ListId::ExecutionSeries,
         area,

@@ -68,7 +68,7 @@ fn one(stage: &mut Stage, place: Option<Rect>, list: ListId) {
         ListId::Alerts => lists::alerts(stage, area, list, model.alerts()),
         ListId::Quarantine => {
             let asked = model.answers.quarantine();
-            let empty = absence(asked, &[Words::of(Role::Good, "no bar waits for a word")]);
+            let empty = absence(&asked, &[Words::of(Role::Good, "no bar waits for a word")]);
             lists::quarantine(stage, area, list, model.quarantine(), Words::of(Role::Title, "Quarantine"), &empty);
         }
         ListId::FailingFeatures => features(stage, area),
@@ -132,7 +132,7 @@ fn features(stage: &mut Stage, area: Rect) {
         Column::new(Is::Error, "", 16, 8).up_to(200),
     ];
     let now = stage.now();
-    let empty = absence(asked, &[Words::of(Role::Good, "all features are computed")]);
+    let empty = absence(&asked, &[Words::of(Role::Good, "all features are computed")]);
     stage.told(
         ListId::FailingFeatures,
         area,
@@ -174,7 +174,7 @@ fn actions(stage: &mut Stage, area: Rect) {
         Column::new(Is::Result, "", 4, 7).up_to(40),
     ];
     let now = stage.now();
-    let empty = absence(asked, &[Words::of(Role::Muted, "nobody did anything yet")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "nobody did anything yet")]);
     stage.told(
         ListId::Actions,
         area,

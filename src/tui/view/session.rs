@@ -31,7 +31,7 @@ pub fn panel(stage: &mut Stage, area: Rect) {
     stage.hits.window(ListId::Coverage, before.around(cursor, len, before.height.max(1)));
     let Some(session) = asked.value.filter(|s| !s.pieces.is_empty()) else {
         let nothing = [Words::of(Role::Muted, "the market was closed on this day")];
-        let lines = absence(asked, &nothing);
+        let lines = absence(&asked, &nothing);
         return stage.pen.centre(inner, &lines);
     };
     let count = u16::try_from(session.pieces.len()).unwrap_or(u16::MAX).max(1);

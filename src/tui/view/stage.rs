@@ -95,7 +95,7 @@ impl<'a> Stage<'a> {
 
 /// What stands where an answer should: why it is not there, or that there is nothing in it.
 #[must_use]
-pub fn absence<T: ?Sized>(asked: Asked<'_, T>, nothing: &[Words]) -> Vec<Words> {
+pub fn absence<T: ?Sized>(asked: &Asked<'_, T>, nothing: &[Words]) -> Vec<Words> {
     match (asked.value, asked.error) {
         (None, Some(error)) => vec![
             Words::of(Role::Bad, "could not be read"),
@@ -108,7 +108,7 @@ pub fn absence<T: ?Sized>(asked: Asked<'_, T>, nothing: &[Words]) -> Vec<Words> 
 
 /// A remark when what is shown is older than the last attempt to read it.
 #[must_use]
-pub fn outdated<T: ?Sized>(asked: Asked<'_, T>, now: Ts) -> Words {
+pub fn outdated<T: ?Sized>(asked: &Asked<'_, T>, now: Ts) -> Words {
     match (asked.value, asked.error, asked.at) {
         (Some(_), Some(error), Some(at)) => Words::of(
             Role::Warn,

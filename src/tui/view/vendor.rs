@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::stage::{Stage, absence};
 use super::{limit, lists, phrase};
+use crate::engine::snapshot::VendorView;
 use crate::engine::track::ItemState;
 use crate::tui::fit::Need;
 use crate::tui::format;
@@ -23,7 +24,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let wide = area.width >= 96;
     let requests = Need::new(4, u16::MAX, 5);
     if wide {
-        let places = rows(area, &[Need::new(7, 9, 9), Need::new(6, 8, 6), requests]);
+        let places = rows(area, &[Need::new(7, 10, 9), Need::new(6, 8, 6), requests]);
         let place = |k: usize| places.get(k).copied().flatten();
         let halves = |at: Rect| {
             let both = columns(at, 0, &[Need::new(40, at.width / 2, 9), Need::new(40, u16::MAX, 8)]);
@@ -68,7 +69,7 @@ fn window(stage: &mut Stage, area: Rect) {
             .say(Role::Muted, "   this process ")
             .say(Role::Text, format!("{:>9}", format::count(now)))
     };
-    let lines = [
+    let mut lines = vec![
         figure("requests", totals.total_requests, pulse.requests, Role::Strong),
         figure("429s", totals.rate_limited_count, pulse.rate_limited, Role::Warn),
         figure("retries", totals.retries, pulse.retries, Role::Text),
@@ -78,6 +79,9 @@ fn window(stage: &mut Stage, area: Rect) {
             .say(Role::Muted, "   this process ")
             .say(Role::Text, format!("{:>9}", format::bytes(i64::try_from(pulse.bytes).unwrap_or(i64::MAX)))),
     ];
+    if let Some(words) = wasted(&snap.data.vendor) {
+        lines.insert(2, words);
+    }
     let worth = |k: usize| u8::try_from(8_usize.saturating_sub(k)).unwrap_or(1);
     let mut needs = vec![Need::new(1, 1, 10), Need::new(warned, warned, 9)];
     needs.extend((0..lines.len()).map(|k| Need::new(1, 1, worth(k))));
@@ -98,6 +102,24 @@ fn window(stage: &mut Stage, area: Rect) {
             }
         }
     }
+}
+
+/// Requests that changed no bar, most common reason first.
+fn wasted(vendor: &VendorView) -> Option<Words> {
+    let all: i64 = vendor.wasted.iter().map(|w| w.requests).sum();
+    if all == 0 {
+        return None;
+    }
+    let mut reasons: Vec<_> = vendor.wasted.iter().collect();
+    reasons.sort_by_key(|w| std::cmp::Reverse(w.requests));
+    let named = reasons.iter().map(|w| format!("{} {}", w.reason.name().replace('_', " "), format::count(w.requests)));
+    let share = all as f64 / vendor.totals.total_requests.max(all) as f64;
+    Some(
+        Words::of(Role::Muted, format!("{:<10}", "wasted"))
+            .say(Role::Text, format!("{:>12}", format::count(all)))
+            .say(Role::Muted, format!("   {}  ", format::fine_percent(share)))
+            .say(Role::Muted, named.collect::<Vec<_>>().join(", ")),
+    )
 }
 
 fn pulse(stage: &mut Stage, area: Rect) {
@@ -218,6 +240,6 @@ fn wire(stage: &mut Stage, area: Rect) {
 fn newest(stage: &mut Stage, area: Rect) {
     let rows = stage.model.requests();
     let asked = stage.model.answers.requests();
-    let empty = absence(asked, &[Words::of(Role::Muted, "no request was made yet")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "no request was made yet")]);
     lists::requests(stage, area, ListId::Requests, rows, Words::of(Role::Title, "Requests, newest first"), &empty);
 }

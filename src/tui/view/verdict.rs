@@ -103,7 +103,7 @@ fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
 pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     let live = &snap.live;
     if row.paused {
-        return "its symbol is paused".to_owned();
+        return "it is paused".to_owned();
     }
     if let Some(item) = item_of(snap, row) {
         match &item.state {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use barkeep::engine::handle::{EngineState, Live};
 use barkeep::engine::pulse::PulseView;
 use barkeep::engine::snapshot::{
-    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView,
+    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView, Wasted,
 };
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Timeframe, Ts};
 use barkeep::plan::budget::{Budget, Purchase};
-use barkeep::store::RequestTotals;
+use barkeep::store::{RequestTotals, Waste};
 use barkeep::vendor::limit::LimitSnapshot;
 
 use super::work::budget;
@@ -133,7 +133,7 @@ pub fn data(series: Vec<SeriesView>) -> Data {
                 retries: 112,
                 bytes: 4_120_000_000,
             },
-            wasted: Vec::new(),
+            wasted: wasted(),
         },
         budget: Some(budget()),
         executions: executions(),
@@ -195,6 +195,7 @@ pub fn empty() -> Snapshot {
     data.budget = None;
     (data.quarantine_pending, data.feature_failures_open) = (0, 0);
     data.vendor.totals = RequestTotals::default();
+    data.vendor.wasted.clear();
     let limit = LimitSnapshot { used: 0, next_free_in: Duration::ZERO, waiting: 0, ..live().limit };
     let live = Live {
         state: EngineState::Idle,
@@ -221,4 +222,11 @@ pub fn big(symbols: usize) -> Snapshot {
         })
         .collect();
     Snapshot { seq: 1, live: Arc::new(live()), data: Arc::new(data(series)) }
+}
+
+/// Requests that changed nothing.
+fn wasted() -> Vec<Wasted> {
+    [(Waste::Unchanged, 812), (Waste::Empty, 201), (Waste::Failed, 31), (Waste::RateLimited, 2)]
+        .map(|(reason, requests)| Wasted { reason, requests })
+        .to_vec()
 }

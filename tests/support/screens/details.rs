@@ -29,7 +29,7 @@ pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {
                 low: open.min(close) - reach * 0.8,
                 close,
                 volume: 20_000.0 + ((t * 0.21).sin() + 1.2) * 41_000.0 + if k % 31 == 0 { 90_000.0 } else { 0.0 },
-                vwap: Some((open + close) / 2.0),
+                vwap: Some(open.midpoint(close)),
                 trades: Some(412),
             }
         })

@@ -1,7 +1,7 @@
 //! A dashboard in the middle of a believable day, for the tests and benchmarks of the screens: a Wednesday morning of
 //! trading, a run under way, a few things wrong. Nothing here is read from a clock or from chance.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_imports, reason = "a test fails by panicking")]
 
 mod coverage;
 mod day;
@@ -9,10 +9,15 @@ mod details;
 mod events;
 mod work;
 
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use coverage::{coverage_row, session};
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use day::{at_rest, big, empty, failed, paused, running, series_view};
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use details::{detail, quarantine, requests};
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use events::{actions, execution_series, feature_failures, notices};
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use work::{alerts, executions, failing, live};
 
 use std::sync::Arc;
@@ -63,7 +68,7 @@ pub fn id(n: u128) -> Uuid {
 /// The dashboard with a snapshot and no answers yet.
 pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
     let dress = Dress { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
-    let time = Now { wall: now(), since_start: Duration::from_secs(60) };
+    let time = Now { wall: now(), since_start: Duration::from_mins(1) };
     Model::new(Arc::new(snap), Link::Embedded, Access::Operate, dress, Size::new(width, height), time)
 }
 
