@@ -16,11 +16,13 @@
 //! | [`attach`] | the engine of another process, over its HTTP API |
 //! | [`sim`] | a simulated vendor, an HTTP server |
 //! | [`tui`] | the dashboard in the terminal |
+//! | [`api`] | the HTTP API |
 //! | [`report`] | measurements of the real thing |
 //! | [`telemetry`] | the log |
 //! | [`timing`] | where a job's time goes |
 //! | [`cli`] | the command line |
 
+pub mod api;
 pub mod attach;
 pub mod cli;
 pub mod clock;

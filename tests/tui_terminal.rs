@@ -19,6 +19,7 @@ fn env(bench: &Bench) -> Vec<(&'static str, String)> {
         ("MASSIVE_API_KEY", "key-of-the-tests".to_owned()),
         ("BARKEEP_VENDOR_URL", bench.sim.url()),
         ("BARKEEP_DATABASE_URL", bench.database.url()),
+        ("BARKEEP_API_LISTEN", "127.0.0.1:0".to_owned()),
     ]
 }
 
@@ -252,6 +253,7 @@ fn the_demonstration_has_life_on_it_and_leaves_nothing_behind() {
     pty.type_in("qq");
     pty.ended();
     pty.assert_restored();
+    assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0, "the scratch database is still there");
     assert!(!home.path().join("data").exists(), "the user's own database was touched");
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::print;
-use super::run::instance;
+use super::run::{instance, open_door};
 use super::{demo, simulated};
 use crate::cli::backfill::{limit_of, open_engine};
 use crate::clock::SystemClock;
@@ -137,10 +137,12 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
+    let door = open_door(session, engine.store.as_ref()).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
     let host = Host::start(Parts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let api = door.map(|door| door.serve(host.desk.clone()));
     let drained = CancellationToken::new();
     let (handle, ended) = (host.desk.handle.clone(), drained.clone());
     let waiting = tokio::spawn(async move {
@@ -151,26 +153,36 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let shown = show(front, session, &host.desk, &mut outside, (drain.clone(), drained)).await;
     let last = host.desk.snapshot();
     drain.cancel();
-    if matches!(shown, Ok(Ended::AtOnce)) {
-        say_goodbye(&last);
+    let handle = host.desk.handle.clone();
+    let finished = async {
+        // While running executions end, the API still says so.
+        handle.closed().await;
+        if let Some(api) = api {
+            api.stop().await;
+        }
+        host.finish().await
+    };
+    let outcome = if matches!(shown, Ok(Ended::AtOnce)) {
         // What is committed is safe; what is in flight is asked again by the next start.
-        std::process::exit(i32::from(INTERRUPTED));
-    }
-    // A second signal does not wait for the rest.
-    let outcome = tokio::select! {
-        outcome = host.finish() => outcome,
-        () = second(&mut outside) => std::process::exit(i32::from(INTERRUPTED)),
+        None
+    } else {
+        // A second signal does not wait for the rest.
+        tokio::select! {
+            outcome = finished => Some(outcome),
+            () = second(&mut outside) => None,
+        }
     };
     watching.abort();
     waiting.abort();
-    if matches!(shown, Ok(Ended::Drained)) {
+    if matches!(shown, Ok(Ended::Drained | Ended::AtOnce)) {
         say_goodbye(&last);
     }
     shown?;
     match outcome {
-        Ok(()) => Ok(()),
-        Err(HostError::Store(e)) => Err(e.into()),
-        Err(e) => Err(CliError::new(SOME_FAILED, e.to_string())),
+        None => Err(CliError::silent(INTERRUPTED)),
+        Some(Ok(())) => Ok(()),
+        Some(Err(HostError::Store(e))) => Err(e.into()),
+        Some(Err(e)) => Err(CliError::new(SOME_FAILED, e.to_string())),
     }
 }
 

@@ -133,6 +133,8 @@ fn arrange(session: &mut Session, scratch: &Scratch, vendor: &Sim) -> Result<(),
     settings.database =
         format!("sqlite:{}", scratch.0.join("demo.db").display()).parse().map_err(|e| failed(format!("{e}")))?;
     settings.backfill.history = std::time::Duration::from_hours(HISTORY_DAYS * 24);
+    // The port may be that of a service at work.
+    settings.api.enabled = false;
     // Nobody is told about alerts of made-up bars.
     settings.alerts.webhook_url_file = None;
     settings.alerts.smtp = None;

@@ -19,11 +19,14 @@ pub mod features;
 pub mod figures;
 pub mod globals;
 pub mod history;
+pub mod keys;
+pub mod loadtest;
 pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod quarantine;
 pub mod report;
+pub mod rto_rpo;
 pub mod run;
 pub mod shell;
 mod signals;
@@ -74,7 +77,11 @@ pub enum Command {
     Bars(bars::BarsArgs),
     Features(features::FeaturesArgs),
     Quarantine(quarantine::QuarantineArgs),
+    Keys(keys::KeysArgs),
     Baseline(baseline::BaselineArgs),
+    Loadtest(loadtest::LoadtestArgs),
+    #[command(name = "rto-rpo")]
+    RtoRpo(rto_rpo::RtoRpoArgs),
     Sim(sim::SimArgs),
     Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -121,7 +128,10 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Bars(args) => bars::run(args, &cli.globals),
         Command::Features(args) => features::run(args, &cli.globals),
         Command::Quarantine(args) => quarantine::run(args, &cli.globals),
+        Command::Keys(args) => keys::run(args, &cli.globals),
         Command::Baseline(args) => baseline::run(args, &cli.globals),
+        Command::Loadtest(args) => loadtest::run(args, &cli.globals),
+        Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
         Command::Config(args) => config::run(args, &cli.globals),
         Command::Completions(args) => shell::completions(args),
         Command::Man(args) => shell::man(args),

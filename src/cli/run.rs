@@ -1,6 +1,7 @@
 //! `barkeep run`: the service, until a signal ends it.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,14 @@ use super::figures::thousands;
 use super::globals::{Globals, Session, block_on};
 use super::signals::{Came, Signals};
 use super::simulated;
+use crate::api::{Door, StartError};
 use crate::config::{self, Environment};
 use crate::engine::alert::{Notifier, Weather};
 use crate::engine::handle::{Action, Handle, Live};
 use crate::engine::host::{Host, HostError, Parts};
 use crate::engine::instance::{Instance, InstanceError};
 use crate::engine::progress::Listener;
+use crate::store::Store;
 
 /// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
 #[derive(Args, Clone, Debug)]
@@ -31,10 +34,18 @@ pub struct RunArgs {
     /// Without a screen: log to the file, one status line on a terminal
     #[arg(long)]
     pub headless: bool,
+
+    /// Serve the HTTP API here [default: api.listen]
+    #[arg(long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
 }
 
-pub(super) fn run(_args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
+pub(super) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
+    if let Some(listen) = args.listen {
+        let api = &mut session.loaded.settings.api;
+        (api.listen, api.enabled) = (listen, true);
+    }
     let _instance = instance(&session)?;
     if !session.simulated {
         let key = session.api_key()?;
@@ -56,15 +67,25 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
+    let door = open_door(session, engine.store.as_ref()).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), "run".to_owned());
     let host = Host::start(Parts { engine, policy, notifier, weather, check_every, tail, by }).await?;
     let handle = host.desk.handle.clone();
+    let api = door.map(|door| door.serve(host.desk.clone()));
+    if let Some(api) = &api {
+        eprintln!("API on http://{}", api.addr());
+    }
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
     let interrupted = ended(signals, &handle, globals, &host.shutdown()).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    // While running executions end, the API still says so.
+    handle.closed().await;
+    if let Some(api) = api {
+        api.stop().await;
+    }
     let outcome = host.finish().await;
     watchdog.abort();
     if let Some(line) = line {
@@ -77,6 +98,22 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
         Err(HostError::Store(e)) => Err(e.into()),
         Err(e) => Err(CliError::new(super::exit::SOME_FAILED, e.to_string())),
     }
+}
+
+/// The API's socket, before anything is begun that it would show.
+pub(super) async fn open_door(session: &Session, store: &dyn Store) -> Result<Option<Door>, CliError> {
+    let settings = &session.loaded.settings.api;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    Door::open(store, settings).await.map(Some).map_err(|e| match e {
+        StartError::Store(e) => e.into(),
+        StartError::Bind { .. } => CliError::usage(e.to_string()).hint(
+            "another process may listen there; name another address with --listen or api.listen, or set api.enabled to false",
+        ),
+        StartError::Exposed(_) => CliError::usage(e.to_string())
+            .hint("make a key with `barkeep keys create NAME`, or listen on 127.0.0.1 without api.hosts"),
+    })
 }
 
 /// The lock on a SQLite file; PostgreSQL needs none.

@@ -180,11 +180,12 @@ fn lay_simulated(tree: &mut Node, env: &Environment) {
 }
 
 fn lay_environment(tree: &mut Node, env: &Environment) -> Result<(), ConfigError> {
-    use environment::{COMMON_DATABASE_URL, DATABASE_URL, RATE_LIMIT, VENDOR_URL};
-    let table: [(&str, &[&'static str]); 3] = [
+    use environment::{API_LISTEN, COMMON_DATABASE_URL, DATABASE_URL, RATE_LIMIT, VENDOR_URL};
+    let table: [(&str, &[&'static str]); 4] = [
         ("database.url", &[DATABASE_URL, COMMON_DATABASE_URL]),
         ("vendor.base_url", &[VENDOR_URL]),
         ("vendor.rate_limit", &[RATE_LIMIT]),
+        ("api.listen", &[API_LISTEN]),
     ];
     for (path, names) in table {
         if let Some((name, value)) = env.first(names)? {

@@ -4,7 +4,9 @@
 //! binary. Every value keeps its origin, so a complaint names file and line, and `config print` can say who set what.
 
 pub mod alerts;
+pub mod api;
 mod baseline;
+mod client_key;
 mod database_url;
 mod effective;
 mod environment;
@@ -13,6 +15,7 @@ mod files;
 mod key;
 mod load;
 pub mod policy;
+mod programs;
 mod read_policy;
 mod read_settings;
 mod reader;
@@ -22,7 +25,9 @@ pub mod suggest;
 mod tree;
 
 pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secrets};
+pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
+pub use client_key::client_key;
 pub use database_url::InvalidDatabaseUrl;
 pub use effective::Effective;
 pub use environment::Environment;
@@ -30,6 +35,7 @@ pub use error::{ConfigError, Origin};
 pub use key::find_key;
 pub use load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
 pub use policy::Policy;
+pub use programs::postgres_programs;
 pub use screen::{KeySetting, TerminalHints, ThemeName, TuiSettings};
 pub use settings::*;
 

@@ -42,6 +42,7 @@ pub(super) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         alerts: super::alerts::read(&root.get("alerts")?, env)?,
         tui: super::screen::read(&root.get("tui")?)?,
         keys: super::screen::keys(&root.get("keys")?)?,
+        api: super::api::read(&root.get("api")?)?,
     })
 }
 

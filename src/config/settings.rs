@@ -29,6 +29,7 @@ pub struct Settings {
     pub tui: super::screen::TuiSettings,
     /// Keys of the dashboard that replace the built-in ones.
     pub keys: Vec<super::screen::KeySetting>,
+    pub api: super::api::ApiSettings,
 }
 
 /// How fast the vendor may be asked.

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::freshness::Inventory;
 use super::freshness_report::StalenessReport;
 use super::owner;
 use crate::config::{Policy, Settings};
@@ -118,12 +119,25 @@ impl SchedulerHealth {
         policy: &Policy,
         now: Ts,
     ) -> Result<Self, StoreError> {
+        let inventory = Inventory::read(store, now).await?;
+        Self::of(store, &inventory, calendar, settings, policy, now).await
+    }
+
+    /// The same over symbols and series already read.
+    pub async fn of(
+        store: &dyn Store,
+        inventory: &Inventory,
+        calendar: &Calendar,
+        settings: &Settings,
+        policy: &Policy,
+        now: Ts,
+    ) -> Result<Self, StoreError> {
         let last = store.executions(1).await?.pop().map(ExecutionView::from);
         let success = store.last_success().await?.and_then(|row| row.completed_at);
         let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
         failures.retain(|row| row.failure.failed_at >= now - DAY);
-        let report = StalenessReport::read(store, calendar, settings, policy, 0, now).await?;
-        let symbols = store.symbols().await?.iter().filter(|s| s.active).count();
+        let report = StalenessReport::of(inventory, calendar, settings, policy, 0, now);
+        let symbols = inventory.symbols.iter().filter(|s| s.active).count();
         let status = health(last.as_ref(), success, &report, !failures.is_empty(), policy, now);
         Ok(Self {
             status,

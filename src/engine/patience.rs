@@ -17,10 +17,10 @@ use super::progress::{Event, Listener};
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use crate::store::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
-    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
-    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
+    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
+    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
 };
 use crate::timing::{self, Phase};
 
@@ -267,6 +267,31 @@ impl Store for Patient {
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
     }
+    async fn api_keys(&self) -> Result<Vec<ApiKey>> {
+        self.persist(|| self.inner.api_keys()).await
+    }
+    async fn add_api_key(&self, key: &ApiKey) -> Result<()> {
+        self.persist(|| self.inner.add_api_key(key)).await
+    }
+    async fn revoke_api_key(&self, name: &str, at: Ts) -> Result<bool> {
+        self.persist(|| self.inner.revoke_api_key(name, at)).await
+    }
+    async fn note_api_keys_used(&self, used: &[(i64, Ts)]) -> Result<()> {
+        self.persist(|| self.inner.note_api_keys_used(used)).await
+    }
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim> {
+        self.persist(|| self.inner.claim_request(request, expired, abandoned)).await
+    }
+    async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()> {
+        self.persist(|| self.inner.settle_request(request, answer.clone())).await
+    }
+    async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>> {
+        self.persist(|| self.inner.series_marks(series)).await
+    }
+    async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>> {
+        self.persist(|| self.inner.busiest_symbols(count)).await
+    }
+
     async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
         self.persist(|| self.inner.set_paused(series, paused)).await
     }

@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
-    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
-    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, alerts,
-    bars, coverage, evidence, executions, fault, features, monitoring, page, plans, quarantine, reference, requests,
-    symbols,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
+    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
+    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
+    alerts, api, bars, coverage, evidence, executions, fault, features, monitoring, page, plans, quarantine, reference,
+    requests, symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -300,6 +300,38 @@ impl Store for Database {
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.write(alerts::Resolve { kind: kind.to_owned(), subject: subject.map(str::to_owned), at }).await
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKey>> {
+        api::keys(&mut self.reader().await?.conn()).await
+    }
+
+    async fn add_api_key(&self, key: &ApiKey) -> Result<()> {
+        self.write(api::AddKey(key.clone())).await
+    }
+
+    async fn revoke_api_key(&self, name: &str, at: Ts) -> Result<bool> {
+        self.write(api::Revoke { name: name.to_owned(), at }).await
+    }
+
+    async fn note_api_keys_used(&self, used: &[(i64, Ts)]) -> Result<()> {
+        self.write(api::Used(used.to_vec())).await
+    }
+
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim> {
+        self.write(api::Claiming { request: request.clone(), expired, abandoned }).await
+    }
+
+    async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()> {
+        self.write(api::Settle { request: request.clone(), answer }).await
+    }
+
+    async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>> {
+        api::marks(&mut self.reader().await?.conn(), series).await
+    }
+
+    async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>> {
+        api::busiest(&mut self.reader().await?.conn(), count).await
     }
 
     async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {

@@ -11,7 +11,7 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::conn::Row;
-use super::{CoverageState, ExecutionStatus, Result, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
+use super::{CoverageState, ExecutionStatus, Result, Role, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
 use crate::config::policy::Severity;
 use crate::market::asset::printable;
 use crate::market::freshness::Tier;
@@ -145,6 +145,7 @@ words! {
     Trigger, "a trigger", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Severity, "a severity", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Role, "a role", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     SeriesState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }

@@ -18,12 +18,20 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "initial",
-    sqlite: include_str!("../../migrations/sqlite/0001_initial.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_initial.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        name: "initial",
+        sqlite: include_str!("../../migrations/sqlite/0001_initial.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_initial.sql"),
+    },
+    Step {
+        version: 2,
+        name: "api",
+        sqlite: include_str!("../../migrations/sqlite/0002_api.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_api.sql"),
+    },
+];
 
 fn migrator(dialect: Dialect) -> Migrator {
     let migration = |step: &Step| {

@@ -8,6 +8,7 @@
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
 mod alerts;
+mod api;
 mod bars;
 mod conn;
 mod coverage;
@@ -233,6 +234,34 @@ pub trait Store: Send + Sync {
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
 
+    // -- the HTTP API ------------------------------------------------------------------------------------------------
+
+    /// All keys ever made, in order.
+    async fn api_keys(&self) -> Result<Vec<ApiKey>>;
+
+    /// Keeps a new key; its id is given. `Refused` when the name is taken, by a revoked key too.
+    async fn add_api_key(&self, key: &ApiKey) -> Result<()>;
+
+    /// Says whether there was such a key in force.
+    async fn revoke_api_key(&self, name: &str, at: Ts) -> Result<bool>;
+
+    /// Notes when keys were last used; an earlier time changes nothing.
+    async fn note_api_keys_used(&self, used: &[(i64, Ts)]) -> Result<()>;
+
+    /// Claims a request, or says what became of it. Requests older than `expired` are forgotten, and those older than
+    /// `abandoned` that nobody settled.
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim>;
+
+    /// Keeps the answer to a claimed request, or gives the claim back.
+    async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()>;
+
+    /// A number for each series that grows with every write to its bars, features and splits; series that do not exist
+    /// are absent.
+    async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>>;
+
+    /// The symbols with the largest turnover in their newest bar of a day (or of an hour), largest first.
+    async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>>;
+
     // -- for screens -------------------------------------------------------------------------------------------------
 
     /// Bars of a series inside `range`, counted by pieces of `piece_ms` of the UTC day; pieces without bars are left
@@ -265,6 +294,7 @@ pub trait Store: Send + Sync {
 pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
     [
         alerts::STATEMENTS,
+        api::STATEMENTS,
         bars::STATEMENTS,
         coverage::STATEMENTS,
         evidence::STATEMENTS,

@@ -23,10 +23,14 @@ statements! {
     LOCK = Sql::two(
         "SELECT id FROM series WHERE id IN (SELECT value FROM json_each($1))",
         "SELECT id FROM series WHERE id = ANY($1) ORDER BY id FOR UPDATE");
+    /// Tells caches that the series change.
+    MARK = Sql::two(
+        "UPDATE series SET writes = writes + 1 WHERE id IN (SELECT value FROM json_each($1))",
+        "UPDATE series SET writes = writes + 1 WHERE id = ANY($1)");
     CHECKED = Sql::same("UPDATE series SET checked_at = $2 WHERE id = $1 AND (checked_at IS NULL OR checked_at < $2)");
 }
 
-/// Locks series in the order of their keys, so that two pages never wait for each other.
+/// Locks series that are about to be written, in the order of their keys, so that two pages never wait for each other.
 pub(super) async fn lock(conn: &mut Conn<'_>, series: impl IntoIterator<Item = SeriesId>) -> Result<()> {
     let mut ids: Vec<SeriesId> = series.into_iter().collect();
     ids.sort_unstable();
@@ -35,8 +39,12 @@ pub(super) async fn lock(conn: &mut Conn<'_>, series: impl IntoIterator<Item = S
         return Ok(());
     }
     let asked: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let found: Vec<SeriesId> = column(&conn.rows(LOCK, &values![asked]).await?)?;
-    ids.into_iter().find(|id| !found.contains(id)).map_or(Ok(()), |id| Err(removed(id)))
+    let asked = values![asked];
+    let found: Vec<SeriesId> = column(&conn.rows(LOCK, &asked).await?)?;
+    if let Some(id) = ids.into_iter().find(|id| !found.contains(id)) {
+        return Err(removed(id));
+    }
+    conn.run(MARK, &asked).await.map(drop)
 }
 
 pub(super) fn removed(id: SeriesId) -> StoreError {

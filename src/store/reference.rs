@@ -21,6 +21,8 @@ statements! {
     PUT_CHECKED = Sql::same(
         "INSERT INTO splits_checked (symbol, fetched_at) VALUES ($1, $2)
          ON CONFLICT (symbol) DO UPDATE SET fetched_at = excluded.fetched_at");
+    /// Prices shown and features change with a split.
+    MARK = Sql::same("UPDATE series SET writes = writes + 1 WHERE symbol = $1");
     CHECKED = Sql::same("SELECT symbol, fetched_at FROM splits_checked");
     HOLIDAYS = Sql::same("SELECT date, close_ts, name, fetched_at FROM holidays ORDER BY date");
     PUT_HOLIDAY = Sql::same(
@@ -81,6 +83,7 @@ impl Work for PutSplits {
                 conn.run(PUT_SPLIT, &values![symbol, split.date, split.from, split.to, self.fetched_at]).await?;
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;
+            conn.run(MARK, &values![symbol]).await?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@
 mod support;
 
 mod alerts;
+mod api;
 mod bars;
 mod database;
 mod evidence;
@@ -103,6 +104,10 @@ cases! {
         alerts::the_newest_finished_status_of_each_series
         alerts::no_success_yet
         alerts::features_that_failed_or_are_absent
+        api::keys_are_made_once_used_and_revoked
+        api::a_request_is_claimed_once_and_its_answer_kept
+        api::every_write_to_a_series_shows_in_its_mark
+        api::the_busiest_symbols_turn_over_most
     }
     in_databases {
         pages::a_lock_held_by_somebody_else_is_waited_for

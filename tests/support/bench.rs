@@ -68,7 +68,9 @@ impl Bench {
             .env("MASSIVE_API_KEY", "key-of-the-tests")
             .env("BARKEEP_VENDOR_URL", self.sim.url())
             .env("BARKEEP_DATABASE_URL", self.database.url())
-            .env("BARKEEP_RATE_LIMIT", "unlimited");
+            .env("BARKEEP_RATE_LIMIT", "unlimited")
+            // Services of several tests run at once.
+            .env("BARKEEP_API_LISTEN", "127.0.0.1:0");
         command
     }
 

@@ -9,6 +9,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests are told by the environment where data and databases are")]
 
+pub mod api;
 pub mod bench;
 pub mod desk;
 pub mod http;

@@ -6,6 +6,7 @@
 //! an await. So a test on tokio's paused clock decides alone when time passes.
 
 mod alerts;
+mod api;
 mod commit;
 mod executions;
 mod features;
@@ -23,11 +24,11 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    AlertRow, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure, FeatureFailureRow,
-    FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow, NewAlert,
-    OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result,
-    SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, bars,
-    plans,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
+    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
+    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
+    bars, plans,
 };
 use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
@@ -45,6 +46,7 @@ struct State {
     reference: reference::Reference,
     monitoring: monitoring::Monitoring,
     alerts: alerts::Alerts,
+    api: api::Api,
     executions: executions::Executions,
     requests: requests::Requests,
     plans: BTreeMap<Uuid, (Ts, String)>,
@@ -143,7 +145,12 @@ impl Store for Memory {
     }
 
     async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
-        self.open()?.reference.put_splits(splits, fetched_at)
+        let mut state = self.open()?;
+        state.reference.put_splits(splits, fetched_at)?;
+        for (symbol, _) in splits {
+            state.tracked.mark(symbol);
+        }
+        Ok(())
     }
 
     async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
@@ -320,6 +327,41 @@ impl Store for Memory {
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         Ok(self.open()?.alerts.resolve(kind, subject, at))
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKey>> {
+        Ok(self.open()?.api.keys())
+    }
+
+    async fn add_api_key(&self, key: &ApiKey) -> Result<()> {
+        self.open()?.api.add(key)
+    }
+
+    async fn revoke_api_key(&self, name: &str, at: Ts) -> Result<bool> {
+        Ok(self.open()?.api.revoke(name, at))
+    }
+
+    async fn note_api_keys_used(&self, used: &[(i64, Ts)]) -> Result<()> {
+        self.open()?.api.used(used);
+        Ok(())
+    }
+
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim> {
+        Ok(self.open()?.api.claim(request, expired, abandoned))
+    }
+
+    async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()> {
+        self.open()?.api.settle(request, answer);
+        Ok(())
+    }
+
+    async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>> {
+        let state = self.open()?;
+        Ok(series.iter().filter_map(|id| Some((*id, state.tracked.of(*id)?.writes))).collect())
+    }
+
+    async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>> {
+        Ok(self.open()?.tracked.busiest(count))
     }
 
     async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {

@@ -32,6 +32,8 @@ pub(super) struct Series {
     pub(super) coverage: Vec<Coverage>,
     pub(super) quarantine: Vec<QuarantineRow>,
     pub(super) features: SeriesFeatures,
+    /// Grows with every write.
+    pub(super) writes: i64,
     /// Time, reason and fingerprint of every bar ever put in quarantine.
     noted: BTreeSet<(Ts, String, String)>,
 }
@@ -49,6 +51,7 @@ impl Series {
             coverage: Vec::new(),
             quarantine: Vec::new(),
             features: SeriesFeatures::default(),
+            writes: 0,
             noted: BTreeSet::new(),
         }
     }

@@ -70,6 +70,7 @@ impl Tracked {
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
             let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
+            series.writes += 1;
             outcomes.push(series.features.put(write));
         }
         Ok(outcomes)
@@ -78,6 +79,28 @@ impl Tracked {
     pub(super) fn without_features(&self) -> Vec<SeriesId> {
         let lacks = |series: &&Series| series.row().bar_count > 0 && series.features.count() == 0;
         self.series.values().filter(lacks).map(|series| series.row().id).collect()
+    }
+
+    /// Notes that what all series of a symbol show has changed.
+    pub(super) fn mark(&mut self, symbol: &Symbol) {
+        let of_symbol = self.ids.iter().filter(|((of, _), _)| of == symbol);
+        for (_, id) in of_symbol {
+            if let Some(series) = self.series.get_mut(id) {
+                series.writes += 1;
+            }
+        }
+    }
+
+    /// Largest turnover first.
+    pub(super) fn busiest(&self, count: usize) -> Vec<Symbol> {
+        let mut all: Vec<(f64, &Symbol)> = Vec::new();
+        for symbol in self.symbols.keys() {
+            let newest = |tf| self.of(*self.ids.get(&(symbol.clone(), tf))?)?.before(Ts::MAX, 1).pop();
+            let bar = [Timeframe::D1, Timeframe::H1].into_iter().find_map(newest);
+            all.extend(bar.map(|b| (b.bar.volume * b.bar.close, symbol)));
+        }
+        all.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
+        all.into_iter().take(count).map(|(_, symbol)| symbol.clone()).collect()
     }
 
     pub(super) fn revisions(&self) -> Vec<Revision> {
@@ -128,6 +151,7 @@ impl Tracked {
     /// Takes a write that was checked.
     pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts) -> Result<WriteOutcome> {
         let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
+        series.writes += 1;
         let mut outcome = series.write(write, at, "changed");
         for odd in &write.quarantine {
             if series.note(odd, self.last_quarantined + 1, at) {
@@ -155,6 +179,7 @@ impl Tracked {
         if let Some(bar) = accepted {
             let write = quarantine::accepting(*series_id, bar);
             bars::check(&write)?;
+            series.writes += 1;
             series.write(&write, at, "accepted");
         }
         for row in series.quarantine.iter_mut().filter(|row| row.id == id) {

@@ -1,5 +1,6 @@
 //! The types that cross the [`Store`](super::Store) trait, by topic.
 
+mod api;
 mod bars;
 mod error;
 mod executions;
@@ -11,6 +12,7 @@ mod requests;
 mod series;
 mod waste;
 
+pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
 pub use error::{Result, StoreError};
 pub use executions::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};

@@ -4,6 +4,7 @@
 //! other descriptor of it drops all of SQLite's locks in this process (POSIX advisory locks).
 
 mod file;
+mod held;
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use super::conn::{Conn, Dialect};
 use super::database::{Database, Readers};
 use super::writer::{Owned, Source, Writer};
 use super::{Result, StoreError, fault, migration};
+
+pub use held::{HeldLock, hold};
 
 /// Connections that read.
 const READERS: u32 = 4;

@@ -1,0 +1,199 @@
+//! What is counted, in the text format of Prometheus (`OpenMetrics`).
+//!
+//! Requests are counted here as they are answered; what the engine and the database say of themselves is read from the
+//! newest snapshot when somebody asks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text::encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::cache::Tally;
+use crate::engine::snapshot::Snapshot;
+use crate::market::freshness::Tier;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    method: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Lookup {
+    cache: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfCache {
+    cache: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfTier {
+    tier: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfState {
+    state: &'static str,
+}
+
+type Total = Counter<u64, AtomicU64>;
+
+/// All there is to count.
+pub(super) struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<Answered, Total>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    lookups: Family<Lookup, Total>,
+    entries: Family<OfCache, Gauge>,
+    bytes: Family<OfCache, Gauge>,
+    connections: Gauge,
+    streams: Gauge,
+    series: Family<OfTier, Gauge>,
+    state: Family<OfState, Gauge>,
+    symbols: Gauge,
+    in_flight: Gauge,
+    limit_used: Gauge,
+    quarantine: Gauge,
+    alerts: Gauge,
+    vendor: [Total; 5],
+}
+
+fn latency() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+}
+
+/// Names and meanings of the vendor's totals, in the order they are set.
+const VENDOR: [(&str, &str); 5] = [
+    ("barkeep_vendor_requests", "Requests made to the vendor, ever, retries included"),
+    ("barkeep_vendor_rate_limited", "Answers of the vendor with status 429"),
+    ("barkeep_vendor_failures", "Requests to the vendor that failed"),
+    ("barkeep_vendor_retries", "Requests to the vendor that were retries"),
+    ("barkeep_vendor_bytes", "Bytes the vendor sent"),
+];
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let metrics = Self {
+            registry: Mutex::default(),
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(latency),
+            lookups: Family::default(),
+            entries: Family::default(),
+            bytes: Family::default(),
+            connections: Gauge::default(),
+            streams: Gauge::default(),
+            series: Family::default(),
+            state: Family::default(),
+            symbols: Gauge::default(),
+            in_flight: Gauge::default(),
+            limit_used: Gauge::default(),
+            quarantine: Gauge::default(),
+            alerts: Gauge::default(),
+            vendor: std::array::from_fn(|_| Total::default()),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let mut r = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        r.register("barkeep_http_requests", "Requests answered by the API", self.requests.clone());
+        r.register("barkeep_http_request_seconds", "Time from a request's head to its answer", self.seconds.clone());
+        r.register("barkeep_cache_lookups", "Lookups in the API's caches", self.lookups.clone());
+        r.register("barkeep_cache_entries", "Entries in the API's caches", self.entries.clone());
+        r.register("barkeep_cache_bytes", "Bytes held by the API's caches", self.bytes.clone());
+        r.register("barkeep_http_connections", "Open connections to the API", self.connections.clone());
+        r.register("barkeep_http_event_streams", "Open event streams", self.streams.clone());
+        r.register("barkeep_series", "Series by staleness tier", self.series.clone());
+        r.register("barkeep_engine_state", "1 for the state the engine is in", self.state.clone());
+        r.register("barkeep_symbols", "Registered symbols", self.symbols.clone());
+        r.register(
+            "barkeep_requests_in_flight",
+            "Requests waiting, on the wire or being stored",
+            self.in_flight.clone(),
+        );
+        r.register("barkeep_limit_used", "Requests to the vendor in the last 60 s", self.limit_used.clone());
+        r.register("barkeep_quarantine_pending", "Bars waiting for an operator's word", self.quarantine.clone());
+        r.register("barkeep_alerts_open", "Alerts not resolved, of the newest shown", self.alerts.clone());
+        for ((name, help), total) in VENDOR.into_iter().zip(&self.vendor) {
+            r.register(name, help, total.clone());
+        }
+    }
+
+    /// Counts an answered request. `route` is a pattern, never what was asked, so that nobody can fill the memory.
+    pub(super) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let route = route.to_owned();
+        self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Answered { route, method: method.to_owned(), status }).inc();
+    }
+
+    /// Counts an event stream until the guard is dropped; `None` when there are `most` already.
+    pub(super) fn stream(&self, most: i64) -> Option<Streaming> {
+        let streaming = Streaming(self.streams.clone());
+        (streaming.0.inc() < most).then_some(streaming)
+    }
+
+    /// Everything, with the newest figures.
+    pub(super) fn text(
+        &self,
+        snapshot: &Snapshot,
+        connections: usize,
+        caches: &[(&'static str, Arc<Tally>)],
+    ) -> String {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let data = &snapshot.data;
+        for tier in Tier::ALL {
+            self.series.get_or_create(&OfTier { tier: tier.name() }).set(count(data.tiers.of(tier)));
+        }
+        self.state.clear();
+        self.state.get_or_create(&OfState { state: snapshot.live.state.name() }).set(1);
+        self.symbols.set(count(data.symbols_total));
+        self.in_flight.set(count(snapshot.live.in_flight));
+        self.limit_used.set(i64::from(snapshot.live.limit.used));
+        self.quarantine.set(count(data.quarantine_pending));
+        self.alerts.set(count(data.alerts.iter().filter(|a| a.resolved_at.is_none()).count()));
+        self.connections.set(count(connections));
+        let t = &data.vendor.totals;
+        let totals = [t.total_requests, t.rate_limited_count, t.failures, t.retries, t.bytes];
+        for (total, now) in self.vendor.iter().zip(totals) {
+            total.inner().store(now.max(0).unsigned_abs(), Ordering::Relaxed);
+        }
+        for (cache, tally) in caches {
+            for (result, counter) in [("hit", &tally.hits), ("miss", &tally.misses), ("evicted", &tally.evicted)] {
+                let total = self.lookups.get_or_create_owned(&Lookup { cache, result });
+                total.inner().store(counter.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+            self.entries.get_or_create(&OfCache { cache }).set(count(tally.entries.load(Ordering::Relaxed)));
+            self.bytes.get_or_create(&OfCache { cache }).set(count(tally.bytes.load(Ordering::Relaxed)));
+        }
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+        text
+    }
+}
+
+/// An open event stream.
+#[derive(Debug)]
+pub(super) struct Streaming(Gauge);
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,194 @@
+//! What is said when a request cannot be answered: `application/problem+json` (RFC 9457), always.
+//!
+//! A problem says what is wrong, where, and what to do about it; never SQL, a file's path or a trace. It carries an id
+//! under which the log has more.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::engine::handle::OrderError;
+use crate::market::asset::printable;
+use crate::store::StoreError;
+
+/// The kinds of problem; each is one status and one `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Malformed,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Timeout,
+    Conflict,
+    TooLarge,
+    UriTooLong,
+    MediaType,
+    Misdirected,
+    Invalid,
+    TooManyTries,
+    Internal,
+    Unavailable,
+}
+
+impl Kind {
+    const fn row(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method"),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive"),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict", "It contradicts what is"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri-too-long", "The address is too long"),
+            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be JSON"),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "This is not that host"),
+            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A value is not acceptable"),
+            Self::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "Too many wrong keys"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "barkeep hit a bug"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now"),
+        }
+    }
+}
+
+/// A problem. Boxed, because it travels in every `Result` and is rare.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Problem(Box<Said>);
+
+/// A problem, as it is sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(title = "Problem", description = "An error, by RFC 9457. Some carry further members.")]
+pub(super) struct Said {
+    /// `urn:problem:barkeep:…`, one for each kind.
+    #[serde(rename = "type")]
+    type_uri: String,
+    title: &'static str,
+    status: u16,
+    /// What is wrong, and where.
+    detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hint: Option<String>,
+    /// The parameter or member that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parameter: Option<String>,
+    /// The id of this occurrence; the log names it too.
+    instance: String,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let (status, slug, title) = kind.row();
+        Self(Box::new(Said {
+            type_uri: format!("urn:problem:barkeep:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            hint: None,
+            parameter: None,
+            instance: format!("urn:uuid:{}", Uuid::new_v4()),
+            more: Map::new(),
+            headers: Vec::new(),
+        }))
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the parameter or member that is wrong.
+    #[must_use]
+    pub(super) fn at(mut self, parameter: &str) -> Self {
+        self.0.parameter = Some(printable(parameter));
+        self
+    }
+
+    /// A further member.
+    #[must_use]
+    pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0.more.insert(key.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.0.headers.push((name, value.into()));
+        self
+    }
+
+    /// A wrong value of a parameter or member. `why` is made fit to print.
+    pub(super) fn invalid(parameter: &str, why: &str) -> Self {
+        Self::new(Kind::Invalid, format!("{}: {}", printable(parameter), printable(why))).at(parameter)
+    }
+
+    pub(super) fn not_found(what: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, what)
+    }
+
+    /// The database or the engine cannot answer now.
+    pub(super) fn unavailable(why: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, why).header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// A bug; the log has `why`, the caller an id.
+    pub(super) fn internal(why: &str) -> Self {
+        let problem = Self::new(Kind::Internal, "the log says more under this instance");
+        tracing::error!(instance = problem.0.instance, "the API hit a bug: {}", printable(why));
+        problem
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        tracing::debug!(instance = self.0.instance, status = self.0.status, detail = self.0.detail, "refused");
+        // A map of strings and numbers always serialises.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let kind = HeaderValue::from_static("application/problem+json");
+        let mut response = (self.status(), [(header::CONTENT_TYPE, kind)], body).into_response();
+        response.headers_mut().extend(self.0.headers);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::NotFound(why) => Self::not_found(why),
+            e if e.is_transient() => {
+                let problem = Self::unavailable("the database does not answer").hint("try again in a few seconds");
+                tracing::warn!(instance = problem.0.instance, error = %e, "the API could not read the database");
+                problem
+            }
+            e => Self::internal(&e.to_string()),
+        }
+    }
+}
+
+impl From<OrderError> for Problem {
+    fn from(e: OrderError) -> Self {
+        match e {
+            OrderError::Refused(why) => Self::new(Kind::Conflict, printable(&why)),
+            OrderError::Stopped => Self::unavailable("the engine is stopping"),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The console protocol as the document shows it: the shapes of [`crate::engine::handle::Action`] and
+//! [`crate::engine::console::Question`]. Schemas only; a test holds their names against the real types.
+#![allow(dead_code, reason = "schemas only")]
+
+use utoipa::ToSchema;
+
+use super::docs::{AssetClassName, CriticalityName, SymbolName, TimeframeName, WhenText};
+
+/// Which series.
+#[derive(ToSchema)]
+pub(super) struct SelectionBody {
+    /// None at all: every active symbol.
+    symbols: Vec<SymbolName>,
+    timeframes: Option<Vec<TimeframeName>>,
+    from: Option<WhenText>,
+    to: Option<WhenText>,
+    /// Of symbols not registered yet.
+    class: Option<AssetClassName>,
+}
+
+/// What a trigger is about.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum WhatBody {
+    Selection(SelectionBody),
+    Tier(CriticalityName),
+    Stale,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum TriggerName {
+    Schedule,
+    Manual,
+    Api,
+    CatchUp,
+    Cli,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum VerdictName {
+    Accepted,
+    Rejected,
+}
+
+/// The id of an execution.
+#[derive(ToSchema)]
+#[schema(format = "uuid")]
+pub(super) struct ExecutionId(String);
+
+/// An action of the console protocol.
+#[derive(ToSchema)]
+#[serde(tag = "action", content = "of", rename_all = "snake_case")]
+pub(super) enum ActionBody {
+    Trigger {
+        what: WhatBody,
+        trigger: TriggerName,
+    },
+    Preview(WhatBody),
+    Pause,
+    Resume,
+    PauseSymbols(Vec<SymbolName>),
+    ResumeSymbols(Vec<SymbolName>),
+    PauseSeries(Vec<(SymbolName, TimeframeName)>),
+    ResumeSeries(Vec<(SymbolName, TimeframeName)>),
+    /// One execution, or all of them.
+    Cancel(Option<ExecutionId>),
+    CancelSeries {
+        execution: ExecutionId,
+        series: Vec<(SymbolName, TimeframeName)>,
+    },
+    RetryFailed(Option<ExecutionId>),
+    Decide {
+        id: i64,
+        verdict: VerdictName,
+    },
+}
+
+/// A question of the console protocol.
+#[derive(ToSchema)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub(super) enum QuestionBody {
+    Detail {
+        symbol: SymbolName,
+        timeframe: TimeframeName,
+    },
+    Coverage {
+        #[schema(value_type = Vec<Vec<String>>, max_items = 200)]
+        series: Vec<(String, String)>,
+        #[schema(format = Date)]
+        from: String,
+        #[schema(format = Date)]
+        to: String,
+    },
+    Session {
+        symbol: SymbolName,
+        timeframe: TimeframeName,
+        #[schema(format = Date)]
+        date: String,
+    },
+    History {
+        limit: u32,
+    },
+    Execution {
+        #[schema(format = "uuid")]
+        id: String,
+    },
+    Requests {
+        symbol: Option<SymbolName>,
+        limit: u32,
+    },
+    Quarantine {
+        limit: u32,
+    },
+    Failures {
+        limit: u32,
+    },
+    Alerts {
+        limit: u32,
+    },
+    Actions {
+        limit: u32,
+    },
+    Log {
+        limit: u32,
+    },
+}

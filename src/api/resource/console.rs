@@ -1,0 +1,61 @@
+//! The console over HTTP: what a dashboard elsewhere asks and orders, in the engine's own types.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+
+use crate::api::App;
+use crate::api::body::Input;
+use crate::api::keys::Caller;
+use crate::api::params::Params;
+use crate::api::problem::{Kind, Problem};
+use crate::engine::console::{Access, AskError, Console as _, Question, Reply};
+use crate::engine::handle::{Action, Answer};
+use crate::market::asset::printable;
+use crate::store::Role;
+
+/// Order something
+#[utoipa::path(post, path = "/api/v1/console/order", tag = "console",
+    description = "The console protocol of `barkeep attach`; it changes with the program. The body is an action \
+        (`{\"action\": NAME, \"of\": …}`: trigger, preview, pause, resume, pause_symbols, resume_symbols, cancel, \
+        retry_failed, decide), the answer `{\"answer\": started | nothing | planned | done, \"of\": …}`. A key with the role \
+        `read` may only `preview`.",
+    request_body = crate::api::protocol::ActionBody,
+    responses((status = 200, body = Object, description = "What became of it")))]
+pub(in crate::api) async fn order(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+    Input(action): Input<Action>,
+) -> Result<Json<Answer>, Problem> {
+    params.only(&[])?;
+    if caller.role < Role::Operate && !matches!(action, Action::Preview(_)) {
+        return Err(Problem::new(Kind::Forbidden, "this key may only look").hint("use a key with the role operate"));
+    }
+    let access = if caller.role == Role::Operate { Access::Operate } else { Access::Read };
+    let now = api.desk.engine.clock.now();
+    let answer = api.desk.as_somebody(&caller.actor, access).order(action).await?;
+    if let Answer::Started(id) = &answer {
+        api.started.note(*id, now, &[]);
+    }
+    Ok(Json(answer))
+}
+
+/// Ask something
+#[utoipa::path(post, path = "/api/v1/console/ask", tag = "console",
+    description = "The console protocol of `barkeep attach`; it changes with the program. The body is a question \
+        (`{\"ask\": NAME, …}`: detail, coverage, session, history, execution, requests, quarantine, failures, alerts, actions, \
+        log), the answer `{\"reply\": NAME, \"of\": …}`.",
+    request_body = crate::api::protocol::QuestionBody,
+    responses((status = 200, body = Object, description = "The answer, of the same name")))]
+pub(in crate::api) async fn ask(
+    State(api): State<App>,
+    params: Params,
+    Input(question): Input<Question>,
+) -> Result<Json<Reply>, Problem> {
+    params.only(&[])?;
+    api.desk.ask(question).await.map(Json).map_err(|e| match e {
+        AskError::NotFound(what) => Problem::not_found(printable(&what)),
+        AskError::Refused(why) => Problem::new(Kind::Invalid, printable(&why)),
+        AskError::Unavailable(_) => Problem::unavailable("the database does not answer"),
+    })
+}

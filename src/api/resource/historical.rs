@@ -1,0 +1,123 @@
+//! Stored bars of a series.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::series::{Asked, answer, next_link};
+use crate::api::App;
+use crate::api::keys::Caller;
+use crate::api::pages::{Rows, Shape, Wanted};
+use crate::api::params::{Named, OfSymbol, Params};
+use crate::api::problem::Problem;
+use crate::market::{Symbol, Timeframe, Ts};
+
+/// A page of bars. Rows ascend by time.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
+pub(in crate::api) struct BarPage {
+    symbol: String,
+    timeframe: String,
+    /// Times of the first and the last row; `null` without rows.
+    #[schema(format = DateTime)]
+    start_date: Option<String>,
+    #[schema(format = DateTime)]
+    end_date: Option<String>,
+    count: usize,
+    /// The day in whose terms prices are; `null` for prices as they were traded.
+    #[schema(format = Date)]
+    adjusted_as_of: Option<String>,
+    /// Where the page of older rows is; `null` when there is none.
+    next: Option<String>,
+    /// When the rows were read.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    data: Vec<BarRow>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
+struct BarRow {
+    /// The bar's start.
+    #[schema(format = DateTime)]
+    time: String,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: f64,
+    vwap: Option<f64>,
+    trades: Option<i64>,
+    /// The bar may still change.
+    provisional: bool,
+    /// 0 to 1; 1 is unremarkable.
+    quality_score: f64,
+    quality_notes: Option<String>,
+    #[schema(format = DateTime)]
+    fetched_at: String,
+}
+
+/// Bars of a series, the newest page first
+#[utoipa::path(get, path = "/api/v1/historical/{symbol}", tag = "data",
+    description = "Prices are adjusted for splits unless `adjusted=false`. Paging and headers are those of the features. With \
+        `min_quality` a page may be short although `next` is there.",
+    params(
+        ("symbol" = String, Path, example = "AAPL"),
+        ("timeframe" = Option<crate::api::docs::TimeframeName>, Query, description = "`1d` when left out"),
+        ("start" = Option<crate::api::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::api::docs::WhenText>, Query, description = "Last day or time, included"),
+        ("before" = Option<crate::api::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out"),
+        ("adjusted" = Option<bool>, Query, description = "`true` when left out"),
+        ("min_quality" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only bars with at least this score")),
+    responses((status = 200, body = BarPage)))]
+pub(in crate::api) async fn bars(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    Named(symbol): OfSymbol,
+    params: Params,
+) -> Result<Response, Problem> {
+    let known = ["timeframe", "start", "end", "before", "limit", "adjusted", "min_quality"];
+    let params = params.only(&known)?;
+    let asked = Asked::read(&params)?;
+    let raw = !params.flag("adjusted", true)?;
+    let min_quality = params.share("min_quality")?.map(f64::to_bits);
+    answer(&api, &caller, &symbol, &asked, Rows::Bars { raw, min_quality }, head, "bars").await
+}
+
+#[derive(Serialize)]
+struct Opening<'a> {
+    symbol: &'a Symbol,
+    timeframe: Timeframe,
+    start_date: Option<Ts>,
+    end_date: Option<Ts>,
+    count: usize,
+    adjusted_as_of: Option<NaiveDate>,
+    next: Option<String>,
+    timestamp: Ts,
+}
+
+fn head(wanted: &Wanted, shape: &Shape) -> String {
+    let raw = matches!(wanted.rows, Rows::Bars { raw: true, .. });
+    let opening = Opening {
+        symbol: &wanted.symbol,
+        timeframe: wanted.timeframe,
+        start_date: shape.first,
+        end_date: shape.last,
+        count: shape.count,
+        adjusted_as_of: (!raw).then_some(wanted.today),
+        next: shape.next.map(|before| next_link(wanted, before)),
+        timestamp: shape.at,
+    };
+    opened(&opening, "data")
+}
+
+/// An object with one more member to come.
+pub(super) fn opened(object: &impl Serialize, member: &str) -> String {
+    // Names, numbers and times always serialise.
+    let text = serde_json::to_string(object).unwrap_or_default();
+    format!("{},\"{member}\":", text.strip_suffix('}').unwrap_or(&text))
+}

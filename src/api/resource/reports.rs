@@ -1,0 +1,200 @@
+//! The three reports for administrators. They are worked out when asked, over all series, from the inventory in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::view::{Execution, Rpo, SeriesAge};
+use crate::api::params::Params;
+use crate::api::problem::Problem;
+use crate::api::{Api, App};
+use crate::engine::board::Reading;
+use crate::engine::freshness_report::StalenessReport;
+use crate::engine::history::{self, ExecutionHistory, Health, SchedulerHealth};
+use crate::market::{Symbol, Timeframe, Ts};
+
+/// Reading the database is this cheap: then it is read again for the report.
+const CHEAP_MS: f64 = 200.0;
+/// Longest wait for that.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the database holds: as of now where that is cheap to know, else as of the board's last reading, which follows
+/// every write within seconds.
+pub(super) async fn reading(api: &Api) -> Reading {
+    let asked = Instant::now();
+    let mut reading = api.desk.board.reading();
+    while reading.data.read_ms <= CHEAP_MS && reading.began < asked && asked.elapsed() < PATIENCE {
+        reading = api.desk.board.fresh().await;
+        if reading.began < asked {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    reading
+}
+
+/// A series whose features could not be computed.
+#[derive(Serialize, ToSchema)]
+struct RecentFailure {
+    #[schema(value_type = String)]
+    symbol: Symbol,
+    #[schema(value_type = String, example = "1d")]
+    timeframe: Timeframe,
+    error: String,
+    #[schema(value_type = String, format = DateTime)]
+    failed_at: Ts,
+    retry_count: i64,
+    #[schema(value_type = Option<String>, format = "uuid")]
+    execution_id: Option<Uuid>,
+}
+
+impl From<history::RecentFailure> for RecentFailure {
+    fn from(history::RecentFailure { row, .. }: history::RecentFailure) -> Self {
+        Self {
+            symbol: row.failure.symbol,
+            timeframe: row.failure.timeframe,
+            error: row.failure.error_message,
+            failed_at: row.failure.failed_at,
+            retry_count: row.retry_count,
+            execution_id: row.failure.execution_id,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct SchedulerHealthReport {
+    /// `unknown` (nothing has run), `healthy`, `degraded` or `unhealthy`.
+    #[schema(value_type = String, example = "healthy")]
+    status: Health,
+    /// The newest one, whatever its state; `null` when nothing has run.
+    last_execution: Option<Execution>,
+    /// Series that are stale now.
+    stale_features_count: usize,
+    /// Unresolved ones of the last 24 hours, newest first, at most 10.
+    recent_failures: Vec<RecentFailure>,
+    /// Active symbols.
+    total_symbols_monitored: usize,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+}
+
+/// How the scheduler fares
+#[utoipa::path(get, path = "/api/v1/admin/scheduler-health", tag = "reports",
+    responses((status = 200, body = SchedulerHealthReport)))]
+pub(in crate::api) async fn scheduler_health(
+    State(api): State<App>,
+    params: Params,
+) -> Result<Json<SchedulerHealthReport>, Problem> {
+    params.only(&[])?;
+    let engine = &api.desk.engine;
+    let now = engine.clock.now();
+    let inventory = reading(&api).await.inventory;
+    let health = SchedulerHealth::of(
+        engine.store.as_ref(),
+        &inventory,
+        &engine.calendar,
+        &engine.settings,
+        &api.desk.policy,
+        now,
+    )
+    .await?;
+    Ok(Json(SchedulerHealthReport {
+        status: health.status,
+        last_execution: health.last_execution.map(Execution::from),
+        stale_features_count: health.stale_features_count,
+        recent_failures: health.recent_failures.into_iter().map(RecentFailure::from).collect(),
+        total_symbols_monitored: health.total_symbols_monitored,
+        timestamp: health.timestamp,
+    }))
+}
+
+/// How many series are in each tier, over all series; the sum of the counts is `total_monitored`.
+#[derive(Serialize, ToSchema)]
+struct Summary {
+    fresh_count: usize,
+    aging_count: usize,
+    stale_count: usize,
+    missing_count: usize,
+    unknown_count: usize,
+    total_monitored: usize,
+}
+
+/// The stalest series of each tier, at most `limit`.
+#[derive(Serialize, ToSchema)]
+struct ByStatus {
+    fresh: Vec<SeriesAge>,
+    aging: Vec<SeriesAge>,
+    stale: Vec<SeriesAge>,
+    missing: Vec<SeriesAge>,
+    unknown: Vec<SeriesAge>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct Staleness {
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+    summary: Summary,
+    by_status: ByStatus,
+    /// Who breaches what is acceptable.
+    rpo: Vec<Rpo>,
+}
+
+/// How old every series is
+#[utoipa::path(get, path = "/api/v1/admin/features/staleness", tag = "reports",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Series of each tier; 50 when left out")),
+    responses((status = 200, body = Staleness)))]
+pub(in crate::api) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
+    let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
+    let engine = &api.desk.engine;
+    let inventory = reading(&api).await.inventory;
+    let (calendar, settings, policy) =
+        (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.desk.policy));
+    let report = StalenessReport::of(&inventory, &calendar, &settings, &policy, limit, engine.clock.now());
+    let s = report.summary;
+    let ages = |rows: Vec<crate::engine::freshness_report::SeriesAge>| rows.into_iter().map(SeriesAge::from).collect();
+    let by = report.by_status;
+    Ok(Json(Staleness {
+        timestamp: report.generated_at,
+        summary: Summary {
+            fresh_count: s.fresh_count,
+            aging_count: s.aging_count,
+            stale_count: s.stale_count,
+            missing_count: s.missing_count,
+            unknown_count: s.unknown_count,
+            total_monitored: report.total,
+        },
+        by_status: ByStatus {
+            fresh: ages(by.fresh),
+            aging: ages(by.aging),
+            stale: ages(by.stale),
+            missing: ages(by.missing),
+            unknown: ages(by.unknown),
+        },
+        rpo: report.rpo.into_iter().map(Rpo::from).collect(),
+    }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct History {
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+    /// Newest first.
+    executions: Vec<Execution>,
+}
+
+/// What ran, newest first
+#[utoipa::path(get, path = "/api/v1/admin/scheduler/execution-history", tag = "reports",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions; 20 when left out")),
+    responses((status = 200, body = History)))]
+pub(in crate::api) async fn history(State(api): State<App>, params: Params) -> Result<Json<History>, Problem> {
+    let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
+    let engine = &api.desk.engine;
+    let history = ExecutionHistory::read(engine.store.as_ref(), limit).await?;
+    let executions = history.executions.into_iter().map(Execution::from).collect();
+    Ok(Json(History { timestamp: engine.clock.now(), executions }))
+}

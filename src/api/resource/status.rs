@@ -1,0 +1,127 @@
+//! Everything in a few figures.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::reports::reading;
+use crate::api::App;
+use crate::api::params::Params;
+use crate::api::problem::Problem;
+use crate::engine::handle::EngineState;
+use crate::market::Ts;
+
+#[derive(Serialize, ToSchema)]
+#[allow(clippy::struct_field_names, reason = "the names of the answer")]
+pub(in crate::api) struct Status {
+    api_version: &'static str,
+    /// What the engine does: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.
+    #[schema(value_type = String, example = "idle")]
+    status: EngineState,
+    /// Why, when it failed.
+    reason: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+    database: DatabaseStatus,
+    data_quality: DataQuality,
+    series: SeriesTiers,
+    vendor: VendorStatus,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DatabaseStatus {
+    dialect: String,
+    /// Symbols with at least one bar.
+    symbols_available: usize,
+    symbols_total: usize,
+    series_total: usize,
+    /// Stored bars.
+    total_records: i64,
+    /// The newest bar of all.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    latest_data: Option<Ts>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DataQuality {
+    /// Bars waiting for an operator's word.
+    quarantine_pending: usize,
+    feature_failures_open: i64,
+    scheduler_status: &'static str,
+    /// When the newest execution ended that was good for something.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_backfill: Option<Ts>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SeriesTiers {
+    fresh: usize,
+    aging: usize,
+    stale: usize,
+    missing: usize,
+    unknown: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+struct VendorStatus {
+    /// `null` when unlimited.
+    limit_per_minute: Option<u32>,
+    /// Request starts in the last 60 s.
+    used: usize,
+    total_requests: i64,
+    rate_limited_count: i64,
+    retries: i64,
+    failures: i64,
+}
+
+/// Everything in a few figures
+#[utoipa::path(get, path = "/api/v1/status", tag = "data", responses((status = 200, body = Status)))]
+pub(in crate::api) async fn status(State(api): State<App>, params: Params) -> Result<Json<Status>, Problem> {
+    params.only(&[])?;
+    let data = reading(&api).await.data;
+    let live = api.desk.handle.live();
+    let last = api.desk.engine.store.last_success().await?;
+    let with_bars = data.series.chunk_by(|a, b| a.symbol == b.symbol);
+    let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
+    let (tiers, totals) = (data.tiers, data.vendor.totals);
+    Ok(Json(Status {
+        api_version: env!("CARGO_PKG_VERSION"),
+        status: live.state,
+        reason: live.reason.clone(),
+        timestamp: api.desk.engine.clock.now(),
+        database: DatabaseStatus {
+            dialect: data.database.clone(),
+            symbols_available,
+            symbols_total: data.symbols_total,
+            series_total: data.series_total,
+            total_records: data.series.iter().map(|s| s.bars).sum(),
+            latest_data: data.series.iter().filter_map(|s| s.newest_bar).max(),
+        },
+        data_quality: DataQuality {
+            quarantine_pending: data.quarantine_pending,
+            feature_failures_open: data.feature_failures_open,
+            scheduler_status: if matches!(live.state, EngineState::Idle | EngineState::Running) {
+                "running"
+            } else {
+                "stopped"
+            },
+            last_backfill: last.and_then(|row| row.completed_at),
+        },
+        series: SeriesTiers {
+            fresh: tiers.fresh,
+            aging: tiers.aging,
+            stale: tiers.stale,
+            missing: tiers.missing,
+            unknown: tiers.unknown,
+        },
+        vendor: VendorStatus {
+            limit_per_minute: data.vendor.limit_per_minute,
+            used: data.vendor.used,
+            total_requests: totals.total_requests,
+            rate_limited_count: totals.rate_limited_count,
+            retries: totals.retries,
+            failures: totals.failures,
+        },
+    }))
+}

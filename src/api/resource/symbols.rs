@@ -1,0 +1,180 @@
+//! Symbols, as somebody sees them who looks for data.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::reports::reading;
+use crate::api::App;
+use crate::api::params::Params;
+use crate::api::problem::Problem;
+use crate::engine::board::Reading;
+use crate::engine::snapshot::SeriesView;
+use crate::market::freshness::Tier;
+use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use crate::store::SymbolRow;
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct SymbolEntry {
+    #[schema(value_type = String)]
+    symbol: Symbol,
+    #[schema(value_type = String, example = "stock")]
+    asset_class: AssetClass,
+    #[schema(value_type = String, example = "standard")]
+    criticality: Criticality,
+    #[schema(value_type = Vec<String>)]
+    timeframes: Vec<Timeframe>,
+    active: bool,
+    paused: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct SymbolList {
+    /// Registered symbols, shown here or not.
+    count: usize,
+    /// The rest begins after this symbol: `after` of the next request; `null` at the end.
+    next: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+    symbols: Vec<SymbolEntry>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SeriesEntry {
+    #[schema(value_type = String, example = "1d")]
+    timeframe: Timeframe,
+    records: i64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    first_bar: Option<Ts>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    latest_data: Option<Ts>,
+    #[schema(value_type = String, example = "fresh")]
+    status: Tier,
+    staleness_seconds: Option<i64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct DetailedSymbol {
+    #[serde(flatten)]
+    symbol: SymbolEntry,
+    /// Bars of all its series.
+    records: i64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    latest_data: Option<Ts>,
+    /// By the clock; how far it lies behind the market is in `series`.
+    data_age_hours: Option<f64>,
+    /// The worst of its series that are kept fresh.
+    #[schema(value_type = String, example = "fresh")]
+    status: Tier,
+    series: Vec<SeriesEntry>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct DetailedSymbols {
+    /// Registered symbols, shown here or not.
+    count: usize,
+    /// The rest begins after this symbol: `after` of the next request; `null` at the end.
+    next: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+    symbols: Vec<DetailedSymbol>,
+}
+
+pub(super) fn entry(row: &SymbolRow) -> SymbolEntry {
+    SymbolEntry {
+        symbol: row.symbol.clone(),
+        asset_class: row.asset_class,
+        criticality: row.criticality,
+        timeframes: row.timeframes.clone(),
+        active: row.active,
+        paused: row.paused,
+    }
+}
+
+/// Timeframes of a request, fine to coarse.
+pub(super) fn timeframes_of(given: Option<Vec<Timeframe>>) -> Result<Option<Vec<Timeframe>>, Problem> {
+    let Some(mut all) = given else { return Ok(None) };
+    if !(1..=Timeframe::ALL.len()).contains(&all.len()) {
+        let why = format!("names {}, not 1 to {}", all.len(), Timeframe::ALL.len());
+        return Err(Problem::invalid("timeframes", &why).hint("leave it out for the usual ones"));
+    }
+    all.sort_unstable();
+    all.dedup();
+    Ok(Some(all))
+}
+
+/// The rows of one page, and the symbol after which the next one begins.
+fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], Option<String>), Problem> {
+    let limit = params.count("limit", 1..=10_000, 1_000)?;
+    let after: Option<Symbol> = params.parse("after")?;
+    let all = reading.inventory.symbols.as_slice();
+    let start = after.map_or(0, |after| all.partition_point(|row| row.symbol <= after));
+    let end = start.saturating_add(limit).min(all.len());
+    let rows = all.get(start..end).unwrap_or_default();
+    Ok((rows, rows.last().filter(|_| end < all.len()).map(|row| row.symbol.to_string())))
+}
+
+/// Which symbols there are
+#[utoipa::path(get, path = "/api/v1/symbols", tag = "data",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
+        ("after" = Option<crate::api::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+    responses((status = 200, body = SymbolList)))]
+pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Result<Json<SymbolList>, Problem> {
+    let params = params.only(&["limit", "after"])?;
+    let reading = reading(&api).await;
+    let (rows, next) = page(&reading, &params)?;
+    Ok(Json(SymbolList {
+        count: reading.inventory.symbols.len(),
+        next,
+        timestamp: api.desk.engine.clock.now(),
+        symbols: rows.iter().map(entry).collect(),
+    }))
+}
+
+/// Which symbols there are, and what is stored of them
+#[utoipa::path(get, path = "/api/v1/symbols/detailed", tag = "data",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
+        ("after" = Option<crate::api::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+    responses((status = 200, body = DetailedSymbols)))]
+pub(in crate::api) async fn detailed(State(api): State<App>, params: Params) -> Result<Json<DetailedSymbols>, Problem> {
+    let params = params.only(&["limit", "after"])?;
+    let reading = reading(&api).await;
+    let (rows, next) = page(&reading, &params)?;
+    let now = api.desk.engine.clock.now();
+    let views = reading.data.series.as_slice();
+    let symbols = rows
+        .iter()
+        .map(|row| {
+            let start = views.partition_point(|view| view.symbol < row.symbol);
+            let end = views.partition_point(|view| view.symbol <= row.symbol);
+            one(row, views.get(start..end).unwrap_or_default(), now)
+        })
+        .collect();
+    Ok(Json(DetailedSymbols { count: reading.inventory.symbols.len(), next, timestamp: now, symbols }))
+}
+
+fn one(row: &SymbolRow, series: &[SeriesView], now: Ts) -> DetailedSymbol {
+    let latest_data = series.iter().filter_map(|s| s.newest_bar).max();
+    let worst = series.iter().filter(|s| s.tracked).map(|s| s.tier).max();
+    DetailedSymbol {
+        symbol: entry(row),
+        records: series.iter().map(|s| s.bars).sum(),
+        latest_data,
+        data_age_hours: latest_data.map(|t| ((now - t) as f64 / 360_000.0).round() / 10.0),
+        status: worst.unwrap_or(Tier::Unknown),
+        series: series
+            .iter()
+            .map(|s| SeriesEntry {
+                timeframe: s.timeframe,
+                records: s.bars,
+                first_bar: s.first_bar,
+                latest_data: s.newest_bar,
+                status: s.tier,
+                staleness_seconds: s.staleness_seconds,
+            })
+            .collect(),
+    }
+}

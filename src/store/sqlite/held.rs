@@ -1,0 +1,32 @@
+//! The write lock of a SQLite file, held by a connection that does nothing with it: what another program in the middle of
+//! its own transaction looks like to barkeep. For drills on scratch files.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::{Result, connect, fault, writing};
+use crate::store::writer::Owned;
+
+/// Longest wait for the lock.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A held lock. Dropping it gives the lock back too, some time later.
+#[derive(Debug)]
+pub struct HeldLock(SqliteConnection);
+
+/// Takes the write lock of a file that exists.
+pub async fn hold(path: &Path) -> Result<HeldLock> {
+    let mut conn = connect(&writing(path).busy_timeout(PATIENCE)).await?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut conn).await.map_err(fault::classify)?;
+    Ok(HeldLock(conn))
+}
+
+impl HeldLock {
+    /// Gives the lock back.
+    pub async fn release(self) {
+        // Nothing was written: closing the connection is enough.
+        Owned::Sqlite(self.0).close().await;
+    }
+}
