@@ -185,7 +185,7 @@ fn shapes(symbol: &str) -> Vec<Shape> {
     /// The same thickness, as a share of a cell's height.
     const THIN: f64 = LIGHT * WIDTH / HEIGHT;
     let level = |n: f64| vec![(0.06, 1.0 - n / 8.0 * 0.94, 0.88, n / 8.0 * 0.94, 1.0)];
-    let fill = |n: f64| vec![(0.0, 0.12, n / 8.0, 0.76, 1.0)];
+    let fill = |n: f64| vec![(0.0, 0.04, n / 8.0, 0.92, 1.0)];
     let down = |from: f64, to: f64, thick: f64| (0.5 - thick / 2.0, from, thick, to - from, 1.0);
     let across = |from: f64, to: f64| (from, 0.5 - THIN / 2.0, to - from, THIN, 1.0);
     match symbol {
@@ -197,7 +197,7 @@ fn shapes(symbol: &str) -> Vec<Shape> {
         "▍" => fill(3.0),
         "▎" => fill(2.0),
         "▏" => fill(1.0),
-        "░" => vec![(0.0, 0.12, 1.0, 0.76, 0.45)],
+        "░" => vec![(0.0, 0.04, 1.0, 0.92, 0.45)],
         "▁" => level(1.0),
         "▂" => level(2.0),
         "▃" => level(3.0),

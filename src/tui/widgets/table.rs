@@ -97,8 +97,8 @@ pub struct Table<'a, K> {
     pub empty: &'a [Words],
 }
 
-/// Room for the cursor and the mark.
-const GUTTER: u16 = 2;
+/// Room for the cursor and the mark, and air.
+const GUTTER: u16 = 3;
 /// Between columns.
 const GAP: u16 = 2;
 

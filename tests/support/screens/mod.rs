@@ -30,6 +30,7 @@ use barkeep::engine::snapshot::Snapshot;
 use barkeep::market::ts::SECOND;
 use barkeep::market::{AssetClass, Timeframe, Ts};
 use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
+use barkeep::tui::keymap::Keymap;
 use barkeep::tui::model::{Dress, Model, Now};
 use barkeep::tui::theme::{ColorDepth, ThemeKind};
 use ratatui::layout::Size;
@@ -69,7 +70,10 @@ pub fn id(n: u128) -> Uuid {
 pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
     let dress = Dress { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
     let time = Now { wall: now(), since_start: Duration::from_mins(1) };
-    Model::new(Arc::new(snap), Link::Embedded, Access::Operate, dress, Size::new(width, height), time)
+    let size = Size::new(width, height);
+    let mut model = Model::new(Arc::new(snap), Link::Embedded, Access::Operate, dress, size, time);
+    model.keymap = Arc::new(Keymap::new(&[]).unwrap());
+    model
 }
 
 /// Puts an answer where a question would have brought it.
