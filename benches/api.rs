@@ -67,9 +67,9 @@ fn barkeep(home: &std::path::Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barkeep"));
     command
         .args(args)
+        .args(["--simulated", "--database-url", &format!("sqlite:{}", home.join("bench.db").display())])
         .env_clear()
         .env("HOME", home)
-        .env("BARKEEP_DATABASE_URL", format!("sqlite:{}", home.join("bench.db").display()))
         .current_dir(home)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
@@ -88,13 +88,11 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
 fn service(home: &std::path::Path) -> Service {
     let from = (SystemClock.now() - 1_100 * DAY).utc_date().to_string();
     let symbols = names("PG", SYMBOLS);
-    let mut args = vec!["backfill", "--simulated", "--timeframes", "1d", "--from", &from];
+    let mut args = vec!["backfill", "--timeframes", "1d", "--from", &from];
     args.extend(symbols.iter().map(String::as_str));
     assert!(barkeep(home, &args).stderr(Stdio::null()).status().unwrap().success());
-    let mut child = barkeep(home, &["run", "--headless", "--simulated", "--listen", "127.0.0.1:0"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        barkeep(home, &["run", "--headless", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let addr =
         lines.find_map(|line| line.unwrap().strip_prefix("API on http://").map(|addr| addr.trim().parse().unwrap()));

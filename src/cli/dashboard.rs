@@ -19,7 +19,7 @@ use crate::cli::backfill::{limit_of, open_engine};
 use crate::clock::SystemClock;
 use crate::config::{self, Environment, ThemeName, TuiSettings};
 use crate::engine::alert::{Notifier, Weather};
-use crate::engine::console::{Access, Console, Desk};
+use crate::engine::console::{Access, Console};
 use crate::engine::host::{Host, HostError, Parts};
 use crate::engine::progress::Listener;
 use crate::tui::farewell::farewell;
@@ -35,7 +35,7 @@ use crate::tui::theme::{ColorDepth, ThemeKind};
 
 /// How the dashboard looks and what may be done in it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Dashboard (barkeep and barkeep demo)")]
+#[command(next_help_heading = "Dashboard (barkeep, barkeep demo and barkeep attach)")]
 pub struct DashboardArgs {
     /// Look only: nothing can be triggered, paused or cancelled
     #[arg(long)]
@@ -150,7 +150,9 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
         ended.cancel();
     });
     let drain = host.shutdown();
-    let shown = show(front, session, &host.desk, &mut outside, (drain.clone(), drained)).await;
+    let access = if front.args.read_only { Access::Read } else { Access::Operate };
+    let desk: Arc<dyn Console> = Arc::new(host.desk.as_somebody(&host.desk.by, access));
+    let shown = show(front, session, desk, &mut outside, (drain.clone(), drained)).await;
     let last = host.desk.snapshot();
     drain.cancel();
     let handle = host.desk.handle.clone();
@@ -186,6 +188,7 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     }
 }
 
+/// Waits for the signal that does not wait for the rest.
 async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>) {
     loop {
         match outside.recv().await {
@@ -196,21 +199,22 @@ async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>) {
     }
 }
 
-fn say_goodbye(last: &crate::engine::snapshot::Snapshot) {
+/// The plain summary that stays when the screen is gone.
+pub(super) fn say_goodbye(last: &crate::engine::snapshot::Snapshot) {
     use crate::clock::Clock as _;
     // A terminal that is gone needs no goodbye.
     let _ = std::io::stdout().write_all(farewell(last, SystemClock.now()).as_bytes());
 }
 
-async fn show(
+/// Shows an engine until the operator quits: cancels `drain` and waits for `drained`.
+pub(super) async fn show(
     front: &Front<'_>,
     session: &Session,
-    desk: &Desk,
+    desk: Arc<dyn Console>,
     outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
-    let access = if front.args.read_only { Access::Read } else { Access::Operate };
-    let desk: Arc<dyn Console> = Arc::new(desk.as_somebody(&desk.by.clone(), access));
+    let access = if front.args.read_only { Access::Read } else { desk.access() };
     if front.args.plain {
         if let Some(label) = &front.label {
             print(&format!("{label}\n"))?;

@@ -7,6 +7,7 @@
 
 pub mod alerts;
 pub mod args;
+pub mod attach;
 pub mod backfill;
 pub mod bars;
 pub mod baseline;
@@ -69,6 +70,7 @@ pub enum Command {
     Status(status::StatusArgs),
     Run(run::RunArgs),
     Demo(demo::DemoArgs),
+    Attach(attach::AttachArgs),
     Staleness(staleness::StalenessArgs),
     History(history::HistoryArgs),
     Explain(explain::ExplainArgs),
@@ -119,6 +121,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Status(args) => status::run(args, &cli.globals),
         Command::Run(args) => run::run(args, &cli.globals),
         Command::Demo(args) => demo::run(args, &cli.globals),
+        Command::Attach(args) => attach::run(args, &cli.globals),
         Command::Staleness(args) => staleness::run(args, &cli.globals),
         Command::History(args) => history::run(args, &cli.globals),
         Command::Explain(args) => explain::run(args, &cli.globals),

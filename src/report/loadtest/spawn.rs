@@ -35,7 +35,6 @@ pub async fn spawn(live: &Loaded, symbols: &[Symbol], today: chrono::NaiveDate) 
     let failed = |why: String| Failed::Spawn(why);
     let dir = Dir::make("loadtest").map_err(|e| failed(e.to_string()))?;
     let settings = json!({
-        "database": { "url": format!("sqlite:{}", dir.path().join("load.db").display()) },
         "log": { "dir": dir.path().join("logs") },
         "api": { "max_connections": live.settings.api.max_connections },
     });
@@ -85,7 +84,9 @@ impl Spawned {
 
 async fn start(dir: &Dir, args: &[&str]) -> Result<Process, Failed> {
     let config = dir.path().join("barkeep.yaml").display().to_string();
-    let args = [args, &["--simulated"]].concat();
+    // Named on the command line: made-up bars go into no database that a settings file names.
+    let database = format!("sqlite:{}", dir.path().join("load.db").display());
+    let args = [args, &["--simulated", "--database-url", &database]].concat();
     let started = Process::start(&args, dir.path(), &[("BARKEEP_CONFIG", config)], &dir.path().join("said")).await;
     started.map_err(|e| Failed::Spawn(e.to_string()))
 }

@@ -1,0 +1,80 @@
+//! `barkeep attach URL`: the dashboard on an engine in another process.
+//!
+//! The screens are the same, because they know nothing but a console. Leaving ends the screen, not the engine.
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::dashboard::{DashboardArgs, Front, a_terminal, say_goodbye, show, start};
+use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
+use super::globals::{Globals, block_on};
+use crate::attach::{AttachError, Remote};
+use crate::clock::SystemClock;
+use crate::config::{Environment, client_key};
+use crate::engine::console::Console;
+use crate::tui::keymap::Keymap;
+use crate::tui::outside;
+use crate::tui::run::Ended;
+
+/// Show the dashboard of a running `barkeep run`, over its HTTP API
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  barkeep attach http://127.0.0.1:8000
+  BARKEEP_API_KEY=… barkeep attach https://bars.example.com
+
+The key decides what may be done: one with the role `read` looks only (barkeep keys create). When the engine goes away
+the last picture stays, marked, until it is back.")]
+pub struct AttachArgs {
+    /// Where the API listens (settings: api.listen)
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8000")]
+    pub url: String,
+
+    #[command(flatten)]
+    pub dashboard: DashboardArgs,
+}
+
+pub(super) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> {
+    let keymap = Arc::new(Keymap::new(&globals.load()?.settings.keys)?);
+    let key = client_key(&Environment::of_process())?;
+    a_terminal(&args.dashboard)?;
+    let session = start(&args.dashboard, globals)?;
+    block_on(async {
+        let (mut outside, watching) = outside::watch();
+        let stop = CancellationToken::new();
+        let (remote, following) = Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
+        let front = Front { args: &args.dashboard, keymap, label: None };
+        // Nothing here has to be drained: the engine goes on.
+        let left = CancellationToken::new();
+        let console = Arc::clone(&remote) as Arc<dyn Console>;
+        let shown = show(&front, &session, console, &mut outside, (left.clone(), left)).await;
+        stop.cancel();
+        watching.abort();
+        let last = remote.watch().borrow().clone();
+        if let Err(e) = following.await {
+            tracing::error!(error = %e, "following the engine broke");
+        }
+        match shown? {
+            Ended::AtOnce => Err(CliError::silent(INTERRUPTED)),
+            Ended::Drained => {
+                say_goodbye(&last);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+impl From<AttachError> for CliError {
+    fn from(e: AttachError) -> Self {
+        let message = e.to_string();
+        match e {
+            AttachError::Url(_) => Self::usage(message),
+            AttachError::Refused(_) => Self::usage(format!("the engine refused: {message}"))
+                .hint("set BARKEEP_API_KEY to a key of that engine; `barkeep keys create NAME` makes one there"),
+            AttachError::Unreachable(_) => Self::new(SOME_FAILED, format!("no engine to attach to: {message}"))
+                .hint("start one with `barkeep run --headless`, or name where it listens"),
+        }
+    }
+}
