@@ -21,7 +21,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
             fixed(pen, area, &[("enter", "do it"), ("esc", "close"), ("up down", "choose")]);
         }
         Some(Layer::Confirm(_)) => {
-            fixed(pen, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "take it")])
+            fixed(pen, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "take it")]);
         }
         None => hints(model, pen, area, hits),
     }
