@@ -43,8 +43,7 @@ pub(super) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
     block_on(async {
         let (mut outside, watching) = outside::watch();
         let stop = CancellationToken::new();
-        let (remote, following) =
-            Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
+        let (remote, following) = Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
         let front = Front { args: &args.dashboard, keymap, label: None };
         // Nothing here has to be drained: the engine goes on.
         let left = CancellationToken::new();
