@@ -78,7 +78,7 @@ pub fn attempts(stage: &mut Stage, area: Rect) {
             let (sign, word, role) = phrase::series_state(row.status);
             match key {
                 Is::When => {
-                    slot.text(pen, &row.started_at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted)
+                    slot.text(pen, &row.started_at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
                 }
                 Is::Status => slot.text(pen, &format!("{sign} {word}"), role),
                 Is::Bars => slot.text(pen, &format!("+{}", format::count(row.records_inserted)), Role::Text),

@@ -111,7 +111,6 @@ fn history(stage: &mut Stage, area: Rect) {
                 }
                 Is::Done => slot.text(pen, &phrase::symbols_done(row), Role::Text),
                 Is::Failed if row.failed_symbols > 0 => slot.text(pen, &format::count(row.failed_symbols), Role::Bad),
-                Is::Failed => slot.text(pen, "0", Role::Muted),
                 Is::Took => {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
                     slot.text(
@@ -123,7 +122,7 @@ fn history(stage: &mut Stage, area: Rect) {
                 Is::Bars => slot.text(pen, &format::short(row.total_records_processed as f64), Role::Text),
                 Is::Requests => slot.text(pen, &format::count(row.requests), Role::Text),
                 Is::Limited if row.rate_limited > 0 => slot.text(pen, &format::count(row.rate_limited), Role::Warn),
-                Is::Limited => slot.text(pen, "0", Role::Muted),
+                Is::Failed | Is::Limited => slot.text(pen, "0", Role::Muted),
                 Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or(""), role),
             }
         },

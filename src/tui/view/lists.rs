@@ -110,7 +110,7 @@ pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[Request], t
                     slot.text(pen, &text, Role::Muted);
                 }
                 Is::Attempt => {
-                    slot.text(pen, &row.attempt.to_string(), if row.attempt > 1 { Role::Warn } else { Role::Muted })
+                    slot.text(pen, &row.attempt.to_string(), if row.attempt > 1 { Role::Warn } else { Role::Muted });
                 }
                 Is::Status => {
                     let role = match row.status {

@@ -32,6 +32,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A frame around a list; it stands out while the list has the focus.
+    #[allow(clippy::needless_pass_by_value, reason = "titles are made where they are handed over")]
     pub fn list_panel(&mut self, list: ListId, area: Rect, title: Words, tail: &Words) -> Rect {
         let focused = self.model.has_focus(list);
         let several = self.model.screen.lists().len() > 1;
