@@ -84,9 +84,9 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
         .collect()
 }
 
-/// Three years of days of the symbols, stored by the real backfill, and the service on them.
+/// Three and a half years of days of the symbols, stored by the real backfill, and the service on them.
 fn service(home: &std::path::Path) -> Service {
-    let from = (SystemClock.now() - 1_100 * DAY).utc_date().to_string();
+    let from = (SystemClock.now() - 1_300 * DAY).utc_date().to_string();
     let symbols = names("PG", SYMBOLS);
     let mut args = vec!["backfill", "--timeframes", "1d", "--from", &from];
     args.extend(symbols.iter().map(String::as_str));
