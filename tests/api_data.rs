@@ -543,6 +543,18 @@ fn variant<'v>(schema: &'v Value, tag: &str) -> &'v str {
     own.or_else(nested).unwrap_or_else(|| panic!("{schema}"))
 }
 
+/// Every `$ref` of a document.
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            map.values().for_each(|v| references(v, found));
+        }
+        Value::Array(all) => all.iter().for_each(|v| references(v, found)),
+        _ => {}
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_names_everything_and_refers_to_nothing_that_is_not_there() {
     let bench = Bench::sqlite(SimConfig::default()).await;
@@ -550,16 +562,6 @@ async fn the_document_names_everything_and_refers_to_nothing_that_is_not_there()
     let served = Served::start(&bench).await;
     let document = served.json("/openapi.json").await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
-    fn references(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::Object(map) => {
-                found.extend(map.get("$ref").and_then(Value::as_str).map(str::to_owned));
-                map.values().for_each(|v| references(v, found));
-            }
-            Value::Array(all) => all.iter().for_each(|v| references(v, found)),
-            _ => {}
-        }
-    }
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(found.len() > 50);

@@ -292,8 +292,8 @@ async fn too_much_is_refused_early() {
     served.get(&long).await.problem(414);
     let huge = format!("GET /health HTTP/1.1\r\nHost: {}\r\nX-Much: {}\r\n\r\n", served.addr, "z".repeat(40_000));
     assert_eq!(served.raw(huge.as_bytes()).await.status, 431);
-    let many: String = (0..1_000).map(|n| format!("p{n}=1&")).collect();
-    served.get(&format!("/api/v1/status?{many}")).await.problem(400);
+    let many: Vec<String> = (0..1_000).map(|n| format!("p{n}=1")).collect();
+    served.get(&format!("/api/v1/status?{}", many.join("&"))).await.problem(400);
     let symbols: Vec<String> = (0..101).map(|n| format!("S{n}")).collect();
     served.post("/api/v1/backfill", &json!({ "symbols": symbols })).await.problem(422);
     // Two lengths, or a length and chunks, could be read in two ways.

@@ -17,7 +17,7 @@ use barkeep::config::{Mode, RateLimit};
 use barkeep::engine::Backfill;
 use barkeep::engine::select::Selection;
 use barkeep::market::{AssetClass, Interval, Symbol, Timeframe, Ts};
-use barkeep::store::{SeriesState, Store, Trigger};
+use barkeep::store::{ExecutionStatus, SeriesState, Store, Trigger};
 use barkeep::vendor::{Class, Fault};
 use support::rig::{Rig, Wall, settings};
 use support::scripted::{Call, Scripted, made_up};
@@ -214,4 +214,34 @@ async fn symbols_listed_late_do_not_lock_a_gate_of_one() {
     assert!(summary.is_complete(), "{summary:?}");
     let probes = rig.vendor.calls().iter().filter(|call| call.range.is_some_and(|r| r.end < listed)).count();
     assert!(probes >= 6, "each family of each symbol was questioned: {probes}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_for_the_newest_bars_neither_asks_for_old_holes_nor_fails_with_them() {
+    let clock = Wall::at("2024-03-06T22:00:00Z");
+    let mut settings = settings(RateLimit::Unlimited);
+    settings.backfill.history = Duration::from_hours(24 * 30);
+    let rig = Rig::new(Scripted::of(&TICKERS, clock.clone()), settings, clock.clone()).await;
+    let history = Backfill {
+        selection: Selection {
+            timeframes: Some(vec![Timeframe::M5]),
+            ..wish("2024-03-04", Some("2024-03-05")).selection
+        },
+        ..wish("2024-03-04", None)
+    };
+    rig.run(&history).await.unwrap();
+
+    let selection = Selection { from: None, to: None, ..history.selection.clone() };
+    let newest = Backfill { selection: selection.clone(), newest_only: true, ..history.clone() };
+    let before = rig.vendor.calls().len();
+    let summary = rig.run(&newest).await.unwrap();
+    assert_eq!((summary.status, summary.gaps_left), (ExecutionStatus::Completed, 0), "{summary:?}");
+    // The hole is of February; what is stored is asked again for a few days.
+    let march = Ts::utc_midnight("2024-03-01".parse().unwrap());
+    let asked = rig.vendor.calls().split_off(before);
+    assert!(!asked.is_empty() && asked.iter().filter_map(|call| call.range).all(|range| range.start >= march));
+
+    // The hole before is still there, and whoever asks for everything hears of it.
+    let summary = rig.run(&Backfill { newest_only: false, ..newest }).await.unwrap();
+    assert!(summary.bars_written > 10_000, "{summary:?}");
 }

@@ -6,6 +6,7 @@
 //! its own that serves answers computed before), and the PostgreSQL server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the environment of a benchmark is its own")]
 
 mod load;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
@@ -239,7 +240,7 @@ fn main() {
         let some = ["postgres", "sqlite", "features", "features-sqlite", "memory"];
         if some.into_iter().any(wanted) {
             let vendor = vendor::Vendor::start(dir.path(), NOW, "0ms");
-            let bench = Bench { vendor, once, dir };
+            let bench = Bench { dir, vendor, once };
             let warm = bench.sqlite_url("warm.db");
             measured("(warming the vendor)", &bench.vendor, &warm, false, Mode::Pipeline).await;
             if wanted("postgres") {

@@ -61,7 +61,7 @@ pub(super) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
                 say_goodbye(&last);
                 Ok(())
             }
-            _ => Ok(()),
+            Ended::Gone => Ok(()),
         }
     })
 }

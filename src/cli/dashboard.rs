@@ -137,7 +137,7 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
-    let door = open_door(session, engine.store.as_ref()).await?;
+    let door = open_door(session, engine.store.as_ref(), false).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));

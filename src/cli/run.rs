@@ -67,7 +67,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
-    let door = open_door(session, engine.store.as_ref()).await?;
+    let door = open_door(session, engine.store.as_ref(), true).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), "run".to_owned());
@@ -101,12 +101,19 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
 }
 
 /// The API's socket, before anything is begun that it would show.
-pub(super) async fn open_door(session: &Session, store: &dyn Store) -> Result<Option<Door>, CliError> {
+pub(super) async fn open_door(session: &Session, store: &dyn Store, needed: bool) -> Result<Option<Door>, CliError> {
     let settings = &session.loaded.settings.api;
     if !settings.enabled {
         return Ok(None);
     }
-    Door::open(store, settings).await.map(Some).map_err(|e| match e {
+    let door = Door::open(store, settings).await.map(Some);
+    if let Err(e @ StartError::Bind { .. }) = &door
+        && !needed
+    {
+        tracing::warn!(error = %e, "the API is not served: another process may listen there (see api.listen)");
+        return Ok(None);
+    }
+    door.map_err(|e| match e {
         StartError::Store(e) => e.into(),
         StartError::Bind { .. } => CliError::usage(e.to_string()).hint(
             "another process may listen there; name another address with --listen or api.listen, or set api.enabled to false",

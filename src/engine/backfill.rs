@@ -600,14 +600,23 @@ impl Run<'_> {
         let survey = Survey::read(engine.store.as_ref(), &self.scene.targets, now).await?;
         let failed = self.failed().clone();
         let mut unfinished = BTreeMap::new();
-        for state in self.scene.targets.iter().flat_map(|target| survey.proven(target)) {
-            let range = self.wish.selection.range(state.class, engine.settings.backfill.history, self.scene.now)?;
+        let proven = self.scene.targets.iter().flat_map(|target| survey.proven(target));
+        let believed = self.scene.targets.iter().flat_map(|target| survey.families(target));
+        let before = self.scene.targets.iter().flat_map(|target| self.scene.survey.families(target));
+        for ((state, believed), before) in proven.zip(believed).zip(before) {
+            let mut range = self.wish.selection.range(state.class, engine.settings.backfill.history, self.scene.now)?;
             let horizon = self.fetcher.horizon(state.class, state.base.family());
+            if self.wish.newest_only {
+                // Older holes are the sweep's: this run neither asked for them nor failed with them.
+                let asked = Need::of(&engine.calendar, before, range, horizon).newest(&engine.calendar).gaps.hull();
+                range.start = range.start.max(asked.map_or(horizon.end, |asked| asked.start));
+            }
             let reason = failed.get(&(state.symbol.clone(), state.base.family()));
             for tf in &state.asked {
                 let gaps = Need::open_gaps(&engine.calendar, &state, *tf, range, horizon);
                 if gaps > 0 || reason.is_some() {
-                    let reason = reason.cloned().unwrap_or_else(|| self.why_open());
+                    let refused = Need::open_gaps(&engine.calendar, &believed, *tf, range, horizon) == 0;
+                    let reason = reason.cloned().unwrap_or_else(|| self.why_open(refused));
                     unfinished.insert((state.symbol.clone(), *tf), (gaps, reason));
                 }
             }
@@ -615,12 +624,13 @@ impl Run<'_> {
         Ok(unfinished)
     }
 
-    fn why_open(&self) -> String {
-        if self.fetcher.cancel.is_cancelled() {
-            "cancelled before it was asked".to_owned()
-        } else {
-            "not_entitled: the plan of this key does not include all of the range".to_owned()
+    fn why_open(&self, refused: bool) -> String {
+        match refused {
+            true => "not_entitled: the plan of this key does not include all of the range",
+            false if self.fetcher.cancel.is_cancelled() => "cancelled before it was asked",
+            false => "not asked by this run; the next sweep does",
         }
+        .to_owned()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The API as its users meet it: the real binary on a free port, and a client that shares nothing with the server.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -98,16 +99,16 @@ impl Served {
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head.push_str(&format!("Host: {}\r\n", self.addr));
+            write!(head, "Host: {}\r\n", self.addr).unwrap();
         }
         if let Some(key) = &self.key {
-            head.push_str(&format!("Authorization: Bearer {key}\r\n"));
+            write!(head, "Authorization: Bearer {key}\r\n").unwrap();
         }
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         if !body.is_empty() {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         self.raw(format!("{head}\r\n{body}").as_bytes()).await
     }
@@ -118,7 +119,7 @@ impl Served {
         // The server may answer and close before all of it is taken.
         let _ = stream.write_all(bytes).await;
         let mut answer = Vec::new();
-        let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+        let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer)).await;
         let _ = read.expect("an answer within a minute");
         parse(&answer)
     }

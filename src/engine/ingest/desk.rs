@@ -51,7 +51,7 @@ impl Waiting {
 
 /// What a task brings back.
 enum Done {
-    Prepared(Waiting, Result<Prepared, StoreError>),
+    Prepared(Waiting, Box<Result<Prepared, StoreError>>),
     Committed(Vec<Ready>, Result<Vec<Vec<WriteOutcome>>, StoreError>),
 }
 
@@ -142,7 +142,7 @@ impl Desk {
             self.tasks.spawn(async move {
                 let work = prepare(store.as_ref(), &calendar, &tally, arrival);
                 let prepared = timing::scope(waiting.spent.clone(), work).await;
-                Done::Prepared(waiting, prepared)
+                Done::Prepared(waiting, Box::new(prepared))
             });
         }
     }
@@ -165,15 +165,16 @@ impl Desk {
 
     fn note(&mut self, done: Done) {
         match done {
-            Done::Prepared(waiting, Ok(prepared)) => {
+            Done::Prepared(waiting, prepared) => {
                 self.preparing = self.preparing.saturating_sub(1);
-                self.ready.push(Ready { prepared, waiting });
-            }
-            Done::Prepared(waiting, Err(e)) => {
-                self.preparing = self.preparing.saturating_sub(1);
-                self.release(&waiting);
-                self.failure.get_or_insert_with(|| e.clone());
-                waiting.settle(Err(e));
+                match *prepared {
+                    Ok(prepared) => self.ready.push(Ready { prepared, waiting }),
+                    Err(e) => {
+                        self.release(&waiting);
+                        self.failure.get_or_insert_with(|| e.clone());
+                        waiting.settle(Err(e));
+                    }
+                }
             }
             Done::Committed(pages, Ok(outcomes)) => {
                 self.committing = 0;

@@ -25,6 +25,7 @@ impl Service {
         let action = order.action.name().to_owned();
         let targets = order.action.targets();
         let detail = order.action.detail();
+        let only_looked = matches!(order.action, Action::Preview(_));
         let answer = self.carry_out(order).await;
         let result = match &answer {
             Ok(Answer::Started(id)) => format!("started {id}"),
@@ -33,6 +34,12 @@ impl Service {
             Ok(Answer::Done) => "ok".to_owned(),
             Err(e) => e.to_string(),
         };
+        // A preview changes nothing; a dashboard asks for one before every trigger.
+        if only_looked {
+            tracing::debug!(by, action, result, "order");
+            let _ = reply.send(answer);
+            return;
+        }
         tracing::info!(by, action, result, "order");
         let at = self.engine.clock.now();
         for target in targets.into_iter().filter(|_| !self.database_lost) {
