@@ -1,7 +1,7 @@
 //! The HTTP API: the same engine that the dashboard shows, for scripts and other programs.
 //!
 //! One file for each resource under [`resource`], thin: what was asked is translated, the engine called, its answer
-//! translated back. Beside them stand the doors every request passes ([`admission`]): the host it asks for, the page it
+//! translated back. Beside them stand the doors every request passes (`admission`): the host it asks for, the page it
 //! comes from, the key it carries, its size and time. Errors are `application/problem+json`, all of them.
 
 mod admission;

@@ -1,8 +1,8 @@
 //! From answers to rows.
 //!
 //! Pages arrive over a bounded queue; when the database is slow the queue fills and the fetchers wait. A page is validated,
-//! scored and derived ([`prepare`]) while others are being committed; those that are ready when the database is free share
-//! one transaction ([`desk`]), each of them whole, and only then is each acknowledged.
+//! scored and derived (`prepare`) while others are being committed; those that are ready when the database is free share
+//! one transaction (`desk`), each of them whole, and only then is each acknowledged.
 
 mod desk;
 mod prepare;
