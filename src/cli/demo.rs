@@ -4,6 +4,8 @@
 //! database. Some symbols have history up to some hours ago, others none, so that every tier is there from the first
 //! frame on and something runs at once. Nothing of it touches the user's database or key.
 
+mod cast;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::cast::{Role, Trouble, cast};
 use super::backfill::open_engine;
 use super::dashboard::{DashboardArgs, Front, a_terminal, open, start};
 use super::exit::{CliError, DATABASE, SOME_FAILED};
@@ -34,30 +37,6 @@ use crate::tui::keymap::Keymap;
 const LIMIT: u32 = 60;
 /// The kept history, so that everything is there within minutes.
 const HISTORY_DAYS: u64 = 60;
-/// Symbols, and how many trading hours ago their history ends; `None`: they have none.
-const SYMBOLS: [(&str, Option<i64>); 16] = [
-    ("SPY", Some(0)),
-    ("QQQ", Some(2)),
-    ("BTC", Some(3)),
-    ("ETH", None),
-    ("AAPL", Some(0)),
-    ("MSFT", Some(0)),
-    ("NVDA", Some(9)),
-    ("META", Some(30)),
-    ("TSLA", None),
-    ("AMZN", None),
-    ("IBM", Some(4)),
-    ("KO", None),
-    ("XOM", None),
-    ("JPM", None),
-    ("SOL", Some(7)),
-    ("XRP", None),
-];
-/// The one whose requests fail for good, the one with bars that cannot be true, and the one that was split.
-const FAILING: &str = "XOM";
-const BROKEN: &str = "TSLA";
-const SPLIT: &str = "NVDA";
-
 /// Look around without a key: the dashboard on a simulated vendor and a scratch database, gone afterwards
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
@@ -74,18 +53,19 @@ pub(super) fn run(args: &DemoArgs, globals: &Globals) -> Result<(), CliError> {
     // Its own vendor in any case, and whatever else the settings say.
     let globals = Globals { simulated: false, ..globals.clone() };
     let keymap = Arc::new(Keymap::new(&globals.load()?.settings.keys)?);
+    let cast = cast()?;
     let scratch = Scratch::new()?;
     let mut session = start(&args.dashboard, &globals)?;
     let limit = globals.rate_limit.unwrap_or(RateLimit::PerMinute(LIMIT));
     block_on(async {
-        let vendor = vendor().await?;
+        let vendor = vendor(&cast).await?;
         arrange(&mut session, &scratch, &vendor)?;
         eprintln!("note: demonstration: simulated vendor, made-up bars, a scratch database that is removed at the end");
         let key = SecretString::from("no-key-needed");
         session.loaded.settings.vendor.rate_limit = RateLimit::Unlimited;
-        seed(&session, key.clone()).await?;
+        seed(&session, &cast, key.clone()).await?;
         session.loaded.settings.vendor.rate_limit = limit;
-        misbehave(&vendor, limit);
+        misbehave(&vendor, &cast, limit);
         let front = Front {
             args: &args.dashboard,
             keymap,
@@ -116,10 +96,11 @@ impl Drop for Scratch {
     }
 }
 
-async fn vendor() -> Result<Sim, CliError> {
+async fn vendor(cast: &[Role]) -> Result<Sim, CliError> {
     let now = SystemClock.now();
     let split = Split { date: (now - 21 * DAY).ny_date(), from: 1.0, to: 4.0 };
-    let config = SimConfig { retry_after: true, splits: vec![(SPLIT.to_owned(), split)], ..SimConfig::default() };
+    let splits = with(cast, Trouble::Split).map(|symbol| (symbol.to_string(), split)).collect();
+    let config = SimConfig { retry_after: true, splits, ..SimConfig::default() };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let failed = |e: String| CliError::usage(format!("the simulated vendor cannot start: {e}"));
     Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))
@@ -142,18 +123,15 @@ fn arrange(session: &mut Session, scratch: &Scratch, vendor: &Sim) -> Result<(),
 }
 
 /// Registers the symbols and gives some of them their history.
-async fn seed(session: &Session, key: SecretString) -> Result<(), CliError> {
+async fn seed(session: &Session, cast: &[Role], key: SecretString) -> Result<(), CliError> {
     let engine = open_engine(session, key, Arc::new(Silent)).await?;
     let now = SystemClock.now();
-    let mut rows: Vec<SymbolRow> = Vec::new();
-    for (name, _) in SYMBOLS {
-        let symbol: Symbol = name.parse().map_err(|e| CliError::usage(format!("{e}")))?;
-        rows.push(new_row(&session.loaded.settings, &symbol, &Given::default(), now));
-    }
+    let new = |role: &Role| new_row(&session.loaded.settings, &role.symbol, &Given::default(), now);
+    let rows: Vec<SymbolRow> = cast.iter().map(new).collect();
     engine.store.put_symbols(&rows).await?;
     let calendar = Calendar::new();
-    for (row, hours) in rows.iter().zip(SYMBOLS.map(|(_, hours)| hours)) {
-        let Some(hours) = hours else { continue };
+    for (row, role) in rows.iter().zip(cast) {
+        let Some(hours) = role.hours_behind else { continue };
         let to = trading_hours_ago(&calendar, row, now, hours);
         let selection = Selection {
             symbols: vec![row.symbol.clone()],
@@ -188,15 +166,24 @@ fn trading_hours_ago(calendar: &Calendar, row: &SymbolRow, now: Ts, hours: i64) 
     at
 }
 
+/// The symbols with a trouble.
+fn with(cast: &[Role], trouble: Trouble) -> impl Iterator<Item = &Symbol> {
+    cast.iter().filter(move |role| role.trouble == Some(trouble)).map(|role| &role.symbol)
+}
+
 /// The faults of the demonstration: some of each kind an operator meets.
-fn misbehave(vendor: &Sim, limit: RateLimit) {
+fn misbehave(vendor: &Sim, cast: &[Role], limit: RateLimit) {
     let rate_limit = match limit {
         RateLimit::PerMinute(n) => Some(n),
         RateLimit::Unlimited => None,
     };
     vendor.configure(&ConfigChange { rate_limit: Some(rate_limit), latency_ms: Some(180), ..ConfigChange::default() });
-    vendor.add_fault(FaultRule::new(FaultKind::Status500).on(&format!("/{FAILING}/")));
-    vendor.add_fault(FaultRule::new(FaultKind::BrokenOhlc).on(&format!("/{BROKEN}/")).times(2));
+    for symbol in with(cast, Trouble::Fails) {
+        vendor.add_fault(FaultRule::new(FaultKind::Status500).on(&format!("/{symbol}/")));
+    }
+    for symbol in with(cast, Trouble::ImpossibleBars) {
+        vendor.add_fault(FaultRule::new(FaultKind::BrokenOhlc).on(&format!("/{symbol}/")).times(2));
+    }
     vendor.add_fault(FaultRule::new(FaultKind::Status429).after(45).times(1));
     vendor.add_fault(FaultRule::new(FaultKind::Status503).probability(0.04));
 }

@@ -81,12 +81,11 @@ impl Look {
 
 fn line(out: &mut String, buf: &Buffer, y: u16, plain: (u32, u32)) {
     let top = f64::from(y - buf.area.top()) * HEIGHT;
-    let cells: Vec<&Cell> = (buf.area.left()..buf.area.right()).filter_map(|x| buf.cell((x, y))).collect();
+    let cells = faces(buf, y, plain);
     // Backgrounds first, so that they cover nothing.
     let mut x = 0;
-    while let Some(cell) = cells.get(x) {
-        let look = Look::of(cell, plain);
-        let length = cells.iter().skip(x).take_while(|c| Look::of(c, plain).paper == look.paper).count();
+    while let Some((look, _)) = cells.get(x) {
+        let length = cells.iter().skip(x).take_while(|(other, _)| other.paper == look.paper).count();
         if look.paper != plain.1 {
             let (left, wide) = (x as f64 * WIDTH, length as f64 * WIDTH);
             let _ = writeln!(
@@ -98,23 +97,33 @@ fn line(out: &mut String, buf: &Buffer, y: u16, plain: (u32, u32)) {
         x += length;
     }
     let mut x = 0;
-    while let Some(cell) = cells.get(x) {
-        let look = Look::of(cell, plain);
-        let shape = is_shape(cell.symbol());
-        let same = |c: &&&Cell| {
-            Look::of(c, plain) == look && is_shape(c.symbol()) == shape && (!shape || c.symbol() == cell.symbol())
-        };
+    while let Some((look, symbol)) = cells.get(x) {
+        let shape = is_shape(symbol);
+        let same = |(other, s): &&(Look, &str)| other == look && is_shape(s) == shape && (!shape || s == symbol);
         let length = cells.iter().skip(x).take_while(same).count();
         if shape {
-            for part in shapes(cell.symbol()) {
-                draw(out, part, (x, length), top, look);
+            for part in shapes(symbol) {
+                draw(out, part, (x, length), top, *look);
             }
         } else {
-            let run: String = cells.iter().skip(x).take(length).map(|c| c.symbol()).collect();
-            words(out, &run, x, top, look);
+            let run: String = cells.iter().skip(x).take(length).map(|(_, symbol)| *symbol).collect();
+            words(out, &run, x, top, *look);
         }
         x += length;
     }
+}
+
+/// The cells of a line with how they look. The second column of a wide character looks as the first and says nothing.
+fn faces(buf: &Buffer, y: u16, plain: (u32, u32)) -> Vec<(Look, &str)> {
+    let mut faces: Vec<(Look, &str)> = Vec::with_capacity(usize::from(buf.area.width));
+    for cell in (buf.area.left()..buf.area.right()).filter_map(|x| buf.cell((x, y))) {
+        let face = match faces.last() {
+            Some((look, before)) if before.width() == 2 => (*look, ""),
+            _ => (Look::of(cell, plain), cell.symbol()),
+        };
+        faces.push(face);
+    }
+    faces
 }
 
 /// A run of text; blanks at its ends are left out.
@@ -286,7 +295,8 @@ mod tests {
         assert!(picture.contains("x=\"16.8\" y=\"13.5\" textLength=\"33.6\""), "{picture}");
         assert!(picture.contains(">&lt;b&gt;&amp;</text>"));
         assert_eq!(picture.matches("fill=\"#4cc38a\"").count(), 1, "one rectangle for a run of full blocks");
-        assert!(picture.contains("width=\"33.6\" height=\"18\" fill=\"#1d334d\""));
+        assert!(picture.contains("width=\"33.6\" height=\"18\" fill=\"#1d334d\""), "{picture}");
+        assert!(picture.contains("textLength=\"33.6\" xml:space=\"preserve\" fill=\"#d3dae3\">日本<"), "{picture}");
         assert_eq!(text(&buf), "  <b>&    ███\n日本\n");
     }
 

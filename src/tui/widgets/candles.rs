@@ -89,12 +89,21 @@ impl Scale {
         let from_top = if range > 0.0 { (self.high - price) / range } else { 0.5 };
         ((from_top * f64::from(self.halves)) as u32).min(self.halves.saturating_sub(1))
     }
+
+    /// The lowest half from the top that reaches above a price: where something ends that stands on it.
+    fn half_above(&self, price: f64) -> u32 {
+        let range = self.high - self.low;
+        let from_top = if range > 0.0 { (self.high - price) / range } else { 0.5 };
+        let halves = (from_top * f64::from(self.halves)).ceil() as u32;
+        halves.saturating_sub(1).min(self.halves.saturating_sub(1))
+    }
 }
 
 fn candle(pen: &mut Pen, plot: Rect, x: u16, bar: &Bar, scale: &Scale) {
     let role = if bar.close >= bar.open { Role::Rise } else { Role::Fall };
-    let (top, bottom) = (scale.half(bar.high), scale.half(bar.low));
-    let (upper, lower) = (scale.half(bar.open.max(bar.close)), scale.half(bar.open.min(bar.close)));
+    let (top, upper) = (scale.half(bar.high), scale.half(bar.open.max(bar.close)));
+    let lower = scale.half_above(bar.open.min(bar.close)).max(upper);
+    let bottom = scale.half_above(bar.low).max(lower);
     let what = |half: u32| match half {
         h if (upper..=lower).contains(&h) => Half::Body,
         h if (top..=bottom).contains(&h) => Half::Wick,
