@@ -118,6 +118,11 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
     assert!(requests > 0);
     let first = snapshot.data.series.iter().find(|row| row.symbol.as_str() == "BTC").unwrap().staleness_seconds;
 
+    // What the limit allows is worked out again once a run has ended, not only every minute.
+    let before = tokio::time::Instant::now();
+    board.wait_for(|s| s.data.budget.as_ref().is_some_and(|b| b.overdue == 0 && b.feasible)).await.unwrap();
+    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+
     // The schedule would keep it fresh; paused, it ages without anybody writing.
     assert_eq!(desk.order(Action::Pause).await.unwrap(), Answer::Done);
     tokio::time::sleep(Duration::from_hours(2)).await;

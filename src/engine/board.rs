@@ -58,6 +58,8 @@ pub struct Board {
     reading: watch::Sender<Reading>,
     wanted: Notify,
     asked: AtomicU64,
+    /// A run has ended, so the limit allows something else now.
+    run_ended: Notify,
     budget: Mutex<Option<Budget>>,
 }
 
@@ -79,6 +81,7 @@ impl Board {
             reading,
             wanted: Notify::new(),
             asked: AtomicU64::new(0),
+            run_ended: Notify::new(),
             budget: Mutex::new(None),
         }))
     }
@@ -116,7 +119,7 @@ impl Board {
         let mut pending: Option<JoinHandle<Result<Reading, StoreError>>> = None;
         let mut published = Instant::now();
         let (mut aged, mut last, mut changed, mut wanted) = (published, published, false, false);
-        let mut state = live.borrow().state;
+        let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         loop {
             let cost = Duration::from_secs_f64(self.reading.borrow().data.read_ms.max(0.0) / 1000.0);
             let due = if wanted {
@@ -147,7 +150,14 @@ impl Board {
                         break;
                     }
                     changed = true;
-                    let now_state = live.borrow_and_update().state;
+                    let (now_state, now_runs) = {
+                        let newest = live.borrow_and_update();
+                        (newest.state, newest.runs.len())
+                    };
+                    if now_runs < runs {
+                        self.run_ended.notify_one();
+                    }
+                    runs = now_runs;
                     if now_state == state {
                         tokio::time::sleep_until(published + BETWEEN).await;
                     }
@@ -194,14 +204,19 @@ impl Board {
         Ok(Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked })
     }
 
-    /// Works out what the limit allows, now and then, until `stop`. Nothing is asked of the vendor for it.
+    /// Works out what the limit allows, after every run and now and then, until `stop`. Nothing is asked of the vendor
+    /// for it.
     pub async fn keep_budget(self: Arc<Self>, stop: CancellationToken) {
-        let mut pause = Duration::ZERO;
+        let (mut pause, mut soonest) = (Duration::ZERO, Duration::ZERO);
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
+                () = async {
+                    tokio::time::sleep(soonest).await;
+                    self.run_ended.notified().await;
+                } => {}
             }
             let began = Instant::now();
             let wish = Backfill {
@@ -212,7 +227,8 @@ impl Board {
             let plan = wish.preview(&self.engine).await.ok();
             *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = plan.and_then(|plan| plan.budget);
             self.wanted.notify_one();
-            pause = BUDGET_EVERY.max(began.elapsed() * IDLE_SHARE);
+            let cost = began.elapsed();
+            (pause, soonest) = (BUDGET_EVERY.max(cost * IDLE_SHARE), SOONEST.max(cost * BUSY_SHARE));
         }
     }
 }
