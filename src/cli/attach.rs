@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::{DashboardArgs, Front, a_terminal, say_goodbye, show, start};
+use super::dashboard::{DashboardArgs, Front, a_terminal, say_goodbye, screen, show, start};
 use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, block_on};
 use crate::attach::{AttachError, Remote};
@@ -42,13 +42,15 @@ pub(super) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
     let session = start(&args.dashboard, globals)?;
     block_on(async {
         let (mut outside, watching) = outside::watch();
+        let front = Front { args: &args.dashboard, keymap, label: None };
+        let waiting = format!("connecting to {}", crate::market::asset::printable(&args.url));
+        let screen = screen(&front, &session, &waiting)?;
         let stop = CancellationToken::new();
         let (remote, following) = Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
-        let front = Front { args: &args.dashboard, keymap, label: None };
         // Nothing here has to be drained: the engine goes on.
         let left = CancellationToken::new();
         let console = Arc::clone(&remote) as Arc<dyn Console>;
-        let shown = show(&front, &session, console, &mut outside, (left.clone(), left)).await;
+        let shown = show(&front, &session, console, screen, &mut outside, (left.clone(), left)).await;
         stop.cancel();
         watching.abort();
         let last = remote.watch().borrow().clone();

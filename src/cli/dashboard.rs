@@ -7,6 +7,9 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +29,7 @@ use crate::tui::farewell::farewell;
 use crate::tui::keymap::Keymap;
 use crate::tui::model::{Dress, Model, Now};
 use crate::tui::outside;
+use crate::tui::painter::Canvas as _;
 use crate::tui::picture::Album;
 use crate::tui::plain;
 use crate::tui::run::{self, Ended, Stand};
@@ -132,6 +136,7 @@ pub(super) struct Front<'a> {
 pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
     // First of all, so that a signal during a slow start is not lost.
     let (mut outside, watching) = outside::watch();
+    let screen = screen(front, session, &format!("opening {}", session.loaded.settings.database))?;
     let settings = &session.loaded.settings.alerts;
     let secrets = config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
@@ -152,7 +157,7 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let drain = host.shutdown();
     let access = if front.args.read_only { Access::Read } else { Access::Operate };
     let desk: Arc<dyn Console> = Arc::new(host.desk.as_somebody(&host.desk.by, access));
-    let shown = show(front, session, desk, &mut outside, (drain.clone(), drained)).await;
+    let shown = show(front, session, desk, screen, &mut outside, (drain.clone(), drained)).await;
     let last = host.desk.snapshot();
     drain.cancel();
     let handle = host.desk.handle.clone();
@@ -206,28 +211,43 @@ pub(super) fn say_goodbye(last: &crate::engine::snapshot::Snapshot) {
     let _ = std::io::stdout().write_all(farewell(last, SystemClock.now()).as_bytes());
 }
 
+/// Takes the terminal and says what is being waited for: a large database takes a moment to be read. `None` when lines
+/// are told instead.
+pub(super) fn screen(front: &Front<'_>, session: &Session, waiting: &str) -> Result<Option<Taken>, CliError> {
+    if front.args.plain {
+        return Ok(None);
+    }
+    guard_against_panics();
+    let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
+    let (width, height) = crossterm::terminal::size().map_err(refused)?;
+    let mut canvas = Taken::new(dress(front.args, session.loaded.settings.tui).mouse).map_err(refused)?;
+    let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
+    frame.set_stringn(1, 0, format!("barkeep   {waiting}"), usize::from(width.saturating_sub(1)), Style::new());
+    canvas.paint(&frame, None).map_err(refused)?;
+    Ok(Some(canvas))
+}
+
 /// Shows an engine until the operator quits: cancels `drain` and waits for `drained`.
 pub(super) async fn show(
     front: &Front<'_>,
     session: &Session,
     desk: Arc<dyn Console>,
+    screen: Option<Taken>,
     outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if front.args.read_only { Access::Read } else { desk.access() };
-    if front.args.plain {
+    let Some(mut canvas) = screen else {
         if let Some(label) = &front.label {
             print(&format!("{label}\n"))?;
         }
         return Ok(plain::run(desk, &mut std::io::stdout(), outside, drain, drained).await);
-    }
+    };
     let settings = session.loaded.settings.tui;
     let dress = dress(front.args, settings);
     let clock = Arc::new(SystemClock);
-    guard_against_panics();
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
-    let mut canvas = Taken::new(dress.mouse).map_err(refused)?;
     let mut input = run::input();
     let now = Now { wall: crate::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
     let snap = desk.watch().borrow().clone();
