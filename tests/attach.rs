@@ -10,7 +10,7 @@ use std::time::Duration;
 use barkeep::attach::{AttachError, Remote};
 use barkeep::clock::SystemClock;
 use barkeep::engine::console::{Access, AskError, Console, Link, Question, Reply};
-use barkeep::engine::handle::{Action, Answer, EngineState, OrderError};
+use barkeep::engine::handle::{Action, Answer, EngineState, OrderError, Which};
 use barkeep::sim::SimConfig;
 use secrecy::SecretString;
 use support::api::Served;
@@ -54,7 +54,7 @@ async fn what_is_seen_asked_and_ordered_there_is_that_engine() {
     assert!(!detail.bars.is_empty() && !detail.requests.is_empty());
     let unknown = Question::Detail { symbol: "NOPE".parse().unwrap(), timeframe: "1d".parse().unwrap() };
     assert!(matches!(remote.ask(unknown).await, Err(AskError::NotFound(_))));
-    let refused = remote.order(Action::RetryFailed(Some(uuid::Uuid::nil()))).await;
+    let refused = remote.order(Action::RetryFailed(Which(Some(uuid::Uuid::nil())))).await;
     assert!(matches!(refused, Err(OrderError::Refused(_))), "{refused:?}");
     assert_eq!(served.stop().await, 0);
 }

@@ -15,7 +15,7 @@ use barkeep::engine::alert::{Notifier, Weather};
 use barkeep::engine::console::{
     Access, AskError, CellState, Console, CoverageRow, Desk, Link, Question, Reply, SeriesName,
 };
-use barkeep::engine::handle::{Action, Answer, EngineState, OrderError, What};
+use barkeep::engine::handle::{Action, Answer, EngineState, OrderError, What, Which};
 use barkeep::engine::host::{Host, Parts};
 use barkeep::engine::select::Selection;
 use barkeep::engine::snapshot::{MarketPhase, Snapshot};
@@ -302,8 +302,8 @@ fn orders_questions_and_answers_travel() {
         Action::Pause,
         Action::Resume,
         Action::PauseSymbols(vec!["BRK.B".parse().unwrap()]),
-        Action::Cancel(None),
-        Action::RetryFailed(Some(uuid::Uuid::nil())),
+        Action::Cancel(Which(None)),
+        Action::RetryFailed(Which(Some(uuid::Uuid::nil()))),
         Action::Decide { id: 7, verdict: Verdict::Accepted },
     ] {
         let text = serde_json::to_string(&action).unwrap();
@@ -317,6 +317,19 @@ fn orders_questions_and_answers_travel() {
     ] {
         assert_travels(&question);
     }
+    for bad in [
+        r#"{"ask":"log","limit":1001}"#,
+        r#"{"ask":"log","limit":0.5}"#,
+        r#"{"ask":"log","limit":-1}"#,
+        r#"{"ask":"log"}"#,
+    ] {
+        assert!(serde_json::from_str::<Question>(bad).is_err(), "{bad}");
+    }
+    assert_eq!(serde_json::from_str::<Question>(r#"{"ask":"log","limit":7.0}"#).unwrap(), Question::Log { limit: 7 });
+    // To cancel everything must be said, not left out.
+    assert!(serde_json::from_str::<Action>(r#"{"action":"cancel"}"#).is_err());
+    let all = serde_json::from_str::<Action>(r#"{"action":"cancel","of":null}"#).unwrap();
+    assert!(matches!(all, Action::Cancel(Which(None))));
     for answer in [Answer::Done, Answer::Nothing("why".into()), Answer::Started(uuid::Uuid::nil())] {
         assert_travels(&answer);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use barkeep::clock::Clock;
 use barkeep::config::{RateLimit, Settings, criticality_of, default_class};
-use barkeep::engine::handle::{Action, EngineState, Handle, What};
+use barkeep::engine::handle::{Action, EngineState, Handle, What, Which};
 use barkeep::engine::select::Selection;
 use barkeep::engine::service::Service;
 use barkeep::engine::snapshot::{Bench, Data};
@@ -182,8 +182,8 @@ fn action(step: &Step) -> Option<Action> {
         Step::ResumeSymbol(k) => Action::ResumeSymbols(vec![symbol(*k)]),
         Step::PauseSeries(k, t) => Action::PauseSeries(vec![(symbol(*k), THREE[*t])]),
         Step::ResumeSeries(k, t) => Action::ResumeSeries(vec![(symbol(*k), THREE[*t])]),
-        Step::Cancel => Action::Cancel(None),
-        Step::Retry => Action::RetryFailed(None),
+        Step::Cancel => Action::Cancel(Which(None)),
+        Step::Retry => Action::RetryFailed(Which(None)),
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use barkeep::clock::Clock as _;
 use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::engine::explain::explain;
-use barkeep::engine::handle::{Action, Answer, EngineState, Handle, OrderError, What};
+use barkeep::engine::handle::{Action, Answer, EngineState, Handle, OrderError, What, Which};
 use barkeep::engine::select::Selection;
 use barkeep::engine::service::Service;
 use barkeep::engine::snapshot::{Bench, Snapshot};
@@ -90,7 +90,7 @@ impl Stand {
         while self.handle.live().runs.is_empty() {
             watch.changed().await.unwrap();
         }
-        self.order(Action::Cancel(None)).await.unwrap();
+        self.order(Action::Cancel(Which(None))).await.unwrap();
         self.idle().await;
     }
 

@@ -20,7 +20,7 @@ pub(super) struct SelectionBody {
 
 /// What a trigger is about.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum WhatBody {
     Selection(SelectionBody),
     Tier(CriticalityName),
@@ -100,6 +100,7 @@ pub(super) enum QuestionBody {
         date: String,
     },
     History {
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
     Execution {
@@ -108,21 +109,27 @@ pub(super) enum QuestionBody {
     },
     Requests {
         symbol: Option<SymbolName>,
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
     Quarantine {
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
     Failures {
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
     Alerts {
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
     Actions {
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
     Log {
+        #[schema(minimum = 0, maximum = 1000)]
         limit: u32,
     },
 }

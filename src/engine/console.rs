@@ -23,11 +23,11 @@ use crate::store::StoreError;
 // A view names these rows without knowing the store.
 pub use crate::store::{
     AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
-    SeriesState, SeriesStatus, Trigger, Verdict,
+    RequestRow, SeriesState, SeriesStatus, Trigger, Verdict,
 };
 pub use coverage::{Cell, CellState, CoverageRow, SessionCoverage};
 pub use desk::Desk;
-pub use detail::{Detail, Gap, Request};
+pub use detail::{Detail, Gap};
 
 /// A series by name.
 pub type SeriesName = (Symbol, Timeframe);
@@ -43,54 +43,58 @@ pub const MOST_DAYS: i64 = 800;
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Question {
     /// Everything about one series.
-    Detail {
-        symbol: Symbol,
-        timeframe: Timeframe,
-    },
+    Detail { symbol: Symbol, timeframe: Timeframe },
     /// How each day of some series stands, both dates included; at most [`MOST_SERIES`] and [`MOST_DAYS`].
-    Coverage {
-        series: Vec<SeriesName>,
-        from: NaiveDate,
-        to: NaiveDate,
-    },
+    Coverage { series: Vec<SeriesName>, from: NaiveDate, to: NaiveDate },
     /// How each piece of one trading date of a series stands.
-    Session {
-        symbol: Symbol,
-        timeframe: Timeframe,
-        date: NaiveDate,
-    },
+    Session { symbol: Symbol, timeframe: Timeframe, date: NaiveDate },
     /// The newest executions.
     History {
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// One execution, series by series.
-    Execution {
-        id: Uuid,
-    },
+    Execution { id: Uuid },
     /// The newest requests, of one symbol or of all.
     Requests {
         symbol: Option<Symbol>,
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// Bars that wait for an operator's word.
     Quarantine {
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// Series and features that failed.
     Failures {
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     Alerts {
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// Who did what.
     Actions {
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// The last lines of the log.
     Log {
+        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
+}
+
+/// How many rows are asked for, from outside: a whole number, however it is written.
+fn rows<'de, D: serde::Deserializer<'de>>(d: D) -> Result<usize, D::Error> {
+    let asked = f64::deserialize(d)?;
+    if asked.fract() == 0.0 && (0.0..=MOST_ROWS as f64).contains(&asked) {
+        Ok(asked as usize)
+    } else {
+        Err(serde::de::Error::custom(format_args!("limit is a whole number from 0 to {MOST_ROWS}")))
+    }
 }
 
 /// The answer to a [`Question`], of the same name.
@@ -103,7 +107,7 @@ pub enum Reply {
     Session(SessionCoverage),
     History(Vec<ExecutionView>),
     Execution(Box<ExecutionDetail>),
-    Requests(Vec<Request>),
+    Requests(Vec<RequestRow>),
     Quarantine(Vec<QuarantineRow>),
     Failures {
         series: Vec<SeriesStatus>,

@@ -92,14 +92,14 @@ pub enum Action {
     PauseSeries(Vec<SeriesKey>),
     ResumeSeries(Vec<SeriesKey>),
     /// One execution, or all of them.
-    Cancel(Option<Uuid>),
+    Cancel(Which),
     /// Takes series out of a running execution; the rest of it goes on.
     CancelSeries {
         execution: Uuid,
         series: Vec<SeriesKey>,
     },
     /// The failed series of an execution, of the newest one when none is named.
-    RetryFailed(Option<Uuid>),
+    RetryFailed(Which),
     /// An operator's word on a quarantined bar.
     Decide {
         id: i64,
@@ -108,6 +108,19 @@ pub enum Action {
     /// Settings and policy read again from the files; from inside the process only.
     #[serde(skip)]
     Reload(Box<Loaded>),
+}
+
+/// An execution by id, or none in particular. Over the wire that is `null`; leaving it out is a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Which(pub Option<Uuid>);
+
+impl<'de> Deserialize<'de> for Which {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        // Through a value, because to serde an absent `Option` is `None`.
+        let value = serde_json::Value::deserialize(d)?;
+        serde_json::from_value(value).map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 impl Action {
@@ -138,7 +151,7 @@ impl Action {
                 series.iter().map(|(symbol, tf)| Some(series_target(symbol, *tf))).collect()
             }
             Self::CancelSeries { execution, .. } => vec![Some(execution.to_string())],
-            Self::Cancel(id) | Self::RetryFailed(id) => vec![id.map(|id| id.to_string())],
+            Self::Cancel(Which(id)) | Self::RetryFailed(Which(id)) => vec![id.map(|id| id.to_string())],
             Self::Decide { id, .. } => vec![Some(format!("quarantine {id}"))],
             Self::Trigger { .. } | Self::Preview(_) => vec![None],
         }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::engine::console::{
     AlertRow, AskError, CoverageRow, Detail, ExecutionDetail, ExecutionView, FeatureFailureRow, OperatorActionRow,
-    QuarantineRow, Question, Reply, Request, SeriesName, SeriesStatus, SessionCoverage,
+    QuarantineRow, Question, Reply, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
 };
 use crate::market::Ts;
 
@@ -187,7 +187,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn requests(&self) -> Asked<'_, [Request]> {
+    pub fn requests(&self) -> Asked<'_, [RequestRow]> {
         self.asked(&REQUESTS, |reply| if let Reply::Requests(rows) = reply { Some(rows.as_slice()) } else { None })
     }
 

@@ -4,7 +4,7 @@ use super::cursor::RowKey;
 use super::model::Model;
 use super::screen::ListId;
 use crate::engine::console::{
-    AlertRow, ExecutionRow, FeatureFailureRow, Gap, Notice, OperatorActionRow, QuarantineRow, Request, SeriesName,
+    AlertRow, ExecutionRow, FeatureFailureRow, Gap, Notice, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
     SeriesState, SeriesStatus,
 };
 use crate::engine::snapshot::SeriesView;
@@ -80,13 +80,13 @@ impl Model {
     }
 
     #[must_use]
-    pub fn detail_requests(&self) -> &[Request] {
+    pub fn detail_requests(&self) -> &[RequestRow] {
         let name = self.detail_series();
         name.and_then(|name| self.answers.detail(&name).value).map_or(&[], |detail| detail.requests.as_slice())
     }
 
     #[must_use]
-    pub fn requests(&self) -> &[Request] {
+    pub fn requests(&self) -> &[RequestRow] {
         self.answers.requests().value.unwrap_or_default()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barkeep::engine::console::{Access, Level, Link, Notice, Question, Reply};
-use barkeep::engine::handle::{Action, Answer, OrderError, What};
+use barkeep::engine::handle::{Action, Answer, OrderError, What, Which};
 use barkeep::engine::snapshot::Snapshot;
 use barkeep::market::Timeframe;
 use barkeep::tui::actions::{ACTIONS, ActionId, Danger};
@@ -187,7 +187,7 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
     let text = show(&mut model).join("\n");
     assert!(text.contains("Cancel execution") && text.contains("What is committed"), "{text}");
     let given = press(&mut model, "y");
-    assert!(matches!(given.orders.as_slice(), [(_, Action::Cancel(Some(cancelled)))] if *cancelled == id));
+    assert!(matches!(given.orders.as_slice(), [(_, Action::Cancel(Which(Some(cancelled))))] if *cancelled == id));
     // Without a run there is nothing to cancel, and it says so.
     let mut idle = crate::hands::model(screens::at_rest());
     assert!(press(&mut idle, "c").orders.is_empty() && idle.layers.is_empty());

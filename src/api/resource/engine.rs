@@ -13,7 +13,7 @@ use crate::api::keys::Caller;
 use crate::api::params::{Named, Params};
 use crate::api::problem::Problem;
 use crate::api::{Api, App};
-use crate::engine::handle::{Action, Answer, EngineState, What};
+use crate::engine::handle::{Action, Answer, EngineState, What, Which};
 use crate::engine::select::Selection;
 use crate::market::{Criticality, Symbol, Timeframe, Ts};
 use crate::store::Trigger;
@@ -135,7 +135,7 @@ pub(in crate::api) async fn cancel(
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
     known(&api, id).await?;
-    give(&api, &caller, Action::Cancel(Some(id))).await
+    give(&api, &caller, Action::Cancel(Which(Some(id)))).await
 }
 
 /// Ask again for the series that failed in an execution
@@ -152,7 +152,7 @@ pub(in crate::api) async fn retry(
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
     known(&api, id).await?;
-    give(&api, &caller, Action::RetryFailed(Some(id))).await
+    give(&api, &caller, Action::RetryFailed(Which(Some(id)))).await
 }
 
 async fn known(api: &Api, id: Uuid) -> Result<(), Problem> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
 use super::detail::detail;
-use super::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply, Request, coverage};
+use super::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply, coverage};
 use crate::config::Policy;
 use crate::engine::Engine;
 use crate::engine::board::Board;
@@ -15,7 +15,7 @@ use crate::engine::history::{ExecutionDetail, ExecutionHistory};
 use crate::engine::snapshot::Snapshot;
 use crate::market::Symbol;
 use crate::market::ts::DAY;
-use crate::store::{RequestFilter, SeriesState};
+use crate::store::{RequestFilter, RequestRow, SeriesState};
 use crate::telemetry::Tail;
 
 /// Requests of a symbol that its detail shows.
@@ -49,10 +49,9 @@ impl Desk {
         row.map(|row| Some(row.vendor_ticker)).ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept")))
     }
 
-    async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<Request>, AskError> {
+    async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<RequestRow>, AskError> {
         let filter = RequestFilter { ticker, ..RequestFilter::default() };
-        let rows = self.engine.store.requests(&filter, limit).await?;
-        Ok(rows.into_iter().map(Request::from).collect())
+        Ok(self.engine.store.requests(&filter, limit).await?)
     }
 
     /// The newest snapshot.

@@ -43,7 +43,7 @@ pub struct Detail {
     /// The last attempts, newest first.
     pub attempts: Vec<SeriesStatus>,
     pub feature_failures: Vec<FeatureFailureRow>,
-    pub requests: Vec<Request>,
+    pub requests: Vec<RequestRow>,
 }
 
 /// A stretch of trading time without an answer.
@@ -55,54 +55,13 @@ pub struct Gap {
     pub not_entitled: bool,
 }
 
-/// A request as it was made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    pub endpoint: String,
-    pub ticker: Option<String>,
-    pub timeframe: Option<Timeframe>,
-    pub asked: Option<Interval>,
-    pub attempt: u32,
-    pub started_at: Ts,
-    pub latency_ms: i64,
-    pub status: Option<u16>,
-    pub outcome: String,
-    pub error: Option<String>,
-    pub rows: i64,
-    pub bytes: i64,
-    pub request_id: Option<String>,
-    /// Bars it inserted, revised or removed; absent when no page was committed from it.
-    pub changed: Option<i64>,
-}
-
-impl From<RequestRow> for Request {
-    fn from(row: RequestRow) -> Self {
-        Self {
-            endpoint: row.endpoint.to_string(),
-            ticker: row.ticker,
-            timeframe: row.timeframe,
-            asked: row.asked,
-            attempt: row.attempt,
-            started_at: row.started_at,
-            latency_ms: row.latency_ms,
-            status: row.status,
-            outcome: row.outcome,
-            error: row.error,
-            rows: row.rows,
-            bytes: row.bytes,
-            request_id: row.request_id,
-            changed: row.changed,
-        }
-    }
-}
-
 /// Reads it all. `requests` are those of the symbol, newest first.
 pub(super) async fn detail(
     engine: &Engine,
     policy: &Policy,
     symbol: &Symbol,
     timeframe: Timeframe,
-    requests: Vec<Request>,
+    requests: Vec<RequestRow>,
 ) -> Result<Detail, AskError> {
     let (store, calendar, settings) = (engine.store.as_ref(), &engine.calendar, &engine.settings);
     let now = engine.clock.now();

@@ -10,7 +10,7 @@ use crate::config::Loaded;
 use crate::engine::Engine;
 use crate::engine::backfill::Backfill;
 use crate::engine::freshness::{Inventory, Judge};
-use crate::engine::handle::{Action, Answer, Mail, Order, OrderError, What};
+use crate::engine::handle::{Action, Answer, Mail, Order, OrderError, What, Which};
 use crate::engine::quarantine;
 use crate::engine::schedule::Schedule;
 use crate::engine::select::{Selection, Target};
@@ -85,9 +85,9 @@ impl Service {
             Action::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
             Action::PauseSeries(series) => self.set_series_paused(&series, true).await,
             Action::ResumeSeries(series) => self.set_series_paused(&series, false).await,
-            Action::Cancel(id) => self.cancel(id),
+            Action::Cancel(Which(id)) => self.cancel(id),
             Action::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
-            Action::RetryFailed(id) => self.retry(id).await,
+            Action::RetryFailed(Which(id)) => self.retry(id).await,
             Action::Decide { id, verdict } => {
                 let Engine { store, calendar, settings, clock, .. } = &self.engine;
                 quarantine::decide(store.as_ref(), calendar, settings, clock.as_ref(), id, verdict)

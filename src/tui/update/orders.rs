@@ -1,7 +1,7 @@
 //! Orders to the engine: asked for, shown as asked, and shown as done only once the engine says so.
 
 use crate::engine::console::{Level, Trigger, Verdict};
-use crate::engine::handle::{Action, Answer, OrderError, What};
+use crate::engine::handle::{Action, Answer, OrderError, What, Which};
 use crate::engine::select::{Selection, When};
 use crate::market::{Criticality, Ts};
 use crate::plan::Plan;
@@ -126,7 +126,7 @@ impl Model {
             "{} of {} items are done, {} of {} requests answered. What is committed stays.",
             run.items_done, run.items_planned, run.requests_answered, run.requests_planned
         );
-        self.confirm_free(format!("Cancel execution {}", short(id)), scope, Action::Cancel(Some(id)));
+        self.confirm_free(format!("Cancel execution {}", short(id)), scope, Action::Cancel(Which(Some(id))));
     }
 
     pub(super) fn retry(&mut self) {
@@ -140,7 +140,7 @@ impl Model {
             || "The failed series are asked again.".to_owned(),
             |row| format!("What failed is asked again: {}.", plural(row.failed_symbols, "symbol")),
         );
-        self.confirm_free(title, scope, Action::RetryFailed(id));
+        self.confirm_free(title, scope, Action::RetryFailed(Which(id)));
     }
 
     pub(super) fn decide(&mut self, verdict: Verdict) {

@@ -73,7 +73,7 @@ impl Model {
                 };
                 vec![
                     request.started_at.to_string(),
-                    request.endpoint.clone(),
+                    request.endpoint.to_string(),
                     or_dash(request.ticker.as_deref()),
                     or_dash(request.status),
                     request.outcome.clone(),

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::Stage;
-use crate::engine::console::{AlertRow, QuarantineRow, Request, Verdict};
+use crate::engine::console::{AlertRow, QuarantineRow, RequestRow, Verdict};
 use crate::tui::format;
 use crate::tui::pen::Words;
 use crate::tui::screen::ListId;
@@ -61,7 +61,7 @@ pub fn quarantine(stage: &mut Stage, area: Rect, list: ListId, rows: &[Quarantin
 }
 
 /// Requests as they were made, newest first.
-pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[Request], title: Words, empty: &[Words]) {
+pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[RequestRow], title: Words, empty: &[Words]) {
     #[derive(Clone, Copy)]
     enum Is {
         When,

@@ -1,6 +1,6 @@
 //! What is known of one series: prices, features, gaps, requests, bars in quarantine.
 
-use barkeep::engine::console::{Detail, Gap, QuarantineRow, Request, SeriesState, Verdict};
+use barkeep::engine::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesState, Verdict};
 use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
 use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep::market::freshness::Tier;
@@ -36,9 +36,11 @@ pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {
         .collect()
 }
 
-pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, rows: i64) -> Request {
+pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, rows: i64) -> RequestRow {
     let ok = status == 200;
-    Request {
+    RequestRow {
+        execution_id: None,
+        query_count: ok.then_some(rows),
         endpoint: "aggregates".into(),
         ticker: Some(symbol.parse::<Symbol>().unwrap().vendor_ticker(class(symbol))),
         timeframe: Some(Timeframe::M5),
@@ -56,7 +58,7 @@ pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, 
     }
 }
 
-pub fn requests() -> Vec<Request> {
+pub fn requests() -> Vec<RequestRow> {
     vec![
         request("META", 3 * SECOND, 88, 503, 2, 0),
         request("AAPL", 14 * SECOND, 640, 200, 1, 5_000),
