@@ -131,7 +131,7 @@ async fn a_storm_of_sizes_leaves_the_last_one() {
     for round in 0..40_u16 {
         let rows = 28 + round % 5;
         pty.resize(100, rows);
-        let (key, screen) = if round % 2 == 0 { ("2", "SYMBOL   TF") } else { ("1", "Freshness") };
+        let (key, screen) = if round % 2 == 0 { ("2", "sorted by staleness") } else { ("1", "Freshness") };
         pty.type_in(key);
         pty.until_so("the screen asked for, in its size", |text| {
             text.lines().nth(usize::from(rows) - 1).is_some_and(|line| line.contains("q quit")) && text.contains(screen)
