@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::series::{Asked, answer, next_link};
 use crate::api::App;
 use crate::api::keys::Caller;
-use crate::api::pages::{Rows, Shape, Wanted};
+use crate::api::pages::{BarRow, Rows, Shape, Wanted};
 use crate::api::params::{Named, OfSymbol, Params};
 use crate::api::problem::Problem;
 use crate::market::{Symbol, Timeframe, Ts};
@@ -35,29 +35,7 @@ pub(in crate::api) struct BarPage {
     /// When the rows were read.
     #[schema(format = DateTime)]
     timestamp: String,
-    data: Vec<BarRow>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
-struct BarRow {
-    /// The bar's start.
-    #[schema(format = DateTime)]
-    time: String,
-    open: f64,
-    high: f64,
-    low: f64,
-    close: f64,
-    volume: f64,
-    vwap: Option<f64>,
-    trades: Option<i64>,
-    /// The bar may still change.
-    provisional: bool,
-    /// 0 to 1; 1 is unremarkable.
-    quality_score: f64,
-    quality_notes: Option<String>,
-    #[schema(format = DateTime)]
-    fetched_at: String,
+    data: Vec<BarRow<'static>>,
 }
 
 /// Bars of a series, the newest page first

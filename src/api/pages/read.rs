@@ -1,0 +1,126 @@
+//! Rows read from the database, adjusted for splits, and written as JSON once.
+//!
+//! However few bars a filter lets through, only so many are read for one page; it then ends early and says where older
+//! ones may follow.
+
+use serde::Serialize;
+
+use super::lines::{BarRow, FeatureLine};
+use super::{Rows, Wanted};
+use crate::api::problem::Problem;
+use crate::market::split::{self, Split};
+use crate::market::{Bar, Interval, Ts};
+use crate::store::{Store, StoredBar};
+
+/// Rows read at a time while filtering, and at most for one page.
+const CHUNK: usize = 10_000;
+const MOST_READ: usize = 100_000;
+
+/// Rows that were read, as JSON with a comma between them.
+pub(super) struct Read {
+    pub(super) text: Vec<u8>,
+    pub(super) places: Vec<(Ts, usize)>,
+    /// Whether older ones may follow, before `before`.
+    pub(super) more: bool,
+    pub(super) before: Ts,
+}
+
+impl Read {
+    fn push(&mut self, time: Ts, row: &impl Serialize) -> Result<(), Problem> {
+        if !self.places.is_empty() {
+            self.text.push(b',');
+        }
+        self.places.push((time, self.text.len()));
+        serde_json::to_writer(&mut self.text, row).map_err(|e| Problem::internal(&e.to_string()))
+    }
+}
+
+/// The newest `limit` rows of the range.
+pub(super) async fn read(store: &dyn Store, wanted: &Wanted, limit: usize) -> Result<Read, Problem> {
+    // One row more than asked for tells whether there are older ones.
+    let most = limit.saturating_add(1);
+    let splits = match wanted.rows {
+        Rows::Bars { raw: true, .. } => Vec::new(),
+        _ => store.splits(&wanted.symbol).await?,
+    };
+    let mut read = Read { text: Vec::new(), places: Vec::new(), more: false, before: wanted.from };
+    if wanted.from >= wanted.until {
+        return Ok(read);
+    }
+    match wanted.rows {
+        Rows::Features => {
+            let range = Interval::new(wanted.from, wanted.until);
+            let mut rows = store.features(wanted.series, range, most).await?;
+            read.more = rows.len() > limit;
+            rows.drain(..rows.len().saturating_sub(limit));
+            let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(read) };
+            read.before = first.ts;
+            let span = Interval::new(first.ts, last.ts + 1);
+            let mut bars = store.bars(wanted.series, span, usize::MAX).await?;
+            adjust(&mut bars, &splits, wanted);
+            let mut bars = bars.into_iter().peekable();
+            for row in &rows {
+                while bars.next_if(|bar| bar.bar.ts < row.ts).is_some() {}
+                // A bar taken back between the two readings has no features any more either.
+                let Some(bar) = bars.next_if(|bar| bar.bar.ts == row.ts) else { continue };
+                read.push(row.ts, &FeatureLine::of(wanted, &bar, &row.features))?;
+            }
+        }
+        Rows::Bars { min_quality, .. } => {
+            let (mut bars, more, before) = bars_before(store, wanted, min_quality.map(f64::from_bits), limit).await?;
+            (read.more, read.before) = (more, before);
+            adjust(&mut bars, &splits, wanted);
+            for bar in &bars {
+                read.push(bar.bar.ts, &BarRow::from(bar))?;
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn adjust(stored: &mut [StoredBar], splits: &[Split], wanted: &Wanted) {
+    if splits.is_empty() {
+        return;
+    }
+    let mut bars: Vec<Bar> = stored.iter().map(|b| b.bar).collect();
+    split::adjust(&mut bars, splits, wanted.class, wanted.today);
+    for (stored, bar) in stored.iter_mut().zip(bars) {
+        stored.bar = bar;
+    }
+}
+
+/// The newest `limit` bars of the range that are good enough, ascending; whether older ones may follow, and before when.
+async fn bars_before(
+    store: &dyn Store,
+    wanted: &Wanted,
+    least: Option<f64>,
+    limit: usize,
+) -> Result<(Vec<StoredBar>, bool, Ts), Problem> {
+    let chunk = if least.is_some() { CHUNK } else { limit.saturating_add(1) };
+    let (mut newest_first, mut until, mut seen) = (Vec::new(), wanted.until, 0);
+    loop {
+        let bars = store.bars_before(wanted.series, until, chunk).await?;
+        let full = bars.len() == chunk;
+        seen += bars.len();
+        for bar in bars.into_iter().rev() {
+            if bar.bar.ts < wanted.from {
+                newest_first.reverse();
+                return Ok((newest_first, false, wanted.from));
+            }
+            if least.is_none_or(|least| bar.quality_score >= least) {
+                if newest_first.len() == limit {
+                    newest_first.reverse();
+                    return Ok((newest_first, true, until));
+                }
+                until = bar.bar.ts;
+                newest_first.push(bar);
+            } else {
+                until = bar.bar.ts;
+            }
+        }
+        if !full || seen >= MOST_READ {
+            newest_first.reverse();
+            return Ok((newest_first, full, until));
+        }
+    }
+}
