@@ -14,21 +14,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-const GUARD: &str = r#"
-trap '' INT TERM HUP
-dir=$1; shift
-serve() { "$@" >>"$dir/log" 2>&1 & pid=$!; }
-serve "$@"
-echo up
-while read -r word; do
-    case $word in
-        stop) kill -QUIT $pid; wait $pid; echo down ;;
-        start) serve "$@"; echo up ;;
-    esac
-done
-kill -QUIT $pid 2>/dev/null; wait $pid
-rm -rf "$dir"
-"#;
+const GUARD: &str = include_str!("../../src/report/rto_rpo/guard.sh");
 
 /// A server that tests may make databases in.
 pub struct Cluster {

@@ -16,21 +16,7 @@ use tokio::time::Instant;
 use super::drill::Stop;
 use crate::store;
 
-const GUARD: &str = r#"
-trap '' INT TERM HUP
-dir=$1; shift
-serve() { "$@" >>"$dir/log" 2>&1 & pid=$!; }
-serve "$@"
-echo up
-while read -r word; do
-    case $word in
-        stop) kill -QUIT $pid; wait $pid; echo down ;;
-        start) serve "$@"; echo up ;;
-    esac
-done
-kill -QUIT $pid 2>/dev/null; wait $pid
-rm -rf "$dir"
-"#;
+const GUARD: &str = include_str!("guard.sh");
 
 /// Longest time a start may take.
 const START: Duration = Duration::from_mins(1);
