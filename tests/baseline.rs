@@ -64,6 +64,12 @@ async fn modes_are_measured_on_the_same_load() {
     // One request after the other: their waits follow each other.
     let sequential = &runs[0];
     assert!(number(&sequential["wall_seconds"]) >= 0.040 * number(&sequential["requests"]));
+    // Each series by itself: the same bars for more requests, because nothing comes out of another's answers.
+    let alone = &report["alone"];
+    assert_eq!((&alone["series"], &alone["series_failed"]), (&Value::from(10), &Value::from(0)), "{alone}");
+    assert_eq!(alone["bars_written"], sequential["bars_written"], "{alone}");
+    assert!(number(&alone["requests"]) > number(&sequential["requests"]), "{alone}");
+    assert!(number(&alone["wall_seconds"]) >= 0.040 * number(&alone["requests"]), "{alone}");
     assert!(number(&report["peak_memory_mib"]) > 1.0);
 }
 

@@ -38,7 +38,7 @@ pub struct BaselineArgs {
     #[arg(long, value_name = "MODE")]
     pub mode: Option<Mode>,
 
-    /// Measure all three modes and show them side by side
+    /// Measure all three modes, and each series asked for by itself, and show them side by side
     #[arg(long, conflicts_with = "mode")]
     pub compare: bool,
 
@@ -101,13 +101,13 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
     } else {
         vec![args.mode.unwrap_or(settings.backfill.mode)]
     };
-    let mut plan = baseline::Plan { load, modes, settings, key, clock: Arc::new(SystemClock) };
+    let mut plan = baseline::Plan { load, modes, alone: args.compare, settings, key, clock: Arc::new(SystemClock) };
     let vendor = if session.simulated { Some(simulated(args, globals, &mut plan)?) } else { None };
     let warm_up = vendor.is_some() && plan.settings.vendor.rate_limit == RateLimit::Unlimited;
     block_on(async {
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-        let tell = |mode: Mode| eprintln!("measuring {} …", mode.name());
+        let tell = |what: &str| eprintln!("measuring {what} …");
         if warm_up {
             eprintln!("the simulated vendor computes its answers …");
             baseline::warm_up(&plan, &scratch, &cancel).await?;
@@ -166,7 +166,8 @@ fn finish(
     if cancel.is_cancelled() {
         return Err(CliError::silent(INTERRUPTED));
     }
-    let complete = report.runs.iter().all(|run| run.status == ExecutionStatus::Completed);
+    let complete = report.runs.iter().all(|run| run.status == ExecutionStatus::Completed)
+        && report.alone.as_ref().is_none_or(|alone| alone.series_failed == 0);
     if complete { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
 }
 

@@ -1,9 +1,11 @@
 //! Bars as stored: reading them, and telling what a new answer changes.
 
+use std::collections::BTreeSet;
+
 use super::conn::{Conn, Sql, limit, statements, values};
 use super::features;
-use super::field::{Fields, collect};
-use super::load::{Table, load};
+use super::field::{Fields, collect, column};
+use super::load::{Sink, Table, load};
 use super::{FeatureBar, Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
 use crate::market::{Bar, Interval, Ts};
 
@@ -29,20 +31,36 @@ statements! {
     FOR_FEATURES = Sql::same(
         "SELECT ts, high, low, close, volume, provisional FROM bars WHERE series_id = $1 AND ts >= $2
          ORDER BY ts LIMIT $3");
+    /// Which of the rows (series, from, to) have a bar stored; their places, from 0.
+    HELD = Sql::two(
+        "SELECT i.key FROM json_each($1) AS i WHERE EXISTS (
+             SELECT 1 FROM bars AS b WHERE b.series_id = i.value AND b.ts >= ($2 ->> i.key) AND b.ts < ($3 ->> i.key))",
+        // LATERAL with a limit: whatever the statistics of a growing table say, it is one look at the key for each row.
+        "SELECT i.key - 1 FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+             AS i (id, start_ts, end_ts, key)
+         CROSS JOIN LATERAL (SELECT 1 FROM bars AS b WHERE b.series_id = i.id AND b.ts >= i.start_ts AND b.ts < i.end_ts
+                             ORDER BY b.ts LIMIT 1) AS one");
     RESCORE = Sql::same("UPDATE bars SET quality_score = $3, quality_notes = $4 WHERE series_id = $1 AND ts = $2");
+    /// Rows: series, bars more.
     COUNT = Sql::two(
-        "UPDATE series SET bar_count = bar_count + $2,
-             first_ts = (SELECT MIN(ts) FROM bars WHERE series_id = $1),
-             last_ts = (SELECT MAX(ts) FROM bars WHERE series_id = $1)
-         WHERE id = $1",
-        "UPDATE series SET bar_count = bar_count + $2,
-             first_ts = (SELECT ts FROM bars WHERE series_id = $1 ORDER BY ts LIMIT 1),
-             last_ts = (SELECT ts FROM bars WHERE series_id = $1 ORDER BY ts DESC LIMIT 1)
-         WHERE id = $1");
+        "UPDATE series SET bar_count = bar_count + ($2 ->> i.key),
+             first_ts = (SELECT MIN(ts) FROM bars WHERE series_id = series.id),
+             last_ts = (SELECT MAX(ts) FROM bars WHERE series_id = series.id)
+         FROM json_each($1) AS i WHERE series.id = i.value",
+        "UPDATE series SET bar_count = bar_count + i.added,
+             first_ts = (SELECT ts FROM bars WHERE series_id = i.id ORDER BY ts LIMIT 1),
+             last_ts = (SELECT ts FROM bars WHERE series_id = i.id ORDER BY ts DESC LIMIT 1)
+         FROM unnest($1::bigint[], $2::bigint[]) AS i (id, added) WHERE series.id = i.id");
 }
 
-const BARS: Table = Table {
-    into: concat!("bars (series_id, ", columns!(), ")"),
+const INTO: &str = concat!("bars (series_id, ", columns!(), ")");
+
+/// Bars known not to be there.
+const NEW: Table = Table { into: INTO, columns: 13, conflict: "" };
+
+/// Bars in place of others.
+const REPLACED: Table = Table {
+    into: INTO,
     columns: 13,
     conflict: "ON CONFLICT (series_id, ts) DO UPDATE SET open = excluded.open, high = excluded.high, \
                low = excluded.low, close = excluded.close, volume = excluded.volume, vwap = excluded.vwap, \
@@ -232,18 +250,35 @@ pub(super) async fn store_all(
     reason: &'static str,
 ) -> Result<Vec<WriteOutcome>> {
     let mut outcomes = Vec::with_capacity(writes.len());
-    let mut changes: Vec<Change<'_>> = Vec::with_capacity(writes.len());
-    for (write, at) in writes {
-        check(write)?;
-        if changes.iter().any(|c| c.write.series == write.series) {
-            outcomes.extend(apply(conn, &std::mem::take(&mut changes)).await?);
+    let mut rest = writes;
+    while !rest.is_empty() {
+        let mut seen = BTreeSet::new();
+        let different = rest.iter().take_while(|(write, _)| seen.insert(write.series)).count();
+        let (together, after) = rest.split_at(different);
+        let held = held(conn, together).await?;
+        let mut changes: Vec<Change<'_>> = Vec::with_capacity(together.len());
+        for (k, (write, at)) in together.iter().enumerate() {
+            check(write)?;
+            let stored = match held.contains(&k) {
+                true => within(conn, write.series, touched(write), usize::MAX).await?,
+                false => Vec::new(),
+            };
+            changes.push(Change { write, at: *at, diff: diff(&stored, write, reason) });
         }
-        let range = touched(write);
-        let stored = if range.is_empty() { Vec::new() } else { within(conn, write.series, range, usize::MAX).await? };
-        changes.push(Change { write, at: *at, diff: diff(&stored, write, reason) });
+        outcomes.extend(apply(conn, &changes).await?);
+        rest = after;
     }
-    outcomes.extend(apply(conn, &changes).await?);
     Ok(outcomes)
+}
+
+/// The places of the writes that touch stored bars: in a first fill none, which saves as many looks.
+async fn held(conn: &mut Conn<'_>, writes: &[(&SeriesWrite, Ts)]) -> Result<BTreeSet<usize>> {
+    let touched = writes.iter().map(|(write, _)| (write.series.0, touched(write)));
+    let (series, ranges): (Vec<i64>, Vec<Interval>) = touched.unzip();
+    let starts: Vec<Ts> = ranges.iter().map(|r| r.start).collect();
+    let ends: Vec<Ts> = ranges.iter().map(|r| r.end).collect();
+    let places: Vec<i64> = column(&conn.rows(HELD, &values![series, starts, ends]).await?)?;
+    Ok(places.into_iter().filter_map(|place| usize::try_from(place).ok()).collect())
 }
 
 /// A write that was compared with what is stored.
@@ -256,11 +291,13 @@ struct Change<'w> {
 /// Carries out changes of different series: all rows of a table in one go, then what is kept beside them.
 async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteOutcome>> {
     let mut superseded = Vec::new();
-    let mut rows = Vec::with_capacity(changes.iter().map(|c| c.diff.insert.len() + c.diff.replace.len()).sum());
+    let mut new = Vec::with_capacity(changes.iter().map(|c| c.diff.insert.len()).sum());
+    let mut replaced = Vec::new();
     for Change { write, at, diff } in changes {
         let id = write.series;
         superseded.extend(diff.superseded.iter().map(|(old, reason)| (id, *at, old, *reason)));
-        rows.extend(diff.insert.iter().copied().chain(&diff.replace).map(|bar| (id, bar)));
+        new.extend(diff.insert.iter().map(|bar| (id, *bar)));
+        replaced.extend(diff.replace.iter().map(|bar| (id, bar)));
     }
     load(conn, &REVISIONS, &superseded, |row, (id, at, old, reason)| {
         row.int(Some(id.0))?;
@@ -282,32 +319,46 @@ async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteO
             conn.run(DELETE, &values![write.series, gone]).await?;
         }
     }
-    load(conn, &BARS, &rows, |row, (id, new)| {
-        row.int(Some(id.0))?;
-        row.time(new.bar.ts)?;
-        values_of(row, &new.bar)?;
-        row.flag(new.provisional)?;
-        row.real(Some(new.quality_score))?;
-        row.text(new.quality_notes.as_deref())?;
-        row.time(new.fetched_at)
-    })
-    .await?;
+    load(conn, &REPLACED, &replaced, row_of).await?;
+    load(conn, &NEW, &new, row_of).await?;
+    let (mut counted, mut added) = (Vec::new(), Vec::new());
+    let (mut marked, mut first) = (Vec::new(), Vec::new());
     for Change { write, diff, .. } in changes {
         let id = write.series;
         for (ts, score, notes) in &write.rescored {
             conn.run(RESCORE, &values![id, *ts, *score, notes]).await?;
         }
         if diff.outcome.inserted + diff.outcome.removed > 0 {
-            let added = diff.outcome.inserted as i64 - diff.outcome.removed as i64;
-            conn.run(COUNT, &values![id, added]).await?;
+            counted.push(id.0);
+            added.push(diff.outcome.inserted as i64 - diff.outcome.removed as i64);
         }
-        if let Some(first) = diff.first_changed() {
-            features::mark(conn, id, first).await?;
+        if let Some(ts) = diff.first_changed() {
+            marked.push(id.0);
+            first.push(ts);
         }
+    }
+    if !counted.is_empty() {
+        conn.run(COUNT, &values![counted, added]).await?;
+    }
+    if !marked.is_empty() {
+        features::mark(conn, marked, first).await?;
     }
     Ok(changes.iter().map(|c| c.diff.outcome).collect())
 }
-fn values_of(row: &mut super::load::Sink<'_>, b: &Bar) -> std::result::Result<(), sqlx::error::BoxDynError> {
+
+type Put = std::result::Result<(), sqlx::error::BoxDynError>;
+
+fn row_of(row: &mut Sink<'_>, (id, new): &(SeriesId, &StoredBar)) -> Put {
+    row.int(Some(id.0))?;
+    row.time(new.bar.ts)?;
+    values_of(row, &new.bar)?;
+    row.flag(new.provisional)?;
+    row.real(Some(new.quality_score))?;
+    row.text(new.quality_notes.as_deref())?;
+    row.time(new.fetched_at)
+}
+
+fn values_of(row: &mut Sink<'_>, b: &Bar) -> Put {
     for price in [b.open, b.high, b.low, b.close, b.volume] {
         row.real(Some(price))?;
     }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Executor};
@@ -83,8 +84,11 @@ pub(super) enum Value {
     Date(NaiveDate),
     /// A set of keys: `= ANY($1)` in PostgreSQL, `IN (SELECT value FROM json_each($1))` in SQLite.
     Ints(Vec<i64>),
-    /// A set of instants, used like [`Value::Ints`].
-    Times(Vec<Ts>),
+    /// A set of instants, used like [`Value::Ints`]. Sets of the same length are columns of rows: `unnest($1, $2)` in
+    /// PostgreSQL, `json_each($1) AS i` with `$2 ->> i.key` in SQLite.
+    Times(Vec<Option<Ts>>),
+    /// Texts, used as a column like [`Value::Times`].
+    Texts(Vec<Option<String>>),
 }
 
 /// Builds the parameter list of a statement.
@@ -117,7 +121,9 @@ value_from! {
     Option<Uuid> => |v| Self::Id(v);
     NaiveDate => |v| Self::Date(v);
     Vec<i64> => |v| Self::Ints(v);
-    Vec<Ts> => |v| Self::Times(v);
+    Vec<Ts> => |v| Self::Times(v.into_iter().map(Some).collect());
+    Vec<Option<Ts>> => |v| Self::Times(v);
+    Vec<Option<String>> => |v| Self::Texts(v);
     SeriesId => |v| Self::Int(Some(v.0));
     &Symbol => |v| Self::Text(Some(v.as_str().to_owned()));
     Timeframe => |v| Self::Text(Some(v.name().to_owned()));
@@ -132,10 +138,9 @@ pub(super) fn limit(rows: usize) -> Value {
 type Bound = std::result::Result<(), sqlx::error::BoxDynError>;
 
 fn bind_sqlite(args: &mut SqliteArguments, value: &Value) -> Bound {
-    let json = |items: &mut dyn Iterator<Item = i64>| {
-        let items: Vec<String> = items.map(|i| i.to_string()).collect();
-        format!("[{}]", items.join(","))
-    };
+    fn json<T: Serialize>(items: &[T]) -> std::result::Result<String, sqlx::error::BoxDynError> {
+        serde_json::to_string(items).map_err(Into::into)
+    }
     match value {
         Value::Int(v) => args.add(*v),
         Value::Real(v) => args.add(*v),
@@ -144,8 +149,9 @@ fn bind_sqlite(args: &mut SqliteArguments, value: &Value) -> Bound {
         Value::Time(v) => args.add(v.map(Ts::ms)),
         Value::Id(v) => args.add(v.map(|id| id.to_string())),
         Value::Date(v) => args.add(v.to_string()),
-        Value::Ints(v) => args.add(json(&mut v.iter().copied())),
-        Value::Times(v) => args.add(json(&mut v.iter().map(|t| t.ms()))),
+        Value::Ints(v) => args.add(json(v)?),
+        Value::Times(v) => args.add(json(&v.iter().map(|t| t.map(Ts::ms)).collect::<Vec<_>>())?),
+        Value::Texts(v) => args.add(json(v)?),
     }
 }
 
@@ -159,7 +165,8 @@ fn bind_postgres(args: &mut PgArguments, value: &Value) -> Bound {
         Value::Id(v) => args.add(*v),
         Value::Date(v) => args.add(*v),
         Value::Ints(v) => args.add(v.as_slice()),
-        Value::Times(v) => args.add(v.iter().map(|t| t.to_utc()).collect::<Vec<DateTime<Utc>>>()),
+        Value::Times(v) => args.add(v.iter().map(|t| t.map(Ts::to_utc)).collect::<Vec<Option<DateTime<Utc>>>>()),
+        Value::Texts(v) => args.add(v.as_slice()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::conn::{Conn, Sql, statements, values};
 use super::field::Fields;
-use super::{Coverage, Result, SeriesId, StoreError};
+use super::{Coverage, Result, SeriesId, SeriesWrite, StoreError};
 use crate::market::{Interval, Ts};
 
 statements! {
@@ -16,15 +16,29 @@ statements! {
          WHERE series_id IN (SELECT value FROM json_each($1)) ORDER BY series_id, start_ts",
         "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
          WHERE series_id = ANY($1) ORDER BY series_id, start_ts");
-    NEAR = Sql::same(
-        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
-         WHERE series_id = $1 AND start_ts <= $3 AND end_ts >= $2 ORDER BY start_ts");
+    /// Rows: series, from, to. What lies in or touches each.
+    NEAR = Sql::two(
+        "SELECT c.series_id, c.start_ts, c.end_ts, c.state, c.request_id, c.fetched_at, c.expires_at
+         FROM json_each($1) AS i CROSS JOIN coverage AS c
+         WHERE c.series_id = i.value AND c.start_ts <= ($3 ->> i.key) AND c.end_ts >= ($2 ->> i.key)
+         ORDER BY c.series_id, c.start_ts",
+        "SELECT c.series_id, c.start_ts, c.end_ts, c.state, c.request_id, c.fetched_at, c.expires_at
+         FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS i (id, start_ts, end_ts)
+         CROSS JOIN LATERAL (SELECT * FROM coverage AS o WHERE o.series_id = i.id AND o.start_ts <= i.end_ts
+                                 AND o.end_ts >= i.start_ts ORDER BY o.start_ts) AS c
+         ORDER BY c.series_id, c.start_ts");
+    /// Rows: series, from.
     DELETE = Sql::two(
-        "DELETE FROM coverage WHERE series_id = $1 AND start_ts IN (SELECT value FROM json_each($2))",
-        "DELETE FROM coverage WHERE series_id = $1 AND start_ts = ANY($2)");
-    INSERT = Sql::same(
+        "DELETE FROM coverage WHERE (series_id, start_ts) IN (SELECT i.value, $2 ->> i.key FROM json_each($1) AS i)",
+        "DELETE FROM coverage AS c USING unnest($1::bigint[], $2::timestamptz[]) AS i (id, start_ts)
+         WHERE c.series_id = i.id AND c.start_ts = i.start_ts");
+    INSERT = Sql::two(
         "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)");
+         SELECT i.value, $2 ->> i.key, $3 ->> i.key, $4 ->> i.key, $5 ->> i.key, $6 ->> i.key, $7 ->> i.key
+         FROM json_each($1) AS i",
+        "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at)
+         SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[],
+                              $6::timestamptz[], $7::timestamptz[])");
 }
 
 fn read(f: &mut Fields<'_>) -> Result<(SeriesId, Coverage)> {
@@ -67,29 +81,68 @@ pub(super) fn laid(rows: Vec<Coverage>, new: &[Coverage]) -> Vec<Coverage> {
     new.iter().filter(|c| !c.range.is_empty()).fold(rows, |rows, one| splice(rows, one.clone()))
 }
 
-/// Lays new coverage over what is stored.
-pub(super) async fn put(conn: &mut Conn<'_>, id: SeriesId, new: &[Coverage]) -> Result<()> {
-    let Some(hull) = hull(new)? else { return Ok(()) };
-    let rows = conn.rows(NEAR, &values![id, hull.start, hull.end]).await?;
-    let near = rows.iter().map(|r| read(&mut Fields::of(r)).map(|(_, c)| c)).collect::<Result<Vec<_>>>()?;
-    let mut after = laid(near.clone(), new);
-    let mut stale: BTreeMap<Ts, Coverage> = near.into_iter().map(|c| (c.range.start, c)).collect();
-    // What stays as it is needs no write.
-    after.retain(|c| match stale.get(&c.range.start) {
-        Some(old) if old == c => {
-            stale.remove(&c.range.start);
-            false
-        }
-        _ => true,
-    });
-    if !stale.is_empty() {
-        conn.run(DELETE, &values![id, stale.into_keys().collect::<Vec<Ts>>()]).await?;
+/// Lays new coverage over what is stored; a series may come several times, the later over the earlier.
+pub(super) async fn put(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<()> {
+    let mut new: BTreeMap<SeriesId, Vec<Coverage>> = BTreeMap::new();
+    for write in writes.iter().filter(|w| !w.coverage.is_empty()) {
+        new.entry(write.series).or_default().extend_from_slice(&write.coverage);
     }
-    for c in &after {
-        let row = values![id, c.range.start, c.range.end, c.state.name(), &c.request_id, c.fetched_at, c.expires_at];
-        conn.run(INSERT, &row).await?;
+    let (mut ids, mut starts, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, new) in &new {
+        if let Some(hull) = hull(new)? {
+            ids.push(id.0);
+            starts.push(hull.start);
+            ends.push(hull.end);
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut near: HashMap<SeriesId, Vec<Coverage>> = HashMap::new();
+    for row in &conn.rows(NEAR, &values![ids, starts, ends]).await? {
+        let (id, one) = read(&mut Fields::of(row))?;
+        near.entry(id).or_default().push(one);
+    }
+    let (mut gone, mut come) = (Rows::default(), Rows::default());
+    for (id, new) in &new {
+        let before = near.remove(id).unwrap_or_default();
+        let after = laid(before.clone(), new);
+        // What stays as it is needs no write.
+        before.iter().filter(|old| !after.contains(old)).for_each(|old| gone.push(*id, old));
+        after.iter().filter(|one| !before.contains(one)).for_each(|one| come.push(*id, one));
+    }
+    if !gone.series.is_empty() {
+        conn.run(DELETE, &values![gone.series, gone.starts]).await?;
+    }
+    if !come.series.is_empty() {
+        let Rows { series, starts, ends, states, requests, fetched, expires } = come;
+        conn.run(INSERT, &values![series, starts, ends, states, requests, fetched, expires]).await?;
     }
     Ok(())
+}
+
+/// Rows of the table, column by column.
+#[derive(Default)]
+struct Rows {
+    series: Vec<i64>,
+    starts: Vec<Ts>,
+    ends: Vec<Ts>,
+    states: Vec<Option<String>>,
+    requests: Vec<Option<String>>,
+    fetched: Vec<Ts>,
+    expires: Vec<Option<Ts>>,
+}
+
+impl Rows {
+    fn push(&mut self, id: SeriesId, row: &Coverage) {
+        self.series.push(id.0);
+        self.starts.push(row.range.start);
+        self.ends.push(row.range.end);
+        self.states.push(Some(row.state.name().to_owned()));
+        self.requests.push(row.request_id.clone());
+        self.fetched.push(row.fetched_at);
+        self.expires.push(row.expires_at);
+    }
 }
 
 /// Cuts `new` out of `rows`, adds it, and joins what touches.

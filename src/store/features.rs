@@ -27,6 +27,14 @@ macro_rules! columns {
     };
 }
 
+macro_rules! on_change {
+    () => {
+        "ON CONFLICT (series_id) DO UPDATE SET changes = feature_progress.changes + 1,
+             stale_from = CASE WHEN feature_progress.stale_from <= excluded.stale_from THEN feature_progress.stale_from
+                          ELSE excluded.stale_from END"
+    };
+}
+
 statements! {
     WITHIN = Sql::same(concat!("SELECT ts, ", columns!(),
         " FROM features WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts DESC LIMIT $4"));
@@ -34,11 +42,12 @@ statements! {
         "DELETE FROM features WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
         "DELETE FROM features WHERE series_id = $1 AND ts = ANY($2)");
     COUNT = Sql::same("SELECT COUNT(*) FROM features WHERE series_id = $1");
-    MARK = Sql::same(
-        "INSERT INTO feature_progress (series_id, stale_from, changes) VALUES ($1, $2, 1)
-         ON CONFLICT (series_id) DO UPDATE SET changes = feature_progress.changes + 1,
-             stale_from = CASE WHEN feature_progress.stale_from <= excluded.stale_from THEN feature_progress.stale_from
-                          ELSE excluded.stale_from END");
+    /// Rows: series, first change.
+    MARK = Sql::two(concat!(
+        "INSERT INTO feature_progress (series_id, stale_from, changes)
+         SELECT i.value, $2 ->> i.key, 1 FROM json_each($1) AS i WHERE true ", on_change!()), concat!(
+        "INSERT INTO feature_progress (series_id, stale_from, changes)
+         SELECT i.id, i.ts, 1 FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, ts) ", on_change!()));
     PROGRESS = Sql::two(
         "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.paused, p.stale_from,
              COALESCE(p.changes, 0), COALESCE(p.splits, ''),
@@ -155,9 +164,9 @@ pub(super) async fn count(conn: &mut Conn<'_>, id: SeriesId) -> Result<i64> {
     Ok(counts.first().copied().unwrap_or(0))
 }
 
-/// Notes that the bars of a series changed from `first` on. The series row is locked by the caller.
-pub(super) async fn mark(conn: &mut Conn<'_>, id: SeriesId, first: Ts) -> Result<()> {
-    conn.run(MARK, &values![id, first]).await.map(drop)
+/// Notes that the bars of each series changed from its `first` on. The series rows are locked by the caller.
+pub(super) async fn mark(conn: &mut Conn<'_>, series: Vec<i64>, first: Vec<Ts>) -> Result<()> {
+    conn.run(MARK, &values![series, first]).await.map(drop)
 }
 
 /// By symbol, fine to coarse.

@@ -3,6 +3,7 @@
 //! Measured through sqlx with 50,000 bars: one prepared row at a time takes ten times as long as statements of
 //! thousands of rows, because each statement is a round trip to SQLite's thread.
 
+use futures_util::future::join;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
 
@@ -91,6 +92,8 @@ impl Sink<'_> {
 }
 
 /// Writes `rows`; `put` writes one of them, exactly `table.columns` values.
+///
+/// While the database works on one piece the next one is encoded: SQLite has a thread of its own, PostgreSQL a process.
 pub(super) async fn load<T: Sync>(
     conn: &mut Conn<'_>,
     table: &Table,
@@ -100,43 +103,68 @@ pub(super) async fn load<T: Sync>(
     if rows.is_empty() {
         return Ok(());
     }
-    let refused = |e: sqlx::error::BoxDynError| StoreError::Refused(e.to_string());
     match conn {
         Conn::Sqlite(conn) => {
             let columns = usize::from(table.columns.unsigned_abs());
+            let texts: Vec<(usize, String)> = CHUNKS
+                .into_iter()
+                .filter(|size| *size <= rows.len() && size * columns <= PARAMETERS)
+                .map(|size| (size, insert(table, size)))
+                .collect();
             let mut rest = rows;
-            for size in CHUNKS {
-                if rest.len() < size || size * columns > PARAMETERS {
-                    continue;
-                }
-                let row = format!("({})", vec!["?"; columns].join(", "));
-                let sql =
-                    format!("INSERT INTO {} VALUES {} {}", table.into, vec![row; size].join(", "), table.conflict);
-                while let Some((chunk, after)) = rest.split_at_checked(size) {
-                    let mut args = SqliteArguments::default();
-                    args.reserve(size * columns, 0);
-                    chunk.iter().try_for_each(|r| put(&mut Sink::Sqlite(&mut args), r)).map_err(refused)?;
-                    // Safe: the text is made of constants.
-                    let query = sqlx::query_with(AssertSqlSafe(sql.as_str()), args);
-                    conn.execute(query).await.map_err(fault::classify)?;
-                    rest = after;
-                }
+            let mut next = || {
+                let (size, sql) = texts.iter().find(|(size, _)| *size <= rest.len())?;
+                let (chunk, after) = rest.split_at_checked(*size)?;
+                rest = after;
+                let mut args = SqliteArguments::default();
+                args.reserve(size * columns, 0);
+                let encoded = chunk.iter().try_for_each(|row| put(&mut Sink::Sqlite(&mut args), row));
+                Some(encoded.map(|()| (sql.as_str(), args)).map_err(refused))
+            };
+            let mut piece = next();
+            while let Some(encoded) = piece {
+                let (sql, args) = encoded?;
+                // Safe: the text is made of constants.
+                let query = sqlx::query_with(AssertSqlSafe(sql), args);
+                let (done, following) = join(conn.execute(query), async { next() }).await;
+                done.map_err(fault::classify)?;
+                piece = following;
             }
         }
         Conn::Postgres(conn) => {
             let sql = format!("COPY {} FROM STDIN WITH (FORMAT binary)", table.into);
             let mut copy = answered(conn.copy_in_raw(&sql)).await?;
             let mut encoder = Encoder::new();
-            for row in rows {
-                encoder.row(table.columns);
-                put(&mut Sink::Postgres(&mut encoder), row).map_err(refused)?;
-                if encoder.len() >= BATCH {
-                    answered(copy.send(encoder.take())).await?;
+            let mut rows = rows.iter();
+            let mut next = || {
+                for row in rows.by_ref() {
+                    encoder.row(table.columns);
+                    put(&mut Sink::Postgres(&mut encoder), row).map_err(refused)?;
+                    if encoder.len() >= BATCH {
+                        return Ok((encoder.take(), false));
+                    }
                 }
+                Ok((encoder.end(), true))
+            };
+            let (mut piece, mut last) = next()?;
+            while !last {
+                let (sent, following) = join(answered(copy.send(piece)), async { next() }).await;
+                sent?;
+                (piece, last) = following?;
             }
-            answered(copy.send(encoder.finish())).await?;
+            answered(copy.send(piece)).await?;
             answered(copy.finish()).await?;
         }
     }
     Ok(())
+}
+
+fn refused(error: sqlx::error::BoxDynError) -> StoreError {
+    StoreError::Refused(error.to_string())
+}
+
+/// SQLite's statement for `size` rows.
+fn insert(table: &Table, size: usize) -> String {
+    let row = format!("({})", vec!["?"; usize::from(table.columns.unsigned_abs())].join(", "));
+    format!("INSERT INTO {} VALUES {} {}", table.into, vec![row; size].join(", "), table.conflict)
 }

@@ -3,7 +3,7 @@
 //! The bars of several pages go into the database in one statement where they can: in PostgreSQL each COPY is a round trip
 //! of its own, and with sqlx 0.9.0 one that can wait 40 ms for TCP (sqlx#4335).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,7 +27,12 @@ statements! {
     MARK = Sql::two(
         "UPDATE series SET writes = writes + 1 WHERE id IN (SELECT value FROM json_each($1))",
         "UPDATE series SET writes = writes + 1 WHERE id = ANY($1)");
-    CHECKED = Sql::same("UPDATE series SET checked_at = $2 WHERE id = $1 AND (checked_at IS NULL OR checked_at < $2)");
+    /// Rows: series, when; each series once.
+    CHECKED = Sql::two(
+        "UPDATE series SET checked_at = $2 ->> i.key FROM json_each($1) AS i
+         WHERE series.id = i.value AND (checked_at IS NULL OR checked_at < ($2 ->> i.key))",
+        "UPDATE series SET checked_at = i.ts FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, ts)
+         WHERE series.id = i.id AND (checked_at IS NULL OR checked_at < i.ts)");
 }
 
 /// Locks series that are about to be written, in the order of their keys, so that two pages never wait for each other.
@@ -70,6 +75,9 @@ impl Work for Commit {
             for page in together {
                 outcomes.push(note(conn, page, stored.by_ref().take(page.writes.len()).collect()).await?);
             }
+            let writes: Vec<&SeriesWrite> = writes.into_iter().map(|(write, _)| write).collect();
+            coverage::put(conn, &writes).await?;
+            checked(conn, &writes).await?;
             rest = after;
         }
         Ok(outcomes)
@@ -89,14 +97,23 @@ fn disjoint(pages: &[PageCommit]) -> usize {
     pages.iter().take_while(fresh).count().max(1)
 }
 
-/// Everything of a page but its bars.
+/// Notes the series whose newest end was reached.
+async fn checked(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<()> {
+    let mut newest: BTreeMap<i64, Ts> = BTreeMap::new();
+    for (id, at) in writes.iter().filter_map(|w| Some((w.series.0, w.checked_at?))) {
+        newest.entry(id).and_modify(|known| *known = at.max(*known)).or_insert(at);
+    }
+    if newest.is_empty() {
+        return Ok(());
+    }
+    let (series, times): (Vec<i64>, Vec<Ts>) = newest.into_iter().unzip();
+    conn.run(CHECKED, &values![series, times]).await.map(drop)
+}
+
+/// What a page leaves beside bars and coverage.
 async fn note(conn: &mut Conn<'_>, page: &PageCommit, mut outcomes: Vec<WriteOutcome>) -> Result<Vec<WriteOutcome>> {
     for (write, outcome) in page.writes.iter().zip(&mut outcomes) {
         outcome.quarantined = quarantine::add(conn, write, time_of(page, write)).await?;
-        coverage::put(conn, write.series, &write.coverage).await?;
-        if let Some(checked) = write.checked_at {
-            conn.run(CHECKED, &values![write.series, checked]).await?;
-        }
     }
     if let Some(request) = &page.request {
         let changed = Some(changed(&outcomes));

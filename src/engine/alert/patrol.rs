@@ -3,7 +3,7 @@
 //! It stands beside the service, not in it: reading everything may wait for a lost database, and that loss itself must
 //! be told meanwhile.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,13 +30,13 @@ const GLANCE: Duration = Duration::from_secs(1);
 /// Time that queued alerts have to go out when the service stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Whether the database answers, as heard from the store.
+/// Whether the database answers, as heard from the store: since when it does not.
 #[derive(Debug, Default)]
-pub struct Weather(Mutex<Option<Instant>>);
+pub struct Weather(watch::Sender<Option<Instant>>);
 
 impl Weather {
     fn lost_for(&self) -> Option<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
+        self.0.borrow().map(|since| since.elapsed())
     }
 
     fn loss(&self, now: Ts) -> Option<DatabaseLoss> {
@@ -49,10 +49,9 @@ impl Weather {
 
 impl Listener for Weather {
     fn hear(&self, event: Event) {
-        let mut lost = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::DatabaseLost { .. } => *lost = Some(Instant::now()),
-            Event::DatabaseBack { .. } => *lost = None,
+            Event::DatabaseLost { .. } => drop(self.0.send_replace(Some(Instant::now()))),
+            Event::DatabaseBack { .. } => drop(self.0.send_replace(None)),
             _ => {}
         }
     }
@@ -78,16 +77,18 @@ impl Patrol {
         let started = self.engine.clock.now();
         let mut look = tokio::time::interval(self.every);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut glance = tokio::time::interval(GLANCE.min(self.every));
-        glance.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let glance = GLANCE.min(self.every);
+        let mut weather = self.weather.0.subscribe();
         // The first look comes after one period: a service that has just started has had no time to succeed.
         look.tick().await;
-        let mut was_lost = false;
+        let mut was_lost = self.weather.lost_for().is_some();
         loop {
             let whole = tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = look.tick() => true,
-                _ = glance.tick() => false,
+                Ok(()) = weather.changed() => false,
+                // A loss grows by itself; while all is well there is nothing to glance at.
+                () = tokio::time::sleep(glance), if was_lost => false,
             };
             let lost = self.weather.lost_for().is_some();
             if lost || was_lost {

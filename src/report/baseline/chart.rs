@@ -34,7 +34,7 @@ pub fn text(all: &Compared) -> String {
     }
     if all.runs.len() > 1 {
         out.push('\n');
-        side_by_side(&mut out, &all.runs);
+        side_by_side(&mut out, all);
     }
     if let Some(mib) = all.peak_memory_mib {
         let _ = writeln!(out, "\npeak memory {mib:.0} MiB");
@@ -89,19 +89,43 @@ fn measurement(out: &mut String, run: &Measurement) {
     }
 }
 
-fn side_by_side(out: &mut String, runs: &[Measurement]) {
-    let slowest = runs.iter().map(|r| r.wall_seconds).fold(0.0, f64::max);
+fn side_by_side(out: &mut String, all: &Compared) {
+    struct Row {
+        name: &'static str,
+        seconds: f64,
+        requests: u64,
+        bars: u64,
+    }
+    let alone = all.alone.as_ref().map(|a| Row {
+        name: "each alone",
+        seconds: a.wall_seconds,
+        requests: a.requests,
+        bars: a.bars_written,
+    });
+    let modes = all.runs.iter().map(|r| Row {
+        name: r.mode,
+        seconds: r.wall_seconds,
+        requests: r.requests,
+        bars: r.bars_written,
+    });
+    let rows: Vec<Row> = alone.into_iter().chain(modes).collect();
+    let slowest = rows.iter().map(|r| r.seconds).fold(0.0, f64::max);
     let _ = writeln!(out, "{:<11} {:>10} {:>9} {:>10} {:>8}", "MODE", "SECONDS", "REQUESTS", "BARS/S", "FASTER");
-    for run in runs {
+    for Row { name, seconds, requests, bars } in rows {
+        let measured = seconds.max(f64::MIN_POSITIVE);
         let _ = writeln!(
             out,
-            "{:<11} {:>10.2} {:>9} {:>10.0} {:>7.1}x  {}",
-            run.mode,
-            run.wall_seconds,
-            run.requests,
-            run.bars_per_second,
-            slowest / run.wall_seconds.max(f64::MIN_POSITIVE),
-            bar(run.wall_seconds / slowest.max(f64::MIN_POSITIVE))
+            "{name:<11} {seconds:>10.2} {requests:>9} {:>10.0} {:>7.1}x  {}",
+            bars as f64 / measured,
+            slowest / measured,
+            bar(seconds / slowest.max(f64::MIN_POSITIVE))
+        );
+    }
+    if let Some(alone) = &all.alone {
+        let _ = writeln!(
+            out,
+            "each alone: {} series asked for one after the other, each into an empty database, nothing shared",
+            alone.series
         );
     }
 }

@@ -24,6 +24,8 @@ use crate::timing::Phase;
 pub struct Plan {
     pub load: BaselineLoad,
     pub modes: Vec<Mode>,
+    /// Whether each series is asked for by itself as well, for comparison.
+    pub alone: bool,
     pub settings: Settings,
     pub key: SecretString,
     pub clock: Arc<dyn Clock>,
@@ -92,6 +94,19 @@ pub struct Measurement {
     pub jobs: Vec<JobTime>,
 }
 
+/// The same load without a plan: each series asked for by itself, one after the other, into a database that holds nothing
+/// else. So the replaced service works, and so would anyone who calls the vendor in a loop.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alone {
+    pub series: usize,
+    /// Of the runs only; making and removing their databases is left out.
+    pub wall_seconds: f64,
+    pub requests: u64,
+    pub bars_written: u64,
+    /// Series that were not completed.
+    pub series_failed: u64,
+}
+
 /// Runs of the same load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compared {
@@ -108,6 +123,8 @@ pub struct Compared {
     /// The most memory this process ever held (`VmHWM`), MiB; absent where the system does not say.
     pub peak_memory_mib: Option<f64>,
     pub runs: Vec<Measurement>,
+    /// Absent unless it was asked for.
+    pub alone: Option<Alone>,
 }
 
 /// Measures the modes one after the other, each into an empty database.
@@ -116,14 +133,19 @@ pub async fn run(
     scratch: &Scratch,
     simulated: bool,
     cancel: &CancellationToken,
-    mut before_mode: impl FnMut(Mode),
+    mut before: impl FnMut(&str),
 ) -> Result<Compared, Failed> {
+    let mut alone = None;
+    if plan.alone {
+        before("each series alone");
+        alone = Some(each_alone(plan, scratch, cancel).await?);
+    }
     let mut runs = Vec::new();
     for mode in &plan.modes {
         if cancel.is_cancelled() {
             break;
         }
-        before_mode(*mode);
+        before(mode.name());
         runs.push(one(plan, scratch, *mode, cancel).await?);
     }
     let rate = plan.settings.vendor.rate_limit;
@@ -142,16 +164,47 @@ pub async fn run(
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         peak_memory_mib: peak_memory(),
         runs,
+        alone,
     })
 }
 
-/// One run that nobody measures, without features: afterwards a vendor that keeps its answers has them all.
+/// Runs that nobody measures, without features: afterwards a vendor that keeps its answers has them all.
 pub async fn warm_up(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) -> Result<(), Failed> {
     let mut settings = plan.settings.clone();
     settings.features.enabled = false;
-    let (load, key, clock) = (plan.load.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-    let plan = Plan { load, modes: Vec::new(), settings, key, clock };
-    one(&plan, scratch, Mode::Pipeline, cancel).await.map(drop)
+    let mut loads = vec![plan.load.clone()];
+    if plan.alone {
+        let by_timeframe = plan.load.timeframes.iter();
+        loads.extend(by_timeframe.map(|tf| BaselineLoad { timeframes: vec![*tf], ..plan.load.clone() }));
+    }
+    for load in loads {
+        let (settings, key, clock) = (settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
+        let plan = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
+        one(&plan, scratch, Mode::Pipeline, cancel).await?;
+    }
+    Ok(())
+}
+
+async fn each_alone(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) -> Result<Alone, Failed> {
+    let mut alone = Alone { series: 0, wall_seconds: 0.0, requests: 0, bars_written: 0, series_failed: 0 };
+    for symbol in &plan.load.symbols {
+        for timeframe in &plan.load.timeframes {
+            if cancel.is_cancelled() {
+                return Ok(alone);
+            }
+            let load =
+                BaselineLoad { symbols: vec![symbol.clone()], timeframes: vec![*timeframe], ..plan.load.clone() };
+            let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
+            let one_series = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
+            let run = one(&one_series, scratch, Mode::Sequential, cancel).await?;
+            alone.series += 1;
+            alone.wall_seconds += run.wall_seconds;
+            alone.requests += run.requests;
+            alone.bars_written += run.bars_written;
+            alone.series_failed += run.series_failed;
+        }
+    }
+    Ok(alone)
 }
 
 /// Keeps the times of the jobs of a run.

@@ -8,6 +8,6 @@ mod scratch;
 mod verdict;
 
 pub use chart::text;
-pub use measure::{Compared, Failed, JobTime, Measurement, PhaseTime, Plan, TimeframeTime, run, warm_up};
+pub use measure::{Alone, Compared, Failed, JobTime, Measurement, PhaseTime, Plan, TimeframeTime, run, warm_up};
 pub use scratch::Scratch;
 pub use verdict::{Bottleneck, Verdict, verdict};

@@ -30,9 +30,9 @@ impl Encoder {
     }
 
     /// Ends the data and hands out what is left.
-    pub(in crate::store) fn finish(mut self) -> Vec<u8> {
+    pub(in crate::store) fn end(&mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
-        self.bytes
+        std::mem::take(&mut self.bytes)
     }
 
     /// Bytes waiting to be sent.
@@ -106,7 +106,7 @@ mod tests {
         expected.extend_from_slice(&[0xff, 0xff, 0xff, 0xff]);
         expected.extend_from_slice(&[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0x03, 0xe8]);
         expected.extend_from_slice(&[0xff, 0xff]);
-        assert_eq!(e.finish(), expected);
+        assert_eq!(e.end(), expected);
     }
 
     #[test]
@@ -116,6 +116,6 @@ mod tests {
         let first = e.take();
         assert_eq!(e.len(), 0);
         e.int(None);
-        assert_eq!([first, e.finish()].concat().len(), 19 + 2 + 4 + 2);
+        assert_eq!([first, e.end()].concat().len(), 19 + 2 + 4 + 2);
     }
 }

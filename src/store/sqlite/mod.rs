@@ -59,6 +59,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .create_if_missing(false)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
+        // One connection, one thread (sqlx gives it its own): SQLite need not lock at every value.
+        .serialized(false)
         .pragma("trusted_schema", "OFF")
         .pragma("temp_store", "MEMORY")
 }
