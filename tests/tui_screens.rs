@@ -379,7 +379,7 @@ fn the_four_questions_are_answered_from_the_snapshot_alone() {
     let [stale, why, doing, by] = of(at_rest());
     assert_eq!(stale, "nothing that matters: all 124 series within their recovery points");
     assert_eq!((why.as_str(), doing.as_str()), ("-", "nothing runs; critical next at 15:30Z"));
-    assert_eq!(by, "critical run at 15:30Z, in 07:46");
+    assert_eq!(by, "critical run at 15:30Z, in 7m");
 
     let [_, why, doing, by] = of(paused());
     assert_eq!(why, "the engine was paused by tui:ana at 15:10Z");

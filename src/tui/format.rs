@@ -51,6 +51,16 @@ pub fn until(ms: i64) -> String {
     }
 }
 
+/// Up to here a countdown counts seconds.
+pub const CLOSE: i64 = 2 * MINUTE;
+
+/// How long until something that may be far away: `22h 24m`, `14m`, and only when it is close `01:35`. A screen at rest
+/// then changes once a minute.
+#[must_use]
+pub fn ahead(ms: i64) -> String {
+    if ms <= CLOSE { until(ms) } else { rough(ms) }
+}
+
 /// A duration of a run: `00:08:51`.
 #[must_use]
 pub fn elapsed(ms: i64) -> String {

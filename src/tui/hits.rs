@@ -8,9 +8,11 @@ use chrono::NaiveDate;
 use ratatui::layout::{Position, Rect};
 
 use super::actions::ActionId;
+use super::format;
 use super::screen::{ListId, Screen};
 use super::sort::SortBy;
 use crate::market::Ts;
+use crate::market::ts::MINUTE;
 
 /// What a place on the screen stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,16 @@ impl HitMap {
     /// To be called by whatever draws a text that changes by itself at a moment known before.
     pub fn changes_at(&mut self, at: Ts) {
         self.changes_at = Some(self.changes_at.map_or(at, |sooner| sooner.min(at)));
+    }
+
+    /// To be called by whatever draws how far `at` is away, in the words of [`format::ahead`] or [`format::rough`].
+    pub fn counts(&mut self, now: Ts, at: Ts) {
+        let (ahead, apart) = (at > now, (at - now).abs());
+        match apart <= format::CLOSE {
+            true => self.tick(),
+            false if ahead => self.changes_at(now + apart % MINUTE + 1),
+            false => self.changes_at(now + (MINUTE - apart % MINUTE)),
+        }
     }
 
     /// What lies at a place, the uppermost.

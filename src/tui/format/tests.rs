@@ -41,6 +41,16 @@ fn a_countdown_reaches_zero_only_at_the_end() {
     assert_eq!(until(2 * HOUR + 156 * SECOND), "02:02:36");
     assert_eq!(until(31 * HOUR + 37 * MINUTE), "31h 37m");
     assert_eq!(until(300 * HOUR), "12d 12h");
+    for (ms, text) in [
+        (1, "00:01"),
+        (2 * MINUTE, "02:00"),
+        (2 * MINUTE + 1, "2m"),
+        (14 * MINUTE + 59 * SECOND, "14m"),
+        (22 * HOUR + 24 * MINUTE + 53 * SECOND, "22h 24m"),
+        (31 * HOUR, "1d 07h"),
+    ] {
+        assert_eq!(ahead(ms), text);
+    }
     assert_eq!(elapsed(8 * MINUTE + 51 * SECOND), "00:08:51");
 }
 

@@ -15,16 +15,17 @@ pub fn draw(stage: &mut Stage, area: Rect) {
     let model = stage.model;
     let (snap, now) = (&model.snap, stage.now());
     let (live, data) = (&snap.live, &snap.data);
-    stage.hits.tick();
     let mut y = area.y;
     let mut state = Words::of(gravity(snap, &model.symbols.worst), live.state.name().to_uppercase());
     if let Some(run) = live.runs.first() {
         state = state.say(Role::Strong, format!(" {}", format::percent(phrase::progress(run)).trim()));
+        stage.hits.tick();
         if let Some(at) = run.not_before.filter(|at| *at > now) {
             state = state.say(Role::Text, format!(" {} left", format::until(at - now)));
         }
     } else if let Some(beat) = live.next.iter().min_by_key(|b| b.at) {
-        state = state.say(Role::Muted, format!(" {} in {}", beat.what, format::until(beat.at - now)));
+        stage.hits.counts(now, beat.at);
+        state = state.say(Role::Muted, format!(" {} in {}", beat.what, format::ahead(beat.at - now)));
     }
     let used = live.limit.limit.map_or_else(String::new, |n| format!("{}/{n}", live.limit.used));
     let line = |stage: &mut Stage, y: u16, pieces: &[(u8, Words)]| {

@@ -90,10 +90,12 @@ pub fn next_token_at(snap: &Snapshot) -> Option<Ts> {
 }
 
 fn next_token(stage: &mut Stage) -> Words {
-    stage.hits.tick();
     let now = stage.now();
     match next_token_at(&stage.model.snap).filter(|at| *at > now) {
-        Some(at) => Words::of(Role::Muted, "token in ").say(Role::Accent, format::until(at - now)),
+        Some(at) => {
+            stage.hits.tick();
+            Words::of(Role::Muted, "token in ").say(Role::Accent, format::until(at - now))
+        }
         None => Words::of(Role::Good, "token free now"),
     }
 }

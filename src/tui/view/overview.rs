@@ -111,7 +111,12 @@ fn now(stage: &mut Stage, area: Rect) {
 
 fn answers(stage: &mut Stage, area: Rect) {
     let model = stage.model;
-    stage.hits.tick();
+    let (live, now) = (&model.snap.live, stage.now());
+    if live.runs.is_empty() {
+        live.next.iter().for_each(|beat| stage.hits.counts(now, beat.at));
+    } else {
+        stage.hits.tick();
+    }
     let lines = verdict(&model.snap, &model.symbols.worst, &model.link, stage.now());
     for (y, line) in (area.y..area.bottom()).zip(lines) {
         let label = 9.min(area.width);
@@ -121,7 +126,7 @@ fn answers(stage: &mut Stage, area: Rect) {
 }
 
 /// What the exchange does.
-fn market(stage: &Stage) -> Words {
+fn market(stage: &mut Stage) -> Words {
     use crate::engine::snapshot::MarketPhase;
     let (market, now) = (stage.model.snap.data.market, stage.now());
     let (word, role) = match market.phase {
@@ -133,7 +138,8 @@ fn market(stage: &Stage) -> Words {
     let words = Words::of(Role::Muted, "NYSE ").say(role, word);
     match (market.phase, market.opens_at, market.until) {
         (MarketPhase::Closed | MarketPhase::PreMarket, Some(at), _) => {
-            words.say(Role::Muted, format!(", opens in {}", format::until(at - now)))
+            stage.hits.counts(now, at);
+            words.say(Role::Muted, format!(", opens in {}", format::ahead(at - now)))
         }
         (_, _, Some(at)) => words.say(Role::Muted, format!(", until {}", format::due(at, now))),
         _ => words,

@@ -207,6 +207,7 @@ fn resting(stage: &mut Stage, area: Rect) {
         lines.push(Words::of(Role::Bad, format!("the vendor refuses the key: {message}")));
     }
     if let Some(pause) = &live.paused {
+        stage.hits.counts(now, pause.since);
         lines.push(Words::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
         lines.push(Words::of(Role::Muted, "what was in flight is committed; nothing starts until it is resumed"));
     }
@@ -214,7 +215,8 @@ fn resting(stage: &mut Stage, area: Rect) {
     beats.sort_by_key(|beat| beat.at);
     let pauses = matches!(live.state, EngineState::Paused | EngineState::Pausing | EngineState::Failed);
     for beat in beats.into_iter().filter(|_| !pauses) {
-        let left = format::until(beat.at - now);
+        let left = format::ahead(beat.at - now);
+        stage.hits.counts(now, beat.at);
         lines.push(
             Words::of(Role::Text, format!("{:<9}", beat.what))
                 .say(Role::Strong, format!("{:>13}", format::due(beat.at, now)))
@@ -224,6 +226,5 @@ fn resting(stage: &mut Stage, area: Rect) {
     if lines.is_empty() {
         lines.push(Words::of(Role::Muted, "no engine runs in this process; what is shown is what the database holds"));
     }
-    stage.hits.tick();
     stage.pen.centre(inner, &lines);
 }

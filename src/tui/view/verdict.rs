@@ -230,7 +230,7 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
             match beat {
                 Some(beat) => Words::of(Role::Text, format!("{} run at ", beat.what))
                     .say(Role::Strong, format::due(beat.at, now))
-                    .say(Role::Text, format!(", in {}", format::until(beat.at - now))),
+                    .say(Role::Text, format!(", in {}", format::ahead(beat.at - now))),
                 None => Words::of(Role::Muted, "no run is planned here"),
             }
         }
