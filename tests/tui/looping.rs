@@ -187,8 +187,8 @@ impl Rig {
 
 #[tokio::test(start_paused = true)]
 async fn while_nothing_happens_nothing_is_drawn() {
-    // Coverage and detail ask again from time to time.
-    for screen in [1, 2, 5, 6, 7, 8] {
+    // The others ask the engine again from time to time.
+    for screen in [1, 2, 8] {
         let rig = Rig::new(screens::at_rest());
         rig.press(&screen.to_string());
         sleep(Duration::from_secs(3)).await;
