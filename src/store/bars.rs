@@ -259,9 +259,10 @@ pub(super) async fn store_all(
         let mut changes: Vec<Change<'_>> = Vec::with_capacity(together.len());
         for (k, (write, at)) in together.iter().enumerate() {
             check(write)?;
-            let stored = match held.contains(&k) {
-                true => within(conn, write.series, touched(write), usize::MAX).await?,
-                false => Vec::new(),
+            let stored = if held.contains(&k) {
+                within(conn, write.series, touched(write), usize::MAX).await?
+            } else {
+                Vec::new()
             };
             changes.push(Change { write, at: *at, diff: diff(&stored, write, reason) });
         }

@@ -159,6 +159,7 @@ pub(super) async fn load<T: Sync>(
     Ok(())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the signature map_err asks for")]
 fn refused(error: sqlx::error::BoxDynError) -> StoreError {
     StoreError::Refused(error.to_string())
 }

@@ -25,7 +25,7 @@ use chrono::NaiveDate;
 use secrecy::SecretString;
 
 use self::address::{encoded, path_of};
-use self::client::Http;
+use self::client::{Answer, Http};
 use self::reference::SplitPage;
 use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
 use crate::config::VendorSettings;
@@ -38,6 +38,33 @@ const PAGE_LIMIT: u32 = 50_000;
 /// The splits endpoint, and the one it replaced in February 2026, which old accounts and mirrors still serve.
 const SPLITS: &str = "/stocks/v1/splits";
 const OLD_SPLITS: &str = "/v3/reference/splits";
+
+/// Bodies from here on are read on a thread for such work.
+const LONG_BODY: usize = 32 << 10;
+
+/// Reads the bars of an answer, and hands on its request id.
+///
+/// A full page takes some milliseconds. On the threads that tasks run on, the one that only has to send the next statement
+/// to the database would wait as long, every time.
+async fn read<T: Send + 'static>(
+    answer: Answer,
+    page: impl FnOnce(&[u8]) -> Result<T, Fault> + Send + 'static,
+) -> Result<(T, Option<String>), Fault> {
+    let short = answer.body.len() < LONG_BODY;
+    let work = move || match page(&answer.body) {
+        Ok(page) => Ok((page, answer.request_id)),
+        Err(fault) => Err(answer.blame(fault)),
+    };
+    if short {
+        return timing::measured(Phase::Transfer, work);
+    }
+    match timing::timed(Phase::Transfer, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done,
+        Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
+        // The runtime ends.
+        Err(_) => Err(Fault::cancelled()),
+    }
+}
 
 /// The vendor client.
 pub struct Massive {
@@ -129,9 +156,9 @@ impl Vendor for Massive {
             None => aggregates_path(query)?,
         };
         let answer = self.http.get(&path).await?;
-        let read = || page::aggregates(&answer.body, query, &self.http.base, &path);
-        let page = timing::measured(Phase::Transfer, read).map_err(|f| answer.blame(f))?;
-        Ok(Page { request_id: page.request_id.or(answer.request_id), ..page })
+        let (query, base) = (query.clone(), self.http.base.clone());
+        let (page, request_id) = read(answer, move |body| page::aggregates(body, &query, &base, &path)).await?;
+        Ok(Page { request_id: page.request_id.or(request_id), ..page })
     }
 
     async fn grouped_daily(&self, class: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
@@ -141,9 +168,8 @@ impl Vendor for Massive {
             format!("/v2/aggs/grouped/locale/us/market/stocks/{date}?adjusted=false&include_otc=false")
         };
         let answer = self.http.get(&path).await?;
-        let read = || page::grouped(&answer.body, class, date);
-        let page = timing::measured(Phase::Transfer, read).map_err(|f| answer.blame(f))?;
-        Ok(GroupedPage { request_id: page.request_id.or(answer.request_id), ..page })
+        let (page, request_id) = read(answer, move |body| page::grouped(body, class, date)).await?;
+        Ok(GroupedPage { request_id: page.request_id.or(request_id), ..page })
     }
 
     async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
