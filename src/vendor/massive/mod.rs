@@ -23,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 
 use self::address::{encoded, path_of};
 use self::client::{Answer, Http};
@@ -45,8 +46,9 @@ const LONG_BODY: usize = 32 << 10;
 /// Reads the bars of an answer, and hands on its request id.
 ///
 /// A full page takes some milliseconds. On the threads that tasks run on, the one that only has to send the next statement
-/// to the database would wait as long, every time.
+/// to the database would wait as long, every time. `readers` keeps half of the processors free for the database.
 async fn read<T: Send + 'static>(
+    readers: &Semaphore,
     answer: Answer,
     page: impl FnOnce(&[u8]) -> Result<T, Fault> + Send + 'static,
 ) -> Result<(T, Option<String>), Fault> {
@@ -58,6 +60,8 @@ async fn read<T: Send + 'static>(
     if short {
         return timing::measured(Phase::Transfer, work);
     }
+    // It is never closed.
+    let _reader = readers.acquire().await.ok();
     match timing::timed(Phase::Transfer, tokio::task::spawn_blocking(work)).await {
         Ok(done) => done,
         Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
@@ -71,6 +75,7 @@ pub struct Massive {
     http: Http,
     /// The new splits endpoint answered 404, so the old one is asked, one ticker at a time.
     old_splits: AtomicBool,
+    readers: Semaphore,
 }
 
 impl fmt::Debug for Massive {
@@ -84,7 +89,9 @@ impl Massive {
     pub fn new(settings: &VendorSettings, key: SecretString) -> Result<Self, String> {
         let http = Http::new(settings, &key)?;
         drop(key);
-        Ok(Self { http, old_splits: AtomicBool::new(false) })
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let readers = Semaphore::new((processors / 2).max(1));
+        Ok(Self { http, old_splits: AtomicBool::new(false), readers })
     }
 
     async fn new_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
@@ -157,7 +164,8 @@ impl Vendor for Massive {
         };
         let answer = self.http.get(&path).await?;
         let (query, base) = (query.clone(), self.http.base.clone());
-        let (page, request_id) = read(answer, move |body| page::aggregates(body, &query, &base, &path)).await?;
+        let (page, request_id) =
+            read(&self.readers, answer, move |body| page::aggregates(body, &query, &base, &path)).await?;
         Ok(Page { request_id: page.request_id.or(request_id), ..page })
     }
 
@@ -168,7 +176,7 @@ impl Vendor for Massive {
             format!("/v2/aggs/grouped/locale/us/market/stocks/{date}?adjusted=false&include_otc=false")
         };
         let answer = self.http.get(&path).await?;
-        let (page, request_id) = read(answer, move |body| page::grouped(body, class, date)).await?;
+        let (page, request_id) = read(&self.readers, answer, move |body| page::grouped(body, class, date)).await?;
         Ok(GroupedPage { request_id: page.request_id.or(request_id), ..page })
     }
 
