@@ -2,7 +2,9 @@
 //! [`crate::engine::console::Question`]. Schemas only; a test holds their names against the real types.
 #![allow(dead_code, reason = "schemas only")]
 
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ArrayItems};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::docs::{AssetClassName, CriticalityName, SymbolName, TimeframeName, WhenText};
 
@@ -49,6 +51,23 @@ pub(super) enum VerdictName {
 #[schema(format = "uuid")]
 pub(super) struct ExecutionId(String);
 
+/// A series by name: `["AAPL", "5m"]`. A derived schema of a pair would let `[]` pass.
+pub(super) struct SeriesPair;
+
+impl PartialSchema for SeriesPair {
+    fn schema() -> RefOr<Schema> {
+        let parts = [SymbolName::schema(), TimeframeName::schema()];
+        let parts = parts.into_iter().filter_map(|part| match part {
+            RefOr::T(schema) => Some(schema),
+            RefOr::Ref(_) => None,
+        });
+        let pair = ArrayBuilder::new().prefix_items(parts).items(ArrayItems::False);
+        pair.min_items(Some(2)).max_items(Some(2)).into()
+    }
+}
+
+impl ToSchema for SeriesPair {}
+
 /// An action of the console protocol.
 #[derive(ToSchema)]
 #[serde(tag = "action", content = "of", rename_all = "snake_case")]
@@ -62,13 +81,13 @@ pub(super) enum ActionBody {
     Resume,
     PauseSymbols(Vec<SymbolName>),
     ResumeSymbols(Vec<SymbolName>),
-    PauseSeries(Vec<(SymbolName, TimeframeName)>),
-    ResumeSeries(Vec<(SymbolName, TimeframeName)>),
+    PauseSeries(Vec<SeriesPair>),
+    ResumeSeries(Vec<SeriesPair>),
     /// One execution, or all of them.
     Cancel(Option<ExecutionId>),
     CancelSeries {
         execution: ExecutionId,
-        series: Vec<(SymbolName, TimeframeName)>,
+        series: Vec<SeriesPair>,
     },
     RetryFailed(Option<ExecutionId>),
     Decide {
@@ -86,8 +105,8 @@ pub(super) enum QuestionBody {
         timeframe: TimeframeName,
     },
     Coverage {
-        #[schema(value_type = Vec<Vec<String>>, max_items = 200)]
-        series: Vec<(String, String)>,
+        #[schema(max_items = 200)]
+        series: Vec<SeriesPair>,
         #[schema(format = Date)]
         from: String,
         #[schema(format = Date)]
