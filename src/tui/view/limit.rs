@@ -191,10 +191,12 @@ pub fn purchase(budget: Option<&Budget>, now: Ts) -> Words {
     if next.overdue > 0 {
         words = words.say(Role::Warn, format!(", {} overdue", format::count(next.overdue)));
     }
-    if let Some(at) = next.until {
-        words = words.say(Role::Muted, format!(", by {}", format::due(at, now)));
+    match next.until {
+        Some(at) if at > now => words.say(Role::Muted, format!(", by {}", format::due(at, now))),
+        // It was worked out up to a minute ago; what could have run since can run now.
+        Some(_) => words.say(Role::Muted, ", at once"),
+        None => words,
     }
-    words
 }
 
 /// Whether the limit lets every series keep its recovery point.
@@ -216,4 +218,24 @@ pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Words {
         words = words.say(Role::Text, text);
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::ts::MINUTE;
+    use crate::plan::budget::Purchase;
+
+    #[test]
+    fn a_moment_that_has_passed_is_not_promised() {
+        let now = Ts(1_790_000_000_000);
+        let text = |until: Ts| {
+            let next = Purchase { requests: 7, until: Some(until), critical: 25, overdue: 5, ..Purchase::default() };
+            let words = purchase(Some(&Budget { next, ..Budget::default() }), now);
+            words.0.iter().map(|say| say.text.as_str()).collect::<String>()
+        };
+        let (bought, ahead) = ("next 7 requests refresh 25 series, 5 overdue, ", now + MINUTE);
+        assert_eq!(text(ahead), format!("{bought}by {}", format::due(ahead, now)));
+        assert_eq!(text(now - MINUTE), format!("{bought}at once"));
+    }
 }
