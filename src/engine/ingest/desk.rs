@@ -21,7 +21,7 @@ use crate::store::{SeriesId, Store, StoreError, WriteOutcome};
 use crate::timing::{self, Phase, Spent};
 
 /// Pages taken up and not yet settled. With more, fetchers wait.
-const PAGES: usize = 12;
+const PAGES: usize = 8;
 /// Pages prepared at once.
 const PREPARING: usize = 2;
 /// Bars that a transaction takes of further pages, beside its first: 8 MB on their way to the database.

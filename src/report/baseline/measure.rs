@@ -180,7 +180,9 @@ pub async fn warm_up(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken)
     for load in loads {
         let (settings, key, clock) = (settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
         let plan = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
-        one(&plan, scratch, Mode::Pipeline, cancel).await?;
+        // One page after the other: what is held at once stays with this process, and would count as memory of the run
+        // that is measured.
+        one(&plan, scratch, Mode::Sequential, cancel).await?;
     }
     Ok(())
 }

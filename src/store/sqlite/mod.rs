@@ -71,9 +71,9 @@ fn writing(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", "67108864")
-        // A transaction of pages fits (about 10 MB); with SQLite's usual 2 MB its pages are written and read several
-        // times before it ends. 16 MiB between checkpoints, for the same reason.
-        .pragma("cache_size", "-16384")
+        // Most of a transaction of pages fits (up to 10 MB); with SQLite's usual 2 MB its pages are written and read
+        // several times before it ends. 16 MiB between checkpoints, for the same reason.
+        .pragma("cache_size", "-8192")
         .pragma("wal_autocheckpoint", "4096")
 }
 
