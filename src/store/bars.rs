@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::conn::{Conn, Sql, limit, statements, values};
 use super::features;
 use super::field::{Fields, collect, column};
-use super::load::{Sink, Table, load};
+use super::load::{Put, Sink, Table, load};
 use super::{FeatureBar, Result, SeriesId, SeriesWrite, StoreError, StoredBar, WriteOutcome};
 use crate::market::{Bar, Interval, Ts};
 
@@ -250,6 +250,7 @@ pub(super) async fn store_all(
     reason: &'static str,
 ) -> Result<Vec<WriteOutcome>> {
     let mut outcomes = Vec::with_capacity(writes.len());
+    writes.iter().try_for_each(|(write, _)| check(write))?;
     let mut rest = writes;
     while !rest.is_empty() {
         let mut seen = BTreeSet::new();
@@ -258,7 +259,6 @@ pub(super) async fn store_all(
         let held = held(conn, together).await?;
         let mut changes: Vec<Change<'_>> = Vec::with_capacity(together.len());
         for (k, (write, at)) in together.iter().enumerate() {
-            check(write)?;
             let stored = if held.contains(&k) {
                 within(conn, write.series, touched(write), usize::MAX).await?
             } else {
@@ -346,8 +346,6 @@ async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteO
     }
     Ok(changes.iter().map(|c| c.diff.outcome).collect())
 }
-
-type Put = std::result::Result<(), sqlx::error::BoxDynError>;
 
 fn row_of(row: &mut Sink<'_>, (id, new): &(SeriesId, &StoredBar)) -> Put {
     row.int(Some(id.0))?;

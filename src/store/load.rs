@@ -37,7 +37,8 @@ pub(super) enum Sink<'a> {
     Postgres(&'a mut Encoder),
 }
 
-type Put = std::result::Result<(), sqlx::error::BoxDynError>;
+/// Whether a value could be encoded.
+pub(super) type Put = std::result::Result<(), sqlx::error::BoxDynError>;
 
 impl Sink<'_> {
     pub(super) fn int(&mut self, v: Option<i64>) -> Put {

@@ -47,6 +47,7 @@ impl<'a> FeatureLine<'a> {
     }
 }
 
+/// One bar as it is sent.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct BarRow<'a> {
     /// The bar's start.

@@ -136,7 +136,7 @@ pub async fn run(
     mut before: impl FnMut(&str),
 ) -> Result<Compared, Failed> {
     let mut alone = None;
-    if plan.alone {
+    if plan.alone && !cancel.is_cancelled() {
         before("each series alone");
         alone = Some(each_alone(plan, scratch, cancel).await?);
     }
