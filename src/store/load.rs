@@ -23,7 +23,7 @@ pub(super) struct Table {
 
 /// Rows per SQLite statement. A few fixed sizes, so that each statement is prepared once and found again. Sizes that
 /// would need more than [`PARAMETERS`] are passed over.
-const CHUNKS: [usize; 5] = [2_048, 256, 32, 4, 1];
+const CHUNKS: [usize; 7] = [2_048, 1_024, 256, 64, 16, 4, 1];
 
 /// SQLite's limit for one statement.
 const PARAMETERS: usize = 32_766;

@@ -44,12 +44,11 @@ pub(super) async fn open(options: PgConnectOptions, readonly: bool) -> Result<Da
         let mut conn = connect(&reading).await?;
         migration::check(&mut Conn::Postgres(&mut conn)).await?;
         Owned::Postgres(Box::new(conn)).close().await;
-        return Ok(Database { readers: Readers::Postgres(readers(reading)), writer: None });
+        return Ok(Database { readers: Readers::Postgres(readers(reading)), writer: None, file: None });
     }
     migrate(&options).await?;
-    let conn = connect(&writing).await?;
-    let writer = Writer::start(Source::Postgres(Box::new(writing)), Owned::Postgres(Box::new(conn)));
-    Ok(Database { readers: Readers::Postgres(readers(reading)), writer: Some(writer) })
+    let writer = Writer::start(Source::Postgres(Box::new(writing)), None)?;
+    Ok(Database { readers: Readers::Postgres(readers(reading)), writer: Some(writer), file: None })
 }
 
 fn readers(options: PgConnectOptions) -> PgPool {
