@@ -8,6 +8,7 @@ use std::time::Duration;
 use barkeep::clock::{Clock as _, SystemClock};
 use barkeep::config::policy::Severity;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
+use barkeep::engine::alert::inputs::Rows;
 use barkeep::engine::alert::{Inputs, Kind, conditions};
 use barkeep::engine::history::{Health, SchedulerHealth};
 use barkeep::market::Ts;
@@ -47,7 +48,8 @@ async fn watched(bench: &Bench) -> (SchedulerHealth, Inputs) {
     let calendar = barkeep::engine::calendar(store.as_ref()).await.unwrap();
     let now = SystemClock.now();
     let health = SchedulerHealth::read(store.as_ref(), &calendar, &settings, &policy, now).await.unwrap();
-    let inputs = Inputs::read(store.as_ref(), &calendar, &settings, now, now).await.unwrap();
+    let rows = Rows::read(store.as_ref(), now).await.unwrap();
+    let inputs = Inputs::of(&rows, &calendar, &settings, now, now);
     store.close().await;
     (health, inputs)
 }

@@ -2,11 +2,11 @@
 //!
 //! What the engine does is passed on at once, at most ten times a second. What the database holds is read again after
 //! something was written, never for more than a twentieth of the time, and now and then anyway, because
-//! another process may have written. Ages grow between two readings by themselves. While the database does not answer,
-//! the last reading stays, with its time.
+//! another process may have written; a SQLite file that rests is not read, only looked at. Ages grow between two readings
+//! by themselves. While the database does not answer, the last reading stays, with its time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -18,6 +18,7 @@ use super::Engine;
 use super::backfill::Backfill;
 use super::freshness::Inventory;
 use super::handle::{EngineState, Live};
+use super::rest::Rest;
 use super::select::Selection;
 use super::snapshot::{Bench, Data, Snapshot};
 use crate::config::Policy;
@@ -38,6 +39,8 @@ const SOONEST: Duration = Duration::from_millis(400);
 const BUSY_SHARE: u32 = 20;
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
+/// The same while the database rests: time alone makes bars due.
+const BUDGET_AT_REST: Duration = Duration::from_mins(5);
 
 /// What was read last.
 #[derive(Clone)]
@@ -61,6 +64,7 @@ pub struct Board {
     /// A run has ended, so the limit allows something else now.
     run_ended: Notify,
     budget: Mutex<Option<Budget>>,
+    budget_changed: Notify,
 }
 
 impl Board {
@@ -83,6 +87,7 @@ impl Board {
             asked: AtomicU64::new(0),
             run_ended: Notify::new(),
             budget: Mutex::new(None),
+            budget_changed: Notify::new(),
         }))
     }
 
@@ -118,6 +123,7 @@ impl Board {
     pub async fn keep(self: Arc<Self>, mut live: watch::Receiver<Arc<Live>>, stop: CancellationToken) {
         let mut pending: Option<JoinHandle<Result<Reading, StoreError>>> = None;
         let mut published = Instant::now();
+        let mut rest = Rest::new(published);
         let (mut aged, mut last, mut changed, mut wanted) = (published, published, false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         loop {
@@ -137,8 +143,14 @@ impl Board {
                     pending = None;
                     match outcome {
                         Ok(Ok(reading)) => { self.reading.send_replace(reading); }
-                        Ok(Err(e)) => tracing::warn!(error = %e, "the state of the database could not be read"),
-                        Err(e) => tracing::error!(error = %e, "reading the state of the database broke"),
+                        Ok(Err(e)) => {
+                            tracing::warn!(error = %e, "the state of the database could not be read");
+                            rest.forget();
+                        }
+                        Err(e) => {
+                            tracing::error!(error = %e, "reading the state of the database broke");
+                            rest.forget();
+                        }
                     }
                     aged = Instant::now();
                     self.publish(&live);
@@ -166,8 +178,19 @@ impl Board {
                     published = Instant::now();
                 }
                 () = tokio::time::sleep_until(due), if pending.is_none() => {
+                    let asked = wanted;
                     (last, changed, wanted) = (Instant::now(), false, false);
+                    rest.look(self.engine.store.stamp(), last);
+                    if !asked && rest.holds(last) {
+                        continue;
+                    }
+                    rest.read(last);
                     pending = Some(tokio::spawn(Arc::clone(&self).reread()));
+                }
+                () = self.budget_changed.notified() => {
+                    self.age();
+                    self.publish(&live);
+                    published = Instant::now();
                 }
                 () = tokio::time::sleep_until(age) => {
                     aged = Instant::now();
@@ -194,13 +217,18 @@ impl Board {
         let mut data = Data::clone(&reading.data);
         let bench = Bench { calendar: &self.engine.calendar, settings: &self.engine.settings, policy: &self.policy };
         data.judge(bench, &reading.inventory, self.engine.clock.now());
+        data.budget.clone_from(&self.budget());
         self.reading.send_modify(|r| r.data = Arc::new(data));
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Option<Budget>> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn reread(self: Arc<Self>) -> Result<Reading, StoreError> {
         let (began, asked) = (Instant::now(), self.asked.load(Ordering::Relaxed));
         let (mut data, inventory) = read(&self.engine, &self.policy).await?;
-        data.budget.clone_from(&self.budget.lock().unwrap_or_else(PoisonError::into_inner));
+        data.budget.clone_from(&self.budget());
         Ok(Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked })
     }
 
@@ -208,6 +236,7 @@ impl Board {
     /// for it.
     pub async fn keep_budget(self: Arc<Self>, stop: CancellationToken) {
         let (mut pause, mut soonest) = (Duration::ZERO, Duration::ZERO);
+        let mut rest = Rest::new(Instant::now());
         loop {
             tokio::select! {
                 biased;
@@ -225,10 +254,12 @@ impl Board {
             };
             // Without symbols there is nothing to plan; a database that is away is told elsewhere.
             let plan = wish.preview(&self.engine).await.ok();
-            *self.budget.lock().unwrap_or_else(PoisonError::into_inner) = plan.and_then(|plan| plan.budget);
-            self.wanted.notify_one();
+            *self.budget() = plan.and_then(|plan| plan.budget);
+            self.budget_changed.notify_one();
             let cost = began.elapsed();
-            (pause, soonest) = (BUDGET_EVERY.max(cost * IDLE_SHARE), SOONEST.max(cost * BUSY_SHARE));
+            rest.look(self.engine.store.stamp(), began);
+            let every = if rest.is_resting(began) { BUDGET_AT_REST } else { BUDGET_EVERY };
+            (pause, soonest) = (every.max(cost * IDLE_SHARE), SOONEST.max(cost * BUSY_SHARE));
         }
     }
 }

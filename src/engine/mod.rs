@@ -32,6 +32,7 @@ pub mod progress;
 pub mod pulse;
 pub mod quarantine;
 pub mod registrar;
+pub mod rest;
 pub mod schedule;
 pub mod select;
 pub mod service;

@@ -20,7 +20,8 @@ use crate::store::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
     FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
     NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
+    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste,
+    WriteOutcome,
 };
 use crate::timing::{self, Phase};
 
@@ -104,6 +105,10 @@ impl Store for Patient {
     fn dialect(&self) -> &'static str {
         self.inner.dialect()
     }
+    fn stamp(&self) -> Option<Stamp> {
+        self.inner.stamp()
+    }
+
     async fn ping(&self) -> Result<()> {
         self.persist(|| self.inner.ping()).await
     }

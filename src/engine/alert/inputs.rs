@@ -8,27 +8,39 @@ use crate::engine::freshness::{Inventory, Judge};
 use crate::market::freshness::Tier;
 use crate::market::ts::DAY;
 use crate::market::{Calendar, Symbol, Ts};
-use crate::store::{SeriesState, Store, StoreError};
+use crate::store::{SeriesId, SeriesState, SeriesStatus, Store, StoreError};
 
 /// How far back the newest attempt of a series is looked for; every tier runs at least daily.
 const ATTEMPTS_SINCE: i64 = 7 * DAY;
 
+/// What the conditions look at, as it is stored.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    inventory: Inventory,
+    without_features: BTreeSet<SeriesId>,
+    statuses: Vec<SeriesStatus>,
+    last_success: Option<Ts>,
+}
+
+impl Rows {
+    pub async fn read(store: &dyn Store, now: Ts) -> Result<Self, StoreError> {
+        Ok(Self {
+            inventory: Inventory::read(store, now).await?,
+            without_features: store.series_without_features().await?.into_iter().collect(),
+            statuses: store.latest_statuses(now - ATTEMPTS_SINCE).await?,
+            last_success: store.last_success().await?.and_then(|row| row.completed_at),
+        })
+    }
+}
+
 impl Inputs {
-    /// Reads everything but [`Inputs::key_refused`] and [`Inputs::database_lost`], which are absent. Untracked series do
-    /// not count: nobody keeps them fresh.
-    pub async fn read(
-        store: &dyn Store,
-        calendar: &Calendar,
-        settings: &Settings,
-        watching_since: Ts,
-        now: Ts,
-    ) -> Result<Self, StoreError> {
-        let inventory = Inventory::read(store, now).await?;
-        let without: BTreeSet<_> = store.series_without_features().await?.into_iter().collect();
-        let statuses = store.latest_statuses(now - ATTEMPTS_SINCE).await?;
-        let last_success = store.last_success().await?.and_then(|row| row.completed_at);
-        let mut inputs = Self { now, watching_since, last_success, ..Self::default() };
-        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, &inventory, now);
+    /// Everything but [`Inputs::key_refused`] and [`Inputs::database_lost`], which are absent. Untracked series do not
+    /// count: nobody keeps them fresh.
+    #[must_use]
+    pub fn of(rows: &Rows, calendar: &Calendar, settings: &Settings, watching_since: Ts, now: Ts) -> Self {
+        let Rows { inventory, without_features: without, statuses, last_success } = rows;
+        let mut inputs = Self { now, watching_since, last_success: *last_success, ..Self::default() };
+        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
         let mut tracked: BTreeSet<(&Symbol, _)> = BTreeSet::new();
         for (symbol, known) in inventory.iter().filter(|(_, known)| known.tracked) {
             tracked.insert((&symbol.symbol, known.row.timeframe));
@@ -44,6 +56,6 @@ impl Inputs {
         }
         inputs.symbols_attempted = failed.len();
         inputs.symbols_failed = failed.values().filter(|failed| **failed).count();
-        Ok(inputs)
+        inputs
     }
 }

@@ -10,11 +10,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::inputs::Rows;
 use super::{DatabaseLoss, Inputs, Kind, Notifier, Watch, conditions};
 use crate::config::Policy;
 use crate::engine::Engine;
 use crate::engine::handle::Live;
 use crate::engine::progress::{Event, Listener};
+use crate::engine::rest::Rest;
 use crate::market::Ts;
 use crate::store::StoreError;
 
@@ -57,6 +59,12 @@ impl Listener for Weather {
     }
 }
 
+/// What was read last, used again while the database rests.
+struct Seen {
+    rest: Rest,
+    rows: Option<Arc<Rows>>,
+}
+
 /// Everything a patrol needs.
 pub struct Patrol {
     pub engine: Engine,
@@ -74,6 +82,7 @@ impl Patrol {
     /// When the open alerts cannot be read at the start.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
         let mut watch = Watch::load(self.engine.store.as_ref()).await?;
+        let mut seen = Seen { rest: Rest::new(Instant::now()), rows: None };
         let started = self.engine.clock.now();
         let mut look = tokio::time::interval(self.every);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -94,7 +103,7 @@ impl Patrol {
             if lost || was_lost {
                 self.judge(&mut watch, &WITHOUT_DATABASE, &self.without_database(started));
             } else if whole {
-                self.look(&mut watch, started).await;
+                self.look(&mut watch, &mut seen, started).await;
             }
             was_lost = lost;
         }
@@ -108,26 +117,37 @@ impl Patrol {
         Inputs { now, watching_since, key_refused, database_lost: self.weather.loss(now), ..Inputs::default() }
     }
 
-    async fn look(&self, watch: &mut Watch, watching_since: Ts) {
+    async fn look(&self, watch: &mut Watch, seen: &mut Seen, watching_since: Ts) {
+        let Some(rows) = self.rows(seen).await else { return };
+        let Engine { calendar, settings, .. } = &self.engine;
         let known = self.without_database(watching_since);
-        let engine = self.engine.clone();
+        let read = Inputs::of(&rows, calendar, settings, watching_since, known.now);
+        let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
+        self.judge(watch, &Kind::ALL, &inputs);
+        if let Err(e) = watch.save(self.engine.store.as_ref()).await {
+            tracing::warn!(error = %e, "alerts are kept for later");
+        }
+    }
+
+    /// What is stored now; nothing when it cannot be read in time.
+    async fn rows(&self, seen: &mut Seen) -> Option<Arc<Rows>> {
+        let (store, now) = (Arc::clone(&self.engine.store), Instant::now());
+        seen.rest.look(store.stamp(), now);
+        if let Some(rows) = seen.rows.as_ref().filter(|_| seen.rest.holds(now)) {
+            return Some(Arc::clone(rows));
+        }
+        seen.rest.read(now);
+        seen.rows = None;
+        let at = self.engine.clock.now();
         // A task of its own: when the database goes away now, reading waits for it and is then of no more use.
-        let reading = tokio::spawn(async move {
-            let store = engine.store.as_ref();
-            Inputs::read(store, &engine.calendar, &engine.settings, known.watching_since, known.now).await
-        });
+        let reading = tokio::spawn(async move { Rows::read(store.as_ref(), at).await });
         match tokio::time::timeout(self.every, reading).await {
-            Ok(Ok(Ok(read))) => {
-                let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
-                self.judge(watch, &Kind::ALL, &inputs);
-                if let Err(e) = watch.save(self.engine.store.as_ref()).await {
-                    tracing::warn!(error = %e, "alerts are kept for later");
-                }
-            }
+            Ok(Ok(Ok(rows))) => seen.rows = Some(Arc::new(rows)),
             Ok(Ok(Err(e))) => tracing::warn!(error = %e, "the conditions of alerts could not be read"),
             Ok(Err(e)) => tracing::error!(error = %e, "looking for alerts broke"),
             Err(_) => tracing::warn!("the conditions of alerts are not read in time"),
         }
+        seen.rows.clone()
     }
 
     fn judge(&self, watch: &mut Watch, kinds: &[Kind], inputs: &Inputs) {

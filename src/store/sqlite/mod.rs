@@ -5,6 +5,7 @@
 
 mod file;
 mod held;
+mod stamp;
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::writer::{Owned, Source, Writer};
 use super::{Result, StoreError, fault, migration};
 
 pub use held::{HeldLock, hold};
+pub use stamp::Stamp;
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -38,7 +40,7 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
         let mut conn = connect(&reading(path)).await.map_err(named)?;
         migration::check(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
         close(conn).await;
-        return Ok(Database { readers: Readers::Sqlite(readers(path)), writer: None });
+        return Ok(Database { readers: Readers::Sqlite(readers(path)), writer: None, file: Some(path.to_owned()) });
     }
     file::make_directory(path)?;
     // Held while the file and its schema come into being; a second process waits here.
@@ -49,8 +51,8 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
     own(&mut conn).await.map_err(named)?;
     migration::apply(Dialect::Sqlite, &mut conn).await.map_err(named)?;
     drop(lock);
-    let writer = Writer::start(Source::Sqlite(Box::new(options)), Owned::Sqlite(conn));
-    Ok(Database { readers: Readers::Sqlite(readers(path)), writer: Some(writer) })
+    let writer = Writer::start(Source::Sqlite(Box::new(options)), Some(Owned::Sqlite(conn)))?;
+    Ok(Database { readers: Readers::Sqlite(readers(path)), writer: Some(writer), file: Some(path.to_owned()) })
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -85,6 +87,8 @@ fn reading(path: &Path) -> SqliteConnectOptions {
 fn readers(path: &Path) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(READERS)
+        // Only asks whether its thread lives, which giving back asks as well.
+        .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(30))
         .idle_timeout(None)
         .max_lifetime(None)
