@@ -12,7 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Whether the terminal is still there. Each look wakes an idle process.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

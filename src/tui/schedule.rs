@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::msg::Redraw;
 
-/// Two frames are never closer: no terminal shows more.
+/// Two answers to keys are never closer: no terminal shows more. A frame of data holds up none of them.
 const NEAREST: Duration = Duration::from_millis(16);
 
 /// How often data may be drawn.
@@ -34,24 +34,29 @@ impl FrameCaps {
 pub struct FrameClock {
     caps: FrameCaps,
     last: Option<Instant>,
+    /// The last frame that answered a key.
+    last_answer: Option<Instant>,
     due: Option<Instant>,
+    /// Whether the frame that is due answers a key.
+    answers: bool,
 }
 
 impl FrameClock {
     #[must_use]
     pub const fn new(caps: FrameCaps) -> Self {
-        Self { caps, last: None, due: None }
+        Self { caps, last: None, last_answer: None, due: None, answers: false }
     }
 
     /// Wishes for a frame.
     pub fn wish(&mut self, redraw: Redraw, focused: bool, now: Instant) {
-        let gap = match redraw {
+        let (before, gap) = match redraw {
             Redraw::No => return,
-            Redraw::Now => NEAREST,
-            Redraw::Soon if focused => self.caps.focused.max(NEAREST),
-            Redraw::Soon => self.caps.unfocused.max(NEAREST),
+            Redraw::Now => (self.last_answer, NEAREST),
+            Redraw::Soon if focused => (self.last, self.caps.focused.max(NEAREST)),
+            Redraw::Soon => (self.last, self.caps.unfocused.max(NEAREST)),
         };
-        let at = self.last.map_or(now, |last| now.max(last + gap));
+        self.answers |= redraw == Redraw::Now;
+        let at = before.map_or(now, |before| now.max(before + gap));
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
     }
 
@@ -63,7 +68,10 @@ impl FrameClock {
 
     /// A frame has been drawn.
     pub const fn drawn(&mut self, now: Instant) {
-        (self.last, self.due) = (Some(now), None);
+        if self.answers {
+            self.last_answer = Some(now);
+        }
+        (self.last, self.due, self.answers) = (Some(now), None, false);
     }
 }
 
@@ -94,6 +102,16 @@ mod tests {
         assert_eq!(clock.due(), None);
         clock.wish(Redraw::Now, true, start + Duration::from_millis(61));
         assert_eq!(clock.due(), Some(start + Duration::from_millis(76)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_does_not_wait_behind_a_frame_of_data() {
+        let (mut clock, start) = (clock(), Instant::now());
+        clock.wish(Redraw::Soon, true, start);
+        clock.drawn(start);
+        let key = start + Duration::from_millis(1);
+        clock.wish(Redraw::Now, true, key);
+        assert_eq!(clock.due(), Some(key));
     }
 
     #[tokio::test(start_paused = true)]
