@@ -10,6 +10,7 @@ use std::time::Duration;
 use barkeep::clock::Clock as _;
 use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::engine::explain::explain;
+use barkeep::engine::freshness::Inventory;
 use barkeep::engine::handle::{Action, Answer, EngineState, Handle, OrderError, What, Which};
 use barkeep::engine::select::Selection;
 use barkeep::engine::service::Service;
@@ -148,7 +149,8 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
     let resting: Vec<String> =
         snapshot.data.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();
     assert_eq!(resting, ["IBM 5m", "IBM 1h", "IBM 1d"]);
-    let why = explain(engine.store.as_ref(), &engine.calendar, &engine.settings, &policy, &ibm, Some(H1), now);
+    let inventory = Inventory::read(engine.store.as_ref(), now).await.unwrap();
+    let why = explain(engine.store.as_ref(), &inventory, bench, &ibm, Some(H1), now);
     let blocker = why.await.unwrap().remove(0).blocker;
     assert_eq!((blocker.cause.words(), blocker.by.as_deref()), ("paused", Some("somebody")));
     assert_eq!(blocker.detail.as_deref(), Some("the series"));

@@ -10,7 +10,10 @@ use super::figures::span;
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json};
 use crate::clock::{Clock, SystemClock};
+use crate::config::Loaded;
 use crate::engine::explain::{self, Blocker, Explanation};
+use crate::engine::freshness::Inventory;
+use crate::engine::snapshot::Bench;
 use crate::market::asset::printable;
 use crate::market::{Symbol, Timeframe};
 
@@ -30,9 +33,11 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CliError>
     block_on(async {
         let store = session.open_store(true).await?;
         let calendar = crate::engine::calendar(store.as_ref()).await?;
-        let (settings, policy) = (&session.loaded.settings, &session.loaded.policy);
-        let (symbol, tf, now) = (&args.symbol, args.timeframe, SystemClock.now());
-        let all = explain::explain(store.as_ref(), &calendar, settings, policy, symbol, tf, now).await;
+        let Loaded { settings, policy, .. } = &session.loaded;
+        let bench = Bench { calendar: &calendar, settings, policy };
+        let now = SystemClock.now();
+        let inventory = Inventory::read(store.as_ref(), now).await?;
+        let all = explain::explain(store.as_ref(), &inventory, bench, &args.symbol, args.timeframe, now).await;
         store.close().await;
         let all = all.map_err(|e| CliError::from(e).hint("see `barkeep symbols list`"))?;
         if session.json { print_json(&all) } else { print(&all.iter().map(text).collect::<String>()) }

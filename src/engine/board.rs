@@ -124,16 +124,18 @@ impl Board {
         let mut pending: Option<JoinHandle<Result<Reading, StoreError>>> = None;
         let mut published = Instant::now();
         let mut rest = Rest::new(published);
-        let (mut aged, mut last, mut changed, mut wanted) = (published, published, false, false);
+        let (mut aged, mut last, mut looked) = (published, published, published);
+        let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         loop {
             let cost = Duration::from_secs_f64(self.reading.borrow().data.read_ms.max(0.0) / 1000.0);
+            let anyway = last + ANYWAY.max(cost * IDLE_SHARE);
             let due = if wanted {
                 last
             } else if changed {
-                last + SOONEST.max(cost * BUSY_SHARE)
+                looked + SOONEST.max(cost * BUSY_SHARE)
             } else {
-                last + ANYWAY.max(cost * IDLE_SHARE)
+                anyway
             };
             let age = aged + AGEING.max(cost * AGEING_SHARE);
             tokio::select! {
@@ -178,12 +180,17 @@ impl Board {
                     published = Instant::now();
                 }
                 () = tokio::time::sleep_until(due), if pending.is_none() => {
-                    let asked = wanted;
-                    (last, changed, wanted) = (Instant::now(), false, false);
-                    rest.look(self.engine.store.stamp(), last);
-                    if !asked && rest.holds(last) {
+                    let asked = std::mem::take(&mut wanted);
+                    (looked, changed) = (Instant::now(), false);
+                    rest.look(self.engine.store.stamp(), looked);
+                    let idle = looked >= anyway;
+                    if !asked && (rest.holds(looked) || (!idle && rest.is_unwritten())) {
+                        if idle {
+                            last = looked;
+                        }
                         continue;
                     }
+                    last = looked;
                     rest.read(last);
                     pending = Some(tokio::spawn(Arc::clone(&self).reread()));
                 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::freshness::{Inventory, Judge, Known};
 use super::freshness_report::acceptable;
 use super::owner;
-use crate::config::{Policy, RateLimit, Settings};
+use super::snapshot::Bench;
+use crate::config::{RateLimit, Settings};
 use crate::market::freshness::{Tier, served_until};
-use crate::market::{AssetClass, Calendar, Criticality, Family, Interval, Symbol, Timeframe, Ts};
+use crate::market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
 use crate::store::{
     ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesState, SeriesStatus, Store, StoreError,
     SymbolRow,
@@ -65,14 +66,13 @@ pub struct Explanation {
 /// `NotFound` when the symbol or the series does not exist; else when the database cannot be read.
 pub async fn explain(
     store: &dyn Store,
-    calendar: &Calendar,
-    settings: &Settings,
-    policy: &Policy,
+    inventory: &Inventory,
+    bench: Bench<'_>,
     symbol: &Symbol,
     timeframe: Option<Timeframe>,
     now: Ts,
 ) -> Result<Vec<Explanation>, StoreError> {
-    let inventory = Inventory::read(store, now).await?;
+    let Bench { calendar, settings, policy } = bench;
     let series = inventory
         .iter()
         .filter(|(row, known)| row.symbol == *symbol && timeframe.is_none_or(|tf| known.row.timeframe == tf));
@@ -84,7 +84,7 @@ pub async fn explain(
     let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;
     let free_at = window_full_until(store, settings, now).await?;
-    let mut judge = Judge::new(calendar, settings, settings.staleness.limits, &inventory, now);
+    let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
     let mut all = Vec::with_capacity(series.len());
     for (row, known) in series {
         let (class, tf, id) = (row.asset_class, known.row.timeframe, known.row.id);

@@ -75,7 +75,17 @@ impl Inventory {
                 row,
             });
         }
+        // As the stores hand them out; [`Inventory::find`] relies on it.
+        series.sort_by(|a, b| (&a.row.symbol, a.row.timeframe).cmp(&(&b.row.symbol, b.row.timeframe)));
         Self { symbols, series, end_of_day }
+    }
+
+    /// One series with its symbol.
+    #[must_use]
+    pub fn find(&self, symbol: &Symbol, timeframe: Timeframe) -> Option<(&SymbolRow, &Known)> {
+        let name = |known: &Known| (&known.row.symbol, known.row.timeframe).cmp(&(symbol, timeframe));
+        let known = self.series.get(self.series.binary_search_by(name).ok()?)?;
+        Some((self.symbols.get(known.symbol)?, known))
     }
 
     /// Every series with its symbol.

@@ -6,8 +6,10 @@ use tokio::time::Instant;
 
 use crate::store::Stamp;
 
+/// No clock of a file system is so coarse that a write could hide for longer.
+const COARSE: Duration = Duration::from_secs(2);
 /// Files that have not changed for so long hold nothing that moves from one moment to the next: the vendor's window has
-/// passed over the last request, and no clock of a file system is so coarse that a write could still hide.
+/// passed over the last request.
 const REST: Duration = Duration::from_mins(1);
 /// What expires by itself (believed absences, failures of the last day) is noticed at least this often.
 const AT_LEAST: Duration = Duration::from_hours(1);
@@ -50,6 +52,12 @@ impl Rest {
         self.stamp.is_some() && now >= self.since + REST
     }
 
+    /// Whether nobody has written since the last reading; what changes with time alone may have.
+    #[must_use]
+    pub fn is_unwritten(&self) -> bool {
+        self.stamp.is_some() && self.read.is_some_and(|read| read >= self.since + COARSE)
+    }
+
     /// Whether a reading at `now` would find nothing else than the last one did.
     #[must_use]
     pub fn holds(&self, now: Instant) -> bool {
@@ -77,13 +85,16 @@ mod tests {
         let mut rest = Rest::new(start);
         rest.look(one, at(0));
         rest.read(at(0));
-        assert!(!rest.holds(at(30)) && !rest.holds(at(90)), "it was read while a write could still hide");
+        assert!(!rest.is_unwritten() && !rest.holds(at(90)), "it was read while a write could still hide");
+        rest.look(one, at(5));
+        rest.read(at(5));
+        assert!(rest.is_unwritten() && !rest.holds(at(90)), "the vendor's window moves on");
         rest.look(one, at(90));
         rest.read(at(90));
         assert!(rest.holds(at(120)) && rest.holds(at(3_600)));
         assert!(!rest.holds(at(90 + 3_600)), "what expires by itself");
         rest.look(stamp(2), at(120));
-        assert!(!rest.holds(at(120)) && !rest.holds(at(600)), "somebody wrote");
+        assert!(!rest.is_unwritten() && !rest.holds(at(600)), "somebody wrote");
         rest.look(None, at(700));
         rest.read(at(800));
         assert!(!rest.holds(at(1_000)), "nobody can tell");

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AskError, MOST_DAYS, MOST_SERIES, SeriesName};
 use crate::engine::Engine;
+use crate::engine::freshness::Inventory;
 use crate::market::ts::HOUR;
 use crate::market::{AssetClass, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 use crate::store::{Coverage, CoverageState, QuarantineRow, SeriesId};
@@ -139,6 +140,7 @@ impl Known {
 /// The days of some series.
 pub(super) async fn days(
     engine: &Engine,
+    inventory: &Inventory,
     series: &[SeriesName],
     from: NaiveDate,
     to: NaiveDate,
@@ -150,7 +152,7 @@ pub(super) async fn days(
             series.len()
         )));
     }
-    let known = keys(engine, series).await?;
+    let known = keys(inventory, series);
     let ids: Vec<SeriesId> = known.iter().map(|(_, id, _)| *id).collect();
     let coverage: BTreeMap<SeriesId, Vec<Coverage>> = engine.store.coverage(&ids).await?.into_iter().collect();
     let pending = engine.store.quarantine(true).await?;
@@ -178,11 +180,12 @@ fn day(class: AssetClass, timeframe: Timeframe, date: NaiveDate) -> Interval {
 /// The pieces of one date.
 pub(super) async fn session(
     engine: &Engine,
+    inventory: &Inventory,
     symbol: &Symbol,
     timeframe: Timeframe,
     date: NaiveDate,
 ) -> Result<SessionCoverage, AskError> {
-    let known = keys(engine, &[(symbol.clone(), timeframe)]).await?;
+    let known = keys(inventory, &[(symbol.clone(), timeframe)]);
     let (_, id, class) =
         known.into_iter().next().ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept at {timeframe}")))?;
     let whole = day(class, timeframe, date);
@@ -203,15 +206,10 @@ pub(super) async fn session(
 }
 
 /// The ids and classes of those that are kept, in the order asked.
-async fn keys(engine: &Engine, series: &[SeriesName]) -> Result<Vec<(SeriesName, SeriesId, AssetClass)>, AskError> {
-    let symbols = engine.store.symbols().await?;
-    let rows = engine.store.series().await?;
-    let classes: BTreeMap<&Symbol, AssetClass> = symbols.iter().map(|row| (&row.symbol, row.asset_class)).collect();
-    let ids: BTreeMap<(&Symbol, Timeframe), SeriesId> =
-        rows.iter().map(|row| ((&row.symbol, row.timeframe), row.id)).collect();
+fn keys(inventory: &Inventory, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
     let of = |name: &SeriesName| {
-        let id = *ids.get(&(&name.0, name.1))?;
-        Some((name.clone(), id, *classes.get(&name.0)?))
+        let (symbol, known) = inventory.find(&name.0, name.1)?;
+        Some((name.clone(), known.row.id, symbol.asset_class))
     };
-    Ok(series.iter().filter_map(of).collect())
+    series.iter().filter_map(of).collect()
 }

@@ -10,6 +10,7 @@ use super::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply,
 use crate::config::Policy;
 use crate::engine::Engine;
 use crate::engine::board::Board;
+use crate::engine::freshness::Inventory;
 use crate::engine::handle::{Action, Answer, Handle, OrderError};
 use crate::engine::history::{ExecutionDetail, ExecutionHistory};
 use crate::engine::snapshot::Snapshot;
@@ -43,10 +44,17 @@ impl Desk {
         Self { by: by.to_owned(), access, ..self.clone() }
     }
 
+    /// An inventory in which `find` finds: the board's, or a new one when somebody has just added what is looked for.
+    async fn inventory(&self, find: impl Fn(&Inventory) -> bool) -> Arc<Inventory> {
+        let at_hand = self.board.reading().inventory;
+        if find(&at_hand) { at_hand } else { self.board.fresh().await.inventory }
+    }
+
     async fn ticker(&self, symbol: &Symbol) -> Result<Option<String>, AskError> {
-        let rows = self.engine.store.symbols().await?;
-        let row = rows.into_iter().find(|row| row.symbol == *symbol);
-        row.map(|row| Some(row.vendor_ticker)).ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept")))
+        let row = |inventory: &Inventory| inventory.symbols.iter().find(|row| row.symbol == *symbol).cloned();
+        let inventory = self.inventory(|inventory| row(inventory).is_some()).await;
+        let row = row(&inventory).ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept")))?;
+        Ok(Some(row.vendor_ticker))
     }
 
     async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<RequestRow>, AskError> {
@@ -96,10 +104,13 @@ impl Console for Desk {
                 Reply::Detail(Box::new(detail))
             }
             Question::Coverage { series, from, to } => {
-                Reply::Coverage(coverage::days(&self.engine, &series, from, to).await?)
+                let has_all = |inventory: &Inventory| series.iter().all(|(s, tf)| inventory.find(s, *tf).is_some());
+                let inventory = self.inventory(has_all).await;
+                Reply::Coverage(coverage::days(&self.engine, &inventory, &series, from, to).await?)
             }
             Question::Session { symbol, timeframe, date } => {
-                Reply::Session(coverage::session(&self.engine, &symbol, timeframe, date).await?)
+                let inventory = self.inventory(|inventory| inventory.find(&symbol, timeframe).is_some()).await;
+                Reply::Session(coverage::session(&self.engine, &inventory, &symbol, timeframe, date).await?)
             }
             Question::History { limit } => {
                 Reply::History(ExecutionHistory::read(store, limit.min(MOST_ROWS)).await?.executions)

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::explain::{Explanation, explain};
 use crate::engine::freshness::Inventory;
 use crate::engine::select::Target;
+use crate::engine::snapshot::Bench;
 use crate::engine::survey::Survey;
 use crate::market::{Bar, Interval, IntervalSet, Symbol, Timeframe, Ts, split};
 use crate::plan::Horizon;
@@ -65,10 +66,11 @@ pub(super) async fn detail(
 ) -> Result<Detail, AskError> {
     let (store, calendar, settings) = (engine.store.as_ref(), &engine.calendar, &engine.settings);
     let now = engine.clock.now();
-    let mut why = explain(store, calendar, settings, policy, symbol, Some(timeframe), now).await?;
+    let inventory = Inventory::read(store, now).await?;
+    let mut why =
+        explain(store, &inventory, Bench { calendar, settings, policy }, symbol, Some(timeframe), now).await?;
     let absent = || AskError::NotFound(format!("{symbol} is not kept at {timeframe}"));
     let explanation = why.pop().ok_or_else(absent)?;
-    let inventory = Inventory::read(store, now).await?;
     let known: Vec<_> = inventory.iter().filter(|(row, _)| row.symbol == *symbol).collect();
     let mut timeframes: Vec<Timeframe> = known.iter().map(|(_, known)| known.row.timeframe).collect();
     timeframes.sort_unstable();

@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::market::Calendar;
 use crate::market::freshness::{Delay, StalenessClock, lag_behind};
 use crate::market::ts::{DAY, HOUR, MINUTE};
 use crate::store::{Coverage, CoverageState, OperatorAction};
