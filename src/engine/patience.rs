@@ -175,8 +175,8 @@ impl Store for Patient {
     async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
         self.persist(|| self.inner.feature_state(series, t)).await
     }
-    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
-        self.persist(|| self.inner.put_features(writes)).await
+    async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
+        self.persist(|| self.inner.put_features(Arc::clone(&writes))).await
     }
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
         self.persist(|| self.inner.log_feature_failure(failure)).await

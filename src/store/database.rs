@@ -174,8 +174,8 @@ impl Store for Database {
         features::state(&mut self.reader().await?.conn(), series, t).await
     }
 
-    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
-        self.write(features::Put(writes.to_vec())).await
+    async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
+        self.write(features::Put(writes)).await
     }
 
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {

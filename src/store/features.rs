@@ -5,6 +5,7 @@
 //! names the count of changes it was computed from, and is refused when bars changed meanwhile.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -204,7 +205,7 @@ pub(super) async fn state(conn: &mut Conn<'_>, id: SeriesId, t: Ts) -> Result<Op
 }
 
 /// [`super::Store::put_features`].
-pub(super) struct Put(pub(super) Vec<FeatureWrite>);
+pub(super) struct Put(pub(super) Arc<[FeatureWrite]>);
 
 #[async_trait]
 impl Work for Put {
@@ -216,7 +217,7 @@ impl Work for Put {
         // New rows of many writes go in together: each COPY is a round trip of its own.
         let mut pending: Vec<&FeatureWrite> = Vec::new();
         let mut rows: Vec<(SeriesId, Ts, &FeatureRow)> = Vec::new();
-        for write in &self.0 {
+        for write in self.0.iter() {
             let meets = |w: &&FeatureWrite| {
                 w.series == write.series
                     && w.replaces.start < write.replaces.end

@@ -140,7 +140,7 @@ pub trait Store: Send + Sync {
     async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>>;
 
     /// Writes features with their states and progress, all or nothing. Outcomes in the order of `writes`.
-    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>>;
+    async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>>;
 
     /// Notes a failure. A series that is failing already keeps its one open row, with one more retry counted.
     /// `Refused` when the execution does not exist.

@@ -300,7 +300,7 @@ pub async fn features_that_failed_or_are_absent(db: &Db) {
         splits: "none".into(),
         computed_at: Ts(HOUR),
     };
-    assert_eq!(store.put_features(&[features]).await.unwrap()[0].written, 1);
+    assert_eq!(store.put_features([features].into()).await.unwrap()[0].written, 1);
     let mut without = store.series_without_features().await.unwrap();
     without.sort_unstable();
     assert_eq!(without, [ids[0], ids[2]], "a series without bars lacks none");

@@ -101,7 +101,7 @@ pub async fn every_write_to_a_series_shows_in_its_mark(db: &Db) {
         splits: "none".into(),
         computed_at: Ts(1),
     };
-    store.put_features(&[features]).await.unwrap();
+    store.put_features([features].into()).await.unwrap();
     grown("features").await;
     let symbol = store.series().await.unwrap()[0].symbol.clone();
     let split = Split { date: "2024-05-31".parse().unwrap(), from: 1.0, to: 2.0 };

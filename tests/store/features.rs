@@ -92,7 +92,7 @@ async fn progress(store: &Arc<dyn Store>, id: SeriesId) -> FeatureProgress {
 }
 
 async fn put(store: &Arc<dyn Store>, write: FeatureWrite) -> FeatureOutcome {
-    store.put_features(&[write]).await.unwrap()[0]
+    store.put_features([write].into()).await.unwrap()[0]
 }
 
 pub async fn rows_come_back_bit_for_bit(db: &Db) {
@@ -145,7 +145,7 @@ pub async fn only_what_changed_is_written(db: &Db) {
 
     let mut outside = write(id, 0, &rows[..10], T0);
     outside.replaces = Interval::new(at(1), Ts::MAX);
-    assert!(matches!(store.put_features(&[outside]).await, Err(StoreError::Refused(_))));
+    assert!(matches!(store.put_features([outside].into()).await, Err(StoreError::Refused(_))));
 }
 
 pub async fn changed_bars_are_noted_from_the_first_on(db: &Db) {
@@ -212,12 +212,12 @@ pub async fn a_batch_is_all_or_nothing(db: &Db) {
     let ids = series(store, &["AAPL", "MSFT"]).await;
     let rows = rows(&bars(40));
     let bad = FeatureWrite { replaces: Interval::new(at(0), at(1)), ..write(ids[1], 0, &rows, T0) };
-    assert!(store.put_features(&[write(ids[0], 0, &rows, T0), bad]).await.is_err());
+    assert!(store.put_features([write(ids[0], 0, &rows, T0), bad].into()).await.is_err());
     assert_eq!(store.feature_count(ids[0]).await.unwrap(), 0);
     let gone = write(SeriesId(9_999), 0, &rows, T0);
-    assert!(matches!(store.put_features(&[gone]).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(store.put_features([gone].into()).await, Err(StoreError::NotFound(_))));
     let both = [write(ids[1], 0, &rows, T0), write(ids[0], 0, &rows, T0)];
-    assert_eq!(store.put_features(&both).await.unwrap().iter().map(|o| o.written).collect::<Vec<_>>(), [40, 40]);
+    assert_eq!(store.put_features(both.into()).await.unwrap().iter().map(|o| o.written).collect::<Vec<_>>(), [40, 40]);
 }
 
 fn failure(symbol: &str, message: &str, execution: Option<Uuid>, at: i64) -> FeatureFailure {

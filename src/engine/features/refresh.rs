@@ -6,6 +6,7 @@
 //! ends the work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,9 +21,9 @@ use crate::store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, Series
 use crate::timing::{self, Phase};
 
 /// Bars computed at a time. A multiple of the spacing of states.
-const PIECE: usize = 8_192;
+const PIECE: usize = 4_096;
 /// Pieces are written together until they hold this many rows, or are this many.
-const MOST_ROWS: usize = 2 * PIECE;
+const MOST_ROWS: usize = 4 * PIECE;
 const MOST_WRITES: usize = 256;
 /// Tries when bars change while they are computed.
 const ROUNDS: usize = 3;
@@ -280,11 +281,11 @@ impl Refresh<'_> {
     /// Writes what is waiting. When it is refused, each piece is tried alone, so that one series does not spoil others.
     async fn flush(&self, batch: &mut Batch) -> Result<(), StoreError> {
         batch.rows = 0;
-        let writes = std::mem::take(&mut batch.writes);
+        let writes: Arc<[FeatureWrite]> = std::mem::take(&mut batch.writes).into();
         if writes.is_empty() {
             return Ok(());
         }
-        let refused = match self.store.put_features(&writes).await {
+        let refused = match self.store.put_features(Arc::clone(&writes)).await {
             Ok(outcomes) => {
                 for (write, outcome) in writes.iter().zip(outcomes) {
                     batch.note(write.series, outcome);
@@ -294,15 +295,15 @@ impl Refresh<'_> {
             Err(e) if e.is_transient() => return Err(e),
             Err(e) => e,
         };
-        if let [write] = writes.as_slice() {
+        if let [write] = &*writes {
             batch.refuse(write.series, &refused);
             return Ok(());
         }
-        for write in &writes {
+        for write in writes.iter() {
             if batch.is_over(write.series) {
                 continue;
             }
-            match self.store.put_features(std::slice::from_ref(write)).await {
+            match self.store.put_features(Arc::new([write.clone()])).await {
                 Ok(outcomes) => outcomes.into_iter().for_each(|outcome| batch.note(write.series, outcome)),
                 Err(e) if e.is_transient() => return Err(e),
                 Err(e) => batch.refuse(write.series, &e),

@@ -187,8 +187,8 @@ impl Store for Memory {
         Ok(self.open()?.tracked.of(series).and_then(|s| s.features.state(t)))
     }
 
-    async fn put_features(&self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
-        self.open()?.tracked.put_features(writes)
+    async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
+        self.open()?.tracked.put_features(&writes)
     }
 
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
