@@ -1,7 +1,7 @@
 //! Many rows into one table: binary COPY in PostgreSQL, many rows per prepared statement in SQLite.
 //!
 //! Measured through sqlx with 50,000 bars: one prepared row at a time takes ten times as long as statements of
-//! thousands of rows, because each statement is a round trip to SQLite's thread.
+//! a thousand rows, because each statement is a round trip to SQLite's thread.
 
 use futures_util::future::join;
 use sqlx::sqlite::SqliteArguments;
@@ -23,7 +23,7 @@ pub(super) struct Table {
 
 /// Rows per SQLite statement. A few fixed sizes, so that each statement is prepared once and found again. Sizes that
 /// would need more than [`PARAMETERS`] are passed over.
-const CHUNKS: [usize; 7] = [2_048, 1_024, 256, 64, 16, 4, 1];
+const CHUNKS: [usize; 6] = [1_024, 256, 64, 16, 4, 1];
 
 /// SQLite's limit for one statement.
 const PARAMETERS: usize = 32_766;
