@@ -32,6 +32,28 @@ async fn are_private() {
 }
 
 #[tokio::test]
+async fn tell_by_their_stamp_that_somebody_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("bars.db").display());
+    let (store, other) = (open(&url, false).await.unwrap(), open(&url, false).await.unwrap());
+    let new = store.stamp();
+    assert!(new.is_some());
+    assert!(store.symbols().await.unwrap().is_empty());
+    assert_eq!(store.stamp(), new, "reading writes nothing");
+    other.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+    let written = store.stamp();
+    assert_ne!(written, new);
+    assert_eq!(store.symbols().await.unwrap().len(), 1);
+    assert_eq!(store.stamp(), written);
+    store.put_symbols(&[symbol_row("B", &[])]).await.unwrap();
+    assert_ne!(store.stamp(), written, "the log has grown");
+    other.close().await;
+    store.close().await;
+    std::fs::remove_file(dir.path().join("bars.db")).unwrap();
+    assert_eq!(store.stamp(), None, "nothing to look at");
+}
+
+#[tokio::test]
 async fn that_are_no_database_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notes.txt");
