@@ -13,6 +13,7 @@ mod bars;
 mod conn;
 mod coverage;
 mod database;
+mod diff;
 mod evidence;
 mod executions;
 mod fault;

@@ -1,7 +1,7 @@
 //! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
 
 use super::State;
-use crate::store::{PageCommit, RequestRow, Result, WriteOutcome, bars, coverage, page};
+use crate::store::{PageCommit, RequestRow, Result, WriteOutcome, coverage, diff, page};
 
 /// [`crate::store::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOutcome>> {
@@ -31,7 +31,7 @@ pub(super) fn commit_all(state: &mut State, pages: &[PageCommit]) -> Result<Vec<
 fn check(state: &State, page: &PageCommit) -> Result<()> {
     state.tracked.check(page.writes.iter().map(|w| w.series))?;
     for write in &page.writes {
-        bars::check(write)?;
+        diff::check(write)?;
         coverage::hull(&write.coverage)?;
     }
     state.executions.check_statuses(&page.statuses)

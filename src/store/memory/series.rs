@@ -6,7 +6,7 @@ use super::features::SeriesFeatures;
 use crate::market::{Bar, Interval, Symbol, Timeframe, Ts};
 use crate::store::{
     Coverage, CoverageState, Evidence, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar,
-    Verdict, WriteOutcome, bars, coverage, quarantine,
+    Verdict, WriteOutcome, coverage, diff, quarantine,
 };
 
 /// A bar as it was before the vendor changed it or took it back, or an operator replaced it.
@@ -86,7 +86,7 @@ impl Series {
 
     /// Takes a write that was checked; the quarantine is the caller's, who numbers its rows.
     pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts, reason: &'static str) -> WriteOutcome {
-        let change = bars::diff(&self.within(bars::touched(write), usize::MAX), write, reason);
+        let change = diff::diff(&self.within(diff::touched(write), usize::MAX), write, reason);
         let first_changed = change.first_changed();
         let series = self.id;
         let superseded = change.superseded.into_iter();

@@ -7,7 +7,7 @@ use super::series::{Revision, Series};
 use crate::market::{Symbol, Timeframe, Ts};
 use crate::store::{
     Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite,
-    StoredBar, SymbolRow, Verdict, WriteOutcome, bars, page, quarantine, symbols,
+    StoredBar, SymbolRow, Verdict, WriteOutcome, diff, page, quarantine, symbols,
 };
 
 #[derive(Debug, Default)]
@@ -178,7 +178,7 @@ impl Tracked {
         let (series_id, series) = holder.ok_or_else(|| quarantine::not_pending(id))?;
         if let Some(bar) = accepted {
             let write = quarantine::accepting(*series_id, bar);
-            bars::check(&write)?;
+            diff::check(&write)?;
             series.writes += 1;
             series.write(&write, at, "accepted");
         }

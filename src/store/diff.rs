@@ -1,0 +1,96 @@
+//! What an answer changes about stored bars: one rule for every store, without any of them.
+
+use super::{Result, SeriesWrite, StoreError, StoredBar, WriteOutcome};
+use crate::market::{Interval, Ts};
+
+/// What a write changes about the bars of a series.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Diff<'w> {
+    /// Bars not stored yet.
+    pub(super) insert: Vec<&'w StoredBar>,
+    /// Bars to be stored in place of one with the same start: changed values, or only another mark or score.
+    pub(super) replace: Vec<StoredBar>,
+    /// What goes to `bar_revisions`, and why.
+    pub(super) superseded: Vec<(StoredBar, &'static str)>,
+    pub(super) removed: Vec<Ts>,
+    pub(super) outcome: WriteOutcome,
+}
+
+impl Diff<'_> {
+    /// The first bar that is new, has other values or is gone. Where only marks or scores changed there is none, and
+    /// features stay as they are.
+    pub(super) fn first_changed(&self) -> Option<Ts> {
+        let inserted = self.insert.iter().map(|b| b.bar.ts);
+        inserted.chain(self.superseded.iter().map(|(old, _)| old.bar.ts)).min()
+    }
+}
+
+/// Compares a write with what is stored in its range. Both are ascending.
+pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'static str) -> Diff<'w> {
+    let mut d = Diff::default();
+    let at = |t: Ts| stored.binary_search_by_key(&t, |s| s.bar.ts).ok().and_then(|k| stored.get(k));
+    for new in &write.bars {
+        match at(new.bar.ts) {
+            None => d.insert.push(new),
+            Some(old) if old.bar.same_values(&new.bar) => {
+                d.outcome.unchanged += 1;
+                // A final bar never becomes provisional again, and the first sight of these values stays the evidence.
+                let kept = StoredBar {
+                    provisional: old.provisional && new.provisional,
+                    fetched_at: old.fetched_at,
+                    ..new.clone()
+                };
+                if kept != *old {
+                    d.replace.push(kept);
+                }
+            }
+            Some(old) => {
+                d.outcome.revised += 1;
+                d.superseded.push((old.clone(), reason));
+                d.replace.push(new.clone());
+            }
+        }
+    }
+    if let Some(range) = write.replaces {
+        let sent = |t: Ts| {
+            write.bars.binary_search_by_key(&t, |b| b.bar.ts).is_ok() || write.quarantine.iter().any(|q| q.bar.ts == t)
+        };
+        for old in stored.iter().filter(|s| s.provisional && range.contains(s.bar.ts) && !sent(s.bar.ts)) {
+            d.superseded.push((old.clone(), "removed"));
+            d.removed.push(old.bar.ts);
+        }
+    }
+    d.outcome.inserted = d.insert.len() as u64;
+    d.outcome.removed = d.removed.len() as u64;
+    d
+}
+
+/// Refuses what no database should be asked to hold. The databases disagree on bad numbers (SQLite turns a NaN into a
+/// NULL without a word, PostgreSQL stores it), so this comes before either.
+pub(super) fn check(write: &SeriesWrite) -> Result<()> {
+    let real = |v: f64| v.is_finite() && v >= 0.0;
+    for StoredBar { bar: b, quality_score, .. } in &write.bars {
+        let sound = [b.open, b.high, b.low, b.close, b.volume].into_iter().all(real)
+            && b.vwap.is_none_or(real)
+            && b.trades.is_none_or(|n| n >= 0)
+            && (0.0..=1.0).contains(quality_score)
+            && (Ts::MIN..=Ts::MAX).contains(&b.ts);
+        if !sound {
+            return Err(StoreError::Refused(format!("the bar at {} has a value that is no price or count", b.ts)));
+        }
+    }
+    if let Some((t, ..)) = write.rescored.iter().find(|(_, score, _)| !(0.0..=1.0).contains(score)) {
+        return Err(StoreError::Refused(format!("the new score of the bar at {t} does not lie between 0 and 1")));
+    }
+    let ascending = write.bars.is_sorted_by(|a, b| a.bar.ts < b.bar.ts);
+    if ascending { Ok(()) } else { Err(StoreError::Refused("bars must ascend by time without repeats".into())) }
+}
+
+/// The stretch of stored bars that a write can touch.
+pub(super) fn touched(write: &SeriesWrite) -> Interval {
+    let replaced = write.replaces.unwrap_or(Interval::new(Ts(0), Ts(0)));
+    match (write.bars.first(), write.bars.last()) {
+        (Some(first), Some(last)) => Interval::new(first.bar.ts, last.bar.ts + 1).hull(replaced),
+        _ => replaced,
+    }
+}
