@@ -30,6 +30,8 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// Ages and the exchange's phase move on this often, and may take about a thousandth of the time: working them out takes
 /// a tenth of what reading takes.
 const AGEING: Duration = Duration::from_secs(15);
+/// The same while the engine does nothing.
+const AGEING_IDLE: Duration = Duration::from_secs(30);
 const AGEING_SHARE: u32 = 100;
 /// Without a reason to, the database is read this often, and that may take a five-hundredth of the time.
 const ANYWAY: Duration = Duration::from_secs(30);
@@ -137,7 +139,8 @@ impl Board {
             } else {
                 anyway
             };
-            let age = aged + AGEING.max(cost * AGEING_SHARE);
+            let ageing = if is_busy(state) { AGEING } else { AGEING_IDLE };
+            let age = aged + ageing.max(cost * AGEING_SHARE);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,

@@ -12,8 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Whether the terminal is still there. Each look wakes an idle process.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Whether the terminal is still there. A hang-up is told by a signal, by the end of the input and by a frame that cannot
+/// be written; this is for when all of them fail, and each look wakes an idle process.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
