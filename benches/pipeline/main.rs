@@ -12,6 +12,8 @@ mod load;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+#[path = "../shared/proc.rs"]
+mod proc;
 mod sqlite;
 mod vendor;
 mod yardstick;
@@ -29,12 +31,8 @@ fn now() -> Ts {
     Ts::from(chrono::DateTime::parse_from_rfc3339(NOW).unwrap().to_utc())
 }
 
-/// User and system time of a process or of this one, from `/proc`, in hundredths of a second; 0 where there is none.
 pub(crate) fn cpu_seconds(stat: &str) -> f64 {
-    let text = std::fs::read_to_string(stat).unwrap_or_default();
-    let after_name = text.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok());
-    ticks.sum::<f64>() / 100.0
+    proc::cpu_ticks(stat) as f64 / 100.0
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -6,8 +6,14 @@
 //! the real program on a terminal (`-- terminal` for only this): from a key to its frame, and from the start to the first.
 //! `-- idle` takes eight minutes: what the program uses while nothing happens.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the environment of a benchmark is its own")]
 
+#[path = "../shared/proc.rs"]
+mod proc;
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
+#[path = "../../tests/support/pty.rs"]
+mod pty;
 #[path = "../../tests/support/screens/mod.rs"]
 mod screens;
 mod terminal;
@@ -69,13 +75,6 @@ fn frames(title: &str, large: &mut Model, small: &mut Model, buf: &mut Buffer) {
         "frame      {title:<18} {many:>7.3} ms (goal: <= 1), {:>5.2} x the frame of 25 symbols",
         many / few.max(1e-9)
     );
-}
-
-/// User and system time of a process in hundredths of a second.
-pub(crate) fn cpu_ticks(stat: &str) -> u64 {
-    let text = std::fs::read_to_string(stat).unwrap_or_default();
-    let after_name = text.rsplit(')').next().unwrap_or_default();
-    after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum()
 }
 
 /// What the dashboard uses while nothing happens. Its database has rested for a while by then.

@@ -10,8 +10,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use barkeep::clock::{Clock as _, SystemClock};
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, MasterPty};
 use rusqlite::{Connection, params};
+
+use crate::pty;
 
 /// What ends a frame: the end of a synchronized update.
 const FRAME_END: &[u8] = b"\x1b[?2026l";
@@ -76,26 +78,14 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts it; nothing listens at the vendor's address.
     pub(crate) fn start(home: &Path, database: &Path, columns: u16, rows: u16) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_barkeep"));
-        command.env_clear();
-        let url = format!("sqlite:{}", database.display());
-        for (name, value) in [
-            ("HOME", home.to_str().unwrap()),
-            ("TERM", "xterm-256color"),
-            ("LANG", "C.UTF-8"),
-            ("MASSIVE_API_KEY", "key-of-the-benchmark"),
-            ("BARKEEP_VENDOR_URL", "http://127.0.0.1:9"),
-            ("BARKEEP_API_LISTEN", "127.0.0.1:0"),
-            ("BARKEEP_DATABASE_URL", &url),
-        ] {
-            command.env(name, value);
-        }
-        command.cwd(home);
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let mut reader = pair.master.try_clone_reader().unwrap();
+        let env = [
+            ("MASSIVE_API_KEY", "key-of-the-benchmark".to_owned()),
+            ("BARKEEP_VENDOR_URL", "http://127.0.0.1:9".to_owned()),
+            ("BARKEEP_API_LISTEN", "127.0.0.1:0".to_owned()),
+            ("BARKEEP_DATABASE_URL", format!("sqlite:{}", database.display())),
+        ];
+        let (master, child) = pty::spawn(env!("CARGO_BIN_EXE_barkeep"), &[], home, &env, columns, rows);
+        let mut reader = master.try_clone_reader().unwrap();
         let (sender, pieces) = channel();
         std::thread::spawn(move || {
             let mut bytes = vec![0; 1 << 16];
@@ -105,9 +95,9 @@ impl Terminal {
                 }
             }
         });
-        let keys = pair.master.take_writer().unwrap();
+        let keys = master.take_writer().unwrap();
         let screen = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 0);
-        Self { child, _master: pair.master, keys, pieces, screen }
+        Self { child, _master: master, keys, pieces, screen }
     }
 
     /// The time at which the frame was complete whose screen is as `so` says.
@@ -153,7 +143,7 @@ impl Terminal {
     /// both, where it is Linux.
     pub(crate) fn used(&self) -> (Duration, u64) {
         let pid = self.child.process_id().unwrap();
-        let ticks = crate::cpu_ticks(&format!("/proc/{pid}/stat"));
+        let ticks = crate::proc::cpu_ticks(&format!("/proc/{pid}/stat"));
         let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
         let sleeps = |task: std::fs::DirEntry| {
             let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();

@@ -32,29 +32,37 @@ fn nonzero(n: u16) -> NonZeroU16 {
     n.try_into().unwrap()
 }
 
+/// A terminal and the program on it.
+pub type Spawned = (Box<dyn MasterPty + Send>, Box<dyn Child + Send + Sync>);
+
+/// Starts `program` on a new terminal, in an environment of its own below `home`; `env` comes on top.
+pub fn spawn(program: &str, args: &[&str], home: &Path, env: &[(&str, String)], columns: u16, rows: u16) -> Spawned {
+    let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
+    let mut command = CommandBuilder::new(program);
+    command.args(args);
+    command.env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("HOME", home);
+    for (name, dir) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")] {
+        command.env(name, home.join(dir));
+    }
+    command.env("TERM", "xterm-256color");
+    command.env("LANG", "C.UTF-8");
+    for (name, value) in env {
+        command.env(name, value);
+    }
+    command.cwd(home);
+    // The other end of the terminal is the program's alone once this returns.
+    let child = pair.slave.spawn_command(command).unwrap();
+    (pair.master, child)
+}
+
 impl Pty {
     /// Starts `program` in an environment of its own below `home`; `env` comes on top.
     pub fn start(program: &str, args: &[&str], home: &Path, env: &[(&str, String)], columns: u16, rows: u16) -> Self {
-        let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
-        let mut command = CommandBuilder::new(program);
-        command.args(args);
-        command.env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", home);
-        for (name, dir) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")] {
-            command.env(name, home.join(dir));
-        }
-        command.env("TERM", "xterm-256color");
-        command.env("LANG", "C.UTF-8");
-        for (name, value) in env {
-            command.env(name, value);
-        }
-        command.cwd(home);
-        let child = pair.slave.spawn_command(command).unwrap();
-        // The program alone holds the other end now.
-        drop(pair.slave);
+        let (master, child) = spawn(program, args, home, env, columns, rows);
         let emulator = Arc::new(Mutex::new(vt100::Parser::new(nonzero(rows), nonzero(columns), 200)));
-        let mut reader = pair.master.try_clone_reader().unwrap();
+        let mut reader = master.try_clone_reader().unwrap();
         let screen = Arc::clone(&emulator);
         let closed = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&closed);
@@ -67,8 +75,8 @@ impl Pty {
                 screen.lock().unwrap().process(&bytes[..n]);
             }
         });
-        let keys = Some(pair.master.take_writer().unwrap());
-        Self { master: Some(pair.master), keys, child, emulator, closed }
+        let keys = Some(master.take_writer().unwrap());
+        Self { master: Some(master), keys, child, emulator, closed }
     }
 
     /// Types; `\r` is enter, `\x1b` escape.

@@ -41,7 +41,7 @@ pub struct Featurer {
     pub places: Semaphore,
 }
 
-/// What [`Featurer::places`] starts with. Each may hold some 20 MB of rows.
+/// What [`Featurer::places`] starts with. Each may hold some 8 MB of rows.
 pub const PLACES: usize = 2;
 
 impl Featurer {
