@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::conn::{Conn, Sql, limit, statements, values};
-use super::diff::{Diff, check, diff, touched};
+use super::diff::{Diff, diff, touched};
 use super::features;
 use super::field::{Fields, collect, column};
 use super::load::{Put, Sink, Table, load};
@@ -159,7 +159,6 @@ pub(super) async fn store_all(
     reason: &'static str,
 ) -> Result<Vec<WriteOutcome>> {
     let mut outcomes = Vec::with_capacity(writes.len());
-    writes.iter().try_for_each(|(write, _)| check(write))?;
     let mut rest = writes;
     while !rest.is_empty() {
         let mut seen = BTreeSet::new();

@@ -68,22 +68,28 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
 /// Refuses what no database should be asked to hold. The databases disagree on bad numbers (SQLite turns a NaN into a
 /// NULL without a word, PostgreSQL stores it), so this comes before either.
 pub(super) fn check(write: &SeriesWrite) -> Result<()> {
-    let real = |v: f64| v.is_finite() && v >= 0.0;
-    for StoredBar { bar: b, quality_score, .. } in &write.bars {
-        let sound = [b.open, b.high, b.low, b.close, b.volume].into_iter().all(real)
-            && b.vwap.is_none_or(real)
-            && b.trades.is_none_or(|n| n >= 0)
-            && (0.0..=1.0).contains(quality_score)
-            && (Ts::MIN..=Ts::MAX).contains(&b.ts);
-        if !sound {
-            return Err(StoreError::Refused(format!("the bar at {} has a value that is no price or count", b.ts)));
-        }
-    }
+    write.bars.iter().try_for_each(check_bar)?;
     if let Some((t, ..)) = write.rescored.iter().find(|(_, score, _)| !(0.0..=1.0).contains(score)) {
         return Err(StoreError::Refused(format!("the new score of the bar at {t} does not lie between 0 and 1")));
     }
     let ascending = write.bars.is_sorted_by(|a, b| a.bar.ts < b.bar.ts);
     if ascending { Ok(()) } else { Err(StoreError::Refused("bars must ascend by time without repeats".into())) }
+}
+
+/// The same of one bar.
+pub(super) fn check_bar(stored: &StoredBar) -> Result<()> {
+    let StoredBar { bar: b, quality_score, .. } = stored;
+    let real = |v: f64| v.is_finite() && v >= 0.0;
+    let sound = [b.open, b.high, b.low, b.close, b.volume].into_iter().all(real)
+        && b.vwap.is_none_or(real)
+        && b.trades.is_none_or(|n| n >= 0)
+        && (0.0..=1.0).contains(quality_score)
+        && (Ts::MIN..=Ts::MAX).contains(&b.ts);
+    if sound {
+        Ok(())
+    } else {
+        Err(StoreError::Refused(format!("the bar at {} has a value that is no price or count", b.ts)))
+    }
 }
 
 /// The stretch of stored bars that a write can touch.

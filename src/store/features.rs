@@ -211,6 +211,10 @@ pub(super) struct Put(pub(super) Arc<[FeatureWrite]>);
 impl Work for Put {
     type Output = Vec<FeatureOutcome>;
 
+    fn check(&self) -> Result<()> {
+        self.0.iter().try_for_each(check)
+    }
+
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<FeatureOutcome>> {
         page::lock(conn, self.0.iter().map(|w| w.series)).await?;
         let mut outcomes = Vec::with_capacity(self.0.len());
@@ -298,7 +302,6 @@ async fn store<'w>(conn: &mut Conn<'_>, write: &'w FeatureWrite) -> Result<(Feat
     if changes.first().copied().unwrap_or(0) != write.changes {
         return Ok((SUPERSEDED, Vec::new()));
     }
-    check(write)?;
     let range = write.replaces;
     let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range, usize::MAX).await?, write);
     let mut gone = vanished;

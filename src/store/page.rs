@@ -12,7 +12,7 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::column;
 use super::writer::Work;
 use super::{
-    PageCommit, RequestRow, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, executions,
+    PageCommit, RequestRow, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, diff, executions,
     quarantine, requests,
 };
 use crate::clock::{Clock, SystemClock};
@@ -62,6 +62,10 @@ pub(super) struct Commit(pub(super) Arc<[PageCommit]>);
 #[async_trait]
 impl Work for Commit {
     type Output = Vec<Vec<WriteOutcome>>;
+
+    fn check(&self) -> Result<()> {
+        self.0.iter().flat_map(|page| &page.writes).try_for_each(diff::check)
+    }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output> {
         lock(conn, self.0.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::conn::{Conn, Sql, statements, values};
 use super::field::{collect, column};
 use super::writer::Work;
-use super::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, bars, page};
+use super::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, bars, diff, page};
 use crate::market::{Bar, Ts};
 
 statements! {
@@ -134,8 +134,12 @@ pub(super) struct Decide {
 impl Work for Decide {
     type Output = ();
 
-    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+    fn check(&self) -> Result<()> {
         check(self.verdict, self.accepted.as_ref())?;
+        self.accepted.iter().try_for_each(diff::check_bar)
+    }
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         let found: Vec<SeriesId> = column(&conn.rows(PENDING, &values![self.id]).await?)?;
         let series = *found.first().ok_or_else(|| not_pending(self.id))?;
         if let Some(bar) = &self.accepted {

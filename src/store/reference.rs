@@ -75,11 +75,14 @@ pub(super) struct PutSplits {
 impl Work for PutSplits {
     type Output = ();
 
+    fn check(&self) -> Result<()> {
+        self.splits.iter().try_for_each(|(symbol, splits)| splits.iter().try_for_each(|split| check(symbol, split)))
+    }
+
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for (symbol, splits) in &self.splits {
             conn.run(CLEAR_SPLITS, &values![symbol]).await?;
             for split in splits {
-                check(symbol, split)?;
                 conn.run(PUT_SPLIT, &values![symbol, split.date, split.from, split.to, self.fetched_at]).await?;
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;

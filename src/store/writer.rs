@@ -34,6 +34,12 @@ const LONG: Duration = Duration::from_secs(20);
 #[async_trait]
 pub(super) trait Work: Send + Sync + 'static {
     type Output: Send + 'static;
+
+    /// Refuses what no database should be asked to hold. Runs before the work is queued, where the caller runs.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output>;
 }
 
@@ -139,6 +145,7 @@ impl Writer {
 
     /// Queues a piece of work and waits until it is committed or has failed.
     pub(super) async fn perform<W: Work>(&self, work: W) -> Result<W::Output> {
+        work.check()?;
         let (caller, answer) = oneshot::channel();
         let job = Box::new(Pending { work, output: None, caller });
         let closed = || StoreError::Unreachable("it was closed".into());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::market::features::State;
 use crate::market::{Interval, Ts};
-use crate::store::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesRow, features};
+use crate::store::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, SeriesRow, features};
 
 #[derive(Debug, Default)]
 pub(super) struct SeriesFeatures {
@@ -48,14 +48,9 @@ impl SeriesFeatures {
         FeatureProgress { series, stale_from, changes: self.changes, splits: self.splits.clone(), failing }
     }
 
-    /// Refuses what [`Self::put`] could not take.
-    pub(super) fn check(&self, write: &FeatureWrite) -> Result<()> {
-        if self.supersede(write) { Ok(()) } else { features::check(write) }
-    }
-
     /// Takes a write that was checked.
     pub(super) fn put(&mut self, write: &FeatureWrite) -> FeatureOutcome {
-        if self.supersede(write) {
+        if self.changes != write.changes {
             return features::SUPERSEDED;
         }
         let range = write.replaces;
@@ -69,9 +64,5 @@ impl SeriesFeatures {
         self.stale_from = write.stale_from;
         self.splits.clone_from(&write.splits);
         change.outcome
-    }
-
-    const fn supersede(&self, write: &FeatureWrite) -> bool {
-        self.changes != write.changes
     }
 }

@@ -7,7 +7,7 @@ use super::series::{Revision, Series};
 use crate::market::{Symbol, Timeframe, Ts};
 use crate::store::{
     Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite,
-    StoredBar, SymbolRow, Verdict, WriteOutcome, diff, page, quarantine, symbols,
+    StoredBar, SymbolRow, Verdict, WriteOutcome, diff, features, page, quarantine, symbols,
 };
 
 #[derive(Debug, Default)]
@@ -63,10 +63,8 @@ impl Tracked {
 
     /// All of it or nothing.
     pub(super) fn put_features(&mut self, writes: &[FeatureWrite]) -> Result<Vec<FeatureOutcome>> {
+        writes.iter().try_for_each(features::check)?;
         self.check(writes.iter().map(|w| w.series))?;
-        for write in writes {
-            self.of(write.series).map_or(Ok(()), |series| series.features.check(write))?;
-        }
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
             let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
