@@ -201,13 +201,7 @@ impl View {
         if let Some(least) = self.min_quality {
             page.retain(|b| b.quality_score >= least);
         }
-        if !self.splits.is_empty() {
-            let mut bars: Vec<Bar> = page.iter().map(|b| b.bar).collect();
-            split::adjust(&mut bars, &self.splits, self.class, self.today);
-            for (stored, bar) in page.iter_mut().zip(bars) {
-                stored.bar = bar;
-            }
-        }
+        split::adjust(page.iter_mut().map(|b| &mut b.bar), &self.splits, self.class, self.today);
         page
     }
 }

@@ -42,7 +42,7 @@ const BUSY_SHARE: u32 = 20;
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
 /// The same while the database rests: time alone makes bars due.
-const BUDGET_AT_REST: Duration = Duration::from_mins(5);
+const BUDGET_AT_REST: Duration = Duration::from_mins(15);
 
 /// What was read last.
 #[derive(Clone)]

@@ -67,7 +67,7 @@ pub fn price_factor(splits: &[Split], d: NaiveDate, as_of: NaiveDate) -> f64 {
 
 /// Puts prices and `vwap` in the terms of `as_of` by [`price_factor`], and volume by its inverse. Bars may be in any
 /// order. A bar is adjusted by its start, so a weekly bar with a split inside must be built from adjusted daily bars.
-pub fn adjust(bars: &mut [Bar], splits: &[Split], class: AssetClass, as_of: NaiveDate) {
+pub fn adjust<'b>(bars: impl IntoIterator<Item = &'b mut Bar>, splits: &[Split], class: AssetClass, as_of: NaiveDate) {
     // From the latest split back: before each instant, the ratio that applies.
     let mut latest_first: Vec<&Split> = splits.iter().filter(|s| s.date <= as_of).collect();
     latest_first.sort_unstable_by_key(|s| std::cmp::Reverse(s.date));

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::lines::{BarRow, FeatureLine};
 use super::{Rows, Wanted};
 use crate::api::problem::Problem;
-use crate::market::split::{self, Split};
-use crate::market::{Bar, Interval, Ts};
+use crate::market::split;
+use crate::market::{Interval, Ts};
 use crate::store::{Store, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.
@@ -57,7 +57,7 @@ pub(super) async fn read(store: &dyn Store, wanted: &Wanted, limit: usize) -> Re
             read.before = first.ts;
             let span = Interval::new(first.ts, last.ts + 1);
             let mut bars = store.bars(wanted.series, span, usize::MAX).await?;
-            adjust(&mut bars, &splits, wanted);
+            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, wanted.class, wanted.today);
             let mut bars = bars.into_iter().peekable();
             for row in &rows {
                 while bars.next_if(|bar| bar.bar.ts < row.ts).is_some() {}
@@ -69,24 +69,13 @@ pub(super) async fn read(store: &dyn Store, wanted: &Wanted, limit: usize) -> Re
         Rows::Bars { min_quality, .. } => {
             let (mut bars, more, before) = bars_before(store, wanted, min_quality.map(f64::from_bits), limit).await?;
             (read.more, read.before) = (more, before);
-            adjust(&mut bars, &splits, wanted);
+            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, wanted.class, wanted.today);
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;
             }
         }
     }
     Ok(read)
-}
-
-fn adjust(stored: &mut [StoredBar], splits: &[Split], wanted: &Wanted) {
-    if splits.is_empty() {
-        return;
-    }
-    let mut bars: Vec<Bar> = stored.iter().map(|b| b.bar).collect();
-    split::adjust(&mut bars, splits, wanted.class, wanted.today);
-    for (stored, bar) in stored.iter_mut().zip(bars) {
-        stored.bar = bar;
-    }
 }
 
 /// The newest `limit` bars of the range that are good enough, ascending; whether older ones may follow, and before when.

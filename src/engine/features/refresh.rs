@@ -269,7 +269,7 @@ impl Refresh<'_> {
                 }
             }
         }
-        split::adjust(bars, splits, class, series.today);
+        split::adjust(bars.iter_mut(), splits, class, series.today);
         for (at, week) in weeks {
             if let Some(bar) = bars.get_mut(at) {
                 *bar = week;

@@ -36,7 +36,7 @@ const ORDERS: usize = 64;
 /// Events a slow listener may lag behind.
 const EVENTS: usize = 4_096;
 /// The wall clock is looked at this often, so that a step of it is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// A run changes by the page, thousands a second; nobody looks that often.
 const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 /// How often a lost database is looked for.
