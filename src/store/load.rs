@@ -115,23 +115,19 @@ pub(super) async fn load<T: Sync>(
                 if rest.is_empty() {
                     return None;
                 }
+                let (chunk, after) = rest.split_at(rest.len().min(ROWS));
+                rest = after;
                 let mut args = SqliteArguments::default();
-                let (sql, taken) = match &full {
-                    Some(full) if rest.len() >= ROWS => (Arc::clone(full), ROWS),
+                args.reserve(chunk.len() * columns + 1, 0);
+                let (sql, told) = match &full {
+                    Some(full) if chunk.len() == ROWS => (Arc::clone(full), Ok(())),
                     _ => {
-                        let places = PLACES.into_iter().find(|places| rest.len() <= *places).unwrap_or(ROWS);
-                        (part(table, places).into(), rest.len())
+                        let places = PLACES.into_iter().find(|places| chunk.len() <= *places).unwrap_or(ROWS);
+                        (part(table, places).into(), args.add(chunk.len() as i64))
                     }
                 };
-                args.reserve(taken * columns + 1, 0);
-                if taken < ROWS
-                    && let Err(error) = args.add(taken as i64)
-                {
-                    return Some(Err(refused(error)));
-                }
-                let (chunk, after) = rest.split_at(taken);
-                rest = after;
-                let encoded = chunk.iter().try_for_each(|row| put(&mut Sink::Sqlite(&mut args), row));
+                let mut rows = chunk.iter();
+                let encoded = told.and_then(|()| rows.try_for_each(|row| put(&mut Sink::Sqlite(&mut args), row)));
                 Some(encoded.map(|()| (sql, args)).map_err(refused))
             };
             let mut piece = next();

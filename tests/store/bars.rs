@@ -23,6 +23,23 @@ pub async fn reading_bars(db: &Db) {
     assert_eq!((row.bar_count, row.first_ts, row.last_ts), (10, Some(minute(0)), Some(minute(18))));
 }
 
+/// Around the sizes of the statements they go in by; first new, then in place of others.
+pub async fn any_number_of_bars_is_written(db: &Db) {
+    let id = one_series(db).await;
+    let mut from = 0;
+    for count in [1, 31, 32, 33, 1_023, 1_024, 1_025, 2_048, 2_081] {
+        for closes in [0.5, 1.5] {
+            let bars: Vec<StoredBar> = (from..from + count).map(|n| bar(n, n as f64 + closes)).collect();
+            let outcome = commit(db, write(id, bars.clone())).await;
+            assert_eq!(outcome.inserted + outcome.revised, count.unsigned_abs(), "{count} rows");
+            let read = db.store.bars(id, span(from, from + count), usize::MAX).await.unwrap();
+            assert!(read == bars, "{count} rows came back as others");
+        }
+        from += count;
+    }
+    assert_eq!(db.store.series().await.unwrap()[0].bar_count, from);
+}
+
 pub async fn features_read_less_of_a_bar(db: &Db) {
     let id = one_series(db).await;
     let stored = [bar(0, 1.0), bar(1, 2.0), growing(2, 3.0)];

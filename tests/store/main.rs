@@ -61,6 +61,7 @@ cases! {
         symbols::removing_a_symbol_removes_everything
         symbols::a_series_rests_by_itself
         bars::reading_bars
+        bars::any_number_of_bars_is_written
         bars::features_read_less_of_a_bar
         bars::commits_count_what_they_do
         bars::marks_are_lifted_and_never_put_back

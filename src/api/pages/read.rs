@@ -8,8 +8,7 @@ use serde::Serialize;
 use super::lines::{BarRow, FeatureLine};
 use super::{Rows, Wanted};
 use crate::api::problem::Problem;
-use crate::market::split;
-use crate::market::{Interval, Ts};
+use crate::market::{Interval, Ts, split};
 use crate::store::{Store, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.
