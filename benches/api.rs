@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::header;
-use barkeep::clock::{Clock, SystemClock};
+use barkeep::base::clock::{Clock, SystemClock};
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
-use barkeep::engine::freshness::Inventory;
-use barkeep::engine::freshness_report::StalenessReport;
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
+use barkeep::monitor::freshness_report::StalenessReport;
+use barkeep::pipeline::series_index::Inventory;
 use barkeep::store::{self, Coverage, CoverageState, PageCommit, SeriesWrite, StoredBar, SymbolRow};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use barkeep::clock::SystemClock;
+use barkeep::base::clock::SystemClock;
 use barkeep::config::RateLimit;
 use barkeep::market::Ts;
 use barkeep::plan::cover::minimum_cover;

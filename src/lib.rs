@@ -3,37 +3,40 @@
 //! It backfills OHLCV bars for many symbols and timeframes from a rate-limited vendor (Massive, formerly Polygon),
 //! stores them in SQLite or PostgreSQL, and says what is fresh, what is stale and why.
 //!
-//! The rooms, from the ground up; a room uses only rooms above it in this list:
+//! Each module is a crate of its own under `src/`; a module uses only modules above it in this list:
 //!
-//! | room | what lives there |
+//! | module | what lives there |
 //! |---|---|
-//! | [`market`] | the domain: symbols, timeframes, bars, the exchange calendar, splits, quality |
-//! | [`plan`] | gaps and the fewest requests that close them |
+//! | [`base`] | clock, log, text and number formats |
+//! | [`market`] | symbols, timeframes, bars, exchange calendar, resampling, quality, features; pure |
+//! | [`plan`] | gaps and the fewest requests that close them; pure |
 //! | [`config`] | settings and policy |
-//! | [`vendor`] | the vendor's wire format, errors, retries and rate limit |
-//! | [`store`] | SQLite and PostgreSQL |
-//! | [`engine`] | the backfill: fetch, validate, derive, commit |
-//! | [`attach`] | the engine of another process, over its HTTP API |
-//! | [`sim`] | a simulated vendor, an HTTP server |
+//! | [`vendor`] | the vendor: wire format, classes of faults, retry, limiter |
+//! | [`store`] | SQLite and PostgreSQL behind one interface |
+//! | [`pipeline`] | one run: select, plan, fetch, validate, derive, commit, features |
+//! | [`service`] | many runs: commands, schedule, executions, recovery, progress |
+//! | [`monitor`] | read models: freshness, snapshot, explain, history, coverage |
+//! | [`alerts`] | alert rules, open alerts, mail and webhook |
+//! | [`runtime`] | one process: service, monitor and alerts started and stopped together; the console |
+//! | [`sim`] | the simulated vendor over HTTP |
+//! | [`api`] | the HTTP API and its client |
 //! | [`tui`] | the dashboard in the terminal |
-//! | [`api`] | the HTTP API |
-//! | [`report`] | measurements of the real thing |
-//! | [`telemetry`] | the log |
-//! | [`timing`] | where a job's time goes |
+//! | [`report`] | baseline, load test, recovery drills |
 //! | [`cli`] | the command line |
 
-pub mod api;
-pub mod attach;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod engine;
-pub mod market;
-pub mod plan;
-pub mod report;
-pub mod sim;
-pub mod store;
-pub mod telemetry;
-pub mod timing;
-pub mod tui;
-pub mod vendor;
+pub use barkeep_alerts as alerts;
+pub use barkeep_api as api;
+pub use barkeep_base as base;
+pub use barkeep_cli as cli;
+pub use barkeep_config as config;
+pub use barkeep_market as market;
+pub use barkeep_monitor as monitor;
+pub use barkeep_pipeline as pipeline;
+pub use barkeep_plan as plan;
+pub use barkeep_report as report;
+pub use barkeep_runtime as runtime;
+pub use barkeep_service as service;
+pub use barkeep_sim as sim;
+pub use barkeep_store as store;
+pub use barkeep_tui as tui;
+pub use barkeep_vendor as vendor;

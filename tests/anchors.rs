@@ -31,7 +31,7 @@ mod support;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use barkeep::engine::progress::Event;
+use barkeep::pipeline::events::Event;
 use barkeep::sim::{FaultKind, FaultRule, SimConfig};
 use support::bench::{Bench, assert_same, series, summary_of};
 use support::desk::Desk;

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use barkeep::clock::{Clock as _, SystemClock};
+use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::sim::{FaultRule, SimConfig};
 use serde_json::{Value, json};
 use support::api::Served;

@@ -7,10 +7,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::attach::{AttachError, Remote};
-use barkeep::clock::SystemClock;
-use barkeep::engine::console::{Access, AskError, Console, Link, Question, Reply};
-use barkeep::engine::handle::{Action, Answer, EngineState, OrderError, Which};
+use barkeep::api::client::{AttachError, Remote};
+use barkeep::base::clock::SystemClock;
+use barkeep::runtime::console::{Access, AskError, Console, Link, Question, Reply};
+use barkeep::service::handle::{Action, Answer, EngineState, OrderError, Which};
 use barkeep::sim::SimConfig;
 use secrecy::SecretString;
 use support::api::Served;

@@ -9,21 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
-use barkeep::clock::Clock;
+use barkeep::alerts::{Notifier, Weather};
+use barkeep::base::clock::Clock;
+use barkeep::base::log::Tail;
 use barkeep::config::{Environment, RateLimit, alert_secrets};
-use barkeep::engine::alert::{Notifier, Weather};
-use barkeep::engine::console::{
-    Access, AskError, CellState, Console, CoverageRow, Desk, Link, Question, Reply, SeriesName,
-};
-use barkeep::engine::handle::{Action, Answer, EngineState, OrderError, What, Which};
-use barkeep::engine::host::{Host, Parts};
-use barkeep::engine::select::Selection;
-use barkeep::engine::snapshot::{MarketPhase, Snapshot};
 use barkeep::market::freshness::Tier;
 use barkeep::market::split::Split;
 use barkeep::market::{AssetClass, Bar, Timeframe, Ts};
+use barkeep::monitor::snapshot::{MarketPhase, Snapshot};
+use barkeep::pipeline::select::Selection;
+use barkeep::runtime::console::{Access, AskError, CellState, Console, CoverageRow, Link, Question, Reply, SeriesName};
+use barkeep::runtime::local_console::Desk;
+use barkeep::runtime::runtime::{Host, Parts};
+use barkeep::service::handle::{Action, Answer, EngineState, OrderError, What, Which};
 use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
-use barkeep::telemetry::Tail;
 use barkeep::vendor::{Class, Fault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -12,11 +12,11 @@ mod support;
 
 use std::time::Duration;
 
-use barkeep::clock::Clock;
+use barkeep::base::clock::Clock;
 use barkeep::config::{Mode, RateLimit};
-use barkeep::engine::Backfill;
-use barkeep::engine::select::Selection;
 use barkeep::market::{AssetClass, Interval, Symbol, Timeframe, Ts};
+use barkeep::pipeline::Backfill;
+use barkeep::pipeline::select::Selection;
 use barkeep::store::{ExecutionStatus, SeriesState, Store, Trigger};
 use barkeep::vendor::{Class, Fault};
 use support::rig::{Rig, Wall, settings};

@@ -7,13 +7,13 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::clock::Clock;
+use barkeep::base::clock::Clock;
 use barkeep::config::{RateLimit, Settings, criticality_of, default_class};
-use barkeep::engine::handle::{Action, EngineState, Handle, What, Which};
-use barkeep::engine::select::Selection;
-use barkeep::engine::service::Service;
-use barkeep::engine::snapshot::{Bench, Data};
 use barkeep::market::{AssetClass, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::monitor::snapshot::{Bench, Data};
+use barkeep::pipeline::select::Selection;
+use barkeep::service::Service;
+use barkeep::service::handle::{Action, EngineState, Handle, What, Which};
 use barkeep::store::{Store, SymbolRow, Trigger};
 use barkeep::vendor::{Class, Fault};
 use proptest::prelude::*;

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::clock::{Clock, SystemClock};
+use barkeep::base::clock::{Clock, SystemClock};
 use barkeep::config::{Overrides, Settings, load_from};
-use barkeep::engine::features::{Refresh, Subject};
 use barkeep::market::features::{TrendRegime, bars_per_year, compute};
 use barkeep::market::resample::resample;
 use barkeep::market::split::{Split, adjust};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::pipeline::features::{Refresh, Subject};
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::{
     FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, open,

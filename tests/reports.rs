@@ -5,13 +5,13 @@ mod support;
 
 use std::time::Duration;
 
-use barkeep::clock::{Clock as _, SystemClock};
+use barkeep::alerts::inputs::Rows;
+use barkeep::alerts::{Inputs, Kind, conditions};
+use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::config::policy::Severity;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
-use barkeep::engine::alert::inputs::Rows;
-use barkeep::engine::alert::{Inputs, Kind, conditions};
-use barkeep::engine::history::{Health, SchedulerHealth};
 use barkeep::market::Ts;
+use barkeep::monitor::history::{Health, SchedulerHealth};
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::NewAlert;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn defaults(bench: &Bench) -> Loaded {
 async fn watched(bench: &Bench) -> (SchedulerHealth, Inputs) {
     let Loaded { settings, policy, .. } = defaults(bench);
     let store = barkeep::store::open(&bench.database.url(), true).await.unwrap();
-    let calendar = barkeep::engine::calendar(store.as_ref()).await.unwrap();
+    let calendar = barkeep::pipeline::calendar(store.as_ref()).await.unwrap();
     let now = SystemClock.now();
     let health = SchedulerHealth::read(store.as_ref(), &calendar, &settings, &policy, now).await.unwrap();
     let rows = Rows::read(store.as_ref(), now).await.unwrap();

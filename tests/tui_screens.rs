@@ -11,11 +11,11 @@ mod stills;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use barkeep::engine::console::{AskError, Link, Question};
-use barkeep::engine::handle::Live;
-use barkeep::engine::snapshot::Snapshot;
 use barkeep::market::Timeframe;
 use barkeep::market::ts::{MINUTE, SECOND};
+use barkeep::monitor::snapshot::Snapshot;
+use barkeep::runtime::console::{AskError, Link, Question};
+use barkeep::service::handle::Live;
 use barkeep::tui::hits::{HitMap, Target};
 use barkeep::tui::look::Look;
 use barkeep::tui::model::{Model, Zoom};
@@ -392,7 +392,7 @@ fn the_four_questions_are_answered_from_the_snapshot_alone() {
     let [stale, ..] = of(empty());
     assert!(stale.starts_with("nothing is kept yet"), "{stale}");
 
-    let draining = with_live(|live| live.state = barkeep::engine::handle::EngineState::Draining);
+    let draining = with_live(|live| live.state = barkeep::service::handle::EngineState::Draining);
     assert!(of(draining)[2].starts_with("stopping"));
 
     let mut lost = opened(running(), 120, 40);

@@ -89,8 +89,8 @@ async fn a_run_started_with_a_key_ends_in_the_rows_of_the_command_line() {
 }
 
 fn chrono_now_ms() -> i64 {
-    use barkeep::clock::Clock as _;
-    barkeep::clock::SystemClock.now().ms()
+    use barkeep::base::clock::Clock as _;
+    barkeep::base::clock::SystemClock.now().ms()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barkeep::clock::FixedClock;
+use barkeep::base::clock::FixedClock;
+use barkeep::base::timing::Phase;
 use barkeep::config::{self, Mode, Overrides, RateLimit, Settings};
-use barkeep::engine::progress::{Event, Job, Listener};
-use barkeep::engine::select::{Selection, When};
-use barkeep::engine::{self, Backfill};
 use barkeep::market::Ts;
 use barkeep::market::ts::DAY;
+use barkeep::pipeline::Backfill;
+use barkeep::pipeline::events::{Event, Job, Listener};
+use barkeep::pipeline::select::{Selection, When};
 use barkeep::store::{self, ExecutionStatus, Trigger};
-use barkeep::timing::Phase;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +54,8 @@ pub(crate) async fn run(settings: Settings, database: &str, now: Ts, mode: Mode)
     let phases = Arc::new(Phases::default());
     let listener = Arc::clone(&phases) as Arc<dyn Listener>;
     let (key, clock) = (SecretString::from("key-of-the-benchmark"), Arc::new(FixedClock::at(now)));
-    let engine = engine::open(Arc::clone(&store), settings, key, clock, Arc::clone(&listener)).await.unwrap();
+    let engine =
+        barkeep::pipeline::open(Arc::clone(&store), settings, key, clock, Arc::clone(&listener)).await.unwrap();
     let from = (now - i64::from(load.days) * DAY).utc_date();
     let selection = Selection {
         symbols: load.symbols,

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use barkeep::clock::{Clock as _, SystemClock};
+use barkeep::base::clock::{Clock as _, SystemClock};
 use portable_pty::{Child, MasterPty};
 use rusqlite::{Connection, params};
 

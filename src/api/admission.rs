@@ -20,8 +20,8 @@ use super::origin::Named;
 use super::problem::{Kind, Problem};
 use super::server::Ends;
 use super::{Api, App, body, docs, origin, repeat, resource};
-use crate::market::asset::printable;
-use crate::store::Role;
+use barkeep_base::text::printable;
+use barkeep_store::Role;
 
 /// Longest path and query, bytes.
 const LONGEST_TARGET: usize = 8 * 1024;

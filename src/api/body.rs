@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::{Kind, Problem};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// Largest body, bytes; the largest anybody needs names 100 symbols.
 pub(super) const LARGEST: usize = 64 * 1024;

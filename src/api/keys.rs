@@ -17,9 +17,9 @@ use subtle::{Choice, ConstantTimeEq as _};
 use tokio::time::Instant;
 
 use super::problem::{Kind, Problem};
-use crate::clock::Clock;
-use crate::market::Ts;
-use crate::store::{ApiKey, Role, Store};
+use barkeep_base::clock::Clock;
+use barkeep_market::Ts;
+use barkeep_store::{ApiKey, Role, Store};
 
 /// What every key begins with, so that people and secret scanners know one.
 const PREFIX: &str = "bk_";
@@ -199,8 +199,8 @@ fn unauthorized() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::FixedClock;
-    use crate::store::Memory;
+    use barkeep_base::clock::FixedClock;
+    use barkeep_store::Memory;
 
     fn bearer(key: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();

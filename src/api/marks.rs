@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use crate::store::{SeriesId, Store, StoreError};
+use barkeep_store::{SeriesId, Store, StoreError};
 
 type Answer = Result<HashMap<SeriesId, i64>, StoreError>;
 

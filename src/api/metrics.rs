@@ -15,8 +15,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::cache::Tally;
-use crate::engine::snapshot::Snapshot;
-use crate::market::freshness::Tier;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::Snapshot;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use super::problem::{Kind, Problem};
-use crate::config::HostName;
+use barkeep_config::HostName;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

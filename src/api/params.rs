@@ -12,8 +12,8 @@ use axum::http::request::Parts;
 use url::form_urlencoded;
 
 use super::problem::{Kind, Problem};
-use crate::market::asset::printable;
-use crate::market::{Symbol, Timeframe};
+use barkeep_base::text::printable;
+use barkeep_market::{Symbol, Timeframe};
 
 /// Query parameters a request may have; far more than any has.
 const MOST: usize = 64;

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::engine::handle::OrderError;
-use crate::market::asset::printable;
-use crate::store::StoreError;
+use barkeep_base::text::printable;
+use barkeep_service::handle::OrderError;
+use barkeep_store::StoreError;
 
 /// The kinds of problem; each is one status and one `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

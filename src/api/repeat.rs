@@ -16,9 +16,9 @@ use uuid::Uuid;
 use super::body;
 use super::keys::hex;
 use super::problem::{Kind, Problem};
-use crate::market::Ts;
-use crate::market::ts::{DAY, MINUTE};
-use crate::store::{ApiRequest, Claim, Store};
+use barkeep_market::Ts;
+use barkeep_market::ts::{DAY, MINUTE};
+use barkeep_store::{ApiRequest, Claim, Store};
 
 /// How long an answer is kept.
 const KEPT: i64 = DAY;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use crate::market::{Symbol, Ts};
+use barkeep_market::{Symbol, Ts};
 
 /// Executions remembered.
 const MOST: usize = 256;

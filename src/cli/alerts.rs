@@ -5,8 +5,8 @@ use clap::Args;
 use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json, table};
-use crate::market::asset::printable;
-use crate::store::AlertRow;
+use barkeep_base::text::printable;
+use barkeep_store::AlertRow;
 
 /// Resolved alerts shown at most.
 const MOST: usize = 1_000;

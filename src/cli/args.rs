@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit::CliError;
-use crate::engine::select;
-pub use crate::engine::select::When;
-use crate::market::asset::InvalidSymbol;
-use crate::market::{AssetClass, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::asset::InvalidSymbol;
+use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
+use barkeep_pipeline::select;
+pub use barkeep_pipeline::select::When;
 
 /// Which series a run is about.
 #[derive(Args, Clone, Debug, Default)]

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::dashboard::{DashboardArgs, Front, a_terminal, say_goodbye, screen, show, start};
 use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, block_on};
-use crate::attach::{AttachError, Remote};
-use crate::clock::SystemClock;
-use crate::config::{Environment, client_key};
-use crate::engine::console::Console;
-use crate::tui::keymap::Keymap;
-use crate::tui::outside;
-use crate::tui::run::Ended;
+use barkeep_api::client::{AttachError, Remote};
+use barkeep_base::clock::SystemClock;
+use barkeep_config::{Environment, client_key};
+use barkeep_runtime::console::Console;
+use barkeep_tui::keymap::Keymap;
+use barkeep_tui::outside;
+use barkeep_tui::run::Ended;
 
 /// Show the dashboard of a running `barkeep run`, over its HTTP API
 #[derive(Args, Clone, Debug)]
@@ -43,7 +43,7 @@ pub(super) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
     block_on(async {
         let (mut outside, watching) = outside::watch();
         let front = Front { args: &args.dashboard, keymap, label: None };
-        let waiting = format!("connecting to {}", crate::market::asset::printable(&args.url));
+        let waiting = format!("connecting to {}", barkeep_base::text::printable(&args.url));
         let screen = screen(&front, &session, &waiting)?;
         let stop = CancellationToken::new();
         let (remote, following) = Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;

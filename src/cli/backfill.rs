@@ -15,13 +15,16 @@ use super::output::{print, print_json_line};
 use super::progress::Progress;
 use super::signals::{Came, Signals};
 use super::{report, simulated};
-use crate::clock::{Clock, SystemClock};
-use crate::config::{Mode, RateLimit};
-use crate::engine::open::OpenError;
-use crate::engine::progress::{Listener, Silent};
-use crate::engine::{self, Backfill, Engine, RunError, select};
-use crate::plan::Plan;
-use crate::store::Trigger;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_config::{Mode, RateLimit};
+use barkeep_pipeline::Backfill;
+use barkeep_pipeline::Engine;
+use barkeep_pipeline::RunError;
+use barkeep_pipeline::events::{Listener, Silent};
+use barkeep_pipeline::open::OpenError;
+use barkeep_pipeline::select;
+use barkeep_plan::Plan;
+use barkeep_store::Trigger;
 
 /// Fetch the bars that are missing
 #[derive(Args, Clone, Debug)]
@@ -141,7 +144,7 @@ pub(super) async fn open_engine(
     listener: Arc<dyn Listener>,
 ) -> Result<Engine, CliError> {
     let store = session.open_store(false).await?;
-    engine::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
+    barkeep_pipeline::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
         |e| match e {
             OpenError::Store(e) => e.into(),
             OpenError::Vendor(message) => CliError::usage(message),

@@ -19,10 +19,10 @@ use super::args::{Stretch, check_range, range};
 use super::exit::{CliError, INTERRUPTED};
 use super::globals::{Globals, Session, block_on};
 use super::symbols::find;
-use crate::clock::{Clock, SystemClock};
-use crate::market::split::{self, Split};
-use crate::market::{AssetClass, Bar, Symbol, Timeframe, Ts};
-use crate::store::{SeriesRow, Store, StoredBar};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::split::{self, Split};
+use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
+use barkeep_store::{SeriesRow, Store, StoredBar};
 
 /// Bars read at a time.
 const PAGE: usize = 20_000;
@@ -141,7 +141,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     };
 
     let what = args.output.as_ref().map_or_else(|| "to stdout".to_owned(), |p| p.display().to_string());
-    let failed = |e: &std::io::Error| CliError::writing(&crate::market::asset::printable(&what), e);
+    let failed = |e: &std::io::Error| CliError::writing(&barkeep_base::text::printable(&what), e);
     let (destination, out) = Destination::open(args.output.as_deref()).map_err(|e| failed(&e))?;
     let mut sink = sink(format, out).map_err(|e| failed(&e))?;
     let mut wanted = range(row.asset_class, args.stretch.from, args.stretch.to);

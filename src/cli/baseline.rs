@@ -14,13 +14,13 @@ use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json};
 use super::signals::Signals;
 use super::vendor_process::VendorProcess;
-use crate::clock::{FixedClock, SystemClock};
-use crate::config::{self, Mode, RateLimit};
-use crate::engine::open::OpenError;
-use crate::market::asset::printable;
-use crate::market::{Symbol, Timeframe};
-use crate::report::baseline::{self, Compared, Failed, Scratch};
-use crate::store::{ExecutionStatus, StoreError};
+use barkeep_base::clock::{FixedClock, SystemClock};
+use barkeep_base::text::printable;
+use barkeep_config::{Mode, RateLimit};
+use barkeep_market::{Symbol, Timeframe};
+use barkeep_pipeline::open::OpenError;
+use barkeep_report::baseline::{self, Compared, Failed, Scratch};
+use barkeep_store::{ExecutionStatus, StoreError};
 
 /// Measure where the time of a backfill goes, into a scratch database
 #[derive(Args, Clone, Debug)]
@@ -73,7 +73,7 @@ pub(super) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
             .hint("the limit of the configured vendor is --rate-limit"));
     }
     let session = globals.start_apart()?;
-    let mut load = config::baseline_load()?;
+    let mut load = barkeep_config::baseline_load()?;
     if let Some(days) = args.days {
         load.days = days;
     }

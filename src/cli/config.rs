@@ -6,8 +6,8 @@ use serde_json::json;
 use super::exit::CliError;
 use super::globals::Globals;
 use super::output::{print, print_json};
-use crate::config::{self, DEFAULT_SETTINGS, Environment, Sources};
-use crate::tui::keymap::{Keymap, generated_keys};
+use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
+use barkeep_tui::keymap::{Keymap, generated_keys};
 
 /// Check and show the configuration
 #[derive(Args, Clone, Debug)]
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
 fn check(globals: &Globals) -> Result<(), CliError> {
     let loaded = globals.load()?;
     Keymap::new(&loaded.settings.keys)?;
-    let key = config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
+    let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
     let database = loaded.settings.database.to_string();
     if globals.json {
         let mut all = files_json(&loaded.sources);

@@ -18,24 +18,24 @@ use super::globals::{Globals, Session, block_on};
 use super::output::print;
 use super::run::{instance, open_door};
 use super::{demo, simulated};
-use crate::cli::backfill::{limit_of, open_engine};
-use crate::clock::SystemClock;
-use crate::config::{self, Environment, ThemeName, TuiSettings};
-use crate::engine::alert::{Notifier, Weather};
-use crate::engine::console::{Access, Console};
-use crate::engine::host::{Host, HostError, Parts};
-use crate::engine::progress::Listener;
-use crate::tui::farewell::farewell;
-use crate::tui::keymap::Keymap;
-use crate::tui::model::{Dress, Model, Now};
-use crate::tui::outside;
-use crate::tui::painter::Canvas as _;
-use crate::tui::picture::Album;
-use crate::tui::plain;
-use crate::tui::run::{self, Ended, Stand};
-use crate::tui::schedule::FrameCaps;
-use crate::tui::terminal::{Taken, guard_against_panics};
-use crate::tui::theme::{ColorDepth, ThemeKind};
+use crate::backfill::{limit_of, open_engine};
+use barkeep_alerts::{Notifier, Weather};
+use barkeep_base::clock::SystemClock;
+use barkeep_config::{Environment, ThemeName, TuiSettings};
+use barkeep_pipeline::events::Listener;
+use barkeep_runtime::console::{Access, Console};
+use barkeep_runtime::runtime::{Host, HostError, Parts};
+use barkeep_tui::farewell::farewell;
+use barkeep_tui::keymap::Keymap;
+use barkeep_tui::model::{Dress, Model, Now};
+use barkeep_tui::outside;
+use barkeep_tui::painter::Canvas as _;
+use barkeep_tui::picture::Album;
+use barkeep_tui::plain;
+use barkeep_tui::run::{self, Ended, Stand};
+use barkeep_tui::schedule::FrameCaps;
+use barkeep_tui::terminal::{Taken, guard_against_panics};
+use barkeep_tui::theme::{ColorDepth, ThemeKind};
 
 /// How the dashboard looks and what may be done in it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct DashboardArgs {
 pub(super) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
     let loaded = globals.load()?;
     let keymap = Arc::new(Keymap::new(&loaded.settings.keys)?);
-    let key = config::find_key(&loaded.settings, &Environment::of_process())?;
+    let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?;
     if key.is_none() && !globals.simulated {
         return without_a_key(args, globals);
     }
@@ -138,7 +138,7 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let (mut outside, watching) = outside::watch();
     let screen = screen(front, session, &format!("opening {}", session.loaded.settings.database))?;
     let settings = &session.loaded.settings.alerts;
-    let secrets = config::alert_secrets(settings, &Environment::of_process())?;
+    let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
@@ -205,8 +205,8 @@ async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>) {
 }
 
 /// The plain summary that stays when the screen is gone.
-pub(super) fn say_goodbye(last: &crate::engine::snapshot::Snapshot) {
-    use crate::clock::Clock as _;
+pub(super) fn say_goodbye(last: &barkeep_monitor::snapshot::Snapshot) {
+    use barkeep_base::clock::Clock as _;
     // A terminal that is gone needs no goodbye.
     let _ = std::io::stdout().write_all(farewell(last, SystemClock.now()).as_bytes());
 }
@@ -249,7 +249,7 @@ pub(super) async fn show(
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
     let mut input = run::input();
-    let now = Now { wall: crate::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
+    let now = Now { wall: barkeep_base::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
     let snap = desk.watch().borrow().clone();
     let link = desk.link().borrow().clone();
     let mut model = Model::new(snap, link, access, dress, ratatui::layout::Size::new(width, height), now);
@@ -272,9 +272,9 @@ pub(super) async fn show(
 fn dress(args: &DashboardArgs, settings: TuiSettings) -> Dress {
     let hints = Environment::of_process().terminal();
     let depth = match hints {
-        config::TerminalHints { no_color: true, .. } => ColorDepth::None,
-        config::TerminalHints { true_color: true, .. } => ColorDepth::Rgb,
-        config::TerminalHints { indexed: true, .. } => ColorDepth::Indexed,
+        barkeep_config::TerminalHints { no_color: true, .. } => ColorDepth::None,
+        barkeep_config::TerminalHints { true_color: true, .. } => ColorDepth::Rgb,
+        barkeep_config::TerminalHints { indexed: true, .. } => ColorDepth::Indexed,
         _ => ColorDepth::Ansi16,
     };
     let theme = match args.theme.unwrap_or(settings.theme) {

@@ -21,17 +21,17 @@ use super::dashboard::{DashboardArgs, Front, a_terminal, open, start};
 use super::exit::{CliError, DATABASE, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::symbols::{Given, new_row};
-use crate::clock::{Clock as _, SystemClock};
-use crate::config::RateLimit;
-use crate::engine::backfill::Backfill;
-use crate::engine::progress::Silent;
-use crate::engine::select::{Selection, When};
-use crate::market::split::Split;
-use crate::market::ts::{DAY, HOUR};
-use crate::market::{Calendar, Symbol, Timeframe, Ts};
-use crate::sim::{ConfigChange, FaultKind, FaultRule, Sim, SimConfig};
-use crate::store::{SymbolRow, Trigger};
-use crate::tui::keymap::Keymap;
+use barkeep_base::clock::{Clock as _, SystemClock};
+use barkeep_config::RateLimit;
+use barkeep_market::split::Split;
+use barkeep_market::ts::{DAY, HOUR};
+use barkeep_market::{Calendar, Symbol, Timeframe, Ts};
+use barkeep_pipeline::backfill::Backfill;
+use barkeep_pipeline::events::Silent;
+use barkeep_pipeline::select::{Selection, When};
+use barkeep_sim::{ConfigChange, FaultKind, FaultRule, Sim, SimConfig};
+use barkeep_store::{SymbolRow, Trigger};
+use barkeep_tui::keymap::Keymap;
 
 /// Requests per minute of the demonstration.
 const LIMIT: u32 = 60;

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::config::ConfigError;
-use crate::store::StoreError;
-use crate::telemetry::LogFileError;
+use barkeep_base::log::LogFileError;
+use barkeep_config::ConfigError;
+use barkeep_store::StoreError;
 
 /// Everything asked for was done.
 pub const DONE: u8 = 0;

@@ -9,13 +9,13 @@ use super::exit::CliError;
 use super::figures::span;
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json};
-use crate::clock::{Clock, SystemClock};
-use crate::config::Loaded;
-use crate::engine::explain::{self, Blocker, Explanation};
-use crate::engine::freshness::Inventory;
-use crate::engine::snapshot::Bench;
-use crate::market::asset::printable;
-use crate::market::{Symbol, Timeframe};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::text::printable;
+use barkeep_config::Loaded;
+use barkeep_market::{Symbol, Timeframe};
+use barkeep_monitor::explain::{self, Blocker, Explanation};
+use barkeep_monitor::snapshot::Bench;
+use barkeep_pipeline::series_index::Inventory;
 
 /// Say why a series is as stale as it is: the time since its newest bar, split into causes that add up
 #[derive(Args, Clone, Debug)]
@@ -32,7 +32,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CliError>
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
-        let calendar = crate::engine::calendar(store.as_ref()).await?;
+        let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let Loaded { settings, policy, .. } = &session.loaded;
         let bench = Bench { calendar: &calendar, settings, policy };
         let now = SystemClock.now();

@@ -9,8 +9,8 @@ use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json, table};
 use super::symbols::find;
-use crate::market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use crate::market::{Symbol, Timeframe, Ts};
+use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// Show the features of a series: volatility, averages, RSI, MACD, bands and labels
 #[derive(Args, Clone, Debug)]

@@ -8,9 +8,9 @@ use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
-use crate::config::{self, Environment, Loaded, Overrides, RateLimit};
-use crate::store::{Store, StoreError};
-use crate::telemetry::{self, Tail, Telemetry};
+use barkeep_base::log::{self, Tail, Telemetry};
+use barkeep_config::{Environment, Loaded, Overrides, RateLimit};
+use barkeep_store::{Store, StoreError};
 
 /// Before or after the command's name. Environment variables are read in `config`, not by clap, so that `--help` never
 /// shows a password.
@@ -63,7 +63,7 @@ impl Globals {
         if self.simulated && self.vendor_url.is_some() {
             return Err(CliError::usage("--simulated contradicts --vendor-url; use one of them"));
         }
-        Ok(config::load(&Overrides {
+        Ok(barkeep_config::load(&Overrides {
             config: self.config.clone(),
             database_url: self.database_url.clone(),
             vendor_url: self.vendor_url.clone(),
@@ -97,7 +97,7 @@ impl Globals {
     }
 
     fn session(&self, loaded: Loaded, stderr: bool) -> Result<Session, CliError> {
-        let telemetry = telemetry::start(&loaded.settings.log, self.verbose, stderr)?;
+        let telemetry = barkeep_base::log::start(&loaded.settings.log, self.verbose, stderr)?;
         Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
     }
 }
@@ -121,7 +121,7 @@ impl Session {
 
     /// The vendor's key.
     pub fn api_key(&self) -> Result<SecretString, CliError> {
-        let key = config::find_key(&self.loaded.settings, &Environment::of_process())?;
+        let key = barkeep_config::find_key(&self.loaded.settings, &Environment::of_process())?;
         key.map(|(key, _)| key).ok_or_else(|| {
             CliError::usage(
                 "no API key: MASSIVE_API_KEY and POLYGON_API_KEY are not set and vendor.key_file names no file",
@@ -133,7 +133,7 @@ impl Session {
     /// Opens the database; with `readonly` it must exist and nothing in it changes.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
         let database = &self.loaded.settings.database;
-        crate::store::open(database.as_str(), readonly).await.map_err(|e| {
+        barkeep_store::open(database.as_str(), readonly).await.map_err(|e| {
             // Whatever the reason, at this point the database is what is missing.
             let error = CliError::new(DATABASE, e.to_string());
             match e {

@@ -9,8 +9,8 @@ use super::exit::CliError;
 use super::figures::{clock, thousands};
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json, table};
-use crate::engine::history::{ExecutionDetail, ExecutionHistory, ExecutionView};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
+use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory, ExecutionView};
 
 /// Show what ran and how it went, newest first, or every series of one run
 #[derive(Args, Clone, Debug)]

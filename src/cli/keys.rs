@@ -7,11 +7,11 @@ use serde_json::json;
 use super::exit::{CliError, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json, table};
-use crate::api::keys::{generate, hash};
-use crate::clock::{Clock, SystemClock};
-use crate::market::Ts;
-use crate::market::asset::printable;
-use crate::store::{ApiKey, OperatorAction, Role, Store};
+use barkeep_api::keys::{generate, hash};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::text::printable;
+use barkeep_market::Ts;
+use barkeep_store::{ApiKey, OperatorAction, Role, Store};
 
 /// Make, list and revoke keys of the HTTP API
 #[derive(Args, Clone, Debug)]

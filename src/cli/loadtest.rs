@@ -12,11 +12,11 @@ use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json};
 use super::signals::Signals;
-use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Environment};
-use crate::market::Symbol;
-use crate::market::asset::printable;
-use crate::report::loadtest::{self, Failed, Plan, Report, Target};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::text::printable;
+use barkeep_config::Environment;
+use barkeep_market::Symbol;
+use barkeep_report::loadtest::{self, Failed, Plan, Report, Target};
 
 /// Symbols asked for when none are named: the first of the baseline's.
 const SYMBOLS: usize = 3;
@@ -79,7 +79,7 @@ pub(super) fn run(args: &LoadtestArgs, globals: &Globals) -> Result<(), CliError
     let session = globals.start()?;
     let mut symbols = args.symbols.clone();
     if symbols.is_empty() {
-        symbols = config::baseline_load()?.symbols.into_iter().take(SYMBOLS).collect();
+        symbols = barkeep_config::baseline_load()?.symbols.into_iter().take(SYMBOLS).collect();
     }
     let plan =
         Plan { symbols, concurrency: args.concurrency as usize, requests: args.requests as usize, spawned: args.spawn };
@@ -102,7 +102,7 @@ async fn measured(args: &LoadtestArgs, session: &Session, plan: &Plan) -> Result
         };
         let key = match &args.api_key {
             Some(ApiKey(key)) => Some(key.clone()),
-            None => config::client_key(&Environment::of_process())?,
+            None => barkeep_config::client_key(&Environment::of_process())?,
         };
         let target = Target::new(url, key, args.timeout).map_err(CliError::usage)?;
         return Ok(loadtest::run(&target, plan, &SystemClock, tell).await?);

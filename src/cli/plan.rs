@@ -14,10 +14,10 @@ use super::exit::{CliError, SOME_FAILED};
 use super::globals::{Globals, block_on};
 use super::output::{print, print_json_line};
 use super::report;
-use crate::clock::{Clock, SystemClock};
-use crate::engine::Backfill;
-use crate::engine::progress::Silent;
-use crate::store::Trigger;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_pipeline::Backfill;
+use barkeep_pipeline::events::Silent;
+use barkeep_store::Trigger;
 
 /// Show the requests a backfill would make, and keep them under an id
 #[derive(Args, Clone, Debug)]

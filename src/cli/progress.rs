@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::figures::{clock, thousands};
 use super::output::counted;
-use crate::engine::progress::{Event, Listener};
+use barkeep_pipeline::events::{Event, Listener};
 
 /// Steps of a bar; fine enough for any terminal.
 const STEPS: u64 = 1_000;

@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 use super::exit::CliError;
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json, table};
-use crate::clock::SystemClock;
-use crate::engine::quarantine;
-use crate::market::asset::printable;
-use crate::store::{QuarantineRow, Verdict};
+use barkeep_base::clock::SystemClock;
+use barkeep_base::text::printable;
+use barkeep_pipeline::quarantine;
+use barkeep_store::{QuarantineRow, Verdict};
 
 /// Show bars that cannot be true, and decide about them
 #[derive(Args, Clone, Debug)]
@@ -57,7 +57,7 @@ pub(super) fn run(args: &QuarantineArgs, globals: &Globals) -> Result<(), CliErr
 
 async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), CliError> {
     let store = session.open_store(false).await?;
-    let calendar = crate::engine::calendar(store.as_ref()).await?;
+    let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
     let settings = &session.loaded.settings;
     // All or none: a wrong id among right ones changes nothing.
     let pending: Vec<i64> = store.quarantine(true).await?.iter().map(|row| row.id).collect();

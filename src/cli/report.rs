@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::figures::{clock, span, thousands};
 use super::output::counted;
-use crate::engine::Summary;
-use crate::engine::snapshot::Snapshot;
-use crate::market::{Symbol, Ts};
-use crate::plan::budget::{Breach, Budget};
-use crate::plan::{Ask, Plan};
+use barkeep_market::{Symbol, Ts};
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_pipeline::Summary;
+use barkeep_plan::budget::{Breach, Budget};
+use barkeep_plan::{Ask, Plan};
 
 /// Lines of detail before "and N more".
 const MOST_LINES: usize = 20;

@@ -9,9 +9,9 @@ use super::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use super::globals::{Globals, Session, block_on};
 use super::output::{print, print_json};
 use super::signals::Signals;
-use crate::clock::{Clock, SystemClock};
-use crate::market::asset::printable;
-use crate::report::rto_rpo::{self, Definition, Drilled, Engine, Failure, Plan};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::text::printable;
+use barkeep_report::rto_rpo::{self, Definition, Drilled, Engine, Failure, Plan};
 
 /// Which failures are made to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -15,14 +15,14 @@ use super::figures::thousands;
 use super::globals::{Globals, Session, block_on};
 use super::signals::{Came, Signals};
 use super::simulated;
-use crate::api::{Door, StartError};
-use crate::config::{self, Environment};
-use crate::engine::alert::{Notifier, Weather};
-use crate::engine::handle::{Action, Handle, Live};
-use crate::engine::host::{Host, HostError, Parts};
-use crate::engine::instance::{Instance, InstanceError};
-use crate::engine::progress::Listener;
-use crate::store::Store;
+use barkeep_alerts::{Notifier, Weather};
+use barkeep_api::{Door, StartError};
+use barkeep_config::Environment;
+use barkeep_pipeline::events::Listener;
+use barkeep_runtime::runtime::{Host, HostError, Parts};
+use barkeep_service::handle::{Action, Handle, Live};
+use barkeep_service::instance::{Instance, InstanceError};
+use barkeep_store::Store;
 
 /// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
 #[derive(Args, Clone, Debug)]
@@ -63,7 +63,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     // First of all, so that a signal during a slow start is not lost.
     let signals = Signals::listen(true);
     let settings = &session.loaded.settings.alerts;
-    let secrets = config::alert_secrets(settings, &Environment::of_process())?;
+    let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
@@ -125,7 +125,7 @@ pub(super) async fn open_door(session: &Session, store: &dyn Store, needed: bool
 
 /// The lock on a SQLite file; PostgreSQL needs none.
 pub(super) fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
-    let Some(path) = crate::store::sqlite_file(session.loaded.settings.database.as_str()) else { return Ok(None) };
+    let Some(path) = barkeep_store::sqlite_file(session.loaded.settings.database.as_str()) else { return Ok(None) };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)
             .map_err(|e| CliError::new(DATABASE, format!("{}: cannot be made: {e}", dir.display())))?;

@@ -30,7 +30,7 @@ pub(super) fn man(args: &ManArgs) -> Result<(), CliError> {
     root.build();
     let found = args.command.iter().try_fold(&root, |at, name| at.find_subcommand(name));
     let command = found.ok_or_else(|| {
-        let asked = crate::market::asset::printable(&args.command.join(" "));
+        let asked = barkeep_base::text::printable(&args.command.join(" "));
         CliError::usage(format!("there is no command '{asked}'; see barkeep --help"))
     })?;
     let name = command.get_display_name().unwrap_or("barkeep").to_owned();

@@ -14,13 +14,13 @@ use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::print;
 use super::signals::Signals;
-use crate::clock::SystemClock;
-use crate::config::{NotThat, RateLimit, parse_delay};
-use crate::market::asset::printable;
-use crate::market::freshness::Delay;
-use crate::market::split::Split;
-use crate::market::{AssetClass, Symbol};
-use crate::sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
+use barkeep_base::clock::SystemClock;
+use barkeep_base::text::printable;
+use barkeep_config::{NotThat, RateLimit, parse_delay};
+use barkeep_market::freshness::Delay;
+use barkeep_market::split::Split;
+use barkeep_market::{AssetClass, Symbol};
+use barkeep_sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 
 /// How the simulated vendor counts requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

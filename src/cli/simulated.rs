@@ -11,8 +11,8 @@ use secrecy::SecretString;
 use super::backfill::limit_of;
 use super::exit::CliError;
 use super::globals::Session;
-use crate::clock::SystemClock;
-use crate::sim::{Sim, SimConfig};
+use barkeep_base::clock::SystemClock;
+use barkeep_sim::{Sim, SimConfig};
 
 /// The vendor lets any key in. A user's own key is never sent to it.
 const KEY: &str = "no-key-needed";

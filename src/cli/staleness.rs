@@ -8,8 +8,8 @@ use super::exit::CliError;
 use super::figures::span;
 use super::globals::{Globals, block_on};
 use super::output::{counted, print, print_json, table};
-use crate::clock::{Clock, SystemClock};
-use crate::engine::freshness_report::{SeriesAge, StalenessReport};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_monitor::freshness_report::{SeriesAge, StalenessReport};
 
 /// Show how stale every series is, the stalest first, and which ones breach their RPO
 #[derive(Args, Clone, Debug)]
@@ -23,7 +23,7 @@ pub(super) fn run(args: &StalenessArgs, globals: &Globals) -> Result<(), CliErro
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
-        let calendar = crate::engine::calendar(store.as_ref()).await?;
+        let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let (settings, policy) = (&session.loaded.settings, &session.loaded.policy);
         let limit = args.limit as usize;
         let now = SystemClock.now();
@@ -61,7 +61,7 @@ fn text(report: &StalenessReport) -> String {
 }
 
 fn cells(row: &SeriesAge) -> [String; 8] {
-    let time = |t: Option<crate::market::Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
+    let time = |t: Option<barkeep_market::Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
     let notes = [(row.breached, "breach"), (row.paused, "paused"), (!row.tracked, "not kept fresh")];
     let notes: Vec<&str> = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
     [

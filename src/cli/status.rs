@@ -10,10 +10,10 @@ use super::globals::{Globals, block_on};
 use super::output::{print, print_json};
 use super::report;
 use super::symbols::find;
-use crate::clock::{Clock, SystemClock};
-use crate::config::Loaded;
-use crate::engine::snapshot::{Bench, Snapshot};
-use crate::market::Symbol;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_config::Loaded;
+use barkeep_market::Symbol;
+use barkeep_monitor::snapshot::{Bench, Snapshot};
 
 /// Show what is stored, how fresh it is and the gaps
 #[derive(Args, Clone, Debug)]
@@ -29,7 +29,7 @@ pub(super) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         let store = session.open_store(true).await?;
         let known = store.symbols().await?;
         args.symbols.iter().try_for_each(|symbol| find(&known, symbol).map(drop))?;
-        let calendar = crate::engine::calendar(store.as_ref()).await?;
+        let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let now = SystemClock.now();
         let Loaded { settings, policy, .. } = &session.loaded;
         let bench = Bench { calendar: &calendar, settings, policy };

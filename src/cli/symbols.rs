@@ -12,11 +12,11 @@ use super::args::{sorted, symbol};
 use super::exit::CliError;
 use super::globals::{Globals, Session, block_on};
 use super::output::{counted, print, print_json, table};
-use crate::clock::{Clock, SystemClock};
-use crate::config::{Settings, criticality_of, default_class, suggest};
-use crate::engine::explain::{PAUSE, RESUME, series_target};
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::{OperatorAction, SeriesRow, Store, SymbolRow};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_config::{Settings, criticality_of, default_class, suggest};
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_service::handle::{PAUSE, RESUME, series_target};
+use barkeep_store::{OperatorAction, SeriesRow, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]

@@ -14,7 +14,7 @@ use super::key::read_private;
 use super::read_settings::path;
 use super::reader::Reader;
 use super::settings::NotThat;
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// Where alerts go besides the log and the database.
 #[derive(Clone, Debug, PartialEq)]

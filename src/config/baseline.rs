@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Origin};
 use super::reader::Reader;
 use super::tree;
-use crate::market::{Symbol, Timeframe};
+use barkeep_market::{Symbol, Timeframe};
 
 const FILE: &str = include_str!("../../config/baseline.yaml");
 

@@ -57,7 +57,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const HIDDEN: &str = "***";
         if self.0.starts_with("sqlite:") {
-            return f.write_str(&crate::market::asset::printable(&self.0));
+            return f.write_str(&barkeep_base::text::printable(&self.0));
         }
         let Ok(mut url) = url::Url::parse(&self.0) else { return f.write_str("postgres://…") };
         if url.password().is_some() && url.set_password(Some(HIDDEN)).is_err() {

@@ -8,7 +8,7 @@ use super::error::Origin;
 use super::load::Sources;
 use super::settings::Settings;
 use super::tree::{Node, Value};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// The settings and the policy as trees fit to print.
 #[derive(Clone, Debug)]

@@ -71,7 +71,7 @@ impl Environment {
     #[must_use]
     pub fn user(&self) -> String {
         let user = self.get("USER").ok().flatten();
-        user.map_or_else(|| "somebody".to_owned(), |user| crate::market::asset::printable(&user))
+        user.map_or_else(|| "somebody".to_owned(), |user| barkeep_base::text::printable(&user))
     }
 
     /// The value of a variable; an empty one counts as unset.

@@ -26,7 +26,7 @@ impl fmt::Display for Origin {
         match self {
             Self::BuiltIn(file, line) => write!(f, "built-in {file}:{line}"),
             Self::File(path, line) => {
-                write!(f, "{}:{line}", crate::market::asset::printable(&path.display().to_string()))
+                write!(f, "{}:{line}", barkeep_base::text::printable(&path.display().to_string()))
             }
             Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "{name}"),

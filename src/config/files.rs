@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// Larger than any settings file; a log or a database named by mistake stops here.
 pub(super) const LARGEST: u64 = 1024 * 1024;

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::environment::{Environment, FORMER_KEY, KEY};
 use super::error::ConfigError;
 use super::settings::Settings;
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// The API key for the vendor and where it was found, when there is one.
 ///

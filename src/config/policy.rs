@@ -8,7 +8,7 @@ use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
 use super::settings::RateLimit;
-use crate::market::{Criticality, Symbol};
+use barkeep_market::{Criticality, Symbol};
 
 /// The seven sections.
 #[derive(Clone, Debug, PartialEq, Serialize)]

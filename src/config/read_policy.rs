@@ -12,7 +12,7 @@ use super::policy::{
 use super::reader::Reader;
 use super::settings::RateLimit;
 use super::tree::Node;
-use crate::market::{Criticality, Symbol};
+use barkeep_market::{Criticality, Symbol};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;

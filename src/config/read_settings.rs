@@ -11,13 +11,14 @@ use super::error::ConfigError;
 use super::policy::Policy;
 use super::reader::Reader;
 use super::settings::{
-    BackfillSettings, DatabaseUrl, FeatureSettings, LogFormat, LogSettings, Mode, QualitySettings, RateLimit, Settings,
-    StalenessSettings, SymbolSettings, VendorSettings, parse_delay,
+    BackfillSettings, DatabaseUrl, FeatureSettings, Mode, QualitySettings, RateLimit, Settings, StalenessSettings,
+    SymbolSettings, VendorSettings, parse_delay,
 };
 use super::tree::Node;
-use crate::market::freshness::{StalenessClock, TierLimits};
-use crate::market::quality::Thresholds;
-use crate::market::{Criticality, Symbol, Timeframe};
+use barkeep_base::log::{LogFormat, LogSettings};
+use barkeep_market::freshness::{StalenessClock, TierLimits};
+use barkeep_market::quality::Thresholds;
+use barkeep_market::{Criticality, Symbol, Timeframe};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const MINUTE: Duration = Duration::from_mins(1);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::{ConfigError, Origin};
 use super::tree::{Node, Value, join};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// A place in the tree and its name.
 pub(super) struct Reader<'a> {

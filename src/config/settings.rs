@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::market::asset::printable;
-use crate::market::freshness::{Delay, StalenessClock, TierLimits};
-use crate::market::quality::Thresholds;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe};
+use barkeep_base::log::LogSettings;
+use barkeep_base::text::printable;
+use barkeep_market::freshness::{Delay, StalenessClock, TierLimits};
+use barkeep_market::quality::Thresholds;
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
 
 pub use super::database_url::DatabaseUrl;
 
@@ -77,7 +78,8 @@ pub struct NotThat {
 }
 
 impl NotThat {
-    pub(crate) fn new(word: &str, expected: &'static str) -> Self {
+    #[must_use]
+    pub fn new(word: &str, expected: &'static str) -> Self {
         Self { word: printable(word), expected }
     }
 }
@@ -221,24 +223,6 @@ impl StalenessSettings {
 pub struct FeatureSettings {
     /// Whether features are computed when bars change.
     pub enabled: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogSettings {
-    /// Directory of the rolling log files.
-    pub dir: PathBuf,
-    /// `--log-file` writes to exactly this file instead.
-    pub file: Option<PathBuf>,
-    pub level: String,
-    pub format: LogFormat,
-    /// Daily files kept.
-    pub keep: usize,
 }
 
 /// `realtime`, `end_of_day`, or a duration up to 7 days.

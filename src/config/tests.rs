@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
-use crate::market::freshness::Delay;
-use crate::market::{AssetClass, Criticality, Symbol};
+use barkeep_market::freshness::Delay;
+use barkeep_market::{AssetClass, Criticality, Symbol};
 
 /// A home of its own in a directory that goes away.
 fn env_in(dir: &Path, variables: &[(&'static str, &str)]) -> Environment {

@@ -8,7 +8,7 @@ use granit_parser::{Event, Parser, ScalarStyle, options};
 
 use super::error::{ConfigError, Origin};
 use super::suggest;
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]

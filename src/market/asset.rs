@@ -1,5 +1,6 @@
 //! What a user names: a symbol, its asset class and how much it matters.
 
+use barkeep_base::text::printable;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -186,22 +187,6 @@ impl fmt::Display for Symbol {
     }
 }
 
-/// Text from outside, made fit to print: control, bidirectional and zero-width characters become `?`, and it is cut at
-/// 200 characters. Vendor bodies, arguments and database text pass through here once, at the border.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    const LONGEST: usize = 200;
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut out: String = text.chars().take(LONGEST).map(|c| if harmful(c) { '?' } else { c }).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push('…');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,10 +216,5 @@ mod tests {
     fn an_error_never_carries_control_characters() {
         let message = "A\u{1b}]2;PWNED\u{7}\u{202e}".parse::<Symbol>().unwrap_err().to_string();
         assert!(message.chars().all(|c| !c.is_control() && c != '\u{202e}'), "{message:?}");
-    }
-
-    #[test]
-    fn long_text_is_cut() {
-        assert_eq!(printable(&"x".repeat(10_000)).chars().count(), 201);
     }
 }

@@ -103,8 +103,8 @@ impl Compensated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::recorded;
-    use crate::market::ts::{DAY, HOUR, MINUTE};
+    use crate::recorded;
+    use crate::ts::{DAY, HOUR, MINUTE};
     use proptest::prelude::*;
 
     fn at(text: &str) -> Ts {
@@ -250,7 +250,7 @@ mod tests {
             }).collect::<Vec<_>>()),
             crypto: bool,
         ) {
-            let step = if to.family() == crate::market::Family::Day { DAY } else { MINUTE };
+            let step = if to.family() == crate::Family::Day { DAY } else { MINUTE };
             let class = if crypto { AssetClass::Crypto } else { AssetClass::Stock };
             let mut t = Ts(1_700_000_000_000).floor(DAY);
             let bars: Vec<Bar> = rows.iter().map(|&(gap, price, up, down, volume, known, trades)| {

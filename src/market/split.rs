@@ -93,7 +93,7 @@ pub fn adjust<'b>(bars: impl IntoIterator<Item = &'b mut Bar>, splits: &[Split],
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::recorded;
+    use crate::recorded;
     use proptest::prelude::*;
 
     fn date(text: &str) -> NaiveDate {
@@ -161,7 +161,7 @@ mod tests {
                 days.iter().map(|&(d, f, t)| Split { date: on(d), from: f.into(), to: t.into() }).collect();
             let as_of = on(as_of as i64);
             let bar = |h: &i64| Bar {
-                ts: Ts::ny_midnight(epoch) + h * crate::market::ts::HOUR,
+                ts: Ts::ny_midnight(epoch) + h * crate::ts::HOUR,
                 open: 10.0, high: 12.0, low: 9.0, close: 11.0, volume: 840.0, vwap: Some(10.5), trades: Some(3),
             };
             let mut bars: Vec<Bar> = at.iter().map(bar).collect();

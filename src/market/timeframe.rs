@@ -168,7 +168,7 @@ impl FromStr for Timeframe {
     type Err = UnknownTimeframe;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let known = Self::ALL.into_iter().find(|tf| tf.name() == s);
-        known.ok_or_else(|| UnknownTimeframe(super::asset::printable(s)))
+        known.ok_or_else(|| UnknownTimeframe(barkeep_base::text::printable(s)))
     }
 }
 

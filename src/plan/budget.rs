@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::request::{Ask, Item};
-use crate::market::{Criticality, Family, Symbol, Timeframe, Ts};
+use barkeep_market::{Criticality, Family, Symbol, Timeframe, Ts};
 
 /// Requests in the preview of what comes next.
 pub const PREVIEW: u64 = 60;

@@ -9,7 +9,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 
 use super::cover::minimum_cover;
-use crate::market::Symbol;
+use barkeep_market::Symbol;
 
 /// A missing daily bar.
 pub type Cell = (Symbol, NaiveDate);

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::market::freshness::{self, Delay};
-use crate::market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_market::freshness::{self, Delay};
+use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 
 /// How far the vendor could answer at the time of planning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

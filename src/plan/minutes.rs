@@ -15,7 +15,7 @@
 //!
 //! `slots` is an upper bound (a minute without a trade has no bar and costs nothing), so the pages are one too.
 
-use crate::market::interval::{Interval, IntervalSet};
+use barkeep_market::interval::{Interval, IntervalSet};
 
 /// One range to ask the vendor for, with its following pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn pages(slots: u64, page: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::ts::{DAY, HOUR, MINUTE, Ts};
+    use barkeep_market::ts::{DAY, HOUR, MINUTE, Ts};
     use proptest::prelude::*;
 
     fn minutes(range: Interval) -> u64 {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::budget::Budget;
-use crate::market::{AssetClass, Criticality, Interval, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Interval, Symbol, Timeframe};
 
 /// One thing to ask; a range may take several pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::page::{Page, Place};
 use super::roll::roll;
 use super::server::Shared;
 use super::source::Row;
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// `limit` when none is given, and the most the vendor accepts.
 const DEFAULT_LIMIT: u64 = 5_000;
@@ -174,7 +174,7 @@ fn single(
 ) -> Page {
     let link = |extra: &str| format!("{}?cursor={}", asked.path, pack(&format!("adjusted={adjusted}{extra}")));
     let (own, again) = (link(""), link("&empty=1"));
-    let end = rows.last().map_or(0, |row| row.t + crate::market::ts::DAY);
+    let end = rows.last().map_or(0, |row| row.t + barkeep_market::ts::DAY);
     Page {
         ticker,
         base: rows.len() as u64,

@@ -93,7 +93,7 @@ mod tests {
     /// Refusals against the recorded bodies; `BARKEEP_TEST_DATA` holds the recordings.
     #[test]
     fn refusals_have_the_recorded_words() {
-        let Some(dir) = crate::sim::tests::data("recorded refusals", "vendor-wire/errors") else { return };
+        let Some(dir) = crate::tests::data("recorded refusals", "vendor-wire/errors") else { return };
         for (refusal, file) in [
             (Refusal::BadTime("from"), "400_bad_from.json"),
             (Refusal::BadTime("to"), "400_bad_to.json"),

@@ -9,8 +9,8 @@ use url::form_urlencoded;
 use super::config::{Live, SimDelay};
 use super::hours::{date_of, midnight};
 use super::log::KeyForm;
-use crate::market::Ts;
-use crate::market::ts::MINUTE;
+use barkeep_market::Ts;
+use barkeep_market::ts::MINUTE;
 
 /// A request for data.
 #[derive(Debug)]

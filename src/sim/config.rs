@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fault::FaultRule;
-use crate::market::Ts;
-use crate::market::split::Split;
+use barkeep_market::Ts;
+use barkeep_market::split::Split;
 
 /// How requests are counted against the limit. The vendor does not say which one it uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -16,9 +16,9 @@ use super::lock;
 use super::noise::{lattice, mix, part, smooth, unit};
 use super::profile::{Profile, made_up_split};
 use super::source::{Bars, Row, Sink, Unreadable};
-use crate::market::Ts;
-use crate::market::split::Split;
-use crate::market::ts::{DAY, HOUR, MINUTE};
+use barkeep_market::Ts;
+use barkeep_market::split::Split;
+use barkeep_market::ts::{DAY, HOUR, MINUTE};
 
 /// Octaves in hours with their amplitude in log price; interpolated linearly inside an hour.
 const COARSE: [(i64, f64); 6] = [(17_000, 0.5), (2_190, 0.25), (500, 0.1), (120, 0.04), (31, 0.016), (7, 0.006)];

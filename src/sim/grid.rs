@@ -6,7 +6,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::hours::{date_of, midnight};
-use crate::market::ts::{HOUR, MINUTE};
+use barkeep_market::ts::{HOUR, MINUTE};
 
 /// A regular division of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,7 +88,7 @@ fn month_number(months: i64) -> NaiveDate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Ts;
+    use barkeep_market::Ts;
 
     fn at(text: &str) -> i64 {
         chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use crate::market::{Calendar, Ts};
+use barkeep_market::{Calendar, Ts};
 
 /// When stocks trade.
 #[derive(Debug)]

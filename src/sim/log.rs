@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use super::lock;
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// Requests remembered; older ones are dropped.
 const KEPT: usize = 200_000;

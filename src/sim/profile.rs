@@ -4,7 +4,7 @@ use chrono::{Days, NaiveDate};
 
 use super::hours::is_crypto;
 use super::noise::{between, mix, of_name, part, unit};
-use crate::market::split::Split;
+use barkeep_market::split::Split;
 
 /// Salt under which the usual large names come out liquid; liquidity does not depend on the seed.
 const LIQUIDITY_SALT: u64 = 391;

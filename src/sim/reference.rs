@@ -8,7 +8,7 @@ use super::hours::is_crypto;
 use super::noise::of_name;
 use super::page::json;
 use super::server::Shared;
-use crate::market::split::Split;
+use barkeep_market::split::Split;
 
 /// The two split endpoints.
 #[derive(Clone, Copy, Debug, PartialEq)]

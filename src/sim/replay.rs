@@ -14,8 +14,8 @@ use flate2::read::MultiGzDecoder;
 use super::hours::{Hours, date_of, is_crypto, midnight};
 use super::lock;
 use super::source::{Bars, Row, Sink, Unreadable};
-use crate::market::split::Split;
-use crate::market::ts::{DAY, HOUR, MINUTE};
+use barkeep_market::split::Split;
+use barkeep_market::ts::{DAY, HOUR, MINUTE};
 
 /// Folders with the width of their bars, finest first.
 const FOLDERS: [(&str, bool, i64); 9] = [

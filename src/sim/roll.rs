@@ -102,7 +102,7 @@ pub(super) fn roll(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::ts::{HOUR, MINUTE};
+    use barkeep_market::ts::{HOUR, MINUTE};
 
     fn minutes(of: std::ops::Range<i64>) -> Vec<Row> {
         of.map(|k| Row { t: k * MINUTE, o: 1.0, h: 2.0, l: 0.5, c: k as f64, v: 1.0, vw: Some(1.0), n: Some(2) })

@@ -27,8 +27,8 @@ use super::source::Bars;
 use super::spoil::{Delivery, Reply, spoil_page};
 use super::wire::ResetCord;
 use super::{aggs, control, lock, status};
-use crate::clock::Clock;
-use crate::market::Ts;
+use barkeep_base::clock::Clock;
+use barkeep_market::Ts;
 
 /// Chains remembered before the memory is emptied.
 const CHAINS_KEPT: usize = 200_000;

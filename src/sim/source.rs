@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use chrono::NaiveDate;
 
 use super::hours;
-use crate::market::split::Split;
+use barkeep_market::split::Split;
 
 /// One bar in the vendor's terms, `t` in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]

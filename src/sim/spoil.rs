@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use super::answer::Refusal;
 use super::fault::{FaultKind, FaultRule};
 use super::page::Page;
-use crate::market::ts::SECOND;
+use barkeep_market::ts::SECOND;
 
 /// An HTTP answer about to be sent.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use chrono_tz::America::New_York;
 use super::answer::Answer;
 use super::asked::Judge;
 use super::hours::{Hours, date_of};
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// `/v1/marketstatus/now`
 pub(super) fn now(hours: &Hours, judge: &Judge) -> Answer {

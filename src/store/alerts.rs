@@ -9,7 +9,7 @@ use super::conn::{Conn, Sql, limit, statements, values};
 use super::field::collect;
 use super::writer::Work;
 use super::{AlertRow, NewAlert, OperatorAction, OperatorActionRow, Result};
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 statements! {
     RAISE = Sql::two(

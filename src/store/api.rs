@@ -6,7 +6,7 @@ use super::conn::{Conn, Sql, limit, statements, values};
 use super::field::collect;
 use super::writer::Work;
 use super::{ApiKey, ApiRequest, Claim, Result, SeriesId, StoreError};
-use crate::market::{Symbol, Ts};
+use barkeep_market::{Symbol, Ts};
 
 statements! {
     KEYS = Sql::same(

@@ -8,7 +8,7 @@ use super::features;
 use super::field::{Fields, collect, column};
 use super::load::{Put, Sink, Table, load};
 use super::{FeatureBar, Result, SeriesId, SeriesWrite, StoredBar, WriteOutcome};
-use crate::market::{Bar, Interval, Ts};
+use barkeep_market::{Bar, Interval, Ts};
 
 macro_rules! columns {
     () => {

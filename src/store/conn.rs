@@ -16,7 +16,7 @@ use sqlx::{Arguments, AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 use super::{Result, SeriesId, StoreError, fault};
-use crate::market::{Symbol, Timeframe, Ts};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// Longest silence of a PostgreSQL server within one statement. The server ends a statement itself after 30 s, so
 /// reaching this means that the network swallows packets.
@@ -67,8 +67,8 @@ impl Sql {
 /// Names the statements of a file and lists them, so that a test can prepare every one on both databases.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
-        $($(#[$doc])* const $name: $crate::store::conn::Sql = $sql;)*
-        pub(in crate::store) const STATEMENTS: &[(&str, $crate::store::conn::Sql)] =
+        $($(#[$doc])* const $name: $crate::conn::Sql = $sql;)*
+        pub(crate) const STATEMENTS: &[(&str, $crate::conn::Sql)] =
             &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
     };
 }
@@ -95,7 +95,7 @@ pub(super) enum Value {
 
 /// Builds the parameter list of a statement.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { [$($crate::store::conn::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$($crate::conn::Value::from($value)),*] };
 }
 pub(super) use values;
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::conn::{Conn, Sql, statements, values};
 use super::field::Fields;
 use super::{Coverage, Result, SeriesId, SeriesWrite, StoreError};
-use crate::market::{Interval, Ts};
+use barkeep_market::{Interval, Ts};
 
 statements! {
     OF = Sql::two(
@@ -181,7 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::CoverageState;
+    use crate::CoverageState;
 
     const END: i64 = 24;
 

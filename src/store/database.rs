@@ -20,8 +20,8 @@ use super::{
     WriteOutcome, alerts, api, bars, coverage, evidence, executions, fault, features, monitoring, page, plans,
     quarantine, reference, requests, symbols,
 };
-use crate::market::features::State;
-use crate::market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::features::State;
+use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 
 /// Connections that only read.
 pub(super) enum Readers {

@@ -1,7 +1,7 @@
 //! What an answer changes about stored bars: one rule for every store, without any of them.
 
 use super::{Result, SeriesWrite, StoreError, StoredBar, WriteOutcome};
-use crate::market::{Interval, Ts};
+use barkeep_market::{Interval, Ts};
 
 /// What a write changes about the bars of a series.
 #[derive(Debug, Default, PartialEq)]

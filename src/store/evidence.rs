@@ -6,7 +6,7 @@
 use super::conn::{Conn, Sql, statements, values};
 use super::field::{collect, column};
 use super::{Evidence, Result, SeriesId};
-use crate::market::{Interval, Ts};
+use barkeep_market::{Interval, Ts};
 
 statements! {
     /// $1: now. Coverage never overlaps within a series, so at most one refusal holds it.

@@ -7,7 +7,7 @@ use super::conn::{Conn, Sql, limit, statements, values};
 use super::field::{Fields, collect};
 use super::writer::Work;
 use super::{ExecutionRow, Result, SeriesStatus};
-use crate::market::{Symbol, Timeframe, Ts};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 macro_rules! execution {
     () => {

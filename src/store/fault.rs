@@ -6,7 +6,7 @@
 use sqlx::Error;
 
 use super::StoreError;
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 type Class = fn(String) -> StoreError;
 

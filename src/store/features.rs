@@ -14,11 +14,11 @@ use super::field::{Field, Fields, collect, column};
 use super::load::{Sink, Table, load};
 use super::writer::Work;
 use super::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, page};
-use crate::market::asset::printable;
-use crate::market::features::{
+use barkeep_base::text::printable;
+use barkeep_market::features::{
     CompressionRegime, Direction, Features, State, Structure, TrendRegime, VolatilityRegime,
 };
-use crate::market::{Interval, Ts};
+use barkeep_market::{Interval, Ts};
 
 macro_rules! columns {
     () => {

@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::conn::Row;
 use super::{CoverageState, ExecutionStatus, Result, Role, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
-use crate::config::policy::Severity;
-use crate::market::asset::printable;
-use crate::market::freshness::Tier;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_base::text::printable;
+use barkeep_config::policy::Severity;
+use barkeep_market::freshness::Tier;
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 
 /// A type that a column can be read as.
 pub(super) trait Field: Sized {

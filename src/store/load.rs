@@ -12,7 +12,7 @@ use sqlx::{Arguments, AssertSqlSafe, Executor};
 use super::conn::{Conn, answered};
 use super::postgres::Encoder;
 use super::{Result, StoreError, fault};
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// Where rows go.
 pub(super) struct Table {

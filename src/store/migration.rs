@@ -9,7 +9,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use super::conn::{Conn, Dialect, Sql};
 use super::field::Fields;
 use super::{Result, StoreError, fault};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 struct Step {
     version: i64,

@@ -6,7 +6,7 @@ use super::conn::{Conn, Sql, limit, statements, values};
 use super::field::collect;
 use super::writer::Work;
 use super::{FeatureFailure, FeatureFailureRow, FeatureFreshness, Result};
-use crate::market::{Symbol, Timeframe, Ts};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 statements! {
     /// A series that fails again is one row, counted.

@@ -15,8 +15,8 @@ use super::{
     PageCommit, RequestRow, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, diff, executions,
     quarantine, requests,
 };
-use crate::clock::{Clock, SystemClock};
-use crate::market::Ts;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::Ts;
 
 statements! {
     /// Keeps other processes from the series until the end of the transaction.

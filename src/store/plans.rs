@@ -7,8 +7,8 @@ use super::Result;
 use super::conn::{Conn, Sql, statements, values};
 use super::field::column;
 use super::writer::Work;
-use crate::market::Ts;
-use crate::market::ts::DAY;
+use barkeep_market::Ts;
+use barkeep_market::ts::DAY;
 
 statements! {
     PUT = Sql::same(

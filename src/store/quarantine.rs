@@ -6,7 +6,7 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::{collect, column};
 use super::writer::Work;
 use super::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, bars, diff, page};
-use crate::market::{Bar, Ts};
+use barkeep_market::{Bar, Ts};
 
 statements! {
     /// The same bar seen again, decided or not, is not noted again.

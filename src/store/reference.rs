@@ -6,8 +6,8 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::collect;
 use super::writer::Work;
 use super::{HolidayRow, Result, StoreError};
-use crate::market::split::Split;
-use crate::market::{Symbol, Ts};
+use barkeep_market::split::Split;
+use barkeep_market::{Symbol, Ts};
 
 statements! {
     SPLITS = Sql::same(

@@ -6,8 +6,8 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::{Fields, collect, column};
 use super::writer::Work;
 use super::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Result, Waste};
-use crate::market::ts::MINUTE;
-use crate::market::{Interval, Ts};
+use barkeep_market::ts::MINUTE;
+use barkeep_market::{Interval, Ts};
 
 /// Newest requests that a condition holds for.
 macro_rules! newest {

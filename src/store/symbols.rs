@@ -6,7 +6,7 @@ use super::conn::{Conn, Sql, statements, values};
 use super::field::collect;
 use super::writer::Work;
 use super::{Result, SeriesRow, StoreError, SymbolRow};
-use crate::market::{Symbol, Timeframe};
+use barkeep_market::{Symbol, Timeframe};
 
 statements! {
     ALL = Sql::same(

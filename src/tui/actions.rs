@@ -644,7 +644,7 @@ impl Model {
     /// Whether an action is offered at all: who may only look is not offered orders.
     #[must_use]
     pub fn offers(&self, spec: &Spec) -> bool {
-        let reads_only = self.access == crate::engine::console::Access::Read;
+        let reads_only = self.access == barkeep_runtime::console::Access::Read;
         spec.place.includes(self.screen) && !(spec.acts && reads_only)
     }
 }

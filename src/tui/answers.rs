@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use crate::engine::console::{
+use barkeep_market::Ts;
+use barkeep_runtime::console::{
     AlertRow, AskError, CoverageRow, Detail, ExecutionDetail, ExecutionView, FeatureFailureRow, OperatorActionRow,
     QuarantineRow, Question, Reply, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
 };
-use crate::market::Ts;
 
 /// Answers kept; the one used longest ago goes first.
 const KEPT: usize = 24;

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::engine::console::SeriesName;
+use barkeep_runtime::console::SeriesName;
 
 /// What a row is, whatever its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

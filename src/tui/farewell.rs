@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::format::{count, plural, span};
-use crate::engine::snapshot::Snapshot;
-use crate::market::Ts;
-use crate::market::freshness::Tier;
+use barkeep_market::Ts;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::Snapshot;
 
 /// What was done since the start of the process, and how things stand.
 #[must_use]

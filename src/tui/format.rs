@@ -4,8 +4,8 @@
 
 use chrono::Datelike as _;
 
-use crate::market::Ts;
-use crate::market::ts::{DAY, HOUR, MINUTE, SECOND};
+use barkeep_market::Ts;
+use barkeep_market::ts::{DAY, HOUR, MINUTE, SECOND};
 
 /// How long something has lasted, in its two greatest units: ` 6h 12m`, `12m 04s`, ` 3d 07h`, `    42s`, `   412d`.
 /// Always 7 wide.

@@ -11,8 +11,8 @@ use super::actions::ActionId;
 use super::format;
 use super::screen::{ListId, Screen};
 use super::sort::SortBy;
-use crate::market::Ts;
-use crate::market::ts::MINUTE;
+use barkeep_market::Ts;
+use barkeep_market::ts::MINUTE;
 
 /// What a place on the screen stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use super::actions::{ACTIONS, ActionId, Spec, key_table};
 use super::keys::Key;
 use super::screen::Screen;
-use crate::config::suggest::nearest;
-use crate::config::{ConfigError, KeySetting};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
+use barkeep_config::suggest::nearest;
+use barkeep_config::{ConfigError, KeySetting};
 
 /// The keys in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -134,8 +134,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("barkeep.yaml");
         std::fs::write(&path, text).unwrap();
-        let flags = crate::config::Overrides { config: Some(path), ..Default::default() };
-        let settings = crate::config::load(&flags).unwrap().settings;
+        let flags = barkeep_config::Overrides { config: Some(path), ..Default::default() };
+        let settings = barkeep_config::load(&flags).unwrap().settings;
         Keymap::new(&settings.keys).map_err(|e| e.to_string())
     }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// One key with what is held beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,8 +2,8 @@
 
 use tui_input::Input;
 
-use crate::engine::handle::Action;
-use crate::plan::Plan;
+use barkeep_plan::Plan;
+use barkeep_service::handle::Action;
 
 /// One layer.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 use super::cursor::RowKey;
 use super::model::Model;
 use super::screen::ListId;
-use crate::engine::console::{
+use barkeep_monitor::snapshot::SeriesView;
+use barkeep_runtime::console::{
     AlertRow, ExecutionRow, FeatureFailureRow, Gap, Notice, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
     SeriesState, SeriesStatus,
 };
-use crate::engine::snapshot::SeriesView;
-use crate::engine::track::{ItemView, RunView};
+use barkeep_service::progress::{ItemView, RunView};
 
 impl Model {
     /// The series in a row of the table.

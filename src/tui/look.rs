@@ -3,7 +3,7 @@
 use super::glyphs::Glyphs;
 use super::model::Model;
 use super::theme::Theme;
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// What drawing takes besides the model.
 #[derive(Clone, Debug)]

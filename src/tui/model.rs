@@ -21,9 +21,9 @@ use super::screen::{ListId, Screen};
 use super::sort::Sort;
 use super::theme::{ColorDepth, ThemeKind};
 use super::toast::Toasts;
-use crate::engine::console::{Access, Level, Link, Notice, SeriesName};
-use crate::engine::snapshot::Snapshot;
-use crate::market::Ts;
+use barkeep_market::Ts;
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_runtime::console::{Access, Level, Link, Notice, SeriesName};
 
 /// Log lines kept.
 pub const LOG_LINES: usize = 2_000;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use crate::engine::console::{AskError, Link, Notice, Question, Reply};
-use crate::engine::handle::{Action, Answer, OrderError};
-use crate::engine::snapshot::Snapshot;
-use crate::market::Ts;
+use barkeep_market::Ts;
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_runtime::console::{AskError, Link, Notice, Question, Reply};
+use barkeep_service::handle::{Action, Answer, OrderError};
 
 /// Something happened.
 #[derive(Debug)]

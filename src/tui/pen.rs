@@ -12,7 +12,7 @@ pub use super::fit::{columns, rows};
 use super::glyphs::ELLIPSIS;
 use super::theme::{Role, Theme};
 pub use super::words::{Say, Words, width, wrap};
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// Draws with one theme at one moment.
 pub struct Pen<'a> {

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 
 use super::screenshot;
 use super::theme::Theme;
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// A directory for pictures.
 #[derive(Clone, Debug)]

@@ -15,11 +15,11 @@ use super::format::{clock, count, percent, plural, span};
 use super::outside::Outside;
 use super::run::Ended;
 use super::view::phrase;
-use crate::engine::console::{Console, Link};
-use crate::engine::handle::EngineState;
-use crate::engine::snapshot::Snapshot;
-use crate::engine::track::ItemState;
-use crate::market::freshness::Tier;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_runtime::console::{Console, Link};
+use barkeep_service::handle::EngineState;
+use barkeep_service::progress::ItemState;
 
 /// Progress is told in these steps.
 const STEPS: u32 = 4;
@@ -103,7 +103,7 @@ impl Told {
         }
         let running: BTreeSet<Uuid> = snap.live.runs.iter().map(|run| run.execution_id).collect();
         let ended = |row: &&_| -> bool {
-            let row: &crate::engine::console::ExecutionRow = row;
+            let row: &barkeep_runtime::console::ExecutionRow = row;
             row.completed_at.is_some() && self.runs.contains_key(&row.execution_id)
         };
         let over: Vec<_> = snap.data.executions.iter().filter(ended).collect();

@@ -6,10 +6,10 @@
 
 use std::collections::HashSet;
 
-use crate::engine::snapshot::{Data, SeriesView};
-use crate::market::asset::printable;
-use crate::market::freshness::Tier;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe};
+use barkeep_base::text::printable;
+use barkeep_market::freshness::Tier;
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
+use barkeep_monitor::snapshot::{Data, SeriesView};
 
 /// What can be asked for, for help and completion: the term, an example, and what it means.
 pub const TERMS: &[(&str, &str, &str)] = &[

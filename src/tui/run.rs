@@ -26,9 +26,9 @@ use super::painter::Canvas;
 use super::picture::Album;
 use super::schedule::{FrameCaps, FrameClock};
 use super::view::frame::frame;
-use crate::clock::Clock;
-use crate::engine::console::Console;
-use crate::engine::handle::OrderError;
+use barkeep_base::clock::Clock;
+use barkeep_runtime::console::Console;
+use barkeep_service::handle::OrderError;
 
 /// Events taken in before a frame is drawn, so that a held key or a resize storm is one frame.
 const INPUT_AT_ONCE: usize = 64;

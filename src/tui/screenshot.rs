@@ -282,7 +282,7 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
-    use crate::tui::theme::{ColorDepth, Role, ThemeKind};
+    use crate::theme::{ColorDepth, Role, ThemeKind};
 
     #[test]
     fn a_picture_holds_every_text_at_its_place_and_nothing_that_breaks_it() {

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::engine::snapshot::SeriesView;
-use crate::market::Ts;
-use crate::market::freshness::Tier;
+use barkeep_market::Ts;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::SeriesView;
 
 /// What a table of series can be sorted by; also the names of its columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,7 +126,7 @@ fn worst(row: &SeriesView) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::{AssetClass, Criticality, Timeframe};
+    use barkeep_market::{AssetClass, Criticality, Timeframe};
 
     fn rows() -> Vec<SeriesView> {
         let row = |symbol: &str, timeframe, tier, behind: Option<i64>, bars| SeriesView {

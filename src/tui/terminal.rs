@@ -20,7 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
 use super::painter::{Canvas, Painter};
-use crate::market::asset::printable;
+use barkeep_base::text::printable;
 
 /// Whether this process holds the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);

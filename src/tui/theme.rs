@@ -9,7 +9,7 @@ mod palettes;
 
 use ratatui::style::{Color, Style};
 
-use crate::market::freshness::Tier;
+use barkeep_market::freshness::Tier;
 use palettes::{Brush, Ink, PLAIN, cvd, dark, light, modifier, plain_modifier};
 
 /// What a piece of the screen means.

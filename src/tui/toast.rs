@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::engine::console::Level;
+use barkeep_runtime::console::Level;
 
 /// Shown at most at once.
 const MOST: usize = 3;

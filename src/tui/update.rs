@@ -18,8 +18,8 @@ use super::hits::HitMap;
 use super::keys::Key;
 use super::model::{Model, Now};
 use super::msg::{Effects, Exit, Msg, Redraw};
-use crate::engine::console::Level;
-use crate::engine::snapshot::Snapshot;
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_runtime::console::Level;
 
 impl Model {
     /// Takes in one message.

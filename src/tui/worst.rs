@@ -1,8 +1,8 @@
 //! Which series an operator has to hear about, whatever the table is filtered by: those kept fresh that are past their
 //! recovery point or have no bar at all.
 
-use crate::engine::snapshot::{Data, SeriesView};
-use crate::market::freshness::Tier;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::{Data, SeriesView};
 
 /// More than a screen can name.
 const NAMED: usize = 100;

@@ -20,9 +20,9 @@ use super::limit::{Limiter, pause};
 pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
 use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
-use crate::clock::Clock;
-use crate::market::{AssetClass, Interval, Timeframe, split::Split};
-use crate::timing::{self, Phase};
+use barkeep_base::clock::Clock;
+use barkeep_base::timing::{self, Phase};
+use barkeep_market::{AssetClass, Interval, Timeframe, split::Split};
 
 mod batch;
 mod journal;

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use super::dispatch::Journal;
-use crate::clock::Clock;
-use crate::config::RateLimit;
+use barkeep_base::clock::Clock;
+use barkeep_config::RateLimit;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use super::{Cursor, Fault, Page};
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// Empty pages in a row that may still lead on. The vendor withholds a last partial bar, so one can happen.
 const EMPTY_PAGES: u32 = 3;
@@ -63,7 +63,7 @@ impl PageGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Bar;
+    use barkeep_market::Bar;
 
     fn page(times: &[i64], next: Option<&str>) -> Page {
         let bar = |t: &i64| Bar {

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::fault::{Class, Fault};
-use crate::config::VendorSettings;
-use crate::market::Ts;
+use barkeep_config::VendorSettings;
+use barkeep_market::Ts;
 
 /// How often and how patiently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

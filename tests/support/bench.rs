@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use barkeep::clock::SystemClock;
+use barkeep::base::clock::SystemClock;
 use barkeep::sim::{Sim, SimConfig};
 use serde_json::Value;
 use sqlx::{Connection as _, Row as _};

@@ -3,13 +3,14 @@
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 
-use barkeep::clock::{Clock, FixedClock};
+use barkeep::base::clock::{Clock, FixedClock};
 use barkeep::config::{self, Environment, Mode, Overrides, Settings};
-use barkeep::engine::progress::{Event, Listener};
-use barkeep::engine::select::Selection;
-use barkeep::engine::snapshot::{Bench, Snapshot};
-use barkeep::engine::{self, Backfill, Summary};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
+use barkeep::monitor::snapshot::{Bench, Snapshot};
+use barkeep::pipeline::Backfill;
+use barkeep::pipeline::Summary;
+use barkeep::pipeline::events::{Event, Listener};
+use barkeep::pipeline::select::Selection;
 use barkeep::sim::{Sim, SimConfig};
 use barkeep::store::{self, Store, StoredBar, Trigger};
 use tokio_util::sync::CancellationToken;
@@ -86,7 +87,7 @@ impl Desk {
         let listener = Arc::clone(&self.heard) as Arc<dyn Listener>;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let store = Arc::clone(&self.store);
-        let opened = engine::open(store, self.settings.clone(), key, clock, Arc::clone(&listener)).await;
+        let opened = barkeep::pipeline::open(store, self.settings.clone(), key, clock, Arc::clone(&listener)).await;
         let Ok(engine) = opened else { panic!("the engine does not open") };
         wish.run(&engine, listener, CancellationToken::new()).await.unwrap()
     }
@@ -137,7 +138,7 @@ impl Desk {
     }
 
     pub async fn snapshot(&self) -> Snapshot {
-        let calendar = engine::calendar(self.store.as_ref()).await.unwrap();
+        let calendar = barkeep::pipeline::calendar(self.store.as_ref()).await.unwrap();
         let now = self.clock.now();
         let policy = super::rig::policy();
         let bench = Bench { calendar: &calendar, settings: &self.settings, policy: &policy };

@@ -5,11 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::clock::Clock;
+use barkeep::base::clock::Clock;
 use barkeep::config::{Environment, Loaded, Overrides, Policy, RateLimit, Settings, load_from};
-use barkeep::engine::progress::Silent;
-use barkeep::engine::{Backfill, Engine, RunError, Summary, assemble};
 use barkeep::market::Ts;
+use barkeep::pipeline::Backfill;
+use barkeep::pipeline::Engine;
+use barkeep::pipeline::RunError;
+use barkeep::pipeline::Summary;
+use barkeep::pipeline::assemble;
+use barkeep::pipeline::events::Silent;
 use barkeep::store::Memory;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

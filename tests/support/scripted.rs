@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barkeep::clock::Clock;
+use barkeep::base::clock::Clock;
 use barkeep::market::resample::resample;
 use barkeep::market::split::Split;
 use barkeep::market::ts::MINUTE;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use barkeep::engine::console::{Level, Notice};
+use barkeep::runtime::console::{Level, Notice};
 use barkeep::tui::look::Look;
 use barkeep::tui::model::Model;
 use barkeep::tui::painter::Painter;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barkeep::engine::handle::Action;
+use barkeep::service::handle::Action;
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::layer::Layer;
 use barkeep::tui::look::Look;
@@ -80,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn snapshot(n: usize) -> barkeep::engine::snapshot::Snapshot {
+fn snapshot(n: usize) -> barkeep::monitor::snapshot::Snapshot {
     match n {
         0 => screens::empty(),
         1 => screens::at_rest(),

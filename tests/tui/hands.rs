@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barkeep::engine::console::{Access, AskError, Console, Link, Notice, Question, Reply};
-use barkeep::engine::handle::{Action, Answer, OrderError};
-use barkeep::engine::snapshot::Snapshot;
+use barkeep::monitor::snapshot::Snapshot;
 use barkeep::plan::Plan;
+use barkeep::runtime::console::{Access, AskError, Console, Link, Notice, Question, Reply};
+use barkeep::service::handle::{Action, Answer, OrderError};
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::keys::Key;
 use barkeep::tui::look::Look;

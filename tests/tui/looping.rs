@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::Duration;
 
-use barkeep::clock::Clock;
-use barkeep::engine::console::{Level, Notice};
-use barkeep::engine::handle::Answer;
-use barkeep::engine::snapshot::Snapshot;
+use barkeep::base::clock::Clock;
 use barkeep::market::Ts;
+use barkeep::monitor::snapshot::Snapshot;
+use barkeep::runtime::console::{Level, Notice};
+use barkeep::service::handle::Answer;
 use barkeep::tui::model::Model;
 use barkeep::tui::outside::Outside;
 use barkeep::tui::painter::Canvas;

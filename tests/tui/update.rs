@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use barkeep::engine::console::{Access, Level, Link, Notice, Question, Reply};
-use barkeep::engine::handle::{Action, Answer, OrderError, What, Which};
-use barkeep::engine::snapshot::Snapshot;
 use barkeep::market::Timeframe;
+use barkeep::monitor::snapshot::Snapshot;
+use barkeep::runtime::console::{Access, Level, Link, Notice, Question, Reply};
+use barkeep::service::handle::{Action, Answer, OrderError, What, Which};
 use barkeep::tui::actions::{ACTIONS, ActionId, Danger};
 use barkeep::tui::hits::Target;
 use barkeep::tui::layer::{Cost, Layer};
@@ -315,7 +315,7 @@ fn an_error_does_not_take_a_known_answer_away() {
     press(&mut model, "7");
     let known = model.quarantine().len();
     assert!(known > 0);
-    let error = barkeep::engine::console::AskError::Unavailable("database is away".to_owned());
+    let error = barkeep::runtime::console::AskError::Unavailable("database is away".to_owned());
     let question = Question::Quarantine { limit: 500 };
     let _ = tell(&mut model, Msg::Answered { question, of: screens::now(), reply: Err(error) });
     assert_eq!((model.quarantine().len(), model.answers.quarantine().error.is_some()), (known, true));

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 
 use super::read::{Read, read};
 use super::{MOST_BYTES, Rows, Wanted};
-use crate::api::cache::{Cache, Tally, Weight};
-use crate::api::problem::Problem;
-use crate::config::policy::HotSymbols;
-use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::{SeriesId, Store};
+use crate::cache::{Cache, Tally, Weight};
+use crate::problem::Problem;
+use barkeep_config::policy::HotSymbols;
+use barkeep_market::{Symbol, Timeframe, Ts};
+use barkeep_store::{SeriesId, Store};
 
 /// Fewest rows the hot-symbol cache reads, so that the next, larger question finds them.
 const DEPTH: usize = 1_000;

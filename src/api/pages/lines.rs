@@ -6,9 +6,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Wanted;
-use crate::market::features::Features;
-use crate::market::{Bar, Symbol, Timeframe, Ts};
-use crate::store::StoredBar;
+use barkeep_market::features::Features;
+use barkeep_market::{Bar, Symbol, Timeframe, Ts};
+use barkeep_store::StoredBar;
 
 /// One row of features as it is sent.
 #[derive(Serialize)]
@@ -49,7 +49,7 @@ impl<'a> FeatureLine<'a> {
 
 /// One bar as it is sent.
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct BarRow<'a> {
+pub(crate) struct BarRow<'a> {
     /// The bar's start.
     #[schema(value_type = String, format = DateTime)]
     time: Ts,

@@ -21,10 +21,10 @@ use self::read::read;
 use super::cache::{Cache, Tally, Weight};
 use super::marks::Marks;
 use super::problem::Problem;
-use crate::clock::Clock;
-use crate::config::policy::CachePolicy;
-use crate::market::{AssetClass, Symbol, Timeframe, Ts};
-use crate::store::{SeriesId, Store};
+use barkeep_base::clock::Clock;
+use barkeep_config::policy::CachePolicy;
+use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
+use barkeep_store::{SeriesId, Store};
 
 /// Bytes either cache may hold.
 const MOST_BYTES: usize = 64 * 1024 * 1024;

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::lines::{BarRow, FeatureLine};
 use super::{Rows, Wanted};
-use crate::api::problem::Problem;
-use crate::market::{Interval, Ts, split};
-use crate::store::{Store, StoredBar};
+use crate::problem::Problem;
+use barkeep_market::{Interval, Ts, split};
+use barkeep_store::{Store, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.
 const CHUNK: usize = 10_000;

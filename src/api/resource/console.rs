@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::{Extension, Json};
 
-use crate::api::App;
-use crate::api::body::Input;
-use crate::api::keys::Caller;
-use crate::api::params::Params;
-use crate::api::problem::{Kind, Problem};
-use crate::engine::console::{Access, AskError, Console as _, Question, Reply};
-use crate::engine::handle::{Action, Answer};
-use crate::market::asset::printable;
-use crate::store::Role;
+use crate::App;
+use crate::body::Input;
+use crate::keys::Caller;
+use crate::params::Params;
+use crate::problem::{Kind, Problem};
+use barkeep_base::text::printable;
+use barkeep_runtime::console::{Access, AskError, Console as _, Question, Reply};
+use barkeep_service::handle::{Action, Answer};
+use barkeep_store::Role;
 
 /// Order something
 #[utoipa::path(post, path = "/api/v1/console/order", tag = "console",
@@ -19,9 +19,9 @@ use crate::store::Role;
         (`{\"action\": NAME, \"of\": …}`: trigger, preview, pause, resume, pause_symbols, resume_symbols, cancel, \
         retry_failed, decide), the answer `{\"answer\": started | nothing | planned | done, \"of\": …}`. A key with the role \
         `read` may only `preview`.",
-    request_body = crate::api::protocol::ActionBody,
+    request_body = crate::protocol::ActionBody,
     responses((status = 200, body = Object, description = "What became of it")))]
-pub(in crate::api) async fn order(
+pub(crate) async fn order(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
@@ -45,9 +45,9 @@ pub(in crate::api) async fn order(
     description = "The console protocol of `barkeep attach`; it changes with the program. The body is a question \
         (`{\"ask\": NAME, …}`: detail, coverage, session, history, execution, requests, quarantine, failures, alerts, actions, \
         log), the answer `{\"reply\": NAME, \"of\": …}`.",
-    request_body = crate::api::protocol::QuestionBody,
+    request_body = crate::protocol::QuestionBody,
     responses((status = 200, body = Object, description = "The answer, of the same name")))]
-pub(in crate::api) async fn ask(
+pub(crate) async fn ask(
     State(api): State<App>,
     params: Params,
     Input(question): Input<Question>,

@@ -6,11 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::series::reading_with;
-use crate::api::App;
-use crate::api::params::{Named, OfSymbol, Params};
-use crate::api::problem::Problem;
-use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::{Coverage, CoverageState, SeriesId};
+use crate::App;
+use crate::params::{Named, OfSymbol, Params};
+use crate::problem::Problem;
+use barkeep_market::{Symbol, Timeframe, Ts};
+use barkeep_store::{Coverage, CoverageState, SeriesId};
 
 /// Intervals shown of each series; the newest ones.
 const MOST: usize = 1_000;
@@ -45,7 +45,7 @@ struct SeriesCoverage {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct SymbolCoverage {
+pub(crate) struct SymbolCoverage {
     #[schema(value_type = String)]
     symbol: Symbol,
     series: Vec<SeriesCoverage>,
@@ -57,9 +57,9 @@ pub(in crate::api) struct SymbolCoverage {
 #[utoipa::path(get, path = "/api/v1/coverage/{symbol}", tag = "data",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("timeframe" = Option<crate::api::docs::TimeframeName>, Query, description = "Only this series")),
+        ("timeframe" = Option<crate::docs::TimeframeName>, Query, description = "Only this series")),
     responses((status = 200, body = SymbolCoverage)))]
-pub(in crate::api) async fn of_symbol(
+pub(crate) async fn of_symbol(
     State(api): State<App>,
     Named(symbol): OfSymbol,
     params: Params,

@@ -7,20 +7,20 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::symbols::timeframes_of;
-use crate::api::body::Input;
-use crate::api::docs::{CriticalityName, SymbolName, TimeframeName};
-use crate::api::keys::Caller;
-use crate::api::params::{Named, Params};
-use crate::api::problem::Problem;
-use crate::api::{Api, App};
-use crate::engine::handle::{Action, Answer, EngineState, What, Which};
-use crate::engine::select::Selection;
-use crate::market::{Criticality, Symbol, Timeframe, Ts};
-use crate::store::Trigger;
+use crate::body::Input;
+use crate::docs::{CriticalityName, SymbolName, TimeframeName};
+use crate::keys::Caller;
+use crate::params::{Named, Params};
+use crate::problem::Problem;
+use crate::{Api, App};
+use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::select::Selection;
+use barkeep_service::handle::{Action, Answer, EngineState, What, Which};
+use barkeep_store::Trigger;
 
 /// What became of an order.
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Done {
+pub(crate) struct Done {
     /// `started`, `nothing` or `done`.
     result: &'static str,
     /// The execution that was begun.
@@ -52,7 +52,7 @@ async fn give(api: &Api, caller: &Caller, action: Action) -> Result<Json<Done>, 
 
 /// Pause the engine: what is in flight is committed, nothing more starts
 #[utoipa::path(post, path = "/api/v1/admin/engine/pause", tag = "engine", responses((status = 200, body = Done)))]
-pub(in crate::api) async fn pause(
+pub(crate) async fn pause(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
@@ -63,7 +63,7 @@ pub(in crate::api) async fn pause(
 
 /// Let the engine go on
 #[utoipa::path(post, path = "/api/v1/admin/engine/resume", tag = "engine", responses((status = 200, body = Done)))]
-pub(in crate::api) async fn resume(
+pub(crate) async fn resume(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
@@ -75,7 +75,7 @@ pub(in crate::api) async fn resume(
 /// What to bring up to date: exactly one of `symbols`, `tier` and `stale`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct TriggerWish {
+pub(crate) struct TriggerWish {
     /// These symbols, at most 1000.
     #[schema(value_type = Option<Vec<SymbolName>>, min_items = 1, max_items = 1000)]
     symbols: Option<Vec<Symbol>>,
@@ -110,10 +110,10 @@ fn what(wish: TriggerWish) -> Result<What, Problem> {
 
 /// Bring something up to date now
 #[utoipa::path(post, path = "/api/v1/admin/engine/trigger", tag = "engine",
-    params(("Idempotency-Key" = Option<crate::api::docs::IdempotencyKey>, Header)),
+    params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
     request_body = TriggerWish,
     responses((status = 200, body = Done)))]
-pub(in crate::api) async fn trigger(
+pub(crate) async fn trigger(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
@@ -127,7 +127,7 @@ pub(in crate::api) async fn trigger(
 #[utoipa::path(post, path = "/api/v1/admin/executions/{id}/cancel", tag = "engine",
     params(("id" = String, Path, format = "uuid")),
     responses((status = 200, body = Done)))]
-pub(in crate::api) async fn cancel(
+pub(crate) async fn cancel(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(id): Named<Uuid>,
@@ -142,9 +142,9 @@ pub(in crate::api) async fn cancel(
 #[utoipa::path(post, path = "/api/v1/admin/executions/{id}/retry", tag = "engine",
     params(
         ("id" = String, Path, format = "uuid"),
-        ("Idempotency-Key" = Option<crate::api::docs::IdempotencyKey>, Header)),
+        ("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
     responses((status = 200, body = Done)))]
-pub(in crate::api) async fn retry(
+pub(crate) async fn retry(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(id): Named<Uuid>,

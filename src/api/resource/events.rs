@@ -19,15 +19,15 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::App;
-use crate::api::keys::Caller;
-use crate::api::metrics::Streaming;
-use crate::api::params::Params;
-use crate::api::problem::Problem;
-use crate::engine::console::{Access, Console as _, Notice};
-use crate::engine::handle::Live;
-use crate::engine::snapshot::{Data, Snapshot};
-use crate::store::Role;
+use crate::App;
+use crate::keys::Caller;
+use crate::metrics::Streaming;
+use crate::params::Params;
+use crate::problem::Problem;
+use barkeep_monitor::snapshot::{Data, Snapshot};
+use barkeep_runtime::console::{Access, Console as _, Notice};
+use barkeep_service::handle::Live;
+use barkeep_store::Role;
 
 /// Between two snapshots of one stream.
 const BETWEEN: Duration = Duration::from_millis(250);
@@ -49,7 +49,7 @@ pub struct SnapshotEvent {
 
 /// The newest data half as JSON: written once, however many streams send it.
 #[derive(Debug, Default)]
-pub(in crate::api) struct Feed(Mutex<Option<(Arc<Data>, Arc<str>)>>);
+pub(crate) struct Feed(Mutex<Option<(Arc<Data>, Arc<str>)>>);
 
 impl Feed {
     fn json(&self, data: &Arc<Data>) -> Result<Arc<str>, serde_json::Error> {
@@ -140,7 +140,7 @@ impl Stream {
     description = "Server-sent events. `hello`, once: `{access}`, what the key may do. `snapshot`: `{seq, live, data?}`, at most four a second, `data` when it changed. \
         `notice`: a line of the log, `{seq, at, level, source, text}`. A whole snapshot comes first of all snapshots.",
     responses((status = 200, body = String, content_type = "text/event-stream", description = "An endless stream")))]
-pub(in crate::api) async fn events(
+pub(crate) async fn events(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,

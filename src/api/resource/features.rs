@@ -8,19 +8,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::series::{Asked, answer, next_link};
-use crate::api::App;
-use crate::api::keys::Caller;
-use crate::api::pages::{Rows, Shape, Wanted};
-use crate::api::params::{Named, OfSymbol, Params};
-use crate::api::problem::Problem;
-use crate::api::resource::historical::opened;
-use crate::market::{Symbol, Timeframe, Ts};
+use crate::App;
+use crate::keys::Caller;
+use crate::pages::{Rows, Shape, Wanted};
+use crate::params::{Named, OfSymbol, Params};
+use crate::problem::Problem;
+use crate::resource::historical::opened;
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// A page of features. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FeaturePage)]
 #[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
-pub(in crate::api) struct FeaturePage {
+pub(crate) struct FeaturePage {
     symbol: String,
     timeframe: String,
     records_returned: usize,
@@ -94,13 +94,13 @@ struct FeatureRow {
         aging, also `X-Data-Age-Seconds` when stale. A series without data is 404, and a backfill is triggered.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("timeframe" = Option<crate::api::docs::TimeframeName>, Query, description = "`1d` when left out"),
-        ("start" = Option<crate::api::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
-        ("end" = Option<crate::api::docs::WhenText>, Query, description = "Last day or time, included"),
-        ("before" = Option<crate::api::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
+        ("timeframe" = Option<crate::docs::TimeframeName>, Query, description = "`1d` when left out"),
+        ("start" = Option<crate::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::docs::WhenText>, Query, description = "Last day or time, included"),
+        ("before" = Option<crate::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out")),
     responses((status = 200, body = FeaturePage)))]
-pub(in crate::api) async fn quant(
+pub(crate) async fn quant(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(symbol): OfSymbol,

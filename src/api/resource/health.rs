@@ -9,17 +9,17 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::App;
-use crate::api::params::Params;
-use crate::api::problem::Problem;
-use crate::engine::handle::EngineState;
-use crate::market::Ts;
+use crate::App;
+use crate::params::Params;
+use crate::problem::Problem;
+use barkeep_market::Ts;
+use barkeep_service::handle::EngineState;
 
 /// Longest wait for the database's word.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Root {
+pub(crate) struct Root {
     name: &'static str,
     version: &'static str,
     /// Where to go from here.
@@ -35,7 +35,7 @@ struct Links {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Health {
+pub(crate) struct Health {
     /// `healthy`, or `draining` while the service stops.
     status: &'static str,
     version: &'static str,
@@ -46,7 +46,7 @@ pub(in crate::api) struct Health {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Ready {
+pub(crate) struct Ready {
     /// `ready`.
     status: &'static str,
     database: &'static str,
@@ -58,7 +58,7 @@ pub(in crate::api) struct Ready {
 
 /// What this is
 #[utoipa::path(get, path = "/", tag = "service", responses((status = 200, body = Root)))]
-pub(in crate::api) async fn root(params: Params) -> Result<Json<Root>, Problem> {
+pub(crate) async fn root(params: Params) -> Result<Json<Root>, Problem> {
     params.only(&[])?;
     let links = Links { docs: "/docs", openapi: "/openapi.json", health: "/health", metrics: "/metrics" };
     Ok(Json(Root { name: "barkeep", version: env!("CARGO_PKG_VERSION"), links }))
@@ -68,7 +68,7 @@ pub(in crate::api) async fn root(params: Params) -> Result<Json<Root>, Problem> 
 #[utoipa::path(get, path = "/health", tag = "service",
     description = "200 as long as the process answers, 503 from the moment it is told to stop.",
     responses((status = 200, body = Health), (status = 503, body = Health)))]
-pub(in crate::api) async fn health(State(api): State<App>, params: Params) -> Result<Response, Problem> {
+pub(crate) async fn health(State(api): State<App>, params: Params) -> Result<Response, Problem> {
     params.only(&[])?;
     let state = api.desk.handle.live().state;
     let draining = state == EngineState::Draining || api.stop.is_cancelled();
@@ -86,7 +86,7 @@ pub(in crate::api) async fn health(State(api): State<App>, params: Params) -> Re
 #[utoipa::path(get, path = "/ready", tag = "service",
     description = "200 when the database answers and the engine has not failed, else 503.",
     responses((status = 200, body = Ready)))]
-pub(in crate::api) async fn ready(State(api): State<App>, params: Params) -> Result<Json<Ready>, Problem> {
+pub(crate) async fn ready(State(api): State<App>, params: Params) -> Result<Json<Ready>, Problem> {
     params.only(&[])?;
     let engine = &api.desk.engine;
     let state = api.desk.handle.live().state;

@@ -8,17 +8,17 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::series::{Asked, answer, next_link};
-use crate::api::App;
-use crate::api::keys::Caller;
-use crate::api::pages::{BarRow, Rows, Shape, Wanted};
-use crate::api::params::{Named, OfSymbol, Params};
-use crate::api::problem::Problem;
-use crate::market::{Symbol, Timeframe, Ts};
+use crate::App;
+use crate::keys::Caller;
+use crate::pages::{BarRow, Rows, Shape, Wanted};
+use crate::params::{Named, OfSymbol, Params};
+use crate::problem::Problem;
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// A page of bars. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
-pub(in crate::api) struct BarPage {
+pub(crate) struct BarPage {
     symbol: String,
     timeframe: String,
     /// Times of the first and the last row; `null` without rows.
@@ -44,15 +44,15 @@ pub(in crate::api) struct BarPage {
         `min_quality` a page may be short although `next` is there.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("timeframe" = Option<crate::api::docs::TimeframeName>, Query, description = "`1d` when left out"),
-        ("start" = Option<crate::api::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
-        ("end" = Option<crate::api::docs::WhenText>, Query, description = "Last day or time, included"),
-        ("before" = Option<crate::api::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
+        ("timeframe" = Option<crate::docs::TimeframeName>, Query, description = "`1d` when left out"),
+        ("start" = Option<crate::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::docs::WhenText>, Query, description = "Last day or time, included"),
+        ("before" = Option<crate::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out"),
         ("adjusted" = Option<bool>, Query, description = "`true` when left out"),
         ("min_quality" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only bars with at least this score")),
     responses((status = 200, body = BarPage)))]
-pub(in crate::api) async fn bars(
+pub(crate) async fn bars(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(symbol): OfSymbol,

@@ -13,19 +13,19 @@ use uuid::Uuid;
 
 use super::symbols::timeframes_of;
 use super::view::{Execution, SeriesProgress};
-use crate::api::body::Input;
-use crate::api::docs::{AssetClassName, SymbolName, TimeframeName, WhenText};
-use crate::api::keys::Caller;
-use crate::api::params::{Named, Params};
-use crate::api::problem::Problem;
-use crate::api::{Api, App};
-use crate::engine::handle::{Action, Answer, What};
-use crate::engine::history::{ExecutionDetail, ExecutionHistory};
-use crate::engine::select::{Selection, When};
-use crate::market::ts::SECOND;
-use crate::market::{AssetClass, Symbol, Timeframe, Ts};
-use crate::plan::Plan;
-use crate::store::{ExecutionStatus, StoreError, Trigger};
+use crate::body::Input;
+use crate::docs::{AssetClassName, SymbolName, TimeframeName, WhenText};
+use crate::keys::Caller;
+use crate::params::{Named, Params};
+use crate::problem::Problem;
+use crate::{Api, App};
+use barkeep_market::ts::SECOND;
+use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
+use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
+use barkeep_pipeline::select::{Selection, When};
+use barkeep_plan::Plan;
+use barkeep_service::handle::{Action, Answer, What};
+use barkeep_store::{ExecutionStatus, StoreError, Trigger};
 
 /// Symbols of one request.
 const MOST: usize = 100;
@@ -53,7 +53,7 @@ impl fmt::Display for Bound {
 /// What to fetch. Symbols not registered are.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct Wish {
+pub(crate) struct Wish {
     #[schema(value_type = Vec<SymbolName>, min_items = 1, max_items = 100)]
     symbols: Vec<Symbol>,
     /// Those of each symbol when left out.
@@ -84,7 +84,7 @@ struct Range {
 /// An execution that was begun.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
-pub(in crate::api) struct Job {
+pub(crate) struct Job {
     #[schema(value_type = String, format = "uuid")]
     job_id: Uuid,
     /// `queued`.
@@ -104,7 +104,7 @@ pub(in crate::api) struct Job {
 /// What a backfill would ask.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
-pub(in crate::api) struct DryRun {
+pub(crate) struct DryRun {
     dry_run: bool,
     /// Expected requests, and what it takes at least and at most, depending on how many minutes had a trade.
     requests: u64,
@@ -180,10 +180,10 @@ async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
 #[utoipa::path(post, path = "/api/v1/backfill", tag = "backfill",
     description = "Begins an execution and answers 202 with its id; with `dry_run` answers 200 with what would be asked. \
         With an `Idempotency-Key` the same request sent again gets the same answer and begins nothing.",
-    params(("Idempotency-Key" = Option<crate::api::docs::IdempotencyKey>, Header)),
+    params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
     request_body = Wish,
     responses((status = 202, body = Job), (status = 200, body = DryRun)))]
-pub(in crate::api) async fn start(
+pub(crate) async fn start(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
@@ -221,7 +221,7 @@ pub(in crate::api) async fn start(
 
 /// How an execution stands.
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct JobStatus {
+pub(crate) struct JobStatus {
     #[schema(value_type = String, format = "uuid")]
     job_id: Uuid,
     /// `queued`, `running`, `completed`, `completed_with_errors`, `failed`, `cancelled`, `interrupted`, or `skipped`
@@ -249,7 +249,7 @@ pub(in crate::api) struct JobStatus {
 #[utoipa::path(get, path = "/api/v1/backfill/{id}", tag = "backfill",
     params(("id" = String, Path, format = "uuid")),
     responses((status = 200, body = JobStatus)))]
-pub(in crate::api) async fn one(
+pub(crate) async fn one(
     State(api): State<App>,
     Named(id): Named<Uuid>,
     params: Params,
@@ -305,7 +305,7 @@ pub(in crate::api) async fn one(
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct RecentJobs {
+pub(crate) struct RecentJobs {
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
     count: usize,
@@ -317,7 +317,7 @@ pub(in crate::api) struct RecentJobs {
 #[utoipa::path(get, path = "/api/v1/backfill/recent", tag = "backfill",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions; 20 when left out")),
     responses((status = 200, body = RecentJobs)))]
-pub(in crate::api) async fn recent(State(api): State<App>, params: Params) -> Result<Json<RecentJobs>, Problem> {
+pub(crate) async fn recent(State(api): State<App>, params: Params) -> Result<Json<RecentJobs>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
     let history = ExecutionHistory::read(api.desk.engine.store.as_ref(), limit).await?;
     let jobs: Vec<Execution> = history.executions.into_iter().map(Execution::from).collect();

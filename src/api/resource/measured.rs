@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 
-use crate::api::App;
-use crate::api::params::Params;
-use crate::api::problem::Problem;
+use crate::App;
+use crate::params::Params;
+use crate::problem::Problem;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -13,7 +13,7 @@ const OPEN_METRICS: HeaderValue =
 /// Figures in the text format of Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "service",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub(in crate::api) async fn metrics(
+pub(crate) async fn metrics(
     State(api): State<App>,
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {

@@ -11,13 +11,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::view::{Execution, Rpo, SeriesAge};
-use crate::api::params::Params;
-use crate::api::problem::Problem;
-use crate::api::{Api, App};
-use crate::engine::board::Reading;
-use crate::engine::freshness_report::StalenessReport;
-use crate::engine::history::{self, ExecutionHistory, Health, SchedulerHealth};
-use crate::market::{Symbol, Timeframe, Ts};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::{Api, App};
+use barkeep_market::{Symbol, Timeframe, Ts};
+use barkeep_monitor::freshness_report::StalenessReport;
+use barkeep_monitor::history::{self, ExecutionHistory, Health, SchedulerHealth};
+use barkeep_monitor::publisher::Reading;
 
 /// Reading the database is this cheap: then it is read again for the report.
 const CHEAP_MS: f64 = 200.0;
@@ -67,7 +67,7 @@ impl From<history::RecentFailure> for RecentFailure {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct SchedulerHealthReport {
+pub(crate) struct SchedulerHealthReport {
     /// `unknown` (nothing has run), `healthy`, `degraded` or `unhealthy`.
     #[schema(value_type = String, example = "healthy")]
     status: Health,
@@ -86,7 +86,7 @@ pub(in crate::api) struct SchedulerHealthReport {
 /// How the scheduler fares
 #[utoipa::path(get, path = "/api/v1/admin/scheduler-health", tag = "reports",
     responses((status = 200, body = SchedulerHealthReport)))]
-pub(in crate::api) async fn scheduler_health(
+pub(crate) async fn scheduler_health(
     State(api): State<App>,
     params: Params,
 ) -> Result<Json<SchedulerHealthReport>, Problem> {
@@ -135,7 +135,7 @@ struct ByStatus {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct Staleness {
+pub(crate) struct Staleness {
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
     summary: Summary,
@@ -148,7 +148,7 @@ pub(in crate::api) struct Staleness {
 #[utoipa::path(get, path = "/api/v1/admin/features/staleness", tag = "reports",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Series of each tier; 50 when left out")),
     responses((status = 200, body = Staleness)))]
-pub(in crate::api) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
+pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
     let engine = &api.desk.engine;
     let inventory = reading(&api).await.inventory;
@@ -156,7 +156,8 @@ pub(in crate::api) async fn staleness(State(api): State<App>, params: Params) ->
         (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.desk.policy));
     let report = StalenessReport::of(&inventory, &calendar, &settings, &policy, limit, engine.clock.now());
     let s = report.summary;
-    let ages = |rows: Vec<crate::engine::freshness_report::SeriesAge>| rows.into_iter().map(SeriesAge::from).collect();
+    let ages =
+        |rows: Vec<barkeep_monitor::freshness_report::SeriesAge>| rows.into_iter().map(SeriesAge::from).collect();
     let by = report.by_status;
     Ok(Json(Staleness {
         timestamp: report.generated_at,
@@ -180,7 +181,7 @@ pub(in crate::api) async fn staleness(State(api): State<App>, params: Params) ->
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct History {
+pub(crate) struct History {
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
     /// Newest first.
@@ -191,7 +192,7 @@ pub(in crate::api) struct History {
 #[utoipa::path(get, path = "/api/v1/admin/scheduler/execution-history", tag = "reports",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions; 20 when left out")),
     responses((status = 200, body = History)))]
-pub(in crate::api) async fn history(State(api): State<App>, params: Params) -> Result<Json<History>, Problem> {
+pub(crate) async fn history(State(api): State<App>, params: Params) -> Result<Json<History>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
     let engine = &api.desk.engine;
     let history = ExecutionHistory::read(engine.store.as_ref(), limit).await?;

@@ -9,20 +9,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use url::form_urlencoded;
 
-use crate::api::keys::Caller;
-use crate::api::pages::{Head, Rows, Wanted};
-use crate::api::params::Params;
-use crate::api::problem::Problem;
-use crate::api::{Api, App};
-use crate::config::suggest;
-use crate::engine::board::Reading;
-use crate::engine::handle::{Action, Answer, What};
-use crate::engine::select::{Selection, When};
-use crate::engine::snapshot::SeriesView;
-use crate::market::freshness::Tier;
-use crate::market::ts::MINUTE;
-use crate::market::{AssetClass, Symbol, Timeframe, Ts};
-use crate::store::{SeriesId, SymbolRow, Trigger};
+use crate::keys::Caller;
+use crate::pages::{Head, Rows, Wanted};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::{Api, App};
+use barkeep_config::suggest;
+use barkeep_market::freshness::Tier;
+use barkeep_market::ts::MINUTE;
+use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
+use barkeep_monitor::publisher::Reading;
+use barkeep_monitor::snapshot::SeriesView;
+use barkeep_pipeline::select::{Selection, When};
+use barkeep_service::handle::{Action, Answer, What};
+use barkeep_store::{SeriesId, SymbolRow, Trigger};
 
 /// A symbol without data is asked for once in this time, however often somebody looks.
 const AGAIN: i64 = 15 * MINUTE;

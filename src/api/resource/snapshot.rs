@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 
-use crate::api::App;
-use crate::api::params::Params;
-use crate::api::problem::Problem;
+use crate::App;
+use crate::params::Params;
+use crate::problem::Problem;
 
 /// The state of everything at one instant
 #[utoipa::path(get, path = "/api/v1/snapshot", tag = "console",
     description = "What `barkeep status --json` prints and the dashboard shows: `seq`, the members of the live half (what \
         the engine does) and those of the data half (what the database holds, every series).",
     responses((status = 200, body = Object, description = "A snapshot")))]
-pub(in crate::api) async fn snapshot(
+pub(crate) async fn snapshot(
     State(api): State<App>,
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], Vec<u8>), Problem> {

@@ -6,15 +6,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::reports::reading;
-use crate::api::App;
-use crate::api::params::Params;
-use crate::api::problem::Problem;
-use crate::engine::handle::EngineState;
-use crate::market::Ts;
+use crate::App;
+use crate::params::Params;
+use crate::problem::Problem;
+use barkeep_market::Ts;
+use barkeep_service::handle::EngineState;
 
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
-pub(in crate::api) struct Status {
+pub(crate) struct Status {
     api_version: &'static str,
     /// What the engine does: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.
     #[schema(value_type = String, example = "idle")]
@@ -77,7 +77,7 @@ struct VendorStatus {
 
 /// Everything in a few figures
 #[utoipa::path(get, path = "/api/v1/status", tag = "data", responses((status = 200, body = Status)))]
-pub(in crate::api) async fn status(State(api): State<App>, params: Params) -> Result<Json<Status>, Problem> {
+pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Json<Status>, Problem> {
     params.only(&[])?;
     let data = reading(&api).await.data;
     let live = api.desk.handle.live();

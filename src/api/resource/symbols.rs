@@ -6,17 +6,17 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::reports::reading;
-use crate::api::App;
-use crate::api::params::Params;
-use crate::api::problem::Problem;
-use crate::engine::board::Reading;
-use crate::engine::snapshot::SeriesView;
-use crate::market::freshness::Tier;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::SymbolRow;
+use crate::App;
+use crate::params::Params;
+use crate::problem::Problem;
+use barkeep_market::freshness::Tier;
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_monitor::publisher::Reading;
+use barkeep_monitor::snapshot::SeriesView;
+use barkeep_store::SymbolRow;
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct SymbolEntry {
+pub(crate) struct SymbolEntry {
     #[schema(value_type = String)]
     symbol: Symbol,
     #[schema(value_type = String, example = "stock")]
@@ -30,7 +30,7 @@ pub(in crate::api) struct SymbolEntry {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct SymbolList {
+pub(crate) struct SymbolList {
     /// Registered symbols, shown here or not.
     count: usize,
     /// The rest begins after this symbol: `after` of the next request; `null` at the end.
@@ -55,7 +55,7 @@ struct SeriesEntry {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct DetailedSymbol {
+pub(crate) struct DetailedSymbol {
     #[serde(flatten)]
     symbol: SymbolEntry,
     /// Bars of all its series.
@@ -71,7 +71,7 @@ pub(in crate::api) struct DetailedSymbol {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct DetailedSymbols {
+pub(crate) struct DetailedSymbols {
     /// Registered symbols, shown here or not.
     count: usize,
     /// The rest begins after this symbol: `after` of the next request; `null` at the end.
@@ -119,9 +119,9 @@ fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], O
 #[utoipa::path(get, path = "/api/v1/symbols", tag = "data",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
-        ("after" = Option<crate::api::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+        ("after" = Option<crate::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
     responses((status = 200, body = SymbolList)))]
-pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Result<Json<SymbolList>, Problem> {
+pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<SymbolList>, Problem> {
     let params = params.only(&["limit", "after"])?;
     let reading = reading(&api).await;
     let (rows, next) = page(&reading, &params)?;
@@ -137,9 +137,9 @@ pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Resu
 #[utoipa::path(get, path = "/api/v1/symbols/detailed", tag = "data",
     params(
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
-        ("after" = Option<crate::api::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+        ("after" = Option<crate::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
     responses((status = 200, body = DetailedSymbols)))]
-pub(in crate::api) async fn detailed(State(api): State<App>, params: Params) -> Result<Json<DetailedSymbols>, Problem> {
+pub(crate) async fn detailed(State(api): State<App>, params: Params) -> Result<Json<DetailedSymbols>, Problem> {
     let params = params.only(&["limit", "after"])?;
     let reading = reading(&api).await;
     let (rows, next) = page(&reading, &params)?;

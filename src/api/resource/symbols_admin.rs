@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::symbols::{SymbolEntry, entry, timeframes_of};
-use crate::api::body::Input;
-use crate::api::docs::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
-use crate::api::keys::Caller;
-use crate::api::params::{Named, OfSymbol, Params};
-use crate::api::problem::{Kind, Problem};
-use crate::api::{Api, App};
-use crate::config::{criticality_of, default_class};
-use crate::engine::handle::Action;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::{OperatorAction, SymbolRow};
+use crate::body::Input;
+use crate::docs::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
+use crate::keys::Caller;
+use crate::params::{Named, OfSymbol, Params};
+use crate::problem::{Kind, Problem};
+use crate::{Api, App};
+use barkeep_config::{criticality_of, default_class};
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_service::handle::Action;
+use barkeep_store::{OperatorAction, SymbolRow};
 
 #[derive(Serialize, ToSchema)]
-pub(in crate::api) struct TrackedSymbols {
+pub(crate) struct TrackedSymbols {
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
     symbols: Vec<SymbolEntry>,
@@ -29,7 +29,7 @@ pub(in crate::api) struct TrackedSymbols {
 /// A symbol to be kept; what is not said comes from the settings.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct NewSymbol {
+pub(crate) struct NewSymbol {
     #[schema(value_type = SymbolName)]
     symbol: Symbol,
     #[schema(value_type = Option<AssetClassName>)]
@@ -43,7 +43,7 @@ pub(in crate::api) struct NewSymbol {
 /// What to change of a symbol; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::api) struct SymbolChange {
+pub(crate) struct SymbolChange {
     /// Whether it is kept fresh.
     active: Option<bool>,
     /// Whether it rests for now.
@@ -84,7 +84,7 @@ async fn note(
 #[utoipa::path(get, path = "/api/v1/admin/symbols", tag = "symbols",
     params(("active_only" = Option<bool>, Query, description = "Leave out symbols not kept fresh; `true` when left out")),
     responses((status = 200, body = TrackedSymbols)))]
-pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Result<Json<TrackedSymbols>, Problem> {
+pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<TrackedSymbols>, Problem> {
     let active_only = params.only(&["active_only"])?.flag("active_only", true)?;
     let rows = api.desk.engine.store.symbols().await?;
     let symbols = rows.iter().filter(|row| row.active || !active_only).map(entry).collect();
@@ -96,7 +96,7 @@ pub(in crate::api) async fn list(State(api): State<App>, params: Params) -> Resu
     description = "Its bars are fetched at the next beat of its tier, or when a backfill is asked for.",
     request_body = NewSymbol,
     responses((status = 201, body = SymbolEntry)))]
-pub(in crate::api) async fn add(
+pub(crate) async fn add(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
@@ -133,7 +133,7 @@ pub(in crate::api) async fn add(
 #[utoipa::path(get, path = "/api/v1/admin/symbols/{symbol}", tag = "symbols",
     params(("symbol" = String, Path, example = "AAPL")),
     responses((status = 200, body = SymbolEntry)))]
-pub(in crate::api) async fn one(
+pub(crate) async fn one(
     State(api): State<App>,
     Named(symbol): OfSymbol,
     params: Params,
@@ -147,7 +147,7 @@ pub(in crate::api) async fn one(
     params(("symbol" = String, Path, example = "AAPL")),
     request_body = SymbolChange,
     responses((status = 200, body = SymbolEntry)))]
-pub(in crate::api) async fn change(
+pub(crate) async fn change(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(symbol): OfSymbol,
@@ -185,7 +185,7 @@ pub(in crate::api) async fn change(
         ("symbol" = String, Path, example = "AAPL"),
         ("purge" = Option<bool>, Query, description = "`false` when left out")),
     responses((status = 204, description = "Done")))]
-pub(in crate::api) async fn remove(
+pub(crate) async fn remove(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(symbol): OfSymbol,

@@ -4,11 +4,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::engine::freshness_report::{self, RpoReport};
-use crate::engine::history::ExecutionView;
-use crate::market::freshness::Tier;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::{ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+use barkeep_market::freshness::Tier;
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_monitor::freshness_report::{self, RpoReport};
+use barkeep_monitor::history::ExecutionView;
+use barkeep_store::{ExecutionStatus, SeriesState, SeriesStatus, Trigger};
 
 /// One run of the engine.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use crate::cli::exit::{CliError, SOME_FAILED};
-use crate::market::Symbol;
+use crate::exit::{CliError, SOME_FAILED};
+use barkeep_market::Symbol;
 
 /// What goes wrong with a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

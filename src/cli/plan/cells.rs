@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::cli::exit::{CliError, SOME_FAILED};
-use crate::cli::figures::thousands;
-use crate::cli::output::{print, print_json_line};
-use crate::engine::select::When;
-use crate::market::Symbol;
-use crate::market::asset::printable;
-use crate::plan::cells::{Cell, Solution, solve};
+use crate::exit::{CliError, SOME_FAILED};
+use crate::figures::thousands;
+use crate::output::{print, print_json_line};
+use barkeep_base::text::printable;
+use barkeep_market::Symbol;
+use barkeep_pipeline::select::When;
+use barkeep_plan::cells::{Cell, Solution, solve};
 
 /// 10,000 symbols over five years are 12.6 million lines of about 16 bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{Given, new_row};
-use crate::cli::args::{sorted, symbol};
-use crate::cli::exit::CliError;
-use crate::config::Settings;
-use crate::market::asset::printable;
-use crate::market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use crate::store::SymbolRow;
+use crate::args::{sorted, symbol};
+use crate::exit::CliError;
+use barkeep_base::text::printable;
+use barkeep_config::Settings;
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_store::SymbolRow;
 
 /// All of a market's tickers fit; a database named by mistake does not.
 const LARGEST: u64 = 16 * 1024 * 1024;

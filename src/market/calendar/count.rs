@@ -3,10 +3,10 @@
 use chrono::{Datelike, Days};
 
 use super::Calendar;
-use crate::market::asset::AssetClass;
-use crate::market::interval::Interval;
-use crate::market::timeframe::{Family, Timeframe};
-use crate::market::ts::{DAY, MINUTE, Ts};
+use crate::asset::AssetClass;
+use crate::interval::Interval;
+use crate::timeframe::{Family, Timeframe};
+use crate::ts::{DAY, MINUTE, Ts};
 
 impl Calendar {
     /// The most base aggregates the vendor can have in `range`, partly covered ones included: minutes of extended

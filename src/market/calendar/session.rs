@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
 
 use super::{Override, rules};
-use crate::market::interval::Interval;
-use crate::market::ts::{HOUR, MINUTE, Ts};
+use crate::interval::Interval;
+use crate::ts::{HOUR, MINUTE, Ts};
 
 /// One trading day: regular hours 09:30 to 16:00 New York, or to 13:00 on an early close; extended hours 04:00 to
 /// 20:00, or to 17:00. The hours are today's whatever the date.

@@ -1,7 +1,7 @@
 use super::*;
-use crate::market::recorded;
-use crate::market::timeframe::Timeframe;
-use crate::market::ts::{DAY, MINUTE};
+use crate::recorded;
+use crate::timeframe::Timeframe;
+use crate::ts::{DAY, MINUTE};
 use chrono::{Days, NaiveDateTime, NaiveTime, Timelike, Weekday};
 use chrono_tz::America::New_York;
 use proptest::prelude::*;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::average::{Ema, Wilder};
 use super::window::{Median, deviation, last, mean, sample_deviation};
 use super::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use crate::market::bar::Bar;
-use crate::market::ts::Ts;
+use crate::bar::Bar;
+use crate::ts::Ts;
 
 /// Bars before a stretch that its windows reach into: the median of 50 volatilities of 50 returns needs 99.
 pub const CONTEXT: usize = 100;

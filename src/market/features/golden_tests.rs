@@ -1,7 +1,7 @@
 //! Against TA-Lib and numpy: `tests/golden/make_features.py` says how the values were made.
 
 use super::*;
-use crate::market::{Bar, Ts};
+use crate::{Bar, Ts};
 
 struct Golden {
     bars: Vec<Bar>,

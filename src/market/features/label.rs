@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::asset::{UnknownWord, printable};
+use crate::asset::UnknownWord;
+use barkeep_base::text::printable;
 
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident, $what:literal, $choices:literal: $($(#[$of:meta])* $variant:ident = $word:literal),+) => {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::market::{Bar, Ts};
+use crate::{Bar, Ts};
 
 fn bar(k: usize, close: f64, swing: f64, volume: f64) -> Bar {
     let ts = Ts(1_700_000_000_000 + k as i64 * 300_000);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::market::ts::{DAY, HOUR, MINUTE};
+use crate::ts::{DAY, HOUR, MINUTE};
 use proptest::prelude::*;
 
 const NOW: Delay = Delay::After(Duration::ZERO);

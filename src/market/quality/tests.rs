@@ -1,6 +1,6 @@
 use super::*;
-use crate::market::recorded;
-use crate::market::ts::{DAY, MINUTE};
+use crate::recorded;
+use crate::ts::{DAY, MINUTE};
 use proptest::prelude::*;
 
 const STOCK: Thresholds = Thresholds { gap: 0.15, volume_low: 0.2, volume_high: 5.0 };
@@ -125,7 +125,7 @@ fn the_impossible_bars_of_a_recorded_answer_are_found() {
 /// Every score by its definition, each bar on its own.
 fn naive(all: &[Bar], k: usize, splits: &[Split]) -> Score {
     let bar = &all[k];
-    let factor = |b: &Bar| crate::market::split::price_factor(splits, b.ts.ny_date(), bar.ts.ny_date());
+    let factor = |b: &Bar| crate::split::price_factor(splits, b.ts.ny_date(), bar.ts.ny_date());
     let previous = k.checked_sub(1).map(|p| all[p].close * factor(&all[p]));
     let median = k.checked_sub(CONTEXT).map(|from| {
         let mut volumes: Vec<f64> = all[from..k].iter().map(|b| b.volume / factor(b)).collect();

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::market::{AssetClass, Interval};
+use barkeep_market::{AssetClass, Interval};
 
 fn item(symbol: &str, criticality: Criticality, requests: u64, newest: bool) -> Item {
     Item {

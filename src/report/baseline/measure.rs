@@ -9,16 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::scratch::Scratch;
 use super::verdict::{Verdict, verdict};
-use crate::clock::Clock;
-use crate::config::{BaselineLoad, Mode, RateLimit, Settings};
-use crate::engine::open::OpenError;
-use crate::engine::progress::{Event, Job, Listener, Silent};
-use crate::engine::select::{Selection, When};
-use crate::engine::{self, Backfill, RunError};
-use crate::market::ts::DAY;
-use crate::market::{Timeframe, Ts};
-use crate::store::{ExecutionStatus, StoreError, Trigger};
-use crate::timing::Phase;
+use barkeep_base::clock::Clock;
+use barkeep_base::timing::Phase;
+use barkeep_config::{BaselineLoad, Mode, RateLimit, Settings};
+use barkeep_market::ts::DAY;
+use barkeep_market::{Timeframe, Ts};
+use barkeep_pipeline::Backfill;
+use barkeep_pipeline::RunError;
+use barkeep_pipeline::events::{Event, Job, Listener, Silent};
+use barkeep_pipeline::open::OpenError;
+use barkeep_pipeline::select::{Selection, When};
+use barkeep_store::{ExecutionStatus, StoreError, Trigger};
 
 /// What to measure.
 pub struct Plan {
@@ -225,7 +226,7 @@ async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationTo
     let store = scratch.open().await?;
     let database = store.dialect();
     let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-    let engine = engine::open(Arc::clone(&store), settings, key, clock, Arc::new(Silent)).await?;
+    let engine = barkeep_pipeline::open(Arc::clone(&store), settings, key, clock, Arc::new(Silent)).await?;
     let from = plan.clock.now() - i64::from(plan.load.days) * DAY;
     let selection = Selection {
         symbols: plan.load.symbols.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::store::{self, Store, StoreError};
+use barkeep_store::{Store, StoreError};
 
 /// Where a measurement writes.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Scratch {
             Self::Temporary(dir) => format!("sqlite:{}", dir.join(format!("{}.db", Uuid::new_v4().simple())).display()),
             Self::Named(url) => url.clone(),
         };
-        let store = store::open(&url, false).await?;
+        let store = barkeep_store::open(&url, false).await?;
         let symbols = store.symbols().await?.len();
         if symbols > 0 {
             store.close().await;

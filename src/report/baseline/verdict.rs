@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::measure::PhaseTime;
-use crate::timing::Phase;
+use barkeep_base::timing::Phase;
 
 /// A share of the time above this makes a bottleneck.
 const MOST: f64 = 0.6;

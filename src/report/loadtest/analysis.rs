@@ -136,7 +136,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::report::loadtest::http::{Bad, Good};
+    use crate::loadtest::http::{Bad, Good};
 
     fn figures(ms: u64, failures: &[&str]) -> Figures {
         let good = (0..100).map(|_| Ok(Good { took: Duration::from_millis(ms), rows: 1, bytes: 1 }));

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use crate::market::asset::printable;
-use crate::market::{Symbol, Timeframe};
+use barkeep_base::text::printable;
+use barkeep_market::{Symbol, Timeframe};
 
 /// How much of an answer that is no page of rows is kept for the report.
 const SAMPLE: usize = 200;
@@ -18,7 +18,7 @@ const SAMPLE: usize = 200;
 const ROWS: &[u8] = b"\"features\":[";
 
 /// A client that asks directly (no proxy, no redirect, nothing twice), each request for so long at most.
-pub(in crate::report) fn client(longest: Duration) -> Result<reqwest::Client, String> {
+pub(crate) fn client(longest: Duration) -> Result<reqwest::Client, String> {
     // One provider for the whole process; somebody else may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

@@ -12,9 +12,9 @@ use super::figures::Figures;
 use super::http::{Ask, Bad, Good, Target};
 use super::scenario::{Scenario, Threshold, scenarios};
 use super::server::{Counters, ServerSide};
-use crate::clock::Clock;
-use crate::market::asset::printable;
-use crate::market::{Symbol, Ts};
+use barkeep_base::clock::Clock;
+use barkeep_base::text::printable;
+use barkeep_market::{Symbol, Ts};
 
 /// What to ask, and how hard.
 #[derive(Clone, Debug)]

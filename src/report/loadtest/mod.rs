@@ -16,7 +16,7 @@ pub use analysis::{Analysis, Bottleneck, Finding};
 pub use chart::text;
 pub use figures::{Bucket, ErrorCount, Figures};
 pub use http::Target;
-pub(in crate::report) use http::client;
+pub(crate) use http::client;
 pub use measure::{Failed, Measured, Plan, Report, run};
 pub use scenario::{Scenario, Threshold, scenarios};
 pub use server::ServerSide;

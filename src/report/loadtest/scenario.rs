@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::http::Ask;
-use crate::market::{Symbol, Timeframe};
+use barkeep_market::{Symbol, Timeframe};
 
 /// Rows asked for where the scenario is about something else.
 const USUAL: u32 = 500;

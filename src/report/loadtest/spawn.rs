@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::measure::Failed;
-use crate::config::Loaded;
-use crate::market::Symbol;
-use crate::market::asset::printable;
-use crate::report::child::Process;
-use crate::report::scratch::Dir;
+use crate::child::Process;
+use crate::scratch::Dir;
+use barkeep_base::text::printable;
+use barkeep_config::Loaded;
+use barkeep_market::Symbol;
 
 /// How much history the pages of the scenarios need: 1,000 trading days, and 500 bars of all but the 4 h.
 const DAYS: i64 = 1_500;

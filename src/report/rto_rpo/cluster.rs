@@ -14,7 +14,6 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::Instant;
 
 use super::drill::Stop;
-use crate::store;
 
 const GUARD: &str = include_str!("guard.sh");
 
@@ -114,7 +113,7 @@ impl Cluster {
         let deadline = Instant::now() + START;
         loop {
             // A database without barkeep's tables answers too: it says what it lacks.
-            match store::open(&self.url(), true).await {
+            match barkeep_store::open(&self.url(), true).await {
                 Ok(store) => {
                     store.close().await;
                     return Ok(());

@@ -10,10 +10,10 @@ use super::cluster::Cluster;
 use super::drill::{Engine, Measured, Stop};
 use super::ground::{Stage, stored};
 use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
-use crate::config::postgres_programs;
-use crate::report::child::Process;
-use crate::store::sqlite::hold;
-use crate::store::{Store, sqlite_file};
+use crate::child::Process;
+use barkeep_config::postgres_programs;
+use barkeep_store::sqlite::hold;
+use barkeep_store::{Store, sqlite_file};
 
 /// How long the database is away; beyond the 5 s that SQLite itself waits for a lock.
 const AWAY: Duration = Duration::from_secs(6);

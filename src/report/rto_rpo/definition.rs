@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::Loaded;
-use crate::config::policy::{Rpo, Rto, Severity, StalenessTier};
-use crate::market::freshness::Tier;
-use crate::market::{Criticality, Symbol, Ts};
+use barkeep_config::Loaded;
+use barkeep_config::policy::{Rpo, Rto, Severity, StalenessTier};
+use barkeep_market::freshness::Tier;
+use barkeep_market::{Criticality, Symbol, Ts};
 
 /// Settings that decide how the engine recovers, by their names in `barkeep.yaml`.
 const SETTINGS: [&str; 13] = [
@@ -238,8 +238,8 @@ fn recovery(written: &Written) -> Vec<Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Clock as _, SystemClock};
-    use crate::config::{Environment, Overrides, load_from};
+    use barkeep_base::clock::{Clock as _, SystemClock};
+    use barkeep_config::{Environment, Overrides, load_from};
 
     fn definition(settings: &str, policy: &str) -> Definition {
         let dir = tempfile::tempdir().unwrap();

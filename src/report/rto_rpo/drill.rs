@@ -11,9 +11,9 @@ use tokio::sync::OnceCell;
 
 use super::work::{Undisturbed, Work};
 use super::{crash, database, feature, storm};
-use crate::config::Loaded;
-use crate::config::policy::Rto;
-use crate::market::Ts;
+use barkeep_config::Loaded;
+use barkeep_config::policy::Rto;
+use barkeep_market::Ts;
 
 /// A failure with a recovery target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

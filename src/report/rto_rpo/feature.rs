@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use super::drill::{Measured, Stop};
 use super::ground::{Stage, stored};
 use super::work::{Work, slow_vendor};
-use crate::clock::{Clock, SystemClock};
-use crate::market::ts::{DAY, HOUR};
-use crate::market::{Bar, Timeframe, Ts};
-use crate::report::child::Process;
-use crate::store::{
+use crate::child::Process;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::ts::{DAY, HOUR};
+use barkeep_market::{Bar, Timeframe, Ts};
+use barkeep_store::{
     self, ExecutionStatus, FeatureFailureRow, PageCommit, SeriesRow, SeriesWrite, Store, StoreError, StoredBar,
 };
 
@@ -104,7 +104,7 @@ async fn put(stage: &Stage, series: &SeriesRow, oldest: Ts, price: f64) -> Resul
         checked_at: None,
     };
     let failed = |e: StoreError| Stop::failed(e.to_string());
-    let store = store::open(&stage.database, false).await.map_err(failed)?;
+    let store = barkeep_store::open(&stage.database, false).await.map_err(failed)?;
     let page = PageCommit { writes: vec![write], request: None, statuses: Vec::new() };
     let outcome = store.commit_page(page).await.map_err(failed);
     store.close().await;

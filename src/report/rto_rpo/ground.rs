@@ -12,17 +12,18 @@ use tokio::time::Instant;
 
 use super::drill::Stop;
 use super::work::Work;
-use crate::clock::SystemClock;
-use crate::config::{self, Environment, Loaded, Overrides};
-use crate::engine::progress::Silent;
-use crate::engine::select::{Selection, When};
-use crate::engine::{self, Backfill, Engine};
-use crate::market::Symbol;
-use crate::market::asset::printable;
-use crate::report::child::Process;
-use crate::report::scratch::Dir;
-use crate::sim::{LoggedRequest, Sim, SimConfig};
-use crate::store::{self, Store, Trigger};
+use crate::child::Process;
+use crate::scratch::Dir;
+use barkeep_base::clock::SystemClock;
+use barkeep_base::text::printable;
+use barkeep_config::{Environment, Loaded, Overrides};
+use barkeep_market::Symbol;
+use barkeep_pipeline::Backfill;
+use barkeep_pipeline::Engine;
+use barkeep_pipeline::events::Silent;
+use barkeep_pipeline::select::{Selection, When};
+use barkeep_sim::{LoggedRequest, Sim, SimConfig};
+use barkeep_store::{Store, Trigger};
 
 /// The vendor lets any key in.
 pub(super) const KEY: &str = "key-of-the-drill";
@@ -72,7 +73,8 @@ impl Stage {
         write(dir.path().join("rto_rpo_config.yaml"), live.effective.policy_yaml())?;
         write(file.clone(), settings.to_string())?;
         let overrides = Overrides { config: Some(file), ..Overrides::default() };
-        let loaded = config::load_from(&overrides, &Environment::default()).map_err(|e| Stop::failed(e.to_string()))?;
+        let loaded =
+            barkeep_config::load_from(&overrides, &Environment::default()).map_err(|e| Stop::failed(e.to_string()))?;
         let (symbols, settled) = (work.symbols.clone(), (work.from, work.to));
         Ok(Self { dir, sim, begun, database, loaded, symbols, settled })
     }
@@ -125,14 +127,15 @@ impl Stage {
 
     /// The database, to look at only.
     pub(super) async fn look(&self) -> Result<Arc<dyn Store>, Stop> {
-        store::open(&self.database, true).await.map_err(|e| Stop::failed(e.to_string()))
+        barkeep_store::open(&self.database, true).await.map_err(|e| Stop::failed(e.to_string()))
     }
 
     /// An engine that only looks and plans.
     pub(super) async fn planner(&self, store: Arc<dyn Store>) -> Result<Engine, Stop> {
         let key = SecretString::from(KEY);
         let opened =
-            engine::open(store, self.loaded.settings.clone(), key, Arc::new(SystemClock), Arc::new(Silent)).await;
+            barkeep_pipeline::open(store, self.loaded.settings.clone(), key, Arc::new(SystemClock), Arc::new(Silent))
+                .await;
         opened.map_err(|e| Stop::failed(e.to_string()))
     }
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::drill::{Measured, Stop};
 use super::ground::{KEY, Stage, stored};
 use super::work::{Work, slow_vendor};
-use crate::report::loadtest::client;
-use crate::sim::{LoggedRequest, SimConfig};
+use crate::loadtest::client;
+use barkeep_sim::{LoggedRequest, SimConfig};
 
 /// Requests the vendor allows in any minute; so many that the service does not wait for its own limit first.
 const LIMIT: u32 = 30;

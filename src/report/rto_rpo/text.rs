@@ -21,7 +21,7 @@ pub fn definition_text(all: &Definition) -> String {
 
     out.push_str("\nRPO: how old data may become\n");
     let rows = all.rpo_by_symbol_criticality.iter().map(|r| {
-        let symbols: Vec<&str> = r.symbols.iter().map(crate::market::Symbol::as_str).collect();
+        let symbols: Vec<&str> = r.symbols.iter().map(barkeep_market::Symbol::as_str).collect();
         let symbols = if symbols.is_empty() { "all others".to_owned() } else { symbols.join(" ") };
         let age = span(r.acceptable_staleness_seconds);
         [r.criticality.name().to_owned(), age, span(r.refresh_every_seconds), symbols, r.source.clone()]
@@ -31,7 +31,7 @@ pub fn definition_text(all: &Definition) -> String {
     out.push_str("\nStaleness\n");
     let rows = all.staleness_thresholds.iter().map(|r| {
         let until = r.until_seconds.map_or_else(|| "-".to_owned(), span);
-        let alert = r.alert.map_or("-", crate::config::policy::Severity::name);
+        let alert = r.alert.map_or("-", barkeep_config::policy::Severity::name);
         [r.tier.to_owned(), until, alert.to_owned(), r.action.clone(), r.source.clone()]
     });
     table(&mut out, ["TIER", "UNTIL", "ALERT", "ACTION", "SOURCE"], rows);
@@ -114,8 +114,8 @@ fn table<const N: usize>(out: &mut String, heading: [&str; N], rows: impl Iterat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Ts;
-    use crate::report::rto_rpo::Failure;
+    use crate::rto_rpo::Failure;
+    use barkeep_market::Ts;
 
     #[test]
     fn spans_read_well() {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::drill::Stop;
 use super::ground::Stage;
-use crate::config::{Loaded, baseline_load, default_class};
-use crate::engine::select::When;
-use crate::market::ts::DAY;
-use crate::market::{AssetClass, Bar, Interval, Symbol, Timeframe, Ts};
-use crate::sim::{LoggedRequest, SimConfig};
-use crate::store::Store;
+use barkeep_config::{Loaded, baseline_load, default_class};
+use barkeep_market::ts::DAY;
+use barkeep_market::{AssetClass, Bar, Interval, Symbol, Timeframe, Ts};
+use barkeep_pipeline::select::When;
+use barkeep_sim::{LoggedRequest, SimConfig};
+use barkeep_store::Store;
 
 /// Bars by series.
 type Rows = BTreeMap<(Symbol, Timeframe), Vec<Bar>>;
@@ -98,7 +98,7 @@ impl Undisturbed {
 
 /// The stored bars of these days.
 async fn rows(store: &dyn Store, days: Interval) -> Result<Rows, Stop> {
-    let failed = |e: crate::store::StoreError| Stop::failed(e.to_string());
+    let failed = |e: barkeep_store::StoreError| Stop::failed(e.to_string());
     let mut rows = Rows::new();
     for series in store.series().await.map_err(failed)? {
         let bars = store.bars(series.id, days, usize::MAX).await.map_err(failed)?;

@@ -14,9 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::clock::FixedClock;
-use crate::market::Ts;
-use crate::market::ts::{DAY, HOUR, MINUTE};
+use barkeep_base::clock::FixedClock;
+use barkeep_market::Ts;
+use barkeep_market::ts::{DAY, HOUR, MINUTE};
 
 /// A directory of recorded data; `None`, said on stderr, when it is absent and not required.
 pub(super) fn data(what: &str, sub: &str) -> Option<PathBuf> {

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use crate::market::Ts;
-use crate::store::{AlertRow, NewAlert, OperatorAction, OperatorActionRow};
+use crate::{AlertRow, NewAlert, OperatorAction, OperatorActionRow};
+use barkeep_market::Ts;
 
 #[derive(Debug, Default)]
 pub(super) struct Alerts {

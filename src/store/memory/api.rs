@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::market::Ts;
-use crate::store::{ApiKey, ApiRequest, Claim, Result, api};
+use crate::{ApiKey, ApiRequest, Claim, Result, api};
+use barkeep_market::Ts;
 
 type Settled = (ApiRequest, Option<(u16, String)>);
 

@@ -1,9 +1,9 @@
 //! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
 
 use super::State;
-use crate::store::{PageCommit, RequestRow, Result, WriteOutcome, coverage, diff, page};
+use crate::{PageCommit, RequestRow, Result, WriteOutcome, coverage, diff, page};
 
-/// [`crate::store::Store::commit_page`].
+/// [`crate::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOutcome>> {
     check(state, page)?;
     let mut outcomes = Vec::with_capacity(page.writes.len());
@@ -19,7 +19,7 @@ pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOu
     Ok(outcomes)
 }
 
-/// [`crate::store::Store::commit_pages`].
+/// [`crate::Store::commit_pages`].
 pub(super) fn commit_all(state: &mut State, pages: &[PageCommit]) -> Result<Vec<Vec<WriteOutcome>>> {
     for page in pages {
         check(state, page)?;

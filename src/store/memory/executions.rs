@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::{ExecutionRow, ExecutionStatus, Result, SeriesState, SeriesStatus, StoreError};
+use crate::{ExecutionRow, ExecutionStatus, Result, SeriesState, SeriesStatus, StoreError};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Executions {

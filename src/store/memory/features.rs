@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::market::features::State;
-use crate::market::{Interval, Ts};
-use crate::store::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, SeriesRow, features};
+use crate::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, SeriesRow, features};
+use barkeep_market::features::State;
+use barkeep_market::{Interval, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct SeriesFeatures {

@@ -30,7 +30,7 @@ use super::{
     Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
     bars, plans,
 };
-use crate::market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
+use barkeep_market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
 /// The store. Handles are clones of one [`Arc`]; closing one closes all.
 #[derive(Debug, Default)]

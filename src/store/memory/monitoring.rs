@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::{FeatureFailure, FeatureFailureRow, FeatureFreshness};
+use crate::{FeatureFailure, FeatureFailureRow, FeatureFreshness};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Monitoring {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::market::split::Split;
-use crate::market::{Symbol, Ts};
-use crate::store::{HolidayRow, Result, reference};
+use crate::{HolidayRow, Result, reference};
+use barkeep_market::split::Split;
+use barkeep_market::{Symbol, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Reference {

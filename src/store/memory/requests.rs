@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::market::{Interval, Timeframe, Ts};
-use crate::store::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Waste, requests};
+use crate::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Waste, requests};
+use barkeep_market::{Interval, Timeframe, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Requests {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::features::SeriesFeatures;
-use crate::market::{Bar, Interval, Symbol, Timeframe, Ts};
-use crate::store::{
+use crate::{
     Coverage, CoverageState, Evidence, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar,
     Verdict, WriteOutcome, coverage, diff, quarantine,
 };
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts};
 
 /// A bar as it was before the vendor changed it or took it back, or an operator replaced it.
 #[derive(Clone, Debug, PartialEq)]

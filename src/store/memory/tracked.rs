@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::series::{Revision, Series};
-use crate::market::{Symbol, Timeframe, Ts};
-use crate::store::{
+use crate::{
     Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite,
     StoredBar, SymbolRow, Verdict, WriteOutcome, diff, features, page, quarantine, symbols,
 };
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Tracked {

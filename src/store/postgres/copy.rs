@@ -4,20 +4,20 @@
 //! (<https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format"). Writing it by hand costs a page of code
 //! and is the fastest way in: no text is formatted on one side and parsed on the other.
 
-use crate::market::Ts;
+use barkeep_market::Ts;
 
 /// 2000-01-01T00:00:00Z in milliseconds since 1970: PostgreSQL counts microseconds from there.
 const EPOCH_2000: i64 = 946_684_800_000;
 
 /// Rows on their way into one `COPY … WITH (FORMAT binary)`.
 #[derive(Debug)]
-pub(in crate::store) struct Encoder {
+pub(crate) struct Encoder {
     bytes: Vec<u8>,
 }
 
 impl Encoder {
     /// Starts with the file header: signature, no flags, no extension.
-    pub(in crate::store) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut bytes = Vec::with_capacity(1 << 16);
         bytes.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         bytes.extend_from_slice(&[0; 8]);
@@ -25,23 +25,23 @@ impl Encoder {
     }
 
     /// Starts a row of `fields` fields.
-    pub(in crate::store) fn row(&mut self, fields: i16) {
+    pub(crate) fn row(&mut self, fields: i16) {
         self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
     /// Ends the data and hands out what is left.
-    pub(in crate::store) fn end(&mut self) -> Vec<u8> {
+    pub(crate) fn end(&mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         std::mem::take(&mut self.bytes)
     }
 
     /// Bytes waiting to be sent.
-    pub(in crate::store) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Hands out what is waiting.
-    pub(in crate::store) fn take(&mut self) -> Vec<u8> {
+    pub(crate) fn take(&mut self) -> Vec<u8> {
         let full = self.bytes.capacity();
         std::mem::replace(&mut self.bytes, Vec::with_capacity(full))
     }
@@ -58,27 +58,27 @@ impl Encoder {
     }
 
     /// `BIGINT`.
-    pub(in crate::store) fn int(&mut self, v: Option<i64>) {
+    pub(crate) fn int(&mut self, v: Option<i64>) {
         self.field(v.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `DOUBLE PRECISION`.
-    pub(in crate::store) fn real(&mut self, v: Option<f64>) {
+    pub(crate) fn real(&mut self, v: Option<f64>) {
         self.field(v.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `BOOLEAN`.
-    pub(in crate::store) fn flag(&mut self, v: bool) {
+    pub(crate) fn flag(&mut self, v: bool) {
         self.field(Some(&[u8::from(v)]));
     }
 
     /// `TEXT`.
-    pub(in crate::store) fn text(&mut self, v: Option<&str>) {
+    pub(crate) fn text(&mut self, v: Option<&str>) {
         self.field(v.map(str::as_bytes));
     }
 
     /// `TIMESTAMPTZ`.
-    pub(in crate::store) fn time(&mut self, v: Ts) {
+    pub(crate) fn time(&mut self, v: Ts) {
         self.int(Some(v.ms().saturating_sub(EPOCH_2000).saturating_mul(1_000)));
     }
 }

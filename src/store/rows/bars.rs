@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SeriesId;
-use crate::market::{Bar, Interval, Ts};
+use barkeep_market::{Bar, Interval, Ts};
 
 /// A bar with what barkeep knows about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

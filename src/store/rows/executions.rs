@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::market::{AssetClass, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 
 /// State words of `scheduler_execution_log.status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{SeriesId, SeriesRow};
-use crate::market::features::{Features, State};
-use crate::market::freshness::Tier;
-use crate::market::{Interval, Symbol, Timeframe, Ts};
+use barkeep_market::features::{Features, State};
+use barkeep_market::freshness::Tier;
+use barkeep_market::{Interval, Symbol, Timeframe, Ts};
 
 /// The features of one bar.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

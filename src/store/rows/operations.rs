@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::config::policy::Severity;
-use crate::market::Ts;
+use barkeep_config::policy::Severity;
+use barkeep_market::Ts;
 
 /// A correction of the built-in calendar, from the vendor's announcements.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Coverage, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
-use crate::market::{Interval, Ts};
+use barkeep_market::{Interval, Ts};
 
 /// Everything one series gets from one page.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SeriesId;
-use crate::market::{Bar, Symbol, Timeframe, Ts};
+use barkeep_market::{Bar, Symbol, Timeframe, Ts};
 
 /// A bar that cannot be true, kept for an operator to judge.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::market::{Interval, Timeframe, Ts};
+use barkeep_market::{Interval, Timeframe, Ts};
 
 /// One request as it was made; a row of `vendor_requests`. Holds no key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -76,7 +76,7 @@ impl Waste {
     }
 
     /// Adds counts up by reason; reasons that do not occur are left out.
-    pub(in crate::store) fn summed(counts: impl IntoIterator<Item = (Option<Self>, i64)>) -> Vec<(Self, i64)> {
+    pub(crate) fn summed(counts: impl IntoIterator<Item = (Option<Self>, i64)>) -> Vec<(Self, i64)> {
         let mut sums = std::collections::BTreeMap::new();
         for (waste, count) in counts {
             if let Some(waste) = waste {
@@ -90,7 +90,7 @@ impl Waste {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vendor::Class;
+    use barkeep_vendor::Class;
 
     #[test]
     fn every_class_of_error_has_a_reason() {

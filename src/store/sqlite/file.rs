@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::store::{Result, StoreError};
+use crate::{Result, StoreError};
 
 /// Longest wait for another process that is making the schema: about a minute.
 const TRIES: u32 = 3_000;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Result, connect, fault, writing};
-use crate::store::writer::Owned;
+use crate::writer::Owned;
 
 /// Longest wait for the lock.
 const PATIENCE: Duration = Duration::from_secs(30);

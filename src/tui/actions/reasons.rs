@@ -1,11 +1,11 @@
 //! Why an action cannot be done now, and what it would be done to if it can.
 
-use crate::engine::console::{Access, ExecutionStatus, Link, QuarantineRow, SeriesName};
-use crate::engine::handle::EngineState;
-use crate::engine::track::RunView;
-use crate::market::{Symbol, Ts};
-use crate::tui::model::{Model, Zoom};
-use crate::tui::screen::{ListId, Screen};
+use crate::model::{Model, Zoom};
+use crate::screen::{ListId, Screen};
+use barkeep_market::{Symbol, Ts};
+use barkeep_runtime::console::{Access, ExecutionStatus, Link, QuarantineRow, SeriesName};
+use barkeep_service::handle::EngineState;
+use barkeep_service::progress::RunView;
 use uuid::Uuid;
 
 type Verdict = Result<(), String>;

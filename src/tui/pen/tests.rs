@@ -38,7 +38,7 @@ fn text_too_long_ends_in_an_ellipsis_and_never_leaves_its_room() {
 #[test]
 fn text_takes_nothing_of_what_was_there_but_its_background() {
     let mut buf = Buffer::empty(Rect::new(0, 0, 2, 1));
-    let theme = Theme::new(crate::tui::theme::ThemeKind::Dark, crate::tui::theme::ColorDepth::Rgb);
+    let theme = Theme::new(crate::theme::ThemeKind::Dark, crate::theme::ColorDepth::Rgb);
     let mut pen = Pen::new(&mut buf, theme, Ts(0));
     pen.lay(Rect::new(0, 0, 2, 1), Role::Selected);
     pen.text(0, 0, 2, "ab", Role::Bad);

@@ -2,16 +2,16 @@
 
 use tui_input::Input;
 
-use crate::engine::console::{Level, Verdict};
-use crate::engine::handle::{Action, What};
-use crate::market::Criticality;
-use crate::tui::actions::{ActionId, Spec};
-use crate::tui::layer::{Layer, Menu};
-use crate::tui::model::{Dress, Model, Zoom};
-use crate::tui::msg::{Effects, Redraw};
-use crate::tui::query::Query;
-use crate::tui::screen::{ListId, Screen};
-use crate::tui::theme::ThemeKind;
+use crate::actions::{ActionId, Spec};
+use crate::layer::{Layer, Menu};
+use crate::model::{Dress, Model, Zoom};
+use crate::msg::{Effects, Redraw};
+use crate::query::Query;
+use crate::screen::{ListId, Screen};
+use crate::theme::ThemeKind;
+use barkeep_market::Criticality;
+use barkeep_runtime::console::{Level, Verdict};
+use barkeep_service::handle::{Action, What};
 
 impl Model {
     /// Does an action, or says why it cannot be done.
@@ -167,7 +167,7 @@ impl Model {
         }
     }
 
-    fn open_series(&mut self, series: Option<crate::engine::console::SeriesName>) {
+    fn open_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
         let Some(series) = series else { return };
         if self.detail.series.as_ref() != Some(&series) {
             for list in Screen::Detail.lists() {

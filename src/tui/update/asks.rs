@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use crate::engine::console::{AskError, Question, Reply, SeriesName};
-use crate::market::Ts;
-use crate::market::ts::DAY;
-use crate::tui::answers::{self, CoverageCache};
-use crate::tui::model::{Model, Zoom};
-use crate::tui::msg::{Effects, Redraw};
-use crate::tui::screen::{ListId, Screen};
+use crate::answers::{self, CoverageCache};
+use crate::model::{Model, Zoom};
+use crate::msg::{Effects, Redraw};
+use crate::screen::{ListId, Screen};
+use barkeep_market::Ts;
+use barkeep_market::ts::DAY;
+use barkeep_runtime::console::{AskError, Question, Reply, SeriesName};
 
 /// The same question is asked again no sooner than this.
 const AGAIN: Duration = Duration::from_secs(2);

@@ -3,10 +3,10 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::EventHandler as _;
 
-use crate::tui::actions::{ACTIONS, ActionId, Spec};
-use crate::tui::layer::{Cost, Layer, Menu};
-use crate::tui::model::Model;
-use crate::tui::msg::Effects;
+use crate::actions::{ACTIONS, ActionId, Spec};
+use crate::layer::{Cost, Layer, Menu};
+use crate::model::Model;
+use crate::msg::Effects;
 
 /// The longest line that can be typed or pasted.
 const LONGEST: usize = 200;
@@ -128,7 +128,7 @@ impl Model {
             }
             _ => return,
         };
-        effects.redraw = crate::tui::msg::Redraw::Now;
+        effects.redraw = crate::msg::Redraw::Now;
         self.apply(outcome, effects);
     }
 

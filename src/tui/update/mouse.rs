@@ -2,12 +2,12 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use crate::tui::actions::spec;
-use crate::tui::hits::Target;
-use crate::tui::layer::Layer;
-use crate::tui::model::Model;
-use crate::tui::msg::{Effects, Redraw};
-use crate::tui::screen::ListId;
+use crate::actions::spec;
+use crate::hits::Target;
+use crate::layer::Layer;
+use crate::model::Model;
+use crate::msg::{Effects, Redraw};
+use crate::screen::ListId;
 
 /// Rows of one turn of the wheel.
 const WHEEL: isize = 3;
@@ -56,7 +56,7 @@ impl Model {
                     self.log.follow = false;
                 }
                 self.select(list, row);
-                if again && let Some(open) = spec(crate::tui::actions::ActionId::Open) {
+                if again && let Some(open) = spec(crate::actions::ActionId::Open) {
                     self.act(open, effects);
                 }
             }

@@ -2,12 +2,12 @@
 
 use chrono::{Datelike as _, Days};
 
-use crate::engine::console::{Level, SeriesName};
-use crate::market::ts::DAY;
-use crate::tui::cursor::{Cursor, RowKey};
-use crate::tui::model::{Model, Zoom};
-use crate::tui::msg::Effects;
-use crate::tui::screen::{ListId, Screen};
+use crate::cursor::{Cursor, RowKey};
+use crate::model::{Model, Zoom};
+use crate::msg::Effects;
+use crate::screen::{ListId, Screen};
+use barkeep_market::ts::DAY;
+use barkeep_runtime::console::{Level, SeriesName};
 
 impl Model {
     /// The series in a row of the table, by name.

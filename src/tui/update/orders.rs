@@ -1,15 +1,15 @@
 //! Orders to the engine: asked for, shown as asked, and shown as done only once the engine says so.
 
-use crate::engine::console::{Level, Trigger, Verdict};
-use crate::engine::handle::{Action, Answer, OrderError, What, Which};
-use crate::engine::select::{Selection, When};
-use crate::market::{Criticality, Ts};
-use crate::plan::Plan;
-use crate::tui::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
-use crate::tui::format::plural;
-use crate::tui::layer::{Confirm, Cost, Layer};
-use crate::tui::model::Model;
-use crate::tui::msg::{Effects, Pending, Redraw};
+use crate::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
+use crate::format::plural;
+use crate::layer::{Confirm, Cost, Layer};
+use crate::model::Model;
+use crate::msg::{Effects, Pending, Redraw};
+use barkeep_market::{Criticality, Ts};
+use barkeep_pipeline::select::{Selection, When};
+use barkeep_plan::Plan;
+use barkeep_runtime::console::{Level, Trigger, Verdict};
+use barkeep_service::handle::{Action, Answer, OrderError, What, Which};
 
 impl Model {
     /// Gives an order.
@@ -199,7 +199,7 @@ fn short(id: uuid::Uuid) -> String {
 }
 
 /// A few names and how many more.
-fn some_of(symbols: &[crate::market::Symbol]) -> String {
+fn some_of(symbols: &[barkeep_market::Symbol]) -> String {
     let named: Vec<_> = symbols.iter().take(4).map(ToString::to_string).collect();
     let more = symbols.len().saturating_sub(named.len());
     if more == 0 { named.join(" ") } else { format!("{} and {more} more symbols", named.join(" ")) }

@@ -4,11 +4,11 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::Stage;
-use crate::tui::format;
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::table::Column;
-use crate::tui::words::Words;
+use crate::format;
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::table::Column;
+use crate::words::Words;
 
 /// Stretches without an answer.
 pub fn gaps(stage: &mut Stage, area: Rect) {

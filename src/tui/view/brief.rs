@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use super::phrase;
 use super::stage::Stage;
 use super::verdict::{gravity, verdict};
-use crate::market::freshness::Tier;
-use crate::tui::format;
-use crate::tui::theme::Role;
-use crate::tui::words::Words;
+use crate::format;
+use crate::theme::Role;
+use crate::words::Words;
+use barkeep_market::freshness::Tier;
 
 /// Draws it.
 pub fn draw(stage: &mut Stage, area: Rect) {

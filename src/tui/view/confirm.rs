@@ -2,13 +2,13 @@
 
 use ratatui::layout::Rect;
 
-use crate::plan::Plan;
-use crate::tui::format::{count, plural, span};
-use crate::tui::hits::{HitMap, Target};
-use crate::tui::layer::{Confirm, Cost};
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words, wrap};
-use crate::tui::theme::Role;
+use crate::format::{count, plural, span};
+use crate::hits::{HitMap, Target};
+use crate::layer::{Confirm, Cost};
+use crate::model::Model;
+use crate::pen::{Pen, Words, wrap};
+use crate::theme::Role;
+use barkeep_plan::Plan;
 
 pub(super) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: Rect, hits: &mut HitMap) {
     let width = body.width.min(76);
@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: R
         (question.yes, " Yes ", Target::Yes),
     ];
     for (chosen, text, target) in choices.into_iter().take(if ready { 2 } else { 1 }) {
-        let place = Rect::new(x, y, crate::tui::pen::width(text), 1).intersection(inner);
+        let place = Rect::new(x, y, crate::pen::width(text), 1).intersection(inner);
         pen.text(x, y, place.width, text, if chosen { Role::Strong } else { Role::Text });
         if chosen {
             pen.lay(place, Role::Selected);

@@ -16,19 +16,19 @@ use ratatui::layout::Rect;
 use super::session;
 use super::stage::Stage;
 use super::symbols::share;
-use crate::engine::console::{Cell, CellState, SeriesName};
-use crate::market::asset::printable;
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::glyphs::{CURSOR, DESCENDING};
-use crate::tui::hits::{HitMap, Target};
-use crate::tui::look::Look;
-use crate::tui::model::{Model, Zoom};
-use crate::tui::pen::{Words, columns, rows};
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::heat::{self, DayCells, MONTH, YEAR};
-use crate::tui::widgets::table::range;
+use crate::fit::Need;
+use crate::format;
+use crate::glyphs::{CURSOR, DESCENDING};
+use crate::hits::{HitMap, Target};
+use crate::look::Look;
+use crate::model::{Model, Zoom};
+use crate::pen::{Words, columns, rows};
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::heat::{self, DayCells, MONTH, YEAR};
+use crate::widgets::table::range;
+use barkeep_base::text::printable;
+use barkeep_runtime::console::{Cell, CellState, SeriesName};
 
 /// Name, timeframe and the cursor before it.
 const NAMES: u16 = 16;
@@ -55,7 +55,7 @@ pub(super) fn selected(model: &Model) -> Option<SeriesName> {
     Some((row.symbol.clone(), row.timeframe))
 }
 
-pub(super) fn date(model: &Model, now: crate::market::Ts) -> NaiveDate {
+pub(super) fn date(model: &Model, now: barkeep_market::Ts) -> NaiveDate {
     model.coverage.date.unwrap_or_else(|| now.utc_date())
 }
 
@@ -64,7 +64,7 @@ fn monday(date: NaiveDate) -> NaiveDate {
 }
 
 /// The first dates of the map's columns, oldest first, such that the selected date is among them.
-fn dates(model: &Model, now: crate::market::Ts, room: u16) -> Vec<NaiveDate> {
+fn dates(model: &Model, now: barkeep_market::Ts, room: u16) -> Vec<NaiveDate> {
     let today = now.utc_date();
     let chosen = date(model, now).min(today);
     let (newest, step, held) = match model.coverage.zoom {
@@ -182,7 +182,7 @@ fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate], each: usize) {
             continue;
         }
         let name = date.format(if date.month() == 1 { "%b %Y" } else { "%b" }).to_string();
-        let needs = crate::tui::pen::width(&name);
+        let needs = crate::pen::width(&name);
         if x + needs <= line.right() {
             stage.pen.text(x, line.y, needs, &name, Role::Muted);
             free_from = x + needs + 1;

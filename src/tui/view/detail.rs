@@ -15,17 +15,17 @@ use ratatui::layout::Rect;
 
 use super::stage::{Stage, absence, outdated};
 use super::{attempts, lists, why};
-use crate::engine::console::{Detail, SeriesName};
-use crate::market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Words, columns, rows};
-use crate::tui::screen::{ListId, Screen};
-use crate::tui::theme::Role;
-use crate::tui::widgets::candles;
+use crate::fit::Need;
+use crate::format;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Words, columns, rows};
+use crate::screen::{ListId, Screen};
+use crate::theme::Role;
+use crate::widgets::candles;
+use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
+use barkeep_runtime::console::{Detail, SeriesName};
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {

@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::stage::{Stage, absence};
 use super::{phrase, runs};
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Words, rows};
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::bar;
-use crate::tui::widgets::table::Column;
+use crate::fit::Need;
+use crate::format;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Words, rows};
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::bar;
+use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {

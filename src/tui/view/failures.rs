@@ -7,15 +7,15 @@ use ratatui::layout::Rect;
 
 use super::stage::{Stage, absence};
 use super::{lists, phrase};
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::hits::{HitMap, Target};
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Words, columns, rows};
-use crate::tui::screen::{ListId, Screen};
-use crate::tui::theme::Role;
-use crate::tui::widgets::table::Column;
+use crate::fit::Need;
+use crate::format;
+use crate::hits::{HitMap, Target};
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Words, columns, rows};
+use crate::screen::{ListId, Screen};
+use crate::theme::Role;
+use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {

@@ -4,14 +4,14 @@
 use ratatui::layout::{Position, Rect};
 
 use super::phrase;
-use crate::tui::actions::{ACTIONS, Spec};
-use crate::tui::hits::{HitMap, Target};
-use crate::tui::layer::Layer;
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words, width};
-use crate::tui::query::FIELDS;
-use crate::tui::screen::Screen;
-use crate::tui::theme::Role;
+use crate::actions::{ACTIONS, Spec};
+use crate::hits::{HitMap, Target};
+use crate::layer::Layer;
+use crate::model::Model;
+use crate::pen::{Pen, Words, width};
+use crate::query::FIELDS;
+use crate::screen::Screen;
+use crate::theme::Role;
 
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
     pen.lay(area, Role::Bar);

@@ -12,11 +12,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{confirm, footer, header, menu, screen, tiny};
-use crate::tui::hits::HitMap;
-use crate::tui::layer::Layer;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::Pen;
+use crate::hits::HitMap;
+use crate::layer::Layer;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::Pen;
 
 /// Less than this is one line.
 pub const LEAST_WIDTH: u16 = 40;

@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 
 use super::stage::Stage;
-use crate::market::freshness::Tier;
-use crate::tui::fit::{Need, rows};
-use crate::tui::format;
-use crate::tui::pen::Pen;
-use crate::tui::theme::Role;
-use crate::tui::widgets::bar;
-use crate::tui::words::Words;
+use crate::fit::{Need, rows};
+use crate::format;
+use crate::pen::Pen;
+use crate::theme::Role;
+use crate::widgets::bar;
+use crate::words::Words;
+use barkeep_market::freshness::Tier;
 
 /// Draws the panel.
 pub fn panel(stage: &mut Stage, area: Rect) {

@@ -5,17 +5,17 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use crate::engine::console::{Access, Link};
-use crate::engine::handle::EngineState;
-use crate::engine::snapshot::{MarketPhase, MarketView, Snapshot};
-use crate::market::Ts;
-use crate::market::ts::MINUTE;
-use crate::tui::format::{clock, count, due, hour_minute, span, until};
-use crate::tui::hits::{HitMap, Target};
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words};
-use crate::tui::screen::Screen;
-use crate::tui::theme::Role;
+use crate::format::{clock, count, due, hour_minute, span, until};
+use crate::hits::{HitMap, Target};
+use crate::model::Model;
+use crate::pen::{Pen, Words};
+use crate::screen::Screen;
+use crate::theme::Role;
+use barkeep_market::Ts;
+use barkeep_market::ts::MINUTE;
+use barkeep_monitor::snapshot::{MarketPhase, MarketView, Snapshot};
+use barkeep_runtime::console::{Access, Link};
+use barkeep_service::handle::EngineState;
 
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
     pen.lay(area, Role::Bar);
@@ -37,7 +37,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
         pieces.push((98, Words::of(Role::Paused, format!("VIEW FROZEN at {}", clock(since)))));
     }
     if let Some(run) = snap.live.runs.first() {
-        let share = crate::tui::format::percent(phrase::progress(run)).trim_start().to_owned();
+        let share = crate::format::percent(phrase::progress(run)).trim_start().to_owned();
         let more = snap.live.runs.len() - 1;
         let more = if more > 0 { format!(" +{more} runs") } else { String::new() };
         pieces.push((80, Words::of(Role::Running, format!("{share}{more}"))));
@@ -141,7 +141,7 @@ pub(super) fn tabs(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
     let path = breadcrumbs(model);
     let room = area.width.saturating_sub(2);
     // All titles, or only the one in front.
-    let full: u16 = Screen::ALL.iter().map(|s| crate::tui::pen::width(s.title()) + 5).sum();
+    let full: u16 = Screen::ALL.iter().map(|s| crate::pen::width(s.title()) + 5).sum();
     let mut x = area.x + 1;
     for screen in Screen::ALL {
         let here = screen == model.screen;
@@ -150,7 +150,7 @@ pub(super) fn tabs(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
         } else {
             format!(" {} ", screen.number())
         };
-        let width = crate::tui::pen::width(&title);
+        let width = crate::pen::width(&title);
         if x + width > area.right() {
             break;
         }

@@ -3,14 +3,14 @@
 use ratatui::layout::Rect;
 
 use super::stage::Stage;
-use crate::engine::snapshot::Snapshot;
-use crate::market::Ts;
-use crate::plan::budget::Budget;
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::pen::{Words, rows};
-use crate::tui::theme::Role;
-use crate::tui::widgets::{bar, spark};
+use crate::fit::Need;
+use crate::format;
+use crate::pen::{Words, rows};
+use crate::theme::Role;
+use crate::widgets::{bar, spark};
+use barkeep_market::Ts;
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_plan::budget::Budget;
 
 /// Draws the panel; lines of least worth go first.
 pub fn panel(stage: &mut Stage, area: Rect) {
@@ -223,8 +223,8 @@ pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Words {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::ts::MINUTE;
-    use crate::plan::budget::Purchase;
+    use barkeep_market::ts::MINUTE;
+    use barkeep_plan::budget::Purchase;
 
     #[test]
     fn a_moment_that_has_passed_is_not_promised() {

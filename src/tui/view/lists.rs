@@ -4,12 +4,12 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::Stage;
-use crate::engine::console::{AlertRow, QuarantineRow, RequestRow, Verdict};
-use crate::tui::format;
-use crate::tui::pen::Words;
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::table::Column;
+use crate::format;
+use crate::pen::Words;
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::table::Column;
+use barkeep_runtime::console::{AlertRow, QuarantineRow, RequestRow, Verdict};
 
 /// Bars that cannot be true.
 pub fn quarantine(stage: &mut Stage, area: Rect, list: ListId, rows: &[QuarantineRow], title: Words, empty: &[Words]) {
@@ -104,7 +104,7 @@ pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[RequestRow]
                 }
                 Is::Asked => {
                     let text = row.asked.map_or_else(String::new, |range| {
-                        let day = |t: crate::market::Ts| t.to_utc().format("%d %b %y").to_string();
+                        let day = |t: barkeep_market::Ts| t.to_utc().format("%d %b %y").to_string();
                         format!("{}-{}", day(range.start), day(range.end))
                     });
                     slot.text(pen, &text, Role::Muted);

@@ -5,14 +5,14 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::Stage;
-use crate::tui::format;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words};
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::table::{Column, Slot};
+use crate::format;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Pen, Words};
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::table::{Column, Slot};
 
 #[derive(Clone, Copy)]
 enum Is {

@@ -3,12 +3,12 @@
 use ratatui::layout::{Position, Rect};
 
 use super::footer::skip_columns;
-use crate::tui::actions::{Group, Spec};
-use crate::tui::hits::{HitMap, Target, Window};
-use crate::tui::layer::{Layer, Menu};
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words};
-use crate::tui::theme::Role;
+use crate::actions::{Group, Spec};
+use crate::hits::{HitMap, Target, Window};
+use crate::layer::{Layer, Menu};
+use crate::model::Model;
+use crate::pen::{Pen, Words};
+use crate::theme::Role;
 
 /// Columns of the keys and of the title.
 const KEYS: u16 = 16;

@@ -15,15 +15,15 @@ use ratatui::layout::Rect;
 use super::stage::Stage;
 use super::verdict::{gravity, verdict};
 use super::{brief, freshness, limit, phrase, runs};
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Words, columns, rows};
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::table::Column;
+use crate::fit::Need;
+use crate::format;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Words, columns, rows};
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
@@ -127,7 +127,7 @@ fn answers(stage: &mut Stage, area: Rect) {
 
 /// What the exchange does.
 fn market(stage: &mut Stage) -> Words {
-    use crate::engine::snapshot::MarketPhase;
+    use barkeep_monitor::snapshot::MarketPhase;
     let (market, now) = (stage.model.snap.data.market, stage.now());
     let (word, role) = match market.phase {
         MarketPhase::Closed => ("closed", Role::Muted),

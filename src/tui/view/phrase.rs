@@ -2,16 +2,16 @@
 
 use uuid::Uuid;
 
-use crate::config::policy::Severity;
-use crate::engine::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesState};
-use crate::engine::snapshot::SeriesView;
-use crate::engine::track::{ItemState, ItemView, RunView};
-use crate::market::freshness::Tier;
-use crate::market::{Timeframe, Ts};
-use crate::tui::format;
-use crate::tui::glyphs::{DONE, FAILED, RUNNING, WAITING};
-use crate::tui::pen::Words;
-use crate::tui::theme::Role;
+use crate::format;
+use crate::glyphs::{DONE, FAILED, RUNNING, WAITING};
+use crate::pen::Words;
+use crate::theme::Role;
+use barkeep_config::policy::Severity;
+use barkeep_market::freshness::Tier;
+use barkeep_market::{Timeframe, Ts};
+use barkeep_monitor::snapshot::SeriesView;
+use barkeep_runtime::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesState};
+use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
 #[must_use]

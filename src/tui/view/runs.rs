@@ -5,14 +5,14 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::Stage;
-use crate::engine::handle::EngineState;
-use crate::engine::track::{ItemState, RunView};
-use crate::tui::format;
-use crate::tui::pen::Words;
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::bar;
-use crate::tui::widgets::table::{Column, Table, range};
+use crate::format;
+use crate::pen::Words;
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::bar;
+use crate::widgets::table::{Column, Table, range};
+use barkeep_service::handle::EngineState;
+use barkeep_service::progress::{ItemState, RunView};
 
 #[derive(Clone, Copy)]
 enum Is {
@@ -197,7 +197,7 @@ fn resting(stage: &mut Stage, area: Rect) {
         EngineState::Draining => ("Stopping", Role::Paused),
         EngineState::Idle | EngineState::Running => ("Nothing runs", Role::Border),
     };
-    stage.hits.add(area, crate::tui::hits::Target::List(ListId::Items));
+    stage.hits.add(area, crate::hits::Target::List(ListId::Items));
     let inner = stage.pen.framed(area, &Words::of(Role::Title, title), &Words::new(), frame);
     let mut lines = Vec::new();
     if let Some(reason) = &live.reason {

@@ -4,14 +4,14 @@ use ratatui::layout::Rect;
 
 use super::coverage::{date, map, selected};
 use super::stage::{Stage, absence};
-use crate::engine::console::CellState;
-use crate::tui::format;
-use crate::tui::glyphs::LEVELS;
-use crate::tui::hits::Target;
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::heat;
-use crate::tui::words::Words;
+use crate::format;
+use crate::glyphs::LEVELS;
+use crate::hits::Target;
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::heat;
+use crate::words::Words;
+use barkeep_runtime::console::CellState;
 
 /// Draws the panel.
 pub fn panel(stage: &mut Stage, area: Rect) {

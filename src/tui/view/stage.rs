@@ -3,15 +3,15 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::market::Ts;
-use crate::tui::answers::Asked;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words, wrap};
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::table::{Column, Slot, Table, range};
+use crate::answers::Asked;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Pen, Words, wrap};
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::table::{Column, Slot, Table, range};
+use barkeep_market::Ts;
 
 /// One frame of one screen.
 pub struct Stage<'a> {
@@ -100,7 +100,7 @@ pub fn absence<T: ?Sized>(asked: &Asked<'_, T>, nothing: &[Words]) -> Vec<Words>
     match (asked.value, asked.error) {
         (None, Some(error)) => vec![
             Words::of(Role::Bad, "could not be read"),
-            Words::of(Role::Muted, crate::market::asset::printable(&error.to_string())),
+            Words::of(Role::Muted, barkeep_base::text::printable(&error.to_string())),
         ],
         (None, None) => vec![Words::of(Role::Muted, "reading …")],
         (Some(_), _) => nothing.to_vec(),
@@ -113,11 +113,7 @@ pub fn outdated<T: ?Sized>(asked: &Asked<'_, T>, now: Ts) -> Words {
     match (asked.value, asked.error, asked.at) {
         (Some(_), Some(error), Some(at)) => Words::of(
             Role::Warn,
-            format!(
-                "as of {}: {}",
-                crate::tui::format::due(at, now),
-                crate::market::asset::printable(&error.to_string())
-            ),
+            format!("as of {}: {}", crate::format::due(at, now), barkeep_base::text::printable(&error.to_string())),
         ),
         _ => Words::new(),
     }

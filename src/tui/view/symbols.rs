@@ -8,20 +8,20 @@ use ratatui::layout::Rect;
 
 use super::stage::Stage;
 use super::{phrase, verdict};
-use crate::engine::console::{Cell, CellState};
-use crate::engine::snapshot::SeriesView;
-use crate::market::freshness::Tier;
-use crate::market::{Symbol, Timeframe};
-use crate::tui::format;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words};
-use crate::tui::screen::ListId;
-use crate::tui::sort::SortBy;
-use crate::tui::theme::Role;
-use crate::tui::widgets::heat;
-use crate::tui::widgets::table::{Column, Slot, Table, range};
+use crate::format;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Pen, Words};
+use crate::screen::ListId;
+use crate::sort::SortBy;
+use crate::theme::Role;
+use crate::widgets::heat;
+use crate::widgets::table::{Column, Slot, Table, range};
+use barkeep_market::freshness::Tier;
+use barkeep_market::{Symbol, Timeframe};
+use barkeep_monitor::snapshot::SeriesView;
+use barkeep_runtime::console::{Cell, CellState};
 
 #[derive(Clone, Copy)]
 enum Is {

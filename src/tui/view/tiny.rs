@@ -3,11 +3,11 @@
 use ratatui::layout::Rect;
 
 use super::header;
-use crate::market::freshness::Tier;
-use crate::tui::hits::HitMap;
-use crate::tui::model::Model;
-use crate::tui::pen::{Pen, Words};
-use crate::tui::theme::Role;
+use crate::hits::HitMap;
+use crate::model::Model;
+use crate::pen::{Pen, Words};
+use crate::theme::Role;
+use barkeep_market::freshness::Tier;
 
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
     let tiers = model.snap.data.tiers;

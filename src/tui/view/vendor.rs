@@ -6,17 +6,17 @@ use ratatui::layout::Rect;
 
 use super::stage::{Stage, absence};
 use super::{limit, lists, phrase};
-use crate::engine::snapshot::VendorView;
-use crate::engine::track::ItemState;
-use crate::tui::fit::Need;
-use crate::tui::format;
-use crate::tui::hits::HitMap;
-use crate::tui::look::Look;
-use crate::tui::model::Model;
-use crate::tui::pen::{Words, columns, rows};
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::spark;
+use crate::fit::Need;
+use crate::format;
+use crate::hits::HitMap;
+use crate::look::Look;
+use crate::model::Model;
+use crate::pen::{Words, columns, rows};
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::spark;
+use barkeep_monitor::snapshot::VendorView;
+use barkeep_service::progress::ItemState;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {

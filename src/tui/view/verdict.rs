@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use super::phrase;
-use crate::engine::console::Link;
-use crate::engine::handle::EngineState;
-use crate::engine::snapshot::{SeriesView, Snapshot};
-use crate::engine::track::{ItemState, ItemView};
-use crate::market::Ts;
-use crate::tui::format;
-use crate::tui::pen::Words;
-use crate::tui::theme::Role;
-use crate::tui::worst::overdue;
+use crate::format;
+use crate::pen::Words;
+use crate::theme::Role;
+use crate::worst::overdue;
+use barkeep_market::Ts;
+use barkeep_monitor::snapshot::{SeriesView, Snapshot};
+use barkeep_runtime::console::Link;
+use barkeep_service::handle::EngineState;
+use barkeep_service::progress::{ItemState, ItemView};
 
 /// Series named in a line.
 const NAMED: usize = 4;

@@ -4,14 +4,14 @@
 use ratatui::layout::Rect;
 
 use super::stage::Stage;
-use crate::engine::console::Detail;
-use crate::engine::explain::{Blocker, Cause};
-use crate::market::Bar;
-use crate::tui::format;
-use crate::tui::pen::Words;
-use crate::tui::screen::ListId;
-use crate::tui::theme::Role;
-use crate::tui::widgets::bar;
+use crate::format;
+use crate::pen::Words;
+use crate::screen::ListId;
+use crate::theme::Role;
+use crate::widgets::bar;
+use barkeep_market::Bar;
+use barkeep_monitor::explain::{Blocker, Cause};
+use barkeep_runtime::console::Detail;
 
 /// How a cause looks: what the market and the vendor explain is quiet.
 const fn role(cause: Cause) -> Role {
@@ -26,7 +26,7 @@ const fn role(cause: Cause) -> Role {
     }
 }
 
-fn blocker(blocker: &Blocker, now: crate::market::Ts) -> Words {
+fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Words {
     let mut words = Words::of(role(blocker.cause), blocker.cause.words());
     if let Some(by) = &blocker.by {
         words = words.say(Role::Text, format!(" by {by}"));
@@ -84,7 +84,7 @@ pub fn panel(stage: &mut Stage, area: Rect, detail: &Detail) {
     causes(stage, rest, split);
 }
 
-fn causes(stage: &mut Stage, area: Rect, split: &crate::engine::explain::Split) {
+fn causes(stage: &mut Stage, area: Rect, split: &barkeep_monitor::explain::Split) {
     if area.height == 0 {
         return;
     }

@@ -1,8 +1,8 @@
 //! Bars that fill from the left: shares, progress, the vendor's window.
 
-use crate::tui::glyphs::{FILLS, FREE, TAKEN, TRACK};
-use crate::tui::pen::Pen;
-use crate::tui::theme::Role;
+use crate::glyphs::{FILLS, FREE, TAKEN, TRACK};
+use crate::pen::Pen;
+use crate::theme::Role;
 
 /// A share of 1 as a bar of `width` cells, in eighths of a cell. It is empty only at 0 and full only at 1: what is
 /// nearly done does not look done.
@@ -64,8 +64,8 @@ mod tests {
     use ratatui::layout::Rect;
 
     use super::*;
-    use crate::market::Ts;
-    use crate::tui::theme::Theme;
+    use crate::theme::Theme;
+    use barkeep_market::Ts;
 
     fn drawn(draw: impl FnOnce(&mut Pen)) -> String {
         let mut buf = Buffer::empty(Rect::new(0, 0, 8, 1));

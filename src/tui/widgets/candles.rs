@@ -3,11 +3,11 @@
 use chrono::Datelike as _;
 use ratatui::layout::Rect;
 
-use crate::market::{AssetClass, Bar, Family, Timeframe, Ts};
-use crate::tui::format::price;
-use crate::tui::glyphs::LEVELS;
-use crate::tui::pen::{Pen, width};
-use crate::tui::theme::Role;
+use crate::format::price;
+use crate::glyphs::LEVELS;
+use crate::pen::{Pen, width};
+use crate::theme::Role;
+use barkeep_market::{AssetClass, Bar, Family, Timeframe, Ts};
 
 /// What one half of a cell holds of a candle.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,8 +171,8 @@ mod tests {
     use ratatui::buffer::Buffer;
 
     use super::*;
-    use crate::market::ts::MINUTE;
-    use crate::tui::theme::Theme;
+    use crate::theme::Theme;
+    use barkeep_market::ts::MINUTE;
 
     fn bar(k: i64, open: f64, close: f64) -> Bar {
         let (high, low) = (open.max(close) + 1.0, open.min(close) - 1.0);

@@ -1,8 +1,8 @@
 //! Small charts of the recent past.
 
-use crate::tui::glyphs::LEVELS;
-use crate::tui::pen::Pen;
-use crate::tui::theme::Role;
+use crate::glyphs::LEVELS;
+use crate::pen::Pen;
+use crate::theme::Role;
 
 /// Values as a row of levels ending at the right end of `width`; the newest last. Each value has one cell; when there is
 /// more room than values, each gets two or more.
@@ -44,8 +44,8 @@ mod tests {
     use ratatui::layout::Rect;
 
     use super::*;
-    use crate::market::Ts;
-    use crate::tui::theme::Theme;
+    use crate::theme::Theme;
+    use barkeep_market::Ts;
 
     fn drawn(width: u16, height: u16, values: &[f64]) -> Vec<String> {
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));

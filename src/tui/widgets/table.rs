@@ -5,13 +5,13 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::fit::{Need, fit};
-use crate::tui::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
-use crate::tui::hits::{HitMap, Target, Window};
-use crate::tui::pen::{Pen, Words};
-use crate::tui::screen::ListId;
-use crate::tui::sort::{Sort, SortBy};
-use crate::tui::theme::Role;
+use crate::fit::{Need, fit};
+use crate::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
+use crate::hits::{HitMap, Target, Window};
+use crate::pen::{Pen, Words};
+use crate::screen::ListId;
+use crate::sort::{Sort, SortBy};
+use crate::theme::Role;
 
 /// A column; `K` names it.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +172,6 @@ pub fn range(window: Window, len: usize) -> String {
     if window.height >= len {
         return String::new();
     }
-    let count = |n: usize| crate::tui::format::count(n);
+    let count = |n: usize| crate::format::count(n);
     format!("{}-{} of {}", count(window.offset + 1), count((window.offset + window.height).min(len)), count(len))
 }

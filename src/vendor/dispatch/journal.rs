@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::market::{Interval, Timeframe, Ts};
-use crate::vendor::Fault;
+use crate::Fault;
+use barkeep_market::{Interval, Timeframe, Ts};
 
 /// One attempt, as it ended.
 #[derive(Clone, Debug, PartialEq)]

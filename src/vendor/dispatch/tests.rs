@@ -6,9 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::*;
-use crate::clock::FixedClock;
-use crate::config::RateLimit;
-use crate::market::Ts;
+use barkeep_base::clock::FixedClock;
+use barkeep_config::RateLimit;
+use barkeep_market::Ts;
 
 /// Answers in order; when the script is over, everything succeeds.
 #[derive(Default)]

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 
 use super::*;
-use crate::market::Ts;
-use crate::vendor::dispatch::Attempt;
+use crate::dispatch::Attempt;
+use barkeep_market::Ts;
 
 /// A journal in memory that outlives limiters, as the database does.
 #[derive(Debug, Default)]
@@ -261,7 +261,7 @@ fn a_cancel_ends_the_wait_and_costs_no_token() {
             cancel.cancel();
         };
         let (ended, ()) = tokio::join!(limiter.acquire(&journal, &wall, &cancel), later);
-        assert_eq!(ended.unwrap_err().class, crate::vendor::Class::Cancelled);
+        assert_eq!(ended.unwrap_err().class, crate::Class::Cancelled);
         assert_eq!(limiter.snapshot().waiting, 0);
         assert_eq!(journal.0.lock().unwrap().len(), 1);
     });

@@ -8,8 +8,8 @@
 use url::Url;
 
 use super::client::is_loopback;
-use crate::market::asset::printable;
-use crate::vendor::{Class, Cursor, Fault};
+use crate::{Class, Cursor, Fault};
+use barkeep_base::text::printable;
 
 /// Longest `next_url` believed, bytes.
 const LONGEST: usize = 8_192;

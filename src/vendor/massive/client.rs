@@ -10,14 +10,14 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Host;
 
 use super::address::{Base, path_of};
-use crate::clock::{Clock, SystemClock};
-use crate::config::VendorSettings;
-use crate::market::Ts;
-use crate::market::asset::printable;
-use crate::timing::{self, Phase};
-use crate::vendor::Fault;
-use crate::vendor::fault::{Failure, Transport, classify};
-use crate::vendor::retry::parse_retry_after;
+use crate::Fault;
+use crate::fault::{Failure, Transport, classify};
+use crate::retry::parse_retry_after;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::text::printable;
+use barkeep_base::timing::{self, Phase};
+use barkeep_config::VendorSettings;
+use barkeep_market::Ts;
 
 /// How much of an error body is read.
 const ERROR_BODY: usize = 64 * 1024;

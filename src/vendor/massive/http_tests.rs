@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::RateLimit;
-use crate::market::freshness::Delay;
-use crate::market::{Interval, Timeframe, Ts};
+use barkeep_config::RateLimit;
+use barkeep_market::freshness::Delay;
+use barkeep_market::{Interval, Timeframe, Ts};
 
 const KEY: &str = "CANARY_abc123";
 

@@ -29,9 +29,9 @@ use self::address::{encoded, path_of};
 use self::client::{Answer, Http};
 use self::reference::SplitPage;
 use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
-use crate::config::VendorSettings;
-use crate::market::{AssetClass, Family};
-use crate::timing::{self, Phase};
+use barkeep_base::timing::{self, Phase};
+use barkeep_config::VendorSettings;
+use barkeep_market::{AssetClass, Family};
 
 /// Base aggregates per page: the most the vendor allows.
 const PAGE_LIMIT: u32 = 50_000;

@@ -8,10 +8,10 @@ use chrono::NaiveTime;
 use super::address::{Base, with_parameter};
 use super::client::identifier;
 use super::wire::{BarRow, Counts, Envelope, GroupedRow, Whole, object};
-use crate::market::asset::printable;
-use crate::market::ts::SECOND;
-use crate::market::{AssetClass, Bar, Timeframe, Ts};
-use crate::vendor::{AggregateQuery, Fault, GroupedPage, Page};
+use crate::{AggregateQuery, Fault, GroupedPage, Page};
+use barkeep_base::text::printable;
+use barkeep_market::ts::SECOND;
+use barkeep_market::{AssetClass, Bar, Timeframe, Ts};
 
 /// Reads a page of aggregates that came for `asked`, a path and query.
 pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked: &str) -> Result<Page, Fault> {

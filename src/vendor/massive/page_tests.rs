@@ -2,7 +2,7 @@
 
 use super::address::Base;
 use super::*;
-use crate::market::{Bar, Interval, Timeframe, Ts};
+use barkeep_market::{Bar, Interval, Timeframe, Ts};
 
 fn at(text: &str) -> Ts {
     Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::address::Base;
 use super::*;
-use crate::market::{Interval, Timeframe, Ts};
-use crate::vendor::fault::{Failure, classify};
+use crate::fault::{Failure, classify};
+use barkeep_market::{Interval, Timeframe, Ts};
 
 /// The directory of recorded bodies; `None`, said aloud, when this machine has none.
 fn recordings(what: &str) -> Option<PathBuf> {

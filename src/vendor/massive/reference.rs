@@ -2,10 +2,10 @@
 
 use super::address::Base;
 use super::wire::{Counts, Envelope, HolidayRow, Object, SplitRow, StatusBody, TickerRow, json, object};
-use crate::market::Ts;
-use crate::market::asset::printable;
-use crate::market::split::Split;
-use crate::vendor::{Cursor, Fault, Holiday, MarketStatus, Ticker};
+use crate::{Cursor, Fault, Holiday, MarketStatus, Ticker};
+use barkeep_base::text::printable;
+use barkeep_market::Ts;
+use barkeep_market::split::Split;
 
 /// Splits by ticker, and where the next page is.
 pub(super) type SplitPage = (Vec<(String, Split)>, Option<Cursor>);

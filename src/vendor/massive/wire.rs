@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
-use crate::market::asset::printable;
-use crate::vendor::Fault;
+use crate::Fault;
+use barkeep_base::text::printable;
 
 /// The envelope of everything but market status.
 #[derive(Deserialize)]

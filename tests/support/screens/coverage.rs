@@ -1,8 +1,8 @@
 //! Days and sessions of coverage.
 
-use barkeep::engine::console::{Cell, CellState, CoverageRow, SessionCoverage};
 use barkeep::market::ts::HOUR;
 use barkeep::market::{AssetClass, Timeframe, Ts};
+use barkeep::runtime::console::{Cell, CellState, CoverageRow, SessionCoverage};
 use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::*;

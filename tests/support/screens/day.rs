@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::engine::handle::{EngineState, Live};
-use barkeep::engine::pulse::PulseView;
-use barkeep::engine::snapshot::{
-    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView, Wasted,
-};
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Timeframe, Ts};
+use barkeep::monitor::snapshot::{
+    Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView, Wasted,
+};
 use barkeep::plan::budget::{Budget, Purchase};
+use barkeep::service::activity::PulseView;
+use barkeep::service::handle::{EngineState, Live};
 use barkeep::store::{RequestTotals, Waste};
 use barkeep::vendor::limit::LimitSnapshot;
 
@@ -168,7 +168,7 @@ pub fn at_rest() -> Snapshot {
 
 /// An operator stopped everything.
 pub fn paused() -> Snapshot {
-    let pause = barkeep::engine::gate::Pause { by: "tui:ana".into(), since: now() - 12 * MINUTE };
+    let pause = barkeep::pipeline::gate::Pause { by: "tui:ana".into(), since: now() - 12 * MINUTE };
     let live = Live { state: EngineState::Paused, runs: Vec::new(), in_flight: 0, paused: Some(pause), ..live() };
     Snapshot { live: Arc::new(live), ..running() }
 }

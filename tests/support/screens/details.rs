@@ -1,11 +1,11 @@
 //! What is known of one series: prices, features, gaps, requests, bars in quarantine.
 
-use barkeep::engine::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesState, Verdict};
-use barkeep::engine::explain::{Blocker, Cause, Explanation, Share, Split};
 use barkeep::market::features::{Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
+use barkeep::monitor::explain::{Blocker, Cause, Explanation, Share, Split};
+use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesState, Verdict};
 use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;

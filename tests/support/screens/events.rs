@@ -1,8 +1,8 @@
 //! Failures, deeds of operators, log lines.
 
-use barkeep::engine::console::{FeatureFailureRow, Level, Notice, OperatorActionRow, SeriesState, SeriesStatus};
 use barkeep::market::Timeframe;
 use barkeep::market::ts::{HOUR, MINUTE, SECOND};
+use barkeep::runtime::console::{FeatureFailureRow, Level, Notice, OperatorActionRow, SeriesState, SeriesStatus};
 use barkeep::store::{FeatureFailure, OperatorAction};
 use uuid::Uuid;
 
@@ -56,13 +56,23 @@ pub fn actions() -> Vec<OperatorActionRow> {
 
 pub fn notices() -> Vec<Notice> {
     let lines = [
-        (420, Level::Info, "engine::service", "serving 25 symbols, 125 series"),
+        (420, Level::Info, "barkeep::service", "serving 25 symbols, 125 series"),
         (400, Level::Debug, "vendor::limit", "the journal agrees: 3 starts in the last 60 s"),
-        (300, Level::Info, "engine::backfill", "run 7f3a91ce (schedule): 25 items, 44 requests, lower bound 44"),
+        (
+            300,
+            Level::Info,
+            "barkeep::pipeline::backfill",
+            "run 7f3a91ce (schedule): 25 items, 44 requests, lower bound 44",
+        ),
         (210, Level::Warn, "vendor::dispatch", "META: 503 Service Unavailable, retry 1/5 in 1.4 s"),
-        (180, Level::Info, "engine::ingest", "BTC 5m: 29,804 bars, 12 revised"),
-        (90, Level::Error, "engine::fetch", "ETH 1h: rows outside the asked range; nothing of this page is stored"),
-        (60, Level::Info, "engine::features", "SPY 5m: 98 rows of features written"),
+        (180, Level::Info, "barkeep::pipeline::ingest", "BTC 5m: 29,804 bars, 12 revised"),
+        (
+            90,
+            Level::Error,
+            "barkeep::pipeline::fetch",
+            "ETH 1h: rows outside the asked range; nothing of this page is stored",
+        ),
+        (60, Level::Info, "barkeep::pipeline::features", "SPY 5m: 98 rows of features written"),
         (3, Level::Warn, "vendor::dispatch", "META: 503 Service Unavailable, retry 2/5 in 4.0 s"),
     ];
     lines

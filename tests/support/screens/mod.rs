@@ -23,12 +23,12 @@ pub use work::{alerts, executions, failing, live};
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::engine::console::{
-    Access, CoverageRow, ExecutionDetail, ExecutionView, Link, Question, Reply, SeriesName,
-};
-use barkeep::engine::snapshot::Snapshot;
 use barkeep::market::ts::SECOND;
 use barkeep::market::{AssetClass, Timeframe, Ts};
+use barkeep::monitor::snapshot::Snapshot;
+use barkeep::runtime::console::{
+    Access, CoverageRow, ExecutionDetail, ExecutionView, Link, Question, Reply, SeriesName,
+};
 use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::model::{Dress, Model, Now};

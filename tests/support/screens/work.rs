@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use barkeep::config::policy::Severity;
-use barkeep::engine::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
-use barkeep::engine::handle::{Beat, EngineState, Live, Process};
-use barkeep::engine::progress::Head;
-use barkeep::engine::pulse::PulseView;
-use barkeep::engine::track::{ItemState, ItemView, RunView};
 use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Symbol, Timeframe};
+use barkeep::pipeline::events::Head;
 use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
+use barkeep::runtime::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+use barkeep::service::activity::PulseView;
+use barkeep::service::handle::{Beat, EngineState, Live, Process};
+use barkeep::service::progress::{ItemState, ItemView, RunView};
 use barkeep::vendor::limit::LimitSnapshot;
 
 use super::*;

@@ -1,0 +1,159 @@
+//! The task that looks at the conditions while the service runs, and tells what changed.
+//!
+//! It stands beside the service, not in it: reading everything may wait for a lost database, and that loss itself must
+//! be told meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::inputs::Rows;
+use super::{DatabaseLoss, Inputs, Kind, Notifier, Watch, conditions};
+use barkeep_config::Policy;
+use barkeep_market::Ts;
+use barkeep_monitor::change_detector::Rest;
+use barkeep_pipeline::Engine;
+use barkeep_pipeline::events::{Event, Listener};
+use barkeep_service::handle::Live;
+use barkeep_store::StoreError;
+
+/// What can be judged while the database is away.
+const WITHOUT_DATABASE: [Kind; 2] = [Kind::VendorKeyRefused, Kind::DatabaseLost];
+
+/// A lost database is tried about this often (see [`barkeep_pipeline::patience`]).
+const TRY: Duration = Duration::from_secs(2);
+
+/// How often the loss itself is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// Time that queued alerts have to go out when the service stops.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Whether the database answers, as heard from the store: since when it does not.
+#[derive(Debug, Default)]
+pub struct Weather(watch::Sender<Option<Instant>>);
+
+impl Weather {
+    fn lost_for(&self) -> Option<Duration> {
+        self.0.borrow().map(|since| since.elapsed())
+    }
+
+    fn loss(&self, now: Ts) -> Option<DatabaseLoss> {
+        let lost = self.lost_for()?;
+        let since = now - i64::try_from(lost.as_millis()).unwrap_or(0);
+        let failures = u32::try_from(lost.as_secs() / TRY.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        Some(DatabaseLoss { since, failures })
+    }
+}
+
+impl Listener for Weather {
+    fn hear(&self, event: Event) {
+        match event {
+            Event::DatabaseLost { .. } => drop(self.0.send_replace(Some(Instant::now()))),
+            Event::DatabaseBack { .. } => drop(self.0.send_replace(None)),
+            _ => {}
+        }
+    }
+}
+
+/// What was read last, used again while the database rests.
+struct Seen {
+    rest: Rest,
+    rows: Option<Arc<Rows>>,
+}
+
+/// Everything a patrol needs.
+pub struct Patrol {
+    pub engine: Engine,
+    pub policy: Arc<Policy>,
+    pub notifier: Notifier,
+    pub weather: Arc<Weather>,
+    pub live: watch::Receiver<Arc<Live>>,
+    pub every: Duration,
+}
+
+impl Patrol {
+    /// Looks every so often until `shutdown`.
+    ///
+    /// # Errors
+    /// When the open alerts cannot be read at the start.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        let mut watch = Watch::load(self.engine.store.as_ref()).await?;
+        let mut seen = Seen { rest: Rest::new(Instant::now()), rows: None };
+        let started = self.engine.clock.now();
+        let mut look = tokio::time::interval(self.every);
+        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let glance = GLANCE.min(self.every);
+        let mut weather = self.weather.0.subscribe();
+        // The first look comes after one period: a service that has just started has had no time to succeed.
+        look.tick().await;
+        let mut was_lost = self.weather.lost_for().is_some();
+        loop {
+            let whole = tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = look.tick() => true,
+                Ok(()) = weather.changed() => false,
+                // A loss grows by itself; while all is well there is nothing to glance at.
+                () = tokio::time::sleep(glance), if was_lost => false,
+            };
+            let lost = self.weather.lost_for().is_some();
+            if lost || was_lost {
+                self.judge(&mut watch, &WITHOUT_DATABASE, &self.without_database(started));
+            } else if whole {
+                self.look(&mut watch, &mut seen, started).await;
+            }
+            was_lost = lost;
+        }
+        self.notifier.close(LAST_WORDS).await;
+        Ok(())
+    }
+
+    fn without_database(&self, watching_since: Ts) -> Inputs {
+        let now = self.engine.clock.now();
+        let key_refused = self.live.borrow().key_refused.clone();
+        Inputs { now, watching_since, key_refused, database_lost: self.weather.loss(now), ..Inputs::default() }
+    }
+
+    async fn look(&self, watch: &mut Watch, seen: &mut Seen, watching_since: Ts) {
+        let Some(rows) = self.rows(seen).await else { return };
+        let Engine { calendar, settings, .. } = &self.engine;
+        let known = self.without_database(watching_since);
+        let read = Inputs::of(&rows, calendar, settings, watching_since, known.now);
+        let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
+        self.judge(watch, &Kind::ALL, &inputs);
+        if let Err(e) = watch.save(self.engine.store.as_ref()).await {
+            tracing::warn!(error = %e, "alerts are kept for later");
+        }
+    }
+
+    /// What is stored now; nothing when it cannot be read in time.
+    async fn rows(&self, seen: &mut Seen) -> Option<Arc<Rows>> {
+        let (store, now) = (Arc::clone(&self.engine.store), Instant::now());
+        seen.rest.look(store.stamp(), now);
+        if let Some(rows) = seen.rows.as_ref().filter(|_| seen.rest.holds(now)) {
+            return Some(Arc::clone(rows));
+        }
+        seen.rest.read(now);
+        seen.rows = None;
+        let at = self.engine.clock.now();
+        // A task of its own: when the database goes away now, reading waits for it and is then of no more use.
+        let reading = tokio::spawn(async move { Rows::read(store.as_ref(), at).await });
+        match tokio::time::timeout(self.every, reading).await {
+            Ok(Ok(Ok(rows))) => seen.rows = Some(Arc::new(rows)),
+            Ok(Ok(Err(e))) => tracing::warn!(error = %e, "the conditions of alerts could not be read"),
+            Ok(Err(e)) => tracing::error!(error = %e, "looking for alerts broke"),
+            Err(_) => tracing::warn!("the conditions of alerts are not read in time"),
+        }
+        seen.rows.clone()
+    }
+
+    fn judge(&self, watch: &mut Watch, kinds: &[Kind], inputs: &Inputs) {
+        let wrong = conditions(inputs, &self.policy);
+        for change in watch.step(inputs.now, kinds, &wrong) {
+            self.notifier.send(&change);
+        }
+    }
+}

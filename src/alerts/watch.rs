@@ -1,0 +1,174 @@
+//! What is new and what is over: each kind of alert is raised once and resolved once, across restarts.
+//!
+//! The state is in memory, so that a lost database can be told at once; what the table does not have yet is written as
+//! soon as it answers again.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use super::conditions::{Condition, Kind};
+use barkeep_config::policy::Severity;
+use barkeep_market::Ts;
+use barkeep_store::{AlertRow, NewAlert, Store, StoreError};
+
+/// Changes kept for a database that does not answer. Six kinds come and go; a day of flapping each minute is cut short.
+const MOST_UNSAVED: usize = 256;
+/// More alerts than this are never open.
+const MOST_OPEN: usize = 1_000;
+
+/// An alert that came or went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub kind: Kind,
+    pub severity: Severity,
+    pub message: String,
+    pub raised_at: Ts,
+    /// Set when it is over.
+    pub resolved_at: Option<Ts>,
+}
+
+impl Change {
+    fn row(&self) -> NewAlert {
+        NewAlert {
+            kind: self.kind.name().to_owned(),
+            severity: self.severity,
+            subject: None,
+            message: self.message.clone(),
+            raised_at: self.raised_at,
+        }
+    }
+}
+
+/// The open alerts, and what the table does not know yet.
+#[derive(Debug, Default)]
+pub struct Watch {
+    open: BTreeMap<Kind, Change>,
+    unsaved: VecDeque<Change>,
+}
+
+impl Watch {
+    /// Takes up the alerts a former process left open: they are not told again.
+    pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let rows = store.alerts(true, MOST_OPEN).await?;
+        let known = rows.into_iter().filter_map(|row| {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.name() == row.kind)?;
+            let AlertRow { severity, message, raised_at, .. } = row;
+            Some((kind, Change { kind, severity, message, raised_at, resolved_at: None }))
+        });
+        Ok(Self { open: known.collect(), unsaved: VecDeque::new() })
+    }
+
+    /// The open alerts.
+    pub fn open(&self) -> impl Iterator<Item = &Change> {
+        self.open.values()
+    }
+
+    /// Compares what is wrong now with what was; gives what changed, to be told. A condition that lasts is no change.
+    ///
+    /// `judged` names the kinds that could be judged: while the database is lost the others stay as they are.
+    pub fn step(&mut self, now: Ts, judged: &[Kind], conditions: &[Condition]) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for kind in judged {
+            let holds = conditions.iter().find(|c| c.kind == *kind);
+            match (holds, self.open.get(kind)) {
+                (Some(c), None) => {
+                    let Condition { kind, severity, message } = c.clone();
+                    let change = Change { kind, severity, message, raised_at: now, resolved_at: None };
+                    self.open.insert(kind, change.clone());
+                    changes.push(change);
+                }
+                (None, Some(_)) => {
+                    if let Some(over) = self.open.remove(kind) {
+                        // A clock set back must not make an alert end before it began.
+                        changes.push(Change { resolved_at: Some(now.max(over.raised_at)), ..over });
+                    }
+                }
+                _ => {}
+            }
+        }
+        for change in &changes {
+            if self.unsaved.len() == MOST_UNSAVED {
+                self.unsaved.pop_front();
+                tracing::warn!("the database is away for so long that the oldest change of an alert is not kept");
+            }
+            self.unsaved.push_back(change.clone());
+        }
+        changes
+    }
+
+    /// Writes what the table does not have. On an error the rest stays for the next call.
+    pub async fn save(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        while let Some(change) = self.unsaved.front() {
+            match change.resolved_at {
+                None => store.raise_alert(&change.row()).await.map(drop)?,
+                Some(at) => store.resolve_alert(change.kind.name(), None, at).await.map(drop)?,
+            }
+            self.unsaved.pop_front();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(kind: Kind) -> Condition {
+        Condition { kind, severity: Severity::Warning, message: format!("{kind} is wrong") }
+    }
+
+    fn told(changes: &[Change]) -> Vec<(Kind, bool)> {
+        changes.iter().map(|c| (c.kind, c.resolved_at.is_some())).collect()
+    }
+
+    #[tokio::test]
+    async fn raised_once_resolved_once_and_known_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = barkeep_store::open(&format!("sqlite:{}", dir.path().join("a.db").display()), false).await.unwrap();
+        let (stale, key) = (Kind::StaleFeatures, Kind::VendorKeyRefused);
+        let mut watch = Watch::load(store.as_ref()).await.unwrap();
+        assert_eq!(told(&watch.step(Ts(1), &Kind::ALL, &[wrong(stale)])), [(stale, false)]);
+        assert_eq!(told(&watch.step(Ts(2), &Kind::ALL, &[wrong(stale)])), [], "it lasts");
+        watch.save(store.as_ref()).await.unwrap();
+
+        let mut watch = Watch::load(store.as_ref()).await.unwrap();
+        assert_eq!(told(&watch.step(Ts(3), &Kind::ALL, &[wrong(stale), wrong(key)])), [(key, false)]);
+        assert_eq!(told(&watch.step(Ts(4), &Kind::ALL, &[wrong(key)])), [(stale, true)]);
+        watch.save(store.as_ref()).await.unwrap();
+        let rows = store.alerts(false, 9).await.unwrap();
+        let rows: Vec<_> = rows.iter().map(|r| (r.kind.as_str(), r.raised_at, r.resolved_at)).collect();
+        assert_eq!(rows, [("vendor_key_refused", Ts(3), None), ("stale_features", Ts(1), Some(Ts(4)))]);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn while_the_database_is_away_nothing_is_lost_and_nothing_else_is_judged() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("a.db").display());
+        let store = barkeep_store::open(&url, false).await.unwrap();
+        let deaf = barkeep_store::open(&url, true).await.unwrap();
+        let (stale, lost) = (Kind::StaleFeatures, Kind::DatabaseLost);
+        let mut watch = Watch::default();
+        watch.step(Ts(1), &Kind::ALL, &[wrong(stale)]);
+        assert_eq!(told(&watch.step(Ts(2), &[lost], &[wrong(lost)])), [(lost, false)]);
+        assert!(watch.save(deaf.as_ref()).await.is_err());
+        assert_eq!(told(&watch.step(Ts(3), &Kind::ALL, &[])), [(stale, true), (lost, true)]);
+        watch.save(store.as_ref()).await.unwrap();
+        let rows = store.alerts(false, 9).await.unwrap();
+        let rows: Vec<_> = rows.iter().map(|r| (r.kind.as_str(), r.raised_at, r.resolved_at)).collect();
+        assert_eq!(rows, [("database_lost", Ts(2), Some(Ts(3))), ("stale_features", Ts(1), Some(Ts(3)))]);
+        deaf.close().await;
+        store.close().await;
+    }
+
+    #[test]
+    fn a_long_outage_keeps_a_bounded_number_of_changes() {
+        let mut watch = Watch::default();
+        for t in 0..2_000 {
+            let now = if t % 2 == 0 { vec![wrong(Kind::StaleFeatures)] } else { Vec::new() };
+            watch.step(Ts(t), &[Kind::StaleFeatures], &now);
+        }
+        assert_eq!(watch.unsaved.len(), MOST_UNSAVED);
+    }
+}

@@ -1,0 +1,181 @@
+//! The command line: what can be typed, and which code it ends with.
+//!
+//! Thin: a command translates its arguments, calls the rooms above, and prints. Results go to stdout, everything else to
+//! stderr.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
+
+pub mod alerts;
+pub mod args;
+pub mod attach;
+pub mod backfill;
+pub mod bars;
+pub mod baseline;
+pub mod config;
+pub mod dashboard;
+pub mod demo;
+pub mod exit;
+pub mod explain;
+pub mod features;
+pub mod figures;
+pub mod globals;
+pub mod history;
+pub mod keys;
+pub mod loadtest;
+pub mod output;
+pub mod plan;
+pub mod progress;
+pub mod quarantine;
+pub mod report;
+pub mod rto_rpo;
+pub mod run;
+pub mod shell;
+mod signals;
+pub mod sim;
+mod simulated;
+pub mod staleness;
+pub mod status;
+pub mod symbols;
+mod vendor_process;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::error::ContextValue;
+use clap::{Parser, Subcommand};
+
+pub use exit::CliError;
+pub use globals::{Globals, Session, block_on};
+
+use barkeep_base::text::printable;
+
+/// Keeps market bars fresh: fetches OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
+#[derive(Parser, Clone, Debug)]
+#[command(name = "barkeep", version, max_term_width = 120, after_help = "Without a command it opens the dashboard.")]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+
+    #[command(flatten)]
+    pub dashboard: dashboard::DashboardArgs,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    Backfill(backfill::BackfillArgs),
+    Plan(plan::PlanArgs),
+    Status(status::StatusArgs),
+    Run(run::RunArgs),
+    Demo(demo::DemoArgs),
+    Attach(attach::AttachArgs),
+    Staleness(staleness::StalenessArgs),
+    History(history::HistoryArgs),
+    Explain(explain::ExplainArgs),
+    Alerts(alerts::AlertsArgs),
+    Symbols(symbols::SymbolsArgs),
+    Bars(bars::BarsArgs),
+    Features(features::FeaturesArgs),
+    Quarantine(quarantine::QuarantineArgs),
+    Keys(keys::KeysArgs),
+    Baseline(baseline::BaselineArgs),
+    Loadtest(loadtest::LoadtestArgs),
+    #[command(name = "rto-rpo")]
+    RtoRpo(rto_rpo::RtoRpoArgs),
+    Sim(sim::SimArgs),
+    Config(config::ConfigArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
+}
+
+/// Reads the command line, does what it says and returns the exit code.
+#[must_use]
+pub fn run() -> ExitCode {
+    std::panic::set_hook(Box::new(|bug| {
+        let said = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
+        let place = bug.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
+        tracing::error!("barkeep hit a bug: {said}{place}");
+        let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {said}{place}; please report it");
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(e),
+    };
+    match dispatch(&cli) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(e) => e.report(),
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), CliError> {
+    let Some(command) = &cli.command else { return dashboard::run(&cli.dashboard, &cli.globals) };
+    if cli.dashboard != dashboard::DashboardArgs::default() {
+        return Err(CliError::usage("--read-only, --theme, --ascii, --plain and --mouse are for the dashboard")
+            .hint("leave the command out, or write them behind `barkeep demo`"));
+    }
+    match command {
+        Command::Backfill(args) => backfill::run(args, &cli.globals),
+        Command::Plan(args) => plan::run(args, &cli.globals),
+        Command::Status(args) => status::run(args, &cli.globals),
+        Command::Run(args) => run::run(args, &cli.globals),
+        Command::Demo(args) => demo::run(args, &cli.globals),
+        Command::Attach(args) => attach::run(args, &cli.globals),
+        Command::Staleness(args) => staleness::run(args, &cli.globals),
+        Command::History(args) => history::run(args, &cli.globals),
+        Command::Explain(args) => explain::run(args, &cli.globals),
+        Command::Alerts(args) => alerts::run(args, &cli.globals),
+        Command::Sim(args) => sim::run(args, &cli.globals),
+        Command::Symbols(args) => symbols::run(args, &cli.globals),
+        Command::Bars(args) => bars::run(args, &cli.globals),
+        Command::Features(args) => features::run(args, &cli.globals),
+        Command::Quarantine(args) => quarantine::run(args, &cli.globals),
+        Command::Keys(args) => keys::run(args, &cli.globals),
+        Command::Baseline(args) => baseline::run(args, &cli.globals),
+        Command::Loadtest(args) => loadtest::run(args, &cli.globals),
+        Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
+        Command::Config(args) => config::run(args, &cli.globals),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
+    }
+}
+
+/// Prints clap's message. What the user typed is made fit to print first: clap repeats it as it is.
+fn usage(mut e: clap::Error) -> ExitCode {
+    let context: Vec<_> = e.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in context {
+        match value {
+            ContextValue::String(text) => drop(e.insert(kind, ContextValue::String(printable(&text)))),
+            ContextValue::Strings(all) => {
+                let all = all.iter().map(|text| printable(text)).collect();
+                drop(e.insert(kind, ContextValue::Strings(all)));
+            }
+            _ => {}
+        }
+    }
+    // A closed pipe is no reason to fail.
+    let _ = e.print();
+    ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_work_on_both_sides_of_the_command() {
+        for line in ["barkeep --json -v config --rate-limit 7 path", "barkeep config path --json --rate-limit 7 -v"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(cli.globals.json && cli.globals.verbose == 1, "{line}");
+            assert_eq!(cli.globals.rate_limit, Some(barkeep_config::RateLimit::PerMinute(7)));
+        }
+    }
+}

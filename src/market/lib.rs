@@ -1,0 +1,24 @@
+//! The domain: symbols, timeframes, bars, sessions and the arithmetic on them.
+//!
+//! Everything here is pure and synchronous. Nothing in this room does I/O, reads a clock, or knows of SQL, HTTP or a
+//! screen, so every rule can be tested by calling it.
+
+pub mod asset;
+pub mod bar;
+pub mod calendar;
+pub mod features;
+pub mod freshness;
+pub mod interval;
+pub mod quality;
+#[cfg(test)]
+mod recorded;
+pub mod resample;
+pub mod split;
+pub mod timeframe;
+
+pub use asset::{AssetClass, Criticality, Symbol};
+pub use bar::Bar;
+pub use barkeep_base::ts::{self, Ts};
+pub use calendar::{Calendar, Session};
+pub use interval::{Interval, IntervalSet};
+pub use timeframe::{Family, Timeframe};

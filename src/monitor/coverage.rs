@@ -1,0 +1,221 @@
+//! How each day of a series stands, and each piece of one day: the cells of the coverage map.
+//!
+//! A cell says what dominates its trading time: bars, an answer without bars, nothing asked yet, a refusal, a bar in
+//! quarantine. A day on which the market is closed is blank, not missing.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{AskError, MOST_DAYS, MOST_SERIES, SeriesName};
+use barkeep_market::ts::HOUR;
+use barkeep_market::{AssetClass, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_pipeline::Engine;
+use barkeep_pipeline::series_index::Inventory;
+use barkeep_store::{Coverage, CoverageState, QuarantineRow, SeriesId};
+
+/// Pieces of a trading date, for days and weeks only one.
+const PIECE: i64 = HOUR / 2;
+
+/// What dominates a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellState {
+    /// No trading time: a weekend, a holiday, before the exchange existed.
+    Closed,
+    /// It lies ahead, or the vendor does not serve it yet.
+    Ahead,
+    Present,
+    /// The vendor answered that nothing was traded.
+    NoTrade,
+    /// Nobody has an answer about it.
+    Unverified,
+    /// The plan of the key does not include it.
+    NotEntitled,
+    /// Bars that cannot be true wait for an operator.
+    Quarantined,
+}
+
+/// A piece of time of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    pub state: CellState,
+    /// The share of its trading time that the vendor has answered for, in eighths.
+    pub eighths: u8,
+}
+
+/// The days of one series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoverageRow {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    /// One cell a day from the first date asked for.
+    pub cells: Vec<Cell>,
+}
+
+/// The pieces of one trading date of a series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionCoverage {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub date: NaiveDate,
+    /// Piece by piece: when it starts, how it stands, and the bars it holds.
+    pub pieces: Vec<(Ts, Cell, u32)>,
+}
+
+/// What is known of one series over a stretch.
+struct Known {
+    class: AssetClass,
+    timeframe: Timeframe,
+    answered: IntervalSet,
+    refused: IntervalSet,
+    quarantined: Vec<Ts>,
+    /// Starts of hours that hold bars, with how many.
+    bars: BTreeMap<Ts, i64>,
+    served: Ts,
+}
+
+impl Known {
+    async fn read(
+        engine: &Engine,
+        id: SeriesId,
+        (class, timeframe): (AssetClass, Timeframe),
+        (rows, pending): (&[Coverage], &[QuarantineRow]),
+        range: Interval,
+        bucket: i64,
+    ) -> Result<Self, AskError> {
+        let store = engine.store.as_ref();
+        let now = engine.clock.now();
+        let live = || rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > now));
+        let of = |refused: bool| -> IntervalSet {
+            live().filter(|row| (row.state == CoverageState::NotEntitled) == refused).map(|row| row.range).collect()
+        };
+        let settings = &engine.settings;
+        let lag = settings.backfill.settle;
+        let served = barkeep_market::freshness::served_until(
+            &engine.calendar,
+            class,
+            timeframe,
+            settings.vendor.delay,
+            lag,
+            now,
+        );
+        Ok(Self {
+            class,
+            timeframe,
+            answered: of(false),
+            refused: of(true),
+            // Only what still waits for a word: a rejected bar is a hole the operator knows.
+            quarantined: pending.iter().filter(|row| row.series_id == id).map(|row| row.bar.ts).collect(),
+            bars: store.bar_counts(id, range, bucket).await?.into_iter().collect(),
+            served,
+        })
+    }
+
+    fn cell(&self, engine: &Engine, span: Interval) -> (Cell, u32) {
+        let cell = |state, eighths| Cell { state, eighths };
+        let trading = engine.calendar.trading(self.class, self.timeframe.family(), span);
+        let bars = self.bars.range(span.start..span.end).map(|(_, n)| *n).sum::<i64>();
+        let bars = u32::try_from(bars).unwrap_or(u32::MAX);
+        if trading.is_empty() {
+            return (cell(CellState::Closed, 0), bars);
+        }
+        let due = trading.clip(Interval::new(Ts::MIN, self.served));
+        if due.is_empty() && bars == 0 {
+            return (cell(CellState::Ahead, 0), 0);
+        }
+        let answered = due.intersect(&self.answered).total();
+        let eighths = u8::try_from(answered.saturating_mul(8) / due.total().max(1)).unwrap_or(8).min(8);
+        let refused = due.intersect(&self.refused).subtract(&self.answered).total();
+        let state = if self.quarantined.iter().any(|t| span.contains(*t)) {
+            CellState::Quarantined
+        } else if refused * 2 > due.total() {
+            CellState::NotEntitled
+        } else if answered * 2 < due.total() && bars == 0 {
+            CellState::Unverified
+        } else if bars == 0 {
+            CellState::NoTrade
+        } else {
+            CellState::Present
+        };
+        (cell(state, eighths), bars)
+    }
+}
+
+/// The days of some series.
+pub async fn days(
+    engine: &Engine,
+    inventory: &Inventory,
+    series: &[SeriesName],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<CoverageRow>, AskError> {
+    let count = (to - from).num_days() + 1;
+    if series.len() > MOST_SERIES || !(1..=MOST_DAYS).contains(&count) {
+        return Err(AskError::Refused(format!(
+            "a coverage map has at most {MOST_SERIES} series and {MOST_DAYS} days, asked for {} and {count}",
+            series.len()
+        )));
+    }
+    let known = keys(inventory, series);
+    let ids: Vec<SeriesId> = known.iter().map(|(_, id, _)| *id).collect();
+    let coverage: BTreeMap<SeriesId, Vec<Coverage>> = engine.store.coverage(&ids).await?.into_iter().collect();
+    let pending = engine.store.quarantine(true).await?;
+    let mut all = Vec::with_capacity(known.len());
+    for ((symbol, timeframe), id, class) in known {
+        let last = to.succ_opt().unwrap_or(to);
+        let range = Interval::new(class.midnight(from), class.midnight(last));
+        let rows = coverage.get(&id).map(Vec::as_slice).unwrap_or_default();
+        // Daily and weekly bars start at midnight in New York, which is a whole hour of UTC.
+        let known = Known::read(engine, id, (class, timeframe), (rows, &pending), range, HOUR).await?;
+        let dates = from.iter_days().take(usize::try_from(count).unwrap_or(0));
+        let cells = dates.map(|date| known.cell(engine, day(class, timeframe, date)).0).collect();
+        all.push(CoverageRow { symbol, timeframe, cells });
+    }
+    Ok(all)
+}
+
+/// The time of a date that counts for a timeframe. A weekly bar belongs to its Sunday, so a day of its week stands as
+/// the week does.
+fn day(class: AssetClass, timeframe: Timeframe, date: NaiveDate) -> Interval {
+    let whole = Timeframe::D1.span(class, class.midnight(date));
+    if timeframe == Timeframe::W1 { Timeframe::W1.span(class, whole.start) } else { whole }
+}
+
+/// The pieces of one date.
+pub async fn session(
+    engine: &Engine,
+    inventory: &Inventory,
+    symbol: &Symbol,
+    timeframe: Timeframe,
+    date: NaiveDate,
+) -> Result<SessionCoverage, AskError> {
+    let known = keys(inventory, &[(symbol.clone(), timeframe)]);
+    let (_, id, class) =
+        known.into_iter().next().ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept at {timeframe}")))?;
+    let whole = day(class, timeframe, date);
+    let hours = engine.calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
+    let step = if timeframe.family() == Family::Day { whole.len() } else { PIECE.max(timeframe.width()) };
+    let rows = engine.store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
+    let pending = engine.store.quarantine(true).await?;
+    let known = Known::read(engine, id, (class, timeframe), (&rows, &pending), whole, PIECE.min(step)).await?;
+    let mut pieces = Vec::new();
+    let mut start = if step == whole.len() { whole.start } else { hours.start.floor(step) };
+    while start < hours.end {
+        let span = Interval::new(start, start + step);
+        let (cell, bars) = known.cell(engine, span);
+        pieces.push((start, cell, bars));
+        start = span.end;
+    }
+    Ok(SessionCoverage { symbol: symbol.clone(), timeframe, date, pieces })
+}
+
+/// The ids and classes of those that are kept, in the order asked.
+fn keys(inventory: &Inventory, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
+    let of = |name: &SeriesName| {
+        let (symbol, known) = inventory.find(&name.0, name.1)?;
+        Some((name.clone(), known.row.id, symbol.asset_class))
+    };
+    series.iter().filter_map(of).collect()
+}

@@ -1,0 +1,200 @@
+//! Why a series is as stale as it is: the time since its newest bar, split into causes that add up exactly.
+//!
+//! The split itself is pure ([`causes`]); this file reads what it needs and says it in words.
+
+pub mod causes;
+
+use serde::{Deserialize, Serialize};
+
+use crate::freshness_report::acceptable;
+use crate::snapshot::Bench;
+use barkeep_base::process;
+use barkeep_config::{RateLimit, Settings};
+use barkeep_market::freshness::{Tier, served_until};
+use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
+use barkeep_pipeline::series_index::{Inventory, Judge, Known};
+use barkeep_service::handle::{ENGINE, PAUSE, RESUME, series_target};
+use barkeep_store::{
+    ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesState, SeriesStatus, Store, StoreError,
+    SymbolRow,
+};
+pub use causes::{Attempt, Blocker, Cause, Facts, Outcome, Pause, Scope, Share, Split};
+
+/// Attempts looked back on. A longer row of failures is told as beginning there.
+const ATTEMPTS: usize = 200;
+/// Actions looked back on for a pause.
+const ACTIONS: usize = 200;
+
+/// Why one series is as stale as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    pub asset_class: AssetClass,
+    pub criticality: Criticality,
+    pub generated_at: Ts,
+    pub status: Tier,
+    /// The newest complete bar the vendor could serve now.
+    pub expected: Interval,
+    /// The newest stored bar; it may still be growing.
+    pub stored: Option<Interval>,
+    /// How far the vendor has answered, with bars or without.
+    pub answered_until: Option<Ts>,
+    pub staleness_seconds: Option<i64>,
+    pub acceptable_staleness_seconds: u64,
+    /// Older than its criticality allows.
+    pub breached: bool,
+    /// What stands between this series and newer bars now.
+    pub blocker: Blocker,
+    /// Absent without a bar: then nothing has an age.
+    pub split: Option<Split>,
+}
+
+/// Explains one series of a symbol, or all of them, fine to coarse.
+///
+/// # Errors
+/// `NotFound` when the symbol or the series does not exist; else when the database cannot be read.
+pub async fn explain(
+    store: &dyn Store,
+    inventory: &Inventory,
+    bench: Bench<'_>,
+    symbol: &Symbol,
+    timeframe: Option<Timeframe>,
+    now: Ts,
+) -> Result<Vec<Explanation>, StoreError> {
+    let Bench { calendar, settings, policy } = bench;
+    let series = inventory
+        .iter()
+        .filter(|(row, known)| row.symbol == *symbol && timeframe.is_none_or(|tf| known.row.timeframe == tf));
+    let series: Vec<(&SymbolRow, &Known)> = series.collect();
+    let Some((row, _)) = series.first() else {
+        let what = timeframe.map_or_else(String::new, |tf| format!(" at {tf}"));
+        return Err(StoreError::NotFound(format!("{symbol} is not kept{what}")));
+    };
+    let pauses = Pauses::read(store, row).await?;
+    let executions = store.executions(ATTEMPTS).await?;
+    let free_at = window_full_until(store, settings, now).await?;
+    let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
+    let mut all = Vec::with_capacity(series.len());
+    for (row, known) in series {
+        let (class, tf, id) = (row.asset_class, known.row.timeframe, known.row.id);
+        let newest_end = known.row.last_ts.map(|start| known.bar_known_until(tf.end_of(class, start)));
+        let coverage = store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
+        let statuses = store.recent_statuses(symbol, tf, ATTEMPTS).await?;
+        let facts = Facts {
+            calendar,
+            clock: settings.staleness.clock,
+            delay: inventory.delay(class, settings.vendor.delay),
+            lag: settings.backfill.settle,
+            now,
+            class,
+            timeframe: tf,
+            newest_end,
+            checked_at: known.row.checked_at,
+            quarantined: store.quarantined_since(id, newest_end.unwrap_or(now)).await?,
+            coverage,
+            tracked: known.tracked,
+            pause: pauses.of(store, &known.row).await?,
+            attempts: statuses.iter().filter_map(|s| attempt(s, &executions)).collect(),
+            window_full_until: free_at,
+            refresh_every: policy.rpo_by_symbol_criticality.of(row.criticality).refresh_every,
+        };
+        let judgement = judge.judge(class, known);
+        let acceptable = acceptable(policy, row.criticality);
+        all.push(Explanation {
+            symbol: symbol.clone(),
+            timeframe: tf,
+            asset_class: class,
+            criticality: row.criticality,
+            generated_at: now,
+            status: judgement.tier,
+            expected: expected(&facts),
+            stored: known.row.last_ts.map(|start| Interval::new(start, tf.end_of(class, start))),
+            answered_until: known.answered_until,
+            staleness_seconds: judgement.behind.map(|ms| ms / 1000),
+            acceptable_staleness_seconds: acceptable,
+            breached: judgement.behind.is_some_and(|ms| ms.unsigned_abs() > acceptable.saturating_mul(1000)),
+            blocker: facts.blocker(),
+            split: facts.split(),
+        });
+    }
+    Ok(all)
+}
+
+/// The newest complete bar that could be served: the one holding the last trading before the served end.
+fn expected(facts: &Facts<'_>) -> Interval {
+    /// No closure of the exchange since 1933 was longer.
+    const LONGEST_CLOSURE: i64 = 14 * barkeep_market::ts::DAY;
+    let served = served_until(facts.calendar, facts.class, facts.timeframe, facts.delay, facts.lag, facts.now);
+    let traded = facts.calendar.trading(facts.class, Family::Minute, Interval::new(served - LONGEST_CLOSURE, served));
+    let last = traded.hull().map_or(served, |hull| hull.end);
+    facts.timeframe.span(facts.class, last - 1)
+}
+
+/// Who paused the engine or a symbol, and since when, if they rest now.
+struct Pauses {
+    engine: Option<Pause>,
+    symbol: Option<Pause>,
+}
+
+impl Pauses {
+    async fn read(store: &dyn Store, row: &SymbolRow) -> Result<Self, StoreError> {
+        let on_symbol = store.operator_actions(Some(row.symbol.as_str()), ACTIONS).await?;
+        let on_engine = store.operator_actions(Some(ENGINE), ACTIONS).await?;
+        Ok(Self { engine: switched(&on_engine, Scope::Engine), symbol: marked(row.paused, &on_symbol, Scope::Symbol) })
+    }
+
+    /// What holds one series of the symbol back: the first of the pauses in force.
+    async fn of(&self, store: &dyn Store, series: &SeriesRow) -> Result<Option<Pause>, StoreError> {
+        let own = if series.paused {
+            let target = series_target(&series.symbol, series.timeframe);
+            marked(true, &store.operator_actions(Some(&target), ACTIONS).await?, Scope::Series)
+        } else {
+            None
+        };
+        Ok(first([own, self.symbol.clone(), self.engine.clone()]))
+    }
+}
+
+/// The pause that the newest switch left in force.
+fn switched(actions: &[OperatorActionRow], scope: Scope) -> Option<Pause> {
+    let mut switches = actions.iter().map(|row| &row.action);
+    let last = switches.find(|a| a.result == "ok" && (a.action == PAUSE || a.action == RESUME))?;
+    (last.action == PAUSE).then(|| Pause { by: Some(last.actor.clone()), since: Some(last.at), scope })
+}
+
+/// The mark is what holds a symbol or a series back; the note of who set it may be missing.
+fn marked(paused: bool, actions: &[OperatorActionRow], scope: Scope) -> Option<Pause> {
+    paused.then(|| switched(actions, scope).unwrap_or(Pause { by: None, since: None, scope }))
+}
+
+/// The earliest; one that nobody noted holds since ever.
+fn first(pauses: [Option<Pause>; 3]) -> Option<Pause> {
+    pauses.into_iter().flatten().min_by_key(|pause| pause.since)
+}
+
+/// Until when the vendor's window is full; `None` when a request could start now.
+async fn window_full_until(store: &dyn Store, settings: &Settings, now: Ts) -> Result<Option<Ts>, StoreError> {
+    const WINDOW: i64 = 60_000;
+    let RateLimit::PerMinute(limit) = settings.vendor.rate_limit else { return Ok(None) };
+    let starts = store.recent_starts(WINDOW, now).await?;
+    let over = starts.len().checked_sub(limit as usize);
+    Ok(over.and_then(|k| starts.get(k)).map(|start| *start + WINDOW))
+}
+
+/// A status row as an attempt to bring the series up to date.
+fn attempt(status: &SeriesStatus, executions: &[ExecutionRow]) -> Option<Attempt> {
+    let execution = executions.iter().find(|e| e.execution_id == status.execution_id);
+    let at = execution.map(|e| e.started_at).or(status.started_at).or(status.completed_at)?;
+    let live = execution.is_some_and(|e| e.status == ExecutionStatus::Running && !process::is_dead(&e.owner));
+    let outcome = match status.status {
+        SeriesState::Completed => Outcome::Done,
+        SeriesState::Failed => Outcome::Failed(status.error_message.clone().unwrap_or_default()),
+        SeriesState::Pending | SeriesState::InProgress if live => Outcome::Running,
+        SeriesState::Pending | SeriesState::InProgress => Outcome::Interrupted,
+    };
+    Some(Attempt { at, outcome })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! What ran and how it went: the execution history, one execution in detail, and the health of the scheduler.
+//!
+//! Rows of runs still under way and of processes that died in the middle are as good as any other: what is not known yet
+//! is absent, never a zero and never an error.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::freshness_report::StalenessReport;
+use barkeep_base::process;
+use barkeep_config::{Policy, Settings};
+use barkeep_market::ts::DAY;
+use barkeep_market::{Calendar, Ts};
+use barkeep_pipeline::series_index::Inventory;
+use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError};
+
+/// Failures shown, of the last day.
+const RECENT_FAILURES: usize = 10;
+
+/// An execution as reports show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionView {
+    #[serde(flatten)]
+    pub row: ExecutionRow,
+    /// Symbols that succeeded, in percent with one decimal; absent while it runs and when it had no symbols.
+    pub success_rate: Option<f64>,
+    /// Still marked as running although its process is gone.
+    pub crashed: bool,
+}
+
+impl From<ExecutionRow> for ExecutionView {
+    fn from(row: ExecutionRow) -> Self {
+        let share = row.successful_symbols as f64 / row.total_symbols.max(1) as f64;
+        let known = row.completed_at.is_some() && row.total_symbols > 0;
+        let success_rate = known.then(|| (share * 1000.0).round() / 10.0);
+        let crashed = row.status == ExecutionStatus::Running && process::is_dead(&row.owner);
+        Self { row, success_rate, crashed }
+    }
+}
+
+/// The newest executions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionHistory {
+    pub executions: Vec<ExecutionView>,
+}
+
+impl ExecutionHistory {
+    pub async fn read(store: &dyn Store, limit: usize) -> Result<Self, StoreError> {
+        let rows = store.executions(limit).await?;
+        Ok(Self { executions: rows.into_iter().map(ExecutionView::from).collect() })
+    }
+}
+
+/// One execution with each of its series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionDetail {
+    #[serde(flatten)]
+    pub execution: ExecutionView,
+    pub series: Vec<SeriesStatus>,
+}
+
+impl ExecutionDetail {
+    /// `NotFound` when there is no such execution.
+    pub async fn read(store: &dyn Store, id: Uuid) -> Result<Self, StoreError> {
+        let row = store.execution(id).await?;
+        let row = row.ok_or_else(|| StoreError::NotFound(format!("there is no execution {id}")))?;
+        Ok(Self { execution: row.into(), series: store.series_statuses(id).await? })
+    }
+}
+
+/// One word for the scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// Nothing has run yet.
+    Unknown,
+    Healthy,
+    /// It works, with failures: the last run was not complete, a process died, features failed, or too much is stale.
+    Degraded,
+    /// No run has succeeded for longer than `no_successful_backfill` allows.
+    Unhealthy,
+}
+
+/// A feature failure as reports show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecentFailure {
+    #[serde(flatten)]
+    pub row: FeatureFailureRow,
+    /// `error_message` once more, by the name that readers of the original's health report know.
+    pub error: String,
+}
+
+impl From<FeatureFailureRow> for RecentFailure {
+    fn from(row: FeatureFailureRow) -> Self {
+        Self { error: row.failure.error_message.clone(), row }
+    }
+}
+
+/// The health of the scheduler, in the words of the HTTP API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SchedulerHealth {
+    pub status: Health,
+    /// The newest one, whatever its state.
+    pub last_execution: Option<ExecutionView>,
+    /// Series that are stale now.
+    pub stale_features_count: usize,
+    /// Unresolved feature failures of the last day, newest first.
+    pub recent_failures: Vec<RecentFailure>,
+    /// Active symbols.
+    pub total_symbols_monitored: usize,
+    pub timestamp: Ts,
+}
+
+impl SchedulerHealth {
+    pub async fn read(
+        store: &dyn Store,
+        calendar: &Calendar,
+        settings: &Settings,
+        policy: &Policy,
+        now: Ts,
+    ) -> Result<Self, StoreError> {
+        let inventory = Inventory::read(store, now).await?;
+        Self::of(store, &inventory, calendar, settings, policy, now).await
+    }
+
+    /// The same over symbols and series already read.
+    pub async fn of(
+        store: &dyn Store,
+        inventory: &Inventory,
+        calendar: &Calendar,
+        settings: &Settings,
+        policy: &Policy,
+        now: Ts,
+    ) -> Result<Self, StoreError> {
+        let last = store.executions(1).await?.pop().map(ExecutionView::from);
+        let success = store.last_success().await?.and_then(|row| row.completed_at);
+        let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
+        failures.retain(|row| row.failure.failed_at >= now - DAY);
+        let report = StalenessReport::of(inventory, calendar, settings, policy, 0, now);
+        let symbols = inventory.symbols.iter().filter(|s| s.active).count();
+        let status = health(last.as_ref(), success, &report, !failures.is_empty(), policy, now);
+        Ok(Self {
+            status,
+            last_execution: last,
+            stale_features_count: report.summary.stale_count,
+            recent_failures: failures.into_iter().map(RecentFailure::from).collect(),
+            total_symbols_monitored: symbols,
+            timestamp: now,
+        })
+    }
+}
+
+fn health(
+    last: Option<&ExecutionView>,
+    success: Option<Ts>,
+    report: &StalenessReport,
+    failures: bool,
+    policy: &Policy,
+    now: Ts,
+) -> Health {
+    let Some(last) = last else { return Health::Unknown };
+    let thresholds = &policy.monitoring_thresholds;
+    let patience = i64::try_from(thresholds.no_successful_backfill.0.as_millis()).unwrap_or(i64::MAX);
+    // Before the first success the clock runs from the newest start: a first run under way is no failure.
+    let quiet_since = success.unwrap_or(last.row.started_at);
+    let working = last.row.status == ExecutionStatus::Running && !last.crashed;
+    if now - quiet_since > patience || (success.is_none() && !working) {
+        return Health::Unhealthy;
+    }
+    let clean = working || last.row.status == ExecutionStatus::Completed;
+    let stale_share = report.summary.stale_count as f64 / report.total.max(1) as f64;
+    if clean && !failures && stale_share <= thresholds.stale_features.0 { Health::Healthy } else { Health::Degraded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use barkeep_store::Trigger;
+
+    fn row(status: ExecutionStatus, total: i64, good: i64) -> ExecutionRow {
+        ExecutionRow {
+            execution_id: Uuid::new_v4(),
+            trigger: Trigger::Schedule,
+            mode: "pipeline".into(),
+            started_at: Ts(0),
+            completed_at: (status != ExecutionStatus::Running).then_some(Ts(1)),
+            duration_seconds: None,
+            total_symbols: total,
+            successful_symbols: good,
+            failed_symbols: total - good,
+            total_records_processed: 0,
+            requests: 0,
+            rate_limited: 0,
+            retries: 0,
+            status,
+            error_message: None,
+            owner: process::mark(),
+            selection: None,
+        }
+    }
+
+    #[test]
+    fn a_success_rate_has_one_decimal_and_is_absent_when_unknown() {
+        use ExecutionStatus as S;
+        let rate = |status, total, good| ExecutionView::from(row(status, total, good)).success_rate;
+        assert_eq!(rate(S::CompletedWithErrors, 3, 2), Some(66.7));
+        assert_eq!(rate(S::Completed, 25, 25), Some(100.0));
+        assert_eq!(rate(S::Failed, 7, 0), Some(0.0));
+        assert_eq!(rate(S::Running, 3, 1), None);
+        assert_eq!(rate(S::Completed, 0, 0), None);
+    }
+
+    #[test]
+    fn only_a_running_row_of_a_dead_process_is_a_crash() {
+        let crashed = |status, owner: &str| {
+            ExecutionView::from(ExecutionRow { owner: owner.into(), ..row(status, 1, 0) }).crashed
+        };
+        assert!(crashed(ExecutionStatus::Running, "nonsense"));
+        assert!(!crashed(ExecutionStatus::Failed, "nonsense"));
+        assert!(!crashed(ExecutionStatus::Running, &process::mark()));
+    }
+}

@@ -1,0 +1,13 @@
+//! Read models: what is stored, how fresh it is and why, what ran and how it went. Nothing here changes anything.
+
+pub mod change_detector;
+pub mod coverage;
+pub mod detail;
+mod error;
+pub mod explain;
+pub mod freshness_report;
+pub mod history;
+pub mod publisher;
+pub mod snapshot;
+
+pub use error::{AskError, MOST_DAYS, MOST_ROWS, MOST_SERIES, SeriesName};

@@ -1,0 +1,328 @@
+//! The state of everything at one instant: what `status` prints, the API serves and the screens show.
+//!
+//! It has two halves. [`Live`] is what the engine does now and changes by the second; [`Data`] is what the database
+//! holds and is read again when something was written. Neither is ever changed: a view holds one and draws it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use barkeep_base::process;
+use barkeep_config::policy::Policy;
+use barkeep_config::{RateLimit, Settings};
+use barkeep_market::freshness::Tier;
+use barkeep_market::ts::DAY;
+use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::series_index::{Inventory, Judge, Judgement};
+use barkeep_plan::budget::Budget;
+use barkeep_service::handle::Live;
+use barkeep_store::{AlertRow, ExecutionRow, RequestTotals, SeriesState, SeriesStatus, Store, StoreError, Waste};
+use barkeep_vendor::limit::LimitSnapshot;
+
+/// Executions and alerts shown.
+const RECENT: usize = 20;
+/// Failed series of the last day that are named.
+const FAILING: usize = 200;
+/// The vendor's window.
+const WINDOW: i64 = 60_000;
+
+/// How many series are in each tier; over all series, not a page of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierCounts {
+    pub fresh: usize,
+    pub aging: usize,
+    pub stale: usize,
+    pub missing: usize,
+    pub unknown: usize,
+}
+
+impl TierCounts {
+    pub(super) fn count(&mut self, tier: Tier) {
+        *self.of_mut(tier) += 1;
+    }
+
+    fn of_mut(&mut self, tier: Tier) -> &mut usize {
+        match tier {
+            Tier::Fresh => &mut self.fresh,
+            Tier::Aging => &mut self.aging,
+            Tier::Stale => &mut self.stale,
+            Tier::Missing => &mut self.missing,
+            Tier::Unknown => &mut self.unknown,
+        }
+    }
+
+    /// The count of one tier.
+    #[must_use]
+    pub fn of(mut self, tier: Tier) -> usize {
+        *self.of_mut(tier)
+    }
+
+    #[must_use]
+    pub fn total(self) -> usize {
+        self.fresh + self.aging + self.stale + self.missing + self.unknown
+    }
+}
+
+/// How the kept series of one criticality keep to their recovery point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RpoCount {
+    pub criticality: Criticality,
+    pub acceptable_staleness_seconds: u64,
+    pub series: usize,
+    /// Older than acceptable.
+    pub breached: usize,
+    /// Without any bar, so without an age; counted apart.
+    pub without_data: usize,
+}
+
+/// One series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesView {
+    pub symbol: Symbol,
+    pub asset_class: AssetClass,
+    pub criticality: Criticality,
+    pub timeframe: Timeframe,
+    pub tier: Tier,
+    /// How far behind the newest bar the vendor could serve; in market time, seconds.
+    pub staleness_seconds: Option<i64>,
+    /// Older than its criticality allows.
+    pub breached: bool,
+    /// Whether it is kept fresh at all: its symbol is active and lists the timeframe.
+    pub tracked: bool,
+    /// It, or its whole symbol.
+    pub paused: bool,
+    pub bars: i64,
+    pub first_bar: Option<Ts>,
+    pub newest_bar: Option<Ts>,
+    /// How far the vendor has answered, with bars or without.
+    pub answered_until: Option<Ts>,
+    pub checked_at: Option<Ts>,
+}
+
+/// The vendor's limit and what was used of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VendorView {
+    pub base_url: String,
+    /// Requests per minute; absent when unlimited.
+    pub limit_per_minute: Option<u32>,
+    /// Request starts in the last 60 s.
+    pub used: usize,
+    /// When the next token is free; absent when one is free now.
+    pub next_free_at: Option<Ts>,
+    #[serde(flatten)]
+    pub totals: RequestTotals,
+    /// Requests that changed no bar, by reason; reasons that do not occur are left out.
+    pub wasted: Vec<Wasted>,
+}
+
+/// Requests that changed no bar for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wasted {
+    pub reason: Waste,
+    pub requests: i64,
+}
+
+/// Whether the exchange trades.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarketPhase {
+    Closed,
+    /// 04:00 to 09:30 New York.
+    PreMarket,
+    Open,
+    /// From the close to 20:00 New York (17:00 after an early one).
+    AfterHours,
+}
+
+/// The exchange at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketView {
+    pub phase: MarketPhase,
+    /// When the phase ends.
+    pub until: Option<Ts>,
+    /// When regular trading begins next.
+    pub opens_at: Option<Ts>,
+}
+
+impl MarketView {
+    #[must_use]
+    pub fn at(calendar: &Calendar, now: Ts) -> Self {
+        let running = calendar.session_before(now + 1).filter(|s| now < s.extended_close);
+        let next = calendar.session_after(now + 1);
+        let (phase, until) = match running {
+            None => (MarketPhase::Closed, next.map(|s| s.extended_open)),
+            Some(s) if now < s.open => (MarketPhase::PreMarket, Some(s.open)),
+            Some(s) if now < s.close => (MarketPhase::Open, Some(s.close)),
+            Some(s) => (MarketPhase::AfterHours, Some(s.extended_close)),
+        };
+        let opens_at = running.map(|s| s.open).filter(|open| now < *open).or_else(|| next.map(|s| s.open));
+        Self { phase, until, opens_at }
+    }
+}
+
+/// What the database holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    pub generated_at: Ts,
+    pub database: String,
+    /// How long reading all of this took, milliseconds.
+    pub read_ms: f64,
+    pub symbols_total: usize,
+    pub series_total: usize,
+    pub tiers: TierCounts,
+    pub rpo: Vec<RpoCount>,
+    pub quarantine_pending: usize,
+    pub feature_failures_open: i64,
+    pub market: MarketView,
+    pub vendor: VendorView,
+    /// What the limit allows of everything that is missing; absent until it was worked out.
+    pub budget: Option<Budget>,
+    /// Newest first.
+    pub executions: Vec<ExecutionRow>,
+    /// Newest first, open ones and resolved ones.
+    pub alerts: Vec<AlertRow>,
+    /// Series whose last attempt failed within a day, newest first.
+    pub failing: Vec<SeriesStatus>,
+    pub series: Vec<SeriesView>,
+}
+
+/// Everything at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Grows with every snapshot of a process.
+    pub seq: u64,
+    #[serde(flatten)]
+    pub live: Arc<Live>,
+    #[serde(flatten)]
+    pub data: Arc<Data>,
+}
+
+/// What judging the database's content takes.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    pub calendar: &'a Calendar,
+    pub settings: &'a Settings,
+    pub policy: &'a Policy,
+}
+
+impl Data {
+    /// Reads the database once and works out every tier.
+    pub async fn read(store: &dyn Store, bench: Bench<'_>, now: Ts) -> Result<(Self, Inventory), StoreError> {
+        let began = std::time::Instant::now();
+        let inventory = Inventory::read(store, now).await?;
+        let mut failing = store.latest_statuses(now - DAY).await?;
+        failing.retain(|row| row.status == SeriesState::Failed);
+        failing.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
+        failing.truncate(FAILING);
+        let mut data = Self {
+            generated_at: now,
+            database: store.dialect().to_owned(),
+            read_ms: 0.0,
+            symbols_total: inventory.symbols.len(),
+            series_total: inventory.series.len(),
+            tiers: TierCounts::default(),
+            rpo: Vec::new(),
+            quarantine_pending: store.quarantine(true).await?.len(),
+            feature_failures_open: store.open_feature_failure_count().await?,
+            market: MarketView::at(bench.calendar, now),
+            vendor: vendor_view(store, bench.settings, now).await?,
+            budget: None,
+            executions: store.executions(RECENT).await?,
+            alerts: store.alerts(false, RECENT).await?,
+            failing,
+            series: Vec::new(),
+        };
+        data.judge(bench, &inventory, now);
+        data.read_ms = began.elapsed().as_secs_f64() * 1000.0;
+        Ok((data, inventory))
+    }
+
+    /// Works every tier out again for `now`: ages grow by themselves.
+    pub fn judge(&mut self, bench: Bench<'_>, inventory: &Inventory, now: Ts) {
+        let Bench { calendar, settings, policy } = bench;
+        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
+        let acceptable = Criticality::ALL.map(|c| crate::freshness_report::acceptable(policy, c));
+        let mut rpo: Vec<RpoCount> = Criticality::ALL
+            .into_iter()
+            .zip(acceptable)
+            .map(|(criticality, acceptable_staleness_seconds)| RpoCount {
+                criticality,
+                acceptable_staleness_seconds,
+                series: 0,
+                breached: 0,
+                without_data: 0,
+            })
+            .collect();
+        self.generated_at = now;
+        self.market = MarketView::at(calendar, now);
+        self.tiers = TierCounts::default();
+        self.series.clear();
+        self.series.reserve(inventory.series.len());
+        for (symbol, known) in inventory.iter() {
+            let Judgement { behind, tier } = judge.judge(symbol.asset_class, known);
+            self.tiers.count(tier);
+            let mut breached = false;
+            if let Some(count) = rpo.get_mut(symbol.criticality as usize).filter(|_| known.tracked) {
+                count.series += 1;
+                count.without_data += usize::from(behind.is_none());
+                breached = behind
+                    .is_some_and(|ms| ms.unsigned_abs() > count.acceptable_staleness_seconds.saturating_mul(1000));
+                count.breached += usize::from(breached);
+            }
+            let row = &known.row;
+            self.series.push(SeriesView {
+                asset_class: symbol.asset_class,
+                criticality: symbol.criticality,
+                symbol: row.symbol.clone(),
+                timeframe: row.timeframe,
+                tier,
+                staleness_seconds: behind.map(|ms| ms / 1000),
+                breached,
+                tracked: known.tracked,
+                paused: symbol.paused || row.paused,
+                bars: row.bar_count,
+                first_bar: row.first_ts,
+                newest_bar: row.last_ts,
+                answered_until: known.answered_until,
+                checked_at: row.checked_at,
+            });
+        }
+        self.rpo = rpo;
+    }
+}
+
+impl Snapshot {
+    /// Everything that can be known from the database alone, whether an engine runs on it or not.
+    pub async fn read(store: &dyn Store, bench: Bench<'_>, now: Ts) -> Result<Self, StoreError> {
+        let (data, _) = Data::read(store, bench, now).await?;
+        let running = data.executions.iter().any(|e| e.completed_at.is_none() && !process::is_dead(&e.owner));
+        let wait = data.vendor.next_free_at.map_or(0, |at| (at - now).max(0));
+        let limit = LimitSnapshot {
+            limit: data.vendor.limit_per_minute,
+            effective: data.vendor.limit_per_minute.unwrap_or_default(),
+            used: u32::try_from(data.vendor.used).unwrap_or(u32::MAX),
+            next_free_in: std::time::Duration::from_millis(wait.unsigned_abs()),
+            ..LimitSnapshot::default()
+        };
+        Ok(Self { seq: 0, live: Arc::new(Live::from_outside(running, limit, now)), data: Arc::new(data) })
+    }
+}
+
+async fn vendor_view(store: &dyn Store, settings: &Settings, now: Ts) -> Result<VendorView, StoreError> {
+    let starts = store.recent_starts(WINDOW, now).await?;
+    let limit = match settings.vendor.rate_limit {
+        RateLimit::PerMinute(n) => Some(n),
+        RateLimit::Unlimited => None,
+    };
+    let full = limit.filter(|n| starts.len() >= *n as usize);
+    let frees = full.and_then(|n| starts.get(starts.len() - n as usize));
+    let wasted = store.wasted().await?;
+    Ok(VendorView {
+        base_url: settings.vendor.base_url.to_string(),
+        limit_per_minute: limit,
+        used: starts.len(),
+        next_free_at: frees.map(|start| *start + WINDOW),
+        totals: store.request_totals().await?,
+        wasted: wasted.into_iter().map(|(reason, requests)| Wasted { reason, requests }).collect(),
+    })
+}

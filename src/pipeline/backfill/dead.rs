@@ -1,0 +1,28 @@
+//! Executions that ended without saying so: their process is gone, so nobody else will close them.
+//!
+//! Every run closes them before it begins. One whose process may still live, on this host or another, is left alone.
+
+use crate::Engine;
+use barkeep_base::process as owner;
+use barkeep_market::Ts;
+use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError};
+
+/// Executions whose process is gone are no longer running. Returns them as they were closed.
+pub async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+    let mut all = Vec::new();
+    for row in engine.store.running_executions().await? {
+        if owner::is_dead(&row.owner) {
+            tracing::warn!(execution = %row.execution_id, "the process that ran this execution is gone");
+            let closed = ExecutionRow {
+                status: ExecutionStatus::Interrupted,
+                completed_at: Some(now),
+                duration_seconds: Some((now - row.started_at).max(0) as f64 / 1000.0),
+                error_message: Some("its process ended before it did".to_owned()),
+                ..row
+            };
+            engine.store.put_execution(&closed).await?;
+            all.push(closed);
+        }
+    }
+    Ok(all)
+}

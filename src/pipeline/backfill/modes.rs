@@ -1,0 +1,158 @@
+//! Carrying out a plan, one after another, side by side, or in groups with pauses, as the mode says.
+//!
+//! A failed item leaves its gap open and the others go on. A refused key or a lost database ends the run: what is under
+//! way is let finish, nothing new starts.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Run, RunError};
+use crate::events::Event;
+use crate::fetch::ItemError;
+use barkeep_config::Mode;
+use barkeep_market::{Family, Symbol};
+use barkeep_plan::{Ask, Item};
+use barkeep_store::StoreError;
+use barkeep_vendor::Class;
+
+impl Run<'_> {
+    pub(super) async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
+        let (splits, items): (Vec<Item>, Vec<Item>) =
+            items.into_iter().partition(|item| matches!(item.ask, Ask::Splits { .. }));
+        self.featurer.expect(&items);
+        // Splits first: scores compare with the previous close across them.
+        self.execute_group(splits, 1, Duration::ZERO).await?;
+        let backfill = &self.engine().settings.backfill;
+        match self.wish.mode {
+            Mode::Sequential => self.execute_group(items, 1, Duration::ZERO).await,
+            Mode::Pipeline => self.execute_group(items, backfill.concurrency.max(1), Duration::ZERO).await,
+            Mode::Staggered => {
+                let size = backfill.max_concurrent_symbols.max(1);
+                let groups = by_symbol(items, size);
+                let last = groups.len().saturating_sub(1);
+                for (k, group) in groups.into_iter().enumerate() {
+                    self.execute_group(group, size, backfill.stagger).await?;
+                    if k < last && !self.fetcher.cancel.is_cancelled() {
+                        pause(&self.fetcher.cancel, backfill.group_pause).await;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs items, at most `width` at once, the k-th of the first ones `stagger` times k later.
+    async fn execute_group(&self, items: Vec<Item>, width: usize, stagger: Duration) -> Result<(), RunError> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let mut running: JoinSet<(Item, u64, Result<(), ItemError>)> = JoinSet::new();
+        let mut fatal: Option<RunError> = None;
+        let mut waiting = items.into_iter().enumerate();
+        loop {
+            while running.len() < width && fatal.is_none() && !self.fetcher.cancel.is_cancelled() {
+                let Some((k, item)) = waiting.next() else { break };
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                let fetcher = Arc::clone(&self.fetcher);
+                let featurer = Arc::clone(&self.featurer);
+                let delay = stagger * u32::try_from(k).unwrap_or(u32::MAX);
+                running.spawn(async move {
+                    if !delay.is_zero() {
+                        pause(&fetcher.cancel, delay).await;
+                    }
+                    let fetched = fetcher.fetch(number, &item).await;
+                    // What a failed item did bring has features too.
+                    let featured = featurer.ended(&item).await.map_err(ItemError::Store);
+                    let outcome = fetched.and(featured);
+                    (item, number, outcome)
+                });
+            }
+            let Some(done) = running.join_next().await else { break };
+            match done {
+                Ok((item, number, outcome)) => {
+                    if let Some(error) = self.item_ended(&item, number, outcome) {
+                        // The first fatal error counts; what runs is let finish, nothing new starts.
+                        fatal.get_or_insert(error);
+                        self.fetcher.cancel.cancel();
+                    }
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "a fetch task broke");
+                    let lost = StoreError::Refused("a fetch task broke; see the log".to_owned());
+                    fatal.get_or_insert(RunError::Store(lost));
+                }
+            }
+        }
+        fatal.map_or(Ok(()), Err)
+    }
+
+    /// Notes how an item ended; the error when the whole run must end with it.
+    fn item_ended(&self, item: &Item, number: u64, outcome: Result<(), ItemError>) -> Option<RunError> {
+        let fault = match outcome {
+            Ok(()) => {
+                self.fetcher.listener.hear(Event::Finished { item: number });
+                return None;
+            }
+            Err(ItemError::Store(e)) => return Some(RunError::Store(e)),
+            Err(ItemError::Vendor(fault)) => fault,
+        };
+        match fault.class {
+            Class::Auth => return Some(RunError::KeyRefused(fault)),
+            Class::Journal => return Some(RunError::Store(StoreError::Unreachable(fault.message))),
+            Class::Cancelled if self.fetcher.cancel.is_cancelled() => return None,
+            _ => {}
+        }
+        let (family, timeframe) = match &item.ask {
+            Ask::Aggregates { timeframe, .. } => (timeframe.family(), Some(*timeframe)),
+            Ask::GroupedDaily { .. } => (Family::Day, None),
+            // Without splits the bars are still right; the next run asks again.
+            Ask::Splits { .. } => {
+                tracing::warn!(error = %fault, "splits could not be asked");
+                return None;
+            }
+        };
+        tracing::warn!(symbols = ?item.symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
+        let reason = match fault.class {
+            Class::Cancelled => fault.message.clone(),
+            class => format!("{class}: {fault}"),
+        };
+        let mut failed = self.failed();
+        for symbol in &item.symbols {
+            failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());
+        }
+        drop(failed);
+        let symbol = item.symbols.first().cloned();
+        self.fetcher.listener.hear(Event::Failed { item: number, symbol, timeframe, reason });
+        None
+    }
+}
+
+/// Items in groups of `size` symbols; items of one symbol stay together.
+fn by_symbol(items: Vec<Item>, size: usize) -> Vec<Vec<Item>> {
+    let mut groups: Vec<(BTreeSet<Option<Symbol>>, Vec<Item>)> = Vec::new();
+    for item in items {
+        let symbol = item.symbols.first().cloned();
+        let place = groups.iter().position(|(names, _)| names.contains(&symbol));
+        let place = place
+            .or_else(|| groups.len().checked_sub(1).filter(|k| groups.get(*k).is_some_and(|(n, _)| n.len() < size)));
+        match place.and_then(|k| groups.get_mut(k)) {
+            Some((names, group)) => {
+                names.insert(symbol);
+                group.push(item);
+            }
+            None => groups.push((BTreeSet::from([symbol]), vec![item])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// Waits, or returns early on cancel.
+async fn pause(cancel: &CancellationToken, length: std::time::Duration) {
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = tokio::time::sleep(length) => {}
+    }
+}

@@ -1,0 +1,118 @@
+//! What the database knows of the series a run works on, in the form planning wants.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::select::Target;
+use barkeep_market::freshness::Delay;
+use barkeep_market::ts::DAY;
+use barkeep_market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_plan::FamilyState;
+use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError};
+
+/// The key of a series as users name it.
+pub type SeriesKey = (Symbol, Timeframe);
+
+/// A refused interval around now that is no longer than this (a day as whole bars) says that today's data come late; a
+/// longer one refuses history or the whole ticker.
+pub const LONGEST_REFUSAL_OF_TODAY: i64 = DAY + 2 * Timeframe::H4.width();
+
+/// Coverage of the series of some targets at one moment.
+#[derive(Debug, Default)]
+pub struct Survey {
+    coverage: HashMap<SeriesKey, Vec<Coverage>>,
+    /// Series an operator lets rest.
+    resting: HashSet<SeriesKey>,
+    now: Ts,
+}
+
+impl Survey {
+    /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
+    pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
+        let wanted: HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
+        let series = store.series().await?;
+        let of_targets = || series.iter().filter(|row| wanted.contains(&row.symbol));
+        let resting = of_targets().filter(|row| row.paused).map(|row| (row.symbol.clone(), row.timeframe)).collect();
+        let keys: HashMap<SeriesId, SeriesKey> =
+            of_targets().map(|row| (row.id, (row.symbol.clone(), row.timeframe))).collect();
+        let ids: Vec<SeriesId> = keys.keys().copied().collect();
+        let rows = store.coverage(&ids).await?;
+        let coverage = rows.into_iter().filter_map(|(id, rows)| Some((keys.get(&id)?.clone(), rows))).collect();
+        Ok(Self { coverage, resting, now })
+    }
+
+    /// Whether an operator lets this series rest.
+    #[must_use]
+    pub fn is_resting(&self, symbol: &Symbol, tf: Timeframe) -> bool {
+        // Cloned only when anything rests at all.
+        !self.resting.is_empty() && self.resting.contains(&(symbol.clone(), tf))
+    }
+
+    /// The intervals of a series with a state that counts, as far as they are believed now.
+    #[must_use]
+    pub fn covered(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
+        self.believed(symbol, tf, counts)
+    }
+
+    fn believed(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
+        let rows = self.coverage.get(&(symbol.clone(), tf)).map(Vec::as_slice).unwrap_or_default();
+        let live = rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > self.now));
+        live.filter(|row| counts(row.state)).map(|row| row.range).collect()
+    }
+
+    /// The families of a target, with everything that need not be asked counted as covered.
+    #[must_use]
+    pub fn families(&self, target: &Target) -> Vec<FamilyState> {
+        self.states(target, |_| true)
+    }
+
+    /// The same, but a refused range counts as missing: what the user does not have.
+    #[must_use]
+    pub fn proven(&self, target: &Target) -> Vec<FamilyState> {
+        self.states(target, |state| state != CoverageState::NotEntitled)
+    }
+
+    fn states(&self, target: &Target, counts: impl Fn(CoverageState) -> bool + Copy) -> Vec<FamilyState> {
+        let row = &target.row;
+        [Family::Day, Family::Minute]
+            .into_iter()
+            .filter_map(|family| {
+                let stored: Vec<Timeframe> =
+                    row.timeframes.iter().copied().filter(|tf| tf.family() == family).collect();
+                let asked: Vec<Timeframe> = target.asked.iter().copied().filter(|tf| tf.family() == family).collect();
+                let base = *stored.first()?;
+                asked.first()?;
+                let covered: BTreeMap<Timeframe, IntervalSet> =
+                    stored.iter().map(|tf| (*tf, self.believed(&row.symbol, *tf, counts))).collect();
+                Some(FamilyState {
+                    symbol: row.symbol.clone(),
+                    class: row.asset_class,
+                    ticker: row.vendor_ticker.clone(),
+                    criticality: row.criticality,
+                    base,
+                    asked,
+                    derived: stored.into_iter().skip(1).collect(),
+                    covered,
+                })
+            })
+            .collect()
+    }
+
+    /// The plan's delay for a class: end of day when the vendor said so today, else as configured.
+    ///
+    /// A refusal of today's data is kept as a refused interval of about one day around now; a refusal of history or of
+    /// the whole ticker is longer.
+    #[must_use]
+    pub fn delay(&self, class: AssetClass, targets: &[Target], configured: Delay) -> Delay {
+        let todays = |row: &Coverage| {
+            row.state == CoverageState::NotEntitled
+                && row.expires_at.is_none_or(|t| t > self.now)
+                && row.range.contains(self.now)
+                && row.range.len() <= LONGEST_REFUSAL_OF_TODAY
+        };
+        let same_market = |t: &&Target| t.row.asset_class.is_continuous() == class.is_continuous();
+        let mut series = targets.iter().filter(same_market).flat_map(|target| {
+            target.row.timeframes.iter().filter_map(|tf| self.coverage.get(&(target.row.symbol.clone(), *tf)))
+        });
+        if series.any(|rows| rows.iter().any(todays)) { Delay::EndOfDay } else { configured }
+    }
+}

@@ -1,0 +1,126 @@
+//! Which coarse bars can be computed, and their computation.
+//!
+//! A coarse bar is written only when its whole span is answered for: covered, closed, or not yet begun. The bar that is
+//! still growing is written too, as provisional.
+
+use barkeep_base::timing::{self, Phase};
+use barkeep_market::quality::{self, CONTEXT};
+use barkeep_market::resample::resample;
+use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
+use barkeep_plan::Horizon;
+use barkeep_store::{SeriesId, Store, StoreError, StoredBar};
+
+use crate::series_registry::FamilyKeys;
+
+/// The whole spans of `tf` around `region` in which nothing of the base timeframe is unknown.
+///
+/// `known` is what is proven of it, a page just answered included.
+#[must_use]
+pub fn derivable(
+    cal: &Calendar,
+    keys: &FamilyKeys,
+    tf: Timeframe,
+    region: Interval,
+    known: &IntervalSet,
+    horizon: Horizon,
+) -> IntervalSet {
+    let region = tf.snap_out(keys.class, region);
+    let trading = cal.trading(keys.class, tf.family(), region);
+    let mut sure = IntervalSet::from(region).subtract(&trading).union(&known.clip(region));
+    sure.insert(Interval::new(horizon.end.max(region.start), region.end));
+    sure.iter().map(|i| tf.snap_in(keys.class, i)).filter(|i| !i.is_empty()).collect()
+}
+
+/// Coarse bars over `spans` from the base bars in `answered` and the stored ones around them.
+pub async fn derive(
+    store: &dyn Store,
+    keys: &FamilyKeys,
+    tf: Timeframe,
+    spans: &IntervalSet,
+    answered: Interval,
+    bars: &[Bar],
+) -> Result<Vec<Bar>, StoreError> {
+    let Some(hull) = spans.hull() else { return Ok(Vec::new()) };
+    let before = stored(store, keys.base_id, Interval::new(hull.start, answered.start.min(hull.end))).await?;
+    let after = stored(store, keys.base_id, Interval::new(answered.end.max(hull.start), hull.end)).await?;
+    let inside = bars.iter().copied().filter(|bar| hull.contains(bar.ts));
+    let all: Vec<Bar> = before.into_iter().chain(inside).chain(after).filter(|bar| spans.contains(bar.ts)).collect();
+    Ok(timing::measured(Phase::Derive, || resample(&all, tf, keys.class)))
+}
+
+/// Computed vwaps are right to this share (the vendor rounds its own); less is no difference.
+const VWAP_PRECISION: f64 = 1e-6;
+
+/// Gives computed bars that are stored already with another rounding of `vwap` the stored one.
+///
+/// A finer timeframe added later computes again what the vendor had sent itself; the last digits of a mean are no
+/// reason to rewrite history.
+pub async fn keep_rounding(store: &dyn Store, series: SeriesId, bars: Vec<Bar>) -> Result<Vec<Bar>, StoreError> {
+    let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(bars) };
+    let known = stored(store, series, Interval::new(first.ts, last.ts + 1)).await?;
+    let kept = |bar: Bar| {
+        let old = known.binary_search_by_key(&bar.ts, |b| b.ts).ok().and_then(|k| known.get(k))?;
+        let (new_vwap, old_vwap) = (bar.vwap?, old.vwap?);
+        let same = (new_vwap - old_vwap).abs() <= VWAP_PRECISION * old_vwap.abs();
+        (same && Bar { vwap: old.vwap, ..bar }.same_values(old)).then_some(*old)
+    };
+    Ok(bars.into_iter().map(|bar| kept(bar).unwrap_or(bar)).collect())
+}
+
+async fn stored(store: &dyn Store, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
+    if range.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(store.bars(series, range, usize::MAX).await?.into_iter().map(|b| b.bar).collect())
+}
+
+/// Bars with their scores, and new scores for stored bars whose neighbours these are.
+pub struct Scored {
+    pub bars: Vec<StoredBar>,
+    pub rescored: Vec<(Ts, f64, Option<String>)>,
+}
+
+/// Scores bars of one series against what is stored around them. The score of a bar is a function of the series alone,
+/// so bars that come after a newly filled hole are scored again.
+pub async fn score(
+    store: &dyn Store,
+    keys: &FamilyKeys,
+    series: SeriesId,
+    bars: &[Bar],
+    settled: impl Fn(Ts) -> bool,
+    fetched_at: Ts,
+) -> Result<Scored, StoreError> {
+    let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
+        return Ok(Scored { bars: Vec::new(), rescored: Vec::new() });
+    };
+    let plain = |rows: Vec<StoredBar>| rows.into_iter().map(|b| b.bar).collect::<Vec<Bar>>();
+    let before = plain(store.bars_before(series, first.ts, CONTEXT).await?);
+    let score_all = |before: &[Bar], bars: &[Bar]| {
+        timing::measured(Phase::Derive, || quality::score_all(before, bars, &keys.splits, keys.class, &keys.thresholds))
+    };
+    let scores = score_all(&before, bars);
+    let scored = bars
+        .iter()
+        .zip(scores)
+        .map(|(bar, score)| StoredBar {
+            bar: *bar,
+            provisional: !settled(bar.ts),
+            quality_score: score.score,
+            quality_notes: score.notes,
+            fetched_at,
+        })
+        .collect();
+
+    let followers = store.bars_from(series, last.ts + 1, CONTEXT).await?;
+    let context: Vec<Bar> = before.iter().chain(bars).copied().collect();
+    let context = context.get(context.len().saturating_sub(CONTEXT)..).unwrap_or_default();
+    let plain_followers: Vec<Bar> = followers.iter().map(|b| b.bar).collect();
+    let again = score_all(context, &plain_followers);
+    let rescored = followers
+        .iter()
+        .zip(again)
+        .filter(|(old, new)| old.quality_score != new.score || old.quality_notes != new.notes)
+        .map(|(old, new)| (old.bar.ts, new.score, new.notes))
+        .collect();
+    Ok(Scored { bars: scored, rescored })
+}

@@ -1,0 +1,140 @@
+//! Keeping features up to date while bars arrive.
+//!
+//! The store notes with every change of bars from where on the features of a series are out of date. A family of a symbol
+//! is brought up to date when the last request for it in this round has ended ([`Featurer::ended`]), so that each bar is
+//! computed once however its pages arrive; at the end of the run everything else of its symbols follows
+//! ([`Featurer::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
+//! and series whose symbol has another list of splits. No page waits for any of this.
+
+mod refresh;
+mod report;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Engine;
+use super::select::Target;
+use super::summary::Tally;
+use crate::coverage_index::SeriesKey;
+use crate::series_registry::Registrar;
+use barkeep_market::{Family, Symbol, Timeframe};
+use barkeep_plan::{Ask, Item};
+use barkeep_store::{SeriesId, StoreError};
+
+pub use refresh::{Refresh, Refreshed, Subject};
+
+/// The features of one run.
+pub struct Featurer {
+    pub engine: Engine,
+    pub registrar: Arc<Registrar>,
+    pub tally: Arc<Mutex<Tally>>,
+    pub execution: Uuid,
+    pub targets: Vec<Target>,
+    pub cancel: CancellationToken,
+    /// Requests of this round that have not ended, by family.
+    pub waiting: Mutex<BTreeMap<(Symbol, Family), usize>>,
+    /// Families computed at once: one while the rows of another are written.
+    pub places: Semaphore,
+}
+
+/// What [`Featurer::places`] starts with. Each may hold some 8 MB of rows.
+pub const PLACES: usize = 2;
+
+impl Featurer {
+    /// Notes what a round is going to ask.
+    pub fn expect(&self, items: &[Item]) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.clear();
+        for key in items.iter().flat_map(families) {
+            *waiting.entry(key).or_default() += 1;
+        }
+    }
+
+    /// Brings the families up to date for which this was the last request.
+    pub async fn ended(&self, item: &Item) -> Result<(), StoreError> {
+        let complete = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = |key: &(Symbol, Family)| {
+                let left = waiting.get_mut(key).map(|n| {
+                    *n = n.saturating_sub(1);
+                    *n
+                });
+                left == Some(0)
+            };
+            families(item).into_iter().filter(|key| last(key)).collect::<BTreeSet<_>>()
+        };
+        // Without a registration nothing has been stored.
+        if complete.is_empty() || !self.is_on() || !self.registrar.is_done() {
+            return Ok(());
+        }
+        let Ok(_place) = self.places.acquire().await else { return Ok(()) };
+        let subjects = self.subjects(|symbol, tf| complete.contains(&(symbol.clone(), tf.family()))).await?;
+        let done = self.refresh().run(&subjects).await?;
+        let computed: Vec<Refreshed> = done.into_iter().filter(|one| one.touched).collect();
+        self.count(&computed);
+        self.refresh().report(&computed).await
+    }
+
+    /// Brings all series of the run's symbols up to date and says how fresh they are.
+    pub async fn finish(&self) -> Result<(), StoreError> {
+        if !self.is_on() {
+            return Ok(());
+        }
+        let subjects = self.subjects(|_, _| true).await?;
+        let done = self.refresh().run(&subjects).await?;
+        self.count(&done);
+        self.refresh().report_changes(&done).await
+    }
+
+    fn is_on(&self) -> bool {
+        self.engine.settings.features.enabled
+    }
+
+    fn refresh(&self) -> Refresh<'_> {
+        Refresh {
+            store: self.engine.store.as_ref(),
+            calendar: &self.engine.calendar,
+            settings: &self.engine.settings,
+            clock: self.engine.clock.as_ref(),
+            execution: Some(self.execution),
+            cancel: &self.cancel,
+        }
+    }
+
+    /// The stored series of the run's symbols, asked for or not. One that failed in this run is left to the next.
+    async fn subjects(&self, wanted: impl Fn(&Symbol, Timeframe) -> bool) -> Result<Vec<Subject>, StoreError> {
+        let failed: BTreeSet<SeriesKey> =
+            self.tally.lock().unwrap_or_else(PoisonError::into_inner).feature_failures.keys().cloned().collect();
+        let wanted = |symbol: &Symbol, tf| wanted(symbol, tf) && !failed.contains(&(symbol.clone(), tf));
+        let ids = self.registrar.register().await?;
+        let id = |symbol: &Symbol, tf: Timeframe| ids.get(&(symbol.clone(), tf)).copied();
+        let of = |target: &Target| {
+            let (symbol, class) = (target.row.symbol.clone(), target.row.asset_class);
+            let daily: Option<SeriesId> = id(&symbol, Timeframe::D1);
+            let mine = Timeframe::ALL.into_iter().filter(|tf| wanted(&symbol, *tf));
+            mine.filter_map(|tf| Some(Subject { series: id(&symbol, tf)?, class, daily })).collect::<Vec<Subject>>()
+        };
+        Ok(self.targets.iter().flat_map(of).collect())
+    }
+
+    fn count(&self, done: &[Refreshed]) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in done {
+            let series = &one.progress.series;
+            tally.add_features(&(series.symbol.clone(), series.timeframe), one.written, one.failure.as_deref());
+        }
+    }
+}
+
+fn families(item: &Item) -> Vec<(Symbol, Family)> {
+    let family = match &item.ask {
+        Ask::Aggregates { timeframe, .. } => timeframe.family(),
+        Ask::GroupedDaily { .. } => Family::Day,
+        Ask::Splits { .. } => return Vec::new(),
+    };
+    item.symbols.iter().map(|symbol| (symbol.clone(), family)).collect()
+}

@@ -1,0 +1,149 @@
+//! Asking for one item of a plan, page by page, and handing each page on.
+//!
+//! A request is made when its turn has come at the gate. `pages` asks for one symbol until no page follows, `grouped`
+//! for one date of the whole market; `proof` decides what an answer proves, so that no more is ever stored as known;
+//! `facts` keeps what answers teach about the vendor's plan.
+
+mod facts;
+mod grouped;
+mod pages;
+mod proof;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+pub use self::facts::{Delays, Facts};
+use super::Engine;
+use super::gate::{Pass, Priority, Purpose, Refused};
+use super::ingest::{Committed, Ingest};
+use super::journal::request_row;
+use crate::events::{Event, Head, Job, Listener};
+use crate::series_registry::Registrar;
+use barkeep_base::timing;
+use barkeep_market::{Family, Timeframe, Ts};
+use barkeep_plan::{Ask, Item};
+use barkeep_store::StoreError;
+use barkeep_vendor::dispatch::{Attempt, Dispatcher};
+use barkeep_vendor::{AggregateQuery, Class, Fault};
+
+/// Why an item ended without all of its bars.
+#[derive(Debug)]
+pub enum ItemError {
+    /// The vendor's fault; other items may go on unless the class says otherwise.
+    Vendor(Fault),
+    /// The database is gone; the run ends.
+    Store(StoreError),
+}
+
+impl From<StoreError> for ItemError {
+    fn from(e: StoreError) -> Self {
+        Self::Store(e)
+    }
+}
+
+impl From<Fault> for ItemError {
+    fn from(f: Fault) -> Self {
+        Self::Vendor(f)
+    }
+}
+
+/// One run's view of the engine, shared by its fetchers.
+pub struct Fetcher {
+    pub engine: Engine,
+    pub dispatcher: Dispatcher,
+    /// Whether the schedule wants this run, rather than somebody who waits for it.
+    pub scheduled: bool,
+    pub registrar: Arc<Registrar>,
+    pub ingest: Ingest,
+    pub listener: Arc<dyn Listener>,
+    pub cancel: CancellationToken,
+    pub facts: Mutex<Facts>,
+    pub execution: uuid::Uuid,
+    /// The time the whole run plans by.
+    pub now: Ts,
+    pub delays: Delays,
+}
+
+impl Fetcher {
+    /// Makes one request when its turn has come. The pass is held until the answer is on its way to the database, so
+    /// that no more answers than places wait for it. A pause turns the request back before it starts; it then waits for
+    /// its turn again.
+    pub async fn ask<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Pass), Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let priority = Priority { criticality: item.criticality, history: !item.newest, scheduled: self.scheduled };
+        loop {
+            let pass = match self.engine.gate.enter(priority, self.purpose(item), &self.cancel).await {
+                Ok(pass) => pass,
+                Err(refused) => {
+                    let why = match refused {
+                        Refused::Cancelled => return Err(Fault::cancelled()),
+                        Refused::SymbolPaused => "the symbol is paused; its gap stays open",
+                        Refused::SeriesPaused => "the series is paused; its gap stays open",
+                        Refused::SeriesCancelled => "the series was cancelled; its gap stays open",
+                    };
+                    return Err(Fault::new(Class::Cancelled, why));
+                }
+            };
+            match call(pass.token.clone()).await {
+                Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => drop(pass),
+                outcome => return outcome.map(|value| (value, pass)),
+            }
+        }
+    }
+
+    /// What a request of one symbol is made for; `None` when it serves many.
+    fn purpose(&self, item: &Item) -> Option<Purpose> {
+        let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1)?;
+        let timeframes = match &item.ask {
+            Ask::Aggregates { timeframe, .. } => self.registrar.asked(symbol, timeframe.family()),
+            Ask::GroupedDaily { .. } => self.registrar.asked(symbol, Family::Day),
+            Ask::Splits { .. } => Vec::new(),
+        };
+        Some(Purpose { execution: self.execution, symbol: symbol.clone(), timeframes })
+    }
+
+    /// Carries out one item, and tells how long it took.
+    pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
+        let (spent, start) = (Arc::default(), Instant::now());
+        let outcome = timing::scope(Arc::clone(&spent), self.carry_out(number, item)).await;
+        let (timeframe, derives) = match &item.ask {
+            Ask::Aggregates { timeframe, derives, .. } => (Some(*timeframe), derives.clone()),
+            Ask::GroupedDaily { .. } => (Some(Timeframe::D1), Vec::new()),
+            Ask::Splits { .. } => (None, Vec::new()),
+        };
+        self.listener.timed(Job { symbols: item.symbols.clone(), timeframe, derives, took: start.elapsed(), spent });
+        outcome
+    }
+
+    async fn carry_out(&self, number: u64, item: &Item) -> Result<(), ItemError> {
+        self.listener.hear(Event::Started { item: number, head: Head::of(item) });
+        match &item.ask {
+            Ask::Aggregates { ticker, asset_class, timeframe, range, .. } => {
+                let Some(symbol) = item.symbols.first() else { return Ok(()) };
+                let query = AggregateQuery {
+                    ticker: ticker.clone(),
+                    class: *asset_class,
+                    timeframe: *timeframe,
+                    range: *range,
+                };
+                self.aggregates(number, item, symbol, query).await
+            }
+            Ask::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
+            Ask::Splits { tickers } => super::splits::fetch(self, item, tickers).await,
+        }
+    }
+
+    async fn record(&self, attempt: &Attempt) -> Result<(), StoreError> {
+        self.engine.store.record_request(&request_row(attempt, Some(self.execution))).await
+    }
+
+    fn tell(&self, item: u64, rows: u64, done: f64, committed: Vec<Committed>) {
+        for Committed { symbol, timeframe, outcome } in committed {
+            self.listener.hear(Event::Committed { item, symbol, timeframe, rows, outcome, done });
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What an answer proves.
+//!
+//! A page that leads on proves only what lies before its last bar's end, the last page proves the rest of the range, and
+//! a first bar that comes whole sessions late proves nothing about the time before it, because a plan with a shorter
+//! history clips the head of an answer silently (vendor.md 1.4). An empty answer and a refusal hold for a while only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Fetcher, ItemError};
+use crate::ingest::{Arrival, Part, Verdict, settled};
+use crate::journal::request_row;
+use crate::series_registry::FamilyKeys;
+use barkeep_market::ts::DAY;
+use barkeep_market::{Interval, Symbol, Timeframe, Ts};
+use barkeep_plan::planner::PAGE;
+use barkeep_vendor::{AggregateQuery, Class, Fault, Page};
+
+/// An empty answer for a range that ended this recently may only be late.
+const RECENT: i64 = 2 * DAY;
+
+/// A head without bars is questioned only when it is older than this: no plan's history is as short, and a thin symbol
+/// may well not trade for a few days.
+const SHORTEST_HISTORY: i64 = 7 * DAY;
+
+impl Fetcher {
+    /// The range a page answers for, from where the page before ended.
+    pub(super) fn answered(query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
+        let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
+        // A vendor that reaches its own limit without saying where to go on has cut the answer.
+        let cut = page.next.is_none() && page.query_count >= PAGE;
+        let end = if page.next.is_some() || cut { last_end.unwrap_or(from) } else { query.range.end };
+        Interval::new(from, end.min(query.range.end).max(from))
+    }
+
+    pub(super) fn verdict(&self, any_bars: bool, answered: Interval) -> Verdict {
+        if any_bars {
+            return Verdict::Answered;
+        }
+        let backfill = &self.engine.settings.backfill;
+        let recent = answered.end > self.now - RECENT;
+        let wait = if recent { backfill.recent_empty_recheck } else { backfill.empty_recheck };
+        Verdict::Empty { until: self.until(wait) }
+    }
+
+    /// The sessions at the start of an old range that have no bar although later ones do.
+    pub(super) fn head(&self, query: &AggregateQuery, first: Ts) -> Option<Interval> {
+        let first_day = query.timeframe.span(query.class, Timeframe::D1.span(query.class, first).start).start;
+        let head = Interval::new(query.range.start, first_day);
+        let whole_days = Timeframe::D1.snap_in(query.class, head);
+        let traded = self.engine.calendar.regular(query.class, whole_days);
+        (head.start < self.now - SHORTEST_HISTORY && !traded.is_empty()).then_some(head)
+    }
+
+    /// Asks for the first session of a head by itself: a plan with a shorter history refuses it, a symbol that was not
+    /// listed yet has nothing in it. One request, and only for ranges that begin so.
+    ///
+    /// It is made with the pass of the page that raised the doubt (`token` is that pass's): waiting for a second place
+    /// while holding one would lock the gate once every place is held so.
+    pub(super) async fn prove_head(
+        &self,
+        symbol: &Symbol,
+        query: &AggregateQuery,
+        head: Interval,
+        token: &CancellationToken,
+    ) -> Result<(), ItemError> {
+        let sessions = self.engine.calendar.trading(query.class, query.timeframe.family(), head);
+        let Some(first) = sessions.as_slice().first() else { return Ok(()) };
+        let day = Timeframe::D1.span(query.class, first.start);
+        let range = query.timeframe.snap_out(query.class, day.intersect(head));
+        let probe = AggregateQuery { range, ..query.clone() };
+        let head = AggregateQuery { range: head, ..query.clone() };
+        match self.dispatcher.aggregates(&probe, None, token).await {
+            Ok((page, attempt)) if page.bars.is_empty() => {
+                let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
+                let part = Part {
+                    keys: Arc::new(keys),
+                    answered: head.range,
+                    verdict: self.verdict(false, head.range),
+                    bars: Vec::new(),
+                    horizon: self.horizon(query.class, query.timeframe.family()),
+                };
+                let request = Some(request_row(&attempt, Some(self.execution)));
+                let fetched_at = self.engine.clock.now();
+                let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: None };
+                settled(self.ingest.send(arrival).await).await?;
+                Ok(())
+            }
+            // It has bars after all: the head stays a gap and is asked as one.
+            Ok((_, attempt)) => Ok(self.record(&attempt).await?),
+            // Paused before it started: the head stays a gap.
+            Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => Ok(()),
+            Err(fault) => self.refused(symbol, &head, head.range.start, fault).await,
+        }
+    }
+
+    fn until(&self, wait: Duration) -> Ts {
+        self.engine.clock.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A range the vendor refuses is remembered with its reason, so that it is not asked again and again.
+    pub(super) async fn refused(
+        &self,
+        symbol: &Symbol,
+        query: &AggregateQuery,
+        from: Ts,
+        fault: Fault,
+    ) -> Result<(), ItemError> {
+        let class = query.class;
+        let today = Timeframe::D1.span(class, self.now);
+        let (range, until) = match fault.class {
+            Class::TooEarly => (Interval::new(today.start, today.end), today.end),
+            Class::PlanWindow | Class::NotEntitled => {
+                let until = self.until(self.engine.settings.backfill.not_entitled_recheck);
+                (Interval::new(from, query.range.end), until)
+            }
+            _ => return Err(fault.into()),
+        };
+        let family = query.timeframe.family();
+        let keys = Arc::new(self.registrar.keys(symbol, family, &self.engine.settings).await?);
+        let horizon = self.horizon(class, family);
+        let answered = query.timeframe.snap_out(class, range);
+        let part = Part { keys, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
+        let fetched_at = self.engine.clock.now();
+        let arrival = Arrival { parts: vec![part], request: None, fetched_at, only: None, pass: None };
+        settled(self.ingest.send(arrival).await).await?;
+        if fault.class == Class::TooEarly {
+            self.learn(|facts| {
+                facts.end_of_day.insert(class.is_continuous());
+            });
+            return Ok(());
+        }
+        Err(fault.into())
+    }
+}
+
+/// Raw prices were asked for. Adjusted ones would mix two scales in one series, wherever a split has happened since.
+pub(super) fn wrongly_adjusted(keys: &FamilyKeys, page: &Page) -> Option<Fault> {
+    let first = keys.class.date_of(page.bars.first()?.ts);
+    let split = keys.splits.iter().find(|split| page.adjusted && split.date > first)?;
+    Some(Fault::new(
+        Class::Malformed,
+        format!("the answer is adjusted for splits (one on {}), raw prices were asked for", split.date),
+    ))
+}

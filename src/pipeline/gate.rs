@@ -1,0 +1,395 @@
+//! Who may make the next request: the most important one, and nobody while the engine is paused.
+//!
+//! Every request of every execution passes here before it takes a rate-limit token. Few may be inside at once, so a
+//! long history backfill never holds more than those few places, and a critical symbol that becomes due waits for at
+//! most one of them. Pausing turns back whoever still waits for a token; what is on the wire is let finish.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::coverage_index::SeriesKey;
+use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+
+/// The order in which requests are let in; the smallest goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Priority {
+    pub criticality: Criticality,
+    /// History waits for the newest bars.
+    pub history: bool,
+    /// What an operator asked for goes before what the schedule wants.
+    pub scheduled: bool,
+}
+
+/// Why a request was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its execution was cancelled.
+    Cancelled,
+    /// Its symbol is paused.
+    SymbolPaused,
+    /// Every series it is made for is paused.
+    SeriesPaused,
+    /// Every series it is made for is paused or was taken out of its execution.
+    SeriesCancelled,
+}
+
+/// What a request of one symbol is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    pub execution: Uuid,
+    pub symbol: Symbol,
+    /// The series that want it: what stops for all of them stops the request. Empty when it is about the symbol itself.
+    pub timeframes: Vec<Timeframe>,
+}
+
+/// Who paused something, and when.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pause {
+    pub by: String,
+    pub since: Ts,
+}
+
+/// The gate all requests of one engine pass.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<State>,
+    /// Counts places given back.
+    left: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    width: usize,
+    paused: Option<Pause>,
+    paused_symbols: BTreeSet<Symbol>,
+    paused_series: BTreeSet<SeriesKey>,
+    /// Series taken out of running executions.
+    cancelled: HashMap<Uuid, BTreeSet<SeriesKey>>,
+    waiting: BTreeMap<(Priority, u64), oneshot::Sender<()>>,
+    inside: HashMap<u64, (Option<Purpose>, CancellationToken)>,
+    next: u64,
+}
+
+/// A place inside the gate, given back when dropped.
+#[derive(Debug)]
+pub struct Pass {
+    gate: Arc<Gate>,
+    id: u64,
+    /// Cancelled when the execution is, and when the engine, the symbol or all it is made for is paused or cancelled
+    /// before the request has started.
+    pub token: CancellationToken,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.inside.remove(&self.id);
+        state.admit();
+        drop(state);
+        self.gate.left.send_modify(|n| *n += 1);
+    }
+}
+
+impl State {
+    /// Lets in the first ones waiting while there is room.
+    fn admit(&mut self) {
+        while self.paused.is_none() && self.inside.len() < self.width {
+            let Some(((_, id), bell)) = self.waiting.pop_first() else { return };
+            self.inside.insert(id, (None, CancellationToken::new()));
+            // Somebody who no longer waits gives the place back at once.
+            if bell.send(()).is_err() {
+                self.inside.remove(&id);
+            }
+        }
+    }
+
+    fn refusal(&self, purpose: &Purpose) -> Option<Refused> {
+        if self.paused_symbols.contains(&purpose.symbol) {
+            return Some(Refused::SymbolPaused);
+        }
+        let (mut wanted, mut cancelled) = (purpose.timeframes.is_empty(), false);
+        for timeframe in &purpose.timeframes {
+            let series = (purpose.symbol.clone(), *timeframe);
+            let out = self.cancelled.get(&purpose.execution).is_some_and(|all| all.contains(&series));
+            cancelled |= out;
+            wanted |= !out && !self.paused_series.contains(&series);
+        }
+        (!wanted).then_some(if cancelled { Refused::SeriesCancelled } else { Refused::SeriesPaused })
+    }
+
+    /// Turns back those inside that would no longer be let in.
+    fn turn_back(&self) {
+        for (purpose, token) in self.inside.values() {
+            if purpose.as_ref().is_some_and(|purpose| self.refusal(purpose).is_some()) {
+                token.cancel();
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// A gate that lets `width` requests in at once.
+    #[must_use]
+    pub fn new(width: usize) -> Arc<Self> {
+        let state = State {
+            width: width.max(1),
+            paused: None,
+            paused_symbols: BTreeSet::new(),
+            paused_series: BTreeSet::new(),
+            cancelled: HashMap::new(),
+            waiting: BTreeMap::new(),
+            inside: HashMap::new(),
+            next: 0,
+        };
+        Arc::new(Self { state: Mutex::new(state), left: watch::Sender::new(0) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place. `purpose` is `None` for requests that serve many symbols.
+    pub async fn enter(
+        self: &Arc<Self>,
+        priority: Priority,
+        purpose: Option<Purpose>,
+        cancel: &CancellationToken,
+    ) -> Result<Pass, Refused> {
+        let (bell, rung) = oneshot::channel();
+        let id = {
+            let mut state = self.state();
+            let id = state.next;
+            state.next += 1;
+            state.waiting.insert((priority, id), bell);
+            state.admit();
+            id
+        };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                let mut state = self.state();
+                state.waiting.remove(&(priority, id));
+                // It may have been let in at the same moment.
+                if state.inside.remove(&id).is_some() {
+                    state.admit();
+                }
+                return Err(Refused::Cancelled);
+            }
+            _ = rung => {}
+        }
+        let pass = Pass { gate: Arc::clone(self), id, token: cancel.child_token() };
+        let mut state = self.state();
+        let refusal = purpose.as_ref().and_then(|purpose| state.refusal(purpose));
+        state.inside.insert(id, (purpose, pass.token.clone()));
+        if state.paused.is_some() {
+            pass.token.cancel();
+        }
+        drop(state);
+        refusal.map_or(Ok(pass), Err)
+    }
+
+    /// Lets nobody in any more and turns back whoever waits for a token.
+    pub fn pause(&self, by: &str, at: Ts) {
+        let mut state = self.state();
+        state.paused.get_or_insert_with(|| Pause { by: by.to_owned(), since: at });
+        for (_, token) in state.inside.values() {
+            token.cancel();
+        }
+    }
+
+    pub fn resume(&self) {
+        let mut state = self.state();
+        state.paused = None;
+        state.admit();
+    }
+
+    /// Turns back requests of these symbols.
+    pub fn pause_symbols(&self, symbols: &[Symbol]) {
+        let mut state = self.state();
+        state.paused_symbols.extend(symbols.iter().cloned());
+        state.turn_back();
+    }
+
+    pub fn resume_symbols(&self, symbols: &[Symbol]) {
+        self.state().paused_symbols.retain(|s| !symbols.contains(s));
+    }
+
+    /// Turns back requests made for nothing but paused series.
+    pub fn pause_series(&self, series: &[SeriesKey]) {
+        let mut state = self.state();
+        state.paused_series.extend(series.iter().cloned());
+        state.turn_back();
+    }
+
+    pub fn resume_series(&self, series: &[SeriesKey]) {
+        self.state().paused_series.retain(|s| !series.contains(s));
+    }
+
+    /// Turns back requests that an execution makes for nothing but these series.
+    pub fn cancel_series(&self, execution: Uuid, series: &[SeriesKey]) {
+        let mut state = self.state();
+        state.cancelled.entry(execution).or_default().extend(series.iter().cloned());
+        state.turn_back();
+    }
+
+    /// Forgets what was taken out of an execution that has ended.
+    pub fn forget(&self, execution: Uuid) {
+        self.state().cancelled.remove(&execution);
+    }
+
+    /// Who paused the engine, while it is paused.
+    #[must_use]
+    pub fn paused(&self) -> Option<Pause> {
+        self.state().paused.clone()
+    }
+
+    /// Who paused the engine, if anybody, and how many requests are inside, at one moment.
+    #[must_use]
+    pub fn look(&self) -> (Option<Pause>, usize) {
+        let state = self.state();
+        (state.paused.clone(), state.inside.len())
+    }
+
+    /// Requests inside: waiting for a token, on the wire, or being handed to the writer.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        self.state().inside.len()
+    }
+
+    /// Changes whenever a place is given back.
+    #[must_use]
+    pub fn left(&self) -> watch::Receiver<u64> {
+        self.left.subscribe()
+    }
+
+    /// Returns once nobody is inside.
+    pub async fn empty(&self) {
+        let mut left = self.left();
+        while self.inside() > 0 && left.changed().await.is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn priority(criticality: Criticality) -> Priority {
+        Priority { criticality, history: false, scheduled: true }
+    }
+
+    #[tokio::test]
+    async fn the_most_important_goes_first() {
+        let gate = Gate::new(1);
+        let cancel = CancellationToken::new();
+        let first = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for criticality in [Criticality::Low, Criticality::Standard, Criticality::Critical] {
+            let (gate, cancel, order) = (Arc::clone(&gate), cancel.clone(), Arc::clone(&order));
+            tasks.push(tokio::spawn(async move {
+                let _pass = gate.enter(priority(criticality), None, &cancel).await.unwrap();
+                order.lock().unwrap().push(criticality);
+            }));
+        }
+        while gate.state().waiting.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [Criticality::Critical, Criticality::Standard, Criticality::Low]);
+    }
+
+    #[tokio::test]
+    async fn a_paused_gate_turns_back_and_lets_in_again() {
+        let gate = Gate::new(2);
+        let cancel = CancellationToken::new();
+        let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        gate.pause("somebody", Ts(1));
+        assert!(pass.token.is_cancelled() && !cancel.is_cancelled());
+        assert_eq!(gate.paused().unwrap().by, "somebody");
+        drop(pass);
+        gate.empty().await;
+        let waiting = tokio::spawn({
+            let (gate, cancel) = (Arc::clone(&gate), cancel.clone());
+            async move { gate.enter(priority(Criticality::Low), None, &cancel).await.map(|p| p.token.is_cancelled()) }
+        });
+        while gate.state().waiting.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gate.inside(), 0);
+        gate.resume();
+        assert_eq!(waiting.await.unwrap(), Ok(false));
+        gate.empty().await;
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_wait_leaves_no_place_behind() {
+        let gate = Gate::new(1);
+        let cancel = CancellationToken::new();
+        let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        let other = CancellationToken::new();
+        let waiting = tokio::spawn({
+            let (gate, other) = (Arc::clone(&gate), other.clone());
+            async move { gate.enter(priority(Criticality::Low), None, &other).await.map(|_| ()) }
+        });
+        while gate.state().waiting.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        other.cancel();
+        assert_eq!(waiting.await.unwrap(), Err(Refused::Cancelled));
+        drop(pass);
+        assert_eq!(gate.inside(), 0);
+        assert!(gate.enter(priority(Criticality::Low), None, &cancel).await.is_ok());
+    }
+
+    fn purpose(symbol: &str, timeframes: &[Timeframe]) -> Purpose {
+        let execution = Uuid::from_u128(1);
+        Purpose { execution, symbol: symbol.parse().unwrap(), timeframes: timeframes.to_vec() }
+    }
+
+    #[tokio::test]
+    async fn a_paused_symbol_is_turned_back_and_others_go_on() {
+        let gate = Gate::new(2);
+        let cancel = CancellationToken::new();
+        let aapl: Symbol = "AAPL".parse().unwrap();
+        let enter = async |symbol| gate.enter(priority(Criticality::Low), Some(purpose(symbol, &[])), &cancel).await;
+        let pass = enter("AAPL").await.unwrap();
+        gate.pause_symbols(std::slice::from_ref(&aapl));
+        assert!(pass.token.is_cancelled());
+        drop(pass);
+        assert_eq!(enter("AAPL").await.map(|_| ()), Err(Refused::SymbolPaused));
+        assert!(enter("SPY").await.is_ok());
+        gate.resume_symbols(std::slice::from_ref(&aapl));
+        assert!(enter("AAPL").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_on_while_one_of_its_series_wants_it() {
+        use Timeframe::{D1, H1, M5};
+        let gate = Gate::new(4);
+        let cancel = CancellationToken::new();
+        let key = |tf| ("AAPL".parse::<Symbol>().unwrap(), tf);
+        let enter =
+            async |tfs: &[Timeframe]| gate.enter(priority(Criticality::Low), Some(purpose("AAPL", tfs)), &cancel).await;
+        let (minutes, days) = (enter(&[M5, H1]).await.unwrap(), enter(&[D1]).await.unwrap());
+        gate.pause_series(&[key(M5), key(D1)]);
+        assert!(days.token.is_cancelled() && !minutes.token.is_cancelled());
+        assert_eq!(enter(&[D1]).await.map(|_| ()), Err(Refused::SeriesPaused));
+        assert!(enter(&[]).await.is_ok(), "about the symbol itself");
+        // The rest is taken out of this execution: nobody is left who wants it.
+        gate.cancel_series(Uuid::from_u128(1), &[key(H1)]);
+        assert!(minutes.token.is_cancelled());
+        assert_eq!(enter(&[M5, H1]).await.map(|_| ()), Err(Refused::SeriesCancelled));
+        let other = Purpose { execution: Uuid::from_u128(2), ..purpose("AAPL", &[M5, H1]) };
+        assert!(gate.enter(priority(Criticality::Low), Some(other), &cancel).await.is_ok(), "another execution");
+        gate.forget(Uuid::from_u128(1));
+        gate.resume_series(&[key(M5), key(D1)]);
+        assert!(enter(&[M5, H1]).await.is_ok() && enter(&[D1]).await.is_ok());
+    }
+}

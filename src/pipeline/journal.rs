@@ -1,0 +1,87 @@
+//! The dispatcher's journal, kept in the database: request starts before they happen, attempts after they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::events::{Event, Listener};
+use barkeep_market::Ts;
+use barkeep_store::{Grant, RequestRow, Store};
+use barkeep_vendor::dispatch::{Attempt, Journal};
+use barkeep_vendor::{Class, Fault};
+
+/// Writes attempts to `vendor_requests` and starts to `rate_limit_state`.
+pub struct StoreJournal {
+    store: Arc<dyn Store>,
+    listener: Arc<dyn Listener>,
+    execution: Option<Uuid>,
+}
+
+impl StoreJournal {
+    /// A journal whose attempts belong to `execution`, if to any.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, listener: Arc<dyn Listener>, execution: Option<Uuid>) -> Self {
+        Self { store, listener, execution }
+    }
+}
+
+#[async_trait]
+impl Journal for StoreJournal {
+    async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault> {
+        match self.store.take_token(limit, window_ms, now).await {
+            Ok(Grant::Granted) => Ok(None),
+            Ok(Grant::WaitUntil(t)) => Ok(Some(t)),
+            Err(e) => Err(Fault::new(Class::Journal, e.to_string())),
+        }
+    }
+
+    async fn starts(&self, window_ms: i64, now: Ts) -> Option<u32> {
+        let starts = self.store.recent_starts(window_ms, now).await.ok()?;
+        u32::try_from(starts.len()).ok()
+    }
+
+    async fn record(&self, attempt: &Attempt) {
+        let row = request_row(attempt, self.execution);
+        if let Err(e) = self.store.record_request(&row).await {
+            tracing::error!(error = %e, "a request could not be recorded");
+        }
+    }
+
+    fn waiting(&self, ticker: Option<&str>, why: &str, wait: Duration, retry: Option<u32>) {
+        self.listener.hear(Event::Waiting { ticker: ticker.map(str::to_owned), why: why.to_owned(), wait, retry });
+    }
+
+    fn starting(&self, ticker: Option<&str>, number: u32) {
+        self.listener.hear(Event::Requested { ticker: ticker.map(str::to_owned), attempt: number });
+    }
+
+    fn ended(&self, attempt: &Attempt) {
+        self.listener.hear(Event::Answered(Box::new(request_row(attempt, self.execution))));
+    }
+}
+
+/// An attempt as a row of `vendor_requests`.
+#[must_use]
+pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow {
+    let fault = attempt.fault.as_ref();
+    RequestRow {
+        execution_id,
+        endpoint: attempt.endpoint.into(),
+        ticker: attempt.ticker.clone(),
+        timeframe: attempt.timeframe,
+        asked: attempt.asked,
+        attempt: attempt.number,
+        started_at: attempt.started_at,
+        latency_ms: i64::try_from(attempt.latency.as_millis()).unwrap_or(i64::MAX),
+        status: attempt.status,
+        outcome: fault.map_or("ok", |f| f.class.name()).to_owned(),
+        error: fault.map(|f| f.message.clone()),
+        rows: i64::try_from(attempt.rows).unwrap_or(i64::MAX),
+        query_count: attempt.query_count.map(|n| i64::try_from(n).unwrap_or(i64::MAX)),
+        bytes: i64::try_from(attempt.bytes).unwrap_or(i64::MAX),
+        request_id: attempt.request_id.clone(),
+        changed: None,
+    }
+}

@@ -1,0 +1,94 @@
+//! The backfill: from a wish to stored bars.
+//!
+//! The way of a bar: [`select`] resolves symbols, [`coverage_index`] reads what is known, [`barkeep_plan`] says what to ask,
+//! [`fetch`] asks it page by page, [`ingest`] validates, derives and commits each page whole, [`features`]
+//! follow, [`backfill`] drives the rounds and adds up the [`summary`]. Whatever happens on the way, coverage says
+//! afterwards what is still missing, and the next run asks for exactly that.
+
+pub mod backfill;
+pub mod claim;
+pub mod coverage_index;
+pub mod derive;
+pub mod events;
+pub mod features;
+pub mod fetch;
+pub mod gate;
+pub mod holidays;
+pub mod ingest;
+pub mod journal;
+pub mod open;
+pub mod patience;
+pub mod planning_inputs;
+pub mod quarantine;
+pub mod select;
+pub mod series_index;
+pub mod series_registry;
+pub mod splits;
+pub mod summary;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use barkeep_base::clock::Clock;
+use barkeep_config::Settings;
+use barkeep_market::Calendar;
+use barkeep_market::calendar::Override;
+use barkeep_store::{Store, StoreError};
+use barkeep_vendor::Vendor;
+use barkeep_vendor::dispatch::Dispatcher;
+use barkeep_vendor::limit::Limiter;
+use barkeep_vendor::retry::RetryPolicy;
+use claim::Claims;
+use events::Listener;
+use gate::Gate;
+use journal::StoreJournal;
+
+pub use backfill::{Backfill, RunError};
+pub use open::{assemble, open};
+pub use summary::Summary;
+
+/// What every part of the engine works with. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    /// Waits for a lost database (see [`patience`]).
+    pub store: Arc<dyn Store>,
+    pub vendor: Arc<dyn Vendor>,
+    /// One limit for all executions.
+    pub limiter: Arc<Limiter>,
+    pub gate: Arc<Gate>,
+    /// Which execution works on which series.
+    pub claims: Arc<Claims>,
+    pub calendar: Arc<Calendar>,
+    pub settings: Arc<Settings>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Engine {
+    /// A dispatcher whose attempts are counted by themselves and recorded for one execution, or for none.
+    #[must_use]
+    pub fn dispatcher(&self, execution: Option<Uuid>, listener: Arc<dyn Listener>) -> Dispatcher {
+        let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution);
+        let policy = RetryPolicy::from(&self.settings.vendor);
+        Dispatcher::new(
+            Arc::clone(&self.vendor),
+            Arc::clone(&self.limiter),
+            policy,
+            Arc::new(journal),
+            Arc::clone(&self.clock),
+            // Any seed will do, as long as two processes do not share one.
+            execution.unwrap_or_else(Uuid::new_v4).as_u64_pair().0,
+        )
+    }
+}
+
+/// The exchange calendar with the vendor's announcements kept in the database.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn calendar(store: &dyn Store) -> Result<Calendar, StoreError> {
+    let rows = store.holidays().await?;
+    Ok(rows.into_iter().fold(Calendar::new(), |cal, row| {
+        cal.with_override(row.date, row.close.map_or(Override::Closed, Override::EarlyClose))
+    }))
+}

@@ -1,0 +1,54 @@
+//! An engine from settings and a database: vendor, limiter, journal, calendar.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::Engine;
+use crate::events::Listener;
+use crate::gate::Gate;
+use crate::patience::Patient;
+use barkeep_base::clock::Clock;
+use barkeep_config::Settings;
+use barkeep_store::{Store, StoreError};
+use barkeep_vendor::Vendor;
+use barkeep_vendor::limit::Limiter;
+use barkeep_vendor::massive::Massive;
+
+/// Why an engine could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP client could not be made from the settings.
+    #[error("{0}")]
+    Vendor(String),
+}
+
+/// Puts an engine on an open database. The vendor is not asked anything yet.
+pub async fn open(
+    store: Arc<dyn Store>,
+    settings: Settings,
+    key: SecretString,
+    clock: Arc<dyn Clock>,
+    listener: Arc<dyn Listener>,
+) -> Result<Engine, OpenError> {
+    let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
+    Ok(assemble(store, Arc::new(vendor), settings, clock, listener).await?)
+}
+
+/// Puts an engine on any store and any vendor. `listener` hears when the database is lost and back.
+pub async fn assemble(
+    store: Arc<dyn Store>,
+    vendor: Arc<dyn Vendor>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    listener: Arc<dyn Listener>,
+) -> Result<Engine, StoreError> {
+    let store: Arc<dyn Store> = Arc::new(Patient::new(store, settings.backfill.database_patience, listener));
+    let calendar = Arc::new(crate::calendar(store.as_ref()).await?);
+    let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
+    let gate = Gate::new(settings.backfill.concurrency);
+    let claims = Arc::default();
+    Ok(Engine { store, vendor, limiter, gate, claims, calendar, settings: Arc::new(settings), clock })
+}

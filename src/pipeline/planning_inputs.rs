@@ -1,0 +1,87 @@
+//! What planning learns from the database beyond coverage: how stale each series is and when its tier stops accepting
+//! that, how densely each symbol trades, and what is left of the limit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::Engine;
+use crate::fetch::Delays;
+use crate::select::Target;
+use barkeep_market::freshness::behind;
+use barkeep_market::ts::{DAY, MINUTE};
+use barkeep_market::{Family, Symbol, Timeframe, Ts};
+use barkeep_plan::budget::{Stale, Staleness, Tokens};
+use barkeep_store::StoreError;
+use barkeep_vendor::limit::allowance;
+
+/// Fewer base minutes than this (a session) say nothing about how often a symbol trades.
+const FEWEST_MINUTES: u64 = 960;
+
+/// How stale the wanted series are, and their deadlines.
+pub async fn staleness(engine: &Engine, targets: &[Target], delays: Delays, now: Ts) -> Result<Staleness, StoreError> {
+    let rows = engine.store.series().await?;
+    let newest: HashMap<(&Symbol, Timeframe), Option<Ts>> =
+        rows.iter().map(|row| ((&row.symbol, row.timeframe), row.last_ts)).collect();
+    // Most series of a class end at the same bar.
+    let mut seen = HashMap::new();
+    let mut all = Staleness::new();
+    for target in targets {
+        for timeframe in &target.asked {
+            let row = &target.row;
+            let last = newest.get(&(&row.symbol, *timeframe)).copied().flatten();
+            let key = (row.asset_class, *timeframe, last, row.criticality);
+            let stale = *seen.entry(key).or_insert_with(|| {
+                let settings = &engine.settings;
+                let acceptable = settings.staleness.acceptable(row.criticality);
+                let lag = settings.backfill.settle;
+                let (class, delay) = (row.asset_class, delays.of(row.asset_class));
+                let clock = settings.staleness.clock;
+                let at = |t: Ts| behind(&engine.calendar, clock, class, *timeframe, last, delay, lag, t);
+                let acceptable = i64::try_from(acceptable.as_millis()).unwrap_or(i64::MAX / 8);
+                let behind = at(now);
+                let deadline = match behind {
+                    None => now,
+                    Some(b) if b > acceptable => now - (b - acceptable),
+                    Some(_) => first_after(now, acceptable, |t| at(t).is_some_and(|b| b > acceptable)),
+                };
+                Stale { timeframe: *timeframe, behind, deadline }
+            });
+            all.entry((row.symbol.clone(), timeframe.family())).or_default().push(stale);
+        }
+    }
+    Ok(all)
+}
+
+/// The first minute from `now` on at which a series is too stale. Trading time is at least 13 hours a session and five
+/// sessions in eight days, so four times the accepted time and two weeks are enough.
+fn first_after(now: Ts, acceptable: i64, too_stale: impl Fn(Ts) -> bool) -> Ts {
+    let (mut low, mut high) = (now, now + acceptable.saturating_mul(4) + 14 * DAY);
+    while high - low > MINUTE {
+        let middle = low + (high - low) / 2;
+        if too_stale(middle) { high = middle } else { low = middle }
+    }
+    high
+}
+
+/// The share of a symbol's possible base minutes that the vendor had, from its own counts (`queryCount`). Symbols without
+/// a whole answer are absent.
+pub async fn density(engine: &Engine, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
+    let by_ticker: HashMap<&str, &Target> = targets.iter().map(|t| (t.row.vendor_ticker.as_str(), t)).collect();
+    let mut sums: BTreeMap<&Symbol, (u64, u64)> = BTreeMap::new();
+    let answers = engine.store.counted_answers().await?;
+    for answer in answers.iter().filter(|a| a.timeframe.family() == Family::Minute) {
+        let Some(target) = by_ticker.get(answer.ticker.as_str()) else { continue };
+        let slots = engine.calendar.base_slots(target.row.asset_class, Family::Minute, answer.asked);
+        let sum = sums.entry(&target.row.symbol).or_default();
+        *sum = (sum.0 + answer.counted, sum.1 + slots);
+    }
+    let known = sums.into_iter().filter(|(_, (_, slots))| *slots >= FEWEST_MINUTES);
+    Ok(known.map(|(symbol, (counted, slots))| (symbol.clone(), (counted as f64 / slots as f64).min(1.0))).collect())
+}
+
+/// The vendor's limit and what of it is used, over all processes.
+pub async fn tokens(engine: &Engine) -> Result<Tokens, StoreError> {
+    let (limit, window) = allowance(engine.settings.vendor.rate_limit);
+    let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let now = engine.clock.now();
+    Ok(Tokens { limit: u64::from(limit), window, used: engine.store.recent_starts(window, now).await?, now })
+}

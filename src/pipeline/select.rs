@@ -1,0 +1,258 @@
+//! Which series a command means, and over what time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, NaiveDate};
+use serde::{Deserialize, Serialize};
+
+use barkeep_base::text::printable;
+use barkeep_config::{Settings, criticality_of, default_class};
+use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
+use barkeep_store::SymbolRow;
+
+/// A bound of a range as a user writes it; inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum When {
+    /// A trading date: New York for stocks and funds, UTC for crypto.
+    Date(NaiveDate),
+    Time(Ts),
+}
+
+impl When {
+    /// Where a range from here begins.
+    #[must_use]
+    pub fn start(self, class: AssetClass) -> Ts {
+        match self {
+            Self::Date(date) => class.midnight(date),
+            Self::Time(t) => t,
+        }
+    }
+
+    /// Where a range up to here ends, exclusive: a date is included whole, an instant just so.
+    #[must_use]
+    pub fn end(self, class: AssetClass) -> Ts {
+        match self {
+            Self::Date(date) => class.midnight(date.succ_opt().unwrap_or(date)),
+            Self::Time(t) => t + 1,
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Date(date) => date.fmt(f),
+            Self::Time(t) => t.fmt(f),
+        }
+    }
+}
+
+/// A text that is neither a date nor a time between 1970 and 2100.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no day or time; write 2024-01-31 or 2024-01-31T14:30:00Z, from 1970 to 2100")]
+pub struct InvalidWhen(String);
+
+impl FromStr for When {
+    type Err = InvalidWhen;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidWhen(printable(s));
+        // chrono also takes 2024-1-3 and +2024-01-03; one way to write a day is enough.
+        let when = if s.len() == 10 && s.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+            Self::Date(s.parse().map_err(|_| invalid())?)
+        } else {
+            Self::Time(Ts(DateTime::parse_from_rfc3339(s).map_err(|_| invalid())?.timestamp_millis()))
+        };
+        let year = match when {
+            Self::Date(date) => date.year(),
+            Self::Time(t) => t.utc_date().year(),
+        };
+        if (1970..=2100).contains(&year) { Ok(when) } else { Err(invalid()) }
+    }
+}
+
+/// What a command names.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Selection {
+    /// Empty means every active symbol.
+    pub symbols: Vec<Symbol>,
+    /// `None` means the timeframes each symbol is registered with.
+    pub timeframes: Option<Vec<Timeframe>>,
+    pub from: Option<When>,
+    pub to: Option<When>,
+    /// Asset class of symbols not yet registered.
+    pub class: Option<AssetClass>,
+}
+
+/// A symbol to work on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    pub row: SymbolRow,
+    /// Whether the row differs from what the database has and must be written before bars are.
+    pub dirty: bool,
+    /// Timeframes asked for, fine to coarse.
+    pub asked: Vec<Timeframe>,
+}
+
+/// A selection that cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    #[error("there are no active symbols; add some with 'barkeep symbols add AAPL SPY BTC' or name them")]
+    NoSymbols,
+    #[error("{symbol} is registered as {known}, not as {asked}; remove it first or leave --asset-class out")]
+    ClassDiffers { symbol: Symbol, known: AssetClass, asked: AssetClass },
+    #[error("--from {from} is after --to {to}; nothing lies between them")]
+    Backwards { from: When, to: When },
+    #[error("--from {0} lies in the future; there are no bars yet")]
+    Future(When),
+    #[error("every series of this is paused; resume one, or name the timeframes to ask for all the same")]
+    AllPaused,
+}
+
+impl Selection {
+    /// The symbols meant, known ones as they are registered, unknown ones as they will be.
+    pub fn targets(&self, known: &[SymbolRow], settings: &Settings, now: Ts) -> Result<Vec<Target>, SelectError> {
+        let by_name: BTreeMap<&Symbol, &SymbolRow> = known.iter().map(|row| (&row.symbol, row)).collect();
+        let mut named: Vec<Symbol> = if self.symbols.is_empty() {
+            known.iter().filter(|row| row.active && !row.paused).map(|row| row.symbol.clone()).collect()
+        } else {
+            self.symbols.clone()
+        };
+        named.sort();
+        named.dedup();
+        if named.is_empty() {
+            return Err(SelectError::NoSymbols);
+        }
+        named.into_iter().map(|symbol| self.target(symbol, &by_name, settings, now)).collect()
+    }
+
+    fn target(
+        &self,
+        symbol: Symbol,
+        known: &BTreeMap<&Symbol, &SymbolRow>,
+        settings: &Settings,
+        now: Ts,
+    ) -> Result<Target, SelectError> {
+        let Some(&row) = known.get(&symbol) else {
+            let class = self.class.unwrap_or_else(|| default_class(settings, &symbol));
+            let asked = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
+            let row = SymbolRow {
+                vendor_ticker: symbol.vendor_ticker(class),
+                asset_class: class,
+                criticality: criticality_of(settings, &symbol),
+                timeframes: asked.clone(),
+                active: true,
+                paused: false,
+                added_at: now,
+                symbol,
+            };
+            return Ok(Target { row, dirty: true, asked });
+        };
+        if let Some(asked) = self.class.filter(|asked| *asked != row.asset_class) {
+            return Err(SelectError::ClassDiffers { symbol, known: row.asset_class, asked });
+        }
+        let asked = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
+        let all = sorted(&[row.timeframes.as_slice(), &asked].concat());
+        let dirty = all != row.timeframes;
+        Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, asked })
+    }
+
+    /// Takes series that rest out of `targets`, unless timeframes were named: who names a series means it.
+    ///
+    /// Of a family, the finest stored timeframe is fetched for all. While another timeframe of it is wanted, a paused one
+    /// therefore goes on getting the bars that come anyway: no request is made for its sake, and nothing is thrown away.
+    pub fn leave_resting(
+        &self,
+        targets: &mut Vec<Target>,
+        rests: impl Fn(&Symbol, Timeframe) -> bool,
+    ) -> Result<(), SelectError> {
+        if self.timeframes.is_some() {
+            return Ok(());
+        }
+        let before = targets.len();
+        for target in targets.iter_mut() {
+            let symbol = &target.row.symbol;
+            target.asked.retain(|tf| !rests(symbol, *tf));
+        }
+        targets.retain(|target| !target.asked.is_empty());
+        if targets.is_empty() && before > 0 { Err(SelectError::AllPaused) } else { Ok(()) }
+    }
+
+    /// The asked range for a class: inclusive bounds as a half-open interval. Without `from`, `history` back from the
+    /// end.
+    pub fn range(&self, class: AssetClass, history: std::time::Duration, now: Ts) -> Result<Interval, SelectError> {
+        let end = self.to.map_or(now, |to| to.end(class));
+        let history = i64::try_from(history.as_millis()).unwrap_or(i64::MAX);
+        let default_start = class.midnight(class.date_of(end.min(now) - history));
+        let start = self.from.map_or(default_start, |from| from.start(class));
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if start >= end => Err(SelectError::Backwards { from, to }),
+            (Some(from), _) if start > now => Err(SelectError::Future(from)),
+            _ => Ok(Interval::new(start, end)),
+        }
+    }
+}
+
+/// Fine to coarse, without repeats.
+fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
+    let mut all = timeframes.to_vec();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_inclusive_and_know_their_zone() {
+        let selection = Selection {
+            from: Some("2024-01-02".parse().unwrap()),
+            to: Some("2024-01-02".parse().unwrap()),
+            ..Selection::default()
+        };
+        let now: Ts = Ts::utc_midnight(NaiveDate::from_ymd_opt(2024, 6, 1).unwrap());
+        let stock = selection.range(AssetClass::Stock, std::time::Duration::ZERO, now).unwrap();
+        assert_eq!(stock.to_string(), "2024-01-02T05:00:00Z to 2024-01-03T05:00:00Z");
+        let crypto = selection.range(AssetClass::Crypto, std::time::Duration::ZERO, now).unwrap();
+        assert_eq!(crypto.to_string(), "2024-01-02T00:00:00Z to 2024-01-03T00:00:00Z");
+    }
+
+    #[test]
+    fn backwards_and_future_ranges_are_refused() {
+        let now: Ts = Ts::utc_midnight(NaiveDate::from_ymd_opt(2024, 6, 1).unwrap());
+        let range = |from: &str, to: &str| {
+            let selection =
+                Selection { from: Some(from.parse().unwrap()), to: Some(to.parse().unwrap()), ..Selection::default() };
+            selection.range(AssetClass::Stock, std::time::Duration::ZERO, now)
+        };
+        assert!(matches!(range("2024-02-01", "2024-01-31"), Err(SelectError::Backwards { .. })));
+        assert!(matches!(range("2025-02-01", "2025-03-01"), Err(SelectError::Future(_))));
+        assert!(range("2024-02-01", "2030-01-01").is_ok());
+    }
+
+    #[test]
+    fn one_way_to_write_a_day_or_a_time() {
+        let when = |s: &str| s.parse::<When>().ok();
+        assert!(matches!(when("2024-02-29"), Some(When::Date(_))));
+        assert_eq!(when("2024-01-31T09:30:00-05:00"), when("2024-01-31T14:30:00Z"));
+        for bad in [
+            "",
+            "2023-02-29",
+            "2024-1-3",
+            "20240131",
+            "yesterday",
+            "1969-12-31",
+            "2101-01-01",
+            "2024-01-31T14:30:00",
+            "2024-13-01",
+            "1700000000",
+        ] {
+            let error = bad.parse::<When>().unwrap_err().to_string();
+            assert!(error.contains(bad), "{error}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What to ask: gaps, and the fewest requests that close them. Pure; no I/O.
+//!
+//! [`gaps`] says what is missing, [`planner`] turns that into requests, [`estimate`] says how long they take.
+
+pub mod budget;
+pub mod cells;
+pub mod cover;
+pub mod estimate;
+pub mod gaps;
+mod matching;
+pub mod minutes;
+pub mod planner;
+pub mod request;
+
+pub use gaps::{FamilyState, Horizon, Need};
+pub use planner::{Market, build};
+pub use request::{Ask, Item, Plan};

@@ -1,0 +1,240 @@
+//! From needs to requests.
+//!
+//! Minute-family needs become ranges, one symbol each ([`super::minutes`]). Daily needs of a whole market become a
+//! bipartite cover: a request covers either one symbol over any range (a row) or every symbol on one date (a column),
+//! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::budget::{self, Staleness};
+use super::cover::minimum_cover;
+use super::gaps::Need;
+use super::minutes;
+use super::request::{Ask, Item, Plan};
+use barkeep_market::calendar::Session;
+use barkeep_market::{Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+
+/// Base aggregates the vendor returns per request at most (vendor documentation of `limit`).
+pub const PAGE: u64 = 50_000;
+
+/// Tickers asked in one splits request; keeps the URL below 4 kB.
+pub const SPLIT_BATCH: usize = 250;
+
+/// What planning may use.
+#[derive(Clone, Debug, Default)]
+pub struct Market {
+    /// Whether a whole market day may be asked in one request.
+    pub grouped_daily: bool,
+    /// Symbols that grouped answers are known not to hold (OTC, delisted, unknown).
+    pub not_grouped: BTreeSet<Symbol>,
+    /// Dates on which the grouped endpoint gave nothing usable.
+    pub not_grouped_dates: BTreeSet<NaiveDate>,
+    /// How far back newest bars are asked again for free, milliseconds.
+    pub overlap: i64,
+    /// Share of possible base minutes that the vendor had, of symbols it was asked for before.
+    pub density: BTreeMap<Symbol, f64>,
+    /// How stale series are, and until when that is accepted.
+    pub staleness: Staleness,
+    /// Tickers whose splits are due.
+    pub splits_due: Vec<(Symbol, String)>,
+}
+
+/// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.
+#[must_use]
+pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
+    let ranges: Vec<(Item, u64)> = needs
+        .iter()
+        .filter(|n| n.state.base.family() == Family::Minute || n.state.base == Timeframe::W1)
+        .flat_map(|need| range_items(cal, need, market))
+        .collect();
+    let spare: u64 = ranges.iter().map(|(item, most)| most - item.requests).sum();
+    let bare: u64 = ranges.iter().map(|(item, _)| item.requests - 1).sum();
+    let mut items: Vec<Item> = ranges.into_iter().map(|(item, _)| item).collect();
+    // Every part is minimal on its own (see `minutes` and `cover`) and no request serves two parts.
+    let mut lower_bound: u64 = items.iter().map(|i| i.requests).sum();
+    for continuous in [false, true] {
+        let daily: Vec<&Need> = needs
+            .iter()
+            .filter(|n| n.state.base == Timeframe::D1 && n.state.class.is_continuous() == continuous)
+            .filter(|n| !n.gaps.is_empty())
+            .collect();
+        let (daily_items, bound) = daily_items(cal, &daily, market);
+        items.extend(daily_items);
+        lower_bound += bound;
+    }
+    items.sort_by_cached_key(|item| (budget::urgency(item, &market.staleness), shape(item)));
+    let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
+        ask: Ask::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
+        symbols: batch.iter().map(|(symbol, _)| symbol.clone()).collect(),
+        criticality: barkeep_market::Criticality::Critical,
+        newest: false,
+        requests: 1,
+    });
+    items.splice(0..0, splits);
+    lower_bound += market.splits_due.len().div_ceil(SPLIT_BATCH) as u64;
+
+    let requests = items.iter().map(|i| i.requests).sum();
+    Plan {
+        plan_id: Uuid::new_v4(),
+        requests,
+        requests_low: requests - bare,
+        requests_high: requests + spare,
+        lower_bound,
+        optimal: requests == lower_bound,
+        estimated_seconds: 0.0,
+        expected_bars: needs.iter().map(|n| expected_bars(cal, n)).sum(),
+        derived_locally: needs.iter().map(|n| n.local.len() as u64).sum(),
+        budget: None,
+        items,
+    }
+}
+
+/// Between equals: whole-market requests before single ones, then by name and time.
+fn shape(item: &Item) -> (u8, Option<Symbol>, Option<Ts>) {
+    let (shape, start) = match &item.ask {
+        Ask::Splits { .. } => (0, None),
+        Ask::GroupedDaily { .. } => (1, None),
+        Ask::Aggregates { timeframe, range, .. } if timeframe.family() == Family::Day => (2, Some(range.start)),
+        Ask::Aggregates { range, .. } => (3, Some(range.start)),
+    };
+    (shape, item.symbols.first().cloned(), start)
+}
+
+fn expected_bars(cal: &Calendar, need: &Need) -> u64 {
+    need.gaps.iter().map(|gap| cal.expected_bars(need.state.class, need.state.base, gap)).sum()
+}
+
+fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> Item {
+    let state = &need.state;
+    Item {
+        ask: Ask::Aggregates {
+            ticker: state.ticker.clone(),
+            asset_class: state.class,
+            timeframe: state.base,
+            derives: state.derived.clone(),
+            range,
+        },
+        symbols: vec![state.symbol.clone()],
+        criticality: state.criticality,
+        newest: is_newest(cal, need, range.end),
+        requests,
+    }
+}
+
+/// Whether no trading time lies between `end` and what is settled: on a Sunday, Friday's bars are the newest.
+fn is_newest(cal: &Calendar, need: &Need, end: Ts) -> bool {
+    let rest = Interval::new(end.min(need.horizon.settled), need.horizon.settled);
+    cal.trading(need.state.class, need.state.base.family(), rest).is_empty()
+}
+
+/// Ranges for one symbol's gaps, each with the most requests it can take.
+fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)> {
+    let (class, base) = (need.state.class, need.state.base);
+    let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
+    if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && hull.end > need.horizon.settled) {
+        // Bars of the last days may be revised by late trades; asking them again with the newest costs nothing.
+        let again = base.span(class, need.horizon.end - market.overlap).start.max(need.wanted.start);
+        let tail_start = gaps.as_slice().last().map_or(tail.start, |last| last.start);
+        gaps.insert(Interval::new(again.min(tail_start), tail.end));
+    }
+    let slots = |range: Interval| cal.base_slots(class, base.family(), range);
+    minutes::ranges(&gaps, page_of(need, market), slots)
+        .into_iter()
+        .map(|r| {
+            let most = r.slots.div_ceil(PAGE).max(r.pages);
+            (aggregates(cal, need, over_closed_hours(cal, need, r.range), r.pages), most)
+        })
+        .collect()
+}
+
+/// How many possible base minutes fit a page: more than the page holds where not every minute has a trade.
+fn page_of(need: &Need, market: &Market) -> u64 {
+    let density = market.density.get(&need.state.symbol).filter(|_| need.state.base.family() == Family::Minute);
+    let stretched = |d: &f64| (PAGE as f64 / d.clamp(1.0 / PAGE as f64, 1.0)) as u64;
+    density.map_or(PAGE, stretched)
+}
+
+/// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted and up to
+/// what is covered.
+///
+/// The calendar says when trading is possible, and so whether to ask at all; a vendor that has a bar outside of it is
+/// still answered for. Closed hours hold no base minutes by the calendar, so this costs no page.
+fn over_closed_hours(cal: &Calendar, need: &Need, range: Interval) -> Interval {
+    let (class, base) = (need.state.class, need.state.base);
+    if class.is_continuous() {
+        return range;
+    }
+    let known = need.state.covered(base);
+    let closed = |hours: Interval| cal.trading(class, base.family(), hours).is_empty();
+    let trades = |s: Session| match base.family() {
+        Family::Minute => s.extended(),
+        Family::Day => Timeframe::D1.span(class, s.extended_open),
+    };
+    let before = cal.session_before(range.start).map_or(Ts::MIN, |s| trades(s).end);
+    let covered_to = known.clip(Interval::new(Ts::MIN, range.start)).hull().map_or(Ts::MIN, |known| known.end);
+    let start = before.max(covered_to).max(need.wanted.start).min(range.start);
+    let after = cal.session_after(range.end).map_or(Ts::MAX, |s| trades(s).start);
+    let covered_from = known.clip(Interval::new(range.end, Ts::MAX)).hull().map_or(Ts::MAX, |known| known.start);
+    let end = after.min(covered_from).min(need.wanted.end).max(range.end);
+    // Inside a session there is nothing to extend over.
+    let start = if closed(Interval::new(start, range.start)) { start } else { range.start };
+    let end = if closed(Interval::new(range.end, end)) { end } else { range.end };
+    base.snap_out(class, Interval::new(start, end))
+}
+
+/// The fewest requests for the daily bars of one market, and how few they can be at least.
+fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, u64) {
+    let Some(class) = needs.first().map(|n| n.state.class) else { return (Vec::new(), 0) };
+    let date_of = |t: Ts| class.date_of(t);
+    let cells_of = |need: &Need| -> Vec<NaiveDate> {
+        need.gaps
+            .iter()
+            .flat_map(|gap| date_of(gap.start).iter_days().take_while(move |d| class.midnight(*d) < gap.end))
+            .collect()
+    };
+    let mut columns: BTreeMap<NaiveDate, u32> = BTreeMap::new();
+    let mut cells: Vec<(u32, u32)> = Vec::new();
+    let mut forced: Vec<u32> = Vec::new();
+    for (row, need) in (0u32..).zip(needs) {
+        let dates = cells_of(need);
+        let outside = !market.grouped_daily
+            || market.not_grouped.contains(&need.state.symbol)
+            || dates.iter().any(|d| market.not_grouped_dates.contains(d));
+        if outside {
+            forced.push(row);
+        }
+        for date in dates {
+            let next = columns.len() as u32;
+            cells.push((row, *columns.entry(date).or_insert(next)));
+        }
+    }
+    let cover = minimum_cover(&cells, &forced);
+    let mut items: Vec<Item> = cover
+        .rows
+        .iter()
+        .filter_map(|row| needs.get(*row as usize))
+        .filter_map(|need| {
+            let days = Timeframe::D1.snap_out(class, need.gaps.hull()?);
+            Some(aggregates(cal, need, over_closed_hours(cal, need, days), 1))
+        })
+        .collect();
+    let by_row: BTreeSet<u32> = cover.rows.iter().copied().collect();
+    for (date, column) in columns.iter().filter(|(_, c)| cover.columns.contains(c)) {
+        let served: Vec<&&Need> = cells
+            .iter()
+            .filter(|(row, col)| col == column && !by_row.contains(row))
+            .filter_map(|(row, _)| needs.get(*row as usize))
+            .collect();
+        items.push(Item {
+            ask: Ask::GroupedDaily { asset_class: class, date: *date },
+            symbols: served.iter().map(|n| n.state.symbol.clone()).collect(),
+            criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(barkeep_market::Criticality::Low),
+            newest: served.iter().any(|n| is_newest(cal, n, Timeframe::D1.span(class, class.midnight(*date)).end)),
+            requests: 1,
+        });
+    }
+    (items, cover.lower_bound() as u64)
+}

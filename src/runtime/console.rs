@@ -1,0 +1,147 @@
+//! What a view may see, ask and do: the same on an engine in this process and, over HTTP, on one elsewhere.
+//!
+//! A screen knows a [`Console`] and nothing else: not the store, not the vendor. Snapshots come by themselves; details
+//! are asked for when somebody looks at them; orders are answered by the engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
+
+use barkeep_market::{Symbol, Timeframe, Ts};
+pub use barkeep_monitor::history::{ExecutionDetail, ExecutionView};
+use barkeep_monitor::snapshot::Snapshot;
+use barkeep_service::handle::{Action, Answer, OrderError};
+use barkeep_store::StoreError;
+// A view names these rows without knowing the store.
+pub use barkeep_base::log::{Level, Notice};
+pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverage};
+pub use barkeep_monitor::detail::{Detail, Gap};
+pub use barkeep_monitor::{AskError, MOST_DAYS, MOST_ROWS, MOST_SERIES, SeriesName};
+pub use barkeep_store::{
+    AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
+    RequestRow, SeriesState, SeriesStatus, Trigger, Verdict,
+};
+
+/// What can be asked about what is stored. Answered from the database when asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Question {
+    /// Everything about one series.
+    Detail { symbol: Symbol, timeframe: Timeframe },
+    /// How each day of some series stands, both dates included; at most [`MOST_SERIES`] and [`MOST_DAYS`].
+    Coverage { series: Vec<SeriesName>, from: NaiveDate, to: NaiveDate },
+    /// How each piece of one trading date of a series stands.
+    Session { symbol: Symbol, timeframe: Timeframe, date: NaiveDate },
+    /// The newest executions.
+    History {
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+    /// One execution, series by series.
+    Execution { id: Uuid },
+    /// The newest requests, of one symbol or of all.
+    Requests {
+        symbol: Option<Symbol>,
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+    /// Bars that wait for an operator's word.
+    Quarantine {
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+    /// Series and features that failed.
+    Failures {
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+    Alerts {
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+    /// Who did what.
+    Actions {
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+    /// The last lines of the log.
+    Log {
+        #[serde(deserialize_with = "rows")]
+        limit: usize,
+    },
+}
+
+/// How many rows are asked for, from outside: a whole number, however it is written.
+fn rows<'de, D: serde::Deserializer<'de>>(d: D) -> Result<usize, D::Error> {
+    let asked = f64::deserialize(d)?;
+    if asked.fract() == 0.0 && (0.0..=MOST_ROWS as f64).contains(&asked) {
+        Ok(asked as usize)
+    } else {
+        Err(serde::de::Error::custom(format_args!("limit is a whole number from 0 to {MOST_ROWS}")))
+    }
+}
+
+/// The answer to a [`Question`], of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "of", rename_all = "snake_case")]
+pub enum Reply {
+    Detail(Box<Detail>),
+    /// In the order asked; series that are not kept are left out.
+    Coverage(Vec<CoverageRow>),
+    Session(SessionCoverage),
+    History(Vec<ExecutionView>),
+    Execution(Box<ExecutionDetail>),
+    Requests(Vec<RequestRow>),
+    Quarantine(Vec<QuarantineRow>),
+    Failures {
+        series: Vec<SeriesStatus>,
+        features: Vec<FeatureFailureRow>,
+    },
+    Alerts(Vec<AlertRow>),
+    Actions(Vec<OperatorActionRow>),
+    /// Oldest first.
+    Log(Vec<Notice>),
+}
+
+/// What somebody may do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    Operate,
+    Read,
+}
+
+/// Whether the engine can be reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "link", rename_all = "snake_case")]
+pub enum Link {
+    /// In this process.
+    Embedded,
+    /// Over HTTP.
+    Connected { url: String },
+    /// What is shown is the last that was heard.
+    Lost { url: String, since: Ts, error: String },
+}
+
+/// A way to an engine for a view.
+#[async_trait]
+pub trait Console: Send + Sync {
+    /// The newest snapshot, and whenever it changes.
+    fn watch(&self) -> watch::Receiver<Arc<Snapshot>>;
+
+    /// Log lines from now on. A receiver that is too slow misses lines.
+    fn notices(&self) -> broadcast::Receiver<Arc<Notice>>;
+
+    fn link(&self) -> watch::Receiver<Link>;
+
+    fn access(&self) -> Access;
+
+    /// Gives an order and waits for what becomes of it.
+    async fn order(&self, action: Action) -> Result<Answer, OrderError>;
+
+    async fn ask(&self, question: Question) -> Result<Reply, AskError>;
+}

@@ -1,0 +1,110 @@
+//! Everything that runs beside each other while barkeep keeps bars fresh: the service, its alerts, and the board that
+//! every view reads. The headless service, the dashboard and the tests start the same thing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::console::{Access, Link};
+use crate::local_console::Desk;
+use barkeep_alerts::{Notifier, Patrol, Weather};
+use barkeep_base::log::Tail;
+use barkeep_config::Policy;
+use barkeep_monitor::publisher::Board;
+use barkeep_pipeline::Engine;
+use barkeep_service::Service;
+use barkeep_store::StoreError;
+
+/// An engine with everything beside it, at work.
+pub struct Host {
+    pub desk: Desk,
+    /// Cancelled to stop it all in order.
+    shutdown: CancellationToken,
+    service: JoinHandle<Result<(), StoreError>>,
+    beside: Vec<(&'static str, JoinHandle<()>)>,
+    stop_views: CancellationToken,
+}
+
+/// What a host is made of.
+pub struct Parts {
+    pub engine: Engine,
+    pub policy: Arc<Policy>,
+    pub notifier: Notifier,
+    /// Must be the listener the engine was opened with.
+    pub weather: Arc<Weather>,
+    pub check_every: Duration,
+    pub tail: Tail,
+    /// Who sits at the desk.
+    pub by: String,
+}
+
+impl Host {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn start(parts: Parts) -> Result<Self, StoreError> {
+        let Parts { engine, policy, notifier, weather, check_every, tail, by } = parts;
+        let (service, handle) = Service::new(engine.clone(), Arc::clone(&policy));
+        let board = Board::new(engine.clone(), Arc::clone(&policy), handle.live()).await?;
+        let (shutdown, stop_views) = (CancellationToken::new(), CancellationToken::new());
+        let patrol = Patrol {
+            engine: engine.clone(),
+            policy: Arc::clone(&policy),
+            notifier,
+            weather,
+            live: handle.watch(),
+            every: check_every,
+        };
+        let patrol_stop = stop_views.clone();
+        let patrolling = tokio::spawn(async move {
+            if let Err(e) = patrol.run(patrol_stop).await {
+                tracing::error!(error = %e, "alerts were not looked for");
+            }
+        });
+        let keeping = tokio::spawn(Arc::clone(&board).keep(handle.watch(), stop_views.clone()));
+        let planning = tokio::spawn(Arc::clone(&board).keep_budget(stop_views.clone()));
+        let service = tokio::spawn(service.run(shutdown.clone()));
+        let link = watch::channel(Link::Embedded).1;
+        let desk = Desk { engine, policy, handle, board, tail, by, access: Access::Operate, link };
+        let beside = vec![("alerts", patrolling), ("board", keeping), ("budget", planning)];
+        Ok(Self { desk, shutdown, service, beside, stop_views })
+    }
+
+    /// Cancelling it lets running executions end in order.
+    #[must_use]
+    pub fn shutdown(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
+    /// Waits until the service has ended, then ends what stands beside it and closes the database.
+    ///
+    /// # Errors
+    /// What ended the service, when it was not asked to.
+    pub async fn finish(self) -> Result<(), HostError> {
+        let outcome = self.service.await;
+        self.stop_views.cancel();
+        for (name, task) in self.beside {
+            if let Err(e) = task.await {
+                tracing::error!(task = name, error = %e, "a task of the service broke");
+            }
+        }
+        self.desk.engine.store.close().await;
+        match outcome {
+            Ok(outcome) => outcome.map_err(HostError::Store),
+            Err(e) => Err(HostError::Broke(e.to_string())),
+        }
+    }
+}
+
+/// Why a host ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the service broke: {0}")]
+    Broke(String),
+}

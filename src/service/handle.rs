@@ -1,0 +1,313 @@
+//! The engine from outside: commands in, an immutable snapshot and events out.
+//!
+//! Everything that steers a running engine goes through a [`Handle`]; everything that shows one reads its [`Live`]
+//! state. States are confirmed by the engine, never guessed by a view.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::activity::PulseView;
+use crate::progress::{RunEvent, RunView};
+use barkeep_config::Loaded;
+use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::coverage_index::SeriesKey;
+use barkeep_pipeline::gate::Pause;
+use barkeep_pipeline::select::Selection;
+use barkeep_plan::Plan;
+use barkeep_store::{Trigger, Verdict};
+use barkeep_vendor::limit::LimitSnapshot;
+
+/// The target of operator actions on the engine as a whole.
+pub const ENGINE: &str = "engine";
+pub const PAUSE: &str = "pause";
+pub const RESUME: &str = "resume";
+
+/// The target of operator actions on one series.
+#[must_use]
+pub fn series_target(symbol: &Symbol, timeframe: Timeframe) -> String {
+    format!("{symbol} {timeframe}")
+}
+
+/// What the engine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineState {
+    /// Nothing to do until the next beat.
+    Idle,
+    Running,
+    /// Pausing was asked for; pages in flight are being committed.
+    Pausing,
+    /// Nothing is in flight and nothing starts.
+    Paused,
+    /// Stopping for good.
+    Draining,
+    /// The vendor refused the key, or the database is gone; see the reason.
+    Failed,
+}
+
+impl EngineState {
+    /// In a word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Pausing => "pausing",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Which symbols a trigger means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Exactly this.
+    Selection(Selection),
+    /// Every active symbol of a tier.
+    Tier(Criticality),
+    /// Every series that is not fresh.
+    Stale,
+}
+
+/// A command and who gave it.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub action: Action,
+    /// The name kept with the action: `scheduler`, `tui`, the name of an API key.
+    pub by: String,
+}
+
+/// What can be asked of a running engine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "action", content = "of", rename_all = "snake_case")]
+pub enum Action {
+    Trigger {
+        what: What,
+        trigger: Trigger,
+    },
+    /// What a trigger would ask, without asking it.
+    Preview(What),
+    Pause,
+    Resume,
+    PauseSymbols(Vec<Symbol>),
+    ResumeSymbols(Vec<Symbol>),
+    /// Makes no request for the sake of these series. What comes with a request for another timeframe of the same family
+    /// is kept all the same.
+    PauseSeries(Vec<SeriesKey>),
+    ResumeSeries(Vec<SeriesKey>),
+    /// One execution, or all of them.
+    Cancel(Which),
+    /// Takes series out of a running execution; the rest of it goes on.
+    CancelSeries {
+        execution: Uuid,
+        series: Vec<SeriesKey>,
+    },
+    /// The failed series of an execution, of the newest one when none is named.
+    RetryFailed(Which),
+    /// An operator's word on a quarantined bar.
+    Decide {
+        id: i64,
+        verdict: Verdict,
+    },
+    /// Settings and policy read again from the files; from inside the process only.
+    #[serde(skip)]
+    Reload(Box<Loaded>),
+}
+
+/// An execution by id, or none in particular. Over the wire that is `null`; leaving it out is a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Which(pub Option<Uuid>);
+
+impl<'de> Deserialize<'de> for Which {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        // Through a value, because to serde an absent `Option` is `None`.
+        let value = serde_json::Value::deserialize(d)?;
+        serde_json::from_value(value).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Action {
+    /// The verb kept in `operator_actions`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Trigger { .. } => "trigger",
+            Self::Preview(_) => "preview",
+            Self::Pause | Self::PauseSymbols(_) | Self::PauseSeries(_) => PAUSE,
+            Self::Resume | Self::ResumeSymbols(_) | Self::ResumeSeries(_) => RESUME,
+            Self::Cancel(_) | Self::CancelSeries { .. } => "cancel",
+            Self::RetryFailed(_) => "retry",
+            Self::Decide { .. } => "decide",
+            Self::Reload(_) => "reload",
+        }
+    }
+
+    /// What it is done to, one row each: the engine, an execution, every symbol or series named.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Option<String>> {
+        match self {
+            Self::Pause | Self::Resume | Self::Reload(_) => vec![Some(ENGINE.to_owned())],
+            Self::PauseSymbols(symbols) | Self::ResumeSymbols(symbols) => {
+                symbols.iter().map(|symbol| Some(symbol.to_string())).collect()
+            }
+            Self::PauseSeries(series) | Self::ResumeSeries(series) => {
+                series.iter().map(|(symbol, tf)| Some(series_target(symbol, *tf))).collect()
+            }
+            Self::CancelSeries { execution, .. } => vec![Some(execution.to_string())],
+            Self::Cancel(Which(id)) | Self::RetryFailed(Which(id)) => vec![id.map(|id| id.to_string())],
+            Self::Decide { id, .. } => vec![Some(format!("quarantine {id}"))],
+            Self::Trigger { .. } | Self::Preview(_) => vec![None],
+        }
+    }
+
+    /// The rest of what was asked.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Trigger { what, .. } | Self::Preview(what) => Some(match what {
+                What::Tier(criticality) => format!("tier {criticality}"),
+                What::Stale => "everything stale".to_owned(),
+                What::Selection(selection) => serde_json::to_string(selection).ok()?,
+            }),
+            Self::Decide { verdict, .. } => Some(verdict.name().to_owned()),
+            Self::CancelSeries { series, .. } => {
+                let names: Vec<String> = series.iter().map(|(symbol, tf)| series_target(symbol, *tf)).collect();
+                Some(names.join(", "))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", content = "of", rename_all = "snake_case")]
+pub enum Answer {
+    /// An execution was started.
+    Started(Uuid),
+    /// There is nothing to do: nothing is missing, or nothing matched.
+    Nothing(String),
+    Planned(Box<Plan>),
+    Done,
+}
+
+/// Why an order was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// The state of a running engine at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// When this was true.
+    pub at: Ts,
+    pub state: EngineState,
+    /// Why, when the state is `failed`.
+    pub reason: Option<String>,
+    /// What the vendor said when it refused the key, until it accepts one.
+    pub key_refused: Option<String>,
+    pub paused: Option<Pause>,
+    pub runs: Vec<RunView>,
+    pub limit: LimitSnapshot,
+    /// Requests waiting for a token, on the wire or being committed.
+    pub in_flight: usize,
+    /// What the schedule does next.
+    pub next: Vec<Beat>,
+    pub pulse: PulseView,
+    /// The process that runs the engine; absent in what is read from a database alone.
+    pub process: Option<Process>,
+}
+
+impl Live {
+    /// What is known of an engine from its database alone: whether something runs, and the limit.
+    #[must_use]
+    pub fn from_outside(running: bool, limit: LimitSnapshot, now: Ts) -> Self {
+        Self {
+            at: now,
+            state: if running { EngineState::Running } else { EngineState::Idle },
+            reason: None,
+            key_refused: None,
+            paused: None,
+            runs: Vec::new(),
+            limit,
+            in_flight: 0,
+            next: Vec::new(),
+            pulse: PulseView { until: now, ..PulseView::default() },
+            process: None,
+        }
+    }
+}
+
+/// The process an engine runs in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    pub pid: u32,
+    pub version: String,
+    pub started_at: Ts,
+    /// Executions begun, requests made and bars written since then.
+    pub executions_begun: u64,
+    pub requests_made: u64,
+    pub bars_written: u64,
+}
+
+/// The next time something is due.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beat {
+    /// `critical`, `standard`, `low` or `sweep`.
+    pub what: String,
+    pub at: Ts,
+}
+
+pub(super) type Mail = (Order, oneshot::Sender<Result<Answer, OrderError>>);
+
+/// A way to a running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) orders: mpsc::Sender<Mail>,
+    pub(super) live: watch::Receiver<Arc<Live>>,
+    pub(super) events: broadcast::Sender<Arc<RunEvent>>,
+}
+
+impl Handle {
+    /// Gives an order and waits for what becomes of it. Waits too while the engine's queue of orders is full.
+    pub async fn order(&self, action: Action, by: &str) -> Result<Answer, OrderError> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order { action, by: by.to_owned() };
+        self.orders.send((order, reply)).await.map_err(|_| OrderError::Stopped)?;
+        answer.await.unwrap_or(Err(OrderError::Stopped))
+    }
+
+    /// The newest state.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.borrow())
+    }
+
+    /// Yields whenever the state has changed.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Live>> {
+        self.live.clone()
+    }
+
+    /// Returns once the service has ended.
+    pub async fn closed(&self) {
+        self.orders.closed().await;
+    }
+
+    /// Everything that happens from now on. A receiver that is too slow misses events.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.events.subscribe()
+    }
+}

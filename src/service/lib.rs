@@ -1,0 +1,227 @@
+//! The engine as a service: one task that owns every execution, follows the schedule and obeys orders.
+//!
+//! Nothing is guessed: an execution is shown from its own events, `Paused` only once nothing is in flight, `Failed`
+//! with its reason. Executions run side by side and meet at the gate, where the most important request goes first.
+
+pub mod activity;
+mod executions;
+pub mod handle;
+pub mod instance;
+mod orders;
+pub mod progress;
+mod recovery;
+pub mod schedule;
+mod timetable;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::activity::Pulse;
+use crate::handle::{Beat, EngineState, Handle, Live, Mail, Process};
+use crate::progress::{RunEvent, Tracker};
+use crate::schedule::{Due, Schedule};
+use barkeep_config::Policy;
+use barkeep_market::{Calendar, Criticality, Ts};
+use barkeep_pipeline::Engine;
+use barkeep_pipeline::RunError;
+use barkeep_pipeline::holidays::HolidayError;
+use barkeep_pipeline::select::Selection;
+use barkeep_pipeline::summary::Summary;
+use barkeep_store::StoreError;
+
+/// Orders that may wait.
+const ORDERS: usize = 64;
+/// Events a slow listener may lag behind.
+const EVENTS: usize = 4_096;
+/// The wall clock is looked at this often, so that a step of it is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+/// A run changes by the page, thousands a second; nobody looks that often.
+const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
+/// How often a lost database is looked for.
+const DATABASE_PROBE: Duration = Duration::from_secs(5);
+/// Interrupted executions that are taken up again at a start.
+const MOST_RESUMED: usize = 20;
+
+type Ended = (Uuid, Result<Summary, RunError>);
+
+/// A running execution.
+struct Active {
+    selection: Selection,
+    cancel: CancellationToken,
+    tracker: Arc<Tracker>,
+    task: tokio::task::Id,
+}
+
+/// A service before it runs.
+pub struct Service {
+    engine: Engine,
+    policy: Arc<Policy>,
+    schedule: Schedule,
+    orders: mpsc::Receiver<Mail>,
+    live: watch::Sender<Arc<Live>>,
+    events: broadcast::Sender<Arc<RunEvent>>,
+    /// Rung by trackers at every change.
+    changed: watch::Sender<u64>,
+    pulse: Arc<Pulse>,
+    active: BTreeMap<Uuid, Active>,
+    running: JoinSet<Ended>,
+    /// Asking for announced holidays, beside everything else.
+    announcements: JoinSet<Result<Calendar, HolidayError>>,
+    /// Beats that fell while nothing could be started; made up for afterwards, once each.
+    missed: Vec<Due>,
+    /// Cancelled when the service stops.
+    stop: CancellationToken,
+    failed: Option<String>,
+    key_refused: Option<String>,
+    database_lost: bool,
+    draining: bool,
+    started_at: Ts,
+    executions: u64,
+    requests: u64,
+    rows_written: u64,
+}
+
+impl Service {
+    /// A service on an engine, and the handle to it.
+    #[must_use]
+    pub fn new(engine: Engine, policy: Arc<Policy>) -> (Self, Handle) {
+        let now = engine.clock.now();
+        let (sender, orders) = mpsc::channel(ORDERS);
+        let (events, _) = broadcast::channel(EVENTS);
+        let (changed, _) = watch::channel(0);
+        let schedule = Schedule::new(&policy, now);
+        let first = Live {
+            next: beats(&schedule, now),
+            process: Some(process(now)),
+            ..Live::from_outside(false, engine.limiter.snapshot(), now)
+        };
+        let (live, watch) = watch::channel(Arc::new(first));
+        let handle = Handle { orders: sender, live: watch, events: events.clone() };
+        let service = Self {
+            engine,
+            policy,
+            schedule,
+            orders,
+            live,
+            events,
+            changed,
+            pulse: Arc::default(),
+            active: BTreeMap::new(),
+            running: JoinSet::new(),
+            announcements: JoinSet::new(),
+            missed: Vec::new(),
+            stop: CancellationToken::new(),
+            failed: None,
+            key_refused: None,
+            database_lost: false,
+            draining: false,
+            started_at: now,
+            executions: 0,
+            requests: 0,
+            rows_written: 0,
+        };
+        (service, handle)
+    }
+
+    /// Runs until `shutdown`, then lets executions end in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read at the start. Later losses are waited out.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        self.recover().await?;
+        let mut changed = self.changed.subscribe();
+        let mut left = self.engine.gate.left();
+        loop {
+            self.publish();
+            let soon = Instant::now() + BETWEEN_VIEWS;
+            let now = self.engine.clock.now();
+            let until_beat = Duration::from_millis((self.schedule.next(now) - now).max(0).unsigned_abs());
+            let sleep = if self.database_lost { DATABASE_PROBE } else { until_beat.min(LONGEST_SLEEP) };
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(mail) = self.orders.recv() => self.obey(mail).await,
+                Some(ended) = self.running.join_next() => self.ended(ended).await,
+                Some(heard) = self.announcements.join_next() => self.heard(heard),
+                // Many changes make one publication: the loop only sees the newest, and not at once.
+                () = async {
+                    tokio::select! {
+                        _ = changed.changed() => {}
+                        _ = left.changed() => {}
+                    }
+                    tokio::time::sleep_until(soon).await;
+                } => {}
+                () = tokio::time::sleep(sleep) => {}
+            }
+            if self.database_lost {
+                self.probe_database().await;
+            }
+            self.beat().await;
+        }
+        self.drain().await;
+        Ok(())
+    }
+
+    /// The state that fits `paused` and `in_flight`, both read at one moment.
+    fn state(&self, paused: bool, in_flight: usize) -> EngineState {
+        match () {
+            () if self.draining => EngineState::Draining,
+            () if self.failed.is_some() => EngineState::Failed,
+            () if paused && in_flight > 0 => EngineState::Pausing,
+            () if paused => EngineState::Paused,
+            () if self.active.is_empty() => EngineState::Idle,
+            () => EngineState::Running,
+        }
+    }
+
+    fn publish(&self) {
+        let now = self.engine.clock.now();
+        let (paused, in_flight) = self.engine.gate.look();
+        let live = Live {
+            at: now,
+            state: self.state(paused.is_some(), in_flight),
+            reason: self.failed.clone(),
+            key_refused: self.key_refused.clone(),
+            paused,
+            runs: self.active.values().map(|a| a.tracker.view()).collect(),
+            limit: self.engine.limiter.snapshot(),
+            in_flight,
+            next: beats(&self.schedule, now),
+            pulse: self.pulse.view(now),
+            process: Some(Process {
+                executions_begun: self.executions,
+                requests_made: self.requests,
+                bars_written: self.rows_written,
+                ..process(self.started_at)
+            }),
+        };
+        self.live.send_replace(Arc::new(live));
+    }
+}
+
+/// This process, which has done nothing yet.
+fn process(started_at: Ts) -> Process {
+    Process {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        executions_begun: 0,
+        requests_made: 0,
+        bars_written: 0,
+    }
+}
+
+fn beats(schedule: &Schedule, now: Ts) -> Vec<Beat> {
+    let name = |due| match due {
+        Due::Tier(criticality) => Criticality::name(criticality).to_owned(),
+        Due::Sweep => "sweep".to_owned(),
+    };
+    schedule.upcoming(now).into_iter().map(|(due, at)| Beat { what: name(due), at }).collect()
+}

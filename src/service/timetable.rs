@@ -1,0 +1,75 @@
+//! What the schedule starts, and what is made up for afterwards.
+
+use std::sync::Arc;
+
+use super::Service;
+use crate::schedule::Due;
+use barkeep_market::{Calendar, Criticality, Symbol};
+use barkeep_pipeline::backfill::Backfill;
+use barkeep_pipeline::holidays::{self, HolidayError};
+use barkeep_pipeline::select::Selection;
+use barkeep_store::{StoreError, SymbolRow, Trigger};
+
+impl Service {
+    pub(super) async fn beat(&mut self) {
+        let mut due = self.schedule.due(self.engine.clock.now());
+        if self.failed.is_some() || self.engine.gate.paused().is_some() {
+            for beat in due {
+                if !self.missed.contains(&beat) {
+                    tracing::info!(?beat, "not started now: the engine is paused or failed");
+                    self.missed.push(beat);
+                }
+            }
+            return;
+        }
+        due.splice(0..0, std::mem::take(&mut self.missed));
+        for (k, beat) in due.iter().enumerate() {
+            // What was missed may have become due again.
+            if due.iter().take(k).any(|earlier| earlier == beat) {
+                continue;
+            }
+            let outcome = match *beat {
+                Due::Tier(criticality) => self.start_tier(criticality, Trigger::Schedule).await,
+                Due::Sweep => self.start_sweep().await,
+            };
+            if let Err(e) = outcome {
+                self.lost(&e);
+            }
+        }
+    }
+
+    pub(super) async fn start_tier(&mut self, criticality: Criticality, trigger: Trigger) -> Result<(), StoreError> {
+        let symbols = self.symbols_of(|row| row.criticality == criticality).await?;
+        if !symbols.is_empty() {
+            let selection = Selection { symbols, ..Selection::default() };
+            let mode = self.engine.settings.backfill.mode;
+            self.start(Backfill { newest_only: true, ..Backfill::new(selection, mode, trigger) });
+        }
+        Ok(())
+    }
+
+    pub(super) async fn start_sweep(&mut self) -> Result<(), StoreError> {
+        let symbols = self.symbols_of(|_| true).await?;
+        if !symbols.is_empty() {
+            let (engine, stop) = (self.engine.clone(), self.stop.clone());
+            self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
+            let selection = Selection { symbols, ..Selection::default() };
+            self.start(Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::Schedule));
+        }
+        Ok(())
+    }
+
+    /// Executions from now on know the holidays the vendor has announced.
+    pub(super) fn heard(&mut self, heard: Result<Result<Calendar, HolidayError>, tokio::task::JoinError>) {
+        match heard {
+            Ok(Ok(calendar)) => self.engine.calendar = Arc::new(calendar),
+            Ok(Err(e)) => tracing::info!(error = %e, "announced holidays could not be asked; the built-in rules hold"),
+            Err(e) => tracing::error!(error = %e, "asking for announced holidays broke"),
+        }
+    }
+
+    pub(super) async fn symbols_of(&self, wanted: impl Fn(&SymbolRow) -> bool) -> Result<Vec<Symbol>, StoreError> {
+        let rows = self.engine.store.symbols().await?;
+        Ok(rows.into_iter().filter(|row| row.active && !row.paused && wanted(row)).map(|row| row.symbol).collect())
+    }
+}

@@ -1,0 +1,323 @@
+//! The database: one trait, two dialects, the same names and the same behaviour; and a third implementation that only
+//! remembers, for tests ([`Memory`]).
+//!
+//! Everything a page changes is one transaction ([`Store::commit_page`]): bars, revisions, quarantine, coverage, the
+//! record of the request and the progress of the series. A crash loses no committed page and tears none.
+//!
+//! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
+//! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
+
+mod alerts;
+mod api;
+mod bars;
+mod conn;
+mod coverage;
+mod database;
+mod diff;
+mod evidence;
+mod executions;
+mod fault;
+mod features;
+mod field;
+mod load;
+pub mod memory;
+mod migration;
+mod monitoring;
+mod open;
+mod page;
+mod plans;
+pub mod postgres;
+mod quarantine;
+mod reference;
+mod requests;
+mod rows;
+pub mod sqlite;
+mod symbols;
+mod writer;
+
+pub use conn::Dialect;
+pub use memory::Memory;
+pub use open::{open, sqlite_file};
+pub use rows::*;
+pub use sqlite::Stamp;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use barkeep_market::features::State;
+use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+
+/// The operations barkeep needs from a database. One conformance suite checks every implementation.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// `sqlite`, `postgres` or `memory`.
+    fn dialect(&self) -> &'static str;
+
+    /// One trivial round trip.
+    async fn ping(&self) -> Result<()>;
+
+    /// Something that differs after a write, whoever writes; `None` where telling costs as much as reading. Two writes
+    /// within the same moment of the file system's clock may leave the same stamp.
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+
+    // -- symbols and series ------------------------------------------------------------------------------------------
+
+    /// All symbols in order of name, inactive ones included.
+    async fn symbols(&self) -> Result<Vec<SymbolRow>>;
+
+    /// Inserts or replaces symbols and makes sure each timeframe has a series; one transaction. Series of timeframes no
+    /// longer listed keep their bars.
+    async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()>;
+
+    /// Deletes a symbol with its series, bars and everything attached. `NotFound` when there is none.
+    async fn remove_symbol(&self, symbol: &Symbol) -> Result<()>;
+
+    /// All series, in order of symbol and timeframe.
+    async fn series(&self) -> Result<Vec<SeriesRow>>;
+
+    // -- bars --------------------------------------------------------------------------------------------------------
+
+    /// Bars of a series that start in `range`, ascending, at most `limit`.
+    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>>;
+
+    /// The last `count` bars that start before `t`, ascending.
+    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>>;
+
+    /// The first `count` bars that start at or after `t`, ascending.
+    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>>;
+
+    /// Coverage of the given series, each in order of start. Expired rows are included: the caller decides.
+    async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>>;
+
+    /// Writes a page: one transaction, all or nothing. Outcomes in the order of `page.writes`.
+    ///
+    /// New coverage replaces what it overlaps; touching intervals of equal state without an expiry become one row that
+    /// keeps the newest evidence.
+    async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>>;
+
+    // -- quarantine --------------------------------------------------------------------------------------------------
+
+    /// Quarantined bars, newest first; all of them or only those still pending.
+    async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>>;
+
+    /// Decides about one quarantined bar. Accepting stores the given bar in the same transaction (a different bar
+    /// already stored there moves to `bar_revisions`). `NotFound` when the id is unknown or already decided.
+    async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()>;
+
+    // -- splits and holidays -----------------------------------------------------------------------------------------
+
+    /// Splits of a symbol by date.
+    async fn splits(&self, symbol: &Symbol) -> Result<Vec<Split>>;
+
+    /// Replaces the known splits of each symbol by the given ones and notes when; symbols not named are untouched.
+    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()>;
+
+    /// When splits of each symbol were last fetched; symbols never asked are absent.
+    async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>>;
+
+    async fn holidays(&self) -> Result<Vec<HolidayRow>>;
+    async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()>;
+
+    /// Splits of all symbols, by symbol and date.
+    async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>>;
+
+    // -- features ----------------------------------------------------------------------------------------------------
+
+    /// The newest `limit` feature rows of a series in `range`, ascending.
+    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>>;
+
+    /// How many bars of a series have features. Counts rows, so it is for the rare series that is not up to date.
+    async fn feature_count(&self, series: SeriesId) -> Result<i64>;
+
+    /// How far the features of the given series are up to date, by symbol and timeframe; series that do not exist are
+    /// absent.
+    async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>>;
+
+    /// The newest state kept for a bar before `t`.
+    async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>>;
+
+    /// Writes features with their states and progress, all or nothing. Outcomes in the order of `writes`.
+    async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>>;
+
+    /// Notes a failure. A series that is failing already keeps its one open row, with one more retry counted.
+    /// `Refused` when the execution does not exist.
+    async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()>;
+
+    /// Closes the open failures of a series; says how many there were.
+    async fn resolve_feature_failures(&self, symbol: &Symbol, timeframe: Timeframe, at: Ts) -> Result<u64>;
+
+    /// Failures, newest first; all of them or only open ones.
+    async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>>;
+
+    /// Inserts or updates by symbol and timeframe.
+    async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()>;
+
+    /// By symbol and timeframe.
+    async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>>;
+
+    // -- executions --------------------------------------------------------------------------------------------------
+
+    /// Inserts or updates the row with this id.
+    async fn put_execution(&self, row: &ExecutionRow) -> Result<()>;
+
+    /// Newest first.
+    async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>>;
+
+    /// Rows whose status is `running`, whoever owns them.
+    async fn running_executions(&self) -> Result<Vec<ExecutionRow>>;
+
+    /// Inserts or updates status rows by (execution, symbol, timeframe).
+    async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()>;
+
+    async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>>;
+
+    // -- requests and rate limit -------------------------------------------------------------------------------------
+
+    /// Records a request that brought no page (a failure, splits, holidays).
+    async fn record_request(&self, row: &RequestRow) -> Result<()>;
+
+    async fn request_totals(&self) -> Result<RequestTotals>;
+
+    /// What the vendor counted in recent whole answers for ranges of one ticker; answers without a bar, and ranges whose
+    /// last page never came, are left out. The same range asked twice is one row.
+    async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;
+
+    /// Takes one of `limit` tokens per trailing `window_ms`, atomically over all processes that use this database. The
+    /// start is durable before this returns. Starts recorded in the future (the clock was set back) count as now.
+    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant>;
+
+    /// Starts within the trailing `window_ms`, ascending.
+    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>>;
+
+    // -- plans -------------------------------------------------------------------------------------------------------
+
+    /// Keeps a plan as JSON so that `backfill --plan-id` can run exactly what was shown. Plans older than 7 days go.
+    async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()>;
+    async fn plan(&self, id: Uuid) -> Result<Option<String>>;
+
+    /// Waits for queued writes and closes the connections.
+    async fn close(&self);
+
+    // -- monitoring and alerts ---------------------------------------------------------------------------------------
+
+    /// What the vendor has answered for at the newest end of each series; series without coverage are absent.
+    async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>>;
+
+    /// Times since `since` at which a bar of the series was quarantined and not accepted, ascending.
+    async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>>;
+
+    async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>>;
+
+    /// The execution that ended last among those that were good for at least one symbol.
+    async fn last_success(&self) -> Result<Option<ExecutionRow>>;
+
+    /// The newest finished status of each series, over executions started since `since`, by symbol and timeframe.
+    async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>>;
+
+    /// The last statuses of one series, unfinished ones too, newest first.
+    async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>>;
+
+    /// How many feature failures are unresolved, however old.
+    async fn open_feature_failure_count(&self) -> Result<i64>;
+
+    /// Series that have bars and no features at all.
+    async fn series_without_features(&self) -> Result<Vec<SeriesId>>;
+
+    /// Notes what an operator did.
+    async fn record_action(&self, action: &OperatorAction) -> Result<()>;
+
+    /// What operators did, newest first; all of it or what was done to one target.
+    async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>>;
+
+    /// Alerts, newest first; all of them or only those not resolved.
+    async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>>;
+
+    /// Raises an alert unless one of this kind and subject is open; says whether it did.
+    async fn raise_alert(&self, alert: &NewAlert) -> Result<bool>;
+
+    /// Resolves the open alert of this kind and subject; says whether there was one.
+    async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
+
+    // -- the HTTP API ------------------------------------------------------------------------------------------------
+
+    /// All keys ever made, in order.
+    async fn api_keys(&self) -> Result<Vec<ApiKey>>;
+
+    /// Keeps a new key; its id is given. `Refused` when the name is taken, by a revoked key too.
+    async fn add_api_key(&self, key: &ApiKey) -> Result<()>;
+
+    /// Says whether there was such a key in force.
+    async fn revoke_api_key(&self, name: &str, at: Ts) -> Result<bool>;
+
+    /// Notes when keys were last used; an earlier time changes nothing.
+    async fn note_api_keys_used(&self, used: &[(i64, Ts)]) -> Result<()>;
+
+    /// Claims a request, or says what became of it. Requests older than `expired` are forgotten, and those older than
+    /// `abandoned` that nobody settled.
+    async fn claim_request(&self, request: &ApiRequest, expired: Ts, abandoned: Ts) -> Result<Claim>;
+
+    /// Keeps the answer to a claimed request, or gives the claim back.
+    async fn settle_request(&self, request: &ApiRequest, answer: Option<(u16, String)>) -> Result<()>;
+
+    /// A number for each series that grows with every write to its bars, features and splits; series that do not exist
+    /// are absent.
+    async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>>;
+
+    /// The symbols with the largest turnover in their newest bar of a day (or of an hour), largest first.
+    async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>>;
+
+    // -- for screens -------------------------------------------------------------------------------------------------
+
+    /// Bars of a series inside `range`, counted by pieces of `piece_ms` of the UTC day; pieces without bars are left
+    /// out.
+    async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>>;
+
+    // -- many at once ------------------------------------------------------------------------------------------------
+
+    /// Writes several pages like [`Store::commit_page`], in one transaction. Pages that share a series are written one after
+    /// the other in it. Outcomes in the order of the pages and of their writes.
+    async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>>;
+
+    /// The first `count` bars that start at or after `t`, ascending, with no more than features are computed from.
+    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>>;
+
+    // -- series at rest, requests looked back on ---------------------------------------------------------------------
+
+    /// Lets series rest, or wakes them; all of them or, when one is not kept, none (`NotFound`).
+    async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()>;
+
+    /// Requests as they were made, newest first.
+    async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>>;
+
+    /// How many requests changed no bar, by reason; over all requests ever recorded.
+    async fn wasted(&self) -> Result<Vec<(Waste, i64)>>;
+}
+
+/// Every fixed statement with its name, as it reads in one dialect; so that a check can prepare each of them.
+#[must_use]
+pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
+    [
+        alerts::STATEMENTS,
+        api::STATEMENTS,
+        bars::STATEMENTS,
+        coverage::STATEMENTS,
+        evidence::STATEMENTS,
+        executions::STATEMENTS,
+        features::STATEMENTS,
+        monitoring::STATEMENTS,
+        page::STATEMENTS,
+        plans::STATEMENTS,
+        quarantine::STATEMENTS,
+        reference::STATEMENTS,
+        requests::STATEMENTS,
+        symbols::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, sql)| (*name, sql.text(dialect)))
+    .collect()
+}

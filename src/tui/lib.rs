@@ -1,0 +1,43 @@
+//! The dashboard: what an engine does and what the database holds, live in a terminal, and orders back to the engine.
+//!
+//! It knows a [`Console`](barkeep_runtime::console::Console) and nothing below it: neither the store nor the vendor. A
+//! snapshot, a key press, a log line or an answer becomes a [`msg::Msg`]; [`model::Model::update`] works out, without any
+//! I/O, what the screen holds afterwards and which [`msg::Effects`] follow; the loop carries them out and draws at
+//! most once. Drawing only reads: a screen gets the [`model::Model`], a [`look::Look`] and a place, and reports in a
+//! [`hits::HitMap`] what it drew where. What an operator can do is one table of actions, from which keys, footer, help,
+//! palette and documentation follow.
+
+pub mod actions;
+pub mod answers;
+pub mod cursor;
+pub mod farewell;
+pub mod fit;
+pub mod format;
+pub mod glyphs;
+pub mod hits;
+pub mod keymap;
+pub mod keys;
+pub mod layer;
+pub mod lists;
+pub mod look;
+pub mod model;
+pub mod msg;
+pub mod outside;
+pub mod painter;
+pub mod pen;
+pub mod picture;
+pub mod plain;
+pub mod query;
+pub mod run;
+pub mod schedule;
+pub mod screen;
+pub mod screenshot;
+pub mod sort;
+pub mod terminal;
+pub mod theme;
+pub mod toast;
+pub mod update;
+pub mod view;
+pub mod widgets;
+pub mod words;
+pub mod worst;

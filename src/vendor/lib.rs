@@ -1,0 +1,123 @@
+//! The vendor of bars: what can be asked, what comes back, what can go wrong.
+//!
+//! [`Vendor`] is one attempt at one request. [`dispatch::Dispatcher`] is what the engine uses: it takes a rate-limit
+//! token, makes the attempt, classes the outcome, waits and tries again.
+
+pub mod counters;
+pub mod dispatch;
+pub mod fault;
+pub mod limit;
+pub mod massive;
+pub mod paging;
+pub mod retry;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+
+pub use fault::{Class, Fault};
+
+use barkeep_market::{AssetClass, Bar, Interval, Timeframe, Ts, split::Split};
+
+/// Aggregates of one ticker: the bars whose start lies in `range`.
+///
+/// `range` must be made of whole bars of `timeframe` (see [`Timeframe::snap_out`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregateQuery {
+    /// The vendor's ticker, `AAPL` or `X:BTCUSD`.
+    pub ticker: String,
+    pub class: AssetClass,
+    pub timeframe: Timeframe,
+    pub range: Interval,
+}
+
+/// Where the next page is: path and query of the vendor's `next_url`. Never contains a host or a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor(pub String);
+
+/// One page of bars, structurally sound: it parsed, its counts agree, its ticker and times belong to the query.
+///
+/// Single bars may still be impossible (a zero price, an off-grid time); the engine quarantines those.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// In ascending order of time as the vendor should send them; sorted by the client when it does not. Daily bars
+    /// carry their session midnight whatever the vendor wrote. Equal duplicates are dropped, differing ones kept.
+    pub bars: Vec<Bar>,
+    /// Base aggregates (minutes or days) the vendor used: its `queryCount`.
+    pub query_count: u64,
+    pub next: Option<Cursor>,
+    /// The vendor's id of this answer, for support tickets.
+    pub request_id: Option<String>,
+    /// The vendor said `DELAYED`: valid data of a delayed plan.
+    pub delayed: bool,
+    /// The vendor says that these prices are adjusted for splits, although raw ones were asked for. Where no split has
+    /// happened since, that makes no difference.
+    pub adjusted: bool,
+    /// Size of the body after decompression, bytes.
+    pub bytes: u64,
+}
+
+/// The whole market on one date, one row per ticker, every bar at its session midnight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupedPage {
+    pub date: NaiveDate,
+    pub bars: Vec<(String, Bar)>,
+    /// As in [`Page`].
+    pub adjusted: bool,
+    pub request_id: Option<String>,
+    pub bytes: u64,
+}
+
+/// A day on which the exchange is closed or closes early, as the vendor announces it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holiday {
+    pub exchange: String,
+    pub name: String,
+    pub date: NaiveDate,
+    /// `None` when closed all day, else the early close.
+    pub close: Option<Ts>,
+}
+
+/// The vendor's view of the market now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarketStatus {
+    /// `open`, `closed` or `extended-hours`.
+    pub market: String,
+    pub server_time: Option<Ts>,
+}
+
+/// A ticker the vendor knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticker {
+    pub ticker: String,
+    pub name: String,
+    /// `stocks`, `crypto`, ...
+    pub market: String,
+    /// The vendor's type code: `CS`, `ETF`, ...
+    pub kind: Option<String>,
+    pub active: bool,
+}
+
+/// A vendor of bars. Every method is exactly one request; pages follow by cursor.
+#[async_trait]
+pub trait Vendor: Send + Sync {
+    /// One page of aggregates: the first without a cursor, later ones with the cursor of the page before.
+    async fn aggregates(&self, query: &AggregateQuery, cursor: Option<&Cursor>) -> Result<Page, Fault>;
+
+    /// Daily bars of every ticker of a market (`Stock` and `Etf` mean US stocks) on one date.
+    async fn grouped_daily(&self, class: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault>;
+
+    /// Splits of the given tickers, one page; the returned cursor leads on.
+    async fn splits(
+        &self,
+        tickers: &[String],
+        cursor: Option<&Cursor>,
+    ) -> Result<(Vec<(String, Split)>, Option<Cursor>), Fault>;
+
+    async fn market_status(&self) -> Result<MarketStatus, Fault>;
+
+    /// Announced holidays and early closes, about a year ahead.
+    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault>;
+
+    /// Tickers that match a search text, one page.
+    async fn tickers(&self, search: &str, limit: u32) -> Result<Vec<Ticker>, Fault>;
+}
