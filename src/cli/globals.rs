@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
-use barkeep_base::log::{self, Tail, Telemetry};
+use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit};
 use barkeep_store::{Store, StoreError};
 

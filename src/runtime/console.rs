@@ -15,7 +15,6 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 pub use barkeep_monitor::history::{ExecutionDetail, ExecutionView};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_service::handle::{Action, Answer, OrderError};
-use barkeep_store::StoreError;
 // A view names these rows without knowing the store.
 pub use barkeep_base::log::{Level, Notice};
 pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverage};
