@@ -22,7 +22,7 @@ use barkeep::config::{Environment, Loaded, Overrides, load_from};
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::freshness_report::StalenessReport;
-use barkeep::pipeline::series_index::Inventory;
+use barkeep::pipeline::series_index::SeriesIndex;
 use barkeep::store::{self, Coverage, CoverageState, PageCommit, SeriesWrite, StoredBar, SymbolRow};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -347,7 +347,7 @@ async fn staleness() {
     let mut counted = 0;
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let inventory = Inventory::read(store.as_ref(), now).await.unwrap();
+        let inventory = SeriesIndex::read(store.as_ref(), now).await.unwrap();
         read.push(start.elapsed());
         let start = Instant::now();
         let report = StalenessReport::of(black_box(&inventory), &calendar, &settings, &policy, 50, now);

@@ -34,7 +34,7 @@ use std::time::Duration;
 use barkeep::pipeline::events::Event;
 use barkeep::sim::{FaultKind, FaultRule, SimConfig};
 use support::bench::{Bench, assert_same, series, summary_of};
-use support::desk::Desk;
+use support::desk::LocalConsole;
 use support::{configure, on_both, quick_retries};
 
 /// Most requests that were under way at the vendor together.
@@ -105,7 +105,8 @@ async fn a_holiday_is_no_gap(bench: Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_rises_to_one() {
-    let desk = Desk::open("2024-04-02T01:00:00Z", SimConfig { base_limit: 2_000, ..SimConfig::default() }).await;
+    let desk =
+        LocalConsole::open("2024-04-02T01:00:00Z", SimConfig { base_limit: 2_000, ..SimConfig::default() }).await;
     desk.fill(&["AAPL", "BTC"], "5m,1h,1d", "2024-03-01").await;
     let mut progress: HashMap<u64, f64> = HashMap::new();
     let mut reports = 0;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use barkeep::api::client::{AttachError, Remote};
 use barkeep::base::clock::SystemClock;
-use barkeep::runtime::console::{Access, AskError, Console, Link, Question, Reply};
-use barkeep::service::handle::{Action, Answer, EngineState, OrderError, Which};
+use barkeep::runtime::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, ReadError};
+use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector};
 use barkeep::sim::SimConfig;
 use secrecy::SecretString;
 use support::api::Served;
@@ -43,19 +43,19 @@ async fn what_is_seen_asked_and_ordered_there_is_that_engine() {
     let mut snapshots = remote.watch();
     assert_eq!(snapshots.borrow().data.symbols_total, 2);
 
-    assert_eq!(remote.order(Action::Pause).await, Ok(Answer::Done));
+    assert_eq!(remote.order(EngineCommand::Pause).await, Ok(CommandReply::Done));
     let paused = snapshots.wait_for(|s| s.live.state == EngineState::Paused).await.unwrap().clone();
     assert_eq!(paused.live.paused.as_ref().unwrap().by, "api:loopback");
-    assert_eq!(remote.order(Action::Resume).await, Ok(Answer::Done));
+    assert_eq!(remote.order(EngineCommand::Resume).await, Ok(CommandReply::Done));
     snapshots.wait_for(|s| s.live.paused.is_none()).await.unwrap();
 
-    let detail = Question::Detail { symbol: "AAPL".parse().unwrap(), timeframe: "1d".parse().unwrap() };
-    let Ok(Reply::Detail(detail)) = remote.ask(detail).await else { panic!() };
+    let detail = ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: "1d".parse().unwrap() };
+    let Ok(ConsoleResponse::Detail(detail)) = remote.ask(detail).await else { panic!() };
     assert!(!detail.bars.is_empty() && !detail.requests.is_empty());
-    let unknown = Question::Detail { symbol: "NOPE".parse().unwrap(), timeframe: "1d".parse().unwrap() };
-    assert!(matches!(remote.ask(unknown).await, Err(AskError::NotFound(_))));
-    let refused = remote.order(Action::RetryFailed(Which(Some(uuid::Uuid::nil())))).await;
-    assert!(matches!(refused, Err(OrderError::Refused(_))), "{refused:?}");
+    let unknown = ConsoleRequest::Detail { symbol: "NOPE".parse().unwrap(), timeframe: "1d".parse().unwrap() };
+    assert!(matches!(remote.ask(unknown).await, Err(ReadError::NotFound(_))));
+    let refused = remote.order(EngineCommand::RetryFailed(ExecutionSelector(Some(uuid::Uuid::nil())))).await;
+    assert!(matches!(refused, Err(CommandError::Refused(_))), "{refused:?}");
     assert_eq!(served.stop().await, 0);
 }
 
@@ -69,8 +69,8 @@ async fn a_lost_engine_is_marked_and_taken_up_again_when_it_is_back() {
     served.child.kill().await.unwrap();
     link.wait_for(|link| matches!(link, Link::Lost { .. })).await.unwrap();
     assert_eq!(remote.watch().borrow().data.series_total, before, "the last picture stays");
-    let order = remote.order(Action::Pause).await;
-    assert!(matches!(order, Err(OrderError::Refused(_))), "{order:?}");
+    let order = remote.order(EngineCommand::Pause).await;
+    assert!(matches!(order, Err(CommandError::Refused(_))), "{order:?}");
 
     let again = Served::with(&bench, &["--listen", &listen]).await;
     let mut snapshots = remote.watch();
@@ -97,10 +97,10 @@ async fn a_key_decides_what_may_be_done() {
     assert!(matches!(connect(&served, Some("bk_wrong")).await, Err(AttachError::Refused(_))));
     let reader = connect(&served, Some(&keys[0])).await.unwrap();
     assert_eq!(reader.access(), Access::Read);
-    assert!(matches!(reader.order(Action::Pause).await, Err(OrderError::Refused(_))));
+    assert!(matches!(reader.order(EngineCommand::Pause).await, Err(CommandError::Refused(_))));
     let operator = connect(&served, Some(&keys[1])).await.unwrap();
     assert_eq!(operator.access(), Access::Operate);
-    assert_eq!(operator.order(Action::Pause).await, Ok(Answer::Done));
+    assert_eq!(operator.order(EngineCommand::Pause).await, Ok(CommandReply::Done));
     let actors = bench.count("SELECT count(*) FROM operator_actions WHERE actor = 'api:operate' AND action = 'pause'");
     assert_eq!(actors.await, 1);
     assert_eq!(served.stop().await, 0);

@@ -18,10 +18,14 @@ use barkeep::market::split::Split;
 use barkeep::market::{AssetClass, Bar, Timeframe, Ts};
 use barkeep::monitor::snapshot::{MarketPhase, Snapshot};
 use barkeep::pipeline::select::Selection;
-use barkeep::runtime::console::{Access, AskError, CellState, Console, CoverageRow, Link, Question, Reply, SeriesName};
-use barkeep::runtime::local_console::Desk;
-use barkeep::runtime::runtime::{Host, Parts};
-use barkeep::service::handle::{Action, Answer, EngineState, OrderError, What, Which};
+use barkeep::runtime::console::{
+    Access, CellState, Console, ConsoleRequest, ConsoleResponse, CoverageRow, Link, ReadError, SeriesName,
+};
+use barkeep::runtime::local_console::LocalConsole;
+use barkeep::runtime::runtime::{Runtime, RuntimeParts};
+use barkeep::service::handle::{
+    CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope,
+};
 use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
 use barkeep::vendor::{Class, Fault};
 use serde::Serialize;
@@ -30,10 +34,10 @@ use support::rig::{Rig, Wall, policy, settings};
 use support::scripted::{Scripted, made_up};
 
 /// A host on a rig; symbols are registered by ordering them.
-async fn host(rig: &Rig) -> Host {
+async fn host(rig: &Rig) -> Runtime {
     let alerts = &rig.engine.settings.alerts;
     let secrets = alert_secrets(alerts, &Environment::default()).unwrap();
-    Host::start(Parts {
+    Runtime::start(RuntimeParts {
         engine: rig.engine.clone(),
         policy: Arc::new(policy()),
         notifier: Notifier::start(alerts, &secrets).unwrap(),
@@ -56,19 +60,20 @@ fn selection(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str) -
     }
 }
 
-async fn run(desk: &Desk, selection: Selection) {
-    let what = What::Selection(selection);
-    let answer = desk.order(Action::Trigger { what, trigger: Trigger::Manual }).await.unwrap();
-    assert!(matches!(answer, Answer::Started(_)), "{answer:?}");
+async fn run(desk: &LocalConsole, selection: Selection) {
+    let what = TriggerScope::Selection(selection);
+    let answer = desk.order(EngineCommand::Trigger { what, trigger: Trigger::Manual }).await.unwrap();
+    assert!(matches!(answer, CommandReply::Started(_)), "{answer:?}");
     let mut live = desk.handle.watch();
     live.wait_for(|live| live.state == EngineState::Idle && live.process.as_ref().unwrap().executions_begun > 0)
         .await
         .unwrap();
 }
 
-async fn days(desk: &Desk, series: SeriesName, from: &str, to: &str) -> CoverageRow {
-    let question = Question::Coverage { series: vec![series], from: from.parse().unwrap(), to: to.parse().unwrap() };
-    let Reply::Coverage(mut rows) = desk.ask(question).await.unwrap() else { panic!() };
+async fn days(desk: &LocalConsole, series: SeriesName, from: &str, to: &str) -> CoverageRow {
+    let question =
+        ConsoleRequest::Coverage { series: vec![series], from: from.parse().unwrap(), to: to.parse().unwrap() };
+    let ConsoleResponse::Coverage(mut rows) = desk.ask(question).await.unwrap() else { panic!() };
     assert_eq!(rows.len(), 1);
     rows.pop().unwrap()
 }
@@ -123,7 +128,7 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
     assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
 
     // The schedule would keep it fresh; paused, it ages without anybody writing.
-    assert_eq!(desk.order(Action::Pause).await.unwrap(), Answer::Done);
+    assert_eq!(desk.order(EngineCommand::Pause).await.unwrap(), CommandReply::Done);
     tokio::time::sleep(Duration::from_hours(2)).await;
     let later = board.wait_for(|s| s.data.generated_at > clock.now() - 60_000).await.unwrap().clone();
     let aged = later.data.series.iter().find(|row| row.symbol.as_str() == "BTC" && row.timeframe == Timeframe::M5);
@@ -193,12 +198,12 @@ async fn each_day_stands_as_its_evidence_says() {
     assert_eq!(states(&row), expected);
     assert_eq!((row.cells[3].eighths, row.cells[2].eighths), (8, 0));
 
-    let session = Question::Session {
+    let session = ConsoleRequest::Session {
         symbol: "AAPL".parse().unwrap(),
         timeframe: Timeframe::M5,
         date: "2024-02-29".parse().unwrap(),
     };
-    let Reply::Session(session) = desk.ask(session).await.unwrap() else { panic!() };
+    let ConsoleResponse::Session(session) = desk.ask(session).await.unwrap() else { panic!() };
     assert_eq!(session.pieces.len(), 32, "16 hours of half hours");
     let odd: Vec<_> = session.pieces.iter().filter(|(_, cell, _)| cell.state == Quarantined).collect();
     assert_eq!(odd.len(), 1);
@@ -207,19 +212,26 @@ async fn each_day_stands_as_its_evidence_says() {
     assert_travels(&session);
 
     // An operator rejects it; then the day is as any other.
-    let Reply::Quarantine(waiting) = desk.ask(Question::Quarantine { limit: 10 }).await.unwrap() else { panic!() };
+    let ConsoleResponse::Quarantine(waiting) = desk.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(waiting.len(), 1);
-    let decide = Action::Decide { id: waiting[0].id, verdict: Verdict::Rejected };
+    let decide = EngineCommand::Decide { id: waiting[0].id, verdict: Verdict::Rejected };
     let reader = desk.as_somebody("reader", Access::Read);
-    assert!(matches!(reader.order(decide.clone()).await, Err(OrderError::Refused(_))));
-    assert_eq!(desk.order(decide).await.unwrap(), Answer::Done);
+    assert!(matches!(reader.order(decide.clone()).await, Err(CommandError::Refused(_))));
+    assert_eq!(desk.order(decide).await.unwrap(), CommandReply::Done);
     assert_eq!(days(&desk, aapl(Timeframe::M5), "2024-02-29", "2024-02-29").await.cells[0].state, Present);
-    let Reply::Actions(actions) = desk.ask(Question::Actions { limit: 9 }).await.unwrap() else { panic!() };
+    let ConsoleResponse::Actions(actions) = desk.ask(ConsoleRequest::Actions { limit: 9 }).await.unwrap() else {
+        panic!()
+    };
     assert_eq!((actions[0].action.actor.as_str(), actions[0].action.action.as_str()), ("test", "decide"));
 
-    let too_much =
-        Question::Coverage { series: vec![], from: "2000-01-01".parse().unwrap(), to: "2024-01-01".parse().unwrap() };
-    assert!(matches!(desk.ask(too_much).await, Err(AskError::Refused(_))));
+    let too_much = ConsoleRequest::Coverage {
+        series: vec![],
+        from: "2000-01-01".parse().unwrap(),
+        to: "2024-01-01".parse().unwrap(),
+    };
+    assert!(matches!(desk.ask(too_much).await, Err(ReadError::Refused(_))));
     host.shutdown().cancel();
     host.finish().await.unwrap();
 }
@@ -233,8 +245,8 @@ async fn a_detail_tells_gaps_splits_and_why() {
     run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-02-26", "2024-02-28")).await;
     run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
 
-    let ask = Question::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::D1 };
-    let Reply::Detail(detail) = desk.ask(ask).await.unwrap() else { panic!() };
+    let ask = ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::D1 };
+    let ConsoleResponse::Detail(detail) = desk.ask(ask).await.unwrap() else { panic!() };
     assert_eq!(detail.bars.len(), 5);
     let id = detail.series.id;
     let raw = rig.store.bars_before(id, Ts::MAX, 9).await.unwrap();
@@ -252,8 +264,8 @@ async fn a_detail_tells_gaps_splits_and_why() {
     assert_eq!(detail.attempts.len(), 2);
     assert_travels(&*detail);
 
-    let unknown = Question::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };
-    assert!(matches!(desk.ask(unknown).await, Err(AskError::NotFound(_))));
+    let unknown = ConsoleRequest::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };
+    assert!(matches!(desk.ask(unknown).await, Err(ReadError::NotFound(_))));
     host.shutdown().cancel();
     host.finish().await.unwrap();
 }
@@ -268,23 +280,28 @@ async fn failures_are_named_and_previews_cost_nothing() {
     let host = host(&rig).await;
     let desk = host.desk.clone();
     let wanted = selection(&["AAPL", "BTC"], &[Timeframe::M5], "2024-03-04", "2024-03-05");
-    let preview = Action::Preview(What::Selection(wanted.clone()));
+    let preview = EngineCommand::Preview(TriggerScope::Selection(wanted.clone()));
     let reader = desk.as_somebody("reader", Access::Read);
-    let Answer::Planned(plan) = reader.order(preview).await.unwrap() else { panic!() };
+    let CommandReply::Planned(plan) = reader.order(preview).await.unwrap() else { panic!() };
     assert_eq!((plan.requests, rig.vendor.calls().len()), (plan.lower_bound, 0));
 
     run(&desk, wanted).await;
-    let Reply::Failures { series, features } = desk.ask(Question::Failures { limit: 9 }).await.unwrap() else {
+    let ConsoleResponse::Failures { series, features } = desk.ask(ConsoleRequest::Failures { limit: 9 }).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!((series.len(), features.len()), (1, 0));
     assert!(series[0].error_message.as_ref().unwrap().contains("no such thing"));
     let failing = desk.board.fresh().await.data.failing.clone();
     assert_eq!(failing, series);
-    let Reply::History(history) = desk.ask(Question::History { limit: 1 }).await.unwrap() else { panic!() };
+    let ConsoleResponse::History(history) = desk.ask(ConsoleRequest::History { limit: 1 }).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(history[0].row.status, ExecutionStatus::CompletedWithErrors);
     let id = history[0].row.execution_id;
-    let Reply::Execution(detail) = desk.ask(Question::Execution { id }).await.unwrap() else { panic!() };
+    let ConsoleResponse::Execution(detail) = desk.ask(ConsoleRequest::Execution { id }).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(detail.series.len(), 2);
     assert_travels(&*detail);
     host.shutdown().cancel();
@@ -295,24 +312,24 @@ async fn failures_are_named_and_previews_cost_nothing() {
 fn orders_questions_and_answers_travel() {
     let wanted = selection(&["AAPL"], &[Timeframe::M5], "2024-03-04", "2024-03-05T10:00:00Z");
     for action in [
-        Action::Trigger { what: What::Selection(wanted.clone()), trigger: Trigger::Api },
-        Action::Trigger { what: What::Stale, trigger: Trigger::Manual },
-        Action::Preview(What::Selection(wanted)),
-        Action::Pause,
-        Action::Resume,
-        Action::PauseSymbols(vec!["BRK.B".parse().unwrap()]),
-        Action::Cancel(Which(None)),
-        Action::RetryFailed(Which(Some(uuid::Uuid::nil()))),
-        Action::Decide { id: 7, verdict: Verdict::Accepted },
+        EngineCommand::Trigger { what: TriggerScope::Selection(wanted.clone()), trigger: Trigger::Api },
+        EngineCommand::Trigger { what: TriggerScope::Stale, trigger: Trigger::Manual },
+        EngineCommand::Preview(TriggerScope::Selection(wanted)),
+        EngineCommand::Pause,
+        EngineCommand::Resume,
+        EngineCommand::PauseSymbols(vec!["BRK.B".parse().unwrap()]),
+        EngineCommand::Cancel(ExecutionSelector(None)),
+        EngineCommand::RetryFailed(ExecutionSelector(Some(uuid::Uuid::nil()))),
+        EngineCommand::Decide { id: 7, verdict: Verdict::Accepted },
     ] {
         let text = serde_json::to_string(&action).unwrap();
-        let back: Action = serde_json::from_str(&text).unwrap();
+        let back: EngineCommand = serde_json::from_str(&text).unwrap();
         assert_eq!(format!("{back:?}"), format!("{action:?}"), "{text}");
     }
     for question in [
-        Question::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::H4 },
-        Question::Requests { symbol: None, limit: 5 },
-        Question::Log { limit: 100 },
+        ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::H4 },
+        ConsoleRequest::Requests { symbol: None, limit: 5 },
+        ConsoleRequest::Log { limit: 100 },
     ] {
         assert_travels(&question);
     }
@@ -322,14 +339,17 @@ fn orders_questions_and_answers_travel() {
         r#"{"ask":"log","limit":-1}"#,
         r#"{"ask":"log"}"#,
     ] {
-        assert!(serde_json::from_str::<Question>(bad).is_err(), "{bad}");
+        assert!(serde_json::from_str::<ConsoleRequest>(bad).is_err(), "{bad}");
     }
-    assert_eq!(serde_json::from_str::<Question>(r#"{"ask":"log","limit":7.0}"#).unwrap(), Question::Log { limit: 7 });
+    assert_eq!(
+        serde_json::from_str::<ConsoleRequest>(r#"{"ask":"log","limit":7.0}"#).unwrap(),
+        ConsoleRequest::Log { limit: 7 }
+    );
     // To cancel everything must be said, not left out.
-    assert!(serde_json::from_str::<Action>(r#"{"action":"cancel"}"#).is_err());
-    let all = serde_json::from_str::<Action>(r#"{"action":"cancel","of":null}"#).unwrap();
-    assert!(matches!(all, Action::Cancel(Which(None))));
-    for answer in [Answer::Done, Answer::Nothing("why".into()), Answer::Started(uuid::Uuid::nil())] {
+    assert!(serde_json::from_str::<EngineCommand>(r#"{"action":"cancel"}"#).is_err());
+    let all = serde_json::from_str::<EngineCommand>(r#"{"action":"cancel","of":null}"#).unwrap();
+    assert!(matches!(all, EngineCommand::Cancel(ExecutionSelector(None))));
+    for answer in [CommandReply::Done, CommandReply::Nothing("why".into()), CommandReply::Started(uuid::Uuid::nil())] {
         assert_travels(&answer);
     }
 }

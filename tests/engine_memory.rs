@@ -17,7 +17,7 @@ use barkeep::config::{Mode, RateLimit};
 use barkeep::market::{AssetClass, Interval, Symbol, Timeframe, Ts};
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::select::Selection;
-use barkeep::store::{ExecutionStatus, SeriesState, Store, Trigger};
+use barkeep::store::{ExecutionStatus, SeriesRunState, Store, Trigger};
 use barkeep::vendor::{Class, Fault};
 use support::rig::{Rig, Wall, settings};
 use support::scripted::{Call, Scripted, made_up};
@@ -184,7 +184,7 @@ async fn a_week_of_hourly_runs_ends_equal_to_the_vendor() {
         let summary = rig.run(&wish).await.unwrap();
         assert!(summary.is_complete(), "hour {hour}: {summary:?}");
         let states = rig.store.series_statuses(summary.execution_id).await.unwrap();
-        assert!(states.iter().all(|s| s.status == SeriesState::Completed), "hour {hour}: {states:?}");
+        assert!(states.iter().all(|s| s.status == SeriesRunState::Completed), "hour {hour}: {states:?}");
         tokio::time::sleep_until(start + Duration::from_hours(hour)).await;
     }
     rig.run(&wish).await.unwrap();

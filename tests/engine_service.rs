@@ -10,10 +10,10 @@ use std::time::Duration;
 use barkeep::base::clock::Clock;
 use barkeep::config::{RateLimit, Settings, criticality_of, default_class};
 use barkeep::market::{AssetClass, Criticality, Interval, Symbol, Timeframe, Ts};
-use barkeep::monitor::snapshot::{Bench, Data};
+use barkeep::monitor::snapshot::{Data, FreshnessContext};
 use barkeep::pipeline::select::Selection;
 use barkeep::service::Service;
-use barkeep::service::handle::{Action, EngineState, Handle, What, Which};
+use barkeep::service::handle::{EngineCommand, EngineState, ExecutionSelector, Handle, TriggerScope};
 use barkeep::store::{Store, SymbolRow, Trigger};
 use barkeep::vendor::{Class, Fault};
 use proptest::prelude::*;
@@ -92,7 +92,7 @@ async fn a_week_at_five_requests_a_minute() {
         tokio::time::sleep(Duration::from_hours(1)).await;
         let engine = &rig.engine;
         let policy = policy();
-        let bench = Bench { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+        let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
         let (snapshot, _) = Data::read(engine.store.as_ref(), bench, clock.now()).await.unwrap();
         assert_eq!(snapshot.series_total, SYMBOLS.len() * timeframes.len());
         for series in &snapshot.series {
@@ -168,22 +168,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..25)
 }
 
-fn action(step: &Step) -> Option<Action> {
+fn action(step: &Step) -> Option<EngineCommand> {
     let symbol = |k: usize| -> Symbol { FEW[k].parse().unwrap() };
-    let trigger = |what| Action::Trigger { what, trigger: Trigger::Manual };
+    let trigger = |what| EngineCommand::Trigger { what, trigger: Trigger::Manual };
     Some(match step {
         Step::Wait(_) => return None,
-        Step::Trigger(k) => trigger(What::Selection(Selection { symbols: vec![symbol(*k)], ..Selection::default() })),
-        Step::Tier(k) => trigger(What::Tier(Criticality::ALL[*k])),
-        Step::Stale => trigger(What::Stale),
-        Step::Pause => Action::Pause,
-        Step::Resume => Action::Resume,
-        Step::PauseSymbol(k) => Action::PauseSymbols(vec![symbol(*k)]),
-        Step::ResumeSymbol(k) => Action::ResumeSymbols(vec![symbol(*k)]),
-        Step::PauseSeries(k, t) => Action::PauseSeries(vec![(symbol(*k), THREE[*t])]),
-        Step::ResumeSeries(k, t) => Action::ResumeSeries(vec![(symbol(*k), THREE[*t])]),
-        Step::Cancel => Action::Cancel(Which(None)),
-        Step::Retry => Action::RetryFailed(Which(None)),
+        Step::Trigger(k) => {
+            trigger(TriggerScope::Selection(Selection { symbols: vec![symbol(*k)], ..Selection::default() }))
+        }
+        Step::Tier(k) => trigger(TriggerScope::Tier(Criticality::ALL[*k])),
+        Step::Stale => trigger(TriggerScope::Stale),
+        Step::Pause => EngineCommand::Pause,
+        Step::Resume => EngineCommand::Resume,
+        Step::PauseSymbol(k) => EngineCommand::PauseSymbols(vec![symbol(*k)]),
+        Step::ResumeSymbol(k) => EngineCommand::ResumeSymbols(vec![symbol(*k)]),
+        Step::PauseSeries(k, t) => EngineCommand::PauseSeries(vec![(symbol(*k), THREE[*t])]),
+        Step::ResumeSeries(k, t) => EngineCommand::ResumeSeries(vec![(symbol(*k), THREE[*t])]),
+        Step::Cancel => EngineCommand::Cancel(ExecutionSelector(None)),
+        Step::Retry => EngineCommand::RetryFailed(ExecutionSelector(None)),
     })
 }
 
@@ -221,12 +223,13 @@ async fn obeys(steps: Vec<Step>) {
     }
     let symbols: Vec<Symbol> = FEW.iter().map(|s| s.parse().unwrap()).collect();
     let series = symbols.iter().flat_map(|s| THREE.map(|tf| (s.clone(), tf))).collect();
-    handle.order(Action::ResumeSymbols(symbols), "somebody").await.unwrap();
-    handle.order(Action::ResumeSeries(series), "somebody").await.unwrap();
-    handle.order(Action::Resume, "somebody").await.unwrap();
+    handle.order(EngineCommand::ResumeSymbols(symbols), "somebody").await.unwrap();
+    handle.order(EngineCommand::ResumeSeries(series), "somebody").await.unwrap();
+    handle.order(EngineCommand::Resume, "somebody").await.unwrap();
     // Whatever was cancelled or paused on the way is asked again: no work is lost.
     for _ in 0..3 {
-        let all = Action::Trigger { what: What::Selection(Selection::default()), trigger: Trigger::Manual };
+        let all =
+            EngineCommand::Trigger { what: TriggerScope::Selection(Selection::default()), trigger: Trigger::Manual };
         handle.order(all, "somebody").await.unwrap();
         let mut watch = handle.watch();
         while handle.live().state != EngineState::Idle {

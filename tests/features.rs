@@ -19,7 +19,7 @@ use barkeep::market::features::{TrendRegime, bars_per_year, compute};
 use barkeep::market::resample::resample;
 use barkeep::market::split::{Split, adjust};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe, Ts};
-use barkeep::pipeline::features::{Refresh, Subject};
+use barkeep::pipeline::features::{Refresh, SeriesRef};
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::{
     FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, open,
@@ -460,7 +460,7 @@ proptest! {
                 execution: None,
                 cancel: &cancel,
             };
-            let subject = Subject { series: id, class: AssetClass::Stock, daily: None };
+            let subject = SeriesRef { series: id, class: AssetClass::Stock, daily: None };
             for change in changes.iter().chain([&Change::Run]) {
                 apply(&store, id, change).await.unwrap();
                 if !matches!(change, Change::Run) {

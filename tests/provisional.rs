@@ -14,14 +14,14 @@ mod support;
 
 use barkeep::market::freshness::Tier;
 use barkeep::sim::{ConfigChange, FaultKind, FaultRule, SimConfig, SimDelay};
-use support::desk::{Desk, at};
+use support::desk::{LocalConsole, at};
 
 const ALL: &str = "5m,15m,1h,1d";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_bars_are_asked_again_until_they_are_final() {
     // 11:02 New York on a Wednesday; bars settle 15 minutes after their end.
-    let desk = Desk::open("2024-03-13T15:02:30Z", SimConfig::default()).await;
+    let desk = LocalConsole::open("2024-03-13T15:02:30Z", SimConfig::default()).await;
     let first = desk.fill(&["AAPL"], ALL, "2024-03-11").await;
     assert_eq!(first.requests, 3, "minutes, days and splits: {first:?}");
     let five = ["14:45", "14:50", "14:55", "15:00"].map(|t| format!("2024-03-13T{t}:00Z"));
@@ -72,7 +72,7 @@ fn splits_due(now: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revision_of_a_recent_bar_is_taken_and_the_old_values_are_kept() {
     // The market is closed and all is final; the newest bar is wrong, as the vendor will see later.
-    let desk = Desk::open("2024-03-14T01:00:00Z", SimConfig::default()).await;
+    let desk = LocalConsole::open("2024-03-14T01:00:00Z", SimConfig::default()).await;
     let wrong = FaultRule { path_contains: Some("/5/minute/".into()), ..FaultRule::new(FaultKind::RevisedBar) };
     desk.sim.add_fault(wrong);
     desk.fill(&["AAPL"], "5m,1h", "2024-03-04").await;
@@ -101,7 +101,7 @@ async fn a_revision_of_a_recent_bar_is_taken_and_the_old_values_are_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_symbol_without_bars_is_believed_for_a_while_and_asked_again_later() {
-    let desk = Desk::open("2024-03-14T01:00:00Z", SimConfig::default()).await;
+    let desk = LocalConsole::open("2024-03-14T01:00:00Z", SimConfig::default()).await;
     // Recent: an hour. Old history: thirty days.
     let first = desk.fill(&["NOSUCH"], "1h", "2024-03-11").await;
     assert!(first.requests >= 1 && first.bars_written == 0);
@@ -126,7 +126,7 @@ async fn a_symbol_without_bars_is_believed_for_a_while_and_asked_again_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn staleness_counts_market_time_and_comes_from_the_data() {
     // Friday evening, all closed.
-    let desk = Desk::open("2024-03-16T01:00:00Z", SimConfig::default()).await;
+    let desk = LocalConsole::open("2024-03-16T01:00:00Z", SimConfig::default()).await;
     desk.fill(&["AAPL", "BTC"], "5m", "2024-03-14").await;
     let tier = async |symbol: &str| {
         let snapshot = desk.snapshot().await;
@@ -150,7 +150,7 @@ async fn staleness_counts_market_time_and_comes_from_the_data() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_symbol_listed_later_is_told_apart_from_a_clipped_history() {
     let listed = {
-        let probe = Desk::open("2024-06-03T12:00:00Z", SimConfig::default()).await;
+        let probe = LocalConsole::open("2024-06-03T12:00:00Z", SimConfig::default()).await;
         let bars = support::bench::vendor_bars(probe.sim.addr, "NEWCO", "1d", "2018-01-02", "2024-05-31").await;
         *bars.keys().next().unwrap()
     };
@@ -158,7 +158,7 @@ async fn a_symbol_listed_later_is_told_apart_from_a_clipped_history() {
     let range = (Some("2018-01-02"), Some("2024-05-31"));
 
     // Everything is in the plan: there simply was nothing before, and it is not asked for again.
-    let desk = Desk::open("2024-06-03T12:00:00Z", SimConfig::default()).await;
+    let desk = LocalConsole::open("2024-06-03T12:00:00Z", SimConfig::default()).await;
     let summary = desk.run(&["NEWCO"], "1h,1d", range.0, range.1).await;
     assert!(summary.is_complete() && summary.gaps_left == 0, "{summary:?}");
     desk.assert_as_vendor("NEWCO", "1h", "2018-01-02", "2024-05-31").await;
@@ -167,7 +167,7 @@ async fn a_symbol_listed_later_is_told_apart_from_a_clipped_history() {
 
     // Half a year of history: the head of the answer is missing because the plan does not include it.
     let short = SimConfig { plan_years: Some(1), ..SimConfig::default() };
-    let desk = Desk::open("2024-06-03T12:00:00Z", short).await;
+    let desk = LocalConsole::open("2024-06-03T12:00:00Z", short).await;
     let summary = desk.run(&["NEWCO"], "1h,1d", range.0, range.1).await;
     assert!(!summary.is_complete() && summary.gaps_left > 0, "{summary:?}");
     assert!(summary.unfinished.iter().all(|open| open.reason.contains("plan")), "{summary:?}");
@@ -182,7 +182,7 @@ async fn a_symbol_listed_later_is_told_apart_from_a_clipped_history() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_of_day_plan_brings_each_day_after_it() {
     let vendor = SimConfig { delay: SimDelay::EndOfDay, ..SimConfig::default() };
-    let desk = Desk::open("2024-03-13T15:00:00Z", vendor).await;
+    let desk = LocalConsole::open("2024-03-13T15:00:00Z", vendor).await;
     desk.fill(&["AAPL"], "5m,1d", "2024-03-11").await;
     desk.assert_as_vendor("AAPL", "5m", "2024-03-11", "2024-03-12").await;
     desk.assert_as_vendor("AAPL", "1d", "2024-03-11", "2024-03-12").await;
@@ -199,7 +199,7 @@ async fn an_end_of_day_plan_brings_each_day_after_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_coarser_timeframe_added_later_costs_nothing_a_finer_one_is_fetched() {
-    let desk = Desk::open("2024-03-16T01:00:00Z", SimConfig::default()).await;
+    let desk = LocalConsole::open("2024-03-16T01:00:00Z", SimConfig::default()).await;
     desk.fill(&["AAPL", "BTC"], "5m", "2024-03-04").await;
     let coarser = desk.fill(&["AAPL"], "15m,1h,4h", "2024-03-04").await;
     assert_eq!(coarser.requests, 0, "{coarser:?}");

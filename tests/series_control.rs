@@ -11,12 +11,14 @@ use barkeep::base::clock::Clock as _;
 use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
 use barkeep::monitor::explain::explain;
-use barkeep::monitor::snapshot::{Bench, Snapshot};
+use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
 use barkeep::pipeline::select::Selection;
-use barkeep::pipeline::series_index::Inventory;
+use barkeep::pipeline::series_index::SeriesIndex;
 use barkeep::service::Service;
-use barkeep::service::handle::{Action, Answer, EngineState, Handle, OrderError, What, Which};
-use barkeep::store::{ExecutionStatus, RequestFilter, SeriesState, Store, SymbolRow, Trigger};
+use barkeep::service::handle::{
+    CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector, Handle, TriggerScope,
+};
+use barkeep::store::{ExecutionStatus, RequestFilter, SeriesRunState, Store, SymbolRow, Trigger};
 use support::rig::{Rig, Wall, policy, settings};
 use support::scripted::Scripted;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +33,7 @@ fn sym(name: &str) -> Symbol {
     name.parse().unwrap()
 }
 
-struct Stand {
+struct AppContext {
     rig: Rig,
     clock: Arc<Wall>,
     handle: Handle,
@@ -39,7 +41,7 @@ struct Stand {
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Stand {
+impl AppContext {
     /// A service over two symbols; `paused` rested already before it started.
     async fn start(per_minute: u32, paused: &[(Symbol, Timeframe)]) -> Self {
         // A Wednesday.
@@ -70,12 +72,12 @@ impl Stand {
         Self { rig, clock, handle, shutdown, task }
     }
 
-    async fn order(&self, action: Action) -> Result<Answer, OrderError> {
+    async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError> {
         self.handle.order(action, "somebody").await
     }
 
-    async fn trigger(&self, selection: Selection) -> Result<Answer, OrderError> {
-        self.order(Action::Trigger { what: What::Selection(selection), trigger: Trigger::Manual }).await
+    async fn trigger(&self, selection: Selection) -> Result<CommandReply, CommandError> {
+        self.order(EngineCommand::Trigger { what: TriggerScope::Selection(selection), trigger: Trigger::Manual }).await
     }
 
     async fn idle(&self) {
@@ -91,7 +93,7 @@ impl Stand {
         while self.handle.live().runs.is_empty() {
             watch.changed().await.unwrap();
         }
-        self.order(Action::Cancel(Which(None))).await.unwrap();
+        self.order(EngineCommand::Cancel(ExecutionSelector(None))).await.unwrap();
         self.idle().await;
     }
 
@@ -121,21 +123,21 @@ fn series(name: &str, timeframe: Timeframe) -> (Symbol, Timeframe) {
 
 #[tokio::test(start_paused = true)]
 async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
-    let stand = Stand::start(60, &[series("IBM", D1)]).await;
+    let stand = AppContext::start(60, &[series("IBM", D1)]).await;
     // Two days: the start, two daily runs, two sweeps.
     tokio::time::sleep(Duration::from_hours(48)).await;
     assert_eq!((stand.asked("IBM", D1).await, stand.bars("IBM", D1).await.len()), (0, 0));
     assert!(stand.asked("IBM", M5).await > 1 && stand.asked("X:ADAUSD", D1).await > 1, "the rest goes on");
 
     // The finest timeframe rests: the coarser one still needs its bars, which are kept.
-    stand.order(Action::PauseSeries(vec![series("IBM", M5)])).await.unwrap();
+    stand.order(EngineCommand::PauseSeries(vec![series("IBM", M5)])).await.unwrap();
     let before = (stand.asked("IBM", M5).await, stand.bars("IBM", H1).await.len(), stand.bars("IBM", M5).await.len());
     tokio::time::sleep(Duration::from_hours(24)).await;
     assert!(stand.asked("IBM", M5).await > before.0);
     assert!(stand.bars("IBM", H1).await.len() > before.1 && stand.bars("IBM", M5).await.len() > before.2);
 
     // All of a family rests: nothing is asked for it any more.
-    stand.order(Action::PauseSeries(vec![series("IBM", H1)])).await.unwrap();
+    stand.order(EngineCommand::PauseSeries(vec![series("IBM", H1)])).await.unwrap();
     let before = (stand.asked("IBM", M5).await, stand.asked("X:ADAUSD", M5).await);
     tokio::time::sleep(Duration::from_hours(24)).await;
     assert_eq!(stand.asked("IBM", M5).await, before.0);
@@ -144,12 +146,12 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
     // It is told, with who did it and when.
     let (engine, now) = (&stand.rig.engine, stand.clock.now());
     let (policy, ibm) = (policy(), sym("IBM"));
-    let bench = Bench { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+    let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
     let snapshot = Snapshot::read(engine.store.as_ref(), bench, now).await.unwrap();
     let resting: Vec<String> =
         snapshot.data.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();
     assert_eq!(resting, ["IBM 5m", "IBM 1h", "IBM 1d"]);
-    let inventory = Inventory::read(engine.store.as_ref(), now).await.unwrap();
+    let inventory = SeriesIndex::read(engine.store.as_ref(), now).await.unwrap();
     let why = explain(engine.store.as_ref(), &inventory, bench, &ibm, Some(H1), now);
     let blocker = why.await.unwrap().remove(0).blocker;
     assert_eq!((blocker.cause.words(), blocker.by.as_deref()), ("paused", Some("somebody")));
@@ -161,11 +163,11 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
     let named = Selection { timeframes: Some(vec![D1]), ..all_of_it() };
     let refused = stand.trigger(named).await.unwrap_err().to_string();
     assert!(refused.contains("paused"), "{refused}");
-    let unknown = stand.order(Action::PauseSeries(vec![series("IBM", Timeframe::W1)])).await.unwrap_err();
+    let unknown = stand.order(EngineCommand::PauseSeries(vec![series("IBM", Timeframe::W1)])).await.unwrap_err();
     assert!(unknown.to_string().contains("'IBM' is not kept at 1w"), "{unknown}");
 
     let every = vec![series("IBM", M5), series("IBM", H1), series("IBM", D1)];
-    stand.order(Action::ResumeSeries(every)).await.unwrap();
+    stand.order(EngineCommand::ResumeSeries(every)).await.unwrap();
     stand.trigger(all_of_it()).await.unwrap();
     stand.idle().await;
     assert!(stand.bars("IBM", D1).await.len() >= 2);
@@ -178,17 +180,17 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
 #[tokio::test(start_paused = true)]
 async fn one_series_is_taken_out_of_a_running_execution() {
     // A request a minute: whatever is cancelled at once has not been asked yet.
-    let stand = Stand::start(1, &[]).await;
+    let stand = AppContext::start(1, &[]).await;
     stand.quiet().await;
     let asked = stand.asked("IBM", D1).await;
     assert_eq!(asked, 0);
-    let Ok(Answer::Started(id)) = stand.trigger(Selection::default()).await else { panic!("not started") };
-    let cancel = |execution, series| stand.order(Action::CancelSeries { execution, series });
+    let Ok(CommandReply::Started(id)) = stand.trigger(Selection::default()).await else { panic!("not started") };
+    let cancel = |execution, series| stand.order(EngineCommand::CancelSeries { execution, series });
     let refused = cancel(id, vec![series("IBM", D1), series("IBM", Timeframe::W1)]).await.unwrap_err().to_string();
     assert!(refused.contains("IBM 1w is not part of execution"), "{refused}");
     let refused = cancel(Uuid::from_u128(7), vec![series("IBM", D1)]).await.unwrap_err().to_string();
     assert!(refused.contains("is not running"), "{refused}");
-    assert_eq!(cancel(id, vec![series("IBM", D1)]).await.unwrap(), Answer::Done);
+    assert_eq!(cancel(id, vec![series("IBM", D1)]).await.unwrap(), CommandReply::Done);
     stand.idle().await;
 
     assert_eq!((stand.asked("IBM", D1).await, stand.bars("IBM", D1).await.len()), (0, 0));
@@ -198,7 +200,7 @@ async fn one_series_is_taken_out_of_a_running_execution() {
     let row = stand.rig.store.execution(id).await.unwrap().unwrap();
     assert_eq!(row.status, ExecutionStatus::CompletedWithErrors);
     let statuses = stand.rig.store.series_statuses(id).await.unwrap();
-    let failed: Vec<_> = statuses.iter().filter(|s| s.status == SeriesState::Failed).collect();
+    let failed: Vec<_> = statuses.iter().filter(|s| s.status == SeriesRunState::Failed).collect();
     assert_eq!(failed.len(), 1, "{statuses:?}");
     assert_eq!((failed[0].symbol.as_str(), failed[0].timeframe), ("IBM", D1));
     assert!(failed[0].error_message.as_deref().unwrap().contains("the series was cancelled"), "{failed:?}");
@@ -212,20 +214,22 @@ async fn one_series_is_taken_out_of_a_running_execution() {
 
 #[test]
 fn orders_on_series_travel_as_json() {
-    let pause = Action::PauseSeries(vec![series("IBM", D1)]);
+    let pause = EngineCommand::PauseSeries(vec![series("IBM", D1)]);
     let text = serde_json::to_string(&pause).unwrap();
     assert!(text.contains(r#"["IBM","1d"]"#), "{text}");
-    let cancel =
-        Action::CancelSeries { execution: Uuid::from_u128(7), series: vec![series("ADA", M5), series("ADA", H1)] };
+    let cancel = EngineCommand::CancelSeries {
+        execution: Uuid::from_u128(7),
+        series: vec![series("ADA", M5), series("ADA", H1)],
+    };
     for action in [pause, cancel] {
-        let there: Action = serde_json::from_str(&serde_json::to_string(&action).unwrap()).unwrap();
+        let there: EngineCommand = serde_json::from_str(&serde_json::to_string(&action).unwrap()).unwrap();
         assert_eq!((there.name(), there.targets(), there.detail()), (action.name(), action.targets(), action.detail()));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_gap_is_filled_and_nothing_else() {
-    let stand = Stand::start(60, &[]).await;
+    let stand = AppContext::start(60, &[]).await;
     stand.quiet().await;
     let had = stand.bars("ADA", M5).await.len();
     let (from, to) = ("2024-05-20T10:00:00Z", "2024-05-20T11:59:59Z");
@@ -236,12 +240,14 @@ async fn one_gap_is_filled_and_nothing_else() {
         to: Some(to.parse().unwrap()),
         class: None,
     };
-    let Ok(Answer::Planned(plan)) = stand.order(Action::Preview(What::Selection(gap.clone()))).await else {
+    let Ok(CommandReply::Planned(plan)) =
+        stand.order(EngineCommand::Preview(TriggerScope::Selection(gap.clone()))).await
+    else {
         panic!("no plan")
     };
     assert_eq!(plan.requests, 1);
     let asked = stand.rig.vendor.calls().len();
-    let Ok(Answer::Started(id)) = stand.trigger(gap.clone()).await else { panic!("not started") };
+    let Ok(CommandReply::Started(id)) = stand.trigger(gap.clone()).await else { panic!("not started") };
     stand.idle().await;
     assert_eq!(stand.rig.vendor.calls().len() - asked, 1);
     let made = stand.rig.store.requests(&RequestFilter { ticker: None, execution: Some(id) }, 9).await.unwrap();

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use barkeep::market::Timeframe;
 use barkeep::market::ts::{MINUTE, SECOND};
 use barkeep::monitor::snapshot::Snapshot;
-use barkeep::runtime::console::{AskError, Link, Question};
+use barkeep::runtime::console::{ConsoleRequest, Link, ReadError};
 use barkeep::service::handle::Live;
 use barkeep::tui::hits::{HitMap, Target};
 use barkeep::tui::look::Look;
@@ -66,10 +66,10 @@ fn detail(symbol: &str) -> Model {
     model
 }
 
-fn broken(mut model: Model, question: &Question) -> Model {
+fn broken(mut model: Model, question: &ConsoleRequest) -> Model {
     let entry = model.answers.entry_mut(question).unwrap();
     entry.reply = None;
-    entry.error = Some(AskError::Unavailable("the database is unreachable: connection refused".into()));
+    entry.error = Some(ReadError::Unavailable("the database is unreachable: connection refused".into()));
     model
 }
 
@@ -123,7 +123,7 @@ const CASES: [Case; 34] = [
     }),
     ("detail_unanswered", || on(Screen::Detail, opened(running(), 120, 40))),
     ("detail_unreadable", || {
-        let question = Question::Detail { symbol: "META".parse().unwrap(), timeframe: Timeframe::M5 };
+        let question = ConsoleRequest::Detail { symbol: "META".parse().unwrap(), timeframe: Timeframe::M5 };
         broken(detail("META"), &question)
     }),
     ("detail_nothing", || on(Screen::Detail, opened(empty(), 120, 40))),

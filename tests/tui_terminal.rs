@@ -312,7 +312,7 @@ fn taken_by_bug() -> bool {
 #[ignore = "the half of another test that has to be a process of its own"]
 fn panics_while_it_holds_the_terminal() {
     barkeep::tui::terminal::guard_against_panics();
-    let taken = barkeep::tui::terminal::Taken::new(true).unwrap();
+    let taken = barkeep::tui::terminal::TerminalGuard::new(true).unwrap();
     println!("\u{1b}[?2026hhalf a frame");
     // Another thread's bug leaves the screen alone.
     let other = std::thread::spawn(|| panic!("the other thread"));

@@ -10,7 +10,7 @@ use barkeep::market::Ts;
 use barkeep::market::ts::DAY;
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::events::{Event, Job, Listener};
-use barkeep::pipeline::select::{Selection, When};
+use barkeep::pipeline::select::{Selection, TimeBound};
 use barkeep::store::{self, ExecutionStatus, Trigger};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -60,7 +60,7 @@ pub(crate) async fn run(settings: Settings, database: &str, now: Ts, mode: Mode)
     let selection = Selection {
         symbols: load.symbols,
         timeframes: Some(load.timeframes),
-        from: Some(When::Date(from)),
+        from: Some(TimeBound::Date(from)),
         to: None,
         class: None,
     };

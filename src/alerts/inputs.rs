@@ -7,8 +7,8 @@ use barkeep_config::Settings;
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Symbol, Ts};
-use barkeep_pipeline::series_index::{Inventory, Judge};
-use barkeep_store::{SeriesId, SeriesState, SeriesStatus, Store, StoreError};
+use barkeep_pipeline::series_index::{Judge, SeriesIndex};
+use barkeep_store::{SeriesId, SeriesRunState, SeriesStatus, Store, StoreError};
 
 /// How far back the newest attempt of a series is looked for; every tier runs at least daily.
 const ATTEMPTS_SINCE: i64 = 7 * DAY;
@@ -16,7 +16,7 @@ const ATTEMPTS_SINCE: i64 = 7 * DAY;
 /// What the conditions look at, as it is stored.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    inventory: Inventory,
+    inventory: SeriesIndex,
     without_features: BTreeSet<SeriesId>,
     statuses: Vec<SeriesStatus>,
     last_success: Option<Ts>,
@@ -25,7 +25,7 @@ pub struct Rows {
 impl Rows {
     pub async fn read(store: &dyn Store, now: Ts) -> Result<Self, StoreError> {
         Ok(Self {
-            inventory: Inventory::read(store, now).await?,
+            inventory: SeriesIndex::read(store, now).await?,
             without_features: store.series_without_features().await?.into_iter().collect(),
             statuses: store.latest_statuses(now - ATTEMPTS_SINCE).await?,
             last_success: store.last_success().await?.and_then(|row| row.completed_at),
@@ -52,7 +52,7 @@ impl Inputs {
         inputs.symbols = tracked.iter().map(|(symbol, _)| *symbol).collect::<BTreeSet<_>>().len();
         let mut failed: BTreeMap<&Symbol, bool> = BTreeMap::new();
         for status in statuses.iter().filter(|s| tracked.contains(&(&s.symbol, s.timeframe))) {
-            *failed.entry(&status.symbol).or_default() |= status.status == SeriesState::Failed;
+            *failed.entry(&status.symbol).or_default() |= status.status == SeriesRunState::Failed;
         }
         inputs.symbols_attempted = failed.len();
         inputs.symbols_failed = failed.values().filter(|failed| **failed).count();

@@ -1,18 +1,18 @@
 //! Alerts: when something is wrong, who hears of it, once, and again when it is over.
 //!
-//! [`mod@conditions`] decides from plain inputs and the policy, [`watch`] turns what holds now into what is new and what is
+//! [`mod@conditions`] decides from plain inputs and the policy, [`state`] turns what holds now into what is new and what is
 //! over and keeps that in the table `alerts`, [`notify`] tells the log, a webhook and a mailbox. A receiver that is slow,
 //! dead or refusing never holds up the first two.
 
 pub mod conditions;
 pub mod inputs;
 pub mod mail;
+pub mod monitor;
 pub mod notify;
-pub mod patrol;
-pub mod watch;
+pub mod state;
 pub mod webhook;
 
 pub use conditions::{Condition, DatabaseLoss, Inputs, Kind, conditions};
-pub use notify::{Notice, Notifier};
-pub use patrol::{Patrol, Weather};
-pub use watch::{Change, Watch};
+pub use monitor::{AlertMonitor, Weather};
+pub use notify::{Notification, Notifier};
+pub use state::{AlertState, Change};

@@ -10,7 +10,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::notify::{Notice, Receiver, Undelivered, headline};
+use super::notify::{Notification, Receiver, Undelivered, headline};
 use barkeep_base::text::printable;
 use barkeep_config::{SmtpSettings, SmtpTls};
 
@@ -65,7 +65,7 @@ impl Mailbox {
         )
     }
 
-    fn message(&self, notice: &Notice) -> Result<Message, lettre::error::Error> {
+    fn message(&self, notice: &Notification) -> Result<Message, lettre::error::Error> {
         let mut builder = Message::builder().from(self.from.clone()).subject(headline(notice)).message_id(None);
         for receiver in &self.to {
             builder = builder.to(receiver.clone());
@@ -113,7 +113,7 @@ impl Receiver for Mailbox {
         "mail"
     }
 
-    async fn deliver(&self, notice: &Notice) -> Result<(), Undelivered> {
+    async fn deliver(&self, notice: &Notification) -> Result<(), Undelivered> {
         let message = self.message(notice).map_err(|e| Undelivered { reason: e.to_string(), again: false })?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),

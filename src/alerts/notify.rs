@@ -12,13 +12,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::mail::Mailbox;
-use super::watch::Change;
+use super::state::Change;
 use super::webhook::Webhook;
 use barkeep_config::policy::Severity;
 use barkeep_config::{AlertSecrets, AlertSettings};
 
 /// An alert that came or went, as receivers hear of it.
-pub type Notice = Change;
+pub type Notification = Change;
 
 /// Messages that may wait for one receiver. When it is full the newest is dropped, and the log says so.
 const QUEUE: usize = 32;
@@ -38,12 +38,12 @@ pub(super) struct Undelivered {
 pub(super) trait Receiver: Send + Sync {
     fn name(&self) -> &'static str;
     /// One try. The caller limits its time.
-    async fn deliver(&self, notice: &Notice) -> Result<(), Undelivered>;
+    async fn deliver(&self, notice: &Notification) -> Result<(), Undelivered>;
 }
 
 struct Lane {
     name: &'static str,
-    queue: mpsc::Sender<Notice>,
+    queue: mpsc::Sender<Notification>,
     task: JoinHandle<()>,
 }
 
@@ -69,7 +69,7 @@ impl Notifier {
     }
 
     /// Tells the log now and queues the rest. Never waits.
-    pub fn send(&self, notice: &Notice) {
+    pub fn send(&self, notice: &Notification) {
         log(notice);
         for lane in &self.lanes {
             if lane.queue.try_send(notice.clone()).is_err() {
@@ -95,7 +95,7 @@ impl Notifier {
 }
 
 fn lane(receiver: Arc<dyn Receiver>, limit: Duration) -> Lane {
-    let (queue, mut notices) = mpsc::channel::<Notice>(QUEUE);
+    let (queue, mut notices) = mpsc::channel::<Notification>(QUEUE);
     let name = receiver.name();
     let task = tokio::spawn(async move {
         while let Some(notice) = notices.recv().await {
@@ -107,7 +107,7 @@ fn lane(receiver: Arc<dyn Receiver>, limit: Duration) -> Lane {
     Lane { name, queue, task }
 }
 
-async fn persevere(receiver: &dyn Receiver, notice: &Notice, limit: Duration) -> Result<(), Undelivered> {
+async fn persevere(receiver: &dyn Receiver, notice: &Notification, limit: Duration) -> Result<(), Undelivered> {
     let mut pauses = PAUSES.iter();
     loop {
         let slow = || Err(Undelivered { reason: format!("no answer within {limit:?}"), again: true });
@@ -119,7 +119,7 @@ async fn persevere(receiver: &dyn Receiver, notice: &Notice, limit: Duration) ->
     }
 }
 
-fn log(notice: &Notice) {
+fn log(notice: &Notification) {
     let (kind, message) = (notice.kind, &notice.message);
     match (notice.resolved_at, notice.severity) {
         (Some(_), _) => tracing::info!(%kind, raised_at = %notice.raised_at, "alert resolved: {message}"),
@@ -130,7 +130,7 @@ fn log(notice: &Notice) {
 }
 
 /// One line for people: what is wrong, or that it is over.
-pub(super) fn headline(notice: &Notice) -> String {
+pub(super) fn headline(notice: &Notification) -> String {
     match notice.resolved_at {
         None => format!("barkeep {}: {}", notice.severity.name(), notice.message),
         Some(at) => {

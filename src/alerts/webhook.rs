@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::notify::{Notice, Receiver, Undelivered, headline};
+use super::notify::{Notification, Receiver, Undelivered, headline};
 
 pub(super) struct Webhook {
     client: reqwest::Client,
@@ -53,7 +53,7 @@ impl Receiver for Webhook {
         "webhook"
     }
 
-    async fn deliver(&self, notice: &Notice) -> Result<(), Undelivered> {
+    async fn deliver(&self, notice: &Notification) -> Result<(), Undelivered> {
         let request = self.client.post(self.url.expose_secret()).header("content-type", "application/json");
         let answer = request.body(body(notice).to_string()).send().await.map_err(|e| undelivered(&e))?;
         let status = answer.status();
@@ -76,7 +76,7 @@ fn undelivered(e: &reqwest::Error) -> Undelivered {
     Undelivered { reason: reason.to_owned(), again: !e.is_builder() }
 }
 
-pub(super) fn body(notice: &Notice) -> Value {
+pub(super) fn body(notice: &Notification) -> Value {
     // Slack reads these three as markup (docs.slack.dev, "Formatting message text").
     let text = headline(notice).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     json!({

@@ -18,7 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::keys::Caller;
 use super::origin::Named;
 use super::problem::{Kind, Problem};
-use super::server::Ends;
+use super::server::ConnectionInfo;
 use super::{Api, App, body, docs, origin, repeat, resource};
 use barkeep_base::text::printable;
 use barkeep_store::Role;
@@ -74,7 +74,7 @@ const KNOWN_METHODS: [Method; 7] =
 
 async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let Some(Ends { peer, local }) = parts.extensions.get().copied() else {
+    let Some(ConnectionInfo { peer, local }) = parts.extensions.get().copied() else {
         return Err(Problem::internal("a request without a connection"));
     };
     let named = origin::check(&parts, &api.settings.hosts, local)?;

@@ -34,14 +34,14 @@ use tokio_util::task::TaskTracker;
 
 use barkeep_base::clock::Clock;
 use barkeep_config::ApiSettings;
-use barkeep_runtime::local_console::Desk;
+use barkeep_runtime::local_console::LocalConsole;
 use barkeep_store::{Store, StoreError};
 use keys::Keys;
 use metrics::Metrics;
 use pages::Pages;
-use repeat::UnderWay;
-use server::Open;
-use started::Started;
+use repeat::IdempotencyKeys;
+use server::ConnectionCount;
+use started::RecentJobs;
 
 /// How often it is noted which keys were used.
 const NOTE_EVERY: Duration = Duration::from_secs(30);
@@ -50,15 +50,15 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the handlers share.
 struct Api {
-    desk: Desk,
+    desk: LocalConsole,
     settings: ApiSettings,
     keys: Keys,
     pages: Pages,
     metrics: Metrics,
-    connections: Open,
+    connections: ConnectionCount,
     /// Requests with an `Idempotency-Key`.
-    under_way: UnderWay,
-    started: Started,
+    under_way: IdempotencyKeys,
+    started: RecentJobs,
     events: resource::events::Feed,
     /// Changes under way; they end well even when the client goes.
     changes: TaskTracker,
@@ -80,13 +80,13 @@ pub enum StartError {
 }
 
 /// A listening socket that nobody is served on yet.
-pub struct Door {
+pub struct ApiListener {
     listener: TcpListener,
     settings: ApiSettings,
     addr: SocketAddr,
 }
 
-impl Door {
+impl ApiListener {
     /// Listens, unless that would serve others without a key.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Door {
 
     /// Serves an engine.
     #[must_use]
-    pub fn serve(self, desk: Desk) -> Server {
+    pub fn serve(self, desk: LocalConsole) -> Server {
         let store = Arc::clone(&desk.engine.store);
         let clock: Arc<dyn Clock> = Arc::clone(&desk.engine.clock);
         let stop = CancellationToken::new();
@@ -125,9 +125,9 @@ impl Door {
             keys: Keys::new(Arc::clone(&store), Arc::clone(&clock), self.settings.tries_per_minute),
             pages: Pages::new(store, clock, &desk.policy.cache_policy),
             metrics: Metrics::new(),
-            connections: Open::default(),
-            under_way: UnderWay::default(),
-            started: Started::default(),
+            connections: ConnectionCount::default(),
+            under_way: IdempotencyKeys::default(),
+            started: RecentJobs::default(),
             events: resource::events::Feed::default(),
             changes: TaskTracker::new(),
             settings: self.settings,

@@ -20,7 +20,7 @@ struct Batch {
 }
 
 /// Reads marks, many at a time.
-pub(super) struct Marks {
+pub(super) struct CacheVersions {
     store: Arc<dyn Store>,
     /// The batch that may still be joined.
     open: Mutex<Arc<Batch>>,
@@ -28,7 +28,7 @@ pub(super) struct Marks {
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Marks {
+impl CacheVersions {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, open: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }

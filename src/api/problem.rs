@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use barkeep_base::text::printable;
-use barkeep_service::handle::OrderError;
+use barkeep_service::handle::CommandError;
 use barkeep_store::StoreError;
 
 /// The kinds of problem; each is one status and one `type`.
@@ -184,11 +184,11 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<OrderError> for Problem {
-    fn from(e: OrderError) -> Self {
+impl From<CommandError> for Problem {
+    fn from(e: CommandError) -> Self {
         match e {
-            OrderError::Refused(why) => Self::new(Kind::Conflict, printable(&why)),
-            OrderError::Stopped => Self::unavailable("the engine is stopping"),
+            CommandError::Refused(why) => Self::new(Kind::Conflict, printable(&why)),
+            CommandError::Stopped => Self::unavailable("the engine is stopping"),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The console protocol as the document shows it: the shapes of [`barkeep_service::handle::Action`] and
-//! [`barkeep_runtime::console::Question`]. Schemas only; a test holds their names against the real types.
+//! The console protocol as the document shows it: the shapes of [`barkeep_service::handle::EngineCommand`] and
+//! [`barkeep_runtime::console::ConsoleRequest`]. Schemas only; a test holds their names against the real types.
 #![allow(dead_code, reason = "schemas only")]
 
 use utoipa::openapi::schema::{ArrayBuilder, ArrayItems};

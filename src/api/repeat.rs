@@ -38,9 +38,9 @@ type Place = Arc<Turn>;
 
 /// Requests with a key that are under way in this process.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay(Mutex<HashMap<(String, String), Weak<Turn>>>);
+pub(super) struct IdempotencyKeys(Mutex<HashMap<(String, String), Weak<Turn>>>);
 
-impl UnderWay {
+impl IdempotencyKeys {
     fn place(&self, actor: &str, key: &str) -> Place {
         let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         places.retain(|_, place| place.strong_count() > 0);
@@ -66,7 +66,7 @@ pub(super) fn key_of(request: &Request) -> Result<Option<String>, Problem> {
 /// Carries a request out unless it was before.
 pub(super) async fn once<F>(
     store: &dyn Store,
-    under_way: &UnderWay,
+    under_way: &IdempotencyKeys,
     actor: &str,
     key: String,
     now: Ts,

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::stall::Stalling;
+use super::stall::WriteTimeout;
 
 /// Longest time a request's head may take, and longest time a connection may rest between two requests.
 const HEAD: Duration = Duration::from_secs(10);
@@ -37,16 +37,16 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
+pub(super) struct ConnectionInfo {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
 }
 
 /// Open connections, for whoever shows them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Open(Arc<AtomicUsize>);
+pub(super) struct ConnectionCount(Arc<AtomicUsize>);
 
-impl Open {
+impl ConnectionCount {
     pub(super) fn now(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -67,7 +67,13 @@ impl Drop for Place {
 }
 
 /// Serves until `shutdown`, then ends every connection.
-pub(super) async fn serve(listener: TcpListener, app: Router, open: Open, most: usize, shutdown: CancellationToken) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    open: ConnectionCount,
+    most: usize,
+    shutdown: CancellationToken,
+) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -91,7 +97,7 @@ pub(super) async fn serve(listener: TcpListener, app: Router, open: Open, most: 
             (Some(place), Ok(local)) => {
                 let (app, shutdown) = (app.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    connection(stream, Ends { peer, local }, app, shutdown).await;
+                    connection(stream, ConnectionInfo { peer, local }, app, shutdown).await;
                     drop(place);
                 });
             }
@@ -104,7 +110,7 @@ pub(super) async fn serve(listener: TcpListener, app: Router, open: Open, most: 
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, ends: Ends, app: Router, shutdown: CancellationToken) {
+async fn connection(stream: TcpStream, ends: ConnectionInfo, app: Router, shutdown: CancellationToken) {
     // Small answers should not wait for company.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -120,7 +126,7 @@ async fn connection(stream: TcpStream, ends: Ends, app: Router, shutdown: Cancel
         .header_read_timeout(HEAD)
         .max_headers(MOST_HEADERS)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(Stalling::new(stream, UNREAD)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, UNREAD)), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

@@ -12,32 +12,32 @@ use barkeep_market::{Symbol, Ts};
 const MOST: usize = 256;
 
 #[derive(Clone, Debug)]
-pub(super) struct Begun {
+pub(super) struct RecentJob {
     pub(super) id: Uuid,
     pub(super) at: Ts,
     pub(super) symbols: Vec<Symbol>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Started(Mutex<VecDeque<Begun>>);
+pub(super) struct RecentJobs(Mutex<VecDeque<RecentJob>>);
 
-impl Started {
+impl RecentJobs {
     pub(super) fn note(&self, id: Uuid, at: Ts, symbols: &[Symbol]) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push_back(Begun { id, at, symbols: symbols.to_vec() });
+        all.push_back(RecentJob { id, at, symbols: symbols.to_vec() });
         if all.len() > MOST {
             all.pop_front();
         }
     }
 
-    pub(super) fn find(&self, id: Uuid) -> Option<Begun> {
+    pub(super) fn find(&self, id: Uuid) -> Option<RecentJob> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|begun| begun.id == id).cloned()
     }
 
     /// The execution begun for exactly this symbol not before `since`.
     pub(super) fn lately(&self, symbol: &Symbol, since: Ts) -> Option<Uuid> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |begun: &&Begun| begun.at >= since && begun.symbols == [symbol.clone()];
+        let same = |begun: &&RecentJob| begun.at >= since && begun.symbols == [symbol.clone()];
         all.iter().rev().find(same).map(|begun| begun.id)
     }
 }

@@ -8,7 +8,7 @@ use super::exit::CliError;
 use barkeep_market::asset::InvalidSymbol;
 use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select;
-pub use barkeep_pipeline::select::When;
+pub use barkeep_pipeline::select::TimeBound;
 
 /// Which series a run is about.
 #[derive(Args, Clone, Debug, Default)]
@@ -27,11 +27,11 @@ pub struct Selection {
 
     /// First day (YYYY-MM-DD) or time (RFC 3339) [default: backfill.history before now]
     #[arg(long, value_name = "DATE|TIME")]
-    pub from: Option<When>,
+    pub from: Option<TimeBound>,
 
     /// Last day or time, included [default: now]
     #[arg(long, value_name = "DATE|TIME")]
-    pub to: Option<When>,
+    pub to: Option<TimeBound>,
 
     /// Asset class of symbols that are new: stock, etf or crypto [default: by the lists in the settings]
     #[arg(long, value_name = "CLASS")]
@@ -85,11 +85,11 @@ pub struct Stretch {
 
     /// First day (YYYY-MM-DD) or time (RFC 3339) [default: the first bar]
     #[arg(long, value_name = "DATE|TIME")]
-    pub from: Option<When>,
+    pub from: Option<TimeBound>,
 
     /// Last day or time, included [default: the last bar]
     #[arg(long, value_name = "DATE|TIME")]
-    pub to: Option<When>,
+    pub to: Option<TimeBound>,
 }
 
 /// Fine to coarse, each once.
@@ -102,7 +102,7 @@ pub fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
 }
 
 /// Refuses a range that begins after it ends. The message names both ends as they were written.
-pub fn check_range(from: Option<When>, to: Option<When>) -> Result<(), CliError> {
+pub fn check_range(from: Option<TimeBound>, to: Option<TimeBound>) -> Result<(), CliError> {
     let (Some(from), Some(to)) = (from, to) else { return Ok(()) };
     // Two dates compare alike in every time zone; a class is needed only to place a date among times.
     let empty = AssetClass::ALL.iter().all(|class| from.start(*class) >= to.end(*class));
@@ -121,7 +121,7 @@ pub fn symbol(text: &str) -> Result<Symbol, InvalidSymbol> {
 
 /// `[from, to)` for a class; an end not given is open.
 #[must_use]
-pub fn range(class: AssetClass, from: Option<When>, to: Option<When>) -> Interval {
+pub fn range(class: AssetClass, from: Option<TimeBound>, to: Option<TimeBound>) -> Interval {
     Interval::new(from.map_or(Ts::MIN, |w| w.start(class)), to.map_or(Ts::MAX, |w| w.end(class)))
 }
 
@@ -134,7 +134,7 @@ pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
 mod tests {
     use super::*;
 
-    fn when(s: &str) -> Option<When> {
+    fn when(s: &str) -> Option<TimeBound> {
         s.parse().ok()
     }
 

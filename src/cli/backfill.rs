@@ -18,7 +18,7 @@ use super::{report, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_config::{Mode, RateLimit};
 use barkeep_pipeline::Backfill;
-use barkeep_pipeline::Engine;
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
@@ -119,7 +119,7 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     if summary.is_complete() { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
 }
 
-async fn wish(args: &BackfillArgs, session: &Session, engine: &Engine) -> Result<Backfill, CliError> {
+async fn wish(args: &BackfillArgs, session: &Session, engine: &EngineContext) -> Result<Backfill, CliError> {
     let mode = args.mode.unwrap_or(session.loaded.settings.backfill.mode);
     let (selection, plan) = match args.plan_id {
         None => (args.selection.resolve(), None),
@@ -142,7 +142,7 @@ pub(super) async fn open_engine(
     session: &Session,
     key: SecretString,
     listener: Arc<dyn Listener>,
-) -> Result<Engine, CliError> {
+) -> Result<EngineContext, CliError> {
     let store = session.open_store(false).await?;
     barkeep_pipeline::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
         |e| match e {

@@ -24,17 +24,17 @@ use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, ThemeName, TuiSettings};
 use barkeep_pipeline::events::Listener;
 use barkeep_runtime::console::{Access, Console};
-use barkeep_runtime::runtime::{Host, HostError, Parts};
+use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
-use barkeep_tui::model::{Dress, Model, Now};
+use barkeep_tui::model::{DisplayOptions, Model, Now};
 use barkeep_tui::outside;
 use barkeep_tui::painter::Canvas as _;
-use barkeep_tui::picture::Album;
+use barkeep_tui::picture::Screenshots;
 use barkeep_tui::plain;
-use barkeep_tui::run::{self, Ended, Stand};
+use barkeep_tui::run::{self, AppContext, Ended};
 use barkeep_tui::schedule::FrameCaps;
-use barkeep_tui::terminal::{Taken, guard_against_panics};
+use barkeep_tui::terminal::{TerminalGuard, guard_against_panics};
 use barkeep_tui::theme::{ColorDepth, ThemeKind};
 
 /// How the dashboard looks and what may be done in it.
@@ -146,7 +146,7 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
-    let host = Host::start(Parts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let host = Runtime::start(RuntimeParts { engine, policy, notifier, weather, check_every, tail, by }).await?;
     let api = door.map(|door| door.serve(host.desk.clone()));
     let drained = CancellationToken::new();
     let (handle, ended) = (host.desk.handle.clone(), drained.clone());
@@ -188,16 +188,16 @@ pub(super) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     match outcome {
         None => Err(CliError::silent(INTERRUPTED)),
         Some(Ok(())) => Ok(()),
-        Some(Err(HostError::Store(e))) => Err(e.into()),
+        Some(Err(RuntimeError::Store(e))) => Err(e.into()),
         Some(Err(e)) => Err(CliError::new(SOME_FAILED, e.to_string())),
     }
 }
 
 /// Waits for the signal that does not wait for the rest.
-async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>) {
+async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::SignalEvents>) {
     loop {
         match outside.recv().await {
-            Some(outside::Outside::Quit) => return,
+            Some(outside::SignalEvents::Quit) => return,
             Some(_) => {}
             None => std::future::pending().await,
         }
@@ -213,14 +213,14 @@ pub(super) fn say_goodbye(last: &barkeep_monitor::snapshot::Snapshot) {
 
 /// Takes the terminal and says what is being waited for: a large database takes a moment to be read. `None` when lines
 /// are told instead.
-pub(super) fn screen(front: &Front<'_>, session: &Session, waiting: &str) -> Result<Option<Taken>, CliError> {
+pub(super) fn screen(front: &Front<'_>, session: &Session, waiting: &str) -> Result<Option<TerminalGuard>, CliError> {
     if front.args.plain {
         return Ok(None);
     }
     guard_against_panics();
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
-    let mut canvas = Taken::new(dress(front.args, session.loaded.settings.tui).mouse).map_err(refused)?;
+    let mut canvas = TerminalGuard::new(dress(front.args, session.loaded.settings.tui).mouse).map_err(refused)?;
     let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
     frame.set_stringn(1, 0, format!("barkeep   {waiting}"), usize::from(width.saturating_sub(1)), Style::new());
     canvas.paint(&frame, None).map_err(refused)?;
@@ -232,8 +232,8 @@ pub(super) async fn show(
     front: &Front<'_>,
     session: &Session,
     desk: Arc<dyn Console>,
-    screen: Option<Taken>,
-    outside: &mut tokio::sync::mpsc::Receiver<outside::Outside>,
+    screen: Option<TerminalGuard>,
+    outside: &mut tokio::sync::mpsc::Receiver<outside::SignalEvents>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if front.args.read_only { Access::Read } else { desk.access() };
@@ -255,21 +255,21 @@ pub(super) async fn show(
     let mut model = Model::new(snap, link, access, dress, ratatui::layout::Size::new(width, height), now);
     model.keymap = Arc::clone(&front.keymap);
     model.label.clone_from(&front.label);
-    let stand = Stand {
+    let stand = AppContext {
         console: desk,
         clock,
         caps: FrameCaps::per_second(settings.max_frames, settings.max_frames_unfocused),
         outside,
         drain,
         drained,
-        album: Album { dir: session.loaded.settings.log.dir.join("screenshots") },
+        album: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
     let (ended, _) = run::run(stand, model, &mut canvas, &mut input).await;
     Ok(ended)
 }
 
 /// Flags before settings before what the environment tells of the terminal.
-fn dress(args: &DashboardArgs, settings: TuiSettings) -> Dress {
+fn dress(args: &DashboardArgs, settings: TuiSettings) -> DisplayOptions {
     let hints = Environment::of_process().terminal();
     let depth = match hints {
         barkeep_config::TerminalHints { no_color: true, .. } => ColorDepth::None,
@@ -286,7 +286,7 @@ fn dress(args: &DashboardArgs, settings: TuiSettings) -> Dress {
         ThemeName::Mono => ThemeKind::Mono,
     };
     let ascii = args.ascii || settings.ascii.unwrap_or(!hints.utf8);
-    Dress { theme, depth, ascii, mouse: args.mouse || settings.mouse }
+    DisplayOptions { theme, depth, ascii, mouse: args.mouse || settings.mouse }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Calendar, Symbol, Timeframe, Ts};
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::events::Silent;
-use barkeep_pipeline::select::{Selection, When};
+use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_sim::{ConfigChange, FaultKind, FaultRule, Sim, SimConfig};
 use barkeep_store::{SymbolRow, Trigger};
 use barkeep_tui::keymap::Keymap;
@@ -137,7 +137,7 @@ async fn seed(session: &Session, cast: &[Role], key: SecretString) -> Result<(),
             symbols: vec![row.symbol.clone()],
             timeframes: Some(vec![Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1]),
             from: None,
-            to: Some(When::Time(to)),
+            to: Some(TimeBound::Time(to)),
             class: None,
         };
         let wish = Backfill::new(selection, session.loaded.settings.backfill.mode, Trigger::Cli);

@@ -14,8 +14,8 @@ use barkeep_base::text::printable;
 use barkeep_config::Loaded;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::explain::{self, Blocker, Explanation};
-use barkeep_monitor::snapshot::Bench;
-use barkeep_pipeline::series_index::Inventory;
+use barkeep_monitor::snapshot::FreshnessContext;
+use barkeep_pipeline::series_index::SeriesIndex;
 
 /// Say why a series is as stale as it is: the time since its newest bar, split into causes that add up
 #[derive(Args, Clone, Debug)]
@@ -34,9 +34,9 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CliError>
         let store = session.open_store(true).await?;
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let Loaded { settings, policy, .. } = &session.loaded;
-        let bench = Bench { calendar: &calendar, settings, policy };
+        let bench = FreshnessContext { calendar: &calendar, settings, policy };
         let now = SystemClock.now();
-        let inventory = Inventory::read(store.as_ref(), now).await?;
+        let inventory = SeriesIndex::read(store.as_ref(), now).await?;
         let all = explain::explain(store.as_ref(), &inventory, bench, &args.symbol, args.timeframe, now).await;
         store.close().await;
         let all = all.map_err(|e| CliError::from(e).hint("see `barkeep symbols list`"))?;

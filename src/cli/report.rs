@@ -8,7 +8,7 @@ use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_pipeline::Summary;
 use barkeep_plan::budget::{Breach, Budget};
-use barkeep_plan::{Ask, Plan};
+use barkeep_plan::{Plan, Request};
 
 /// Lines of detail before "and N more".
 const MOST_LINES: usize = 20;
@@ -48,13 +48,13 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
         let more = item.symbols.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let what = match &item.ask {
-            Ask::Aggregates { timeframe, derives, range, .. } => {
+            Request::Aggregates { timeframe, derives, range, .. } => {
                 let derives: Vec<String> = derives.iter().map(ToString::to_string).collect();
                 let arrow = if derives.is_empty() { String::new() } else { format!(" > {}", derives.join(",")) };
                 format!("{timeframe}{arrow}  {range}")
             }
-            Ask::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
-            Ask::Splits { .. } => "splits".to_owned(),
+            Request::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
+            Request::Splits { .. } => "splits".to_owned(),
         };
         let _ =
             writeln!(out, "  {:>4}  {:<8}  {:<8}  {what}", item.requests, item.criticality, names.join(" ") + &more);

@@ -16,11 +16,11 @@ use super::globals::{Globals, Session, block_on};
 use super::signals::{Came, Signals};
 use super::simulated;
 use barkeep_alerts::{Notifier, Weather};
-use barkeep_api::{Door, StartError};
+use barkeep_api::{ApiListener, StartError};
 use barkeep_config::Environment;
 use barkeep_pipeline::events::Listener;
-use barkeep_runtime::runtime::{Host, HostError, Parts};
-use barkeep_service::handle::{Action, Handle, Live};
+use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
+use barkeep_service::handle::{EngineCommand, Handle, Live};
 use barkeep_service::instance::{Instance, InstanceError};
 use barkeep_store::Store;
 
@@ -71,7 +71,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), "run".to_owned());
-    let host = Host::start(Parts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let host = Runtime::start(RuntimeParts { engine, policy, notifier, weather, check_every, tail, by }).await?;
     let handle = host.desk.handle.clone();
     let api = door.map(|door| door.serve(host.desk.clone()));
     if let Some(api) = &api {
@@ -95,18 +95,22 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     match outcome {
         Ok(()) if interrupted => Err(CliError::silent(INTERRUPTED)),
         Ok(()) => Ok(()),
-        Err(HostError::Store(e)) => Err(e.into()),
+        Err(RuntimeError::Store(e)) => Err(e.into()),
         Err(e) => Err(CliError::new(super::exit::SOME_FAILED, e.to_string())),
     }
 }
 
 /// The API's socket, before anything is begun that it would show.
-pub(super) async fn open_door(session: &Session, store: &dyn Store, needed: bool) -> Result<Option<Door>, CliError> {
+pub(super) async fn open_door(
+    session: &Session,
+    store: &dyn Store,
+    needed: bool,
+) -> Result<Option<ApiListener>, CliError> {
     let settings = &session.loaded.settings.api;
     if !settings.enabled {
         return Ok(None);
     }
-    let door = Door::open(store, settings).await.map(Some);
+    let door = ApiListener::open(store, settings).await.map(Some);
     if let Err(e @ StartError::Bind { .. }) = &door
         && !needed
     {
@@ -158,7 +162,7 @@ async fn ended(mut signals: Signals, handle: &Handle, globals: &Globals, shutdow
 /// Reads the settings again; bad ones change nothing.
 async fn reload(handle: &Handle, globals: &Globals) {
     match globals.load() {
-        Ok(loaded) => match handle.order(Action::Reload(Box::new(loaded)), "SIGHUP").await {
+        Ok(loaded) => match handle.order(EngineCommand::Reload(Box::new(loaded)), "SIGHUP").await {
             Ok(_) => tracing::info!("settings read again"),
             Err(e) => tracing::error!(error = %e, "settings could not be put in force"),
         },

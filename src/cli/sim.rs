@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
-use super::args::{When, duration, symbol};
+use super::args::{TimeBound, duration, symbol};
 use super::exit::CliError;
 use super::globals::{Globals, block_on};
 use super::output::print;
@@ -85,7 +85,7 @@ pub struct SimArgs {
 
     /// What time it is for the vendor [default: the machine's clock]
     #[arg(long, value_name = "TIME")]
-    pub now: Option<When>,
+    pub now: Option<TimeBound>,
 
     /// Answer the same question with the same bytes, computed once; for measurements
     #[arg(long, requires = "now")]

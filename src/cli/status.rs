@@ -13,7 +13,7 @@ use super::symbols::find;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_config::Loaded;
 use barkeep_market::Symbol;
-use barkeep_monitor::snapshot::{Bench, Snapshot};
+use barkeep_monitor::snapshot::{FreshnessContext, Snapshot};
 
 /// Show what is stored, how fresh it is and the gaps
 #[derive(Args, Clone, Debug)]
@@ -32,7 +32,7 @@ pub(super) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let now = SystemClock.now();
         let Loaded { settings, policy, .. } = &session.loaded;
-        let bench = Bench { calendar: &calendar, settings, policy };
+        let bench = FreshnessContext { calendar: &calendar, settings, policy };
         let mut snapshot = Snapshot::read(store.as_ref(), bench, now).await?;
         store.close().await;
         if !args.symbols.is_empty() {

@@ -16,7 +16,7 @@ const AT_LEAST: Duration = Duration::from_hours(1);
 
 /// What is known of the database's files and of the last reading.
 #[derive(Clone, Copy, Debug)]
-pub struct Rest {
+pub struct ChangeDetector {
     stamp: Option<Stamp>,
     /// When this stamp was first seen.
     since: Instant,
@@ -24,7 +24,7 @@ pub struct Rest {
     read: Option<Instant>,
 }
 
-impl Rest {
+impl ChangeDetector {
     #[must_use]
     pub const fn new(now: Instant) -> Self {
         Self { stamp: None, since: now, read: None }
@@ -37,7 +37,7 @@ impl Rest {
         }
     }
 
-    /// A reading begins, after a [`Rest::look`].
+    /// A reading begins, after a [`ChangeDetector::look`].
     pub const fn read(&mut self, now: Instant) {
         self.read = Some(now);
     }
@@ -82,7 +82,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let one = stamp(1);
-        let mut rest = Rest::new(start);
+        let mut rest = ChangeDetector::new(start);
         rest.look(one, at(0));
         rest.read(at(0));
         assert!(!rest.is_unwritten() && !rest.holds(at(90)), "it was read while a write could still hide");
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_failed_reading_holds_nothing() {
         let start = Instant::now();
-        let mut rest = Rest::new(start);
+        let mut rest = ChangeDetector::new(start);
         rest.look(stamp(1), start);
         rest.read(start + REST);
         assert!(rest.holds(start + REST));

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AskError, MOST_DAYS, MOST_SERIES, SeriesName};
+use crate::error::{MOST_DAYS, MOST_SERIES, ReadError, SeriesName};
 use barkeep_market::ts::HOUR;
 use barkeep_market::{AssetClass, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
-use barkeep_pipeline::Engine;
-use barkeep_pipeline::series_index::Inventory;
+use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::series_index::SeriesIndex;
 use barkeep_store::{Coverage, CoverageState, QuarantineRow, SeriesId};
 
 /// Pieces of a trading date, for days and weeks only one.
@@ -78,13 +78,13 @@ struct Known {
 
 impl Known {
     async fn read(
-        engine: &Engine,
+        engine: &EngineContext,
         id: SeriesId,
         (class, timeframe): (AssetClass, Timeframe),
         (rows, pending): (&[Coverage], &[QuarantineRow]),
         range: Interval,
         bucket: i64,
-    ) -> Result<Self, AskError> {
+    ) -> Result<Self, ReadError> {
         let store = engine.store.as_ref();
         let now = engine.clock.now();
         let live = || rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > now));
@@ -113,7 +113,7 @@ impl Known {
         })
     }
 
-    fn cell(&self, engine: &Engine, span: Interval) -> (Cell, u32) {
+    fn cell(&self, engine: &EngineContext, span: Interval) -> (Cell, u32) {
         let cell = |state, eighths| Cell { state, eighths };
         let trading = engine.calendar.trading(self.class, self.timeframe.family(), span);
         let bars = self.bars.range(span.start..span.end).map(|(_, n)| *n).sum::<i64>();
@@ -145,15 +145,15 @@ impl Known {
 
 /// The days of some series.
 pub async fn days(
-    engine: &Engine,
-    inventory: &Inventory,
+    engine: &EngineContext,
+    inventory: &SeriesIndex,
     series: &[SeriesName],
     from: NaiveDate,
     to: NaiveDate,
-) -> Result<Vec<CoverageRow>, AskError> {
+) -> Result<Vec<CoverageRow>, ReadError> {
     let count = (to - from).num_days() + 1;
     if series.len() > MOST_SERIES || !(1..=MOST_DAYS).contains(&count) {
-        return Err(AskError::Refused(format!(
+        return Err(ReadError::Refused(format!(
             "a coverage map has at most {MOST_SERIES} series and {MOST_DAYS} days, asked for {} and {count}",
             series.len()
         )));
@@ -185,15 +185,15 @@ fn day(class: AssetClass, timeframe: Timeframe, date: NaiveDate) -> Interval {
 
 /// The pieces of one date.
 pub async fn session(
-    engine: &Engine,
-    inventory: &Inventory,
+    engine: &EngineContext,
+    inventory: &SeriesIndex,
     symbol: &Symbol,
     timeframe: Timeframe,
     date: NaiveDate,
-) -> Result<SessionCoverage, AskError> {
+) -> Result<SessionCoverage, ReadError> {
     let known = keys(inventory, &[(symbol.clone(), timeframe)]);
     let (_, id, class) =
-        known.into_iter().next().ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept at {timeframe}")))?;
+        known.into_iter().next().ok_or_else(|| ReadError::NotFound(format!("{symbol} is not kept at {timeframe}")))?;
     let whole = day(class, timeframe, date);
     let hours = engine.calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
     let step = if timeframe.family() == Family::Day { whole.len() } else { PIECE.max(timeframe.width()) };
@@ -212,7 +212,7 @@ pub async fn session(
 }
 
 /// The ids and classes of those that are kept, in the order asked.
-fn keys(inventory: &Inventory, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
+fn keys(inventory: &SeriesIndex, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
     let of = |name: &SeriesName| {
         let (symbol, known) = inventory.find(&name.0, name.1)?;
         Some((name.clone(), known.row.id, symbol.asset_class))

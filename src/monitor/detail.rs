@@ -2,15 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AskError, MOST_ROWS};
+use crate::error::{MOST_ROWS, ReadError};
 use crate::explain::{Explanation, explain};
-use crate::snapshot::Bench;
+use crate::snapshot::FreshnessContext;
 use barkeep_config::Policy;
 use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, Ts, split};
-use barkeep_pipeline::Engine;
-use barkeep_pipeline::coverage_index::Survey;
+use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::coverage_index::CoverageIndex;
 use barkeep_pipeline::select::Target;
-use barkeep_pipeline::series_index::Inventory;
+use barkeep_pipeline::series_index::SeriesIndex;
 use barkeep_plan::Horizon;
 use barkeep_store::{
     CoverageState, FeatureFailureRow, FeatureRow, QuarantineRow, RequestRow, SeriesRow, SeriesStatus, SymbolRow,
@@ -58,18 +58,19 @@ pub struct Gap {
 
 /// Reads it all. `requests` are those of the symbol, newest first.
 pub async fn detail(
-    engine: &Engine,
+    engine: &EngineContext,
     policy: &Policy,
     symbol: &Symbol,
     timeframe: Timeframe,
     requests: Vec<RequestRow>,
-) -> Result<Detail, AskError> {
+) -> Result<Detail, ReadError> {
     let (store, calendar, settings) = (engine.store.as_ref(), &engine.calendar, &engine.settings);
     let now = engine.clock.now();
-    let inventory = Inventory::read(store, now).await?;
+    let inventory = SeriesIndex::read(store, now).await?;
     let mut why =
-        explain(store, &inventory, Bench { calendar, settings, policy }, symbol, Some(timeframe), now).await?;
-    let absent = || AskError::NotFound(format!("{symbol} is not kept at {timeframe}"));
+        explain(store, &inventory, FreshnessContext { calendar, settings, policy }, symbol, Some(timeframe), now)
+            .await?;
+    let absent = || ReadError::NotFound(format!("{symbol} is not kept at {timeframe}"));
     let explanation = why.pop().ok_or_else(absent)?;
     let known: Vec<_> = inventory.iter().filter(|(row, _)| row.symbol == *symbol).collect();
     let mut timeframes: Vec<Timeframe> = known.iter().map(|(_, known)| known.row.timeframe).collect();
@@ -89,7 +90,7 @@ pub async fn detail(
     let features = store.features(series.id, Interval::new(from, Ts::MAX), BARS).await?.pop();
 
     let target = Target { row: row.clone(), dirty: false, asked: vec![timeframe] };
-    let survey = Survey::read(store, std::slice::from_ref(&target), now).await?;
+    let survey = CoverageIndex::read(store, std::slice::from_ref(&target), now).await?;
     let delay = inventory.delay(class, settings.vendor.delay);
     let horizon = Horizon::at(calendar, class, timeframe.family(), delay, settings.backfill.settle, now);
     let history = i64::try_from(settings.backfill.history.as_millis()).unwrap_or(i64::MAX);

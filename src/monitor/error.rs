@@ -17,7 +17,7 @@ pub const MOST_DAYS: i64 = 800;
 /// Why a question was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "error", content = "message", rename_all = "snake_case")]
-pub enum AskError {
+pub enum ReadError {
     #[error("{0}")]
     NotFound(String),
     /// The question makes no sense.
@@ -27,7 +27,7 @@ pub enum AskError {
     Unavailable(String),
 }
 
-impl From<StoreError> for AskError {
+impl From<StoreError> for ReadError {
     fn from(e: StoreError) -> Self {
         match e {
             StoreError::NotFound(what) => Self::NotFound(what),

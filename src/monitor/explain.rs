@@ -7,18 +7,18 @@ pub mod causes;
 use serde::{Deserialize, Serialize};
 
 use crate::freshness_report::acceptable;
-use crate::snapshot::Bench;
+use crate::snapshot::FreshnessContext;
 use barkeep_base::process;
 use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::{Tier, served_until};
 use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
-use barkeep_pipeline::series_index::{Inventory, Judge, Known};
+use barkeep_pipeline::series_index::{Judge, SeriesIndex, SeriesState};
 use barkeep_service::handle::{ENGINE, PAUSE, RESUME, series_target};
 use barkeep_store::{
-    ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesState, SeriesStatus, Store, StoreError,
+    ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesRunState, SeriesStatus, Store, StoreError,
     SymbolRow,
 };
-pub use causes::{Attempt, Blocker, Cause, Facts, Outcome, Pause, Scope, Share, Split};
+pub use causes::{Attempt, Blocker, Cause, Outcome, Pause, Scope, Share, Split, SplitInputs};
 
 /// Attempts looked back on. A longer row of failures is told as beginning there.
 const ATTEMPTS: usize = 200;
@@ -56,17 +56,17 @@ pub struct Explanation {
 /// `NotFound` when the symbol or the series does not exist; else when the database cannot be read.
 pub async fn explain(
     store: &dyn Store,
-    inventory: &Inventory,
-    bench: Bench<'_>,
+    inventory: &SeriesIndex,
+    bench: FreshnessContext<'_>,
     symbol: &Symbol,
     timeframe: Option<Timeframe>,
     now: Ts,
 ) -> Result<Vec<Explanation>, StoreError> {
-    let Bench { calendar, settings, policy } = bench;
+    let FreshnessContext { calendar, settings, policy } = bench;
     let series = inventory
         .iter()
         .filter(|(row, known)| row.symbol == *symbol && timeframe.is_none_or(|tf| known.row.timeframe == tf));
-    let series: Vec<(&SymbolRow, &Known)> = series.collect();
+    let series: Vec<(&SymbolRow, &SeriesState)> = series.collect();
     let Some((row, _)) = series.first() else {
         let what = timeframe.map_or_else(String::new, |tf| format!(" at {tf}"));
         return Err(StoreError::NotFound(format!("{symbol} is not kept{what}")));
@@ -81,7 +81,7 @@ pub async fn explain(
         let newest_end = known.row.last_ts.map(|start| known.bar_known_until(tf.end_of(class, start)));
         let coverage = store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
         let statuses = store.recent_statuses(symbol, tf, ATTEMPTS).await?;
-        let facts = Facts {
+        let facts = SplitInputs {
             calendar,
             clock: settings.staleness.clock,
             delay: inventory.delay(class, settings.vendor.delay),
@@ -122,7 +122,7 @@ pub async fn explain(
 }
 
 /// The newest complete bar that could be served: the one holding the last trading before the served end.
-fn expected(facts: &Facts<'_>) -> Interval {
+fn expected(facts: &SplitInputs<'_>) -> Interval {
     /// No closure of the exchange since 1933 was longer.
     const LONGEST_CLOSURE: i64 = 14 * barkeep_market::ts::DAY;
     let served = served_until(facts.calendar, facts.class, facts.timeframe, facts.delay, facts.lag, facts.now);
@@ -141,7 +141,10 @@ impl Pauses {
     async fn read(store: &dyn Store, row: &SymbolRow) -> Result<Self, StoreError> {
         let on_symbol = store.operator_actions(Some(row.symbol.as_str()), ACTIONS).await?;
         let on_engine = store.operator_actions(Some(ENGINE), ACTIONS).await?;
-        Ok(Self { engine: switched(&on_engine, Scope::Engine), symbol: marked(row.paused, &on_symbol, Scope::Symbol) })
+        Ok(Self {
+            engine: switched(&on_engine, Scope::EngineContext),
+            symbol: marked(row.paused, &on_symbol, Scope::Symbol),
+        })
     }
 
     /// What holds one series of the symbol back: the first of the pauses in force.
@@ -188,10 +191,10 @@ fn attempt(status: &SeriesStatus, executions: &[ExecutionRow]) -> Option<Attempt
     let at = execution.map(|e| e.started_at).or(status.started_at).or(status.completed_at)?;
     let live = execution.is_some_and(|e| e.status == ExecutionStatus::Running && !process::is_dead(&e.owner));
     let outcome = match status.status {
-        SeriesState::Completed => Outcome::Done,
-        SeriesState::Failed => Outcome::Failed(status.error_message.clone().unwrap_or_default()),
-        SeriesState::Pending | SeriesState::InProgress if live => Outcome::Running,
-        SeriesState::Pending | SeriesState::InProgress => Outcome::Interrupted,
+        SeriesRunState::Completed => Outcome::Done,
+        SeriesRunState::Failed => Outcome::Failed(status.error_message.clone().unwrap_or_default()),
+        SeriesRunState::Pending | SeriesRunState::InProgress if live => Outcome::Running,
+        SeriesRunState::Pending | SeriesRunState::InProgress => Outcome::Interrupted,
     };
     Some(Attempt { at, outcome })
 }

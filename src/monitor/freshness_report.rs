@@ -10,7 +10,7 @@ use crate::snapshot::TierCounts;
 use barkeep_config::{Policy, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::series_index::{Inventory, Judge, Judgement, Known};
+use barkeep_pipeline::series_index::{Judge, Judgement, SeriesIndex, SeriesState};
 use barkeep_store::{Store, StoreError, SymbolRow};
 
 /// How many series are in each tier, in the words of the HTTP API.
@@ -101,13 +101,13 @@ impl StalenessReport {
         limit: usize,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        Ok(Self::of(&Inventory::read(store, now).await?, calendar, settings, policy, limit, now))
+        Ok(Self::of(&SeriesIndex::read(store, now).await?, calendar, settings, policy, limit, now))
     }
 
     /// Works the report out over rows already read.
     #[must_use]
     pub fn of(
-        inventory: &Inventory,
+        inventory: &SeriesIndex,
         calendar: &Calendar,
         settings: &Settings,
         policy: &Policy,
@@ -176,7 +176,7 @@ pub(super) fn acceptable(policy: &Policy, criticality: Criticality) -> u64 {
 #[derive(Clone, Copy)]
 struct Aged<'a> {
     symbol: &'a SymbolRow,
-    known: &'a Known,
+    known: &'a SeriesState,
     judgement: Judgement,
     breached: bool,
 }

@@ -11,7 +11,7 @@ use barkeep_base::process;
 use barkeep_config::{Policy, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Ts};
-use barkeep_pipeline::series_index::Inventory;
+use barkeep_pipeline::series_index::SeriesIndex;
 use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError};
 
 /// Failures shown, of the last day.
@@ -119,14 +119,14 @@ impl SchedulerHealth {
         policy: &Policy,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        let inventory = Inventory::read(store, now).await?;
+        let inventory = SeriesIndex::read(store, now).await?;
         Self::of(store, &inventory, calendar, settings, policy, now).await
     }
 
     /// The same over symbols and series already read.
     pub async fn of(
         store: &dyn Store,
-        inventory: &Inventory,
+        inventory: &SeriesIndex,
         calendar: &Calendar,
         settings: &Settings,
         policy: &Policy,

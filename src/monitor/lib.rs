@@ -10,4 +10,4 @@ pub mod history;
 pub mod publisher;
 pub mod snapshot;
 
-pub use error::{AskError, MOST_DAYS, MOST_ROWS, MOST_SERIES, SeriesName};
+pub use error::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};

@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::change_detector::Rest;
-use crate::snapshot::{Bench, Data, Snapshot};
+use crate::change_detector::ChangeDetector;
+use crate::snapshot::{Data, FreshnessContext, Snapshot};
 use barkeep_config::Policy;
-use barkeep_pipeline::Engine;
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::select::Selection;
-use barkeep_pipeline::series_index::Inventory;
+use barkeep_pipeline::series_index::SeriesIndex;
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::{EngineState, Live};
 use barkeep_store::{StoreError, Trigger};
@@ -48,7 +48,7 @@ const BUDGET_AT_REST: Duration = Duration::from_mins(15);
 #[derive(Clone)]
 pub struct Reading {
     pub data: Arc<Data>,
-    pub inventory: Arc<Inventory>,
+    pub inventory: Arc<SeriesIndex>,
     /// When the reading began.
     pub began: Instant,
     /// How often somebody had asked for one by then: what they had seen written is in it.
@@ -56,8 +56,8 @@ pub struct Reading {
 }
 
 /// The board, shared by the task that writes on it and everybody who looks.
-pub struct Board {
-    engine: Engine,
+pub struct SnapshotPublisher {
+    engine: EngineContext,
     policy: Arc<Policy>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     reading: watch::Sender<Reading>,
@@ -69,12 +69,12 @@ pub struct Board {
     budget_changed: Notify,
 }
 
-impl Board {
+impl SnapshotPublisher {
     /// Reads everything once.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn new(engine: Engine, policy: Arc<Policy>, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
+    pub async fn new(engine: EngineContext, policy: Arc<Policy>, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
         let began = Instant::now();
         let (data, inventory) = read(&engine, &policy).await?;
         let reading = Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked: 0 };
@@ -125,7 +125,7 @@ impl Board {
     pub async fn keep(self: Arc<Self>, mut live: watch::Receiver<Arc<Live>>, stop: CancellationToken) {
         let mut pending: Option<JoinHandle<Result<Reading, StoreError>>> = None;
         let mut published = Instant::now();
-        let mut rest = Rest::new(published);
+        let mut rest = ChangeDetector::new(published);
         let (mut aged, mut last, mut looked) = (published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
@@ -225,7 +225,8 @@ impl Board {
     fn age(&self) {
         let reading = self.reading();
         let mut data = Data::clone(&reading.data);
-        let bench = Bench { calendar: &self.engine.calendar, settings: &self.engine.settings, policy: &self.policy };
+        let bench =
+            FreshnessContext { calendar: &self.engine.calendar, settings: &self.engine.settings, policy: &self.policy };
         data.judge(bench, &reading.inventory, self.engine.clock.now());
         data.budget.clone_from(&self.budget());
         self.reading.send_modify(|r| r.data = Arc::new(data));
@@ -246,7 +247,7 @@ impl Board {
     /// for it.
     pub async fn keep_budget(self: Arc<Self>, stop: CancellationToken) {
         let (mut pause, mut soonest) = (Duration::ZERO, Duration::ZERO);
-        let mut rest = Rest::new(Instant::now());
+        let mut rest = ChangeDetector::new(Instant::now());
         loop {
             tokio::select! {
                 biased;
@@ -274,8 +275,8 @@ impl Board {
     }
 }
 
-async fn read(engine: &Engine, policy: &Policy) -> Result<(Data, Inventory), StoreError> {
-    let bench = Bench { calendar: &engine.calendar, settings: &engine.settings, policy };
+async fn read(engine: &EngineContext, policy: &Policy) -> Result<(Data, SeriesIndex), StoreError> {
+    let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy };
     Data::read(engine.store.as_ref(), bench, engine.clock.now()).await
 }
 

@@ -13,10 +13,10 @@ use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::series_index::{Inventory, Judge, Judgement};
+use barkeep_pipeline::series_index::{Judge, Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
-use barkeep_store::{AlertRow, ExecutionRow, RequestTotals, SeriesState, SeriesStatus, Store, StoreError, Waste};
+use barkeep_store::{AlertRow, ExecutionRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// Executions and alerts shown.
@@ -199,7 +199,7 @@ pub struct Snapshot {
 
 /// What judging the database's content takes.
 #[derive(Clone, Copy)]
-pub struct Bench<'a> {
+pub struct FreshnessContext<'a> {
     pub calendar: &'a Calendar,
     pub settings: &'a Settings,
     pub policy: &'a Policy,
@@ -207,11 +207,15 @@ pub struct Bench<'a> {
 
 impl Data {
     /// Reads the database once and works out every tier.
-    pub async fn read(store: &dyn Store, bench: Bench<'_>, now: Ts) -> Result<(Self, Inventory), StoreError> {
+    pub async fn read(
+        store: &dyn Store,
+        bench: FreshnessContext<'_>,
+        now: Ts,
+    ) -> Result<(Self, SeriesIndex), StoreError> {
         let began = std::time::Instant::now();
-        let inventory = Inventory::read(store, now).await?;
+        let inventory = SeriesIndex::read(store, now).await?;
         let mut failing = store.latest_statuses(now - DAY).await?;
-        failing.retain(|row| row.status == SeriesState::Failed);
+        failing.retain(|row| row.status == SeriesRunState::Failed);
         failing.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
         failing.truncate(FAILING);
         let mut data = Self {
@@ -238,8 +242,8 @@ impl Data {
     }
 
     /// Works every tier out again for `now`: ages grow by themselves.
-    pub fn judge(&mut self, bench: Bench<'_>, inventory: &Inventory, now: Ts) {
-        let Bench { calendar, settings, policy } = bench;
+    pub fn judge(&mut self, bench: FreshnessContext<'_>, inventory: &SeriesIndex, now: Ts) {
+        let FreshnessContext { calendar, settings, policy } = bench;
         let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
         let acceptable = Criticality::ALL.map(|c| crate::freshness_report::acceptable(policy, c));
         let mut rpo: Vec<RpoCount> = Criticality::ALL
@@ -293,7 +297,7 @@ impl Data {
 
 impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
-    pub async fn read(store: &dyn Store, bench: Bench<'_>, now: Ts) -> Result<Self, StoreError> {
+    pub async fn read(store: &dyn Store, bench: FreshnessContext<'_>, now: Ts) -> Result<Self, StoreError> {
         let (data, _) = Data::read(store, bench, now).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !process::is_dead(&e.owner));
         let wait = data.vendor.next_free_at.map_or(0, |at| (at - now).max(0));

@@ -18,14 +18,14 @@ pub const LONGEST_REFUSAL_OF_TODAY: i64 = DAY + 2 * Timeframe::H4.width();
 
 /// Coverage of the series of some targets at one moment.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct CoverageIndex {
     coverage: HashMap<SeriesKey, Vec<Coverage>>,
     /// Series an operator lets rest.
     resting: HashSet<SeriesKey>,
     now: Ts,
 }
 
-impl Survey {
+impl CoverageIndex {
     /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
     pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
         let wanted: HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();

@@ -10,7 +10,7 @@ use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{SeriesId, Store, StoreError, StoredBar};
 
-use crate::series_registry::FamilyKeys;
+use crate::series_registry::SeriesIds;
 
 /// The whole spans of `tf` around `region` in which nothing of the base timeframe is unknown.
 ///
@@ -18,7 +18,7 @@ use crate::series_registry::FamilyKeys;
 #[must_use]
 pub fn derivable(
     cal: &Calendar,
-    keys: &FamilyKeys,
+    keys: &SeriesIds,
     tf: Timeframe,
     region: Interval,
     known: &IntervalSet,
@@ -34,7 +34,7 @@ pub fn derivable(
 /// Coarse bars over `spans` from the base bars in `answered` and the stored ones around them.
 pub async fn derive(
     store: &dyn Store,
-    keys: &FamilyKeys,
+    keys: &SeriesIds,
     tf: Timeframe,
     spans: &IntervalSet,
     answered: Interval,
@@ -84,7 +84,7 @@ pub struct Scored {
 /// so bars that come after a newly filled hole are scored again.
 pub async fn score(
     store: &dyn Store,
-    keys: &FamilyKeys,
+    keys: &SeriesIds,
     series: SeriesId,
     bars: &[Bar],
     settled: impl Fn(Ts) -> bool,

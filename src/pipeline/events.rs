@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use barkeep_base::timing::Spent;
 use barkeep_market::{Criticality, Symbol, Timeframe};
-use barkeep_plan::{Ask, Item};
+use barkeep_plan::{Item, Request};
 use barkeep_store::{RequestRow, WriteOutcome};
 
 /// Something that happened in a run.
@@ -24,7 +24,7 @@ pub enum Event {
     /// An item has its turn; its first request may still wait for a token.
     Started {
         item: u64,
-        head: Head,
+        head: ItemInfo,
     },
     /// A token is taken and a request starts.
     Requested {
@@ -73,7 +73,7 @@ pub enum Event {
 
 /// What an item is about, as far as a view tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Head {
+pub struct ItemInfo {
     /// Absent when it serves many symbols.
     pub symbol: Option<Symbol>,
     /// The ticker that is asked; absent when many are.
@@ -87,16 +87,16 @@ pub struct Head {
     pub pages: u64,
 }
 
-impl Head {
+impl ItemInfo {
     #[must_use]
     pub fn of(item: &Item) -> Self {
         let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1).cloned();
         let (symbol, ticker, timeframe, derives) = match &item.ask {
-            Ask::Aggregates { ticker, timeframe, derives, .. } => {
+            Request::Aggregates { ticker, timeframe, derives, .. } => {
                 (symbol, Some(ticker.clone()), Some(*timeframe), derives.clone())
             }
-            Ask::GroupedDaily { .. } => (None, None, Some(Timeframe::D1), Vec::new()),
-            Ask::Splits { tickers } => {
+            Request::GroupedDaily { .. } => (None, None, Some(Timeframe::D1), Vec::new()),
+            Request::Splits { tickers } => {
                 (None, tickers.first().filter(|_| tickers.len() == 1).cloned(), None, Vec::new())
             }
         };

@@ -55,7 +55,7 @@ pub struct Pause {
 
 /// The gate all requests of one engine pass.
 #[derive(Debug)]
-pub struct Gate {
+pub struct PriorityGate {
     state: Mutex<State>,
     /// Counts places given back.
     left: watch::Sender<u64>,
@@ -76,15 +76,15 @@ struct State {
 
 /// A place inside the gate, given back when dropped.
 #[derive(Debug)]
-pub struct Pass {
-    gate: Arc<Gate>,
+pub struct Permit {
+    gate: Arc<PriorityGate>,
     id: u64,
     /// Cancelled when the execution is, and when the engine, the symbol or all it is made for is paused or cancelled
     /// before the request has started.
     pub token: CancellationToken,
 }
 
-impl Drop for Pass {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.gate.state();
         state.inside.remove(&self.id);
@@ -131,7 +131,7 @@ impl State {
     }
 }
 
-impl Gate {
+impl PriorityGate {
     /// A gate that lets `width` requests in at once.
     #[must_use]
     pub fn new(width: usize) -> Arc<Self> {
@@ -158,7 +158,7 @@ impl Gate {
         priority: Priority,
         purpose: Option<Purpose>,
         cancel: &CancellationToken,
-    ) -> Result<Pass, Refused> {
+    ) -> Result<Permit, Refused> {
         let (bell, rung) = oneshot::channel();
         let id = {
             let mut state = self.state();
@@ -181,7 +181,7 @@ impl Gate {
             }
             _ = rung => {}
         }
-        let pass = Pass { gate: Arc::clone(self), id, token: cancel.child_token() };
+        let pass = Permit { gate: Arc::clone(self), id, token: cancel.child_token() };
         let mut state = self.state();
         let refusal = purpose.as_ref().and_then(|purpose| state.refusal(purpose));
         state.inside.insert(id, (purpose, pass.token.clone()));
@@ -283,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_most_important_goes_first() {
-        let gate = Gate::new(1);
+        let gate = PriorityGate::new(1);
         let cancel = CancellationToken::new();
         let first = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -307,7 +307,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_paused_gate_turns_back_and_lets_in_again() {
-        let gate = Gate::new(2);
+        let gate = PriorityGate::new(2);
         let cancel = CancellationToken::new();
         let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
         gate.pause("somebody", Ts(1));
@@ -330,7 +330,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_wait_leaves_no_place_behind() {
-        let gate = Gate::new(1);
+        let gate = PriorityGate::new(1);
         let cancel = CancellationToken::new();
         let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
         let other = CancellationToken::new();
@@ -355,7 +355,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_paused_symbol_is_turned_back_and_others_go_on() {
-        let gate = Gate::new(2);
+        let gate = PriorityGate::new(2);
         let cancel = CancellationToken::new();
         let aapl: Symbol = "AAPL".parse().unwrap();
         let enter = async |symbol| gate.enter(priority(Criticality::Low), Some(purpose(symbol, &[])), &cancel).await;
@@ -372,7 +372,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_goes_on_while_one_of_its_series_wants_it() {
         use Timeframe::{D1, H1, M5};
-        let gate = Gate::new(4);
+        let gate = PriorityGate::new(4);
         let cancel = CancellationToken::new();
         let key = |tf| ("AAPL".parse::<Symbol>().unwrap(), tf);
         let enter =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::Engine;
+use crate::EngineContext;
 use crate::events::Silent;
 use barkeep_market::{Calendar, Ts};
 use barkeep_store::{HolidayRow, StoreError};
@@ -23,7 +23,7 @@ pub enum HolidayError {
 }
 
 /// Asks for the announcements, keeps them, and gives the calendar with all that are kept. One request.
-pub async fn refresh(engine: &Engine, cancel: &CancellationToken) -> Result<Calendar, HolidayError> {
+pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Result<Calendar, HolidayError> {
     let announced = engine.dispatcher(None, Arc::new(Silent)).upcoming_holidays(cancel).await?;
     engine.store.put_holidays(&rows(announced, engine.clock.now())).await?;
     Ok(crate::calendar(engine.store.as_ref()).await?)

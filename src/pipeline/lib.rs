@@ -41,7 +41,7 @@ use barkeep_vendor::limit::Limiter;
 use barkeep_vendor::retry::RetryPolicy;
 use claim::Claims;
 use events::Listener;
-use gate::Gate;
+use gate::PriorityGate;
 use journal::StoreJournal;
 
 pub use backfill::{Backfill, RunError};
@@ -50,13 +50,13 @@ pub use summary::Summary;
 
 /// What every part of the engine works with. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine {
+pub struct EngineContext {
     /// Waits for a lost database (see [`patience`]).
     pub store: Arc<dyn Store>,
     pub vendor: Arc<dyn Vendor>,
     /// One limit for all executions.
     pub limiter: Arc<Limiter>,
-    pub gate: Arc<Gate>,
+    pub gate: Arc<PriorityGate>,
     /// Which execution works on which series.
     pub claims: Arc<Claims>,
     pub calendar: Arc<Calendar>,
@@ -64,7 +64,7 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
 }
 
-impl Engine {
+impl EngineContext {
     /// A dispatcher whose attempts are counted by themselves and recorded for one execution, or for none.
     #[must_use]
     pub fn dispatcher(&self, execution: Option<Uuid>, listener: Arc<dyn Listener>) -> Dispatcher {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::Engine;
+use crate::EngineContext;
 use crate::events::Listener;
-use crate::gate::Gate;
+use crate::gate::PriorityGate;
 use crate::patience::Patient;
 use barkeep_base::clock::Clock;
 use barkeep_config::Settings;
@@ -32,7 +32,7 @@ pub async fn open(
     key: SecretString,
     clock: Arc<dyn Clock>,
     listener: Arc<dyn Listener>,
-) -> Result<Engine, OpenError> {
+) -> Result<EngineContext, OpenError> {
     let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
     Ok(assemble(store, Arc::new(vendor), settings, clock, listener).await?)
 }
@@ -44,11 +44,11 @@ pub async fn assemble(
     settings: Settings,
     clock: Arc<dyn Clock>,
     listener: Arc<dyn Listener>,
-) -> Result<Engine, StoreError> {
+) -> Result<EngineContext, StoreError> {
     let store: Arc<dyn Store> = Arc::new(Patient::new(store, settings.backfill.database_patience, listener));
     let calendar = Arc::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
-    let gate = Gate::new(settings.backfill.concurrency);
+    let gate = PriorityGate::new(settings.backfill.concurrency);
     let claims = Arc::default();
-    Ok(Engine { store, vendor, limiter, gate, claims, calendar, settings: Arc::new(settings), clock })
+    Ok(EngineContext { store, vendor, limiter, gate, claims, calendar, settings: Arc::new(settings), clock })
 }

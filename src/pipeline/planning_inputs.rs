@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::Engine;
+use crate::EngineContext;
 use crate::fetch::Delays;
 use crate::select::Target;
 use barkeep_market::freshness::behind;
@@ -17,7 +17,12 @@ use barkeep_vendor::limit::allowance;
 const FEWEST_MINUTES: u64 = 960;
 
 /// How stale the wanted series are, and their deadlines.
-pub async fn staleness(engine: &Engine, targets: &[Target], delays: Delays, now: Ts) -> Result<Staleness, StoreError> {
+pub async fn staleness(
+    engine: &EngineContext,
+    targets: &[Target],
+    delays: Delays,
+    now: Ts,
+) -> Result<Staleness, StoreError> {
     let rows = engine.store.series().await?;
     let newest: HashMap<(&Symbol, Timeframe), Option<Ts>> =
         rows.iter().map(|row| ((&row.symbol, row.timeframe), row.last_ts)).collect();
@@ -64,7 +69,7 @@ fn first_after(now: Ts, acceptable: i64, too_stale: impl Fn(Ts) -> bool) -> Ts {
 
 /// The share of a symbol's possible base minutes that the vendor had, from its own counts (`queryCount`). Symbols without
 /// a whole answer are absent.
-pub async fn density(engine: &Engine, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
+pub async fn density(engine: &EngineContext, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
     let by_ticker: HashMap<&str, &Target> = targets.iter().map(|t| (t.row.vendor_ticker.as_str(), t)).collect();
     let mut sums: BTreeMap<&Symbol, (u64, u64)> = BTreeMap::new();
     let answers = engine.store.counted_answers().await?;
@@ -79,7 +84,7 @@ pub async fn density(engine: &Engine, targets: &[Target]) -> Result<BTreeMap<Sym
 }
 
 /// The vendor's limit and what of it is used, over all processes.
-pub async fn tokens(engine: &Engine) -> Result<Tokens, StoreError> {
+pub async fn tokens(engine: &EngineContext) -> Result<Tokens, StoreError> {
     let (limit, window) = allowance(engine.settings.vendor.rate_limit);
     let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
     let now = engine.clock.now();

@@ -6,7 +6,7 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::derive;
-use crate::features::{Refresh, Subject};
+use crate::features::{Refresh, SeriesRef};
 use crate::ingest;
 use crate::series_registry::family_keys;
 use barkeep_base::clock::Clock;
@@ -73,7 +73,7 @@ pub async fn decide(
         let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
         let daily = id_of(Timeframe::D1);
         let ids = std::iter::once(keys.base_id).chain(keys.derived.iter().map(|(_, id)| *id));
-        let subjects: Vec<Subject> = ids.map(|series| Subject { series, class: keys.class, daily }).collect();
+        let subjects: Vec<SeriesRef> = ids.map(|series| SeriesRef { series, class: keys.class, daily }).collect();
         refresh.report(&refresh.run(&subjects).await?).await?;
     }
     Ok(row)

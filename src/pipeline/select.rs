@@ -15,13 +15,13 @@ use barkeep_store::SymbolRow;
 /// A bound of a range as a user writes it; inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum When {
+pub enum TimeBound {
     /// A trading date: New York for stocks and funds, UTC for crypto.
     Date(NaiveDate),
     Time(Ts),
 }
 
-impl When {
+impl TimeBound {
     /// Where a range from here begins.
     #[must_use]
     pub fn start(self, class: AssetClass) -> Ts {
@@ -41,7 +41,7 @@ impl When {
     }
 }
 
-impl fmt::Display for When {
+impl fmt::Display for TimeBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Date(date) => date.fmt(f),
@@ -53,12 +53,12 @@ impl fmt::Display for When {
 /// A text that is neither a date nor a time between 1970 and 2100.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is no day or time; write 2024-01-31 or 2024-01-31T14:30:00Z, from 1970 to 2100")]
-pub struct InvalidWhen(String);
+pub struct InvalidTimeBound(String);
 
-impl FromStr for When {
-    type Err = InvalidWhen;
+impl FromStr for TimeBound {
+    type Err = InvalidTimeBound;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidWhen(printable(s));
+        let invalid = || InvalidTimeBound(printable(s));
         // chrono also takes 2024-1-3 and +2024-01-03; one way to write a day is enough.
         let when = if s.len() == 10 && s.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
             Self::Date(s.parse().map_err(|_| invalid())?)
@@ -80,8 +80,8 @@ pub struct Selection {
     pub symbols: Vec<Symbol>,
     /// `None` means the timeframes each symbol is registered with.
     pub timeframes: Option<Vec<Timeframe>>,
-    pub from: Option<When>,
-    pub to: Option<When>,
+    pub from: Option<TimeBound>,
+    pub to: Option<TimeBound>,
     /// Asset class of symbols not yet registered.
     pub class: Option<AssetClass>,
 }
@@ -104,9 +104,9 @@ pub enum SelectError {
     #[error("{symbol} is registered as {known}, not as {asked}; remove it first or leave --asset-class out")]
     ClassDiffers { symbol: Symbol, known: AssetClass, asked: AssetClass },
     #[error("--from {from} is after --to {to}; nothing lies between them")]
-    Backwards { from: When, to: When },
+    Backwards { from: TimeBound, to: TimeBound },
     #[error("--from {0} lies in the future; there are no bars yet")]
-    Future(When),
+    Future(TimeBound),
     #[error("every series of this is paused; resume one, or name the timeframes to ask for all the same")]
     AllPaused,
 }
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn one_way_to_write_a_day_or_a_time() {
-        let when = |s: &str| s.parse::<When>().ok();
-        assert!(matches!(when("2024-02-29"), Some(When::Date(_))));
+        let when = |s: &str| s.parse::<TimeBound>().ok();
+        assert!(matches!(when("2024-02-29"), Some(TimeBound::Date(_))));
         assert_eq!(when("2024-01-31T09:30:00-05:00"), when("2024-01-31T14:30:00Z"));
         for bad in [
             "",
@@ -251,7 +251,7 @@ mod tests {
             "2024-13-01",
             "1700000000",
         ] {
-            let error = bad.parse::<When>().unwrap_err().to_string();
+            let error = bad.parse::<TimeBound>().unwrap_err().to_string();
             assert!(error.contains(bad), "{error}");
         }
     }

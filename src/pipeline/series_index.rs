@@ -15,16 +15,16 @@ use barkeep_store::{Evidence, SeriesId, SeriesRow, Store, StoreError, SymbolRow}
 
 /// A series with what the vendor answered about its newest end.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Known {
+pub struct SeriesState {
     pub row: SeriesRow,
     pub answered_until: Option<Ts>,
     /// Whether its symbol is active and still lists the timeframe.
     pub tracked: bool,
-    /// The place of its symbol in [`Inventory::symbols`].
+    /// The place of its symbol in [`SeriesIndex::symbols`].
     symbol: usize,
 }
 
-impl Known {
+impl SeriesState {
     /// Up to when the newest bar is known, given its end.
     ///
     /// A bar that ends after the vendor was last asked was growing then. (One that came later in an answer about a closed
@@ -37,14 +37,14 @@ impl Known {
 
 /// All symbols and series at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Inventory {
+pub struct SeriesIndex {
     pub symbols: Vec<SymbolRow>,
-    pub series: Vec<Known>,
+    pub series: Vec<SeriesState>,
     /// Markets (round the clock or not) whose data of today the vendor refuses until the day is over.
     end_of_day: [bool; 2],
 }
 
-impl Inventory {
+impl SeriesIndex {
     /// Three queries, however many series there are.
     pub async fn read(store: &dyn Store, now: Ts) -> Result<Self, StoreError> {
         let symbols = store.symbols().await?;
@@ -68,28 +68,28 @@ impl Inventory {
             if let Some(late) = end_of_day.get_mut(market(symbol.asset_class)) {
                 *late |= refused;
             }
-            series.push(Known {
+            series.push(SeriesState {
                 answered_until: known.and_then(|e| e.answered_until),
                 tracked: symbol.active && symbol.timeframes.contains(&row.timeframe),
                 symbol: place,
                 row,
             });
         }
-        // As the stores hand them out; [`Inventory::find`] relies on it.
+        // As the stores hand them out; [`SeriesIndex::find`] relies on it.
         series.sort_by(|a, b| (&a.row.symbol, a.row.timeframe).cmp(&(&b.row.symbol, b.row.timeframe)));
         Self { symbols, series, end_of_day }
     }
 
     /// One series with its symbol.
     #[must_use]
-    pub fn find(&self, symbol: &Symbol, timeframe: Timeframe) -> Option<(&SymbolRow, &Known)> {
-        let name = |known: &Known| (&known.row.symbol, known.row.timeframe).cmp(&(symbol, timeframe));
+    pub fn find(&self, symbol: &Symbol, timeframe: Timeframe) -> Option<(&SymbolRow, &SeriesState)> {
+        let name = |known: &SeriesState| (&known.row.symbol, known.row.timeframe).cmp(&(symbol, timeframe));
         let known = self.series.get(self.series.binary_search_by(name).ok()?)?;
         Some((self.symbols.get(known.symbol)?, known))
     }
 
     /// Every series with its symbol.
-    pub fn iter(&self) -> impl Iterator<Item = (&SymbolRow, &Known)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&SymbolRow, &SeriesState)> {
         self.series.iter().filter_map(|known| Some((self.symbols.get(known.symbol)?, known)))
     }
 
@@ -133,7 +133,7 @@ impl<'a> Judge<'a> {
         calendar: &'a Calendar,
         settings: &Settings,
         limits: TierLimits,
-        inventory: &Inventory,
+        inventory: &SeriesIndex,
         now: Ts,
     ) -> Self {
         let markets = [AssetClass::Stock, AssetClass::Crypto];
@@ -145,7 +145,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one series of a class.
-    pub fn judge(&mut self, class: AssetClass, known: &Known) -> Judgement {
+    pub fn judge(&mut self, class: AssetClass, known: &SeriesState) -> Judgement {
         let tf = known.row.timeframe;
         let behind = known.row.last_ts.map(|start| {
             let end = match tf.family() {

@@ -17,7 +17,7 @@ use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, Sym
 
 /// What ingest needs to know of one family of one symbol.
 #[derive(Clone, Debug)]
-pub struct FamilyKeys {
+pub struct SeriesIds {
     pub symbol: Symbol,
     pub class: AssetClass,
     pub base: Timeframe,
@@ -29,7 +29,7 @@ pub struct FamilyKeys {
 }
 
 /// Registers once and remembers the keys.
-pub struct Registrar {
+pub struct SeriesRegistry {
     store: Arc<dyn Store>,
     targets: Vec<Target>,
     execution: ExecutionRow,
@@ -37,7 +37,7 @@ pub struct Registrar {
     ids: OnceCell<HashMap<SeriesKey, SeriesId>>,
 }
 
-impl Registrar {
+impl SeriesRegistry {
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
@@ -78,7 +78,7 @@ impl Registrar {
     }
 
     /// The keys of one family, registering first when need be.
-    pub async fn keys(&self, symbol: &Symbol, family: Family, settings: &Settings) -> Result<FamilyKeys, StoreError> {
+    pub async fn keys(&self, symbol: &Symbol, family: Family, settings: &Settings) -> Result<SeriesIds, StoreError> {
         let ids = self.register().await?;
         let target = self.targets.iter().find(|t| &t.row.symbol == symbol).ok_or_else(|| vanished(symbol))?;
         family_keys(self.store.as_ref(), &target.row, family, settings, |tf| ids.get(&(symbol.clone(), tf)).copied())
@@ -97,7 +97,7 @@ pub async fn family_keys(
     family: Family,
     settings: &Settings,
     id: impl Fn(Timeframe) -> Option<SeriesId>,
-) -> Result<FamilyKeys, StoreError> {
+) -> Result<SeriesIds, StoreError> {
     let of_family = row.timeframes.iter().copied().filter(|tf| tf.family() == family);
     let mut stored: Vec<(Timeframe, SeriesId)> = of_family.filter_map(|tf| Some((tf, id(tf)?))).collect();
     if stored.is_empty() {
@@ -111,5 +111,5 @@ pub async fn family_keys(
         AssetClass::Etf => settings.quality.etf,
         AssetClass::Crypto => settings.quality.crypto,
     };
-    Ok(FamilyKeys { symbol: row.symbol.clone(), class, base, base_id, derived: stored, splits, thresholds })
+    Ok(SeriesIds { symbol: row.symbol.clone(), class, base, base_id, derived: stored, splits, thresholds })
 }

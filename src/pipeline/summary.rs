@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::coverage_index::SeriesKey;
 use barkeep_market::Ts;
-use barkeep_store::{ExecutionStatus, SeriesState, SeriesStatus, WriteOutcome};
+use barkeep_store::{ExecutionStatus, SeriesRunState, SeriesStatus, WriteOutcome};
 
 /// A series that did not get all it should.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,7 +61,7 @@ impl Summary {
 
 /// The running count of a run, shared by its tasks.
 #[derive(Debug)]
-pub struct Tally {
+pub struct RunCounts {
     statuses: BTreeMap<SeriesKey, SeriesStatus>,
     pub written: u64,
     pub unchanged: u64,
@@ -75,7 +75,7 @@ pub struct Tally {
     pub feature_failures: BTreeMap<SeriesKey, String>,
 }
 
-impl Tally {
+impl RunCounts {
     /// A tally of nothing over the given series, all pending.
     #[must_use]
     pub fn new(pending: &[SeriesStatus]) -> Self {
@@ -98,7 +98,7 @@ impl Tally {
     pub fn status_after(&self, key: &SeriesKey, received: u64, at: Ts) -> Option<SeriesStatus> {
         let status = self.statuses.get(key)?;
         Some(SeriesStatus {
-            status: SeriesState::InProgress,
+            status: SeriesRunState::InProgress,
             records_processed: status.records_processed + received as i64,
             started_at: status.started_at.or(Some(at)),
             ..status.clone()
@@ -113,7 +113,7 @@ impl Tally {
         self.processed += received;
         self.commits += 1;
         if let Some(status) = self.statuses.get_mut(key) {
-            status.status = SeriesState::InProgress;
+            status.status = SeriesRunState::InProgress;
             status.records_processed += received as i64;
             status.records_inserted += (outcome.inserted + outcome.revised) as i64;
             status.started_at = status.started_at.or(Some(at));
@@ -137,7 +137,7 @@ impl Tally {
     pub fn close(&mut self, reasons: &BTreeMap<SeriesKey, String>, at: Ts) -> Vec<SeriesStatus> {
         for (key, status) in &mut self.statuses {
             let reason = reasons.get(key);
-            status.status = if reason.is_some() { SeriesState::Failed } else { SeriesState::Completed };
+            status.status = if reason.is_some() { SeriesRunState::Failed } else { SeriesRunState::Completed };
             let features = self.feature_failures.get(key).map(|why| format!("features: {why}"));
             status.error_message = reason.cloned().or(features);
             let started = *status.started_at.get_or_insert(at);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{Ask, Item};
+use super::request::{Item, Request};
 use barkeep_market::{Criticality, Family, Symbol, Timeframe, Ts};
 
 /// Requests in the preview of what comes next.
@@ -144,9 +144,9 @@ pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
 /// The series that an item brings up to date.
 fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = (&'a Symbol, &'a Stale)> {
     let family = match &item.ask {
-        Ask::Aggregates { timeframe, .. } => Some(timeframe.family()),
-        Ask::GroupedDaily { .. } => Some(Family::Day),
-        Ask::Splits { .. } => None,
+        Request::Aggregates { timeframe, .. } => Some(timeframe.family()),
+        Request::GroupedDaily { .. } => Some(Family::Day),
+        Request::Splits { .. } => None,
     };
     let symbols = item.symbols.iter().filter(|_| item.newest);
     symbols
@@ -218,7 +218,7 @@ impl Purchase {
     fn add(&mut self, item: &Item, staleness: &Staleness, now: Ts, served_at: Option<Ts>) {
         self.requests += item.requests;
         self.until = served_at.or(self.until);
-        if !item.newest && !matches!(item.ask, Ask::Splits { .. }) {
+        if !item.newest && !matches!(item.ask, Request::Splits { .. }) {
             self.history_requests += item.requests;
         }
         for (_, stale) in served(item, staleness) {

@@ -14,4 +14,4 @@ pub mod request;
 
 pub use gaps::{FamilyState, Horizon, Need};
 pub use planner::{Market, build};
-pub use request::{Ask, Item, Plan};
+pub use request::{Item, Plan, Request};

@@ -10,7 +10,7 @@ use barkeep_market::{AssetClass, Criticality, Interval, Symbol, Timeframe};
 /// One thing to ask; a range may take several pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Ask {
+pub enum Request {
     /// One ticker over one range.
     Aggregates {
         ticker: String,
@@ -31,7 +31,7 @@ pub enum Ask {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     #[serde(flatten)]
-    pub ask: Ask,
+    pub ask: Request,
     /// The symbols that need it.
     pub symbols: Vec<Symbol>,
     pub criticality: Criticality,

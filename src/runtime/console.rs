@@ -14,21 +14,21 @@ use uuid::Uuid;
 use barkeep_market::{Symbol, Timeframe, Ts};
 pub use barkeep_monitor::history::{ExecutionDetail, ExecutionView};
 use barkeep_monitor::snapshot::Snapshot;
-use barkeep_service::handle::{Action, Answer, OrderError};
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 // A view names these rows without knowing the store.
-pub use barkeep_base::log::{Level, Notice};
+pub use barkeep_base::log::{Level, LogLine};
 pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverage};
 pub use barkeep_monitor::detail::{Detail, Gap};
-pub use barkeep_monitor::{AskError, MOST_DAYS, MOST_ROWS, MOST_SERIES, SeriesName};
+pub use barkeep_monitor::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};
 pub use barkeep_store::{
     AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
-    RequestRow, SeriesState, SeriesStatus, Trigger, Verdict,
+    RequestRow, SeriesRunState, SeriesStatus, Trigger, Verdict,
 };
 
 /// What can be asked about what is stored. Answered from the database when asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
-pub enum Question {
+pub enum ConsoleRequest {
     /// Everything about one series.
     Detail { symbol: Symbol, timeframe: Timeframe },
     /// How each day of some series stands, both dates included; at most [`MOST_SERIES`] and [`MOST_DAYS`].
@@ -84,10 +84,10 @@ fn rows<'de, D: serde::Deserializer<'de>>(d: D) -> Result<usize, D::Error> {
     }
 }
 
-/// The answer to a [`Question`], of the same name.
+/// The answer to a [`ConsoleRequest`], of the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", content = "of", rename_all = "snake_case")]
-pub enum Reply {
+pub enum ConsoleResponse {
     Detail(Box<Detail>),
     /// In the order asked; series that are not kept are left out.
     Coverage(Vec<CoverageRow>),
@@ -103,7 +103,7 @@ pub enum Reply {
     Alerts(Vec<AlertRow>),
     Actions(Vec<OperatorActionRow>),
     /// Oldest first.
-    Log(Vec<Notice>),
+    Log(Vec<LogLine>),
 }
 
 /// What somebody may do here.
@@ -133,14 +133,14 @@ pub trait Console: Send + Sync {
     fn watch(&self) -> watch::Receiver<Arc<Snapshot>>;
 
     /// Log lines from now on. A receiver that is too slow misses lines.
-    fn notices(&self) -> broadcast::Receiver<Arc<Notice>>;
+    fn notices(&self) -> broadcast::Receiver<Arc<LogLine>>;
 
     fn link(&self) -> watch::Receiver<Link>;
 
     fn access(&self) -> Access;
 
     /// Gives an order and waits for what becomes of it.
-    async fn order(&self, action: Action) -> Result<Answer, OrderError>;
+    async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError>;
 
-    async fn ask(&self, question: Question) -> Result<Reply, AskError>;
+    async fn ask(&self, question: ConsoleRequest) -> Result<ConsoleResponse, ReadError>;
 }

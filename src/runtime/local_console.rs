@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
-use crate::console::{Access, AskError, Console, Link, MOST_ROWS, Notice, Question, Reply};
+use crate::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, MOST_ROWS, ReadError};
 use barkeep_base::log::Tail;
 use barkeep_config::Policy;
 use barkeep_market::Symbol;
@@ -13,23 +13,23 @@ use barkeep_market::ts::DAY;
 use barkeep_monitor::coverage;
 use barkeep_monitor::detail::detail;
 use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
-use barkeep_monitor::publisher::Board;
+use barkeep_monitor::publisher::SnapshotPublisher;
 use barkeep_monitor::snapshot::Snapshot;
-use barkeep_pipeline::Engine;
-use barkeep_pipeline::series_index::Inventory;
-use barkeep_service::handle::{Action, Answer, Handle, OrderError};
-use barkeep_store::{RequestFilter, RequestRow, SeriesState};
+use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::series_index::SeriesIndex;
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, Handle};
+use barkeep_store::{RequestFilter, RequestRow, SeriesRunState};
 
 /// Requests of a symbol that its detail shows.
 const RECENT_REQUESTS: usize = 20;
 
 /// An engine in this process, seen by one operator. Cheap to clone.
 #[derive(Clone)]
-pub struct Desk {
-    pub engine: Engine,
+pub struct LocalConsole {
+    pub engine: EngineContext,
     pub policy: Arc<Policy>,
     pub handle: Handle,
-    pub board: Arc<Board>,
+    pub board: Arc<SnapshotPublisher>,
     pub tail: Tail,
     /// The name kept with what is ordered here: `tui:alice`, `api:key-name`.
     pub by: String,
@@ -38,7 +38,7 @@ pub struct Desk {
     pub(crate) link: watch::Receiver<Link>,
 }
 
-impl Desk {
+impl LocalConsole {
     /// The same engine for somebody else.
     #[must_use]
     pub fn as_somebody(&self, by: &str, access: Access) -> Self {
@@ -46,19 +46,19 @@ impl Desk {
     }
 
     /// An inventory in which `find` finds: the board's, or a new one when somebody has just added what is looked for.
-    async fn inventory(&self, find: impl Fn(&Inventory) -> bool) -> Arc<Inventory> {
+    async fn inventory(&self, find: impl Fn(&SeriesIndex) -> bool) -> Arc<SeriesIndex> {
         let at_hand = self.board.reading().inventory;
         if find(&at_hand) { at_hand } else { self.board.fresh().await.inventory }
     }
 
-    async fn ticker(&self, symbol: &Symbol) -> Result<Option<String>, AskError> {
-        let row = |inventory: &Inventory| inventory.symbols.iter().find(|row| row.symbol == *symbol).cloned();
+    async fn ticker(&self, symbol: &Symbol) -> Result<Option<String>, ReadError> {
+        let row = |inventory: &SeriesIndex| inventory.symbols.iter().find(|row| row.symbol == *symbol).cloned();
         let inventory = self.inventory(|inventory| row(inventory).is_some()).await;
-        let row = row(&inventory).ok_or_else(|| AskError::NotFound(format!("{symbol} is not kept")))?;
+        let row = row(&inventory).ok_or_else(|| ReadError::NotFound(format!("{symbol} is not kept")))?;
         Ok(Some(row.vendor_ticker))
     }
 
-    async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<RequestRow>, AskError> {
+    async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<RequestRow>, ReadError> {
         let filter = RequestFilter { ticker, ..RequestFilter::default() };
         Ok(self.engine.store.requests(&filter, limit).await?)
     }
@@ -71,12 +71,12 @@ impl Desk {
 }
 
 #[async_trait]
-impl Console for Desk {
+impl Console for LocalConsole {
     fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.board.watch()
     }
 
-    fn notices(&self) -> broadcast::Receiver<Arc<Notice>> {
+    fn notices(&self) -> broadcast::Receiver<Arc<LogLine>> {
         self.tail.subscribe()
     }
 
@@ -88,58 +88,64 @@ impl Console for Desk {
         self.access
     }
 
-    async fn order(&self, action: Action) -> Result<Answer, OrderError> {
-        if self.access == Access::Read && !matches!(action, Action::Preview(_)) {
-            return Err(OrderError::Refused("this console may only look".to_owned()));
+    async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError> {
+        if self.access == Access::Read && !matches!(action, EngineCommand::Preview(_)) {
+            return Err(CommandError::Refused("this console may only look".to_owned()));
         }
         self.handle.order(action, &self.by).await
     }
 
-    async fn ask(&self, question: Question) -> Result<Reply, AskError> {
+    async fn ask(&self, question: ConsoleRequest) -> Result<ConsoleResponse, ReadError> {
         let store = self.engine.store.as_ref();
         Ok(match question {
-            Question::Detail { symbol, timeframe } => {
+            ConsoleRequest::Detail { symbol, timeframe } => {
                 let ticker = self.ticker(&symbol).await?;
                 let requests = self.requests(ticker, RECENT_REQUESTS).await?;
                 let detail = detail(&self.engine, &self.policy, &symbol, timeframe, requests).await?;
-                Reply::Detail(Box::new(detail))
+                ConsoleResponse::Detail(Box::new(detail))
             }
-            Question::Coverage { series, from, to } => {
-                let has_all = |inventory: &Inventory| series.iter().all(|(s, tf)| inventory.find(s, *tf).is_some());
+            ConsoleRequest::Coverage { series, from, to } => {
+                let has_all = |inventory: &SeriesIndex| series.iter().all(|(s, tf)| inventory.find(s, *tf).is_some());
                 let inventory = self.inventory(has_all).await;
-                Reply::Coverage(coverage::days(&self.engine, &inventory, &series, from, to).await?)
+                ConsoleResponse::Coverage(coverage::days(&self.engine, &inventory, &series, from, to).await?)
             }
-            Question::Session { symbol, timeframe, date } => {
+            ConsoleRequest::Session { symbol, timeframe, date } => {
                 let inventory = self.inventory(|inventory| inventory.find(&symbol, timeframe).is_some()).await;
-                Reply::Session(coverage::session(&self.engine, &inventory, &symbol, timeframe, date).await?)
+                ConsoleResponse::Session(coverage::session(&self.engine, &inventory, &symbol, timeframe, date).await?)
             }
-            Question::History { limit } => {
-                Reply::History(ExecutionHistory::read(store, limit.min(MOST_ROWS)).await?.executions)
+            ConsoleRequest::History { limit } => {
+                ConsoleResponse::History(ExecutionHistory::read(store, limit.min(MOST_ROWS)).await?.executions)
             }
-            Question::Execution { id } => Reply::Execution(Box::new(ExecutionDetail::read(store, id).await?)),
-            Question::Requests { symbol, limit } => {
+            ConsoleRequest::Execution { id } => {
+                ConsoleResponse::Execution(Box::new(ExecutionDetail::read(store, id).await?))
+            }
+            ConsoleRequest::Requests { symbol, limit } => {
                 let ticker = match &symbol {
                     Some(symbol) => self.ticker(symbol).await?,
                     None => None,
                 };
-                Reply::Requests(self.requests(ticker, limit.min(MOST_ROWS)).await?)
+                ConsoleResponse::Requests(self.requests(ticker, limit.min(MOST_ROWS)).await?)
             }
-            Question::Quarantine { limit } => {
+            ConsoleRequest::Quarantine { limit } => {
                 let mut rows = store.quarantine(true).await?;
                 rows.truncate(limit.min(MOST_ROWS));
-                Reply::Quarantine(rows)
+                ConsoleResponse::Quarantine(rows)
             }
-            Question::Failures { limit } => {
+            ConsoleRequest::Failures { limit } => {
                 let limit = limit.min(MOST_ROWS);
                 let mut series = store.latest_statuses(self.engine.clock.now() - 7 * DAY).await?;
-                series.retain(|row| row.status == SeriesState::Failed);
+                series.retain(|row| row.status == SeriesRunState::Failed);
                 series.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
                 series.truncate(limit);
-                Reply::Failures { series, features: store.feature_failures(true, limit).await? }
+                ConsoleResponse::Failures { series, features: store.feature_failures(true, limit).await? }
             }
-            Question::Alerts { limit } => Reply::Alerts(store.alerts(false, limit.min(MOST_ROWS)).await?),
-            Question::Actions { limit } => Reply::Actions(store.operator_actions(None, limit.min(MOST_ROWS)).await?),
-            Question::Log { limit } => Reply::Log(self.tail.last(limit.min(MOST_ROWS))),
+            ConsoleRequest::Alerts { limit } => {
+                ConsoleResponse::Alerts(store.alerts(false, limit.min(MOST_ROWS)).await?)
+            }
+            ConsoleRequest::Actions { limit } => {
+                ConsoleResponse::Actions(store.operator_actions(None, limit.min(MOST_ROWS)).await?)
+            }
+            ConsoleRequest::Log { limit } => ConsoleResponse::Log(self.tail.last(limit.min(MOST_ROWS))),
         })
     }
 }

@@ -9,18 +9,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::console::{Access, Link};
-use crate::local_console::Desk;
-use barkeep_alerts::{Notifier, Patrol, Weather};
+use crate::local_console::LocalConsole;
+use barkeep_alerts::{AlertMonitor, Notifier, Weather};
 use barkeep_base::log::Tail;
 use barkeep_config::Policy;
-use barkeep_monitor::publisher::Board;
-use barkeep_pipeline::Engine;
+use barkeep_monitor::publisher::SnapshotPublisher;
+use barkeep_pipeline::EngineContext;
 use barkeep_service::Service;
 use barkeep_store::StoreError;
 
 /// An engine with everything beside it, at work.
-pub struct Host {
-    pub desk: Desk,
+pub struct Runtime {
+    pub desk: LocalConsole,
     /// Cancelled to stop it all in order.
     shutdown: CancellationToken,
     service: JoinHandle<Result<(), StoreError>>,
@@ -29,8 +29,8 @@ pub struct Host {
 }
 
 /// What a host is made of.
-pub struct Parts {
-    pub engine: Engine,
+pub struct RuntimeParts {
+    pub engine: EngineContext,
     pub policy: Arc<Policy>,
     pub notifier: Notifier,
     /// Must be the listener the engine was opened with.
@@ -41,17 +41,17 @@ pub struct Parts {
     pub by: String,
 }
 
-impl Host {
+impl Runtime {
     /// Starts everything.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn start(parts: Parts) -> Result<Self, StoreError> {
-        let Parts { engine, policy, notifier, weather, check_every, tail, by } = parts;
+    pub async fn start(parts: RuntimeParts) -> Result<Self, StoreError> {
+        let RuntimeParts { engine, policy, notifier, weather, check_every, tail, by } = parts;
         let (service, handle) = Service::new(engine.clone(), Arc::clone(&policy));
-        let board = Board::new(engine.clone(), Arc::clone(&policy), handle.live()).await?;
+        let board = SnapshotPublisher::new(engine.clone(), Arc::clone(&policy), handle.live()).await?;
         let (shutdown, stop_views) = (CancellationToken::new(), CancellationToken::new());
-        let patrol = Patrol {
+        let patrol = AlertMonitor {
             engine: engine.clone(),
             policy: Arc::clone(&policy),
             notifier,
@@ -69,7 +69,7 @@ impl Host {
         let planning = tokio::spawn(Arc::clone(&board).keep_budget(stop_views.clone()));
         let service = tokio::spawn(service.run(shutdown.clone()));
         let link = watch::channel(Link::Embedded).1;
-        let desk = Desk { engine, policy, handle, board, tail, by, access: Access::Operate, link };
+        let desk = LocalConsole { engine, policy, handle, board, tail, by, access: Access::Operate, link };
         let beside = vec![("alerts", patrolling), ("board", keeping), ("budget", planning)];
         Ok(Self { desk, shutdown, service, beside, stop_views })
     }
@@ -84,7 +84,7 @@ impl Host {
     ///
     /// # Errors
     /// What ended the service, when it was not asked to.
-    pub async fn finish(self) -> Result<(), HostError> {
+    pub async fn finish(self) -> Result<(), RuntimeError> {
         let outcome = self.service.await;
         self.stop_views.cancel();
         for (name, task) in self.beside {
@@ -94,15 +94,15 @@ impl Host {
         }
         self.desk.engine.store.close().await;
         match outcome {
-            Ok(outcome) => outcome.map_err(HostError::Store),
-            Err(e) => Err(HostError::Broke(e.to_string())),
+            Ok(outcome) => outcome.map_err(RuntimeError::Store),
+            Err(e) => Err(RuntimeError::Broke(e.to_string())),
         }
     }
 }
 
 /// Why a host ended by itself.
 #[derive(Debug, thiserror::Error)]
-pub enum HostError {
+pub enum RuntimeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the service broke: {0}")]

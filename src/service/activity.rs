@@ -21,7 +21,7 @@ const LATENCIES: usize = 512;
 
 /// What a view sees of it. Rings are oldest first; their last entry is the minute or second of `until`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PulseView {
+pub struct ActivityView {
     /// When this was taken.
     pub until: Ts,
     /// Request starts by minute.
@@ -44,14 +44,14 @@ pub struct PulseView {
 
 /// Keeps the rings.
 #[derive(Debug, Default)]
-pub struct Pulse(Mutex<State>);
+pub struct Activity(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     minutes: Ring<[u32; 2]>,
     seconds: Ring<u64>,
     latencies: VecDeque<u32>,
-    totals: PulseView,
+    totals: ActivityView,
 }
 
 /// Values by a running number; what lies between two numbers is empty.
@@ -83,7 +83,7 @@ impl<T: Copy + Default> Ring<T> {
     }
 }
 
-impl Pulse {
+impl Activity {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,7 +119,7 @@ impl Pulse {
 
     /// The rings as they stand at `now`.
     #[must_use]
-    pub fn view(&self, now: Ts) -> PulseView {
+    pub fn view(&self, now: Ts) -> ActivityView {
         let mut state = self.state();
         let minutes = state.minutes.at(now.ms() / MINUTE, MINUTES);
         let requests_by_minute = minutes.iter().map(|[requests, _]| *requests).collect();
@@ -128,7 +128,7 @@ impl Pulse {
         let mut sorted: Vec<u32> = state.latencies.iter().copied().collect();
         sorted.sort_unstable();
         let share = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().max(1) - 1)).copied();
-        PulseView {
+        ActivityView {
             until: now,
             requests_by_minute,
             rate_limited_by_minute,
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn minutes_move_on_by_themselves_and_old_ones_fall_out() {
-        let pulse = Pulse::default();
+        let pulse = Activity::default();
         pulse.answered(&row(10 * MINUTE, 200, 5));
         pulse.answered(&row(10 * MINUTE + 1, 429, 7));
         pulse.answered(&row(12 * MINUTE, 200, 9));
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn rows_are_counted_by_second() {
-        let pulse = Pulse::default();
+        let pulse = Activity::default();
         pulse.written(Ts(5_000), 3);
         pulse.written(Ts(5_900), 4);
         pulse.written(Ts(7_000), 1);

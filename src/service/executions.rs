@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Active, Ended, MOST_RESUMED, Service};
-use crate::handle::{Answer, OrderError};
-use crate::progress::{Tracker, Wires};
+use crate::handle::{CommandError, CommandReply};
+use crate::progress::{EventSinks, RunProgress};
 use barkeep_pipeline::backfill::{Backfill, RunError};
 use barkeep_pipeline::coverage_index::SeriesKey;
 use barkeep_pipeline::events::Listener;
@@ -16,13 +16,13 @@ use barkeep_store::{ExecutionRow, ExecutionStatus};
 impl Service {
     pub(super) fn start(&mut self, wish: Backfill) -> Uuid {
         let id = wish.execution_id;
-        let wires = Wires {
+        let wires = EventSinks {
             clock: Arc::clone(&self.engine.clock),
             pulse: Arc::clone(&self.pulse),
             events: self.events.clone(),
             changed: self.changed.clone(),
         };
-        let tracker = Arc::new(Tracker::new(id, wish.trigger, wish.mode.name(), wires));
+        let tracker = Arc::new(RunProgress::new(id, wish.trigger, wish.mode.name(), wires));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());
@@ -118,24 +118,24 @@ impl Service {
         }
     }
 
-    pub(super) fn cancel(&mut self, id: Option<Uuid>) -> Result<Answer, OrderError> {
+    pub(super) fn cancel(&mut self, id: Option<Uuid>) -> Result<CommandReply, CommandError> {
         let chosen: Vec<&Active> =
             self.active.iter().filter(|(running, _)| id.is_none_or(|id| id == **running)).map(|(_, a)| a).collect();
         if chosen.is_empty() {
             return match id {
-                Some(id) => Err(OrderError::Refused(format!("execution {id} is not running"))),
-                None => Ok(Answer::Nothing("nothing is running".to_owned())),
+                Some(id) => Err(CommandError::Refused(format!("execution {id} is not running"))),
+                None => Ok(CommandReply::Nothing("nothing is running".to_owned())),
             };
         }
         for active in chosen {
             active.cancel.cancel();
         }
-        Ok(Answer::Done)
+        Ok(CommandReply::Done)
     }
 
     /// Takes series out of a running execution.
-    pub(super) async fn cancel_series(&mut self, id: Uuid, series: &[SeriesKey]) -> Result<Answer, OrderError> {
-        let refused = |e: String| OrderError::Refused(e);
+    pub(super) async fn cancel_series(&mut self, id: Uuid, series: &[SeriesKey]) -> Result<CommandReply, CommandError> {
+        let refused = |e: String| CommandError::Refused(e);
         let active = self.active.get(&id).ok_or_else(|| refused(format!("execution {id} is not running")))?;
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let (settings, now) = (&self.engine.settings, self.engine.clock.now());
@@ -147,6 +147,6 @@ impl Service {
             return Err(refused(format!("{symbol} {tf} is not part of execution {id}")));
         }
         self.engine.gate.cancel_series(id, series);
-        Ok(Answer::Done)
+        Ok(CommandReply::Done)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::activity::PulseView;
+use crate::activity::ActivityView;
 use crate::progress::{RunEvent, RunView};
 use barkeep_config::Loaded;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
@@ -66,7 +66,7 @@ impl EngineState {
 /// Which symbols a trigger means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum TriggerScope {
     /// Exactly this.
     Selection(Selection),
     /// Every active symbol of a tier.
@@ -77,8 +77,8 @@ pub enum What {
 
 /// A command and who gave it.
 #[derive(Clone, Debug)]
-pub struct Order {
-    pub action: Action,
+pub struct IssuedCommand {
+    pub action: EngineCommand,
     /// The name kept with the action: `scheduler`, `tui`, the name of an API key.
     pub by: String,
 }
@@ -86,13 +86,13 @@ pub struct Order {
 /// What can be asked of a running engine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "action", content = "of", rename_all = "snake_case")]
-pub enum Action {
+pub enum EngineCommand {
     Trigger {
-        what: What,
+        what: TriggerScope,
         trigger: Trigger,
     },
     /// What a trigger would ask, without asking it.
-    Preview(What),
+    Preview(TriggerScope),
     Pause,
     Resume,
     PauseSymbols(Vec<Symbol>),
@@ -102,14 +102,14 @@ pub enum Action {
     PauseSeries(Vec<SeriesKey>),
     ResumeSeries(Vec<SeriesKey>),
     /// One execution, or all of them.
-    Cancel(Which),
+    Cancel(ExecutionSelector),
     /// Takes series out of a running execution; the rest of it goes on.
     CancelSeries {
         execution: Uuid,
         series: Vec<SeriesKey>,
     },
     /// The failed series of an execution, of the newest one when none is named.
-    RetryFailed(Which),
+    RetryFailed(ExecutionSelector),
     /// An operator's word on a quarantined bar.
     Decide {
         id: i64,
@@ -123,9 +123,9 @@ pub enum Action {
 /// An execution by id, or none in particular. Over the wire that is `null`; leaving it out is a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Which(pub Option<Uuid>);
+pub struct ExecutionSelector(pub Option<Uuid>);
 
-impl<'de> Deserialize<'de> for Which {
+impl<'de> Deserialize<'de> for ExecutionSelector {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         // Through a value, because to serde an absent `Option` is `None`.
         let value = serde_json::Value::deserialize(d)?;
@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for Which {
     }
 }
 
-impl Action {
+impl EngineCommand {
     /// The verb kept in `operator_actions`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -161,7 +161,9 @@ impl Action {
                 series.iter().map(|(symbol, tf)| Some(series_target(symbol, *tf))).collect()
             }
             Self::CancelSeries { execution, .. } => vec![Some(execution.to_string())],
-            Self::Cancel(Which(id)) | Self::RetryFailed(Which(id)) => vec![id.map(|id| id.to_string())],
+            Self::Cancel(ExecutionSelector(id)) | Self::RetryFailed(ExecutionSelector(id)) => {
+                vec![id.map(|id| id.to_string())]
+            }
             Self::Decide { id, .. } => vec![Some(format!("quarantine {id}"))],
             Self::Trigger { .. } | Self::Preview(_) => vec![None],
         }
@@ -172,9 +174,9 @@ impl Action {
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Trigger { what, .. } | Self::Preview(what) => Some(match what {
-                What::Tier(criticality) => format!("tier {criticality}"),
-                What::Stale => "everything stale".to_owned(),
-                What::Selection(selection) => serde_json::to_string(selection).ok()?,
+                TriggerScope::Tier(criticality) => format!("tier {criticality}"),
+                TriggerScope::Stale => "everything stale".to_owned(),
+                TriggerScope::Selection(selection) => serde_json::to_string(selection).ok()?,
             }),
             Self::Decide { verdict, .. } => Some(verdict.name().to_owned()),
             Self::CancelSeries { series, .. } => {
@@ -189,7 +191,7 @@ impl Action {
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", content = "of", rename_all = "snake_case")]
-pub enum Answer {
+pub enum CommandReply {
     /// An execution was started.
     Started(Uuid),
     /// There is nothing to do: nothing is missing, or nothing matched.
@@ -200,7 +202,7 @@ pub enum Answer {
 
 /// Why an order was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
+pub enum CommandError {
     #[error("{0}")]
     Refused(String),
     #[error("the engine has stopped")]
@@ -223,8 +225,8 @@ pub struct Live {
     /// Requests waiting for a token, on the wire or being committed.
     pub in_flight: usize,
     /// What the schedule does next.
-    pub next: Vec<Beat>,
-    pub pulse: PulseView,
+    pub next: Vec<Tick>,
+    pub pulse: ActivityView,
     /// The process that runs the engine; absent in what is read from a database alone.
     pub process: Option<Process>,
 }
@@ -243,7 +245,7 @@ impl Live {
             limit,
             in_flight: 0,
             next: Vec::new(),
-            pulse: PulseView { until: now, ..PulseView::default() },
+            pulse: ActivityView { until: now, ..ActivityView::default() },
             process: None,
         }
     }
@@ -263,29 +265,29 @@ pub struct Process {
 
 /// The next time something is due.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Beat {
+pub struct Tick {
     /// `critical`, `standard`, `low` or `sweep`.
     pub what: String,
     pub at: Ts,
 }
 
-pub(super) type Mail = (Order, oneshot::Sender<Result<Answer, OrderError>>);
+pub(super) type QueuedCommand = (IssuedCommand, oneshot::Sender<Result<CommandReply, CommandError>>);
 
 /// A way to a running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) orders: mpsc::Sender<Mail>,
+    pub(super) orders: mpsc::Sender<QueuedCommand>,
     pub(super) live: watch::Receiver<Arc<Live>>,
     pub(super) events: broadcast::Sender<Arc<RunEvent>>,
 }
 
 impl Handle {
     /// Gives an order and waits for what becomes of it. Waits too while the engine's queue of orders is full.
-    pub async fn order(&self, action: Action, by: &str) -> Result<Answer, OrderError> {
+    pub async fn order(&self, action: EngineCommand, by: &str) -> Result<CommandReply, CommandError> {
         let (reply, answer) = oneshot::channel();
-        let order = Order { action, by: by.to_owned() };
-        self.orders.send((order, reply)).await.map_err(|_| OrderError::Stopped)?;
-        answer.await.unwrap_or(Err(OrderError::Stopped))
+        let order = IssuedCommand { action, by: by.to_owned() };
+        self.orders.send((order, reply)).await.map_err(|_| CommandError::Stopped)?;
+        answer.await.unwrap_or(Err(CommandError::Stopped))
     }
 
     /// The newest state.

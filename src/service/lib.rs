@@ -23,13 +23,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::activity::Pulse;
-use crate::handle::{Beat, EngineState, Handle, Live, Mail, Process};
-use crate::progress::{RunEvent, Tracker};
+use crate::activity::Activity;
+use crate::handle::{EngineState, Handle, Live, Process, QueuedCommand, Tick};
+use crate::progress::{RunEvent, RunProgress};
 use crate::schedule::{Due, Schedule};
 use barkeep_config::Policy;
 use barkeep_market::{Calendar, Criticality, Ts};
-use barkeep_pipeline::Engine;
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::holidays::HolidayError;
 use barkeep_pipeline::select::Selection;
@@ -55,21 +55,21 @@ type Ended = (Uuid, Result<Summary, RunError>);
 struct Active {
     selection: Selection,
     cancel: CancellationToken,
-    tracker: Arc<Tracker>,
+    tracker: Arc<RunProgress>,
     task: tokio::task::Id,
 }
 
 /// A service before it runs.
 pub struct Service {
-    engine: Engine,
+    engine: EngineContext,
     policy: Arc<Policy>,
     schedule: Schedule,
-    orders: mpsc::Receiver<Mail>,
+    orders: mpsc::Receiver<QueuedCommand>,
     live: watch::Sender<Arc<Live>>,
     events: broadcast::Sender<Arc<RunEvent>>,
     /// Rung by trackers at every change.
     changed: watch::Sender<u64>,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Activity>,
     active: BTreeMap<Uuid, Active>,
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
@@ -91,7 +91,7 @@ pub struct Service {
 impl Service {
     /// A service on an engine, and the handle to it.
     #[must_use]
-    pub fn new(engine: Engine, policy: Arc<Policy>) -> (Self, Handle) {
+    pub fn new(engine: EngineContext, policy: Arc<Policy>) -> (Self, Handle) {
         let now = engine.clock.now();
         let (sender, orders) = mpsc::channel(ORDERS);
         let (events, _) = broadcast::channel(EVENTS);
@@ -218,10 +218,10 @@ fn process(started_at: Ts) -> Process {
     }
 }
 
-fn beats(schedule: &Schedule, now: Ts) -> Vec<Beat> {
+fn beats(schedule: &Schedule, now: Ts) -> Vec<Tick> {
     let name = |due| match due {
         Due::Tier(criticality) => Criticality::name(criticality).to_owned(),
         Due::Sweep => "sweep".to_owned(),
     };
-    schedule.upcoming(now).into_iter().map(|(due, at)| Beat { what: name(due), at }).collect()
+    schedule.upcoming(now).into_iter().map(|(due, at)| Tick { what: name(due), at }).collect()
 }

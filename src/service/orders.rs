@@ -6,32 +6,34 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Service;
-use crate::handle::{Action, Answer, Mail, Order, OrderError, What, Which};
+use crate::handle::{
+    CommandError, CommandReply, EngineCommand, ExecutionSelector, IssuedCommand, QueuedCommand, TriggerScope,
+};
 use crate::schedule::Schedule;
 use barkeep_config::Loaded;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Symbol, Timeframe};
-use barkeep_pipeline::Engine;
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::coverage_index::SeriesKey;
 use barkeep_pipeline::quarantine;
 use barkeep_pipeline::select::{Selection, Target};
-use barkeep_pipeline::series_index::{Inventory, Judge};
-use barkeep_store::{ExecutionRow, OperatorAction, SeriesState, StoreError, SymbolRow, Trigger};
+use barkeep_pipeline::series_index::{Judge, SeriesIndex};
+use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger};
 
 impl Service {
-    pub(super) async fn obey(&mut self, (order, reply): Mail) {
+    pub(super) async fn obey(&mut self, (order, reply): QueuedCommand) {
         let by = order.by.clone();
         let action = order.action.name().to_owned();
         let targets = order.action.targets();
         let detail = order.action.detail();
-        let only_looked = matches!(order.action, Action::Preview(_));
+        let only_looked = matches!(order.action, EngineCommand::Preview(_));
         let answer = self.carry_out(order).await;
         let result = match &answer {
-            Ok(Answer::Started(id)) => format!("started {id}"),
-            Ok(Answer::Nothing(why)) => format!("nothing to do: {why}"),
-            Ok(Answer::Planned(plan)) => format!("planned {} requests", plan.requests),
-            Ok(Answer::Done) => "ok".to_owned(),
+            Ok(CommandReply::Started(id)) => format!("started {id}"),
+            Ok(CommandReply::Nothing(why)) => format!("nothing to do: {why}"),
+            Ok(CommandReply::Planned(plan)) => format!("planned {} requests", plan.requests),
+            Ok(CommandReply::Done) => "ok".to_owned(),
             Err(e) => e.to_string(),
         };
         // A preview changes nothing; a dashboard asks for one before every trigger.
@@ -53,58 +55,58 @@ impl Service {
         let _ = reply.send(answer);
     }
 
-    pub(super) async fn carry_out(&mut self, order: Order) -> Result<Answer, OrderError> {
-        let refused = |e: StoreError| OrderError::Refused(e.to_string());
+    pub(super) async fn carry_out(&mut self, order: IssuedCommand) -> Result<CommandReply, CommandError> {
+        let refused = |e: StoreError| CommandError::Refused(e.to_string());
         match order.action {
-            Action::Trigger { what, trigger } => {
+            EngineCommand::Trigger { what, trigger } => {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
-                    return Ok(Answer::Nothing("no symbol matches".to_owned()));
+                    return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
                 let wish = Backfill::new(selection, self.engine.settings.backfill.mode, trigger);
                 self.check(&wish).await?;
-                Ok(Answer::Started(self.start(wish)))
+                Ok(CommandReply::Started(self.start(wish)))
             }
-            Action::Preview(what) => {
+            EngineCommand::Preview(what) => {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
-                    return Ok(Answer::Nothing("no symbol matches".to_owned()));
+                    return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
                 let wish = Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::Manual);
-                let plan = wish.preview(&self.engine).await.map_err(|e| OrderError::Refused(e.to_string()))?;
-                Ok(Answer::Planned(Box::new(plan)))
+                let plan = wish.preview(&self.engine).await.map_err(|e| CommandError::Refused(e.to_string()))?;
+                Ok(CommandReply::Planned(Box::new(plan)))
             }
-            Action::Pause => {
+            EngineCommand::Pause => {
                 self.engine.gate.pause(&order.by, self.engine.clock.now());
-                Ok(Answer::Done)
+                Ok(CommandReply::Done)
             }
-            Action::Resume => {
+            EngineCommand::Resume => {
                 self.failed = None;
                 self.engine.gate.resume();
-                Ok(Answer::Done)
+                Ok(CommandReply::Done)
             }
-            Action::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,
-            Action::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
-            Action::PauseSeries(series) => self.set_series_paused(&series, true).await,
-            Action::ResumeSeries(series) => self.set_series_paused(&series, false).await,
-            Action::Cancel(Which(id)) => self.cancel(id),
-            Action::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
-            Action::RetryFailed(Which(id)) => self.retry(id).await,
-            Action::Decide { id, verdict } => {
-                let Engine { store, calendar, settings, clock, .. } = &self.engine;
+            EngineCommand::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,
+            EngineCommand::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
+            EngineCommand::PauseSeries(series) => self.set_series_paused(&series, true).await,
+            EngineCommand::ResumeSeries(series) => self.set_series_paused(&series, false).await,
+            EngineCommand::Cancel(ExecutionSelector(id)) => self.cancel(id),
+            EngineCommand::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
+            EngineCommand::RetryFailed(ExecutionSelector(id)) => self.retry(id).await,
+            EngineCommand::Decide { id, verdict } => {
+                let EngineContext { store, calendar, settings, clock, .. } = &self.engine;
                 quarantine::decide(store.as_ref(), calendar, settings, clock.as_ref(), id, verdict)
                     .await
                     .map_err(refused)?;
-                Ok(Answer::Done)
+                Ok(CommandReply::Done)
             }
-            Action::Reload(loaded) => {
+            EngineCommand::Reload(loaded) => {
                 self.reload(*loaded).await.map_err(refused)?;
-                Ok(Answer::Done)
+                Ok(CommandReply::Done)
             }
         }
     }
 
     /// A trigger of what cannot be is refused before it becomes an execution.
-    pub(super) async fn check(&self, wish: &Backfill) -> Result<(), OrderError> {
-        let refused = |e: String| OrderError::Refused(e);
+    pub(super) async fn check(&self, wish: &Backfill) -> Result<(), CommandError> {
+        let refused = |e: String| CommandError::Refused(e);
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let now = self.engine.clock.now();
         let targets = wish.selection.targets(&known, &self.engine.settings, now).map_err(|e| refused(e.to_string()))?;
@@ -125,11 +127,11 @@ impl Service {
         Ok(())
     }
 
-    pub(super) async fn selection(&self, what: What) -> Result<Option<Selection>, StoreError> {
+    pub(super) async fn selection(&self, what: TriggerScope) -> Result<Option<Selection>, StoreError> {
         let symbols = match what {
-            What::Selection(selection) => return Ok(Some(selection)),
-            What::Tier(criticality) => self.symbols_of(|row| row.criticality == criticality).await?,
-            What::Stale => self.stale_symbols().await?,
+            TriggerScope::Selection(selection) => return Ok(Some(selection)),
+            TriggerScope::Tier(criticality) => self.symbols_of(|row| row.criticality == criticality).await?,
+            TriggerScope::Stale => self.stale_symbols().await?,
         };
         Ok((!symbols.is_empty()).then_some(Selection { symbols, ..Selection::default() }))
     }
@@ -137,7 +139,7 @@ impl Service {
     pub(super) async fn stale_symbols(&self) -> Result<Vec<Symbol>, StoreError> {
         let engine = &self.engine;
         let now = engine.clock.now();
-        let inventory = Inventory::read(engine.store.as_ref(), now).await?;
+        let inventory = SeriesIndex::read(engine.store.as_ref(), now).await?;
         let settings = &engine.settings;
         let mut judge = Judge::new(&engine.calendar, settings, settings.staleness.limits, &inventory, now);
         let mut symbols: Vec<Symbol> = Vec::new();
@@ -151,11 +153,11 @@ impl Service {
         Ok(symbols)
     }
 
-    pub(super) async fn set_paused(&mut self, symbols: &[Symbol], paused: bool) -> Result<Answer, OrderError> {
-        let refused = |e: StoreError| OrderError::Refused(e.to_string());
+    pub(super) async fn set_paused(&mut self, symbols: &[Symbol], paused: bool) -> Result<CommandReply, CommandError> {
+        let refused = |e: StoreError| CommandError::Refused(e.to_string());
         let rows = self.engine.store.symbols().await.map_err(refused)?;
         if let Some(unknown) = symbols.iter().find(|s| !rows.iter().any(|row| &row.symbol == *s)) {
-            return Err(OrderError::Refused(format!("{unknown} is not registered")));
+            return Err(CommandError::Refused(format!("{unknown} is not registered")));
         }
         let changed: Vec<SymbolRow> = rows
             .into_iter()
@@ -168,38 +170,38 @@ impl Service {
         } else {
             self.engine.gate.resume_symbols(symbols);
         }
-        Ok(Answer::Done)
+        Ok(CommandReply::Done)
     }
 
-    async fn set_series_paused(&mut self, series: &[SeriesKey], paused: bool) -> Result<Answer, OrderError> {
-        let refused = |e: StoreError| OrderError::Refused(e.to_string());
+    async fn set_series_paused(&mut self, series: &[SeriesKey], paused: bool) -> Result<CommandReply, CommandError> {
+        let refused = |e: StoreError| CommandError::Refused(e.to_string());
         self.engine.store.set_paused(series, paused).await.map_err(refused)?;
         if paused {
             self.engine.gate.pause_series(series);
         } else {
             self.engine.gate.resume_series(series);
         }
-        Ok(Answer::Done)
+        Ok(CommandReply::Done)
     }
 
-    pub(super) async fn retry(&mut self, id: Option<Uuid>) -> Result<Answer, OrderError> {
-        let refused = |e: StoreError| OrderError::Refused(e.to_string());
+    pub(super) async fn retry(&mut self, id: Option<Uuid>) -> Result<CommandReply, CommandError> {
+        let refused = |e: StoreError| CommandError::Refused(e.to_string());
         let rows = self.engine.store.executions(1_000).await.map_err(refused)?;
         let ended = |row: &&ExecutionRow| !self.active.contains_key(&row.execution_id);
         let row = match id {
             Some(id) => rows
                 .iter()
                 .find(|row| row.execution_id == id)
-                .ok_or_else(|| OrderError::Refused(format!("there is no execution {id}")))?,
+                .ok_or_else(|| CommandError::Refused(format!("there is no execution {id}")))?,
             None => match rows.iter().filter(ended).find(|row| row.failed_symbols > 0) {
                 Some(row) => row,
-                None => return Ok(Answer::Nothing("no execution has failed series".to_owned())),
+                None => return Ok(CommandReply::Nothing("no execution has failed series".to_owned())),
             },
         };
         let statuses = self.engine.store.series_statuses(row.execution_id).await.map_err(refused)?;
-        let failed: Vec<_> = statuses.into_iter().filter(|s| s.status == SeriesState::Failed).collect();
+        let failed: Vec<_> = statuses.into_iter().filter(|s| s.status == SeriesRunState::Failed).collect();
         if failed.is_empty() {
-            return Ok(Answer::Nothing("this execution has no failed series".to_owned()));
+            return Ok(CommandReply::Nothing("this execution has no failed series".to_owned()));
         }
         let before: Selection =
             row.selection.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -207,7 +209,7 @@ impl Service {
         let timeframes = Some(failed.iter().map(|s| s.timeframe).collect());
         let selection = Selection { symbols, timeframes, class: None, ..before };
         let mode = self.engine.settings.backfill.mode;
-        Ok(Answer::Started(self.start(Backfill::new(selection, mode, Trigger::Manual))))
+        Ok(CommandReply::Started(self.start(Backfill::new(selection, mode, Trigger::Manual))))
     }
 
     /// Settings that can change while the service runs: tiers, cadences, thresholds, symbol defaults.

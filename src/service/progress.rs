@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-use crate::activity::Pulse;
+use crate::activity::Activity;
 use barkeep_base::clock::Clock;
 use barkeep_market::Ts;
-use barkeep_pipeline::events::{Event, Head, Listener};
+use barkeep_pipeline::events::{Event, ItemInfo, Listener};
 use barkeep_store::Trigger;
 
 /// Items that ended are shown for a while; at most so many of each run.
@@ -49,7 +49,7 @@ pub struct ItemView {
     /// What is asked: `AAPL 5m`, `market 1d`, `splits`.
     pub label: String,
     #[serde(flatten)]
-    pub head: Head,
+    pub head: ItemInfo,
     #[serde(flatten)]
     pub state: ItemState,
     /// Pages answered and committed so far.
@@ -91,10 +91,10 @@ pub struct RunEvent {
 }
 
 /// Follows one execution: keeps its view and passes its events on.
-pub struct Tracker {
+pub struct RunProgress {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
-    pulse: Arc<Pulse>,
+    pulse: Arc<Activity>,
     events: broadcast::Sender<Arc<RunEvent>>,
     /// Rung at every change, so that a snapshot is made soon.
     changed: watch::Sender<u64>,
@@ -108,17 +108,17 @@ struct State {
 
 /// What a tracker tells others with.
 #[derive(Clone)]
-pub struct Wires {
+pub struct EventSinks {
     pub clock: Arc<dyn Clock>,
-    pub pulse: Arc<Pulse>,
+    pub pulse: Arc<Activity>,
     pub events: broadcast::Sender<Arc<RunEvent>>,
     pub changed: watch::Sender<u64>,
 }
 
-impl Tracker {
+impl RunProgress {
     #[must_use]
-    pub fn new(execution_id: Uuid, trigger: Trigger, mode: &str, wires: Wires) -> Self {
-        let Wires { clock, pulse, events, changed } = wires;
+    pub fn new(execution_id: Uuid, trigger: Trigger, mode: &str, wires: EventSinks) -> Self {
+        let EventSinks { clock, pulse, events, changed } = wires;
         let run = RunView {
             execution_id,
             trigger,
@@ -228,7 +228,7 @@ impl State {
     }
 }
 
-impl Listener for Tracker {
+impl Listener for RunProgress {
     fn hear(&self, event: Event) {
         let now = self.clock.now();
         match &event {
@@ -256,18 +256,18 @@ mod tests {
     use barkeep_market::{Criticality, Timeframe};
     use barkeep_store::WriteOutcome;
 
-    fn tracker() -> Tracker {
-        let wires = Wires {
+    fn tracker() -> RunProgress {
+        let wires = EventSinks {
             clock: Arc::new(FixedClock::at(Ts(1_000))),
             pulse: Arc::default(),
             events: broadcast::channel(16).0,
             changed: watch::channel(0).0,
         };
-        Tracker::new(Uuid::new_v4(), Trigger::Manual, "pipeline", wires)
+        RunProgress::new(Uuid::new_v4(), Trigger::Manual, "pipeline", wires)
     }
 
-    fn head(symbol: &str) -> Head {
-        Head {
+    fn head(symbol: &str) -> ItemInfo {
+        ItemInfo {
             symbol: Some(symbol.parse().unwrap()),
             ticker: Some(symbol.to_owned()),
             timeframe: Some(Timeframe::M5),

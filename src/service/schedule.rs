@@ -21,7 +21,7 @@ pub enum Due {
 }
 
 #[derive(Clone, Debug)]
-struct Beat {
+struct Tick {
     what: Due,
     period: i64,
     /// Where in the period the beat lies, milliseconds.
@@ -30,7 +30,7 @@ struct Beat {
     last: i64,
 }
 
-impl Beat {
+impl Tick {
     fn index(&self, now: Ts) -> i64 {
         (now.ms() - self.phase).div_euclid(self.period)
     }
@@ -43,7 +43,7 @@ impl Beat {
 /// The service's calendar of its own work.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    beats: Vec<Beat>,
+    beats: Vec<Tick>,
 }
 
 impl Schedule {
@@ -59,7 +59,7 @@ impl Schedule {
         let beats = tiers
             .chain([(Due::Sweep, DAY, sweep)])
             .map(|(what, period, phase)| {
-                let mut beat = Beat { what, period: period.max(1), phase, last: 0 };
+                let mut beat = Tick { what, period: period.max(1), phase, last: 0 };
                 beat.last = beat.index(now);
                 beat
             })

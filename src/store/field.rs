@@ -11,7 +11,9 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::conn::Row;
-use super::{CoverageState, ExecutionStatus, Result, Role, SeriesId, SeriesState, StoreError, Trigger, Verdict, fault};
+use super::{
+    CoverageState, ExecutionStatus, Result, Role, SeriesId, SeriesRunState, StoreError, Trigger, Verdict, fault,
+};
 use barkeep_base::text::printable;
 use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
@@ -146,7 +148,7 @@ words! {
     Severity, "a severity", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Role, "a role", |s| Self::ALL.into_iter().find(|t| t.name() == s);
-    SeriesState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    SeriesRunState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }
 

@@ -121,7 +121,7 @@ impl Place {
 
 /// What stands between the key and the deed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Danger {
+pub enum Confirmation {
     None,
     /// It is asked again before.
     Confirm,
@@ -151,7 +151,7 @@ pub struct Spec {
     pub hint: Option<u8>,
     /// Whether it orders something of the engine: not for who may only look.
     pub acts: bool,
-    pub danger: Danger,
+    pub danger: Confirmation,
     /// Why it cannot be done now.
     pub enabled: fn(&Model) -> Result<(), String>,
 }
@@ -201,7 +201,7 @@ const fn look(
         keys,
         hint: None,
         acts: false,
-        danger: Danger::None,
+        danger: Confirmation::None,
         enabled: fine,
     }
 }
@@ -213,7 +213,7 @@ const fn order(
     title: &'static str,
     help: &'static str,
     keys: &'static [&'static str],
-    danger: Danger,
+    danger: Confirmation,
 ) -> Spec {
     Spec { acts: true, danger, enabled: operate, ..look(id, name, title, help, Group::Backfill, keys) }
 }
@@ -417,7 +417,7 @@ pub const ACTIONS: &[Spec] = &[
             "trigger",
             "Backfill the marked series, or the selected one",
             &["t"],
-            Danger::Cost,
+            Confirmation::Cost,
         )
     },
     Spec {
@@ -428,17 +428,17 @@ pub const ACTIONS: &[Spec] = &[
             "all stale",
             "Backfill everything that is not fresh",
             &["T"],
-            Danger::Cost,
+            Confirmation::Cost,
         )
     },
-    order(ActionId::TriggerTier, "trigger-tier", "a tier", "Choose a tier and backfill it", &["B"], Danger::None),
+    order(ActionId::TriggerTier, "trigger-tier", "a tier", "Choose a tier and backfill it", &["B"], Confirmation::None),
     order(
         ActionId::TriggerCritical,
         "trigger-critical",
         "tier critical",
         "Backfill the critical symbols",
         &[],
-        Danger::Cost,
+        Confirmation::Cost,
     ),
     order(
         ActionId::TriggerStandard,
@@ -446,9 +446,9 @@ pub const ACTIONS: &[Spec] = &[
         "tier standard",
         "Backfill the standard symbols",
         &[],
-        Danger::Cost,
+        Confirmation::Cost,
     ),
-    order(ActionId::TriggerLow, "trigger-low", "tier low", "Backfill the low symbols", &[], Danger::Cost),
+    order(ActionId::TriggerLow, "trigger-low", "tier low", "Backfill the low symbols", &[], Confirmation::Cost),
     Spec {
         place: Place::On(&[Screen::Coverage, Screen::Detail]),
         enabled: gap,
@@ -459,7 +459,7 @@ pub const ACTIONS: &[Spec] = &[
             "this gap",
             "Backfill the selected gap, or the selected day",
             &["b"],
-            Danger::Cost,
+            Confirmation::Cost,
         )
     },
     Spec {
@@ -472,7 +472,7 @@ pub const ACTIONS: &[Spec] = &[
             "",
             "Pause the engine: pages in flight are committed, nothing starts",
             &["p"],
-            Danger::None,
+            Confirmation::None,
         )
     },
     Spec {
@@ -485,7 +485,7 @@ pub const ACTIONS: &[Spec] = &[
             "",
             "Pause or resume the marked symbols, or the selected one",
             &["P"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {
@@ -498,7 +498,7 @@ pub const ACTIONS: &[Spec] = &[
             "",
             "Pause or resume the marked series, or the selected one; the symbol's others go on",
             &["z"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {
@@ -511,7 +511,7 @@ pub const ACTIONS: &[Spec] = &[
             "cancel",
             "Cancel a running execution; what is committed stays",
             &["c"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {
@@ -523,7 +523,7 @@ pub const ACTIONS: &[Spec] = &[
             "cancel series",
             "Take the selected series out of its running execution; the rest of it goes on",
             &["C"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {
@@ -536,7 +536,7 @@ pub const ACTIONS: &[Spec] = &[
             "retry failed",
             "Run the failed series of an execution again",
             &["r"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {
@@ -549,7 +549,7 @@ pub const ACTIONS: &[Spec] = &[
             "accept",
             "Store the selected bar of the quarantine as the vendor sent it",
             &["a"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {
@@ -562,7 +562,7 @@ pub const ACTIONS: &[Spec] = &[
             "reject",
             "Leave the selected bar of the quarantine out for good",
             &["x"],
-            Danger::Confirm,
+            Confirmation::Confirm,
         )
     },
     Spec {

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use barkeep_market::Ts;
 use barkeep_runtime::console::{
-    AlertRow, AskError, CoverageRow, Detail, ExecutionDetail, ExecutionView, FeatureFailureRow, OperatorActionRow,
-    QuarantineRow, Question, Reply, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
+    AlertRow, ConsoleRequest, ConsoleResponse, CoverageRow, Detail, ExecutionDetail, ExecutionView, FeatureFailureRow,
+    OperatorActionRow, QuarantineRow, ReadError, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
 };
 
 /// Answers kept; the one used longest ago goes first.
@@ -19,11 +19,11 @@ const KEPT: usize = 24;
 /// One question and what is known of its answer.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    pub question: Question,
+    pub question: ConsoleRequest,
     /// The last answer; a later error does not take it away.
-    pub reply: Option<Arc<Reply>>,
+    pub reply: Option<Arc<ConsoleResponse>>,
     /// Why the last asking failed.
-    pub error: Option<AskError>,
+    pub error: Option<ReadError>,
     /// When the last asking was answered.
     pub at: Option<Ts>,
     /// Which reading of the database the shown snapshot had when it was asked.
@@ -38,7 +38,7 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a, T: ?Sized> {
     pub value: Option<&'a T>,
-    pub error: Option<&'a AskError>,
+    pub error: Option<&'a ReadError>,
     pub asking: bool,
     pub at: Option<Ts>,
 }
@@ -60,7 +60,7 @@ pub struct CoverageCache {
     pub range: Option<(NaiveDate, NaiveDate)>,
     rows: HashMap<SeriesName, Known>,
     /// Why the last asking failed.
-    pub error: Option<AskError>,
+    pub error: Option<ReadError>,
     pub asking: bool,
     /// When it was asked last, on the loop's clock.
     pub asked: Option<Duration>,
@@ -110,12 +110,12 @@ impl CoverageCache {
 impl Answers {
     /// What is known of a question.
     #[must_use]
-    pub fn entry(&self, question: &Question) -> Option<&Entry> {
+    pub fn entry(&self, question: &ConsoleRequest) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.question == *question)
     }
 
     /// The same to change; made when it was not there.
-    pub fn entry_mut(&mut self, question: &Question) -> Option<&mut Entry> {
+    pub fn entry_mut(&mut self, question: &ConsoleRequest) -> Option<&mut Entry> {
         if let Some(at) = self.entries.iter().position(|entry| entry.question == *question) {
             if let Some(entry) = self.entries.remove(at) {
                 self.entries.push_back(entry);
@@ -151,7 +151,11 @@ impl Answers {
         }
     }
 
-    fn asked<'a, T: ?Sized>(&'a self, question: &Question, of: impl Fn(&'a Reply) -> Option<&'a T>) -> Asked<'a, T> {
+    fn asked<'a, T: ?Sized>(
+        &'a self,
+        question: &ConsoleRequest,
+        of: impl Fn(&'a ConsoleResponse) -> Option<&'a T>,
+    ) -> Asked<'a, T> {
         let entry = self.entry(question);
         Asked {
             value: entry.and_then(|entry| entry.reply.as_deref()).and_then(of),
@@ -163,43 +167,54 @@ impl Answers {
 
     #[must_use]
     pub fn detail(&self, (symbol, timeframe): &SeriesName) -> Asked<'_, Detail> {
-        let question = Question::Detail { symbol: symbol.clone(), timeframe: *timeframe };
-        self.asked(&question, |reply| if let Reply::Detail(detail) = reply { Some(detail.as_ref()) } else { None })
+        let question = ConsoleRequest::Detail { symbol: symbol.clone(), timeframe: *timeframe };
+        self.asked(
+            &question,
+            |reply| if let ConsoleResponse::Detail(detail) = reply { Some(detail.as_ref()) } else { None },
+        )
     }
 
     #[must_use]
     pub fn session(&self, (symbol, timeframe): &SeriesName, date: NaiveDate) -> Asked<'_, SessionCoverage> {
-        let question = Question::Session { symbol: symbol.clone(), timeframe: *timeframe, date };
-        self.asked(&question, |reply| if let Reply::Session(session) = reply { Some(session) } else { None })
+        let question = ConsoleRequest::Session { symbol: symbol.clone(), timeframe: *timeframe, date };
+        self.asked(&question, |reply| if let ConsoleResponse::Session(session) = reply { Some(session) } else { None })
     }
 
     #[must_use]
     pub fn history(&self) -> Asked<'_, [ExecutionView]> {
-        self.asked(&HISTORY, |reply| if let Reply::History(rows) = reply { Some(rows.as_slice()) } else { None })
+        self.asked(
+            &HISTORY,
+            |reply| if let ConsoleResponse::History(rows) = reply { Some(rows.as_slice()) } else { None },
+        )
     }
 
     #[must_use]
     pub fn execution(&self, id: Uuid) -> Asked<'_, ExecutionDetail> {
-        self.asked(&Question::Execution { id }, |reply| match reply {
-            Reply::Execution(detail) => Some(detail.as_ref()),
+        self.asked(&ConsoleRequest::Execution { id }, |reply| match reply {
+            ConsoleResponse::Execution(detail) => Some(detail.as_ref()),
             _ => None,
         })
     }
 
     #[must_use]
     pub fn requests(&self) -> Asked<'_, [RequestRow]> {
-        self.asked(&REQUESTS, |reply| if let Reply::Requests(rows) = reply { Some(rows.as_slice()) } else { None })
+        self.asked(
+            &REQUESTS,
+            |reply| if let ConsoleResponse::Requests(rows) = reply { Some(rows.as_slice()) } else { None },
+        )
     }
 
     #[must_use]
     pub fn quarantine(&self) -> Asked<'_, [QuarantineRow]> {
-        self.asked(&QUARANTINE, |reply| if let Reply::Quarantine(rows) = reply { Some(rows.as_slice()) } else { None })
+        self.asked(&QUARANTINE, |reply| {
+            if let ConsoleResponse::Quarantine(rows) = reply { Some(rows.as_slice()) } else { None }
+        })
     }
 
     #[must_use]
     pub fn failing_series(&self) -> Asked<'_, [SeriesStatus]> {
         self.asked(&FAILURES, |reply| match reply {
-            Reply::Failures { series, .. } => Some(series.as_slice()),
+            ConsoleResponse::Failures { series, .. } => Some(series.as_slice()),
             _ => None,
         })
     }
@@ -207,27 +222,33 @@ impl Answers {
     #[must_use]
     pub fn failing_features(&self) -> Asked<'_, [FeatureFailureRow]> {
         self.asked(&FAILURES, |reply| match reply {
-            Reply::Failures { features, .. } => Some(features.as_slice()),
+            ConsoleResponse::Failures { features, .. } => Some(features.as_slice()),
             _ => None,
         })
     }
 
     #[must_use]
     pub fn alerts(&self) -> Asked<'_, [AlertRow]> {
-        self.asked(&ALERTS, |reply| if let Reply::Alerts(rows) = reply { Some(rows.as_slice()) } else { None })
+        self.asked(
+            &ALERTS,
+            |reply| if let ConsoleResponse::Alerts(rows) = reply { Some(rows.as_slice()) } else { None },
+        )
     }
 
     #[must_use]
     pub fn actions(&self) -> Asked<'_, [OperatorActionRow]> {
-        self.asked(&ACTIONS, |reply| if let Reply::Actions(rows) = reply { Some(rows.as_slice()) } else { None })
+        self.asked(
+            &ACTIONS,
+            |reply| if let ConsoleResponse::Actions(rows) = reply { Some(rows.as_slice()) } else { None },
+        )
     }
 }
 
 /// The questions without a subject.
-pub const HISTORY: Question = Question::History { limit: 200 };
-pub const REQUESTS: Question = Question::Requests { symbol: None, limit: 200 };
-pub const QUARANTINE: Question = Question::Quarantine { limit: 500 };
-pub const FAILURES: Question = Question::Failures { limit: 500 };
-pub const ALERTS: Question = Question::Alerts { limit: 200 };
-pub const ACTIONS: Question = Question::Actions { limit: 200 };
-pub const LOG: Question = Question::Log { limit: 500 };
+pub const HISTORY: ConsoleRequest = ConsoleRequest::History { limit: 200 };
+pub const REQUESTS: ConsoleRequest = ConsoleRequest::Requests { symbol: None, limit: 200 };
+pub const QUARANTINE: ConsoleRequest = ConsoleRequest::Quarantine { limit: 500 };
+pub const FAILURES: ConsoleRequest = ConsoleRequest::Failures { limit: 500 };
+pub const ALERTS: ConsoleRequest = ConsoleRequest::Alerts { limit: 200 };
+pub const ACTIONS: ConsoleRequest = ConsoleRequest::Actions { limit: 200 };
+pub const LOG: ConsoleRequest = ConsoleRequest::Log { limit: 500 };

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 /// What one thing asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Need {
+pub struct Constraint {
     /// Below this it is left out.
     pub least: u16,
     /// Above this it gains nothing.
@@ -16,7 +16,7 @@ pub struct Need {
     pub worth: u8,
 }
 
-impl Need {
+impl Constraint {
     #[must_use]
     pub const fn new(least: u16, most: u16, worth: u8) -> Self {
         Self { least, most, worth }
@@ -25,7 +25,7 @@ impl Need {
 
 /// Where each thing lies: start and length; `None` when it found no room. In the given order, `gap` apart.
 #[must_use]
-pub fn fit(total: u16, gap: u16, needs: &[Need]) -> Vec<Option<(u16, u16)>> {
+pub fn fit(total: u16, gap: u16, needs: &[Constraint]) -> Vec<Option<(u16, u16)>> {
     let mut order: Vec<usize> = (0..needs.len()).collect();
     // Of equal worth the first stays.
     order.sort_by_key(|k| std::cmp::Reverse(needs.get(*k).map_or(0, |n| n.worth)));
@@ -60,14 +60,14 @@ pub fn fit(total: u16, gap: u16, needs: &[Need]) -> Vec<Option<(u16, u16)>> {
 
 /// Rows of an area from the top, one panel each: where each panel lies, `None` when it found no room.
 #[must_use]
-pub fn rows(area: Rect, needs: &[Need]) -> Vec<Option<Rect>> {
+pub fn rows(area: Rect, needs: &[Constraint]) -> Vec<Option<Rect>> {
     let place = |(start, length): (u16, u16)| Rect::new(area.x, area.y + start, area.width, length);
     fit(area.height, 0, needs).into_iter().map(|p| p.map(place)).collect()
 }
 
 /// The same from the left.
 #[must_use]
-pub fn columns(area: Rect, gap: u16, needs: &[Need]) -> Vec<Option<Rect>> {
+pub fn columns(area: Rect, gap: u16, needs: &[Constraint]) -> Vec<Option<Rect>> {
     let place = |(start, length): (u16, u16)| Rect::new(area.x + start, area.y, length, area.height);
     fit(area.width, gap, needs).into_iter().map(|p| p.map(place)).collect()
 }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_least_worth_goes_first_and_the_rest_grows() {
-        let needs = [Need::new(6, 10, 9), Need::new(5, 5, 1), Need::new(8, 30, 5)];
+        let needs = [Constraint::new(6, 10, 9), Constraint::new(5, 5, 1), Constraint::new(8, 30, 5)];
         assert_eq!(fit(60, 2, &needs), [Some((0, 10)), Some((12, 5)), Some((19, 30))]);
         assert_eq!(fit(24, 2, &needs), [Some((0, 7)), Some((9, 5)), Some((16, 8))]);
         assert_eq!(fit(20, 2, &needs), [Some((0, 10)), None, Some((12, 8))]);
@@ -95,7 +95,7 @@ mod tests {
             gap in 0_u16..4,
             needs in prop::collection::vec((1_u16..40, 0_u16..60, 0_u8..9), 0..12),
         ) {
-            let needs: Vec<Need> = needs.into_iter().map(|(least, more, worth)| Need::new(least, least + more, worth)).collect();
+            let needs: Vec<Constraint> = needs.into_iter().map(|(least, more, worth)| Constraint::new(least, least + more, worth)).collect();
             let mut end = 0;
             let mut first = true;
             for (place, need) in fit(total, gap, &needs).into_iter().zip(&needs) {

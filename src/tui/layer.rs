@@ -3,7 +3,7 @@
 use tui_input::Input;
 
 use barkeep_plan::Plan;
-use barkeep_service::handle::Action;
+use barkeep_service::handle::EngineCommand;
 
 /// One layer.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct Confirm {
     pub scope: String,
     pub cost: Cost,
     /// What is ordered when the answer is yes.
-    pub order: Action,
+    pub order: EngineCommand,
     /// Whether yes is selected.
     pub yes: bool,
 }

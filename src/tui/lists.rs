@@ -5,8 +5,8 @@ use super::model::Model;
 use super::screen::ListId;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{
-    AlertRow, ExecutionRow, FeatureFailureRow, Gap, Notice, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
-    SeriesState, SeriesStatus,
+    AlertRow, ExecutionRow, FeatureFailureRow, Gap, LogLine, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
+    SeriesRunState, SeriesStatus,
 };
 use barkeep_service::progress::{ItemView, RunView};
 
@@ -57,7 +57,7 @@ impl Model {
             return Vec::new();
         };
         let mut rows: Vec<&SeriesStatus> = detail.series.iter().collect();
-        rows.sort_by_key(|row| (row.status != SeriesState::Failed, &row.symbol, row.timeframe));
+        rows.sort_by_key(|row| (row.status != SeriesRunState::Failed, &row.symbol, row.timeframe));
         rows
     }
 
@@ -117,7 +117,7 @@ impl Model {
     }
 
     #[must_use]
-    pub fn log_lines(&self) -> Vec<&Notice> {
+    pub fn log_lines(&self) -> Vec<&LogLine> {
         self.log.lines().collect()
     }
 

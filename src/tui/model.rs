@@ -23,7 +23,7 @@ use super::theme::{ColorDepth, ThemeKind};
 use super::toast::Toasts;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
-use barkeep_runtime::console::{Access, Level, Link, Notice, SeriesName};
+use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
 
 /// Log lines kept.
 pub const LOG_LINES: usize = 2_000;
@@ -37,7 +37,7 @@ pub struct Now {
 
 /// How the dashboard looks, as far as an operator can change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dress {
+pub struct DisplayOptions {
     pub theme: ThemeKind,
     pub depth: ColorDepth,
     pub ascii: bool,
@@ -70,7 +70,7 @@ pub struct Model {
     pub layers: Vec<Layer>,
     pub answers: Answers,
     pub toasts: Toasts,
-    pub dress: Dress,
+    pub dress: DisplayOptions,
     pub size: Size,
     /// Whether the terminal's window has the focus.
     pub focused: bool,
@@ -137,7 +137,7 @@ pub struct ExecutionsState {
 /// The log.
 #[derive(Clone, Debug)]
 pub struct LogState {
-    ring: VecDeque<Arc<Notice>>,
+    ring: VecDeque<Arc<LogLine>>,
     /// Nothing less grave is shown.
     pub level: Level,
     pub filter: String,
@@ -157,7 +157,7 @@ impl Default for LogState {
 
 impl LogState {
     /// Adds a line, unless it is there already.
-    pub fn add(&mut self, notice: Arc<Notice>) {
+    pub fn add(&mut self, notice: Arc<LogLine>) {
         let known = self.ring.back().is_some_and(|last| last.seq >= notice.seq);
         if known && self.ring.iter().any(|line| line.seq == notice.seq) {
             return;
@@ -171,12 +171,12 @@ impl LogState {
 
     /// The newest line, shown or not.
     #[must_use]
-    pub fn newest(&self) -> Option<&Notice> {
+    pub fn newest(&self) -> Option<&LogLine> {
         self.ring.back().map(Arc::as_ref)
     }
 
     /// The lines that fit level and filter, oldest first.
-    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Notice> {
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &LogLine> {
         let filter = self.filter.to_lowercase();
         self.ring
             .iter()
@@ -193,7 +193,7 @@ impl LogState {
 impl Model {
     /// A dashboard that has just been opened.
     #[must_use]
-    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, dress: Dress, size: Size, now: Now) -> Self {
+    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, dress: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
             snap,

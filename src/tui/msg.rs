@@ -7,8 +7,8 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
-use barkeep_runtime::console::{AskError, Link, Notice, Question, Reply};
-use barkeep_service::handle::{Action, Answer, OrderError};
+use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 
 /// Something happened.
 #[derive(Debug)]
@@ -21,19 +21,19 @@ pub enum Msg {
     Focus(bool),
     Snapshot(Arc<Snapshot>),
     Link(Link),
-    Notice(Arc<Notice>),
+    LogLine(Arc<LogLine>),
     /// So many log lines came too fast.
     Skipped(u64),
     /// A question was answered; `of` is the reading of the database it was asked at.
     Answered {
-        question: Question,
+        question: ConsoleRequest,
         of: Ts,
-        reply: Result<Reply, AskError>,
+        reply: Result<ConsoleResponse, ReadError>,
     },
     /// An order was answered.
     Ordered {
         order: u64,
-        outcome: Result<Answer, OrderError>,
+        outcome: Result<CommandReply, CommandError>,
     },
     /// A picture of the screen was written.
     Saved(Result<PathBuf, String>),
@@ -58,8 +58,8 @@ pub enum Redraw {
 pub struct Effects {
     pub redraw: Redraw,
     /// Orders to the engine, each with the number its answer comes back with.
-    pub orders: Vec<(u64, Action)>,
-    pub questions: Vec<Question>,
+    pub orders: Vec<(u64, EngineCommand)>,
+    pub questions: Vec<ConsoleRequest>,
     /// A text for the clipboard.
     pub copy: Option<String>,
     /// A picture of the screen is to be written.

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outside {
+pub enum SignalEvents {
     /// SIGTERM, SIGINT, SIGQUIT: end in order.
     Quit,
     /// The terminal is gone: there is nothing left to draw on.
@@ -31,17 +31,17 @@ pub enum Outside {
 
 /// Watches until the receiver is dropped.
 #[must_use]
-pub fn watch() -> (mpsc::Receiver<Outside>, JoinHandle<()>) {
+pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
     // A handful: whoever does not take them within seconds is ending anyway.
     let (sender, receiver) = mpsc::channel(8);
     // Registered before this returns, so that none is missed.
     let caught = [
-        (SignalKind::terminate(), Outside::Quit),
-        (SignalKind::interrupt(), Outside::Quit),
-        (SignalKind::quit(), Outside::Quit),
-        (SignalKind::hangup(), Outside::Gone),
-        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), Outside::Suspend),
-        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), Outside::Continued),
+        (SignalKind::terminate(), SignalEvents::Quit),
+        (SignalKind::interrupt(), SignalEvents::Quit),
+        (SignalKind::quit(), SignalEvents::Quit),
+        (SignalKind::hangup(), SignalEvents::Gone),
+        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), SignalEvents::Suspend),
+        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), SignalEvents::Continued),
     ]
     .map(|(kind, means)| {
         let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
@@ -63,11 +63,11 @@ pub fn watch() -> (mpsc::Receiver<Outside>, JoinHandle<()>) {
                     if !is_gone() {
                         continue;
                     }
-                    Outside::Gone
+                    SignalEvents::Gone
                 }
                 () = sender.closed() => return,
             };
-            if sender.send(came).await.is_err() || came == Outside::Gone {
+            if sender.send(came).await.is_err() || came == SignalEvents::Gone {
                 return;
             }
         }
@@ -75,7 +75,7 @@ pub fn watch() -> (mpsc::Receiver<Outside>, JoinHandle<()>) {
     (receiver, task)
 }
 
-async fn next((signal, means): &mut (Option<Signal>, Outside)) -> Outside {
+async fn next((signal, means): &mut (Option<Signal>, SignalEvents)) -> SignalEvents {
     match signal {
         Some(signal) => {
             signal.recv().await;

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::fit::{Need, fit};
+use super::fit::{Constraint, fit};
 pub use super::fit::{columns, rows};
 use super::glyphs::ELLIPSIS;
 use super::theme::{Role, Theme};
@@ -92,11 +92,11 @@ impl<'a> Pen<'a> {
 
     /// Pieces of a line side by side, `gap` apart; those of least worth are left out until the rest fits.
     pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Words)]) -> u16 {
-        let needs: Vec<Need> = pieces
+        let needs: Vec<Constraint> = pieces
             .iter()
             .map(|(worth, words)| {
                 let length = words.width();
-                Need::new(length, length, *worth)
+                Constraint::new(length, length, *worth)
             })
             .collect();
         let mut places = fit(room, gap, &needs);

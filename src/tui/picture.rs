@@ -11,11 +11,11 @@ use barkeep_market::Ts;
 
 /// A directory for pictures.
 #[derive(Clone, Debug)]
-pub struct Album {
+pub struct Screenshots {
     pub dir: PathBuf,
 }
 
-impl Album {
+impl Screenshots {
     /// Writes a frame as SVG and as text beside it; gives the SVG's path.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::format::{clock, count, percent, plural, span};
-use super::outside::Outside;
+use super::outside::SignalEvents;
 use super::run::Ended;
 use super::view::phrase;
 use barkeep_market::freshness::Tier;
@@ -26,7 +26,7 @@ const STEPS: u32 = 4;
 
 /// What has been told, so that nothing is told twice.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct PlainReporter {
     state: Option<(EngineState, Option<String>)>,
     tiers: String,
     alerts: Option<BTreeSet<i64>>,
@@ -36,7 +36,7 @@ pub struct Told {
     link: bool,
 }
 
-impl Told {
+impl PlainReporter {
     /// The lines about what is new in a snapshot.
     pub fn lines(&mut self, snap: &Snapshot, link: &Link) -> Vec<String> {
         let mut lines = Vec::new();
@@ -152,25 +152,25 @@ fn tiers(snap: &Snapshot) -> String {
 pub async fn run(
     console: Arc<dyn Console>,
     out: &mut impl Write,
-    outside: &mut mpsc::Receiver<Outside>,
+    outside: &mut mpsc::Receiver<SignalEvents>,
     drain: CancellationToken,
     drained: CancellationToken,
 ) -> Ended {
     let (mut snapshots, mut link) = (console.watch(), console.link());
-    let mut told = Told::default();
+    let mut told = PlainReporter::default();
     snapshots.mark_changed();
     let mut quitting = false;
     loop {
         tokio::select! {
             biased;
             came = outside.recv() => match came {
-                Some(Outside::Quit) if quitting => return Ended::AtOnce,
-                Some(Outside::Quit) => {
+                Some(SignalEvents::Quit) if quitting => return Ended::AtOnce,
+                Some(SignalEvents::Quit) => {
                     quitting = true;
                     drain.cancel();
                 }
-                Some(Outside::Gone) | None => return Ended::Gone,
-                Some(Outside::Suspend | Outside::Continued) => {}
+                Some(SignalEvents::Gone) | None => return Ended::Gone,
+                Some(SignalEvents::Suspend | SignalEvents::Continued) => {}
             },
             Ok(()) = snapshots.changed() => {}
             Ok(()) = link.changed() => {}

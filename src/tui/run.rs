@@ -21,14 +21,14 @@ use tokio_util::sync::CancellationToken;
 use super::look::Look;
 use super::model::{Model, Now};
 use super::msg::{Effects, Exit, Msg};
-use super::outside::Outside;
+use super::outside::SignalEvents;
 use super::painter::Canvas;
-use super::picture::Album;
+use super::picture::Screenshots;
 use super::schedule::{FrameCaps, FrameClock};
 use super::view::frame::frame;
 use barkeep_base::clock::Clock;
 use barkeep_runtime::console::Console;
-use barkeep_service::handle::OrderError;
+use barkeep_service::handle::CommandError;
 
 /// Events taken in before a frame is drawn, so that a held key or a resize storm is one frame.
 const INPUT_AT_ONCE: usize = 64;
@@ -37,17 +37,17 @@ const NOTICES_AT_ONCE: usize = 256;
 const UNDER_WAY: usize = 64;
 
 /// What the dashboard runs on.
-pub struct Stand<'a> {
+pub struct AppContext<'a> {
     pub console: Arc<dyn Console>,
     pub clock: Arc<dyn Clock>,
     pub caps: FrameCaps,
-    pub outside: &'a mut mpsc::Receiver<Outside>,
+    pub outside: &'a mut mpsc::Receiver<SignalEvents>,
     /// Cancelled when the operator quits: the engine ends its work.
     pub drain: CancellationToken,
     /// Cancelled when the engine has.
     pub drained: CancellationToken,
     /// Where pictures of the screen are put.
-    pub album: Album,
+    pub album: Screenshots,
 }
 
 /// How the loop ended.
@@ -68,7 +68,7 @@ pub fn input() -> EventStream {
 }
 
 /// Runs the dashboard until it ends; the model comes back as it was last.
-pub async fn run<C, I>(mut stand: Stand<'_>, mut model: Model, canvas: &mut C, input: &mut I) -> (Ended, Model)
+pub async fn run<C, I>(mut stand: AppContext<'_>, mut model: Model, canvas: &mut C, input: &mut I) -> (Ended, Model)
 where
     C: Canvas,
     I: Stream<Item = io::Result<Event>> + Unpin,
@@ -89,13 +89,13 @@ where
         tokio::select! {
             biased;
             came = stand.outside.recv() => match came {
-                Some(Outside::Quit) => messages.push(Msg::Quit),
-                Some(Outside::Gone) | None => break Ended::Gone,
-                Some(Outside::Suspend) => {
+                Some(SignalEvents::Quit) => messages.push(Msg::Quit),
+                Some(SignalEvents::Gone) | None => break Ended::Gone,
+                Some(SignalEvents::Suspend) => {
                     if canvas.suspend().is_err() { break Ended::Gone }
                     frames.wish(super::msg::Redraw::Now, true, Instant::now());
                 }
-                Some(Outside::Continued) => {
+                Some(SignalEvents::Continued) => {
                     if canvas.retake().is_err() { break Ended::Gone }
                     frames.wish(super::msg::Redraw::Now, true, Instant::now());
                 }
@@ -137,10 +137,10 @@ where
             Ok(()) = link.changed() => messages.push(Msg::Link(link.borrow_and_update().clone())),
             notice = notices.recv() => match notice {
                 Ok(notice) => {
-                    messages.push(Msg::Notice(notice));
+                    messages.push(Msg::LogLine(notice));
                     while messages.len() < NOTICES_AT_ONCE {
                         match notices.try_recv() {
-                            Ok(notice) => messages.push(Msg::Notice(notice)),
+                            Ok(notice) => messages.push(Msg::LogLine(notice)),
                             Err(TryRecvError::Lagged(lines)) => messages.push(Msg::Skipped(lines)),
                             Err(_) => break,
                         }
@@ -228,7 +228,7 @@ fn carry_out<C: Canvas>(
     effects: Effects,
     model: &mut Model,
     canvas: &mut C,
-    stand: &mut Stand<'_>,
+    stand: &mut AppContext<'_>,
     tasks: &mut JoinSet<Msg>,
     shown: &Buffer,
 ) -> Option<Ended> {
@@ -236,7 +236,7 @@ fn carry_out<C: Canvas>(
         let console = Arc::clone(&stand.console);
         let room = tasks.len() < UNDER_WAY;
         tasks.spawn(async move {
-            let busy = || OrderError::Refused("too many orders are under way".to_owned());
+            let busy = || CommandError::Refused("too many orders are under way".to_owned());
             let outcome = if room { console.order(action).await } else { Err(busy()) };
             Msg::Ordered { order, outcome }
         });

@@ -28,12 +28,12 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 static DRAWS: Mutex<Option<ThreadId>> = Mutex::new(None);
 
 /// The terminal, taken until this is dropped.
-pub struct Taken {
+pub struct TerminalGuard {
     painter: Painter<Stdout>,
     mouse: bool,
 }
 
-impl Taken {
+impl TerminalGuard {
     /// Takes the terminal: raw input, the other screen, pastes and focus reported.
     ///
     /// # Errors
@@ -48,13 +48,13 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         give_back();
     }
 }
 
-impl Canvas for Taken {
+impl Canvas for TerminalGuard {
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()> {
         self.painter.paint(frame, caret)
     }

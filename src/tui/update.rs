@@ -47,7 +47,7 @@ impl Model {
                 self.link = link;
                 effects.redraw = Redraw::Now;
             }
-            Msg::Notice(notice) => {
+            Msg::LogLine(notice) => {
                 self.log.add(notice);
                 self.log_changed(&mut effects);
             }

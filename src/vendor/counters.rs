@@ -36,7 +36,7 @@ pub struct Counters {
 
 /// The counters as they are kept.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Counts {
     total: AtomicU64,
     rate_limited: AtomicU64,
     retries: AtomicU64,
@@ -56,7 +56,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-impl Tally {
+impl Counts {
     /// Notes the start of the attempt with this number, 1 for the first.
     pub(super) fn start(&self, number: u32) -> InFlight<'_> {
         self.total.fetch_add(1, Ordering::Relaxed);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_last_five_hundred() {
-        let tally = Tally::default();
+        let tally = Counts::default();
         assert_eq!(tally.read().latency_p50_ms, None);
         for ms in 0..1_000 {
             tally.end(Duration::from_millis(ms), 10, None);

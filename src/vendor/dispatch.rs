@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use self::batch::groups;
 pub use self::journal::{Attempt, Journal};
 pub use super::counters::Counters;
-use super::counters::Tally;
+use super::counters::Counts;
 use super::limit::{Limiter, pause};
 pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
@@ -40,7 +40,7 @@ pub struct Dispatcher {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     rng: Mutex<fastrand::Rng>,
-    tally: Tally,
+    tally: Counts,
     /// The 401 that ended it all, and the signal that wakes whoever waits.
     refusal: Mutex<Option<Fault>>,
     refused: CancellationToken,
@@ -48,14 +48,14 @@ pub struct Dispatcher {
 
 /// What is asked, for the record.
 #[derive(Clone, Copy)]
-struct Ask<'a> {
+struct Request<'a> {
     endpoint: &'static str,
     ticker: Option<&'a str>,
     timeframe: Option<Timeframe>,
     asked: Option<Interval>,
 }
 
-impl Ask<'_> {
+impl Request<'_> {
     const fn of(endpoint: &'static str) -> Self {
         Self { endpoint, ticker: None, timeframe: None, asked: None }
     }
@@ -63,7 +63,7 @@ impl Ask<'_> {
 
 /// What an answer brought, for the record.
 #[derive(Default)]
-struct Brought {
+struct Fetched {
     rows: u64,
     query_count: Option<u64>,
     bytes: u64,
@@ -88,7 +88,7 @@ impl Dispatcher {
             journal,
             clock,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-            tally: Tally::default(),
+            tally: Counts::default(),
             refusal: Mutex::new(None),
             refused: CancellationToken::new(),
         }
@@ -111,13 +111,13 @@ impl Dispatcher {
         cursor: Option<&Cursor>,
         cancel: &CancellationToken,
     ) -> Result<(Page, Attempt), Fault> {
-        let ask = Ask {
+        let ask = Request {
             endpoint: "aggregates",
             ticker: Some(&query.ticker),
             timeframe: Some(query.timeframe),
             asked: Some(query.range),
         };
-        let brought = |page: &Page| Brought {
+        let brought = |page: &Page| Fetched {
             rows: page.bars.len() as u64,
             query_count: Some(page.query_count),
             bytes: page.bytes,
@@ -134,8 +134,8 @@ impl Dispatcher {
         cancel: &CancellationToken,
     ) -> Result<(GroupedPage, Attempt), Fault> {
         let day = Timeframe::D1.span(class, class.midnight(date));
-        let ask = Ask { timeframe: Some(Timeframe::D1), asked: Some(day), ..Ask::of("grouped_daily") };
-        let brought = |page: &GroupedPage| Brought {
+        let ask = Request { timeframe: Some(Timeframe::D1), asked: Some(day), ..Request::of("grouped_daily") };
+        let brought = |page: &GroupedPage| Fetched {
             rows: page.bars.len() as u64,
             query_count: None,
             bytes: page.bytes,
@@ -148,13 +148,15 @@ impl Dispatcher {
     pub async fn splits(&self, tickers: &[String], cancel: &CancellationToken) -> Result<Vec<(String, Split)>, Fault> {
         let mut all: Vec<(String, Split)> = Vec::new();
         for group in groups(tickers) {
-            let ask =
-                Ask { ticker: group.first().filter(|_| group.len() == 1).map(String::as_str), ..Ask::of("splits") };
+            let ask = Request {
+                ticker: group.first().filter(|_| group.len() == 1).map(String::as_str),
+                ..Request::of("splits")
+            };
             let mut cursor: Option<Cursor> = None;
             let mut seen: HashSet<Cursor> = HashSet::new();
             loop {
                 let from = cursor.as_ref();
-                let rows = |(rows, _): &(Vec<_>, _)| Brought { rows: rows.len() as u64, ..Brought::default() };
+                let rows = |(rows, _): &(Vec<_>, _)| Fetched { rows: rows.len() as u64, ..Fetched::default() };
                 let (splits, next) = self.recorded(ask, cancel, || self.vendor.splits(group, from), rows).await?;
                 all.extend(splits);
                 let Some(next) = next else { break };
@@ -170,27 +172,28 @@ impl Dispatcher {
     }
 
     pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {
-        let rows = |days: &Vec<Holiday>| Brought { rows: days.len() as u64, ..Brought::default() };
-        self.recorded(Ask::of("holidays"), cancel, || self.vendor.upcoming_holidays(), rows).await
+        let rows = |days: &Vec<Holiday>| Fetched { rows: days.len() as u64, ..Fetched::default() };
+        self.recorded(Request::of("holidays"), cancel, || self.vendor.upcoming_holidays(), rows).await
     }
 
     pub async fn market_status(&self, cancel: &CancellationToken) -> Result<MarketStatus, Fault> {
-        self.recorded(Ask::of("market_status"), cancel, || self.vendor.market_status(), |_| Brought::default()).await
+        self.recorded(Request::of("market_status"), cancel, || self.vendor.market_status(), |_| Fetched::default())
+            .await
     }
 
     /// Tickers that match a search text, one page of at most `limit`.
     pub async fn tickers(&self, search: &str, limit: u32, cancel: &CancellationToken) -> Result<Vec<Ticker>, Fault> {
-        let rows = |found: &Vec<Ticker>| Brought { rows: found.len() as u64, ..Brought::default() };
-        self.recorded(Ask::of("tickers"), cancel, || self.vendor.tickers(search, limit), rows).await
+        let rows = |found: &Vec<Ticker>| Fetched { rows: found.len() as u64, ..Fetched::default() };
+        self.recorded(Request::of("tickers"), cancel, || self.vendor.tickers(search, limit), rows).await
     }
 
     /// Like [`Dispatcher::answered`], and writes the successful attempt down too.
     async fn recorded<T, F: Future<Output = Result<T, Fault>>>(
         &self,
-        ask: Ask<'_>,
+        ask: Request<'_>,
         cancel: &CancellationToken,
         call: impl Fn() -> F,
-        brought: impl Fn(&T) -> Brought,
+        brought: impl Fn(&T) -> Fetched,
     ) -> Result<T, Fault> {
         let (value, attempt) = self.answered(ask, cancel, call, brought).await?;
         self.journal.record(&attempt).await;
@@ -200,10 +203,10 @@ impl Dispatcher {
     /// Tries until an answer comes or trying again is of no use. Failed attempts are written down.
     async fn answered<T, F: Future<Output = Result<T, Fault>>>(
         &self,
-        ask: Ask<'_>,
+        ask: Request<'_>,
         cancel: &CancellationToken,
         call: impl Fn() -> F,
-        brought: impl Fn(&T) -> Brought,
+        brought: impl Fn(&T) -> Fetched,
     ) -> Result<(T, Attempt), Fault> {
         for number in 1.. {
             self.token(ask, cancel).await?;
@@ -257,7 +260,7 @@ impl Dispatcher {
     }
 
     /// Waits for permission to start. A refused key ends it at once.
-    async fn token(&self, ask: Ask<'_>, cancel: &CancellationToken) -> Result<(), Fault> {
+    async fn token(&self, ask: Request<'_>, cancel: &CancellationToken) -> Result<(), Fault> {
         if let Some(fault) = self.refusal() {
             return Err(fault);
         }
@@ -277,7 +280,7 @@ impl Dispatcher {
 
     async fn attempt<T, F: Future<Output = Result<T, Fault>>>(
         &self,
-        ask: Ask<'_>,
+        ask: Request<'_>,
         number: u32,
         call: &impl Fn() -> F,
     ) -> (Result<T, Fault>, Attempt) {

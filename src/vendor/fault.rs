@@ -188,7 +188,7 @@ pub fn classify(failure: Failure<'_>) -> Fault {
 /// What an error body says, fit to print. The vendor writes `error` or `message`; proxies before it write HTML.
 fn said(body: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Said {
+    struct VendorMessage {
         error: Option<serde_json::Value>,
         message: Option<serde_json::Value>,
     }
@@ -197,7 +197,7 @@ fn said(body: &str) -> Option<String> {
         return Some("an HTML page".to_owned());
     }
     if body.starts_with('{') {
-        let said: Said = serde_json::from_str(body).ok()?;
+        let said: VendorMessage = serde_json::from_str(body).ok()?;
         return [said.error, said.message].into_iter().flatten().find_map(|v| v.as_str().map(printable));
     }
     (!body.is_empty()).then(|| printable(body))

@@ -7,7 +7,7 @@ use barkeep::market::features::Features;
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
 use barkeep::store::{
     Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow, FeatureWrite,
-    NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesState, SeriesStatus, SeriesWrite, Store,
+    NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesStatus, SeriesWrite, Store,
     StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
 };
 use uuid::Uuid;
@@ -195,7 +195,7 @@ fn execution(started: i64, completed: Option<i64>, status: ExecutionStatus, good
     }
 }
 
-fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesState) -> SeriesStatus {
+fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesRunState) -> SeriesStatus {
     SeriesStatus {
         execution_id: of.execution_id,
         symbol: sym(symbol),
@@ -205,7 +205,7 @@ fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesState) ->
         records_processed: 1,
         records_inserted: 1,
         features_computed: 0,
-        error_message: (state == SeriesState::Failed).then(|| "e".repeat(200_000)),
+        error_message: (state == SeriesRunState::Failed).then(|| "e".repeat(200_000)),
         started_at: None,
         completed_at: None,
         duration_seconds: None,
@@ -214,7 +214,7 @@ fn status(of: &ExecutionRow, symbol: &str, tf: Timeframe, state: SeriesState) ->
 
 pub async fn the_newest_finished_status_of_each_series(db: &Db) {
     use ExecutionStatus as E;
-    use SeriesState::{Completed, Failed, InProgress, Pending};
+    use SeriesRunState::{Completed, Failed, InProgress, Pending};
     use Timeframe::{D1, M5};
     let store = &db.store;
     let runs = [

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    CoverageState, Dialect, PageCommit, QuarantinedBar, SeriesId, SeriesState, SeriesWrite, StoreError, StoredBar,
+    CoverageState, Dialect, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesWrite, StoreError, StoredBar,
     WriteOutcome,
 };
 use uuid::Uuid;
@@ -35,7 +35,7 @@ pub async fn a_page_is_all_or_nothing(db: &Db) {
     let refused_late = PageCommit {
         writes: vec![good.clone()],
         request: Some(request(1, Some(200), "ok")),
-        statuses: vec![status(404, "AAPL", Timeframe::M1, SeriesState::Completed)],
+        statuses: vec![status(404, "AAPL", Timeframe::M1, SeriesRunState::Completed)],
     };
     for page in [refused_early, refused_late] {
         let result = db.store.commit_page(page).await;

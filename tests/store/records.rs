@@ -2,7 +2,7 @@
 
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    ExecutionStatus, Grant, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesState, StoreError, Waste,
+    ExecutionStatus, Grant, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesRunState, StoreError, Waste,
 };
 use uuid::Uuid;
 
@@ -24,12 +24,12 @@ pub async fn executions_and_statuses(db: &Db) {
     assert_eq!(store.running_executions().await.unwrap(), [execution(2, T0 + 1, ExecutionStatus::Running)]);
 
     let rows = [
-        status(2, "MSFT", Timeframe::D1, SeriesState::Pending),
-        status(2, "MSFT", Timeframe::M5, SeriesState::InProgress),
-        status(2, "AAPL", Timeframe::M5, SeriesState::Failed),
+        status(2, "MSFT", Timeframe::D1, SeriesRunState::Pending),
+        status(2, "MSFT", Timeframe::M5, SeriesRunState::InProgress),
+        status(2, "AAPL", Timeframe::M5, SeriesRunState::Failed),
     ];
     store.put_series_statuses(&rows).await.unwrap();
-    let done = status(2, "MSFT", Timeframe::D1, SeriesState::Completed);
+    let done = status(2, "MSFT", Timeframe::D1, SeriesRunState::Completed);
     let page = PageCommit { statuses: vec![done.clone()], ..PageCommit::default() };
     assert_eq!(store.commit_page(page).await.unwrap(), []);
     let [_, five, aapl] = rows;

@@ -2,7 +2,7 @@
 
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{
-    Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesState,
+    Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesRunState,
     SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
 };
 use uuid::Uuid;
@@ -131,7 +131,7 @@ pub fn execution(id: u128, started: i64, status: ExecutionStatus) -> ExecutionRo
     }
 }
 
-pub fn status(id: u128, symbol: &str, timeframe: Timeframe, state: SeriesState) -> SeriesStatus {
+pub fn status(id: u128, symbol: &str, timeframe: Timeframe, state: SeriesRunState) -> SeriesStatus {
     SeriesStatus {
         execution_id: Uuid::from_u128(id),
         symbol: sym(symbol),

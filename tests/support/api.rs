@@ -22,14 +22,14 @@ pub struct Served {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ConsoleResponse {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl Reply {
+impl ConsoleResponse {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
@@ -80,7 +80,7 @@ impl Served {
         Self { child, addr, key: None }
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub async fn get(&self, path: &str) -> ConsoleResponse {
         self.send("GET", path, &[], "").await
     }
 
@@ -91,12 +91,12 @@ impl Served {
         reply.json()
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+    pub async fn post(&self, path: &str, body: &Value) -> ConsoleResponse {
         self.send("POST", path, &[("Content-Type", "application/json")], &body.to_string()).await
     }
 
     /// One request on its own connection.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> ConsoleResponse {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             write!(head, "Host: {}\r\n", self.addr).unwrap();
@@ -114,7 +114,7 @@ impl Served {
     }
 
     /// Bytes as they are; the answer up to the end of the connection.
-    pub async fn raw(&self, bytes: &[u8]) -> Reply {
+    pub async fn raw(&self, bytes: &[u8]) -> ConsoleResponse {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         // The server may answer and close before all of it is taken.
         let _ = stream.write_all(bytes).await;
@@ -133,7 +133,7 @@ impl Served {
     }
 }
 
-pub fn parse(answer: &[u8]) -> Reply {
+pub fn parse(answer: &[u8]) -> ConsoleResponse {
     let split = answer.windows(4).position(|w| w == b"\r\n\r\n");
     let split = split.unwrap_or_else(|| panic!("no HTTP answer: {:?}", String::from_utf8_lossy(answer)));
     let head = String::from_utf8_lossy(&answer[..split]).into_owned();
@@ -144,7 +144,7 @@ pub fn parse(answer: &[u8]) -> Reply {
         headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
     let chunked = headers.iter().any(|(n, v)| n == "transfer-encoding" && v == "chunked");
     let body = &answer[split + 4..];
-    Reply { status, headers, body: if chunked { unchunked(body) } else { body.to_vec() } }
+    ConsoleResponse { status, headers, body: if chunked { unchunked(body) } else { body.to_vec() } }
 }
 
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use barkeep::base::clock::{Clock, FixedClock};
 use barkeep::config::{self, Environment, Mode, Overrides, Settings};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
-use barkeep::monitor::snapshot::{Bench, Snapshot};
+use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::Summary;
 use barkeep::pipeline::events::{Event, Listener};
@@ -39,7 +39,7 @@ impl Recorder {
 }
 
 /// A vendor, a SQLite store and a clock that both go by.
-pub struct Desk {
+pub struct LocalConsole {
     pub sim: Sim,
     pub store: Arc<dyn Store>,
     pub clock: Arc<FixedClock>,
@@ -48,7 +48,7 @@ pub struct Desk {
     dir: tempfile::TempDir,
 }
 
-impl Desk {
+impl LocalConsole {
     pub async fn open(now: &str, vendor: SimConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at(at(now)));
@@ -141,7 +141,7 @@ impl Desk {
         let calendar = barkeep::pipeline::calendar(self.store.as_ref()).await.unwrap();
         let now = self.clock.now();
         let policy = super::rig::policy();
-        let bench = Bench { calendar: &calendar, settings: &self.settings, policy: &policy };
+        let bench = FreshnessContext { calendar: &calendar, settings: &self.settings, policy: &policy };
         Snapshot::read(self.store.as_ref(), bench, now).await.unwrap()
     }
 

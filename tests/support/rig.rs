@@ -9,7 +9,7 @@ use barkeep::base::clock::Clock;
 use barkeep::config::{Environment, Loaded, Overrides, Policy, RateLimit, Settings, load_from};
 use barkeep::market::Ts;
 use barkeep::pipeline::Backfill;
-use barkeep::pipeline::Engine;
+use barkeep::pipeline::EngineContext;
 use barkeep::pipeline::RunError;
 use barkeep::pipeline::Summary;
 use barkeep::pipeline::assemble;
@@ -62,7 +62,7 @@ fn loaded(rate_limit: Option<RateLimit>) -> Loaded {
 
 /// An engine with everything around it in sight.
 pub struct Rig {
-    pub engine: Engine,
+    pub engine: EngineContext,
     pub store: Arc<Memory>,
     pub vendor: Arc<Scripted>,
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use barkeep::runtime::console::{Level, Notice};
+use barkeep::runtime::console::{Level, LogLine};
 use barkeep::tui::look::Look;
 use barkeep::tui::model::Model;
 use barkeep::tui::painter::Painter;
@@ -180,7 +180,7 @@ fn what_others_wrote_cannot_act_on_the_terminal() {
     snap.live = Arc::new(live);
     let mut model = model(snap);
     let text = NASTY.to_owned();
-    model.log.add(Arc::new(Notice { seq: 70_000, at: screens::now(), level: Level::Error, source: "x".into(), text }));
+    model.log.add(Arc::new(LogLine { seq: 70_000, at: screens::now(), level: Level::Error, source: "x".into(), text }));
     model.label = Some(NASTY.to_owned());
     let mut glass = Glass::new(&model);
     for keys in ["1", "7", "8", "5"] {

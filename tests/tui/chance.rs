@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barkeep::service::handle::Action;
+use barkeep::service::handle::EngineCommand;
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::layer::Layer;
 use barkeep::tui::look::Look;
@@ -123,7 +123,7 @@ proptest! {
             let now = model.now;
             let effects = model.update(msg, now);
             for (_, action) in &effects.orders {
-                let free = matches!(action, Action::Preview(_) | Action::Pause | Action::Resume);
+                let free = matches!(action, EngineCommand::Preview(_) | EngineCommand::Pause | EngineCommand::Resume);
                 prop_assert!(free || asked.is_some(), "{step:?} ordered {action:?} without asking");
             }
             draw(&mut model);

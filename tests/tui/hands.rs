@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::plan::Plan;
-use barkeep::runtime::console::{Access, AskError, Console, Link, Notice, Question, Reply};
-use barkeep::service::handle::{Action, Answer, OrderError};
+use barkeep::runtime::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
+use barkeep::service::handle::{CommandError, CommandReply, EngineCommand};
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::keys::Key;
 use barkeep::tui::look::Look;
@@ -89,8 +89,8 @@ pub fn said(model: &Model) -> String {
     model.toasts.iter().next_back().map(|toast| toast.text.clone()).unwrap_or_default()
 }
 
-pub fn plan(requests: u64) -> Answer {
-    Answer::Planned(Box::new(Plan {
+pub fn plan(requests: u64) -> CommandReply {
+    CommandReply::Planned(Box::new(Plan {
         plan_id: uuid::Uuid::nil(),
         requests,
         requests_low: requests,
@@ -108,13 +108,13 @@ pub fn plan(requests: u64) -> Answer {
 /// An engine that says what it is told to.
 pub struct Puppet {
     pub snapshots: watch::Sender<Arc<Snapshot>>,
-    pub notices: broadcast::Sender<Arc<Notice>>,
+    pub notices: broadcast::Sender<Arc<LogLine>>,
     pub link: watch::Sender<Link>,
     /// What was ordered.
-    pub orders: Mutex<Vec<Action>>,
-    pub questions: Mutex<Vec<Question>>,
+    pub orders: Mutex<Vec<EngineCommand>>,
+    pub questions: Mutex<Vec<ConsoleRequest>>,
     /// What it says to the next orders; nothing left means never an answer.
-    pub answers: Mutex<VecDeque<Result<Answer, OrderError>>>,
+    pub answers: Mutex<VecDeque<Result<CommandReply, CommandError>>>,
 }
 
 impl Puppet {
@@ -136,7 +136,7 @@ impl Console for Puppet {
         self.snapshots.subscribe()
     }
 
-    fn notices(&self) -> broadcast::Receiver<Arc<Notice>> {
+    fn notices(&self) -> broadcast::Receiver<Arc<LogLine>> {
         self.notices.subscribe()
     }
 
@@ -148,7 +148,7 @@ impl Console for Puppet {
         Access::Operate
     }
 
-    async fn order(&self, action: Action) -> Result<Answer, OrderError> {
+    async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError> {
         self.orders.lock().unwrap().push(action);
         let answer = self.answers.lock().unwrap().pop_front();
         match answer {
@@ -157,12 +157,12 @@ impl Console for Puppet {
         }
     }
 
-    async fn ask(&self, question: Question) -> Result<Reply, AskError> {
-        let log = matches!(question, Question::Log { .. });
+    async fn ask(&self, question: ConsoleRequest) -> Result<ConsoleResponse, ReadError> {
+        let log = matches!(question, ConsoleRequest::Log { .. });
         self.questions.lock().unwrap().push(question);
         if log {
-            return Ok(Reply::Log(Vec::new()));
+            return Ok(ConsoleResponse::Log(Vec::new()));
         }
-        Err(AskError::Unavailable("not in this test".to_owned()))
+        Err(ReadError::Unavailable("not in this test".to_owned()))
     }
 }

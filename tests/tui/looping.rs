@@ -9,13 +9,13 @@ use std::time::Duration;
 use barkeep::base::clock::Clock;
 use barkeep::market::Ts;
 use barkeep::monitor::snapshot::Snapshot;
-use barkeep::runtime::console::{Level, Notice};
-use barkeep::service::handle::Answer;
+use barkeep::runtime::console::{Level, LogLine};
+use barkeep::service::handle::CommandReply;
 use barkeep::tui::model::Model;
-use barkeep::tui::outside::Outside;
+use barkeep::tui::outside::SignalEvents;
 use barkeep::tui::painter::Canvas;
-use barkeep::tui::picture::Album;
-use barkeep::tui::run::{Ended, Stand, run};
+use barkeep::tui::picture::Screenshots;
+use barkeep::tui::run::{AppContext, Ended, run};
 use barkeep::tui::schedule::FrameCaps;
 use barkeep::tui::screenshot;
 use crossterm::event::Event;
@@ -84,7 +84,7 @@ impl Canvas for Paper {
 struct Rig {
     puppet: Arc<Puppet>,
     keys: Keys,
-    outside: mpsc::Sender<Outside>,
+    outside: mpsc::Sender<SignalEvents>,
     drain: CancellationToken,
     drained: CancellationToken,
     paper: Paper,
@@ -150,11 +150,11 @@ impl Rig {
         let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
         let mut paper = Paper(Arc::default(), Arc::default(), Some(start));
         let dir = tempfile::tempdir().unwrap();
-        let album = Album { dir: dir.path().join("screenshots") };
+        let album = Screenshots { dir: dir.path().join("screenshots") };
         let (console, mut canvas) = (Arc::clone(&puppet), paper.clone());
         let (stop, stopped) = (drain.clone(), drained.clone());
         let task = tokio::spawn(async move {
-            let stand = Stand {
+            let stand = AppContext {
                 console,
                 clock: Arc::new(Wall(start)),
                 caps: FrameCaps::per_second(10, 1),
@@ -300,7 +300,7 @@ async fn a_frozen_view_is_not_drawn_however_much_happens() {
     let (before, text) = (rig.paper.frames(), rig.paper.last());
     for n in 0..100 {
         rig.publish(n);
-        let notice = Notice { seq: n, at: screens::now(), level: Level::Warn, source: "a".into(), text: "b".into() };
+        let notice = LogLine { seq: n, at: screens::now(), level: Level::Warn, source: "a".into(), text: "b".into() };
         rig.puppet.notices.send(Arc::new(notice)).unwrap();
         advance(Duration::from_millis(300)).await;
     }
@@ -316,7 +316,7 @@ async fn log_lines_that_come_too_fast_are_counted() {
     let rig = Rig::new(screens::at_rest());
     sleep(Duration::from_millis(100)).await;
     for seq in 0..40 {
-        let notice = Notice { seq, at: screens::now(), level: Level::Warn, source: "a".into(), text: "b".into() };
+        let notice = LogLine { seq, at: screens::now(), level: Level::Warn, source: "a".into(), text: "b".into() };
         rig.puppet.notices.send(Arc::new(notice)).unwrap();
     }
     sleep(Duration::from_millis(200)).await;
@@ -331,7 +331,7 @@ async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
     sleep(Duration::from_millis(99)).await;
     assert!(rig.paper.last().contains("asking the engine: pause"));
     assert_eq!(rig.puppet.orders.lock().unwrap().len(), 1);
-    rig.puppet.answers.lock().unwrap().push_back(Ok(Answer::Done));
+    rig.puppet.answers.lock().unwrap().push_back(Ok(CommandReply::Done));
     rig.press("p");
     sleep(Duration::from_millis(50)).await;
     assert!(rig.paper.last().contains("pause: done, the engine says"));
@@ -352,10 +352,10 @@ async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
     assert_eq!(rig.task.await.unwrap().0, Ended::AtOnce);
 
     let rig = Rig::new(screens::running());
-    rig.outside.send(Outside::Quit).await.unwrap();
+    rig.outside.send(SignalEvents::Quit).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     assert!(rig.drain.is_cancelled() && !rig.task.is_finished());
-    rig.outside.send(Outside::Gone).await.unwrap();
+    rig.outside.send(SignalEvents::Gone).await.unwrap();
     assert_eq!(rig.task.await.unwrap().0, Ended::Gone);
 }
 

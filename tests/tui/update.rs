@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use barkeep::market::Timeframe;
 use barkeep::monitor::snapshot::Snapshot;
-use barkeep::runtime::console::{Access, Level, Link, Notice, Question, Reply};
-use barkeep::service::handle::{Action, Answer, OrderError, What, Which};
-use barkeep::tui::actions::{ACTIONS, ActionId, Danger};
+use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine};
+use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
+use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation};
 use barkeep::tui::hits::Target;
 use barkeep::tui::layer::{Cost, Layer};
 use barkeep::tui::model::{Model, Zoom};
@@ -108,7 +108,7 @@ fn a_paste_without_a_line_to_go_to_does_nothing() {
 fn a_trigger_shows_what_it_costs_before_it_is_given() {
     let mut model = model(screens::running());
     let effects = press(&mut model, "2 t");
-    let [(id, Action::Preview(What::Selection(selection)))] = effects.orders.as_slice() else {
+    let [(id, EngineCommand::Preview(TriggerScope::Selection(selection)))] = effects.orders.as_slice() else {
         panic!("{:?}", effects.orders)
     };
     assert_eq!(selection.symbols.len(), 1);
@@ -124,7 +124,7 @@ fn a_trigger_shows_what_it_costs_before_it_is_given() {
     let again = press(&mut model, "t");
     let _ = tell(&mut model, Msg::Ordered { order: again.orders[0].0, outcome: Ok(plan(7)) });
     let given = press(&mut model, "tab enter");
-    assert!(matches!(given.orders.as_slice(), [(_, Action::Trigger { .. })]), "{:?}", given.orders);
+    assert!(matches!(given.orders.as_slice(), [(_, EngineCommand::Trigger { .. })]), "{:?}", given.orders);
     assert!(said(&model).starts_with("asking the engine: backfill"), "{}", said(&model));
 }
 
@@ -136,7 +136,9 @@ fn marked_series_are_triggered_together() {
     press(&mut model, "enter A");
     assert_eq!(model.symbols.marks.len(), 4);
     let effects = press(&mut model, "t");
-    let (_, Action::Preview(What::Selection(selection))) = &effects.orders[0] else { panic!("{:?}", effects.orders) };
+    let (_, EngineCommand::Preview(TriggerScope::Selection(selection))) = &effects.orders[0] else {
+        panic!("{:?}", effects.orders)
+    };
     assert_eq!((selection.symbols.len(), selection.timeframes.as_deref()), (4, Some([Timeframe::M5].as_slice())));
     press(&mut model, "n U space");
     assert_eq!(model.symbols.marks.len(), 1);
@@ -148,12 +150,14 @@ fn marked_series_are_triggered_together() {
 fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
     for (outcome, said) in [
         (Ok(plan(0)), "Nothing is missing"),
-        (Ok(Answer::Nothing("no symbol matches".to_owned())), "no symbol matches"),
-        (Err(OrderError::Refused("busy with AAPL".to_owned())), "busy with AAPL"),
+        (Ok(CommandReply::Nothing("no symbol matches".to_owned())), "no symbol matches"),
+        (Err(CommandError::Refused("busy with AAPL".to_owned())), "busy with AAPL"),
     ] {
         let mut model = model(screens::running());
         let effects = press(&mut model, "T");
-        let (id, Action::Preview(What::Stale)) = &effects.orders[0] else { panic!("{:?}", effects.orders) };
+        let (id, EngineCommand::Preview(TriggerScope::Stale)) = &effects.orders[0] else {
+            panic!("{:?}", effects.orders)
+        };
         let _ = tell(&mut model, Msg::Ordered { order: *id, outcome });
         assert!(show(&mut model).join("\n").contains(said), "{said}");
         assert!(press(&mut model, "y tab enter").orders.is_empty(), "{said}");
@@ -164,17 +168,17 @@ fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
 fn an_order_is_shown_as_asked_and_as_done_only_when_the_engine_says_so() {
     let mut model = model(screens::running());
     let effects = press(&mut model, "p");
-    assert!(matches!(effects.orders.as_slice(), [(_, Action::Pause)]));
+    assert!(matches!(effects.orders.as_slice(), [(_, EngineCommand::Pause)]));
     assert_eq!(said(&model), "asking the engine: pause");
     // Still running: nobody has said otherwise.
     assert!(show(&mut model)[0].contains("RUNNING"));
-    let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: Ok(Answer::Done) });
+    let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: Ok(CommandReply::Done) });
     assert_eq!(said(&model), "pause: done, the engine says");
     let _ = tell(&mut model, Msg::Snapshot(Arc::new(screens::paused())));
     assert!(show(&mut model)[0].contains("PAUSED by tui:ana"), "{:?}", show(&mut model)[0]);
     let effects = press(&mut model, "p");
-    assert!(matches!(effects.orders.as_slice(), [(_, Action::Resume)]), "{:?}", effects.orders);
-    let refused = Err(OrderError::Stopped);
+    assert!(matches!(effects.orders.as_slice(), [(_, EngineCommand::Resume)]), "{:?}", effects.orders);
+    let refused = Err(CommandError::Stopped);
     let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: refused });
     assert_eq!(said(&model), "resume: the engine has stopped");
 }
@@ -187,7 +191,9 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
     let text = show(&mut model).join("\n");
     assert!(text.contains("Cancel execution") && text.contains("What is committed"), "{text}");
     let given = press(&mut model, "y");
-    assert!(matches!(given.orders.as_slice(), [(_, Action::Cancel(Which(Some(cancelled))))] if *cancelled == id));
+    assert!(
+        matches!(given.orders.as_slice(), [(_, EngineCommand::Cancel(ExecutionSelector(Some(cancelled))))] if *cancelled == id)
+    );
     // Without a run there is nothing to cancel, and it says so.
     let mut idle = crate::hands::model(screens::at_rest());
     assert!(press(&mut idle, "c").orders.is_empty() && idle.layers.is_empty());
@@ -198,12 +204,15 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
 fn single_series_rest_and_leave_a_run_after_a_question() {
     let mut model = model(screens::running());
     let given = press(&mut model, "2 z y");
-    assert!(matches!(given.orders.as_slice(), [(_, Action::PauseSeries(series))] if series.len() == 1), "{given:?}");
+    assert!(
+        matches!(given.orders.as_slice(), [(_, EngineCommand::PauseSeries(series))] if series.len() == 1),
+        "{given:?}"
+    );
     press(&mut model, "1");
     let id = model.snap.live.runs[0].execution_id;
     let given = press(&mut model, "C y");
     assert!(
-        matches!(given.orders.as_slice(), [(_, Action::CancelSeries { execution, series })] if *execution == id && series.len() == 1),
+        matches!(given.orders.as_slice(), [(_, EngineCommand::CancelSeries { execution, series })] if *execution == id && series.len() == 1),
         "{given:?}"
     );
 }
@@ -228,7 +237,7 @@ fn who_may_only_look_is_offered_no_orders_and_told_why() {
 
 #[test]
 fn every_action_that_costs_or_destroys_asks_before() {
-    for spec in ACTIONS.iter().filter(|spec| spec.danger != Danger::None) {
+    for spec in ACTIONS.iter().filter(|spec| spec.danger != Confirmation::None) {
         for screen in Screen::ALL.into_iter().filter(|screen| spec.place.includes(*screen)) {
             let mut model = model(screens::running());
             press(&mut model, &screen.number().to_string());
@@ -241,7 +250,7 @@ fn every_action_that_costs_or_destroys_asks_before() {
                     let _ = tell(&mut model, Msg::Key(key("down")));
                 }
                 let effects = tell(&mut model, Msg::Key(key("enter")));
-                let harmless = effects.orders.iter().all(|(_, action)| matches!(action, Action::Preview(_)));
+                let harmless = effects.orders.iter().all(|(_, action)| matches!(action, EngineCommand::Preview(_)));
                 assert!(harmless, "{} on {screen:?}: {:?}", spec.name, effects.orders);
                 model.layers.clear();
             }
@@ -280,8 +289,8 @@ fn a_frozen_view_stays_while_the_engine_goes_on() {
     let next = Snapshot { seq: 50, live: Arc::new(live), data: Arc::clone(&model.snap.data) };
     let effects = model.update(Msg::Snapshot(Arc::new(next)), seconds(5));
     assert_eq!(effects.redraw, Redraw::No);
-    let notice = Notice { seq: 9_999, at: screens::now(), level: Level::Error, source: "x".into(), text: "y".into() };
-    let effects = model.update(Msg::Notice(Arc::new(notice)), seconds(6));
+    let notice = LogLine { seq: 9_999, at: screens::now(), level: Level::Error, source: "x".into(), text: "y".into() };
+    let effects = model.update(Msg::LogLine(Arc::new(notice)), seconds(6));
     assert_eq!((effects.redraw, effects.questions.len()), (Redraw::No, 0));
     assert_eq!(show(&mut model), before);
     press(&mut model, "f");
@@ -298,8 +307,11 @@ fn details_are_asked_when_they_are_shown_and_again_when_the_data_has_changed() {
     // Asked once, not with every key.
     assert!(press(&mut model, "j k tab").questions.is_empty());
     let of = model.snap.data.generated_at;
-    let question = Question::Alerts { limit: 200 };
-    let _ = tell(&mut model, Msg::Answered { question: question.clone(), of, reply: Ok(Reply::Alerts(Vec::new())) });
+    let question = ConsoleRequest::Alerts { limit: 200 };
+    let _ = tell(
+        &mut model,
+        Msg::Answered { question: question.clone(), of, reply: Ok(ConsoleResponse::Alerts(Vec::new())) },
+    );
     let mut data = (*model.snap.data).clone();
     data.generated_at = data.generated_at + 1_000;
     let next = Arc::new(Snapshot { seq: 51, live: Arc::clone(&model.snap.live), data: Arc::new(data) });
@@ -315,8 +327,8 @@ fn an_error_does_not_take_a_known_answer_away() {
     press(&mut model, "7");
     let known = model.quarantine().len();
     assert!(known > 0);
-    let error = barkeep::runtime::console::AskError::Unavailable("database is away".to_owned());
-    let question = Question::Quarantine { limit: 500 };
+    let error = barkeep::runtime::console::ReadError::Unavailable("database is away".to_owned());
+    let question = ConsoleRequest::Quarantine { limit: 500 };
     let _ = tell(&mut model, Msg::Answered { question, of: screens::now(), reply: Err(error) });
     assert_eq!((model.quarantine().len(), model.answers.quarantine().error.is_some()), (known, true));
 }
@@ -422,7 +434,7 @@ fn the_log_follows_until_somebody_reads_back() {
     press(&mut model, "k");
     let line = |seq: u64| {
         let text = format!("line {seq}");
-        Msg::Notice(Arc::new(Notice { seq, at: screens::now(), level: Level::Info, source: "x".into(), text }))
+        Msg::LogLine(Arc::new(LogLine { seq, at: screens::now(), level: Level::Info, source: "x".into(), text }))
     };
     let effects = tell(&mut model, line(100_000));
     assert_eq!((effects.redraw, model.cursor(ListId::Log)), (Redraw::Soon, Some(last - 1)));
@@ -443,5 +455,5 @@ fn a_bar_in_quarantine_is_decided_after_a_question() {
     assert_eq!(model.focus(), ListId::Quarantine);
     let id = model.selected_quarantine().unwrap().id;
     let given = press(&mut model, "x y");
-    assert!(matches!(given.orders.as_slice(), [(_, Action::Decide { id: decided, .. })] if *decided == id));
+    assert!(matches!(given.orders.as_slice(), [(_, EngineCommand::Decide { id: decided, .. })] if *decided == id));
 }

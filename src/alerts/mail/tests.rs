@@ -121,7 +121,7 @@ fn settings(addr: SocketAddr, tls: SmtpTls, ca_file: Option<PathBuf>) -> SmtpSet
 async fn delivered(settings: &SmtpSettings) -> Result<(), Undelivered> {
     let password = SecretString::from("hunter2");
     let mailbox = Mailbox::new(settings, Some(&password), Duration::from_secs(10)).unwrap();
-    let notice = Notice {
+    let notice = Notification {
         kind: Kind::StaleFeatures,
         severity: Severity::Warning,
         message: "26 of 50 series are stale".to_owned(),

@@ -16,7 +16,7 @@ use barkeep_market::Ts;
 
 const SHORT: Duration = Duration::from_millis(300);
 
-fn notice(message: &str, resolved_at: Option<i64>) -> Notice {
+fn notice(message: &str, resolved_at: Option<i64>) -> Notification {
     Change {
         kind: Kind::StaleFeatures,
         severity: Severity::Warning,

@@ -13,7 +13,7 @@ use super::AttachError;
 use super::origin::{Origin, told};
 use super::stream::{Event, Parser};
 use barkeep_monitor::snapshot::Data;
-use barkeep_runtime::console::{Access, Notice};
+use barkeep_runtime::console::{Access, LogLine};
 use barkeep_service::handle::Live;
 
 /// The first event of a stream: who is asking, by the key.
@@ -33,7 +33,7 @@ pub(super) struct News {
 /// What a stream says.
 pub(super) enum Heard {
     News(News),
-    Notice(Notice),
+    LogLine(LogLine),
 }
 
 /// An open stream of events.
@@ -77,7 +77,7 @@ impl Events {
             let (name, data) = self.event().await?;
             return match name.as_str() {
                 "snapshot" => Ok(Heard::News(serde_json::from_str(&data).map_err(unreadable)?)),
-                "notice" => Ok(Heard::Notice(serde_json::from_str(&data).map_err(unreadable)?)),
+                "notice" => Ok(Heard::LogLine(serde_json::from_str(&data).map_err(unreadable)?)),
                 // Said again after a reconnection; or something a later version tells.
                 _ => continue,
             };

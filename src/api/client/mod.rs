@@ -22,8 +22,8 @@ use self::events::{Events, Heard, News};
 use self::origin::{Failed, Origin};
 use barkeep_base::clock::Clock;
 use barkeep_monitor::snapshot::Snapshot;
-use barkeep_runtime::console::{Access, AskError, Console, Link, Notice, Question, Reply};
-use barkeep_service::handle::{Action, Answer, OrderError};
+use barkeep_runtime::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 
 /// An order may wait for a plan of everything.
 const ORDER: Duration = Duration::from_mins(2);
@@ -53,7 +53,7 @@ pub struct Remote {
     clock: Arc<dyn Clock>,
     access: Access,
     snapshot: watch::Sender<Arc<Snapshot>>,
-    notices: broadcast::Sender<Arc<Notice>>,
+    notices: broadcast::Sender<Arc<LogLine>>,
     link: watch::Sender<Link>,
 }
 
@@ -74,7 +74,7 @@ impl Remote {
         let first = loop {
             match events.next().await? {
                 Heard::News(News { seq, live, data: Some(data) }) => break Snapshot { seq, live, data },
-                Heard::News(_) | Heard::Notice(_) => {}
+                Heard::News(_) | Heard::LogLine(_) => {}
             }
         };
         let remote = Arc::new(Self {
@@ -126,7 +126,7 @@ impl Remote {
                     *s = Arc::new(Snapshot { seq, live, data });
                 }),
                 // Nobody may be listening.
-                Ok(Heard::Notice(notice)) => drop(self.notices.send(Arc::new(notice))),
+                Ok(Heard::LogLine(notice)) => drop(self.notices.send(Arc::new(notice))),
                 Err(e) => return e,
             }
         }
@@ -139,7 +139,7 @@ impl Console for Remote {
         self.snapshot.subscribe()
     }
 
-    fn notices(&self) -> broadcast::Receiver<Arc<Notice>> {
+    fn notices(&self) -> broadcast::Receiver<Arc<LogLine>> {
         self.notices.subscribe()
     }
 
@@ -151,23 +151,23 @@ impl Console for Remote {
         self.access
     }
 
-    async fn order(&self, action: Action) -> Result<Answer, OrderError> {
+    async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError> {
         self.origin.post("api/v1/console/order", &action, ORDER).await.map_err(|failed| match failed {
             Failed::Transport(why) => {
-                OrderError::Refused(format!("the engine did not answer, so look whether it was done: {why}"))
+                CommandError::Refused(format!("the engine did not answer, so look whether it was done: {why}"))
             }
-            Failed::Problem(_, said) => OrderError::Refused(said),
+            Failed::Problem(_, said) => CommandError::Refused(said),
         })
     }
 
-    async fn ask(&self, question: Question) -> Result<Reply, AskError> {
+    async fn ask(&self, question: ConsoleRequest) -> Result<ConsoleResponse, ReadError> {
         self.origin.post("api/v1/console/ask", &question, QUESTION).await.map_err(|failed| match failed {
-            Failed::Transport(why) => AskError::Unavailable(why),
-            Failed::Problem(StatusCode::NOT_FOUND, said) => AskError::NotFound(said),
+            Failed::Transport(why) => ReadError::Unavailable(why),
+            Failed::Problem(StatusCode::NOT_FOUND, said) => ReadError::NotFound(said),
             Failed::Problem(StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST, said) => {
-                AskError::Refused(said)
+                ReadError::Refused(said)
             }
-            Failed::Problem(_, said) => AskError::Unavailable(said),
+            Failed::Problem(_, said) => ReadError::Unavailable(said),
         })
     }
 }

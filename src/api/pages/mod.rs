@@ -19,7 +19,7 @@ use self::hot::Hot;
 pub(super) use self::lines::BarRow;
 use self::read::read;
 use super::cache::{Cache, Tally, Weight};
-use super::marks::Marks;
+use super::marks::CacheVersions;
 use super::problem::Problem;
 use barkeep_base::clock::Clock;
 use barkeep_config::policy::CachePolicy;
@@ -96,7 +96,7 @@ pub(super) struct Served {
 pub(super) struct Pages {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    marks: Marks,
+    marks: CacheVersions,
     queries: Option<Cache<Wanted, Page>>,
     hot: Option<Hot>,
 }
@@ -105,7 +105,7 @@ impl Pages {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: &CachePolicy) -> Self {
         let hot = policy.hot_symbols.as_ref().map(Hot::new);
         let queries = policy.queries.as_ref().map(|p| Cache::new(p.ttl, p.max_queries, MOST_BYTES));
-        Self { marks: Marks::new(Arc::clone(&store)), store, clock, queries, hot }
+        Self { marks: CacheVersions::new(Arc::clone(&store)), store, clock, queries, hot }
     }
 
     /// What the caches did so far.

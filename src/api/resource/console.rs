@@ -9,8 +9,8 @@ use crate::keys::Caller;
 use crate::params::Params;
 use crate::problem::{Kind, Problem};
 use barkeep_base::text::printable;
-use barkeep_runtime::console::{Access, AskError, Console as _, Question, Reply};
-use barkeep_service::handle::{Action, Answer};
+use barkeep_runtime::console::{Access, Console as _, ConsoleRequest, ConsoleResponse, ReadError};
+use barkeep_service::handle::{CommandReply, EngineCommand};
 use barkeep_store::Role;
 
 /// Order something
@@ -25,16 +25,16 @@ pub(crate) async fn order(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
-    Input(action): Input<Action>,
-) -> Result<Json<Answer>, Problem> {
+    Input(action): Input<EngineCommand>,
+) -> Result<Json<CommandReply>, Problem> {
     params.only(&[])?;
-    if caller.role < Role::Operate && !matches!(action, Action::Preview(_)) {
+    if caller.role < Role::Operate && !matches!(action, EngineCommand::Preview(_)) {
         return Err(Problem::new(Kind::Forbidden, "this key may only look").hint("use a key with the role operate"));
     }
     let access = if caller.role == Role::Operate { Access::Operate } else { Access::Read };
     let now = api.desk.engine.clock.now();
     let answer = api.desk.as_somebody(&caller.actor, access).order(action).await?;
-    if let Answer::Started(id) = &answer {
+    if let CommandReply::Started(id) = &answer {
         api.started.note(*id, now, &[]);
     }
     Ok(Json(answer))
@@ -50,12 +50,12 @@ pub(crate) async fn order(
 pub(crate) async fn ask(
     State(api): State<App>,
     params: Params,
-    Input(question): Input<Question>,
-) -> Result<Json<Reply>, Problem> {
+    Input(question): Input<ConsoleRequest>,
+) -> Result<Json<ConsoleResponse>, Problem> {
     params.only(&[])?;
     api.desk.ask(question).await.map(Json).map_err(|e| match e {
-        AskError::NotFound(what) => Problem::not_found(printable(&what)),
-        AskError::Refused(why) => Problem::new(Kind::Invalid, printable(&why)),
-        AskError::Unavailable(_) => Problem::unavailable("the database does not answer"),
+        ReadError::NotFound(what) => Problem::not_found(printable(&what)),
+        ReadError::Refused(why) => Problem::new(Kind::Invalid, printable(&why)),
+        ReadError::Unavailable(_) => Problem::unavailable("the database does not answer"),
     })
 }

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::{Api, App};
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select::Selection;
-use barkeep_service::handle::{Action, Answer, EngineState, What, Which};
+use barkeep_service::handle::{CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope};
 use barkeep_store::Trigger;
 
 /// What became of an order.
@@ -36,16 +36,16 @@ pub(crate) struct Done {
 }
 
 /// Gives an order and says what became of it.
-async fn give(api: &Api, caller: &Caller, action: Action) -> Result<Json<Done>, Problem> {
+async fn give(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
     let now = api.desk.engine.clock.now();
     let answer = api.desk.handle.order(action, &caller.actor).await?;
     let (result, execution_id, detail) = match answer {
-        Answer::Started(id) => {
+        CommandReply::Started(id) => {
             api.started.note(id, now, &[]);
             ("started", Some(id), None)
         }
-        Answer::Nothing(why) => ("nothing", None, Some(why)),
-        Answer::Done | Answer::Planned(_) => ("done", None, None),
+        CommandReply::Nothing(why) => ("nothing", None, Some(why)),
+        CommandReply::Done | CommandReply::Planned(_) => ("done", None, None),
     };
     Ok(Json(Done { result, execution_id, detail, engine: api.desk.handle.live().state, timestamp: now }))
 }
@@ -58,7 +58,7 @@ pub(crate) async fn pause(
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    give(&api, &caller, Action::Pause).await
+    give(&api, &caller, EngineCommand::Pause).await
 }
 
 /// Let the engine go on
@@ -69,13 +69,13 @@ pub(crate) async fn resume(
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    give(&api, &caller, Action::Resume).await
+    give(&api, &caller, EngineCommand::Resume).await
 }
 
 /// What to bring up to date: exactly one of `symbols`, `tier` and `stale`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TriggerWish {
+pub(crate) struct TriggerRequest {
     /// These symbols, at most 1000.
     #[schema(value_type = Option<Vec<SymbolName>>, min_items = 1, max_items = 1000)]
     symbols: Option<Vec<Symbol>>,
@@ -90,20 +90,20 @@ pub(crate) struct TriggerWish {
     stale: bool,
 }
 
-fn what(wish: TriggerWish) -> Result<What, Problem> {
+fn what(wish: TriggerRequest) -> Result<TriggerScope, Problem> {
     const MOST: usize = 1_000;
     let wrong = |why: &str| Err(Problem::invalid("body", why).hint("name exactly one of symbols, tier and stale"));
     match wish {
-        TriggerWish { symbols: Some(symbols), timeframes, tier: None, stale: false } => {
+        TriggerRequest { symbols: Some(symbols), timeframes, tier: None, stale: false } => {
             if !(1..=MOST).contains(&symbols.len()) {
                 return Err(Problem::invalid("symbols", &format!("names {}, not 1 to {MOST}", symbols.len())));
             }
             let timeframes = timeframes_of(timeframes)?;
-            Ok(What::Selection(Selection { symbols, timeframes, ..Selection::default() }))
+            Ok(TriggerScope::Selection(Selection { symbols, timeframes, ..Selection::default() }))
         }
-        TriggerWish { timeframes: Some(_), .. } => wrong("has timeframes without symbols"),
-        TriggerWish { tier: Some(tier), symbols: None, stale: false, .. } => Ok(What::Tier(tier)),
-        TriggerWish { stale: true, symbols: None, tier: None, .. } => Ok(What::Stale),
+        TriggerRequest { timeframes: Some(_), .. } => wrong("has timeframes without symbols"),
+        TriggerRequest { tier: Some(tier), symbols: None, stale: false, .. } => Ok(TriggerScope::Tier(tier)),
+        TriggerRequest { stale: true, symbols: None, tier: None, .. } => Ok(TriggerScope::Stale),
         _ => wrong("does not say what is meant"),
     }
 }
@@ -111,16 +111,16 @@ fn what(wish: TriggerWish) -> Result<What, Problem> {
 /// Bring something up to date now
 #[utoipa::path(post, path = "/api/v1/admin/engine/trigger", tag = "engine",
     params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
-    request_body = TriggerWish,
+    request_body = TriggerRequest,
     responses((status = 200, body = Done)))]
 pub(crate) async fn trigger(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
-    Input(wish): Input<TriggerWish>,
+    Input(wish): Input<TriggerRequest>,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    give(&api, &caller, Action::Trigger { what: what(wish)?, trigger: Trigger::Api }).await
+    give(&api, &caller, EngineCommand::Trigger { what: what(wish)?, trigger: Trigger::Api }).await
 }
 
 /// Cancel an execution; pages in flight are committed
@@ -135,7 +135,7 @@ pub(crate) async fn cancel(
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
     known(&api, id).await?;
-    give(&api, &caller, Action::Cancel(Which(Some(id)))).await
+    give(&api, &caller, EngineCommand::Cancel(ExecutionSelector(Some(id)))).await
 }
 
 /// Ask again for the series that failed in an execution
@@ -152,7 +152,7 @@ pub(crate) async fn retry(
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
     known(&api, id).await?;
-    give(&api, &caller, Action::RetryFailed(Which(Some(id)))).await
+    give(&api, &caller, EngineCommand::RetryFailed(ExecutionSelector(Some(id)))).await
 }
 
 async fn known(api: &Api, id: Uuid) -> Result<(), Problem> {

@@ -25,7 +25,7 @@ use crate::metrics::Streaming;
 use crate::params::Params;
 use crate::problem::Problem;
 use barkeep_monitor::snapshot::{Data, Snapshot};
-use barkeep_runtime::console::{Access, Console as _, Notice};
+use barkeep_runtime::console::{Access, Console as _, LogLine};
 use barkeep_service::handle::Live;
 use barkeep_store::Role;
 
@@ -66,7 +66,7 @@ impl Feed {
 struct Stream {
     api: App,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    notices: broadcast::Receiver<Arc<Notice>>,
+    notices: broadcast::Receiver<Arc<LogLine>>,
     /// What was sent last.
     data: Option<Arc<Data>>,
     sent: Option<Instant>,

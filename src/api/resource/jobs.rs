@@ -22,9 +22,9 @@ use crate::{Api, App};
 use barkeep_market::ts::SECOND;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
-use barkeep_pipeline::select::{Selection, When};
+use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_plan::Plan;
-use barkeep_service::handle::{Action, Answer, What};
+use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
 use barkeep_store::{ExecutionStatus, StoreError, Trigger};
 
 /// Symbols of one request.
@@ -36,7 +36,7 @@ const SOON: i64 = 10 * SECOND;
 
 /// A day or an instant, in the one way it is written.
 #[derive(Clone, Copy, Debug)]
-struct Bound(When);
+struct Bound(TimeBound);
 
 impl<'de> Deserialize<'de> for Bound {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -53,7 +53,7 @@ impl fmt::Display for Bound {
 /// What to fetch. Symbols not registered are.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wish {
+pub(crate) struct BackfillRequest {
     #[schema(value_type = Vec<SymbolName>, min_items = 1, max_items = 100)]
     symbols: Vec<Symbol>,
     /// Those of each symbol when left out.
@@ -141,7 +141,7 @@ impl DryRun {
     }
 }
 
-fn selection(wish: &Wish) -> Result<Selection, Problem> {
+fn selection(wish: &BackfillRequest) -> Result<Selection, Problem> {
     let mut symbols = wish.symbols.clone();
     symbols.sort();
     symbols.dedup();
@@ -181,24 +181,28 @@ async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
     description = "Begins an execution and answers 202 with its id; with `dry_run` answers 200 with what would be asked. \
         With an `Idempotency-Key` the same request sent again gets the same answer and begins nothing.",
     params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
-    request_body = Wish,
+    request_body = BackfillRequest,
     responses((status = 202, body = Job), (status = 200, body = DryRun)))]
 pub(crate) async fn start(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
-    Input(wish): Input<Wish>,
+    Input(wish): Input<BackfillRequest>,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
     let selection = selection(&wish)?;
     check(&api, &selection).await?;
     let now = api.desk.engine.clock.now();
     let (symbols, timeframes) = (selection.symbols.clone(), selection.timeframes.clone());
-    let what = What::Selection(selection);
-    let action = if wish.dry_run { Action::Preview(what) } else { Action::Trigger { what, trigger: Trigger::Api } };
+    let what = TriggerScope::Selection(selection);
+    let action = if wish.dry_run {
+        EngineCommand::Preview(what)
+    } else {
+        EngineCommand::Trigger { what, trigger: Trigger::Api }
+    };
     match api.desk.handle.order(action, &caller.actor).await? {
-        Answer::Planned(plan) => Ok(Json(DryRun::of(&plan, symbols.len(), now)).into_response()),
-        Answer::Started(id) => {
+        CommandReply::Planned(plan) => Ok(Json(DryRun::of(&plan, symbols.len(), now)).into_response()),
+        CommandReply::Started(id) => {
             api.started.note(id, now, &symbols);
             let job = Job {
                 job_id: id,
@@ -214,8 +218,8 @@ pub(crate) async fn start(
             response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
             Ok(response)
         }
-        Answer::Nothing(why) => Err(Problem::not_found(why)),
-        Answer::Done => Err(Problem::internal("a trigger that is merely done")),
+        CommandReply::Nothing(why) => Err(Problem::not_found(why)),
+        CommandReply::Done => Err(Problem::internal("a trigger that is merely done")),
     }
 }
 

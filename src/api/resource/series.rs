@@ -20,8 +20,8 @@ use barkeep_market::ts::MINUTE;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_monitor::publisher::Reading;
 use barkeep_monitor::snapshot::SeriesView;
-use barkeep_pipeline::select::{Selection, When};
-use barkeep_service::handle::{Action, Answer, What};
+use barkeep_pipeline::select::{Selection, TimeBound};
+use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
 use barkeep_store::{SeriesId, SymbolRow, Trigger};
 
 /// A symbol without data is asked for once in this time, however often somebody looks.
@@ -129,9 +129,9 @@ async fn missing(api: &Api, caller: &Caller, found: &Found, what: &str) -> Probl
             .hint(format!("a backfill was triggered before; GET /api/v1/backfill/{id} tells how it stands"));
     }
     let selection = Selection { symbols: vec![symbol.clone()], ..Selection::default() };
-    let action = Action::Trigger { what: What::Selection(selection), trigger: Trigger::Api };
+    let action = EngineCommand::Trigger { what: TriggerScope::Selection(selection), trigger: Trigger::Api };
     match api.desk.handle.order(action, &caller.actor).await {
-        Ok(Answer::Started(id)) => {
+        Ok(CommandReply::Started(id)) => {
             api.started.note(id, now, std::slice::from_ref(symbol));
             problem
                 .with("triggered", id.to_string())
@@ -145,9 +145,9 @@ async fn missing(api: &Api, caller: &Caller, found: &Found, what: &str) -> Probl
 /// The range and the page a request asks for.
 pub(super) struct Asked {
     pub(super) timeframe: Timeframe,
-    start: Option<When>,
-    end: Option<When>,
-    before: Option<When>,
+    start: Option<TimeBound>,
+    end: Option<TimeBound>,
+    before: Option<TimeBound>,
     limit: usize,
 }
 

@@ -16,7 +16,7 @@ use crate::problem::{Kind, Problem};
 use crate::{Api, App};
 use barkeep_config::{criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
-use barkeep_service::handle::Action;
+use barkeep_service::handle::EngineCommand;
 use barkeep_store::{OperatorAction, SymbolRow};
 
 #[derive(Serialize, ToSchema)]
@@ -161,7 +161,7 @@ pub(crate) async fn change(
     if let Some(paused) = paused.filter(|paused| *paused != row.paused) {
         // By the engine, whose gate holds back what waits for this symbol.
         let symbols = vec![symbol.clone()];
-        let action = if paused { Action::PauseSymbols(symbols) } else { Action::ResumeSymbols(symbols) };
+        let action = if paused { EngineCommand::PauseSymbols(symbols) } else { EngineCommand::ResumeSymbols(symbols) };
         api.desk.handle.order(action, &caller.actor).await?;
         row.paused = paused;
     }

@@ -8,7 +8,7 @@ use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_monitor::freshness_report::{self, RpoReport};
 use barkeep_monitor::history::ExecutionView;
-use barkeep_store::{ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+use barkeep_store::{ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 
 /// One run of the engine.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -77,7 +77,7 @@ pub(super) struct SeriesProgress {
     timeframe: Timeframe,
     /// `pending`, `in_progress`, `completed` or `failed`.
     #[schema(value_type = String, example = "completed")]
-    status: SeriesState,
+    status: SeriesRunState,
     records_fetched: i64,
     records_inserted: i64,
     features_computed: i64,

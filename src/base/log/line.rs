@@ -30,7 +30,7 @@ impl Level {
 
 /// A line of the log as screens show it. Its text is fit to print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct LogLine {
     /// Grows by one with every notice of a process.
     pub seq: u64,
     pub at: Ts,

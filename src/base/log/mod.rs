@@ -25,7 +25,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use self::daily::Daily;
 use crate::clock::SystemClock;
-pub use line::{Level, Notice};
+pub use line::{Level, LogLine};
 pub use settings::{LogFormat, LogSettings};
 pub use tail::Tail;
 

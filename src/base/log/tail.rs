@@ -10,7 +10,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::{Level, Notice};
+use super::{Level, LogLine};
 use crate::clock::{Clock, SystemClock};
 use crate::text::printable;
 
@@ -25,13 +25,13 @@ const LONGEST: usize = 500;
 #[derive(Clone, Debug)]
 pub struct Tail {
     ring: Arc<Mutex<Ring>>,
-    sender: broadcast::Sender<Arc<Notice>>,
+    sender: broadcast::Sender<Arc<LogLine>>,
 }
 
 #[derive(Debug, Default)]
 struct Ring {
     next: u64,
-    lines: VecDeque<Arc<Notice>>,
+    lines: VecDeque<Arc<LogLine>>,
 }
 
 impl Default for Tail {
@@ -43,15 +43,15 @@ impl Default for Tail {
 impl Tail {
     /// Lines from now on.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Notice>> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<LogLine>> {
         self.sender.subscribe()
     }
 
     /// The last lines, oldest first.
     #[must_use]
-    pub fn last(&self, limit: usize) -> Vec<Notice> {
+    pub fn last(&self, limit: usize) -> Vec<LogLine> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.lines.iter().skip(ring.lines.len().saturating_sub(limit)).map(|line| Notice::clone(line)).collect()
+        ring.lines.iter().skip(ring.lines.len().saturating_sub(limit)).map(|line| LogLine::clone(line)).collect()
     }
 
     /// Adds a line; its text is made fit to print.
@@ -59,7 +59,7 @@ impl Tail {
         let cut: String = text.chars().take(LONGEST).collect();
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let at = SystemClock.now();
-        let line = Notice { seq: ring.next, at, level, source: printable(source), text: printable(&cut) };
+        let line = LogLine { seq: ring.next, at, level, source: printable(source), text: printable(&cut) };
         let line = Arc::new(line);
         ring.next += 1;
         if ring.lines.len() == KEPT {

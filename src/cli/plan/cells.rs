@@ -17,7 +17,7 @@ use crate::figures::thousands;
 use crate::output::{print, print_json_line};
 use barkeep_base::text::printable;
 use barkeep_market::Symbol;
-use barkeep_pipeline::select::When;
+use barkeep_pipeline::select::TimeBound;
 use barkeep_plan::cells::{Cell, Solution, solve};
 
 /// 10,000 symbols over five years are 12.6 million lines of about 16 bytes.
@@ -117,8 +117,8 @@ fn is_heading(symbol: &str, session: &str) -> bool {
 }
 
 fn date(text: &str) -> Result<NaiveDate, String> {
-    match text.parse::<When>() {
-        Ok(When::Date(date)) => Ok(date),
+    match text.parse::<TimeBound>() {
+        Ok(TimeBound::Date(date)) => Ok(date),
         _ => Err(format!("'{}' is no day; write 2024-01-31, from 1970 to 2100", printable(text))),
     }
 }

@@ -114,7 +114,7 @@ pub struct Pause {
 pub enum Scope {
     Series,
     Symbol,
-    Engine,
+    EngineContext,
 }
 
 impl Scope {
@@ -122,7 +122,7 @@ impl Scope {
         match self {
             Self::Series => "the series",
             Self::Symbol => "the symbol",
-            Self::Engine => "the engine",
+            Self::EngineContext => "the engine",
         }
     }
 }
@@ -146,7 +146,7 @@ pub struct Attempt {
 
 /// Everything the split is worked out from.
 #[derive(Clone, Debug)]
-pub struct Facts<'a> {
+pub struct SplitInputs<'a> {
     pub calendar: &'a Calendar,
     pub clock: StalenessClock,
     pub delay: Delay,
@@ -170,7 +170,7 @@ pub struct Facts<'a> {
     pub refresh_every: Duration,
 }
 
-impl Facts<'_> {
+impl SplitInputs<'_> {
     /// What stands between the series and newer bars now.
     #[must_use]
     pub fn blocker(&self) -> Blocker {

@@ -50,7 +50,7 @@ fn answered(id: i64, until: Ts) -> Evidence {
     Evidence { series: SeriesId(id), answered_until: Some(until), refused: None }
 }
 
-fn report(inventory: &Inventory, limit: usize, now: Ts) -> StalenessReport {
+fn report(inventory: &SeriesIndex, limit: usize, now: Ts) -> StalenessReport {
     let (settings, policy) = configured();
     StalenessReport::of(inventory, &Calendar::new(), &settings, &policy, limit, now)
 }
@@ -72,7 +72,7 @@ fn counts_are_over_all_series_and_lists_are_the_stalest() {
         };
         series(k, &format!("S{k:02}"), Timeframe::M5, newest, (k < 35).then_some(now))
     });
-    let report = report(&Inventory::of(symbols, rows.collect(), &[]), 3, now);
+    let report = report(&SeriesIndex::of(symbols, rows.collect(), &[]), 3, now);
     let want =
         StalenessSummary { fresh_count: 10, aging_count: 10, stale_count: 10, missing_count: 5, unknown_count: 5 };
     assert_eq!((report.total, report.summary), (40, want));
@@ -89,7 +89,7 @@ fn a_thin_symbol_that_was_answered_is_fresh_and_old_history_changes_nothing() {
     let judged = |evidence: &[Evidence]| {
         let symbols = vec![symbol("THIN", AssetClass::Stock, Criticality::Low, &[Timeframe::M5])];
         let inventory =
-            Inventory::of(symbols, vec![series(1, "THIN", Timeframe::M5, Some(newest), Some(now))], evidence);
+            SeriesIndex::of(symbols, vec![series(1, "THIN", Timeframe::M5, Some(newest), Some(now))], evidence);
         let report = report(&inventory, 9, now);
         let by = report.by_status;
         [by.fresh, by.aging, by.stale].concat().remove(0)
@@ -124,7 +124,7 @@ fn breaches_are_counted_by_criticality_over_tracked_series_only() {
         series(4, "OFF", Timeframe::M5, Some(now - 90 * DAY), Some(now)),
         series(5, "NEW", Timeframe::M5, None, None),
     ];
-    let report = report(&Inventory::of(symbols, rows, &[]), 9, now);
+    let report = report(&SeriesIndex::of(symbols, rows, &[]), 9, now);
     let rpo: Vec<_> = report.rpo.iter().map(|r| (r.criticality, r.series, r.breached, r.without_data)).collect();
     let want = [(Criticality::Critical, 1, 1, 0), (Criticality::Standard, 1, 0, 0), (Criticality::Low, 1, 0, 1)];
     assert_eq!(rpo, want);
@@ -137,7 +137,7 @@ fn ages_grow_by_themselves_and_rest_on_a_weekend() {
     let friday_close = at("2024-03-02T01:00:00Z");
     let symbols = vec![symbol("AAPL", AssetClass::Stock, Criticality::Critical, &[Timeframe::M5])];
     let rows = vec![series(1, "AAPL", Timeframe::M5, Some(friday_close - 5 * MINUTE), Some(friday_close))];
-    let inventory = Inventory::of(symbols, rows, &[]);
+    let inventory = SeriesIndex::of(symbols, rows, &[]);
     let age = |now: &str| {
         let report = report(&inventory, 1, at(now));
         let by = report.by_status;
@@ -156,7 +156,7 @@ fn a_bar_that_was_growing_when_it_was_asked_is_known_up_to_then() {
     let symbols = vec![symbol("AAPL", AssetClass::Stock, Criticality::Low, &[Timeframe::D1])];
     let rows = vec![series(1, "AAPL", Timeframe::D1, Some(today), Some(asked))];
     let judged = |now: &str, evidence: &[Evidence]| {
-        let inventory = Inventory::of(symbols.clone(), rows.clone(), evidence);
+        let inventory = SeriesIndex::of(symbols.clone(), rows.clone(), evidence);
         let report = report(&inventory, 1, at(now));
         let by = report.by_status;
         let row = [by.fresh, by.aging, by.stale].concat().remove(0);
@@ -178,7 +178,7 @@ fn an_end_of_day_plan_is_noticed_from_the_refusal_of_today() {
     let rows = vec![series(1, "AAPL", Timeframe::M5, Some(yesterday), Some(now))];
     let tier = |refused: Option<Interval>| {
         let evidence = [Evidence { series: SeriesId(1), answered_until: None, refused }];
-        let report = report(&Inventory::of(symbols.clone(), rows.clone(), &evidence), 0, now);
+        let report = report(&SeriesIndex::of(symbols.clone(), rows.clone(), &evidence), 0, now);
         (report.summary.fresh_count, report.summary.stale_count)
     };
     assert_eq!(tier(None), (0, 1));
@@ -206,7 +206,7 @@ fn fifty_thousand_series_take_no_time() {
             evidence.push(answered(id, start + MINUTE));
         }
     }
-    let inventory = Inventory::of(symbols, rows, &evidence);
+    let inventory = SeriesIndex::of(symbols, rows, &evidence);
     let (settings, policy) = configured();
     let calendar = Calendar::new();
     let best = (0..20)

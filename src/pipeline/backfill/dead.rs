@@ -2,13 +2,13 @@
 //!
 //! Every run closes them before it begins. One whose process may still live, on this host or another, is left alone.
 
-use crate::Engine;
+use crate::EngineContext;
 use barkeep_base::process as owner;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError};
 
 /// Executions whose process is gone are no longer running. Returns them as they were closed.
-pub async fn close_dead_executions(engine: &Engine, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+pub async fn close_dead_executions(engine: &EngineContext, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
     let mut all = Vec::new();
     for row in engine.store.running_executions().await? {
         if owner::is_dead(&row.owner) {

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{Run, RunError};
-use crate::Engine;
-use crate::coverage_index::Survey;
+use crate::EngineContext;
+use crate::coverage_index::CoverageIndex;
 use crate::ingest::{Arrival, Part, Verdict, settled};
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Bar, Interval, Timeframe};
@@ -19,7 +19,7 @@ impl Run<'_> {
     /// Computes coarser bars that are missing where their base is stored.
     pub(super) async fn derive_stored(&self) -> Result<(), RunError> {
         let store = &self.engine().store;
-        let survey = Survey::read(store.as_ref(), &self.scene.targets, self.engine().clock.now()).await?;
+        let survey = CoverageIndex::read(store.as_ref(), &self.scene.targets, self.engine().clock.now()).await?;
         for need in self.open_needs(&survey, true)? {
             let (state, horizon) = (&need.state, need.horizon);
             for (timeframe, spans) in &need.local {
@@ -61,7 +61,7 @@ fn stretches(span: Interval, tf: Timeframe, class: AssetClass) -> Vec<Interval> 
     all
 }
 
-async fn stored_bars(engine: &Engine, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
+async fn stored_bars(engine: &EngineContext, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
     let rows = engine.store.bars(series, range, usize::MAX).await?;
     Ok(rows.into_iter().map(|row| row.bar).collect())
 }

@@ -22,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use self::dead::close_dead_executions;
-use self::planning::{Scene, estimated_seconds};
-use super::Engine;
-use super::features::Featurer;
+use self::planning::{PlanningContext, estimated_seconds};
+use super::EngineContext;
+use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
-use super::summary::{Summary, Tally};
-use crate::coverage_index::Survey;
+use super::summary::{RunCounts, Summary};
+use crate::coverage_index::CoverageIndex;
 use crate::events::{Event, Listener};
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
@@ -77,7 +77,7 @@ impl Backfill {
     /// Runs to the end, or until `cancel`. Pages in flight are committed either way.
     pub async fn run(
         &self,
-        engine: &Engine,
+        engine: &EngineContext,
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
@@ -98,17 +98,17 @@ impl Backfill {
 /// A run under way.
 struct Run<'a> {
     wish: &'a Backfill,
-    scene: Scene,
-    tally: Arc<Mutex<Tally>>,
+    scene: PlanningContext,
+    tally: Arc<Mutex<RunCounts>>,
     execution: ExecutionRow,
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
     fetcher: Arc<Fetcher>,
-    featurer: Arc<Featurer>,
+    featurer: Arc<FeatureRunner>,
 }
 
 impl Run<'_> {
-    fn engine(&self) -> &Engine {
+    fn engine(&self) -> &EngineContext {
         &self.fetcher.engine
     }
 
@@ -116,7 +116,7 @@ impl Run<'_> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
+    fn tally(&self) -> MutexGuard<'_, RunCounts> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -134,7 +134,8 @@ impl Run<'_> {
             let survey = match round {
                 0 => None,
                 _ => Some(
-                    Survey::read(self.engine().store.as_ref(), &self.scene.targets, self.engine().clock.now()).await?,
+                    CoverageIndex::read(self.engine().store.as_ref(), &self.scene.targets, self.engine().clock.now())
+                        .await?,
                 ),
             };
             let needs = self.open_needs(survey.as_ref().unwrap_or(&self.scene.survey), round > 0)?;

@@ -16,14 +16,14 @@ use crate::events::Event;
 use crate::fetch::ItemError;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
-use barkeep_plan::{Ask, Item};
+use barkeep_plan::{Item, Request};
 use barkeep_store::StoreError;
 use barkeep_vendor::Class;
 
 impl Run<'_> {
     pub(super) async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
         let (splits, items): (Vec<Item>, Vec<Item>) =
-            items.into_iter().partition(|item| matches!(item.ask, Ask::Splits { .. }));
+            items.into_iter().partition(|item| matches!(item.ask, Request::Splits { .. }));
         self.featurer.expect(&items);
         // Splits first: scores compare with the previous close across them.
         self.execute_group(splits, 1, Duration::ZERO).await?;
@@ -106,10 +106,10 @@ impl Run<'_> {
             _ => {}
         }
         let (family, timeframe) = match &item.ask {
-            Ask::Aggregates { timeframe, .. } => (timeframe.family(), Some(*timeframe)),
-            Ask::GroupedDaily { .. } => (Family::Day, None),
+            Request::Aggregates { timeframe, .. } => (timeframe.family(), Some(*timeframe)),
+            Request::GroupedDaily { .. } => (Family::Day, None),
             // Without splits the bars are still right; the next run asks again.
-            Ask::Splits { .. } => {
+            Request::Splits { .. } => {
                 tracing::warn!(error = %fault, "splits could not be asked");
                 return None;
             }

@@ -9,37 +9,37 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::planning::Scene;
+use super::planning::PlanningContext;
 use super::{Backfill, Run};
-use crate::Engine;
+use crate::EngineContext;
 use crate::events::Listener;
-use crate::features::{Featurer, PLACES};
+use crate::features::{FeatureRunner, PLACES};
 use crate::fetch::Fetcher;
 use crate::ingest::Ingest;
 use crate::select::Target;
-use crate::series_registry::Registrar;
-use crate::summary::Tally;
+use crate::series_registry::SeriesRegistry;
+use crate::summary::RunCounts;
 use barkeep_base::process as owner;
-use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 
 impl<'a> Run<'a> {
     /// A run that has not asked for anything. The writer ends when the run is dropped and its queue is empty.
     pub(super) fn open(
         wish: &'a Backfill,
-        engine: &Engine,
-        scene: Scene,
+        engine: &EngineContext,
+        scene: PlanningContext,
         listener: Arc<dyn Listener>,
         cancel: &CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let pending = pending(&scene.targets, wish.execution_id);
         let execution = row(wish, &scene);
-        let tally = Arc::new(Mutex::new(Tally::new(&pending)));
+        let tally = Arc::new(Mutex::new(RunCounts::new(&pending)));
         let registrar =
-            Arc::new(Registrar::new(Arc::clone(&engine.store), scene.targets.clone(), execution.clone(), pending));
+            Arc::new(SeriesRegistry::new(Arc::clone(&engine.store), scene.targets.clone(), execution.clone(), pending));
         let (ingest, writer) =
             Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
         let stop = cancel.child_token();
-        let featurer = Arc::new(Featurer {
+        let featurer = Arc::new(FeatureRunner {
             engine: engine.clone(),
             registrar: Arc::clone(&registrar),
             tally: Arc::clone(&tally),
@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
 }
 
 /// The execution as it begins.
-fn row(wish: &Backfill, scene: &Scene) -> ExecutionRow {
+fn row(wish: &Backfill, scene: &PlanningContext) -> ExecutionRow {
     ExecutionRow {
         execution_id: wish.execution_id,
         trigger: wish.trigger,
@@ -97,7 +97,7 @@ fn pending(targets: &[Target], execution_id: Uuid) -> Vec<SeriesStatus> {
         symbol: target.row.symbol.clone(),
         asset_class: target.row.asset_class,
         timeframe,
-        status: SeriesState::Pending,
+        status: SeriesRunState::Pending,
         records_processed: 0,
         records_inserted: 0,
         features_computed: 0,

@@ -3,9 +3,9 @@
 //! A preview and a run plan alike; a run that has learnt something about the vendor's plan says so with its facts.
 
 use super::{Backfill, Run, RunError};
-use crate::Engine;
-use crate::coverage_index::Survey;
-use crate::fetch::{Delays, Facts};
+use crate::EngineContext;
+use crate::coverage_index::CoverageIndex;
+use crate::fetch::{Delays, VendorCapabilities};
 use crate::planning_inputs as outlook;
 use crate::select::Target;
 use crate::splits;
@@ -16,33 +16,33 @@ use barkeep_plan::{FamilyState, Horizon, Need, Plan, estimate};
 use barkeep_store::StoreError;
 
 /// Everything planning needs, read at one moment.
-pub(super) struct Scene {
+pub(super) struct PlanningContext {
     pub(super) now: Ts,
     pub(super) targets: Vec<Target>,
-    pub(super) survey: Survey,
+    pub(super) survey: CoverageIndex,
     pub(super) delays: Delays,
 }
 
 impl Backfill {
-    pub(super) async fn scene(&self, engine: &Engine) -> Result<Scene, RunError> {
+    pub(super) async fn scene(&self, engine: &EngineContext) -> Result<PlanningContext, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
         let mut targets = self.selection.targets(&known, &engine.settings, now)?;
         for class in AssetClass::ALL {
             self.selection.range(class, engine.settings.backfill.history, now)?;
         }
-        let survey = Survey::read(engine.store.as_ref(), &targets, now).await?;
+        let survey = CoverageIndex::read(engine.store.as_ref(), &targets, now).await?;
         self.selection.leave_resting(&mut targets, |symbol, tf| survey.is_resting(symbol, tf))?;
         let configured = engine.settings.vendor.delay;
         let delays = Delays {
             exchange: survey.delay(AssetClass::Stock, &targets, configured),
             continuous: survey.delay(AssetClass::Crypto, &targets, configured),
         };
-        Ok(Scene { now, targets, survey, delays })
+        Ok(PlanningContext { now, targets, survey, delays })
     }
 
     /// What a run would ask now.
-    pub async fn preview(&self, engine: &Engine) -> Result<Plan, RunError> {
+    pub async fn preview(&self, engine: &EngineContext) -> Result<Plan, RunError> {
         let scene = self.scene(engine).await?;
         let settle = engine.settings.backfill.settle;
         let horizon = |state: &FamilyState| {
@@ -50,7 +50,7 @@ impl Backfill {
             Horizon::at(&engine.calendar, class, family, scene.delays.of(class), settle, scene.now)
         };
         let needs = self.needs(engine, &scene.targets, &scene.survey, scene.now, horizon)?;
-        let market = self.market(engine, &scene, &Facts::default()).await?;
+        let market = self.market(engine, &scene, &VendorCapabilities::default()).await?;
         let mut plan = barkeep_plan::build(&engine.calendar, &needs, &market);
         plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
         plan.budget = Some(Budget::of(&plan.items, &market.staleness, &outlook::tokens(engine).await?));
@@ -59,9 +59,9 @@ impl Backfill {
 
     pub(super) fn needs(
         &self,
-        engine: &Engine,
+        engine: &EngineContext,
         targets: &[Target],
-        survey: &Survey,
+        survey: &CoverageIndex,
         now: Ts,
         horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
@@ -77,9 +77,9 @@ impl Backfill {
 
     pub(super) async fn market(
         &self,
-        engine: &Engine,
-        scene: &Scene,
-        facts: &Facts,
+        engine: &EngineContext,
+        scene: &PlanningContext,
+        facts: &VendorCapabilities,
     ) -> Result<barkeep_plan::Market, StoreError> {
         let backfill = &engine.settings.backfill;
         let recheck = i64::try_from(backfill.splits_recheck.as_millis()).unwrap_or(i64::MAX);
@@ -97,7 +97,7 @@ impl Backfill {
 
 impl Run<'_> {
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just asked.
-    pub(super) fn open_needs(&self, survey: &Survey, settled_only: bool) -> Result<Vec<Need>, RunError> {
+    pub(super) fn open_needs(&self, survey: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
@@ -112,7 +112,7 @@ impl Run<'_> {
 }
 
 /// Seconds until the last of `requests` may start.
-pub(super) async fn estimated_seconds(engine: &Engine, requests: u64) -> Result<f64, StoreError> {
+pub(super) async fn estimated_seconds(engine: &EngineContext, requests: u64) -> Result<f64, StoreError> {
     let RateLimit::PerMinute(limit) = engine.settings.vendor.rate_limit else { return Ok(0.0) };
     let used = engine.store.recent_starts(60_000, engine.clock.now()).await?.len();
     Ok(estimate::seconds(requests, u64::from(limit), used as u64, 60.0))

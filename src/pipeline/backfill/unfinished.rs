@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Run, RunError};
-use crate::coverage_index::{SeriesKey, Survey};
+use crate::coverage_index::{CoverageIndex, SeriesKey};
 use barkeep_market::Ts;
 use barkeep_plan::Need;
 
@@ -17,7 +17,7 @@ impl Run<'_> {
     /// Series with holes left before the settled end, or whose family failed.
     pub(super) async fn unfinished(&self, now: Ts) -> Result<Unfinished, RunError> {
         let engine = self.engine();
-        let survey = Survey::read(engine.store.as_ref(), &self.scene.targets, now).await?;
+        let survey = CoverageIndex::read(engine.store.as_ref(), &self.scene.targets, now).await?;
         let failed = self.failed().clone();
         let mut unfinished = Unfinished::new();
         let proven = self.scene.targets.iter().flat_map(|target| survey.proven(target));

@@ -1,9 +1,9 @@
 //! Keeping features up to date while bars arrive.
 //!
 //! The store notes with every change of bars from where on the features of a series are out of date. A family of a symbol
-//! is brought up to date when the last request for it in this round has ended ([`Featurer::ended`]), so that each bar is
+//! is brought up to date when the last request for it in this round has ended ([`FeatureRunner::ended`]), so that each bar is
 //! computed once however its pages arrive; at the end of the run everything else of its symbols follows
-//! ([`Featurer::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
+//! ([`FeatureRunner::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
 //! and series whose symbol has another list of splits. No page waits for any of this.
 
 mod refresh;
@@ -16,22 +16,22 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Engine;
+use super::EngineContext;
 use super::select::Target;
-use super::summary::Tally;
+use super::summary::RunCounts;
 use crate::coverage_index::SeriesKey;
-use crate::series_registry::Registrar;
+use crate::series_registry::SeriesRegistry;
 use barkeep_market::{Family, Symbol, Timeframe};
-use barkeep_plan::{Ask, Item};
+use barkeep_plan::{Item, Request};
 use barkeep_store::{SeriesId, StoreError};
 
-pub use refresh::{Refresh, Refreshed, Subject};
+pub use refresh::{Refresh, Refreshed, SeriesRef};
 
 /// The features of one run.
-pub struct Featurer {
-    pub engine: Engine,
-    pub registrar: Arc<Registrar>,
-    pub tally: Arc<Mutex<Tally>>,
+pub struct FeatureRunner {
+    pub engine: EngineContext,
+    pub registrar: Arc<SeriesRegistry>,
+    pub tally: Arc<Mutex<RunCounts>>,
     pub execution: Uuid,
     pub targets: Vec<Target>,
     pub cancel: CancellationToken,
@@ -41,10 +41,10 @@ pub struct Featurer {
     pub places: Semaphore,
 }
 
-/// What [`Featurer::places`] starts with. Each may hold some 8 MB of rows.
+/// What [`FeatureRunner::places`] starts with. Each may hold some 8 MB of rows.
 pub const PLACES: usize = 2;
 
-impl Featurer {
+impl FeatureRunner {
     /// Notes what a round is going to ask.
     pub fn expect(&self, items: &[Item]) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +106,7 @@ impl Featurer {
     }
 
     /// The stored series of the run's symbols, asked for or not. One that failed in this run is left to the next.
-    async fn subjects(&self, wanted: impl Fn(&Symbol, Timeframe) -> bool) -> Result<Vec<Subject>, StoreError> {
+    async fn subjects(&self, wanted: impl Fn(&Symbol, Timeframe) -> bool) -> Result<Vec<SeriesRef>, StoreError> {
         let failed: BTreeSet<SeriesKey> =
             self.tally.lock().unwrap_or_else(PoisonError::into_inner).feature_failures.keys().cloned().collect();
         let wanted = |symbol: &Symbol, tf| wanted(symbol, tf) && !failed.contains(&(symbol.clone(), tf));
@@ -116,7 +116,7 @@ impl Featurer {
             let (symbol, class) = (target.row.symbol.clone(), target.row.asset_class);
             let daily: Option<SeriesId> = id(&symbol, Timeframe::D1);
             let mine = Timeframe::ALL.into_iter().filter(|tf| wanted(&symbol, *tf));
-            mine.filter_map(|tf| Some(Subject { series: id(&symbol, tf)?, class, daily })).collect::<Vec<Subject>>()
+            mine.filter_map(|tf| Some(SeriesRef { series: id(&symbol, tf)?, class, daily })).collect::<Vec<SeriesRef>>()
         };
         Ok(self.targets.iter().flat_map(of).collect())
     }
@@ -132,9 +132,9 @@ impl Featurer {
 
 fn families(item: &Item) -> Vec<(Symbol, Family)> {
     let family = match &item.ask {
-        Ask::Aggregates { timeframe, .. } => timeframe.family(),
-        Ask::GroupedDaily { .. } => Family::Day,
-        Ask::Splits { .. } => return Vec::new(),
+        Request::Aggregates { timeframe, .. } => timeframe.family(),
+        Request::GroupedDaily { .. } => Family::Day,
+        Request::Splits { .. } => return Vec::new(),
     };
     item.symbols.iter().map(|symbol| (symbol.clone(), family)).collect()
 }

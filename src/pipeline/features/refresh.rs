@@ -44,7 +44,7 @@ pub struct Refresh<'a> {
 
 /// A series to be brought up to date.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject {
+pub struct SeriesRef {
     pub series: SeriesId,
     pub class: AssetClass,
     /// The same symbol's daily series: a week in which shares were split is built from its days.
@@ -85,8 +85,8 @@ impl Batch {
 
 impl Refresh<'_> {
     /// Brings the given series up to date. Series that no longer exist are left out of the answer.
-    pub async fn run(&self, subjects: &[Subject]) -> Result<Vec<Refreshed>, StoreError> {
-        let by_id: BTreeMap<SeriesId, &Subject> = subjects.iter().map(|s| (s.series, s)).collect();
+    pub async fn run(&self, subjects: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
+        let by_id: BTreeMap<SeriesId, &SeriesRef> = subjects.iter().map(|s| (s.series, s)).collect();
         let ids: Vec<SeriesId> = by_id.keys().copied().collect();
         let mut progress = self.store.feature_progress(&ids).await?;
         let splits = self.splits(&progress).await?;
@@ -340,7 +340,7 @@ const fn bar(b: FeatureBar) -> Bar {
 
 /// A series as one computation sees it.
 struct Series<'a> {
-    subject: &'a Subject,
+    subject: &'a SeriesRef,
     timeframe: Timeframe,
     changes: i64,
     /// In effect today, by date.
@@ -354,7 +354,7 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    fn new(subject: &'a Subject, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
+    fn new(subject: &'a SeriesRef, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
         let today = subject.class.date_of(now);
         let continuous = subject.class.is_continuous();
         let in_effect = |s: &&Split| !continuous && s.is_sound() && s.date <= today;

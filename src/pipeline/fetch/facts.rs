@@ -12,7 +12,7 @@ use barkeep_plan::Horizon;
 
 /// What the run has learnt about the vendor's plan on the way.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub struct VendorCapabilities {
     /// Markets (round the clock or not) whose data come at the end of the day only.
     pub end_of_day: BTreeSet<bool>,
     pub grouped_refused: bool,
@@ -49,11 +49,11 @@ impl Fetcher {
         Horizon::at(&self.engine.calendar, class, family, delay, self.engine.settings.backfill.settle, self.now)
     }
 
-    pub fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+    pub fn facts(&self) -> std::sync::MutexGuard<'_, VendorCapabilities> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn learn(&self, lesson: impl FnOnce(&mut Facts)) {
+    pub(super) fn learn(&self, lesson: impl FnOnce(&mut VendorCapabilities)) {
         let mut facts = self.facts();
         lesson(&mut facts);
         facts.learnt += 1;

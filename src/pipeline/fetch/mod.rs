@@ -14,16 +14,16 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::facts::{Delays, Facts};
-use super::Engine;
-use super::gate::{Pass, Priority, Purpose, Refused};
+pub use self::facts::{Delays, VendorCapabilities};
+use super::EngineContext;
+use super::gate::{Permit, Priority, Purpose, Refused};
 use super::ingest::{Committed, Ingest};
 use super::journal::request_row;
-use crate::events::{Event, Head, Job, Listener};
-use crate::series_registry::Registrar;
+use crate::events::{Event, ItemInfo, Job, Listener};
+use crate::series_registry::SeriesRegistry;
 use barkeep_base::timing;
 use barkeep_market::{Family, Timeframe, Ts};
-use barkeep_plan::{Ask, Item};
+use barkeep_plan::{Item, Request};
 use barkeep_store::StoreError;
 use barkeep_vendor::dispatch::{Attempt, Dispatcher};
 use barkeep_vendor::{AggregateQuery, Class, Fault};
@@ -51,15 +51,15 @@ impl From<Fault> for ItemError {
 
 /// One run's view of the engine, shared by its fetchers.
 pub struct Fetcher {
-    pub engine: Engine,
+    pub engine: EngineContext,
     pub dispatcher: Dispatcher,
     /// Whether the schedule wants this run, rather than somebody who waits for it.
     pub scheduled: bool,
-    pub registrar: Arc<Registrar>,
+    pub registrar: Arc<SeriesRegistry>,
     pub ingest: Ingest,
     pub listener: Arc<dyn Listener>,
     pub cancel: CancellationToken,
-    pub facts: Mutex<Facts>,
+    pub facts: Mutex<VendorCapabilities>,
     pub execution: uuid::Uuid,
     /// The time the whole run plans by.
     pub now: Ts,
@@ -70,7 +70,7 @@ impl Fetcher {
     /// Makes one request when its turn has come. The pass is held until the answer is on its way to the database, so
     /// that no more answers than places wait for it. A pause turns the request back before it starts; it then waits for
     /// its turn again.
-    pub async fn ask<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Pass), Fault>
+    pub async fn ask<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Permit), Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -99,9 +99,9 @@ impl Fetcher {
     fn purpose(&self, item: &Item) -> Option<Purpose> {
         let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1)?;
         let timeframes = match &item.ask {
-            Ask::Aggregates { timeframe, .. } => self.registrar.asked(symbol, timeframe.family()),
-            Ask::GroupedDaily { .. } => self.registrar.asked(symbol, Family::Day),
-            Ask::Splits { .. } => Vec::new(),
+            Request::Aggregates { timeframe, .. } => self.registrar.asked(symbol, timeframe.family()),
+            Request::GroupedDaily { .. } => self.registrar.asked(symbol, Family::Day),
+            Request::Splits { .. } => Vec::new(),
         };
         Some(Purpose { execution: self.execution, symbol: symbol.clone(), timeframes })
     }
@@ -111,18 +111,18 @@ impl Fetcher {
         let (spent, start) = (Arc::default(), Instant::now());
         let outcome = timing::scope(Arc::clone(&spent), self.carry_out(number, item)).await;
         let (timeframe, derives) = match &item.ask {
-            Ask::Aggregates { timeframe, derives, .. } => (Some(*timeframe), derives.clone()),
-            Ask::GroupedDaily { .. } => (Some(Timeframe::D1), Vec::new()),
-            Ask::Splits { .. } => (None, Vec::new()),
+            Request::Aggregates { timeframe, derives, .. } => (Some(*timeframe), derives.clone()),
+            Request::GroupedDaily { .. } => (Some(Timeframe::D1), Vec::new()),
+            Request::Splits { .. } => (None, Vec::new()),
         };
         self.listener.timed(Job { symbols: item.symbols.clone(), timeframe, derives, took: start.elapsed(), spent });
         outcome
     }
 
     async fn carry_out(&self, number: u64, item: &Item) -> Result<(), ItemError> {
-        self.listener.hear(Event::Started { item: number, head: Head::of(item) });
+        self.listener.hear(Event::Started { item: number, head: ItemInfo::of(item) });
         match &item.ask {
-            Ask::Aggregates { ticker, asset_class, timeframe, range, .. } => {
+            Request::Aggregates { ticker, asset_class, timeframe, range, .. } => {
                 let Some(symbol) = item.symbols.first() else { return Ok(()) };
                 let query = AggregateQuery {
                     ticker: ticker.clone(),
@@ -132,8 +132,8 @@ impl Fetcher {
                 };
                 self.aggregates(number, item, symbol, query).await
             }
-            Ask::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
-            Ask::Splits { tickers } => super::splits::fetch(self, item, tickers).await,
+            Request::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
+            Request::Splits { tickers } => super::splits::fetch(self, item, tickers).await,
         }
     }
 

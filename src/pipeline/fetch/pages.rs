@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::proof::wrongly_adjusted;
 use super::{Fetcher, ItemError};
-use crate::gate::Pass;
+use crate::gate::Permit;
 use crate::ingest::{Arrival, Part, settled};
 use crate::journal::request_row;
-use crate::series_registry::FamilyKeys;
+use crate::series_registry::SeriesIds;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
 use barkeep_plan::planner::PAGE;
@@ -37,7 +37,7 @@ impl Fetcher {
         let mut answered_to = query.range.start;
         let mut any_bars = false;
         let mut acks = Vec::new();
-        let mut keys: Option<Arc<FamilyKeys>> = None;
+        let mut keys: Option<Arc<SeriesIds>> = None;
         let mut head: Result<(), ItemError> = Ok(());
         let mut counted: Option<u64> = None;
         let outcome = loop {
@@ -100,7 +100,7 @@ impl Fetcher {
         item: &Item,
         query: &AggregateQuery,
         cursor: Option<&Cursor>,
-    ) -> Result<((Page, Attempt), Pass), Fault> {
+    ) -> Result<((Page, Attempt), Permit), Fault> {
         self.ask(item, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await }).await
     }
 }

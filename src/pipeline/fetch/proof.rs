@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Fetcher, ItemError};
 use crate::ingest::{Arrival, Part, Verdict, settled};
 use crate::journal::request_row;
-use crate::series_registry::FamilyKeys;
+use crate::series_registry::SeriesIds;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts};
 use barkeep_plan::planner::PAGE;
@@ -137,7 +137,7 @@ impl Fetcher {
 }
 
 /// Raw prices were asked for. Adjusted ones would mix two scales in one series, wherever a split has happened since.
-pub(super) fn wrongly_adjusted(keys: &FamilyKeys, page: &Page) -> Option<Fault> {
+pub(super) fn wrongly_adjusted(keys: &SeriesIds, page: &Page) -> Option<Fault> {
     let first = keys.class.date_of(page.bars.first()?.ts);
     let split = keys.splits.iter().find(|split| page.adjusted && split.date > first)?;
     Some(Fault::new(

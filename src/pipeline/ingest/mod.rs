@@ -2,9 +2,9 @@
 //!
 //! Pages arrive over a bounded queue; when the database is slow the queue fills and the fetchers wait. A page is validated,
 //! scored and derived (`prepare`) while others are being committed; those that are ready when the database is free share
-//! one transaction (`desk`), each of them whole, and only then is each acknowledged.
+//! one transaction (`commit_queue`), each of them whole, and only then is each acknowledged.
 
-mod desk;
+mod commit_queue;
 mod prepare;
 
 pub use prepare::derive_again;
@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::gate::Pass;
-use super::summary::Tally;
-use crate::series_registry::FamilyKeys;
+use super::gate::Permit;
+use super::summary::RunCounts;
+use crate::series_registry::SeriesIds;
 use barkeep_base::timing::{self, Spent};
 use barkeep_market::{Bar, Calendar, Interval, Timeframe, Ts};
 use barkeep_plan::Horizon;
@@ -39,7 +39,7 @@ pub enum Verdict {
 /// One family's share of a page.
 #[derive(Clone, Debug)]
 pub struct Part {
-    pub keys: Arc<FamilyKeys>,
+    pub keys: Arc<SeriesIds>,
     /// The range this answers for, in whole base bars.
     pub answered: Interval,
     pub verdict: Verdict,
@@ -56,7 +56,7 @@ pub struct Arrival {
     /// Only this timeframe is written, computed from what is stored (no new base bars).
     pub only: Option<Timeframe>,
     /// Given back once the page is committed, so that an empty gate means that nothing is on its way.
-    pub pass: Option<Pass>,
+    pub pass: Option<Permit>,
 }
 
 /// What one part's commit did, by timeframe.
@@ -86,9 +86,13 @@ pub struct Ingest {
 impl Ingest {
     /// Starts the task that turns pages into rows. It ends when every `Ingest` is dropped and all it took is settled.
     #[must_use]
-    pub fn start(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> (Self, JoinHandle<()>) {
+    pub fn start(
+        store: Arc<dyn Store>,
+        calendar: Arc<Calendar>,
+        tally: Arc<Mutex<RunCounts>>,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, arrivals) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(desk::Desk::new(store, calendar, tally).serve(arrivals)))
+        (Self { queue }, tokio::spawn(commit_queue::CommitQueue::new(store, calendar, tally).serve(arrivals)))
     }
 
     /// Queues a page, waiting while the queue is full. The receiver yields once it is committed.

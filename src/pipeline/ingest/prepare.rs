@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Arrival, Part, Verdict};
 use crate::derive;
-use crate::series_registry::FamilyKeys;
-use crate::summary::Tally;
+use crate::series_registry::SeriesIds;
+use crate::summary::RunCounts;
 use barkeep_base::timing::{self, Phase};
 use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Symbol, Timeframe, Ts, quality};
 use barkeep_plan::Horizon;
@@ -27,7 +27,7 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(
     store: &dyn Store,
     cal: &Calendar,
-    tally: &Mutex<Tally>,
+    tally: &Mutex<RunCounts>,
     arrival: Arrival,
 ) -> Result<Prepared, StoreError> {
     let request_id = arrival.request.as_ref().and_then(|r| r.request_id.clone());
@@ -70,7 +70,7 @@ impl Evidence {
 pub async fn derive_again(
     store: &dyn Store,
     cal: &Calendar,
-    keys: &FamilyKeys,
+    keys: &SeriesIds,
     range: Interval,
     horizon: Horizon,
     at: Ts,
@@ -176,7 +176,7 @@ fn empty_write(series: barkeep_store::SeriesId) -> SeriesWrite {
 }
 
 /// What is proven of the base series and still believed.
-async fn proven(store: &dyn Store, keys: &FamilyKeys, now: Ts) -> Result<IntervalSet, StoreError> {
+async fn proven(store: &dyn Store, keys: &SeriesIds, now: Ts) -> Result<IntervalSet, StoreError> {
     if keys.derived.is_empty() {
         return Ok(IntervalSet::new());
     }
@@ -194,7 +194,7 @@ struct Sorted {
 
 /// Separates bars that can be true from those that cannot. Of several bars with the same time and different values
 /// nobody can say which one is true, so all of them are put aside for an operator to choose.
-fn sort_out(bars: &[Bar], keys: &FamilyKeys) -> Sorted {
+fn sort_out(bars: &[Bar], keys: &SeriesIds) -> Sorted {
     let mut sorted = Sorted { good: Vec::with_capacity(bars.len()), bad: Vec::new() };
     let mut by_time: Vec<&Bar> = bars.iter().collect();
     by_time.sort_by_key(|bar| bar.ts);

@@ -18,7 +18,7 @@ use barkeep_pipeline::Backfill;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::events::{Event, Job, Listener, Silent};
 use barkeep_pipeline::open::OpenError;
-use barkeep_pipeline::select::{Selection, When};
+use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_store::{ExecutionStatus, StoreError, Trigger};
 
 /// What to measure.
@@ -231,7 +231,7 @@ async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationTo
     let selection = Selection {
         symbols: plan.load.symbols.clone(),
         timeframes: Some(plan.load.timeframes.clone()),
-        from: Some(When::Date(from.utc_date())),
+        from: Some(TimeBound::Date(from.utc_date())),
         to: None,
         class: None,
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::drill::{Measured, Stop};
-use super::ground::Stage;
+use super::ground::DrillContext;
 use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
 
 const UNIT: &str = include_str!("../../../config/barkeep.service");
@@ -17,7 +17,7 @@ const UNIT: &str = include_str!("../../../config/barkeep.service");
 const LONGER: Duration = Duration::from_mins(1);
 
 pub(super) async fn drill(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measured, Stop> {
-    let stage = Stage::raise(work, slow_vendor(), None).await?;
+    let stage = DrillContext::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let planner = stage.planner(store.clone()).await?;

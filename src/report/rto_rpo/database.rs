@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::cluster::Cluster;
 use super::drill::{Engine, Measured, Stop};
-use super::ground::{Stage, stored};
+use super::ground::{DrillContext, stored};
 use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
 use crate::child::Process;
 use barkeep_config::postgres_programs;
@@ -38,7 +38,7 @@ pub(super) async fn drill(
 }
 
 async fn on_postgres(work: &Work<'_>, undisturbed: &Undisturbed, cluster: &mut Cluster) -> Result<Measured, Stop> {
-    let stage = Stage::raise(work, slow_vendor(), Some(cluster.url())).await?;
+    let stage = DrillContext::raise(work, slow_vendor(), Some(cluster.url())).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let service = begin(&stage, undisturbed).await?;
@@ -52,7 +52,7 @@ async fn on_postgres(work: &Work<'_>, undisturbed: &Undisturbed, cluster: &mut C
 }
 
 async fn on_sqlite(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measured, Stop> {
-    let stage = Stage::raise(work, slow_vendor(), None).await?;
+    let stage = DrillContext::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let service = begin(&stage, undisturbed).await?;
@@ -66,7 +66,7 @@ async fn on_sqlite(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measure
 }
 
 /// A service in the middle of its work.
-async fn begin(stage: &Stage, undisturbed: &Undisturbed) -> Result<Process, Stop> {
+async fn begin(stage: &DrillContext, undisturbed: &Undisturbed) -> Result<Process, Stop> {
     let mut service = stage.service().await?;
     let enough = undisturbed.requests / 4;
     stage.until_asked(&mut service, "the service did not ask", |log| pages(log).len() >= enough).await?;
@@ -75,7 +75,7 @@ async fn begin(stage: &Stage, undisturbed: &Undisturbed) -> Result<Process, Stop
 
 /// Waits until rows come again and the work is done, and says what was seen.
 async fn finish(
-    stage: &Stage,
+    stage: &DrillContext,
     store: &dyn Store,
     undisturbed: &Undisturbed,
     mut service: Process,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::drill::{Measured, Stop};
-use super::ground::{Stage, stored};
+use super::ground::{DrillContext, stored};
 use super::work::{Work, slow_vendor};
 use crate::child::Process;
 use barkeep_base::clock::{Clock, SystemClock};
@@ -34,7 +34,7 @@ pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
         return Err(Stop::Missing("features.enabled is false, so no feature can fail".to_owned()));
     }
     let failed = |e: StoreError| Stop::failed(e.to_string());
-    let stage = Stage::raise(work, slow_vendor(), None).await?;
+    let stage = DrillContext::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let series = store.series().await.map_err(failed)?;
@@ -76,7 +76,7 @@ pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
 }
 
 /// Writes hourly bars of one price.
-async fn put(stage: &Stage, series: &SeriesRow, oldest: Ts, price: f64) -> Result<(), Stop> {
+async fn put(stage: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64) -> Result<(), Stop> {
     let now = SystemClock.now();
     let bar = |k: i64| StoredBar {
         bar: Bar {
@@ -111,7 +111,11 @@ async fn put(stage: &Stage, series: &SeriesRow, oldest: Ts, price: f64) -> Resul
     outcome.map(|_| ())
 }
 
-async fn until_failed(stage: &Stage, store: &dyn Store, service: &mut Process) -> Result<FeatureFailureRow, Stop> {
+async fn until_failed(
+    stage: &DrillContext,
+    store: &dyn Store,
+    service: &mut Process,
+) -> Result<FeatureFailureRow, Stop> {
     let deadline = Instant::now() + LONGEST;
     loop {
         let open = store.feature_failures(true, 1).await.map_err(|e| Stop::failed(e.to_string()))?;
@@ -124,7 +128,7 @@ async fn until_failed(stage: &Stage, store: &dyn Store, service: &mut Process) -
 
 /// Waits until something more is stored; for how long since the failure, and how many bars there were before.
 async fn until_more(
-    stage: &Stage,
+    stage: &DrillContext,
     store: &dyn Store,
     service: &mut Process,
     failed_at: Ts,
@@ -138,7 +142,7 @@ async fn until_more(
     Ok(((SystemClock.now() - failed_at) as f64 / 1_000.0, before))
 }
 
-async fn until_ended(stage: &Stage, store: &dyn Store, service: &mut Process) -> Result<ExecutionStatus, Stop> {
+async fn until_ended(stage: &DrillContext, store: &dyn Store, service: &mut Process) -> Result<ExecutionStatus, Stop> {
     let deadline = Instant::now() + LONGEST;
     loop {
         let all = store.executions(8).await.map_err(|e| Stop::failed(e.to_string()))?;

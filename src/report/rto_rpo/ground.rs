@@ -19,9 +19,9 @@ use barkeep_base::text::printable;
 use barkeep_config::{Environment, Loaded, Overrides};
 use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
-use barkeep_pipeline::Engine;
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::events::Silent;
-use barkeep_pipeline::select::{Selection, When};
+use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_sim::{LoggedRequest, Sim, SimConfig};
 use barkeep_store::{Store, Trigger};
 
@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const HISTORY: &str = "45d";
 
 /// A drill's own ground.
-pub(super) struct Stage {
+pub(super) struct DrillContext {
     dir: Dir,
     pub(super) sim: Sim,
     /// About when the vendor's clock was zero.
@@ -46,10 +46,10 @@ pub(super) struct Stage {
     pub(super) database: String,
     pub(super) loaded: Loaded,
     symbols: Vec<Symbol>,
-    settled: (When, When),
+    settled: (TimeBound, TimeBound),
 }
 
-impl Stage {
+impl DrillContext {
     /// Starts the vendor and writes the settings. Without a `database` it is a SQLite file.
     pub(super) async fn raise(work: &Work<'_>, vendor: SimConfig, database: Option<String>) -> Result<Self, Stop> {
         let live = work.live;
@@ -131,7 +131,7 @@ impl Stage {
     }
 
     /// An engine that only looks and plans.
-    pub(super) async fn planner(&self, store: Arc<dyn Store>) -> Result<Engine, Stop> {
+    pub(super) async fn planner(&self, store: Arc<dyn Store>) -> Result<EngineContext, Stop> {
         let key = SecretString::from(KEY);
         let opened =
             barkeep_pipeline::open(store, self.loaded.settings.clone(), key, Arc::new(SystemClock), Arc::new(Silent))
@@ -142,7 +142,7 @@ impl Stage {
     /// Waits until nothing of the settled days is missing.
     pub(super) async fn until_complete(
         &self,
-        planner: &Engine,
+        planner: &EngineContext,
         service: &mut Process,
         longest: Duration,
     ) -> Result<(), Stop> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::drill::{Measured, Stop};
-use super::ground::{KEY, Stage, stored};
+use super::ground::{DrillContext, KEY, stored};
 use super::work::{Work, slow_vendor};
 use crate::loadtest::client;
 use barkeep_sim::{LoggedRequest, SimConfig};
@@ -25,7 +25,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 
 pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
     let vendor = SimConfig { rate_limit: Some(LIMIT), base_limit: 1_000, ..slow_vendor() };
-    let stage = Stage::raise(work, vendor, None).await?;
+    let stage = DrillContext::raise(work, vendor, None).await?;
     stage.register().await?;
     let store = stage.look().await?;
     let mut service = stage.service().await?;

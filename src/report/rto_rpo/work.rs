@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::drill::Stop;
-use super::ground::Stage;
+use super::ground::DrillContext;
 use barkeep_config::{Loaded, baseline_load, default_class};
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Bar, Interval, Symbol, Timeframe, Ts};
-use barkeep_pipeline::select::When;
+use barkeep_pipeline::select::TimeBound;
 use barkeep_sim::{LoggedRequest, SimConfig};
 use barkeep_store::Store;
 
@@ -40,8 +40,8 @@ pub(super) struct Work<'a> {
     /// A stock and two coins, or what the settings have instead: work of different length.
     pub(super) symbols: Vec<Symbol>,
     /// The first and the last of the settled days, fixed once: midnight may pass during a drill.
-    pub(super) from: When,
-    pub(super) to: When,
+    pub(super) from: TimeBound,
+    pub(super) to: TimeBound,
 }
 
 impl<'a> Work<'a> {
@@ -52,7 +52,7 @@ impl<'a> Work<'a> {
         symbols.extend(all.iter().filter(crypto).take(SYMBOLS - 1).cloned());
         let more: Vec<Symbol> = all.into_iter().filter(|s| !symbols.contains(s)).collect();
         symbols.extend(more.into_iter().take(SYMBOLS.saturating_sub(symbols.len())));
-        let day = |back: i64| When::Date((now - back * DAY).utc_date());
+        let day = |back: i64| TimeBound::Date((now - back * DAY).utc_date());
         Ok(Self { live, symbols, from: day(SETTLED_FROM), to: day(SETTLED_TO) })
     }
 
@@ -66,7 +66,7 @@ impl Undisturbed {
     /// One backfill of the settled days by a process that is left alone.
     pub(super) async fn run(work: &Work<'_>) -> Result<Self, Stop> {
         let vendor = SimConfig { latency: Duration::ZERO, ..slow_vendor() };
-        let stage = Stage::raise(work, vendor, None).await?;
+        let stage = DrillContext::raise(work, vendor, None).await?;
         stage.register().await?;
         let (from, to) = (work.from.to_string(), work.to.to_string());
         stage.run(&["backfill", "--all", "--json", "--from", &from, "--to", &to]).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::{ExecutionRow, ExecutionStatus, Result, SeriesState, SeriesStatus, StoreError};
+use crate::{ExecutionRow, ExecutionStatus, Result, SeriesRunState, SeriesStatus, StoreError};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ impl Executions {
         let recent = self.by_id.values().filter(|e| e.row.started_at >= since);
         let mut finished: Vec<_> = recent
             .flat_map(|e| &e.statuses)
-            .filter(|(_, (_, row))| matches!(row.status, SeriesState::Completed | SeriesState::Failed))
+            .filter(|(_, (_, row))| matches!(row.status, SeriesRunState::Completed | SeriesRunState::Failed))
             .collect();
         finished.sort_by_key(|(of, (key, _))| (*of, Reverse(*key)));
         finished.dedup_by_key(|(of, _)| *of);

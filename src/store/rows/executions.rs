@@ -88,14 +88,14 @@ pub struct ExecutionRow {
 /// State words of `symbol_computation_status.status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SeriesState {
+pub enum SeriesRunState {
     Pending,
     InProgress,
     Completed,
     Failed,
 }
 
-impl SeriesState {
+impl SeriesRunState {
     pub const ALL: [Self; 4] = [Self::Pending, Self::InProgress, Self::Completed, Self::Failed];
 
     #[must_use]
@@ -116,7 +116,7 @@ pub struct SeriesStatus {
     pub symbol: Symbol,
     pub asset_class: AssetClass,
     pub timeframe: Timeframe,
-    pub status: SeriesState,
+    pub status: SeriesRunState,
     pub records_processed: i64,
     pub records_inserted: i64,
     pub features_computed: i64,

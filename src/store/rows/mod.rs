@@ -15,7 +15,7 @@ mod waste;
 pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
 pub use error::{Result, StoreError};
-pub use executions::{ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
+pub use executions::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,

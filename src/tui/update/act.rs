@@ -4,14 +4,14 @@ use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
 use crate::layer::{Layer, Menu};
-use crate::model::{Dress, Model, Zoom};
+use crate::model::{DisplayOptions, Model, Zoom};
 use crate::msg::{Effects, Redraw};
 use crate::query::Query;
 use crate::screen::{ListId, Screen};
 use crate::theme::ThemeKind;
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
-use barkeep_service::handle::{Action, What};
+use barkeep_service::handle::{EngineCommand, TriggerScope};
 
 impl Model {
     /// Does an action, or says why it cannot be done.
@@ -66,7 +66,7 @@ impl Model {
                 self.symbols.range_from = None;
             }
             ActionId::Trigger => self.trigger_selected(effects),
-            ActionId::TriggerStale => self.trigger("Backfill everything stale", What::Stale, effects),
+            ActionId::TriggerStale => self.trigger("Backfill everything stale", TriggerScope::Stale, effects),
             ActionId::TriggerTier => self.layers.push(Layer::Palette(Menu { input: Input::from("tier "), cursor: 0 })),
             ActionId::TriggerCritical => self.trigger_tier(Criticality::Critical, effects),
             ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
@@ -74,7 +74,8 @@ impl Model {
             ActionId::TriggerGap => self.trigger_gap(effects),
             ActionId::Pause => {
                 let paused = self.snap.live.paused.is_some();
-                let (what, action) = if paused { ("resume", Action::Resume) } else { ("pause", Action::Pause) };
+                let (what, action) =
+                    if paused { ("resume", EngineCommand::Resume) } else { ("pause", EngineCommand::Pause) };
                 self.order(what.to_owned(), action, effects);
             }
             ActionId::PauseSymbol => self.pause_symbols(),
@@ -98,7 +99,7 @@ impl Model {
                 self.say(Level::Info, format!("theme: {}", next.name()), effects);
             }
             ActionId::Ascii => {
-                let Dress { ascii, .. } = &mut self.dress;
+                let DisplayOptions { ascii, .. } = &mut self.dress;
                 *ascii = !*ascii;
             }
             ActionId::Mouse => {

@@ -13,7 +13,7 @@ use crate::msg::{Effects, Redraw};
 use crate::screen::{ListId, Screen};
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
-use barkeep_runtime::console::{AskError, Question, Reply, SeriesName};
+use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, ReadError, SeriesName};
 
 /// The same question is asked again no sooner than this.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -29,20 +29,21 @@ const MAP_DAYS: i64 = 365;
 
 impl Model {
     /// The questions of the screen in front.
-    fn wanted(&self) -> Vec<Question> {
+    fn wanted(&self) -> Vec<ConsoleRequest> {
         match self.screen {
             Screen::Overview | Screen::Symbols => Vec::new(),
             Screen::Coverage => {
                 let selected = self.selected_series().filter(|_| self.coverage.zoom == Zoom::Session);
-                let session = |(symbol, timeframe)| Question::Session { symbol, timeframe, date: self.coverage_date() };
+                let session =
+                    |(symbol, timeframe)| ConsoleRequest::Session { symbol, timeframe, date: self.coverage_date() };
                 selected.map(session).into_iter().collect()
             }
             Screen::Detail => {
-                let detail = |(symbol, timeframe)| Question::Detail { symbol, timeframe };
+                let detail = |(symbol, timeframe)| ConsoleRequest::Detail { symbol, timeframe };
                 self.detail_series().map(detail).into_iter().collect()
             }
             Screen::Executions => {
-                let open = self.executions.open.map(|id| Question::Execution { id });
+                let open = self.executions.open.map(|id| ConsoleRequest::Execution { id });
                 std::iter::once(answers::HISTORY).chain(open).collect()
             }
             Screen::Vendor => vec![answers::REQUESTS],
@@ -54,7 +55,7 @@ impl Model {
     }
 
     /// When a question may be asked; `None` when there is no need to.
-    fn due(&self, question: &Question) -> Option<Duration> {
+    fn due(&self, question: &ConsoleRequest) -> Option<Duration> {
         let now = self.now.since_start;
         let Some(entry) = self.answers.entry(question) else { return Some(now) };
         let known = entry.reply.is_some();
@@ -119,25 +120,25 @@ impl Model {
             return;
         }
         (cache.asking, cache.asked) = (true, Some(now));
-        effects.questions.push(Question::Coverage { series, from: range.0, to: range.1 });
+        effects.questions.push(ConsoleRequest::Coverage { series, from: range.0, to: range.1 });
     }
 
     /// Takes in an answer.
     pub(super) fn answered(
         &mut self,
-        question: &Question,
+        question: &ConsoleRequest,
         of: Ts,
-        reply: Result<Reply, AskError>,
+        reply: Result<ConsoleResponse, ReadError>,
         effects: &mut Effects,
     ) {
         effects.redraw = effects.redraw.max(Redraw::Soon);
         let (now, frozen) = (self.now, self.frozen.is_some());
-        if let Question::Coverage { series, from, to } = question {
+        if let ConsoleRequest::Coverage { series, from, to } = question {
             let strips = days_back(self.shown_now(), STRIP_DAYS) == (*from, *to);
             let cache = if strips { &mut self.answers.strips } else { &mut self.answers.coverage };
             cache.asking = false;
             match reply {
-                Ok(Reply::Coverage(rows)) => {
+                Ok(ConsoleResponse::Coverage(rows)) => {
                     cache.error = None;
                     cache.keep((*from, *to), series, &rows, (of, now.since_start));
                 }
@@ -146,7 +147,7 @@ impl Model {
             }
             return;
         }
-        if let Ok(Reply::Log(lines)) = &reply {
+        if let Ok(ConsoleResponse::Log(lines)) = &reply {
             for line in lines {
                 self.log.add(Arc::new(line.clone()));
             }

@@ -6,14 +6,14 @@ use crate::layer::{Confirm, Cost, Layer};
 use crate::model::Model;
 use crate::msg::{Effects, Pending, Redraw};
 use barkeep_market::{Criticality, Ts};
-use barkeep_pipeline::select::{Selection, When};
+use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_plan::Plan;
 use barkeep_runtime::console::{Level, Trigger, Verdict};
-use barkeep_service::handle::{Action, Answer, OrderError, What, Which};
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 
 impl Model {
     /// Gives an order.
-    pub(super) fn order(&mut self, what: String, action: Action, effects: &mut Effects) {
+    pub(super) fn order(&mut self, what: String, action: EngineCommand, effects: &mut Effects) {
         self.orders_given += 1;
         let order = self.orders_given;
         let toast = self.toasts.show(Level::Info, format!("asking the engine: {what}"), self.now.since_start);
@@ -23,11 +23,11 @@ impl Model {
     }
 
     /// Asks before it gives an order that costs requests.
-    pub(super) fn trigger(&mut self, title: &str, what: What, effects: &mut Effects) {
+    pub(super) fn trigger(&mut self, title: &str, what: TriggerScope, effects: &mut Effects) {
         self.orders_given += 1;
         let id = self.orders_given;
-        effects.orders.push((id, Action::Preview(what.clone())));
-        let order = Action::Trigger { what, trigger: Trigger::Manual };
+        effects.orders.push((id, EngineCommand::Preview(what.clone())));
+        let order = EngineCommand::Trigger { what, trigger: Trigger::Manual };
         let (title, scope) = (title.to_owned(), String::new());
         self.confirm(Confirm { id, title, scope, cost: Cost::Asking, order, yes: false });
     }
@@ -36,13 +36,13 @@ impl Model {
         self.layers.push(Layer::Confirm(Box::new(confirm)));
     }
 
-    fn confirm_free(&mut self, title: String, scope: String, order: Action) {
+    fn confirm_free(&mut self, title: String, scope: String, order: EngineCommand) {
         self.orders_given += 1;
         self.confirm(Confirm { id: self.orders_given, title, scope, cost: Cost::Free, order, yes: false });
     }
 
     pub(super) fn trigger_tier(&mut self, tier: Criticality, effects: &mut Effects) {
-        self.trigger(&format!("Backfill every {tier} symbol"), What::Tier(tier), effects);
+        self.trigger(&format!("Backfill every {tier} symbol"), TriggerScope::Tier(tier), effects);
     }
 
     pub(super) fn trigger_selected(&mut self, effects: &mut Effects) {
@@ -59,7 +59,7 @@ impl Model {
             many => format!("Backfill {} symbols at {at}", many.len()),
         };
         let selection = Selection { symbols, timeframes: Some(timeframes), ..Selection::default() };
-        self.trigger(&title, What::Selection(selection), effects);
+        self.trigger(&title, TriggerScope::Selection(selection), effects);
     }
 
     pub(super) fn trigger_gap(&mut self, effects: &mut Effects) {
@@ -71,11 +71,11 @@ impl Model {
         let selection = Selection {
             symbols: vec![symbol],
             timeframes: Some(vec![timeframe]),
-            from: Some(When::Time(start)),
-            to: Some(When::Time(last)),
+            from: Some(TimeBound::Time(start)),
+            to: Some(TimeBound::Time(last)),
             class: None,
         };
-        self.trigger(&title, What::Selection(selection), effects);
+        self.trigger(&title, TriggerScope::Selection(selection), effects);
     }
 
     pub(super) fn pause_symbols(&mut self) {
@@ -84,9 +84,9 @@ impl Model {
         let resume = symbols.iter().all(paused);
         let names = some_of(&symbols);
         let (title, order) = if resume {
-            (format!("Resume {names}"), Action::ResumeSymbols(symbols))
+            (format!("Resume {names}"), EngineCommand::ResumeSymbols(symbols))
         } else {
-            (format!("Pause {names}"), Action::PauseSymbols(symbols))
+            (format!("Pause {names}"), EngineCommand::PauseSymbols(symbols))
         };
         let scope =
             if resume { "They are kept fresh again." } else { "Nothing of them is asked until they are resumed." };
@@ -101,12 +101,12 @@ impl Model {
             many => format!("{} series", many.len()),
         };
         let (title, scope, order) = if resume {
-            (format!("Resume {names}"), "Kept fresh again.", Action::ResumeSeries(series))
+            (format!("Resume {names}"), "Kept fresh again.", EngineCommand::ResumeSeries(series))
         } else {
             (
                 format!("Pause {names}"),
                 "Nothing is asked for the sake of it until it is resumed.",
-                Action::PauseSeries(series),
+                EngineCommand::PauseSeries(series),
             )
         };
         self.confirm_free(title, scope.to_owned(), order);
@@ -116,7 +116,7 @@ impl Model {
         let (Some(series), Some(execution)) = (self.selected_series(), self.selected_execution()) else { return };
         let title = format!("Cancel {} {} in execution {}", series.0, series.1, short(execution));
         let scope = "The rest of the execution goes on. What is committed stays.".to_owned();
-        self.confirm_free(title, scope, Action::CancelSeries { execution, series: vec![series] });
+        self.confirm_free(title, scope, EngineCommand::CancelSeries { execution, series: vec![series] });
     }
 
     pub(super) fn cancel(&mut self) {
@@ -126,7 +126,11 @@ impl Model {
             "{} of {} items are done, {} of {} requests answered. What is committed stays.",
             run.items_done, run.items_planned, run.requests_answered, run.requests_planned
         );
-        self.confirm_free(format!("Cancel execution {}", short(id)), scope, Action::Cancel(Which(Some(id))));
+        self.confirm_free(
+            format!("Cancel execution {}", short(id)),
+            scope,
+            EngineCommand::Cancel(ExecutionSelector(Some(id))),
+        );
     }
 
     pub(super) fn retry(&mut self) {
@@ -140,7 +144,7 @@ impl Model {
             || "The failed series are asked again.".to_owned(),
             |row| format!("What failed is asked again: {}.", plural(row.failed_symbols, "symbol")),
         );
-        self.confirm_free(title, scope, Action::RetryFailed(Which(id)));
+        self.confirm_free(title, scope, EngineCommand::RetryFailed(ExecutionSelector(id)));
     }
 
     pub(super) fn decide(&mut self, verdict: Verdict) {
@@ -153,11 +157,11 @@ impl Model {
             _ => (format!("Reject the bar {what}"), "It stays out of the bars, and its slot is not asked again."),
         };
         let scope = format!("{}. {scope}", bar.reason);
-        self.confirm_free(title, scope, Action::Decide { id, verdict });
+        self.confirm_free(title, scope, EngineCommand::Decide { id, verdict });
     }
 
     /// Takes in what became of an order or of a preview.
-    pub(super) fn ordered(&mut self, order: u64, outcome: Result<Answer, OrderError>, effects: &mut Effects) {
+    pub(super) fn ordered(&mut self, order: u64, outcome: Result<CommandReply, CommandError>, effects: &mut Effects) {
         let asking = self.layers.iter_mut().find_map(|layer| match layer {
             Layer::Confirm(confirm) if confirm.id == order => Some(confirm),
             _ => None,
@@ -165,14 +169,14 @@ impl Model {
         if let Some(confirm) = asking {
             effects.redraw = Redraw::Now;
             match outcome {
-                Ok(Answer::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
+                Ok(CommandReply::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
                     confirm.cost = Cost::Unknown("Nothing is missing: there is nothing to ask.".to_owned());
                 }
-                Ok(Answer::Planned(plan)) => {
+                Ok(CommandReply::Planned(plan)) => {
                     confirm.scope = scope_of(&plan);
                     confirm.cost = Cost::Known(plan);
                 }
-                Ok(Answer::Nothing(why)) => confirm.cost = Cost::Unknown(why),
+                Ok(CommandReply::Nothing(why)) => confirm.cost = Cost::Unknown(why),
                 Ok(_) => confirm.cost = Cost::Unknown("The engine made no plan.".to_owned()),
                 Err(e) => confirm.cost = Cost::Unknown(e.to_string()),
             }
@@ -181,9 +185,11 @@ impl Model {
         let Some(at) = self.pending.iter().position(|pending| pending.order == order) else { return };
         let Pending { toast, what, .. } = self.pending.remove(at);
         let (level, text) = match outcome {
-            Ok(Answer::Started(id)) => (Level::Info, format!("{what}: execution {} has started", short(id))),
-            Ok(Answer::Nothing(why)) => (Level::Info, format!("{what}: {why}")),
-            Ok(Answer::Planned(_) | Answer::Done) => (Level::Info, format!("{what}: done, the engine says")),
+            Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} has started", short(id))),
+            Ok(CommandReply::Nothing(why)) => (Level::Info, format!("{what}: {why}")),
+            Ok(CommandReply::Planned(_) | CommandReply::Done) => {
+                (Level::Info, format!("{what}: done, the engine says"))
+            }
             Err(e) => (Level::Error, format!("{what}: {e}")),
         };
         self.toasts.replace(toast, level, text, self.now.since_start);

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use super::stage::Stage;
+use super::stage::ViewContext;
 use crate::format;
 use crate::screen::ListId;
 use crate::theme::Role;
@@ -11,7 +11,7 @@ use crate::widgets::table::Column;
 use crate::words::Words;
 
 /// Stretches without an answer.
-pub fn gaps(stage: &mut Stage, area: Rect) {
+pub fn gaps(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
         From,
@@ -48,10 +48,10 @@ pub fn gaps(stage: &mut Stage, area: Rect) {
 }
 
 /// The last attempts, newest first.
-pub fn attempts(stage: &mut Stage, area: Rect) {
+pub fn attempts(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
-        When,
+        TimeBound,
         Status,
         Bars,
         Run,
@@ -59,7 +59,7 @@ pub fn attempts(stage: &mut Stage, area: Rect) {
     }
     let rows = stage.model.attempts();
     let columns = [
-        Column::new(Is::When, "", 6, 9),
+        Column::new(Is::TimeBound, "", 6, 9),
         Column::new(Is::Status, "", 13, 10),
         Column::new(Is::Bars, "", 9, 5).right(),
         Column::new(Is::Run, "", 8, 2),
@@ -77,7 +77,7 @@ pub fn attempts(stage: &mut Stage, area: Rect) {
             let Some(row) = rows.get(k) else { return };
             let (sign, word, role) = phrase::series_state(row.status);
             match key {
-                Is::When => {
+                Is::TimeBound => {
                     slot.text(pen, &row.started_at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
                 }
                 Is::Status => slot.text(pen, &format!("{sign} {word}"), role),

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use super::stage::Stage;
+use super::stage::ViewContext;
 use super::verdict::{gravity, verdict};
 use crate::format;
 use crate::theme::Role;
@@ -11,7 +11,7 @@ use crate::words::Words;
 use barkeep_market::freshness::Tier;
 
 /// Draws it.
-pub fn draw(stage: &mut Stage, area: Rect) {
+pub fn draw(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let (snap, now) = (&model.snap, stage.now());
     let (live, data) = (&snap.live, &snap.data);
@@ -28,7 +28,7 @@ pub fn draw(stage: &mut Stage, area: Rect) {
         state = state.say(Role::Muted, format!(" {} in {}", beat.what, format::ahead(beat.at - now)));
     }
     let used = live.limit.limit.map_or_else(String::new, |n| format!("{}/{n}", live.limit.used));
-    let line = |stage: &mut Stage, y: u16, pieces: &[(u8, Words)]| {
+    let line = |stage: &mut ViewContext, y: u16, pieces: &[(u8, Words)]| {
         if y < area.bottom() {
             stage.pen.pieces(area.x, y, area.width, 2, pieces);
         }

@@ -14,9 +14,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::session;
-use super::stage::Stage;
+use super::stage::ViewContext;
 use super::symbols::share;
-use crate::fit::Need;
+use crate::fit::Constraint;
 use crate::format;
 use crate::glyphs::{CURSOR, DESCENDING};
 use crate::hits::{HitMap, Target};
@@ -35,8 +35,8 @@ const NAMES: u16 = 16;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
-    let needs = [Need::new(4, u16::MAX, 9), Need::new(YEAR + 2, YEAR + 2, 5), Need::new(1, 1, 7)];
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+    let needs = [Constraint::new(4, u16::MAX, 9), Constraint::new(YEAR + 2, YEAR + 2, 5), Constraint::new(1, 1, 7)];
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(top) = place(0) {
@@ -88,7 +88,7 @@ fn dates(model: &Model, now: barkeep_market::Ts, room: u16) -> Vec<NaiveDate> {
     all
 }
 
-pub(super) fn map(stage: &mut Stage, area: Rect) {
+pub(super) fn map(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let now = stage.now();
     let zoom = model.coverage.zoom;
@@ -173,7 +173,7 @@ fn cell_of(days: DayCells<'_>, date: NaiveDate, zoom: Zoom) -> Cell {
 }
 
 /// Months above the columns in which they begin.
-fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate], each: usize) {
+fn axis(stage: &mut ViewContext, line: Rect, dates: &[NaiveDate], each: usize) {
     let mut free_from = line.x;
     let mut month = None;
     for (x, date) in (line.x..).step_by(each).zip(dates) {
@@ -191,7 +191,7 @@ fn axis(stage: &mut Stage, line: Rect, dates: &[NaiveDate], each: usize) {
 }
 
 /// The selected series: its year, the month of the selected date, and what its days add up to.
-fn chosen(stage: &mut Stage, area: Rect) {
+fn chosen(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let now = stage.now();
     let chosen = date(model, now);
@@ -218,7 +218,7 @@ fn chosen(stage: &mut Stage, area: Rect) {
         let lines = [Words::of(Role::Muted, "reading …")];
         return stage.pen.centre(inner, &lines);
     };
-    let needs = [Need::new(24, 4 + 53 * 2, 9), Need::new(MONTH - 7, MONTH, 5), Need::new(18, 24, 6)];
+    let needs = [Constraint::new(24, 4 + 53 * 2, 9), Constraint::new(MONTH - 7, MONTH, 5), Constraint::new(18, 24, 6)];
     let places = columns(inner, 3, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(at) = place(0) {
@@ -233,7 +233,7 @@ fn chosen(stage: &mut Stage, area: Rect) {
 }
 
 /// How many days stand how.
-fn sums(stage: &mut Stage, area: Rect, cells: &[Cell]) {
+fn sums(stage: &mut ViewContext, area: Rect, cells: &[Cell]) {
     let of = |state: CellState| cells.iter().filter(|c| c.state == state).count();
     let partly = cells.iter().filter(|c| c.state == CellState::Present && c.eighths < 8).count();
     let line = |state, eighths, what: &'static str, n: usize| (Cell { state, eighths }, what, n);

@@ -13,9 +13,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::stage::{Stage, absence, outdated};
+use super::stage::{ViewContext, absence, outdated};
 use super::{attempts, lists, why};
-use crate::fit::Need;
+use crate::fit::Constraint;
 use crate::format;
 use crate::hits::HitMap;
 use crate::look::Look;
@@ -29,7 +29,7 @@ use barkeep_runtime::console::{Detail, SeriesName};
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     let Some(name) = model.detail_series() else {
         let lines = [
             Words::of(Role::Strong, "No series to look at."),
@@ -45,12 +45,12 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         return stage.pen.centre(inner, &lines);
     };
     let wide = area.width >= 96;
-    let lists_need = if wide { Need::new(5, u16::MAX, 5) } else { Need::new(4, u16::MAX, 5) };
+    let lists_need = if wide { Constraint::new(5, u16::MAX, 5) } else { Constraint::new(4, u16::MAX, 5) };
     let chart = if wide { area.height / 2 + 1 } else { area.height / 3 };
     let needs = [
-        Need::new(5, chart.max(5), 6),
-        Need::new(if wide { 0 } else { 5 }, if wide { 0 } else { 9 }, 7),
-        Need::new(1, 2, 4),
+        Constraint::new(5, chart.max(5), 6),
+        Constraint::new(if wide { 0 } else { 5 }, if wide { 0 } else { 9 }, 7),
+        Constraint::new(1, 2, 4),
         lists_need,
     ];
     let places = rows(area, &needs);
@@ -58,7 +58,8 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let remark = outdated(&asked, stage.now());
     if let Some(top) = place(0) {
         if wide {
-            let halves = columns(top, 0, &[Need::new(50, top.width * 62 / 100, 9), Need::new(36, u16::MAX, 8)]);
+            let halves =
+                columns(top, 0, &[Constraint::new(50, top.width * 62 / 100, 9), Constraint::new(36, u16::MAX, 8)]);
             let of = |k: usize| halves.get(k).copied().flatten().unwrap_or_default();
             prices(stage, of(0), &name, detail, &remark);
             why::panel(stage, of(1), detail);
@@ -81,7 +82,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
 }
 
-fn prices(stage: &mut Stage, area: Rect, name: &SeriesName, detail: &Detail, remark: &Words) {
+fn prices(stage: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail, remark: &Words) {
     let symbol = &detail.symbol;
     let mut title = Words::of(Role::Title, name.0.as_str())
         .say(Role::Muted, format!(" {} · {} ", symbol.asset_class, symbol.criticality));
@@ -115,7 +116,7 @@ fn prices(stage: &mut Stage, area: Rect, name: &SeriesName, detail: &Detail, rem
 }
 
 /// The features of the newest bar, most telling first.
-fn features(stage: &mut Stage, area: Rect, detail: &Detail) {
+fn features(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     let Some(row) = &detail.features else {
         stage.pen.text(area.x + 2, area.y, area.width.saturating_sub(4), "features: none yet", Role::Muted);
         return;
@@ -172,7 +173,7 @@ fn figures(f: &Features) -> Vec<(u8, Words)> {
 }
 
 /// The four lists; what finds no room is named by the one that has the focus.
-fn grid(stage: &mut Stage, area: Rect, wide: bool) {
+fn grid(stage: &mut ViewContext, area: Rect, wide: bool) {
     let focus = stage.model.focus();
     if !wide || area.height < 10 {
         let all = Screen::Detail.lists();
@@ -187,7 +188,7 @@ fn grid(stage: &mut Stage, area: Rect, wide: bool) {
             };
             let pair =
                 if matches!(list, ListId::Gaps | ListId::DetailQuarantine) { [list, other] } else { [other, list] };
-            let halves = columns(area, 0, &[Need::new(20, area.width / 2, 9), Need::new(20, u16::MAX, 8)]);
+            let halves = columns(area, 0, &[Constraint::new(20, area.width / 2, 9), Constraint::new(20, u16::MAX, 8)]);
             for (list, at) in pair.into_iter().zip(halves.into_iter().flatten()) {
                 one(stage, at, list);
             }
@@ -195,17 +196,17 @@ fn grid(stage: &mut Stage, area: Rect, wide: bool) {
         }
         return one(stage, area, list);
     }
-    let halves = columns(area, 0, &[Need::new(20, area.width / 2, 9), Need::new(20, u16::MAX, 8)]);
+    let halves = columns(area, 0, &[Constraint::new(20, area.width / 2, 9), Constraint::new(20, u16::MAX, 8)]);
     let pairs = [[ListId::Gaps, ListId::DetailQuarantine], [ListId::Attempts, ListId::DetailRequests]];
     for (lists, half) in pairs.into_iter().zip(halves.into_iter().flatten()) {
-        let two = rows(half, &[Need::new(4, half.height / 2, 9), Need::new(4, u16::MAX, 8)]);
+        let two = rows(half, &[Constraint::new(4, half.height / 2, 9), Constraint::new(4, u16::MAX, 8)]);
         for (list, at) in lists.into_iter().zip(two.into_iter().flatten()) {
             one(stage, at, list);
         }
     }
 }
 
-fn one(stage: &mut Stage, area: Rect, list: ListId) {
+fn one(stage: &mut ViewContext, area: Rect, list: ListId) {
     match list {
         ListId::Gaps => attempts::gaps(stage, area),
         ListId::DetailQuarantine => {

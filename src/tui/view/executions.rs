@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use uuid::Uuid;
 
-use super::stage::{Stage, absence};
+use super::stage::{ViewContext, absence};
 use super::{phrase, runs};
-use crate::fit::Need;
+use crate::fit::Constraint;
 use crate::format;
 use crate::hits::HitMap;
 use crate::look::Look;
@@ -19,7 +19,7 @@ use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     let Some(open) = model.executions.open else { return history(stage, area) };
     let running = model.snap.live.runs.iter().any(|run| run.execution_id == open);
     let on_list = model.focus() == ListId::Executions;
@@ -27,9 +27,9 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         return if on_list { history(stage, area) } else { one(stage, area, open) };
     }
     // The list shrinks to what shows where one is, unless it has the focus.
-    let list = if on_list { Need::new(5, 12, 8) } else { Need::new(5, 7, 6) };
-    let live = if running { Need::new(5, 12, 7) } else { Need::new(0, 0, 7) };
-    let places = rows(area, &[list, live, Need::new(5, u16::MAX, 5)]);
+    let list = if on_list { Constraint::new(5, 12, 8) } else { Constraint::new(5, 7, 6) };
+    let live = if running { Constraint::new(5, 12, 7) } else { Constraint::new(0, 0, 7) };
+    let places = rows(area, &[list, live, Constraint::new(5, u16::MAX, 5)]);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
     if let Some(top) = place(0) {
         history(stage, top);
@@ -42,7 +42,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
 }
 
-fn history(stage: &mut Stage, area: Rect) {
+fn history(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
         Started,
@@ -130,7 +130,7 @@ fn history(stage: &mut Stage, area: Rect) {
     );
 }
 
-fn one(stage: &mut Stage, area: Rect, open: Uuid) {
+fn one(stage: &mut ViewContext, area: Rect, open: Uuid) {
     #[derive(Clone, Copy)]
     enum Is {
         Symbol,

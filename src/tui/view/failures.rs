@@ -5,9 +5,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::stage::{Stage, absence};
+use super::stage::{ViewContext, absence};
 use super::{lists, phrase};
-use crate::fit::Need;
+use crate::fit::Constraint;
 use crate::format;
 use crate::hits::{HitMap, Target};
 use crate::look::Look;
@@ -19,17 +19,19 @@ use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     if area.width >= 96 && area.height >= 18 {
-        let halves = columns(area, 0, &[Need::new(48, area.width / 2, 9), Need::new(48, u16::MAX, 8)]);
+        let halves = columns(area, 0, &[Constraint::new(48, area.width / 2, 9), Constraint::new(48, u16::MAX, 8)]);
         let third = area.height / 3;
         let half = |k: usize| halves.get(k).copied().flatten().unwrap_or_default();
-        let left =
-            [(ListId::Alerts, Need::new(4, area.height / 2, 9)), (ListId::Quarantine, Need::new(4, u16::MAX, 8))];
+        let left = [
+            (ListId::Alerts, Constraint::new(4, area.height / 2, 9)),
+            (ListId::Quarantine, Constraint::new(4, u16::MAX, 8)),
+        ];
         let right = [
-            (ListId::FailingSeries, Need::new(4, third, 9)),
-            (ListId::FailingFeatures, Need::new(4, third, 8)),
-            (ListId::Actions, Need::new(4, u16::MAX, 7)),
+            (ListId::FailingSeries, Constraint::new(4, third, 9)),
+            (ListId::FailingFeatures, Constraint::new(4, third, 8)),
+            (ListId::Actions, Constraint::new(4, u16::MAX, 7)),
         ];
         let needs = left.map(|(_, need)| need);
         for ((list, _), place) in left.into_iter().zip(rows(half(0), &needs)) {
@@ -43,8 +45,10 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
     let focus = model.focus();
     let all = Screen::Failures.lists();
-    let needs: Vec<Need> =
-        all.iter().map(|list| if *list == focus { Need::new(1, u16::MAX, 9) } else { Need::new(1, 1, 5) }).collect();
+    let needs: Vec<Constraint> = all
+        .iter()
+        .map(|list| if *list == focus { Constraint::new(1, u16::MAX, 9) } else { Constraint::new(1, 1, 5) })
+        .collect();
     for (list, place) in all.iter().zip(rows(area, &needs)) {
         if *list == focus {
             one(stage, place, *list);
@@ -61,7 +65,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
 }
 
-fn one(stage: &mut Stage, place: Option<Rect>, list: ListId) {
+fn one(stage: &mut ViewContext, place: Option<Rect>, list: ListId) {
     let Some(area) = place else { return };
     let model = stage.model;
     match list {
@@ -77,18 +81,18 @@ fn one(stage: &mut Stage, place: Option<Rect>, list: ListId) {
     }
 }
 
-fn series(stage: &mut Stage, area: Rect) {
+fn series(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
         Series,
-        When,
+        TimeBound,
         Error,
     }
     let rows = stage.model.failing_series();
     let title = counted("Failing series", rows.len());
     let columns = [
         Column::new(Is::Series, "", 9, 9).up_to(12),
-        Column::new(Is::When, "", 6, 5),
+        Column::new(Is::TimeBound, "", 6, 5),
         Column::new(Is::Error, "", 16, 8).up_to(200),
     ];
     let now = stage.now();
@@ -103,7 +107,7 @@ fn series(stage: &mut Stage, area: Rect) {
             let Some(row) = rows.get(k) else { return };
             match key {
                 Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
-                Is::When => {
+                Is::TimeBound => {
                     let at = row.completed_at.or(row.started_at);
                     slot.text(pen, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
                 }
@@ -114,11 +118,11 @@ fn series(stage: &mut Stage, area: Rect) {
     );
 }
 
-fn features(stage: &mut Stage, area: Rect) {
+fn features(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
         Series,
-        When,
+        TimeBound,
         Tries,
         Error,
     }
@@ -127,7 +131,7 @@ fn features(stage: &mut Stage, area: Rect) {
     let asked = stage.model.answers.failing_features();
     let columns = [
         Column::new(Is::Series, "", 9, 9).up_to(12),
-        Column::new(Is::When, "", 6, 5),
+        Column::new(Is::TimeBound, "", 6, 5),
         Column::new(Is::Tries, "", 11, 3),
         Column::new(Is::Error, "", 16, 8).up_to(200),
     ];
@@ -147,7 +151,7 @@ fn features(stage: &mut Stage, area: Rect) {
                     let name = format!("{} {}", row.failure.symbol, row.failure.timeframe);
                     slot.text(pen, &name, if row.resolved { Role::Muted } else { Role::Strong });
                 }
-                Is::When => slot.text(pen, &format::when(row.failure.failed_at, now), Role::Muted),
+                Is::TimeBound => slot.text(pen, &format::when(row.failure.failed_at, now), Role::Muted),
                 Is::Tries if row.resolved => slot.text(pen, "✓ resolved", Role::Good),
                 Is::Tries => slot.text(pen, &format::plural(row.retry_count, "retry"), Role::Warn),
                 Is::Error => slot.text(pen, &row.failure.error_message, role),
@@ -157,20 +161,20 @@ fn features(stage: &mut Stage, area: Rect) {
     );
 }
 
-fn actions(stage: &mut Stage, area: Rect) {
+fn actions(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
-        When,
+        TimeBound,
         Who,
-        What,
+        TriggerScope,
         Result,
     }
     let rows = stage.model.operator_actions();
     let asked = stage.model.answers.actions();
     let columns = [
-        Column::new(Is::When, "", 6, 6),
+        Column::new(Is::TimeBound, "", 6, 6),
         Column::new(Is::Who, "", 10, 8).up_to(18),
-        Column::new(Is::What, "", 14, 9).up_to(34),
+        Column::new(Is::TriggerScope, "", 14, 9).up_to(34),
         Column::new(Is::Result, "", 4, 7).up_to(40),
     ];
     let now = stage.now();
@@ -184,9 +188,9 @@ fn actions(stage: &mut Stage, area: Rect) {
         |pen, slot, key, k| {
             let Some(row) = rows.get(k).map(|row| &row.action) else { return };
             match key {
-                Is::When => slot.text(pen, &format::when(row.at, now), Role::Muted),
+                Is::TimeBound => slot.text(pen, &format::when(row.at, now), Role::Muted),
                 Is::Who => slot.text(pen, &row.actor, Role::Text),
-                Is::What => {
+                Is::TriggerScope => {
                     let target =
                         row.target.as_ref().or(row.detail.as_ref()).map_or_else(String::new, |t| format!(" {t}"));
                     slot.words(pen, &Words::of(Role::Strong, row.action.clone()).say(Role::Text, target));

@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::stage::Stage;
-use crate::fit::{Need, rows};
+use super::stage::ViewContext;
+use crate::fit::{Constraint, rows};
 use crate::format;
 use crate::pen::Pen;
 use crate::theme::Role;
@@ -12,7 +12,7 @@ use crate::words::Words;
 use barkeep_market::freshness::Tier;
 
 /// Draws the panel.
-pub fn panel(stage: &mut Stage, area: Rect) {
+pub fn panel(stage: &mut ViewContext, area: Rect) {
     let data = &stage.model.snap.data;
     let counts = data.tiers;
     let total = counts.total();
@@ -24,11 +24,13 @@ pub fn panel(stage: &mut Stage, area: Rect) {
     let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
     // Tiers nobody is in go first, then the lines on recovery points.
     let shown = Tier::ALL.map(|tier| (tier, counts.of(tier)));
-    let mut needs: Vec<Need> = shown
+    let mut needs: Vec<Constraint> = shown
         .iter()
-        .map(|(tier, n)| Need::new(1, 1, if *n > 0 || *tier == Tier::Fresh || *tier == Tier::Stale { 9 } else { 3 }))
+        .map(|(tier, n)| {
+            Constraint::new(1, 1, if *n > 0 || *tier == Tier::Fresh || *tier == Tier::Stale { 9 } else { 3 })
+        })
         .collect();
-    needs.extend(data.rpo.iter().map(|r| Need::new(1, 1, if r.breached > 0 { 8 } else { 5 })));
+    needs.extend(data.rpo.iter().map(|r| Constraint::new(1, 1, if r.breached > 0 { 8 } else { 5 })));
     let places = rows(inner, &needs);
     for ((tier, n), place) in shown.into_iter().zip(&places) {
         let Some(place) = place else { continue };

@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use super::stage::Stage;
-use crate::fit::Need;
+use super::stage::ViewContext;
+use crate::fit::Constraint;
 use crate::format;
 use crate::pen::{Words, rows};
 use crate::theme::Role;
@@ -13,7 +13,7 @@ use barkeep_monitor::snapshot::Snapshot;
 use barkeep_plan::budget::Budget;
 
 /// Draws the panel; lines of least worth go first.
-pub fn panel(stage: &mut Stage, area: Rect) {
+pub fn panel(stage: &mut ViewContext, area: Rect) {
     let snap = stage.model.snap.clone();
     let limit = &snap.live.limit;
     let tail = limit
@@ -22,9 +22,9 @@ pub fn panel(stage: &mut Stage, area: Rect) {
     let inner = stage.panel(area, "Vendor limit", &tail);
     let warnings = warnings(&snap, stage.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
-    let mut needs = [10, 8, 9, 6, 7, 5, 4, 3].map(|worth| Need::new(1, 1, worth));
+    let mut needs = [10, 8, 9, 6, 7, 5, 4, 3].map(|worth| Constraint::new(1, 1, worth));
     if let Some(need) = needs.get_mut(2) {
-        *need = Need::new(warned, warned, 9);
+        *need = Constraint::new(warned, warned, 9);
     }
     let places = rows(inner, &needs);
     let now = stage.now();
@@ -57,7 +57,7 @@ pub fn panel(stage: &mut Stage, area: Rect) {
 const LABEL: u16 = 10;
 
 /// Places taken, and when the next one is free.
-pub fn window(stage: &mut Stage, at: Rect) {
+pub fn window(stage: &mut ViewContext, at: Rect) {
     let limit = stage.model.snap.live.limit;
     let used = limit.used;
     stage.pen.text(at.x, at.y, LABEL.min(at.width), "window", Role::Muted);
@@ -89,7 +89,7 @@ pub fn next_token_at(snap: &Snapshot) -> Option<Ts> {
     (wait > 0).then(|| snap.live.at + wait)
 }
 
-fn next_token(stage: &mut Stage) -> Words {
+fn next_token(stage: &mut ViewContext) -> Words {
     let now = stage.now();
     match next_token_at(&stage.model.snap).filter(|at| *at > now) {
         Some(at) => {
@@ -116,13 +116,13 @@ pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Words> {
     lines
 }
 
-fn labelled(stage: &mut Stage, at: Rect, label: &str) -> Rect {
+fn labelled(stage: &mut ViewContext, at: Rect, label: &str) -> Rect {
     let used = LABEL.min(at.width);
     stage.pen.text(at.x, at.y, used, label, Role::Muted);
     Rect::new(at.x + used, at.y, at.width - used, 1)
 }
 
-pub fn requests_by_minute(stage: &mut Stage, at: Rect) {
+pub fn requests_by_minute(stage: &mut ViewContext, at: Rect) {
     let pulse = &stage.model.snap.live.pulse;
     let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
     let top = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
@@ -135,7 +135,7 @@ pub fn requests_by_minute(stage: &mut Stage, at: Rect) {
     }
 }
 
-pub fn rows_by_second(stage: &mut Stage, at: Rect) {
+pub fn rows_by_second(stage: &mut ViewContext, at: Rect) {
     let pulse = &stage.model.snap.live.pulse;
     let values: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
     let rest = labelled(stage, at, "rows/s");
@@ -148,7 +148,7 @@ pub fn rows_by_second(stage: &mut Stage, at: Rect) {
     }
 }
 
-fn totals(stage: &mut Stage, at: Rect) {
+fn totals(stage: &mut ViewContext, at: Rect) {
     let totals = stage.model.snap.data.vendor.totals;
     let role = |n: i64, bad: Role| if n > 0 { bad } else { Role::Text };
     let pieces = [
@@ -165,7 +165,7 @@ fn totals(stage: &mut Stage, at: Rect) {
     stage.pen.pieces(at.x, at.y, at.width, 2, &pieces);
 }
 
-pub fn latency(stage: &mut Stage, at: Rect) {
+pub fn latency(stage: &mut ViewContext, at: Rect) {
     let pulse = &stage.model.snap.live.pulse;
     let rest = labelled(stage, at, "latency");
     let one = |name: &str, ms: Option<u32>| Words::new().pair(name, ms.map_or_else(|| "-".to_owned(), format::latency));

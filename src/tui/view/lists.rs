@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use super::stage::Stage;
+use super::stage::ViewContext;
 use crate::format;
 use crate::pen::Words;
 use crate::screen::ListId;
@@ -12,18 +12,25 @@ use crate::widgets::table::Column;
 use barkeep_runtime::console::{AlertRow, QuarantineRow, RequestRow, Verdict};
 
 /// Bars that cannot be true.
-pub fn quarantine(stage: &mut Stage, area: Rect, list: ListId, rows: &[QuarantineRow], title: Words, empty: &[Words]) {
+pub fn quarantine(
+    stage: &mut ViewContext,
+    area: Rect,
+    list: ListId,
+    rows: &[QuarantineRow],
+    title: Words,
+    empty: &[Words],
+) {
     #[derive(Clone, Copy)]
     enum Is {
         Series,
-        When,
+        TimeBound,
         Reason,
         Bar,
         Verdict,
     }
     let columns = [
         Column::new(Is::Series, "", 9, 10).up_to(12),
-        Column::new(Is::When, "", 13, 6),
+        Column::new(Is::TimeBound, "", 13, 6),
         Column::new(Is::Reason, "", 16, 9).up_to(34),
         Column::new(Is::Bar, "", 26, 5).up_to(40),
         Column::new(Is::Verdict, "", 8, 4),
@@ -40,7 +47,7 @@ pub fn quarantine(stage: &mut Stage, area: Rect, list: ListId, rows: &[Quarantin
             let Some(row) = rows.get(k) else { return };
             match key {
                 Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
-                Is::When => slot.text(pen, &format::stamp(row.bar.ts, now), Role::Text),
+                Is::TimeBound => slot.text(pen, &format::stamp(row.bar.ts, now), Role::Text),
                 Is::Reason => slot.text(pen, &row.reason, Role::Bad),
                 Is::Bar => {
                     let [o, h, l, c] = [row.bar.open, row.bar.high, row.bar.low, row.bar.close].map(format::price);
@@ -61,11 +68,11 @@ pub fn quarantine(stage: &mut Stage, area: Rect, list: ListId, rows: &[Quarantin
 }
 
 /// Requests as they were made, newest first.
-pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[RequestRow], title: Words, empty: &[Words]) {
+pub fn requests(stage: &mut ViewContext, area: Rect, list: ListId, rows: &[RequestRow], title: Words, empty: &[Words]) {
     #[derive(Clone, Copy)]
     enum Is {
-        When,
-        What,
+        TimeBound,
+        TriggerScope,
         Asked,
         Attempt,
         Status,
@@ -76,8 +83,8 @@ pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[RequestRow]
         Error,
     }
     let columns = [
-        Column::new(Is::When, "AT", 9, 10),
-        Column::new(Is::What, "WHAT", 12, 11).up_to(22),
+        Column::new(Is::TimeBound, "AT", 9, 10),
+        Column::new(Is::TriggerScope, "WHAT", 12, 11).up_to(22),
         Column::new(Is::Asked, "RANGE", 19, 2),
         Column::new(Is::Attempt, "TRY", 3, 5).right(),
         Column::new(Is::Status, "STATUS", 6, 12),
@@ -96,8 +103,8 @@ pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[RequestRow]
         |pen, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             match key {
-                Is::When => slot.text(pen, &format::clock(row.started_at), Role::Muted),
-                Is::What => {
+                Is::TimeBound => slot.text(pen, &format::clock(row.started_at), Role::Muted),
+                Is::TriggerScope => {
                     let subject = row.ticker.as_deref().unwrap_or(&row.endpoint);
                     let tf = row.timeframe.map_or_else(String::new, |tf| format!(" {tf}"));
                     slot.text(pen, &format!("{subject}{tf}"), Role::Strong);
@@ -132,10 +139,10 @@ pub fn requests(stage: &mut Stage, area: Rect, list: ListId, rows: &[RequestRow]
 }
 
 /// Alerts, newest first.
-pub fn alerts(stage: &mut Stage, area: Rect, list: ListId, rows: &[AlertRow]) {
+pub fn alerts(stage: &mut ViewContext, area: Rect, list: ListId, rows: &[AlertRow]) {
     #[derive(Clone, Copy)]
     enum Is {
-        When,
+        TimeBound,
         State,
         Message,
         Kind,
@@ -146,7 +153,7 @@ pub fn alerts(stage: &mut Stage, area: Rect, list: ListId, rows: &[AlertRow]) {
         if open > 0 { format!("{open} open") } else { "none open".to_owned() },
     );
     let columns = [
-        Column::new(Is::When, "", 6, 8),
+        Column::new(Is::TimeBound, "", 6, 8),
         Column::new(Is::State, "", 17, 6),
         Column::new(Is::Kind, "", 12, 2),
         Column::new(Is::Message, "", 16, 10).up_to(200),
@@ -163,7 +170,7 @@ pub fn alerts(stage: &mut Stage, area: Rect, list: ListId, rows: &[AlertRow]) {
             let Some(row) = rows.get(k) else { return };
             let role = phrase::severity(row.severity);
             match key {
-                Is::When => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
+                Is::TimeBound => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
                 Is::State => match row.resolved_at {
                     None => slot.text(
                         pen,

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::phrase;
-use super::stage::Stage;
+use super::stage::ViewContext;
 use crate::format;
 use crate::hits::HitMap;
 use crate::look::Look;
@@ -24,7 +24,7 @@ enum Is {
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     let lines = model.log_lines();
     let columns = [
         Column::new(Is::At, "", 9, 6),

@@ -17,7 +17,7 @@ const TITLE: u16 = 16;
 /// A line of the list: a heading, or an action with its number.
 enum Line {
     Group(Group),
-    Action(usize, &'static Spec),
+    EngineCommand(usize, &'static Spec),
 }
 
 pub(super) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hits: &mut HitMap) {
@@ -58,7 +58,7 @@ pub(super) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hi
         pen.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "nothing fits", Role::Muted);
         return;
     }
-    let at = lines.iter().position(|line| matches!(line, Line::Action(k, _) if *k == cursor));
+    let at = lines.iter().position(|line| matches!(line, Line::EngineCommand(k, _) if *k == cursor));
     let window = Window::default().around(at, lines.len(), usize::from(list.height));
     let shown = lines.iter().skip(window.offset).take(window.height);
     for (y, line) in (list.y..list.bottom()).zip(shown) {
@@ -66,7 +66,7 @@ pub(super) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hi
             Line::Group(group) => {
                 pen.text(list.x, y, list.width, group.title(), Role::Header);
             }
-            Line::Action(number, spec) => {
+            Line::EngineCommand(number, spec) => {
                 let row = Rect::new(list.x, y, list.width, 1);
                 action(model, spec, pen, row);
                 if *number == cursor {
@@ -86,7 +86,7 @@ fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Line> {
             group = Some(spec.group);
             lines.push(Line::Group(spec.group));
         }
-        lines.push(Line::Action(number, spec));
+        lines.push(Line::EngineCommand(number, spec));
     }
     lines
 }

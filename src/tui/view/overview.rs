@@ -12,10 +12,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::stage::Stage;
+use super::stage::ViewContext;
 use super::verdict::{gravity, verdict};
 use super::{brief, freshness, limit, phrase, runs};
-use crate::fit::Need;
+use crate::fit::Constraint;
 use crate::format;
 use crate::hits::HitMap;
 use crate::look::Look;
@@ -27,7 +27,7 @@ use crate::widgets::table::Column;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     if area.width < 50 || area.height < 14 {
         return brief::draw(stage, area);
     }
@@ -35,33 +35,33 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     // While nothing runs there is little to say about it.
     let rests = model.snap.live.runs.is_empty();
     let (runs, rest) = if rests { (7, u16::MAX) } else { (40, 9) };
-    let panes: [(Panel, Need); 6] = if wide {
+    let panes: [(Panel, Constraint); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
         [
-            (Panel::Now, Need::new(6, 6, 9)),
-            (Panel::TiersAndLimit, Need::new(6, tiers, 7)),
-            (Panel::Runs, Need::new(5, runs, 4)),
-            (Panel::AlertsAndExecutions, Need::new(4, rest, if rests { 3 } else { 5 })),
-            (Panel::Nothing, Need::new(0, 0, 0)),
-            (Panel::Nothing, Need::new(0, 0, 0)),
+            (Panel::Now, Constraint::new(6, 6, 9)),
+            (Panel::TiersAndLimit, Constraint::new(6, tiers, 7)),
+            (Panel::Runs, Constraint::new(5, runs, 4)),
+            (Panel::AlertsAndExecutions, Constraint::new(4, rest, if rests { 3 } else { 5 })),
+            (Panel::Nothing, Constraint::new(0, 0, 0)),
+            (Panel::Nothing, Constraint::new(0, 0, 0)),
         ]
     } else {
         [
-            (Panel::Now, Need::new(6, 6, 9)),
-            (Panel::Tiers, Need::new(4, 7, 7)),
-            (Panel::Runs, Need::new(4, 20, 6)),
-            (Panel::Limit, Need::new(4, 6, 5)),
-            (Panel::Alerts, Need::new(4, 7, 4)),
-            (Panel::Executions, Need::new(4, 9, 3)),
+            (Panel::Now, Constraint::new(6, 6, 9)),
+            (Panel::Tiers, Constraint::new(4, 7, 7)),
+            (Panel::Runs, Constraint::new(4, 20, 6)),
+            (Panel::Limit, Constraint::new(4, 6, 5)),
+            (Panel::Alerts, Constraint::new(4, 7, 4)),
+            (Panel::Executions, Constraint::new(4, 9, 3)),
         ]
     };
     let needs = panes.map(|(_, need)| need);
     for ((panel, _), place) in panes.into_iter().zip(rows(area, &needs)) {
         let Some(place) = place.filter(|p| p.height > 0) else { continue };
         let halves = || -> (Rect, Rect) {
-            let half = Need::new(30, u16::MAX, 1);
+            let half = Constraint::new(30, u16::MAX, 1);
             let left = place.width / 2;
-            let both = columns(place, 0, &[Need::new(left, left, 2), half]);
+            let both = columns(place, 0, &[Constraint::new(left, left, 2), half]);
             let of = |k: usize| both.get(k).copied().flatten().unwrap_or_default();
             (of(0), of(1))
         };
@@ -100,7 +100,7 @@ enum Panel {
     Nothing,
 }
 
-fn now(stage: &mut Stage, area: Rect) {
+fn now(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let role = gravity(&model.snap, &model.symbols.worst);
     let frame = if role == Role::Bad { Role::Bad } else { Role::Border };
@@ -109,7 +109,7 @@ fn now(stage: &mut Stage, area: Rect) {
     answers(stage, inner);
 }
 
-fn answers(stage: &mut Stage, area: Rect) {
+fn answers(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let (live, now) = (&model.snap.live, stage.now());
     if live.runs.is_empty() {
@@ -126,7 +126,7 @@ fn answers(stage: &mut Stage, area: Rect) {
 }
 
 /// What the exchange does.
-fn market(stage: &mut Stage) -> Words {
+fn market(stage: &mut ViewContext) -> Words {
     use barkeep_monitor::snapshot::MarketPhase;
     let (market, now) = (stage.model.snap.data.market, stage.now());
     let (word, role) = match market.phase {
@@ -147,11 +147,11 @@ fn market(stage: &mut Stage) -> Words {
 }
 
 /// Open alerts first, as a short list of the newest.
-fn alerts(stage: &mut Stage, area: Rect) {
+fn alerts(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
-        When,
-        What,
+        TimeBound,
+        TriggerScope,
     }
     let model = stage.model;
     let rows = &model.snap.data.alerts;
@@ -160,14 +160,14 @@ fn alerts(stage: &mut Stage, area: Rect) {
         if open > 0 { Role::Bad } else { Role::Muted },
         if open > 0 { format!(" {open} open") } else { " none open".to_owned() },
     );
-    let columns = [Column::new(Is::When, "", 6, 5), Column::new(Is::What, "", 12, 9).up_to(300)];
+    let columns = [Column::new(Is::TimeBound, "", 6, 5), Column::new(Is::TriggerScope, "", 12, 9).up_to(300)];
     let empty = [Words::of(Role::Muted, "no alert yet")];
     let now = stage.now();
     stage.table(ListId::OverviewAlerts, area, title, &columns, &empty, |pen, slot, key, k| {
         let Some(row) = rows.get(k) else { return };
         match key {
-            Is::When => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
-            Is::What => {
+            Is::TimeBound => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
+            Is::TriggerScope => {
                 let words = match row.resolved_at {
                     None => Words::of(phrase::severity(row.severity), format!("! {}", row.message)),
                     Some(at) => Words::of(Role::Good, "✓ ")
@@ -179,10 +179,10 @@ fn alerts(stage: &mut Stage, area: Rect) {
     });
 }
 
-fn executions(stage: &mut Stage, area: Rect) {
+fn executions(stage: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
     enum Is {
-        When,
+        TimeBound,
         Trigger,
         Status,
         Done,
@@ -192,7 +192,7 @@ fn executions(stage: &mut Stage, area: Rect) {
     let model = stage.model;
     let rows = &model.snap.data.executions;
     let columns = [
-        Column::new(Is::When, "", 6, 8),
+        Column::new(Is::TimeBound, "", 6, 8),
         Column::new(Is::Trigger, "", 8, 4),
         Column::new(Is::Status, "", 13, 9),
         Column::new(Is::Done, "", 9, 7).right(),
@@ -210,7 +210,7 @@ fn executions(stage: &mut Stage, area: Rect) {
         |pen, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             match key {
-                Is::When => slot.text(pen, &format::when(row.started_at, now), Role::Muted),
+                Is::TimeBound => slot.text(pen, &format::when(row.started_at, now), Role::Muted),
                 Is::Trigger => slot.text(pen, &row.trigger.name().replace('_', " "), Role::Text),
                 Is::Status => {
                     let (sign, word, role) = phrase::execution(row.status);

@@ -10,7 +10,7 @@ use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_monitor::snapshot::SeriesView;
-use barkeep_runtime::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesState};
+use barkeep_runtime::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
 use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
@@ -67,12 +67,12 @@ pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, 
 }
 
 #[must_use]
-pub const fn series_state(state: SeriesState) -> (&'static str, &'static str, Role) {
+pub const fn series_state(state: SeriesRunState) -> (&'static str, &'static str, Role) {
     match state {
-        SeriesState::Pending => (WAITING, "pending", Role::Muted),
-        SeriesState::InProgress => (RUNNING, "in progress", Role::Running),
-        SeriesState::Completed => (DONE, "completed", Role::Good),
-        SeriesState::Failed => (FAILED, "failed", Role::Bad),
+        SeriesRunState::Pending => (WAITING, "pending", Role::Muted),
+        SeriesRunState::InProgress => (RUNNING, "in progress", Role::Running),
+        SeriesRunState::Completed => (DONE, "completed", Role::Good),
+        SeriesRunState::Failed => (FAILED, "failed", Role::Bad),
     }
 }
 

@@ -4,7 +4,7 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use super::stage::Stage;
+use super::stage::ViewContext;
 use crate::format;
 use crate::pen::Words;
 use crate::screen::ListId;
@@ -19,7 +19,7 @@ enum Is {
     Sign,
     Label,
     Criticality,
-    What,
+    TriggerScope,
     Bar,
     Percent,
     Rows,
@@ -30,7 +30,7 @@ const COLUMNS: [Column<Is>; 8] = [
     Column::new(Is::Sign, "", 1, 9),
     Column::new(Is::Label, "", 10, 10).up_to(14),
     Column::new(Is::Criticality, "", 8, 2),
-    Column::new(Is::What, "", 16, 1),
+    Column::new(Is::TriggerScope, "", 16, 1),
     Column::new(Is::Bar, "", 8, 5).up_to(22),
     Column::new(Is::Percent, "", 5, 8).right(),
     Column::new(Is::Rows, "", 9, 4).right(),
@@ -38,7 +38,7 @@ const COLUMNS: [Column<Is>; 8] = [
 ];
 
 /// Draws the panel.
-pub fn panel(stage: &mut Stage, area: Rect) {
+pub fn panel(stage: &mut ViewContext, area: Rect) {
     let runs = &stage.model.snap.live.runs;
     if runs.is_empty() {
         return resting(stage, area);
@@ -54,7 +54,7 @@ pub fn panel(stage: &mut Stage, area: Rect) {
     items(stage, inner);
 }
 
-fn heading(stage: &mut Stage, width: u16) -> (Words, Words) {
+fn heading(stage: &mut ViewContext, width: u16) -> (Words, Words) {
     let runs = &stage.model.snap.live.runs;
     let now = stage.now();
     let Some(run) = runs.first().filter(|_| runs.len() == 1) else {
@@ -89,7 +89,7 @@ fn heading(stage: &mut Stage, width: u16) -> (Words, Words) {
     (title, tail)
 }
 
-fn overall(stage: &mut Stage, at: Rect, run: &RunView, named: bool) {
+fn overall(stage: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
     let done = phrase::progress(run);
     let mut x = at.x;
     if named {
@@ -121,7 +121,7 @@ fn overall(stage: &mut Stage, at: Rect, run: &RunView, named: bool) {
     stage.pen.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
 }
 
-fn items(stage: &mut Stage, area: Rect) {
+fn items(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let items = model.items();
     let len = items.len();
@@ -154,7 +154,9 @@ fn items(stage: &mut Stage, area: Rect) {
                 Is::Sign => slot.text(pen, sign, role),
                 Is::Label => slot.text(pen, &item.label, Role::Strong),
                 Is::Criticality => slot.text(pen, item.head.criticality.name(), Role::Muted),
-                Is::What => slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted),
+                Is::TriggerScope => {
+                    slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted)
+                }
                 Is::Bar => {
                     let role = match item.state {
                         ItemState::Verified => Role::Good,
@@ -187,7 +189,7 @@ fn items(stage: &mut Stage, area: Rect) {
 }
 
 /// Nothing runs: what is next, or who stopped it.
-fn resting(stage: &mut Stage, area: Rect) {
+fn resting(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let live = &model.snap.live;
     let now = stage.now();

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::coverage::{date, map, selected};
-use super::stage::{Stage, absence};
+use super::stage::{ViewContext, absence};
 use crate::format;
 use crate::glyphs::LEVELS;
 use crate::hits::Target;
@@ -14,7 +14,7 @@ use crate::words::Words;
 use barkeep_runtime::console::CellState;
 
 /// Draws the panel.
-pub fn panel(stage: &mut Stage, area: Rect) {
+pub fn panel(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let now = stage.now();
     let Some(name) = selected(model) else { return map(stage, area) };

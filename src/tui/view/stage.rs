@@ -14,13 +14,13 @@ use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::Ts;
 
 /// One frame of one screen.
-pub struct Stage<'a> {
+pub struct ViewContext<'a> {
     pub model: &'a Model,
     pub pen: Pen<'a>,
     pub hits: &'a mut HitMap,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> ViewContext<'a> {
     #[must_use]
     pub fn new(model: &'a Model, look: &Look, area: Rect, buf: &'a mut Buffer, hits: &'a mut HitMap) -> Self {
         Self { model, pen: Pen::new(buf, look.theme, look.now).within(area), hits }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::stage::Stage;
+use super::stage::ViewContext;
 use super::{phrase, verdict};
 use crate::format;
 use crate::hits::HitMap;
@@ -54,7 +54,7 @@ const COLUMNS: [Column<Is>; 11] = [
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     let state = &model.symbols;
     let len = state.order.len();
     let before = model.hits.window_of(ListId::Symbols);

@@ -4,9 +4,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::stage::{Stage, absence};
+use super::stage::{ViewContext, absence};
 use super::{limit, lists, phrase};
-use crate::fit::Need;
+use crate::fit::Constraint;
 use crate::format;
 use crate::hits::HitMap;
 use crate::look::Look;
@@ -20,14 +20,14 @@ use barkeep_service::progress::ItemState;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut Stage::new(model, look, area, buf, hits);
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
     let wide = area.width >= 96;
-    let requests = Need::new(4, u16::MAX, 5);
+    let requests = Constraint::new(4, u16::MAX, 5);
     if wide {
-        let places = rows(area, &[Need::new(7, 10, 9), Need::new(6, 8, 6), requests]);
+        let places = rows(area, &[Constraint::new(7, 10, 9), Constraint::new(6, 8, 6), requests]);
         let place = |k: usize| places.get(k).copied().flatten();
         let halves = |at: Rect| {
-            let both = columns(at, 0, &[Need::new(40, at.width / 2, 9), Need::new(40, u16::MAX, 8)]);
+            let both = columns(at, 0, &[Constraint::new(40, at.width / 2, 9), Constraint::new(40, u16::MAX, 8)]);
             (both.first().copied().flatten().unwrap_or_default(), both.get(1).copied().flatten().unwrap_or_default())
         };
         if let Some(top) = place(0) {
@@ -45,8 +45,14 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         }
         return;
     }
-    let needs = [Need::new(4, 8, 9), Need::new(4, 7, 7), Need::new(4, 6, 6), Need::new(4, 7, 4), requests];
-    let draws: [fn(&mut Stage, Rect); 5] = [window, enough, pulse, wire, newest];
+    let needs = [
+        Constraint::new(4, 8, 9),
+        Constraint::new(4, 7, 7),
+        Constraint::new(4, 6, 6),
+        Constraint::new(4, 7, 4),
+        requests,
+    ];
+    let draws: [fn(&mut ViewContext, Rect); 5] = [window, enough, pulse, wire, newest];
     for (draw, place) in draws.into_iter().zip(rows(area, &needs)) {
         if let Some(place) = place {
             draw(stage, place);
@@ -54,7 +60,7 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     }
 }
 
-fn window(stage: &mut Stage, area: Rect) {
+fn window(stage: &mut ViewContext, area: Rect) {
     let snap = stage.model.snap.clone();
     let (totals, pulse) = (snap.data.vendor.totals, &snap.live.pulse);
     let host = snap.data.vendor.base_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
@@ -83,8 +89,8 @@ fn window(stage: &mut Stage, area: Rect) {
         lines.insert(2, words);
     }
     let worth = |k: usize| u8::try_from(8_usize.saturating_sub(k)).unwrap_or(1);
-    let mut needs = vec![Need::new(1, 1, 10), Need::new(warned, warned, 9)];
-    needs.extend((0..lines.len()).map(|k| Need::new(1, 1, worth(k))));
+    let mut needs = vec![Constraint::new(1, 1, 10), Constraint::new(warned, warned, 9)];
+    needs.extend((0..lines.len()).map(|k| Constraint::new(1, 1, worth(k))));
     let places = rows(inner, &needs);
     for (k, place) in places.into_iter().enumerate() {
         let Some(at) = place.filter(|p| p.height > 0) else { continue };
@@ -122,7 +128,7 @@ fn wasted(vendor: &VendorView) -> Option<Words> {
     )
 }
 
-fn pulse(stage: &mut Stage, area: Rect) {
+fn pulse(stage: &mut ViewContext, area: Rect) {
     let snap = stage.model.snap.clone();
     let pulse = &snap.live.pulse;
     let refused: u32 = pulse.rate_limited_by_minute.iter().sum();
@@ -134,10 +140,10 @@ fn pulse(stage: &mut Stage, area: Rect) {
     let inner = stage.panel(area, "Pulse", &tail);
     let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
     let written: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
-    let places = rows(inner, &[Need::new(1, 3, 9), Need::new(1, 3, 8), Need::new(1, 1, 7)]);
+    let places = rows(inner, &[Constraint::new(1, 3, 9), Constraint::new(1, 3, 8), Constraint::new(1, 1, 7)]);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
     let room = inner.width.saturating_sub(30).clamp(inner.width.min(10), 60);
-    let chart = |stage: &mut Stage, at: Rect, label: &str, values: &[f64], role: Role, note: Words| {
+    let chart = |stage: &mut ViewContext, at: Rect, label: &str, values: &[f64], role: Role, note: Words| {
         stage.pen.text(at.x, at.bottom() - 1, 9, label, Role::Muted);
         spark::chart(&mut stage.pen, at.x + 10, at.y, room.min(at.width.saturating_sub(10)), at.height, values, role);
         let x = at.x + 12 + room;
@@ -159,7 +165,7 @@ fn pulse(stage: &mut Stage, area: Rect) {
 }
 
 /// Whether the limit is enough for what is asked of it.
-fn enough(stage: &mut Stage, area: Rect) {
+fn enough(stage: &mut ViewContext, area: Rect) {
     let budget = stage.model.snap.data.budget.clone();
     let now = stage.now();
     let inner = stage.panel(area, "Is the limit enough?", &Words::new());
@@ -208,7 +214,7 @@ fn enough(stage: &mut Stage, area: Rect) {
 }
 
 /// What is on the wire or waits to be tried again.
-fn wire(stage: &mut Stage, area: Rect) {
+fn wire(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let now = stage.now();
     let live = &model.snap.live;
@@ -237,7 +243,7 @@ fn wire(stage: &mut Stage, area: Rect) {
     }
 }
 
-fn newest(stage: &mut Stage, area: Rect) {
+fn newest(stage: &mut ViewContext, area: Rect) {
     let rows = stage.model.requests();
     let asked = stage.model.answers.requests();
     let empty = absence(&asked, &[Words::of(Role::Muted, "no request was made yet")]);

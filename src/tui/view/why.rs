@@ -3,7 +3,7 @@
 
 use ratatui::layout::Rect;
 
-use super::stage::Stage;
+use super::stage::ViewContext;
 use crate::format;
 use crate::pen::Words;
 use crate::screen::ListId;
@@ -41,7 +41,7 @@ fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Words {
 }
 
 /// Draws the panel.
-pub fn panel(stage: &mut Stage, area: Rect, detail: &Detail) {
+pub fn panel(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     let why = &detail.explanation;
     let now = stage.now();
     let title = match why.staleness_seconds {
@@ -84,7 +84,7 @@ pub fn panel(stage: &mut Stage, area: Rect, detail: &Detail) {
     causes(stage, rest, split);
 }
 
-fn causes(stage: &mut Stage, area: Rect, split: &barkeep_monitor::explain::Split) {
+fn causes(stage: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::Split) {
     if area.height == 0 {
         return;
     }
@@ -92,7 +92,7 @@ fn causes(stage: &mut Stage, area: Rect, split: &barkeep_monitor::explain::Split
     let room = usize::from(area.height.saturating_sub(1));
     let shown = if split.causes.len() <= room { split.causes.len() } else { room.saturating_sub(1) };
     let gauge = if area.width > 40 { 8 } else { 0 };
-    let one = |stage: &mut Stage, y: u16, ms: i64, stale_ms: i64, what: &Words, role: Role| {
+    let one = |stage: &mut ViewContext, y: u16, ms: i64, stale_ms: i64, what: &Words, role: Role| {
         stage.pen.text(area.x, y, 8, &format::age(ms), if stale_ms > 0 { Role::Strong } else { Role::Muted });
         if gauge > 0 {
             bar::share(&mut stage.pen, area.x + 9, y, gauge, ms as f64 / split.age_ms.max(1) as f64, role);
@@ -129,7 +129,7 @@ fn causes(stage: &mut Stage, area: Rect, split: &barkeep_monitor::explain::Split
 }
 
 /// The selected bar in quarantine with the bars stored around it.
-pub fn compare(stage: &mut Stage, area: Rect, detail: &Detail) {
+pub fn compare(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     let model = stage.model;
     let chosen = model.cursor(ListId::DetailQuarantine).and_then(|k| model.detail_quarantine().get(k));
     let Some(row) = chosen else { return };
@@ -147,7 +147,7 @@ pub fn compare(stage: &mut Stage, area: Rect, detail: &Detail) {
     for (k, name) in (0..).zip(head) {
         stage.pen.right(inner.x + 18 + k * widths, inner.y, widths.saturating_sub(1), name, Role::Header);
     }
-    let line = |stage: &mut Stage, y: u16, bar: &Bar, suspect: bool| {
+    let line = |stage: &mut ViewContext, y: u16, bar: &Bar, suspect: bool| {
         if y >= inner.bottom() {
             return;
         }

@@ -5,7 +5,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::fit::{Need, fit};
+use crate::fit::{Constraint, fit};
 use crate::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
 use crate::hits::{HitMap, Target, Window};
 use crate::pen::{Pen, Words};
@@ -117,7 +117,7 @@ impl<K: Copy> Table<'_, K> {
             hits.window(self.list, Window::default());
             return Window::default();
         }
-        let needs: Vec<Need> = self.columns.iter().map(|c| Need::new(c.least, c.most, c.worth)).collect();
+        let needs: Vec<Constraint> = self.columns.iter().map(|c| Constraint::new(c.least, c.most, c.worth)).collect();
         let places = fit(area.width.saturating_sub(GUTTER), GAP, &needs);
         let titled = self.columns.iter().any(|c| !c.title.is_empty());
         let header = titled && area.height > 3 && self.len > 0;

@@ -10,7 +10,7 @@ use barkeep::monitor::snapshot::{
     Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView, Wasted,
 };
 use barkeep::plan::budget::{Budget, Purchase};
-use barkeep::service::activity::PulseView;
+use barkeep::service::activity::ActivityView;
 use barkeep::service::handle::{EngineState, Live};
 use barkeep::store::{RequestTotals, Waste};
 use barkeep::vendor::limit::LimitSnapshot;
@@ -202,7 +202,7 @@ pub fn empty() -> Snapshot {
         runs: Vec::new(),
         in_flight: 0,
         limit,
-        pulse: PulseView { until: now(), ..PulseView::default() },
+        pulse: ActivityView { until: now(), ..ActivityView::default() },
         ..live()
     };
     Snapshot { seq: 1, live: Arc::new(live), data: Arc::new(data) }

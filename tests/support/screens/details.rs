@@ -5,7 +5,7 @@ use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::explain::{Blocker, Cause, Explanation, Share, Split};
-use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesState, Verdict};
+use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesRunState, Verdict};
 use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;
@@ -142,17 +142,17 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
     let hours =
         |a: i64, b: i64| Interval::new(at("2026-11-16T00:00:00Z") + a * HOUR, at("2026-11-16T00:00:00Z") + b * HOUR);
     let mut attempts = vec![
-        status(symbol, timeframe, 0, SeriesState::InProgress, 9 * MINUTE, None),
+        status(symbol, timeframe, 0, SeriesRunState::InProgress, 9 * MINUTE, None),
         status(
             symbol,
             timeframe,
             3,
-            SeriesState::Failed,
+            SeriesRunState::Failed,
             81 * MINUTE,
             Some("503 Service Unavailable after 5 attempts"),
         ),
-        status(symbol, timeframe, 5, SeriesState::Completed, 4 * HOUR, None),
-        status(symbol, timeframe, 8, SeriesState::Completed, 13 * HOUR, None),
+        status(symbol, timeframe, 5, SeriesRunState::Completed, 4 * HOUR, None),
+        status(symbol, timeframe, 8, SeriesRunState::Completed, 13 * HOUR, None),
     ];
     attempts[0].completed_at = None;
     Detail {

@@ -2,7 +2,7 @@
 
 use barkeep::market::Timeframe;
 use barkeep::market::ts::{HOUR, MINUTE, SECOND};
-use barkeep::runtime::console::{FeatureFailureRow, Level, Notice, OperatorActionRow, SeriesState, SeriesStatus};
+use barkeep::runtime::console::{FeatureFailureRow, Level, LogLine, OperatorActionRow, SeriesRunState, SeriesStatus};
 use barkeep::store::{FeatureFailure, OperatorAction};
 use uuid::Uuid;
 
@@ -54,7 +54,7 @@ pub fn actions() -> Vec<OperatorActionRow> {
     ]
 }
 
-pub fn notices() -> Vec<Notice> {
+pub fn notices() -> Vec<LogLine> {
     let lines = [
         (420, Level::Info, "barkeep::service", "serving 25 symbols, 125 series"),
         (400, Level::Debug, "vendor::limit", "the journal agrees: 3 starts in the last 60 s"),
@@ -78,7 +78,7 @@ pub fn notices() -> Vec<Notice> {
     lines
         .into_iter()
         .enumerate()
-        .map(|(k, (ago, level, source, text))| Notice {
+        .map(|(k, (ago, level, source, text))| LogLine {
             seq: k as u64 + 1,
             at: now() - ago * SECOND,
             level,
@@ -92,7 +92,7 @@ pub fn execution_series() -> Vec<SeriesStatus> {
     let mut rows: Vec<SeriesStatus> = STANDARD
         .iter()
         .flat_map(|symbol| {
-            TIMEFRAMES.iter().map(|tf| status(symbol, *tf, 3, SeriesState::Completed, 80 * MINUTE, None))
+            TIMEFRAMES.iter().map(|tf| status(symbol, *tf, 3, SeriesRunState::Completed, 80 * MINUTE, None))
         })
         .collect();
     for row in &mut rows {
@@ -101,7 +101,7 @@ pub fn execution_series() -> Vec<SeriesStatus> {
                 "META",
                 row.timeframe,
                 3,
-                SeriesState::Failed,
+                SeriesRunState::Failed,
                 81 * MINUTE,
                 Some("503 Service Unavailable after 5 attempts"),
             );

@@ -27,11 +27,11 @@ use barkeep::market::ts::SECOND;
 use barkeep::market::{AssetClass, Timeframe, Ts};
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{
-    Access, CoverageRow, ExecutionDetail, ExecutionView, Link, Question, Reply, SeriesName,
+    Access, ConsoleRequest, ConsoleResponse, CoverageRow, ExecutionDetail, ExecutionView, Link, SeriesName,
 };
 use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
 use barkeep::tui::keymap::Keymap;
-use barkeep::tui::model::{Dress, Model, Now};
+use barkeep::tui::model::{DisplayOptions, Model, Now};
 use barkeep::tui::theme::{ColorDepth, ThemeKind};
 use ratatui::layout::Size;
 use uuid::Uuid;
@@ -68,7 +68,7 @@ pub fn id(n: u128) -> Uuid {
 
 /// The dashboard with a snapshot and no answers yet.
 pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
-    let dress = Dress { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
+    let dress = DisplayOptions { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
     let time = Now { wall: now(), since_start: Duration::from_mins(1) };
     let size = Size::new(width, height);
     let mut model = Model::new(Arc::new(snap), Link::Embedded, Access::Operate, dress, size, time);
@@ -77,7 +77,7 @@ pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
 }
 
 /// Puts an answer where a question would have brought it.
-pub fn answer(model: &mut Model, question: &Question, reply: Reply) {
+pub fn answer(model: &mut Model, question: &ConsoleRequest, reply: ConsoleResponse) {
     let entry = model.answers.entry_mut(question).unwrap();
     entry.reply = Some(Arc::new(reply));
     entry.at = Some(now() - SECOND);
@@ -104,20 +104,28 @@ pub fn answered(snap: Snapshot, width: u16, height: u16) -> Model {
         })
         .collect();
     let opened = ExecutionDetail { execution: views[3].clone(), series: execution_series() };
-    answer(&mut model, &Question::Execution { id: views[3].row.execution_id }, Reply::Execution(Box::new(opened)));
+    answer(
+        &mut model,
+        &ConsoleRequest::Execution { id: views[3].row.execution_id },
+        ConsoleResponse::Execution(Box::new(opened)),
+    );
     let running = ExecutionDetail { execution: views[0].clone(), series: execution_series() };
-    answer(&mut model, &Question::Execution { id: views[0].row.execution_id }, Reply::Execution(Box::new(running)));
-    answer(&mut model, &HISTORY, Reply::History(views));
-    answer(&mut model, &REQUESTS, Reply::Requests(requests()));
-    answer(&mut model, &QUARANTINE, Reply::Quarantine(quarantine()));
-    answer(&mut model, &FAILURES, Reply::Failures { series: failing(), features: feature_failures() });
-    answer(&mut model, &ALERTS, Reply::Alerts(alerts()));
-    answer(&mut model, &ACTIONS, Reply::Actions(actions()));
+    answer(
+        &mut model,
+        &ConsoleRequest::Execution { id: views[0].row.execution_id },
+        ConsoleResponse::Execution(Box::new(running)),
+    );
+    answer(&mut model, &HISTORY, ConsoleResponse::History(views));
+    answer(&mut model, &REQUESTS, ConsoleResponse::Requests(requests()));
+    answer(&mut model, &QUARANTINE, ConsoleResponse::Quarantine(quarantine()));
+    answer(&mut model, &FAILURES, ConsoleResponse::Failures { series: failing(), features: feature_failures() });
+    answer(&mut model, &ALERTS, ConsoleResponse::Alerts(alerts()));
+    answer(&mut model, &ACTIONS, ConsoleResponse::Actions(actions()));
     for (symbol, timeframe) in [("META", Timeframe::M5), ("AAPL", Timeframe::M5)] {
-        let question = Question::Detail { symbol: symbol.parse().unwrap(), timeframe };
-        answer(&mut model, &question, Reply::Detail(Box::new(detail(symbol, timeframe))));
-        let question = Question::Session { symbol: symbol.parse().unwrap(), timeframe, date: today };
-        answer(&mut model, &question, Reply::Session(session(symbol, timeframe, today)));
+        let question = ConsoleRequest::Detail { symbol: symbol.parse().unwrap(), timeframe };
+        answer(&mut model, &question, ConsoleResponse::Detail(Box::new(detail(symbol, timeframe))));
+        let question = ConsoleRequest::Session { symbol: symbol.parse().unwrap(), timeframe, date: today };
+        answer(&mut model, &question, ConsoleResponse::Session(session(symbol, timeframe, today)));
     }
     for notice in notices() {
         model.log.add(Arc::new(notice));

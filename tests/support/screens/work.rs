@@ -5,11 +5,11 @@ use std::time::Duration;
 use barkeep::config::policy::Severity;
 use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Symbol, Timeframe};
-use barkeep::pipeline::events::Head;
+use barkeep::pipeline::events::ItemInfo;
 use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
-use barkeep::runtime::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesState, SeriesStatus, Trigger};
-use barkeep::service::activity::PulseView;
-use barkeep::service::handle::{Beat, EngineState, Live, Process};
+use barkeep::runtime::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
+use barkeep::service::activity::ActivityView;
+use barkeep::service::handle::{EngineState, Live, Process, Tick};
 use barkeep::service::progress::{ItemState, ItemView, RunView};
 use barkeep::vendor::limit::LimitSnapshot;
 
@@ -97,11 +97,11 @@ pub fn status(
     symbol: &str,
     timeframe: Timeframe,
     n: u128,
-    state: SeriesState,
+    state: SeriesRunState,
     ago: i64,
     error: Option<&str>,
 ) -> SeriesStatus {
-    let failed = state == SeriesState::Failed;
+    let failed = state == SeriesRunState::Failed;
     SeriesStatus {
         execution_id: id(n),
         symbol: symbol.parse().unwrap(),
@@ -113,7 +113,8 @@ pub fn status(
         features_computed: if failed { 0 } else { 98 },
         error_message: error.map(str::to_owned),
         started_at: Some(now() - ago),
-        completed_at: matches!(state, SeriesState::Failed | SeriesState::Completed).then(|| now() - ago + 42 * SECOND),
+        completed_at: matches!(state, SeriesRunState::Failed | SeriesRunState::Completed)
+            .then(|| now() - ago + 42 * SECOND),
         duration_seconds: Some(42.0),
     }
 }
@@ -121,13 +122,13 @@ pub fn status(
 pub fn failing() -> Vec<SeriesStatus> {
     let busy = Some("503 Service Unavailable after 5 attempts");
     vec![
-        status("META", Timeframe::M5, 3, SeriesState::Failed, 81 * MINUTE, busy),
-        status("META", Timeframe::M15, 3, SeriesState::Failed, 81 * MINUTE, busy),
+        status("META", Timeframe::M5, 3, SeriesRunState::Failed, 81 * MINUTE, busy),
+        status("META", Timeframe::M15, 3, SeriesRunState::Failed, 81 * MINUTE, busy),
         status(
             "ETH",
             Timeframe::H1,
             3,
-            SeriesState::Failed,
+            SeriesRunState::Failed,
             80 * MINUTE,
             Some("rows outside the asked range (malformed)"),
         ),
@@ -146,7 +147,7 @@ pub fn item(
     rows: u64,
 ) -> ItemView {
     let symbol: Option<Symbol> = (label != "market").then(|| label.parse().unwrap());
-    let head = Head {
+    let head = ItemInfo {
         ticker: symbol.as_ref().map(|s| s.vendor_ticker(class(label))),
         symbol,
         timeframe: Some(tf),
@@ -221,8 +222,8 @@ pub fn run() -> RunView {
     }
 }
 
-pub fn pulse() -> PulseView {
-    PulseView {
+pub fn pulse() -> ActivityView {
+    ActivityView {
         until: now(),
         requests_by_minute: vec![
             0, 0, 1, 5, 5, 5, 4, 5, 5, 5, 5, 5, 3, 0, 0, 0, 2, 5, 5, 5, 5, 0, 0, 4, 5, 5, 5, 5, 5, 3,
@@ -250,14 +251,14 @@ pub fn pulse() -> PulseView {
     }
 }
 
-pub fn beats() -> Vec<Beat> {
+pub fn beats() -> Vec<Tick> {
     [
         ("critical", "2026-11-18T15:30:00Z"),
         ("standard", "2026-11-18T16:00:00Z"),
         ("low", "2026-11-19T00:00:00Z"),
         ("sweep", "2026-11-19T02:00:00Z"),
     ]
-    .map(|(what, t)| Beat { what: what.into(), at: at(t) })
+    .map(|(what, t)| Tick { what: what.into(), at: at(t) })
     .to_vec()
 }
 

@@ -11,11 +11,11 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::inputs::Rows;
-use super::{DatabaseLoss, Inputs, Kind, Notifier, Watch, conditions};
+use super::{AlertState, DatabaseLoss, Inputs, Kind, Notifier, conditions};
 use barkeep_config::Policy;
 use barkeep_market::Ts;
-use barkeep_monitor::change_detector::Rest;
-use barkeep_pipeline::Engine;
+use barkeep_monitor::change_detector::ChangeDetector;
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::events::{Event, Listener};
 use barkeep_service::handle::Live;
 use barkeep_store::StoreError;
@@ -61,13 +61,13 @@ impl Listener for Weather {
 
 /// What was read last, used again while the database rests.
 struct Seen {
-    rest: Rest,
+    rest: ChangeDetector,
     rows: Option<Arc<Rows>>,
 }
 
 /// Everything a patrol needs.
-pub struct Patrol {
-    pub engine: Engine,
+pub struct AlertMonitor {
+    pub engine: EngineContext,
     pub policy: Arc<Policy>,
     pub notifier: Notifier,
     pub weather: Arc<Weather>,
@@ -75,14 +75,14 @@ pub struct Patrol {
     pub every: Duration,
 }
 
-impl Patrol {
+impl AlertMonitor {
     /// Looks every so often until `shutdown`.
     ///
     /// # Errors
     /// When the open alerts cannot be read at the start.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
-        let mut watch = Watch::load(self.engine.store.as_ref()).await?;
-        let mut seen = Seen { rest: Rest::new(Instant::now()), rows: None };
+        let mut watch = AlertState::load(self.engine.store.as_ref()).await?;
+        let mut seen = Seen { rest: ChangeDetector::new(Instant::now()), rows: None };
         let started = self.engine.clock.now();
         let mut look = tokio::time::interval(self.every);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -117,9 +117,9 @@ impl Patrol {
         Inputs { now, watching_since, key_refused, database_lost: self.weather.loss(now), ..Inputs::default() }
     }
 
-    async fn look(&self, watch: &mut Watch, seen: &mut Seen, watching_since: Ts) {
+    async fn look(&self, watch: &mut AlertState, seen: &mut Seen, watching_since: Ts) {
         let Some(rows) = self.rows(seen).await else { return };
-        let Engine { calendar, settings, .. } = &self.engine;
+        let EngineContext { calendar, settings, .. } = &self.engine;
         let known = self.without_database(watching_since);
         let read = Inputs::of(&rows, calendar, settings, watching_since, known.now);
         let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
@@ -150,7 +150,7 @@ impl Patrol {
         seen.rows.clone()
     }
 
-    fn judge(&self, watch: &mut Watch, kinds: &[Kind], inputs: &Inputs) {
+    fn judge(&self, watch: &mut AlertState, kinds: &[Kind], inputs: &Inputs) {
         let wrong = conditions(inputs, &self.policy);
         for change in watch.step(inputs.now, kinds, &wrong) {
             self.notifier.send(&change);

@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use super::prepare::{Prepared, prepare};
 use super::{Arrival, Committed, Outcome, Queued};
-use crate::gate::Pass;
-use crate::summary::Tally;
+use crate::gate::Permit;
+use crate::summary::RunCounts;
 use barkeep_base::timing::{self, Phase, Spent};
 use barkeep_market::Calendar;
 use barkeep_store::{SeriesId, Store, StoreError, WriteOutcome};
@@ -45,7 +45,7 @@ struct Waiting {
     ack: oneshot::Sender<Outcome>,
     spent: Arc<Spent>,
     /// Dropped with the rest once the page is settled.
-    _pass: Option<Pass>,
+    _pass: Option<Permit>,
 }
 
 impl Waiting {
@@ -61,10 +61,10 @@ enum Done {
     Committed(Vec<Ready>, Result<Vec<Vec<WriteOutcome>>, StoreError>),
 }
 
-pub(super) struct Desk {
+pub(super) struct CommitQueue {
     store: Arc<dyn Store>,
     calendar: Arc<Calendar>,
-    tally: Arc<Mutex<Tally>>,
+    tally: Arc<Mutex<RunCounts>>,
     /// In the order they came.
     queued: VecDeque<Queued>,
     ready: Vec<Ready>,
@@ -83,8 +83,8 @@ fn families(arrival: &Arrival) -> BTreeSet<SeriesId> {
     arrival.parts.iter().map(|part| part.keys.base_id).collect()
 }
 
-impl Desk {
-    pub(super) fn new(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<Tally>>) -> Self {
+impl CommitQueue {
+    pub(super) fn new(store: Arc<dyn Store>, calendar: Arc<Calendar>, tally: Arc<Mutex<RunCounts>>) -> Self {
         Self {
             store,
             calendar,

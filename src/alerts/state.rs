@@ -42,12 +42,12 @@ impl Change {
 
 /// The open alerts, and what the table does not know yet.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct AlertState {
     open: BTreeMap<Kind, Change>,
     unsaved: VecDeque<Change>,
 }
 
-impl Watch {
+impl AlertState {
     /// Takes up the alerts a former process left open: they are not told again.
     pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let rows = store.alerts(true, MOST_OPEN).await?;
@@ -127,12 +127,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = barkeep_store::open(&format!("sqlite:{}", dir.path().join("a.db").display()), false).await.unwrap();
         let (stale, key) = (Kind::StaleFeatures, Kind::VendorKeyRefused);
-        let mut watch = Watch::load(store.as_ref()).await.unwrap();
+        let mut watch = AlertState::load(store.as_ref()).await.unwrap();
         assert_eq!(told(&watch.step(Ts(1), &Kind::ALL, &[wrong(stale)])), [(stale, false)]);
         assert_eq!(told(&watch.step(Ts(2), &Kind::ALL, &[wrong(stale)])), [], "it lasts");
         watch.save(store.as_ref()).await.unwrap();
 
-        let mut watch = Watch::load(store.as_ref()).await.unwrap();
+        let mut watch = AlertState::load(store.as_ref()).await.unwrap();
         assert_eq!(told(&watch.step(Ts(3), &Kind::ALL, &[wrong(stale), wrong(key)])), [(key, false)]);
         assert_eq!(told(&watch.step(Ts(4), &Kind::ALL, &[wrong(key)])), [(stale, true)]);
         watch.save(store.as_ref()).await.unwrap();
@@ -149,7 +149,7 @@ mod tests {
         let store = barkeep_store::open(&url, false).await.unwrap();
         let deaf = barkeep_store::open(&url, true).await.unwrap();
         let (stale, lost) = (Kind::StaleFeatures, Kind::DatabaseLost);
-        let mut watch = Watch::default();
+        let mut watch = AlertState::default();
         watch.step(Ts(1), &Kind::ALL, &[wrong(stale)]);
         assert_eq!(told(&watch.step(Ts(2), &[lost], &[wrong(lost)])), [(lost, false)]);
         assert!(watch.save(deaf.as_ref()).await.is_err());
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_long_outage_keeps_a_bounded_number_of_changes() {
-        let mut watch = Watch::default();
+        let mut watch = AlertState::default();
         for t in 0..2_000 {
             let now = if t % 2 == 0 { vec![wrong(Kind::StaleFeatures)] } else { Vec::new() };
             watch.step(Ts(t), &[Kind::StaleFeatures], &now);
