@@ -113,7 +113,7 @@ impl<S: Subscriber> Layer<S> for Tail {
         let mut text = Text::default();
         event.record(&mut text);
         let target = event.metadata().target();
-        let source = target.strip_prefix("barkeep::").unwrap_or(target);
+        let source = target.strip_prefix("barkeep_").unwrap_or(target);
         self.add(level, source, &format!("{}{}", text.message, text.fields));
     }
 }
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(lines.first().unwrap().seq, 5);
         let last = lines.last().unwrap();
         assert_eq!((last.level, last.seq), (Level::Warn, KEPT as u64 + 4));
-        assert!(last.text.starts_with("line  k=1004") && last.source.starts_with("telemetry"), "{last:?}");
+        assert!(last.text.starts_with("line  k=1004") && last.source.starts_with("base::log"), "{last:?}");
         assert!(!last.text.contains('\u{1b}'), "{last:?}");
         assert_eq!(listener.try_recv().unwrap().seq, 0);
         assert_eq!(tail.last(2).len(), 2);
