@@ -22,7 +22,7 @@ use barkeep::config::{Environment, Loaded, Overrides, load_from};
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::freshness_report::StalenessReport;
-use barkeep::pipeline::series_index::SeriesIndex;
+use barkeep::pipeline::index::series::SeriesIndex;
 use barkeep::store::{self, Coverage, CoverageState, PageCommit, SeriesWrite, StoredBar, SymbolRow};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

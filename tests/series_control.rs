@@ -12,8 +12,8 @@ use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
 use barkeep::monitor::explain::explain;
 use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
+use barkeep::pipeline::index::series::SeriesIndex;
 use barkeep::pipeline::select::Selection;
-use barkeep::pipeline::series_index::SeriesIndex;
 use barkeep::service::Service;
 use barkeep::service::handle::{
     CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector, Handle, TriggerScope,

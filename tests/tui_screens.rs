@@ -16,14 +16,14 @@ use barkeep::market::ts::{MINUTE, SECOND};
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{ConsoleRequest, Link, ReadError};
 use barkeep::service::handle::Live;
-use barkeep::tui::hits::{HitMap, Target};
-use barkeep::tui::look::Look;
+use barkeep::tui::draw::hits::{HitMap, Target};
+use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
+use barkeep::tui::model::query::Query;
+use barkeep::tui::model::screen::{ListId, Screen};
+use barkeep::tui::model::sort::{Sort, SortBy};
 use barkeep::tui::model::{Model, Zoom};
-use barkeep::tui::query::Query;
-use barkeep::tui::screen::{ListId, Screen};
-use barkeep::tui::screenshot;
-use barkeep::tui::sort::{Sort, SortBy};
-use barkeep::tui::theme::{ColorDepth, ThemeKind};
+use barkeep::tui::terminal::screenshot;
 use barkeep::tui::view;
 use barkeep::vendor::limit::LimitSnapshot;
 use ratatui::buffer::{Buffer, Cell};
@@ -158,7 +158,7 @@ const CASES: [Case; 34] = [
         model.panes[Screen::Failures as usize] = 2;
         model
     }),
-    ("failures_unreadable", || broken(on(Screen::Failures, busy()), &barkeep::tui::answers::QUARANTINE)),
+    ("failures_unreadable", || broken(on(Screen::Failures, busy()), &barkeep::tui::model::answers::QUARANTINE)),
     ("log_following", || on(Screen::Log, busy())),
     ("log_filtered_away", || {
         let mut model = on(Screen::Log, busy());
@@ -326,7 +326,7 @@ fn ten_thousand_symbols_are_drawn_by_the_row_in_sight() {
     // The last row is in sight once the selection stands on it.
     let last = model.symbols.order.len() - 1;
     let key = model.key_of(ListId::Symbols, last);
-    model.cursors.insert(ListId::Symbols, barkeep::tui::cursor::Cursor { index: last, key });
+    model.cursors.insert(ListId::Symbols, barkeep::tui::model::cursor::Cursor { index: last, key });
     let (buf, hits) = frame(&model, 120, 40);
     assert_eq!(hits.window_of(ListId::Symbols).offset, 50_000 - 37);
     assert!(screenshot::text(&buf).contains("49,964-50,000 of 50,000"));

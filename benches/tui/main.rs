@@ -22,12 +22,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barkeep::tui::look::Look;
+use barkeep::tui::draw::look::Look;
 use barkeep::tui::model::Model;
-use barkeep::tui::msg::Msg;
-use barkeep::tui::query::Query;
-use barkeep::tui::screen::Screen;
-use barkeep::tui::sort::{Sort, SortBy};
+use barkeep::tui::model::msg::Msg;
+use barkeep::tui::model::query::Query;
+use barkeep::tui::model::screen::Screen;
+use barkeep::tui::model::sort::{Sort, SortBy};
 use barkeep::tui::view::frame::frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

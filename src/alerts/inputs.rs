@@ -7,7 +7,7 @@ use barkeep_config::Settings;
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Symbol, Ts};
-use barkeep_pipeline::series_index::{Judge, SeriesIndex};
+use barkeep_pipeline::index::series::{Judge, SeriesIndex};
 use barkeep_store::{SeriesId, SeriesRunState, SeriesStatus, Store, StoreError};
 
 /// How far back the newest attempt of a series is looked for; every tier runs at least daily.

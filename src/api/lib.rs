@@ -4,15 +4,13 @@
 //! translated back. Beside them stand the doors every request passes (`admission`): the host it asks for, the page it
 //! comes from, the key it carries, its size and time. Errors are `application/problem+json`, all of them.
 
-mod admission;
 mod body;
 mod cache;
 pub mod client;
 mod docs;
-pub mod keys;
+pub mod guard;
 mod marks;
 mod metrics;
-mod origin;
 mod pages;
 mod params;
 mod problem;
@@ -20,7 +18,6 @@ mod protocol;
 mod repeat;
 pub mod resource;
 mod server;
-mod stall;
 mod started;
 
 use std::net::SocketAddr;
@@ -36,7 +33,7 @@ use barkeep_base::clock::Clock;
 use barkeep_config::ApiSettings;
 use barkeep_runtime::local_console::LocalConsole;
 use barkeep_store::{Store, StoreError};
-use keys::Keys;
+use guard::keys::Keys;
 use metrics::Metrics;
 use pages::Pages;
 use repeat::IdempotencyKeys;
@@ -134,7 +131,7 @@ impl ApiListener {
             stop: stop.clone(),
             desk,
         });
-        let app = admission::guarded(&api);
+        let app = guard::admission::guarded(&api);
         let most = api.settings.max_connections;
         let serving = tokio::spawn(server::serve(self.listener, app, api.connections.clone(), most, stop.clone()));
         let noting = tokio::spawn(note_keys(Arc::clone(&api)));

@@ -14,8 +14,8 @@ use ring::digest::{Context, SHA256};
 use uuid::Uuid;
 
 use super::body;
-use super::keys::hex;
 use super::problem::{Kind, Problem};
+use crate::guard::keys::hex;
 use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, MINUTE};
 use barkeep_store::{ApiRequest, Claim, Store};

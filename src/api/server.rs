@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::stall::WriteTimeout;
+use crate::guard::write_timeout::WriteTimeout;
 
 /// Longest time a request's head may take, and longest time a connection may rest between two requests.
 const HEAD: Duration = Duration::from_secs(10);

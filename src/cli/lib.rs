@@ -5,38 +5,20 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
-pub mod alerts;
+pub mod admin;
 pub mod args;
-pub mod attach;
-pub mod backfill;
-pub mod bars;
-pub mod baseline;
-pub mod config;
-pub mod dashboard;
-pub mod demo;
 pub mod exit;
-pub mod explain;
-pub mod features;
 pub mod figures;
 pub mod globals;
-pub mod history;
-pub mod keys;
-pub mod loadtest;
+pub mod measure;
 pub mod output;
-pub mod plan;
 pub mod progress;
-pub mod quarantine;
+pub mod read;
 pub mod report;
-pub mod rto_rpo;
-pub mod run;
-pub mod shell;
 mod signals;
-pub mod sim;
 mod simulated;
-pub mod staleness;
-pub mod status;
-pub mod symbols;
 mod vendor_process;
+pub mod work;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -57,7 +39,7 @@ pub struct Cli {
     pub globals: Globals,
 
     #[command(flatten)]
-    pub dashboard: dashboard::DashboardArgs,
+    pub dashboard: work::dashboard::DashboardArgs,
 
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -65,29 +47,29 @@ pub struct Cli {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    Backfill(backfill::BackfillArgs),
-    Plan(plan::PlanArgs),
-    Status(status::StatusArgs),
-    Run(run::RunArgs),
-    Demo(demo::DemoArgs),
-    Attach(attach::AttachArgs),
-    Staleness(staleness::StalenessArgs),
-    History(history::HistoryArgs),
-    Explain(explain::ExplainArgs),
-    Alerts(alerts::AlertsArgs),
-    Symbols(symbols::SymbolsArgs),
-    Bars(bars::BarsArgs),
-    Features(features::FeaturesArgs),
-    Quarantine(quarantine::QuarantineArgs),
-    Keys(keys::KeysArgs),
-    Baseline(baseline::BaselineArgs),
-    Loadtest(loadtest::LoadtestArgs),
+    Backfill(work::backfill::BackfillArgs),
+    Plan(work::plan::PlanArgs),
+    Status(read::status::StatusArgs),
+    Run(work::run::RunArgs),
+    Demo(work::demo::DemoArgs),
+    Attach(work::attach::AttachArgs),
+    Staleness(read::staleness::StalenessArgs),
+    History(read::history::HistoryArgs),
+    Explain(read::explain::ExplainArgs),
+    Alerts(read::alerts::AlertsArgs),
+    Symbols(admin::symbols::SymbolsArgs),
+    Bars(read::bars::BarsArgs),
+    Features(read::features::FeaturesArgs),
+    Quarantine(admin::quarantine::QuarantineArgs),
+    Keys(admin::keys::KeysArgs),
+    Baseline(measure::baseline::BaselineArgs),
+    Loadtest(measure::loadtest::LoadtestArgs),
     #[command(name = "rto-rpo")]
-    RtoRpo(rto_rpo::RtoRpoArgs),
-    Sim(sim::SimArgs),
-    Config(config::ConfigArgs),
-    Completions(shell::CompletionsArgs),
-    Man(shell::ManArgs),
+    RtoRpo(measure::rto_rpo::RtoRpoArgs),
+    Sim(measure::sim::SimArgs),
+    Config(admin::config::ConfigArgs),
+    Completions(admin::shell::CompletionsArgs),
+    Man(admin::shell::ManArgs),
 }
 
 /// Reads the command line, does what it says and returns the exit code.
@@ -110,34 +92,34 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<(), CliError> {
-    let Some(command) = &cli.command else { return dashboard::run(&cli.dashboard, &cli.globals) };
-    if cli.dashboard != dashboard::DashboardArgs::default() {
+    let Some(command) = &cli.command else { return work::dashboard::run(&cli.dashboard, &cli.globals) };
+    if cli.dashboard != work::dashboard::DashboardArgs::default() {
         return Err(CliError::usage("--read-only, --theme, --ascii, --plain and --mouse are for the dashboard")
             .hint("leave the command out, or write them behind `barkeep demo`"));
     }
     match command {
-        Command::Backfill(args) => backfill::run(args, &cli.globals),
-        Command::Plan(args) => plan::run(args, &cli.globals),
-        Command::Status(args) => status::run(args, &cli.globals),
-        Command::Run(args) => run::run(args, &cli.globals),
-        Command::Demo(args) => demo::run(args, &cli.globals),
-        Command::Attach(args) => attach::run(args, &cli.globals),
-        Command::Staleness(args) => staleness::run(args, &cli.globals),
-        Command::History(args) => history::run(args, &cli.globals),
-        Command::Explain(args) => explain::run(args, &cli.globals),
-        Command::Alerts(args) => alerts::run(args, &cli.globals),
-        Command::Sim(args) => sim::run(args, &cli.globals),
-        Command::Symbols(args) => symbols::run(args, &cli.globals),
-        Command::Bars(args) => bars::run(args, &cli.globals),
-        Command::Features(args) => features::run(args, &cli.globals),
-        Command::Quarantine(args) => quarantine::run(args, &cli.globals),
-        Command::Keys(args) => keys::run(args, &cli.globals),
-        Command::Baseline(args) => baseline::run(args, &cli.globals),
-        Command::Loadtest(args) => loadtest::run(args, &cli.globals),
-        Command::RtoRpo(args) => rto_rpo::run(args, &cli.globals),
-        Command::Config(args) => config::run(args, &cli.globals),
-        Command::Completions(args) => shell::completions(args),
-        Command::Man(args) => shell::man(args),
+        Command::Backfill(args) => work::backfill::run(args, &cli.globals),
+        Command::Plan(args) => work::plan::run(args, &cli.globals),
+        Command::Status(args) => read::status::run(args, &cli.globals),
+        Command::Run(args) => work::run::run(args, &cli.globals),
+        Command::Demo(args) => work::demo::run(args, &cli.globals),
+        Command::Attach(args) => work::attach::run(args, &cli.globals),
+        Command::Staleness(args) => read::staleness::run(args, &cli.globals),
+        Command::History(args) => read::history::run(args, &cli.globals),
+        Command::Explain(args) => read::explain::run(args, &cli.globals),
+        Command::Alerts(args) => read::alerts::run(args, &cli.globals),
+        Command::Sim(args) => measure::sim::run(args, &cli.globals),
+        Command::Symbols(args) => admin::symbols::run(args, &cli.globals),
+        Command::Bars(args) => read::bars::run(args, &cli.globals),
+        Command::Features(args) => read::features::run(args, &cli.globals),
+        Command::Quarantine(args) => admin::quarantine::run(args, &cli.globals),
+        Command::Keys(args) => admin::keys::run(args, &cli.globals),
+        Command::Baseline(args) => measure::baseline::run(args, &cli.globals),
+        Command::Loadtest(args) => measure::loadtest::run(args, &cli.globals),
+        Command::RtoRpo(args) => measure::rto_rpo::run(args, &cli.globals),
+        Command::Config(args) => admin::config::run(args, &cli.globals),
+        Command::Completions(args) => admin::shell::completions(args),
+        Command::Man(args) => admin::shell::man(args),
     }
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::backfill::limit_of;
 use super::exit::CliError;
 use super::globals::Session;
+use crate::work::backfill::limit_of;
 use barkeep_base::clock::SystemClock;
 use barkeep_sim::{Sim, SimConfig};
 

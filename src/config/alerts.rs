@@ -9,11 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::environment::{Environment, SMTP_PASSWORD, WEBHOOK_URL};
-use super::error::ConfigError;
 use super::key::read_private;
-use super::read_settings::path;
-use super::reader::Reader;
 use super::settings::NotThat;
+use crate::read::read_settings::path;
+use crate::yaml::error::ConfigError;
+use crate::yaml::reader::Reader;
 use barkeep_base::text::printable;
 
 /// Where alerts go besides the log and the database.

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::error::ConfigError;
-use super::reader::Reader;
 use super::settings::NotThat;
+use crate::yaml::error::ConfigError;
+use crate::yaml::reader::Reader;
 
 /// The HTTP API's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

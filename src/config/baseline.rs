@@ -1,8 +1,8 @@
 //! The fixed load that `barkeep baseline` measures, so that figures can be compared between machines and versions.
 
-use super::error::{ConfigError, Origin};
-use super::reader::Reader;
-use super::tree;
+use crate::yaml::error::{ConfigError, Origin};
+use crate::yaml::reader::Reader;
+use crate::yaml::tree;
 use barkeep_market::{Symbol, Timeframe};
 
 const FILE: &str = include_str!("../../config/baseline.yaml");

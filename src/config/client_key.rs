@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 
 use super::environment::{self, Environment};
-use super::error::ConfigError;
+use crate::yaml::error::ConfigError;
 
 /// The key named by `BARKEEP_API_KEY`; `None` when it is not set.
 pub fn client_key(env: &Environment) -> Result<Option<SecretString>, ConfigError> {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::error::ConfigError;
+use crate::yaml::error::ConfigError;
 
 pub(super) const CONFIG: &str = "BARKEEP_CONFIG";
 pub(super) const DATABASE_URL: &str = "BARKEEP_DATABASE_URL";

@@ -6,8 +6,8 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::environment::{Environment, FORMER_KEY, KEY};
-use super::error::ConfigError;
 use super::settings::Settings;
+use crate::yaml::error::ConfigError;
 use barkeep_base::text::printable;
 
 /// The API key for the vendor and where it was found, when there is one.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::environment::Environment;
-use super::error::{ConfigError, Origin};
-use super::reader::Reader;
 use super::settings::NotThat;
+use crate::yaml::error::{ConfigError, Origin};
+use crate::yaml::reader::Reader;
 
 /// How the dashboard looks and how often it draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

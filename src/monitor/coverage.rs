@@ -12,7 +12,7 @@ use crate::error::{MOST_DAYS, MOST_SERIES, ReadError, SeriesName};
 use barkeep_market::ts::HOUR;
 use barkeep_market::{AssetClass, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_pipeline::EngineContext;
-use barkeep_pipeline::series_index::SeriesIndex;
+use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{Coverage, CoverageState, QuarantineRow, SeriesId};
 
 /// Pieces of a trading date, for days and weeks only one.

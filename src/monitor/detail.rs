@@ -8,9 +8,9 @@ use crate::snapshot::FreshnessContext;
 use barkeep_config::Policy;
 use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, Ts, split};
 use barkeep_pipeline::EngineContext;
-use barkeep_pipeline::coverage_index::CoverageIndex;
+use barkeep_pipeline::index::coverage::CoverageIndex;
+use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_pipeline::select::Target;
-use barkeep_pipeline::series_index::SeriesIndex;
 use barkeep_plan::Horizon;
 use barkeep_store::{
     CoverageState, FeatureFailureRow, FeatureRow, QuarantineRow, RequestRow, SeriesRow, SeriesStatus, SymbolRow,

@@ -12,7 +12,7 @@ use barkeep_base::process;
 use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::{Tier, served_until};
 use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
-use barkeep_pipeline::series_index::{Judge, SeriesIndex, SeriesState};
+use barkeep_pipeline::index::series::{Judge, SeriesIndex, SeriesState};
 use barkeep_service::handle::{ENGINE, PAUSE, RESUME, series_target};
 use barkeep_store::{
     ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesRunState, SeriesStatus, Store, StoreError,

@@ -10,7 +10,7 @@ use crate::snapshot::TierCounts;
 use barkeep_config::{Policy, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::series_index::{Judge, Judgement, SeriesIndex, SeriesState};
+use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex, SeriesState};
 use barkeep_store::{Store, StoreError, SymbolRow};
 
 /// How many series are in each tier, in the words of the HTTP API.

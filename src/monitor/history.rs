@@ -11,7 +11,7 @@ use barkeep_base::process;
 use barkeep_config::{Policy, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Ts};
-use barkeep_pipeline::series_index::SeriesIndex;
+use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError};
 
 /// Failures shown, of the last day.

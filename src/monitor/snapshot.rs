@@ -13,7 +13,7 @@ use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::series_index::{Judge, Judgement, SeriesIndex};
+use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
 use barkeep_store::{AlertRow, ExecutionRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};

@@ -10,7 +10,7 @@ use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{SeriesId, Store, StoreError, StoredBar};
 
-use crate::series_registry::SeriesIds;
+use crate::index::registry::SeriesIds;
 
 /// The whole spans of `tf` around `region` in which nothing of the base timeframe is unknown.
 ///

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::coverage_index::SeriesKey;
+use crate::index::coverage::SeriesKey;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 
 /// The order in which requests are let in; the smallest goes first.

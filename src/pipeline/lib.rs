@@ -7,13 +7,13 @@
 
 pub mod backfill;
 pub mod claim;
-pub mod coverage_index;
 pub mod derive;
 pub mod events;
 pub mod features;
 pub mod fetch;
 pub mod gate;
 pub mod holidays;
+pub mod index;
 pub mod ingest;
 pub mod journal;
 pub mod open;
@@ -21,8 +21,6 @@ pub mod patience;
 pub mod planning_inputs;
 pub mod quarantine;
 pub mod select;
-pub mod series_index;
-pub mod series_registry;
 pub mod splits;
 pub mod summary;
 

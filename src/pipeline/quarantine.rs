@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::derive;
 use crate::features::{Refresh, SeriesRef};
+use crate::index::registry::family_keys;
 use crate::ingest;
-use crate::series_registry::family_keys;
 use barkeep_base::clock::Clock;
 use barkeep_config::Settings;
 use barkeep_market::{Calendar, Interval, Timeframe, Ts};

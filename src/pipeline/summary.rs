@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::coverage_index::SeriesKey;
+use crate::index::coverage::SeriesKey;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionStatus, SeriesRunState, SeriesStatus, WriteOutcome};
 

@@ -16,7 +16,7 @@ use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
 use barkeep_monitor::publisher::SnapshotPublisher;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_pipeline::EngineContext;
-use barkeep_pipeline::series_index::SeriesIndex;
+use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, Handle};
 use barkeep_store::{RequestFilter, RequestRow, SeriesRunState};
 

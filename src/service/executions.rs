@@ -9,8 +9,8 @@ use super::{Active, Ended, MOST_RESUMED, Service};
 use crate::handle::{CommandError, CommandReply};
 use crate::progress::{EventSinks, RunProgress};
 use barkeep_pipeline::backfill::{Backfill, RunError};
-use barkeep_pipeline::coverage_index::SeriesKey;
 use barkeep_pipeline::events::Listener;
+use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_store::{ExecutionRow, ExecutionStatus};
 
 impl Service {

@@ -15,10 +15,10 @@ use barkeep_market::freshness::Tier;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
-use barkeep_pipeline::coverage_index::SeriesKey;
+use barkeep_pipeline::index::coverage::SeriesKey;
+use barkeep_pipeline::index::series::{Judge, SeriesIndex};
 use barkeep_pipeline::quarantine;
 use barkeep_pipeline::select::{Selection, Target};
-use barkeep_pipeline::series_index::{Judge, SeriesIndex};
 use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger};
 
 impl Service {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{MOST_RESUMED, Service};
 use barkeep_market::Symbol;
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
-use barkeep_pipeline::coverage_index::SeriesKey;
+use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError, Trigger};
 

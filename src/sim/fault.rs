@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lock;
-use super::noise::{mix, unit};
+use crate::data::noise::{mix, unit};
 
 /// The table of faults: variant, name on the wire, the least page it can strike (0: answers without bars too).
 macro_rules! faults {

@@ -8,32 +8,14 @@
 //! a last partial bar withheld, cursors, silent clipping to the plan's history, `DELAYED` plans, refusal of the current
 //! day on end-of-day plans, absent `results`, exponent-form volumes, grouped rows stamped 16:00 New York.
 
-mod aggs;
-mod answer;
-mod asked;
 mod config;
-mod control;
+pub mod data;
 mod fault;
-mod generate;
-mod grid;
-mod hours;
-mod kept;
-mod limit;
-mod log;
-mod noise;
-mod number;
-mod page;
-mod profile;
-mod reference;
-mod replay;
-mod roll;
+pub mod http;
 mod server;
-mod source;
 mod spoil;
-mod status;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -48,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{ConfigChange, SimConfig, SimDelay, Window};
 pub use fault::{FaultCount, FaultKind, FaultRule, fault_names};
-pub use log::{KeyForm, LoggedRequest};
+pub use http::log::{KeyForm, LoggedRequest};
 
 use barkeep_base::clock::Clock;
 use barkeep_market::split::Split;
@@ -78,12 +60,12 @@ impl Sim {
     /// Starts listening. Answers come as soon as this returns.
     pub async fn start(listen: SocketAddr, config: SimConfig, clock: Arc<dyn Clock>) -> Result<Self, SimError> {
         let splits = by_ticker(&config.splits);
-        let bars: Box<dyn source::Bars> = match config.replay.clone() {
+        let bars: Box<dyn data::source::Bars> = match config.replay.clone() {
             Some(dir) => {
-                let opened = replay::Replay::open(&dir, config.replay_source.clone(), splits);
+                let opened = data::replay::Replay::open(&dir, config.replay_source.clone(), splits);
                 Box::new(opened.map_err(|e| SimError::Replay { dir, why: e.0 })?)
             }
-            None => Box::new(generate::Generated::new(config.seed, splits)),
+            None => Box::new(data::generate::Generated::new(config.seed, splits)),
         };
         let failed = |source| SimError::Listen { addr: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
@@ -93,23 +75,23 @@ impl Sim {
             live: Mutex::new(config::Live::of(&config)),
             clock,
             bars,
-            hours: hours::Hours::new(),
+            hours: data::hours::Hours::new(),
             limiter: Mutex::default(),
             faults: fault::FaultBook::new(config.seed, config.faults.clone()),
-            log: log::RequestLog::default(),
+            log: http::log::RequestLog::default(),
             noticed: Mutex::new(config.symbols.iter().cloned().collect()),
             chains: Mutex::default(),
-            kept: kept::Kept::default(),
+            kept: data::kept::Kept::default(),
             requests: AtomicU64::new(0),
             started: Instant::now(),
             stopping: stopping.clone(),
             config,
         });
-        let app = server::router(Arc::clone(&shared)).into_make_service_with_connect_info::<wire::ResetCord>();
+        let app = server::router(Arc::clone(&shared)).into_make_service_with_connect_info::<http::wire::ResetCord>();
         let task = tokio::spawn(async move {
             let stopped = stopping.cancelled_owned();
             // Serving only ends when it is told to; accept errors are handled in the listener.
-            let _ = axum::serve(wire::Wire(listener), app).with_graceful_shutdown(stopped).await;
+            let _ = axum::serve(http::wire::Wire(listener), app).with_graceful_shutdown(stopped).await;
         });
         Ok(Self { addr, shared, task })
     }

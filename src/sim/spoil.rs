@@ -6,9 +6,9 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::answer::Refusal;
 use super::fault::{FaultKind, FaultRule};
-use super::page::Page;
+use crate::http::answer::Refusal;
+use crate::http::page::Page;
 use barkeep_market::ts::SECOND;
 
 /// An HTTP answer about to be sent.

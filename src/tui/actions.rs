@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::model::Model;
-use super::screen::Screen;
+use crate::model::screen::Screen;
 
 mod reasons;
 

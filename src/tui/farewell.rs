@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::{count, plural, span};
+use crate::draw::format::{count, plural, span};
 use barkeep_market::Ts;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;

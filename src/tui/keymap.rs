@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::actions::{ACTIONS, ActionId, Spec, key_table};
-use super::keys::Key;
-use super::screen::Screen;
+use crate::model::screen::Screen;
+use crate::terminal::keys::Key;
 use barkeep_base::text::printable;
-use barkeep_config::suggest::nearest;
+use barkeep_config::yaml::suggest::nearest;
 use barkeep_config::{ConfigError, KeySetting};
 
 /// The keys in force.

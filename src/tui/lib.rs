@@ -8,36 +8,13 @@
 //! palette and documentation follow.
 
 pub mod actions;
-pub mod answers;
-pub mod cursor;
+pub mod draw;
 pub mod farewell;
-pub mod fit;
-pub mod format;
-pub mod glyphs;
-pub mod hits;
 pub mod keymap;
-pub mod keys;
-pub mod layer;
-pub mod lists;
-pub mod look;
 pub mod model;
-pub mod msg;
-pub mod outside;
-pub mod painter;
-pub mod pen;
-pub mod picture;
 pub mod plain;
-pub mod query;
 pub mod run;
-pub mod schedule;
-pub mod screen;
-pub mod screenshot;
-pub mod sort;
 pub mod terminal;
-pub mod theme;
-pub mod toast;
 pub mod update;
 pub mod view;
 pub mod widgets;
-pub mod words;
-pub mod worst;

@@ -2,6 +2,17 @@
 //!
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
+pub mod answers;
+pub mod cursor;
+pub mod layer;
+pub mod lists;
+pub mod msg;
+pub mod query;
+pub mod screen;
+pub mod sort;
+pub mod toast;
+pub mod worst;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +21,17 @@ use chrono::NaiveDate;
 use ratatui::layout::Size;
 use uuid::Uuid;
 
-use super::answers::Answers;
-use super::cursor::Cursor;
-use super::hits::HitMap;
 use super::keymap::Keymap;
-use super::layer::Layer;
-use super::msg::Pending;
-use super::query::Query;
-use super::screen::{ListId, Screen};
-use super::sort::Sort;
-use super::theme::{ColorDepth, ThemeKind};
-use super::toast::Toasts;
+use crate::draw::hits::HitMap;
+use crate::draw::theme::{ColorDepth, ThemeKind};
+use crate::model::answers::Answers;
+use crate::model::cursor::Cursor;
+use crate::model::layer::Layer;
+use crate::model::msg::Pending;
+use crate::model::query::Query;
+use crate::model::screen::{ListId, Screen};
+use crate::model::sort::Sort;
+use crate::model::toast::Toasts;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
@@ -97,7 +108,7 @@ pub struct SymbolsState {
     pub range_from: Option<SeriesName>,
     /// Indexes into the shown series: those that fit the filter, sorted.
     pub order: Vec<u32>,
-    /// What the overview names, whatever the filter; see [`super::worst`].
+    /// What the overview names, whatever the filter; see [`crate::model::worst`].
     pub worst: Vec<u32>,
 }
 
@@ -255,9 +266,9 @@ impl Model {
 
     /// Filters and sorts the series of the shown snapshot again.
     pub fn reorder(&mut self) {
-        let failing = super::query::failing(&self.snap.data);
+        let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.symbols.worst = super::worst::worst(&self.snap.data);
+        self.symbols.worst = crate::model::worst::worst(&self.snap.data);
     }
 }

@@ -11,10 +11,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::format::{clock, count, percent, plural, span};
-use super::outside::SignalEvents;
 use super::run::Ended;
 use super::view::phrase;
+use crate::draw::format::{clock, count, percent, plural, span};
+use crate::terminal::outside::SignalEvents;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Console, Link};

@@ -18,14 +18,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::look::Look;
 use super::model::{Model, Now};
-use super::msg::{Effects, Exit, Msg};
-use super::outside::SignalEvents;
-use super::painter::Canvas;
-use super::picture::Screenshots;
-use super::schedule::{FrameCaps, FrameClock};
 use super::view::frame::frame;
+use crate::draw::look::Look;
+use crate::model::msg::{Effects, Exit, Msg};
+use crate::terminal::outside::SignalEvents;
+use crate::terminal::painter::Canvas;
+use crate::terminal::picture::Screenshots;
+use crate::terminal::schedule::{FrameCaps, FrameClock};
 use barkeep_base::clock::Clock;
 use barkeep_runtime::console::Console;
 use barkeep_service::handle::CommandError;
@@ -80,7 +80,7 @@ where
     let mut frames = FrameClock::new(stand.caps);
     let mut tasks: JoinSet<Msg> = JoinSet::new();
     let mut buffer = Buffer::default();
-    frames.wish(super::msg::Redraw::Now, true, start);
+    frames.wish(crate::model::msg::Redraw::Now, true, start);
     snapshots.mark_changed();
     let ended = loop {
         let frame_due = frames.due();
@@ -93,11 +93,11 @@ where
                 Some(SignalEvents::Gone) | None => break Ended::Gone,
                 Some(SignalEvents::Suspend) => {
                     if canvas.suspend().is_err() { break Ended::Gone }
-                    frames.wish(super::msg::Redraw::Now, true, Instant::now());
+                    frames.wish(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
                 Some(SignalEvents::Continued) => {
                     if canvas.retake().is_err() { break Ended::Gone }
-                    frames.wish(super::msg::Redraw::Now, true, Instant::now());
+                    frames.wish(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
             },
             came = input.next() => {

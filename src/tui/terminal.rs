@@ -3,6 +3,13 @@
 //! There is one terminal for a process, so whether it is taken is kept for the process: the panic hook must know it
 //! without holding anything.
 
+pub mod keys;
+pub mod outside;
+pub mod painter;
+pub mod picture;
+pub mod schedule;
+pub mod screenshot;
+
 use std::io::{self, IsTerminal as _, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,7 +26,7 @@ use crossterm::{cursor, queue};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
-use super::painter::{Canvas, Painter};
+use crate::terminal::painter::{Canvas, Painter};
 use barkeep_base::text::printable;
 
 /// Whether this process holds the terminal.

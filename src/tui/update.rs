@@ -14,10 +14,10 @@ use std::time::Duration;
 use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
-use super::hits::HitMap;
-use super::keys::Key;
 use super::model::{Model, Now};
-use super::msg::{Effects, Exit, Msg, Redraw};
+use crate::draw::hits::HitMap;
+use crate::model::msg::{Effects, Exit, Msg, Redraw};
+use crate::terminal::keys::Key;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::Level;
 
@@ -113,7 +113,7 @@ impl Model {
     }
 
     fn log_changed(&mut self, effects: &mut Effects) {
-        if self.frozen.is_none() && self.screen == super::screen::Screen::Log {
+        if self.frozen.is_none() && self.screen == crate::model::screen::Screen::Log {
             effects.redraw = effects.redraw.max(Redraw::Soon);
         }
     }

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use barkeep::market::Timeframe;
-use barkeep::tui::cursor::Cursor;
-use barkeep::tui::look::Look;
+use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::theme::ThemeKind;
+use barkeep::tui::model::cursor::Cursor;
+use barkeep::tui::model::query::Query;
+use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::model::{Model, Zoom};
-use barkeep::tui::query::Query;
-use barkeep::tui::screen::{ListId, Screen};
-use barkeep::tui::theme::ThemeKind;
-use barkeep::tui::{screenshot, view};
+use barkeep::tui::terminal::screenshot;
+use barkeep::tui::view;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use barkeep::runtime::console::{Level, LogLine};
-use barkeep::tui::look::Look;
+use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::model::Model;
-use barkeep::tui::painter::Painter;
-use barkeep::tui::theme::{ColorDepth, ThemeKind};
+use barkeep::tui::terminal::painter::Painter;
 use barkeep::tui::view::frame::frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -71,7 +71,7 @@ impl Glass {
         assert!(self.wire.writes() <= 1, "a frame in {} writes", self.wire.writes());
         let bytes = self.wire.take();
         self.emulator.process(&bytes);
-        let expected = barkeep::tui::screenshot::text(&buf);
+        let expected = barkeep::tui::terminal::screenshot::text(&buf);
         let shown = self.emulator.screen().contents();
         for (there, here) in expected.lines().zip(shown.lines()) {
             assert_eq!(here.trim_end(), there);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use barkeep::service::handle::EngineCommand;
+use barkeep::tui::draw::look::Look;
 use barkeep::tui::keymap::Keymap;
-use barkeep::tui::layer::Layer;
-use barkeep::tui::look::Look;
 use barkeep::tui::model::Model;
-use barkeep::tui::msg::Msg;
+use barkeep::tui::model::layer::Layer;
+use barkeep::tui::model::msg::Msg;
 use barkeep::tui::view::frame::frame;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
@@ -135,7 +135,7 @@ proptest! {
 fn every_screen_fits_every_size() {
     let mut model = screens::answered(screens::running(), 80, 24);
     model.keymap = Arc::new(Keymap::new(&[]).unwrap());
-    for screen in barkeep::tui::screen::Screen::ALL {
+    for screen in barkeep::tui::model::screen::Screen::ALL {
         model.screen = screen;
         for width in [1, 2, 3, 5, 8, 13, 21, 39, 40, 41, 60, 80, 100, 120, 160, 300] {
             for height in [1, 2, 3, 5, 9, 10, 11, 13, 14, 20, 24, 45, 100] {

@@ -10,11 +10,11 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::plan::Plan;
 use barkeep::runtime::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand};
+use barkeep::tui::draw::look::Look;
 use barkeep::tui::keymap::Keymap;
-use barkeep::tui::keys::Key;
-use barkeep::tui::look::Look;
+use barkeep::tui::model::msg::{Effects, Msg, Redraw};
 use barkeep::tui::model::{Model, Now};
-use barkeep::tui::msg::{Effects, Msg, Redraw};
+use barkeep::tui::terminal::keys::Key;
 use barkeep::tui::view::frame::frame;
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
@@ -43,7 +43,7 @@ pub fn show(model: &mut Model) -> Vec<String> {
     let mut buf = Buffer::empty(area);
     let hits = frame(model, &Look::of(model), area, &mut buf);
     let _ = model.drawn(hits);
-    barkeep::tui::screenshot::text(&buf).lines().map(str::to_owned).collect()
+    barkeep::tui::terminal::screenshot::text(&buf).lines().map(str::to_owned).collect()
 }
 
 pub fn seconds(n: u64) -> Now {

@@ -7,11 +7,11 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation};
-use barkeep::tui::hits::Target;
-use barkeep::tui::layer::{Cost, Layer};
+use barkeep::tui::draw::hits::Target;
+use barkeep::tui::model::layer::{Cost, Layer};
+use barkeep::tui::model::msg::{Exit, Msg, Redraw};
+use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::model::{Model, Zoom};
-use barkeep::tui::msg::{Exit, Msg, Redraw};
-use barkeep::tui::screen::{ListId, Screen};
 use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
@@ -243,7 +243,7 @@ fn every_action_that_costs_or_destroys_asks_before() {
             press(&mut model, &screen.number().to_string());
             for _ in 0..screen.lists().len() {
                 press(&mut model, "tab");
-                model.layers = vec![Layer::Palette(barkeep::tui::layer::Menu::default())];
+                model.layers = vec![Layer::Palette(barkeep::tui::model::layer::Menu::default())];
                 let line = model.listed().iter().position(|listed| listed.id == spec.id);
                 let Some(line) = line else { panic!("{} is not in the palette", spec.name) };
                 for _ in 0..line {

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
-use crate::keys::Caller;
+use crate::guard::keys::Caller;
 use crate::metrics::Streaming;
 use crate::params::Params;
 use crate::problem::Problem;

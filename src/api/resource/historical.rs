@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::series::{Asked, answer, next_link};
 use crate::App;
-use crate::keys::Caller;
+use crate::guard::keys::Caller;
 use crate::pages::{BarRow, Rows, Shape, Wanted};
 use crate::params::{Named, OfSymbol, Params};
 use crate::problem::Problem;

@@ -1,20 +1,17 @@
 //! One file for each resource. A handler translates what was asked, calls, and translates the answer back.
 
-pub mod console;
+pub mod admin;
 mod coverage;
-mod engine;
 pub mod events;
 mod features;
 mod health;
 mod historical;
-mod jobs;
 mod measured;
 mod reports;
 mod series;
 mod snapshot;
 mod status;
 mod symbols;
-mod symbols_admin;
 mod view;
 
 use axum::Router;
@@ -37,22 +34,22 @@ pub(super) fn routes() -> (Router<App>, OpenApi) {
         .routes(routes!(features::quant))
         .routes(routes!(historical::bars))
         .routes(routes!(coverage::of_symbol))
-        .routes(routes!(jobs::start))
-        .routes(routes!(jobs::recent))
-        .routes(routes!(jobs::one))
+        .routes(routes!(admin::jobs::start))
+        .routes(routes!(admin::jobs::recent))
+        .routes(routes!(admin::jobs::one))
         .routes(routes!(reports::scheduler_health))
         .routes(routes!(reports::staleness))
         .routes(routes!(reports::history))
-        .routes(routes!(engine::pause))
-        .routes(routes!(engine::resume))
-        .routes(routes!(engine::trigger))
-        .routes(routes!(engine::cancel))
-        .routes(routes!(engine::retry))
-        .routes(routes!(symbols_admin::list, symbols_admin::add))
-        .routes(routes!(symbols_admin::one, symbols_admin::change, symbols_admin::remove))
+        .routes(routes!(admin::engine::pause))
+        .routes(routes!(admin::engine::resume))
+        .routes(routes!(admin::engine::trigger))
+        .routes(routes!(admin::engine::cancel))
+        .routes(routes!(admin::engine::retry))
+        .routes(routes!(admin::symbols::list, admin::symbols::add))
+        .routes(routes!(admin::symbols::one, admin::symbols::change, admin::symbols::remove))
         .routes(routes!(snapshot::snapshot))
         .routes(routes!(events::events))
-        .routes(routes!(console::order))
-        .routes(routes!(console::ask))
+        .routes(routes!(admin::console::order))
+        .routes(routes!(admin::console::ask))
         .split_for_parts()
 }

@@ -9,12 +9,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use url::form_urlencoded;
 
-use crate::keys::Caller;
+use crate::guard::keys::Caller;
 use crate::pages::{Head, Rows, Wanted};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::{Api, App};
-use barkeep_config::suggest;
+use barkeep_config::yaml::suggest;
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::unfinished::{Unfinished, describe};
 use super::{Run, RunError};
-use crate::coverage_index::SeriesKey;
+use crate::index::coverage::SeriesKey;
 use crate::summary::{self, Summary};
 use barkeep_market::{Symbol, Ts};
 use barkeep_store::{ExecutionRow, ExecutionStatus};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Run, RunError};
 use crate::EngineContext;
-use crate::coverage_index::CoverageIndex;
+use crate::index::coverage::CoverageIndex;
 use crate::ingest::{Arrival, Part, Verdict, settled};
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Bar, Interval, Timeframe};

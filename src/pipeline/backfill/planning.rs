@@ -4,8 +4,8 @@
 
 use super::{Backfill, Run, RunError};
 use crate::EngineContext;
-use crate::coverage_index::CoverageIndex;
 use crate::fetch::{Delays, VendorCapabilities};
+use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs as outlook;
 use crate::select::Target;
 use crate::splits;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Run, RunError};
-use crate::coverage_index::{CoverageIndex, SeriesKey};
+use crate::index::coverage::{CoverageIndex, SeriesKey};
 use barkeep_market::Ts;
 use barkeep_plan::Need;
 

@@ -20,7 +20,7 @@ use super::gate::{Permit, Priority, Purpose, Refused};
 use super::ingest::{Committed, Ingest};
 use super::journal::request_row;
 use crate::events::{Event, ItemInfo, Job, Listener};
-use crate::series_registry::SeriesRegistry;
+use crate::index::registry::SeriesRegistry;
 use barkeep_base::timing;
 use barkeep_market::{Family, Timeframe, Ts};
 use barkeep_plan::{Item, Request};

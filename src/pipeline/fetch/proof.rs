@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Fetcher, ItemError};
+use crate::index::registry::SeriesIds;
 use crate::ingest::{Arrival, Part, Verdict, settled};
 use crate::journal::request_row;
-use crate::series_registry::SeriesIds;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts};
 use barkeep_plan::planner::PAGE;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::gate::Permit;
 use super::summary::RunCounts;
-use crate::series_registry::SeriesIds;
+use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Spent};
 use barkeep_market::{Bar, Calendar, Interval, Timeframe, Ts};
 use barkeep_plan::Horizon;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Arrival, Part, Verdict};
 use crate::derive;
-use crate::series_registry::SeriesIds;
+use crate::index::registry::SeriesIds;
 use crate::summary::RunCounts;
 use barkeep_base::timing::{self, Phase};
 use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Symbol, Timeframe, Ts, quality};

@@ -109,8 +109,10 @@ async fn the_market_looks_real() {
     assert!(rows.iter().filter(outside).count() > 0, "vw now and then lies outside");
 
     // A thin share: a few bars a day.
-    let thin =
-        (0..200).map(|k| format!("T{k}")).find(|name| profile::Profile::of(1, name).unwrap().regular < 0.02).unwrap();
+    let thin = (0..200)
+        .map(|k| format!("T{k}"))
+        .find(|name| crate::data::profile::Profile::of(1, name).unwrap().regular < 0.02)
+        .unwrap();
     let bars = ask(&sim, &range(&thin, "1/minute", "2025-03-03", "2025-03-07", 50_000)).await.rows().len();
     assert!((5..70).contains(&bars), "{bars}");
 

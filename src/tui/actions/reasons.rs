@@ -1,7 +1,7 @@
 //! Why an action cannot be done now, and what it would be done to if it can.
 
+use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
-use crate::screen::{ListId, Screen};
 use barkeep_market::{Symbol, Ts};
 use barkeep_runtime::console::{Access, ExecutionStatus, Link, QuarantineRow, SeriesName};
 use barkeep_service::handle::EngineState;

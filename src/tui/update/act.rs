@@ -3,12 +3,12 @@
 use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
-use crate::layer::{Layer, Menu};
+use crate::draw::theme::ThemeKind;
+use crate::model::layer::{Layer, Menu};
+use crate::model::msg::{Effects, Redraw};
+use crate::model::query::Query;
+use crate::model::screen::{ListId, Screen};
 use crate::model::{DisplayOptions, Model, Zoom};
-use crate::msg::{Effects, Redraw};
-use crate::query::Query;
-use crate::screen::{ListId, Screen};
-use crate::theme::ThemeKind;
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
 use barkeep_service::handle::{EngineCommand, TriggerScope};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use crate::answers::{self, CoverageCache};
+use crate::model::answers::{self, CoverageCache};
+use crate::model::msg::{Effects, Redraw};
+use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
-use crate::msg::{Effects, Redraw};
-use crate::screen::{ListId, Screen};
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, ReadError, SeriesName};

@@ -4,9 +4,9 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::actions::{ACTIONS, ActionId, Spec};
-use crate::layer::{Cost, Layer, Menu};
 use crate::model::Model;
-use crate::msg::Effects;
+use crate::model::layer::{Cost, Layer, Menu};
+use crate::model::msg::Effects;
 
 /// The longest line that can be typed or pasted.
 const LONGEST: usize = 200;
@@ -128,7 +128,7 @@ impl Model {
             }
             _ => return,
         };
-        effects.redraw = crate::msg::Redraw::Now;
+        effects.redraw = crate::model::msg::Redraw::Now;
         self.apply(outcome, effects);
     }
 

@@ -3,11 +3,11 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use crate::actions::spec;
-use crate::hits::Target;
-use crate::layer::Layer;
+use crate::draw::hits::Target;
 use crate::model::Model;
-use crate::msg::{Effects, Redraw};
-use crate::screen::ListId;
+use crate::model::layer::Layer;
+use crate::model::msg::{Effects, Redraw};
+use crate::model::screen::ListId;
 
 /// Rows of one turn of the wheel.
 const WHEEL: isize = 3;

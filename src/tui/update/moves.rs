@@ -2,10 +2,10 @@
 
 use chrono::{Datelike as _, Days};
 
-use crate::cursor::{Cursor, RowKey};
+use crate::model::cursor::{Cursor, RowKey};
+use crate::model::msg::Effects;
+use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
-use crate::msg::Effects;
-use crate::screen::{ListId, Screen};
 use barkeep_market::ts::DAY;
 use barkeep_runtime::console::{Level, SeriesName};
 

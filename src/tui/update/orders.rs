@@ -1,10 +1,10 @@
 //! Orders to the engine: asked for, shown as asked, and shown as done only once the engine says so.
 
 use crate::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
-use crate::format::plural;
-use crate::layer::{Confirm, Cost, Layer};
+use crate::draw::format::plural;
 use crate::model::Model;
-use crate::msg::{Effects, Pending, Redraw};
+use crate::model::layer::{Confirm, Cost, Layer};
+use crate::model::msg::{Effects, Pending, Redraw};
 use barkeep_market::{Criticality, Ts};
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_plan::Plan;

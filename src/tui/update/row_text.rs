@@ -1,7 +1,7 @@
 //! The selected row as text for the clipboard.
 
 use crate::model::Model;
-use crate::screen::{ListId, Screen};
+use crate::model::screen::{ListId, Screen};
 
 /// What stands for something that is not known.
 fn or_dash(value: Option<impl ToString>) -> String {

@@ -4,11 +4,11 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::ViewContext;
-use crate::format;
-use crate::screen::ListId;
-use crate::theme::Role;
+use crate::draw::format;
+use crate::draw::theme::Role;
+use crate::draw::words::Words;
+use crate::model::screen::ListId;
 use crate::widgets::table::Column;
-use crate::words::Words;
 
 /// Stretches without an answer.
 pub fn gaps(stage: &mut ViewContext, area: Rect) {

@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use super::phrase;
 use super::stage::ViewContext;
 use super::verdict::{gravity, verdict};
-use crate::format;
-use crate::theme::Role;
-use crate::words::Words;
+use crate::draw::format;
+use crate::draw::theme::Role;
+use crate::draw::words::Words;
 use barkeep_market::freshness::Tier;
 
 /// Draws it.

@@ -5,13 +5,13 @@ use ratatui::layout::{Position, Rect};
 
 use super::phrase;
 use crate::actions::{ACTIONS, Spec};
-use crate::hits::{HitMap, Target};
-use crate::layer::Layer;
+use crate::draw::hits::{HitMap, Target};
+use crate::draw::pen::{Pen, Words, width};
+use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::pen::{Pen, Words, width};
-use crate::query::FIELDS;
-use crate::screen::Screen;
-use crate::theme::Role;
+use crate::model::layer::Layer;
+use crate::model::query::FIELDS;
+use crate::model::screen::Screen;
 
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
     pen.lay(area, Role::Bar);

@@ -11,12 +11,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{confirm, footer, header, menu, screen, tiny};
-use crate::hits::HitMap;
-use crate::layer::Layer;
-use crate::look::Look;
+use super::{footer, header, screen, tiny};
+use crate::draw::hits::HitMap;
+use crate::draw::look::Look;
+use crate::draw::pen::Pen;
 use crate::model::Model;
-use crate::pen::Pen;
+use crate::model::layer::Layer;
+use crate::view::dialog::confirm;
+use crate::view::dialog::menu;
 
 /// Less than this is one line.
 pub const LEAST_WIDTH: u16 = 40;

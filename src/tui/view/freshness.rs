@@ -3,12 +3,12 @@
 use ratatui::layout::Rect;
 
 use super::stage::ViewContext;
-use crate::fit::{Constraint, rows};
-use crate::format;
-use crate::pen::Pen;
-use crate::theme::Role;
+use crate::draw::fit::{Constraint, rows};
+use crate::draw::format;
+use crate::draw::pen::Pen;
+use crate::draw::theme::Role;
+use crate::draw::words::Words;
 use crate::widgets::bar;
-use crate::words::Words;
 use barkeep_market::freshness::Tier;
 
 /// Draws the panel.

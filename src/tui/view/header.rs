@@ -5,12 +5,12 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use crate::format::{clock, count, due, hour_minute, span, until};
-use crate::hits::{HitMap, Target};
+use crate::draw::format::{clock, count, due, hour_minute, span, until};
+use crate::draw::hits::{HitMap, Target};
+use crate::draw::pen::{Pen, Words};
+use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::pen::{Pen, Words};
-use crate::screen::Screen;
-use crate::theme::Role;
+use crate::model::screen::Screen;
 use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 use barkeep_monitor::snapshot::{MarketPhase, MarketView, Snapshot};
@@ -37,7 +37,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
         pieces.push((98, Words::of(Role::Paused, format!("VIEW FROZEN at {}", clock(since)))));
     }
     if let Some(run) = snap.live.runs.first() {
-        let share = crate::format::percent(phrase::progress(run)).trim_start().to_owned();
+        let share = crate::draw::format::percent(phrase::progress(run)).trim_start().to_owned();
         let more = snap.live.runs.len() - 1;
         let more = if more > 0 { format!(" +{more} runs") } else { String::new() };
         pieces.push((80, Words::of(Role::Running, format!("{share}{more}"))));
@@ -141,7 +141,7 @@ pub(super) fn tabs(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
     let path = breadcrumbs(model);
     let room = area.width.saturating_sub(2);
     // All titles, or only the one in front.
-    let full: u16 = Screen::ALL.iter().map(|s| crate::pen::width(s.title()) + 5).sum();
+    let full: u16 = Screen::ALL.iter().map(|s| crate::draw::pen::width(s.title()) + 5).sum();
     let mut x = area.x + 1;
     for screen in Screen::ALL {
         let here = screen == model.screen;
@@ -150,7 +150,7 @@ pub(super) fn tabs(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
         } else {
             format!(" {} ", screen.number())
         };
-        let width = crate::pen::width(&title);
+        let width = crate::draw::pen::width(&title);
         if x + width > area.right() {
             break;
         }

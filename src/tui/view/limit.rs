@@ -3,10 +3,10 @@
 use ratatui::layout::Rect;
 
 use super::stage::ViewContext;
-use crate::fit::Constraint;
-use crate::format;
-use crate::pen::{Words, rows};
-use crate::theme::Role;
+use crate::draw::fit::Constraint;
+use crate::draw::format;
+use crate::draw::pen::{Words, rows};
+use crate::draw::theme::Role;
 use crate::widgets::{bar, spark};
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;

@@ -5,49 +5,40 @@
 
 pub mod attempts;
 pub mod brief;
-mod confirm;
-pub mod coverage;
-pub mod detail;
-pub mod executions;
-pub mod failures;
+mod dialog;
 mod footer;
 pub mod frame;
 pub mod freshness;
 mod header;
 pub mod limit;
 pub mod lists;
-pub mod log;
-mod menu;
-pub mod overview;
 pub mod phrase;
 pub mod runs;
-pub mod session;
+pub mod screen;
 pub mod stage;
-pub mod symbols;
 mod tiny;
-pub mod vendor;
 pub mod verdict;
 pub mod why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::hits::HitMap;
-use super::look::Look;
 use super::model::Model;
-use super::screen::Screen;
+use crate::draw::hits::HitMap;
+use crate::draw::look::Look;
+use crate::model::screen::Screen;
 
 /// Draws the screen that is open into `area`.
 pub fn screen(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let draw = match model.screen {
-        Screen::Overview => overview::draw,
-        Screen::Symbols => symbols::draw,
-        Screen::Coverage => coverage::draw,
-        Screen::Detail => detail::draw,
-        Screen::Executions => executions::draw,
-        Screen::Vendor => vendor::draw,
-        Screen::Failures => failures::draw,
-        Screen::Log => log::draw,
+        Screen::Overview => screen::overview::draw,
+        Screen::Symbols => screen::symbols::draw,
+        Screen::Coverage => screen::coverage::draw,
+        Screen::Detail => screen::detail::draw,
+        Screen::Executions => screen::executions::draw,
+        Screen::Vendor => screen::vendor::draw,
+        Screen::Failures => screen::failures::draw,
+        Screen::Log => screen::log::draw,
     };
     draw(model, look, area, buf, hits);
     look.glyphs.settle(area, buf);

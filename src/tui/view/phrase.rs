@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::format;
-use crate::glyphs::{DONE, FAILED, RUNNING, WAITING};
-use crate::pen::Words;
-use crate::theme::Role;
+use crate::draw::format;
+use crate::draw::glyphs::{DONE, FAILED, RUNNING, WAITING};
+use crate::draw::pen::Words;
+use crate::draw::theme::Role;
 use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Timeframe, Ts};

@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 
 use super::phrase;
 use super::stage::ViewContext;
-use crate::format;
-use crate::pen::Words;
-use crate::screen::ListId;
-use crate::theme::Role;
+use crate::draw::format;
+use crate::draw::pen::Words;
+use crate::draw::theme::Role;
+use crate::model::screen::ListId;
 use crate::widgets::bar;
 use crate::widgets::table::{Column, Table, range};
 use barkeep_service::handle::EngineState;
@@ -199,7 +199,7 @@ fn resting(stage: &mut ViewContext, area: Rect) {
         EngineState::Draining => ("Stopping", Role::Paused),
         EngineState::Idle | EngineState::Running => ("Nothing runs", Role::Border),
     };
-    stage.hits.add(area, crate::hits::Target::List(ListId::Items));
+    stage.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
     let inner = stage.pen.framed(area, &Words::of(Role::Title, title), &Words::new(), frame);
     let mut lines = Vec::new();
     if let Some(reason) = &live.reason {

@@ -3,13 +3,13 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::answers::Asked;
-use crate::hits::HitMap;
-use crate::look::Look;
+use crate::draw::hits::HitMap;
+use crate::draw::look::Look;
+use crate::draw::pen::{Pen, Words, wrap};
+use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::pen::{Pen, Words, wrap};
-use crate::screen::ListId;
-use crate::theme::Role;
+use crate::model::answers::Asked;
+use crate::model::screen::ListId;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::Ts;
 
@@ -113,7 +113,11 @@ pub fn outdated<T: ?Sized>(asked: &Asked<'_, T>, now: Ts) -> Words {
     match (asked.value, asked.error, asked.at) {
         (Some(_), Some(error), Some(at)) => Words::of(
             Role::Warn,
-            format!("as of {}: {}", crate::format::due(at, now), barkeep_base::text::printable(&error.to_string())),
+            format!(
+                "as of {}: {}",
+                crate::draw::format::due(at, now),
+                barkeep_base::text::printable(&error.to_string())
+            ),
         ),
         _ => Words::new(),
     }

@@ -3,10 +3,10 @@
 use ratatui::layout::Rect;
 
 use super::header;
-use crate::hits::HitMap;
+use crate::draw::hits::HitMap;
+use crate::draw::pen::{Pen, Words};
+use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::pen::{Pen, Words};
-use crate::theme::Role;
 use barkeep_market::freshness::Tier;
 
 pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::phrase;
-use crate::format;
-use crate::pen::Words;
-use crate::theme::Role;
-use crate::worst::overdue;
+use crate::draw::format;
+use crate::draw::pen::Words;
+use crate::draw::theme::Role;
+use crate::model::worst::overdue;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::{SeriesView, Snapshot};
 use barkeep_runtime::console::Link;

@@ -4,10 +4,10 @@
 use ratatui::layout::Rect;
 
 use super::stage::ViewContext;
-use crate::format;
-use crate::pen::Words;
-use crate::screen::ListId;
-use crate::theme::Role;
+use crate::draw::format;
+use crate::draw::pen::Words;
+use crate::draw::theme::Role;
+use crate::model::screen::ListId;
 use crate::widgets::bar;
 use barkeep_market::Bar;
 use barkeep_monitor::explain::{Blocker, Cause};

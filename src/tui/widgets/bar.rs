@@ -1,8 +1,8 @@
 //! Bars that fill from the left: shares, progress, the vendor's window.
 
-use crate::glyphs::{FILLS, FREE, TAKEN, TRACK};
-use crate::pen::Pen;
-use crate::theme::Role;
+use crate::draw::glyphs::{FILLS, FREE, TAKEN, TRACK};
+use crate::draw::pen::Pen;
+use crate::draw::theme::Role;
 
 /// A share of 1 as a bar of `width` cells, in eighths of a cell. It is empty only at 0 and full only at 1: what is
 /// nearly done does not look done.
@@ -64,7 +64,7 @@ mod tests {
     use ratatui::layout::Rect;
 
     use super::*;
-    use crate::theme::Theme;
+    use crate::draw::theme::Theme;
     use barkeep_market::Ts;
 
     fn drawn(draw: impl FnOnce(&mut Pen)) -> String {

@@ -3,10 +3,10 @@
 use chrono::Datelike as _;
 use ratatui::layout::Rect;
 
-use crate::format::price;
-use crate::glyphs::LEVELS;
-use crate::pen::{Pen, width};
-use crate::theme::Role;
+use crate::draw::format::price;
+use crate::draw::glyphs::LEVELS;
+use crate::draw::pen::{Pen, width};
+use crate::draw::theme::Role;
 use barkeep_market::{AssetClass, Bar, Family, Timeframe, Ts};
 
 /// What one half of a cell holds of a candle.
@@ -171,7 +171,7 @@ mod tests {
     use ratatui::buffer::Buffer;
 
     use super::*;
-    use crate::theme::Theme;
+    use crate::draw::theme::Theme;
     use barkeep_market::ts::MINUTE;
 
     fn bar(k: i64, open: f64, close: f64) -> Bar {

@@ -5,9 +5,9 @@
 use chrono::{Datelike as _, Days, NaiveDate};
 use ratatui::layout::Rect;
 
-use crate::glyphs::LEVELS;
-use crate::pen::{Pen, Words};
-use crate::theme::Role;
+use crate::draw::glyphs::LEVELS;
+use crate::draw::pen::{Pen, Words};
+use crate::draw::theme::Role;
 use barkeep_runtime::console::{Cell, CellState};
 
 /// How a cell looks.
@@ -153,7 +153,7 @@ pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
         let first_of_month = (0..7).map(|d| start + Days::new(d)).find(|date| date.day() == 1);
         if let Some(first) = first_of_month.filter(|_| x >= free_from) {
             let name = first.format(if first.month() == 1 { "%b %Y" } else { "%b" }).to_string();
-            let name_takes = crate::pen::width(&name);
+            let name_takes = crate::draw::pen::width(&name);
             if x + name_takes <= area.right() {
                 pen.text(x, area.y, name_takes, &name, Role::Muted);
                 free_from = x + name_takes + 1;

@@ -1,8 +1,8 @@
 //! Small charts of the recent past.
 
-use crate::glyphs::LEVELS;
-use crate::pen::Pen;
-use crate::theme::Role;
+use crate::draw::glyphs::LEVELS;
+use crate::draw::pen::Pen;
+use crate::draw::theme::Role;
 
 /// Values as a row of levels ending at the right end of `width`; the newest last. Each value has one cell; when there is
 /// more room than values, each gets two or more.
@@ -44,7 +44,7 @@ mod tests {
     use ratatui::layout::Rect;
 
     use super::*;
-    use crate::theme::Theme;
+    use crate::draw::theme::Theme;
     use barkeep_market::Ts;
 
     fn drawn(width: u16, height: u16, values: &[f64]) -> Vec<String> {

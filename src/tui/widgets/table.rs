@@ -5,13 +5,13 @@
 
 use ratatui::layout::Rect;
 
-use crate::fit::{Constraint, fit};
-use crate::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
-use crate::hits::{HitMap, Target, Window};
-use crate::pen::{Pen, Words};
-use crate::screen::ListId;
-use crate::sort::{Sort, SortBy};
-use crate::theme::Role;
+use crate::draw::fit::{Constraint, fit};
+use crate::draw::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
+use crate::draw::hits::{HitMap, Target, Window};
+use crate::draw::pen::{Pen, Words};
+use crate::draw::theme::Role;
+use crate::model::screen::ListId;
+use crate::model::sort::{Sort, SortBy};
 
 /// A column; `K` names it.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +172,6 @@ pub fn range(window: Window, len: usize) -> String {
     if window.height >= len {
         return String::new();
     }
-    let count = |n: usize| crate::format::count(n);
+    let count = |n: usize| crate::draw::format::count(n);
     format!("{}-{} of {}", count(window.offset + 1), count((window.offset + window.height).min(len)), count(len))
 }

@@ -29,10 +29,10 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{
     Access, ConsoleRequest, ConsoleResponse, CoverageRow, ExecutionDetail, ExecutionView, Link, SeriesName,
 };
-use barkeep::tui::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
+use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::keymap::Keymap;
+use barkeep::tui::model::answers::{ACTIONS, ALERTS, FAILURES, HISTORY, QUARANTINE, REQUESTS};
 use barkeep::tui::model::{DisplayOptions, Model, Now};
-use barkeep::tui::theme::{ColorDepth, ThemeKind};
 use ratatui::layout::Size;
 use uuid::Uuid;
 

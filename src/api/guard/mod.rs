@@ -1,0 +1,6 @@
+//! What every request passes before it reaches a handler: host, origin, key, size and time.
+
+pub(crate) mod admission;
+pub mod keys;
+pub(crate) mod origin;
+pub(crate) mod write_timeout;

@@ -1,0 +1,164 @@
+//! Steering the engine.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::body::Input;
+use crate::docs::{CriticalityName, SymbolName, TimeframeName};
+use crate::guard::keys::Caller;
+use crate::params::{Named, Params};
+use crate::problem::Problem;
+use crate::resource::symbols::timeframes_of;
+use crate::{Api, App};
+use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::select::Selection;
+use barkeep_service::handle::{CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope};
+use barkeep_store::Trigger;
+
+/// What became of an order.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Done {
+    /// `started`, `nothing` or `done`.
+    result: &'static str,
+    /// The execution that was begun.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    execution_id: Option<Uuid>,
+    /// Why there was nothing to do.
+    detail: Option<String>,
+    /// What the engine does now; `pausing` until what is in flight is committed.
+    #[schema(value_type = String, example = "paused")]
+    engine: EngineState,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Ts,
+}
+
+/// Gives an order and says what became of it.
+async fn give(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
+    let now = api.desk.engine.clock.now();
+    let answer = api.desk.handle.order(action, &caller.actor).await?;
+    let (result, execution_id, detail) = match answer {
+        CommandReply::Started(id) => {
+            api.started.note(id, now, &[]);
+            ("started", Some(id), None)
+        }
+        CommandReply::Nothing(why) => ("nothing", None, Some(why)),
+        CommandReply::Done | CommandReply::Planned(_) => ("done", None, None),
+    };
+    Ok(Json(Done { result, execution_id, detail, engine: api.desk.handle.live().state, timestamp: now }))
+}
+
+/// Pause the engine: what is in flight is committed, nothing more starts
+#[utoipa::path(post, path = "/api/v1/admin/engine/pause", tag = "engine", responses((status = 200, body = Done)))]
+pub(crate) async fn pause(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+) -> Result<Json<Done>, Problem> {
+    params.only(&[])?;
+    give(&api, &caller, EngineCommand::Pause).await
+}
+
+/// Let the engine go on
+#[utoipa::path(post, path = "/api/v1/admin/engine/resume", tag = "engine", responses((status = 200, body = Done)))]
+pub(crate) async fn resume(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+) -> Result<Json<Done>, Problem> {
+    params.only(&[])?;
+    give(&api, &caller, EngineCommand::Resume).await
+}
+
+/// What to bring up to date: exactly one of `symbols`, `tier` and `stale`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TriggerRequest {
+    /// These symbols, at most 1000.
+    #[schema(value_type = Option<Vec<SymbolName>>, min_items = 1, max_items = 1000)]
+    symbols: Option<Vec<Symbol>>,
+    /// Only with `symbols`.
+    #[schema(value_type = Option<Vec<TimeframeName>>, min_items = 1, max_items = 8)]
+    timeframes: Option<Vec<Timeframe>>,
+    /// Every active symbol of a criticality.
+    #[schema(value_type = Option<CriticalityName>)]
+    tier: Option<Criticality>,
+    /// Everything that is not fresh.
+    #[serde(default)]
+    stale: bool,
+}
+
+fn what(wish: TriggerRequest) -> Result<TriggerScope, Problem> {
+    const MOST: usize = 1_000;
+    let wrong = |why: &str| Err(Problem::invalid("body", why).hint("name exactly one of symbols, tier and stale"));
+    match wish {
+        TriggerRequest { symbols: Some(symbols), timeframes, tier: None, stale: false } => {
+            if !(1..=MOST).contains(&symbols.len()) {
+                return Err(Problem::invalid("symbols", &format!("names {}, not 1 to {MOST}", symbols.len())));
+            }
+            let timeframes = timeframes_of(timeframes)?;
+            Ok(TriggerScope::Selection(Selection { symbols, timeframes, ..Selection::default() }))
+        }
+        TriggerRequest { timeframes: Some(_), .. } => wrong("has timeframes without symbols"),
+        TriggerRequest { tier: Some(tier), symbols: None, stale: false, .. } => Ok(TriggerScope::Tier(tier)),
+        TriggerRequest { stale: true, symbols: None, tier: None, .. } => Ok(TriggerScope::Stale),
+        _ => wrong("does not say what is meant"),
+    }
+}
+
+/// Bring something up to date now
+#[utoipa::path(post, path = "/api/v1/admin/engine/trigger", tag = "engine",
+    params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
+    request_body = TriggerRequest,
+    responses((status = 200, body = Done)))]
+pub(crate) async fn trigger(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+    Input(wish): Input<TriggerRequest>,
+) -> Result<Json<Done>, Problem> {
+    params.only(&[])?;
+    give(&api, &caller, EngineCommand::Trigger { what: what(wish)?, trigger: Trigger::Api }).await
+}
+
+/// Cancel an execution; pages in flight are committed
+#[utoipa::path(post, path = "/api/v1/admin/executions/{id}/cancel", tag = "engine",
+    params(("id" = String, Path, format = "uuid")),
+    responses((status = 200, body = Done)))]
+pub(crate) async fn cancel(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<Uuid>,
+    params: Params,
+) -> Result<Json<Done>, Problem> {
+    params.only(&[])?;
+    known(&api, id).await?;
+    give(&api, &caller, EngineCommand::Cancel(ExecutionSelector(Some(id)))).await
+}
+
+/// Ask again for the series that failed in an execution
+#[utoipa::path(post, path = "/api/v1/admin/executions/{id}/retry", tag = "engine",
+    params(
+        ("id" = String, Path, format = "uuid"),
+        ("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
+    responses((status = 200, body = Done)))]
+pub(crate) async fn retry(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named<Uuid>,
+    params: Params,
+) -> Result<Json<Done>, Problem> {
+    params.only(&[])?;
+    known(&api, id).await?;
+    give(&api, &caller, EngineCommand::RetryFailed(ExecutionSelector(Some(id)))).await
+}
+
+async fn known(api: &Api, id: Uuid) -> Result<(), Problem> {
+    let runs = api.desk.handle.live().runs.iter().any(|run| run.execution_id == id);
+    if runs || api.desk.engine.store.execution(id).await?.is_some() {
+        return Ok(());
+    }
+    Err(Problem::not_found(format!("there is no execution {id}")).at("id"))
+}

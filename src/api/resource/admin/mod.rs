@@ -1,0 +1,6 @@
+//! What changes something: the engine, symbols, jobs.
+
+pub mod console;
+pub(crate) mod engine;
+pub(crate) mod jobs;
+pub(crate) mod symbols;

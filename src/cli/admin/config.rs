@@ -1,0 +1,93 @@
+//! `barkeep config`: what is configured, where it comes from, whether it can be used.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::exit::CliError;
+use crate::globals::Globals;
+use crate::output::{print, print_json};
+use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
+use barkeep_tui::keymap::{Keymap, generated_keys};
+
+/// Check and show the configuration
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum ConfigCommand {
+    /// Check everything and say which files were used
+    Check,
+    /// Print every setting in effect and where it comes from, secrets hidden
+    Print {
+        /// The commented default settings instead: a start for a file of your own
+        #[arg(long, conflicts_with = "policy")]
+        defaults: bool,
+        /// The recovery policy (`rto_rpo_config.yaml`) instead
+        #[arg(long)]
+        policy: bool,
+    },
+    /// Print which files are used
+    Path,
+    /// List what can be done in the dashboard, with the keys in force
+    Keys {
+        /// The built-in keys as a Markdown table, as in README.md
+        #[arg(long)]
+        markdown: bool,
+    },
+}
+
+pub(crate) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> {
+    match args.command {
+        ConfigCommand::Keys { markdown: true } => print(&generated_keys()),
+        ConfigCommand::Keys { markdown: false } => print(&Keymap::new(&globals.load()?.settings.keys)?.listing()),
+        ConfigCommand::Check => check(globals),
+        ConfigCommand::Print { defaults: true, .. } => print(DEFAULT_SETTINGS),
+        ConfigCommand::Print { policy, .. } => {
+            let effective = globals.load()?.effective;
+            match (globals.json, policy) {
+                (true, _) => print_json(&effective.json()),
+                (false, true) => print(&effective.policy_yaml()),
+                (false, false) => print(&effective.settings_yaml()),
+            }
+        }
+        ConfigCommand::Path => {
+            let sources = globals.load()?.sources;
+            if globals.json { print_json(&files_json(&sources)) } else { print(&files_text(&sources)) }
+        }
+    }
+}
+
+fn check(globals: &Globals) -> Result<(), CliError> {
+    let loaded = globals.load()?;
+    Keymap::new(&loaded.settings.keys)?;
+    let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
+    let database = loaded.settings.database.to_string();
+    if globals.json {
+        let mut all = files_json(&loaded.sources);
+        if let Some(object) = all.as_object_mut() {
+            object.extend([
+                ("ok".into(), json!(true)),
+                ("database".into(), json!(database)),
+                ("key".into(), json!(key)),
+            ]);
+        }
+        return print_json(&all);
+    }
+    let key = key.unwrap_or_else(|| "none; set MASSIVE_API_KEY (not needed with --simulated)".into());
+    print(&format!("configuration OK\n{}database  {database}\nAPI key   {key}\n", files_text(&loaded.sources)))
+}
+
+fn files_text(sources: &Sources) -> String {
+    let searched: Vec<String> = sources.searched.iter().map(|p| p.display().to_string()).collect();
+    let settings = sources.config.as_ref().map(|p| p.display().to_string());
+    let settings = settings.unwrap_or_else(|| format!("built-in defaults (no {})", searched.join(", no ")));
+    let policy = sources.policy.as_ref().map(|p| p.display().to_string());
+    format!("settings  {settings}\npolicy    {}\n", policy.unwrap_or_else(|| "built-in defaults".to_owned()))
+}
+
+fn files_json(sources: &Sources) -> serde_json::Value {
+    json!({ "settings": sources.config, "policy": sources.policy, "searched": sources.searched })
+}

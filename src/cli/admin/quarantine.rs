@@ -1,0 +1,106 @@
+//! `barkeep quarantine`: bars that cannot be true, kept for an operator to judge.
+
+use clap::{Args, Subcommand};
+
+use crate::exit::CliError;
+use crate::globals::{Globals, Session, block_on};
+use crate::output::{print, print_json, table};
+use barkeep_base::clock::SystemClock;
+use barkeep_base::text::printable;
+use barkeep_pipeline::quarantine;
+use barkeep_store::{QuarantineRow, Verdict};
+
+/// Show bars that cannot be true, and decide about them
+#[derive(Args, Clone, Debug)]
+pub struct QuarantineArgs {
+    #[command(subcommand)]
+    pub command: QuarantineCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum QuarantineCommand {
+    /// List quarantined bars, newest first
+    List {
+        /// Decided ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Store these bars after all, with the low score they deserve; coarser bars are computed again
+    Accept {
+        /// Ids as `quarantine list` shows them
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+    /// Leave these bars out for good
+    Reject {
+        /// Ids as `quarantine list` shows them
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+}
+
+pub(crate) fn run(args: &QuarantineArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    block_on(async {
+        match &args.command {
+            QuarantineCommand::List { all } => {
+                let store = session.open_store(true).await?;
+                let rows = store.quarantine(!all).await?;
+                store.close().await;
+                if session.json { print_json(&rows) } else { print(&listed(&rows)) }
+            }
+            QuarantineCommand::Accept { ids } => decide(&session, ids, Verdict::Accepted).await,
+            QuarantineCommand::Reject { ids } => decide(&session, ids, Verdict::Rejected).await,
+        }
+    })
+}
+
+async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), CliError> {
+    let store = session.open_store(false).await?;
+    let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
+    let settings = &session.loaded.settings;
+    // All or none: a wrong id among right ones changes nothing.
+    let pending: Vec<i64> = store.quarantine(true).await?.iter().map(|row| row.id).collect();
+    if let Some(id) = ids.iter().find(|id| !pending.contains(id)) {
+        return Err(CliError::usage(format!("there is no pending bar {id} in quarantine; nothing was decided"))
+            .hint("see `barkeep quarantine list`"));
+    }
+    let mut decided = Vec::new();
+    for id in ids {
+        decided.push(quarantine::decide(store.as_ref(), &calendar, settings, &SystemClock, *id, verdict).await?);
+    }
+    store.close().await;
+    if session.json {
+        let rows: Vec<QuarantineRow> =
+            decided.into_iter().map(|row| QuarantineRow { status: verdict, ..row }).collect();
+        return print_json(&rows);
+    }
+    let lines = decided
+        .iter()
+        .map(|row| format!("{} {} {} {}: {}\n", row.id, row.symbol, row.timeframe, row.bar.ts, verdict.name()));
+    print(&lines.collect::<String>())
+}
+
+fn listed(rows: &[QuarantineRow]) -> String {
+    if rows.is_empty() {
+        return "no bars in quarantine\n".to_owned();
+    }
+    let cells = |row: &QuarantineRow| {
+        let bar = &row.bar;
+        [
+            row.id.to_string(),
+            row.symbol.to_string(),
+            row.timeframe.to_string(),
+            bar.ts.to_string(),
+            bar.open.to_string(),
+            bar.high.to_string(),
+            bar.low.to_string(),
+            bar.close.to_string(),
+            bar.volume.to_string(),
+            row.status.name().to_owned(),
+            printable(&row.reason),
+        ]
+    };
+    let heading = ["ID", "SYMBOL", "TF", "TIME", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME", "STATUS", "REASON"];
+    table(heading, &rows.iter().map(cells).collect::<Vec<_>>())
+}

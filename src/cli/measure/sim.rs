@@ -1,0 +1,220 @@
+//! `barkeep sim`: the simulated vendor, until a signal ends it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+
+use crate::args::{TimeBound, duration, symbol};
+use crate::exit::CliError;
+use crate::globals::{Globals, block_on};
+use crate::output::print;
+use crate::signals::Signals;
+use barkeep_base::clock::SystemClock;
+use barkeep_base::text::printable;
+use barkeep_config::{NotThat, RateLimit, parse_delay};
+use barkeep_market::freshness::Delay;
+use barkeep_market::split::Split;
+use barkeep_market::{AssetClass, Symbol};
+use barkeep_sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
+
+/// How the simulated vendor counts requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WindowArg {
+    Sliding,
+    Fixed,
+}
+
+/// Serve simulated bars over HTTP with the vendor's wire habits; no key needed
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Example, in two terminals:
+  barkeep sim --limit unlimited
+  MASSIVE_API_KEY=any barkeep backfill AAPL SPY BTC --vendor-url http://127.0.0.1:8800 --rate-limit unlimited")]
+pub struct SimArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8800")]
+    pub listen: SocketAddr,
+
+    /// Same seed, same bars
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Keys that are accepted; may be repeated [default: any key]
+    #[arg(long, value_name = "KEY")]
+    pub key: Vec<String>,
+
+    /// Requests per minute before it answers 429, or unlimited
+    #[arg(long, value_name = "N|unlimited", default_value = "5")]
+    pub limit: RateLimit,
+
+    /// How requests are counted: in any trailing 60 s, or in minutes since the start
+    #[arg(long, value_enum, default_value_t = WindowArg::Sliding)]
+    pub window: WindowArg,
+
+    /// Send Retry-After with a 429
+    #[arg(long)]
+    pub retry_after: bool,
+
+    /// Time before each answer, such as 80ms; a bare number is milliseconds
+    #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration)]
+    pub latency: Duration,
+
+    /// Years of history the plan includes [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub plan_years: Option<u32>,
+
+    /// How far behind the data is: realtime, end_of_day, or a duration such as 15m
+    #[arg(long, value_name = "DELAY", default_value = "realtime", value_parser = parse_delay)]
+    pub delay: Delay,
+
+    /// Serve recorded bars from this directory instead of generated ones
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
+
+    /// Which recording to serve where a symbol has several
+    #[arg(long, value_name = "TAG", requires = "replay")]
+    pub replay_source: Option<String>,
+
+    /// A split, SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4; may be repeated
+    #[arg(long, value_name = "SYM:DATE:FROM:TO")]
+    pub split: Vec<SplitArg>,
+
+    /// What time it is for the vendor [default: the machine's clock]
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<TimeBound>,
+
+    /// Answer the same question with the same bytes, computed once; for measurements
+    #[arg(long, requires = "now")]
+    pub keep_answers: bool,
+
+    /// End when the input ends: with the process that started this one, however that ends
+    #[arg(long, hide = true)]
+    pub follow_stdin: bool,
+
+    /// A fault to start with, as the control endpoint takes it; may be repeated
+    #[arg(long, value_name = "JSON")]
+    pub fault: Vec<String>,
+}
+
+/// A split on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SplitArg {
+    pub symbol: Symbol,
+    pub split: Split,
+}
+
+impl FromStr for SplitArg {
+    type Err = NotThat;
+    fn from_str(s: &str) -> Result<Self, NotThat> {
+        let parsed = || {
+            // From the right: a symbol may hold a colon.
+            let mut parts = s.rsplitn(4, ':');
+            let to: f64 = parts.next()?.parse().ok()?;
+            let from: f64 = parts.next()?.parse().ok()?;
+            let date: NaiveDate = parts.next()?.parse().ok()?;
+            let symbol = symbol(parts.next()?).ok()?;
+            let split = Split { date, from, to };
+            split.is_sound().then_some(Self { symbol, split })
+        };
+        parsed().ok_or_else(|| NotThat::new(s, "a split; write SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
+    }
+}
+
+impl SimArgs {
+    fn config(&self) -> Result<SimConfig, CliError> {
+        let faults = self.fault.iter().map(|text| {
+            serde_json::from_str::<FaultRule>(text).map_err(|e| {
+                CliError::usage(format!("--fault {} is no fault: {}", printable(text), printable(&e.to_string()))).hint(
+                    format!(
+                        "write {{\"kind\":\"html_502\",\"page\":3}} for example; kinds: {}",
+                        fault_names().join(", ")
+                    ),
+                )
+            })
+        });
+        Ok(SimConfig {
+            seed: self.seed,
+            keys: (!self.key.is_empty()).then(|| self.key.clone()),
+            rate_limit: match self.limit {
+                RateLimit::PerMinute(n) => Some(n),
+                RateLimit::Unlimited => None,
+            },
+            window: match self.window {
+                WindowArg::Sliding => Window::Sliding,
+                WindowArg::Fixed => Window::Fixed,
+            },
+            retry_after: self.retry_after,
+            latency: self.latency,
+            plan_years: self.plan_years,
+            delay: match self.delay {
+                Delay::EndOfDay => SimDelay::EndOfDay,
+                Delay::After(d) if d.is_zero() => SimDelay::Realtime,
+                Delay::After(d) if d == QUARTER => SimDelay::Minutes15,
+                Delay::After(_) => {
+                    return Err(CliError::usage("--delay: the vendor's plans know realtime, 15m and end_of_day"));
+                }
+            },
+            now: self.now.map(|when| when.start(AssetClass::Stock)),
+            replay: self.replay.clone(),
+            replay_source: self.replay_source.clone(),
+            splits: self.split.iter().map(|s| (s.symbol.to_string(), s.split)).collect(),
+            faults: faults.collect::<Result<_, _>>()?,
+            keep_answers: self.keep_answers,
+            ..SimConfig::default()
+        })
+    }
+}
+
+/// The delay of the vendor's middle plans.
+const QUARTER: Duration = Duration::from_mins(15);
+
+pub(crate) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
+    let _session = globals.start_apart()?;
+    let config = args.config()?;
+    block_on(async {
+        let sim =
+            Sim::start(args.listen, config, Arc::new(SystemClock)).await.map_err(|e| CliError::usage(e.to_string()))?;
+        print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
+        let mut signals = Signals::listen(false);
+        if args.follow_stdin {
+            tokio::select! {
+                _ = signals.next() => {}
+                () = input_ends() => {}
+            }
+        } else {
+            signals.next().await;
+        }
+        sim.stop().await;
+        Ok(())
+    })
+}
+
+/// Returns when the standard input ends. A thread of its own: a blocked read must not keep the runtime from ending.
+async fn input_ends() {
+    let (gone, ended) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+        drop(gone);
+    });
+    drop(ended.await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_on_the_command_line() {
+        let split: SplitArg = "X:BTCUSD:2024-01-02:8:1".parse().unwrap();
+        assert_eq!((split.symbol.as_str(), split.split.from, split.split.to), ("X:BTCUSD", 8.0, 1.0));
+        for bad in
+            ["", "AAPL", "AAPL:2024-01-02:1", "AAPL:2024-01-02:0:4", "AAPL:2024-13-02:1:4", "AAPL:2024-01-02:1:inf"]
+        {
+            assert!(bad.parse::<SplitArg>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! `barkeep bars`: stored bars as CSV, JSON or Parquet.
+//!
+//! Bars are read page by page, so an export of any size takes little memory. A file is written under a temporary name
+//! and renamed at the end: whoever finds it finds all of it.
+
+mod destination;
+#[cfg(feature = "parquet")]
+mod parquet;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use self::destination::Destination;
+use crate::admin::symbols::find;
+use crate::args::{Stretch, check_range, range};
+use crate::exit::{CliError, INTERRUPTED};
+use crate::globals::{Globals, Session, block_on};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::split::{self, Split};
+use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
+use barkeep_store::{SeriesRow, Store, StoredBar};
+
+/// Bars read at a time.
+const PAGE: usize = 20_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Csv,
+    Json,
+    Parquet,
+}
+
+/// Print or export stored bars
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  barkeep bars AAPL --timeframe 1d --from 2024-01-01
+  barkeep bars BTC --timeframe 5m --format parquet --output btc-5m.parquet
+
+Prices are adjusted for splits up to today; --raw shows them as they were traded.")]
+pub struct BarsArgs {
+    #[command(flatten)]
+    pub stretch: Stretch,
+
+    /// [default: csv; json with --json]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+
+    /// Write to this file instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Prices as they were traded, not adjusted for splits
+    #[arg(long)]
+    pub raw: bool,
+
+    /// Only bars with at least this quality score, 0 to 1
+    #[arg(long, value_name = "X", value_parser = share)]
+    pub min_quality: Option<f64>,
+
+    /// At most this many bars, the oldest first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("use a number from 0 to 1".to_owned()),
+    }
+}
+
+/// One line of the export; the fields are its columns.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Row<'a> {
+    symbol: &'a str,
+    timeframe: &'static str,
+    time: Ts,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: f64,
+    vwap: Option<f64>,
+    trades: Option<i64>,
+    provisional: bool,
+    quality_score: f64,
+    quality_notes: Option<&'a str>,
+}
+
+/// Takes the rows of an export in order.
+trait Sink {
+    fn write(&mut self, rows: &[Row<'_>]) -> std::io::Result<()>;
+    fn finish(self: Box<Self>) -> std::io::Result<()>;
+}
+
+pub(crate) fn run(args: &BarsArgs, globals: &Globals) -> Result<(), CliError> {
+    check_range(args.stretch.from, args.stretch.to)?;
+    let format = match (args.format, globals.json) {
+        (Some(format @ (Format::Csv | Format::Parquet)), true) => {
+            return Err(CliError::usage(
+                format!("--json contradicts --format {format:?}; use one of them").to_lowercase(),
+            ));
+        }
+        (format, json) => format.unwrap_or(if json { Format::Json } else { Format::Csv }),
+    };
+    if format == Format::Parquet && args.output.is_none() {
+        return Err(CliError::usage("Parquet is not text; name a file with --output FILE"));
+    }
+    if format == Format::Parquet && cfg!(not(feature = "parquet")) {
+        return Err(CliError::usage("this barkeep was built without Parquet; use --format csv or json"));
+    }
+    let session = globals.start()?;
+    block_on(async {
+        let store = session.open_store(true).await?;
+        let work = export(args, format, &session, store.as_ref());
+        let result = tokio::select! {
+            done = work => done,
+            // Dropping the work removes the unfinished file.
+            _ = tokio::signal::ctrl_c() => Err(CliError::new(INTERRUPTED, "interrupted; no file was written")),
+        };
+        store.close().await;
+        result
+    })
+}
+
+async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn Store) -> Result<(), CliError> {
+    let symbols = store.symbols().await?;
+    let row = find(&symbols, &args.stretch.symbol)?;
+    let all = store.series().await?;
+    let series = series(&all, &args.stretch.symbol, args.stretch.timeframe)?;
+    let splits = if args.raw { Vec::new() } else { store.splits(&args.stretch.symbol).await? };
+    let view = View {
+        class: row.asset_class,
+        splits,
+        today: row.asset_class.date_of(SystemClock.now()),
+        min_quality: args.min_quality,
+    };
+
+    let what = args.output.as_ref().map_or_else(|| "to stdout".to_owned(), |p| p.display().to_string());
+    let failed = |e: &std::io::Error| CliError::writing(&barkeep_base::text::printable(&what), e);
+    let (destination, out) = Destination::open(args.output.as_deref()).map_err(|e| failed(&e))?;
+    let mut sink = sink(format, out).map_err(|e| failed(&e))?;
+    let mut wanted = range(row.asset_class, args.stretch.from, args.stretch.to);
+    let mut left = args.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let mut written = 0_i64;
+    while left > 0 && !wanted.is_empty() {
+        let page = store.bars(series.id, wanted, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        wanted.start = last.bar.ts + 1;
+        let (full, shown) = (page.len() == PAGE, view.of(page));
+        let rows: Vec<Row<'_>> =
+            shown.iter().take(left).map(|b| row_of(&args.stretch.symbol, args.stretch.timeframe, b)).collect();
+        left -= rows.len();
+        written += rows.len() as i64;
+        sink.write(&rows).map_err(|e| failed(&e))?;
+        if !full {
+            break;
+        }
+    }
+    sink.finish().map_err(|e| failed(&e))?;
+    destination.keep().map_err(|e| failed(&e))?;
+    if written == 0 && !session.json {
+        let _ = writeln!(
+            std::io::stderr(),
+            "note: no bars of {} at {} in that range",
+            args.stretch.symbol,
+            args.stretch.timeframe
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn series<'a>(
+    all: &'a [SeriesRow],
+    symbol: &Symbol,
+    timeframe: Timeframe,
+) -> Result<&'a SeriesRow, CliError> {
+    let of_symbol = || all.iter().filter(|s| s.symbol == *symbol);
+    of_symbol().find(|s| s.timeframe == timeframe).ok_or_else(|| {
+        let names: Vec<&str> = of_symbol().map(|s| s.timeframe.name()).collect();
+        CliError::usage(format!("{symbol} has no {timeframe} bars"))
+            .hint(format!("it has {}; another one is added with `barkeep symbols set`", names.join(", ")))
+    })
+}
+
+/// How stored bars are shown.
+struct View {
+    class: AssetClass,
+    /// Empty for raw prices.
+    splits: Vec<Split>,
+    today: NaiveDate,
+    min_quality: Option<f64>,
+}
+
+impl View {
+    fn of(&self, mut page: Vec<StoredBar>) -> Vec<StoredBar> {
+        if let Some(least) = self.min_quality {
+            page.retain(|b| b.quality_score >= least);
+        }
+        split::adjust(page.iter_mut().map(|b| &mut b.bar), &self.splits, self.class, self.today);
+        page
+    }
+}
+
+fn row_of<'a>(symbol: &'a Symbol, timeframe: Timeframe, stored: &'a StoredBar) -> Row<'a> {
+    let Bar { ts, open, high, low, close, volume, vwap, trades } = stored.bar;
+    Row {
+        symbol: symbol.as_str(),
+        timeframe: timeframe.name(),
+        time: ts,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        vwap,
+        trades,
+        provisional: stored.provisional,
+        quality_score: stored.quality_score,
+        quality_notes: stored.quality_notes.as_deref(),
+    }
+}
+
+fn sink(format: Format, out: Box<dyn Write + Send>) -> std::io::Result<Box<dyn Sink + Send>> {
+    Ok(match format {
+        Format::Csv => Box::new(CsvSink::new(out)?),
+        Format::Json => Box::new(JsonSink { out, any: false }),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Box::new(parquet::ParquetSink::new(out)?),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => return Err(std::io::Error::other("built without Parquet")),
+    })
+}
+
+struct CsvSink(csv::Writer<Box<dyn Write + Send>>);
+
+impl CsvSink {
+    /// The heading is written even when no row follows.
+    fn new(out: Box<dyn Write + Send>) -> std::io::Result<Self> {
+        const HEADING: [&str; 13] = [
+            "symbol",
+            "timeframe",
+            "time",
+            "open",
+            "high",
+            "low",
+            "close",
+            "volume",
+            "vwap",
+            "trades",
+            "provisional",
+            "quality_score",
+            "quality_notes",
+        ];
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+        writer.write_record(HEADING).map_err(from_csv)?;
+        Ok(Self(writer))
+    }
+}
+
+/// Keeps the kind of an I/O error, so that a closed pipe is still known as one.
+fn from_csv(e: csv::Error) -> std::io::Error {
+    match e.into_kind() {
+        csv::ErrorKind::Io(e) => e,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}
+
+impl Sink for CsvSink {
+    fn write(&mut self, rows: &[Row<'_>]) -> std::io::Result<()> {
+        rows.iter().try_for_each(|row| self.0.serialize(row).map_err(from_csv))
+    }
+
+    fn finish(mut self: Box<Self>) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// One array of objects, written as it comes.
+struct JsonSink {
+    out: Box<dyn Write + Send>,
+    any: bool,
+}
+
+impl Sink for JsonSink {
+    fn write(&mut self, rows: &[Row<'_>]) -> std::io::Result<()> {
+        for row in rows {
+            self.out.write_all(if self.any { b",\n" } else { b"[\n" })?;
+            self.any = true;
+            serde_json::to_writer(&mut self.out, row)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> std::io::Result<()> {
+        self.out.write_all(if self.any { b"\n]\n" } else { b"[]\n" })?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! `barkeep history`: what ran, how it went, and each series of one run.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use uuid::Uuid;
+
+use crate::exit::CliError;
+use crate::figures::{clock, thousands};
+use crate::globals::{Globals, block_on};
+use crate::output::{print, print_json, table};
+use barkeep_base::text::printable;
+use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory, ExecutionView};
+
+/// Show what ran and how it went, newest first, or every series of one run
+#[derive(Args, Clone, Debug)]
+pub struct HistoryArgs {
+    /// Show each series of this run
+    #[arg(value_name = "EXECUTION_ID")]
+    pub execution: Option<Uuid>,
+
+    /// Runs shown
+    #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "execution", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub limit: u32,
+}
+
+pub(crate) fn run(args: &HistoryArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    block_on(async {
+        let store = session.open_store(true).await?;
+        if let Some(id) = args.execution {
+            let detail = ExecutionDetail::read(store.as_ref(), id).await;
+            store.close().await;
+            let detail = detail.map_err(|e| CliError::from(e).hint("see `barkeep history` for the ids"))?;
+            return if session.json { print_json(&detail) } else { print(&one(&detail)) };
+        }
+        let history = ExecutionHistory::read(store.as_ref(), args.limit as usize).await?;
+        store.close().await;
+        if session.json { print_json(&history) } else { print(&all(&history.executions)) }
+    })
+}
+
+const HEADING: [&str; 9] =
+    ["EXECUTION", "STARTED", "TRIGGER", "STATUS", "DURATION", "SYMBOLS", "SUCCESS", "REQUESTS", "BARS"];
+
+fn cells(view: &ExecutionView) -> [String; 9] {
+    let row = &view.row;
+    let status = if view.crashed { "running (its process is gone)" } else { row.status.name() };
+    [
+        row.execution_id.to_string(),
+        row.started_at.to_string(),
+        row.trigger.name().to_owned(),
+        status.replace('_', " "),
+        row.duration_seconds.map_or_else(|| "-".to_owned(), clock),
+        format!("{}/{}", row.successful_symbols, row.total_symbols),
+        view.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %")),
+        thousands(row.requests.unsigned_abs()),
+        thousands(row.total_records_processed.unsigned_abs()),
+    ]
+}
+
+fn all(views: &[ExecutionView]) -> String {
+    if views.is_empty() {
+        return "nothing has run yet\n".to_owned();
+    }
+    table(HEADING, &views.iter().map(cells).collect::<Vec<_>>())
+}
+
+fn one(detail: &ExecutionDetail) -> String {
+    let mut out = table(HEADING, &[cells(&detail.execution)]);
+    if let Some(error) = &detail.execution.row.error_message {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "error: {}", printable(error));
+    }
+    let rows: Vec<_> = detail
+        .series
+        .iter()
+        .map(|s| {
+            [
+                s.symbol.to_string(),
+                s.timeframe.to_string(),
+                s.status.name().replace('_', " "),
+                thousands(s.records_processed.unsigned_abs()),
+                thousands(s.records_inserted.unsigned_abs()),
+                s.duration_seconds.map_or_else(|| "-".to_owned(), clock),
+                s.error_message.as_deref().map(printable).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    out.push('\n');
+    out.push_str(&table(["SYMBOL", "TF", "STATUS", "BARS", "WRITTEN", "DURATION", "ERROR"], &rows));
+    out
+}

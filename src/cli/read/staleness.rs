@@ -1,0 +1,77 @@
+//! `barkeep staleness`: how old every series is, and who breaches its recovery point.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+
+use crate::exit::CliError;
+use crate::figures::span;
+use crate::globals::{Globals, block_on};
+use crate::output::{counted, print, print_json, table};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_monitor::freshness_report::{SeriesAge, StalenessReport};
+
+/// Show how stale every series is, the stalest first, and which ones breach their RPO
+#[derive(Args, Clone, Debug)]
+pub struct StalenessArgs {
+    /// Series shown of each tier; the counts are over all series
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub limit: u32,
+}
+
+pub(crate) fn run(args: &StalenessArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    block_on(async {
+        let store = session.open_store(true).await?;
+        let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
+        let (settings, policy) = (&session.loaded.settings, &session.loaded.policy);
+        let limit = args.limit as usize;
+        let now = SystemClock.now();
+        let report = StalenessReport::read(store.as_ref(), &calendar, settings, policy, limit, now).await?;
+        store.close().await;
+        if session.json { print_json(&report) } else { print(&text(&report)) }
+    })
+}
+
+fn text(report: &StalenessReport) -> String {
+    let mut out = String::new();
+    let s = &report.summary;
+    let _ = writeln!(out, "{}  at {}", counted(report.total as i64, "series", "series"), report.generated_at);
+    let _ = writeln!(
+        out,
+        "fresh {}  aging {}  stale {}  missing {}  unknown {}",
+        s.fresh_count, s.aging_count, s.stale_count, s.missing_count, s.unknown_count
+    );
+    for rpo in &report.rpo {
+        let acceptable = span(i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX));
+        let _ = writeln!(
+            out,
+            "{:<9} {} of {} beyond {acceptable}, {} without data",
+            rpo.criticality, rpo.breached, rpo.series, rpo.without_data
+        );
+    }
+    let by = &report.by_status;
+    let all = [&by.stale, &by.aging, &by.missing, &by.unknown, &by.fresh].into_iter().flatten();
+    let rows: Vec<_> = all.map(cells).collect();
+    if !rows.is_empty() {
+        out.push('\n');
+        out.push_str(&table(["SYMBOL", "TF", "RPO", "STATUS", "BEHIND", "NEWEST BAR", "ANSWERED TO", "NOTE"], &rows));
+    }
+    out
+}
+
+fn cells(row: &SeriesAge) -> [String; 8] {
+    let time = |t: Option<barkeep_market::Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
+    let notes = [(row.breached, "breach"), (row.paused, "paused"), (!row.tracked, "not kept fresh")];
+    let notes: Vec<&str> = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+    [
+        row.symbol.to_string(),
+        row.timeframe.to_string(),
+        row.criticality.to_string(),
+        row.status.to_string(),
+        row.staleness_seconds.map_or_else(|| "-".to_owned(), span),
+        time(row.newest_bar),
+        time(row.answered_until),
+        notes.join(", "),
+    ]
+}

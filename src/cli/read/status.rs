@@ -1,0 +1,43 @@
+//! `barkeep status`: what is stored, how fresh it is and what is missing.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::admin::symbols::find;
+use crate::args::symbol;
+use crate::exit::CliError;
+use crate::globals::{Globals, block_on};
+use crate::output::{print, print_json};
+use crate::report;
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_config::Loaded;
+use barkeep_market::Symbol;
+use barkeep_monitor::snapshot::{FreshnessContext, Snapshot};
+
+/// Show what is stored, how fresh it is and the gaps
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Only these symbols [default: all]
+    #[arg(value_name = "SYMBOL", value_parser = symbol)]
+    pub symbols: Vec<Symbol>,
+}
+
+pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    block_on(async {
+        let store = session.open_store(true).await?;
+        let known = store.symbols().await?;
+        args.symbols.iter().try_for_each(|symbol| find(&known, symbol).map(drop))?;
+        let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
+        let now = SystemClock.now();
+        let Loaded { settings, policy, .. } = &session.loaded;
+        let bench = FreshnessContext { calendar: &calendar, settings, policy };
+        let mut snapshot = Snapshot::read(store.as_ref(), bench, now).await?;
+        store.close().await;
+        if !args.symbols.is_empty() {
+            Arc::make_mut(&mut snapshot.data).series.retain(|row| args.symbols.contains(&row.symbol));
+        }
+        if session.json { print_json(&snapshot) } else { print(&report::snapshot(&snapshot)) }
+    })
+}

@@ -1,0 +1,8 @@
+//! The YAML files as a tree that knows its lines.
+
+pub(crate) mod effective;
+pub(crate) mod error;
+pub(crate) mod files;
+pub(crate) mod reader;
+pub mod suggest;
+pub(crate) mod tree;

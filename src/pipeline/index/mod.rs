@@ -1,0 +1,5 @@
+//! What the database knows of the series a run works on.
+
+pub mod coverage;
+pub mod registry;
+pub mod series;

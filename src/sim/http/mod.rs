@@ -1,0 +1,12 @@
+//! The endpoints and their wire format.
+
+pub(crate) mod aggs;
+pub(crate) mod answer;
+pub(crate) mod asked;
+pub(crate) mod control;
+pub(crate) mod limit;
+pub(crate) mod log;
+pub(crate) mod page;
+pub(crate) mod reference;
+pub(crate) mod status;
+pub(crate) mod wire;

@@ -1,0 +1,27 @@
+//! How a frame looks and what time it shows.
+
+use crate::draw::glyphs::Glyphs;
+use crate::draw::theme::Theme;
+use crate::model::Model;
+use barkeep_market::Ts;
+
+/// What drawing takes besides the model.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub theme: Theme,
+    pub glyphs: Glyphs,
+    /// The time that ages and countdowns are shown for; it stands still while the view is frozen.
+    pub now: Ts,
+}
+
+impl Look {
+    /// The look of the next frame.
+    #[must_use]
+    pub fn of(model: &Model) -> Self {
+        Self {
+            theme: Theme::new(model.dress.theme, model.dress.depth),
+            glyphs: if model.dress.ascii { Glyphs::ascii() } else { Glyphs::unicode() },
+            now: model.shown_now(),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Drawing into the frame: text by role, cut where its room ends.
+//!
+//! Nothing here can fail: what lies outside the frame is not drawn, text too long ends in an ellipsis, and an area of
+//! nothing is fine. Every screen draws with a [`Pen`] and therefore holds at any size.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::draw::fit::{Constraint, fit};
+pub use crate::draw::fit::{columns, rows};
+use crate::draw::glyphs::ELLIPSIS;
+use crate::draw::theme::{Role, Theme};
+pub use crate::draw::words::{Say, Words, width, wrap};
+use barkeep_market::Ts;
+
+/// Draws with one theme at one moment.
+pub struct Pen<'a> {
+    buf: &'a mut Buffer,
+    /// Nothing is drawn outside of it.
+    place: Rect,
+    pub theme: Theme,
+    /// What the clock of the screen says; it stands still while the view is frozen.
+    pub now: Ts,
+}
+
+impl<'a> Pen<'a> {
+    #[must_use]
+    pub fn new(buf: &'a mut Buffer, theme: Theme, now: Ts) -> Self {
+        Self { place: buf.area, buf, theme, now }
+    }
+
+    /// Draws in this place only.
+    #[must_use]
+    pub fn within(mut self, place: Rect) -> Self {
+        self.place = self.place.intersection(place);
+        self
+    }
+
+    #[must_use]
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+
+    /// Writes into `room` cells from (`x`, `y`) and says how many it took.
+    pub fn text(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) -> u16 {
+        let area = self.place;
+        if room == 0 || y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
+            return 0;
+        }
+        let room = room.min(area.right() - x);
+        let style = over(self.theme.style(role));
+        let needs = width(text);
+        if needs <= room {
+            let (end, _) = self.buf.set_stringn(x, y, text, usize::from(room), style);
+            return end - x;
+        }
+        let (end, _) = self.buf.set_stringn(x, y, text, usize::from(room - 1), style);
+        self.buf.set_stringn(end, y, ELLIPSIS, 1, style);
+        end - x + 1
+    }
+
+    /// The same, ending at the end of the room.
+    pub fn right(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) {
+        let needs = width(text).min(room);
+        self.text(x + (room - needs), y, needs, text, role);
+    }
+
+    /// Words in a row; returns how many cells they took.
+    pub fn words(&mut self, x: u16, y: u16, room: u16, words: &Words) -> u16 {
+        let mut used = 0;
+        for (k, say) in words.0.iter().enumerate() {
+            let left = room - used;
+            // A word that does not fit is cut; nothing follows it.
+            let more = words.0.iter().skip(k + 1).any(|say| !say.text.is_empty());
+            if more && width(&say.text) == left && left > 0 {
+                self.text(x + used, y, left, &format!("{} ", say.text), say.role);
+                return room;
+            }
+            used += self.text(x + used, y, left, &say.text, say.role);
+            if used >= room {
+                break;
+            }
+        }
+        used
+    }
+
+    pub fn words_right(&mut self, x: u16, y: u16, room: u16, words: &Words) {
+        let needs = words.width().min(room);
+        self.words(x + (room - needs), y, needs, words);
+    }
+
+    /// Pieces of a line side by side, `gap` apart; those of least worth are left out until the rest fits.
+    pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Words)]) -> u16 {
+        let needs: Vec<Constraint> = pieces
+            .iter()
+            .map(|(worth, words)| {
+                let length = words.width();
+                Constraint::new(length, length, *worth)
+            })
+            .collect();
+        let mut places = fit(room, gap, &needs);
+        if places.iter().all(Option::is_none) {
+            // Not even the best fits: it is cut.
+            let best = needs.iter().enumerate().max_by_key(|(k, n)| (n.worth, std::cmp::Reverse(*k))).map(|(k, _)| k);
+            if let Some(place) = best.and_then(|k| places.get_mut(k)) {
+                *place = Some((0, room));
+            }
+        }
+        let mut end = 0;
+        for ((_, words), place) in pieces.iter().zip(places) {
+            if let Some((start, length)) = place {
+                self.words(x + start, y, length, words);
+                end = end.max(start + length);
+            }
+        }
+        end
+    }
+
+    /// A text over several lines, broken between words; returns the lines it took.
+    pub fn paragraph(&mut self, area: Rect, text: &str, role: Role) -> u16 {
+        let lines = wrap(text, area.width);
+        for (k, line) in lines.iter().take(usize::from(area.height)).enumerate() {
+            let k = u16::try_from(k).unwrap_or(u16::MAX);
+            let last = k + 1 == area.height && lines.len() > usize::from(area.height);
+            let cut = if last { format!("{line}{ELLIPSIS}") } else { line.clone() };
+            self.text(area.x, area.y + k, area.width, &cut, role);
+        }
+        u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height)
+    }
+
+    /// One glyph over `count` cells.
+    pub fn repeat(&mut self, x: u16, y: u16, count: u16, glyph: &str, role: Role) {
+        let style = self.theme.style(role);
+        for k in 0..count {
+            self.glyph_styled(x.saturating_add(k), y, glyph, style);
+        }
+    }
+
+    /// One glyph in one cell.
+    pub fn glyph(&mut self, x: u16, y: u16, glyph: &str, role: Role) {
+        let style = self.theme.style(role);
+        self.glyph_styled(x, y, glyph, style);
+    }
+
+    fn glyph_styled(&mut self, x: u16, y: u16, glyph: &str, style: Style) {
+        if !self.place.contains((x, y).into()) {
+            return;
+        }
+        if let Some(cell) = self.buf.cell_mut((x, y)) {
+            cell.set_symbol(glyph).set_style(over(style));
+        }
+    }
+
+    /// Lays a role over what is drawn.
+    pub fn lay(&mut self, area: Rect, role: Role) {
+        let style = self.theme.style(role);
+        self.buf.set_style(area.intersection(self.place), style);
+    }
+
+    /// Makes an area blank.
+    pub fn clear(&mut self, area: Rect) {
+        let area = area.intersection(self.place);
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                if let Some(cell) = self.buf.cell_mut((x, y)) {
+                    cell.reset();
+                }
+            }
+        }
+    }
+
+    /// A frame with a title and, at its right end, a remark; returns what is inside. Too small for a frame it is all
+    /// inside.
+    pub fn panel(&mut self, area: Rect, title: &Words, tail: &Words) -> Rect {
+        self.framed(area, title, tail, Role::Border)
+    }
+
+    /// A frame that asks to be looked at.
+    pub fn framed(&mut self, area: Rect, title: &Words, tail: &Words, frame: Role) -> Rect {
+        if area.width < 4 || area.height < 3 {
+            return area;
+        }
+        let (left, top, right, bottom) = (area.left(), area.top(), area.right() - 1, area.bottom() - 1);
+        self.repeat(left + 1, top, area.width - 2, "─", frame);
+        self.repeat(left + 1, bottom, area.width - 2, "─", frame);
+        for y in top + 1..bottom {
+            self.glyph(left, y, "│", frame);
+            self.glyph(right, y, "│", frame);
+        }
+        for (x, y, corner) in [(left, top, "╭"), (right, top, "╮"), (left, bottom, "╰"), (right, bottom, "╯")] {
+            self.glyph(x, y, corner, frame);
+        }
+        let room = area.width.saturating_sub(6);
+        let mut used = 0;
+        if !title.is_empty() && room > 0 {
+            self.text(left + 2, top, 1, " ", frame);
+            used = self.words(left + 3, top, room, title);
+            self.text(left + 3 + used, top, 1, " ", frame);
+        }
+        let needs = tail.width();
+        if needs > 0 && used + needs + 3 <= room {
+            let x = right - 2 - needs;
+            self.text(x - 1, top, 1, " ", frame);
+            self.words(x, top, needs, tail);
+            self.text(x + needs, top, 1, " ", frame);
+        }
+        let inner = Rect::new(left + 1, top + 1, area.width - 2, area.height - 2);
+        // A column of air on both sides, when there is room for it.
+        if inner.width > 20 { Rect::new(inner.x + 1, inner.y, inner.width - 2, inner.height) } else { inner }
+    }
+
+    /// A few words in the middle of an area: what an empty screen says.
+    pub fn centre(&mut self, area: Rect, lines: &[Words]) {
+        let count = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        let top = area.y + area.height.saturating_sub(count) / 2;
+        for (k, line) in lines.iter().enumerate().take(usize::from(area.height)) {
+            let needs = line.width().min(area.width);
+            let x = area.x + (area.width - needs) / 2;
+            self.words(x, top + u16::try_from(k).unwrap_or(u16::MAX), needs, line);
+        }
+    }
+}
+
+/// What is drawn takes nothing of the colour and weight of what was there; a background, and reverse video that stands
+/// in for one, stay.
+fn over(style: Style) -> Style {
+    let weight = Modifier::all().difference(Modifier::REVERSED);
+    let plain = Style { fg: Some(Color::Reset), sub_modifier: weight, ..Style::new() };
+    plain.patch(style)
+}
+
+#[cfg(test)]
+mod tests;

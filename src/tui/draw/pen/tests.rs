@@ -1,0 +1,110 @@
+use super::*;
+
+fn drawn(width: u16, draw: impl FnOnce(&mut Pen)) -> String {
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+    draw(&mut Pen::new(&mut buf, Theme::default(), Ts(0)));
+    buf.content.iter().map(ratatui::buffer::Cell::symbol).collect()
+}
+
+#[test]
+fn text_too_long_ends_in_an_ellipsis_and_never_leaves_its_room() {
+    assert_eq!(
+        drawn(8, |p| {
+            p.text(0, 0, 5, "abcdefg", Role::Text);
+        }),
+        "abcd…   "
+    );
+    assert_eq!(
+        drawn(8, |p| {
+            p.text(0, 0, 5, "abcde", Role::Text);
+        }),
+        "abcde   "
+    );
+    assert_eq!(drawn(8, |p| p.right(0, 0, 6, "ab", Role::Text)), "    ab  ");
+    assert_eq!(
+        drawn(4, |p| {
+            p.text(2, 0, 90, "日本語", Role::Text);
+        }),
+        "  … "
+    );
+    assert_eq!(
+        drawn(4, |p| {
+            p.text(9, 7, 90, "x", Role::Text);
+        }),
+        "    "
+    );
+}
+
+#[test]
+fn text_takes_nothing_of_what_was_there_but_its_background() {
+    let mut buf = Buffer::empty(Rect::new(0, 0, 2, 1));
+    let theme = Theme::new(crate::draw::theme::ThemeKind::Dark, crate::draw::theme::ColorDepth::Rgb);
+    let mut pen = Pen::new(&mut buf, theme, Ts(0));
+    pen.lay(Rect::new(0, 0, 2, 1), Role::Selected);
+    pen.text(0, 0, 2, "ab", Role::Bad);
+    pen.text(0, 0, 1, "c", Role::Text);
+    let cell = &buf[(0, 0)];
+    assert_eq!((cell.fg, cell.modifier), (Color::Reset, Modifier::empty()));
+    assert_eq!(Some(cell.bg), theme.style(Role::Selected).bg);
+    assert!(buf[(1, 0)].modifier.contains(Modifier::BOLD));
+}
+
+#[test]
+fn words_that_do_not_all_fit_say_so() {
+    let words = Words::of(Role::Muted, "limit ").say(Role::Strong, "4/5");
+    assert_eq!(
+        drawn(10, |p| {
+            p.words(0, 0, 10, &words);
+        }),
+        "limit 4/5 "
+    );
+    assert_eq!(
+        drawn(10, |p| {
+            p.words(0, 0, 8, &words);
+        }),
+        "limit 4…  "
+    );
+    assert_eq!(
+        drawn(10, |p| {
+            p.words(0, 0, 6, &words);
+        }),
+        "limit…    "
+    );
+}
+
+#[test]
+fn pieces_of_least_worth_are_left_out_first() {
+    let pieces =
+        [(5, Words::of(Role::Text, "aaaa")), (1, Words::of(Role::Text, "bb")), (9, Words::of(Role::Text, "cc"))];
+    assert_eq!(
+        drawn(14, |p| {
+            p.pieces(0, 0, 14, 2, &pieces);
+        }),
+        "aaaa  bb  cc  "
+    );
+    assert_eq!(
+        drawn(14, |p| {
+            p.pieces(0, 0, 11, 2, &pieces);
+        }),
+        "aaaa  cc      "
+    );
+    assert_eq!(
+        drawn(14, |p| {
+            p.pieces(0, 0, 5, 2, &pieces);
+        }),
+        "cc            "
+    );
+    assert_eq!(
+        drawn(14, |p| {
+            p.pieces(0, 0, 1, 2, &pieces);
+        }),
+        "…             "
+    );
+}
+
+#[test]
+fn text_is_broken_between_words() {
+    assert_eq!(wrap("the quick brown fox", 9), ["the quick", "brown fox"]);
+    assert_eq!(wrap("extraordinary", 5), ["extra", "ordin", "ary"]);
+    assert!(wrap("", 5).is_empty());
+}

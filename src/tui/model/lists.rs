@@ -1,0 +1,190 @@
+//! What each list holds, row by row: the one answer for drawing, moving the selection, copying and ordering.
+
+use crate::model::Model;
+use crate::model::cursor::RowKey;
+use crate::model::screen::ListId;
+use barkeep_monitor::snapshot::SeriesView;
+use barkeep_runtime::console::{
+    AlertRow, ExecutionRow, FeatureFailureRow, Gap, LogLine, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
+    SeriesRunState, SeriesStatus,
+};
+use barkeep_service::progress::{ItemView, RunView};
+
+impl Model {
+    /// The series in a row of the table.
+    #[must_use]
+    pub fn series_at(&self, row: usize) -> Option<&SeriesView> {
+        self.snap.data.series.get(*self.symbols.order.get(row)? as usize)
+    }
+
+    /// A series by name.
+    #[must_use]
+    pub fn series(&self, name: &SeriesName) -> Option<&SeriesView> {
+        self.snap.data.series.iter().find(|row| row.symbol == name.0 && row.timeframe == name.1)
+    }
+
+    /// The series that the detail screen is about.
+    #[must_use]
+    pub fn detail_series(&self) -> Option<SeriesName> {
+        let named = self.detail.series.clone();
+        named.or_else(|| self.series_at(0).map(|row| (row.symbol.clone(), row.timeframe)))
+    }
+
+    /// Items of the running executions, with their run.
+    #[must_use]
+    pub fn items(&self) -> Vec<(&RunView, &ItemView)> {
+        self.snap.live.runs.iter().flat_map(|run| run.items.iter().map(move |item| (run, item))).collect()
+    }
+
+    /// Executions, newest first: what was asked for, else what the snapshot holds.
+    #[must_use]
+    pub fn executions(&self) -> Vec<&ExecutionRow> {
+        let newest = &self.snap.data.executions;
+        match self.answers.history().value {
+            Some(history) => {
+                // The snapshot is the newer of the two; the answer reaches further back.
+                let known = |row: &ExecutionRow| newest.iter().any(|n| n.execution_id == row.execution_id);
+                newest.iter().chain(history.iter().map(|view| &view.row).filter(|row| !known(row))).collect()
+            }
+            None => newest.iter().collect(),
+        }
+    }
+
+    /// Series of the opened execution, failed ones first.
+    #[must_use]
+    pub fn execution_series(&self) -> Vec<&SeriesStatus> {
+        let Some(detail) = self.executions.open.and_then(|id| self.answers.execution(id).value) else {
+            return Vec::new();
+        };
+        let mut rows: Vec<&SeriesStatus> = detail.series.iter().collect();
+        rows.sort_by_key(|row| (row.status != SeriesRunState::Failed, &row.symbol, row.timeframe));
+        rows
+    }
+
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        let name = self.detail_series();
+        name.and_then(|name| self.answers.detail(&name).value).map_or(&[], |detail| detail.gaps.as_slice())
+    }
+
+    #[must_use]
+    pub fn detail_quarantine(&self) -> &[QuarantineRow] {
+        let name = self.detail_series();
+        name.and_then(|name| self.answers.detail(&name).value).map_or(&[], |detail| detail.quarantine.as_slice())
+    }
+
+    #[must_use]
+    pub fn attempts(&self) -> &[SeriesStatus] {
+        let name = self.detail_series();
+        name.and_then(|name| self.answers.detail(&name).value).map_or(&[], |detail| detail.attempts.as_slice())
+    }
+
+    #[must_use]
+    pub fn detail_requests(&self) -> &[RequestRow] {
+        let name = self.detail_series();
+        name.and_then(|name| self.answers.detail(&name).value).map_or(&[], |detail| detail.requests.as_slice())
+    }
+
+    #[must_use]
+    pub fn requests(&self) -> &[RequestRow] {
+        self.answers.requests().value.unwrap_or_default()
+    }
+
+    /// Series whose last attempt failed: of a week when it was asked for, else of a day.
+    #[must_use]
+    pub fn failing_series(&self) -> &[SeriesStatus] {
+        self.answers.failing_series().value.unwrap_or(&self.snap.data.failing)
+    }
+
+    #[must_use]
+    pub fn failing_features(&self) -> &[FeatureFailureRow] {
+        self.answers.failing_features().value.unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn quarantine(&self) -> &[QuarantineRow] {
+        self.answers.quarantine().value.unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn alerts(&self) -> &[AlertRow] {
+        self.answers.alerts().value.unwrap_or(&self.snap.data.alerts)
+    }
+
+    #[must_use]
+    pub fn operator_actions(&self) -> &[OperatorActionRow] {
+        self.answers.actions().value.unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn log_lines(&self) -> Vec<&LogLine> {
+        self.log.lines().collect()
+    }
+
+    /// How many rows a list has.
+    #[must_use]
+    pub fn len_of(&self, list: ListId) -> usize {
+        match list {
+            ListId::Items => self.snap.live.runs.iter().map(|run| run.items.len()).sum(),
+            ListId::OverviewAlerts => self.snap.data.alerts.len(),
+            ListId::OverviewExecutions => self.snap.data.executions.len(),
+            ListId::Symbols | ListId::Coverage => self.symbols.order.len(),
+            ListId::Gaps => self.gaps().len(),
+            ListId::DetailQuarantine => self.detail_quarantine().len(),
+            ListId::Attempts => self.attempts().len(),
+            ListId::DetailRequests => self.detail_requests().len(),
+            ListId::Executions => self.executions().len(),
+            ListId::ExecutionSeries => self.execution_series().len(),
+            ListId::Requests => self.requests().len(),
+            ListId::FailingSeries => self.failing_series().len(),
+            ListId::FailingFeatures => self.failing_features().len(),
+            ListId::Quarantine => self.quarantine().len(),
+            ListId::Alerts => self.alerts().len(),
+            ListId::Actions => self.operator_actions().len(),
+            ListId::Log => self.log.lines().count(),
+        }
+    }
+
+    /// What a row is, whatever its place.
+    #[must_use]
+    pub fn key_of(&self, list: ListId, row: usize) -> Option<RowKey> {
+        let series = |status: &SeriesStatus| RowKey::Series((status.symbol.clone(), status.timeframe));
+        Some(match list {
+            ListId::Items => RowKey::Id(self.items().get(row)?.1.number as i64),
+            ListId::OverviewAlerts => RowKey::Id(self.snap.data.alerts.get(row)?.id),
+            ListId::OverviewExecutions => RowKey::Execution(self.snap.data.executions.get(row)?.execution_id),
+            ListId::Symbols | ListId::Coverage => {
+                let at = self.series_at(row)?;
+                RowKey::Series((at.symbol.clone(), at.timeframe))
+            }
+            ListId::Gaps => RowKey::Id(self.gaps().get(row)?.range.start.ms()),
+            ListId::DetailQuarantine => RowKey::Id(self.detail_quarantine().get(row)?.id),
+            ListId::Attempts => RowKey::Execution(self.attempts().get(row)?.execution_id),
+            ListId::DetailRequests => RowKey::Id(self.detail_requests().get(row)?.started_at.ms()),
+            ListId::Executions => RowKey::Execution(self.executions().get(row)?.execution_id),
+            ListId::ExecutionSeries => series(self.execution_series().get(row)?),
+            ListId::Requests => RowKey::Id(self.requests().get(row)?.started_at.ms()),
+            ListId::FailingSeries => series(self.failing_series().get(row)?),
+            ListId::FailingFeatures => RowKey::Id(self.failing_features().get(row)?.id),
+            ListId::Quarantine => RowKey::Id(self.quarantine().get(row)?.id),
+            ListId::Alerts => RowKey::Id(self.alerts().get(row)?.id),
+            ListId::Actions => RowKey::Id(self.operator_actions().get(row)?.id),
+            ListId::Log => RowKey::Id(self.log.lines().nth(row)?.seq as i64),
+        })
+    }
+
+    /// The selected row of a list; `None` when it has none.
+    #[must_use]
+    pub fn cursor(&self, list: ListId) -> Option<usize> {
+        // The map's rows are the table's.
+        let list = if list == ListId::Coverage { ListId::Symbols } else { list };
+        let len = self.len_of(list);
+        if list == ListId::Log && self.log.follow {
+            return len.checked_sub(1);
+        }
+        match self.cursors.get(&list) {
+            Some(cursor) => cursor.resolve(len, |row| self.key_of(list, row)),
+            None => (len > 0).then_some(0),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Help and palette: a line to type into and the actions that fit it, with their keys and why one cannot be done now.
+
+use ratatui::layout::{Position, Rect};
+
+use crate::actions::{Group, Spec};
+use crate::draw::hits::{HitMap, Target, Window};
+use crate::draw::pen::{Pen, Words};
+use crate::draw::theme::Role;
+use crate::model::Model;
+use crate::model::layer::{Layer, Menu};
+use crate::view::footer::skip_columns;
+
+/// Columns of the keys and of the title.
+const KEYS: u16 = 16;
+const TITLE: u16 = 16;
+
+/// A line of the list: a heading, or an action with its number.
+enum Line {
+    Group(Group),
+    EngineCommand(usize, &'static Spec),
+}
+
+pub(crate) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hits: &mut HitMap) {
+    let help = matches!(model.layers.last(), Some(Layer::Help(_)));
+    let listed = model.listed();
+    let cursor = menu.cursor.min(listed.len().saturating_sub(1));
+    let lines = lines(&listed, help && menu.input.value().is_empty());
+    let width = body.width.min(if help { 110 } else { 90 });
+    let height = body.height.min(u16::try_from(lines.len().max(1)).unwrap_or(u16::MAX).saturating_add(4)).max(3);
+    let area = Rect::new(
+        body.x + (body.width - width) / 2,
+        body.y + (body.height - height.min(body.height)) / 3,
+        width,
+        height.min(body.height),
+    );
+    pen.clear(area);
+    let title = if help { format!("Help: {}", model.screen.title()) } else { "Commands".to_owned() };
+    let inner = pen.framed(
+        area,
+        &Words::of(Role::Title, title),
+        &Words::of(Role::Muted, format!("{} of them", listed.len())),
+        Role::BorderFocused,
+    );
+    if inner.is_empty() {
+        return;
+    }
+    let line = inner.width.saturating_sub(2);
+    pen.text(inner.x, inner.y, 1, if help { "?" } else { ":" }, Role::Key);
+    let scroll = menu.input.visual_scroll(usize::from(line));
+    pen.text(inner.x + 1, inner.y, line, &skip_columns(menu.input.value(), scroll), Role::Strong);
+    if menu.input.value().is_empty() {
+        pen.text(inner.x + 2, inner.y, line.saturating_sub(1), "type to search", Role::Muted);
+    }
+    let caret = u16::try_from(menu.input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
+    hits.caret = Some(Position::new((inner.x + 1 + caret).min(inner.right() - 1), inner.y));
+    let list = Rect::new(inner.x, inner.y + 2.min(inner.height), inner.width, inner.height.saturating_sub(2));
+    if listed.is_empty() {
+        pen.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "nothing fits", Role::Muted);
+        return;
+    }
+    let at = lines.iter().position(|line| matches!(line, Line::EngineCommand(k, _) if *k == cursor));
+    let window = Window::default().around(at, lines.len(), usize::from(list.height));
+    let shown = lines.iter().skip(window.offset).take(window.height);
+    for (y, line) in (list.y..list.bottom()).zip(shown) {
+        match line {
+            Line::Group(group) => {
+                pen.text(list.x, y, list.width, group.title(), Role::Header);
+            }
+            Line::EngineCommand(number, spec) => {
+                let row = Rect::new(list.x, y, list.width, 1);
+                action(model, spec, pen, row);
+                if *number == cursor {
+                    pen.lay(row, Role::Selected);
+                }
+                hits.add(row, Target::Line(*number));
+            }
+        }
+    }
+}
+
+fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Line> {
+    let mut lines = Vec::with_capacity(listed.len() + Group::ALL.len());
+    let mut group = None;
+    for (number, spec) in listed.iter().enumerate() {
+        if grouped && group != Some(spec.group) {
+            group = Some(spec.group);
+            lines.push(Line::Group(spec.group));
+        }
+        lines.push(Line::EngineCommand(number, spec));
+    }
+    lines
+}
+
+fn action(model: &Model, spec: &Spec, pen: &mut Pen<'_>, row: Rect) {
+    let keys = model.keymap.keys(spec.id).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let wide = row.width >= 60;
+    let (keys_room, title_room) = if wide { (KEYS, TITLE) } else { (9, 13) };
+    let why = model.permits(spec).err();
+    let role = if why.is_some() { Role::Muted } else { Role::Text };
+    pen.text(row.x, row.y, keys_room - 1, &keys, if why.is_some() { Role::Muted } else { Role::Key });
+    pen.text(
+        row.x + keys_room,
+        row.y,
+        title_room,
+        spec.title(model),
+        if why.is_some() { Role::Muted } else { Role::Strong },
+    );
+    let x = row.x + keys_room + title_room + 1;
+    let room = row.right().saturating_sub(x);
+    match why {
+        Some(why) => pen.text(x, row.y, room, &format!("not now: {why}"), Role::Warn),
+        None => pen.text(x, row.y, room, spec.help, role),
+    };
+}

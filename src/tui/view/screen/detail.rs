@@ -1,0 +1,236 @@
+//! The Detail screen: one series. Its prices, why it is as stale as it is (adding up), its features now, and what went
+//! wrong with it.
+//!
+//! ```text
+//! ╭ META · stock · standard ─── 5m 15m 1h 4h 1d ╮╭ Why 4h 12m behind ──────╮
+//! │ candles, volume, axes                       ││ causes that add up      │
+//! ╰─────────────────────────────────────────────╯╰─────────────────────────╯
+//! features now: one or two lines
+//! ╭ Gaps ───────────────╮╭ Attempts ─────────────╮
+//! ╭ Quarantine ─────────╮╭ Requests ─────────────╮
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::draw::fit::Constraint;
+use crate::draw::format;
+use crate::draw::hits::HitMap;
+use crate::draw::look::Look;
+use crate::draw::pen::{Words, columns, rows};
+use crate::draw::theme::Role;
+use crate::model::Model;
+use crate::model::screen::{ListId, Screen};
+use crate::view::stage::{ViewContext, absence, outdated};
+use crate::view::{attempts, lists, why};
+use crate::widgets::candles;
+use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
+use barkeep_runtime::console::{Detail, SeriesName};
+
+/// Draws it into `area`.
+pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+    let Some(name) = model.detail_series() else {
+        let lines = [
+            Words::of(Role::Strong, "No series to look at."),
+            Words::of(Role::Muted, "Enter on a row of the Symbols screen opens one."),
+        ];
+        let inner = stage.panel(area, "Detail", &Words::new());
+        return stage.pen.centre(inner, &lines);
+    };
+    let asked = model.answers.detail(&name);
+    let Some(detail) = asked.value else {
+        let inner = stage.panel(area, &format!("{} {}", name.0, name.1), &Words::new());
+        let lines = absence(&asked, &[]);
+        return stage.pen.centre(inner, &lines);
+    };
+    let wide = area.width >= 96;
+    let lists_need = if wide { Constraint::new(5, u16::MAX, 5) } else { Constraint::new(4, u16::MAX, 5) };
+    let chart = if wide { area.height / 2 + 1 } else { area.height / 3 };
+    let needs = [
+        Constraint::new(5, chart.max(5), 6),
+        Constraint::new(if wide { 0 } else { 5 }, if wide { 0 } else { 9 }, 7),
+        Constraint::new(1, 2, 4),
+        lists_need,
+    ];
+    let places = rows(area, &needs);
+    let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
+    let remark = outdated(&asked, stage.now());
+    if let Some(top) = place(0) {
+        if wide {
+            let halves =
+                columns(top, 0, &[Constraint::new(50, top.width * 62 / 100, 9), Constraint::new(36, u16::MAX, 8)]);
+            let of = |k: usize| halves.get(k).copied().flatten().unwrap_or_default();
+            prices(stage, of(0), &name, detail, &remark);
+            why::panel(stage, of(1), detail);
+        } else {
+            prices(stage, top, &name, detail, &remark);
+        }
+    }
+    if let Some(middle) = place(1) {
+        why::panel(stage, middle, detail);
+    }
+    if let Some(line) = place(2) {
+        features(stage, line, detail);
+    }
+    if let Some(bottom) = place(3) {
+        if model.detail.compare && model.cursor(ListId::DetailQuarantine).is_some() {
+            why::compare(stage, bottom, detail);
+        } else {
+            grid(stage, bottom, wide);
+        }
+    }
+}
+
+fn prices(stage: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail, remark: &Words) {
+    let symbol = &detail.symbol;
+    let mut title = Words::of(Role::Title, name.0.as_str())
+        .say(Role::Muted, format!(" {} · {} ", symbol.asset_class, symbol.criticality));
+    if symbol.paused {
+        title = title.say(Role::Paused, "· paused ");
+    }
+    if !symbol.active {
+        title = title.say(Role::Muted, "· inactive ");
+    }
+    for tf in &detail.timeframes {
+        let role = if *tf == name.1 { Role::Accent } else { Role::Muted };
+        let text = if *tf == name.1 { format!(" [{tf}]") } else { format!(" {tf}") };
+        title = title.say(role, text);
+    }
+    let tail = if remark.is_empty() {
+        let covered = format!(
+            "{} bars, {} answered",
+            format::count(detail.series.bar_count),
+            format::percent(detail.covered).trim()
+        );
+        Words::of(Role::Muted, covered)
+    } else {
+        remark.clone()
+    };
+    let inner = stage.pen.panel(area, &title, &tail);
+    if detail.bars.is_empty() {
+        let lines = [Words::of(Role::Missing, "no bar yet"), Words::of(Role::Muted, "t fetches what is missing")];
+        return stage.pen.centre(inner, &lines);
+    }
+    candles::chart(&mut stage.pen, inner, &detail.bars, symbol.asset_class, name.1);
+}
+
+/// The features of the newest bar, most telling first.
+fn features(stage: &mut ViewContext, area: Rect, detail: &Detail) {
+    let Some(row) = &detail.features else {
+        stage.pen.text(area.x + 2, area.y, area.width.saturating_sub(4), "features: none yet", Role::Muted);
+        return;
+    };
+    let now = stage.now();
+    let when = Words::of(Role::Title, "Features ").say(Role::Muted, format::due(row.ts, now));
+    let all = figures(&row.features);
+    let (first, second) = all.split_at(all.len().min(8));
+    let mut line = vec![(99, when)];
+    line.extend(first.iter().cloned());
+    stage.pen.pieces(area.x + 2, area.y, area.width.saturating_sub(4), 3, &line);
+    if area.height > 1 {
+        stage.pen.pieces(area.x + 2, area.y + 1, area.width.saturating_sub(4), 3, second);
+    }
+}
+
+fn figures(f: &Features) -> Vec<(u8, Words)> {
+    let number = |name: &str, value: Option<f64>, digits: usize| {
+        Words::new().pair(name, value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}")))
+    };
+    let money =
+        |name: &str, value: Option<f64>| Words::new().pair(name, value.map_or_else(|| "-".to_owned(), format::price));
+    let word = |name: &str, value: Option<&str>| Words::new().pair(name, value.unwrap_or("-"));
+    vec![
+        (30, number("rsi", f.rsi_14, 1)),
+        (29, number("vol20", f.volatility_20, 2)),
+        (28, money("atr", f.atr)),
+        (27, word("trend", f.trend_direction.map(Direction::name))),
+        (26, word("regime", f.volatility_regime.map(VolatilityRegime::name))),
+        (25, word("structure", f.structure_label.map(Structure::name))),
+        (24, number("volume", f.volume_ratio, 2)),
+        (23, word("", f.trend_regime.map(TrendRegime::name))),
+        (22, number("macd", f.macd, 3)),
+        (21, number("signal", f.macd_signal, 3)),
+        (20, number("hist", f.macd_hist, 3)),
+        (19, money("sma20", f.sma_20)),
+        (18, money("sma50", f.sma_50)),
+        (17, money("ema20", f.ema_20)),
+        (16, money("ema50", f.ema_50)),
+        (
+            15,
+            Words::of(Role::Muted, "bands ").say(
+                Role::Text,
+                format!(
+                    "{} - {}",
+                    f.bb_lower.map_or_else(|| "-".to_owned(), format::price),
+                    f.bb_upper.map_or_else(|| "-".to_owned(), format::price)
+                ),
+            ),
+        ),
+        (14, number("vol50", f.volatility_50, 2)),
+        (13, word("", f.compression_regime.map(CompressionRegime::name))),
+    ]
+}
+
+/// The four lists; what finds no room is named by the one that has the focus.
+fn grid(stage: &mut ViewContext, area: Rect, wide: bool) {
+    let focus = stage.model.focus();
+    if !wide || area.height < 10 {
+        let all = Screen::Detail.lists();
+        let list = all.iter().find(|l| **l == focus).or(all.first()).copied().unwrap_or(ListId::Gaps);
+        if wide {
+            // Two beside each other: the one with the focus and its neighbour.
+            let other = match list {
+                ListId::Gaps => ListId::Attempts,
+                ListId::Attempts => ListId::Gaps,
+                ListId::DetailQuarantine => ListId::DetailRequests,
+                _ => ListId::DetailQuarantine,
+            };
+            let pair =
+                if matches!(list, ListId::Gaps | ListId::DetailQuarantine) { [list, other] } else { [other, list] };
+            let halves = columns(area, 0, &[Constraint::new(20, area.width / 2, 9), Constraint::new(20, u16::MAX, 8)]);
+            for (list, at) in pair.into_iter().zip(halves.into_iter().flatten()) {
+                one(stage, at, list);
+            }
+            return;
+        }
+        return one(stage, area, list);
+    }
+    let halves = columns(area, 0, &[Constraint::new(20, area.width / 2, 9), Constraint::new(20, u16::MAX, 8)]);
+    let pairs = [[ListId::Gaps, ListId::DetailQuarantine], [ListId::Attempts, ListId::DetailRequests]];
+    for (lists, half) in pairs.into_iter().zip(halves.into_iter().flatten()) {
+        let two = rows(half, &[Constraint::new(4, half.height / 2, 9), Constraint::new(4, u16::MAX, 8)]);
+        for (list, at) in lists.into_iter().zip(two.into_iter().flatten()) {
+            one(stage, at, list);
+        }
+    }
+}
+
+fn one(stage: &mut ViewContext, area: Rect, list: ListId) {
+    match list {
+        ListId::Gaps => attempts::gaps(stage, area),
+        ListId::DetailQuarantine => {
+            let rows = stage.model.detail_quarantine();
+            lists::quarantine(
+                stage,
+                area,
+                list,
+                rows,
+                Words::of(Role::Title, "Quarantine"),
+                &[Words::of(Role::Good, "nothing in quarantine")],
+            );
+        }
+        ListId::Attempts => attempts::attempts(stage, area),
+        _ => {
+            let rows = stage.model.detail_requests();
+            lists::requests(
+                stage,
+                area,
+                list,
+                rows,
+                Words::of(Role::Title, "Requests"),
+                &[Words::of(Role::Muted, "none recorded")],
+            );
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One file for each screen.
+
+pub mod coverage;
+pub mod detail;
+pub mod executions;
+pub mod failures;
+pub mod log;
+pub mod overview;
+pub mod session;
+pub mod symbols;
+pub mod vendor;
