@@ -155,7 +155,7 @@ fn items(stage: &mut ViewContext, area: Rect) {
                 Is::Label => slot.text(pen, &item.label, Role::Strong),
                 Is::Criticality => slot.text(pen, item.head.criticality.name(), Role::Muted),
                 Is::TriggerScope => {
-                    slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted)
+                    slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted);
                 }
                 Is::Bar => {
                     let role = match item.state {
