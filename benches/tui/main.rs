@@ -14,6 +14,13 @@ mod proc;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/support/pty.rs"]
 mod pty;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::indexing_slicing,
+    reason = "shared with the tests, which use more of it"
+)]
 #[path = "../../tests/support/screens/mod.rs"]
 mod screens;
 mod terminal;

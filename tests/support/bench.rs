@@ -165,6 +165,20 @@ impl Bench {
     }
 }
 
+/// Makes retries and staggered starts quick, so that a failing vendor is given up within a second.
+pub fn quick_retries(bench: &Bench) {
+    let settings = "vendor:\n  backoff_base: 10ms\n  backoff_cap: 1s\n  read_timeout: 1s\n  total_timeout: 5s\n\
+                    backfill:\n  stagger: 20ms\n  group_pause: 30ms\n";
+    configure(bench, settings);
+}
+
+/// Writes the settings file that this bench's binary finds.
+pub fn configure(bench: &Bench, settings: &str) {
+    let dir = bench.dir.path().join("config").join("barkeep");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
+}
+
 /// What the vendor itself has: every bar of a ticker over inclusive dates, straight from its HTTP answers.
 pub async fn vendor_bars(
     addr: std::net::SocketAddr,

@@ -9,7 +9,7 @@ use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;
-use super::*;
+use super::{TIMEFRAMES, at, class, now, series_view};
 
 /// Prices that walk without chance.
 pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {

@@ -13,7 +13,7 @@ use barkeep::market::{Criticality, Symbol, Timeframe};
 use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
 use barkeep::vendor::limit::LimitSnapshot;
 
-use super::*;
+use super::{at, class, id, now};
 
 pub fn execution(
     n: u128,
