@@ -44,6 +44,8 @@ mod provisional;
 mod rate_limit;
 mod real_data;
 mod real_days;
+mod recorded_market;
+mod recorded_vendor;
 mod reports;
 mod rto_rpo;
 mod series_control;
