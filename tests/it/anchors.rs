@@ -21,11 +21,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use barkeep::engine::progress::Event;
+use barkeep::sim::{FaultKind, FaultRule, SimConfig};
+
 use crate::support::bench::{Bench, assert_same, configure, quick_retries, series, summary_of};
 use crate::support::databases::on_both;
 use crate::support::desk::Desk;
-use barkeep::engine::progress::Event;
-use barkeep::sim::{FaultKind, FaultRule, SimConfig};
 
 /// Most requests that were under way at the vendor together.
 fn most_at_once(bench: &Bench) -> usize {

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use barkeep::clock::{Clock as _, SystemClock};
+use barkeep::sim::{FaultRule, SimConfig};
+use serde_json::{Value, json};
+
 use crate::support::api::Served;
 use crate::support::bench::{Bench, Database, configure};
 use crate::support::databases::on_both;
 use crate::support::postgres::Cluster;
-use barkeep::clock::{Clock as _, SystemClock};
-use barkeep::sim::{FaultRule, SimConfig};
-use serde_json::{Value, json};
 
 fn date(days_ago: i64) -> String {
     (SystemClock.now() - days_ago * 86_400_000).utc_date().to_string()

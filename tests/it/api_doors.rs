@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::api::{Events, Served, parse};
-use crate::support::bench::{Bench, configure};
-use crate::support::databases::on_both;
 use barkeep::sim::SimConfig;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use crate::support::api::{Events, Served, parse};
+use crate::support::bench::{Bench, configure};
+use crate::support::databases::on_both;
 
 async fn register(bench: &Bench) {
     let output = bench.run(&["symbols", "add", "AAPL", "BTC", "--timeframes", "1h,1d"]).await;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::api::Served;
-use crate::support::bench::Bench;
 use barkeep::attach::{AttachError, Remote};
 use barkeep::clock::SystemClock;
 use barkeep::engine::console::{Access, AskError, Console, Link, Question, Reply};
@@ -12,6 +10,9 @@ use barkeep::engine::handle::{Action, Answer, EngineState, OrderError, Which};
 use barkeep::sim::SimConfig;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::api::Served;
+use crate::support::bench::Bench;
 
 async fn connect(served: &Served, key: Option<&str>) -> Result<Arc<Remote>, AttachError> {
     let key = key.map(SecretString::from);

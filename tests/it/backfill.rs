@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::bench::{Bars, Bench, Values, assert_same, quick_retries, summary_of};
-use crate::support::databases::on_both;
 use barkeep::sim::{FaultKind, FaultRule, SimConfig, SimDelay};
 use serde_json::json;
+
+use crate::support::bench::{Bars, Bench, Values, assert_same, quick_retries, summary_of};
+use crate::support::databases::on_both;
 
 const MINUTES: [&str; 4] = ["5m", "15m", "1h", "4h"];
 

@@ -1,8 +1,9 @@
 //! `barkeep baseline` on a small load: the figures agree with each other, and nothing else is touched.
 
+use serde_json::Value;
+
 use crate::support::bench::command;
 use crate::support::postgres;
-use serde_json::Value;
 
 async fn baseline(dir: &std::path::Path, args: &[&str]) -> (i32, Value, String) {
     let mut command = command(dir);

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::rig::{Rig, Wall, policy, settings};
-use crate::support::scripted::{Scripted, made_up};
 use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
 use barkeep::clock::Clock;
 use barkeep::config::{Environment, RateLimit, alert_secrets};
@@ -25,6 +23,9 @@ use barkeep::telemetry::Tail;
 use barkeep::vendor::{Class, Fault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::scripted::{Scripted, made_up};
 
 /// A host on a rig; symbols are registered by ordering them.
 async fn host(rig: &Rig) -> Host {

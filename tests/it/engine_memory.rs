@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::support::rig::{Rig, Wall, settings};
-use crate::support::scripted::{Call, Scripted, made_up};
 use barkeep::clock::Clock;
 use barkeep::config::{Mode, RateLimit};
 use barkeep::engine::Backfill;
@@ -13,6 +11,9 @@ use barkeep::store::{ExecutionStatus, SeriesState, Store, Trigger};
 use barkeep::vendor::{Class, Fault};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::support::rig::{Rig, Wall, settings};
+use crate::support::scripted::{Call, Scripted, made_up};
 
 const SYMBOLS: [(&str, &str, AssetClass); 3] =
     [("AAPL", "AAPL", AssetClass::Stock), ("BTC", "X:BTCUSD", AssetClass::Crypto), ("SPY", "SPY", AssetClass::Etf)];

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::rig::{Rig, Wall, policy, settings};
-use crate::support::scripted::{Call, Scripted};
 use barkeep::clock::Clock;
 use barkeep::config::{RateLimit, Settings, criticality_of, default_class};
 use barkeep::engine::handle::{Action, EngineState, Handle, What, Which};
@@ -16,6 +14,9 @@ use barkeep::store::{Store, SymbolRow, Trigger};
 use barkeep::vendor::{Class, Fault};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::scripted::{Call, Scripted};
 
 /// The symbols of the baseline, over all tiers.
 const SYMBOLS: [&str; 25] = [

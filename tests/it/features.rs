@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::bench::{Bench, Database};
-use crate::support::databases::on_both;
 use barkeep::clock::{Clock, SystemClock};
 use barkeep::config::{Overrides, Settings, load_from};
 use barkeep::engine::features::{Refresh, Subject};
@@ -20,6 +18,9 @@ use barkeep::store::{
 use proptest::prelude::*;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::bench::{Bench, Database};
+use crate::support::databases::on_both;
 
 const ALL: Interval = Interval { start: Ts::MIN, end: Ts::MAX };
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use crate::support::api::Served;
-use crate::support::bench::{Bench, command};
 use barkeep::sim::SimConfig;
 use serde_json::Value;
 use tokio::process::Command;
+
+use crate::support::api::Served;
+use crate::support::bench::{Bench, command};
 
 async fn loadtest(mut command: Command, args: &[&str]) -> (i32, Value, String) {
     let output = command.args([&["loadtest", "--json"], args].concat()).output().await.unwrap();

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use crate::support::bench::{Bench, Database, configure, summary_of};
-use crate::support::postgres::Cluster;
 use barkeep::sim::SimConfig;
 use sqlx::{Connection as _, Executor as _};
+
+use crate::support::bench::{Bench, Database, configure, summary_of};
+use crate::support::postgres::Cluster;
 
 const ARGS: [&str; 9] =
     ["AAPL", "MSFT", "ETH", "--timeframes", "5m,1h,1d", "--from", "2024-02-01", "--to", "2024-03-29"];

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::bench::{Bench, summary_of};
-use crate::support::databases::on_both;
 use barkeep::sim::SimConfig;
 use serde_json::Value;
+
+use crate::support::bench::{Bench, summary_of};
+use crate::support::databases::on_both;
 
 type Cell = (String, String);
 

@@ -2,9 +2,10 @@
 //!
 //! The engine runs in this process on a clock that the tests set; vendor, HTTP and database are real.
 
-use crate::support::desk::{Desk, at};
 use barkeep::market::freshness::Tier;
 use barkeep::sim::{ConfigChange, FaultKind, FaultRule, SimConfig, SimDelay};
+
+use crate::support::desk::{Desk, at};
 
 const ALL: &str = "5m,15m,1h,1d";
 

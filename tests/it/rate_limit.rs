@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use barkeep::sim::{SimConfig, Window};
+
 use crate::support::bench::{Bench, summary_of};
 use crate::support::databases::on_both;
-use barkeep::sim::{SimConfig, Window};
 
 const ONE: [&str; 9] =
     ["AAPL", "--timeframes", "5m,1d", "--from", "2024-03-04", "--to", "2024-03-08", "--rate-limit", "4"];

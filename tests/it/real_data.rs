@@ -1,16 +1,16 @@
 //! Real recorded bars, replayed over HTTP into both databases and compared row by row.
 //!
-//! The data are read in place from `BARKEEP_TEST_DATA` (default `../shared/data`); without them the suite says what it
-//! left out, and with `BARKEEP_REQUIRE_DATA=1` it fails. A folder is one backfill of all its symbols: what it must end
-//! with is every row of every file, nothing else, no gap, and nothing to ask the next time.
+//! The data are read in place. A folder is one backfill of all its symbols: what it must end with is every row of every
+//! file, nothing else, no gap, and nothing to ask the next time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use barkeep::sim::SimConfig;
+
 use crate::support::bench::{Bench, assert_same, series};
 use crate::support::databases::on_both_with_data;
 use crate::support::recorded::{self, Series};
-use barkeep::sim::SimConfig;
 
 const MINUTE: i64 = 60_000;
 const COARSER: [(&str, i64); 3] = [("5m", 5 * MINUTE), ("15m", 15 * MINUTE), ("1h", 60 * MINUTE)];

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
+use barkeep::market::split::Split;
+use barkeep::sim::SimConfig;
+
 use crate::support::bench::{Bench, assert_same, series};
 use crate::support::databases::on_both_with_data;
 use crate::support::recorded::{self, between};
-use barkeep::market::split::Split;
-use barkeep::sim::SimConfig;
 
 /// What is asked, and which recorded bars must come of it: `[from, to)` as instants.
 struct Case {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::support::bench::{Bench, Database, quick_retries};
-use crate::support::databases::on_both;
 use barkeep::clock::{Clock as _, SystemClock};
 use barkeep::config::policy::Severity;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
@@ -14,6 +12,9 @@ use barkeep::market::Ts;
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::NewAlert;
 use serde_json::{Value, json};
+
+use crate::support::bench::{Bench, Database, quick_retries};
+use crate::support::databases::on_both;
 
 /// Runs a report with `--json`; it must end with 0.
 async fn report(bench: &Bench, args: &[&str]) -> Value {

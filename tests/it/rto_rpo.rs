@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::bench::command;
 use serde_json::Value;
+
+use crate::support::bench::command;
 
 /// A home whose temporary files may be made by any user of the machine, as in `/tmp`.
 fn home() -> tempfile::TempDir {

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::rig::{Rig, Wall, policy, settings};
-use crate::support::scripted::Scripted;
 use barkeep::clock::Clock as _;
 use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::engine::explain::explain;
@@ -19,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use Timeframe::{D1, H1, M5};
+
+use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::scripted::Scripted;
 
 /// Low criticality both, so that the schedule looks after them once a day.
 const SYMBOLS: [&str; 2] = ["IBM", "ADA"];

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::bench::{Bars, Bench, Database, assert_same, quick_retries, summary_of};
-use crate::support::databases::on_both;
-use crate::support::postgres::Cluster;
 use barkeep::sim::SimConfig;
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::Value;
 use tokio::process::Child;
+
+use crate::support::bench::{Bars, Bench, Database, assert_same, quick_retries, summary_of};
+use crate::support::databases::on_both;
+use crate::support::postgres::Cluster;
 
 /// Dates of a range that ended long enough ago to be final.
 fn settled_range() -> (NaiveDate, NaiveDate) {

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::bench::{Bench, configure};
-use crate::support::pty::Pty;
 use barkeep::sim::SimConfig;
 use rustix::process::Signal;
+
+use crate::support::bench::{Bench, configure};
+use crate::support::pty::Pty;
 
 const BARKEEP: &str = env!("CARGO_BIN_EXE_barkeep");
 

@@ -4,8 +4,6 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::support::screens::{self, answered, at_rest, empty, failed, name, opened, paused, running};
-use crate::support::stills::{self, select};
 use barkeep::engine::console::{AskError, Link, Question};
 use barkeep::engine::handle::Live;
 use barkeep::engine::snapshot::Snapshot;
@@ -24,6 +22,9 @@ use barkeep::vendor::limit::LimitSnapshot;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
+
+use crate::support::screens::{self, answered, at_rest, empty, failed, name, opened, paused, running};
+use crate::support::stills::{self, select};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
