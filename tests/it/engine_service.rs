@@ -16,6 +16,7 @@ use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::rows;
 use crate::support::scripted::{Call, Scripted};
 
 /// The symbols of the baseline, over all tiers.
@@ -24,18 +25,14 @@ const SYMBOLS: [&str; 25] = [
     "BTC", "ETH", "XRP", "SOL", "ADA", "SPY", "QQQ", "DIA", "IWM", "EEM",
 ];
 
-fn row(symbol: &str, settings: &Settings, timeframes: &[Timeframe]) -> SymbolRow {
-    let symbol: Symbol = symbol.parse().unwrap();
+fn row(name: &str, settings: &Settings, timeframes: &[Timeframe]) -> SymbolRow {
+    let symbol: Symbol = name.parse().unwrap();
     let asset_class = default_class(settings, &symbol);
     SymbolRow {
         vendor_ticker: symbol.vendor_ticker(asset_class),
         asset_class,
         criticality: criticality_of(settings, &symbol),
-        timeframes: timeframes.to_vec(),
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-        symbol,
+        ..rows::symbol(name, timeframes)
     }
 }
 

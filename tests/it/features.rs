@@ -10,17 +10,16 @@ use barkeep::engine::features::{Refresh, Subject};
 use barkeep::market::features::{TrendRegime, bars_per_year, compute};
 use barkeep::market::resample::resample;
 use barkeep::market::split::{Split, adjust};
-use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
 use barkeep::sim::{FaultRule, SimConfig};
-use barkeep::store::{
-    FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, open,
-};
+use barkeep::store::{FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar, open};
 use proptest::prelude::*;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::bench::{Bench, Database};
 use crate::support::databases::on_both;
+use crate::support::rows;
 
 const ALL: Interval = Interval { start: Ts::MIN, end: Ts::MAX };
 
@@ -431,17 +430,7 @@ proptest! {
             let dir = tempfile::tempdir().unwrap();
             let settings = settings(dir.path());
             let store = open(&format!("sqlite:{}", dir.path().join("bars.db").display()), false).await.unwrap();
-            let row = SymbolRow {
-                symbol: sym("AAPL"),
-                asset_class: AssetClass::Stock,
-                vendor_ticker: "AAPL".into(),
-                criticality: Criticality::Low,
-                timeframes: vec![Timeframe::H1],
-                active: true,
-                paused: false,
-                added_at: Ts(0),
-            };
-            store.put_symbols(&[row]).await.unwrap();
+            store.put_symbols(&[rows::symbol("AAPL", &[Timeframe::H1])]).await.unwrap();
             let id = store.series().await.unwrap()[0].id;
             let (calendar, cancel) = (Calendar::new(), CancellationToken::new());
             let refresh = Refresh {

@@ -23,6 +23,8 @@ mod support {
     pub mod postgres;
     pub mod recorded;
     pub mod rig;
+    #[allow(dead_code, reason = "`store` uses the rest of it")]
+    pub mod rows;
     pub mod scripted;
 }
 

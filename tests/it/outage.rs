@@ -1,13 +1,14 @@
 //! The database goes away, is held by somebody else, or cannot be used at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
 use barkeep::sim::SimConfig;
 use sqlx::{Connection as _, Executor as _};
+use tokio::process::Child;
 
-use crate::support::bench::{Bench, Database, configure, summary_of};
+use crate::support::bench::{Bench, Database, configure, summary_of, until_logged};
 use crate::support::postgres::Cluster;
 
 const ARGS: [&str; 9] =
@@ -16,6 +17,16 @@ const ARGS: [&str; 9] =
 /// Pages small and slow enough that something can happen in the middle of a run.
 fn slow_vendor() -> SimConfig {
     SimConfig { base_limit: 2_000, latency: Duration::from_millis(20), ..SimConfig::default() }
+}
+
+/// What the log says while the database is waited for.
+const LOST: &str = "the database does not answer";
+
+/// A backfill under way, and where its log is.
+fn logged_backfill(bench: &Bench) -> (Child, PathBuf) {
+    let log = bench.dir.path().join("backfill.log");
+    let to_file = ["backfill", "--json", "--log-file", log.to_str().unwrap()];
+    (bench.spawn(&[&to_file, &ARGS[..]].concat()), log)
 }
 
 async fn assert_complete(bench: &Bench) {
@@ -47,10 +58,10 @@ async fn on_own_server(config: SimConfig) -> (Cluster, Bench) {
 #[cfg_attr(without_initdb, ignore = "needs PostgreSQL to start and stop: apt-get install postgresql")]
 async fn a_server_that_comes_back_is_waited_for() {
     let (cluster, bench) = on_own_server(slow_vendor()).await;
-    let child = bench.spawn(&[&["backfill", "--json"], &ARGS[..]].concat());
+    let (child, log) = logged_backfill(&bench);
     bench.until_asked(12).await;
     tokio::task::block_in_place(|| cluster.stop());
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    until_logged(&log, LOST).await;
     let during = bench.sim.log().len();
     tokio::task::block_in_place(|| cluster.start());
     let (code, summary) = summary_of(&child.wait_with_output().await.unwrap());
@@ -85,14 +96,14 @@ async fn a_server_that_stays_away_ends_the_run_and_a_later_one_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_writer_of_the_file_is_waited_for() {
     let bench = Bench::sqlite(slow_vendor()).await;
-    let child = bench.spawn(&[&["backfill", "--json"], &ARGS[..]].concat());
+    let (child, log) = logged_backfill(&bench);
     bench.until_asked(12).await;
     let Database::Sqlite(path) = &bench.database else { unreachable!() };
     let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
     other.execute("PRAGMA busy_timeout = 30000; BEGIN IMMEDIATE").await.unwrap();
     let committed = bench.count("SELECT count(*) FROM vendor_requests").await;
-    // Longer than SQLite itself waits for a lock.
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    // SQLite's own wait for the lock is over by then.
+    until_logged(&log, LOST).await;
     assert_eq!(bench.count("SELECT count(*) FROM vendor_requests").await, committed, "nobody else can write");
     other.execute("COMMIT").await.unwrap();
     other.close().await.unwrap();

@@ -32,6 +32,7 @@ async fn the_window_survives_the_process(bench: Bench) {
     // A second process takes the one that is left and then waits, as the vendor sees it.
     let child = bench.spawn(&[&["backfill", "--json"], &OTHER[..]].concat());
     bench.until_asked(4).await;
+    // A fifth request would come at once; only time can show that none does.
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!((bench.sim.log().len(), bench.sim.busiest_minute()), (4, 4));
     let pid = child.id().unwrap().to_string();

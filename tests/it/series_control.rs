@@ -19,6 +19,7 @@ use uuid::Uuid;
 use Timeframe::{D1, H1, M5};
 
 use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::rows;
 use crate::support::scripted::Scripted;
 
 /// Low criticality both, so that the schedule looks after them once a day.
@@ -51,11 +52,7 @@ impl Stand {
                 vendor_ticker: symbol.vendor_ticker(asset_class),
                 asset_class,
                 criticality: criticality_of(&settings, &symbol),
-                timeframes: vec![M5, H1, D1],
-                active: true,
-                paused: false,
-                added_at: Ts(0),
-                symbol,
+                ..rows::symbol(name, &[M5, H1, D1])
             }
         };
         rig.store.put_symbols(&SYMBOLS.map(row)).await.unwrap();

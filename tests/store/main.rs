@@ -13,6 +13,7 @@
 #[path = "../support"]
 mod support {
     pub mod postgres;
+    pub mod rows;
 }
 
 mod alerts;

@@ -1,9 +1,10 @@
 //! A test bench: a simulated vendor, a database, and the real binary between them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use barkeep::clock::SystemClock;
 use barkeep::sim::{Sim, SimConfig};
@@ -152,10 +153,10 @@ impl Bench {
     pub async fn until_asked(&self, requests: usize) {
         let enough = async {
             while self.sim.log().len() < requests {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), enough).await;
+        let waited = tokio::time::timeout(Duration::from_secs(30), enough).await;
         assert!(waited.is_ok(), "only {} of {requests} requests came", self.sim.log().len());
     }
 
@@ -177,6 +178,19 @@ pub fn configure(bench: &Bench, settings: &str) {
     let dir = bench.dir.path().join("config").join("barkeep");
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
+}
+
+/// Waits until a log holds a text; a minute at most.
+pub async fn until_logged(log: &Path, text: &str) {
+    let begun = Instant::now();
+    loop {
+        let said = std::fs::read_to_string(log).unwrap_or_default();
+        if said.contains(text) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "'{text}' is not in: {said}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// What the vendor itself has: every bar of a ticker over inclusive dates, straight from its HTTP answers.

@@ -325,7 +325,8 @@ fn panics_while_it_holds_the_terminal() {
 fn a_panic_gives_the_terminal_back_before_it_is_told() {
     let home = tempfile::tempdir().unwrap();
     let itself = std::env::current_exe().unwrap();
-    let args = ["--ignored", "--exact", "--nocapture", "--test-threads=1", "panics_while_it_holds_the_terminal"];
+    let args =
+        ["--ignored", "--exact", "--nocapture", "--test-threads=1", "dashboard::panics_while_it_holds_the_terminal"];
     let mut pty = Pty::start(itself.to_str().unwrap(), &args, home.path(), &[], 120, 40);
     pty.until("still drawing");
     assert!(pty.look(vt100::Screen::alternate_screen));

@@ -12,6 +12,8 @@
 
 #[path = "../support"]
 mod support {
+    #[allow(dead_code, reason = "`store` uses the rest of it")]
+    pub mod rows;
     pub mod screens;
     pub mod stills;
 }
