@@ -11,11 +11,20 @@
 
 #[path = "../shared/proc.rs"]
 mod proc;
-#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use more of it")]
-#[path = "../../tests/support/pty.rs"]
-mod pty;
-#[path = "../../tests/support/screens/mod.rs"]
-mod screens;
+#[path = "../../tests/support"]
+mod support {
+    #![allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        clippy::indexing_slicing,
+        reason = "shared with the tests, which use more of it"
+    )]
+
+    pub(crate) mod pty;
+    pub(crate) mod rows;
+    pub(crate) mod screens;
+}
 mod terminal;
 
 use std::hint::black_box;
@@ -31,6 +40,8 @@ use barkeep::tui::model::sort::{Sort, SortBy};
 use barkeep::tui::view::frame::frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+use crate::support::screens;
 
 const WIDTH: u16 = 200;
 const HEIGHT: u16 = 60;

@@ -13,7 +13,7 @@ use barkeep::base::clock::{Clock as _, SystemClock};
 use portable_pty::{Child, MasterPty};
 use rusqlite::{Connection, params};
 
-use crate::pty;
+use crate::support::pty;
 
 /// What ends a frame: the end of a synchronized update.
 const FRAME_END: &[u8] = b"\x1b[?2026l";

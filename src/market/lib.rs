@@ -10,8 +10,6 @@ pub mod features;
 pub mod freshness;
 pub mod interval;
 pub mod quality;
-#[cfg(test)]
-mod recorded;
 pub mod resample;
 pub mod split;
 pub mod timeframe;

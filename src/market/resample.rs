@@ -103,8 +103,7 @@ impl Compensated {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorded;
-    use crate::ts::{DAY, HOUR, MINUTE};
+    use crate::ts::{DAY, MINUTE};
     use proptest::prelude::*;
 
     fn at(text: &str) -> Ts {
@@ -164,56 +163,6 @@ mod tests {
         let weeks: Vec<(Ts, f64)> = crypto.iter().map(|b| (b.ts, b.volume)).collect();
         let sunday = at("2024-03-03T00:00:00Z");
         assert_eq!(weeks, [(sunday, 4.0), (sunday + 7 * DAY, 7.0), (sunday + 14 * DAY, 3.0)]);
-    }
-
-    #[test]
-    fn spy_quarter_hours_equal_the_source_s_own() {
-        let Some(minutes) = recorded::bars("15m from 1m", "us_1m/SPY.eqker") else { return };
-        let Some(quarters) = recorded::bars("15m from 1m", "us_15m/SPY.eqker") else { return };
-        let derived = resample(&minutes, Timeframe::M15, AssetClass::Etf);
-        assert_eq!(derived.len(), 130, "five sessions of 26");
-        for got in &derived {
-            let want = quarters.iter().find(|b| b.ts == got.ts).unwrap();
-            assert!(same_prices(got, want) && got.volume == want.volume, "{got:?} {want:?}");
-        }
-    }
-
-    #[test]
-    fn thin_symbols_equal_the_source_s_own_but_for_its_revisions() {
-        // The source wrote its 15m file at another moment than its 1m file: of UGA and PPLT a few bars differ, of AAPL
-        // (another feed) nearly all do, so AAPL is not compared.
-        for (symbol, shared, equal) in [("PPLT", 127, 120), ("UGA", 118, 111)] {
-            let Some(minutes) = recorded::bars("15m from 1m", &format!("us_1m/{symbol}.eqker")) else { return };
-            let Some(quarters) = recorded::bars("15m from 1m", &format!("us_15m/{symbol}.eqker")) else { return };
-            let derived = resample(&minutes, Timeframe::M15, AssetClass::Etf);
-            let pairs: Vec<(&Bar, &Bar)> =
-                derived.iter().filter_map(|d| quarters.iter().find(|q| q.ts == d.ts).map(|q| (d, q))).collect();
-            assert_eq!(pairs.len(), shared, "{symbol}");
-            assert_eq!(pairs.iter().filter(|(d, q)| same_prices(d, q)).count(), equal, "{symbol}");
-        }
-    }
-
-    #[test]
-    fn whole_regular_hours_equal_the_source_s_hour_bars() {
-        // Lean's hour bars leave extended hours out, so the 09:00 bar is not comparable. Volumes agree to the share; the
-        // hour file was cleaned of single prints the minute file keeps, so highs, lows and some cents elsewhere differ.
-        for (symbol, class, hours) in [("SPY", AssetClass::Etf, 36), ("AAPL", AssetClass::Stock, 18)] {
-            let Some(minutes) = recorded::bars("1h from 1m", &format!("us_1m/{symbol}.lean")) else { return };
-            let Some(own) = recorded::bars("1h from 1m", &format!("us_1h/{symbol}.lean")) else { return };
-            let mut compared = 0;
-            for got in resample(&minutes, Timeframe::H1, class) {
-                let Some(want) = own.iter().find(|b| b.ts == got.ts) else { continue };
-                if got.ts.ms().rem_euclid(DAY) == 13 * HOUR {
-                    continue;
-                }
-                compared += 1;
-                assert_eq!(got.volume, want.volume, "{symbol} {}", got.ts);
-                for (a, b) in [(got.open, want.open), (got.close, want.close)] {
-                    assert!((a / b - 1.0).abs() < 1e-3, "{symbol} {} {a} {b}", got.ts);
-                }
-            }
-            assert_eq!(compared, hours, "{symbol}");
-        }
     }
 
     /// Every coarse bar by its definition, looking at all fine bars each time.

@@ -4,32 +4,24 @@ use std::sync::Arc;
 
 use barkeep::config::policy::Severity;
 use barkeep::market::features::Features;
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
+use barkeep::market::{AssetClass, Bar, Interval, Timeframe, Ts};
 use barkeep::store::{
     Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow, FeatureWrite,
     NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesStatus, SeriesWrite, Store,
-    StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
+    StoreError, StoredBar, Verdict, open,
 };
 use uuid::Uuid;
 
 use crate::database::Db;
 use crate::sample::sym;
+use crate::support::rows;
 
 const HOUR: i64 = 3_600_000;
 
 /// Two symbols at two timeframes; the ids in order of symbol and timeframe.
 async fn seeded(store: &dyn Store) -> Vec<SeriesId> {
-    let row = |name: &str| SymbolRow {
-        symbol: sym(name),
-        asset_class: AssetClass::Stock,
-        vendor_ticker: name.into(),
-        criticality: Criticality::Low,
-        timeframes: vec![Timeframe::M5, Timeframe::D1],
-        active: true,
-        paused: false,
-        added_at: Ts(0),
-    };
-    store.put_symbols(&[row("AAA"), row("BBB")]).await.unwrap();
+    let rows = ["AAA", "BBB"].map(|name| rows::symbol(name, &[Timeframe::M5, Timeframe::D1]));
+    store.put_symbols(&rows).await.unwrap();
     store.series().await.unwrap().iter().map(|s| s.id).collect()
 }
 
@@ -175,23 +167,13 @@ pub async fn quarantined_times_leave_out_accepted_bars(db: &Db) {
 
 fn execution(started: i64, completed: Option<i64>, status: ExecutionStatus, good: i64) -> ExecutionRow {
     ExecutionRow {
-        execution_id: Uuid::new_v4(),
-        trigger: Trigger::Schedule,
-        mode: "pipeline".into(),
         started_at: Ts(started),
         completed_at: completed.map(Ts),
         duration_seconds: completed.map(|c| (c - started) as f64 / 1000.0),
         total_symbols: 2,
         successful_symbols: good,
         failed_symbols: 2 - good,
-        total_records_processed: 0,
-        requests: 0,
-        rate_limited: 0,
-        retries: 0,
-        status,
-        error_message: None,
-        owner: "h:1:1".into(),
-        selection: None,
+        ..rows::execution(Uuid::new_v4(), status)
     }
 }
 

@@ -41,12 +41,11 @@ impl Db {
         Self { store: open(&url, false).await.unwrap(), url: Some(url), place: Place::Dir(dir) }
     }
 
-    /// `None` when there is no server here.
-    pub async fn postgres() -> Option<Self> {
-        let cluster = shared()?;
+    pub async fn postgres() -> Self {
+        let cluster = shared();
         let name = cluster.create_database().await;
         let url = cluster.url(&name);
-        Some(Self { store: open(&url, false).await.unwrap(), url: Some(url), place: Place::Server(cluster, name) })
+        Self { store: open(&url, false).await.unwrap(), url: Some(url), place: Place::Server(cluster, name) }
     }
 
     pub fn memory() -> Self {

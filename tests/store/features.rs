@@ -5,15 +5,15 @@ use std::sync::Arc;
 use barkeep::market::features::{CompressionRegime, Features, State, Structure, TrendRegime, compute, extend};
 use barkeep::market::freshness::Tier;
 use barkeep::market::split::Split;
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
+use barkeep::market::{Bar, Interval, Timeframe, Ts};
 use barkeep::store::{
-    ExecutionRow, ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
-    FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger,
+    ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar,
 };
 use uuid::Uuid;
 
 use crate::database::Db;
-use crate::sample::sym;
+use crate::sample::{execution, sym, symbol_row};
 
 const T0: i64 = 1_700_000_100_000;
 const ALL: Interval = Interval { start: Ts::MIN, end: Ts::MAX };
@@ -39,17 +39,8 @@ fn rows(bars: &[Bar]) -> Vec<FeatureRow> {
 }
 
 async fn series(store: &Arc<dyn Store>, names: &[&str]) -> Vec<SeriesId> {
-    let row = |name: &&str| SymbolRow {
-        symbol: sym(name),
-        asset_class: AssetClass::Stock,
-        vendor_ticker: (*name).to_owned(),
-        criticality: Criticality::Low,
-        timeframes: vec![Timeframe::M5],
-        active: true,
-        paused: false,
-        added_at: Ts(T0),
-    };
-    store.put_symbols(&names.iter().map(row).collect::<Vec<_>>()).await.unwrap();
+    let rows: Vec<_> = names.iter().map(|name| symbol_row(name, &[Timeframe::M5])).collect();
+    store.put_symbols(&rows).await.unwrap();
     store.series().await.unwrap().into_iter().map(|s| s.id).collect()
 }
 
@@ -233,25 +224,7 @@ fn failure(symbol: &str, message: &str, execution: Option<Uuid>, at: i64) -> Fea
 pub async fn a_failing_series_has_one_open_row(db: &Db) {
     let store = &db.store;
     let id = series(store, &["AAPL"]).await[0];
-    let execution = ExecutionRow {
-        execution_id: Uuid::from_u128(7),
-        trigger: Trigger::Cli,
-        mode: "pipeline".into(),
-        started_at: Ts(T0),
-        completed_at: None,
-        duration_seconds: None,
-        total_symbols: 1,
-        successful_symbols: 0,
-        failed_symbols: 0,
-        total_records_processed: 0,
-        requests: 0,
-        rate_limited: 0,
-        retries: 0,
-        status: ExecutionStatus::Running,
-        error_message: None,
-        owner: "host:1:boot".into(),
-        selection: None,
-    };
+    let execution = execution(7, T0, ExecutionStatus::Running);
     store.put_execution(&execution).await.unwrap();
     let long = "x".repeat(100_000);
     store.log_feature_failure(&failure("AAPL", &long, None, T0)).await.unwrap();

@@ -105,7 +105,8 @@ pub async fn a_lock_held_by_somebody_else_is_waited_for(db: &Db) {
         let store = db.store.clone();
         tokio::spawn(async move { store.commit_page(page(write(id, vec![bar(0, 1.0)]))).await })
     };
-    // Longer than the lock timeout of either database, so the transaction is run again at least once.
+    // Longer than the lock timeout of either database, so the transaction is run again at least once. Nothing tells of
+    // that from outside, so it has to be waited for.
     tokio::time::sleep(Duration::from_millis(5_600)).await;
     assert!(!waiting.is_finished());
     assert_eq!(all_bars(db, id).await, []);

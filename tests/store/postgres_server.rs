@@ -11,8 +11,9 @@ use crate::sample::{T0, bar, one_series, page, symbol_row, write};
 use crate::support::postgres::{Cluster, shared};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_initdb, ignore = "needs PostgreSQL to start and stop: apt-get install postgresql")]
 async fn may_crash_and_come_back() {
-    let Some(cluster) = Cluster::throw_away() else { return };
+    let cluster = Cluster::throw_away();
     let url = cluster.url(&cluster.create_database().await);
     let store = open(&url, false).await.unwrap();
     store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
@@ -41,8 +42,9 @@ async fn may_crash_and_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
 async fn may_end_our_sessions_at_any_time() {
-    let Some(db) = Db::postgres().await else { return };
+    let db = Db::postgres().await;
     let id = one_series(&db).await;
     let mut raw = db.raw().await;
     let mut done = 0;
@@ -74,8 +76,9 @@ async fn may_end_our_sessions_at_any_time() {
 }
 
 #[tokio::test]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
 async fn errors_say_what_to_do_and_never_the_password() {
-    let Some(cluster) = shared() else { return };
+    let cluster = shared();
     let mut url: url::Url = cluster.url("barkeep_no_such_database").parse().unwrap();
     url.set_password(Some("hunter2")).unwrap();
     let error = open(url.as_str(), false).await.err().expect("no such database");
@@ -88,8 +91,9 @@ async fn errors_say_what_to_do_and_never_the_password() {
 }
 
 #[tokio::test]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
 async fn without_rights_is_a_clear_error() {
-    let Some(db) = Db::postgres().await else { return };
+    let db = Db::postgres().await;
     let role = format!("guest_{}", Uuid::new_v4().simple());
     let mut raw = db.raw().await;
     raw.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"))

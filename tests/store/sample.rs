@@ -1,6 +1,6 @@
 //! Rows to store: each case changes what it is about.
 
-use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
+use barkeep::market::{AssetClass, Bar, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{
     Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesRunState,
     SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
@@ -8,6 +8,7 @@ use barkeep::store::{
 use uuid::Uuid;
 
 use crate::database::Db;
+use crate::support::rows;
 
 pub const T0: i64 = 1_700_000_040_000;
 
@@ -67,16 +68,7 @@ pub async fn commit(db: &Db, write: SeriesWrite) -> WriteOutcome {
 }
 
 pub fn symbol_row(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
-    SymbolRow {
-        symbol: sym(name),
-        asset_class: AssetClass::Stock,
-        vendor_ticker: name.to_owned(),
-        criticality: Criticality::Standard,
-        timeframes: timeframes.to_vec(),
-        active: true,
-        paused: false,
-        added_at: Ts(T0),
-    }
+    SymbolRow { added_at: Ts(T0), ..rows::symbol(name, timeframes) }
 }
 
 pub async fn one_series(db: &Db) -> SeriesId {
@@ -91,43 +83,30 @@ pub async fn all_bars(db: &Db, id: SeriesId) -> Vec<StoredBar> {
 pub fn request(attempt: u32, status: Option<u16>, outcome: &str) -> RequestRow {
     RequestRow {
         execution_id: Some(Uuid::from_u128(5)),
-        endpoint: "aggregates".into(),
         ticker: Some("AAPL".into()),
         timeframe: Some(Timeframe::M1),
         asked: Some(span(0, 10)),
         attempt,
         started_at: Ts(T0),
-        latency_ms: 120,
         status,
         outcome: outcome.into(),
-        error: None,
         rows: 3,
         query_count: Some(3),
-        bytes: 1_000,
         request_id: Some("r1".into()),
-        changed: None,
+        ..rows::request()
     }
 }
 
 pub fn execution(id: u128, started: i64, status: ExecutionStatus) -> ExecutionRow {
     ExecutionRow {
-        execution_id: Uuid::from_u128(id),
         trigger: Trigger::CatchUp,
-        mode: "pipeline".into(),
         started_at: Ts(started),
-        completed_at: None,
-        duration_seconds: None,
         total_symbols: 2,
-        successful_symbols: 0,
-        failed_symbols: 0,
-        total_records_processed: 0,
         requests: 1,
         rate_limited: 2,
         retries: 3,
-        status,
-        error_message: None,
-        owner: "host:1:boot".into(),
         selection: Some("{\"symbols\":[]}".into()),
+        ..rows::execution(Uuid::from_u128(id), status)
     }
 }
 

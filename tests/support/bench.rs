@@ -1,9 +1,10 @@
 //! A test bench: a simulated vendor, a database, and the real binary between them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use barkeep::base::clock::SystemClock;
 use barkeep::sim::{Sim, SimConfig};
@@ -152,16 +153,43 @@ impl Bench {
     pub async fn until_asked(&self, requests: usize) {
         let enough = async {
             while self.sim.log().len() < requests {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), enough).await;
+        let waited = tokio::time::timeout(Duration::from_secs(30), enough).await;
         assert!(waited.is_ok(), "only {} of {requests} requests came", self.sim.log().len());
     }
 
     /// Requests the vendor saw from the binary, newest last.
     pub fn asked(&self, part: &str) -> usize {
         self.sim.log().iter().filter(|r| r.target.contains(part)).count()
+    }
+}
+
+/// Makes retries and staggered starts quick, so that a failing vendor is given up within a second.
+pub fn quick_retries(bench: &Bench) {
+    let settings = "vendor:\n  backoff_base: 10ms\n  backoff_cap: 1s\n  read_timeout: 1s\n  total_timeout: 5s\n\
+                    backfill:\n  stagger: 20ms\n  group_pause: 30ms\n";
+    configure(bench, settings);
+}
+
+/// Writes the settings file that this bench's binary finds.
+pub fn configure(bench: &Bench, settings: &str) {
+    let dir = bench.dir.path().join("config").join("barkeep");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("barkeep.yaml"), settings).unwrap();
+}
+
+/// Waits until a log holds a text; a minute at most.
+pub async fn until_logged(log: &Path, text: &str) {
+    let begun = Instant::now();
+    loop {
+        let said = std::fs::read_to_string(log).unwrap_or_default();
+        if said.contains(text) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "'{text}' is not in: {said}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -1,16 +1,16 @@
 //! A PostgreSQL to test on: the server named by `BARKEEP_TEST_POSTGRES_URL`, else a throw-away cluster made with the
-//! system's `initdb` and `postgres`, else nothing, said plainly (or a failure with `BARKEEP_REQUIRE_POSTGRES=1`).
+//! system's `initdb` and `postgres`. Where there is neither, `build.rs` has the tests ignored that need it.
 //!
 //! A throw-away cluster cannot outlive its test: the server is the child of a small shell that reads the test's pipe.
 //! When the pipe closes, for whatever reason, the shell kills the server and deletes its files.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use barkeep::config::postgres_programs;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -35,42 +35,32 @@ impl Drop for Guard {
     }
 }
 
-/// The server all tests of this binary share; `None` when there is no PostgreSQL here.
-pub fn shared() -> Option<&'static Cluster> {
-    static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
-    SHARED
-        .get_or_init(|| match std::env::var("BARKEEP_TEST_POSTGRES_URL") {
-            Ok(base) => Some(Cluster { base, guard: None }),
-            Err(_) => Cluster::throw_away(),
-        })
-        .as_ref()
+/// The server all tests of this binary share.
+pub fn shared() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(|| match std::env::var("BARKEEP_TEST_POSTGRES_URL") {
+        Ok(base) => Cluster { base, guard: None },
+        Err(_) => Cluster::throw_away(),
+    })
 }
 
 impl Cluster {
-    /// A server of its own, for tests that stop it. `None` when the programs are not installed.
-    pub fn throw_away() -> Option<Self> {
-        let started = programs().and_then(|(initdb, postgres)| Self::create(&initdb, &postgres));
-        if started.is_none() {
-            let why = "PostgreSQL tests (no initdb/postgres found; set BARKEEP_TEST_POSTGRES_URL)";
-            assert!(std::env::var("BARKEEP_REQUIRE_POSTGRES").as_deref() != Ok("1"), "required, but left out: {why}");
-            eprintln!("LEFT OUT: {why}");
-        }
-        started
-    }
-
-    fn create(initdb: &Path, postgres: &Path) -> Option<Self> {
-        let made = as_owner("mktemp").args(["-d", "-t", "barkeep-pg-XXXXXX"]).output().ok()?;
-        let dir = String::from_utf8(made.stdout).ok()?.trim().to_owned();
-        if dir.is_empty() {
-            return None;
-        }
+    /// A server of its own, for tests that stop it.
+    pub fn throw_away() -> Self {
+        let (initdb, postgres) = postgres_programs().expect(
+            "no initdb and postgres in PATH or /usr/lib/postgresql: apt-get install postgresql, \
+             or set BARKEEP_TEST_POSTGRES_URL for all tests that do not stop the server",
+        );
+        let made = as_owner("mktemp").args(["-d", "-t", "barkeep-pg-XXXXXX"]).output().unwrap();
+        let dir = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+        assert!(!dir.is_empty(), "no scratch directory: {}", String::from_utf8_lossy(&made.stderr));
         let data = format!("{dir}/data");
-        let made = as_owner(initdb.to_str()?)
+        let made = as_owner(initdb.to_str().unwrap())
             .args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
             .output()
-            .ok()?;
+            .unwrap();
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = as_owner("sh")
             .args(["-c", GUARD, "guard", &dir])
             .arg(postgres)
@@ -79,11 +69,12 @@ impl Cluster {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .ok()?;
-        let guard = Guard { commands: child.stdin.take(), answers: BufReader::new(child.stdout.take()?), child };
+            .unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        let guard = Guard { commands: child.stdin.take(), answers, child };
         let cluster = Self { base: format!("postgres://postgres@127.0.0.1:{port}"), guard: Some(Mutex::new(guard)) };
         cluster.expect("up");
-        Some(cluster)
+        cluster
     }
 
     fn expect(&self, word: &str) {
@@ -151,15 +142,6 @@ impl Cluster {
     pub async fn drop_database(&self, name: &str) {
         self.admin(format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
-}
-
-/// `initdb` and `postgres`, from `PATH` or from where Debian puts them.
-fn programs() -> Option<(PathBuf, PathBuf)> {
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    dirs.extend(versions.map(|v| v.path().join("bin")));
-    let both = |d: PathBuf| (d.join("initdb"), d.join("postgres"));
-    dirs.into_iter().map(both).find(|(a, b)| a.is_file() && b.is_file())
 }
 
 /// A command run by a user who may run PostgreSQL: root may not, so then it is the user `postgres`.

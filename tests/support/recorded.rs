@@ -9,6 +9,18 @@ use super::bench::Values;
 /// One recorded series: the bars by their start.
 pub type Series = BTreeMap<i64, Values>;
 
+/// The directory of the recorded data. Without it these tests are ignored, so one that asks for it in vain fails.
+pub fn dir() -> PathBuf {
+    let named = std::env::var_os("BARKEEP_TEST_DATA").map(PathBuf::from);
+    let dir = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
+    assert!(
+        dir.join("real").is_dir(),
+        "no recorded data in {}: set BARKEEP_TEST_DATA to their directory",
+        dir.display()
+    );
+    dir
+}
+
 /// A recorded file under `real/`, such as `us_1m/AAPL.polygon`.
 pub fn read(data: &Path, name: &str) -> Series {
     let path = data.join("real").join(format!("{name}.csv.gz"));

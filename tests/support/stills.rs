@@ -1,6 +1,4 @@
 //! The pictures in `screenshots/`, from the real screens.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use barkeep::market::Timeframe;
 use barkeep::tui::draw::look::Look;

@@ -15,7 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::hands::{model, press};
-use crate::screens;
+use crate::support::screens;
 
 /// Everything that was written, and in how many writes.
 #[derive(Clone, Default)]

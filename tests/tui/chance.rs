@@ -15,7 +15,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 
 use crate::hands::plan;
-use crate::screens;
+use crate::support::screens;
 
 /// Draws into a place within a larger sheet; nothing around it may change.
 fn draw(model: &mut Model) {

@@ -1,5 +1,4 @@
 //! Hands on the keyboard, and an engine that says what a test tells it to.
-#![allow(dead_code, unreachable_pub, reason = "shared by the modules of this test")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,7 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::sync::{broadcast, watch};
 
-use crate::screens;
+use crate::support::screens;
 
 /// `j`, `ctrl-d`, `enter`: as settings write them.
 pub fn key(text: &str) -> KeyEvent {

@@ -28,7 +28,7 @@ use tokio::time::{Instant, advance, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::hands::{Puppet, key, model};
-use crate::screens;
+use crate::support::screens;
 
 /// The wall clock of a test goes with tokio's.
 #[derive(Debug)]

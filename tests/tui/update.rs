@@ -15,7 +15,7 @@ use barkeep::tui::model::{Model, Zoom};
 use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
-use crate::screens;
+use crate::support::screens;
 
 fn selected(model: &Model) -> String {
     model.selected_series().map(|(symbol, timeframe)| format!("{symbol} {timeframe}")).unwrap_or_default()

@@ -1,5 +1,4 @@
 use super::*;
-use crate::recorded;
 use crate::timeframe::Timeframe;
 use crate::ts::{DAY, MINUTE};
 use chrono::{Days, NaiveDateTime, NaiveTime, Timelike, Weekday};
@@ -24,37 +23,6 @@ fn ny(text: &str) -> Ts {
 
 fn session(text: &str) -> Option<Session> {
     Calendar::new().session(date(text))
-}
-
-#[test]
-fn equals_the_published_calendar_day_by_day() {
-    let Some(csv) = recorded::file("NYSE calendar 2003-2027", "calendar/xnys_sessions_2003_2027.csv") else { return };
-    let mut rows = csv::Reader::from_reader(csv.as_slice());
-    let mut want = BTreeMap::new();
-    for row in rows.records().map(Result::unwrap) {
-        assert_eq!(&row[4], "0", "the exchange never opened late in these years");
-        want.insert(date(&row[0]), (at(&row[1]), at(&row[2]), &row[3] == "1"));
-    }
-    assert_eq!(want.len(), 6289);
-    let cal = Calendar::new();
-    let (mut early, mut closed_weekdays) = (0, 0);
-    for day in date("2003-01-01").iter_days().take_while(|d| *d <= date("2027-12-31")) {
-        let got = cal.session(day);
-        assert_eq!(got.map(|s| (s.open, s.close, s.early_close)), want.get(&day).copied(), "{day}");
-        early += u32::from(got.is_some_and(|s| s.early_close));
-        let weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
-        closed_weekdays += u32::from(got.is_none() && !weekend);
-    }
-    assert_eq!((early, closed_weekdays), (53, 234));
-    assert_eq!(cal.sessions(date("2003-01-01"), date("2027-12-31")).len(), want.len());
-}
-
-#[test]
-fn equals_the_days_spy_traded_since_1998() {
-    let Some(bars) = recorded::bars("sessions since 1998", "us_1d/SPY.lean") else { return };
-    let traded: Vec<NaiveDate> = bars.iter().map(|b| b.ts.ny_date()).collect();
-    let ours = Calendar::new().sessions(traded[0], traded[traded.len() - 1]);
-    assert_eq!(ours.iter().map(|s| s.date).collect::<Vec<_>>(), traded);
 }
 
 #[test]

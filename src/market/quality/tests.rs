@@ -1,5 +1,4 @@
 use super::*;
-use crate::recorded;
 use crate::ts::{DAY, MINUTE};
 use proptest::prelude::*;
 
@@ -95,31 +94,6 @@ fn a_gap_over_the_weekend_counts_too() {
     let friday = Bar { ts: Ts::ny_midnight("2024-01-05".parse().unwrap()), ..bar(0, 100.0, 1.0) };
     let monday = Bar { ts: Ts::ny_midnight("2024-01-08".parse().unwrap()), ..bar(0, 150.0, 1.0) };
     assert_eq!(score_last(&[friday], monday).1.as_deref(), Some("large_gap_50.0pct"));
-}
-
-#[test]
-fn a_split_is_no_gap_and_no_burst() {
-    let Some(daily) = recorded::bars("AAPL's 7:1 split", "us_1d/AAPL.lean") else { return };
-    let date = "2014-06-09".parse().unwrap();
-    let at = daily.iter().position(|b| b.ts == Ts::ny_midnight(date)).unwrap();
-    let (before, after) = (&daily[at - CONTEXT..at], &daily[at..at + 25]);
-    let split = [Split { date, from: 1.0, to: 7.0 }];
-    let told = score_all(before, after, &split, AssetClass::Stock, &STOCK);
-    assert!(told.iter().all(|s| s.score == 1.0), "{told:?}");
-    let untold = score_all(before, after, &[], AssetClass::Stock, &STOCK);
-    assert_eq!(untold[0].notes.as_deref(), Some("large_gap_85.6pct; volume_anomaly_high"));
-    assert_eq!(untold[1].notes.as_deref(), Some("volume_anomaly_high"));
-}
-
-#[test]
-fn the_impossible_bars_of_a_recorded_answer_are_found() {
-    let Some(minutes) = recorded::bars("impossible bars", "us_1m/AAPL.polygon") else { return };
-    let mut counts = std::collections::BTreeMap::new();
-    for reason in minutes.iter().filter_map(|b| impossible(b, Timeframe::M1, AssetClass::Stock)) {
-        *counts.entry(reason).or_insert(0) += 1;
-    }
-    let want = [("a price is zero", 21), ("low is above open or close", 2)];
-    assert_eq!(counts.into_iter().collect::<Vec<_>>(), want);
 }
 
 /// Every score by its definition, each bar on its own.

@@ -85,33 +85,3 @@ pub(crate) fn listing(results: &[String], request_id: &str, count: bool, next: O
     body.push('}');
     Answer::Json(body, results.len())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Refusals against the recorded bodies; `BARKEEP_TEST_DATA` holds the recordings.
-    #[test]
-    fn refusals_have_the_recorded_words() {
-        let Some(dir) = crate::tests::data("recorded refusals", "vendor-wire/errors") else { return };
-        for (refusal, file) in [
-            (Refusal::BadTime("from"), "400_bad_from.json"),
-            (Refusal::BadTime("to"), "400_bad_to.json"),
-            (Refusal::ToBeforeFrom, "400_to_before_from.json"),
-            (Refusal::NoKey, "401_api_key_not_provided.json"),
-            (Refusal::UnknownKey, "401_unknown_api_key.json"),
-            (Refusal::NotEntitled, "403_not_entitled_endpoint.json"),
-            (Refusal::Timeframe, "403_plan_timeframe.json"),
-            (Refusal::Today, "403_today_before_eod.json"),
-            (Refusal::TickerNotFound, "404_ticker_details.json"),
-            (Refusal::RateLimited(None), "429_rate_limited.json"),
-        ] {
-            let recorded = std::fs::read_to_string(dir.join(file)).unwrap();
-            let id = recorded.split("request_id\":\"").nth(1).unwrap().split('"').next().unwrap();
-            let (status, body) = refusal.body(id);
-            assert!(file.starts_with(&status.to_string()));
-            // The vendor's name in the link has changed since some were recorded.
-            assert_eq!(body, recorded.trim().replace("polygon.io", "massive.com"), "{file}");
-        }
-    }
-}

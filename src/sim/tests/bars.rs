@@ -1,6 +1,4 @@
-//! The bars: complete, repeatable, lifelike, and the recorded ones unchanged.
-
-use std::io::Read;
+//! The bars: complete, repeatable, lifelike.
 
 use super::*;
 
@@ -154,45 +152,4 @@ async fn sessions_follow_the_calendar() {
     assert_eq!((days.len(), days[0]["t"].as_i64()), (31, Some(at("2025-03-01T00:00:00Z").ms())));
     let weeks = ask(&sim, &range("SPY", "1/week", "2025-03-03", "2025-03-14", 50_000)).await.rows();
     assert_eq!((weeks.len(), weeks[0]["t"].as_i64()), (2, Some(at("2025-03-02T05:00:00Z").ms())));
-}
-
-#[tokio::test]
-async fn recorded_bars_come_back_to_the_last_digit() {
-    let Some(dir) = data("replay of recorded bars", "real") else { return };
-    let config = SimConfig {
-        replay: Some(dir.clone()),
-        replay_source: Some("polygon".into()),
-        now: Some(at("2026-01-02T00:00:00Z")),
-        ..SimConfig::default()
-    };
-    let sim = start(config).await;
-    let got = ask(&sim, &range("AAPL", "1/minute", "2019-01-01", "2019-03-01", 50_000)).await;
-    assert_eq!(got.rows().len(), 26_384);
-    // The recording itself, byte for byte from the first bar to the last.
-    let wire = dir.join("wire/polygon_aggs_AAPL_1m_2019-01-01_2019-03-01.body.json.gz");
-    let mut recorded = String::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(wire).unwrap()).read_to_string(&mut recorded).unwrap();
-    let bars = |text: &str| {
-        let start = text.find("\"results\":[").unwrap();
-        text[start..=start + text[start..].find(']').unwrap()].to_owned()
-    };
-    assert!(bars(&got.text()) == bars(&recorded));
-
-    let days = ask(&sim, &range("AAPL", "1/day", "2019-01-01", "2019-02-01", 50_000)).await;
-    assert_eq!(days.rows().len(), 21);
-    assert!(days.text().contains(
-        r#"{"v":3.7039737e+07,"vw":155.5485,"o":154.89,"c":157.92,"h":158.85,"l":154.23,"t":1546405200000,"n":1}"#
-    ));
-    // A source can be named, recorded quarters of an hour have no minutes, coins have their prefix.
-    let lean = ask(&sim, &range("AAPL.lean", "1/minute", "2014-06-05", "2014-06-09", 50_000)).await;
-    assert_eq!(lean.rows().len(), 2_303);
-    assert!(ask(&sim, &range("SPWR", "1/minute", "2008-01-01", "2012-01-03", 50_000)).await.rows().is_empty());
-    assert!(ask(&sim, &range("SPWR", "1/hour", "2007-11-23", "2012-01-03", 50_000)).await.rows().len() == 1_700);
-    assert_eq!(
-        ask(&sim, &range("X:BTCUSD", "1/minute", "2016-10-07", "2018-04-06", 50_000)).await.rows().len(),
-        12_423
-    );
-    let absent = ask(&sim, &range("NVAX", "1/day", "2019-01-01", "2019-02-01", 50_000)).await;
-    assert_eq!((absent.status, absent.json().get("results")), (200, None));
-    assert!(ask(&sim, "/v2/aggs/grouped/locale/us/market/stocks/2019-01-04").await.rows().len() > 20);
 }

@@ -5,7 +5,6 @@ mod endpoints;
 mod faults;
 mod refusals;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,20 +16,6 @@ use super::*;
 use barkeep_base::clock::FixedClock;
 use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
-
-/// A directory of recorded data; `None`, said on stderr, when it is absent and not required.
-pub(super) fn data(what: &str, sub: &str) -> Option<PathBuf> {
-    #[allow(clippy::disallowed_methods, reason = "tests find their data by environment")]
-    let (dir, required) = (std::env::var_os("BARKEEP_TEST_DATA"), std::env::var_os("BARKEEP_REQUIRE_DATA"));
-    let dir = dir.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let dir = dir.join(sub);
-    if dir.is_dir() {
-        return Some(dir);
-    }
-    assert!(required.is_none_or(|v| v != "1"), "{what}: no {}", dir.display());
-    eprintln!("LEFT OUT: {what} (no {})", dir.display());
-    None
-}
 
 fn at(text: &str) -> Ts {
     Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())

@@ -13,8 +13,6 @@ mod wire;
 mod http_tests;
 #[cfg(test)]
 mod page_tests;
-#[cfg(test)]
-mod recorded_tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

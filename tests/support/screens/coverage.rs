@@ -5,7 +5,7 @@ use barkeep::market::{AssetClass, Timeframe, Ts};
 use barkeep::runtime::console::{Cell, CellState, CoverageRow, SessionCoverage};
 use chrono::{Datelike, NaiveDate, Weekday};
 
-use super::*;
+use super::{class, now};
 
 /// Whether a date is a trading day, near enough: no weekends, no Thanksgiving.
 pub fn trades(class: AssetClass, date: NaiveDate) -> bool {

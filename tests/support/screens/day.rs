@@ -16,7 +16,7 @@ use barkeep::store::{RequestTotals, Waste};
 use barkeep::vendor::limit::LimitSnapshot;
 
 use super::work::budget;
-use super::*;
+use super::{CRITICAL, LOW, STANDARD, TIMEFRAMES, alerts, at, class, executions, failing, live, now};
 
 pub fn limits(criticality: Criticality) -> i64 {
     match criticality {

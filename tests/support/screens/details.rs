@@ -9,7 +9,8 @@ use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesRu
 use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;
-use super::*;
+use super::{TIMEFRAMES, at, class, now, series_view};
+use crate::support::rows;
 
 /// Prices that walk without chance.
 pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {
@@ -39,9 +40,7 @@ pub fn bars(timeframe: Timeframe, count: i64) -> Vec<Bar> {
 pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, rows: i64) -> RequestRow {
     let ok = status == 200;
     RequestRow {
-        execution_id: None,
         query_count: ok.then_some(rows),
-        endpoint: "aggregates".into(),
         ticker: Some(symbol.parse::<Symbol>().unwrap().vendor_ticker(class(symbol))),
         timeframe: Some(Timeframe::M5),
         asked: Some(Interval::new(now() - 3 * DAY, now() - ago)),
@@ -55,6 +54,7 @@ pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, 
         bytes: rows * 96 + 210,
         request_id: Some(format!("9f{ago:x}c1")),
         changed: ok.then_some(rows),
+        ..rows::request()
     }
 }
 
@@ -157,14 +157,10 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
     attempts[0].completed_at = None;
     Detail {
         symbol: SymbolRow {
-            symbol: view.symbol.clone(),
             asset_class: view.asset_class,
             vendor_ticker: view.symbol.vendor_ticker(view.asset_class),
-            criticality: Criticality::Standard,
-            timeframes: TIMEFRAMES.to_vec(),
-            active: true,
-            paused: false,
             added_at: now() - 400 * DAY,
+            ..rows::symbol(symbol, &TIMEFRAMES)
         },
         series: SeriesRow {
             id: SeriesId(7),

@@ -7,7 +7,7 @@ use barkeep::store::{FeatureFailure, OperatorAction};
 use uuid::Uuid;
 
 use super::work::status;
-use super::*;
+use super::{STANDARD, TIMEFRAMES, id, now};
 
 pub fn feature_failures() -> Vec<FeatureFailureRow> {
     let row = |id, symbol: &str, timeframe, message: &str, retries, resolved: bool| FeatureFailureRow {

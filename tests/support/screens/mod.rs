@@ -1,7 +1,5 @@
 //! A dashboard in the middle of a believable day, for the tests and benchmarks of the screens: a Wednesday morning of
 //! trading, a run under way, a few things wrong. Nothing here is read from a clock or from chance.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::wildcard_imports, reason = "a test fails by panicking")]
 
 mod coverage;
 mod day;
@@ -9,15 +7,10 @@ mod details;
 mod events;
 mod work;
 
-#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use coverage::{coverage_row, session};
-#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use day::{at_rest, big, empty, failed, paused, running, series_view};
-#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use details::{detail, quarantine, requests};
-#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use events::{actions, execution_series, feature_failures, notices};
-#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use work::{alerts, executions, failing, live};
 
 use std::sync::Arc;

@@ -13,7 +13,8 @@ use barkeep::service::handle::{EngineState, Live, Process, Tick};
 use barkeep::service::progress::{ItemState, ItemView, RunView};
 use barkeep::vendor::limit::LimitSnapshot;
 
-use super::*;
+use super::{at, class, id, now};
+use crate::support::rows;
 
 pub fn execution(
     n: u128,
@@ -27,9 +28,7 @@ pub fn execution(
     let done = status != ExecutionStatus::Running;
     let took = 100_000 + (n as i64 * 71_000) % 700_000;
     ExecutionRow {
-        execution_id: id(n),
         trigger,
-        mode: "pipeline".into(),
         started_at,
         completed_at: done.then(|| started_at + took),
         duration_seconds: done.then_some(took as f64 / 1_000.0),
@@ -40,14 +39,12 @@ pub fn execution(
         requests: 4 + good / 3,
         rate_limited: i64::from(n == 3) * 2,
         retries: i64::from(n.is_multiple_of(3)) * 3,
-        status,
         error_message: match status {
             ExecutionStatus::Failed => Some("the vendor refused the key (401)".into()),
             ExecutionStatus::CompletedWithErrors => Some("2 series failed: META 5m, META 15m".into()),
             _ => None,
         },
-        owner: "host:1:boot".into(),
-        selection: None,
+        ..rows::execution(id(n), status)
     }
 }
 

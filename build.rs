@@ -1,0 +1,76 @@
+//! What this machine lacks for the tests, as `cfg` flags: a test that cannot run is ignored with its reason, instead of
+//! passing without having looked at anything.
+//!
+//! | flag | lacking | made an error by |
+//! |---|---|---|
+//! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
+//! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
+//! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
+//!
+//! What is required and lacking is not ignored; its tests fail.
+
+use std::env::{split_paths, var_os};
+use std::path::{Path, PathBuf};
+
+/// Where Debian puts the server programs of each version, outside `PATH`.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_data)");
+    println!("cargo::rerun-if-changed=build.rs");
+    let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
+    let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
+    let programs = programs();
+    if !programs && !postgres_required {
+        println!("cargo::rustc-cfg=without_initdb");
+        if !url {
+            println!("cargo::rustc-cfg=without_postgres");
+        }
+    }
+    let data_required = is_required("BARKEEP_REQUIRE_DATA");
+    if !data() && !data_required {
+        println!("cargo::rustc-cfg=without_data");
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a build script is told by the environment")]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    println!("cargo::rerun-if-env-changed={name}");
+    var_os(name)
+}
+
+fn is_required(name: &str) -> bool {
+    variable(name).is_some_and(|value| value == "1")
+}
+
+/// Whether a server can be started here.
+fn programs() -> bool {
+    let path = variable("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = split_paths(&path).filter(|dir| dir.is_absolute()).collect();
+    let versions = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    dirs.extend(versions.map(|version| version.path().join("bin")));
+    let both = |dir: &PathBuf| [dir.join("initdb"), dir.join("postgres")];
+    let found = dirs.iter().map(both).find(|programs| programs.iter().all(|program| program.is_file()));
+    match &found {
+        Some(programs) => programs.iter().for_each(|program| watch(program)),
+        // Where they would come to. A file that does not exist cannot be watched: cargo would run this every time.
+        None => dirs.iter().for_each(|dir| watch(dir)),
+    }
+    found.is_some()
+}
+
+/// Whether the recorded data are here. Data that come later to a place that did not exist are seen once the variable
+/// names it.
+fn data() -> bool {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let dir = variable("BARKEEP_TEST_DATA").map_or_else(default, PathBuf::from);
+    let real = dir.join("real");
+    watch(&real);
+    real.is_dir()
+}
+
+fn watch(path: &Path) {
+    if path.exists() {
+        println!("cargo::rerun-if-changed={}", path.display());
+    }
+}

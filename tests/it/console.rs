@@ -1,0 +1,352 @@
+//! What a view sees, asks and orders: the console of an engine on a paused clock, with a store in memory and a scripted
+//! vendor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
+use barkeep::alerts::{Notifier, Weather};
+use barkeep::base::clock::Clock;
+use barkeep::base::log::Tail;
+use barkeep::config::{Environment, RateLimit, alert_secrets};
+use barkeep::market::freshness::Tier;
+use barkeep::market::split::Split;
+use barkeep::market::{AssetClass, Bar, Timeframe, Ts};
+use barkeep::monitor::snapshot::{MarketPhase, Snapshot};
+use barkeep::pipeline::select::Selection;
+use barkeep::runtime::console::{
+    Access, CellState, Console, ConsoleRequest, ConsoleResponse, CoverageRow, Link, ReadError, SeriesName,
+};
+use barkeep::runtime::local_console::LocalConsole;
+use barkeep::runtime::runtime::{Runtime, RuntimeParts};
+use barkeep::service::handle::{
+    CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope,
+};
+use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
+use barkeep::vendor::{Class, Fault};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::scripted::{Scripted, made_up};
+
+/// A host on a rig; symbols are registered by ordering them.
+async fn host(rig: &Rig) -> Runtime {
+    let alerts = &rig.engine.settings.alerts;
+    let secrets = alert_secrets(alerts, &Environment::default()).unwrap();
+    Runtime::start(RuntimeParts {
+        engine: rig.engine.clone(),
+        policy: Arc::new(policy()),
+        notifier: Notifier::start(alerts, &secrets).unwrap(),
+        weather: Arc::new(Weather::default()),
+        check_every: Duration::from_mins(1),
+        tail: Tail::default(),
+        by: "test".to_owned(),
+    })
+    .await
+    .unwrap()
+}
+
+fn selection(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str) -> Selection {
+    Selection {
+        symbols: symbols.iter().map(|s| s.parse().unwrap()).collect(),
+        timeframes: Some(timeframes.to_vec()),
+        from: Some(from.parse().unwrap()),
+        to: Some(to.parse().unwrap()),
+        class: None,
+    }
+}
+
+async fn run(desk: &LocalConsole, selection: Selection) {
+    let what = TriggerScope::Selection(selection);
+    let answer = desk.order(EngineCommand::Trigger { what, trigger: Trigger::Manual }).await.unwrap();
+    assert!(matches!(answer, CommandReply::Started(_)), "{answer:?}");
+    let mut live = desk.handle.watch();
+    live.wait_for(|live| live.state == EngineState::Idle && live.process.as_ref().unwrap().executions_begun > 0)
+        .await
+        .unwrap();
+}
+
+async fn days(desk: &LocalConsole, series: SeriesName, from: &str, to: &str) -> CoverageRow {
+    let question =
+        ConsoleRequest::Coverage { series: vec![series], from: from.parse().unwrap(), to: to.parse().unwrap() };
+    let ConsoleResponse::Coverage(mut rows) = desk.ask(question).await.unwrap() else { panic!() };
+    assert_eq!(rows.len(), 1);
+    rows.pop().unwrap()
+}
+
+fn states(row: &CoverageRow) -> Vec<CellState> {
+    row.cells.iter().map(|cell| cell.state).collect()
+}
+
+/// What is sent to another machine and read there is the same.
+fn assert_travels<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
+    let text = serde_json::to_string(value).unwrap();
+    let back: T = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(&back, value, "{text}");
+}
+
+fn aapl(timeframe: Timeframe) -> SeriesName {
+    ("AAPL".parse().unwrap(), timeframe)
+}
+
+/// Wednesday the 6th of March 2024, an hour after the close.
+const NOW: &str = "2024-03-06T22:00:00Z";
+
+async fn rig_of(vendor: impl FnOnce(Scripted) -> Scripted) -> (Rig, Arc<Wall>) {
+    let clock = Wall::at(NOW);
+    let mut settings = settings(RateLimit::Unlimited);
+    settings.backfill.history = Duration::from_hours(24 * 30);
+    let scripted = vendor(Scripted::of(&["AAPL", "X:BTCUSD"], clock.clone()));
+    (Rig::new(scripted, settings, clock.clone()).await, clock)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
+    let (rig, clock) = rig_of(|vendor| vendor).await;
+    let host = host(&rig).await;
+    let desk = host.desk.clone();
+    let mut board = desk.watch();
+    assert_eq!(board.borrow().data.series_total, 0);
+    assert_eq!(*desk.link().borrow(), Link::Embedded);
+    run(&desk, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
+
+    let snapshot = board.wait_for(|s| s.data.tiers.fresh == 4).await.unwrap().clone();
+    assert_eq!((snapshot.data.symbols_total, snapshot.data.market.phase), (2, MarketPhase::AfterHours));
+    assert_eq!(snapshot.data.executions[0].status, ExecutionStatus::Completed);
+    let requests: u32 = snapshot.live.pulse.requests_by_minute.iter().sum();
+    assert_eq!(u64::from(requests), snapshot.live.pulse.requests);
+    assert!(requests > 0);
+    let first = snapshot.data.series.iter().find(|row| row.symbol.as_str() == "BTC").unwrap().staleness_seconds;
+
+    // What the limit allows is worked out again once a run has ended, not only every minute.
+    let before = tokio::time::Instant::now();
+    board.wait_for(|s| s.data.budget.as_ref().is_some_and(|b| b.overdue == 0 && b.feasible)).await.unwrap();
+    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+
+    // The schedule would keep it fresh; paused, it ages without anybody writing.
+    assert_eq!(desk.order(EngineCommand::Pause).await.unwrap(), CommandReply::Done);
+    tokio::time::sleep(Duration::from_hours(2)).await;
+    let later = board.wait_for(|s| s.data.generated_at > clock.now() - 60_000).await.unwrap().clone();
+    let aged = later.data.series.iter().find(|row| row.symbol.as_str() == "BTC" && row.timeframe == Timeframe::M5);
+    assert!(aged.unwrap().staleness_seconds > first.map(|s| s + 6_000), "{aged:?}");
+    assert_eq!(aged.unwrap().tier, Tier::Aging);
+    assert!(later.seq > snapshot.seq && later.live.paused.as_ref().unwrap().by == "test");
+    assert_travels::<Snapshot>(&later);
+
+    host.shutdown().cancel();
+    host.finish().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_asked_for_holds_what_was_written_before() {
+    let (rig, _) = rig_of(|vendor| vendor).await;
+    let host = host(&rig).await;
+    let desk = host.desk.clone();
+    let mut row = rig.store.symbols().await.unwrap();
+    assert!(row.is_empty());
+    run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
+    row = rig.store.symbols().await.unwrap();
+    row[0].paused = true;
+    rig.store.put_symbols(&row).await.unwrap();
+    // Written past the engine, as another process would.
+    let reading = desk.board.fresh().await;
+    assert!(reading.data.series[0].paused);
+    host.shutdown().cancel();
+    host.finish().await.unwrap();
+    // Without anybody who reads, the last reading is given rather than nothing.
+    assert_eq!(desk.board.fresh().await.data.series, reading.data.series);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_day_stands_as_its_evidence_says() {
+    let quiet = |ticker: &str, t: Ts| {
+        let date = t.ny_date().to_string();
+        (date != "2024-02-28" || ticker != "AAPL").then(|| made_up(ticker, t)).flatten().map(|bar| {
+            match date.as_str() {
+                // Five minutes that close above their high.
+                "2024-02-29" if t.ms() % 86_400_000 == (15 * 60 + 4) * 60_000 => Bar { close: bar.high * 3.0, ..bar },
+                _ => bar,
+            }
+        })
+    };
+    let (rig, _) = rig_of(|vendor| vendor.telling(quiet)).await;
+    let host = host(&rig).await;
+    let desk = host.desk.clone();
+    run(&desk, selection(&["AAPL"], &[Timeframe::M5], "2024-02-27", "2024-03-05")).await;
+
+    let row = days(&desk, aapl(Timeframe::M5), "2024-02-24", "2024-03-08").await;
+    let expected = [
+        Closed,
+        Closed,
+        Unverified,
+        Present,
+        NoTrade,
+        Quarantined,
+        Present,
+        Closed,
+        Closed,
+        Present,
+        Present,
+        Unverified,
+        Ahead,
+        Ahead,
+    ];
+    assert_eq!(states(&row), expected);
+    assert_eq!((row.cells[3].eighths, row.cells[2].eighths), (8, 0));
+
+    let session = ConsoleRequest::Session {
+        symbol: "AAPL".parse().unwrap(),
+        timeframe: Timeframe::M5,
+        date: "2024-02-29".parse().unwrap(),
+    };
+    let ConsoleResponse::Session(session) = desk.ask(session).await.unwrap() else { panic!() };
+    assert_eq!(session.pieces.len(), 32, "16 hours of half hours");
+    let odd: Vec<_> = session.pieces.iter().filter(|(_, cell, _)| cell.state == Quarantined).collect();
+    assert_eq!(odd.len(), 1);
+    assert_eq!(odd[0].0.to_string(), "2024-02-29T15:00:00Z");
+    assert!(session.pieces.iter().map(|(_, _, bars)| *bars).sum::<u32>() > 100);
+    assert_travels(&session);
+
+    // An operator rejects it; then the day is as any other.
+    let ConsoleResponse::Quarantine(waiting) = desk.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(waiting.len(), 1);
+    let decide = EngineCommand::Decide { id: waiting[0].id, verdict: Verdict::Rejected };
+    let reader = desk.as_somebody("reader", Access::Read);
+    assert!(matches!(reader.order(decide.clone()).await, Err(CommandError::Refused(_))));
+    assert_eq!(desk.order(decide).await.unwrap(), CommandReply::Done);
+    assert_eq!(days(&desk, aapl(Timeframe::M5), "2024-02-29", "2024-02-29").await.cells[0].state, Present);
+    let ConsoleResponse::Actions(actions) = desk.ask(ConsoleRequest::Actions { limit: 9 }).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!((actions[0].action.actor.as_str(), actions[0].action.action.as_str()), ("test", "decide"));
+
+    let too_much = ConsoleRequest::Coverage {
+        series: vec![],
+        from: "2000-01-01".parse().unwrap(),
+        to: "2024-01-01".parse().unwrap(),
+    };
+    assert!(matches!(desk.ask(too_much).await, Err(ReadError::Refused(_))));
+    host.shutdown().cancel();
+    host.finish().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detail_tells_gaps_splits_and_why() {
+    let split = Split { date: "2024-03-05".parse().unwrap(), from: 1.0, to: 2.0 };
+    let (rig, _) = rig_of(|vendor| vendor.with_splits(vec![("AAPL".to_owned(), split)])).await;
+    let host = host(&rig).await;
+    let desk = host.desk.clone();
+    run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-02-26", "2024-02-28")).await;
+    run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
+
+    let ask = ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::D1 };
+    let ConsoleResponse::Detail(detail) = desk.ask(ask).await.unwrap() else { panic!() };
+    assert_eq!(detail.bars.len(), 5);
+    let id = detail.series.id;
+    let raw = rig.store.bars_before(id, Ts::MAX, 9).await.unwrap();
+    for (shown, stored) in detail.bars.iter().zip(&raw) {
+        let factor = if AssetClass::Stock.date_of(shown.ts) < split.date { 0.5 } else { 1.0 };
+        assert!((shown.close - stored.bar.close * factor).abs() < 1e-9, "{shown:?}");
+    }
+    // Before the first run, between the two, and the day that has just closed.
+    let gaps: Vec<String> = detail.gaps.iter().map(|gap| gap.range.start.to_string()).collect();
+    assert!(gaps.iter().any(|start| start.starts_with("2024-02-29")), "{gaps:?}");
+    assert_eq!(detail.gaps_total, detail.gaps.len());
+    assert!(detail.covered > 0.1 && detail.covered < 0.5, "{}", detail.covered);
+    let split = detail.explanation.split.as_ref().unwrap();
+    assert_eq!(split.causes.iter().map(|share| share.ms).sum::<i64>(), split.age_ms);
+    assert_eq!(detail.attempts.len(), 2);
+    assert_travels(&*detail);
+
+    let unknown = ConsoleRequest::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };
+    assert!(matches!(desk.ask(unknown).await, Err(ReadError::NotFound(_))));
+    host.shutdown().cancel();
+    host.finish().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_named_and_previews_cost_nothing() {
+    let broken = |call: &crate::support::scripted::Call| {
+        (call.ticker.as_deref() == Some("AAPL") && call.endpoint == "aggregates")
+            .then(|| Fault::new(Class::Permanent, "no such thing"))
+    };
+    let (rig, _) = rig_of(|vendor| vendor.failing(broken)).await;
+    let host = host(&rig).await;
+    let desk = host.desk.clone();
+    let wanted = selection(&["AAPL", "BTC"], &[Timeframe::M5], "2024-03-04", "2024-03-05");
+    let preview = EngineCommand::Preview(TriggerScope::Selection(wanted.clone()));
+    let reader = desk.as_somebody("reader", Access::Read);
+    let CommandReply::Planned(plan) = reader.order(preview).await.unwrap() else { panic!() };
+    assert_eq!((plan.requests, rig.vendor.calls().len()), (plan.lower_bound, 0));
+
+    run(&desk, wanted).await;
+    let ConsoleResponse::Failures { series, features } = desk.ask(ConsoleRequest::Failures { limit: 9 }).await.unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!((series.len(), features.len()), (1, 0));
+    assert!(series[0].error_message.as_ref().unwrap().contains("no such thing"));
+    let failing = desk.board.fresh().await.data.failing.clone();
+    assert_eq!(failing, series);
+    let ConsoleResponse::History(history) = desk.ask(ConsoleRequest::History { limit: 1 }).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(history[0].row.status, ExecutionStatus::CompletedWithErrors);
+    let id = history[0].row.execution_id;
+    let ConsoleResponse::Execution(detail) = desk.ask(ConsoleRequest::Execution { id }).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(detail.series.len(), 2);
+    assert_travels(&*detail);
+    host.shutdown().cancel();
+    host.finish().await.unwrap();
+}
+
+#[test]
+fn orders_questions_and_answers_travel() {
+    let wanted = selection(&["AAPL"], &[Timeframe::M5], "2024-03-04", "2024-03-05T10:00:00Z");
+    for action in [
+        EngineCommand::Trigger { what: TriggerScope::Selection(wanted.clone()), trigger: Trigger::Api },
+        EngineCommand::Trigger { what: TriggerScope::Stale, trigger: Trigger::Manual },
+        EngineCommand::Preview(TriggerScope::Selection(wanted)),
+        EngineCommand::Pause,
+        EngineCommand::Resume,
+        EngineCommand::PauseSymbols(vec!["BRK.B".parse().unwrap()]),
+        EngineCommand::Cancel(ExecutionSelector(None)),
+        EngineCommand::RetryFailed(ExecutionSelector(Some(uuid::Uuid::nil()))),
+        EngineCommand::Decide { id: 7, verdict: Verdict::Accepted },
+    ] {
+        let text = serde_json::to_string(&action).unwrap();
+        let back: EngineCommand = serde_json::from_str(&text).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{action:?}"), "{text}");
+    }
+    for question in [
+        ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::H4 },
+        ConsoleRequest::Requests { symbol: None, limit: 5 },
+        ConsoleRequest::Log { limit: 100 },
+    ] {
+        assert_travels(&question);
+    }
+    for bad in [
+        r#"{"ask":"log","limit":1001}"#,
+        r#"{"ask":"log","limit":0.5}"#,
+        r#"{"ask":"log","limit":-1}"#,
+        r#"{"ask":"log"}"#,
+    ] {
+        assert!(serde_json::from_str::<ConsoleRequest>(bad).is_err(), "{bad}");
+    }
+    assert_eq!(
+        serde_json::from_str::<ConsoleRequest>(r#"{"ask":"log","limit":7.0}"#).unwrap(),
+        ConsoleRequest::Log { limit: 7 }
+    );
+    // To cancel everything must be said, not left out.
+    assert!(serde_json::from_str::<EngineCommand>(r#"{"action":"cancel"}"#).is_err());
+    let all = serde_json::from_str::<EngineCommand>(r#"{"action":"cancel","of":null}"#).unwrap();
+    assert!(matches!(all, EngineCommand::Cancel(ExecutionSelector(None))));
+    for answer in [CommandReply::Done, CommandReply::Nothing("why".into()), CommandReply::Started(uuid::Uuid::nil())] {
+        assert_travels(&answer);
+    }
+}

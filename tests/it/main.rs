@@ -1,0 +1,54 @@
+//! The product from outside: the real binary against a simulated vendor and real databases, and the library as a program
+//! uses it. `tests/README.md` says which test is where.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helper functions too"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read the environment, and the binary under test runs on the machine's clock"
+)]
+#![allow(unreachable_pub, reason = "modules share by `pub`")]
+
+#[path = "../support"]
+mod support {
+    pub mod api;
+    pub mod bench;
+    pub mod databases;
+    pub mod engine;
+    pub mod http;
+    pub mod postgres;
+    pub mod recorded;
+    pub mod rig;
+    #[allow(dead_code, reason = "`store` uses the rest of it")]
+    pub mod rows;
+    pub mod scripted;
+}
+
+mod anchors;
+mod api_data;
+mod api_doors;
+mod attach;
+mod backfill;
+mod baseline;
+mod cli;
+mod console;
+mod engine_memory;
+mod engine_service;
+mod features;
+mod loadtest;
+mod outage;
+mod plan;
+mod provisional;
+mod rate_limit;
+mod real_data;
+mod real_days;
+mod recorded_market;
+mod recorded_vendor;
+mod reports;
+mod rto_rpo;
+mod series_control;
+mod service;

@@ -1,0 +1,49 @@
+//! The dashboard without a terminal: what it makes of messages, when it draws, which bytes it sends, and that nothing
+//! anybody presses at any size breaks it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helper functions too"
+)]
+#![allow(clippy::disallowed_methods, reason = "the screenshots are written anew when the environment says so")]
+#![allow(unreachable_pub, reason = "modules share by `pub`")]
+
+#[path = "../support"]
+mod support {
+    #[allow(dead_code, reason = "`store` uses the rest of it")]
+    pub mod rows;
+    pub mod screens;
+    pub mod stills;
+}
+
+mod bytes;
+mod chance;
+mod hands;
+mod looping;
+mod screens;
+mod update;
+
+/// The dashboard knows the engine's console, and neither the database nor the vendor behind it.
+#[test]
+fn the_room_keeps_to_itself() {
+    fn look_through(dir: &std::path::Path, found: &mut usize) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                look_through(&path, found);
+                continue;
+            }
+            *found += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            for room in ["store", "vendor", "sim", "cli", "api", "report"] {
+                let uses = text.lines().any(|line| line.contains(&format!("crate::{room}::")));
+                assert!(!uses, "{} uses crate::{room}", path.display());
+            }
+        }
+    }
+    let mut found = 0;
+    look_through(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tui"), &mut found);
+    assert!(found > 30, "{found} files");
+}

@@ -1,0 +1,436 @@
+//! What the screens show, cell by cell: every screen in its states, at the sizes it has to hold, in colour, without, and
+//! in ASCII. `INSTA_UPDATE=always` writes the snapshots anew.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use barkeep::market::Timeframe;
+use barkeep::market::ts::{MINUTE, SECOND};
+use barkeep::monitor::snapshot::Snapshot;
+use barkeep::runtime::console::{ConsoleRequest, Link, ReadError};
+use barkeep::service::handle::Live;
+use barkeep::tui::draw::hits::{HitMap, Target};
+use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
+use barkeep::tui::model::query::Query;
+use barkeep::tui::model::screen::{ListId, Screen};
+use barkeep::tui::model::sort::{Sort, SortBy};
+use barkeep::tui::model::{Model, Zoom};
+use barkeep::tui::terminal::screenshot;
+use barkeep::tui::view;
+use barkeep::vendor::limit::LimitSnapshot;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+
+use crate::support::screens::{self, answered, at_rest, empty, failed, name, opened, paused, running};
+use crate::support::stills::{self, select};
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+
+/// A dashboard in one state.
+type Case = (&'static str, fn() -> Model);
+
+fn on(screen: Screen, mut model: Model) -> Model {
+    model.screen = screen;
+    model
+}
+
+fn busy() -> Model {
+    answered(running(), 120, 40)
+}
+
+fn filtered(filter: &str) -> Model {
+    let mut model = on(Screen::Symbols, busy());
+    model.symbols.filter = filter.into();
+    model.symbols.query = Query::parse(filter);
+    model.reorder();
+    model
+}
+
+fn with_live(change: impl FnOnce(&mut Live)) -> Snapshot {
+    let mut live = screens::live();
+    change(&mut live);
+    Snapshot { live: Arc::new(live), ..running() }
+}
+
+fn detail(symbol: &str) -> Model {
+    let mut model = on(Screen::Detail, busy());
+    model.detail.series = Some(name(symbol, Timeframe::M5));
+    model
+}
+
+fn broken(mut model: Model, question: &ConsoleRequest) -> Model {
+    let entry = model.answers.entry_mut(question).unwrap();
+    entry.reply = None;
+    entry.error = Some(ReadError::Unavailable("the database is unreachable: connection refused".into()));
+    model
+}
+
+const CASES: [Case; 34] = [
+    ("overview_running", || on(Screen::Overview, busy())),
+    ("overview_at_rest", || on(Screen::Overview, answered(at_rest(), 120, 40))),
+    ("overview_paused", || on(Screen::Overview, answered(paused(), 120, 40))),
+    ("overview_failed", || on(Screen::Overview, answered(failed(), 120, 40))),
+    ("overview_first_start", || on(Screen::Overview, opened(empty(), 120, 40))),
+    ("overview_link_lost", || {
+        let mut model = on(Screen::Overview, busy());
+        let (url, since) = ("http://bars:8000".into(), screens::now() - 4 * MINUTE);
+        model.link = Link::Lost { url, since, error: "connection refused".into() };
+        model
+    }),
+    ("overview_frozen", || {
+        let mut model = on(Screen::Overview, busy());
+        model.frozen = Some(screens::now());
+        model.now.wall = screens::now() + 5 * MINUTE;
+        model
+    }),
+    ("symbols_running", || on(Screen::Symbols, busy())),
+    ("symbols_filtered_and_marked", || {
+        let mut model = filtered("tier:stale,aging -tf:1d class:crypto");
+        model.symbols.sort = Sort { by: SortBy::Symbol, reversed: true };
+        model.symbols.marks.extend([name("XRP", Timeframe::H1), name("ADA", Timeframe::M5)]);
+        model.reorder();
+        model
+    }),
+    ("symbols_nothing_fits", || filtered("zzz tier:stael")),
+    ("symbols_first_start", || on(Screen::Symbols, opened(empty(), 120, 40))),
+    ("symbols_unanswered", || on(Screen::Symbols, opened(running(), 120, 40))),
+    ("coverage_days", || select(on(Screen::Coverage, busy()), "META", Timeframe::M5)),
+    ("coverage_weeks", || {
+        let mut model = select(on(Screen::Coverage, busy()), "EEM", Timeframe::D1);
+        model.coverage.zoom = Zoom::Weeks;
+        model.coverage.date = chrono::NaiveDate::from_ymd_opt(2026, 6, 10);
+        model
+    }),
+    ("coverage_session", || {
+        let mut model = select(on(Screen::Coverage, busy()), "META", Timeframe::M5);
+        model.coverage.zoom = Zoom::Session;
+        model
+    }),
+    ("coverage_unanswered", || on(Screen::Coverage, opened(running(), 120, 40))),
+    ("detail_late", || detail("META")),
+    ("detail_compare", || {
+        let mut model = detail("AAPL");
+        model.detail.compare = true;
+        model
+    }),
+    ("detail_unanswered", || on(Screen::Detail, opened(running(), 120, 40))),
+    ("detail_unreadable", || {
+        let question = ConsoleRequest::Detail { symbol: "META".parse().unwrap(), timeframe: Timeframe::M5 };
+        broken(detail("META"), &question)
+    }),
+    ("detail_nothing", || on(Screen::Detail, opened(empty(), 120, 40))),
+    ("executions_list", || on(Screen::Executions, busy())),
+    ("executions_open", || {
+        let mut model = on(Screen::Executions, busy());
+        model.executions.open = Some(model.executions()[3].execution_id);
+        model.panes[Screen::Executions as usize] = 1;
+        model
+    }),
+    ("executions_open_running", || {
+        let mut model = on(Screen::Executions, busy());
+        model.executions.open = Some(model.executions()[0].execution_id);
+        model
+    }),
+    ("executions_none", || on(Screen::Executions, opened(empty(), 120, 40))),
+    ("vendor_running", || on(Screen::Vendor, busy())),
+    ("vendor_refused", || {
+        let limit = LimitSnapshot {
+            effective: 2,
+            used: 2,
+            frozen_for: Some(std::time::Duration::from_secs(24)),
+            foreign_per_minute: Some(3),
+            ..screens::live().limit
+        };
+        on(Screen::Vendor, answered(with_live(|live| live.limit = limit), 120, 40))
+    }),
+    ("vendor_first_start", || on(Screen::Vendor, opened(empty(), 120, 40))),
+    ("failures_all", || on(Screen::Failures, busy())),
+    ("failures_quarantine", || {
+        let mut model = on(Screen::Failures, busy());
+        model.panes[Screen::Failures as usize] = 2;
+        model
+    }),
+    ("failures_unreadable", || broken(on(Screen::Failures, busy()), &barkeep::tui::model::answers::QUARANTINE)),
+    ("log_following", || on(Screen::Log, busy())),
+    ("log_filtered_away", || {
+        let mut model = on(Screen::Log, busy());
+        model.log.filter = "nothing like it".into();
+        model.log.follow = false;
+        model.log.skipped = 12;
+        model
+    }),
+    ("log_empty", || on(Screen::Log, opened(empty(), 120, 40))),
+];
+
+fn frame(model: &Model, width: u16, height: u16) -> (Buffer, HitMap) {
+    let area = Rect::new(0, 0, width, height);
+    let mut buf = Buffer::empty(area);
+    let mut hits = HitMap::default();
+    view::screen(model, &Look::of(model), area, &mut buf, &mut hits);
+    (buf, hits)
+}
+
+fn text(model: &Model, width: u16, height: u16) -> String {
+    screenshot::text(&frame(model, width, height).0)
+}
+
+#[test]
+fn every_screen_in_every_state_at_three_sizes() {
+    for (case, model) in CASES {
+        let model = model();
+        let mut all = String::new();
+        for (width, height) in SIZES {
+            let _ = writeln!(all, "{width}x{height}\n{}", text(&model, width, height));
+        }
+        insta::assert_snapshot!(case, all);
+    }
+}
+
+#[test]
+fn ascii_shows_the_same_in_ascii() {
+    for (case, model) in CASES {
+        let mut model = model();
+        model.dress.ascii = true;
+        for (width, height) in SIZES {
+            let (buf, _) = frame(&model, width, height);
+            assert!(buf.content.iter().all(|cell| cell.symbol().is_ascii()), "{case} at {width}x{height}");
+        }
+        let first_of_its_screen = CASES.iter().map(|c| c.0).find(|c| c.split('_').next() == case.split('_').next());
+        if first_of_its_screen == Some(case) {
+            insta::assert_snapshot!(format!("{case}_ascii"), text(&model, 80, 24));
+        }
+    }
+}
+
+/// One letter per style, a legend of them, and the grid of letters.
+fn style_map(buf: &Buffer) -> String {
+    let mut styles: Vec<(Color, Color, Modifier)> = Vec::new();
+    let mut grid = String::new();
+    for y in 0..buf.area.height {
+        let mut line = String::new();
+        for x in 0..buf.area.width {
+            let cell = &buf[(x, y)];
+            let style = (cell.fg, cell.bg, cell.modifier);
+            if style == (Color::Reset, Color::Reset, Modifier::empty()) {
+                line.push(if cell.symbol() == " " { ' ' } else { '.' });
+                continue;
+            }
+            let at = styles.iter().position(|s| *s == style).unwrap_or_else(|| {
+                styles.push(style);
+                styles.len() - 1
+            });
+            line.push(char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[at]));
+        }
+        grid.push_str(line.trim_end());
+        grid.push('\n');
+    }
+    let legend = styles.iter().zip('a'..).map(|((fg, bg, add), letter)| format!("{letter} = {fg} on {bg} {add:?}\n"));
+    legend.collect::<String>() + &grid
+}
+
+#[test]
+fn colours_and_weights_stand_where_they_should() {
+    for kind in [ThemeKind::Dark, ThemeKind::Mono] {
+        for screen in Screen::ALL {
+            let mut model = on(screen, busy());
+            model.detail.series = Some(name("META", Timeframe::M5));
+            (model.dress.theme, model.dress.depth) = (kind, ColorDepth::Rgb);
+            let case = format!("{}_{}", screen.title().split(' ').next().unwrap().to_lowercase(), kind.name());
+            insta::assert_snapshot!(format!("styles_{case}"), style_map(&frame(&model, 80, 24).0));
+        }
+    }
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    for (case, model) in CASES {
+        let mut model = model();
+        for (theme, depth) in [(ThemeKind::Mono, ColorDepth::Rgb), (ThemeKind::Dark, ColorDepth::None)] {
+            (model.dress.theme, model.dress.depth) = (theme, depth);
+            let (buf, _) = frame(&model, 120, 40);
+            let plain = |cell: &Cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset);
+            assert!(buf.content.iter().all(plain), "{case}");
+        }
+    }
+}
+
+#[test]
+fn no_size_is_too_small_or_too_odd() {
+    let margin = 3;
+    for (case, model) in CASES {
+        let model = model();
+        let widths = (1..=12).chain([20, 33, 39, 40, 41, 49, 50, 75, 76, 95, 96, 160, 300]);
+        for width in widths {
+            for height in [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 14, 17, 18, 22, 34, 60, 100] {
+                let whole = Rect::new(0, 0, width + 2 * margin, height + 2 * margin);
+                let area = Rect::new(margin, margin, width, height);
+                let mut buf = Buffer::empty(whole);
+                view::screen(&model, &Look::of(&model), area, &mut buf, &mut HitMap::default());
+                let inside = |k: usize| {
+                    let (x, y) = ((k % usize::from(whole.width)) as u16, (k / usize::from(whole.width)) as u16);
+                    area.contains((x, y).into())
+                };
+                let spilled = buf.content.iter().enumerate().find(|(k, c)| !inside(*k) && **c != Cell::default());
+                assert!(spilled.is_none(), "{case} at {width}x{height} drew {spilled:?} outside of its place");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_matters_is_there_at_every_size() {
+    let model = on(Screen::Overview, busy());
+    for (width, height) in [(160, 50), (120, 40), (100, 30), (80, 24), (60, 20), (40, 12), (40, 10)] {
+        let shown = text(&model, width, height);
+        for what in ["ETH", "past", "503", "run 7f3a91ce", "15:24Z"] {
+            assert!(shown.contains(what), "{what} is missing at {width}x{height}:\n{shown}");
+        }
+    }
+    let model = on(Screen::Symbols, busy());
+    for width in 40..=160 {
+        let shown = text(&model, width, 20);
+        let row = shown.lines().find(|line| line.contains("ETH")).unwrap();
+        assert!(row.contains("S stale !") && row.contains("1h"), "at {width}: {row}");
+        assert!(width < 50 || row.contains("7h 02m"), "at {width}: {row}");
+    }
+}
+
+#[test]
+fn a_second_later_nothing_has_moved() {
+    for (case, model) in CASES {
+        let mut model = model();
+        let before = text(&model, 120, 40);
+        model.now.wall = model.now.wall + SECOND;
+        let after = text(&model, 120, 40);
+        let shape = |s: &str| s.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
+        assert_eq!(shape(&before), shape(&after), "{case}");
+        assert!(!case.ends_with("frozen") || before == after);
+    }
+}
+
+#[test]
+fn ten_thousand_symbols_are_drawn_by_the_row_in_sight() {
+    let mut model = on(Screen::Symbols, opened(screens::big(10_000), 120, 40));
+    assert_eq!(model.symbols.order.len(), 50_000);
+    let (_, hits) = frame(&model, 120, 40);
+    let rows = hits.areas().iter().filter(|(_, t)| matches!(t, Target::Row(ListId::Symbols, _))).count();
+    assert_eq!(rows, 37);
+    // The last row is in sight once the selection stands on it.
+    let last = model.symbols.order.len() - 1;
+    let key = model.key_of(ListId::Symbols, last);
+    model.cursors.insert(ListId::Symbols, barkeep::tui::model::cursor::Cursor { index: last, key });
+    let (buf, hits) = frame(&model, 120, 40);
+    assert_eq!(hits.window_of(ListId::Symbols).offset, 50_000 - 37);
+    assert!(screenshot::text(&buf).contains("49,964-50,000 of 50,000"));
+}
+
+#[test]
+fn a_run_is_never_full_before_it_is_verified() {
+    let snap = with_live(|live| {
+        let run = &mut live.runs[0];
+        (run.requests_answered, run.items_done, run.items_failed) = (44, 24, 0);
+        for item in &mut run.items {
+            item.done = 1.0;
+        }
+    });
+    let shown = text(&on(Screen::Overview, answered(snap, 120, 40)), 120, 40);
+    assert!(shown.contains("99 %") && !shown.contains("100 %"), "{shown}");
+}
+
+#[test]
+fn text_from_outside_cannot_draw() {
+    let evil = "a\u{1b}[2J\u{7}\u{202e}b";
+    let mut model = on(Screen::Log, busy());
+    model.log.filter = evil.to_owned();
+    model.symbols.filter = evil.to_owned();
+    for screen in Screen::ALL {
+        model.screen = screen;
+        let (buf, _) = frame(&model, 120, 40);
+        let controls = buf.content.iter().filter(|cell| cell.symbol().chars().any(char::is_control)).count();
+        assert_eq!(controls, 0, "{}", screen.title());
+    }
+}
+
+/// The four answers as text.
+fn answers(model: &Model) -> [String; 4] {
+    let now = model.shown_now();
+    let lines = view::verdict::verdict(&model.snap, &model.symbols.worst, &model.link, now);
+    lines.map(|line| line.answer.0.iter().map(|say| say.text.as_str()).collect())
+}
+
+#[test]
+fn the_four_questions_are_answered_from_the_snapshot_alone() {
+    let of = |snap: Snapshot| answers(&opened(snap, 120, 40));
+    let [stale, why, doing, by] = of(running());
+    assert_eq!(stale, "3 series past recovery point: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 empty");
+    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 follows"), "{why}");
+    assert!(doing.starts_with("run 7f3a91ce (schedule) 9 of 25 items, 1 failed"), "{doing}");
+    assert!(by.starts_with("15:24Z at the earliest, in 02:36 (13 requests left at 5/min)"), "{by}");
+    assert!(by.ends_with("2 deadlines cannot hold: ETH 4h"), "{by}");
+
+    let [stale, why, doing, by] = of(at_rest());
+    assert_eq!(stale, "nothing that matters: all 124 series within their recovery points");
+    assert_eq!((why.as_str(), doing.as_str()), ("-", "nothing runs; critical next at 15:30Z"));
+    assert_eq!(by, "critical run at 15:30Z, in 7m");
+
+    let [_, why, doing, by] = of(paused());
+    assert_eq!(why, "the engine was paused by tui:ana at 15:10Z");
+    assert!(doing.starts_with("nothing: the engine is paused") && by.starts_with("not before"), "{doing} {by}");
+
+    let [_, why, doing, _] = of(failed());
+    assert_eq!(why, "the vendor refuses the key: Unknown API Key");
+    assert_eq!(doing, "nothing, until the reason is gone");
+
+    let [stale, ..] = of(empty());
+    assert!(stale.starts_with("nothing is kept yet"), "{stale}");
+
+    let draining = with_live(|live| live.state = barkeep::service::handle::EngineState::Draining);
+    assert!(of(draining)[2].starts_with("stopping"));
+
+    let mut lost = opened(running(), 120, 40);
+    let since = screens::now() - 4 * MINUTE;
+    lost.link = Link::Lost { url: "http://bars".into(), since, error: "connection refused".into() };
+    assert_eq!(answers(&lost)[2], "unknown since 15:18Z: connection refused");
+}
+
+#[test]
+fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
+    let mut snap = at_rest();
+    let mut data = (*snap.data).clone();
+    let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
+    (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Stale, true, true);
+    row.staleness_seconds = Some(5 * 3_600);
+    data.rpo[1].breached = 1;
+    snap.data = Arc::new(data.clone());
+    let [stale, why, ..] = answers(&opened(snap.clone(), 120, 40));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series past recovery point: AAPL 5m by 1h", "it is paused"));
+
+    let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
+    (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Missing, false, false);
+    (row.staleness_seconds, row.checked_at) = (None, None);
+    (data.rpo[1].breached, data.rpo[1].without_data) = (0, 1);
+    snap.data = Arc::new(data);
+    let [stale, why, ..] = answers(&opened(snap, 120, 40));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series without any bar yet: AAPL 5m", "never asked"));
+}
+
+#[test]
+fn the_screenshots_are_those_of_the_real_screens() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
+    let rewrite = std::env::var_os("BARKEEP_UPDATE_SCREENSHOTS").is_some_and(|v| v == "1");
+    for (file, picture) in stills::stills() {
+        let path = dir.join(format!("{file}.svg"));
+        if rewrite {
+            std::fs::create_dir_all(&dir).unwrap();
+            std::fs::write(&path, picture).unwrap();
+            continue;
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            stored == picture,
+            "screenshots/{file}.svg is not what the screen shows now; look at it after BARKEEP_UPDATE_SCREENSHOTS=1"
+        );
+    }
+}
