@@ -52,3 +52,4 @@ mod reports;
 mod rto_rpo;
 mod series_control;
 mod service;
+mod structure;
