@@ -9,10 +9,12 @@ pub mod inputs;
 pub mod mail;
 pub mod monitor;
 pub mod notify;
+mod receiver;
 pub mod state;
 pub mod webhook;
 
 pub use conditions::{Condition, DatabaseLoss, Inputs, Kind, conditions};
 pub use monitor::{AlertMonitor, Weather};
-pub use notify::{Notification, Notifier};
+pub use notify::Notifier;
+pub use receiver::Notification;
 pub use state::{AlertState, Change};

@@ -10,7 +10,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::notify::{Notification, Receiver, Undelivered, headline};
+use super::receiver::{Notification, Receiver, Undelivered, headline};
 use barkeep_base::text::printable;
 use barkeep_config::{SmtpSettings, SmtpTls};
 

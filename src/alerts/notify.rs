@@ -6,40 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::mail::Mailbox;
-use super::state::Change;
+use super::receiver::{Notification, Receiver, Undelivered};
 use super::webhook::Webhook;
 use barkeep_config::policy::Severity;
 use barkeep_config::{AlertSecrets, AlertSettings};
-
-/// An alert that came or went, as receivers hear of it.
-pub type Notification = Change;
 
 /// Messages that may wait for one receiver. When it is full the newest is dropped, and the log says so.
 const QUEUE: usize = 32;
 /// Tries per message, and the pauses between them.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
-
-/// Why a receiver did not take a message. Holds no URL, no password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Undelivered {
-    pub(super) reason: String,
-    /// Whether the same message may be taken later.
-    pub(super) again: bool,
-}
-
-/// Somebody to tell.
-#[async_trait]
-pub(super) trait Receiver: Send + Sync {
-    fn name(&self) -> &'static str;
-    /// One try. The caller limits its time.
-    async fn deliver(&self, notice: &Notification) -> Result<(), Undelivered>;
-}
 
 struct Lane {
     name: &'static str,
@@ -126,17 +106,6 @@ fn log(notice: &Notification) {
         (None, Severity::Info) => tracing::info!(%kind, "alert: {message}"),
         (None, Severity::Warning) => tracing::warn!(%kind, "alert: {message}"),
         (None, Severity::Critical) => tracing::error!(%kind, "alert: {message}"),
-    }
-}
-
-/// One line for people: what is wrong, or that it is over.
-pub(super) fn headline(notice: &Notification) -> String {
-    match notice.resolved_at {
-        None => format!("barkeep {}: {}", notice.severity.name(), notice.message),
-        Some(at) => {
-            let lasted = Duration::from_secs(((at - notice.raised_at).max(0) / 1000).unsigned_abs());
-            format!("barkeep resolved after {}: {}", humantime::format_duration(lasted), notice.message)
-        }
     }
 }
 

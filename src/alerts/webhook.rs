@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::notify::{Notification, Receiver, Undelivered, headline};
+use super::receiver::{Notification, Receiver, Undelivered, headline};
 
 pub(super) struct Webhook {
     client: reqwest::Client,

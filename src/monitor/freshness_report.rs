@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::TierCounts;
+use crate::tier_counts::TierCounts;
 use barkeep_config::{Policy, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};

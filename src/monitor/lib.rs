@@ -9,5 +9,6 @@ pub mod freshness_report;
 pub mod history;
 pub mod publisher;
 pub mod snapshot;
+mod tier_counts;
 
 pub use error::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};

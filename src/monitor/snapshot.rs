@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::tier_counts::TierCounts;
 use barkeep_base::process;
 use barkeep_config::policy::Policy;
 use barkeep_config::{RateLimit, Settings};
@@ -25,43 +26,6 @@ const RECENT: usize = 20;
 const FAILING: usize = 200;
 /// The vendor's window.
 const WINDOW: i64 = 60_000;
-
-/// How many series are in each tier; over all series, not a page of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TierCounts {
-    pub fresh: usize,
-    pub aging: usize,
-    pub stale: usize,
-    pub missing: usize,
-    pub unknown: usize,
-}
-
-impl TierCounts {
-    pub(super) fn count(&mut self, tier: Tier) {
-        *self.of_mut(tier) += 1;
-    }
-
-    fn of_mut(&mut self, tier: Tier) -> &mut usize {
-        match tier {
-            Tier::Fresh => &mut self.fresh,
-            Tier::Aging => &mut self.aging,
-            Tier::Stale => &mut self.stale,
-            Tier::Missing => &mut self.missing,
-            Tier::Unknown => &mut self.unknown,
-        }
-    }
-
-    /// The count of one tier.
-    #[must_use]
-    pub fn of(mut self, tier: Tier) -> usize {
-        *self.of_mut(tier)
-    }
-
-    #[must_use]
-    pub fn total(self) -> usize {
-        self.fresh + self.aging + self.stale + self.missing + self.unknown
-    }
-}
 
 /// How the kept series of one criticality keep to their recovery point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

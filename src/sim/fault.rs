@@ -1,14 +1,14 @@
 //! What can go wrong on demand, and when.
 //!
 //! A [`FaultRule`] names one fault and the requests it strikes. Each rule counts how often it matched and how often it
-//! fired, so a test can prove that what it asked for happened.
+//! fired, so a test can prove that its fault happened.
 
 use std::sync::Mutex;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::lock;
-use crate::data::noise::{mix, unit};
+use crate::data::random::{mix, unit};
 
 /// The table of faults: variant, name on the wire, the least page it can strike (0: answers without bars too).
 macro_rules! faults {
@@ -82,7 +82,7 @@ faults! {
     /// One close is `NaN`, which is no JSON.
     NanLiteral "nan_literal" 1,
     SecondsForMs "seconds_for_ms" 1,
-    /// The last bar lies one bar behind the range asked for.
+    /// The last bar lies one bar after the requested range.
     OutsideRange "outside_range" 1,
     /// The last bar begins a second late.
     OffGrid "off_grid" 1,
@@ -107,7 +107,7 @@ faults! {
     ForeignNextUrl "foreign_next_url" 1,
     /// No bars, and a `next_url` that has them.
     EmptyPageWithNext "empty_page_with_next" 1,
-    /// Adjusted bars though raw ones were asked for.
+    /// Adjusted bars although raw ones were requested.
     AdjustedTrue "adjusted_true" 1,
     /// The last bar has other values than before: prices 1 % up, volume doubled.
     RevisedBar "revised_bar" 1,

@@ -9,11 +9,12 @@
 //! day on end-of-day plans, absent `results`, exponent-form volumes, grouped rows stamped 16:00 New York.
 
 mod config;
+mod corrupt;
 pub mod data;
 mod fault;
 pub mod http;
 mod server;
-mod spoil;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +35,7 @@ pub use http::log::{KeyForm, LoggedRequest};
 
 use barkeep_base::clock::Clock;
 use barkeep_market::split::Split;
-use server::Shared;
+use shared::Shared;
 
 /// How long stopping waits for answers under way.
 const GRACE: Duration = Duration::from_secs(2);
@@ -50,7 +51,7 @@ pub enum SimError {
 
 /// A running server. Dropping it stops it without waiting.
 pub struct Sim {
-    /// Where it listens; the port is real even when 0 was asked for.
+    /// Where it listens; the real port even when 0 was requested.
     pub addr: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -81,7 +82,7 @@ impl Sim {
             log: http::log::RequestLog::default(),
             noticed: Mutex::new(config.symbols.iter().cloned().collect()),
             chains: Mutex::default(),
-            kept: data::kept::Kept::default(),
+            memo: data::memo::Memo::default(),
             requests: AtomicU64::new(0),
             started: Instant::now(),
             stopping: stopping.clone(),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up; a module uses only modules before it.
 const MODULES: [&str; 16] = [
-    "base", "market", "plan", "config", "vendor", "store", "pipeline", "service", "monitor", "alerts", "runtime", "sim",
-    "api", "tui", "report", "cli",
+    "base", "market", "plan", "config", "vendor", "store", "pipeline", "service", "monitor", "alerts", "runtime",
+    "sim", "api", "tui", "report", "cli",
 ];
 /// Lines of code of a module, tests and comments apart. The dashboard is one program by itself.
 const MODULE_LINES: usize = 6_000;
@@ -93,7 +93,9 @@ fn no_file_folder_or_module_is_too_large() {
             faults.push(format!("{module} has {lines} lines of code"));
         }
     }
-    faults.extend(folders.iter().filter(|(_, n)| **n > FOLDER_FILES).map(|(dir, n)| format!("{} has {n} files", dir.display())));
+    faults.extend(
+        folders.iter().filter(|(_, n)| **n > FOLDER_FILES).map(|(dir, n)| format!("{} has {n} files", dir.display())),
+    );
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
@@ -143,9 +145,10 @@ fn expand<'a>(text: &'a str, before: String, found: &mut Vec<String>) -> &'a str
             None => {
                 found.push(path);
                 // `as name` in a group
-                return rest.trim_start().strip_prefix("as ").map_or(rest, |alias| {
-                    alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
-                });
+                return rest
+                    .trim_start()
+                    .strip_prefix("as ")
+                    .map_or(rest, |alias| alias.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
             }
         }
     }
@@ -233,7 +236,8 @@ fn documents_name_files_that_exist() {
             continue;
         }
         for word in fs::read_to_string(&paper).unwrap().split('`').skip(1).step_by(2) {
-            let is_path = ["src/", "tests/", "config/", "migrations/", "benches/"].iter().any(|dir| word.starts_with(dir));
+            let is_path =
+                ["src/", "tests/", "config/", "migrations/", "benches/"].iter().any(|dir| word.starts_with(dir));
             if is_path && !word.contains(|c: char| c.is_whitespace() || "*{<$".contains(c)) {
                 seen += 1;
                 let path = word.split(':').next().unwrap();

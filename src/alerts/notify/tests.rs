@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::conditions::Kind;
+use super::super::state::Change;
 use super::*;
 use barkeep_config::{SmtpSettings, SmtpTls};
 use barkeep_market::Ts;

@@ -12,8 +12,8 @@ use std::sync::Mutex;
 use chrono::NaiveDate;
 
 use crate::data::hours::{self, Hours, date_of, is_crypto, midnight};
-use crate::data::noise::{lattice, mix, part, smooth, unit};
 use crate::data::profile::{Profile, made_up_split};
+use crate::data::random::{lattice, mix, part, smooth, unit};
 use crate::data::source::{Bars, Row, Sink, Unreadable};
 use crate::lock;
 use barkeep_market::Ts;
@@ -31,7 +31,7 @@ const FRACTIONS_SINCE: i64 = 1_759_276_800_000;
 /// Fractional volumes are multiples of 2^-16: like real ones they have many decimals, and their sums are exact in any
 /// order, so that a roll-up of roll-ups equals the roll-up of the minutes bit for bit.
 const FRACTION: f64 = 65_536.0;
-/// Made-up tickers that every grouped day holds besides those asked for.
+/// Simulated tickers that every grouped day holds besides the requested ones.
 const SHARES: u64 = 240;
 const COINS: u64 = 20;
 

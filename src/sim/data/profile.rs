@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 
 use crate::data::hours::is_crypto;
-use crate::data::noise::{between, mix, of_name, part, unit};
+use crate::data::random::{between, mix, of_name, part, unit};
 use barkeep_market::split::Split;
 
 /// Salt under which the usual large names come out liquid; liquidity does not depend on the seed.

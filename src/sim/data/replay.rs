@@ -1,6 +1,6 @@
 //! Recorded bars: `<folder>/<SYMBOL>.<source>.csv.gz` served as base and day bars, value for value.
 //!
-//! The directory is indexed and every header checked at the start; a file is read when it is first asked for.
+//! The directory is indexed and every header checked at the start; a file is read when it is first requested.
 
 use std::collections::HashMap;
 use std::fs::File;

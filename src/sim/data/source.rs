@@ -45,7 +45,7 @@ pub(crate) trait Bars: Send + Sync {
     /// All splits of a ticker, oldest first.
     fn splits(&self, ticker: &str) -> Vec<Split>;
 
-    /// The tickers a market is made of, those asked for aside.
+    /// The tickers of a market besides the requested ones.
     fn universe(&self, crypto: bool) -> Vec<String>;
 
     /// Day bars of the dates `[first, last]`.

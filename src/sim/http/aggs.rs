@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDate, NaiveTime};
 
 use crate::config::SimDelay;
+use crate::data::aggregate::aggregate;
 use crate::data::grid::{Grid, LARGEST};
 use crate::data::hours::{date_of, is_crypto, midnight};
-use crate::data::roll::roll;
 use crate::data::source::Row;
 use crate::http::answer::Refusal;
-use crate::http::asked::{Asked, Judge, pack};
 use crate::http::page::{Page, Place};
-use crate::server::Shared;
+use crate::http::request::{Judge, VendorRequest, pack};
+use crate::shared::Shared;
 use barkeep_market::Ts;
 
 /// `limit` when none is given, and the most the vendor accepts.
@@ -24,7 +24,7 @@ const OTHER_MARKETS: [&str; 3] = ["C:", "I:", "O:"];
 /// `/v2/aggs/ticker/{ticker}/range/{multiplier}/{timespan}/{from}/{to}`
 pub(crate) fn range(
     shared: &Shared,
-    asked: &Asked,
+    request: &VendorRequest,
     judge: &Judge,
     adjusted: bool,
     [ticker, multiplier, timespan, from, to]: [&str; 5],
@@ -45,7 +45,7 @@ pub(crate) fn range(
         return Err(Refusal::ToBeforeFrom);
     }
     let accepted = LARGEST_LIMIT.max(u64::from(shared.config.base_limit));
-    let limit = match asked.param("limit") {
+    let limit = match request.param("limit") {
         None => DEFAULT_LIMIT,
         Some(text) => text
             .parse()
@@ -53,7 +53,7 @@ pub(crate) fn range(
             .filter(|n| (1..=accepted).contains(n))
             .ok_or_else(|| bad(&format!("The parameter 'limit' must be a number from 1 to {accepted}")))?,
     };
-    let descending = match asked.param("sort") {
+    let descending = match request.param("sort") {
         None | Some("asc") => false,
         Some("desc") => true,
         Some(_) => return Err(bad("The parameter 'sort' must be 'asc' or 'desc'")),
@@ -66,7 +66,7 @@ pub(crate) fn range(
     let cutoff = judge.cutoff(crypto);
     let factors = if adjusted { factors(shared, judge, ticker) } else { Vec::new() };
     let capped = if descending { u64::MAX } else { limit.min(u64::from(shared.config.base_limit.max(1))) };
-    let mut rolled = roll(grid, capped, |sink| {
+    let mut rolled = aggregate(grid, capped, |sink| {
         let mut adjust = |row: &Row| sink(&scaled(row, &factors));
         let Some(step) = grid.millis() else {
             let last = date_of(crypto, end - 1);
@@ -89,9 +89,9 @@ pub(crate) fn range(
     if !adjusted {
         cursor.push_str("&adjusted=false");
     }
-    let link = |from: &str, cursor: &str| format!("{}?cursor={}", with_from(&asked.path, from), pack(cursor));
+    let link = |from: &str, cursor: &str| format!("{}?cursor={}", with_from(&request.path, from), pack(cursor));
     let again = format!("{cursor}&empty=1");
-    // A first page is asked for by whatever time the client wrote; under a cursor it is the same text.
+    // A first page carries the times as the client wrote them; under a cursor they are the same text.
     let own = link(from_text, &cursor);
     Ok(Page {
         ticker: Some(ticker.to_owned()),
@@ -100,9 +100,9 @@ pub(crate) fn range(
         adjusted,
         status: judge.status(),
         next: rolled.next.map(|t| link(&t.to_string(), &cursor)),
-        origin: shared.next_origin(asked),
+        origin: shared.next_origin(request),
         place: Place {
-            first: shared.chain_start(asked).unwrap_or_else(|| own.clone()),
+            first: shared.chain_start(request).unwrap_or_else(|| own.clone()),
             again: link(from_text, &again),
             own,
             end,
@@ -114,7 +114,7 @@ pub(crate) fn range(
 /// `/v2/aggs/grouped/locale/{us|global}/market/{stocks|crypto}/{date}`
 pub(crate) fn grouped(
     shared: &Shared,
-    asked: &Asked,
+    request: &VendorRequest,
     judge: &Judge,
     adjusted: bool,
     crypto: bool,
@@ -133,13 +133,13 @@ pub(crate) fn grouped(
             }
         }
     }
-    Ok(single(shared, asked, judge, adjusted, None, names, rows))
+    Ok(single(shared, request, judge, adjusted, None, names, rows))
 }
 
 /// `/v2/aggs/ticker/{ticker}/prev`
 pub(crate) fn previous(
     shared: &Shared,
-    asked: &Asked,
+    request: &VendorRequest,
     judge: &Judge,
     adjusted: bool,
     ticker: &str,
@@ -159,20 +159,20 @@ pub(crate) fn previous(
         }
     }
     let names = vec![ticker.to_owned(); rows.len()];
-    Ok(single(shared, asked, judge, adjusted, Some(ticker.to_owned()), names, rows))
+    Ok(single(shared, request, judge, adjusted, Some(ticker.to_owned()), names, rows))
 }
 
 /// A page without a successor.
 fn single(
     shared: &Shared,
-    asked: &Asked,
+    request: &VendorRequest,
     judge: &Judge,
     adjusted: bool,
     ticker: Option<String>,
     names: Vec<String>,
     rows: Vec<Row>,
 ) -> Page {
-    let link = |extra: &str| format!("{}?cursor={}", asked.path, pack(&format!("adjusted={adjusted}{extra}")));
+    let link = |extra: &str| format!("{}?cursor={}", request.path, pack(&format!("adjusted={adjusted}{extra}")));
     let (own, again) = (link(""), link("&empty=1"));
     let end = rows.last().map_or(0, |row| row.t + barkeep_market::ts::DAY);
     Page {
@@ -182,7 +182,7 @@ fn single(
         rows,
         adjusted,
         status: judge.status(),
-        origin: shared.next_origin(asked),
+        origin: shared.next_origin(request),
         place: Place { first: own.clone(), own, again, end },
         ..Page::default()
     }

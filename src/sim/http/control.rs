@@ -14,7 +14,7 @@ use crate::config::ConfigChange;
 use crate::fault::{FaultCount, FaultRule};
 use crate::http::log::LoggedRequest;
 use crate::lock;
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// `requests` (GET, DELETE), `faults` (GET, POST, DELETE), `config` (POST), `stats` (GET).
 pub(crate) fn routes() -> Router<Arc<Shared>> {

@@ -1,4 +1,4 @@
-//! The vendor's side of the rate limit: who asked how often in 60 s.
+//! The vendor's side of the rate limit: how many requests each key made in 60 s.
 //!
 //! Every request counts, refused ones too: nobody outside knows whether the vendor counts those, and a client that
 //! survives this reading survives the other. Time comes in as an argument, so tests need not wait.

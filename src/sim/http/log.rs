@@ -1,4 +1,4 @@
-//! What was asked and how it was answered, for tests to read. Keys never get in.
+//! Every request and its answer, for tests to read. Keys are never logged.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

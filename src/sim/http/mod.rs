@@ -2,11 +2,11 @@
 
 pub(crate) mod aggs;
 pub(crate) mod answer;
-pub(crate) mod asked;
 pub(crate) mod control;
 pub(crate) mod limit;
 pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod reference;
+pub(crate) mod request;
 pub(crate) mod status;
 pub(crate) mod wire;

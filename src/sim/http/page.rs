@@ -40,7 +40,7 @@ pub(crate) struct Place {
     pub(crate) again: String,
     /// The first page of the chain.
     pub(crate) first: String,
-    /// Start of the first bar behind the range asked for.
+    /// Start of the first bar after the requested range.
     pub(crate) end: i64,
 }
 

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 
 use crate::data::hours::is_crypto;
-use crate::data::noise::of_name;
+use crate::data::random::of_name;
 use crate::http::answer::{Answer, Refusal, listing};
-use crate::http::asked::{Asked, Judge};
 use crate::http::page::json;
-use crate::server::Shared;
+use crate::http::request::{Judge, VendorRequest};
+use crate::shared::Shared;
 use barkeep_market::split::Split;
 
 /// The two split endpoints.
@@ -28,22 +28,27 @@ impl SplitsApi {
         }
     }
 
-    fn ascending(self, asked: &Asked) -> bool {
+    fn ascending(self, request: &VendorRequest) -> bool {
         match self {
-            Self::New => asked.param("sort") == Some("execution_date.asc"),
-            Self::V3 => asked.param("order") == Some("asc"),
+            Self::New => request.param("sort") == Some("execution_date.asc"),
+            Self::V3 => request.param("order") == Some("asc"),
         }
     }
 }
 
-pub(crate) fn splits(shared: &Shared, asked: &Asked, judge: &Judge, api: SplitsApi) -> Result<Answer, Refusal> {
-    let names: Vec<String> = match (asked.param("ticker"), asked.param("ticker.any_of")) {
+pub(crate) fn splits(
+    shared: &Shared,
+    request: &VendorRequest,
+    judge: &Judge,
+    api: SplitsApi,
+) -> Result<Answer, Refusal> {
+    let names: Vec<String> = match (request.param("ticker"), request.param("ticker.any_of")) {
         (Some(one), _) => vec![one.to_owned()],
         (None, Some(many)) => many.split(',').map(|name| name.trim().to_owned()).collect(),
         (None, None) => shared.market(false).into_iter().collect(),
     };
-    let filters = date_filters(asked)?;
-    let kind = asked.param("adjustment_type");
+    let filters = date_filters(request)?;
+    let kind = request.param("adjustment_type");
     let mut found: Vec<(Split, String, f64)> = Vec::new();
     for name in names {
         let all = shared.bars.splits(&name);
@@ -55,11 +60,11 @@ pub(crate) fn splits(shared: &Shared, asked: &Asked, judge: &Judge, api: SplitsA
         }
     }
     found.sort_by(|a, b| (a.0.date, &a.1).cmp(&(b.0.date, &b.1)));
-    if !api.ascending(asked) {
+    if !api.ascending(request) {
         found.reverse();
     }
     let rows: Vec<String> = found.iter().map(|(split, name, factor)| split_row(api, split, name, *factor)).collect();
-    page(shared, asked, judge, &rows, api.limits(), false)
+    page(shared, request, judge, &rows, api.limits(), false)
 }
 
 fn split_row(api: SplitsApi, split: &Split, name: &str, factor: f64) -> String {
@@ -93,7 +98,7 @@ impl DateFilter {
     }
 }
 
-fn date_filters(asked: &Asked) -> Result<Vec<DateFilter>, Refusal> {
+fn date_filters(request: &VendorRequest) -> Result<Vec<DateFilter>, Refusal> {
     type Compare = fn(&NaiveDate, &NaiveDate) -> bool;
     const COMPARISONS: [(&str, Compare); 5] = [
         ("execution_date", |a, b| a == b),
@@ -104,7 +109,7 @@ fn date_filters(asked: &Asked) -> Result<Vec<DateFilter>, Refusal> {
     ];
     let mut filters = Vec::new();
     for (name, lets) in COMPARISONS {
-        if let Some(text) = asked.param(name) {
+        if let Some(text) = request.param(name) {
             let bound = text.parse().map_err(|_| Refusal::BadParameter(format!("Could not parse '{name}'")))?;
             filters.push(DateFilter { bound, lets });
         }
@@ -113,23 +118,23 @@ fn date_filters(asked: &Asked) -> Result<Vec<DateFilter>, Refusal> {
 }
 
 /// `/v3/reference/tickers`
-pub(crate) fn tickers(shared: &Shared, asked: &Asked, judge: &Judge) -> Result<Answer, Refusal> {
-    let market = asked.param("market");
-    let search = asked.param("search").map(str::to_uppercase);
-    let names: Vec<String> = match asked.param("ticker") {
+pub(crate) fn tickers(shared: &Shared, request: &VendorRequest, judge: &Judge) -> Result<Answer, Refusal> {
+    let market = request.param("market");
+    let search = request.param("search").map(str::to_uppercase);
+    let names: Vec<String> = match request.param("ticker") {
         Some(one) => known(shared, one).then(|| one.to_owned()).into_iter().collect(),
         None => shared.market(false).into_iter().chain(shared.market(true)).collect(),
     };
     let fits = |name: &&String| {
         market.is_none_or(|market| market == market_of(name))
             && search.as_ref().is_none_or(|text| name.to_uppercase().contains(text))
-            && asked.param("active") != Some("false")
+            && request.param("active") != Some("false")
     };
     let mut rows: Vec<String> = names.iter().filter(fits).map(|name| ticker_row(name, judge)).collect();
-    if asked.param("order") == Some("desc") {
+    if request.param("order") == Some("desc") {
         rows.reverse();
     }
-    page(shared, asked, judge, &rows, (100, 1_000), true)
+    page(shared, request, judge, &rows, (100, 1_000), true)
 }
 
 /// `/v3/reference/tickers/{ticker}`
@@ -168,28 +173,28 @@ fn ticker_row(name: &str, judge: &Judge) -> String {
 /// One page of rows; the cursor remembers all parameters and how many rows came before.
 fn page(
     shared: &Shared,
-    asked: &Asked,
+    request: &VendorRequest,
     judge: &Judge,
     rows: &[String],
     (default, most): (usize, usize),
     count: bool,
 ) -> Result<Answer, Refusal> {
-    let limit = match asked.param("limit").map(str::parse) {
+    let limit = match request.param("limit").map(str::parse) {
         None => default,
         Some(Ok(limit)) if (1..=most).contains(&limit) => limit,
         Some(_) => {
             return Err(Refusal::BadParameter(format!("The parameter 'limit' must be a number from 1 to {most}")));
         }
     };
-    let before: usize = asked.param("offset").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let before: usize = request.param("offset").and_then(|text| text.parse().ok()).unwrap_or(0);
     let shown = rows.get(before..).unwrap_or_default();
     let shown = shown.get(..limit).unwrap_or(shown);
     let after = before + shown.len();
     let next = (after < rows.len()).then(|| {
-        let cursor = asked.cursor_with("offset", &format!("offset={after}"));
-        let path = format!("{}?cursor={cursor}", asked.path);
+        let cursor = request.cursor_with("offset", &format!("offset={after}"));
+        let path = format!("{}?cursor={cursor}", request.path);
         shared.link(judge, &path, None);
-        format!("{}{path}", shared.next_origin(asked))
+        format!("{}{path}", shared.next_origin(request))
     });
     Ok(listing(shown, &judge.request_id, count, next.as_deref()))
 }

@@ -5,7 +5,7 @@ use chrono_tz::America::New_York;
 
 use crate::data::hours::{Hours, date_of};
 use crate::http::answer::Answer;
-use crate::http::asked::Judge;
+use crate::http::request::Judge;
 use barkeep_market::Ts;
 
 /// `/v1/marketstatus/now`

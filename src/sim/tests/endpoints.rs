@@ -36,7 +36,7 @@ async fn bodies_have_the_recorded_shape() {
     // `from` is the start of the bar withheld, and the cursor decodes to the parameters.
     let last = got.rows().last().unwrap()["t"].as_i64().unwrap();
     assert_eq!(path, format!("{}/v2/aggs/ticker/AAPL/range/1/hour/{}/2025-03-05", sim.url(), last + HOUR));
-    assert_eq!(cursor, crate::http::asked::pack("limit=150&sort=asc&adjusted=false"));
+    assert_eq!(cursor, crate::http::request::pack("limit=150&sort=asc&adjusted=false"));
 
     for (ticker, from) in [("NOSUCH", "2025-03-04"), ("AAPL", "2025-03-08"), ("aapl", "2025-03-04")] {
         let got = ask(&sim, &range(ticker, "1/hour", from, from, 50_000)).await;

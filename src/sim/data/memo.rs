@@ -7,20 +7,20 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::corrupt::Reply;
 use crate::lock;
-use crate::spoil::Reply;
 
 /// Bytes of bodies kept; what comes afterwards is computed every time.
 const MOST: usize = 512 << 20;
 
-/// Answers by what was asked and whether they are compressed.
+/// Answers by request target and whether they are compressed.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct Memo {
     answers: Mutex<HashMap<(String, bool), (Reply, String)>>,
     bytes: AtomicUsize,
 }
 
-impl Kept {
+impl Memo {
     /// The answer, and the request id in it.
     pub(crate) fn get(&self, target: &str, gzip: bool) -> Option<(Reply, String)> {
         lock(&self.answers).get(&(target.to_owned(), gzip)).cloned()

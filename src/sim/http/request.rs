@@ -14,7 +14,7 @@ use barkeep_market::ts::MINUTE;
 
 /// A request for data.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct VendorRequest {
     /// As sent.
     pub(crate) path: String,
     /// Path parts, percent-decoded.
@@ -36,7 +36,7 @@ pub(crate) enum Cursor {
     Bad,
 }
 
-impl Asked {
+impl VendorRequest {
     pub(crate) fn new(parts: &Parts) -> Self {
         let path = parts.uri.path().to_owned();
         let query = parts.uri.query().unwrap_or_default();
@@ -163,21 +163,21 @@ mod tests {
     use super::*;
     use axum::http::Request;
 
-    fn asked(uri: &str, headers: &[(&str, &str)]) -> Asked {
+    fn request(uri: &str, headers: &[(&str, &str)]) -> VendorRequest {
         let mut request = Request::builder().uri(uri).header("host", "sim:1");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Asked::new(&request.body(()).unwrap().into_parts().0)
+        VendorRequest::new(&request.body(()).unwrap().into_parts().0)
     }
 
     #[test]
     fn keys_are_found_and_never_shown() {
-        let query = asked("/v2/x?limit=5&apiKey=SECRET&sort=asc", &[]);
+        let query = request("/v2/x?limit=5&apiKey=SECRET&sort=asc", &[]);
         assert_eq!(query.key, Some((KeyForm::Query, "SECRET".to_owned())));
         assert_eq!(query.target, "/v2/x?limit=5&apiKey=***&sort=asc");
         assert_eq!(query.param("apiKey"), None);
-        let header = asked("/v2/x", &[("authorization", "Bearer SECRET"), ("accept-encoding", "br, gzip;q=0.5")]);
+        let header = request("/v2/x", &[("authorization", "Bearer SECRET"), ("accept-encoding", "br, gzip;q=0.5")]);
         assert_eq!(header.key, Some((KeyForm::Header, "SECRET".to_owned())));
         assert!(header.gzip);
         assert!(!format!("{:?}", query.cursor_with("", "a=b")).contains("SECRET"));
@@ -186,13 +186,15 @@ mod tests {
     #[test]
     fn a_cursor_holds_parameters() {
         // The cursor of the vendor's documentation.
-        let asked = asked("/v2/aggs/X%3ABTCUSD?cursor=bGltaXQ9MiZzb3J0PWFzYw", &[]);
-        assert_eq!((asked.param("limit"), asked.param("sort")), (Some("2"), Some("asc")));
-        assert_eq!(asked.segments[2], "X:BTCUSD");
+        let request = request("/v2/aggs/X%3ABTCUSD?cursor=bGltaXQ9MiZzb3J0PWFzYw", &[]);
+        assert_eq!((request.param("limit"), request.param("sort")), (Some("2"), Some("asc")));
+        assert_eq!(request.segments[2], "X:BTCUSD");
         assert_eq!(pack("limit=2&sort=asc"), "bGltaXQ9MiZzb3J0PWFzYw");
         assert_eq!(
-            crate::http::asked::Asked::new(&Request::builder().uri("/x?cursor=%21").body(()).unwrap().into_parts().0)
-                .cursor,
+            crate::http::request::VendorRequest::new(
+                &Request::builder().uri("/x?cursor=%21").body(()).unwrap().into_parts().0
+            )
+            .cursor,
             Cursor::Bad
         );
     }

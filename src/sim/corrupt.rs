@@ -100,7 +100,7 @@ impl Reply {
     }
 
     /// The second half of a fault's work: on the finished answer.
-    pub(super) fn spoil(mut self, rule: &FaultRule, request_id: &str, path: &str) -> Self {
+    pub(super) fn corrupt(mut self, rule: &FaultRule, request_id: &str, path: &str) -> Self {
         let refuse = |refusal| Self::refusal(&refusal, request_id);
         let broken = |status| refuse(Refusal::Broken(status, "Internal error".to_owned()));
         let target = || rule.target.clone().unwrap_or_else(|| NOWHERE.to_owned());
@@ -146,7 +146,7 @@ impl Reply {
 }
 
 /// The first half of a fault's work: on the bars.
-pub(super) fn spoil_page(page: &mut Page, rule: &FaultRule) {
+pub(super) fn corrupt_page(page: &mut Page, rule: &FaultRule) {
     let last = page.rows.len().saturating_sub(1);
     let last_row = page.rows.last().copied();
     match rule.kind {

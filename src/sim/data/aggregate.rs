@@ -8,7 +8,7 @@ use crate::data::source::{Row, Sink, Unreadable};
 
 /// A page of bars.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Rolled {
+pub(crate) struct Aggregated {
     pub(crate) rows: Vec<Row>,
     /// Base bars each row was built from.
     pub(crate) counts: Vec<u64>,
@@ -60,12 +60,12 @@ impl Open {
 ///
 /// When more base bars follow, a last bar that is not whole is withheld and the next page begins with it; a bar that
 /// alone takes more base bars than the limit is served whole, or the chain would never end.
-pub(crate) fn roll(
+pub(crate) fn aggregate(
     grid: Grid,
     limit: u64,
     feed: impl FnOnce(Sink<'_>) -> Result<(), Unreadable>,
-) -> Result<Rolled, Unreadable> {
-    let mut page = Rolled::default();
+) -> Result<Aggregated, Unreadable> {
+    let mut page = Aggregated::default();
     let mut open: Option<Open> = None;
     feed(&mut |row| {
         match open.as_mut() {
@@ -109,8 +109,8 @@ mod tests {
             .collect()
     }
 
-    fn page(rows: &[Row], from: i64, limit: u64) -> Rolled {
-        roll(Grid::of(true, 1, "hour").unwrap(), limit, |sink| {
+    fn page(rows: &[Row], from: i64, limit: u64) -> Aggregated {
+        aggregate(Grid::of(true, 1, "hour").unwrap(), limit, |sink| {
             let _ = rows.iter().filter(|r| r.t >= from).try_for_each(sink);
             Ok(())
         })

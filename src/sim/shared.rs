@@ -1,0 +1,124 @@
+//! What the handlers of the simulated vendor share: configuration, clock, bars, faults, the log and the chains of pages.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{ConfigChange, Live, SimConfig};
+use crate::data::hours::Hours;
+use crate::data::memo::Memo;
+use crate::data::source::Bars;
+use crate::fault::FaultBook;
+use crate::http::answer::Refusal;
+use crate::http::limit::Limiter;
+use crate::http::log::RequestLog;
+use crate::http::request::{Cursor, Judge, VendorRequest};
+use crate::lock;
+use barkeep_base::clock::Clock;
+use barkeep_market::Ts;
+
+/// Chains remembered before the memory is emptied.
+const CHAINS_KEPT: usize = 200_000;
+
+/// Everything the handlers share.
+pub(crate) struct Shared {
+    pub(crate) config: SimConfig,
+    pub(crate) live: Mutex<Live>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) bars: Box<dyn Bars>,
+    pub(crate) hours: Hours,
+    pub(crate) limiter: Mutex<Limiter>,
+    pub(crate) faults: FaultBook,
+    pub(crate) log: RequestLog,
+    /// Tickers requested or configured.
+    pub(crate) noticed: Mutex<BTreeSet<String>>,
+    /// Links handed out, by path and cursor.
+    pub(crate) chains: Mutex<HashMap<String, Chain>>,
+    pub(crate) memo: Memo,
+    pub(crate) requests: AtomicU64,
+    pub(crate) started: Instant,
+    pub(crate) stopping: CancellationToken,
+}
+
+/// Where a link belongs.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    pub(crate) page: u32,
+    /// Path and cursor of the first page.
+    pub(crate) first: Option<String>,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Ts {
+        lock(&self.live).now.unwrap_or_else(|| self.clock.now())
+    }
+
+    pub(crate) fn configure(&self, change: &ConfigChange) {
+        lock(&self.live).apply(change);
+        lock(&self.noticed).extend(change.symbols.iter().cloned());
+    }
+
+    /// The origin that `next_url` names.
+    pub(crate) fn next_origin(&self, request: &VendorRequest) -> String {
+        match &self.config.next_url_host {
+            None => request.origin.clone(),
+            Some(origin) if origin.contains("://") => origin.clone(),
+            Some(host) => format!("https://{host}"),
+        }
+    }
+
+    /// Remembers a link given out on the page being answered.
+    pub(crate) fn link(&self, judge: &Judge, path: &str, first: Option<&str>) {
+        self.remember(path, Chain { page: judge.page + 1, first: first.map(str::to_owned) });
+    }
+
+    pub(crate) fn remember(&self, path: &str, chain: Chain) {
+        let mut chains = lock(&self.chains);
+        if chains.len() >= CHAINS_KEPT {
+            chains.clear();
+        }
+        chains.insert(path.to_owned(), chain);
+    }
+
+    pub(crate) fn chain(&self, request: &VendorRequest) -> Option<Chain> {
+        let Cursor::Good(cursor) = &request.cursor else { return None };
+        lock(&self.chains).get(&format!("{}?cursor={cursor}", request.path)).cloned()
+    }
+
+    /// Path and cursor of the first page of the chain a request belongs to.
+    pub(crate) fn chain_start(&self, request: &VendorRequest) -> Option<String> {
+        self.chain(request).and_then(|chain| chain.first)
+    }
+
+    /// Place of a request in its chain.
+    pub(crate) fn page_of(&self, request: &VendorRequest) -> u32 {
+        match request.cursor {
+            Cursor::None => 1,
+            _ => self.chain(request).map_or(2, |chain| chain.page),
+        }
+    }
+
+    pub(crate) fn admit(&self, request: &VendorRequest) -> Result<(), Refusal> {
+        let key = match &request.key {
+            Some((_, key)) if !key.is_empty() => key,
+            _ => return Err(Refusal::NoKey),
+        };
+        if self.config.keys.as_ref().is_some_and(|keys| !keys.contains(key)) {
+            return Err(Refusal::UnknownKey);
+        }
+        let limit = lock(&self.live).rate_limit;
+        let mut limiter = lock(&self.limiter);
+        // Read inside the lock, so that arrivals are in order.
+        limiter.arrive(key, limit, self.config.window, self.started.elapsed()).map_err(|wait| {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            Refusal::RateLimited(self.config.retry_after.then_some(seconds))
+        })
+    }
+
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
