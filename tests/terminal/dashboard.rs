@@ -301,33 +301,31 @@ fn mistakes_in_the_keys_are_named_before_anything_starts() {
     assert!(pty.text().contains("barkeep.yaml:2"), "{}", pty.text());
 }
 
-fn taken_by_bug() -> bool {
-    std::hint::black_box(true)
-}
+/// Set for the process that panics: this same test, started once more on a terminal of its own.
+const PANICS: &str = "BARKEEP_TEST_PANICS";
 
-/// Not a test: what the next test starts on a terminal of its own.
-#[test]
-#[ignore = "the half of another test that has to be a process of its own"]
-fn panics_while_it_holds_the_terminal() {
+fn panic_while_holding_the_terminal() {
     barkeep::tui::terminal::guard_against_panics();
-    let taken = barkeep::tui::terminal::TerminalGuard::new(true).unwrap();
+    let guard = barkeep::tui::terminal::TerminalGuard::new(true).unwrap();
     println!("\u{1b}[?2026hhalf a frame");
     // Another thread's bug leaves the screen alone.
     let other = std::thread::spawn(|| panic!("the other thread"));
     assert!(other.join().is_err());
     println!("still drawing");
     std::thread::sleep(Duration::from_millis(300));
-    assert!(!taken_by_bug(), "as if by a bug");
-    drop(taken);
+    assert!(!std::hint::black_box(true), "as if by a bug");
+    drop(guard);
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_before_it_is_told() {
+fn a_panic_gives_the_terminal_back_before_its_message() {
+    if std::env::var_os(PANICS).is_some() {
+        return panic_while_holding_the_terminal();
+    }
     let home = tempfile::tempdir().unwrap();
     let itself = std::env::current_exe().unwrap();
-    let args =
-        ["--ignored", "--exact", "--nocapture", "--test-threads=1", "dashboard::panics_while_it_holds_the_terminal"];
-    let mut pty = Pty::start(itself.to_str().unwrap(), &args, home.path(), &[], 120, 40);
+    let args = ["--exact", "--nocapture", "dashboard::a_panic_gives_the_terminal_back_before_its_message"];
+    let mut pty = Pty::start(itself.to_str().unwrap(), &args, home.path(), &[(PANICS, "1".to_owned())], 120, 40);
     pty.until("still drawing");
     assert!(pty.look(vt100::Screen::alternate_screen));
     assert!(!pty.text().contains("the other thread"), "{}", pty.text());
