@@ -188,14 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_tells_of_every_key() {
-        let readme = include_str!("../../README.md");
+    fn the_page_lists_every_key() {
+        let page = include_str!("../../docs/keys.md");
         let expected = generated_keys();
-        let begin = readme.find(MARK_BEGIN).expect("README.md has the mark of the key table");
-        let end = readme.find(MARK_END).expect("README.md has the end of the key table") + MARK_END.len();
+        let begin = page.find(MARK_BEGIN).expect("docs/keys.md has the mark of the key table");
+        let end = page.find(MARK_END).expect("docs/keys.md has the end of the key table") + MARK_END.len();
         assert!(
-            readme[begin..end] == expected,
-            "README.md's key table is old; put `barkeep config keys --markdown` between the marks:\n{expected}"
+            page[begin..end] == expected,
+            "docs/keys.md is old; put `barkeep config keys --markdown` between the marks:\n{expected}"
         );
     }
 }

@@ -1,0 +1,40 @@
+# The usual tasks. Each line also works without just.
+
+# list the tasks
+default:
+    @just --list
+
+# release build
+build:
+    cargo build --release --locked
+
+# all tests; what is ignored, and why, is printed
+test *args:
+    cargo test --locked {{args}}
+
+# unit tests only
+test-fast:
+    cargo test --locked --lib
+
+# format, lints and API documentation
+lint:
+    cargo fmt --all --check
+    cargo clippy --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+
+# everything that must hold before a change goes in
+ci:
+    .ci/run
+
+# draw the snapshots and the pictures of the dashboard again
+screenshots:
+    INSTA_UPDATE=always BARKEEP_UPDATE_SCREENSHOTS=1 cargo test --locked --test tui screens
+
+# one benchmark: pipeline, plan, api or tui
+bench name *args:
+    cargo bench --bench {{name}} -- {{args}}
+
+# the documentation as a site in target/site/docs (needs mdbook)
+docs:
+    mdbook build docs
+    cp -r screenshots config target/site/
