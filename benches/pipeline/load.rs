@@ -54,8 +54,7 @@ pub(crate) async fn run(settings: Settings, database: &str, now: Ts, mode: Mode)
     let phases = Arc::new(Phases::default());
     let listener = Arc::clone(&phases) as Arc<dyn Listener>;
     let (key, clock) = (SecretString::from("key-of-the-benchmark"), Arc::new(FixedClock::at(now)));
-    let engine =
-        barkeep::pipeline::open(Arc::clone(&store), settings, key, clock, Arc::clone(&listener)).await.unwrap();
+    let engine = barkeep::pipeline::open(Arc::clone(&store), settings, key, clock).await.unwrap();
     let from = (now - i64::from(load.days) * DAY).utc_date();
     let selection = Selection {
         symbols: load.symbols,

@@ -14,7 +14,7 @@ pub mod state;
 pub mod webhook;
 
 pub use conditions::{Condition, DatabaseLoss, Inputs, Kind, conditions};
-pub use monitor::{AlertMonitor, Weather};
+pub use monitor::{AlertMonitor, DatabaseHealth};
 pub use notify::Notifier;
 pub use receiver::Notification;
 pub use state::{AlertState, Change};

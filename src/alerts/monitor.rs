@@ -16,14 +16,13 @@ use barkeep_config::Policy;
 use barkeep_market::Ts;
 use barkeep_monitor::change_detector::ChangeDetector;
 use barkeep_pipeline::EngineContext;
-use barkeep_pipeline::events::{Event, Listener};
 use barkeep_service::handle::Live;
-use barkeep_store::StoreError;
+use barkeep_store::{HealthListener, StoreError};
 
 /// What can be judged while the database is away.
 const WITHOUT_DATABASE: [Kind; 2] = [Kind::VendorKeyRefused, Kind::DatabaseLost];
 
-/// A lost database is tried about this often (see [`barkeep_pipeline::patience`]).
+/// A lost database is tried about this often (see [`barkeep_store::Retry`]).
 const TRY: Duration = Duration::from_secs(2);
 
 /// How often the loss itself is looked at.
@@ -34,9 +33,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Whether the database answers, as heard from the store: since when it does not.
 #[derive(Debug, Default)]
-pub struct Weather(watch::Sender<Option<Instant>>);
+pub struct DatabaseHealth(watch::Sender<Option<Instant>>);
 
-impl Weather {
+impl DatabaseHealth {
     fn lost_for(&self) -> Option<Duration> {
         self.0.borrow().map(|since| since.elapsed())
     }
@@ -49,13 +48,13 @@ impl Weather {
     }
 }
 
-impl Listener for Weather {
-    fn hear(&self, event: Event) {
-        match event {
-            Event::DatabaseLost { .. } => drop(self.0.send_replace(Some(Instant::now()))),
-            Event::DatabaseBack { .. } => drop(self.0.send_replace(None)),
-            _ => {}
-        }
+impl HealthListener for DatabaseHealth {
+    fn lost(&self, _: &StoreError) {
+        self.0.send_replace(Some(Instant::now()));
+    }
+
+    fn back(&self, _: Duration) {
+        self.0.send_replace(None);
     }
 }
 
@@ -70,7 +69,7 @@ pub struct AlertMonitor {
     pub engine: EngineContext,
     pub policy: Arc<Policy>,
     pub notifier: Notifier,
-    pub weather: Arc<Weather>,
+    pub database: Arc<DatabaseHealth>,
     pub live: watch::Receiver<Arc<Live>>,
     pub every: Duration,
 }
@@ -87,19 +86,19 @@ impl AlertMonitor {
         let mut look = tokio::time::interval(self.every);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let glance = GLANCE.min(self.every);
-        let mut weather = self.weather.0.subscribe();
+        let mut health = self.database.0.subscribe();
         // The first look comes after one period: a service that has just started has had no time to succeed.
         look.tick().await;
-        let mut was_lost = self.weather.lost_for().is_some();
+        let mut was_lost = self.database.lost_for().is_some();
         loop {
             let whole = tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = look.tick() => true,
-                Ok(()) = weather.changed() => false,
+                Ok(()) = health.changed() => false,
                 // A loss grows by itself; while all is well there is nothing to glance at.
                 () = tokio::time::sleep(glance), if was_lost => false,
             };
-            let lost = self.weather.lost_for().is_some();
+            let lost = self.database.lost_for().is_some();
             if lost || was_lost {
                 self.judge(&mut watch, &WITHOUT_DATABASE, &self.without_database(started));
             } else if whole {
@@ -114,7 +113,7 @@ impl AlertMonitor {
     fn without_database(&self, watching_since: Ts) -> Inputs {
         let now = self.engine.clock.now();
         let key_refused = self.live.borrow().key_refused.clone();
-        Inputs { now, watching_since, key_refused, database_lost: self.weather.loss(now), ..Inputs::default() }
+        Inputs { now, watching_since, key_refused, database_lost: self.database.loss(now), ..Inputs::default() }
     }
 
     async fn look(&self, watch: &mut AlertState, seen: &mut Seen, watching_since: Ts) {

@@ -1,7 +1,7 @@
 //! Where the time of a job goes: real timers around the real calls.
 //!
-//! Whoever wants to know runs a job inside [`scope`]; the vendor's client, the limiter's callers, the store's wrapper and
-//! the writer add what they spent to the job that caused it. Outside of a scope nothing is measured. A job's phases can
+//! Whoever wants to know runs a job inside [`scope`]; the vendor's client, the limiter's callers, the store and the
+//! writer of pages add what they spent to the job that caused it. Outside of a scope nothing is measured. A job's phases can
 //! overlap (a page is decoded while the one before is written), so they may add up to more than it took.
 
 use std::fmt;

@@ -6,9 +6,10 @@ use clap::Args;
 
 use super::exit::CliError;
 use barkeep_market::asset::InvalidSymbol;
-use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select;
 pub use barkeep_pipeline::select::TimeBound;
+use barkeep_store::TimeRange;
 
 /// Which series a run is about.
 #[derive(Args, Clone, Debug, Default)]
@@ -121,8 +122,8 @@ pub fn symbol(text: &str) -> Result<Symbol, InvalidSymbol> {
 
 /// `[from, to)` for a class; an end not given is open.
 #[must_use]
-pub fn range(class: AssetClass, from: Option<TimeBound>, to: Option<TimeBound>) -> Interval {
-    Interval::new(from.map_or(Ts::MIN, |w| w.start(class)), to.map_or(Ts::MAX, |w| w.end(class)))
+pub fn range(class: AssetClass, from: Option<TimeBound>, to: Option<TimeBound>) -> TimeRange {
+    TimeRange { from: from.map(|w| w.start(class)), until: to.map(|w| w.end(class)) }
 }
 
 /// A duration; a bare number is milliseconds.

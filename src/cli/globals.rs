@@ -9,8 +9,8 @@ use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
 use barkeep_base::log::{Tail, Telemetry};
-use barkeep_config::{Environment, Loaded, Overrides, RateLimit};
-use barkeep_store::{Store, StoreError};
+use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
+use barkeep_store::{HealthListener, Retry, Store, StoreError};
 
 /// Before or after the command's name. Environment variables are read in `config`, not by clap, so that `--help` never
 /// shows a password.
@@ -132,16 +132,24 @@ impl Session {
 
     /// Opens the database; with `readonly` it must exist and nothing in it changes.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
-        let database = &self.loaded.settings.database;
-        barkeep_store::open(database.as_str(), readonly).await.map_err(|e| {
-            // Whatever the reason, at this point the database is what is missing.
-            let error = CliError::new(DATABASE, e.to_string());
-            match e {
-                // The message already says what to do.
-                StoreError::NotFound(_) => error,
-                _ => error.hint(format!("the database in use is {database}; see `barkeep config print`")),
-            }
-        })
+        barkeep_store::open(self.loaded.settings.database.as_str(), readonly).await.map_err(|e| self.cannot_open(&e))
+    }
+
+    /// Opens the database for work that waits for it when it is lost on the way, and tells `health` of it.
+    pub async fn open_store_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
+        let Settings { database, backfill, .. } = &self.loaded.settings;
+        let retry = Retry::new(backfill.database_patience, health);
+        barkeep_store::open_with_retry(database.as_str(), false, retry).await.map_err(|e| self.cannot_open(&e))
+    }
+
+    /// Whatever the reason, at this point the database is what is missing.
+    fn cannot_open(&self, e: &StoreError) -> CliError {
+        let error = CliError::new(DATABASE, e.to_string());
+        if let StoreError::NotFound(_) = e {
+            // The message already says what to do.
+            return error;
+        }
+        error.hint(format!("the database in use is {}; see `barkeep config print`", self.loaded.settings.database))
     }
 }
 

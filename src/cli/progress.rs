@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::figures::{clock, thousands};
 use super::output::counted;
 use barkeep_pipeline::events::{Event, Listener};
+use barkeep_store::{HealthListener, StoreError};
 
 /// Steps of a bar; fine enough for any terminal.
 const STEPS: u64 = 1_000;
@@ -226,10 +227,16 @@ impl Listener for Progress {
                 }
             }
             Event::Requested { .. } | Event::Answered(_) => {}
-            Event::DatabaseLost { error } => self.say(&format!("database lost, waiting for it: {error}")),
-            Event::DatabaseBack { after } => {
-                self.say(&format!("database is back after {}", clock(after.as_secs_f64())));
-            }
         }
+    }
+}
+
+impl HealthListener for Progress {
+    fn lost(&self, error: &StoreError) {
+        self.say(&format!("database lost, waiting for it: {error}"));
+    }
+
+    fn back(&self, after: Duration) {
+        self.say(&format!("database is back after {}", clock(after.as_secs_f64())));
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{MOST_ROWS, ReadError};
 use crate::explain::{Explanation, explain};
 use crate::snapshot::FreshnessContext;
 use barkeep_config::Policy;
-use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, Ts, split};
+use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, split};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::coverage::CoverageIndex;
 use barkeep_pipeline::index::series::SeriesIndex;
@@ -82,12 +82,12 @@ pub async fn detail(
         .ok_or_else(absent)?;
     let class = row.asset_class;
 
-    let stored = store.bars_before(series.id, Ts::MAX, BARS).await?;
+    let stored = store.newest_bars(series.id, (..).into(), BARS).await?;
     let mut bars: Vec<Bar> = stored.iter().map(|row| row.bar).collect();
     let splits = store.splits(symbol).await?;
     split::adjust(&mut bars, &splits, class, class.date_of(now));
     let from = bars.first().map_or(now, |bar| bar.ts);
-    let features = store.features(series.id, Interval::new(from, Ts::MAX), BARS).await?.pop();
+    let features = store.features(series.id, (from..).into(), Some(BARS)).await?.pop();
 
     let target = Target { row: row.clone(), dirty: false, asked: vec![timeframe] };
     let survey = CoverageIndex::read(store, std::slice::from_ref(&target), now).await?;

@@ -71,7 +71,7 @@ async fn stored(store: &dyn Store, series: SeriesId, range: Interval) -> Result<
     if range.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(store.bars(series, range, usize::MAX).await?.into_iter().map(|b| b.bar).collect())
+    Ok(store.bars(series, range.into(), None).await?.into_iter().map(|b| b.bar).collect())
 }
 
 /// Bars with their scores, and new scores for stored bars whose neighbours these are.
@@ -94,7 +94,7 @@ pub async fn score(
         return Ok(Scored { bars: Vec::new(), rescored: Vec::new() });
     };
     let plain = |rows: Vec<StoredBar>| rows.into_iter().map(|b| b.bar).collect::<Vec<Bar>>();
-    let before = plain(store.bars_before(series, first.ts, CONTEXT).await?);
+    let before = plain(store.newest_bars(series, (..first.ts).into(), CONTEXT).await?);
     let score_all = |before: &[Bar], bars: &[Bar]| {
         timing::measured(Phase::Derive, || quality::score_all(before, bars, &keys.splits, keys.class, &keys.thresholds))
     };
@@ -111,7 +111,7 @@ pub async fn score(
         })
         .collect();
 
-    let followers = store.bars_from(series, last.ts + 1, CONTEXT).await?;
+    let followers = store.bars(series, (last.ts + 1..).into(), Some(CONTEXT)).await?;
     let context: Vec<Bar> = before.iter().chain(bars).copied().collect();
     let context = context.get(context.len().saturating_sub(CONTEXT)..).unwrap_or_default();
     let plain_followers: Vec<Bar> = followers.iter().map(|b| b.bar).collect();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use barkeep_base::timing::Spent;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
-use barkeep_store::{RequestRow, WriteOutcome};
+use barkeep_store::{HealthListener, RequestRow, StoreError, WriteOutcome};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,10 +22,7 @@ pub enum Event {
         estimated_seconds: f64,
     },
     /// An item has its turn; its first request may still wait for a token.
-    Started {
-        item: u64,
-        head: ItemInfo,
-    },
+    Started { item: u64, head: ItemInfo },
     /// A token is taken and a request starts.
     Requested {
         ticker: Option<String>,
@@ -35,25 +32,11 @@ pub enum Event {
     /// A request ended, well or not.
     Answered(Box<RequestRow>),
     /// A page was committed. `done` is the share of the item's time range that is now answered, 0 to 1.
-    Committed {
-        item: u64,
-        symbol: Symbol,
-        timeframe: Timeframe,
-        rows: u64,
-        outcome: WriteOutcome,
-        done: f64,
-    },
+    Committed { item: u64, symbol: Symbol, timeframe: Timeframe, rows: u64, outcome: WriteOutcome, done: f64 },
     /// All of an item is committed.
-    Finished {
-        item: u64,
-    },
+    Finished { item: u64 },
     /// An item ended without all of its bars.
-    Failed {
-        item: u64,
-        symbol: Option<Symbol>,
-        timeframe: Option<Timeframe>,
-        reason: String,
-    },
+    Failed { item: u64, symbol: Option<Symbol>, timeframe: Option<Timeframe>, reason: String },
     /// A request waits for a token, a back-off or the vendor's own delay.
     Waiting {
         ticker: Option<String>,
@@ -61,13 +44,6 @@ pub enum Event {
         wait: Duration,
         /// The number of the attempt that follows, when it is a retry.
         retry: Option<u32>,
-    },
-    /// The database does not answer; the run waits for it.
-    DatabaseLost {
-        error: String,
-    },
-    DatabaseBack {
-        after: Duration,
     },
 }
 
@@ -141,4 +117,10 @@ pub struct Silent;
 
 impl Listener for Silent {
     fn hear(&self, _event: Event) {}
+}
+
+impl HealthListener for Silent {
+    fn lost(&self, _: &StoreError) {}
+
+    fn back(&self, _: Duration) {}
 }

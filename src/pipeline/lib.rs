@@ -17,7 +17,6 @@ pub mod index;
 pub mod ingest;
 pub mod journal;
 pub mod open;
-pub mod patience;
 pub mod planning_inputs;
 pub mod quarantine;
 pub mod select;
@@ -49,7 +48,7 @@ pub use summary::Summary;
 /// What every part of the engine works with. Cheap to clone.
 #[derive(Clone)]
 pub struct EngineContext {
-    /// Waits for a lost database (see [`patience`]).
+    /// Opened so that calls wait for a lost database (see [`barkeep_store::open_with_retry`]).
     pub store: Arc<dyn Store>,
     pub vendor: Arc<dyn Vendor>,
     /// One limit for all executions.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::EngineContext;
-use crate::events::Listener;
 use crate::gate::PriorityGate;
-use crate::patience::Patient;
 use barkeep_base::clock::Clock;
 use barkeep_config::Settings;
 use barkeep_store::{Store, StoreError};
@@ -31,21 +29,18 @@ pub async fn open(
     settings: Settings,
     key: SecretString,
     clock: Arc<dyn Clock>,
-    listener: Arc<dyn Listener>,
 ) -> Result<EngineContext, OpenError> {
     let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
-    Ok(assemble(store, Arc::new(vendor), settings, clock, listener).await?)
+    Ok(assemble(store, Arc::new(vendor), settings, clock).await?)
 }
 
-/// Puts an engine on any store and any vendor. `listener` hears when the database is lost and back.
+/// Puts an engine on any store and any vendor.
 pub async fn assemble(
     store: Arc<dyn Store>,
     vendor: Arc<dyn Vendor>,
     settings: Settings,
     clock: Arc<dyn Clock>,
-    listener: Arc<dyn Listener>,
 ) -> Result<EngineContext, StoreError> {
-    let store: Arc<dyn Store> = Arc::new(Patient::new(store, settings.backfill.database_patience, listener));
     let calendar = Arc::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
     let gate = PriorityGate::new(settings.backfill.concurrency);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::console::{Access, Link};
 use crate::local_console::LocalConsole;
-use barkeep_alerts::{AlertMonitor, Notifier, Weather};
+use barkeep_alerts::{AlertMonitor, DatabaseHealth, Notifier};
 use barkeep_base::log::Tail;
 use barkeep_config::Policy;
 use barkeep_monitor::publisher::SnapshotPublisher;
@@ -33,8 +33,8 @@ pub struct RuntimeParts {
     pub engine: EngineContext,
     pub policy: Arc<Policy>,
     pub notifier: Notifier,
-    /// Must be the listener the engine was opened with.
-    pub weather: Arc<Weather>,
+    /// Must be the listener the engine's store was opened with.
+    pub database: Arc<DatabaseHealth>,
     pub check_every: Duration,
     pub tail: Tail,
     /// Who sits at the desk.
@@ -47,7 +47,7 @@ impl Runtime {
     /// # Errors
     /// When the database cannot be read.
     pub async fn start(parts: RuntimeParts) -> Result<Self, StoreError> {
-        let RuntimeParts { engine, policy, notifier, weather, check_every, tail, by } = parts;
+        let RuntimeParts { engine, policy, notifier, database, check_every, tail, by } = parts;
         let (service, handle) = Service::new(engine.clone(), Arc::clone(&policy));
         let board = SnapshotPublisher::new(engine.clone(), Arc::clone(&policy), handle.live()).await?;
         let (shutdown, stop_views) = (CancellationToken::new(), CancellationToken::new());
@@ -55,7 +55,7 @@ impl Runtime {
             engine: engine.clone(),
             policy: Arc::clone(&policy),
             notifier,
-            weather,
+            database,
             live: handle.watch(),
             every: check_every,
         };

@@ -209,7 +209,7 @@ impl State {
                 run.items_failed += 1;
                 self.end(*item, ItemState::Failed { reason: reason.clone() });
             }
-            Event::Answered(_) | Event::DatabaseLost { .. } | Event::DatabaseBack { .. } => {}
+            Event::Answered(_) => {}
         }
     }
 

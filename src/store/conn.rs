@@ -132,9 +132,9 @@ value_from! {
     Option<Timeframe> => |v| Self::Text(v.map(|t| t.name().to_owned()));
 }
 
-/// A row counts as a `LIMIT`; more than `i64` holds means all.
-pub(super) fn limit(rows: usize) -> Value {
-    Value::Int(Some(i64::try_from(rows).unwrap_or(i64::MAX)))
+/// A count of rows as a `LIMIT`; all of them without one. Both databases take a number this large, SQLite no NULL.
+pub(super) fn limit(rows: impl Into<Option<usize>>) -> Value {
+    Value::Int(Some(rows.into().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)))
 }
 
 type Bound = std::result::Result<(), sqlx::error::BoxDynError>;

@@ -7,37 +7,30 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
-mod alerts;
-mod api;
-mod bars;
 mod conn;
-mod coverage;
+mod copy;
 mod database;
 mod diff;
-mod evidence;
-mod executions;
 mod fault;
-mod features;
 mod field;
 mod load;
+#[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod migration;
-mod monitoring;
 mod open;
-mod page;
-mod plans;
 pub mod postgres;
-mod quarantine;
-mod reference;
-mod requests;
+mod retry;
 mod rows;
+mod series;
 pub mod sqlite;
-mod symbols;
+pub mod tables;
 mod writer;
 
 pub use conn::Dialect;
+#[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
-pub use open::{open, sqlite_file};
+pub use open::{open, open_with_retry, sqlite_file};
+pub use retry::{HealthListener, Retry};
 pub use rows::*;
 pub use sqlite::Stamp;
 
@@ -81,14 +74,11 @@ pub trait Store: Send + Sync {
 
     // -- bars --------------------------------------------------------------------------------------------------------
 
-    /// Bars of a series that start in `range`, ascending, at most `limit`.
-    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>>;
+    /// The first `limit` bars of a series that start in `range`, ascending; all of them without a limit.
+    async fn bars(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<StoredBar>>;
 
-    /// The last `count` bars that start before `t`, ascending.
-    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>>;
-
-    /// The first `count` bars that start at or after `t`, ascending.
-    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>>;
+    /// The last `count` bars that start in `range`, ascending.
+    async fn newest_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<StoredBar>>;
 
     /// Coverage of the given series, each in order of start. Expired rows are included: the caller decides.
     async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>>;
@@ -127,8 +117,8 @@ pub trait Store: Send + Sync {
 
     // -- features ----------------------------------------------------------------------------------------------------
 
-    /// The newest `limit` feature rows of a series in `range`, ascending.
-    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>>;
+    /// The last `limit` feature rows of a series in `range`, ascending; all of them without a limit.
+    async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>>;
 
     /// How many bars of a series have features. Counts rows, so it is for the rare series that is not up to date.
     async fn feature_count(&self, series: SeriesId) -> Result<i64>;
@@ -282,8 +272,8 @@ pub trait Store: Send + Sync {
     /// the other in it. Outcomes in the order of the pages and of their writes.
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>>;
 
-    /// The first `count` bars that start at or after `t`, ascending, with no more than features are computed from.
-    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>>;
+    /// The first `count` bars that start in `range`, ascending, with no more than features are computed from.
+    async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>>;
 
     // -- series at rest, requests looked back on ---------------------------------------------------------------------
 
@@ -301,20 +291,21 @@ pub trait Store: Send + Sync {
 #[must_use]
 pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
     [
-        alerts::STATEMENTS,
-        api::STATEMENTS,
-        bars::STATEMENTS,
-        coverage::STATEMENTS,
-        evidence::STATEMENTS,
-        executions::STATEMENTS,
-        features::STATEMENTS,
-        monitoring::STATEMENTS,
-        page::STATEMENTS,
-        plans::STATEMENTS,
-        quarantine::STATEMENTS,
-        reference::STATEMENTS,
-        requests::STATEMENTS,
-        symbols::STATEMENTS,
+        tables::alerts::STATEMENTS,
+        tables::api::STATEMENTS,
+        tables::bars::STATEMENTS,
+        tables::coverage::STATEMENTS,
+        tables::evidence::STATEMENTS,
+        tables::executions::STATEMENTS,
+        tables::features::STATEMENTS,
+        tables::monitoring::STATEMENTS,
+        tables::page::STATEMENTS,
+        tables::plans::STATEMENTS,
+        tables::quarantine::STATEMENTS,
+        tables::reference::STATEMENTS,
+        tables::requests::STATEMENTS,
+        series::STATEMENTS,
+        tables::symbols::STATEMENTS,
     ]
     .into_iter()
     .flatten()

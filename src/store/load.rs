@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor};
 
 use super::conn::{Conn, answered};
-use super::postgres::Encoder;
+use super::copy::Encoder;
 use super::{Result, StoreError, fault};
 use barkeep_market::Ts;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::database::Database;
-use super::{Result, Store, StoreError, postgres, sqlite};
+use super::{Result, Retry, Store, StoreError, postgres, sqlite};
 
 /// Opens a database, makes the file and the schema when they are missing, and starts the writer.
 ///
@@ -16,11 +16,20 @@ use super::{Result, Store, StoreError, postgres, sqlite};
 /// database or was made by a newer barkeep, with `Disk` when it cannot be written, and with `NotFound` when there is
 /// nothing to read. No message holds the password.
 pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
-    let database = match parse(url)? {
-        Target::Sqlite(path) => sqlite::open(&path, readonly).await?,
-        Target::Postgres(options) => postgres::open(*options, readonly).await?,
-    };
-    Ok(Arc::<Database>::new(database))
+    Ok(Arc::new(connect(url, readonly).await?))
+}
+
+/// Opens a database like [`open`], and fails as fast; once it is open, calls wait for it when it is lost.
+pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<Arc<dyn Store>> {
+    let database = connect(url, readonly).await?;
+    Ok(Arc::new(Database { retry: Some(retry), ..database }))
+}
+
+async fn connect(url: &str, readonly: bool) -> Result<Database> {
+    match parse(url)? {
+        Target::Sqlite(path) => sqlite::open(&path, readonly).await,
+        Target::Postgres(options) => postgres::open(*options, readonly).await,
+    }
 }
 
 /// The file behind a SQLite URL; `None` for a server.

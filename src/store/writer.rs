@@ -11,17 +11,18 @@
 //! work is written so that repeating it changes nothing.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::conn::{Conn, Sql};
-use super::{Result, StoreError, postgres, sqlite};
+use super::{Result, StoreError};
 
 /// Pieces of work that may wait.
 const QUEUE: usize = 64;
@@ -43,26 +44,16 @@ pub(super) trait Work: Send + Sync + 'static {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output>;
 }
 
-/// How the writer gets its connection.
-#[derive(Clone)]
-pub(super) enum Source {
-    Sqlite(Box<SqliteConnectOptions>),
-    Postgres(Box<PgConnectOptions>),
+/// How the writer gets its connection, the first one and each that replaces a broken one.
+#[async_trait]
+pub(super) trait Connect: Send + Sync + 'static {
+    async fn connect(&self) -> Result<Owned>;
 }
 
 /// A connection that is owned.
 pub(super) enum Owned {
     Sqlite(SqliteConnection),
     Postgres(Box<PgConnection>),
-}
-
-impl Source {
-    pub(super) async fn connect(&self) -> Result<Owned> {
-        match self {
-            Self::Sqlite(options) => sqlite::connect(options).await.map(Owned::Sqlite),
-            Self::Postgres(options) => postgres::connect(options).await.map(|c| Owned::Postgres(Box::new(c))),
-        }
-    }
 }
 
 impl Owned {
@@ -93,7 +84,8 @@ trait Job: Send {
 }
 
 struct Pending<W: Work> {
-    work: W,
+    /// Shared with the caller, who may ask for it again.
+    work: Arc<W>,
     output: Option<W::Output>,
     caller: oneshot::Sender<Result<W::Output>>,
 }
@@ -128,9 +120,10 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. A connection to a server belongs to the thread that waits for its answers, so PostgreSQL's is
     /// made there, with the first transaction.
-    pub(super) fn start(source: Source, conn: Option<Owned>) -> Result<Self> {
+    pub(super) fn start(source: impl Connect, conn: Option<Owned>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (running, ended) = oneshot::channel::<()>();
+        let source = Box::new(source);
         let thread = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(Task { source, conn }.serve(jobs)),
@@ -144,7 +137,7 @@ impl Writer {
     }
 
     /// Queues a piece of work and waits until it is committed or has failed.
-    pub(super) async fn perform<W: Work>(&self, work: W) -> Result<W::Output> {
+    pub(super) async fn perform<W: Work>(&self, work: Arc<W>) -> Result<W::Output> {
         work.check()?;
         let (caller, answer) = oneshot::channel();
         let job = Box::new(Pending { work, output: None, caller });
@@ -166,7 +159,7 @@ impl Writer {
 }
 
 struct Task {
-    source: Source,
+    source: Box<dyn Connect>,
     conn: Option<Owned>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
-use barkeep::alerts::{Notifier, Weather};
+use barkeep::alerts::{DatabaseHealth, Notifier};
 use barkeep::base::clock::Clock;
 use barkeep::base::log::Tail;
 use barkeep::config::{Environment, RateLimit, alert_secrets};
@@ -38,7 +38,7 @@ async fn host(rig: &Rig) -> Runtime {
         engine: rig.engine.clone(),
         policy: Arc::new(policy()),
         notifier: Notifier::start(alerts, &secrets).unwrap(),
-        weather: Arc::new(Weather::default()),
+        database: Arc::new(DatabaseHealth::default()),
         check_every: Duration::from_mins(1),
         tail: Tail::default(),
         by: "test".to_owned(),
@@ -246,7 +246,7 @@ async fn a_detail_tells_gaps_splits_and_why() {
     let ConsoleResponse::Detail(detail) = desk.ask(ask).await.unwrap() else { panic!() };
     assert_eq!(detail.bars.len(), 5);
     let id = detail.series.id;
-    let raw = rig.store.bars_before(id, Ts::MAX, 9).await.unwrap();
+    let raw = rig.store.newest_bars(id, (..).into(), 9).await.unwrap();
     for (shown, stored) in detail.bars.iter().zip(&raw) {
         let factor = if AssetClass::Stock.date_of(shown.ts) < split.date { 0.5 } else { 1.0 };
         assert!((shown.close - stored.bar.close * factor).abs() < 1e-9, "{shown:?}");

@@ -49,7 +49,7 @@ async fn assert_equal_to_vendor(rig: &Rig, from: &str, to: &str, settled: Ts) {
             let series = rig.store.series().await.unwrap();
             let id = series.iter().find(|s| s.symbol == symbol && s.timeframe == timeframe).unwrap().id;
             let is_settled = |start: Ts| timeframe.end_of(class, start) <= settled;
-            let stored = rig.store.bars(id, range, usize::MAX).await.unwrap();
+            let stored = rig.store.bars(id, range.into(), None).await.unwrap();
             let stored: Vec<_> = stored.iter().filter(|row| is_settled(row.bar.ts)).collect();
             let told = rig.vendor.bars(ticker, class, timeframe, range);
             let told: Vec<_> = told.into_iter().filter(|bar| is_settled(bar.ts)).collect();
@@ -185,7 +185,7 @@ async fn a_week_of_hourly_runs_ends_equal_to_the_vendor() {
     // An hour brings new minutes of three symbols and today's bars, not the week again.
     let calls = rig.vendor.calls().len();
     assert!(calls <= 7 * 24 * 6, "{calls} calls");
-    assert_eq!(rig.store.executions(usize::MAX).await.unwrap().len(), 7 * 24 + 1);
+    assert_eq!(rig.store.executions(1_000).await.unwrap().len(), 7 * 24 + 1);
     // Growing bars were stored and changed; nobody else's were.
     let revisions = rig.store.revisions();
     assert!(!revisions.is_empty() && revisions.iter().all(|r| r.bar.provisional), "{:?}", revisions.first());

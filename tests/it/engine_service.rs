@@ -239,7 +239,7 @@ async fn obeys(steps: Vec<Step>) {
             let series = rig.store.series().await.unwrap();
             let id = series.iter().find(|s| s.symbol.as_str() == *symbol && s.timeframe == timeframe).unwrap().id;
             let stored: Vec<Ts> =
-                rig.store.bars(id, range, usize::MAX).await.unwrap().iter().map(|b| b.bar.ts).collect();
+                rig.store.bars(id, range.into(), None).await.unwrap().iter().map(|b| b.bar.ts).collect();
             let told: Vec<Ts> = rig.vendor.bars(ticker, class, timeframe, range).iter().map(|b| b.ts).collect();
             assert_eq!(stored, told, "{symbol} {timeframe} after {steps:?}");
         }

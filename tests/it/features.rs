@@ -21,8 +21,6 @@ use crate::support::bench::{Bench, Database};
 use crate::support::databases::on_both;
 use crate::support::rows;
 
-const ALL: Interval = Interval { start: Ts::MIN, end: Ts::MAX };
-
 type Stored = BTreeMap<(String, Timeframe), Vec<FeatureRow>>;
 
 fn split(date: &str) -> Split {
@@ -34,7 +32,7 @@ fn sym(name: &str) -> Symbol {
 }
 
 async fn bars_of(store: &Arc<dyn Store>, series: SeriesId) -> Vec<Bar> {
-    store.bars(series, ALL, usize::MAX).await.unwrap().into_iter().map(|b| b.bar).collect()
+    store.bars(series, (..).into(), None).await.unwrap().into_iter().map(|b| b.bar).collect()
 }
 
 /// The features of a series computed at once from all its bars; weeks from adjusted days.
@@ -64,7 +62,7 @@ async fn assert_up_to_date(database: &Database) -> Stored {
     let all = store.series().await.unwrap();
     let mut stored = Stored::new();
     for row in &all {
-        let got = store.features(row.id, ALL, usize::MAX).await.unwrap();
+        let got = store.features(row.id, (..).into(), None).await.unwrap();
         let want = recomputed(&store, row, &all, classes[&row.symbol]).await;
         assert!(!want.is_empty(), "{} {} has no bars; the comparison would be empty", row.symbol, row.timeframe);
         assert_eq!(got.len(), want.len(), "{} {}", row.symbol, row.timeframe);
@@ -451,7 +449,7 @@ proptest! {
                 assert!(done[0].complete && done[0].failure.is_none(), "{done:?}");
                 let all = store.series().await.unwrap();
                 let want = recomputed(&store, &all[0], &all, AssetClass::Stock).await;
-                assert_eq!(store.features(id, ALL, usize::MAX).await.unwrap(), want);
+                assert_eq!(store.features(id, (..).into(), None).await.unwrap(), want);
                 assert_eq!(store.feature_progress(&[id]).await.unwrap()[0].stale_from, None);
                 let again = refresh.run(&[subject]).await.unwrap();
                 assert_eq!((again[0].written, again[0].touched), (0, false));

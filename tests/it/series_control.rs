@@ -94,14 +94,13 @@ impl AppContext {
     async fn bars(&self, name: &str, timeframe: Timeframe) -> Vec<Ts> {
         let series = self.rig.store.series().await.unwrap();
         let id = series.iter().find(|s| s.symbol == sym(name) && s.timeframe == timeframe).unwrap().id;
-        let all = Interval::new(Ts::MIN, Ts::MAX);
-        self.rig.store.bars(id, all, usize::MAX).await.unwrap().iter().map(|b| b.bar.ts).collect()
+        self.rig.store.bars(id, (..).into(), None).await.unwrap().iter().map(|b| b.bar.ts).collect()
     }
 
     /// Requests for bars of one ticker so far, by what they asked for.
     async fn asked(&self, ticker: &str, timeframe: Timeframe) -> usize {
         let filter = RequestFilter { ticker: Some(ticker.to_owned()), execution: None };
-        let rows = self.rig.store.requests(&filter, usize::MAX).await.unwrap();
+        let rows = self.rig.store.requests(&filter, 100_000).await.unwrap();
         rows.iter().filter(|row| row.timeframe == Some(timeframe)).count()
     }
 

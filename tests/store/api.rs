@@ -116,7 +116,7 @@ pub async fn every_write_to_a_series_shows_in_its_mark(db: &Db) {
     store.decide_quarantine(row, Verdict::Accepted, Some(bar(3, 11.0)), Ts(9)).await.unwrap();
     grown("accepted").await;
     // What only looks changes nothing, and what belongs to others neither.
-    store.bars(id, span(0, 9), 9).await.unwrap();
+    store.bars(id, span(0, 9).into(), None).await.unwrap();
     store.put_symbols(&[symbol_row("OTHER", &[Timeframe::M1])]).await.unwrap();
     let other = store.series().await.unwrap().into_iter().find(|s| s.symbol == sym("OTHER")).unwrap().id;
     commit(db, write(other, vec![bar(0, 10.5)])).await;

@@ -12,13 +12,18 @@ pub async fn reading_bars(db: &Db) {
     assert_eq!(commit(db, write(id, stored.clone())).await.inserted, 10);
     let store = &db.store;
     assert_eq!(all_bars(db, id).await, stored);
-    assert_eq!(store.bars(id, span(2, 8), 99).await.unwrap(), stored[1..4]);
-    assert_eq!(store.bars(id, span(2, 8), 2).await.unwrap(), stored[1..3]);
-    assert_eq!(store.bars_before(id, minute(8), 2).await.unwrap(), stored[2..4]);
-    assert_eq!(store.bars_before(id, minute(0), 2).await.unwrap(), []);
-    assert_eq!(store.bars_from(id, minute(15), 1).await.unwrap(), stored[8..9]);
-    assert_eq!(store.bars_from(id, minute(16), 9).await.unwrap(), stored[8..]);
-    assert_eq!(store.bars(SeriesId(id.0 + 1), span(0, 99), 99).await.unwrap(), []);
+    assert_eq!(store.bars(id, span(2, 8).into(), None).await.unwrap(), stored[1..4]);
+    assert_eq!(store.bars(id, span(2, 8).into(), Some(2)).await.unwrap(), stored[1..3]);
+    assert_eq!(store.bars(id, span(8, 2).into(), None).await.unwrap(), []);
+    assert_eq!(store.bars(id, (minute(15)..).into(), Some(1)).await.unwrap(), stored[8..9]);
+    assert_eq!(store.bars(id, (minute(16)..).into(), Some(9)).await.unwrap(), stored[8..]);
+    assert_eq!(store.bars(id, (..minute(8)).into(), None).await.unwrap(), stored[..4]);
+    assert_eq!(store.bars(id, (..).into(), None).await.unwrap(), stored);
+    assert_eq!(store.bars(SeriesId(id.0 + 1), (..).into(), None).await.unwrap(), []);
+    assert_eq!(store.newest_bars(id, (..minute(8)).into(), 2).await.unwrap(), stored[2..4]);
+    assert_eq!(store.newest_bars(id, (..minute(0)).into(), 2).await.unwrap(), []);
+    assert_eq!(store.newest_bars(id, span(2, 8).into(), 9).await.unwrap(), stored[1..4]);
+    assert_eq!(store.newest_bars(id, (..).into(), 1).await.unwrap(), stored[9..]);
     let row = &store.series().await.unwrap()[0];
     assert_eq!((row.bar_count, row.first_ts, row.last_ts), (10, Some(minute(0)), Some(minute(18))));
 }
@@ -32,7 +37,7 @@ pub async fn any_number_of_bars_is_written(db: &Db) {
             let bars: Vec<StoredBar> = (from..from + count).map(|n| bar(n, n as f64 + closes)).collect();
             let outcome = commit(db, write(id, bars.clone())).await;
             assert_eq!(outcome.inserted + outcome.revised, count.unsigned_abs(), "{count} rows");
-            let read = db.store.bars(id, span(from, from + count), usize::MAX).await.unwrap();
+            let read = db.store.bars(id, span(from, from + count).into(), None).await.unwrap();
             assert!(read == bars, "{count} rows came back as others");
         }
         from += count;
@@ -44,7 +49,7 @@ pub async fn features_read_less_of_a_bar(db: &Db) {
     let id = one_series(db).await;
     let stored = [bar(0, 1.0), bar(1, 2.0), growing(2, 3.0)];
     commit(db, write(id, stored.to_vec())).await;
-    let read = db.store.feature_bars(id, minute(1), 9).await.unwrap();
+    let read = db.store.feature_bars(id, (minute(1)..).into(), 9).await.unwrap();
     let whole = stored[1..].iter().map(|s| FeatureBar {
         ts: s.bar.ts,
         high: s.bar.high,
@@ -54,7 +59,7 @@ pub async fn features_read_less_of_a_bar(db: &Db) {
         provisional: s.provisional,
     });
     assert_eq!(read, whole.collect::<Vec<_>>());
-    assert_eq!(db.store.feature_bars(id, minute(0), 2).await.unwrap().len(), 2);
+    assert_eq!(db.store.feature_bars(id, (..).into(), 2).await.unwrap().len(), 2);
 }
 
 pub async fn commits_count_what_they_do(db: &Db) {

@@ -158,7 +158,7 @@ async fn remembered(memory: &Memory, db: &Db, table: &str) -> usize {
         "splits_checked" => rows = store.splits_fetched_at().await.unwrap().len(),
         "vendor_requests" => rows = store.request_totals().await.unwrap().total_requests as usize,
         "symbol_computation_status" => {
-            for execution in store.executions(usize::MAX).await.unwrap() {
+            for execution in store.executions(1_000).await.unwrap() {
                 rows += store.series_statuses(execution.execution_id).await.unwrap().len();
             }
         }

@@ -101,7 +101,7 @@ pub async fn rows_come_back_bit_for_bit(db: &Db) {
     };
     let outcome = put(store, write(id, 0, &rows, T0)).await;
     assert_eq!(outcome, FeatureOutcome { written: 2_500, ..FeatureOutcome::default() });
-    assert_eq!(store.features(id, ALL, usize::MAX).await.unwrap(), rows);
+    assert_eq!(store.features(id, (..).into(), None).await.unwrap(), rows);
     assert_eq!(store.feature_count(id).await.unwrap(), 2_500);
 }
 
@@ -110,12 +110,12 @@ pub async fn the_newest_page_ascends(db: &Db) {
     let id = series(store, &["AAPL"]).await[0];
     let rows = rows(&bars(60));
     put(store, write(id, 0, &rows, T0)).await;
-    assert_eq!(store.features(id, ALL, 10).await.unwrap(), rows[50..]);
+    assert_eq!(store.features(id, (..).into(), Some(10)).await.unwrap(), rows[50..]);
     let range = Interval::new(at(5), at(30));
-    assert_eq!(store.features(id, range, 1_000).await.unwrap(), rows[5..30], "the end is not included");
-    assert_eq!(store.features(id, range, 3).await.unwrap(), rows[27..30]);
-    assert_eq!(store.features(id, Interval::new(at(70), at(80)), 3).await.unwrap(), []);
-    assert_eq!(store.features(SeriesId(9_999), ALL, 3).await.unwrap(), []);
+    assert_eq!(store.features(id, range.into(), Some(1_000)).await.unwrap(), rows[5..30], "the end is not included");
+    assert_eq!(store.features(id, range.into(), Some(3)).await.unwrap(), rows[27..30]);
+    assert_eq!(store.features(id, Interval::new(at(70), at(80)).into(), Some(3)).await.unwrap(), []);
+    assert_eq!(store.features(SeriesId(9_999), (..).into(), Some(3)).await.unwrap(), []);
 }
 
 pub async fn only_what_changed_is_written(db: &Db) {
@@ -132,7 +132,7 @@ pub async fn only_what_changed_is_written(db: &Db) {
     let mut late = write(id, 0, &rows[150..], T0 + 2);
     late.replaces = Interval::new(at(150), Ts::MAX);
     assert_eq!(put(store, late).await, FeatureOutcome { written: 2, unchanged: 147, removed: 1, superseded: false });
-    assert_eq!(store.features(id, ALL, usize::MAX).await.unwrap(), rows, "what lies before the range is not touched");
+    assert_eq!(store.features(id, (..).into(), None).await.unwrap(), rows, "what lies before the range is not touched");
 
     let mut outside = write(id, 0, &rows[..10], T0);
     outside.replaces = Interval::new(at(1), Ts::MAX);

@@ -1,9 +1,11 @@
 //! PostgreSQL only: a server that crashes, ends sessions, refuses.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use barkeep::market::{Timeframe, Ts};
-use barkeep::store::{StoreError, StoredBar, open};
+use barkeep::store::{HealthListener, Retry, StoreError, StoredBar, open, open_with_retry};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -39,6 +41,67 @@ async fn may_crash_and_come_back() {
     cluster.start();
     store.commit_page(page(write(id, vec![bar(99, 1.0)]))).await.unwrap();
     store.close().await;
+}
+
+/// What a store told of the health of its database.
+#[derive(Default)]
+struct Heard {
+    words: Mutex<Vec<&'static str>>,
+    lost: Notify,
+}
+
+impl HealthListener for Heard {
+    fn lost(&self, _: &StoreError) {
+        self.words.lock().unwrap().push("lost");
+        self.lost.notify_one();
+    }
+
+    fn back(&self, _: Duration) {
+        self.words.lock().unwrap().push("back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_initdb, ignore = "needs PostgreSQL to start and stop: apt-get install postgresql")]
+async fn every_call_waits_for_it_and_it_is_reported_once() {
+    let cluster = Cluster::throw_away();
+    let url = cluster.url(&cluster.create_database().await);
+    let heard = Arc::<Heard>::default();
+    let store = open_with_retry(&url, false, Retry::new(Duration::from_mins(2), heard.clone())).await.unwrap();
+    store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
+    let id = store.series().await.unwrap()[0].id;
+    cluster.stop();
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..6 {
+        let store = store.clone();
+        calls.spawn(async move {
+            if n % 2 == 0 {
+                assert_eq!(store.commit_page(page(write(id, vec![bar(n, 1.0)]))).await.unwrap()[0].inserted, 1);
+            } else {
+                assert_eq!(store.series().await.unwrap().len(), 1);
+            }
+        });
+    }
+    heard.lost.notified().await;
+    assert!(calls.try_join_next().is_none(), "a call ended while the server was away");
+    cluster.start();
+    calls.join_all().await;
+    assert_eq!(store.series().await.unwrap()[0].bar_count, 3);
+    assert_eq!(*heard.words.lock().unwrap(), ["lost", "back"]);
+    store.close().await;
+}
+
+/// Opening is no call on an open store: who starts without a server hears of it at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn is_not_waited_for_when_it_was_never_there() {
+    let heard = Arc::<Heard>::default();
+    let start = Instant::now();
+    let retry = Retry::new(Duration::from_mins(2), heard.clone());
+    // Nobody listens on port 1.
+    let error = open_with_retry("postgres://me@127.0.0.1:1/bars", false, retry).await.err().expect("no server");
+    assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(heard.words.lock().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,7 +77,7 @@ pub async fn one_series(db: &Db) -> SeriesId {
 }
 
 pub async fn all_bars(db: &Db, id: SeriesId) -> Vec<StoredBar> {
-    db.store.bars(id, Interval::new(Ts::MIN, Ts::MAX), usize::MAX).await.unwrap()
+    db.store.bars(id, (..).into(), None).await.unwrap()
 }
 
 pub fn request(attempt: u32, status: Option<u16>, outcome: &str) -> RequestRow {

@@ -98,7 +98,7 @@ pub async fn reopening_keeps_everything(db: &Db) {
     assert!(matches!(closed, Err(StoreError::Unreachable(_))), "{closed:?}");
 
     let again = open(db.url(), false).await.unwrap();
-    assert_eq!(again.bars(id, span(0, 9), 9).await.unwrap(), [bar(0, 1.5), growing(1, 2.5)]);
+    assert_eq!(again.bars(id, span(0, 9).into(), None).await.unwrap(), [bar(0, 1.5), growing(1, 2.5)]);
     assert_eq!(again.coverage(&[id]).await.unwrap()[0].1, [covered(0, 2, CoverageState::Empty, 1, Some(50))]);
     assert_eq!(again.recent_starts(60_000, Ts(T0)).await.unwrap(), [Ts(T0)]);
     again.close().await;
@@ -108,7 +108,7 @@ pub async fn reading_only_changes_nothing(db: &Db) {
     let id = one_series(db).await;
     commit(db, write(id, vec![bar(0, 1.5)])).await;
     let reader = open(db.url(), true).await.unwrap();
-    assert_eq!(reader.bars(id, span(0, 9), 9).await.unwrap(), [bar(0, 1.5)]);
+    assert_eq!(reader.bars(id, span(0, 9).into(), None).await.unwrap(), [bar(0, 1.5)]);
     let refused = reader.take_token(5, 60_000, Ts(T0)).await;
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
     // It sees what is committed later.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use barkeep::base::clock::{Clock, FixedClock};
 use barkeep::config::{self, Environment, Mode, Overrides, Settings};
-use barkeep::market::{Interval, Symbol, Timeframe, Ts};
+use barkeep::market::{Symbol, Timeframe, Ts};
 use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::Summary;
@@ -87,7 +87,7 @@ impl TestEngine {
         let listener = Arc::clone(&self.heard) as Arc<dyn Listener>;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let store = Arc::clone(&self.store);
-        let opened = barkeep::pipeline::open(store, self.settings.clone(), key, clock, Arc::clone(&listener)).await;
+        let opened = barkeep::pipeline::open(store, self.settings.clone(), key, clock).await;
         let Ok(engine) = opened else { panic!("the engine does not open") };
         wish.run(&engine, listener, CancellationToken::new()).await.unwrap()
     }
@@ -104,7 +104,7 @@ impl TestEngine {
         let series = self.store.series().await.unwrap();
         let is = |row: &&store::SeriesRow| row.symbol.as_str() == symbol && row.timeframe.name() == timeframe;
         let id = series.iter().find(is).unwrap_or_else(|| panic!("no series {symbol} {timeframe}")).id;
-        self.store.bars(id, Interval::new(Ts::MIN, Ts::MAX), usize::MAX).await.unwrap()
+        self.store.bars(id, (..).into(), None).await.unwrap()
     }
 
     /// Starts of the bars of a series that are not final.

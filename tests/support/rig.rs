@@ -75,7 +75,7 @@ impl Rig {
 
     /// On a store that has seen other engines, as a process that was started again.
     pub async fn on(memory: Arc<Memory>, vendor: Arc<Scripted>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        let engine = assemble(memory.clone(), vendor.clone(), settings, clock, Arc::new(Silent)).await.unwrap();
+        let engine = assemble(memory.clone(), vendor.clone(), settings, clock).await.unwrap();
         Self { engine, store: memory, vendor }
     }
 

@@ -49,13 +49,13 @@ pub(super) async fn read(store: &dyn Store, wanted: &Wanted, limit: usize) -> Re
     match wanted.rows {
         Rows::Features => {
             let range = Interval::new(wanted.from, wanted.until);
-            let mut rows = store.features(wanted.series, range, most).await?;
+            let mut rows = store.features(wanted.series, range.into(), Some(most)).await?;
             read.more = rows.len() > limit;
             rows.drain(..rows.len().saturating_sub(limit));
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(read) };
             read.before = first.ts;
             let span = Interval::new(first.ts, last.ts + 1);
-            let mut bars = store.bars(wanted.series, span, usize::MAX).await?;
+            let mut bars = store.bars(wanted.series, span.into(), None).await?;
             split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, wanted.class, wanted.today);
             let mut bars = bars.into_iter().peekable();
             for row in &rows {
@@ -87,7 +87,7 @@ async fn bars_before(
     let chunk = if least.is_some() { CHUNK } else { limit.saturating_add(1) };
     let (mut newest_first, mut until, mut seen) = (Vec::new(), wanted.until, 0);
     loop {
-        let bars = store.bars_before(wanted.series, until, chunk).await?;
+        let bars = store.newest_bars(wanted.series, (..until).into(), chunk).await?;
         let full = bars.len() == chunk;
         seen += bars.len();
         for bar in bars.into_iter().rev() {

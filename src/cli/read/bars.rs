@@ -148,9 +148,9 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let mut left = args.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let mut written = 0_i64;
     while left > 0 && !wanted.is_empty() {
-        let page = store.bars(series.id, wanted, PAGE).await?;
+        let page = store.bars(series.id, wanted, Some(PAGE)).await?;
         let Some(last) = page.last() else { break };
-        wanted.start = last.bar.ts + 1;
+        wanted.from = Some(last.bar.ts + 1);
         let (full, shown) = (page.len() == PAGE, view.of(page));
         let rows: Vec<Row<'_>> =
             shown.iter().take(left).map(|b| row_of(&args.stretch.symbol, args.stretch.timeframe, b)).collect();

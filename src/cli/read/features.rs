@@ -48,7 +48,8 @@ pub(crate) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError
         let class = find(&symbols, &args.stretch.symbol)?.asset_class;
         let all = store.series().await?;
         let series = series(&all, &args.stretch.symbol, args.stretch.timeframe)?;
-        let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+        // More than memory could hold is all of them.
+        let limit = usize::try_from(args.limit).ok();
         let rows = store.features(series.id, range(class, args.stretch.from, args.stretch.to), limit).await?;
         store.close().await;
         let rows: Vec<Row<'_>> = rows

@@ -24,7 +24,7 @@ use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select;
 use barkeep_plan::Plan;
-use barkeep_store::Trigger;
+use barkeep_store::{HealthListener, Trigger};
 
 /// Fetch the bars that are missing
 #[derive(Args, Clone, Debug)]
@@ -98,7 +98,7 @@ async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError>
 
 async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> Result<(), CliError> {
     let progress = Arc::new(Progress::new(limit_of(session)));
-    let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
+    let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn HealthListener>).await?;
     let wish = wish(args, session, &engine).await?;
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
@@ -141,10 +141,10 @@ async fn wish(args: &BackfillArgs, session: &Session, engine: &EngineContext) ->
 pub(crate) async fn open_engine(
     session: &Session,
     key: SecretString,
-    listener: Arc<dyn Listener>,
+    health: Arc<dyn HealthListener>,
 ) -> Result<EngineContext, CliError> {
-    let store = session.open_store(false).await?;
-    barkeep_pipeline::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
+    let store = session.open_store_with_retry(health).await?;
+    barkeep_pipeline::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock)).await.map_err(
         |e| match e {
             OpenError::Store(e) => e.into(),
             OpenError::Vendor(message) => CliError::usage(message),

@@ -15,14 +15,13 @@ use crate::globals::{Globals, Session, block_on};
 use crate::signals::{Came, Signals};
 use crate::simulated;
 use crate::work::backfill::open_engine;
-use barkeep_alerts::{Notifier, Weather};
+use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_api::{ApiListener, StartError};
 use barkeep_config::Environment;
-use barkeep_pipeline::events::Listener;
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::{EngineCommand, Handle, Live};
 use barkeep_service::instance::{Instance, InstanceError};
-use barkeep_store::Store;
+use barkeep_store::{HealthListener, Store};
 
 /// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
 #[derive(Args, Clone, Debug)]
@@ -65,13 +64,13 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let settings = &session.loaded.settings.alerts;
     let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
-    let weather = Arc::new(Weather::default());
-    let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
+    let database = Arc::new(DatabaseHealth::default());
+    let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
     let door = open_door(session, engine.store.as_ref(), true).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), "run".to_owned());
-    let host = Runtime::start(RuntimeParts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let host = Runtime::start(RuntimeParts { engine, policy, notifier, database, check_every, tail, by }).await?;
     let handle = host.desk.handle.clone();
     let api = door.map(|door| door.serve(host.desk.clone()));
     if let Some(api) = &api {

@@ -62,6 +62,6 @@ fn stretches(span: Interval, tf: Timeframe, class: AssetClass) -> Vec<Interval> 
 }
 
 async fn stored_bars(engine: &EngineContext, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
-    let rows = engine.store.bars(series, range, usize::MAX).await?;
+    let rows = engine.store.bars(series, range.into(), None).await?;
     Ok(rows.into_iter().map(|row| row.bar).collect())
 }

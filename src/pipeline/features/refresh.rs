@@ -18,7 +18,7 @@ use barkeep_market::features::{State, bars_per_year, extend};
 use barkeep_market::resample::resample;
 use barkeep_market::split::{self, Split};
 use barkeep_market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
-use barkeep_store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError};
+use barkeep_store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError, TimeRange};
 
 /// Bars computed at a time. A multiple of the spacing of states.
 const PIECE: usize = 4_096;
@@ -174,7 +174,7 @@ impl Refresh<'_> {
         let per_year = bars_per_year(series.subject.class, series.timeframe);
         let (mut state, mut before) = self.start(series, first).await?;
         let mut spent = state.filter(|s| !s.is_spaced()).map(|s| s.through);
-        let mut next = state.map_or(Ts::MIN, |s| s.through + 1);
+        let mut next = TimeRange { from: state.map(|s| s.through + 1), until: None };
         let mut replaced = first;
         let mut all_final = true;
         loop {
@@ -214,7 +214,7 @@ impl Refresh<'_> {
                 return Ok(false);
             }
             let Some(after) = after else { return Ok(true) };
-            (next, replaced) = (after, replaced.max(after));
+            (next, replaced) = ((after..).into(), replaced.max(after));
             state = stretch.end;
             before.append(&mut bars);
             before.drain(..before.len() - state.map_or(0, |s| s.context()).min(before.len()));
@@ -237,7 +237,7 @@ impl Refresh<'_> {
             Err(e) => return Err(e),
         };
         let Some(state) = state else { return Ok((None, Vec::new())) };
-        let stored = self.store.bars_before(id, state.through + 1, state.context()).await?;
+        let stored = self.store.newest_bars(id, (..state.through + 1).into(), state.context()).await?;
         let fits = stored.len() == state.context() && stored.last().is_some_and(|b| b.bar.ts == state.through);
         if !fits {
             return Ok((None, Vec::new()));
@@ -256,7 +256,7 @@ impl Refresh<'_> {
                 let week = tf.span(class, class.midnight(split.date));
                 let Ok(at) = bars.binary_search_by_key(&week.start, |bar| bar.ts) else { continue };
                 let mut days: Vec<Bar> =
-                    self.store.bars(daily, week, usize::MAX).await?.into_iter().map(|b| b.bar).collect();
+                    self.store.bars(daily, week.into(), None).await?.into_iter().map(|b| b.bar).collect();
                 let whole = |days: &[Bar]| resample(days, tf, class).into_iter().next();
                 // Days that do not make the stored week cannot stand for it.
                 let same = |made: Bar| {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::refresh::{Refresh, Refreshed};
 use barkeep_base::text::printable;
-use barkeep_market::{Interval, Symbol, Timeframe, Ts, freshness};
+use barkeep_market::{Symbol, Timeframe, freshness};
 use barkeep_store::{FeatureFailure, FeatureFreshness, StoreError};
 
 impl Refresh<'_> {
@@ -53,7 +53,6 @@ impl Refresh<'_> {
 
     async fn freshness(&self, all: &[Refreshed]) -> Result<Vec<FeatureFreshness>, StoreError> {
         let now = self.clock.now();
-        let everything = Interval::new(Ts::MIN, Ts::MAX);
         let ids: Vec<_> = all.iter().map(|one| one.progress.series.id).collect();
         // The counts after the work, not before it.
         let after = self.store.feature_progress(&ids).await?;
@@ -66,7 +65,7 @@ impl Refresh<'_> {
             let (newest, count) = if progress.stale_from.is_none() {
                 (series.last_ts, series.bar_count)
             } else {
-                let newest = self.store.features(series.id, everything, 1).await?.last().map(|row| row.ts);
+                let newest = self.store.features(series.id, (..).into(), Some(1)).await?.last().map(|row| row.ts);
                 (newest, self.store.feature_count(series.id).await?)
             };
             let behind = freshness::behind(

@@ -78,7 +78,7 @@ pub async fn derive_again(
     let mut page = PageCommit::default();
     for (tf, _) in &keys.derived {
         let span = tf.snap_out(keys.class, range);
-        let bars = store.bars(keys.base_id, span, usize::MAX).await?.into_iter().map(|row| row.bar).collect();
+        let bars = store.bars(keys.base_id, span.into(), None).await?.into_iter().map(|row| row.bar).collect();
         let part = Part { keys: Arc::new(keys.clone()), answered: span, verdict: Verdict::Answered, bars, horizon };
         let evidence = Evidence { request_id: None, fetched_at: at, only: Some(*tf) };
         page.writes.extend(writes(store, cal, &part, &evidence).await?.into_iter().map(|(_, write)| write));

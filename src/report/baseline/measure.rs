@@ -16,7 +16,7 @@ use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::RunError;
-use barkeep_pipeline::events::{Event, Job, Listener, Silent};
+use barkeep_pipeline::events::{Event, Job, Listener};
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_store::{ExecutionStatus, StoreError, Trigger};
@@ -223,10 +223,10 @@ impl Listener for Jobs {
 }
 
 async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationToken) -> Result<Measurement, Failed> {
-    let store = scratch.open().await?;
+    let store = scratch.open(&plan.settings).await?;
     let database = store.dialect();
     let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-    let engine = barkeep_pipeline::open(Arc::clone(&store), settings, key, clock, Arc::new(Silent)).await?;
+    let engine = barkeep_pipeline::open(Arc::clone(&store), settings, key, clock).await?;
     let from = plan.clock.now() - i64::from(plan.load.days) * DAY;
     let selection = Selection {
         symbols: plan.load.symbols.clone(),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use barkeep_store::{Store, StoreError};
+use barkeep_config::Settings;
+use barkeep_pipeline::events::Silent;
+use barkeep_store::{Retry, Store, StoreError};
 
 /// Where a measurement writes.
 #[derive(Debug)]
@@ -25,14 +27,15 @@ impl Scratch {
         Ok(Self::Temporary(dir))
     }
 
-    /// Opens it; it must hold no symbols.
-    pub(super) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// Opens it; it must hold no symbols. Calls wait for it as long as `settings` say.
+    pub(super) async fn open(&self, settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
         let url = match self {
             // A file of its own for each run.
             Self::Temporary(dir) => format!("sqlite:{}", dir.join(format!("{}.db", Uuid::new_v4().simple())).display()),
             Self::Named(url) => url.clone(),
         };
-        let store = barkeep_store::open(&url, false).await?;
+        let retry = Retry::new(settings.backfill.database_patience, Arc::new(Silent));
+        let store = barkeep_store::open_with_retry(&url, false, retry).await?;
         let symbols = store.symbols().await?.len();
         if symbols > 0 {
             store.close().await;

@@ -20,7 +20,7 @@ pub(super) async fn drill(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<
     let stage = DrillContext::raise(work, slow_vendor(), None).await?;
     stage.register().await?;
     let store = stage.look().await?;
-    let planner = stage.planner(store.clone()).await?;
+    let planner = stage.planner().await?;
 
     let mut first = stage.service().await?;
     let enough = undisturbed.requests / 3;

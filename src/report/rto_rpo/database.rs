@@ -94,7 +94,7 @@ async fn finish(
         stage.pause(&mut service, deadline, "nothing was stored again").await?;
     }
     let seconds = lost.elapsed().as_secs_f64();
-    let planner = stage.planner(stage.look().await?).await?;
+    let planner = stage.planner().await?;
     stage.until_complete(&planner, &mut service, longest).await?;
     let bars = undisturbed.equals(planner.store.as_ref()).await?;
     planner.store.close().await;

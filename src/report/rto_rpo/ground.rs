@@ -23,7 +23,7 @@ use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::events::Silent;
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_sim::{LoggedRequest, Sim, SimConfig};
-use barkeep_store::{Store, Trigger};
+use barkeep_store::{Retry, Store, Trigger};
 
 /// The vendor lets any key in.
 pub(super) const KEY: &str = "key-of-the-drill";
@@ -131,11 +131,12 @@ impl DrillContext {
     }
 
     /// An engine that only looks and plans.
-    pub(super) async fn planner(&self, store: Arc<dyn Store>) -> Result<EngineContext, Stop> {
-        let key = SecretString::from(KEY);
-        let opened =
-            barkeep_pipeline::open(store, self.loaded.settings.clone(), key, Arc::new(SystemClock), Arc::new(Silent))
-                .await;
+    pub(super) async fn planner(&self) -> Result<EngineContext, Stop> {
+        let (settings, key) = (self.loaded.settings.clone(), SecretString::from(KEY));
+        let retry = Retry::new(settings.backfill.database_patience, Arc::new(Silent));
+        let store = barkeep_store::open_with_retry(&self.database, true, retry).await;
+        let store = store.map_err(|e| Stop::failed(e.to_string()))?;
+        let opened = barkeep_pipeline::open(store, settings, key, Arc::new(SystemClock)).await;
         opened.map_err(|e| Stop::failed(e.to_string()))
     }
 

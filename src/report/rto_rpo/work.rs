@@ -101,7 +101,7 @@ async fn rows(store: &dyn Store, days: Interval) -> Result<Rows, Stop> {
     let failed = |e: barkeep_store::StoreError| Stop::failed(e.to_string());
     let mut rows = Rows::new();
     for series in store.series().await.map_err(failed)? {
-        let bars = store.bars(series.id, days, usize::MAX).await.map_err(failed)?;
+        let bars = store.bars(series.id, days.into(), None).await.map_err(failed)?;
         rows.insert((series.symbol, series.timeframe), bars.into_iter().map(|stored| stored.bar).collect());
     }
     Ok(rows)

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ApiKey, ApiRequest, Claim, Result, api};
+use crate::{ApiKey, ApiRequest, Claim, Result};
+
+use crate::tables::api;
 use barkeep_market::Ts;
 
 type Settled = (ApiRequest, Option<(u16, String)>);

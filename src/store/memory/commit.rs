@@ -1,7 +1,9 @@
 //! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
 
 use super::State;
-use crate::{PageCommit, RequestRow, Result, WriteOutcome, coverage, diff, page};
+use crate::tables::coverage;
+use crate::tables::page;
+use crate::{PageCommit, RequestRow, Result, WriteOutcome, diff};
 
 /// [`crate::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOutcome>> {

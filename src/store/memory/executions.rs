@@ -34,10 +34,11 @@ impl Executions {
     }
 
     /// The newest of those wanted, newest first; of equally old ones the smaller id first.
-    pub(super) fn newest(&self, limit: usize, wanted: impl Fn(&ExecutionRow) -> bool) -> Vec<ExecutionRow> {
+    pub(super) fn newest(&self, limit: Option<usize>, wanted: impl Fn(&ExecutionRow) -> bool) -> Vec<ExecutionRow> {
         let mut rows: Vec<&ExecutionRow> = self.by_id.values().map(|e| &e.row).filter(|row| wanted(row)).collect();
         rows.sort_by_key(|row| (Reverse(row.started_at), row.execution_id));
-        rows.into_iter().take(limit).cloned().collect()
+        rows.truncate(limit.unwrap_or(rows.len()));
+        rows.into_iter().cloned().collect()
     }
 
     /// The one that ended last among those that brought something for at least one symbol.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, SeriesRow, features};
+use crate::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, SeriesRow, TimeRange};
+
+use crate::tables::features;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Ts};
 
@@ -22,14 +24,11 @@ impl SeriesFeatures {
     }
 
     /// The newest rows in a range, ascending.
-    pub(super) fn newest(&self, range: Interval, limit: usize) -> Vec<FeatureRow> {
-        if range.is_empty() {
-            return Vec::new();
-        }
-        let newest = self.rows.range(range.start..range.end).rev().take(limit);
-        let mut rows: Vec<FeatureRow> = newest.map(|(_, row)| *row).collect();
-        rows.reverse();
-        rows
+    pub(super) fn newest(&self, range: TimeRange, limit: Option<usize>) -> Vec<FeatureRow> {
+        let Interval { start, end } = range.closed();
+        let rows: Vec<FeatureRow> = self.rows.range(start..end.max(start)).map(|(_, row)| *row).collect();
+        let older = limit.map_or(0, |limit| rows.len().saturating_sub(limit));
+        rows.into_iter().skip(older).collect()
     }
 
     /// The newest state kept before `t`.
@@ -54,7 +53,7 @@ impl SeriesFeatures {
             return features::SUPERSEDED;
         }
         let range = write.replaces;
-        let change = features::diff(&self.newest(range, usize::MAX), write);
+        let change = features::diff(&self.newest(range.into(), None), write);
         for ts in &change.vanished {
             self.rows.remove(ts);
         }

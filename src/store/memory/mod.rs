@@ -27,10 +27,11 @@ use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
     FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
     NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
-    bars, plans,
+    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
+    WriteOutcome,
 };
-use barkeep_market::{Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
+use crate::tables::plans;
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 
 /// The store. Handles are clones of one [`Arc`]; closing one closes all.
 #[derive(Debug, Default)]
@@ -108,17 +109,12 @@ impl Store for Memory {
         Ok(self.open()?.tracked.series())
     }
 
-    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>> {
+    async fn bars(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<StoredBar>> {
         Ok(self.open()?.tracked.of(series).map(|s| s.within(range, limit)).unwrap_or_default())
     }
 
-    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
-        Ok(self.open()?.tracked.of(series).map(|s| s.before(t, count)).unwrap_or_default())
-    }
-
-    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
-        let all = Interval::new(t, Ts(i64::MAX));
-        Ok(self.open()?.tracked.of(series).map(|s| s.within(all, count)).unwrap_or_default())
+    async fn newest_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<StoredBar>> {
+        Ok(self.open()?.tracked.of(series).map(|s| s.newest(range, count)).unwrap_or_default())
     }
 
     async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
@@ -170,7 +166,7 @@ impl Store for Memory {
         Ok(self.open()?.reference.all_splits())
     }
 
-    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
+    async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>> {
         Ok(self.open()?.tracked.of(series).map(|s| s.features.newest(range, limit)).unwrap_or_default())
     }
 
@@ -221,12 +217,12 @@ impl Store for Memory {
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
-        Ok(self.open()?.executions.newest(limit, |_| true))
+        Ok(self.open()?.executions.newest(Some(limit), |_| true))
     }
 
     async fn running_executions(&self) -> Result<Vec<ExecutionRow>> {
         let running = |row: &ExecutionRow| row.status == super::ExecutionStatus::Running;
-        Ok(self.open()?.executions.newest(usize::MAX, running))
+        Ok(self.open()?.executions.newest(None, running))
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
@@ -376,10 +372,8 @@ impl Store for Memory {
         Ok(self.open()?.requests.wasted())
     }
 
-    // -- for screens -------------------------------------------------------------------------------------------------
-
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
-        let bars = self.bars(series, range, usize::MAX).await?;
+        let bars = self.bars(series, range.into(), None).await?;
         let mut counts: BTreeMap<Ts, i64> = BTreeMap::new();
         for row in bars {
             *counts.entry(row.bar.ts.floor(piece_ms.max(1))).or_default() += 1;
@@ -387,15 +381,19 @@ impl Store for Memory {
         Ok(counts.into_iter().collect())
     }
 
-    // -- many at once ------------------------------------------------------------------------------------------------
-
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
         let mut state = self.open()?;
         commit::commit_all(&mut state, &pages)
     }
 
-    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
-        let bars = self.bars_from(series, t, count).await?;
-        Ok(bars.iter().map(bars::for_feature).collect())
+    async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>> {
+        let bars = self.bars(series, range, Some(count)).await?;
+        Ok(bars.iter().map(feature_bar).collect())
     }
+}
+
+/// A bar as features need it.
+const fn feature_bar(stored: &StoredBar) -> FeatureBar {
+    let Bar { ts, high, low, close, volume, .. } = stored.bar;
+    FeatureBar { ts, high, low, close, volume, provisional: stored.provisional }
 }

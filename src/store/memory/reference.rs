@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::{HolidayRow, Result, reference};
+use crate::{HolidayRow, Result};
+
+use crate::tables::reference;
 use barkeep_market::split::Split;
 use barkeep_market::{Symbol, Ts};
 

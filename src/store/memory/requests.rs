@@ -3,8 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Waste, requests};
+use crate::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Waste};
+
+use crate::tables::requests;
 use barkeep_market::{Interval, Timeframe, Ts};
+
+/// Base aggregates in a page that has another behind it, as the databases' statement has it too.
+const FULL_PAGE: i64 = 50_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -55,7 +60,7 @@ impl Requests {
             };
             let Some(counted) = row.query_count else { continue };
             let sum = sums.entry((ticker, timeframe, asked)).or_default();
-            *sum = (sum.0 + counted, sum.1 + i64::from(counted < requests::FULL_PAGE));
+            *sum = (sum.0 + counted, sum.1 + i64::from(counted < FULL_PAGE));
         }
         sums.into_iter()
             .filter(|(_, (sum, last))| *sum > 0 && *last > 0)

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::features::SeriesFeatures;
+use crate::tables::coverage;
+use crate::tables::quarantine;
 use crate::{
     Coverage, CoverageState, Evidence, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar,
-    Verdict, WriteOutcome, coverage, diff, quarantine,
+    TimeRange, Verdict, WriteOutcome, diff,
 };
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts};
 
@@ -70,23 +72,29 @@ impl Series {
     }
 
     /// The first bars that start in `range`, ascending.
-    pub(super) fn within(&self, range: Interval, limit: usize) -> Vec<StoredBar> {
-        if range.is_empty() {
-            return Vec::new();
+    pub(super) fn within(&self, range: TimeRange, limit: Option<usize>) -> Vec<StoredBar> {
+        let found = self.range(range);
+        match limit {
+            Some(limit) => found.take(limit).cloned().collect(),
+            None => found.cloned().collect(),
         }
-        self.bars.range(range.start..range.end).take(limit).map(|(_, bar)| bar.clone()).collect()
     }
 
-    /// The last bars that start before `t`, ascending.
-    pub(super) fn before(&self, t: Ts, count: usize) -> Vec<StoredBar> {
-        let mut bars: Vec<StoredBar> = self.bars.range(..t).rev().take(count).map(|(_, bar)| bar.clone()).collect();
+    /// The last bars that start in `range`, ascending.
+    pub(super) fn newest(&self, range: TimeRange, count: usize) -> Vec<StoredBar> {
+        let mut bars: Vec<StoredBar> = self.range(range).rev().take(count).cloned().collect();
         bars.reverse();
         bars
     }
 
+    fn range(&self, range: TimeRange) -> impl DoubleEndedIterator<Item = &StoredBar> {
+        let Interval { start, end } = range.closed();
+        self.bars.range(start..end.max(start)).map(|(_, bar)| bar)
+    }
+
     /// Takes a write that was checked; the quarantine is the caller's, who numbers its rows.
     pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts, reason: &'static str) -> WriteOutcome {
-        let change = diff::diff(&self.within(diff::touched(write), usize::MAX), write, reason);
+        let change = diff::diff(&self.within(diff::touched(write).into(), None), write, reason);
         let first_changed = change.first_changed();
         let series = self.id;
         let superseded = change.superseded.into_iter();

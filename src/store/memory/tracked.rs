@@ -4,9 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::series::{Revision, Series};
+use crate::tables::features;
+use crate::tables::quarantine;
+use crate::tables::symbols;
 use crate::{
     Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite,
-    StoredBar, SymbolRow, Verdict, WriteOutcome, diff, features, page, quarantine, symbols,
+    StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
 };
 use barkeep_market::{Symbol, Timeframe, Ts};
 
@@ -39,7 +42,7 @@ impl Tracked {
     pub(super) fn check(&self, named: impl IntoIterator<Item = SeriesId>) -> Result<()> {
         let named: BTreeSet<SeriesId> = named.into_iter().collect();
         let gone = named.into_iter().find(|id| self.of(*id).is_none());
-        gone.map_or(Ok(()), |id| Err(page::removed(id)))
+        gone.map_or(Ok(()), |id| Err(series::removed(id)))
     }
 
     /// Series without coverage are absent.
@@ -67,7 +70,7 @@ impl Tracked {
         self.check(writes.iter().map(|w| w.series))?;
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
-            let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
+            let series = self.series.get_mut(&write.series).ok_or_else(|| series::removed(write.series))?;
             series.writes += 1;
             outcomes.push(series.features.put(write));
         }
@@ -93,7 +96,7 @@ impl Tracked {
     pub(super) fn busiest(&self, count: usize) -> Vec<Symbol> {
         let mut all: Vec<(f64, &Symbol)> = Vec::new();
         for symbol in self.symbols.keys() {
-            let newest = |tf| self.of(*self.ids.get(&(symbol.clone(), tf))?)?.before(Ts::MAX, 1).pop();
+            let newest = |tf| self.of(*self.ids.get(&(symbol.clone(), tf))?)?.newest((..).into(), 1).pop();
             let bar = [Timeframe::D1, Timeframe::H1].into_iter().find_map(newest);
             all.extend(bar.map(|b| (b.bar.volume * b.bar.close, symbol)));
         }
@@ -148,7 +151,7 @@ impl Tracked {
 
     /// Takes a write that was checked.
     pub(super) fn write(&mut self, write: &SeriesWrite, at: Ts) -> Result<WriteOutcome> {
-        let series = self.series.get_mut(&write.series).ok_or_else(|| page::removed(write.series))?;
+        let series = self.series.get_mut(&write.series).ok_or_else(|| series::removed(write.series))?;
         series.writes += 1;
         let mut outcome = series.write(write, at, "changed");
         for odd in &write.quarantine {

@@ -1,24 +1,22 @@
 //! PostgreSQL: how it is connected to and how its schema is made.
 
-mod copy;
 mod nodelay;
-
-pub(super) use copy::Encoder;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor};
 
 use super::conn::{Conn, Dialect, answered};
 use super::database::{Database, Readers};
-use super::writer::{Owned, Source, Writer};
+use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
 /// Connections that read; with the writer this stays far below a server's usual 100.
 const READERS: u32 = 4;
 /// Longest wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads a URL. A URL without a user means `$PGUSER`, else `postgres` (sqlx's own default is "anonymous").
 pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
@@ -44,21 +42,21 @@ pub(super) async fn open(options: PgConnectOptions, readonly: bool) -> Result<Da
         let mut conn = connect(&reading).await?;
         migration::check(&mut Conn::Postgres(&mut conn)).await?;
         Owned::Postgres(Box::new(conn)).close().await;
-        return Ok(Database { readers: Readers::Postgres(readers(reading)), writer: None, file: None });
+        return Ok(Database { readers: Readers::Postgres(readers(reading)), writer: None, file: None, retry: None });
     }
     migrate(&options).await?;
-    let writer = Writer::start(Source::Postgres(Box::new(writing)), None)?;
-    Ok(Database { readers: Readers::Postgres(readers(reading)), writer: Some(writer), file: None })
+    let writer = Writer::start(writing, None)?;
+    Ok(Database { readers: Readers::Postgres(readers(reading)), writer: Some(writer), file: None, retry: None })
 }
 
 fn readers(options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE).connect_lazy_with(options)
+    PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(options)
 }
 
 /// A connection, or the reason why there is none, within five seconds.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     let place = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
-    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
         Ok(Ok(conn)) => {
             nodelay::turn_off_delay(options.get_port());
             Ok(conn)
@@ -68,11 +66,18 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> 
     }
 }
 
+#[async_trait]
+impl Connect for PgConnectOptions {
+    async fn connect(&self) -> Result<Owned> {
+        connect(self).await.map(|conn| Owned::Postgres(Box::new(conn)))
+    }
+}
+
 /// Makes the schema on a connection of its own, under an advisory lock that ends with the connection: a failed
 /// migration leaves no lock behind.
 async fn migrate(options: &PgConnectOptions) -> Result<()> {
-    let patient = session(options, &[("lock_timeout", "60s"), ("statement_timeout", "0")]);
-    let mut conn = connect(&patient).await?;
+    let migrating = session(options, &[("lock_timeout", "60s"), ("statement_timeout", "0")]);
+    let mut conn = connect(&migrating).await?;
     // A number of ours; locks of other programs in the same database do not meet it.
     let lock = conn.execute("SELECT pg_advisory_lock(7142083905)");
     let waited = tokio::time::timeout(Duration::from_secs(70), lock).await;

@@ -8,6 +8,7 @@ mod features;
 mod operations;
 mod page;
 mod quarantine;
+mod range;
 mod requests;
 mod series;
 mod waste;
@@ -23,6 +24,7 @@ pub use features::{
 pub use operations::{AlertRow, HolidayRow, NewAlert, OperatorAction, OperatorActionRow};
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
+pub use range::TimeRange;
 pub use requests::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals};
 pub use series::{SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

@@ -10,7 +10,7 @@ use super::{Result, connect, fault, writing};
 use crate::writer::Owned;
 
 /// Longest wait for the lock.
-const PATIENCE: Duration = Duration::from_secs(30);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A held lock. Dropping it gives the lock back too, some time later.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct HeldLock(SqliteConnection);
 
 /// Takes the write lock of a file that exists.
 pub async fn hold(path: &Path) -> Result<HeldLock> {
-    let mut conn = connect(&writing(path).busy_timeout(PATIENCE)).await?;
+    let mut conn = connect(&writing(path).busy_timeout(LOCK_TIMEOUT)).await?;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut conn).await.map_err(fault::classify)?;
     Ok(HeldLock(conn))
 }

@@ -10,6 +10,7 @@ mod stamp;
 use std::path::Path;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -17,7 +18,7 @@ use sqlx::{Connection, Row};
 
 use super::conn::{Conn, Dialect};
 use super::database::{Database, Readers};
-use super::writer::{Owned, Source, Writer};
+use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
 pub use held::{HeldLock, hold};
@@ -40,7 +41,12 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
         let mut conn = connect(&reading(path)).await.map_err(named)?;
         migration::check(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
         close(conn).await;
-        return Ok(Database { readers: Readers::Sqlite(readers(path)), writer: None, file: Some(path.to_owned()) });
+        return Ok(Database {
+            readers: Readers::Sqlite(readers(path)),
+            writer: None,
+            file: Some(path.to_owned()),
+            retry: None,
+        });
     }
     file::make_directory(path)?;
     // Held while the file and its schema come into being; a second process waits here.
@@ -51,8 +57,13 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
     own(&mut conn).await.map_err(named)?;
     migration::apply(Dialect::Sqlite, &mut conn).await.map_err(named)?;
     drop(lock);
-    let writer = Writer::start(Source::Sqlite(Box::new(options)), Some(Owned::Sqlite(conn)))?;
-    Ok(Database { readers: Readers::Sqlite(readers(path)), writer: Some(writer), file: Some(path.to_owned()) })
+    let writer = Writer::start(options, Some(Owned::Sqlite(conn)))?;
+    Ok(Database {
+        readers: Readers::Sqlite(readers(path)),
+        writer: Some(writer),
+        file: Some(path.to_owned()),
+        retry: None,
+    })
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -107,6 +118,13 @@ pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConn
         )));
     }
     Ok(conn)
+}
+
+#[async_trait]
+impl Connect for SqliteConnectOptions {
+    async fn connect(&self) -> Result<Owned> {
+        connect(self).await.map(Owned::Sqlite)
+    }
 }
 
 fn is_sound(version: &str) -> bool {

@@ -1,75 +1,41 @@
-//! The store itself: reads on a small pool, writes through the writer task. Each operation lives in the file of its
-//! subject; this one only routes.
+//! Each operation lives in the file of its subject; this one only routes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, Postgres};
-use sqlx::sqlite::{Sqlite, SqlitePool};
 use uuid::Uuid;
 
-use super::conn::{Conn, Dialect, Sql};
-use super::writer::{Work, Writer};
-use super::{
+use super::{Database, Readers};
+use crate::conn::{Dialect, Sql};
+use crate::tables::alerts;
+use crate::tables::api;
+use crate::tables::bars;
+use crate::tables::coverage;
+use crate::tables::evidence;
+use crate::tables::executions;
+use crate::tables::features;
+use crate::tables::monitoring;
+use crate::tables::page;
+use crate::tables::plans;
+use crate::tables::quarantine;
+use crate::tables::reference;
+use crate::tables::requests;
+use crate::tables::symbols;
+use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
     FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
     NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste,
-    WriteOutcome, alerts, api, bars, coverage, evidence, executions, fault, features, monitoring, page, plans,
-    quarantine, reference, requests, symbols,
+    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
+    WriteOutcome,
 };
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 
-/// Connections that only read.
-pub(super) enum Readers {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
-}
-
-/// An open database.
-pub(super) struct Database {
-    pub(super) readers: Readers,
-    /// `None` when opened for reading only.
-    pub(super) writer: Option<Writer>,
-    /// SQLite's.
-    pub(super) file: Option<PathBuf>,
-}
-
-enum Reader {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-}
-
-impl Reader {
-    fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(c) => Conn::Sqlite(c),
-            Self::Postgres(c) => Conn::Postgres(c),
-        }
-    }
-}
-
-impl Database {
-    async fn reader(&self) -> Result<Reader> {
-        match &self.readers {
-            Readers::Sqlite(pool) => match pool.acquire().await {
-                Ok(conn) => Ok(Reader::Sqlite(conn)),
-                Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy("all readers are occupied".into())),
-                Err(error) => Err(fault::classify(error)),
-            },
-            Readers::Postgres(pool) => pool.acquire().await.map(Reader::Postgres).map_err(fault::classify),
-        }
-    }
-
-    async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
-        match &self.writer {
-            Some(writer) => writer.perform(work).await,
-            None => Err(StoreError::Refused("it was opened for reading only".into())),
-        }
-    }
+/// A query of another file, asked through [`Database::read`]: `read!(self, bars::within(series, range))`.
+macro_rules! read {
+    ($database:expr, $($query:ident)::+ ($($argument:expr),*)) => {
+        $database.read(|mut reader| async move { $($query)::+(&mut reader.conn(), $($argument),*).await }).await
+    };
 }
 
 #[async_trait]
@@ -86,11 +52,11 @@ impl Store for Database {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.reader().await?.conn().rows(Sql::same("SELECT 1"), &[]).await.map(drop)
+        self.read(|mut reader| async move { reader.conn().rows(Sql::same("SELECT 1"), &[]).await.map(drop) }).await
     }
 
     async fn symbols(&self) -> Result<Vec<SymbolRow>> {
-        symbols::all(&mut self.reader().await?.conn()).await
+        read!(self, symbols::all())
     }
 
     async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()> {
@@ -102,23 +68,19 @@ impl Store for Database {
     }
 
     async fn series(&self) -> Result<Vec<SeriesRow>> {
-        symbols::series(&mut self.reader().await?.conn()).await
+        read!(self, symbols::series())
     }
 
-    async fn bars(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<StoredBar>> {
-        bars::within(&mut self.reader().await?.conn(), series, range, limit).await
+    async fn bars(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<StoredBar>> {
+        read!(self, bars::within(series, range, limit))
     }
 
-    async fn bars_before(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
-        bars::before(&mut self.reader().await?.conn(), series, t, count).await
-    }
-
-    async fn bars_from(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
-        bars::within(&mut self.reader().await?.conn(), series, Interval::new(t, Ts(i64::MAX)), count).await
+    async fn newest_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<StoredBar>> {
+        read!(self, bars::newest(series, range, count))
     }
 
     async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
-        coverage::of(&mut self.reader().await?.conn(), series).await
+        read!(self, coverage::of(series))
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
@@ -127,7 +89,7 @@ impl Store for Database {
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
-        quarantine::all(&mut self.reader().await?.conn(), only_pending).await
+        read!(self, quarantine::all(only_pending))
     }
 
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
@@ -135,7 +97,7 @@ impl Store for Database {
     }
 
     async fn splits(&self, symbol: &Symbol) -> Result<Vec<Split>> {
-        reference::splits(&mut self.reader().await?.conn(), symbol).await
+        read!(self, reference::splits(symbol))
     }
 
     async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
@@ -143,11 +105,11 @@ impl Store for Database {
     }
 
     async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
-        reference::splits_fetched_at(&mut self.reader().await?.conn()).await
+        read!(self, reference::splits_fetched_at())
     }
 
     async fn holidays(&self) -> Result<Vec<HolidayRow>> {
-        reference::holidays(&mut self.reader().await?.conn()).await
+        read!(self, reference::holidays())
     }
 
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()> {
@@ -155,23 +117,23 @@ impl Store for Database {
     }
 
     async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
-        reference::all_splits(&mut self.reader().await?.conn()).await
+        read!(self, reference::all_splits())
     }
 
-    async fn features(&self, series: SeriesId, range: Interval, limit: usize) -> Result<Vec<FeatureRow>> {
-        features::newest(&mut self.reader().await?.conn(), series, range, limit).await
+    async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>> {
+        read!(self, features::newest(series, range, limit))
     }
 
     async fn feature_count(&self, series: SeriesId) -> Result<i64> {
-        features::count(&mut self.reader().await?.conn(), series).await
+        read!(self, features::count(series))
     }
 
     async fn feature_progress(&self, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
-        features::progress(&mut self.reader().await?.conn(), series).await
+        read!(self, features::progress(series))
     }
 
     async fn feature_state(&self, series: SeriesId, t: Ts) -> Result<Option<State>> {
-        features::state(&mut self.reader().await?.conn(), series, t).await
+        read!(self, features::state(series, t))
     }
 
     async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
@@ -187,7 +149,7 @@ impl Store for Database {
     }
 
     async fn feature_failures(&self, only_open: bool, limit: usize) -> Result<Vec<FeatureFailureRow>> {
-        monitoring::failures(&mut self.reader().await?.conn(), only_open, limit).await
+        read!(self, monitoring::failures(only_open, limit))
     }
 
     async fn update_feature_freshness(&self, rows: &[FeatureFreshness]) -> Result<()> {
@@ -195,7 +157,7 @@ impl Store for Database {
     }
 
     async fn feature_freshness(&self) -> Result<Vec<FeatureFreshness>> {
-        monitoring::freshness(&mut self.reader().await?.conn()).await
+        read!(self, monitoring::freshness())
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
@@ -203,11 +165,11 @@ impl Store for Database {
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
-        executions::newest(&mut self.reader().await?.conn(), limit).await
+        read!(self, executions::newest(limit))
     }
 
     async fn running_executions(&self) -> Result<Vec<ExecutionRow>> {
-        executions::running(&mut self.reader().await?.conn()).await
+        read!(self, executions::running())
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
@@ -215,7 +177,7 @@ impl Store for Database {
     }
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
-        executions::statuses(&mut self.reader().await?.conn(), execution).await
+        read!(self, executions::statuses(execution))
     }
 
     async fn record_request(&self, row: &RequestRow) -> Result<()> {
@@ -223,19 +185,20 @@ impl Store for Database {
     }
 
     async fn request_totals(&self) -> Result<RequestTotals> {
-        requests::totals(&mut self.reader().await?.conn()).await
+        read!(self, requests::totals())
     }
 
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
-        requests::counted(&mut self.reader().await?.conn()).await
+        read!(self, requests::counted())
     }
 
     async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
-        self.write(requests::TakeToken { limit, window_ms, now }).await
+        // Part of the wait for the limit, which is measured as a whole.
+        self.write_untimed(requests::TakeToken { limit, window_ms, now }).await
     }
 
     async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
-        requests::recent_starts(&mut self.reader().await?.conn(), window_ms, now).await
+        read!(self, requests::recent_starts(window_ms, now))
     }
 
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {
@@ -243,7 +206,7 @@ impl Store for Database {
     }
 
     async fn plan(&self, id: Uuid) -> Result<Option<String>> {
-        plans::get(&mut self.reader().await?.conn(), id).await
+        read!(self, plans::get(id))
     }
 
     async fn close(&self) {
@@ -258,35 +221,35 @@ impl Store for Database {
     }
 
     async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
-        evidence::evidence(&mut self.reader().await?.conn(), now).await
+        read!(self, evidence::evidence(now))
     }
 
     async fn quarantined_since(&self, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
-        evidence::quarantined(&mut self.reader().await?.conn(), series, since).await
+        read!(self, evidence::quarantined(series, since))
     }
 
     async fn execution(&self, id: Uuid) -> Result<Option<ExecutionRow>> {
-        executions::one(&mut self.reader().await?.conn(), id).await
+        read!(self, executions::one(id))
     }
 
     async fn last_success(&self) -> Result<Option<ExecutionRow>> {
-        executions::last_success(&mut self.reader().await?.conn()).await
+        read!(self, executions::last_success())
     }
 
     async fn latest_statuses(&self, since: Ts) -> Result<Vec<SeriesStatus>> {
-        executions::latest_statuses(&mut self.reader().await?.conn(), since).await
+        read!(self, executions::latest_statuses(since))
     }
 
     async fn recent_statuses(&self, symbol: &Symbol, timeframe: Timeframe, limit: usize) -> Result<Vec<SeriesStatus>> {
-        executions::recent_statuses(&mut self.reader().await?.conn(), symbol, timeframe, limit).await
+        read!(self, executions::recent_statuses(symbol, timeframe, limit))
     }
 
     async fn open_feature_failure_count(&self) -> Result<i64> {
-        evidence::open_failure_count(&mut self.reader().await?.conn()).await
+        read!(self, evidence::open_failure_count())
     }
 
     async fn series_without_features(&self) -> Result<Vec<SeriesId>> {
-        evidence::without_features(&mut self.reader().await?.conn()).await
+        read!(self, evidence::without_features())
     }
 
     async fn record_action(&self, action: &OperatorAction) -> Result<()> {
@@ -294,11 +257,11 @@ impl Store for Database {
     }
 
     async fn operator_actions(&self, target: Option<&str>, limit: usize) -> Result<Vec<OperatorActionRow>> {
-        alerts::actions(&mut self.reader().await?.conn(), target, limit).await
+        read!(self, alerts::actions(target, limit))
     }
 
     async fn alerts(&self, only_open: bool, limit: usize) -> Result<Vec<AlertRow>> {
-        alerts::all(&mut self.reader().await?.conn(), only_open, limit).await
+        read!(self, alerts::all(only_open, limit))
     }
 
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
@@ -310,7 +273,7 @@ impl Store for Database {
     }
 
     async fn api_keys(&self) -> Result<Vec<ApiKey>> {
-        api::keys(&mut self.reader().await?.conn()).await
+        read!(self, api::keys())
     }
 
     async fn add_api_key(&self, key: &ApiKey) -> Result<()> {
@@ -334,11 +297,11 @@ impl Store for Database {
     }
 
     async fn series_marks(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>> {
-        api::marks(&mut self.reader().await?.conn(), series).await
+        read!(self, api::marks(series))
     }
 
     async fn busiest_symbols(&self, count: usize) -> Result<Vec<Symbol>> {
-        api::busiest(&mut self.reader().await?.conn(), count).await
+        read!(self, api::busiest(count))
     }
 
     async fn set_paused(&self, series: &[(Symbol, Timeframe)], paused: bool) -> Result<()> {
@@ -346,26 +309,22 @@ impl Store for Database {
     }
 
     async fn requests(&self, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
-        requests::newest(&mut self.reader().await?.conn(), filter, limit).await
+        read!(self, requests::newest(filter, limit))
     }
 
     async fn wasted(&self) -> Result<Vec<(Waste, i64)>> {
-        requests::wasted(&mut self.reader().await?.conn()).await
+        read!(self, requests::wasted())
     }
-
-    // -- for screens -------------------------------------------------------------------------------------------------
 
     async fn bar_counts(&self, series: SeriesId, range: Interval, piece_ms: i64) -> Result<Vec<(Ts, i64)>> {
-        bars::counts(&mut self.reader().await?.conn(), series, range, piece_ms).await
+        read!(self, bars::counts(series, range, piece_ms))
     }
-
-    // -- many at once ------------------------------------------------------------------------------------------------
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
         self.write(page::Commit(pages)).await
     }
 
-    async fn feature_bars(&self, series: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
-        bars::for_features(&mut self.reader().await?.conn(), series, t, count).await
+    async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>> {
+        read!(self, bars::for_features(series, range, count))
     }
 }

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::Result;
-use super::conn::{Conn, Sql, statements, values};
-use super::field::column;
-use super::writer::Work;
+use crate::Result;
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::column;
+use crate::writer::Work;
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
 
@@ -19,13 +19,13 @@ statements! {
 }
 
 /// How long a plan is kept.
-pub(super) const KEEP: i64 = 7 * DAY;
+pub(crate) const KEEP: i64 = 7 * DAY;
 
-/// [`super::Store::put_plan`].
-pub(super) struct Put {
-    pub(super) id: Uuid,
-    pub(super) created_at: Ts,
-    pub(super) json: String,
+/// [`crate::Store::put_plan`].
+pub(crate) struct Put {
+    pub(crate) id: Uuid,
+    pub(crate) created_at: Ts,
+    pub(crate) json: String,
 }
 
 #[async_trait]
@@ -38,7 +38,7 @@ impl Work for Put {
     }
 }
 
-pub(super) async fn get(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<String>> {
+pub(crate) async fn get(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<String>> {
     let mut found: Vec<String> = column(&conn.rows(GET, &values![id]).await?)?;
     Ok(found.pop())
 }

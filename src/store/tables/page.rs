@@ -8,25 +8,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::column;
-use super::writer::Work;
-use super::{
-    PageCommit, RequestRow, Result, SeriesId, SeriesWrite, StoreError, WriteOutcome, bars, coverage, diff, executions,
-    quarantine, requests,
-};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::tables::bars;
+use crate::tables::coverage;
+use crate::tables::executions;
+use crate::tables::quarantine;
+use crate::tables::requests;
+use crate::writer::Work;
+use crate::{PageCommit, RequestRow, Result, SeriesId, SeriesWrite, WriteOutcome, diff, series};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_market::Ts;
 
 statements! {
-    /// Keeps other processes from the series until the end of the transaction.
-    LOCK = Sql::two(
-        "SELECT id FROM series WHERE id IN (SELECT value FROM json_each($1))",
-        "SELECT id FROM series WHERE id = ANY($1) ORDER BY id FOR UPDATE");
-    /// Tells caches that the series change.
-    MARK = Sql::two(
-        "UPDATE series SET writes = writes + 1 WHERE id IN (SELECT value FROM json_each($1))",
-        "UPDATE series SET writes = writes + 1 WHERE id = ANY($1)");
     /// Rows: series, when; each series once.
     CHECKED = Sql::two(
         "UPDATE series SET checked_at = $2 ->> i.key FROM json_each($1) AS i
@@ -35,29 +28,8 @@ statements! {
          WHERE series.id = i.id AND (checked_at IS NULL OR checked_at < i.ts)");
 }
 
-/// Locks series that are about to be written, in the order of their keys, so that two pages never wait for each other.
-pub(super) async fn lock(conn: &mut Conn<'_>, series: impl IntoIterator<Item = SeriesId>) -> Result<()> {
-    let mut ids: Vec<SeriesId> = series.into_iter().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let asked: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let asked = values![asked];
-    let found: Vec<SeriesId> = column(&conn.rows(LOCK, &asked).await?)?;
-    if let Some(id) = ids.into_iter().find(|id| !found.contains(id)) {
-        return Err(removed(id));
-    }
-    conn.run(MARK, &asked).await.map(drop)
-}
-
-pub(super) fn removed(id: SeriesId) -> StoreError {
-    StoreError::NotFound(format!("series {} does not exist; its symbol was removed", id.0))
-}
-
-/// [`super::Store::commit_pages`].
-pub(super) struct Commit(pub(super) Arc<[PageCommit]>);
+/// [`crate::Store::commit_pages`].
+pub(crate) struct Commit(pub(crate) Arc<[PageCommit]>);
 
 #[async_trait]
 impl Work for Commit {
@@ -68,7 +40,7 @@ impl Work for Commit {
     }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output> {
-        lock(conn, self.0.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;
+        series::lock(conn, self.0.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;
         let mut outcomes = Vec::with_capacity(self.0.len());
         let mut rest = &self.0[..];
         while !rest.is_empty() {
@@ -128,13 +100,13 @@ async fn note(conn: &mut Conn<'_>, page: &PageCommit, mut outcomes: Vec<WriteOut
 }
 
 /// Bars a page inserted, revised or removed, over all its series.
-pub(super) fn changed(outcomes: &[WriteOutcome]) -> i64 {
+pub(crate) fn changed(outcomes: &[WriteOutcome]) -> i64 {
     let total: u64 = outcomes.iter().map(|o| o.inserted + o.revised + o.removed).sum();
     i64::try_from(total).unwrap_or(i64::MAX)
 }
 
 /// When the page came, by whatever it says about itself.
-pub(super) fn time_of(page: &PageCommit, write: &SeriesWrite) -> Ts {
+pub(crate) fn time_of(page: &PageCommit, write: &SeriesWrite) -> Ts {
     let answered = page.request.as_ref().map(|r| r.started_at + r.latency_ms);
     write
         .bars

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, limit, statements, values};
-use super::field::collect;
-use super::writer::Work;
-use super::{ApiKey, ApiRequest, Claim, Result, SeriesId, StoreError};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::field::collect;
+use crate::writer::Work;
+use crate::{ApiKey, ApiRequest, Claim, Result, SeriesId, StoreError};
 use barkeep_market::{Symbol, Ts};
 
 statements! {
@@ -40,7 +40,7 @@ statements! {
 }
 
 /// In the order they were made.
-pub(super) async fn keys(conn: &mut Conn<'_>) -> Result<Vec<ApiKey>> {
+pub(crate) async fn keys(conn: &mut Conn<'_>) -> Result<Vec<ApiKey>> {
     collect(&conn.rows(KEYS, &[]).await?, |f| {
         Ok(ApiKey {
             id: f.next()?,
@@ -55,12 +55,12 @@ pub(super) async fn keys(conn: &mut Conn<'_>) -> Result<Vec<ApiKey>> {
 }
 
 /// What making a key says when there is one of that name.
-pub(super) fn taken(name: &str) -> StoreError {
+pub(crate) fn taken(name: &str) -> StoreError {
     StoreError::Refused(format!("there is a key named '{name}' already"))
 }
 
-/// [`super::Store::add_api_key`].
-pub(super) struct AddKey(pub(super) ApiKey);
+/// [`crate::Store::add_api_key`].
+pub(crate) struct AddKey(pub(crate) ApiKey);
 
 #[async_trait]
 impl Work for AddKey {
@@ -72,15 +72,15 @@ impl Work for AddKey {
             return Ok(());
         }
         // Repeated after a lost answer, the row is this very key.
-        let found: Vec<String> = super::field::column(&conn.rows(KEY_OF, &values![name]).await?)?;
+        let found: Vec<String> = crate::field::column(&conn.rows(KEY_OF, &values![name]).await?)?;
         if found.first() == Some(hash) { Ok(()) } else { Err(taken(name)) }
     }
 }
 
-/// [`super::Store::revoke_api_key`].
-pub(super) struct Revoke {
-    pub(super) name: String,
-    pub(super) at: Ts,
+/// [`crate::Store::revoke_api_key`].
+pub(crate) struct Revoke {
+    pub(crate) name: String,
+    pub(crate) at: Ts,
 }
 
 #[async_trait]
@@ -92,8 +92,8 @@ impl Work for Revoke {
     }
 }
 
-/// [`super::Store::note_api_keys_used`].
-pub(super) struct Used(pub(super) Vec<(i64, Ts)>);
+/// [`crate::Store::note_api_keys_used`].
+pub(crate) struct Used(pub(crate) Vec<(i64, Ts)>);
 
 #[async_trait]
 impl Work for Used {
@@ -107,11 +107,11 @@ impl Work for Used {
     }
 }
 
-/// [`super::Store::claim_request`].
-pub(super) struct Claiming {
-    pub(super) request: ApiRequest,
-    pub(super) expired: Ts,
-    pub(super) abandoned: Ts,
+/// [`crate::Store::claim_request`].
+pub(crate) struct Claiming {
+    pub(crate) request: ApiRequest,
+    pub(crate) expired: Ts,
+    pub(crate) abandoned: Ts,
 }
 
 #[async_trait]
@@ -137,7 +137,7 @@ impl Work for Claiming {
 }
 
 /// What a row that stands means for a request with the same key.
-pub(super) fn claim(
+pub(crate) fn claim(
     r: &ApiRequest,
     token: uuid::Uuid,
     fingerprint: &str,
@@ -153,10 +153,10 @@ pub(super) fn claim(
     }
 }
 
-/// [`super::Store::settle_request`].
-pub(super) struct Settle {
-    pub(super) request: ApiRequest,
-    pub(super) answer: Option<(u16, String)>,
+/// [`crate::Store::settle_request`].
+pub(crate) struct Settle {
+    pub(crate) request: ApiRequest,
+    pub(crate) answer: Option<(u16, String)>,
 }
 
 #[async_trait]
@@ -175,12 +175,12 @@ impl Work for Settle {
 }
 
 /// Series that do not exist are absent.
-pub(super) async fn marks(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>> {
+pub(crate) async fn marks(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, i64)>> {
     let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
     collect(&conn.rows(MARKS, &values![ids]).await?, |f| Ok((f.next()?, f.next()?)))
 }
 
 /// The symbols that turned over most in their newest bar of a day, or of an hour where there are no days.
-pub(super) async fn busiest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<Symbol>> {
-    super::field::column(&conn.rows(BUSIEST, &[limit(count)]).await?)
+pub(crate) async fn busiest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<Symbol>> {
+    crate::field::column(&conn.rows(BUSIEST, &[limit(count)]).await?)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::conn::{Conn, Sql, limit, statements, values};
-use super::diff::{Diff, diff, touched};
-use super::features;
-use super::field::{Fields, collect, column};
-use super::load::{Put, Sink, Table, load};
-use super::{FeatureBar, Result, SeriesId, SeriesWrite, StoredBar, WriteOutcome};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::diff::{Diff, diff, touched};
+use crate::field::{Fields, collect, column};
+use crate::load::{Put, Sink, Table, load};
+use crate::tables::features;
+use crate::{FeatureBar, Result, SeriesId, SeriesWrite, StoredBar, TimeRange, WriteOutcome};
 use barkeep_market::{Bar, Interval, Ts};
 
 macro_rules! columns {
@@ -19,8 +19,8 @@ macro_rules! columns {
 statements! {
     WITHIN = Sql::same(concat!("SELECT ", columns!(),
         " FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts LIMIT $4"));
-    BEFORE = Sql::same(concat!("SELECT ", columns!(),
-        " FROM bars WHERE series_id = $1 AND ts < $2 ORDER BY ts DESC LIMIT $3"));
+    NEWEST = Sql::same(concat!("SELECT ", columns!(),
+        " FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3 ORDER BY ts DESC LIMIT $4"));
     COUNTS = Sql::two(
         "SELECT ts - ts % $4 AS piece, COUNT(*) FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3
          GROUP BY piece ORDER BY piece",
@@ -30,8 +30,8 @@ statements! {
         "DELETE FROM bars WHERE series_id = $1 AND ts IN (SELECT value FROM json_each($2))",
         "DELETE FROM bars WHERE series_id = $1 AND ts = ANY($2)");
     FOR_FEATURES = Sql::same(
-        "SELECT ts, high, low, close, volume, provisional FROM bars WHERE series_id = $1 AND ts >= $2
-         ORDER BY ts LIMIT $3");
+        "SELECT ts, high, low, close, volume, provisional FROM bars WHERE series_id = $1 AND ts >= $2 AND ts < $3
+         ORDER BY ts LIMIT $4");
     /// Which of the rows (series, from, to) have a bar stored; their places, from 0.
     HELD = Sql::two(
         "SELECT i.key FROM json_each($1) AS i WHERE EXISTS (
@@ -96,14 +96,19 @@ fn read(f: &mut Fields<'_>) -> Result<StoredBar> {
     })
 }
 
-/// Bars that start in `range`, ascending.
-pub(super) async fn within(conn: &mut Conn<'_>, id: SeriesId, range: Interval, count: usize) -> Result<Vec<StoredBar>> {
-    let [id, start, end] = values![id, range.start, range.end];
-    collect(&conn.rows(WITHIN, &[id, start, end, limit(count)]).await?, read)
+/// The first bars that start in `range`, ascending.
+pub(crate) async fn within(
+    conn: &mut Conn<'_>,
+    id: SeriesId,
+    range: TimeRange,
+    count: Option<usize>,
+) -> Result<Vec<StoredBar>> {
+    let Interval { start, end } = range.closed();
+    collect(&conn.rows(WITHIN, &values![id, start, end, limit(count)]).await?, read)
 }
 
 /// How many bars start in each piece of `range`, ascending; empty pieces are left out.
-pub(super) async fn counts(
+pub(crate) async fn counts(
     conn: &mut Conn<'_>,
     id: SeriesId,
     range: Interval,
@@ -113,18 +118,28 @@ pub(super) async fn counts(
     collect(&conn.rows(COUNTS, &values).await?, |f| Ok((f.next()?, f.next()?)))
 }
 
-/// The last bars before `t`, ascending.
-pub(super) async fn before(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count: usize) -> Result<Vec<StoredBar>> {
-    let [id, t] = values![id, t];
-    let mut bars = collect(&conn.rows(BEFORE, &[id, t, limit(count)]).await?, read)?;
+/// The last bars that start in `range`, ascending.
+pub(crate) async fn newest(
+    conn: &mut Conn<'_>,
+    id: SeriesId,
+    range: TimeRange,
+    count: usize,
+) -> Result<Vec<StoredBar>> {
+    let Interval { start, end } = range.closed();
+    let mut bars = collect(&conn.rows(NEWEST, &values![id, start, end, limit(count)]).await?, read)?;
     bars.reverse();
     Ok(bars)
 }
 
-/// Bars from `t` on, as features need them.
-pub(super) async fn for_features(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count: usize) -> Result<Vec<FeatureBar>> {
-    let [id, t] = values![id, t];
-    collect(&conn.rows(FOR_FEATURES, &[id, t, limit(count)]).await?, |f| {
+/// The first bars that start in `range`, as features need them.
+pub(crate) async fn for_features(
+    conn: &mut Conn<'_>,
+    id: SeriesId,
+    range: TimeRange,
+    count: usize,
+) -> Result<Vec<FeatureBar>> {
+    let Interval { start, end } = range.closed();
+    collect(&conn.rows(FOR_FEATURES, &values![id, start, end, limit(count)]).await?, |f| {
         Ok(FeatureBar {
             ts: f.next()?,
             high: f.next()?,
@@ -136,14 +151,8 @@ pub(super) async fn for_features(conn: &mut Conn<'_>, id: SeriesId, t: Ts, count
     })
 }
 
-/// The same of a bar at hand.
-pub(super) const fn for_feature(stored: &StoredBar) -> FeatureBar {
-    let Bar { ts, high, low, close, volume, .. } = stored.bar;
-    FeatureBar { ts, high, low, close, volume, provisional: stored.provisional }
-}
-
 /// Writes the bars, scores and revisions of one series and keeps its counts. The series row is locked by the caller.
-pub(super) async fn store(
+pub(crate) async fn store(
     conn: &mut Conn<'_>,
     write: &SeriesWrite,
     at: Ts,
@@ -153,7 +162,7 @@ pub(super) async fn store(
 }
 
 /// The same for many, each with the time of its page. Writes to one series are laid over each other in their order.
-pub(super) async fn store_all(
+pub(crate) async fn store_all(
     conn: &mut Conn<'_>,
     writes: &[(&SeriesWrite, Ts)],
     reason: &'static str,
@@ -168,7 +177,7 @@ pub(super) async fn store_all(
         let mut changes: Vec<Change<'_>> = Vec::with_capacity(together.len());
         for (k, (write, at)) in together.iter().enumerate() {
             let stored = if held.contains(&k) {
-                within(conn, write.series, touched(write), usize::MAX).await?
+                within(conn, write.series, touched(write).into(), None).await?
             } else {
                 Vec::new()
             };

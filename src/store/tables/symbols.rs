@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::collect;
-use super::writer::Work;
-use super::{Result, SeriesRow, StoreError, SymbolRow};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::collect;
+use crate::writer::Work;
+use crate::{Result, SeriesRow, StoreError, SymbolRow};
 use barkeep_market::{Symbol, Timeframe};
 
 statements! {
@@ -34,7 +34,7 @@ statements! {
 }
 
 /// All symbols by name.
-pub(super) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
+pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
     let mut rows = collect(&conn.rows(ALL, &[]).await?, |f| {
         Ok(SymbolRow {
             symbol: f.next()?,
@@ -52,7 +52,7 @@ pub(super) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
 }
 
 /// All series by symbol, fine to coarse.
-pub(super) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
+pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
     let mut rows = collect(&conn.rows(SERIES, &[]).await?, |f| {
         Ok(SeriesRow {
             id: f.next()?,
@@ -69,12 +69,12 @@ pub(super) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
     Ok(rows)
 }
 
-pub(super) fn untracked(symbol: &Symbol) -> StoreError {
+pub(crate) fn untracked(symbol: &Symbol) -> StoreError {
     StoreError::NotFound(format!("'{symbol}' is not a tracked symbol"))
 }
 
-/// [`super::Store::put_symbols`].
-pub(super) struct Put(pub(super) Vec<SymbolRow>);
+/// [`crate::Store::put_symbols`].
+pub(crate) struct Put(pub(crate) Vec<SymbolRow>);
 
 #[async_trait]
 impl Work for Put {
@@ -105,14 +105,14 @@ impl Work for Put {
     }
 }
 
-pub(super) fn unkept(symbol: &Symbol, timeframe: Timeframe) -> StoreError {
+pub(crate) fn unkept(symbol: &Symbol, timeframe: Timeframe) -> StoreError {
     StoreError::NotFound(format!("'{symbol}' is not kept at {timeframe}"))
 }
 
-/// [`super::Store::set_paused`].
-pub(super) struct Pause {
-    pub(super) series: Vec<(Symbol, Timeframe)>,
-    pub(super) paused: bool,
+/// [`crate::Store::set_paused`].
+pub(crate) struct Pause {
+    pub(crate) series: Vec<(Symbol, Timeframe)>,
+    pub(crate) paused: bool,
 }
 
 #[async_trait]
@@ -129,8 +129,8 @@ impl Work for Pause {
     }
 }
 
-/// [`super::Store::remove_symbol`]. What happened (executions, requests) stays on record.
-pub(super) struct Remove(pub(super) Symbol);
+/// [`crate::Store::remove_symbol`]. What happened (executions, requests) stays on record.
+pub(crate) struct Remove(pub(crate) Symbol);
 
 #[async_trait]
 impl Work for Remove {

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::{Fields, collect, column};
-use super::writer::Work;
-use super::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Result, Waste};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::{Fields, collect, column};
+use crate::writer::Work;
+use crate::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Result, Waste};
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{Interval, Ts};
 
@@ -61,14 +61,11 @@ statements! {
     START = Sql::same("INSERT INTO rate_limit_state (started_at) VALUES ($1)");
 }
 
-/// Base aggregates in a page that has another behind it; also written in [`COUNTED`].
-pub(super) const FULL_PAGE: i64 = 50_000;
-
 /// Starts are kept at least this long, so that a longer window set later still sees them.
-pub(super) const KEEP: i64 = 5 * MINUTE;
+pub(crate) const KEEP: i64 = 5 * MINUTE;
 
-/// [`super::Store::record_request`].
-pub(super) struct Record(pub(super) RequestRow);
+/// [`crate::Store::record_request`].
+pub(crate) struct Record(pub(crate) RequestRow);
 
 #[async_trait]
 impl Work for Record {
@@ -80,7 +77,7 @@ impl Work for Record {
 }
 
 /// Also part of a page.
-pub(super) async fn record(conn: &mut Conn<'_>, r: &RequestRow) -> Result<()> {
+pub(crate) async fn record(conn: &mut Conn<'_>, r: &RequestRow) -> Result<()> {
     let row = values![
         r.execution_id,
         r.endpoint.as_ref(),
@@ -103,7 +100,7 @@ pub(super) async fn record(conn: &mut Conn<'_>, r: &RequestRow) -> Result<()> {
     conn.run(RECORD, &row).await.map(drop)
 }
 
-pub(super) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
+pub(crate) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
     let rows = conn.rows(TOTALS, &[]).await?;
     let Some(row) = rows.first() else { return Ok(RequestTotals::default()) };
     let mut f = Fields::of(row);
@@ -116,7 +113,7 @@ pub(super) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
     })
 }
 
-pub(super) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
+pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = match (&filter.ticker, filter.execution) {
         (None, None) => conn.rows(NEWEST, &values![limit]).await?,
@@ -149,7 +146,7 @@ pub(super) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: u
     })
 }
 
-pub(super) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
+pub(crate) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
     let groups = collect(&conn.rows(UNPRODUCTIVE, &[]).await?, |f| {
         let (outcome, endpoint): (String, String) = (f.next()?, f.next()?);
         let waste = Waste::of(&outcome, &endpoint, f.next()?, f.next()?);
@@ -158,7 +155,7 @@ pub(super) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
     Ok(Waste::summed(groups))
 }
 
-pub(super) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
+pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
     collect(&conn.rows(COUNTED, &[]).await?, |f| {
         Ok(CountedAnswer {
             ticker: f.next()?,
@@ -169,11 +166,11 @@ pub(super) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
     })
 }
 
-/// [`super::Store::take_token`].
-pub(super) struct TakeToken {
-    pub(super) limit: u32,
-    pub(super) window_ms: i64,
-    pub(super) now: Ts,
+/// [`crate::Store::take_token`].
+pub(crate) struct TakeToken {
+    pub(crate) limit: u32,
+    pub(crate) window_ms: i64,
+    pub(crate) now: Ts,
 }
 
 #[async_trait]
@@ -195,7 +192,7 @@ impl Work for TakeToken {
 }
 
 /// Whether one more start fits beside the ascending `starts` of the window that ends now.
-pub(super) fn grant(starts: &[Ts], limit: u32, window_ms: i64, now: Ts) -> Grant {
+pub(crate) fn grant(starts: &[Ts], limit: u32, window_ms: i64, now: Ts) -> Grant {
     match starts.len().checked_sub(limit as usize) {
         None => Grant::Granted,
         // One more fits once all but `limit - 1` of these have left the window.
@@ -203,6 +200,6 @@ pub(super) fn grant(starts: &[Ts], limit: u32, window_ms: i64, now: Ts) -> Grant
     }
 }
 
-pub(super) async fn recent_starts(conn: &mut Conn<'_>, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
+pub(crate) async fn recent_starts(conn: &mut Conn<'_>, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
     collect(&conn.rows(STARTS, &values![now - window_ms]).await?, |f| Ok(f.next::<Ts>()?.min(now)))
 }

@@ -9,11 +9,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Row, Sql, limit, statements, values};
-use super::field::{Field, Fields, collect, column};
-use super::load::{Sink, Table, load};
-use super::writer::Work;
-use super::{FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, page};
+use crate::conn::{Conn, Row, Sql, limit, statements, values};
+use crate::field::{Field, Fields, collect, column};
+use crate::load::{Sink, Table, load};
+use crate::writer::Work;
+use crate::{
+    FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Result, SeriesId, SeriesRow, StoreError, TimeRange,
+    series,
+};
 use barkeep_base::text::printable;
 use barkeep_market::features::{
     CompressionRegime, Direction, Features, State, Structure, TrendRegime, VolatilityRegime,
@@ -148,30 +151,30 @@ fn put(row: &mut Sink<'_>, f: &Features) -> std::result::Result<(), sqlx::error:
 }
 
 /// The newest rows in a range, ascending.
-pub(super) async fn newest(
+pub(crate) async fn newest(
     conn: &mut Conn<'_>,
     id: SeriesId,
-    range: Interval,
-    count: usize,
+    range: TimeRange,
+    count: Option<usize>,
 ) -> Result<Vec<FeatureRow>> {
-    let [id, start, end] = values![id, range.start, range.end];
-    let mut rows = collect(&conn.rows(WITHIN, &[id, start, end, limit(count)]).await?, read)?;
+    let Interval { start, end } = range.closed();
+    let mut rows = collect(&conn.rows(WITHIN, &values![id, start, end, limit(count)]).await?, read)?;
     rows.reverse();
     Ok(rows)
 }
 
-pub(super) async fn count(conn: &mut Conn<'_>, id: SeriesId) -> Result<i64> {
+pub(crate) async fn count(conn: &mut Conn<'_>, id: SeriesId) -> Result<i64> {
     let counts: Vec<i64> = column(&conn.rows(COUNT, &values![id]).await?)?;
     Ok(counts.first().copied().unwrap_or(0))
 }
 
 /// Notes that the bars of each series changed from its `first` on. The series rows are locked by the caller.
-pub(super) async fn mark(conn: &mut Conn<'_>, series: Vec<i64>, first: Vec<Ts>) -> Result<()> {
+pub(crate) async fn mark(conn: &mut Conn<'_>, series: Vec<i64>, first: Vec<Ts>) -> Result<()> {
     conn.run(MARK, &values![series, first]).await.map(drop)
 }
 
 /// By symbol, fine to coarse.
-pub(super) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
+pub(crate) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
     let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
     let mut rows = collect(&conn.rows(PROGRESS, &values![ids]).await?, |f| {
         let series = SeriesRow {
@@ -195,7 +198,7 @@ pub(super) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result
 }
 
 /// The newest state kept before `t`.
-pub(super) async fn state(conn: &mut Conn<'_>, id: SeriesId, t: Ts) -> Result<Option<State>> {
+pub(crate) async fn state(conn: &mut Conn<'_>, id: SeriesId, t: Ts) -> Result<Option<State>> {
     let texts: Vec<String> = column(&conn.rows(STATE, &values![id, t]).await?)?;
     let parse = |text: &String| {
         let invalid = |_| StoreError::Unusable(format!("it holds '{}' where a feature state belongs", printable(text)));
@@ -204,8 +207,8 @@ pub(super) async fn state(conn: &mut Conn<'_>, id: SeriesId, t: Ts) -> Result<Op
     texts.first().map(parse).transpose()
 }
 
-/// [`super::Store::put_features`].
-pub(super) struct Put(pub(super) Arc<[FeatureWrite]>);
+/// [`crate::Store::put_features`].
+pub(crate) struct Put(pub(crate) Arc<[FeatureWrite]>);
 
 #[async_trait]
 impl Work for Put {
@@ -216,7 +219,7 @@ impl Work for Put {
     }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<FeatureOutcome>> {
-        page::lock(conn, self.0.iter().map(|w| w.series)).await?;
+        series::lock(conn, self.0.iter().map(|w| w.series)).await?;
         let mut outcomes = Vec::with_capacity(self.0.len());
         // New rows of many writes go in together: each COPY is a round trip of its own.
         let mut pending: Vec<&FeatureWrite> = Vec::new();
@@ -252,15 +255,15 @@ async fn insert(conn: &mut Conn<'_>, rows: &[(SeriesId, Ts, &FeatureRow)]) -> Re
 }
 
 /// What a write does when bars changed since they were read.
-pub(super) const SUPERSEDED: FeatureOutcome = FeatureOutcome { written: 0, unchanged: 0, removed: 0, superseded: true };
+pub(crate) const SUPERSEDED: FeatureOutcome = FeatureOutcome { written: 0, unchanged: 0, removed: 0, superseded: true };
 
 /// From which bar on features are out of date, by what was noted; all there are when they were never computed.
-pub(super) fn stale_from(splits: &str, series: &SeriesRow, noted: Option<Ts>) -> Option<Ts> {
+pub(crate) fn stale_from(splits: &str, series: &SeriesRow, noted: Option<Ts>) -> Option<Ts> {
     if splits.is_empty() { series.first_ts } else { noted }
 }
 
 /// Refuses rows out of order or place.
-pub(super) fn check(write: &FeatureWrite) -> Result<()> {
+pub(crate) fn check(write: &FeatureWrite) -> Result<()> {
     let in_range = |row: &FeatureRow| write.replaces.contains(row.ts);
     if write.rows.is_sorted_by(|a, b| a.ts < b.ts) && write.rows.iter().all(in_range) {
         Ok(())
@@ -270,17 +273,17 @@ pub(super) fn check(write: &FeatureWrite) -> Result<()> {
 }
 
 /// What a write changes.
-pub(super) struct Diff<'w> {
+pub(crate) struct Diff<'w> {
     /// New rows and those with other values.
-    pub(super) changed: Vec<&'w FeatureRow>,
+    pub(crate) changed: Vec<&'w FeatureRow>,
     /// Those of them that are stored.
     replaced: Vec<Ts>,
-    pub(super) vanished: Vec<Ts>,
-    pub(super) outcome: FeatureOutcome,
+    pub(crate) vanished: Vec<Ts>,
+    pub(crate) outcome: FeatureOutcome,
 }
 
 /// Compares a write with what is stored in its range. Both are ascending.
-pub(super) fn diff<'w>(stored: &[FeatureRow], write: &'w FeatureWrite) -> Diff<'w> {
+pub(crate) fn diff<'w>(stored: &[FeatureRow], write: &'w FeatureWrite) -> Diff<'w> {
     let at = |t: Ts| stored.binary_search_by_key(&t, |row| row.ts).ok().and_then(|k| stored.get(k));
     let changed: Vec<&FeatureRow> = write.rows.iter().filter(|row| at(row.ts) != Some(*row)).collect();
     let replaced = changed.iter().map(|row| row.ts).filter(|t| at(*t).is_some()).collect();
@@ -303,7 +306,7 @@ async fn store<'w>(conn: &mut Conn<'_>, write: &'w FeatureWrite) -> Result<(Feat
         return Ok((SUPERSEDED, Vec::new()));
     }
     let range = write.replaces;
-    let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range, usize::MAX).await?, write);
+    let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range.into(), None).await?, write);
     let mut gone = vanished;
     if let Conn::Postgres(_) = conn {
         // COPY only appends; SQLite replaces in place.

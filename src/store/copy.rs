@@ -11,13 +11,13 @@ const EPOCH_2000: i64 = 946_684_800_000;
 
 /// Rows on their way into one `COPY … WITH (FORMAT binary)`.
 #[derive(Debug)]
-pub(crate) struct Encoder {
+pub(super) struct Encoder {
     bytes: Vec<u8>,
 }
 
 impl Encoder {
     /// Starts with the file header: signature, no flags, no extension.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut bytes = Vec::with_capacity(1 << 16);
         bytes.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         bytes.extend_from_slice(&[0; 8]);
@@ -25,23 +25,23 @@ impl Encoder {
     }
 
     /// Starts a row of `fields` fields.
-    pub(crate) fn row(&mut self, fields: i16) {
+    pub(super) fn row(&mut self, fields: i16) {
         self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
     /// Ends the data and hands out what is left.
-    pub(crate) fn end(&mut self) -> Vec<u8> {
+    pub(super) fn end(&mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         std::mem::take(&mut self.bytes)
     }
 
     /// Bytes waiting to be sent.
-    pub(crate) const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Hands out what is waiting.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Vec<u8> {
         let full = self.bytes.capacity();
         std::mem::replace(&mut self.bytes, Vec::with_capacity(full))
     }
@@ -58,27 +58,27 @@ impl Encoder {
     }
 
     /// `BIGINT`.
-    pub(crate) fn int(&mut self, v: Option<i64>) {
+    pub(super) fn int(&mut self, v: Option<i64>) {
         self.field(v.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `DOUBLE PRECISION`.
-    pub(crate) fn real(&mut self, v: Option<f64>) {
+    pub(super) fn real(&mut self, v: Option<f64>) {
         self.field(v.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `BOOLEAN`.
-    pub(crate) fn flag(&mut self, v: bool) {
+    pub(super) fn flag(&mut self, v: bool) {
         self.field(Some(&[u8::from(v)]));
     }
 
     /// `TEXT`.
-    pub(crate) fn text(&mut self, v: Option<&str>) {
+    pub(super) fn text(&mut self, v: Option<&str>) {
         self.field(v.map(str::as_bytes));
     }
 
     /// `TIMESTAMPTZ`.
-    pub(crate) fn time(&mut self, v: Ts) {
+    pub(super) fn time(&mut self, v: Ts) {
         self.int(Some(v.ms().saturating_sub(EPOCH_2000).saturating_mul(1_000)));
     }
 }

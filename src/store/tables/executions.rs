@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::conn::{Conn, Sql, limit, statements, values};
-use super::field::{Fields, collect};
-use super::writer::Work;
-use super::{ExecutionRow, Result, SeriesStatus};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::field::{Fields, collect};
+use crate::writer::Work;
+use crate::{ExecutionRow, Result, SeriesStatus};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 macro_rules! execution {
@@ -84,19 +84,19 @@ fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
     })
 }
 
-pub(super) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<ExecutionRow>> {
+pub(crate) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<ExecutionRow>> {
     collect(&conn.rows(NEWEST, &[limit(count)]).await?, read)
 }
 
-pub(super) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
+pub(crate) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
     collect(&conn.rows(RUNNING, &[]).await?, read)
 }
 
-pub(super) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {
+pub(crate) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {
     Ok(collect(&conn.rows(ONE, &values![id]).await?, read)?.pop())
 }
 
-pub(super) async fn last_success(conn: &mut Conn<'_>) -> Result<Option<ExecutionRow>> {
+pub(crate) async fn last_success(conn: &mut Conn<'_>) -> Result<Option<ExecutionRow>> {
     Ok(collect(&conn.rows(LAST_SUCCESS, &[]).await?, read)?.pop())
 }
 
@@ -123,17 +123,17 @@ fn by_series(mut rows: Vec<SeriesStatus>) -> Vec<SeriesStatus> {
 }
 
 /// By symbol, fine to coarse.
-pub(super) async fn statuses(conn: &mut Conn<'_>, execution: Uuid) -> Result<Vec<SeriesStatus>> {
+pub(crate) async fn statuses(conn: &mut Conn<'_>, execution: Uuid) -> Result<Vec<SeriesStatus>> {
     Ok(by_series(collect(&conn.rows(STATUSES, &values![execution]).await?, read_status)?))
 }
 
 /// By symbol, fine to coarse.
-pub(super) async fn latest_statuses(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<SeriesStatus>> {
+pub(crate) async fn latest_statuses(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<SeriesStatus>> {
     Ok(by_series(collect(&conn.rows(LATEST_STATUSES, &values![since]).await?, read_status)?))
 }
 
 /// Newest first.
-pub(super) async fn recent_statuses(
+pub(crate) async fn recent_statuses(
     conn: &mut Conn<'_>,
     symbol: &Symbol,
     timeframe: Timeframe,
@@ -143,8 +143,8 @@ pub(super) async fn recent_statuses(
     collect(&conn.rows(RECENT_STATUSES, &[symbol, timeframe, limit(count)]).await?, read_status)
 }
 
-/// [`super::Store::put_execution`].
-pub(super) struct Put(pub(super) ExecutionRow);
+/// [`crate::Store::put_execution`].
+pub(crate) struct Put(pub(crate) ExecutionRow);
 
 #[async_trait]
 impl Work for Put {
@@ -175,8 +175,8 @@ impl Work for Put {
     }
 }
 
-/// [`super::Store::put_series_statuses`].
-pub(super) struct PutStatuses(pub(super) Vec<SeriesStatus>);
+/// [`crate::Store::put_series_statuses`].
+pub(crate) struct PutStatuses(pub(crate) Vec<SeriesStatus>);
 
 #[async_trait]
 impl Work for PutStatuses {
@@ -188,7 +188,7 @@ impl Work for PutStatuses {
 }
 
 /// Also part of a page.
-pub(super) async fn put_statuses(conn: &mut Conn<'_>, rows: &[SeriesStatus]) -> Result<()> {
+pub(crate) async fn put_statuses(conn: &mut Conn<'_>, rows: &[SeriesStatus]) -> Result<()> {
     for s in rows {
         let row = values![
             s.execution_id,

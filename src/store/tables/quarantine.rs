@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::{collect, column};
-use super::writer::Work;
-use super::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, bars, diff, page};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::{collect, column};
+use crate::tables::bars;
+use crate::writer::Work;
+use crate::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, diff, series};
 use barkeep_market::{Bar, Ts};
 
 statements! {
@@ -28,7 +29,7 @@ statements! {
 }
 
 /// Notes the quarantined bars of a write; says how many are new.
-pub(super) async fn add(conn: &mut Conn<'_>, write: &SeriesWrite, at: Ts) -> Result<u64> {
+pub(crate) async fn add(conn: &mut Conn<'_>, write: &SeriesWrite, at: Ts) -> Result<u64> {
     let mut added = 0;
     for q in &write.quarantine {
         let b = &q.bar;
@@ -54,7 +55,7 @@ pub(super) async fn add(conn: &mut Conn<'_>, write: &SeriesWrite, at: Ts) -> Res
 }
 
 /// The values as text, exact to the bit and including what is no number.
-pub(super) fn fingerprint(b: &Bar) -> String {
+pub(crate) fn fingerprint(b: &Bar) -> String {
     format!(
         "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
         b.open,
@@ -69,7 +70,7 @@ pub(super) fn fingerprint(b: &Bar) -> String {
 }
 
 /// Quarantined bars, newest first. A value that was no number reads as NaN.
-pub(super) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<QuarantineRow>> {
+pub(crate) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<QuarantineRow>> {
     let number = |v: Option<f64>| v.unwrap_or(f64::NAN);
     collect(&conn.rows(LIST, &values![!only_pending]).await?, |f| {
         Ok(QuarantineRow {
@@ -97,7 +98,7 @@ pub(super) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<Q
 }
 
 /// Refuses what is no decision.
-pub(super) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()> {
+pub(crate) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()> {
     match (verdict, accepted) {
         (Verdict::Accepted, _) | (Verdict::Rejected, None) => Ok(()),
         (Verdict::Rejected, Some(_)) => Err(StoreError::Refused("a rejected bar is not stored".into())),
@@ -105,12 +106,12 @@ pub(super) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()
     }
 }
 
-pub(super) fn not_pending(id: i64) -> StoreError {
+pub(crate) fn not_pending(id: i64) -> StoreError {
     StoreError::NotFound(format!("no bar with id {id} is waiting in quarantine; it may be decided"))
 }
 
 /// An accepted bar as a write of its series.
-pub(super) fn accepting(series: SeriesId, bar: StoredBar) -> SeriesWrite {
+pub(crate) fn accepting(series: SeriesId, bar: StoredBar) -> SeriesWrite {
     SeriesWrite {
         series,
         bars: vec![bar],
@@ -122,12 +123,12 @@ pub(super) fn accepting(series: SeriesId, bar: StoredBar) -> SeriesWrite {
     }
 }
 
-/// [`super::Store::decide_quarantine`].
-pub(super) struct Decide {
-    pub(super) id: i64,
-    pub(super) verdict: Verdict,
-    pub(super) accepted: Option<StoredBar>,
-    pub(super) at: Ts,
+/// [`crate::Store::decide_quarantine`].
+pub(crate) struct Decide {
+    pub(crate) id: i64,
+    pub(crate) verdict: Verdict,
+    pub(crate) accepted: Option<StoredBar>,
+    pub(crate) at: Ts,
 }
 
 #[async_trait]
@@ -143,7 +144,7 @@ impl Work for Decide {
         let found: Vec<SeriesId> = column(&conn.rows(PENDING, &values![self.id]).await?)?;
         let series = *found.first().ok_or_else(|| not_pending(self.id))?;
         if let Some(bar) = &self.accepted {
-            page::lock(conn, [series]).await?;
+            series::lock(conn, [series]).await?;
             bars::store(conn, &accepting(series, bar.clone()), self.at, "accepted").await?;
         }
         conn.run(DECIDE, &values![self.id, self.verdict.name(), self.at]).await?;

@@ -3,9 +3,9 @@
 //! Each is one statement over all series, so that a report costs the same number of queries however many series there
 //! are.
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::{collect, column};
-use super::{Evidence, Result, SeriesId};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::{collect, column};
+use crate::{Evidence, Result, SeriesId};
 use barkeep_market::{Interval, Ts};
 
 statements! {
@@ -25,7 +25,7 @@ statements! {
              AND NOT EXISTS (SELECT 1 FROM features AS f WHERE f.series_id = s.id)");
 }
 
-pub(super) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidence>> {
+pub(crate) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidence>> {
     collect(&conn.rows(EVIDENCE, &values![now]).await?, |f| {
         let (series, answered_until) = (f.next()?, f.next()?);
         let refused = match (f.next()?, f.next()?) {
@@ -36,15 +36,15 @@ pub(super) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidenc
     })
 }
 
-pub(super) async fn quarantined(conn: &mut Conn<'_>, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
+pub(crate) async fn quarantined(conn: &mut Conn<'_>, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {
     column(&conn.rows(QUARANTINED, &values![series, since]).await?)
 }
 
-pub(super) async fn open_failure_count(conn: &mut Conn<'_>) -> Result<i64> {
+pub(crate) async fn open_failure_count(conn: &mut Conn<'_>) -> Result<i64> {
     let counts: Vec<i64> = column(&conn.rows(FAILURE_COUNT, &values![false]).await?)?;
     Ok(counts.first().copied().unwrap_or_default())
 }
 
-pub(super) async fn without_features(conn: &mut Conn<'_>) -> Result<Vec<SeriesId>> {
+pub(crate) async fn without_features(conn: &mut Conn<'_>) -> Result<Vec<SeriesId>> {
     column(&conn.rows(WITHOUT_FEATURES, &[]).await?)
 }

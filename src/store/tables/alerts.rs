@@ -5,10 +5,10 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, limit, statements, values};
-use super::field::collect;
-use super::writer::Work;
-use super::{AlertRow, NewAlert, OperatorAction, OperatorActionRow, Result};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::field::collect;
+use crate::writer::Work;
+use crate::{AlertRow, NewAlert, OperatorAction, OperatorActionRow, Result};
 use barkeep_market::Ts;
 
 statements! {
@@ -45,7 +45,7 @@ statements! {
 }
 
 /// Newest first.
-pub(super) async fn all(conn: &mut Conn<'_>, only_open: bool, count: usize) -> Result<Vec<AlertRow>> {
+pub(crate) async fn all(conn: &mut Conn<'_>, only_open: bool, count: usize) -> Result<Vec<AlertRow>> {
     let [resolved_too] = values![!only_open];
     collect(&conn.rows(LIST, &[resolved_too, limit(count)]).await?, |f| {
         Ok(AlertRow {
@@ -60,8 +60,8 @@ pub(super) async fn all(conn: &mut Conn<'_>, only_open: bool, count: usize) -> R
     })
 }
 
-/// [`super::Store::raise_alert`].
-pub(super) struct Raise(pub(super) NewAlert);
+/// [`crate::Store::raise_alert`].
+pub(crate) struct Raise(pub(crate) NewAlert);
 
 #[async_trait]
 impl Work for Raise {
@@ -74,11 +74,11 @@ impl Work for Raise {
     }
 }
 
-/// [`super::Store::resolve_alert`].
-pub(super) struct Resolve {
-    pub(super) kind: String,
-    pub(super) subject: Option<String>,
-    pub(super) at: Ts,
+/// [`crate::Store::resolve_alert`].
+pub(crate) struct Resolve {
+    pub(crate) kind: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) at: Ts,
 }
 
 #[async_trait]
@@ -90,8 +90,8 @@ impl Work for Resolve {
     }
 }
 
-/// [`super::Store::record_action`].
-pub(super) struct Act(pub(super) OperatorAction);
+/// [`crate::Store::record_action`].
+pub(crate) struct Act(pub(crate) OperatorAction);
 
 #[async_trait]
 impl Work for Act {
@@ -104,7 +104,7 @@ impl Work for Act {
 }
 
 /// Newest first.
-pub(super) async fn actions(conn: &mut Conn<'_>, target: Option<&str>, count: usize) -> Result<Vec<OperatorActionRow>> {
+pub(crate) async fn actions(conn: &mut Conn<'_>, target: Option<&str>, count: usize) -> Result<Vec<OperatorActionRow>> {
     let rows = match target {
         None => conn.rows(ACTIONS, &[limit(count)]).await?,
         Some(target) => {

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, limit, statements, values};
-use super::field::collect;
-use super::writer::Work;
-use super::{FeatureFailure, FeatureFailureRow, FeatureFreshness, Result};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::field::collect;
+use crate::writer::Work;
+use crate::{FeatureFailure, FeatureFailureRow, FeatureFreshness, Result};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 statements! {
@@ -39,8 +39,8 @@ statements! {
          FROM feature_freshness");
 }
 
-/// [`super::Store::log_feature_failure`].
-pub(super) struct Log(pub(super) FeatureFailure);
+/// [`crate::Store::log_feature_failure`].
+pub(crate) struct Log(pub(crate) FeatureFailure);
 
 #[async_trait]
 impl Work for Log {
@@ -56,11 +56,11 @@ impl Work for Log {
     }
 }
 
-/// [`super::Store::resolve_feature_failures`].
-pub(super) struct Resolve {
-    pub(super) symbol: Symbol,
-    pub(super) timeframe: Timeframe,
-    pub(super) at: Ts,
+/// [`crate::Store::resolve_feature_failures`].
+pub(crate) struct Resolve {
+    pub(crate) symbol: Symbol,
+    pub(crate) timeframe: Timeframe,
+    pub(crate) at: Ts,
 }
 
 #[async_trait]
@@ -73,7 +73,7 @@ impl Work for Resolve {
 }
 
 /// Newest first.
-pub(super) async fn failures(conn: &mut Conn<'_>, only_open: bool, count: usize) -> Result<Vec<FeatureFailureRow>> {
+pub(crate) async fn failures(conn: &mut Conn<'_>, only_open: bool, count: usize) -> Result<Vec<FeatureFailureRow>> {
     let [all] = values![!only_open];
     collect(&conn.rows(FAILURES, &[all, limit(count)]).await?, |f| {
         Ok(FeatureFailureRow {
@@ -92,8 +92,8 @@ pub(super) async fn failures(conn: &mut Conn<'_>, only_open: bool, count: usize)
     })
 }
 
-/// [`super::Store::update_feature_freshness`].
-pub(super) struct PutFreshness(pub(super) Vec<FeatureFreshness>);
+/// [`crate::Store::update_feature_freshness`].
+pub(crate) struct PutFreshness(pub(crate) Vec<FeatureFreshness>);
 
 #[async_trait]
 impl Work for PutFreshness {
@@ -117,7 +117,7 @@ impl Work for PutFreshness {
 }
 
 /// By symbol, fine to coarse.
-pub(super) async fn freshness(conn: &mut Conn<'_>) -> Result<Vec<FeatureFreshness>> {
+pub(crate) async fn freshness(conn: &mut Conn<'_>) -> Result<Vec<FeatureFreshness>> {
     let mut rows = collect(&conn.rows(FRESHNESS, &[]).await?, |f| {
         Ok(FeatureFreshness {
             symbol: f.next()?,

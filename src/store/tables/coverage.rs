@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::Fields;
-use super::{Coverage, Result, SeriesId, SeriesWrite, StoreError};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::Fields;
+use crate::{Coverage, Result, SeriesId, SeriesWrite, StoreError};
 use barkeep_market::{Interval, Ts};
 
 statements! {
@@ -55,7 +55,7 @@ fn read(f: &mut Fields<'_>) -> Result<(SeriesId, Coverage)> {
 }
 
 /// Coverage of each series asked for, in that order; a series without any has an empty list.
-pub(super) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
+pub(crate) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
     let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
     let mut found: HashMap<SeriesId, Vec<Coverage>> = HashMap::new();
     for row in &conn.rows(OF, &values![ids]).await? {
@@ -66,7 +66,7 @@ pub(super) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(
 }
 
 /// The smallest interval that holds all new coverage; `None` when there is none.
-pub(super) fn hull(new: &[Coverage]) -> Result<Option<Interval>> {
+pub(crate) fn hull(new: &[Coverage]) -> Result<Option<Interval>> {
     let hull = new.iter().map(|c| c.range).filter(|r| !r.is_empty()).reduce(Interval::hull);
     match hull {
         Some(hull) if hull.start < Ts::MIN || hull.end > Ts::MAX => {
@@ -77,12 +77,12 @@ pub(super) fn hull(new: &[Coverage]) -> Result<Option<Interval>> {
 }
 
 /// What is known once `new`, in its order, is laid over `rows`, which are in order of start.
-pub(super) fn laid(rows: Vec<Coverage>, new: &[Coverage]) -> Vec<Coverage> {
+pub(crate) fn laid(rows: Vec<Coverage>, new: &[Coverage]) -> Vec<Coverage> {
     new.iter().filter(|c| !c.range.is_empty()).fold(rows, |rows, one| splice(rows, one.clone()))
 }
 
 /// Lays new coverage over what is stored; a series may come several times, the later over the earlier.
-pub(super) async fn put(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<()> {
+pub(crate) async fn put(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<()> {
     let mut new: BTreeMap<SeriesId, Vec<Coverage>> = BTreeMap::new();
     for write in writes.iter().filter(|w| !w.coverage.is_empty()) {
         new.entry(write.series).or_default().extend_from_slice(&write.coverage);

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::conn::{Conn, Sql, statements, values};
-use super::field::collect;
-use super::writer::Work;
-use super::{HolidayRow, Result, StoreError};
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::collect;
+use crate::writer::Work;
+use crate::{HolidayRow, Result, StoreError};
 use barkeep_market::split::Split;
 use barkeep_market::{Symbol, Ts};
 
@@ -31,14 +31,14 @@ statements! {
              fetched_at = excluded.fetched_at");
 }
 
-pub(super) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<Split>> {
+pub(crate) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<Split>> {
     collect(&conn.rows(SPLITS, &values![symbol]).await?, |f| {
         Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })
     })
 }
 
 /// By symbol and date.
-pub(super) async fn all_splits(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Split)>> {
+pub(crate) async fn all_splits(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Split)>> {
     let mut rows = collect(&conn.rows(ALL_SPLITS, &[]).await?, |f| {
         Ok((f.next()?, Split { date: f.next()?, from: f.next()?, to: f.next()? }))
     })?;
@@ -47,28 +47,28 @@ pub(super) async fn all_splits(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Split
 }
 
 /// By symbol.
-pub(super) async fn splits_fetched_at(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Ts)>> {
+pub(crate) async fn splits_fetched_at(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Ts)>> {
     let mut rows = collect(&conn.rows(CHECKED, &[]).await?, |f| Ok((f.next()?, f.next()?)))?;
     rows.sort();
     Ok(rows)
 }
 
-pub(super) async fn holidays(conn: &mut Conn<'_>) -> Result<Vec<HolidayRow>> {
+pub(crate) async fn holidays(conn: &mut Conn<'_>) -> Result<Vec<HolidayRow>> {
     collect(&conn.rows(HOLIDAYS, &[]).await?, |f| {
         Ok(HolidayRow { date: f.next()?, close: f.next()?, name: f.next()?, fetched_at: f.next()? })
     })
 }
 
 /// Refuses a split that would multiply by nothing.
-pub(super) fn check(symbol: &Symbol, split: &Split) -> Result<()> {
+pub(crate) fn check(symbol: &Symbol, split: &Split) -> Result<()> {
     let refused = || StoreError::Refused(format!("the split of {symbol} on {} has no factor", split.date));
     split.is_sound().then_some(()).ok_or_else(refused)
 }
 
-/// [`super::Store::put_splits`].
-pub(super) struct PutSplits {
-    pub(super) splits: Vec<(Symbol, Vec<Split>)>,
-    pub(super) fetched_at: Ts,
+/// [`crate::Store::put_splits`].
+pub(crate) struct PutSplits {
+    pub(crate) splits: Vec<(Symbol, Vec<Split>)>,
+    pub(crate) fetched_at: Ts,
 }
 
 #[async_trait]
@@ -92,8 +92,8 @@ impl Work for PutSplits {
     }
 }
 
-/// [`super::Store::put_holidays`]: inserts or replaces by date.
-pub(super) struct PutHolidays(pub(super) Vec<HolidayRow>);
+/// [`crate::Store::put_holidays`]: inserts or replaces by date.
+pub(crate) struct PutHolidays(pub(crate) Vec<HolidayRow>);
 
 #[async_trait]
 impl Work for PutHolidays {

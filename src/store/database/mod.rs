@@ -1,0 +1,185 @@
+//! An open database and its two doors: reads on a small pool, writes through the writer task. Both wait for a lost
+//! database.
+
+mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, Postgres};
+use sqlx::sqlite::{Sqlite, SqlitePool};
+
+use super::conn::Conn;
+use super::retry::Retry;
+use super::writer::{Work, Writer};
+use super::{Result, StoreError, fault};
+use barkeep_base::timing::{self, Phase};
+
+/// Connections that only read.
+pub(super) enum Readers {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// An open database.
+pub(super) struct Database {
+    pub(super) readers: Readers,
+    /// `None` when opened for reading only.
+    pub(super) writer: Option<Writer>,
+    /// SQLite's.
+    pub(super) file: Option<PathBuf>,
+    /// Without it a call fails as soon as the database does.
+    pub(super) retry: Option<Retry>,
+}
+
+enum Reader {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl Reader {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c),
+            Self::Postgres(c) => Conn::Postgres(c),
+        }
+    }
+}
+
+impl Database {
+    async fn reader(&self) -> Result<Reader> {
+        match &self.readers {
+            Readers::Sqlite(pool) => match pool.acquire().await {
+                Ok(conn) => Ok(Reader::Sqlite(conn)),
+                Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Busy("all readers are occupied".into())),
+                Err(error) => Err(fault::classify(error)),
+            },
+            Readers::Postgres(pool) => pool.acquire().await.map(Reader::Postgres).map_err(fault::classify),
+        }
+    }
+
+    /// The door of every read. A query that failed because the database was lost is made again.
+    async fn read<T, F: Future<Output = Result<T>> + Send>(
+        &self,
+        query: impl Fn(Reader) -> F + Send + Sync,
+    ) -> Result<T> {
+        // Boxed, for an attempt is large (it may have to connect) and the futures around it would hold it twice.
+        let attempt = || Box::pin(async { query(self.reader().await?).await });
+        timing::timed(Phase::Database, self.retrying(attempt)).await
+    }
+
+    /// The door of every write, likewise.
+    async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
+        timing::timed(Phase::Database, self.write_untimed(work)).await
+    }
+
+    async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {
+        let Some(writer) = &self.writer else {
+            return Err(StoreError::Refused("it was opened for reading only".into()));
+        };
+        let work = Arc::new(work);
+        self.retrying(|| writer.perform(Arc::clone(&work))).await
+    }
+
+    async fn retrying<T, F: Future<Output = Result<T>> + Send>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T> {
+        match &self.retry {
+            Some(retry) => retry.run(call).await,
+            None => call().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{Grant, HealthListener, Store, sqlite};
+    use barkeep_base::timing::Spent;
+    use barkeep_market::Ts;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<&'static str>>);
+
+    impl HealthListener for Heard {
+        fn lost(&self, _: &StoreError) {
+            self.0.lock().unwrap().push("lost");
+        }
+
+        fn back(&self, _: Duration) {
+            self.0.lock().unwrap().push("back");
+        }
+    }
+
+    /// Fails as a lost database does, so many times.
+    struct Failing(AtomicU32);
+
+    impl Failing {
+        fn outcome(&self) -> Result<u32> {
+            match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                Ok(_) => Err(StoreError::Unreachable("away".into())),
+                Err(done) => Ok(done),
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Work for Failing {
+        type Output = u32;
+
+        async fn run(&self, _: &mut Conn<'_>) -> Result<u32> {
+            self.outcome()
+        }
+    }
+
+    async fn database(retry: Option<Retry>) -> (tempfile::TempDir, Database) {
+        let dir = tempfile::tempdir().unwrap();
+        let database = sqlite::open(&dir.path().join("a.db"), false).await.unwrap();
+        (dir, Database { retry, ..database })
+    }
+
+    #[tokio::test]
+    async fn both_doors_wait_for_a_lost_database_and_account_for_it() {
+        let heard = Arc::<Heard>::default();
+        let (_dir, database) = database(Some(Retry::new(Duration::from_mins(1), heard.clone()))).await;
+        let failing = Failing(AtomicU32::new(2));
+        let spent = Arc::<Spent>::default();
+        let read = timing::scope(Arc::clone(&spent), database.read(|_| async { failing.outcome() }));
+        assert_eq!(read.await.unwrap(), 0);
+        assert_eq!(*heard.0.lock().unwrap(), ["lost", "back"]);
+        // The pauses after two failures: 100 and 200 ms.
+        let waited = spent.of(Phase::Database);
+        assert!(waited >= Duration::from_millis(300), "{waited:?}");
+        let write = timing::scope(Arc::clone(&spent), database.write(Failing(AtomicU32::new(1))));
+        assert_eq!(write.await.unwrap(), 0);
+        assert_eq!(*heard.0.lock().unwrap(), ["lost", "back", "lost", "back"]);
+        assert!(spent.of(Phase::Database) >= waited + Duration::from_millis(100));
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_token_is_waited_for_and_not_accounted_twice() {
+        let (_dir, database) = database(None).await;
+        let spent = Arc::<Spent>::default();
+        let take = timing::scope(Arc::clone(&spent), database.take_token(5, 60_000, Ts(1_000_000)));
+        assert!(matches!(take.await.unwrap(), Grant::Granted));
+        assert_eq!(spent.of(Phase::Database), Duration::ZERO);
+        database.close().await;
+    }
+
+    #[tokio::test]
+    async fn without_retry_a_call_fails_as_soon_as_the_database_does() {
+        let (_dir, database) = database(None).await;
+        let error = database.write(Failing(AtomicU32::new(1))).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+        let failing = Failing(AtomicU32::new(1));
+        database.read(|_| async { failing.outcome() }).await.unwrap_err();
+        assert_eq!(database.read(|_| async { failing.outcome() }).await.unwrap(), 0);
+        database.close().await;
+    }
+}
