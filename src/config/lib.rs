@@ -8,6 +8,7 @@ pub mod api;
 mod baseline;
 mod client_key;
 mod database_url;
+pub mod describe;
 mod environment;
 mod key;
 pub mod policy;

@@ -36,6 +36,7 @@ mod backfill;
 mod baseline;
 mod cli;
 mod console;
+mod docs;
 mod engine_memory;
 mod engine_service;
 mod features;
