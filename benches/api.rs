@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use axum::http::header;
 use barkeep::base::clock::{Clock, SystemClock};
+use barkeep::base::percentile::nearest_rank;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
@@ -208,7 +209,7 @@ async fn bare(pages: HashMap<String, Bytes>) -> SocketAddr {
 
 fn quantile(times: &mut [Duration], percent: usize) -> Duration {
     times.sort_unstable();
-    times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
+    nearest_rank(times, percent).unwrap_or_default()
 }
 
 /// Both servers in turns over the same paths.

@@ -7,17 +7,16 @@
 
 use std::collections::HashSet;
 use std::hint::black_box;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use barkeep::base::clock::SystemClock;
+use barkeep::base::clock::{Moment, SystemClock};
 use barkeep::config::RateLimit;
-use barkeep::market::Ts;
 use barkeep::plan::cover::minimum_cover;
 use barkeep::vendor::Fault;
 use barkeep::vendor::dispatch::{Attempt, Journal};
-use barkeep::vendor::limit::Limiter;
+use barkeep::vendor::limit::{Grant, Limiter};
 use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 15;
@@ -74,20 +73,29 @@ struct NoJournal;
 
 #[async_trait]
 impl Journal for NoJournal {
-    async fn take(&self, _limit: u32, _window_ms: i64, _now: Ts) -> Result<Option<Ts>, Fault> {
-        Ok(None)
+    async fn take(&self, _limit: u32, _timeout: Duration, _now: Moment) -> Result<Grant, Fault> {
+        Ok(Grant { place: Some(0), ..Grant::default() })
     }
+
+    async fn answered(&self, _place: i64, _now: Moment) {}
 
     async fn record(&self, _attempt: &Attempt) {}
 }
 
-/// An hour of work that never ends, at `limit` a minute.
+/// An hour of work that never ends, at `limit` a minute, with answers after 200 ms.
 async fn limiter(limit: u32) {
-    let (limiter, cancel) = (Limiter::new(RateLimit::PerMinute(limit)), CancellationToken::new());
+    const LATENCY: Duration = Duration::from_millis(200);
+    let limiter = Limiter::new(RateLimit::PerMinute(limit), Duration::from_mins(1));
+    let (limiter, cancel) = (Arc::new(limiter), CancellationToken::new());
     let begin = tokio::time::Instant::now();
     let starts = Mutex::new(Vec::new());
     while begin.elapsed() < Duration::from_hours(1) {
-        limiter.acquire(&NoJournal, &SystemClock, &cancel).await.unwrap();
+        let permit = limiter.acquire(&NoJournal, &SystemClock, &cancel).await.unwrap();
+        let answering = Arc::clone(&limiter);
+        tokio::spawn(async move {
+            tokio::time::sleep(LATENCY).await;
+            answering.answered(permit, &NoJournal, &SystemClock).await;
+        });
         starts.lock().unwrap().push(tokio::time::Instant::now());
     }
     let starts: Vec<_> =

@@ -127,7 +127,7 @@ impl Metrics {
             "Requests waiting, on the wire or being stored",
             self.in_flight.clone(),
         );
-        r.register("barkeep_limit_used", "Requests to the vendor in the last 60 s", self.limit_used.clone());
+        r.register("barkeep_limit_used", "Requests that count against the vendor's limit now", self.limit_used.clone());
         r.register("barkeep_quarantine_pending", "Bars waiting for an operator's word", self.quarantine.clone());
         r.register("barkeep_alerts_open", "Alerts not resolved, of the newest shown", self.alerts.clone());
         for ((name, help), total) in VENDOR.into_iter().zip(&self.vendor) {

@@ -5,11 +5,51 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use uuid::Uuid;
+
 use crate::ts::Ts;
 
 /// Tells what time it is.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> Ts;
+
+    /// Time since the machine started, where the system tells it. Setting the wall clock does not change it, and all
+    /// processes of the machine read the same.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
+}
+
+/// Time since one start of one machine, suspended time included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uptime {
+    /// Which start of which machine; readings of different ones cannot be compared.
+    pub boot: Uuid,
+    pub ms: i64,
+}
+
+/// One instant, on the wall clock and on the machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub at: Ts,
+    pub uptime: Option<Uptime>,
+}
+
+impl Moment {
+    #[must_use]
+    pub fn now(clock: &dyn Clock) -> Self {
+        Self { at: clock.now(), uptime: clock.uptime() }
+    }
+
+    /// Milliseconds from `earlier` until this instant. Only readings of the same start of the same machine survive a
+    /// step of the wall clock; others are compared by the wall clock.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> i64 {
+        match (self.uptime, earlier.uptime) {
+            (Some(now), Some(then)) if now.boot == then.boot => now.ms - then.ms,
+            _ => self.at - earlier.at,
+        }
+    }
 }
 
 /// The machine's wall clock, UTC.
@@ -21,6 +61,25 @@ impl Clock for SystemClock {
     fn now(&self) -> Ts {
         Ts::from(chrono::Utc::now())
     }
+
+    fn uptime(&self) -> Option<Uptime> {
+        uptime()
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn uptime() -> Option<Uptime> {
+    use rustix::time::{ClockId, clock_gettime};
+    static BOOT: std::sync::OnceLock<Option<Uuid>> = std::sync::OnceLock::new();
+    let read = || std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().parse().ok();
+    let boot = (*BOOT.get_or_init(read))?;
+    let time = clock_gettime(ClockId::Boottime);
+    Some(Uptime { boot, ms: time.tv_sec * 1000 + time.tv_nsec / 1_000_000 })
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn uptime() -> Option<Uptime> {
+    None
 }
 
 /// A clock that stands still until it is set.
@@ -41,5 +100,27 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Ts {
         Ts(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_seen_only_where_nothing_better_is_known() {
+        let moment =
+            |at, boot: u128, ms| Moment { at: Ts(at), uptime: Some(Uptime { boot: Uuid::from_u128(boot), ms }) };
+        assert_eq!(moment(99_000_000, 1, 7_000).since(&moment(5_000, 1, 2_000)), 5_000);
+        assert_eq!(moment(9_000, 2, 7_000).since(&moment(5_000, 1, 2_000)), 4_000, "another start of the machine");
+        assert_eq!(Moment { uptime: None, ..moment(4_000, 1, 0) }.since(&moment(5_000, 1, 0)), -1_000);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_machine_tells_its_uptime() {
+        let (first, second) = (SystemClock.uptime().unwrap(), SystemClock.uptime().unwrap());
+        assert_eq!(first.boot, second.boot);
+        assert!(first.ms > 0 && (0..60_000).contains(&(second.ms - first.ms)));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod log;
+pub mod percentile;
 pub mod process;
 pub mod text;
 pub mod timing;

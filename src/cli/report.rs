@@ -185,6 +185,7 @@ pub fn summary(summary: &Summary) -> String {
 #[must_use]
 pub fn snapshot(snapshot: &Snapshot) -> String {
     let mut out = String::new();
+    let next_free_at = snapshot.next_free_at();
     let (live, snapshot) = (&snapshot.live, &snapshot.data);
     let tiers = &snapshot.tiers;
     let _ = writeln!(
@@ -203,12 +204,12 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     );
     let vendor = &snapshot.vendor;
     let limit = vendor.limit_per_minute.map_or_else(|| "unlimited".to_owned(), |n| format!("{n}/min"));
-    let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
+    let next = next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
     let _ = writeln!(
         out,
         "vendor {}  {} used of {limit}, next token {next}\nasked so far: {} requests, {} rate-limited, {} failed, {} retries",
         vendor.base_url,
-        vendor.used,
+        live.limit.used,
         thousands(vendor.totals.total_requests.unsigned_abs()),
         vendor.totals.rate_limited_count,
         vendor.totals.failures,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{MOST_ROWS, ReadError};
 use crate::explain::{Explanation, explain};
 use crate::snapshot::FreshnessContext;
+use barkeep_base::clock::Moment;
 use barkeep_config::Policy;
 use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, split};
 use barkeep_pipeline::EngineContext;
@@ -65,10 +66,11 @@ pub async fn detail(
     requests: Vec<RequestRow>,
 ) -> Result<Detail, ReadError> {
     let (store, calendar, settings) = (engine.store.as_ref(), &engine.calendar, &engine.settings);
-    let now = engine.clock.now();
+    let moment = Moment::now(engine.clock.as_ref());
+    let now = moment.at;
     let inventory = SeriesIndex::read(store, now).await?;
     let mut why =
-        explain(store, &inventory, FreshnessContext { calendar, settings, policy }, symbol, Some(timeframe), now)
+        explain(store, &inventory, FreshnessContext { calendar, settings, policy }, symbol, Some(timeframe), moment)
             .await?;
     let absent = || ReadError::NotFound(format!("{symbol} is not kept at {timeframe}"));
     let explanation = why.pop().ok_or_else(absent)?;

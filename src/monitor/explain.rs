@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::freshness_report::acceptable;
 use crate::snapshot::FreshnessContext;
+use barkeep_base::clock::Moment;
 use barkeep_base::process;
-use barkeep_config::{RateLimit, Settings};
+use barkeep_config::Settings;
 use barkeep_market::freshness::{Tier, served_until};
 use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judge, SeriesIndex, SeriesState};
@@ -18,6 +19,7 @@ use barkeep_store::{
     ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesRunState, SeriesStatus, Store, StoreError,
     SymbolRow,
 };
+use barkeep_vendor::limit::LimitSnapshot;
 pub use causes::{Attempt, Blocker, Cause, Outcome, Pause, Scope, Share, Split, SplitInputs};
 
 /// Attempts looked back on. A longer row of failures is told as beginning there.
@@ -60,9 +62,10 @@ pub async fn explain(
     bench: FreshnessContext<'_>,
     symbol: &Symbol,
     timeframe: Option<Timeframe>,
-    now: Ts,
+    moment: Moment,
 ) -> Result<Vec<Explanation>, StoreError> {
     let FreshnessContext { calendar, settings, policy } = bench;
+    let now = moment.at;
     let series = inventory
         .iter()
         .filter(|(row, known)| row.symbol == *symbol && timeframe.is_none_or(|tf| known.row.timeframe == tf));
@@ -73,7 +76,7 @@ pub async fn explain(
     };
     let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;
-    let free_at = window_full_until(store, settings, now).await?;
+    let free_at = window_full_until(store, settings, &moment).await?;
     let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
     let mut all = Vec::with_capacity(series.len());
     for (row, known) in series {
@@ -177,12 +180,10 @@ fn first(pauses: [Option<Pause>; 3]) -> Option<Pause> {
 }
 
 /// Until when the vendor's window is full; `None` when a request could start now.
-async fn window_full_until(store: &dyn Store, settings: &Settings, now: Ts) -> Result<Option<Ts>, StoreError> {
-    const WINDOW: i64 = 60_000;
-    let RateLimit::PerMinute(limit) = settings.vendor.rate_limit else { return Ok(None) };
-    let starts = store.recent_starts(WINDOW, now).await?;
-    let over = starts.len().checked_sub(limit as usize);
-    Ok(over.and_then(|k| starts.get(k)).map(|start| *start + WINDOW))
+async fn window_full_until(store: &dyn Store, settings: &Settings, now: &Moment) -> Result<Option<Ts>, StoreError> {
+    let limit = LimitSnapshot::observed(settings.vendor.rate_limit, &store.places().await?, now);
+    let wait = i64::try_from(limit.next_free_in.as_millis()).unwrap_or(i64::MAX);
+    Ok((wait > 0).then(|| now.at + wait))
 }
 
 /// A status row as an attempt to bring the series up to date.

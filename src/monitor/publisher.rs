@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::change_detector::ChangeDetector;
 use crate::snapshot::{Data, FreshnessContext, Snapshot};
+use barkeep_base::clock::Moment;
 use barkeep_config::Policy;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
@@ -277,7 +278,10 @@ impl SnapshotPublisher {
 
 async fn read(engine: &EngineContext, policy: &Policy) -> Result<(Data, SeriesIndex), StoreError> {
     let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy };
-    Data::read(engine.store.as_ref(), bench, engine.clock.now()).await
+    let read = Data::read(engine.store.as_ref(), bench, engine.clock.now()).await?;
+    // Other processes may have asked the vendor since.
+    engine.limiter.observe(&engine.store.places().await?, &Moment::now(engine.clock.as_ref()));
+    Ok(read)
 }
 
 /// Whether an engine does something that a view should follow closely.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use crate::tier_counts::TierCounts;
+use barkeep_base::clock::Moment;
 use barkeep_base::process;
 use barkeep_config::policy::Policy;
 use barkeep_config::{RateLimit, Settings};
@@ -24,8 +25,6 @@ use barkeep_vendor::limit::LimitSnapshot;
 const RECENT: usize = 20;
 /// Failed series of the last day that are named.
 const FAILING: usize = 200;
-/// The vendor's window.
-const WINDOW: i64 = 60_000;
 
 /// How the kept series of one criticality keep to their recovery point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,16 +62,12 @@ pub struct SeriesView {
     pub checked_at: Option<Ts>,
 }
 
-/// The vendor's limit and what was used of it.
+/// The vendor, and what it was asked over all time. How much of its limit is used now is [`Live::limit`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VendorView {
     pub base_url: String,
     /// Requests per minute; absent when unlimited.
     pub limit_per_minute: Option<u32>,
-    /// Request starts in the last 60 s.
-    pub used: usize,
-    /// When the next token is free; absent when one is free now.
-    pub next_free_at: Option<Ts>,
     #[serde(flatten)]
     pub totals: RequestTotals,
     /// Requests that changed no bar, by reason; reasons that do not occur are left out.
@@ -138,6 +133,8 @@ pub struct Data {
     pub quarantine_pending: usize,
     pub feature_failures_open: i64,
     pub market: MarketView,
+    /// Written by whoever writes `Data`, see [`DataWire`].
+    #[serde(skip_serializing)]
     pub vendor: VendorView,
     /// What the limit allows of everything that is missing; absent until it was worked out.
     pub budget: Option<Budget>,
@@ -151,7 +148,7 @@ pub struct Data {
 }
 
 /// Everything at one instant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Snapshot {
     /// Grows with every snapshot of a process.
     pub seq: u64,
@@ -159,6 +156,40 @@ pub struct Snapshot {
     pub live: Arc<Live>,
     #[serde(flatten)]
     pub data: Arc<Data>,
+}
+
+/// [`Data`] as it is written: with the vendor, whose part of a whole snapshot says more.
+#[derive(Serialize)]
+pub struct DataWire<'a, V> {
+    #[serde(flatten)]
+    data: &'a Data,
+    vendor: V,
+}
+
+/// The vendor in a whole snapshot: the limiter's answers under the names they have there.
+#[derive(Serialize)]
+struct VendorWire<'a> {
+    #[serde(flatten)]
+    vendor: &'a VendorView,
+    used: u32,
+    next_free_at: Option<Ts>,
+}
+
+impl Serialize for Snapshot {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            seq: u64,
+            #[serde(flatten)]
+            live: &'a Live,
+            #[serde(flatten)]
+            data: DataWire<'a, VendorWire<'a>>,
+        }
+        let (live, data) = (&*self.live, &*self.data);
+        let (used, next_free_at) = (live.limit.used, self.next_free_at());
+        let vendor = VendorWire { vendor: &data.vendor, used, next_free_at };
+        Wire { seq: self.seq, live, data: DataWire { data, vendor } }.serialize(serializer)
+    }
 }
 
 /// What judging the database's content takes.
@@ -193,7 +224,7 @@ impl Data {
             quarantine_pending: store.quarantine(true).await?.len(),
             feature_failures_open: store.open_feature_failure_count().await?,
             market: MarketView::at(bench.calendar, now),
-            vendor: vendor_view(store, bench.settings, now).await?,
+            vendor: vendor_view(store, bench.settings).await?,
             budget: None,
             executions: store.executions(RECENT).await?,
             alerts: store.alerts(false, RECENT).await?,
@@ -203,6 +234,12 @@ impl Data {
         data.judge(bench, &inventory, now);
         data.read_ms = began.elapsed().as_secs_f64() * 1000.0;
         Ok((data, inventory))
+    }
+
+    /// It as JSON of its own, without what the limiter says now.
+    #[must_use]
+    pub const fn wire(&self) -> DataWire<'_, &VendorView> {
+        DataWire { data: self, vendor: &self.vendor }
     }
 
     /// Works every tier out again for `now`: ages grow by themselves.
@@ -261,35 +298,29 @@ impl Data {
 
 impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
-    pub async fn read(store: &dyn Store, bench: FreshnessContext<'_>, now: Ts) -> Result<Self, StoreError> {
-        let (data, _) = Data::read(store, bench, now).await?;
+    pub async fn read(store: &dyn Store, bench: FreshnessContext<'_>, now: Moment) -> Result<Self, StoreError> {
+        let (data, _) = Data::read(store, bench, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !process::is_dead(&e.owner));
-        let wait = data.vendor.next_free_at.map_or(0, |at| (at - now).max(0));
-        let limit = LimitSnapshot {
-            limit: data.vendor.limit_per_minute,
-            effective: data.vendor.limit_per_minute.unwrap_or_default(),
-            used: u32::try_from(data.vendor.used).unwrap_or(u32::MAX),
-            next_free_in: std::time::Duration::from_millis(wait.unsigned_abs()),
-            ..LimitSnapshot::default()
-        };
-        Ok(Self { seq: 0, live: Arc::new(Live::from_outside(running, limit, now)), data: Arc::new(data) })
+        let limit = LimitSnapshot::observed(bench.settings.vendor.rate_limit, &store.places().await?, &now);
+        Ok(Self { seq: 0, live: Arc::new(Live::from_outside(running, limit, now.at)), data: Arc::new(data) })
+    }
+
+    /// When the next request to the vendor can start; `None` when it can now.
+    #[must_use]
+    pub fn next_free_at(&self) -> Option<Ts> {
+        let wait = i64::try_from(self.live.limit.next_free_in.as_millis()).unwrap_or(i64::MAX);
+        (wait > 0).then(|| self.live.at + wait)
     }
 }
 
-async fn vendor_view(store: &dyn Store, settings: &Settings, now: Ts) -> Result<VendorView, StoreError> {
-    let starts = store.recent_starts(WINDOW, now).await?;
-    let limit = match settings.vendor.rate_limit {
-        RateLimit::PerMinute(n) => Some(n),
-        RateLimit::Unlimited => None,
-    };
-    let full = limit.filter(|n| starts.len() >= *n as usize);
-    let frees = full.and_then(|n| starts.get(starts.len() - n as usize));
+async fn vendor_view(store: &dyn Store, settings: &Settings) -> Result<VendorView, StoreError> {
     let wasted = store.wasted().await?;
     Ok(VendorView {
         base_url: settings.vendor.base_url.to_string(),
-        limit_per_minute: limit,
-        used: starts.len(),
-        next_free_at: frees.map(|start| *start + WINDOW),
+        limit_per_minute: match settings.vendor.rate_limit {
+            RateLimit::PerMinute(n) => Some(n),
+            RateLimit::Unlimited => None,
+        },
         totals: store.request_totals().await?,
         wasted: wasted.into_iter().map(|(reason, requests)| Wasted { reason, requests }).collect(),
     })

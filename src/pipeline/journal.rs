@@ -1,4 +1,4 @@
-//! The dispatcher's journal, kept in the database: request starts before they happen, attempts after they end.
+//! The dispatcher's journal, kept in the database: places before requests start, attempts after they end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::events::{Event, Listener};
-use barkeep_market::Ts;
-use barkeep_store::{Grant, RequestRow, Store};
+use barkeep_base::clock::Moment;
+use barkeep_store::{RequestRow, Store};
 use barkeep_vendor::dispatch::{Attempt, Journal};
+use barkeep_vendor::limit::{Grant, Place};
 use barkeep_vendor::{Class, Fault};
 
-/// Writes attempts to `vendor_requests` and starts to `rate_limit_state`.
+/// Writes attempts to `vendor_requests` and places to `rate_limit_state`.
 pub struct StoreJournal {
     store: Arc<dyn Store>,
     listener: Arc<dyn Listener>,
@@ -29,17 +30,19 @@ impl StoreJournal {
 
 #[async_trait]
 impl Journal for StoreJournal {
-    async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault> {
-        match self.store.take_token(limit, window_ms, now).await {
-            Ok(Grant::Granted) => Ok(None),
-            Ok(Grant::WaitUntil(t)) => Ok(Some(t)),
-            Err(e) => Err(Fault::new(Class::Journal, e.to_string())),
+    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+        self.store.take_place(limit, timeout, now).await.map_err(|e| Fault::new(Class::Journal, e.to_string()))
+    }
+
+    async fn answered(&self, place: i64, now: Moment) {
+        // Without it the place is free later than it could be, never sooner.
+        if let Err(e) = self.store.place_answered(place, now).await {
+            tracing::debug!(error = %e, "an answer could not be recorded for the rate limit");
         }
     }
 
-    async fn starts(&self, window_ms: i64, now: Ts) -> Option<u32> {
-        let starts = self.store.recent_starts(window_ms, now).await.ok()?;
-        u32::try_from(starts.len()).ok()
+    async fn places(&self) -> Option<Vec<Place>> {
+        self.store.places().await.ok()
     }
 
     async fn record(&self, attempt: &Attempt) {

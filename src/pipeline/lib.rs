@@ -33,6 +33,7 @@ use barkeep_market::Calendar;
 use barkeep_market::calendar::Override;
 use barkeep_store::{Store, StoreError};
 use barkeep_vendor::Vendor;
+use barkeep_vendor::counters::Counts;
 use barkeep_vendor::dispatch::Dispatcher;
 use barkeep_vendor::limit::Limiter;
 use barkeep_vendor::retry::RetryPolicy;
@@ -53,6 +54,8 @@ pub struct EngineContext {
     pub vendor: Arc<dyn Vendor>,
     /// One limit for all executions.
     pub limiter: Arc<Limiter>,
+    /// The requests of this process, of all executions and of none.
+    pub requests: Arc<Counts>,
     pub gate: Arc<PriorityGate>,
     /// Which execution works on which series.
     pub claims: Arc<Claims>,
@@ -62,7 +65,7 @@ pub struct EngineContext {
 }
 
 impl EngineContext {
-    /// A dispatcher whose attempts are counted by themselves and recorded for one execution, or for none.
+    /// A dispatcher whose attempts are counted by themselves and for the process, and recorded for one execution, or for none.
     #[must_use]
     pub fn dispatcher(&self, execution: Option<Uuid>, listener: Arc<dyn Listener>) -> Dispatcher {
         let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution);
@@ -73,6 +76,7 @@ impl EngineContext {
             policy,
             Arc::new(journal),
             Arc::clone(&self.clock),
+            Arc::clone(&self.requests),
             // Any seed will do, as long as two processes do not share one.
             execution.unwrap_or_else(Uuid::new_v4).as_u64_pair().0,
         )

@@ -42,8 +42,8 @@ pub async fn assemble(
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, StoreError> {
     let calendar = Arc::new(crate::calendar(store.as_ref()).await?);
-    let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
+    let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
     let gate = PriorityGate::new(settings.backfill.concurrency);
-    let claims = Arc::default();
-    Ok(EngineContext { store, vendor, limiter, gate, claims, calendar, settings: Arc::new(settings), clock })
+    let (claims, requests) = (Arc::default(), Arc::default());
+    Ok(EngineContext { store, vendor, limiter, requests, gate, claims, calendar, settings: Arc::new(settings), clock })
 }

@@ -2,16 +2,18 @@
 //! that, how densely each symbol trades, and what is left of the limit.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use crate::EngineContext;
 use crate::fetch::Delays;
 use crate::select::Target;
+use barkeep_base::clock::Moment;
 use barkeep_market::freshness::behind;
 use barkeep_market::ts::{DAY, MINUTE};
 use barkeep_market::{Family, Symbol, Timeframe, Ts};
 use barkeep_plan::budget::{Stale, Staleness, Tokens};
 use barkeep_store::StoreError;
-use barkeep_vendor::limit::allowance;
+use barkeep_vendor::limit::{allowance, place};
 
 /// Fewer base minutes than this (a session) say nothing about how often a symbol trades.
 const FEWEST_MINUTES: u64 = 960;
@@ -87,6 +89,11 @@ pub async fn density(engine: &EngineContext, targets: &[Target]) -> Result<BTree
 pub async fn tokens(engine: &EngineContext) -> Result<Tokens, StoreError> {
     let (limit, window) = allowance(engine.settings.vendor.rate_limit);
     let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    let now = engine.clock.now();
-    Ok(Tokens { limit: u64::from(limit), window, used: engine.store.recent_starts(window, now).await?, now })
+    let now = Moment::now(engine.clock.as_ref());
+    let mut taken = place::taken(&engine.store.places().await?, &now);
+    taken.sort_unstable();
+    // The budget knows a token by when it was taken: one window before it is free again.
+    let taken_at = |left: Duration| now.at + (i64::try_from(left.as_millis()).unwrap_or(window) - window);
+    let used = taken.into_iter().map(taken_at).collect();
+    Ok(Tokens { limit: u64::from(limit), window, used, now: now.at })
 }

@@ -54,7 +54,6 @@ impl Service {
         self.engine.gate.forget(id);
         match outcome {
             Ok(summary) => {
-                self.requests += summary.requests;
                 self.rows_written += summary.bars_written;
                 self.failed = None;
                 if summary.requests > 0 {

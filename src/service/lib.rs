@@ -84,7 +84,6 @@ pub struct Service {
     draining: bool,
     started_at: Ts,
     executions: u64,
-    requests: u64,
     rows_written: u64,
 }
 
@@ -124,7 +123,6 @@ impl Service {
             draining: false,
             started_at: now,
             executions: 0,
-            requests: 0,
             rows_written: 0,
         };
         (service, handle)
@@ -155,6 +153,7 @@ impl Service {
                     tokio::select! {
                         _ = changed.changed() => {}
                         _ = left.changed() => {}
+                        () = self.engine.limiter.moved() => {}
                     }
                     tokio::time::sleep_until(soon).await;
                 } => {}
@@ -184,6 +183,13 @@ impl Service {
     fn publish(&self) {
         let now = self.engine.clock.now();
         let (paused, in_flight) = self.engine.gate.look();
+        let pulse = self.pulse.view(now, &self.engine.requests);
+        let process = Process {
+            executions_begun: self.executions,
+            requests_made: pulse.requests,
+            bars_written: self.rows_written,
+            ..process(self.started_at)
+        };
         let live = Live {
             at: now,
             state: self.state(paused.is_some(), in_flight),
@@ -194,13 +200,8 @@ impl Service {
             limit: self.engine.limiter.snapshot(),
             in_flight,
             next: beats(&self.schedule, now),
-            pulse: self.pulse.view(now),
-            process: Some(Process {
-                executions_begun: self.executions,
-                requests_made: self.requests,
-                bars_written: self.rows_written,
-                ..process(self.started_at)
-            }),
+            pulse,
+            process: Some(process),
         };
         self.live.send_replace(Arc::new(live));
     }

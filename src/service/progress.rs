@@ -231,10 +231,8 @@ impl State {
 impl Listener for RunProgress {
     fn hear(&self, event: Event) {
         let now = self.clock.now();
-        match &event {
-            Event::Answered(row) => self.pulse.answered(row),
-            Event::Committed { outcome, .. } => self.pulse.written(now, outcome.inserted + outcome.revised),
-            _ => {}
+        if let Event::Committed { outcome, .. } = &event {
+            self.pulse.written(now, outcome.inserted + outcome.revised);
         }
         let execution_id = {
             let mut state = self.lock();

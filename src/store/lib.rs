@@ -35,12 +35,15 @@ pub use rows::*;
 pub use sqlite::Stamp;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use barkeep_base::clock::Moment;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_vendor::limit::{Grant, Place};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
 #[async_trait]
@@ -176,12 +179,16 @@ pub trait Store: Send + Sync {
     /// last page never came, are left out. The same range asked twice is one row.
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;
 
-    /// Takes one of `limit` tokens per trailing `window_ms`, atomically over all processes that use this database. The
-    /// start is durable before this returns. Starts recorded in the future (the clock was set back) count as now.
-    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant>;
+    /// Takes one of `limit` places for a request that takes at most `timeout`, atomically over all processes that use this
+    /// database. The place is durable before this returns. Instants recorded in the future (the clock was set back) count
+    /// as now.
+    async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant>;
 
-    /// Starts within the trailing `window_ms`, ascending.
-    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>>;
+    /// The request that took the place was answered, or failed.
+    async fn place_answered(&self, place: i64, now: Moment) -> Result<()>;
+
+    /// All places recorded, in the order they were taken; free ones stay until another is taken.
+    async fn places(&self) -> Result<Vec<Place>>;
 
     // -- plans -------------------------------------------------------------------------------------------------------
 

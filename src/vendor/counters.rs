@@ -1,18 +1,27 @@
-//! What the vendor was asked and how it went, counted over the life of the process.
+//! What the vendor was asked and how it went, counted once for each attempt.
+//!
+//! A run counts its own attempts, and every attempt is counted for the process as well; what was asked over all time is
+//! the sum of the stored requests. All three mean the same by a retry, a failure and a byte.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::fault::{Class, Fault};
+use super::ring::Ring;
+use barkeep_base::percentile::nearest_rank;
+use barkeep_market::Ts;
+use barkeep_market::ts::MINUTE;
 
 /// Latencies kept for the percentiles.
 const RECENT: usize = 500;
+/// Minutes of requests kept.
+pub const MINUTES: usize = 30;
 
-/// A reading of the counters. Latencies are of whole attempts, over the last 500.
+/// A reading of the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Attempts started, retries included.
@@ -21,7 +30,7 @@ pub struct Counters {
     pub rate_limited_count: u64,
     /// Attempts after the first of the same request.
     pub retries: u64,
-    /// Attempts that ended in a fault of any class.
+    /// Attempts that ended in a fault of any class, 429 included.
     pub failures: u64,
     /// Attempts whose answer was malformed.
     pub malformed: u64,
@@ -29,14 +38,15 @@ pub struct Counters {
     pub bytes: u64,
     /// Requests on the wire now.
     pub in_flight: u64,
-    pub latency_p50_ms: Option<u64>,
-    pub latency_p95_ms: Option<u64>,
-    pub latency_p99_ms: Option<u64>,
+    /// Latencies of the last 500 answers, refusals among them; a request that was never answered has none.
+    pub latency_p50_ms: Option<u32>,
+    pub latency_p90_ms: Option<u32>,
+    pub latency_p99_ms: Option<u32>,
 }
 
 /// The counters as they are kept.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub struct Counts {
     total: AtomicU64,
     rate_limited: AtomicU64,
     retries: AtomicU64,
@@ -44,57 +54,105 @@ pub(super) struct Counts {
     malformed: AtomicU64,
     bytes: AtomicU64,
     in_flight: AtomicU64,
-    latencies: Mutex<VecDeque<Duration>>,
+    recent: Mutex<Recent>,
+    /// What counts the same for the whole process.
+    process: Option<Arc<Self>>,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    latencies: VecDeque<u32>,
+    /// Requests started and 429 answers by minute.
+    minutes: Ring<[u32; 2]>,
 }
 
 /// Counts a request as on the wire until it is dropped.
-pub(super) struct InFlight<'a>(&'a AtomicU64);
+pub(super) struct InFlight<'a>(&'a Counts);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.each(|tally| {
+            tally.in_flight.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 }
 
 impl Counts {
+    /// Counters of a part of the process.
+    pub(super) fn within(process: Arc<Self>) -> Self {
+        Self { process: Some(process), ..Self::default() }
+    }
+
+    fn each(&self, count: impl Fn(&Self)) {
+        count(self);
+        if let Some(process) = &self.process {
+            count(process);
+        }
+    }
+
     /// Notes the start of the attempt with this number, 1 for the first.
-    pub(super) fn start(&self, number: u32) -> InFlight<'_> {
-        self.total.fetch_add(1, Ordering::Relaxed);
-        if number > 1 {
-            self.retries.fetch_add(1, Ordering::Relaxed);
-        }
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(&self.in_flight)
+    pub(super) fn start(&self, number: u32, at: Ts) -> InFlight<'_> {
+        self.each(|tally| {
+            tally.total.fetch_add(1, Ordering::Relaxed);
+            tally.retries.fetch_add(u64::from(number > 1), Ordering::Relaxed);
+            tally.in_flight.fetch_add(1, Ordering::Relaxed);
+            tally.in_minute(at, [1, 0]);
+        });
+        InFlight(self)
     }
 
-    pub(super) fn end(&self, latency: Duration, bytes: u64, fault: Option<&Fault>) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if let Some(fault) = fault {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-            match fault.class {
-                Class::RateLimited => self.rate_limited.fetch_add(1, Ordering::Relaxed),
-                Class::Malformed => self.malformed.fetch_add(1, Ordering::Relaxed),
-                _ => 0,
-            };
-        }
-        let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
-        if latencies.len() >= RECENT {
-            latencies.pop_front();
-        }
-        latencies.push_back(latency);
+    /// Notes how an attempt ended, at `at`.
+    pub(super) fn end(&self, at: Ts, latency: Duration, bytes: u64, fault: Option<&Fault>) {
+        let class = fault.map(|fault| fault.class);
+        let answered = fault.is_none_or(|fault| fault.status.is_some());
+        let latency = u32::try_from(latency.as_millis()).unwrap_or(u32::MAX);
+        self.each(|tally| {
+            tally.bytes.fetch_add(bytes, Ordering::Relaxed);
+            tally.failures.fetch_add(u64::from(class.is_some()), Ordering::Relaxed);
+            tally.malformed.fetch_add(u64::from(class == Some(Class::Malformed)), Ordering::Relaxed);
+            if class == Some(Class::RateLimited) {
+                tally.rate_limited.fetch_add(1, Ordering::Relaxed);
+                tally.in_minute(at, [0, 1]);
+            }
+            if answered {
+                let mut recent = tally.recent.lock().unwrap_or_else(PoisonError::into_inner);
+                if recent.latencies.len() >= RECENT {
+                    recent.latencies.pop_front();
+                }
+                recent.latencies.push_back(latency);
+            }
+        });
     }
 
-    pub(super) fn read(&self) -> Counters {
-        let mut latencies: Vec<Duration> = {
-            let kept = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.iter().copied().collect()
+    /// An answer that came well turned out malformed.
+    pub(super) fn rejected(&self) {
+        self.each(|tally| {
+            tally.failures.fetch_add(1, Ordering::Relaxed);
+            tally.malformed.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+
+    fn in_minute(&self, at: Ts, [requests, refused]: [u32; 2]) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(minute) = recent.minutes.at(at.ms() / MINUTE, MINUTES).back_mut() {
+            *minute = [minute[0] + requests, minute[1] + refused];
+        }
+    }
+
+    /// Requests started and 429 answers by minute, oldest first; the last one is the minute of `now`.
+    #[must_use]
+    pub fn minutes(&self, now: Ts) -> Vec<[u32; 2]> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.minutes.at(now.ms() / MINUTE, MINUTES).iter().copied().collect()
+    }
+
+    #[must_use]
+    pub fn read(&self) -> Counters {
+        let mut latencies: Vec<u32> = {
+            let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.latencies.iter().copied().collect()
         };
         latencies.sort_unstable();
-        // Nearest rank.
-        let percentile = |p: usize| {
-            let rank = (latencies.len() * p).div_ceil(100).saturating_sub(1);
-            latencies.get(rank).map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-        };
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         Counters {
             total_requests: get(&self.total),
@@ -104,9 +162,9 @@ impl Counts {
             malformed: get(&self.malformed),
             bytes: get(&self.bytes),
             in_flight: get(&self.in_flight),
-            latency_p50_ms: percentile(50),
-            latency_p95_ms: percentile(95),
-            latency_p99_ms: percentile(99),
+            latency_p50_ms: nearest_rank(&latencies, 50),
+            latency_p90_ms: nearest_rank(&latencies, 90),
+            latency_p99_ms: nearest_rank(&latencies, 99),
         }
     }
 }
@@ -115,15 +173,56 @@ impl Counts {
 mod tests {
     use super::*;
 
+    fn fault(status: Option<u16>, class: Class) -> Fault {
+        Fault { status, ..Fault::new(class, "") }
+    }
+
     #[test]
-    fn percentiles_are_of_the_last_five_hundred() {
+    fn percentiles_are_of_the_last_five_hundred_answers() {
         let tally = Counts::default();
         assert_eq!(tally.read().latency_p50_ms, None);
         for ms in 0..1_000 {
-            tally.end(Duration::from_millis(ms), 10, None);
+            tally.end(Ts(0), Duration::from_millis(ms), 10, None);
         }
+        // A request that was never answered says nothing of how fast answers come.
+        tally.end(Ts(0), Duration::from_mins(1), 0, Some(&fault(None, Class::Transient)));
         let read = tally.read();
-        assert_eq!((read.latency_p50_ms, read.latency_p95_ms, read.latency_p99_ms), (Some(749), Some(974), Some(994)));
-        assert_eq!(read.bytes, 10_000);
+        assert_eq!((read.latency_p50_ms, read.latency_p90_ms, read.latency_p99_ms), (Some(749), Some(949), Some(994)));
+        assert_eq!((read.bytes, read.failures), (10_000, 1));
+    }
+
+    #[test]
+    fn an_attempt_counts_for_its_run_and_for_the_process() {
+        let process = Arc::new(Counts::default());
+        let (one, other) = (Counts::within(Arc::clone(&process)), Counts::within(Arc::clone(&process)));
+        let on_the_wire = one.start(1, Ts(0));
+        drop(other.start(2, Ts(0)));
+        other.end(Ts(0), Duration::ZERO, 0, Some(&fault(Some(429), Class::RateLimited)));
+        one.end(Ts(0), Duration::ZERO, 7, None);
+        one.rejected();
+        let counts = |tally: &Counts| {
+            let c = tally.read();
+            [c.total_requests, c.rate_limited_count, c.retries, c.failures, c.malformed, c.bytes, c.in_flight]
+        };
+        assert_eq!(counts(&one), [1, 0, 0, 1, 1, 7, 1]);
+        assert_eq!(counts(&other), [1, 1, 1, 1, 0, 0, 0]);
+        assert_eq!(counts(&process), [2, 1, 1, 2, 1, 7, 1]);
+        drop(on_the_wire);
+        assert_eq!(process.read().in_flight, 0);
+    }
+
+    #[test]
+    fn minutes_move_on_by_themselves_and_old_ones_fall_out() {
+        let tally = Counts::default();
+        for at in [10 * MINUTE, 10 * MINUTE + 1, 12 * MINUTE] {
+            drop(tally.start(1, Ts(at)));
+        }
+        tally.end(Ts(12 * MINUTE), Duration::ZERO, 0, Some(&fault(Some(429), Class::RateLimited)));
+        let minutes = tally.minutes(Ts(13 * MINUTE));
+        assert_eq!(minutes.len(), MINUTES);
+        assert_eq!(minutes[MINUTES - 4..], [[2, 0], [0, 0], [1, 1], [0, 0]]);
+        assert_eq!(tally.minutes(Ts(500 * MINUTE)), [[0, 0]; MINUTES]);
+        // A clock set back neither panics nor loses the newest.
+        assert_eq!(tally.minutes(Ts(0)).len(), MINUTES);
     }
 }

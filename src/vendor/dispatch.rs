@@ -1,8 +1,8 @@
 //! Requests as the engine makes them: token, attempt, class, wait, again.
 //!
-//! A token is taken for every attempt, retries included, before anything is shown as running. Every attempt is
-//! reported to the [`Journal`], except those that brought bars: these go back to the engine, which commits them together
-//! with the bars. A cancel ends every wait, but never an attempt under way: its page is paid for and gets stored.
+//! A place is taken for every attempt, retries included, before anything is shown as running. Every attempt is reported
+//! to the [`Journal`], except those that brought bars: these go back to the engine, which commits them together with the
+//! bars. A cancel ends every wait, but never an attempt under way: its page is paid for and gets stored.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -16,11 +16,12 @@ use self::batch::groups;
 pub use self::journal::{Attempt, Journal};
 pub use super::counters::Counters;
 use super::counters::Counts;
-use super::limit::{Limiter, pause};
+use super::fault::{Failure, Transport, classify};
+use super::limit::{Limiter, Permit, pause};
 pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
 use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
-use barkeep_base::clock::Clock;
+use barkeep_base::clock::{Clock, Moment};
 use barkeep_base::timing::{self, Phase};
 use barkeep_market::{AssetClass, Interval, Timeframe, split::Split};
 
@@ -71,7 +72,7 @@ struct Fetched {
 }
 
 impl Dispatcher {
-    /// `seed` decides the jitter of the waits.
+    /// `seed` decides the jitter of the waits. Attempts are counted by this dispatcher and in `process`.
     #[must_use]
     pub fn new(
         vendor: Arc<dyn Vendor>,
@@ -79,6 +80,7 @@ impl Dispatcher {
         policy: RetryPolicy,
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
+        process: Arc<Counts>,
         seed: u64,
     ) -> Self {
         Self {
@@ -88,7 +90,7 @@ impl Dispatcher {
             journal,
             clock,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-            tally: Counts::default(),
+            tally: Counts::within(process),
             refusal: Mutex::new(None),
             refused: CancellationToken::new(),
         }
@@ -102,6 +104,12 @@ impl Dispatcher {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.tally.read()
+    }
+
+    /// An answer that came well turned out wrong: it counts as malformed, and is written down as that.
+    pub async fn reject(&self, attempt: Attempt, fault: &Fault) {
+        self.tally.rejected();
+        self.journal.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await;
     }
 
     /// One page of aggregates, with the attempt that brought it, which the caller records together with the bars.
@@ -209,14 +217,15 @@ impl Dispatcher {
         brought: impl Fn(&T) -> Fetched,
     ) -> Result<(T, Attempt), Fault> {
         for number in 1.. {
-            self.token(ask, cancel).await?;
+            let permit = self.permit(ask, cancel).await?;
             self.journal.starting(ask.ticker, number);
-            let (outcome, mut attempt) = self.attempt(ask, number, &call).await;
+            let (outcome, mut attempt) = self.attempt(ask, number, permit.deadline, &call).await;
+            self.limiter.answered(permit, &*self.journal, &*self.clock).await;
             let fault = match outcome {
                 Ok(value) => {
                     self.limiter.on_success();
                     let got = brought(&value);
-                    self.tally.end(attempt.latency, got.bytes, None);
+                    self.tally.end(self.clock.now(), attempt.latency, got.bytes, None);
                     attempt = Attempt {
                         rows: got.rows,
                         query_count: got.query_count,
@@ -230,12 +239,13 @@ impl Dispatcher {
                 }
                 Err(fault) => fault,
             };
-            self.tally.end(attempt.latency, 0, Some(&fault));
+            self.tally.end(self.clock.now(), attempt.latency, 0, Some(&fault));
             match fault.class {
                 Class::RateLimited => {
-                    let window = i64::try_from(super::limit::WINDOW.as_millis()).unwrap_or(i64::MAX);
-                    let recorded = self.journal.starts(window, self.clock.now()).await;
-                    self.limiter.on_rate_limited(fault.retry_after, recorded);
+                    if let Some(places) = self.journal.places().await {
+                        self.limiter.observe(&places, &Moment::now(&*self.clock));
+                    }
+                    self.limiter.on_rate_limited(fault.retry_after);
                 }
                 Class::Auth => self.refuse(&fault),
                 _ => {}
@@ -260,7 +270,7 @@ impl Dispatcher {
     }
 
     /// Waits for permission to start. A refused key ends it at once.
-    async fn token(&self, ask: Request<'_>, cancel: &CancellationToken) -> Result<(), Fault> {
+    async fn permit(&self, ask: Request<'_>, cancel: &CancellationToken) -> Result<Permit, Fault> {
         if let Some(fault) = self.refusal() {
             return Err(fault);
         }
@@ -270,11 +280,16 @@ impl Dispatcher {
             let why = if frozen { "the vendor asked to wait (429)" } else { "rate limit" };
             self.journal.waiting(ask.ticker, why, wait, None);
         }
-        let token = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused);
-        let token = timing::timed(Phase::LimiterWait, token).await;
+        let permit = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused);
+        let permit = timing::timed(Phase::LimiterWait, permit).await;
         match self.refusal() {
-            Some(fault) => Err(fault),
-            None => token,
+            Some(fault) => {
+                if let Ok(unused) = permit {
+                    self.limiter.answered(unused, &*self.journal, &*self.clock).await;
+                }
+                Err(fault)
+            }
+            None => permit,
         }
     }
 
@@ -282,12 +297,17 @@ impl Dispatcher {
         &self,
         ask: Request<'_>,
         number: u32,
+        deadline: Instant,
         call: &impl Fn() -> F,
     ) -> (Result<T, Fault>, Attempt) {
         let started_at = self.clock.now();
         let start = Instant::now();
-        let in_flight = self.tally.start(number);
-        let outcome = call().await;
+        let in_flight = self.tally.start(number, started_at);
+        // The limiter counts on no request outlasting its place.
+        let outcome = tokio::time::timeout_at(deadline, call()).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            Err(classify(Failure::Transport { kind: Transport::Timeout, detail: "its time is over" }))
+        });
         drop(in_flight);
         let attempt = Attempt {
             endpoint: ask.endpoint,

@@ -10,6 +10,7 @@ pub mod limit;
 pub mod massive;
 pub mod paging;
 pub mod retry;
+pub mod ring;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;

@@ -1,92 +1,138 @@
-//! Never more requests than the vendor allows: an exact sliding window over request starts.
+//! Never more requests than the vendor allows, by its own count.
 //!
-//! Two records of the same thing guard each other. In the process, starts are kept on the monotonic clock, so a step of
-//! the wall clock changes nothing. In the [`Journal`] they are durable, so a restart or a second process does not forget
-//! them. A request starts only when both agree.
-//!
-//! The window is half a second longer than the vendor's minute: what counts there is arrival, and two requests that
-//! start 60 s apart can arrive closer together than that. It costs under 1 % of the rate (60 / 60.5 = 99.2 %).
+//! The rule is in [`place`]: a request keeps its place until a window after its answer. Two records of the places guard
+//! each other. In the process they are kept on the monotonic clock. In the [`Journal`] they are durable and belong to all
+//! processes, so a restart or a second process does not forget them. A request starts only when both agree.
 
-use std::collections::VecDeque;
+pub mod place;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::place::wait;
+pub use self::place::{Place, WINDOW};
 use super::Fault;
 use super::dispatch::Journal;
-use barkeep_base::clock::Clock;
+use barkeep_base::clock::{Clock, Moment};
 use barkeep_config::RateLimit;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
-/// Allowance for requests that arrive closer together than they started.
-const MARGIN: Duration = Duration::from_millis(500);
-
-/// The vendor's minute and the allowance.
-pub const WINDOW: Duration = Duration::from_millis(60_500);
-
 /// Without an agreed limit the vendor asks to stay under 100 requests a second (knowledge base, "request limits").
-const UNLIMITED_STARTS: u32 = 95;
+const UNLIMITED_PLACES: u32 = 95;
 const UNLIMITED_WINDOW: Duration = Duration::from_secs(1);
 
 /// Shortest pause after a 429, and shortest sleep while the journal says no.
 const SHORTEST_FREEZE: Duration = Duration::from_secs(1);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
 
-/// Starts that a rate allows in any window, and the window.
+/// Places that a rate allows, and the window.
 #[must_use]
 pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
     match rate {
         RateLimit::PerMinute(0) => (1, WINDOW),
         RateLimit::PerMinute(n) => (n, WINDOW),
-        RateLimit::Unlimited => (UNLIMITED_STARTS, UNLIMITED_WINDOW),
+        RateLimit::Unlimited => (UNLIMITED_PLACES, UNLIMITED_WINDOW),
     }
 }
 
 /// Hands out permission to start requests, first come first served.
 #[derive(Debug)]
 pub struct Limiter {
-    /// The agreed starts per minute; `None` when unlimited.
+    /// The agreed requests per minute; `None` when unlimited.
     limit: Option<u32>,
-    /// Starts per window when nothing went wrong.
+    /// Places when nothing went wrong.
     full: u32,
     window: Duration,
+    /// No request takes longer than this, counted from when its place was taken.
+    timeout: Duration,
     /// Held by the one caller whose turn it is; tokio's mutex queues fairly.
     gate: tokio::sync::Mutex<()>,
     queued: AtomicUsize,
     state: Mutex<State>,
+    /// Rung when the places of other processes turned out to be others.
+    observed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Starts of the trailing window, oldest first.
-    starts: VecDeque<Instant>,
-    /// Starts per window now: halved by a 429, one more after each window's worth of successes.
+    /// The places of this process.
+    own: Vec<Own>,
+    /// Until when places of other processes are taken at the least, as the journal said last.
+    others: Vec<Instant>,
+    /// The number of the next permit.
+    next: u64,
+    /// Places now: halved by a 429, one more after each window's worth of successes.
     effective: f64,
     frozen_until: Option<Instant>,
-    /// Until when the journal says the window is full because of starts this process does not know.
+    /// Until when the journal says that all places are taken.
     journal_until: Option<Instant>,
     /// 429 answers since the last success, counted once per freeze.
     refusals: u32,
-    /// Starts per window that somebody else seems to make with the same key; 0 when there is no sign of it.
+    /// Requests per window that somebody else seems to make with the same key; 0 when there is no sign of it.
     foreign: u32,
+}
+
+/// A place of this process.
+#[derive(Debug)]
+struct Own {
+    permit: u64,
+    /// Its number in the journal.
+    recorded: Option<i64>,
+    /// When the request's time is over.
+    deadline: Instant,
+    answered: Option<Instant>,
+}
+
+impl Own {
+    /// As [`Place::free_in`].
+    fn free_in(&self, now: Instant, window: Duration) -> Duration {
+        match self.answered {
+            Some(answered) => (answered + window).duration_since(now),
+            None => (self.deadline + window).duration_since(now).min(window),
+        }
+    }
+}
+
+/// Permission to start one request now. Its place is taken until [`Limiter::answered`] is told of the answer, and a
+/// window longer; without that, until a window after its deadline.
+#[derive(Debug)]
+#[must_use = "its place is taken"]
+pub struct Permit {
+    number: u64,
+    recorded: Option<i64>,
+    /// The request must have ended by then.
+    pub deadline: Instant,
+}
+
+/// What the journal says to a request for a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The place taken; `None` when all are.
+    pub place: Option<i64>,
+    /// The places that were taken before, of all processes.
+    pub taken: Vec<Place>,
 }
 
 /// What an operator sees of the limiter. Durations serialise as seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitSnapshot {
-    /// The agreed starts per minute; `None` when unlimited.
+    /// The agreed requests per minute; `None` when unlimited.
     pub limit: Option<u32>,
-    /// Starts per window now: below the limit after a 429.
+    /// Places now: below the limit after a 429.
     pub effective: u32,
-    /// Starts of this process in the trailing window.
+    /// Places taken, by all processes that share the database.
     pub used: u32,
-    /// Until the next start is possible; zero when it is now.
+    /// Until the next request can start; zero when it can now.
     #[serde(serialize_with = "seconds", deserialize_with = "from_seconds")]
     pub next_free_in: Duration,
     /// How much longer a 429 holds the whole account back.
@@ -121,24 +167,51 @@ fn from_optional_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Optio
     Option::<f64>::deserialize(d)?.map(duration).transpose()
 }
 
-impl Limiter {
+impl LimitSnapshot {
+    /// What is known from the recorded places alone: what a process sees that does not run the limiter.
     #[must_use]
-    pub fn new(rate: RateLimit) -> Self {
+    pub fn observed(rate: RateLimit, places: &[Place], now: &Moment) -> Self {
+        let (full, window) = allowance(rate);
+        let taken = place::taken(places, now);
+        Self {
+            limit: matches!(rate, RateLimit::PerMinute(_)).then_some(full),
+            effective: full,
+            used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
+            next_free_in: wait(taken, full, 0, window),
+            ..Self::default()
+        }
+    }
+}
+
+impl Limiter {
+    /// `timeout` is the longest that a request may take.
+    #[must_use]
+    pub fn new(rate: RateLimit, timeout: Duration) -> Self {
         let (full, window) = allowance(rate);
         let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
         let state = State {
-            starts: VecDeque::new(),
+            own: Vec::new(),
+            others: Vec::new(),
+            next: 0,
             effective: f64::from(full),
             frozen_until: None,
             journal_until: None,
             refusals: 0,
             foreign: 0,
         };
-        let gate = tokio::sync::Mutex::new(());
-        Self { limit, full, window, gate, queued: AtomicUsize::new(0), state: Mutex::new(state) }
+        Self {
+            limit,
+            full,
+            window,
+            timeout,
+            gate: tokio::sync::Mutex::new(()),
+            queued: AtomicUsize::new(0),
+            state: Mutex::new(state),
+            observed: Notify::new(),
+        }
     }
 
-    /// Waits until a request may start, and counts it as started.
+    /// Waits until a request may start, and takes its place.
     ///
     /// Cancelling ends the wait with [`Class::Cancelled`](super::Class::Cancelled). The future must not be dropped
     /// while it runs: it may be writing to the journal.
@@ -147,7 +220,7 @@ impl Limiter {
         journal: &dyn Journal,
         clock: &dyn Clock,
         cancel: &CancellationToken,
-    ) -> Result<(), Fault> {
+    ) -> Result<Permit, Fault> {
         self.acquire_unless(journal, clock, cancel, cancel).await
     }
 
@@ -158,7 +231,7 @@ impl Limiter {
         clock: &dyn Clock,
         cancel: &CancellationToken,
         refused: &CancellationToken,
-    ) -> Result<(), Fault> {
+    ) -> Result<Permit, Fault> {
         let _queued = Queued::join(&self.queued);
         let _turn = tokio::select! {
             biased;
@@ -166,73 +239,119 @@ impl Limiter {
             () = refused.cancelled() => return Err(Fault::cancelled()),
             turn = self.gate.lock() => turn,
         };
-        let mut slow_journal = false;
         loop {
             if cancel.is_cancelled() || refused.is_cancelled() {
                 return Err(Fault::cancelled());
             }
-            let now = Instant::now();
+            // Its time counts from before the place is written down, so that the record is never ahead of the request.
+            let taken_at = Instant::now();
+            let deadline = taken_at + self.timeout;
             let (wait, effective) = {
                 let mut state = self.state();
-                state.forget_before(now, self.window);
-                (state.wait(now, self.window, 0), state.effective())
+                state.forget_free(taken_at, self.window);
+                (state.wait(taken_at, self.window, 0), state.effective())
             };
             if !wait.is_zero() {
                 pause(wait, cancel, refused).await?;
                 continue;
             }
             if self.limit.is_none() {
-                self.state().starts.push_back(now);
-                return Ok(());
+                return Ok(self.state().take(None, deadline));
             }
-            let window_ms = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
-            match journal.take(effective, window_ms, clock.now()).await? {
-                None => {
-                    let started = Instant::now();
-                    self.state().starts.push_back(started);
-                    // The durable start is stamped before the write. When the write took longer than the margin, a
-                    // restart would free the token too early, so a second one is taken; once, lest a slow disk eats all.
-                    if started.duration_since(now) <= MARGIN || slow_journal {
-                        return Ok(());
-                    }
-                    slow_journal = true;
-                }
-                Some(until) => {
-                    // Wall-clock times are compared with each other only, and never believed beyond a window.
-                    let wait = Duration::from_millis(u64::try_from(until - clock.now()).unwrap_or(0));
-                    let wait = wait.clamp(SHORTEST_SLEEP, self.window);
-                    self.state().journal_until = Some(Instant::now() + wait);
-                }
+            let moment = Moment::now(clock);
+            let Grant { place, taken } = journal.take(effective, self.timeout, moment).await?;
+            self.observe(&taken, &moment);
+            let mut state = self.state();
+            let Some(place) = place else {
+                let wait = wait_of_journal(&taken, &moment, effective);
+                state.journal_until = Some(Instant::now() + wait);
+                continue;
+            };
+            let permit = state.take(Some(place), deadline);
+            // A write that ate up half of the request's time leaves it too little. The place passes as it would without
+            // an answer.
+            if taken_at.elapsed() <= self.timeout / 2 {
+                return Ok(permit);
             }
         }
     }
 
-    /// The vendor said 429: nothing starts before `retry_after`, or before the window has passed when it named no time,
-    /// and the rate is halved. Answers to requests that were under way together count once.
+    /// The request of this permit was answered, or failed: its place is free one window from now.
+    pub async fn answered(&self, permit: Permit, journal: &dyn Journal, clock: &dyn Clock) {
+        {
+            let mut state = self.state();
+            if let Some(own) = state.own.iter_mut().find(|own| own.permit == permit.number) {
+                own.answered = Some(Instant::now());
+            }
+        }
+        if let Some(place) = permit.recorded {
+            journal.answered(place, Moment::now(clock)).await;
+        }
+    }
+
+    /// Takes note of the places that the journal had recorded at `now`.
+    pub fn observe(&self, places: &[Place], now: &Moment) {
+        if self.limit.is_none() {
+            return;
+        }
+        let instant = Instant::now();
+        let mut state = self.state();
+        let before = state.others.iter().filter(|until| **until > instant).count();
+        let is_own = |id: i64| state.own.iter().any(|own| own.recorded == Some(id));
+        let others = places.iter().filter(|place| !is_own(place.id)).map(|place| place.free_in(now));
+        state.others = others.filter(|left| !left.is_zero()).map(|left| instant + left).collect();
+        if state.others.len() != before {
+            self.observed.notify_one();
+        }
+    }
+
+    /// Returns when something shown may have changed without this process doing anything: a place of another process
+    /// was taken, or one becomes free.
+    pub async fn moved(&self) {
+        let next = {
+            let now = Instant::now();
+            let mut state = self.state();
+            state.forget_free(now, self.window);
+            state.taken(now, self.window).into_iter().min()
+        };
+        tokio::select! {
+            () = self.observed.notified() => {}
+            () = async {
+                match next {
+                    Some(left) => tokio::time::sleep(left.max(SHORTEST_FREEZE)).await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+    }
+
+    /// The vendor said 429: nothing starts before `retry_after`, or before the oldest place is free when it named no
+    /// time, and the rate is halved. Answers to requests that were under way together count once.
     ///
-    /// `recorded` is how many starts of the window the journal knows, those of other processes with the same database
-    /// included. When these leave room in the window, somebody else uses the key.
-    pub fn on_rate_limited(&self, retry_after: Option<Duration>, recorded: Option<u32>) {
+    /// When the places known leave room in the window, those of other processes with the same database included,
+    /// somebody else uses the key.
+    pub fn on_rate_limited(&self, retry_after: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_free(now, self.window);
         if state.frozen_until.is_none_or(|until| until <= now) {
             state.effective = (state.effective / 2.0).max(1.0);
             state.refusals = state.refusals.saturating_add(1);
-            self.notice_foreign(&mut state, recorded);
+            self.notice_foreign(&mut state);
         }
         // An unlimited key has no window to wait for; the pause doubles while the vendor keeps refusing.
         let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
-        let unnamed = if self.limit.is_some() { self.window } else { doubled.min(WINDOW) };
+        let oldest = state.taken(now, self.window).into_iter().min();
+        let unnamed = if self.limit.is_some() { oldest.unwrap_or(self.window) } else { doubled.min(WINDOW) };
         let until = now + retry_after.unwrap_or(unnamed).max(SHORTEST_FREEZE);
         state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
     }
 
     /// The refused request is among ours; without it the others and ours filled the limit, so the others made at least
     /// the difference.
-    fn notice_foreign(&self, state: &mut State, recorded: Option<u32>) {
+    fn notice_foreign(&self, state: &mut State) {
         let Some(limit) = self.limit else { return };
-        let ours = recorded.unwrap_or(0).max(u32::try_from(state.starts.len()).unwrap_or(u32::MAX));
+        let ours = state.used();
         let others = (limit + 1).saturating_sub(ours.max(1)).min(limit);
         if ours <= limit && others > 1 && others > state.foreign {
             tracing::warn!(
@@ -246,16 +365,16 @@ impl Limiter {
         }
     }
 
-    /// The vendor answered: the rate grows back, by one start per window for each window's worth of answers.
+    /// The vendor answered: the rate grows back, by one place for each window's worth of answers.
     ///
     /// Only while it is made use of: answers of a process that hardly asks say nothing about what a higher rate would
     /// meet (as in Netflix's concurrency-limits, which does not grow below half of its limit in flight).
     pub fn on_success(&self) {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_free(now, self.window);
         state.refusals = 0;
-        let used = u32::try_from(state.starts.len()).unwrap_or(u32::MAX);
+        let used = state.used();
         if self.queued.load(Ordering::Relaxed) > 0 || used.saturating_mul(2) >= state.effective() {
             state.effective = (state.effective + 1.0 / state.effective).min(f64::from(self.full));
         }
@@ -273,11 +392,11 @@ impl Limiter {
     pub fn snapshot(&self) -> LimitSnapshot {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_free(now, self.window);
         LimitSnapshot {
             limit: self.limit,
             effective: state.effective(),
-            used: u32::try_from(state.starts.len()).unwrap_or(u32::MAX),
+            used: state.used(),
             next_free_in: state.wait(now, self.window, 0),
             frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
             waiting: self.queued.load(Ordering::Relaxed),
@@ -291,7 +410,7 @@ impl Limiter {
         let now = Instant::now();
         let ahead = self.queued.load(Ordering::Relaxed);
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_free(now, self.window);
         state.wait(now, self.window, ahead)
     }
 
@@ -300,35 +419,45 @@ impl Limiter {
     }
 }
 
+/// How long the journal's places are all taken. Its times may be of the wall clock; they are never believed beyond a
+/// window.
+fn wait_of_journal(taken: &[Place], now: &Moment, limit: u32) -> Duration {
+    wait(place::taken(taken, now), limit, 0, WINDOW).clamp(SHORTEST_SLEEP, WINDOW)
+}
+
 impl State {
-    /// Whole starts per window, at least 1. The tiny allowance keeps eight additions of 1/8 from ending below 1.
+    fn take(&mut self, recorded: Option<i64>, deadline: Instant) -> Permit {
+        let number = self.next;
+        self.next += 1;
+        self.own.push(Own { permit: number, recorded, deadline, answered: None });
+        Permit { number, recorded, deadline }
+    }
+
+    /// Whole places, at least 1. The tiny allowance keeps eight additions of 1/8 from ending below 1.
     fn effective(&self) -> u32 {
         ((self.effective + 1e-6).floor() as u32).max(1)
     }
 
-    fn forget_before(&mut self, now: Instant, window: Duration) {
-        while self.starts.front().is_some_and(|start| *start + window <= now) {
-            self.starts.pop_front();
-        }
+    fn forget_free(&mut self, now: Instant, window: Duration) {
+        self.own.retain(|own| !own.free_in(now, window).is_zero());
+        self.others.retain(|until| *until > now);
     }
 
-    /// How long until a start is free for a caller with `ahead` others before it. Expects old starts to be forgotten.
+    /// Places taken. Expects free ones to be forgotten.
+    fn used(&self) -> u32 {
+        u32::try_from(self.own.len() + self.others.len()).unwrap_or(u32::MAX)
+    }
+
+    fn taken(&self, now: Instant, window: Duration) -> Vec<Duration> {
+        let own = self.own.iter().map(|own| own.free_in(now, window));
+        own.chain(self.others.iter().map(|until| until.duration_since(now))).collect()
+    }
+
+    /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.
     fn wait(&self, now: Instant, window: Duration, ahead: usize) -> Duration {
         let held = [self.frozen_until, self.journal_until].into_iter().flatten().max();
         let held = held.map_or(Duration::ZERO, |until| until.duration_since(now));
-        let tokens = self.effective() as usize;
-        // A caller waits for one known start to leave the window; one further back waits a whole window longer than the
-        // caller a window's worth of places before it.
-        let (mut ahead, mut rounds) = (ahead, 0_u32);
-        let free = loop {
-            let Some(behind) = (self.starts.len() + ahead).checked_sub(tokens) else { break Duration::ZERO };
-            if let Some(start) = self.starts.get(behind) {
-                break (*start + window).duration_since(now);
-            }
-            ahead -= tokens;
-            rounds += 1;
-        };
-        free.max(held) + window.saturating_mul(rounds)
+        wait(self.taken(now, window), self.effective(), ahead, window).max(held)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
 use barkeep::alerts::{DatabaseHealth, Notifier};
-use barkeep::base::clock::Clock;
+use barkeep::base::clock::{Clock, Moment};
 use barkeep::base::log::Tail;
 use barkeep::config::{Environment, RateLimit, alert_secrets};
 use barkeep::market::freshness::Tier;
@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::support::rig::{Rig, Wall, policy, settings};
-use crate::support::scripted::{Scripted, made_up};
+use crate::support::scripted::{Call, Scripted, made_up};
 
 /// A host on a rig; symbols are registered by ordering them.
 async fn host(rig: &Rig) -> Runtime {
@@ -99,6 +99,63 @@ async fn rig_of(vendor: impl FnOnce(Scripted) -> Scripted) -> (Rig, Arc<Wall>) {
     settings.backfill.history = Duration::from_hours(24 * 30);
     let scripted = vendor(Scripted::of(&["AAPL", "X:BTCUSD"], clock.clone()));
     (Rig::new(scripted, settings, clock.clone()).await, clock)
+}
+
+/// Asks the vendor, the store, the screens and the metrics; there is one answer.
+#[tokio::test(start_paused = true)]
+async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
+    let clock = Wall::at(NOW);
+    let script = |call: &Call| match call.number {
+        2 => Some(Fault { status: Some(500), ..Fault::new(Class::Transient, "the vendor failed") }),
+        3 => Some(Fault::new(Class::Transient, "no answer")),
+        4 => Some(Fault {
+            status: Some(429),
+            retry_after: Some(Duration::from_secs(2)),
+            ..Fault::new(Class::RateLimited, "slower")
+        }),
+        _ => None,
+    };
+    let vendor = Scripted::of(&["AAPL", "X:BTCUSD"], clock.clone()).failing(script).after(Duration::from_millis(200));
+    let mut settings = settings(RateLimit::PerMinute(60));
+    settings.backfill.history = Duration::from_hours(24 * 30);
+    let rig = Rig::new(vendor, settings, clock.clone()).await;
+    let host = host(&rig).await;
+    let desk = host.desk.clone();
+    let mut board = desk.watch();
+    run(&desk, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
+    assert_eq!(desk.order(EngineCommand::Pause).await.unwrap(), CommandReply::Done);
+
+    let calls = rig.vendor.calls().len() as u64;
+    let told = |s: &Arc<Snapshot>| s.data.vendor.totals.total_requests.unsigned_abs() == calls;
+    let snapshot = board.wait_for(told).await.unwrap().clone();
+    let (totals, pulse) = (&snapshot.data.vendor.totals, &snapshot.live.pulse);
+    let all_time = [totals.total_requests, totals.rate_limited_count, totals.failures, totals.retries, totals.bytes];
+    assert_eq!(
+        all_time.map(i64::unsigned_abs),
+        [pulse.requests, pulse.rate_limited, pulse.failures, pulse.retries, pulse.bytes]
+    );
+    assert_eq!((pulse.requests, pulse.rate_limited, pulse.failures, pulse.retries), (calls, 1, 3, 3));
+    assert_eq!(snapshot.live.process.as_ref().unwrap().requests_made, calls);
+    assert_eq!(pulse.rate_limited_by_minute.iter().sum::<u32>(), 1);
+    assert_eq!(u64::from(pulse.requests_by_minute.iter().sum::<u32>()), calls);
+    assert_eq!(pulse.latency_p99_ms, Some(200));
+
+    // Another process fills the window. It is seen without anything happening here, and is forgotten by itself.
+    let ours = snapshot.live.limit.used;
+    assert_eq!(u64::from(ours), calls);
+    let moment = Moment::now(&*clock);
+    while rig.store.take_place(60, Duration::from_mins(1), moment).await.unwrap().place.is_some() {}
+    let full = board.wait_for(|s| s.live.limit.used == 60).await.unwrap().clone();
+    let json = serde_json::to_value(&*full).unwrap();
+    assert_eq!(json["vendor"]["used"], json["limit"]["used"]);
+    let (at, free_at) = (json["at"].as_str().unwrap(), json["vendor"]["next_free_at"].as_str().unwrap());
+    let time = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
+    let wait = (time(free_at) - time(at)).num_milliseconds() as f64 / 1_000.0;
+    assert!(wait > 0.0 && (json["limit"]["next_free_in"].as_f64().unwrap() - wait).abs() < 0.002, "{json}");
+    let idle = board.wait_for(|s| s.live.limit.used == 0).await.unwrap().clone();
+    assert!(idle.next_free_at().is_none() && clock.now() - moment.at < 125_000, "{:?}", idle.live.limit);
+    host.shutdown().cancel();
+    host.finish().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,3 +42,42 @@ async fn the_window_survives_the_process(bench: Bench) {
     assert!(bench.sim.log().iter().all(|r| r.status != 429), "the vendor never had to refuse");
     assert_eq!(bench.sim.busiest_minute(), 4);
 }
+
+on_both!(
+    another_process_sees_the_window_as_the_vendor_counts_it,
+    SimConfig {
+        rate_limit: Some(4),
+        window: Window::Sliding,
+        latency: Duration::from_millis(200),
+        ..SimConfig::default()
+    }
+);
+async fn another_process_sees_the_window_as_the_vendor_counts_it(bench: Bench) {
+    let begin = std::time::Instant::now();
+    let child = bench.spawn(&[&["backfill", "--json"], &ONE[..]].concat());
+    bench.until_asked(3).await;
+    let (code, summary) = summary_of(&child.wait_with_output().await.unwrap());
+    assert_eq!((code, summary["requests"].as_u64()), (0, Some(3)), "{summary}");
+    let child = bench.spawn(&[&["backfill", "--json"], &OTHER[..]].concat());
+    bench.until_asked(4).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let status = async || {
+        let output = bench.run(&["status", "--json", "--rate-limit", "4"]).await;
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let json = status().await;
+    let free_at = chrono::DateTime::parse_from_rfc3339(json["vendor"]["next_free_at"].as_str().unwrap()).unwrap();
+    let at = chrono::DateTime::parse_from_rfc3339(json["at"].as_str().unwrap()).unwrap();
+    assert_eq!((json["vendor"]["used"].as_u64(), json["limit"]["used"].as_u64()), (Some(4), Some(4)), "{json}");
+    let wait = (free_at - at).as_seconds_f64();
+    assert!((json["limit"]["next_free_in"].as_f64().unwrap() - wait).abs() < 0.002, "{json}");
+    // The first place is free 60 s after its answer, which came within this test.
+    assert!(wait < 60.0 && wait > 60.0 - begin.elapsed().as_secs_f64(), "{json}");
+
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let _ = child.wait_with_output().await.unwrap();
+    assert!(bench.sim.log().iter().all(|r| r.status != 429), "the vendor never had to refuse");
+    assert_eq!(bench.sim.busiest_minute(), 4);
+}

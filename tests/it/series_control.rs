@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barkeep::base::clock::Clock as _;
+use barkeep::base::clock::Moment;
 use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
 use barkeep::monitor::explain::explain;
@@ -137,14 +137,14 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
     assert!(stand.asked("X:ADAUSD", M5).await > before.1);
 
     // It is told, with who did it and when.
-    let (engine, now) = (&stand.rig.engine, stand.clock.now());
+    let (engine, now) = (&stand.rig.engine, Moment::now(&*stand.clock));
     let (policy, ibm) = (policy(), sym("IBM"));
     let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
     let snapshot = Snapshot::read(engine.store.as_ref(), bench, now).await.unwrap();
     let resting: Vec<String> =
         snapshot.data.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();
     assert_eq!(resting, ["IBM 5m", "IBM 1h", "IBM 1d"]);
-    let inventory = SeriesIndex::read(engine.store.as_ref(), now).await.unwrap();
+    let inventory = SeriesIndex::read(engine.store.as_ref(), now.at).await.unwrap();
     let why = explain(engine.store.as_ref(), &inventory, bench, &ibm, Some(H1), now);
     let blocker = why.await.unwrap().remove(0).blocker;
     assert_eq!((blocker.cause.words(), blocker.by.as_deref()), ("paused", Some("somebody")));

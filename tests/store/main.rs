@@ -92,8 +92,10 @@ cases! {
         records::requests_are_looked_up_newest_first
         records::requests_that_changed_nothing_are_counted_by_reason
         records::whole_answers_tell_what_the_vendor_counted
-        records::tokens_follow_the_window
-        records::tokens_are_shared_by_all_handles
+        records::places_are_kept_until_a_window_after_the_answer
+        records::a_clock_set_back_costs_a_window_and_not_a_day
+        records::places_follow_the_machine_and_not_its_wall_clock
+        records::places_are_shared_by_all_handles
         records::plans_are_kept_a_week
         records::a_closed_store_says_so
         features::rows_come_back_bit_for_bit

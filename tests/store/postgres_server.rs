@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use barkeep::market::{Timeframe, Ts};
+use barkeep::market::Timeframe;
 use barkeep::store::{HealthListener, Retry, StoreError, StoredBar, open, open_with_retry};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::database::Db;
-use crate::sample::{T0, bar, one_series, page, symbol_row, write};
+use crate::records::{TIMEOUT, moment};
+use crate::sample::{bar, one_series, page, symbol_row, write};
 use crate::support::postgres::{Cluster, shared};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,7 +170,7 @@ async fn without_rights_is_a_clear_error() {
     assert_eq!(reader.series().await.unwrap(), []);
     reader.close().await;
     let store = open(url.as_str(), false).await.unwrap();
-    let error = store.take_token(5, 60_000, Ts(T0)).await.unwrap_err();
+    let error = store.take_place(5, TIMEOUT, moment(0)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Disk(why) if why.contains("grant the rights")), "{error}");
     store.close().await;
     raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();

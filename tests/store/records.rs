@@ -1,9 +1,13 @@
-//! Records of the work: executions, requests, the window of starts, plans.
+//! Records of the work: executions, requests, places at the vendor, plans.
 
+use std::time::Duration;
+
+use barkeep::base::clock::{Moment, Uptime};
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    ExecutionStatus, Grant, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesRunState, StoreError, Waste,
+    ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesRunState, StoreError, Waste,
 };
+use barkeep::vendor::limit::Place;
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -156,39 +160,75 @@ pub async fn requests_that_changed_nothing_are_counted_by_reason(db: &Db) {
     assert_eq!(store.wasted().await.unwrap(), expected);
 }
 
-pub async fn tokens_follow_the_window(db: &Db) {
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+pub fn moment(ms: i64) -> Moment {
+    Moment { at: Ts(T0 + ms), uptime: None }
+}
+
+pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
     let store = &db.store;
-    let take = async |limit, now| store.take_token(limit, 1_000, Ts(T0 + now)).await.unwrap();
-    assert_eq!(take(2, 0).await, Grant::Granted);
-    assert_eq!(take(2, 400).await, Grant::Granted);
-    assert_eq!(take(2, 500).await, Grant::WaitUntil(Ts(T0 + 1_000)));
-    assert_eq!(take(2, 999).await, Grant::WaitUntil(Ts(T0 + 1_000)));
-    assert_eq!(store.recent_starts(1_000, Ts(T0 + 999)).await.unwrap(), [Ts(T0), Ts(T0 + 400)]);
-    // A start leaves the window exactly one window later.
-    assert_eq!(take(2, 1_000).await, Grant::Granted);
-    assert_eq!(take(2, 1_000).await, Grant::WaitUntil(Ts(T0 + 1_400)));
+    let take = async |limit, now| store.take_place(limit, TIMEOUT, moment(now)).await.unwrap();
+    let first = take(2, 0).await;
+    assert_eq!(first.taken, []);
+    let first = first.place.unwrap();
+    store.place_answered(first, moment(400)).await.unwrap();
+    let second = take(2, 1_000).await.place.unwrap();
+    let full = take(2, 1_500).await;
+    assert_eq!(full.place, None);
+    let expected = [
+        Place { id: first, started: moment(0), answered: Some(moment(400)), timeout: TIMEOUT },
+        Place { id: second, started: moment(1_000), answered: None, timeout: TIMEOUT },
+    ];
+    assert_eq!(full.taken, expected);
+    assert_eq!(store.places().await.unwrap(), expected);
+    // Both readings are cut to milliseconds, so a place is free one later than they say.
+    assert_eq!(take(2, 60_400).await.place, None);
+    let third = take(2, 60_401).await;
+    assert_eq!((third.place.is_some(), third.taken.len()), (true, 1));
+    // The second was never answered: its time and a window.
+    assert_eq!(take(2, 81_000).await.place, None);
+    assert!(take(2, 81_001).await.place.is_some());
     // A lower limit waits until enough have gone.
-    assert_eq!(take(1, 1_000).await, Grant::WaitUntil(Ts(T0 + 2_000)));
-    assert_eq!(take(0, 1_000).await, Grant::WaitUntil(Ts(T0 + 2_000)));
-    // The clock was set back by a day: the future starts count as now, and the wait is one window, not a day.
-    let back = -86_400_000;
-    assert_eq!(store.recent_starts(1_000, Ts(T0 + back)).await.unwrap().last(), Some(&Ts(T0 + back)));
-    assert_eq!(take(2, back).await, Grant::WaitUntil(Ts(T0 + back + 1_000)));
-    assert_eq!(take(2, back + 1_000).await, Grant::Granted);
-    // Old starts do not pile up.
-    assert_eq!(take(2, 0).await, Grant::Granted);
+    assert_eq!(take(1, 81_001).await.place, None);
+    // Free places do not pile up.
+    assert!(take(2, 900_000).await.place.is_some());
     assert_eq!(db.count("rate_limit_state").await, 1);
 }
 
-pub async fn tokens_are_shared_by_all_handles(db: &Db) {
+pub async fn a_clock_set_back_costs_a_window_and_not_a_day(db: &Db) {
+    let store = &db.store;
+    let place = store.take_place(1, TIMEOUT, moment(0)).await.unwrap().place.unwrap();
+    store.place_answered(place, moment(100)).await.unwrap();
+    let back = -86_400_000;
+    let full = store.take_place(1, TIMEOUT, moment(back)).await.unwrap();
+    assert_eq!((full.place, full.taken[0].answered), (None, Some(moment(back))));
+    assert!(store.take_place(1, TIMEOUT, moment(back + 60_000)).await.unwrap().place.is_none());
+    assert!(store.take_place(1, TIMEOUT, moment(back + 60_001)).await.unwrap().place.is_some());
+}
+
+pub async fn places_follow_the_machine_and_not_its_wall_clock(db: &Db) {
+    let store = &db.store;
+    let boot = Uuid::from_u128(9);
+    let at = |wall, ms| Moment { uptime: Some(Uptime { boot, ms }), ..moment(wall) };
+    let place = store.take_place(1, TIMEOUT, at(0, 5_000)).await.unwrap().place.unwrap();
+    store.place_answered(place, at(3_600_000, 5_200)).await.unwrap();
+    let places = store.places().await.unwrap();
+    assert_eq!((places[0].started, places[0].answered), (at(0, 5_000), Some(at(3_600_000, 5_200))));
+    // A day ahead by the wall clock, half a minute by the machine's.
+    assert_eq!(store.take_place(1, TIMEOUT, at(86_400_000, 35_000)).await.unwrap().place, None);
+    assert!(store.take_place(1, TIMEOUT, at(-86_400_000, 65_201)).await.unwrap().place.is_some());
+}
+
+pub async fn places_are_shared_by_all_handles(db: &Db) {
     let other = db.another_handle().await;
     let mut all = tokio::task::JoinSet::new();
     for n in 0..40 {
         let store = if n % 2 == 0 { db.store.clone() } else { other.clone() };
-        all.spawn(async move { store.take_token(7, 60_000, Ts(T0 + n)).await.unwrap() });
+        all.spawn(async move { store.take_place(7, TIMEOUT, moment(n)).await.unwrap() });
     }
     let grants = all.join_all().await;
-    assert_eq!(grants.iter().filter(|g| **g == Grant::Granted).count(), 7);
+    assert_eq!(grants.iter().filter(|grant| grant.place.is_some()).count(), 7);
     assert_eq!(db.count("rate_limit_state").await, 7);
     other.close().await;
 }
@@ -212,7 +252,7 @@ pub async fn a_closed_store_says_so(db: &Db) {
     let answers = [
         store.ping().await,
         store.put_symbols(&[]).await,
-        store.take_token(5, 60_000, Ts(T0)).await.map(drop),
+        store.take_place(5, TIMEOUT, moment(0)).await.map(drop),
         store.commit_page(page(write(id, vec![bar(0, 1.0)]))).await.map(drop),
         store.series().await.map(drop),
     ];

@@ -1,10 +1,11 @@
 //! What only a database has: statements, a schema with its own checks, opening and opening again.
 
-use barkeep::market::{Timeframe, Ts};
+use barkeep::market::Timeframe;
 use barkeep::store::{CoverageState, Dialect, StoreError, open, statements};
 
 use crate::database::{Db, NO_URL, Place};
-use crate::sample::{T0, bar, commit, covered, growing, minute, one_series, span, symbol_row, write};
+use crate::records::{TIMEOUT, moment};
+use crate::sample::{bar, commit, covered, growing, minute, one_series, span, symbol_row, write};
 
 pub async fn every_statement_can_be_prepared(db: &Db) {
     let mut raw = db.raw().await;
@@ -90,17 +91,17 @@ pub async fn reopening_keeps_everything(db: &Db) {
     let mut w = write(id, vec![bar(0, 1.5), growing(1, 2.5)]);
     w.coverage = vec![covered(0, 2, CoverageState::Empty, 1, Some(50))];
     commit(db, w).await;
-    db.store.take_token(5, 60_000, Ts(T0)).await.unwrap();
+    db.store.take_place(5, TIMEOUT, moment(0)).await.unwrap();
     db.store.close().await;
     let closed = db.store.ping().await;
     assert!(matches!(closed, Err(StoreError::Unreachable(_))), "{closed:?}");
-    let closed = db.store.take_token(5, 60_000, Ts(T0)).await;
+    let closed = db.store.take_place(5, TIMEOUT, moment(0)).await;
     assert!(matches!(closed, Err(StoreError::Unreachable(_))), "{closed:?}");
 
     let again = open(db.url(), false).await.unwrap();
     assert_eq!(again.bars(id, span(0, 9).into(), None).await.unwrap(), [bar(0, 1.5), growing(1, 2.5)]);
     assert_eq!(again.coverage(&[id]).await.unwrap()[0].1, [covered(0, 2, CoverageState::Empty, 1, Some(50))]);
-    assert_eq!(again.recent_starts(60_000, Ts(T0)).await.unwrap(), [Ts(T0)]);
+    assert_eq!(again.places().await.unwrap().iter().map(|p| p.started).collect::<Vec<_>>(), [moment(0)]);
     again.close().await;
 }
 
@@ -109,7 +110,7 @@ pub async fn reading_only_changes_nothing(db: &Db) {
     commit(db, write(id, vec![bar(0, 1.5)])).await;
     let reader = open(db.url(), true).await.unwrap();
     assert_eq!(reader.bars(id, span(0, 9).into(), None).await.unwrap(), [bar(0, 1.5)]);
-    let refused = reader.take_token(5, 60_000, Ts(T0)).await;
+    let refused = reader.take_place(5, TIMEOUT, moment(0)).await;
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
     // It sees what is committed later.
     commit(db, write(id, vec![bar(1, 2.5)])).await;

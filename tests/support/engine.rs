@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 
-use barkeep::base::clock::{Clock, FixedClock};
+use barkeep::base::clock::{Clock, FixedClock, Moment};
 use barkeep::config::{self, Environment, Mode, Overrides, Settings};
 use barkeep::market::{Symbol, Timeframe, Ts};
 use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
@@ -139,7 +139,7 @@ impl TestEngine {
 
     pub async fn snapshot(&self) -> Snapshot {
         let calendar = barkeep::pipeline::calendar(self.store.as_ref()).await.unwrap();
-        let now = self.clock.now();
+        let now = Moment::now(&*self.clock);
         let policy = super::rig::policy();
         let bench = FreshnessContext { calendar: &calendar, settings: &self.settings, policy: &policy };
         Snapshot::read(self.store.as_ref(), bench, now).await.unwrap()

@@ -57,7 +57,7 @@ impl Feed {
         if let Some((_, json)) = kept.as_ref().filter(|(of, _)| Arc::ptr_eq(of, data)) {
             return Ok(Arc::clone(json));
         }
-        let json: Arc<str> = serde_json::to_string(data)?.into();
+        let json: Arc<str> = serde_json::to_string(&data.wire())?.into();
         *kept = Some((Arc::clone(data), Arc::clone(&json)));
         Ok(json)
     }

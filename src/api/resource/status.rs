@@ -67,8 +67,8 @@ struct SeriesTiers {
 struct VendorStatus {
     /// `null` when unlimited.
     limit_per_minute: Option<u32>,
-    /// Request starts in the last 60 s.
-    used: usize,
+    /// Requests that count against the limit now, of all processes that share the database.
+    used: u32,
     total_requests: i64,
     rate_limited_count: i64,
     retries: i64,
@@ -117,7 +117,7 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
         },
         vendor: VendorStatus {
             limit_per_minute: data.vendor.limit_per_minute,
-            used: data.vendor.used,
+            used: live.limit.used,
             total_requests: totals.total_requests,
             rate_limited_count: totals.rate_limited_count,
             retries: totals.retries,

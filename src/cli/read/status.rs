@@ -10,7 +10,7 @@ use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json};
 use crate::report;
-use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::clock::{Moment, SystemClock};
 use barkeep_config::Loaded;
 use barkeep_market::Symbol;
 use barkeep_monitor::snapshot::{FreshnessContext, Snapshot};
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         let known = store.symbols().await?;
         args.symbols.iter().try_for_each(|symbol| find(&known, symbol).map(drop))?;
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
-        let now = SystemClock.now();
+        let now = Moment::now(&SystemClock);
         let Loaded { settings, policy, .. } = &session.loaded;
         let bench = FreshnessContext { calendar: &calendar, settings, policy };
         let mut snapshot = Snapshot::read(store.as_ref(), bench, now).await?;

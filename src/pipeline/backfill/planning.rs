@@ -9,11 +9,13 @@ use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs as outlook;
 use crate::select::Target;
 use crate::splits;
+use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
 use barkeep_market::{AssetClass, Interval, Ts};
 use barkeep_plan::budget::Budget;
 use barkeep_plan::{FamilyState, Horizon, Need, Plan, estimate};
 use barkeep_store::StoreError;
+use barkeep_vendor::limit::{WINDOW, place};
 
 /// Everything planning needs, read at one moment.
 pub(super) struct PlanningContext {
@@ -114,6 +116,6 @@ impl Run<'_> {
 /// Seconds until the last of `requests` may start.
 pub(super) async fn estimated_seconds(engine: &EngineContext, requests: u64) -> Result<f64, StoreError> {
     let RateLimit::PerMinute(limit) = engine.settings.vendor.rate_limit else { return Ok(0.0) };
-    let used = engine.store.recent_starts(60_000, engine.clock.now()).await?.len();
-    Ok(estimate::seconds(requests, u64::from(limit), used as u64, 60.0))
+    let used = place::taken(&engine.store.places().await?, &Moment::now(engine.clock.as_ref())).len();
+    Ok(estimate::seconds(requests, u64::from(limit), used as u64, WINDOW.as_secs_f64()))
 }

@@ -47,8 +47,7 @@ impl Fetcher {
                 Err(fault) => break self.refused(symbol, &query, answered_to, fault).await,
             };
             if let Err(fault) = guard.check(&page, cursor.as_ref()) {
-                let failed = Attempt { fault: Some(fault.clone()), ..attempt };
-                self.record(&failed).await?;
+                self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
             let keys = if let Some(keys) = &keys {
@@ -58,7 +57,7 @@ impl Fetcher {
                 Arc::clone(keys.insert(Arc::new(fresh)))
             };
             if let Some(fault) = wrongly_adjusted(&keys, &page) {
-                self.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await?;
+                self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
             if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))

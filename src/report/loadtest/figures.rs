@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::http::{Bad, Good};
+use barkeep_base::percentile::nearest_rank;
 
 /// Upper ends of the histogram's buckets, milliseconds; the last bucket is open.
 const BUCKETS: [f64; 12] = [1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0];
@@ -70,9 +71,9 @@ impl Figures {
             failed: total - times.len(),
             success_rate: if total > 0 { times.len() as f64 * 100.0 / total as f64 } else { 0.0 },
             avg_response_time_ms: (!times.is_empty()).then(|| times.iter().sum::<f64>() / times.len() as f64),
-            p50_response_time_ms: rank(&times, 50),
-            p95_response_time_ms: rank(&times, 95),
-            p99_response_time_ms: rank(&times, 99),
+            p50_response_time_ms: nearest_rank(&times, 50),
+            p95_response_time_ms: nearest_rank(&times, 95),
+            p99_response_time_ms: nearest_rank(&times, 99),
             min_response_time_ms: times.first().copied(),
             max_response_time_ms: times.last().copied(),
             total_duration_seconds: seconds,
@@ -83,12 +84,6 @@ impl Figures {
             histogram: histogram(&times),
         }
     }
-}
-
-/// The smallest value that at least `percent` of the sorted values do not exceed (nearest rank).
-fn rank(sorted: &[f64], percent: usize) -> Option<f64> {
-    let place = (sorted.len() * percent).div_ceil(100);
-    sorted.get(place.checked_sub(1)?).copied()
 }
 
 fn histogram(sorted: &[f64]) -> Vec<Bucket> {

@@ -99,7 +99,8 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::{Grant, HealthListener, Store, sqlite};
+    use crate::{HealthListener, Store, sqlite};
+    use barkeep_base::clock::Moment;
     use barkeep_base::timing::Spent;
     use barkeep_market::Ts;
 
@@ -163,11 +164,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_waited_for_and_not_accounted_twice() {
+    async fn a_place_is_waited_for_and_not_accounted_twice() {
         let (_dir, database) = database(None).await;
         let spent = Arc::<Spent>::default();
-        let take = timing::scope(Arc::clone(&spent), database.take_token(5, 60_000, Ts(1_000_000)));
-        assert!(matches!(take.await.unwrap(), Grant::Granted));
+        let now = Moment { at: Ts(1_000_000), uptime: None };
+        let take = timing::scope(Arc::clone(&spent), database.take_place(5, Duration::from_secs(60), now));
+        assert!(take.await.unwrap().place.is_some());
         assert_eq!(spent.of(Phase::Database), Duration::ZERO);
         database.close().await;
     }

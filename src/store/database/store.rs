@@ -1,6 +1,7 @@
 //! Each operation lives in the file of its subject; this one only routes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -23,13 +24,15 @@ use crate::tables::requests;
 use crate::tables::symbols;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
-    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
+    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, HolidayRow,
     NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
     Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
     WriteOutcome,
 };
+use barkeep_base::clock::Moment;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_vendor::limit::{Grant, Place};
 
 /// A query of another file, asked through [`Database::read`]: `read!(self, bars::within(series, range))`.
 macro_rules! read {
@@ -192,13 +195,17 @@ impl Store for Database {
         read!(self, requests::counted())
     }
 
-    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
+    async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakeToken { limit, window_ms, now }).await
+        self.write_untimed(requests::TakePlace { limit, timeout, now }).await
     }
 
-    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
-        read!(self, requests::recent_starts(window_ms, now))
+    async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
+        self.write_untimed(requests::AnswerPlace { place, now }).await
+    }
+
+    async fn places(&self) -> Result<Vec<Place>> {
+        read!(self, requests::places())
     }
 
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {

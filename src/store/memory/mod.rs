@@ -18,6 +18,7 @@ mod tracked;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -25,13 +26,15 @@ use uuid::Uuid;
 pub use self::series::Revision;
 use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
-    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
+    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, HolidayRow,
     NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
     Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
     WriteOutcome,
 };
 use crate::tables::plans;
+use barkeep_base::clock::Moment;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
+use barkeep_vendor::limit::{Grant, Place};
 
 /// The store. Handles are clones of one [`Arc`]; closing one closes all.
 #[derive(Debug, Default)]
@@ -249,12 +252,17 @@ impl Store for Memory {
         Ok(self.open()?.requests.counted())
     }
 
-    async fn take_token(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Grant> {
-        Ok(self.open()?.requests.take_token(limit, window_ms, now))
+    async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
+        Ok(self.open()?.requests.take_place(limit, timeout, now))
     }
 
-    async fn recent_starts(&self, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
-        Ok(self.open()?.requests.recent_starts(window_ms, now))
+    async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
+        self.open()?.requests.place_answered(place, now);
+        Ok(())
+    }
+
+    async fn places(&self) -> Result<Vec<Place>> {
+        Ok(self.open()?.requests.places())
     }
 
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()> {

@@ -1,21 +1,22 @@
-//! Requests as they were made, and the window of request starts.
+//! Requests as they were made, and the places at the vendor.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Waste};
-
-use crate::tables::requests;
-use barkeep_market::{Interval, Timeframe, Ts};
-
-/// Base aggregates in a page that has another behind it, as the databases' statement has it too.
-const FULL_PAGE: i64 = 50_000;
+use crate::tables::requests::FULL_PAGE;
+use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Waste};
+use barkeep_base::clock::Moment;
+use barkeep_market::{Interval, Timeframe};
+use barkeep_vendor::limit::place::fits;
+use barkeep_vendor::limit::{Grant, Place};
 
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     rows: Vec<RequestRow>,
-    /// Ascending.
-    starts: Vec<Ts>,
+    /// In the order they were taken.
+    places: Vec<Place>,
+    last_place: i64,
 }
 
 impl Requests {
@@ -73,19 +74,29 @@ impl Requests {
             .collect()
     }
 
-    pub(super) fn take_token(&mut self, limit: u32, window_ms: i64, now: Ts) -> Grant {
-        for start in &mut self.starts {
-            *start = (*start).min(now);
+    pub(super) fn take_place(&mut self, limit: u32, timeout: Duration, now: Moment) -> Grant {
+        for place in &mut self.places {
+            for moment in [Some(&mut place.started), place.answered.as_mut()].into_iter().flatten() {
+                moment.at = moment.at.min(now.at);
+            }
         }
-        self.starts.retain(|start| *start > now - window_ms.max(requests::KEEP));
-        let grant = requests::grant(&self.recent_starts(window_ms, now), limit, window_ms, now);
-        if grant == Grant::Granted {
-            self.starts.push(now);
-        }
-        grant
+        self.places.retain(|place| !place.free_in(&now).is_zero());
+        let taken = self.places.clone();
+        let place = fits(&taken, limit, &now).then(|| {
+            self.last_place += 1;
+            self.places.push(Place { id: self.last_place, started: now, answered: None, timeout });
+            self.last_place
+        });
+        Grant { place, taken }
     }
 
-    pub(super) fn recent_starts(&self, window_ms: i64, now: Ts) -> Vec<Ts> {
-        self.starts.iter().filter(|start| **start > now - window_ms).map(|start| (*start).min(now)).collect()
+    pub(super) fn place_answered(&mut self, id: i64, now: Moment) {
+        if let Some(place) = self.places.iter_mut().find(|place| place.id == id) {
+            place.answered = Some(now);
+        }
+    }
+
+    pub(super) fn places(&self) -> Vec<Place> {
+        self.places.clone()
     }
 }

@@ -25,6 +25,6 @@ pub use operations::{AlertRow, HolidayRow, NewAlert, OperatorAction, OperatorAct
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
-pub use requests::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals};
+pub use requests::{CountedAnswer, RequestFilter, RequestRow, RequestTotals};
 pub use series::{SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

@@ -43,15 +43,6 @@ pub struct RequestFilter {
     pub execution: Option<Uuid>,
 }
 
-/// The answer to asking for a rate-limit token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// Taken and on disk; the request may start.
-    Granted,
-    /// The window is full until this instant (wall clock).
-    WaitUntil(Ts),
-}
-
 /// Totals over `vendor_requests`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTotals {

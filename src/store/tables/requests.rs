@@ -1,13 +1,18 @@
-//! Requests as they were made, and the window of request starts that all processes share.
+//! Requests as they were made, and the places at the vendor that all processes share.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::{Fields, collect, column};
 use crate::writer::Work;
-use crate::{CountedAnswer, Grant, RequestFilter, RequestRow, RequestTotals, Result, Waste};
-use barkeep_market::ts::MINUTE;
+use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Result, Waste};
+use barkeep_base::clock::{Moment, Uptime};
 use barkeep_market::{Interval, Ts};
+use barkeep_vendor::limit::place::fits;
+use barkeep_vendor::limit::{Grant, Place};
 
 /// Newest requests that a condition holds for.
 macro_rules! newest {
@@ -54,15 +59,26 @@ statements! {
          HAVING COUNT(CASE WHEN query_count < 50000 THEN 1 END) > 0 AND SUM(query_count) > 0
          ORDER BY ticker, timeframe, asked_from, asked_to");
     /// SQLite's `BEGIN IMMEDIATE` already keeps every other writer out.
-    LOCK_TOKENS = Sql::two("SELECT 1", "SELECT pg_advisory_xact_lock(7142083906)");
-    CLAMP = Sql::same("UPDATE rate_limit_state SET started_at = $1 WHERE started_at > $1");
-    PRUNE = Sql::same("DELETE FROM rate_limit_state WHERE started_at <= $1");
-    STARTS = Sql::same("SELECT started_at FROM rate_limit_state WHERE started_at > $1 ORDER BY started_at");
-    START = Sql::same("INSERT INTO rate_limit_state (started_at) VALUES ($1)");
+    LOCK_PLACES = Sql::two("SELECT 1", "SELECT pg_advisory_xact_lock(7142083906)");
+    /// The clock was set back: what lies ahead of it happened by now.
+    CLAMP = Sql::same(
+        "UPDATE rate_limit_state SET started_at = CASE WHEN started_at > $1 THEN $1 ELSE started_at END,
+             answered_at = CASE WHEN answered_at > $1 THEN $1 ELSE answered_at END
+         WHERE started_at > $1 OR answered_at > $1");
+    PLACES = Sql::same(
+        "SELECT id, started_at, answered_at, timeout_ms, boot, started_uptime_ms, answered_uptime_ms
+         FROM rate_limit_state ORDER BY id");
+    FORGET = Sql::two(
+        "DELETE FROM rate_limit_state WHERE id IN (SELECT value FROM json_each($1))",
+        "DELETE FROM rate_limit_state WHERE id = ANY($1)");
+    TAKE = Sql::same(
+        "INSERT INTO rate_limit_state (started_at, timeout_ms, boot, started_uptime_ms) VALUES ($1, $2, $3, $4)
+         RETURNING id");
+    ANSWER = Sql::same("UPDATE rate_limit_state SET answered_at = $2, answered_uptime_ms = $3 WHERE id = $1");
 }
 
-/// Starts are kept at least this long, so that a longer window set later still sees them.
-pub(crate) const KEEP: i64 = 5 * MINUTE;
+/// Base aggregates in a page that has another behind it; also written in [`COUNTED`].
+pub(crate) const FULL_PAGE: i64 = 50_000;
 
 /// [`crate::Store::record_request`].
 pub(crate) struct Record(pub(crate) RequestRow);
@@ -166,40 +182,64 @@ pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
     })
 }
 
-/// [`crate::Store::take_token`].
-pub(crate) struct TakeToken {
+/// [`crate::Store::take_place`].
+pub(crate) struct TakePlace {
     pub(crate) limit: u32,
-    pub(crate) window_ms: i64,
-    pub(crate) now: Ts,
+    pub(crate) timeout: Duration,
+    pub(crate) now: Moment,
 }
 
 #[async_trait]
-impl Work for TakeToken {
+impl Work for TakePlace {
     type Output = Grant;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Grant> {
-        let Self { limit, window_ms, now } = *self;
-        conn.rows(LOCK_TOKENS, &[]).await?;
-        conn.run(CLAMP, &values![now]).await?;
-        conn.run(PRUNE, &values![now - window_ms.max(KEEP)]).await?;
-        let starts: Vec<Ts> = column(&conn.rows(STARTS, &values![now - window_ms]).await?)?;
-        let grant = grant(&starts, limit, window_ms, now);
-        if grant == Grant::Granted {
-            conn.run(START, &values![now]).await?;
+        let Self { limit, timeout, now } = self;
+        conn.rows(LOCK_PLACES, &[]).await?;
+        conn.run(CLAMP, &values![now.at]).await?;
+        let (free, taken): (Vec<Place>, _) = places(conn).await?.into_iter().partition(|p| p.free_in(now).is_zero());
+        if !free.is_empty() {
+            let ids: Vec<i64> = free.iter().map(|place| place.id).collect();
+            conn.run(FORGET, &values![ids]).await?;
         }
-        Ok(grant)
+        if !fits(&taken, *limit, now) {
+            return Ok(Grant { place: None, taken });
+        }
+        let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        let (boot, uptime) = (now.uptime.map(|up| up.boot), now.uptime.map(|up| up.ms));
+        let place = column(&conn.rows(TAKE, &values![now.at, timeout, boot, uptime]).await?)?.first().copied();
+        Ok(Grant { place, taken })
     }
 }
 
-/// Whether one more start fits beside the ascending `starts` of the window that ends now.
-pub(crate) fn grant(starts: &[Ts], limit: u32, window_ms: i64, now: Ts) -> Grant {
-    match starts.len().checked_sub(limit as usize) {
-        None => Grant::Granted,
-        // One more fits once all but `limit - 1` of these have left the window.
-        Some(over) => Grant::WaitUntil(starts.get(over).map_or(now, |oldest| *oldest) + window_ms),
+/// [`crate::Store::place_answered`].
+pub(crate) struct AnswerPlace {
+    pub(crate) place: i64,
+    pub(crate) now: Moment,
+}
+
+#[async_trait]
+impl Work for AnswerPlace {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let Self { place, now } = self;
+        conn.run(ANSWER, &values![*place, now.at, now.uptime.map(|up| up.ms)]).await.map(drop)
     }
 }
 
-pub(crate) async fn recent_starts(conn: &mut Conn<'_>, window_ms: i64, now: Ts) -> Result<Vec<Ts>> {
-    collect(&conn.rows(STARTS, &values![now - window_ms]).await?, |f| Ok(f.next::<Ts>()?.min(now)))
+pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
+    collect(&conn.rows(PLACES, &[]).await?, |f| {
+        let (id, started_at, answered_at) = (f.next()?, f.next()?, f.next::<Option<Ts>>()?);
+        let timeout = Duration::from_millis(f.next::<i64>()?.unsigned_abs());
+        let boot = f.next::<Option<Uuid>>()?;
+        let (started_up, answered_up) = (f.next::<Option<i64>>()?, f.next::<Option<i64>>()?);
+        let moment = |at, ms: Option<i64>| Moment { at, uptime: boot.zip(ms).map(|(boot, ms)| Uptime { boot, ms }) };
+        Ok(Place {
+            id,
+            started: moment(started_at, started_up),
+            answered: answered_at.map(|at| moment(at, answered_up)),
+            timeout,
+        })
+    })
 }

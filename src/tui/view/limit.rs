@@ -82,16 +82,9 @@ pub fn window(stage: &mut ViewContext, at: Rect) {
     stage.pen.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
 }
 
-/// When the next request may start, counted from the moment of the snapshot.
-#[must_use]
-pub fn next_token_at(snap: &Snapshot) -> Option<Ts> {
-    let wait = i64::try_from(snap.live.limit.next_free_in.as_millis()).unwrap_or(i64::MAX);
-    (wait > 0).then(|| snap.live.at + wait)
-}
-
 fn next_token(stage: &mut ViewContext) -> Words {
     let now = stage.now();
-    match next_token_at(&stage.model.snap).filter(|at| *at > now) {
+    match stage.model.snap.next_free_at().filter(|at| *at > now) {
         Some(at) => {
             stage.hits.tick();
             Words::of(Role::Muted, "token in ").say(Role::Accent, format::until(at - now))

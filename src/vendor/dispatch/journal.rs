@@ -1,10 +1,12 @@
-//! What is written down about requests: every attempt, and every start, so that a restart remembers the window.
+//! What is written down about requests: every attempt, and every place taken, so that a restart remembers the window.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::Fault;
+use crate::limit::{Grant, Place};
+use barkeep_base::clock::Moment;
 use barkeep_market::{Interval, Timeframe, Ts};
 
 /// One attempt, as it ended.
@@ -27,14 +29,17 @@ pub struct Attempt {
     pub fault: Option<Fault>,
 }
 
-/// Where attempts are written down, and where the window of request starts outlives the process.
+/// Where attempts are written down, and where the places at the vendor outlive the process.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Takes a durable token; `Ok(Some(t))` means the window is full until `t`.
-    async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault>;
+    /// Takes one of `limit` places for a request that takes at most `timeout`; durable before this returns.
+    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault>;
 
-    /// Starts in the trailing window, of all processes that share the journal; `None` when it cannot tell.
-    async fn starts(&self, _window_ms: i64, _now: Ts) -> Option<u32> {
+    /// The request that took this place was answered, or failed.
+    async fn answered(&self, place: i64, now: Moment);
+
+    /// All places recorded, free ones among them; `None` when it cannot tell.
+    async fn places(&self) -> Option<Vec<Place>> {
         None
     }
 

@@ -6,9 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::*;
+use crate::limit::Grant;
 use barkeep_base::clock::FixedClock;
 use barkeep_config::RateLimit;
 use barkeep_market::Ts;
+
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Answers in order; when the script is over, everything succeeds.
 #[derive(Default)]
@@ -85,9 +88,14 @@ struct Log {
 
 #[async_trait]
 impl Journal for Log {
-    async fn take(&self, _: u32, _: i64, _: Ts) -> Result<Option<Ts>, Fault> {
-        if self.broken { Err(Fault::new(Class::Journal, "disk full")) } else { Ok(None) }
+    async fn take(&self, _: u32, _: Duration, _: Moment) -> Result<Grant, Fault> {
+        if self.broken {
+            return Err(Fault::new(Class::Journal, "disk full"));
+        }
+        Ok(Grant { place: Some(0), ..Grant::default() })
     }
+
+    async fn answered(&self, _: i64, _: Moment) {}
 
     async fn record(&self, attempt: &Attempt) {
         self.attempts.lock().unwrap().push(attempt.clone());
@@ -109,9 +117,9 @@ fn bench_with(vendor: Scripted, log: Log, rate: u32) -> Bench {
     let policy =
         RetryPolicy { attempts: 5, malformed_attempts: 2, base: Duration::from_secs(1), cap: Duration::from_mins(5) };
     let (vendor, log) = (Arc::new(vendor), Arc::new(log));
-    let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(rate)));
+    let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(rate), TIMEOUT));
     let clock = Arc::new(FixedClock::at(Ts(1_700_000_000_000)));
-    let dispatcher = Dispatcher::new(vendor.clone(), limiter, policy, log.clone(), clock, 1);
+    let dispatcher = Dispatcher::new(vendor.clone(), limiter, policy, log.clone(), clock, Arc::default(), 1);
     Bench { vendor, log, dispatcher: Arc::new(dispatcher), cancel: CancellationToken::new() }
 }
 
@@ -186,14 +194,15 @@ async fn each_class_is_tried_as_often_as_it_deserves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_waits_for_the_window_and_retry_after_is_obeyed() {
+async fn a_429_waits_for_the_oldest_place_and_retry_after_is_obeyed() {
     let limited = Fault { retry_after: Some(Duration::from_secs(7)), ..fault(Class::RateLimited) };
     let b = bench([limited, fault(Class::RateLimited)]);
     let start = Instant::now();
     b.page().await.unwrap();
     let at: Vec<f64> = b.vendor.calls.lock().unwrap().iter().map(|t| (*t - start).as_secs_f64()).collect();
     assert!((7.0..7.1).contains(&at[1]), "{at:?}");
-    assert!((67.5..67.7).contains(&at[2]), "{at:?}");
+    // The second named no time: until the place of the first request is free.
+    assert!((60.0..60.1).contains(&at[2]), "{at:?}");
     assert_eq!(b.dispatcher.counters().rate_limited_count, 2);
     assert!(b.log.waits.lock().unwrap().iter().all(|(why, _)| why.contains("429")));
 }
@@ -298,4 +307,25 @@ async fn tasks_share_one_limit() {
     }
     assert_eq!(b.calls(), 6);
     assert!(start.elapsed() >= Duration::from_mins(5), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_ends_with_its_time() {
+    let never = Scripted { latency: Duration::from_hours(1), ..Scripted::default() };
+    let b = bench_with(never, Log::default(), 1_000);
+    let start = Instant::now();
+    let fault = b.page().await.unwrap_err();
+    assert_eq!((fault.class, b.calls()), (Class::Transient, 5));
+    assert!(start.elapsed() >= TIMEOUT * 5 && start.elapsed() < TIMEOUT * 6, "{:?}", start.elapsed());
+    assert!(fault.message.starts_with("the vendor took too long"), "{fault}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_found_wrong_counts_as_malformed() {
+    let b = bench([]);
+    let (_, attempt) = b.page().await.unwrap();
+    b.dispatcher.reject(attempt, &Fault::malformed("its counts do not agree")).await;
+    let counters = b.dispatcher.counters();
+    assert_eq!((counters.total_requests, counters.failures, counters.malformed), (1, 1, 1));
+    assert_eq!(b.log.attempts.lock().unwrap()[0].fault.as_ref().unwrap().class, Class::Malformed);
 }

@@ -1,203 +1,256 @@
-//! The window, measured: never more than N starts in any trailing minute, and nearly all of N while work waits.
+//! The limiter, on tokio's paused clock; `simulation` has the vendor's own count.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use async_trait::async_trait;
-use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::*;
 use crate::dispatch::Attempt;
+use barkeep_base::clock::Uptime;
 use barkeep_market::Ts;
+
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A journal in memory that outlives limiters, as the database does.
 #[derive(Debug, Default)]
-struct Memory(Mutex<Vec<i64>>);
+pub(super) struct Book(pub(super) Mutex<Vec<Place>>);
 
 #[async_trait]
-impl Journal for Memory {
-    async fn take(&self, limit: u32, window_ms: i64, now: Ts) -> Result<Option<Ts>, Fault> {
-        let mut starts = self.0.lock().unwrap();
-        // Starts in the future mean that the clock was set back; they count as now.
-        starts.iter_mut().for_each(|t| *t = (*t).min(now.ms()));
-        starts.retain(|t| *t > now.ms() - window_ms);
-        if starts.len() < limit as usize {
-            starts.push(now.ms());
-            return Ok(None);
-        }
-        Ok(Some(Ts(starts[starts.len() - limit as usize] + window_ms)))
+impl Journal for Book {
+    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+        let mut places = self.0.lock().unwrap();
+        let taken: Vec<Place> = places.iter().filter(|p| !p.free_in(&now).is_zero()).copied().collect();
+        let id = i64::try_from(places.len()).unwrap();
+        let place = place::fits(&taken, limit, &now).then(|| {
+            places.push(Place { id, started: now, answered: None, timeout });
+            id
+        });
+        Ok(Grant { place, taken })
+    }
+
+    async fn answered(&self, place: i64, now: Moment) {
+        self.0.lock().unwrap()[usize::try_from(place).unwrap()].answered = Some(now);
     }
 
     async fn record(&self, _: &Attempt) {}
 }
 
-/// Wall time that runs with tokio's clock, plus steps.
+/// A machine whose wall clock runs with tokio's, plus steps.
 #[derive(Debug)]
-struct Wall {
+pub(super) struct Machine {
     zero: Instant,
-    step: std::sync::atomic::AtomicI64,
+    step: AtomicI64,
 }
 
-impl Wall {
-    fn new() -> Self {
-        Self { zero: Instant::now(), step: std::sync::atomic::AtomicI64::new(1_700_000_000_000) }
+impl Machine {
+    pub(super) fn new() -> Self {
+        Self { zero: Instant::now(), step: AtomicI64::new(1_700_000_000_000) }
     }
 
-    fn jump(&self, ms: i64) {
+    pub(super) fn step(&self, ms: i64) {
         self.step.fetch_add(ms, Ordering::SeqCst);
     }
-}
 
-impl Clock for Wall {
-    fn now(&self) -> Ts {
-        Ts(self.zero.elapsed().as_millis() as i64 + self.step.load(Ordering::SeqCst))
+    fn ms(&self) -> i64 {
+        i64::try_from(self.zero.elapsed().as_millis()).unwrap()
     }
 }
 
-fn paused(test: impl Future<Output = ()>) {
+impl Clock for Machine {
+    fn now(&self) -> Ts {
+        Ts(self.ms() + self.step.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        Some(Uptime { boot: Uuid::nil(), ms: self.ms() })
+    }
+}
+
+/// A limiter with everything around it.
+struct Stand {
+    limiter: Limiter,
+    book: Book,
+    machine: Machine,
+    cancel: CancellationToken,
+}
+
+fn stand(rate: RateLimit) -> Stand {
+    let limiter = Limiter::new(rate, TIMEOUT);
+    Stand { limiter, book: Book::default(), machine: Machine::new(), cancel: CancellationToken::new() }
+}
+
+impl Stand {
+    async fn acquire(&self) -> Permit {
+        self.limiter.acquire(&self.book, &self.machine, &self.cancel).await.unwrap()
+    }
+
+    async fn answer(&self, permit: Permit) {
+        self.limiter.answered(permit, &self.book, &self.machine).await;
+    }
+
+    /// A request that is answered at once.
+    async fn ask(&self) {
+        let permit = self.acquire().await;
+        self.answer(permit).await;
+    }
+}
+
+pub(super) fn paused(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(test);
 }
 
-fn most_in_any(window: Duration, starts: &[Instant]) -> usize {
-    let mut starts = starts.to_vec();
-    starts.sort_unstable();
-    (0..starts.len()).map(|i| starts[i..].iter().take_while(|s| **s - starts[i] < window).count()).max().unwrap_or(0)
-}
-
-const MINUTE: Duration = Duration::from_mins(1);
-
-/// Lives of a process: how long each runs, and the pauses of its tasks between requests, in milliseconds.
-type Life = (u64, Vec<Vec<u64>>);
-
-async fn live(limit: u32, lives: Vec<Life>, jumps: Vec<(u64, i64)>) -> Vec<Instant> {
-    let (journal, wall) = (Arc::new(Memory::default()), Arc::new(Wall::new()));
-    let starts = Arc::new(Mutex::new(Vec::new()));
-    let jumper = tokio::spawn({
-        let wall = Arc::clone(&wall);
-        async move {
-            for (after, ms) in jumps {
-                tokio::time::sleep(Duration::from_millis(after)).await;
-                wall.jump(ms);
-            }
-        }
-    });
-    for (length, tasks) in lives {
-        let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(limit)));
-        let kill = CancellationToken::new();
-        let running: Vec<_> = tasks
-            .into_iter()
-            .map(|pauses| {
-                let (limiter, journal, wall) = (Arc::clone(&limiter), Arc::clone(&journal), Arc::clone(&wall));
-                let (starts, kill) = (Arc::clone(&starts), kill.clone());
-                tokio::spawn(async move {
-                    for ms in pauses {
-                        tokio::time::sleep(Duration::from_millis(ms)).await;
-                        if limiter.acquire(&*journal, &*wall, &kill).await.is_err() {
-                            return;
-                        }
-                        starts.lock().unwrap().push(Instant::now());
-                    }
-                })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(length)).await;
-        kill.cancel();
-        for task in running {
-            task.await.unwrap();
-        }
-    }
-    jumper.abort();
-    let starts = starts.lock().unwrap();
-    starts.clone()
-}
-
-fn schedules() -> impl Strategy<Value = Vec<Life>> {
-    let pauses = prop::collection::vec(prop_oneof![3 => 0..50_u64, 1 => 0..90_000_u64], 0..12);
-    prop::collection::vec((0..200_000_u64, prop::collection::vec(pauses, 1..5)), 1..5)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn never_over_the_limit_whatever_the_schedule_and_the_restarts(limit in 1..8_u32, lives in schedules()) {
-        paused(async move {
-            let starts = live(limit, lives, Vec::new()).await;
-            assert!(most_in_any(MINUTE, &starts) <= limit as usize, "{starts:?}");
-        });
-    }
-
-    #[test]
-    fn never_over_the_limit_while_the_wall_clock_jumps(
-        limit in 1..6_u32,
-        jumps in prop::collection::vec((0..60_000_u64, -90_000_000..90_000_000_i64), 0..6),
-    ) {
-        paused(async move {
-            let starts = live(limit, vec![(600_000, vec![vec![0; 40]; 3])], jumps).await;
-            assert!(most_in_any(MINUTE, &starts) <= limit as usize, "{starts:?}");
-            // Ten minutes of work: jumps may cost at most a window each, they never stop it.
-            assert!(starts.len() >= limit as usize * 3, "{} starts", starts.len());
-        });
-    }
-}
-
 #[test]
-fn nearly_the_whole_limit_is_used_while_work_waits() {
-    for limit in [1, 5, 100] {
-        paused(async move {
-            let hour = (3_600_000, vec![vec![0; 10_000]; 4]);
-            let starts = live(limit, vec![hour], Vec::new()).await;
-            let (used, allowed) = (starts.len(), limit as usize * 60);
-            assert!(used * 100 >= allowed * 98, "{used} of {allowed}");
-            assert!(most_in_any(MINUTE, &starts) <= limit as usize);
-        });
-    }
+fn a_place_is_taken_until_a_window_after_the_answer() {
+    paused(async {
+        let s = stand(RateLimit::PerMinute(2));
+        let begin = Instant::now();
+        let (first, second) = (s.acquire().await, s.acquire().await);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        s.answer(first).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        s.answer(second).await;
+        assert_eq!((s.limiter.snapshot().used, s.limiter.snapshot().next_free_in.as_secs()), (2, 56));
+        let _third = s.acquire().await;
+        assert_eq!(begin.elapsed().as_secs(), 63, "60 s after the first answer, not after its start");
+        let _fourth = s.acquire().await;
+        assert_eq!(begin.elapsed().as_secs(), 67);
+        // These two are never answered: a window after their time is over.
+        s.ask().await;
+        assert_eq!(begin.elapsed().as_secs(), 63 + 20 + 60);
+    });
 }
 
 #[test]
 fn a_restart_does_not_forget_the_window() {
     paused(async {
-        let lives = vec![(1_000, vec![vec![0; 9]]), (30_000, vec![vec![0; 9]])];
-        assert_eq!(live(5, lives, Vec::new()).await.len(), 5);
+        let s = stand(RateLimit::PerMinute(2));
+        s.ask().await;
+        let killed = s.acquire().await;
+        drop(killed);
+        let again = Limiter::new(RateLimit::PerMinute(2), TIMEOUT);
+        let begin = Instant::now();
+        for seconds in [60, 80] {
+            let permit = again.acquire(&s.book, &s.machine, &s.cancel).await.unwrap();
+            assert_eq!(begin.elapsed().as_secs(), seconds);
+            again.answered(permit, &s.book, &s.machine).await;
+        }
+    });
+}
+
+/// What another process sees in the journal alone is what the limiter says of itself.
+#[test]
+fn an_observer_sees_what_the_limiter_sees() {
+    paused(async {
+        let s = stand(RateLimit::PerMinute(2));
+        let other = Limiter::new(RateLimit::PerMinute(2), TIMEOUT);
+        let permit = other.acquire(&s.book, &s.machine, &s.cancel).await.unwrap();
+        other.answered(permit, &s.book, &s.machine).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let _on_the_wire = s.acquire().await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let places = s.book.0.lock().unwrap().clone();
+        let observed = LimitSnapshot::observed(RateLimit::PerMinute(2), &places, &Moment::now(&s.machine));
+        let mut own = s.limiter.snapshot();
+        assert_eq!(own.used, 2);
+        // The record is in whole milliseconds.
+        assert!(observed.next_free_in.abs_diff(own.next_free_in) <= Duration::from_millis(1), "{observed:?} {own:?}");
+        own.next_free_in = observed.next_free_in;
+        assert_eq!(observed, own);
+        // The other process learns of ours when it looks.
+        assert_eq!(other.snapshot().used, 1);
+        other.observe(&places, &Moment::now(&s.machine));
+        assert_eq!(other.snapshot().used, 2);
+    });
+}
+
+#[test]
+fn a_change_that_others_made_is_told() {
+    paused(async {
+        let s = stand(RateLimit::PerMinute(2));
+        let now = Moment::now(&s.machine);
+        let place = Place { id: 77, started: now, answered: Some(now), timeout: TIMEOUT };
+        let begin = Instant::now();
+        s.limiter.observe(&[place], &now);
+        s.limiter.moved().await;
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        s.limiter.moved().await;
+        assert_eq!(begin.elapsed().as_secs(), 60, "and when its place is free");
+        assert_eq!(s.limiter.snapshot().used, 0);
+    });
+}
+
+/// A disk that takes longer for the record than half of the request's time.
+struct SlowBook(Book, Duration);
+
+#[async_trait]
+impl Journal for SlowBook {
+    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+        let grant = self.0.take(limit, timeout, now).await;
+        tokio::time::sleep(self.1).await;
+        grant
+    }
+
+    async fn answered(&self, place: i64, now: Moment) {
+        self.0.answered(place, now).await;
+    }
+
+    async fn record(&self, _: &Attempt) {}
+}
+
+#[test]
+fn a_request_never_outlasts_its_recorded_place() {
+    paused(async {
+        let (limiter, machine) = (Limiter::new(RateLimit::PerMinute(3), TIMEOUT), Machine::new());
+        let cancel = CancellationToken::new();
+        let begin = Instant::now();
+        let slow = SlowBook(Book::default(), TIMEOUT / 4);
+        let permit = limiter.acquire(&slow, &machine, &cancel).await.unwrap();
+        assert_eq!((begin.elapsed(), permit.deadline), (TIMEOUT / 4, begin + TIMEOUT));
+        // What comes too late is not used, and passes as if it were on the wire.
+        let late = SlowBook(slow.0, TIMEOUT);
+        let ended = tokio::time::timeout(Duration::from_secs(50), limiter.acquire(&late, &machine, &cancel)).await;
+        assert!(ended.is_err());
+        assert_eq!((late.0.0.lock().unwrap().len(), limiter.snapshot().used), (3, 3));
     });
 }
 
 #[test]
 fn unlimited_stays_under_a_hundred_a_second_and_leaves_the_journal_alone() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::Unlimited), Memory::default(), Wall::new());
+        let s = stand(RateLimit::Unlimited);
         let mut starts = Vec::new();
         for _ in 0..1_000 {
-            limiter.acquire(&journal, &wall, &CancellationToken::new()).await.unwrap();
+            s.ask().await;
             starts.push(Instant::now());
         }
         assert_eq!(most_in_any(Duration::from_secs(1), &starts), 95);
-        assert!(journal.0.lock().unwrap().is_empty());
-        assert_eq!(limiter.snapshot().limit, None);
+        assert!(s.book.0.lock().unwrap().is_empty());
+        assert_eq!(s.limiter.snapshot().limit, None);
     });
 }
 
 #[test]
 fn first_come_first_served() {
     paused(async {
-        let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(1)));
+        let s = Arc::new(stand(RateLimit::PerMinute(1)));
         let order = Arc::new(Mutex::new(Vec::new()));
-        let (journal, wall) = (Arc::new(Memory::default()), Arc::new(Wall::new()));
         let tasks: Vec<_> = (0..6)
             .map(|n| {
-                let (limiter, order) = (Arc::clone(&limiter), Arc::clone(&order));
-                let (journal, wall) = (Arc::clone(&journal), Arc::clone(&wall));
+                let (s, order) = (Arc::clone(&s), Arc::clone(&order));
                 tokio::spawn(async move {
                     tokio::time::sleep(Duration::from_millis(n)).await;
-                    limiter.acquire(&*journal, &*wall, &CancellationToken::new()).await.unwrap();
+                    s.ask().await;
                     order.lock().unwrap().push(n);
                 })
             })
             .collect();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(limiter.snapshot().waiting, 5);
+        assert_eq!(s.limiter.snapshot().waiting, 5);
         // The five in the queue take a window each, a sixth would wait for six less the second gone.
-        let expected = limiter.expected_wait();
+        let expected = s.limiter.expected_wait();
         assert!(expected + Duration::from_secs(2) > WINDOW * 6, "{expected:?}");
         for task in tasks {
             task.await.unwrap();
@@ -209,40 +262,39 @@ fn first_come_first_served() {
 #[test]
 fn a_429_freezes_the_account_halves_the_rate_and_both_recover() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(8)), Memory::default(), Wall::new());
-        let cancel = CancellationToken::new();
-        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-        limiter.on_rate_limited(Some(Duration::from_secs(7)), None);
+        let s = stand(RateLimit::PerMinute(8));
+        s.ask().await;
+        s.limiter.on_rate_limited(Some(Duration::from_secs(7)));
         // Those that were under way together count once.
-        limiter.on_rate_limited(None, None);
-        let snapshot = limiter.snapshot();
+        s.limiter.on_rate_limited(None);
+        let snapshot = s.limiter.snapshot();
         assert_eq!((snapshot.effective, snapshot.used), (4, 1));
-        assert_eq!(snapshot.frozen_for, Some(WINDOW));
+        assert_eq!(snapshot.frozen_for, Some(WINDOW), "until our only place is free");
         let before = Instant::now();
-        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-        assert!(before.elapsed() >= WINDOW);
+        s.ask().await;
+        assert_eq!(before.elapsed().as_secs(), 60);
 
-        limiter.on_rate_limited(Some(Duration::from_secs(7)), None);
+        s.limiter.on_rate_limited(Some(Duration::from_secs(7)));
         let before = Instant::now();
-        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+        s.ask().await;
         assert_eq!(before.elapsed().as_secs(), 7);
         for _ in 0..10 {
-            tokio::time::sleep(MINUTE * 2).await;
-            limiter.on_rate_limited(None, None);
+            tokio::time::sleep(WINDOW * 2).await;
+            s.limiter.on_rate_limited(None);
         }
-        assert_eq!(limiter.snapshot().effective, 1);
+        assert_eq!(s.limiter.snapshot().effective, 1);
         // Idle: 36 answers to one request a window say nothing about a higher rate than two.
         for _ in 0..36 {
-            tokio::time::sleep(MINUTE * 2).await;
-            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-            limiter.on_success();
+            tokio::time::sleep(WINDOW * 2).await;
+            s.ask().await;
+            s.limiter.on_success();
         }
-        assert_eq!(limiter.snapshot().effective, 2 + 1, "one of three is less than half");
-        // Busy: one more start for each window's worth of answers.
+        assert_eq!(s.limiter.snapshot().effective, 2 + 1, "one of three is less than half");
+        // Busy: one more place for each window's worth of answers.
         let mut answers = 0;
-        while limiter.snapshot().effective < 8 {
-            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-            limiter.on_success();
+        while s.limiter.snapshot().effective < 8 {
+            s.ask().await;
+            s.limiter.on_success();
             answers += 1;
             assert!(answers <= 3 + 4 + 5 + 6 + 7 + 8 + 20, "it never grows back");
         }
@@ -251,36 +303,46 @@ fn a_429_freezes_the_account_halves_the_rate_and_both_recover() {
 }
 
 #[test]
-fn a_cancel_ends_the_wait_and_costs_no_token() {
+fn a_429_without_a_time_costs_what_the_oldest_place_has_left() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(1)), Memory::default(), Wall::new());
-        let cancel = CancellationToken::new();
-        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-        let later = async {
-            tokio::time::sleep(Duration::from_secs(3)).await;
-            cancel.cancel();
-        };
-        let (ended, ()) = tokio::join!(limiter.acquire(&journal, &wall, &cancel), later);
-        assert_eq!(ended.unwrap_err().class, crate::Class::Cancelled);
-        assert_eq!(limiter.snapshot().waiting, 0);
-        assert_eq!(journal.0.lock().unwrap().len(), 1);
+        let s = stand(RateLimit::PerMinute(8));
+        s.ask().await;
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        s.ask().await;
+        s.limiter.on_rate_limited(None);
+        assert_eq!(s.limiter.snapshot().frozen_for, Some(Duration::from_secs(20)));
     });
 }
 
 #[test]
-fn starts_of_another_process_show_in_the_snapshot() {
+fn a_cancel_ends_the_wait_and_costs_no_place() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(1)), Memory::default(), Wall::new());
-        journal.take(1, 60_500, wall.now()).await.unwrap();
-        let cancel = CancellationToken::new();
+        let s = stand(RateLimit::PerMinute(1));
+        s.ask().await;
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            s.cancel.cancel();
+        };
+        let (ended, ()) = tokio::join!(s.limiter.acquire(&s.book, &s.machine, &s.cancel), later);
+        assert_eq!(ended.unwrap_err().class, crate::Class::Cancelled);
+        assert_eq!(s.limiter.snapshot().waiting, 0);
+        assert_eq!(s.book.0.lock().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn places_of_another_process_show_in_the_snapshot() {
+    paused(async {
+        let s = stand(RateLimit::PerMinute(1));
+        s.book.take(1, TIMEOUT, Moment::now(&s.machine)).await.unwrap();
         let look = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let seen = limiter.snapshot().next_free_in;
-            cancel.cancel();
+            let seen = s.limiter.snapshot();
+            s.cancel.cancel();
             seen
         };
-        let (_, seen) = tokio::join!(limiter.acquire(&journal, &wall, &cancel), look);
-        assert!(seen > Duration::from_secs(59), "{seen:?}");
+        let (_, seen) = tokio::join!(s.limiter.acquire(&s.book, &s.machine, &s.cancel), look);
+        assert_eq!((seen.used, seen.next_free_in.as_secs()), (1, 59), "{seen:?}");
     });
 }
 
@@ -288,59 +350,63 @@ fn starts_of_another_process_show_in_the_snapshot() {
 #[test]
 fn an_idle_unlimited_key_does_not_grow_back_and_a_busy_one_does_to_under_a_hundred_a_second() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::Unlimited), Memory::default(), Wall::new());
-        let cancel = CancellationToken::new();
-        limiter.on_rate_limited(None, None);
-        let halved = limiter.snapshot().effective;
+        let s = stand(RateLimit::Unlimited);
+        s.limiter.on_rate_limited(None);
+        let halved = s.limiter.snapshot().effective;
         assert_eq!(halved, 95 / 2);
         for _ in 0..90 {
             tokio::time::sleep(Duration::from_secs(10)).await;
-            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-            limiter.on_success();
+            s.ask().await;
+            s.limiter.on_success();
         }
-        assert_eq!(limiter.snapshot().effective, halved);
+        assert_eq!(s.limiter.snapshot().effective, halved);
         let mut starts = Vec::new();
         for _ in 0..9_000 {
-            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
+            s.ask().await;
             starts.push(Instant::now());
-            limiter.on_success();
+            s.limiter.on_success();
         }
-        assert_eq!(limiter.snapshot().effective, 95);
+        assert_eq!(s.limiter.snapshot().effective, 95);
         assert!(most_in_any(Duration::from_secs(1), &starts[8_000..]) < 100);
-        assert_eq!(limiter.snapshot().foreign_per_minute, None, "an unlimited key has no limit to share");
+        assert_eq!(s.limiter.snapshot().foreign_per_minute, None, "an unlimited key has no limit to share");
     });
 }
 
 #[test]
 fn another_client_of_the_key_is_noticed_and_forgotten() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(5)), Memory::default(), Wall::new());
-        let cancel = CancellationToken::new();
-        let refused = |n: Option<u32>| limiter.on_rate_limited(None, n);
-        // Two of five starts are ours and the second is refused: others made at least four.
-        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-        limiter.on_success();
-        limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-        refused(None);
-        assert_eq!(limiter.snapshot().foreign_per_minute, Some(4));
-        // As many starts as the vendor allows get through again: nobody else can be there.
+        let s = stand(RateLimit::PerMinute(5));
+        // Two of five requests are ours and the second is refused: others made at least four.
+        s.ask().await;
+        s.limiter.on_success();
+        s.ask().await;
+        s.limiter.on_rate_limited(None);
+        assert_eq!(s.limiter.snapshot().foreign_per_minute, Some(4));
+        // As many as the vendor allows get through again: nobody else can be there.
         for _ in 0..60 {
-            limiter.acquire(&journal, &wall, &cancel).await.unwrap();
-            limiter.on_success();
+            s.ask().await;
+            s.limiter.on_success();
         }
-        assert_eq!(limiter.snapshot().effective, 5);
-        assert_eq!(limiter.snapshot().foreign_per_minute, None);
+        assert_eq!(s.limiter.snapshot().effective, 5);
+        assert_eq!(s.limiter.snapshot().foreign_per_minute, None);
     });
 }
 
 #[test]
 fn a_second_process_of_ours_is_no_foreigner() {
     paused(async {
-        let (limiter, journal, wall) = (Limiter::new(RateLimit::PerMinute(5)), Memory::default(), Wall::new());
-        limiter.acquire(&journal, &wall, &CancellationToken::new()).await.unwrap();
+        let s = stand(RateLimit::PerMinute(5));
+        s.ask().await;
         // The journal knows of four more, so the window is full with ours; the vendor's counts a little differently.
-        limiter.on_rate_limited(None, Some(5));
-        assert_eq!(limiter.snapshot().foreign_per_minute, None);
-        assert_eq!(limiter.snapshot().effective, 2);
+        let now = Moment::now(&s.machine);
+        let place = |id| Place { id, started: now, answered: Some(now), timeout: TIMEOUT };
+        s.limiter.observe(&[place(10), place(11), place(12), place(13)], &now);
+        s.limiter.on_rate_limited(None);
+        assert_eq!(s.limiter.snapshot().foreign_per_minute, None);
+        assert_eq!(s.limiter.snapshot().effective, 2);
     });
+}
+
+fn most_in_any(window: Duration, starts: &[Instant]) -> usize {
+    (0..starts.len()).map(|i| starts[i..].iter().take_while(|s| **s - starts[i] < window).count()).max().unwrap_or(0)
 }

@@ -124,8 +124,6 @@ pub fn data(series: Vec<SeriesView>) -> Data {
         vendor: VendorView {
             base_url: "https://api.massive.com/".into(),
             limit_per_minute: Some(5),
-            used: 5,
-            next_free_at: Some(now() + 11 * SECOND),
             totals: RequestTotals {
                 total_requests: 18_204,
                 rate_limited_count: 2,
