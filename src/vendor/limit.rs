@@ -5,18 +5,21 @@
 //! processes, so a restart or a second process does not forget them. A request starts only when both agree.
 
 pub mod place;
+mod snapshot;
+mod state;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::place::wait;
 pub use self::place::{Place, WINDOW};
+pub use self::snapshot::LimitSnapshot;
+use self::state::State;
 use super::Fault;
 use super::dispatch::Journal;
 use barkeep_base::clock::{Clock, Moment};
@@ -24,6 +27,8 @@ use barkeep_config::RateLimit;
 
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod stand;
 #[cfg(test)]
 mod tests;
 
@@ -63,46 +68,6 @@ pub struct Limiter {
     observed: Notify,
 }
 
-#[derive(Debug)]
-struct State {
-    /// The places of this process.
-    own: Vec<Own>,
-    /// Until when places of other processes are taken at the least, as the journal said last.
-    others: Vec<Instant>,
-    /// The number of the next permit.
-    next: u64,
-    /// Places now: halved by a 429, one more after each window's worth of successes.
-    effective: f64,
-    frozen_until: Option<Instant>,
-    /// Until when the journal says that all places are taken.
-    journal_until: Option<Instant>,
-    /// 429 answers since the last success, counted once per freeze.
-    refusals: u32,
-    /// Requests per window that somebody else seems to make with the same key; 0 when there is no sign of it.
-    foreign: u32,
-}
-
-/// A place of this process.
-#[derive(Debug)]
-struct Own {
-    permit: u64,
-    /// Its number in the journal.
-    recorded: Option<i64>,
-    /// When the request's time is over.
-    deadline: Instant,
-    answered: Option<Instant>,
-}
-
-impl Own {
-    /// As [`Place::free_in`].
-    fn free_in(&self, now: Instant, window: Duration) -> Duration {
-        match self.answered {
-            Some(answered) => (answered + window).duration_since(now),
-            None => (self.deadline + window).duration_since(now).min(window),
-        }
-    }
-}
-
 /// Permission to start one request now. Its place is taken until [`Limiter::answered`] is told of the answer, and a
 /// window longer; without that, until a window after its deadline.
 #[derive(Debug)]
@@ -123,82 +88,12 @@ pub struct Grant {
     pub taken: Vec<Place>,
 }
 
-/// What an operator sees of the limiter. Durations serialise as seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LimitSnapshot {
-    /// The agreed requests per minute; `None` when unlimited.
-    pub limit: Option<u32>,
-    /// Places now: below the limit after a 429.
-    pub effective: u32,
-    /// Places taken, by all processes that share the database.
-    pub used: u32,
-    /// Until the next request can start; zero when it can now.
-    #[serde(serialize_with = "seconds", deserialize_with = "from_seconds")]
-    pub next_free_in: Duration,
-    /// How much longer a 429 holds the whole account back.
-    #[serde(serialize_with = "optional_seconds", deserialize_with = "from_optional_seconds")]
-    pub frozen_for: Option<Duration>,
-    /// Callers waiting for their turn.
-    pub waiting: usize,
-    /// Requests per minute that somebody else seems to make with the same key: the vendor refused although our own
-    /// window had room. Absent without a sign of it. A limit set above the plan's looks the same.
-    pub foreign_per_minute: Option<u32>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
-fn seconds<S: serde::Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_f64(d.as_secs_f64())
-}
-
-#[allow(clippy::ref_option, reason = "the signature serde asks for")]
-fn optional_seconds<S: serde::Serializer>(d: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
-    d.map(|d| d.as_secs_f64()).serialize(s)
-}
-
-fn duration<E: serde::de::Error>(seconds: f64) -> Result<Duration, E> {
-    Duration::try_from_secs_f64(seconds).map_err(E::custom)
-}
-
-fn from_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
-    f64::deserialize(d).and_then(duration)
-}
-
-fn from_optional_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
-    Option::<f64>::deserialize(d)?.map(duration).transpose()
-}
-
-impl LimitSnapshot {
-    /// What is known from the recorded places alone: what a process sees that does not run the limiter.
-    #[must_use]
-    pub fn observed(rate: RateLimit, places: &[Place], now: &Moment) -> Self {
-        let (full, window) = allowance(rate);
-        let taken = place::taken(places, now);
-        Self {
-            limit: matches!(rate, RateLimit::PerMinute(_)).then_some(full),
-            effective: full,
-            used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
-            next_free_in: wait(taken, full, 0, window),
-            ..Self::default()
-        }
-    }
-}
-
 impl Limiter {
     /// `timeout` is the longest that a request may take.
     #[must_use]
     pub fn new(rate: RateLimit, timeout: Duration) -> Self {
         let (full, window) = allowance(rate);
         let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
-        let state = State {
-            own: Vec::new(),
-            others: Vec::new(),
-            next: 0,
-            effective: f64::from(full),
-            frozen_until: None,
-            journal_until: None,
-            refusals: 0,
-            foreign: 0,
-        };
         Self {
             limit,
             full,
@@ -206,7 +101,7 @@ impl Limiter {
             timeout,
             gate: tokio::sync::Mutex::new(()),
             queued: AtomicUsize::new(0),
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(full)),
             observed: Notify::new(),
         }
     }
@@ -423,42 +318,6 @@ impl Limiter {
 /// window.
 fn wait_of_journal(taken: &[Place], now: &Moment, limit: u32) -> Duration {
     wait(place::taken(taken, now), limit, 0, WINDOW).clamp(SHORTEST_SLEEP, WINDOW)
-}
-
-impl State {
-    fn take(&mut self, recorded: Option<i64>, deadline: Instant) -> Permit {
-        let number = self.next;
-        self.next += 1;
-        self.own.push(Own { permit: number, recorded, deadline, answered: None });
-        Permit { number, recorded, deadline }
-    }
-
-    /// Whole places, at least 1. The tiny allowance keeps eight additions of 1/8 from ending below 1.
-    fn effective(&self) -> u32 {
-        ((self.effective + 1e-6).floor() as u32).max(1)
-    }
-
-    fn forget_free(&mut self, now: Instant, window: Duration) {
-        self.own.retain(|own| !own.free_in(now, window).is_zero());
-        self.others.retain(|until| *until > now);
-    }
-
-    /// Places taken. Expects free ones to be forgotten.
-    fn used(&self) -> u32 {
-        u32::try_from(self.own.len() + self.others.len()).unwrap_or(u32::MAX)
-    }
-
-    fn taken(&self, now: Instant, window: Duration) -> Vec<Duration> {
-        let own = self.own.iter().map(|own| own.free_in(now, window));
-        own.chain(self.others.iter().map(|until| until.duration_since(now))).collect()
-    }
-
-    /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.
-    fn wait(&self, now: Instant, window: Duration, ahead: usize) -> Duration {
-        let held = [self.frozen_until, self.journal_until].into_iter().flatten().max();
-        let held = held.map_or(Duration::ZERO, |until| until.duration_since(now));
-        wait(self.taken(now, window), self.effective(), ahead, window).max(held)
-    }
 }
 
 /// Counts a caller as waiting until it is dropped.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proptest::prelude::*;
 
-use super::tests::{Book, Machine, TIMEOUT, paused};
+use super::stand::{Book, Machine, TIMEOUT, paused};
 use super::*;
 use crate::dispatch::Attempt;
 

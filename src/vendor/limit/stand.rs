@@ -1,0 +1,102 @@
+//! A limiter on a test stand: a journal in memory, and a machine whose clocks run with tokio's.
+
+use std::sync::atomic::AtomicI64;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::*;
+use crate::dispatch::Attempt;
+use barkeep_base::clock::Uptime;
+use barkeep_market::Ts;
+
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A journal in memory that outlives limiters, as the database does.
+#[derive(Debug, Default)]
+pub(super) struct Book(pub(super) Mutex<Vec<Place>>);
+
+#[async_trait]
+impl Journal for Book {
+    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+        let mut places = self.0.lock().unwrap();
+        let taken: Vec<Place> = places.iter().filter(|p| !p.free_in(&now).is_zero()).copied().collect();
+        let id = i64::try_from(places.len()).unwrap();
+        let place = place::fits(&taken, limit, &now).then(|| {
+            places.push(Place { id, started: now, answered: None, timeout });
+            id
+        });
+        Ok(Grant { place, taken })
+    }
+
+    async fn answered(&self, place: i64, now: Moment) {
+        self.0.lock().unwrap()[usize::try_from(place).unwrap()].answered = Some(now);
+    }
+
+    async fn record(&self, _: &Attempt) {}
+}
+
+/// A machine whose wall clock runs with tokio's, plus steps.
+#[derive(Debug)]
+pub(super) struct Machine {
+    zero: Instant,
+    step: AtomicI64,
+}
+
+impl Machine {
+    pub(super) fn new() -> Self {
+        Self { zero: Instant::now(), step: AtomicI64::new(1_700_000_000_000) }
+    }
+
+    pub(super) fn step(&self, ms: i64) {
+        self.step.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn ms(&self) -> i64 {
+        i64::try_from(self.zero.elapsed().as_millis()).unwrap()
+    }
+}
+
+impl Clock for Machine {
+    fn now(&self) -> Ts {
+        Ts(self.ms() + self.step.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        Some(Uptime { boot: Uuid::nil(), ms: self.ms() })
+    }
+}
+
+/// A limiter with everything around it.
+pub(super) struct Stand {
+    pub(super) limiter: Limiter,
+    pub(super) book: Book,
+    pub(super) machine: Machine,
+    pub(super) cancel: CancellationToken,
+}
+
+pub(super) fn stand(rate: RateLimit) -> Stand {
+    let limiter = Limiter::new(rate, TIMEOUT);
+    Stand { limiter, book: Book::default(), machine: Machine::new(), cancel: CancellationToken::new() }
+}
+
+impl Stand {
+    pub(super) async fn acquire(&self) -> Permit {
+        self.limiter.acquire(&self.book, &self.machine, &self.cancel).await.unwrap()
+    }
+
+    pub(super) async fn answer(&self, permit: Permit) {
+        self.limiter.answered(permit, &self.book, &self.machine).await;
+    }
+
+    /// A request that is answered at once.
+    pub(super) async fn ask(&self) {
+        let permit = self.acquire().await;
+        self.answer(permit).await;
+    }
+}
+
+pub(super) fn paused(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(test);
+}
