@@ -13,7 +13,7 @@ use barkeep_market::{Calendar, Ts};
 use barkeep_store::{HolidayRow, StoreError};
 use barkeep_vendor::{Fault, Holiday};
 
-/// Why nothing new was learnt.
+/// Why nothing new was learned.
 #[derive(Debug, thiserror::Error)]
 pub enum HolidayError {
     #[error(transparent)]

@@ -32,7 +32,7 @@ pub async fn staleness(
     let mut seen = HashMap::new();
     let mut all = Staleness::new();
     for target in targets {
-        for timeframe in &target.asked {
+        for timeframe in &target.requested {
             let row = &target.row;
             let last = newest.get(&(&row.symbol, *timeframe)).copied().flatten();
             let key = (row.asset_class, *timeframe, last, row.criticality);

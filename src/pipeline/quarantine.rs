@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::derive;
 use crate::features::{Refresh, SeriesRef};
-use crate::index::registry::family_keys;
+use crate::index::registry::series_ids;
 use crate::ingest;
 use barkeep_base::clock::Clock;
 use barkeep_config::Settings;
@@ -51,8 +51,8 @@ pub async fn decide(
     }
     let series = store.series().await?;
     let id_of = |tf| series.iter().find(|s| s.symbol == row.symbol && s.timeframe == tf).map(|s| s.id);
-    let keys = family_keys(store, &symbol, row.timeframe.family(), settings, id_of).await?;
-    let scored = derive::score(store, &keys, row.series_id, &[bar], |_| true, now).await?;
+    let ids = series_ids(store, &symbol, row.timeframe.family(), settings, id_of).await?;
+    let scored = derive::score(store, &ids, row.series_id, &[bar], |_| true, now).await?;
     let accepted = scored.bars.into_iter().next();
     store.decide_quarantine(id, verdict, accepted, now).await?;
 
@@ -67,14 +67,14 @@ pub async fn decide(
     };
     store.commit_page(PageCommit { writes: vec![rescored], ..PageCommit::default() }).await?;
     let horizon = Horizon { end: Ts::MAX, settled: now };
-    ingest::derive_again(store, calendar, &keys, Interval::new(span.start, span.end), horizon, now).await?;
+    ingest::derive_again(store, calendar, &ids, Interval::new(span.start, span.end), horizon, now).await?;
     if settings.features.enabled {
         let cancel = CancellationToken::new();
         let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
         let daily = id_of(Timeframe::D1);
-        let ids = std::iter::once(keys.base_id).chain(keys.derived.iter().map(|(_, id)| *id));
-        let subjects: Vec<SeriesRef> = ids.map(|series| SeriesRef { series, class: keys.class, daily }).collect();
-        refresh.report(&refresh.run(&subjects).await?).await?;
+        let stored = std::iter::once(ids.base_id).chain(ids.derived.iter().map(|(_, id)| *id));
+        let series_refs: Vec<SeriesRef> = stored.map(|series| SeriesRef { series, class: ids.class, daily }).collect();
+        refresh.report(&refresh.run(&series_refs).await?).await?;
     }
     Ok(row)
 }

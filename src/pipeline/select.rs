@@ -93,7 +93,7 @@ pub struct Target {
     /// Whether the row differs from what the database has and must be written before bars are.
     pub dirty: bool,
     /// Timeframes asked for, fine to coarse.
-    pub asked: Vec<Timeframe>,
+    pub requested: Vec<Timeframe>,
 }
 
 /// A selection that cannot be carried out.
@@ -137,36 +137,36 @@ impl Selection {
     ) -> Result<Target, SelectError> {
         let Some(&row) = known.get(&symbol) else {
             let class = self.class.unwrap_or_else(|| default_class(settings, &symbol));
-            let asked = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
+            let requested = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
             let row = SymbolRow {
                 vendor_ticker: symbol.vendor_ticker(class),
                 asset_class: class,
                 criticality: criticality_of(settings, &symbol),
-                timeframes: asked.clone(),
+                timeframes: requested.clone(),
                 active: true,
                 paused: false,
                 added_at: now,
                 symbol,
             };
-            return Ok(Target { row, dirty: true, asked });
+            return Ok(Target { row, dirty: true, requested });
         };
         if let Some(asked) = self.class.filter(|asked| *asked != row.asset_class) {
             return Err(SelectError::ClassDiffers { symbol, known: row.asset_class, asked });
         }
-        let asked = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
-        let all = sorted(&[row.timeframes.as_slice(), &asked].concat());
+        let requested = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
+        let all = sorted(&[row.timeframes.as_slice(), &requested].concat());
         let dirty = all != row.timeframes;
-        Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, asked })
+        Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, requested })
     }
 
     /// Takes series that rest out of `targets`, unless timeframes were named: who names a series means it.
     ///
     /// Of a family, the finest stored timeframe is fetched for all. While another timeframe of it is wanted, a paused one
     /// therefore goes on getting the bars that come anyway: no request is made for its sake, and nothing is thrown away.
-    pub fn leave_resting(
+    pub fn drop_paused(
         &self,
         targets: &mut Vec<Target>,
-        rests: impl Fn(&Symbol, Timeframe) -> bool,
+        is_paused: impl Fn(&Symbol, Timeframe) -> bool,
     ) -> Result<(), SelectError> {
         if self.timeframes.is_some() {
             return Ok(());
@@ -174,9 +174,9 @@ impl Selection {
         let before = targets.len();
         for target in targets.iter_mut() {
             let symbol = &target.row.symbol;
-            target.asked.retain(|tf| !rests(symbol, *tf));
+            target.requested.retain(|tf| !is_paused(symbol, *tf));
         }
-        targets.retain(|target| !target.asked.is_empty());
+        targets.retain(|target| !target.requested.is_empty());
         if targets.is_empty() && before > 0 { Err(SelectError::AllPaused) } else { Ok(()) }
     }
 

@@ -31,10 +31,10 @@ pub async fn due(
 /// Asks for the splits of some tickers and keeps them.
 pub async fn fetch(fetcher: &Fetcher, item: &Item, tickers: &[String]) -> Result<(), ItemError> {
     let symbols = &item.symbols;
-    let answer = fetcher.ask(item, |token| async move { fetcher.dispatcher.splits(tickers, &token).await });
+    let answer = fetcher.request(item, |token| async move { fetcher.dispatcher.splits(tickers, &token).await });
     let found = match answer.await {
         Ok((found, _pass)) => {
-            fetcher.facts().needed += 1;
+            fetcher.capabilities().needed += 1;
             Some(found)
         }
         Err(fault) if matches!(fault.class, Class::Permanent | Class::NotEntitled | Class::PlanWindow) => {
@@ -43,7 +43,7 @@ pub async fn fetch(fetcher: &Fetcher, item: &Item, tickers: &[String]) -> Result
         }
         Err(fault) => return Err(fault.into()),
     };
-    fetcher.registrar.register().await?;
+    fetcher.registry.register().await?;
     let store = &fetcher.engine.store;
     let mut rows: Vec<(Symbol, Vec<Split>)> = Vec::with_capacity(symbols.len());
     for (symbol, ticker) in symbols.iter().zip(tickers) {

@@ -143,7 +143,7 @@ pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
 
 /// The series that an item brings up to date.
 fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = (&'a Symbol, &'a Stale)> {
-    let family = match &item.ask {
+    let family = match &item.request {
         Request::Aggregates { timeframe, .. } => Some(timeframe.family()),
         Request::GroupedDaily { .. } => Some(Family::Day),
         Request::Splits { .. } => None,
@@ -218,7 +218,7 @@ impl Purchase {
     fn add(&mut self, item: &Item, staleness: &Staleness, now: Ts, served_at: Option<Ts>) {
         self.requests += item.requests;
         self.until = served_at.or(self.until);
-        if !item.newest && !matches!(item.ask, Request::Splits { .. }) {
+        if !item.newest && !matches!(item.request, Request::Splits { .. }) {
             self.history_requests += item.requests;
         }
         for (_, stale) in served(item, staleness) {

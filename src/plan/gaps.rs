@@ -57,7 +57,7 @@ pub struct FamilyState {
     /// The finest timeframe of the family that is stored: the only one that is asked for.
     pub base: Timeframe,
     /// The timeframes of this family somebody wants now, fine to coarse.
-    pub asked: Vec<Timeframe>,
+    pub requested: Vec<Timeframe>,
     /// All timeframes computed from the base, fine to coarse.
     pub derived: Vec<Timeframe>,
     /// What is covered and believed now, by timeframe; absent means nothing.
@@ -88,7 +88,7 @@ impl Need {
     #[must_use]
     pub fn of(cal: &Calendar, state: FamilyState, range: Interval, horizon: Horizon) -> Self {
         let class = state.class;
-        let coarsest = state.asked.last().copied().unwrap_or(state.base);
+        let coarsest = state.requested.last().copied().unwrap_or(state.base);
         let wanted = coarsest.snap_out(class, range.intersect(Interval::new(Ts::MIN, horizon.end)));
         let live = wanted.intersect(Interval::new(Ts::MIN, horizon.end));
         let trading = cal.trading(class, state.base.family(), live);
@@ -96,12 +96,12 @@ impl Need {
 
         let missing_of = |tf: Timeframe| snapped(&trading.subtract(&state.covered(tf)), tf, class);
         let missing: IntervalSet =
-            state.asked.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
+            state.requested.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
         let gaps = missing.intersect(&trading).subtract(&base_covered);
 
         let settled = Interval::new(Ts::MIN, horizon.settled);
         let local = state
-            .asked
+            .requested
             .iter()
             .filter(|tf| **tf != state.base)
             .map(|tf| {

@@ -67,7 +67,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
     }
     items.sort_by_cached_key(|item| (budget::urgency(item, &market.staleness), shape(item)));
     let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
-        ask: Request::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
+        request: Request::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
         symbols: batch.iter().map(|(symbol, _)| symbol.clone()).collect(),
         criticality: barkeep_market::Criticality::Critical,
         newest: false,
@@ -94,7 +94,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
 
 /// Between equals: whole-market requests before single ones, then by name and time.
 fn shape(item: &Item) -> (u8, Option<Symbol>, Option<Ts>) {
-    let (shape, start) = match &item.ask {
+    let (shape, start) = match &item.request {
         Request::Splits { .. } => (0, None),
         Request::GroupedDaily { .. } => (1, None),
         Request::Aggregates { timeframe, range, .. } if timeframe.family() == Family::Day => (2, Some(range.start)),
@@ -110,7 +110,7 @@ fn expected_bars(cal: &Calendar, need: &Need) -> u64 {
 fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> Item {
     let state = &need.state;
     Item {
-        ask: Request::Aggregates {
+        request: Request::Aggregates {
             ticker: state.ticker.clone(),
             asset_class: state.class,
             timeframe: state.base,
@@ -229,7 +229,7 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
             .filter_map(|(row, _)| needs.get(*row as usize))
             .collect();
         items.push(Item {
-            ask: Request::GroupedDaily { asset_class: class, date: *date },
+            request: Request::GroupedDaily { asset_class: class, date: *date },
             symbols: served.iter().map(|n| n.state.symbol.clone()).collect(),
             criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(barkeep_market::Criticality::Low),
             newest: served.iter().any(|n| is_newest(cal, n, Timeframe::D1.span(class, class.midnight(*date)).end)),

@@ -31,7 +31,7 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     #[serde(flatten)]
-    pub ask: Request,
+    pub request: Request,
     /// The symbols that need it.
     pub symbols: Vec<Symbol>,
     pub criticality: Criticality,

@@ -118,7 +118,7 @@ impl Service {
         let resting: HashSet<(&Symbol, Timeframe)> =
             series.iter().filter(|row| row.paused).map(|row| (&row.symbol, row.timeframe)).collect();
         let rests = |target: &Target| {
-            let mut asked = target.asked.iter();
+            let mut asked = target.requested.iter();
             target.row.paused || asked.all(|tf| resting.contains(&(&target.row.symbol, *tf)))
         };
         if !targets.is_empty() && targets.iter().all(rests) {

@@ -22,6 +22,7 @@ use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
+use barkeep_pipeline::progress::RunProgress;
 use barkeep_pipeline::select;
 use barkeep_plan::Plan;
 use barkeep_store::{HealthListener, Trigger};
@@ -103,7 +104,9 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
-    let outcome = wish.run(&engine, listener, cancel.clone()).await;
+    let run = Arc::new(RunProgress::new(&wish, Arc::clone(&engine.clock), listener));
+    progress.follow(&run);
+    let outcome = wish.run_with(&engine, run, cancel.clone()).await;
     signals.abort();
     progress.clear();
     engine.store.close().await;

@@ -85,8 +85,8 @@ impl Batch {
 
 impl Refresh<'_> {
     /// Brings the given series up to date. Series that no longer exist are left out of the answer.
-    pub async fn run(&self, subjects: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
-        let by_id: BTreeMap<SeriesId, &SeriesRef> = subjects.iter().map(|s| (s.series, s)).collect();
+    pub async fn run(&self, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
+        let by_id: BTreeMap<SeriesId, &SeriesRef> = series_refs.iter().map(|s| (s.series, s)).collect();
         let ids: Vec<SeriesId> = by_id.keys().copied().collect();
         let mut progress = self.store.feature_progress(&ids).await?;
         let splits = self.splits(&progress).await?;
@@ -94,9 +94,10 @@ impl Refresh<'_> {
         for round in 1..=ROUNDS {
             let mut batch = Batch::default();
             for p in progress {
-                let Some(subject) = by_id.get(&p.series.id) else { continue };
+                let Some(series_ref) = by_id.get(&p.series.id) else { continue };
                 let none = Vec::new();
-                let series = Series::new(subject, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
+                let series =
+                    Series::new(series_ref, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
                 let touched = series.stale_from.is_some();
                 let complete = match series.stale_from {
                     Some(first) => self.compute(&series, first, &mut batch).await?,
@@ -105,7 +106,7 @@ impl Refresh<'_> {
                 let id = p.series.id;
                 let fresh = || Refreshed {
                     progress: p.clone(),
-                    class: subject.class,
+                    class: series_ref.class,
                     written: 0,
                     touched: false,
                     complete,
@@ -159,19 +160,19 @@ impl Refresh<'_> {
             // Its symbol was removed meanwhile.
             Err(Trouble::Store(StoreError::NotFound(_))) => Ok(false),
             Err(Trouble::Store(e)) => {
-                batch.failed.insert(series.subject.series, e.to_string());
+                batch.failed.insert(series.series_ref.series, e.to_string());
                 Ok(false)
             }
             Err(Trouble::Overflow(e)) => {
-                batch.failed.insert(series.subject.series, e.to_string());
+                batch.failed.insert(series.series_ref.series, e.to_string());
                 Ok(false)
             }
         }
     }
 
     async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, Trouble> {
-        let id = series.subject.series;
-        let per_year = bars_per_year(series.subject.class, series.timeframe);
+        let id = series.series_ref.series;
+        let per_year = bars_per_year(series.series_ref.class, series.timeframe);
         let (mut state, mut before) = self.start(series, first).await?;
         let mut spent = state.filter(|s| !s.is_spaced()).map(|s| s.through);
         let mut next = TimeRange { from: state.map(|s| s.through + 1), until: None };
@@ -224,7 +225,7 @@ impl Refresh<'_> {
     /// The newest state before `first` with the bars that belong to it. One that does not fit the bars is passed over:
     /// without a state the computation begins at the first bar, which is always right.
     async fn start(&self, series: &Series<'_>, first: Ts) -> Result<(Option<State>, Vec<Bar>), StoreError> {
-        let id = series.subject.series;
+        let id = series.series_ref.series;
         if series.from_anchor {
             return Ok((None, Vec::new()));
         }
@@ -249,9 +250,9 @@ impl Refresh<'_> {
 
     /// Puts ascending bars in today's terms.
     async fn adjust(&self, series: &Series<'_>, bars: &mut [Bar]) -> Result<(), StoreError> {
-        let (tf, class, splits) = (series.timeframe, series.subject.class, &series.splits);
+        let (tf, class, splits) = (series.timeframe, series.series_ref.class, &series.splits);
         let mut weeks: Vec<(usize, Bar)> = Vec::new();
-        if let (Timeframe::W1, Some(daily)) = (tf, series.subject.daily) {
+        if let (Timeframe::W1, Some(daily)) = (tf, series.series_ref.daily) {
             for split in splits {
                 let week = tf.span(class, class.midnight(split.date));
                 let Ok(at) = bars.binary_search_by_key(&week.start, |bar| bar.ts) else { continue };
@@ -340,7 +341,7 @@ const fn bar(b: FeatureBar) -> Bar {
 
 /// A series as one computation sees it.
 struct Series<'a> {
-    subject: &'a SeriesRef,
+    series_ref: &'a SeriesRef,
     timeframe: Timeframe,
     changes: i64,
     /// In effect today, by date.
@@ -354,9 +355,9 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    fn new(subject: &'a SeriesRef, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
-        let today = subject.class.date_of(now);
-        let continuous = subject.class.is_continuous();
+    fn new(series_ref: &'a SeriesRef, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
+        let today = series_ref.class.date_of(now);
+        let continuous = series_ref.class.is_continuous();
         let in_effect = |s: &&Split| !continuous && s.is_sound() && s.date <= today;
         let splits: Vec<Split> = splits.iter().filter(in_effect).copied().collect();
         let basis = basis(&splits);
@@ -365,7 +366,7 @@ impl<'a> Series<'a> {
         let has_any = progress.series.first_ts.is_some();
         let stale_from = if from_anchor && has_any { Some(Ts::MIN) } else { progress.stale_from };
         let (timeframe, changes) = (progress.series.timeframe, progress.changes);
-        Self { subject, timeframe, changes, splits, basis, today, stale_from, from_anchor }
+        Self { series_ref, timeframe, changes, splits, basis, today, stale_from, from_anchor }
     }
 }
 

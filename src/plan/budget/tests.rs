@@ -7,7 +7,7 @@ use barkeep_market::{AssetClass, Interval};
 
 fn item(symbol: &str, criticality: Criticality, requests: u64, newest: bool) -> Item {
     Item {
-        ask: Request::Aggregates {
+        request: Request::Aggregates {
             ticker: symbol.to_owned(),
             asset_class: AssetClass::Stock,
             timeframe: Timeframe::M5,
