@@ -1,7 +1,7 @@
-//! An operator's word on a bar that cannot be true.
+//! An operator's review of a bar that cannot be true.
 //!
 //! Accepting stores the bar as the vendor sent it, with the low score it deserves, and computes the coarser bars above
-//! it again. Rejecting leaves the bars as they are; either way the slot is not asked again.
+//! it again. Rejecting leaves the bars as they are; either way the bar is not requested again.
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,15 +11,28 @@ use crate::index::registry::series_ids;
 use crate::ingest;
 use barkeep_base::clock::Clock;
 use barkeep_config::Settings;
-use barkeep_market::{Calendar, Interval, Timeframe, Ts};
+use barkeep_market::{Calendar, Interval, Symbol, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{PageCommit, QuarantineRow, SeriesWrite, Store, StoreError, Verdict};
+
+/// Why a decision was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DecisionError {
+    #[error("there is no pending bar {0} in quarantine")]
+    NotPending(i64),
+    #[error("{0} is no longer registered, so its bar cannot be stored")]
+    NotRegistered(Symbol),
+    /// Its time is not on the timeframe's grid, or a value is not a finite number of zero or more.
+    #[error("bar {id} cannot be stored ({reason}); it can only be rejected")]
+    CannotBeStored { id: i64, reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Decides about one quarantined bar.
 ///
 /// # Errors
-/// `NotFound` when there is no pending bar with this id, or when it cannot be stored at all (its time is not on the
-/// timeframe's grid, or a value is not a finite number of zero or more).
+/// See [`DecisionError`]; nothing has changed then, unless the database failed half-way.
 pub async fn decide(
     store: &dyn Store,
     calendar: &Calendar,
@@ -27,27 +40,22 @@ pub async fn decide(
     clock: &dyn Clock,
     id: i64,
     verdict: Verdict,
-) -> Result<QuarantineRow, StoreError> {
+) -> Result<QuarantineRow, DecisionError> {
     let now = clock.now();
     let rows = store.quarantine(true).await?;
-    let row = rows.into_iter().find(|row| row.id == id).ok_or_else(|| {
-        StoreError::NotFound(format!("there is no pending bar {id} in quarantine; see 'barkeep quarantine list'"))
-    })?;
+    let row = rows.into_iter().find(|row| row.id == id).ok_or(DecisionError::NotPending(id))?;
     if verdict != Verdict::Accepted {
         store.decide_quarantine(id, verdict, None, now).await?;
         return Ok(row);
     }
-    let symbol = store.symbols().await?.into_iter().find(|s| s.symbol == row.symbol).ok_or_else(|| {
-        StoreError::NotFound(format!("{} is no longer registered, so its bar cannot be stored", row.symbol))
-    })?;
+    let mut symbols = store.symbols().await?.into_iter();
+    let symbol =
+        symbols.find(|s| s.symbol == row.symbol).ok_or_else(|| DecisionError::NotRegistered(row.symbol.clone()))?;
     let bar = row.bar;
     let span = row.timeframe.span(symbol.asset_class, bar.ts);
     let prices = [bar.open, bar.high, bar.low, bar.close, bar.volume];
     if span.start != bar.ts || prices.iter().any(|x| !x.is_finite() || *x < 0.0) {
-        return Err(StoreError::NotFound(format!(
-            "bar {id} cannot be stored ({}); reject it with 'barkeep quarantine reject {id}'",
-            row.reason
-        )));
+        return Err(DecisionError::CannotBeStored { id, reason: row.reason });
     }
     let series = store.series().await?;
     let id_of = |tf| series.iter().find(|s| s.symbol == row.symbol && s.timeframe == tf).map(|s| s.id);

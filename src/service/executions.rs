@@ -138,7 +138,7 @@ impl Service {
         let active = self.active.get(&id).ok_or_else(|| refused(format!("execution {id} is not running")))?;
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let (settings, now) = (&self.engine.settings, self.engine.clock.now());
-        let targets = active.selection.targets(&known, settings, now).map_err(|e| refused(e.to_string()))?;
+        let targets = active.selection.targets(&known, settings, now)?;
         let is_part = |(symbol, tf): &&SeriesKey| {
             targets.iter().any(|target| target.row.symbol == *symbol && target.requested.contains(tf))
         };

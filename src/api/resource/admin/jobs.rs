@@ -163,16 +163,12 @@ fn selection(wish: &BackfillRequest) -> Result<Selection, Problem> {
 async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
     let engine = &api.desk.engine;
     let now = engine.clock.now();
-    let invalid = |e: &dyn fmt::Display| {
-        let text = e.to_string();
-        let member = if text.contains("--asset-class") { "asset_class" } else { "from" };
-        Problem::invalid(member, &text.replace("--asset-class", "asset_class").replace("--", ""))
-    };
+    let invalid = |e| Problem::of_selection(&e, "asset_class");
     let known = engine.store.symbols().await?;
-    let targets = selection.targets(&known, &engine.settings, now).map_err(|e| invalid(&e))?;
+    let targets = selection.targets(&known, &engine.settings, now).map_err(invalid)?;
     for target in targets {
         let history = engine.settings.backfill.history;
-        selection.range(target.row.asset_class, history, now).map_err(|e| invalid(&e))?;
+        selection.range(target.row.asset_class, history, now).map_err(invalid)?;
     }
     Ok(())
 }
