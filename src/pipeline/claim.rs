@@ -1,6 +1,6 @@
 //! Two executions never work on the same series.
 //!
-//! A run claims the families it will fill before it plans. What another run has claimed is left out: that run asks for
+//! A run claims the families it will fill before it plans. What another run has claimed is left out: that run requests
 //! everything missing anyway.
 
 use std::collections::HashMap;

@@ -22,7 +22,6 @@ pub mod progress;
 pub mod quarantine;
 pub mod select;
 pub mod series_statuses;
-pub mod splits;
 pub mod summary;
 
 use std::sync::Arc;

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::backfill::Backfill;
 use crate::events::{Event, ItemInfo, ItemTiming, Listener};
 use crate::index::coverage::SeriesKey;
 use barkeep_base::clock::Clock;
+use barkeep_config::Mode;
 use barkeep_market::Ts;
 use barkeep_store::Trigger;
 use barkeep_vendor::Class;
@@ -136,6 +136,14 @@ pub struct RunTotals {
     pub features_written: u64,
 }
 
+/// Which run it is.
+#[derive(Clone, Copy, Debug)]
+pub struct RunInfo {
+    pub execution_id: Uuid,
+    pub trigger: Trigger,
+    pub mode: Mode,
+}
+
 /// Counts the events of one run and passes them on.
 pub struct RunProgress {
     state: Mutex<State>,
@@ -155,13 +163,13 @@ struct State {
 }
 
 impl RunProgress {
-    /// The progress of a backfill that has not begun. `listener` gets every event after it is counted.
+    /// The progress of a run that has not begun. `listener` gets every event after it is counted.
     #[must_use]
-    pub fn new(backfill: &Backfill, clock: Arc<dyn Clock>, listener: Arc<dyn Listener>) -> Self {
+    pub fn new(run: &RunInfo, clock: Arc<dyn Clock>, listener: Arc<dyn Listener>) -> Self {
         let run = RunView {
-            execution_id: backfill.execution_id,
-            trigger: backfill.trigger,
-            mode: backfill.mode.name().to_owned(),
+            execution_id: run.execution_id,
+            trigger: run.trigger,
+            mode: run.mode.name().to_owned(),
             started_at: clock.now(),
             requests_planned: 0,
             requests_answered: 0,

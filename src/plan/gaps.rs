@@ -13,7 +13,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, Interv
 pub struct Horizon {
     /// Bars that start before this may exist at the vendor.
     pub end: Ts,
-    /// Bars that end at or before this are final; later ones are provisional and asked again.
+    /// Bars that end at or before this are final; later ones are provisional and requested again.
     pub settled: Ts,
 }
 
@@ -54,13 +54,13 @@ pub struct FamilyState {
     pub class: AssetClass,
     pub ticker: String,
     pub criticality: Criticality,
-    /// The finest timeframe of the family that is stored: the only one that is asked for.
+    /// The finest timeframe of the family that is stored: the only one that is requested.
     pub base: Timeframe,
     /// The timeframes of this family somebody wants now, fine to coarse.
     pub requested: Vec<Timeframe>,
     /// All timeframes computed from the base, fine to coarse.
     pub derived: Vec<Timeframe>,
-    /// What is covered and believed now, by timeframe; absent means nothing.
+    /// What is covered now, by timeframe; absent means nothing.
     pub covered: BTreeMap<Timeframe, IntervalSet>,
 }
 
@@ -75,9 +75,9 @@ impl FamilyState {
 pub struct Need {
     pub state: FamilyState,
     pub horizon: Horizon,
-    /// The range this was worked out for, as whole bars of the coarsest timeframe asked.
+    /// The range this was worked out for, as whole bars of the coarsest timeframe requested.
     pub wanted: Interval,
-    /// What to ask of the base timeframe, in trading time.
+    /// What to request of the base timeframe, in trading time.
     pub gaps: IntervalSet,
     /// Coarser timeframes that are missing where the base is covered: computed without a request.
     pub local: Vec<(Timeframe, IntervalSet)>,

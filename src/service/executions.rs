@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Active, Ended, MOST_RESUMED, Service};
 use crate::handle::{CommandError, CommandReply};
-use crate::progress::{EventSinks, RunProgress};
+use crate::progress::EventSinks;
 use barkeep_pipeline::backfill::{Backfill, RunError};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_store::{ExecutionRow, ExecutionStatus};
@@ -22,7 +22,7 @@ impl Service {
             events: self.events.clone(),
             changed: self.changed.clone(),
         };
-        let tracker = Arc::new(RunProgress::new(&wish, Arc::clone(&self.engine.clock), Arc::new(sinks)));
+        let tracker = wish.progress(&self.engine, Arc::new(sinks));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (progress, stop) = (Arc::clone(&tracker), cancel.clone());

@@ -36,7 +36,7 @@ impl Listener for Auditor {
 async fn audited(rig: &Rig, backfill: &Backfill) -> (Summary, Vec<(u64, RunView, bool)>) {
     let auditor =
         Arc::new(Auditor { vendor: Arc::clone(&rig.vendor), run: OnceLock::new(), readings: Mutex::default() });
-    let run = Arc::new(RunProgress::new(backfill, Arc::clone(&rig.engine.clock), auditor.clone()));
+    let run = backfill.progress(&rig.engine, auditor.clone());
     auditor.run.set(Arc::downgrade(&run)).unwrap();
     let summary = backfill.run_with(&rig.engine, run, CancellationToken::new()).await.unwrap();
     let readings = std::mem::take(&mut *auditor.readings.lock().unwrap());

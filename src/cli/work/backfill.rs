@@ -22,7 +22,6 @@ use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
-use barkeep_pipeline::progress::RunProgress;
 use barkeep_pipeline::select::{self, SelectError};
 use barkeep_plan::Plan;
 use barkeep_store::{HealthListener, Trigger};
@@ -104,7 +103,7 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
-    let run = Arc::new(RunProgress::new(&wish, Arc::clone(&engine.clock), listener));
+    let run = wish.progress(&engine, listener);
     progress.follow(&run);
     let outcome = wish.run_with(&engine, run, cancel.clone()).await;
     signals.abort();

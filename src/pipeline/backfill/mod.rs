@@ -30,7 +30,7 @@ use super::select::{SelectError, Selection};
 use super::summary::Summary;
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
-use crate::progress::RunProgress;
+use crate::progress::{RunInfo, RunProgress};
 use crate::series_statuses::SeriesStatuses;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
@@ -86,8 +86,14 @@ impl Backfill {
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
-        let progress = RunProgress::new(self, Arc::clone(&engine.clock), listener);
-        self.run_with(engine, Arc::new(progress), cancel).await
+        self.run_with(engine, self.progress(engine, listener), cancel).await
+    }
+
+    /// The progress of this run, before it begins. `listener` gets every event after it is counted.
+    #[must_use]
+    pub fn progress(&self, engine: &EngineContext, listener: Arc<dyn Listener>) -> Arc<RunProgress> {
+        let run = RunInfo { execution_id: self.execution_id, trigger: self.trigger, mode: self.mode };
+        Arc::new(RunProgress::new(&run, Arc::clone(&engine.clock), listener))
     }
 
     /// The same for a caller that reads the progress while it runs.

@@ -8,7 +8,6 @@ use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs;
 use crate::select::Target;
-use crate::splits;
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
 use barkeep_market::{AssetClass, Interval, Ts};
@@ -87,21 +86,21 @@ impl Backfill {
         capabilities: &VendorCapabilities,
     ) -> Result<barkeep_plan::Market, StoreError> {
         let backfill = &engine.settings.backfill;
-        let recheck = i64::try_from(backfill.splits_recheck.as_millis()).unwrap_or(i64::MAX);
         Ok(barkeep_plan::Market {
             grouped_daily: engine.settings.vendor.grouped_daily && !capabilities.grouped_refused,
             not_grouped: capabilities.not_grouped.clone(),
             not_grouped_dates: capabilities.not_grouped_dates.clone(),
-            overlap: i64::try_from(backfill.overlap.as_millis()).unwrap_or(i64::MAX),
+            overlap: backfill.overlap,
             density: planning_inputs::density(engine, &context.targets).await?,
             staleness: planning_inputs::staleness(engine, &context.targets, context.delays, context.now).await?,
-            splits_due: splits::due(engine.store.as_ref(), &context.targets, recheck, context.now).await?,
+            splits_due: planning_inputs::splits_due(engine, &context.targets, backfill.splits_recheck, context.now)
+                .await?,
         })
     }
 }
 
 impl Run<'_> {
-    /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just asked.
+    /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just requested.
     pub(super) fn open_needs(&self, coverage: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
             let horizon = self.fetcher.horizon(state.class, state.base.family());

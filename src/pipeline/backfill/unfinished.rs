@@ -1,7 +1,7 @@
 //! Which series are not complete at the end of a run, and why.
 //!
 //! Coverage decides, not the run's own opinion: a series is complete when nothing before the settled end is missing, and
-//! a range that is only believed to be empty or refused counts as missing, with that reason.
+//! a range that is only assumed to be empty or refused counts as missing, with that reason.
 
 use std::collections::BTreeMap;
 
@@ -28,9 +28,9 @@ impl Run<'_> {
                 self.backfill.selection.range(state.class, engine.settings.backfill.history, self.context.now)?;
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             if self.backfill.newest_only {
-                // Older holes are the sweep's: this run neither asked for them nor failed with them.
-                let asked = Need::of(&engine.calendar, before, range, horizon).newest(&engine.calendar).gaps.hull();
-                range.start = range.start.max(asked.map_or(horizon.end, |asked| asked.start));
+                // Older gaps belong to the daily full check: this run neither requested them nor failed with them.
+                let requested = Need::of(&engine.calendar, before, range, horizon).newest(&engine.calendar).gaps.hull();
+                range.start = range.start.max(requested.map_or(horizon.end, |gaps| gaps.start));
             }
             let reason = failed.get(&(state.symbol.clone(), state.base.family()));
             for tf in &state.requested {
@@ -48,8 +48,8 @@ impl Run<'_> {
     fn why_open(&self, refused: bool) -> String {
         match refused {
             true => "not_entitled: the plan of this key does not include all of the range",
-            false if self.fetcher.cancel.is_cancelled() => "cancelled before it was asked",
-            false => "not asked by this run; the next sweep does",
+            false if self.fetcher.cancel.is_cancelled() => "cancelled before it was requested",
+            false => "not requested by this run; the daily full check does",
         }
         .to_owned()
     }

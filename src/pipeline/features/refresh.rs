@@ -27,7 +27,7 @@ const MOST_ROWS: usize = 4 * PIECE;
 const MOST_WRITES: usize = 256;
 /// Tries when bars change while they are computed.
 const ROUNDS: usize = 3;
-/// Up to so many symbols are asked for their splits one by one.
+/// The splits of up to so many symbols are read one by one.
 const FEW: usize = 8;
 
 /// What bringing features up to date works with.
@@ -156,25 +156,32 @@ impl Refresh<'_> {
     async fn compute(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, StoreError> {
         match self.pieces(series, first, batch).await {
             Ok(complete) => Ok(complete),
-            Err(Trouble::Store(e)) if e.is_transient() => Err(e),
+            Err(RefreshError::Store(e)) if e.is_transient() => Err(e),
             // Its symbol was removed meanwhile.
-            Err(Trouble::Store(StoreError::NotFound(_))) => Ok(false),
-            Err(Trouble::Store(e)) => {
+            Err(RefreshError::Store(StoreError::NotFound(_))) => Ok(false),
+            Err(RefreshError::Store(e)) => {
                 batch.failed.insert(series.series_ref.series, e.to_string());
                 Ok(false)
             }
-            Err(Trouble::Overflow(e)) => {
+            Err(RefreshError::Overflow(e)) => {
                 batch.failed.insert(series.series_ref.series, e.to_string());
                 Ok(false)
             }
         }
     }
 
-    async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, Trouble> {
+    /// Computes a series piece by piece; says whether it came to the end.
+    ///
+    /// A piece is read, computed and written before the next, so memory stays small and a process that is killed keeps
+    /// what it has written: every write moves `stale_from` up to where the next piece begins.
+    async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, RefreshError> {
         let id = series.series_ref.series;
         let per_year = bars_per_year(series.series_ref.class, series.timeframe);
         let (mut state, mut before) = self.start(series, first).await?;
+        // A state off the regular spacing was the end of the series when it was stored; the first newer one replaces it.
         let mut spent = state.filter(|s| !s.is_spaced()).map(|s| s.through);
+        // Computing starts behind the state, which may lie well before the first changed bar; only rows from `first` on
+        // are written.
         let mut next = TimeRange { from: state.map(|s| s.through + 1), until: None };
         let mut replaced = first;
         let mut all_final = true;
@@ -184,6 +191,7 @@ impl Refresh<'_> {
             }
             let stored = self.store.feature_bars(id, next, PIECE).await?;
             let more = stored.len() == PIECE;
+            // A provisional bar may still change, so no state is kept from the first one on.
             let settled = if all_final { stored.iter().take_while(|b| !b.provisional).count() } else { 0 };
             all_final &= settled == stored.len();
             let mut bars: Vec<Bar> = stored.into_iter().map(bar).collect();
@@ -192,6 +200,7 @@ impl Refresh<'_> {
                 timing::measured(Phase::Features, || extend(state.as_ref(), &before, &bars, settled, per_year))?;
             let rows = bars.iter().zip(stretch.rows).filter(|(bar, _)| bar.ts >= replaced);
             let rows: Vec<FeatureRow> = rows.map(|(bar, features)| FeatureRow { ts: bar.ts, features }).collect();
+            // `None` at the end of the series: rows beyond it, of bars that were removed, are then deleted too.
             let after = bars.last().filter(|_| more).map(|bar| bar.ts + 1);
             let mut states = stretch.keep;
             // Between two pieces only the spaced states are worth their row.
@@ -215,6 +224,7 @@ impl Refresh<'_> {
                 return Ok(false);
             }
             let Some(after) = after else { return Ok(true) };
+            // The next piece needs the state at the end of this one and the bars its windows look back on.
             (next, replaced) = ((after..).into(), replaced.max(after));
             state = stretch.end;
             before.append(&mut bars);
@@ -370,7 +380,7 @@ impl<'a> Series<'a> {
     }
 }
 
-/// A list of splits in words; never empty.
+/// A list of splits as text; never empty.
 fn basis(splits: &[Split]) -> String {
     if splits.is_empty() {
         return "none".to_owned();
@@ -379,18 +389,18 @@ fn basis(splits: &[Split]) -> String {
     words.join(", ")
 }
 
-enum Trouble {
+enum RefreshError {
     Store(StoreError),
     Overflow(barkeep_market::features::Overflow),
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for RefreshError {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
     }
 }
 
-impl From<barkeep_market::features::Overflow> for Trouble {
+impl From<barkeep_market::features::Overflow> for RefreshError {
     fn from(e: barkeep_market::features::Overflow) -> Self {
         Self::Overflow(e)
     }

@@ -8,6 +8,7 @@ mod capabilities;
 mod evidence;
 mod grouped;
 mod pages;
+mod splits;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -140,7 +141,7 @@ impl Fetcher {
                 self.aggregates(number, item, symbol, query).await
             }
             Request::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
-            Request::Splits { tickers } => super::splits::fetch(self, item, tickers).await,
+            Request::Splits { tickers } => self.splits(item, tickers).await,
         }
     }
 

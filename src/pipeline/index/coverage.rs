@@ -1,4 +1,4 @@
-//! What the database knows of the series a run works on, in the form planning wants.
+//! What the database holds of the series a run works on, in the form planning wants.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -47,7 +47,7 @@ impl CoverageIndex {
         !self.paused.is_empty() && self.paused.contains(&(symbol.clone(), tf))
     }
 
-    /// The intervals of a series with a state that counts, as far as they are believed now.
+    /// The intervals of a series with a state that counts, as far as they have not expired.
     #[must_use]
     pub fn covered(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
         self.unexpired(symbol, tf, counts)
@@ -59,7 +59,7 @@ impl CoverageIndex {
         live.filter(|row| counts(row.state)).map(|row| row.range).collect()
     }
 
-    /// The families of a target, with everything that need not be asked counted as covered.
+    /// The families of a target, with everything that need not be requested counted as covered.
     #[must_use]
     pub fn families(&self, target: &Target) -> Vec<FamilyState> {
         self.states(target, |_| true)
@@ -100,7 +100,7 @@ impl CoverageIndex {
 
     /// The plan's delay for a class: end of day when the vendor said so today, else as configured.
     ///
-    /// A refusal of today's data is kept as a refused interval of about one day around now; a refusal of history or of
+    /// A refusal of today's data is stored as a refused interval of about one day around now; a refusal of history or of
     /// the whole ticker is longer.
     #[must_use]
     pub fn delay(&self, class: AssetClass, targets: &[Target], configured: Delay) -> Delay {

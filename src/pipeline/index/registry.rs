@@ -70,7 +70,7 @@ impl SeriesRegistry {
             .await
     }
 
-    /// The timeframes of one family that the run was asked for.
+    /// The timeframes of one family that the run was started for.
     #[must_use]
     pub fn requested(&self, symbol: &Symbol, family: Family) -> Vec<Timeframe> {
         let target = self.targets.iter().find(|t| &t.row.symbol == symbol);

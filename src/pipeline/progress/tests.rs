@@ -2,15 +2,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::events::Silent;
-use crate::select::Selection;
 use barkeep_base::clock::FixedClock;
-use barkeep_config::Mode;
 use barkeep_market::{Criticality, Timeframe};
 use barkeep_store::WriteOutcome;
 
 fn progress() -> RunProgress {
-    let backfill = Backfill::new(Selection::default(), Mode::Pipeline, Trigger::Manual);
-    RunProgress::new(&backfill, Arc::new(FixedClock::at(Ts(1_000))), Arc::new(Silent))
+    let run = RunInfo { execution_id: Uuid::nil(), trigger: Trigger::Manual, mode: Mode::Pipeline };
+    RunProgress::new(&run, Arc::new(FixedClock::at(Ts(1_000))), Arc::new(Silent))
 }
 
 fn info(symbol: &str, pages: u64) -> ItemInfo {
