@@ -157,7 +157,7 @@ impl Listener for Progress {
                     state.items.insert(item, bar);
                 }
             }
-            Event::PageFetched { .. } => self.overall(&mut state),
+            Event::Ended(_) | Event::PageFetched { .. } => self.overall(&mut state),
             Event::Committed { item: Some(number), timeframe, .. } => {
                 if let Some(item) = self.item(number) {
                     let is_base = item.info.timeframe == Some(timeframe);
@@ -199,7 +199,6 @@ impl Listener for Progress {
                     self.say(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
                 }
             }
-            Event::Ended(_) => self.overall(&mut state),
             Event::Requested { .. } | Event::Committed { item: None, .. } => {}
         }
     }

@@ -160,11 +160,11 @@ impl Refresh<'_> {
             // Its symbol was removed meanwhile.
             Err(RefreshError::Store(StoreError::NotFound(_))) => Ok(false),
             Err(RefreshError::Store(e)) => {
-                batch.failed.insert(series.series_ref.series, e.to_string());
+                batch.failed.insert(series.target.series, e.to_string());
                 Ok(false)
             }
             Err(RefreshError::Overflow(e)) => {
-                batch.failed.insert(series.series_ref.series, e.to_string());
+                batch.failed.insert(series.target.series, e.to_string());
                 Ok(false)
             }
         }
@@ -175,8 +175,8 @@ impl Refresh<'_> {
     /// A piece is read, computed and written before the next, so memory stays small and a process that is killed keeps
     /// what it has written: every write moves `stale_from` up to where the next piece begins.
     async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, RefreshError> {
-        let id = series.series_ref.series;
-        let per_year = bars_per_year(series.series_ref.class, series.timeframe);
+        let id = series.target.series;
+        let per_year = bars_per_year(series.target.class, series.timeframe);
         let (mut state, mut before) = self.start(series, first).await?;
         // A state off the regular spacing was the end of the series when it was stored; the first newer one replaces it.
         let mut spent = state.filter(|s| !s.is_spaced()).map(|s| s.through);
@@ -235,7 +235,7 @@ impl Refresh<'_> {
     /// The newest state before `first` with the bars that belong to it. One that does not fit the bars is passed over:
     /// without a state the computation begins at the first bar, which is always right.
     async fn start(&self, series: &Series<'_>, first: Ts) -> Result<(Option<State>, Vec<Bar>), StoreError> {
-        let id = series.series_ref.series;
+        let id = series.target.series;
         if series.from_anchor {
             return Ok((None, Vec::new()));
         }
@@ -260,9 +260,9 @@ impl Refresh<'_> {
 
     /// Puts ascending bars in today's terms.
     async fn adjust(&self, series: &Series<'_>, bars: &mut [Bar]) -> Result<(), StoreError> {
-        let (tf, class, splits) = (series.timeframe, series.series_ref.class, &series.splits);
+        let (tf, class, splits) = (series.timeframe, series.target.class, &series.splits);
         let mut weeks: Vec<(usize, Bar)> = Vec::new();
-        if let (Timeframe::W1, Some(daily)) = (tf, series.series_ref.daily) {
+        if let (Timeframe::W1, Some(daily)) = (tf, series.target.daily) {
             for split in splits {
                 let week = tf.span(class, class.midnight(split.date));
                 let Ok(at) = bars.binary_search_by_key(&week.start, |bar| bar.ts) else { continue };
@@ -351,7 +351,7 @@ const fn bar(b: FeatureBar) -> Bar {
 
 /// A series as one computation sees it.
 struct Series<'a> {
-    series_ref: &'a SeriesRef,
+    target: &'a SeriesRef,
     timeframe: Timeframe,
     changes: i64,
     /// In effect today, by date.
@@ -376,7 +376,7 @@ impl<'a> Series<'a> {
         let has_any = progress.series.first_ts.is_some();
         let stale_from = if from_anchor && has_any { Some(Ts::MIN) } else { progress.stale_from };
         let (timeframe, changes) = (progress.series.timeframe, progress.changes);
-        Self { series_ref, timeframe, changes, splits, basis, today, stale_from, from_anchor }
+        Self { target: series_ref, timeframe, changes, splits, basis, today, stale_from, from_anchor }
     }
 }
 

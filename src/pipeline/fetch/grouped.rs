@@ -30,7 +30,7 @@ impl Fetcher {
             Err(fault) => {
                 match fault.class {
                     Class::NotEntitled | Class::Permanent => {
-                        self.learn(|capabilities| capabilities.grouped_refused = true)
+                        self.learn(|capabilities| capabilities.grouped_refused = true);
                     }
                     Class::TooEarly | Class::PlanWindow | Class::Malformed => self.learn(|capabilities| {
                         capabilities.not_grouped_dates.insert(date);
