@@ -6,6 +6,7 @@
 //! ([`FeatureRunner::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
 //! and series whose symbol has another list of splits. No page waits for any of this.
 
+mod batch;
 mod refresh;
 mod report;
 

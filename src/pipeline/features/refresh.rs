@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::batch::Batch;
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
@@ -64,23 +65,6 @@ pub struct Refreshed {
     /// Whether all features are up to date now.
     pub complete: bool,
     pub failure: Option<String>,
-}
-
-/// Pieces on their way to the database, and what became of earlier ones.
-#[derive(Default)]
-struct Batch {
-    writes: Vec<FeatureWrite>,
-    rows: usize,
-    written: BTreeMap<SeriesId, u64>,
-    failed: BTreeMap<SeriesId, String>,
-    superseded: BTreeSet<SeriesId>,
-}
-
-impl Batch {
-    /// Whether nothing more of a series should be written.
-    fn is_over(&self, series: SeriesId) -> bool {
-        self.failed.contains_key(&series) || self.superseded.contains(&series)
-    }
 }
 
 impl Refresh<'_> {
@@ -321,25 +305,6 @@ impl Refresh<'_> {
             }
         }
         Ok(())
-    }
-}
-
-impl Batch {
-    fn note(&mut self, series: SeriesId, outcome: barkeep_store::FeatureOutcome) {
-        *self.written.entry(series).or_default() += outcome.written;
-        if outcome.superseded {
-            self.superseded.insert(series);
-        }
-    }
-
-    fn refuse(&mut self, series: SeriesId, why: &StoreError) {
-        // A symbol that was removed meanwhile needs no features and is nobody's failure.
-        let gone = matches!(why, StoreError::NotFound(_));
-        if gone {
-            self.superseded.insert(series);
-        } else {
-            self.failed.insert(series, why.to_string());
-        }
     }
 }
 
