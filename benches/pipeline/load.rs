@@ -9,7 +9,7 @@ use barkeep::config::{self, Mode, Overrides, RateLimit, Settings};
 use barkeep::market::Ts;
 use barkeep::market::ts::DAY;
 use barkeep::pipeline::Backfill;
-use barkeep::pipeline::events::{Event, Job, Listener};
+use barkeep::pipeline::events::{Event, ItemTiming, Listener};
 use barkeep::pipeline::select::{Selection, TimeBound};
 use barkeep::store::{self, ExecutionStatus, Trigger};
 use secrecy::SecretString;
@@ -26,13 +26,13 @@ pub(crate) struct Run {
 }
 
 #[derive(Default)]
-struct Phases(std::sync::Mutex<Vec<Job>>);
+struct Phases(std::sync::Mutex<Vec<ItemTiming>>);
 
 impl Listener for Phases {
-    fn hear(&self, _event: Event) {}
+    fn on_event(&self, _event: Event) {}
 
-    fn timed(&self, job: Job) {
-        self.0.lock().unwrap().push(job);
+    fn on_timing(&self, timing: ItemTiming) {
+        self.0.lock().unwrap().push(timing);
     }
 }
 

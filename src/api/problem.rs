@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use barkeep_base::text::printable;
+use barkeep_pipeline::select::SelectError;
 use barkeep_service::handle::CommandError;
 use barkeep_store::StoreError;
 
@@ -137,6 +138,23 @@ impl Problem {
         Self::new(Kind::Invalid, format!("{}: {}", printable(parameter), printable(why))).at(parameter)
     }
 
+    /// A selection that cannot be carried out. `class` is the member of the request that names the asset class.
+    pub(super) fn of_selection(e: &SelectError, class: &str) -> Self {
+        match e {
+            SelectError::NoSymbols => {
+                Self::invalid("symbols", &e.to_string()).hint("name some, or register them first")
+            }
+            SelectError::ClassDiffers { .. } => {
+                Self::invalid(class, &e.to_string()).hint(format!("leave {class} out, or remove the symbol first"))
+            }
+            SelectError::EmptyRange { .. } => Self::invalid("from", &e.to_string()).hint("swap from and to"),
+            SelectError::Future { .. } => Self::invalid("from", &e.to_string()),
+            SelectError::AllPaused => {
+                Self::new(Kind::Conflict, e.to_string()).hint("resume a series, or name the timeframes to fetch")
+            }
+        }
+    }
+
     pub(super) fn not_found(what: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, what)
     }
@@ -188,6 +206,7 @@ impl From<CommandError> for Problem {
     fn from(e: CommandError) -> Self {
         match e {
             CommandError::Refused(why) => Self::new(Kind::Conflict, printable(&why)),
+            CommandError::Selection(e) => Self::of_selection(&e, "class"),
             CommandError::Stopped => Self::unavailable("the engine is stopping"),
         }
     }

@@ -1,15 +1,19 @@
 //! What a backfill shows while it runs: bars on a terminal, plain lines elsewhere, always on stderr.
+//!
+//! Nothing is counted here: every number is read from the [`RunProgress`] of the run.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::figures::{clock, thousands};
 use super::output::counted;
+use barkeep_base::clock::{Clock as _, SystemClock};
 use barkeep_pipeline::events::{Event, Listener};
+use barkeep_pipeline::progress::{ItemView, RunProgress};
 use barkeep_store::{HealthListener, StoreError};
 
 /// Steps of a bar; fine enough for any terminal.
@@ -19,35 +23,23 @@ const STEPS: u64 = 1_000;
 const LONG_WAIT: Duration = Duration::from_secs(2);
 const BETWEEN_WAITS: Duration = Duration::from_secs(10);
 
-/// Draws the events of a run.
+/// Draws a run.
 pub struct Progress {
     /// Present on a terminal.
     bars: Option<MultiProgress>,
     /// Requests per minute; `None` when unlimited.
     limit: Option<u32>,
+    /// The run that is drawn; it owns this, as the listener of its events.
+    run: OnceLock<Weak<RunProgress>>,
     state: Mutex<State>,
 }
 
 struct State {
     started: Instant,
     overall: Option<ProgressBar>,
-    items: HashMap<u64, Item>,
-    planned: u64,
-    /// When the limit lets the last planned request start.
-    ends_by: Option<Instant>,
-    answered: u64,
-    rows: u64,
-    written: u64,
+    /// A bar for each item under way.
+    items: HashMap<u64, ProgressBar>,
     waited_at: Option<Instant>,
-}
-
-struct Item {
-    label: String,
-    bar: Option<ProgressBar>,
-    rows: u64,
-    written: u64,
-    /// The share of the last page told, so that the derived timeframes of one page count once.
-    pages: u64,
 }
 
 impl Progress {
@@ -57,18 +49,18 @@ impl Progress {
         let bars = std::io::stderr()
             .is_terminal()
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        let state = State {
-            started: Instant::now(),
-            overall: None,
-            items: HashMap::new(),
-            planned: 0,
-            ends_by: None,
-            answered: 0,
-            rows: 0,
-            written: 0,
-            waited_at: None,
-        };
-        Self { bars, limit, state: Mutex::new(state) }
+        let state = State { started: Instant::now(), overall: None, items: HashMap::new(), waited_at: None };
+        Self { bars, limit, run: OnceLock::new(), state: Mutex::new(state) }
+    }
+
+    /// Draws this run from now on.
+    pub fn follow(&self, run: &Arc<RunProgress>) {
+        // A second run would have a `Progress` of its own.
+        let _ = self.run.set(Arc::downgrade(run));
+    }
+
+    fn run(&self) -> Option<Arc<RunProgress>> {
+        self.run.get().and_then(Weak::upgrade)
     }
 
     /// Takes the bars off the screen.
@@ -109,46 +101,48 @@ impl Progress {
     }
 
     fn overall(&self, state: &mut State) {
-        let Some(bars) = &self.bars else { return };
+        let Some((bars, run)) = self.bars.as_ref().zip(self.run()) else { return };
+        let run = run.reading();
+        let all = run.requests_answered + run.requests_left;
         let bar = state.overall.get_or_insert_with(|| {
-            let bar = bars.insert(0, ProgressBar::new(state.planned.max(1)));
+            let bar = bars.insert(0, ProgressBar::new(all.max(1)));
             if let Ok(style) = ProgressStyle::with_template("{prefix:<14} {bar:28} {wide_msg}") {
                 bar.set_style(style.progress_chars("█▓░"));
             }
             bar.set_prefix("all");
             bar
         });
-        bar.set_length(state.planned.max(state.answered).max(1));
-        bar.set_position(state.answered);
+        bar.set_length(all.max(1));
+        bar.set_position(run.requests_answered);
         let seconds = state.started.elapsed().as_secs_f64().max(0.001);
-        let left = state.planned.saturating_sub(state.answered);
         let time_left = match self.limit {
-            Some(limit) if limit > 0 && left > 0 => {
+            Some(limit) if limit > 0 && run.requests_left > 0 => {
                 // As planned while that lasts; retries may take longer, and then every request costs its share.
-                let planned = state.ends_by.map(|end| end.saturating_duration_since(Instant::now()).as_secs_f64());
-                let seconds = planned.filter(|s| *s > 0.0).unwrap_or(left as f64 * 60.0 / f64::from(limit));
+                let planned = run.not_before.map(|at| (at - SystemClock.now()) as f64 / 1000.0);
+                let share = run.requests_left as f64 * 60.0 / f64::from(limit);
+                let seconds = planned.filter(|s| *s > 0.0).unwrap_or(share);
                 format!("  at most {} left at {limit}/min", clock(seconds))
             }
             _ => String::new(),
         };
         bar.set_message(format!(
-            "requests {}/{}  {} rows  {} rows/s{time_left}",
-            state.answered,
-            state.planned.max(state.answered),
-            thousands(state.rows),
-            thousands((state.rows as f64 / seconds) as u64),
+            "requests {}/{all}  {} rows  {} rows/s{time_left}",
+            run.requests_answered,
+            thousands(run.rows),
+            thousands((run.rows as f64 / seconds) as u64),
         ));
+    }
+
+    fn item(&self, number: u64) -> Option<ItemView> {
+        self.run()?.item(number)
     }
 }
 
 impl Listener for Progress {
-    fn hear(&self, event: Event) {
+    fn on_event(&self, event: Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Planned { requests, items, estimated_seconds, .. } => {
-                state.planned = state.answered + requests;
-                let estimated = Duration::try_from_secs_f64(estimated_seconds).ok();
-                state.ends_by = estimated.and_then(|wait| Instant::now().checked_add(wait));
                 let bound = match self.limit {
                     Some(limit) => format!(", at most {} at {limit}/min", clock(estimated_seconds)),
                     None => String::new(),
@@ -158,65 +152,44 @@ impl Listener for Progress {
                 self.say(&format!("plan: {requests} for {ranges}{bound}"));
                 self.overall(&mut state);
             }
-            Event::Started { item, head } => {
-                let label = head.label();
-                let bar = self.item_bar(&label);
-                state.items.insert(item, Item { label, bar, rows: 0, written: 0, pages: 0 });
+            Event::Started { item, info } => {
+                if let Some(bar) = self.item_bar(&info.label()) {
+                    state.items.insert(item, bar);
+                }
             }
-            Event::Committed { item, rows, outcome, done, timeframe, symbol } => {
-                let Some(entry) = state.items.get_mut(&item) else { return };
-                let written = outcome.inserted + outcome.revised;
-                entry.written += written;
-                // One page is told once per timeframe; the base timeframe comes first and carries the page.
-                let is_base = entry.label == format!("{symbol} {timeframe}") || entry.label.starts_with("market");
-                if is_base {
-                    entry.rows += rows;
-                    entry.pages += 1;
-                }
-                if let Some(bar) = &entry.bar {
-                    bar.set_position((done * STEPS as f64) as u64);
-                    bar.set_message(format!("{} rows  {} written", thousands(entry.rows), thousands(entry.written)));
-                } else if is_base && done < 1.0 {
-                    let line = format!("{:<14} {:>3.0} %  {} rows", entry.label, done * 100.0, thousands(entry.rows));
-                    self.say(&line);
-                }
-                state.written += written;
-                if is_base {
-                    state.rows += rows;
-                    state.answered += 1;
-                }
-                self.overall(&mut state);
-            }
-            Event::Finished { item } => {
-                if let Some(entry) = state.items.remove(&item) {
-                    match entry.bar {
-                        Some(bar) => bar.finish_and_clear(),
-                        None if entry.pages > 0 => self.say(&format!(
-                            "{:<14} done   {} rows, {} written",
-                            entry.label,
-                            thousands(entry.rows),
-                            thousands(entry.written)
-                        )),
-                        None => {}
-                    }
-                    if entry.pages == 0 {
-                        state.answered += 1;
+            Event::Ended(_) | Event::PageFetched { .. } => self.overall(&mut state),
+            Event::Committed { item: Some(number), timeframe, .. } => {
+                if let Some(item) = self.item(number) {
+                    let is_base = item.info.timeframe == Some(timeframe);
+                    if let Some(bar) = state.items.get(&number) {
+                        bar.set_position((item.done * STEPS as f64) as u64);
+                        let (rows, written) = (thousands(item.rows), thousands(item.written));
+                        bar.set_message(format!("{rows} rows  {written} written"));
+                    } else if is_base && item.done < 1.0 {
+                        let (done, rows) = (item.done * 100.0, thousands(item.rows));
+                        self.say(&format!("{:<14} {done:>3.0} %  {rows} rows", item.label));
                     }
                 }
                 self.overall(&mut state);
             }
-            Event::Failed { item, symbol, timeframe, reason } => {
-                let entry = state.items.remove(&item);
-                let label = if let Some(entry) = &entry {
-                    entry.label.clone()
-                } else {
-                    let symbol = symbol.map(|s| s.to_string()).unwrap_or_default();
-                    format!("{symbol} {}", timeframe.map(|tf| tf.to_string()).unwrap_or_default())
-                };
-                if let Some(bar) = entry.and_then(|e| e.bar) {
+            Event::Finished { item: number } => {
+                match (state.items.remove(&number), self.item(number)) {
+                    (Some(bar), _) => bar.finish_and_clear(),
+                    (None, Some(item)) if item.pages_done > 0 => {
+                        let (rows, written) = (thousands(item.rows), thousands(item.written));
+                        self.say(&format!("{:<14} done   {rows} rows, {written} written", item.label));
+                    }
+                    (None, _) => {}
+                }
+                self.overall(&mut state);
+            }
+            Event::Failed { item: number, reason, .. } => {
+                if let Some(bar) = state.items.remove(&number) {
                     bar.finish_and_clear();
                 }
+                let label = self.item(number).map(|item| item.label).unwrap_or_default();
                 self.say(&format!("{label:<14} failed {reason}"));
+                self.overall(&mut state);
             }
             Event::Waiting { ticker, why, wait, .. } => {
                 let recently = state.waited_at.is_some_and(|at| at.elapsed() < BETWEEN_WAITS);
@@ -226,7 +199,7 @@ impl Listener for Progress {
                     self.say(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
                 }
             }
-            Event::Requested { .. } | Event::Answered(_) => {}
+            Event::Requested { .. } | Event::Committed { item: None, .. } => {}
         }
     }
 }

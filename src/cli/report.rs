@@ -47,7 +47,7 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
         let names: Vec<&str> = item.symbols.iter().take(4).map(Symbol::as_str).collect();
         let more = item.symbols.len().saturating_sub(names.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let what = match &item.ask {
+        let what = match &item.request {
             Request::Aggregates { timeframe, derives, range, .. } => {
                 let derives: Vec<String> = derives.iter().map(ToString::to_string).collect();
                 let arrow = if derives.is_empty() { String::new() } else { format!(" > {}", derives.join(",")) };

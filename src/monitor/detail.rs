@@ -91,7 +91,7 @@ pub async fn detail(
     let from = bars.first().map_or(now, |bar| bar.ts);
     let features = store.features(series.id, (from..).into(), Some(BARS)).await?.pop();
 
-    let target = Target { row: row.clone(), dirty: false, asked: vec![timeframe] };
+    let target = Target { row: row.clone(), dirty: false, requested: vec![timeframe] };
     let survey = CoverageIndex::read(store, std::slice::from_ref(&target), now).await?;
     let delay = inventory.delay(class, settings.vendor.delay);
     let horizon = Horizon::at(calendar, class, timeframe.family(), delay, settings.backfill.settle, now);

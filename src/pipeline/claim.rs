@@ -1,6 +1,6 @@
 //! Two executions never work on the same series.
 //!
-//! A run claims the families it will fill before it plans. What another run has claimed is left out: that run asks for
+//! A run claims the families it will fill before it plans. What another run has claimed is left out: that run requests
 //! everything missing anyway.
 
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ impl Claims {
         let mut holder = None;
         for target in targets.iter_mut() {
             let symbol = target.row.symbol.clone();
-            target.asked.retain(|tf| match held.get(&(symbol.clone(), tf.family())) {
+            target.requested.retain(|tf| match held.get(&(symbol.clone(), tf.family())) {
                 Some(owner) if *owner != execution => {
                     holder = Some(*owner);
                     false
@@ -53,7 +53,7 @@ impl Claims {
                 }
             });
         }
-        targets.retain(|target| !target.asked.is_empty());
+        targets.retain(|target| !target.requested.is_empty());
         match holder {
             Some(owner) if targets.is_empty() => Err(owner),
             _ => Ok(Claim { claims: Arc::clone(self), execution }),

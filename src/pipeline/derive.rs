@@ -18,34 +18,34 @@ use crate::index::registry::SeriesIds;
 #[must_use]
 pub fn derivable(
     cal: &Calendar,
-    keys: &SeriesIds,
+    ids: &SeriesIds,
     tf: Timeframe,
     region: Interval,
     known: &IntervalSet,
     horizon: Horizon,
 ) -> IntervalSet {
-    let region = tf.snap_out(keys.class, region);
-    let trading = cal.trading(keys.class, tf.family(), region);
+    let region = tf.snap_out(ids.class, region);
+    let trading = cal.trading(ids.class, tf.family(), region);
     let mut sure = IntervalSet::from(region).subtract(&trading).union(&known.clip(region));
     sure.insert(Interval::new(horizon.end.max(region.start), region.end));
-    sure.iter().map(|i| tf.snap_in(keys.class, i)).filter(|i| !i.is_empty()).collect()
+    sure.iter().map(|i| tf.snap_in(ids.class, i)).filter(|i| !i.is_empty()).collect()
 }
 
 /// Coarse bars over `spans` from the base bars in `answered` and the stored ones around them.
 pub async fn derive(
     store: &dyn Store,
-    keys: &SeriesIds,
+    ids: &SeriesIds,
     tf: Timeframe,
     spans: &IntervalSet,
     answered: Interval,
     bars: &[Bar],
 ) -> Result<Vec<Bar>, StoreError> {
     let Some(hull) = spans.hull() else { return Ok(Vec::new()) };
-    let before = stored(store, keys.base_id, Interval::new(hull.start, answered.start.min(hull.end))).await?;
-    let after = stored(store, keys.base_id, Interval::new(answered.end.max(hull.start), hull.end)).await?;
+    let before = stored(store, ids.base_id, Interval::new(hull.start, answered.start.min(hull.end))).await?;
+    let after = stored(store, ids.base_id, Interval::new(answered.end.max(hull.start), hull.end)).await?;
     let inside = bars.iter().copied().filter(|bar| hull.contains(bar.ts));
     let all: Vec<Bar> = before.into_iter().chain(inside).chain(after).filter(|bar| spans.contains(bar.ts)).collect();
-    Ok(timing::measured(Phase::Derive, || resample(&all, tf, keys.class)))
+    Ok(timing::measured(Phase::Derive, || resample(&all, tf, ids.class)))
 }
 
 /// Computed vwaps are right to this share (the vendor rounds its own); less is no difference.
@@ -84,7 +84,7 @@ pub struct Scored {
 /// so bars that come after a newly filled hole are scored again.
 pub async fn score(
     store: &dyn Store,
-    keys: &SeriesIds,
+    ids: &SeriesIds,
     series: SeriesId,
     bars: &[Bar],
     settled: impl Fn(Ts) -> bool,
@@ -96,7 +96,7 @@ pub async fn score(
     let plain = |rows: Vec<StoredBar>| rows.into_iter().map(|b| b.bar).collect::<Vec<Bar>>();
     let before = plain(store.newest_bars(series, (..first.ts).into(), CONTEXT).await?);
     let score_all = |before: &[Bar], bars: &[Bar]| {
-        timing::measured(Phase::Derive, || quality::score_all(before, bars, &keys.splits, keys.class, &keys.thresholds))
+        timing::measured(Phase::Derive, || quality::score_all(before, bars, &ids.splits, ids.class, &ids.thresholds))
     };
     let scores = score_all(&before, bars);
     let scored = bars

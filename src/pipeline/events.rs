@@ -1,14 +1,16 @@
-//! What a run tells while it runs. The command line draws it; nothing in the engine depends on who listens.
+//! What a run reports while it runs. Nothing in the engine depends on who listens.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::index::coverage::SeriesKey;
 use barkeep_base::timing::Spent;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
-use barkeep_store::{HealthListener, RequestRow, StoreError, WriteOutcome};
+use barkeep_store::{HealthListener, StoreError, WriteOutcome};
+use barkeep_vendor::dispatch::Attempt;
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,21 +24,43 @@ pub enum Event {
         estimated_seconds: f64,
     },
     /// An item has its turn; its first request may still wait for a token.
-    Started { item: u64, head: ItemInfo },
+    Started { item: u64, info: ItemInfo },
     /// A token is taken and a request starts.
     Requested {
         ticker: Option<String>,
         /// 1 for the first try.
         attempt: u32,
     },
-    /// A request ended, well or not.
-    Answered(Box<RequestRow>),
-    /// A page was committed. `done` is the share of the item's time range that is now answered, 0 to 1.
-    Committed { item: u64, symbol: Symbol, timeframe: Timeframe, rows: u64, outcome: WriteOutcome, done: f64 },
+    /// A request ended, with bars or with a fault.
+    Ended(Box<Attempt>),
+    /// The vendor sent a page of an item. `done` is the share of the item's time range that is answered by now, 0 to 1.
+    PageFetched {
+        item: u64,
+        done: f64,
+        /// Whether another page follows.
+        more: bool,
+    },
+    /// The bars of one series of a page were committed.
+    Committed {
+        /// Absent when no request was made for them: they were computed from stored bars.
+        item: Option<u64>,
+        symbol: Symbol,
+        timeframe: Timeframe,
+        /// Bars the page has for this series.
+        received: u64,
+        outcome: WriteOutcome,
+        /// The share of the item's time range that is answered and committed, 0 to 1.
+        done: f64,
+    },
     /// All of an item is committed.
     Finished { item: u64 },
     /// An item ended without all of its bars.
-    Failed { item: u64, symbol: Option<Symbol>, timeframe: Option<Timeframe>, reason: String },
+    Failed {
+        item: u64,
+        /// The series that stay incomplete; none when splits could not be fetched.
+        series: Vec<SeriesKey>,
+        reason: String,
+    },
     /// A request waits for a token, a back-off or the vendor's own delay.
     Waiting {
         ticker: Option<String>,
@@ -47,12 +71,12 @@ pub enum Event {
     },
 }
 
-/// What an item is about, as far as a view tells it.
+/// What an item is about, as far as a view shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemInfo {
     /// Absent when it serves many symbols.
     pub symbol: Option<Symbol>,
-    /// The ticker that is asked; absent when many are.
+    /// The ticker in the request; absent when there are many.
     pub ticker: Option<String>,
     /// Absent for splits.
     pub timeframe: Option<Timeframe>,
@@ -67,7 +91,7 @@ impl ItemInfo {
     #[must_use]
     pub fn of(item: &Item) -> Self {
         let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1).cloned();
-        let (symbol, ticker, timeframe, derives) = match &item.ask {
+        let (symbol, ticker, timeframe, derives) = match &item.request {
             Request::Aggregates { ticker, timeframe, derives, .. } => {
                 (symbol, Some(ticker.clone()), Some(*timeframe), derives.clone())
             }
@@ -79,7 +103,7 @@ impl ItemInfo {
         Self { symbol, ticker, timeframe, derives, criticality: item.criticality, pages: item.requests }
     }
 
-    /// What is asked, in words: `AAPL 5m`, `market 1d`, `splits`.
+    /// What is requested, in words: `AAPL 5m`, `market 1d`, `splits`.
     #[must_use]
     pub fn label(&self) -> String {
         match (&self.symbol, self.timeframe) {
@@ -92,10 +116,10 @@ impl ItemInfo {
 
 /// How long an item of a plan took, and on what.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct ItemTiming {
     /// The symbols it was for.
     pub symbols: Vec<Symbol>,
-    /// What was asked; absent for splits.
+    /// What was requested; absent for splits.
     pub timeframe: Option<Timeframe>,
     /// What was computed from the answers.
     pub derives: Vec<Timeframe>,
@@ -103,20 +127,20 @@ pub struct Job {
     pub spent: Arc<Spent>,
 }
 
-/// Hears the events of a run. Called from many tasks; must return at once.
+/// Gets the events of a run. Called from many tasks; must return at once.
 pub trait Listener: Send + Sync {
-    fn hear(&self, event: Event);
+    fn on_event(&self, event: Event);
 
-    /// An item has ended, well or not.
-    fn timed(&self, _job: Job) {}
+    /// An item has ended, with or without all of its bars.
+    fn on_timing(&self, _timing: ItemTiming) {}
 }
 
-/// Hears nothing.
+/// Ignores every event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
 impl Listener for Silent {
-    fn hear(&self, _event: Event) {}
+    fn on_event(&self, _event: Event) {}
 }
 
 impl HealthListener for Silent {

@@ -1,7 +1,7 @@
-//! The vendor's announcements of holidays and early closes, asked with the daily sweep.
+//! The vendor's announcements of holidays and early closes, requested with the daily full check.
 //!
-//! The built-in calendar knows the rules; a day of mourning is announced, and then the vendor knows it. What it says is
-//! kept in the table `holidays` and laid over the rules, for this process and for every later one.
+//! The built-in calendar has the rules; a day of mourning is announced, and the vendor lists it. The list is stored in the
+//! table `holidays` and overrides the rules, in this process and in every later one.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use barkeep_market::{Calendar, Ts};
 use barkeep_store::{HolidayRow, StoreError};
 use barkeep_vendor::{Fault, Holiday};
 
-/// Why nothing new was learnt.
+/// Why nothing new was learned.
 #[derive(Debug, thiserror::Error)]
 pub enum HolidayError {
     #[error(transparent)]
@@ -22,7 +22,10 @@ pub enum HolidayError {
     Store(#[from] StoreError),
 }
 
-/// Asks for the announcements, keeps them, and gives the calendar with all that are kept. One request.
+/// Requests the announcements, stores them, and returns the calendar with all that are stored. One request.
+///
+/// # Errors
+/// When the vendor does not answer or the database fails.
 pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Result<Calendar, HolidayError> {
     let announced = engine.dispatcher(None, Arc::new(Silent)).upcoming_holidays(cancel).await?;
     engine.store.put_holidays(&rows(announced, engine.clock.now())).await?;

@@ -53,15 +53,15 @@ impl Journal for StoreJournal {
     }
 
     fn waiting(&self, ticker: Option<&str>, why: &str, wait: Duration, retry: Option<u32>) {
-        self.listener.hear(Event::Waiting { ticker: ticker.map(str::to_owned), why: why.to_owned(), wait, retry });
+        self.listener.on_event(Event::Waiting { ticker: ticker.map(str::to_owned), why: why.to_owned(), wait, retry });
     }
 
     fn starting(&self, ticker: Option<&str>, number: u32) {
-        self.listener.hear(Event::Requested { ticker: ticker.map(str::to_owned), attempt: number });
+        self.listener.on_event(Event::Requested { ticker: ticker.map(str::to_owned), attempt: number });
     }
 
     fn ended(&self, attempt: &Attempt) {
-        self.listener.hear(Event::Answered(Box::new(request_row(attempt, self.execution))));
+        self.listener.on_event(Event::Ended(Box::new(attempt.clone())));
     }
 }
 

@@ -1,9 +1,9 @@
-//! The backfill: from a wish to stored bars.
+//! One backfill: from a selection to stored bars.
 //!
-//! The way of a bar: [`select`] resolves symbols, [`coverage_index`] reads what is known, [`barkeep_plan`] says what to ask,
-//! [`fetch`] asks it page by page, [`ingest`] validates, derives and commits each page whole, [`features`]
-//! follow, [`backfill`] drives the rounds and adds up the [`summary`]. Whatever happens on the way, coverage says
-//! afterwards what is still missing, and the next run asks for exactly that.
+//! The way of a bar: [`select`] resolves symbols, [`index`] reads what is stored, [`barkeep_plan`] decides the requests,
+//! [`fetch`] makes them page by page, [`ingest`] validates, derives and commits each page whole, [`features`] follow,
+//! [`backfill`] drives the rounds, [`progress`] counts, [`summary`] is the result. Whatever happens on the way, coverage
+//! says afterwards what is still missing, and the next run requests exactly that.
 
 pub mod backfill;
 pub mod claim;
@@ -18,9 +18,10 @@ pub mod ingest;
 pub mod journal;
 pub mod open;
 pub mod planning_inputs;
+pub mod progress;
 pub mod quarantine;
 pub mod select;
-pub mod splits;
+pub mod series_statuses;
 pub mod summary;
 
 use std::sync::Arc;

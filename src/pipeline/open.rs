@@ -23,7 +23,7 @@ pub enum OpenError {
     Vendor(String),
 }
 
-/// Puts an engine on an open database. The vendor is not asked anything yet.
+/// Puts an engine on an open database. Nothing is requested of the vendor yet.
 pub async fn open(
     store: Arc<dyn Store>,
     settings: Settings,

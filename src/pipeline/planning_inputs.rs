@@ -1,5 +1,5 @@
-//! What planning learns from the database beyond coverage: how stale each series is and when its tier stops accepting
-//! that, how densely each symbol trades, and what is left of the limit.
+//! What planning reads from the database beyond coverage: how stale each series is and when its tier stops accepting
+//! that, how densely each symbol trades, whose splits are due, and what is left of the limit.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub async fn staleness(
     let mut seen = HashMap::new();
     let mut all = Staleness::new();
     for target in targets {
-        for timeframe in &target.asked {
+        for timeframe in &target.requested {
             let row = &target.row;
             let last = newest.get(&(&row.symbol, *timeframe)).copied().flatten();
             let key = (row.asset_class, *timeframe, last, row.criticality);
@@ -88,12 +88,29 @@ pub async fn density(engine: &EngineContext, targets: &[Target]) -> Result<BTree
 /// The vendor's limit and what of it is used, over all processes.
 pub async fn tokens(engine: &EngineContext) -> Result<Tokens, StoreError> {
     let (limit, window) = allowance(engine.settings.vendor.rate_limit);
-    let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
     let now = Moment::now(engine.clock.as_ref());
     let mut taken = place::taken(&engine.store.places().await?, &now);
     taken.sort_unstable();
     // The budget knows a token by when it was taken: one window before it is free again.
-    let taken_at = |left: Duration| now.at + (i64::try_from(left.as_millis()).unwrap_or(window) - window);
+    let taken_at = |left: Duration| now.at + (i64::try_from(left.as_millis()).unwrap_or(window_ms) - window_ms);
     let used = taken.into_iter().map(taken_at).collect();
     Ok(Tokens { limit: u64::from(limit), window, used, now: now.at })
+}
+
+/// Symbols whose splits have not been requested within `recheck`, with their tickers.
+pub async fn splits_due(
+    engine: &EngineContext,
+    targets: &[Target],
+    recheck: Duration,
+    now: Ts,
+) -> Result<Vec<(Symbol, String)>, StoreError> {
+    let recheck = i64::try_from(recheck.as_millis()).unwrap_or(i64::MAX);
+    let fetched: BTreeMap<Symbol, Ts> = engine.store.splits_fetched_at().await?.into_iter().collect();
+    let is_due = |symbol: &Symbol| fetched.get(symbol).is_none_or(|at| at.ms().saturating_add(recheck) <= now.ms());
+    Ok(targets
+        .iter()
+        .filter(|t| !t.row.asset_class.is_continuous() && is_due(&t.row.symbol))
+        .map(|t| (t.row.symbol.clone(), t.row.vendor_ticker.clone()))
+        .collect())
 }

@@ -92,27 +92,31 @@ pub struct Target {
     pub row: SymbolRow,
     /// Whether the row differs from what the database has and must be written before bars are.
     pub dirty: bool,
-    /// Timeframes asked for, fine to coarse.
-    pub asked: Vec<Timeframe>,
+    /// Timeframes requested, fine to coarse.
+    pub requested: Vec<Timeframe>,
 }
 
-/// A selection that cannot be carried out.
+/// A selection that cannot be carried out. The texts name no option or field; whoever shows one knows what it is called
+/// there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    #[error("there are no active symbols; add some with 'barkeep symbols add AAPL SPY BTC' or name them")]
+    #[error("no symbol is named and there are no active symbols")]
     NoSymbols,
-    #[error("{symbol} is registered as {known}, not as {asked}; remove it first or leave --asset-class out")]
-    ClassDiffers { symbol: Symbol, known: AssetClass, asked: AssetClass },
-    #[error("--from {from} is after --to {to}; nothing lies between them")]
-    Backwards { from: TimeBound, to: TimeBound },
-    #[error("--from {0} lies in the future; there are no bars yet")]
-    Future(TimeBound),
-    #[error("every series of this is paused; resume one, or name the timeframes to ask for all the same")]
+    #[error("{symbol} is registered as {registered}, not as {requested}")]
+    ClassDiffers { symbol: Symbol, registered: AssetClass, requested: AssetClass },
+    #[error("{from} is after {to}; nothing lies between them")]
+    EmptyRange { from: TimeBound, to: TimeBound },
+    #[error("{from} is in the future; there are no bars yet")]
+    Future { from: TimeBound },
+    #[error("every series of this selection is paused")]
     AllPaused,
 }
 
 impl Selection {
     /// The symbols meant, known ones as they are registered, unknown ones as they will be.
+    ///
+    /// # Errors
+    /// [`SelectError::NoSymbols`] and [`SelectError::ClassDiffers`].
     pub fn targets(&self, known: &[SymbolRow], settings: &Settings, now: Ts) -> Result<Vec<Target>, SelectError> {
         let by_name: BTreeMap<&Symbol, &SymbolRow> = known.iter().map(|row| (&row.symbol, row)).collect();
         let mut named: Vec<Symbol> = if self.symbols.is_empty() {
@@ -137,36 +141,39 @@ impl Selection {
     ) -> Result<Target, SelectError> {
         let Some(&row) = known.get(&symbol) else {
             let class = self.class.unwrap_or_else(|| default_class(settings, &symbol));
-            let asked = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
+            let requested = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
             let row = SymbolRow {
                 vendor_ticker: symbol.vendor_ticker(class),
                 asset_class: class,
                 criticality: criticality_of(settings, &symbol),
-                timeframes: asked.clone(),
+                timeframes: requested.clone(),
                 active: true,
                 paused: false,
                 added_at: now,
                 symbol,
             };
-            return Ok(Target { row, dirty: true, asked });
+            return Ok(Target { row, dirty: true, requested });
         };
-        if let Some(asked) = self.class.filter(|asked| *asked != row.asset_class) {
-            return Err(SelectError::ClassDiffers { symbol, known: row.asset_class, asked });
+        if let Some(requested) = self.class.filter(|class| *class != row.asset_class) {
+            return Err(SelectError::ClassDiffers { symbol, registered: row.asset_class, requested });
         }
-        let asked = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
-        let all = sorted(&[row.timeframes.as_slice(), &asked].concat());
+        let requested = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
+        let all = sorted(&[row.timeframes.as_slice(), &requested].concat());
         let dirty = all != row.timeframes;
-        Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, asked })
+        Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, requested })
     }
 
-    /// Takes series that rest out of `targets`, unless timeframes were named: who names a series means it.
+    /// Takes paused series out of `targets`, unless timeframes were named: who names a series means it.
     ///
     /// Of a family, the finest stored timeframe is fetched for all. While another timeframe of it is wanted, a paused one
-    /// therefore goes on getting the bars that come anyway: no request is made for its sake, and nothing is thrown away.
-    pub fn leave_resting(
+    /// therefore still gets the bars that come anyway: no request is made for its sake, and nothing is thrown away.
+    ///
+    /// # Errors
+    /// [`SelectError::AllPaused`] when nothing is left.
+    pub fn drop_paused(
         &self,
         targets: &mut Vec<Target>,
-        rests: impl Fn(&Symbol, Timeframe) -> bool,
+        is_paused: impl Fn(&Symbol, Timeframe) -> bool,
     ) -> Result<(), SelectError> {
         if self.timeframes.is_some() {
             return Ok(());
@@ -174,22 +181,25 @@ impl Selection {
         let before = targets.len();
         for target in targets.iter_mut() {
             let symbol = &target.row.symbol;
-            target.asked.retain(|tf| !rests(symbol, *tf));
+            target.requested.retain(|tf| !is_paused(symbol, *tf));
         }
-        targets.retain(|target| !target.asked.is_empty());
+        targets.retain(|target| !target.requested.is_empty());
         if targets.is_empty() && before > 0 { Err(SelectError::AllPaused) } else { Ok(()) }
     }
 
-    /// The asked range for a class: inclusive bounds as a half-open interval. Without `from`, `history` back from the
+    /// The requested range for a class: inclusive bounds as a half-open interval. Without `from`, `history` back from the
     /// end.
+    ///
+    /// # Errors
+    /// [`SelectError::EmptyRange`] and [`SelectError::Future`].
     pub fn range(&self, class: AssetClass, history: std::time::Duration, now: Ts) -> Result<Interval, SelectError> {
         let end = self.to.map_or(now, |to| to.end(class));
         let history = i64::try_from(history.as_millis()).unwrap_or(i64::MAX);
         let default_start = class.midnight(class.date_of(end.min(now) - history));
         let start = self.from.map_or(default_start, |from| from.start(class));
         match (self.from, self.to) {
-            (Some(from), Some(to)) if start >= end => Err(SelectError::Backwards { from, to }),
-            (Some(from), _) if start > now => Err(SelectError::Future(from)),
+            (Some(from), Some(to)) if start >= end => Err(SelectError::EmptyRange { from, to }),
+            (Some(from), _) if start > now => Err(SelectError::Future { from }),
             _ => Ok(Interval::new(start, end)),
         }
     }
@@ -229,8 +239,8 @@ mod tests {
                 Selection { from: Some(from.parse().unwrap()), to: Some(to.parse().unwrap()), ..Selection::default() };
             selection.range(AssetClass::Stock, std::time::Duration::ZERO, now)
         };
-        assert!(matches!(range("2024-02-01", "2024-01-31"), Err(SelectError::Backwards { .. })));
-        assert!(matches!(range("2025-02-01", "2025-03-01"), Err(SelectError::Future(_))));
+        assert!(matches!(range("2024-02-01", "2024-01-31"), Err(SelectError::EmptyRange { .. })));
+        assert!(matches!(range("2025-02-01", "2025-03-01"), Err(SelectError::Future { .. })));
         assert!(range("2024-02-01", "2030-01-01").is_ok());
     }
 

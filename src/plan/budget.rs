@@ -6,6 +6,7 @@
 //! order there is, and in no order are there fewer. Which series pay for it follows from the order of the plan.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,17 +37,20 @@ pub type Staleness = BTreeMap<(Symbol, Family), Vec<Stale>>;
 pub struct Tokens {
     /// Starts in any window, at least 1.
     pub limit: u64,
-    /// Milliseconds.
-    pub window: i64,
+    pub window: Duration,
     /// Starts of the trailing window, ascending.
     pub used: Vec<Ts>,
     pub now: Ts,
 }
 
 impl Tokens {
+    fn window_ms(&self) -> i64 {
+        i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1)
+    }
+
     /// When tokens become free, one after the other, each taken as soon as it is.
     pub fn times(&self) -> impl Iterator<Item = Ts> + use<> {
-        let (limit, window, now) = (self.limit.max(1) as usize, self.window.max(1), self.now);
+        let (limit, window, now) = (self.limit.max(1) as usize, self.window_ms(), self.now);
         let mut recent: VecDeque<Ts> = self.used.iter().copied().filter(|t| *t + window > now).collect();
         while recent.len() > limit {
             recent.pop_front();
@@ -61,11 +65,11 @@ impl Tokens {
 
     /// How many requests can start from now until `t`, both included.
     ///
-    /// Token `k + limit` is free one window after token `k`, so the first `limit` of them tell all.
+    /// Token `k + limit` is free one window after token `k`, so the first `limit` of them suffice.
     #[must_use]
     pub fn available(&self, t: Ts) -> u64 {
         let first = self.times().take(self.limit.max(1) as usize).take_while(|at| *at <= t);
-        first.map(|at| 1 + ((t - at) / self.window.max(1)) as u64).sum()
+        first.map(|at| 1 + ((t - at) / self.window_ms()) as u64).sum()
     }
 }
 
@@ -143,7 +147,7 @@ pub fn urgency(item: &Item, staleness: &Staleness) -> Urgency {
 
 /// The series that an item brings up to date.
 fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = (&'a Symbol, &'a Stale)> {
-    let family = match &item.ask {
+    let family = match &item.request {
         Request::Aggregates { timeframe, .. } => Some(timeframe.family()),
         Request::GroupedDaily { .. } => Some(Family::Day),
         Request::Splits { .. } => None,
@@ -218,7 +222,7 @@ impl Purchase {
     fn add(&mut self, item: &Item, staleness: &Staleness, now: Ts, served_at: Option<Ts>) {
         self.requests += item.requests;
         self.until = served_at.or(self.until);
-        if !item.newest && !matches!(item.ask, Request::Splits { .. }) {
+        if !item.newest && !matches!(item.request, Request::Splits { .. }) {
             self.history_requests += item.requests;
         }
         for (_, stale) in served(item, staleness) {

@@ -25,9 +25,9 @@ pub struct Solution {
     /// Cells of the matching: no two share a symbol or a session, so each needs a request of its own.
     pub lower_bound: usize,
     pub optimal: bool,
-    /// Symbols to ask by themselves, each over one range.
+    /// Symbols to request by themselves, each over one range.
     pub rows: Vec<Symbol>,
-    /// Sessions to ask for the whole market.
+    /// Sessions to request for the whole market.
     pub columns: Vec<NaiveDate>,
     /// The certificate.
     pub matching: Vec<Cell>,

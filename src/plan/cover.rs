@@ -17,9 +17,9 @@ use super::matching::Graph;
 /// The requests that cover a set of cells, and why there cannot be fewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cover {
-    /// Rows to ask, ascending; the forced ones are among them.
+    /// Rows to request, ascending; the forced ones are among them.
     pub rows: Vec<u32>,
-    /// Columns to ask, ascending.
+    /// Columns to request, ascending.
     pub columns: Vec<u32>,
     /// Rows with a missing cell that only a row request can bring, ascending.
     pub forced: Vec<u32>,
@@ -28,7 +28,7 @@ pub struct Cover {
 }
 
 /// Solves for the missing `cells` (row, column), in any order, repeats allowed. `forced_rows` cannot be served by columns
-/// (a symbol that the grouped answer leaves out): each that misses a cell is asked by itself, and its cells take no part in
+/// (a symbol that the grouped answer leaves out): each that misses a cell is requested by itself, and its cells take no part in
 /// the matching. Rows and columns are any numbers. O(cells * sqrt(rows + columns)).
 #[must_use]
 pub fn minimum_cover(cells: &[(u32, u32)], forced_rows: &[u32]) -> Cover {
@@ -153,15 +153,16 @@ mod tests {
 
     /// The smallest number of requests, and the most rows among covers of that size, by trying every subset of rows.
     fn exhaustive(cells: &[(u32, u32)], forced: &[u32]) -> (usize, usize) {
-        let asked: BTreeSet<u32> = cells.iter().map(|c| c.0).filter(|r| forced.contains(r)).collect();
+        let requested: BTreeSet<u32> = cells.iter().map(|c| c.0).filter(|r| forced.contains(r)).collect();
         let rows: Vec<u32> = distinct(cells.iter().map(|c| c.0).filter(|r| !forced.contains(r)));
         (0..1_u32 << rows.len())
             .map(|subset| {
                 let chosen = |row| {
-                    asked.contains(&row) || rows.iter().position(|r| *r == row).is_some_and(|k| subset >> k & 1 == 1)
+                    requested.contains(&row)
+                        || rows.iter().position(|r| *r == row).is_some_and(|k| subset >> k & 1 == 1)
                 };
                 let columns: BTreeSet<u32> = cells.iter().filter(|c| !chosen(c.0)).map(|c| c.1).collect();
-                let chosen_rows = asked.len() + subset.count_ones() as usize;
+                let chosen_rows = requested.len() + subset.count_ones() as usize;
                 (chosen_rows + columns.len(), chosen_rows)
             })
             .min_by_key(|&(size, rows)| (size, std::cmp::Reverse(rows)))

@@ -13,7 +13,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, Interv
 pub struct Horizon {
     /// Bars that start before this may exist at the vendor.
     pub end: Ts,
-    /// Bars that end at or before this are final; later ones are provisional and asked again.
+    /// Bars that end at or before this are final; later ones are provisional and requested again.
     pub settled: Ts,
 }
 
@@ -54,13 +54,13 @@ pub struct FamilyState {
     pub class: AssetClass,
     pub ticker: String,
     pub criticality: Criticality,
-    /// The finest timeframe of the family that is stored: the only one that is asked for.
+    /// The finest timeframe of the family that is stored: the only one that is requested.
     pub base: Timeframe,
     /// The timeframes of this family somebody wants now, fine to coarse.
-    pub asked: Vec<Timeframe>,
+    pub requested: Vec<Timeframe>,
     /// All timeframes computed from the base, fine to coarse.
     pub derived: Vec<Timeframe>,
-    /// What is covered and believed now, by timeframe; absent means nothing.
+    /// What is covered now, by timeframe; absent means nothing.
     pub covered: BTreeMap<Timeframe, IntervalSet>,
 }
 
@@ -75,9 +75,9 @@ impl FamilyState {
 pub struct Need {
     pub state: FamilyState,
     pub horizon: Horizon,
-    /// The range this was worked out for, as whole bars of the coarsest timeframe asked.
+    /// The range this was worked out for, as whole bars of the coarsest timeframe requested.
     pub wanted: Interval,
-    /// What to ask of the base timeframe, in trading time.
+    /// What to request of the base timeframe, in trading time.
     pub gaps: IntervalSet,
     /// Coarser timeframes that are missing where the base is covered: computed without a request.
     pub local: Vec<(Timeframe, IntervalSet)>,
@@ -88,7 +88,7 @@ impl Need {
     #[must_use]
     pub fn of(cal: &Calendar, state: FamilyState, range: Interval, horizon: Horizon) -> Self {
         let class = state.class;
-        let coarsest = state.asked.last().copied().unwrap_or(state.base);
+        let coarsest = state.requested.last().copied().unwrap_or(state.base);
         let wanted = coarsest.snap_out(class, range.intersect(Interval::new(Ts::MIN, horizon.end)));
         let live = wanted.intersect(Interval::new(Ts::MIN, horizon.end));
         let trading = cal.trading(class, state.base.family(), live);
@@ -96,12 +96,12 @@ impl Need {
 
         let missing_of = |tf: Timeframe| snapped(&trading.subtract(&state.covered(tf)), tf, class);
         let missing: IntervalSet =
-            state.asked.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
+            state.requested.iter().flat_map(|tf| missing_of(*tf).iter().collect::<Vec<_>>()).collect();
         let gaps = missing.intersect(&trading).subtract(&base_covered);
 
         let settled = Interval::new(Ts::MIN, horizon.settled);
         let local = state
-            .asked
+            .requested
             .iter()
             .filter(|tf| **tf != state.base)
             .map(|tf| {

@@ -1,4 +1,4 @@
-//! What to ask: gaps, and the fewest requests that close them. Pure; no I/O.
+//! What to request: gaps, and the fewest requests that close them. Pure; no I/O.
 //!
 //! [`gaps`] says what is missing, [`planner`] turns that into requests, [`estimate`] says how long they take.
 
@@ -13,5 +13,5 @@ pub mod planner;
 pub mod request;
 
 pub use gaps::{FamilyState, Horizon, Need};
-pub use planner::{Market, build};
-pub use request::{Item, Plan, Request};
+pub use planner::{Market, Plan, build};
+pub use request::{Item, Request};

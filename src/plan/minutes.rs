@@ -1,26 +1,26 @@
 //! The fewest requests for missing minute bars of one symbol.
 //!
 //! The vendor answers a range in pages of up to 50,000 *base minutes*, whatever the timeframe, and each page is one
-//! request (massive.com/blog/aggs-api-updates). Gaps are therefore asked together, across stretches that are already
-//! covered, exactly where that needs no more pages than asking them apart.
+//! request (massive.com/blog/aggs-api-updates). Gaps are therefore requested together, across stretches that are already
+//! covered, exactly where that needs no more pages than requesting them apart.
 //!
 //! Why the result is the minimum. A page covers a window of consecutive base minutes, at most `page` of them, and
 //! somebody has to cover the first missing minute; a window that starts there and is as long as a page covers everything
 //! that any other window over that minute can cover of the rest. So the greedy sequence "start a full window at the first
 //! missing minute, repeat" has the fewest windows that any plan can have. Windows of it that touch form one range with its
 //! following pages, a window whose end lies in a covered stretch ends its range: the greedy plan is a division of the gaps
-//! into consecutive groups, each asked from its first to its last missing minute. The search here is over all such
-//! divisions, so it finds that minimum, and among the divisions that reach it the one that asks for the fewest base minutes
-//! (no covered stretch is asked again unless that saves a page).
+//! into consecutive groups, each requested from its first to its last missing minute. The search here is over all such
+//! divisions, so it finds that minimum, and among the divisions that reach it the one that requests the fewest base minutes
+//! (no covered stretch is requested again unless that saves a page).
 //!
 //! `slots` is an upper bound (a minute without a trade has no bar and costs nothing), so the pages are one too.
 
 use barkeep_market::interval::{Interval, IntervalSet};
 
-/// One range to ask the vendor for, with its following pages.
+/// One range to request, with its following pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
-    /// From the first to the last missing instant of the gaps asked together.
+    /// From the first to the last missing instant of the gaps requested together.
     pub range: Interval,
     /// Requests this takes, at most.
     pub pages: u64,
@@ -28,16 +28,16 @@ pub struct Range {
     pub slots: u64,
 }
 
-/// The cheapest way to ask for the gaps up to some point: pages, then base minutes, then ranges. The last because the
+/// The cheapest way to request the gaps up to some point: pages, then base minutes, then ranges. The last because the
 /// vendor counts only minutes that traded: of two plans equal so far, the one with fewer, longer ranges can turn out cheaper.
 type Cost = (u64, u64, u64);
 
-/// Groups the gaps of one symbol's base series into ranges to ask.
+/// Groups the gaps of one symbol's base series into ranges to request.
 ///
 /// `gaps` is what is missing, already cut to trading time. `slots` bounds the base minutes that the vendor may have in a
 /// range and must add up over adjacent ranges, as a count of trading minutes does. `page` is base minutes per page (0 is
 /// taken as 1). O(gaps) calls of `slots`, and at most O(gaps^2) additions: covered stretches of a page or more are never
-/// asked across, so the search starts anew behind each.
+/// requested across, so the search starts anew behind each.
 #[must_use]
 pub fn ranges(gaps: &IntervalSet, page: u64, slots: impl Fn(Interval) -> u64) -> Vec<Range> {
     let page = page.max(1);
@@ -53,7 +53,7 @@ pub fn ranges(gaps: &IntervalSet, page: u64, slots: impl Fn(Interval) -> u64) ->
         before = Some((*gap, end));
     }
 
-    // best[j]: the cheapest way to ask for the first j gaps, and where its last range begins. The costs of ranges add up
+    // best[j]: the cheapest way to request the first j gaps, and where its last range begins. The costs of ranges add up
     // and the order of costs is kept by addition, so the best way up to j contains the best way up to its last range.
     let mut best: Vec<(Cost, usize)> = Vec::with_capacity(gaps.len() + 1);
     best.push(((0, 0, 0), 0));
@@ -103,7 +103,7 @@ mod tests {
         ranges.iter().map(|&(a, b)| Interval::new(Ts(a * MINUTE), Ts(b * MINUTE))).collect()
     }
 
-    fn asked(gaps: &[(i64, i64)], page: u64) -> Vec<(i64, i64, u64)> {
+    fn planned(gaps: &[(i64, i64)], page: u64) -> Vec<(i64, i64, u64)> {
         let found = ranges(&set(gaps), page, minutes);
         found.iter().map(|r| (r.range.start.ms() / MINUTE, r.range.end.ms() / MINUTE, r.pages)).collect()
     }
@@ -148,27 +148,27 @@ mod tests {
 
     #[test]
     fn gaps_that_fit_one_page_are_one_request() {
-        assert_eq!(asked(&[(0, 2), (5, 6)], 10), [(0, 6, 1)]);
-        assert_eq!(asked(&[(0, 2), (10, 11)], 10), [(0, 2, 1), (10, 11, 1)]);
+        assert_eq!(planned(&[(0, 2), (5, 6)], 10), [(0, 6, 1)]);
+        assert_eq!(planned(&[(0, 2), (10, 11)], 10), [(0, 2, 1), (10, 11, 1)]);
     }
 
     #[test]
     fn a_covered_stretch_is_not_asked_again_for_nothing() {
-        // Any two of the three fit one page; the nearer two are asked together.
-        assert_eq!(asked(&[(0, 1), (8, 9), (12, 13)], 10), [(0, 1, 1), (8, 13, 1)]);
-        // Joining would keep the pages (1 + 1 = 2) and ask 5 minutes again.
-        assert_eq!(asked(&[(0, 10), (15, 20)], 10), [(0, 10, 1), (15, 20, 1)]);
+        // Any two of the three fit one page; the nearer two are requested together.
+        assert_eq!(planned(&[(0, 1), (8, 9), (12, 13)], 10), [(0, 1, 1), (8, 13, 1)]);
+        // Joining would keep the pages (1 + 1 = 2) and request 5 minutes again.
+        assert_eq!(planned(&[(0, 10), (15, 20)], 10), [(0, 10, 1), (15, 20, 1)]);
     }
 
     #[test]
     fn a_long_gap_lends_the_rest_of_its_last_page() {
-        assert_eq!(asked(&[(0, 23), (26, 30), (40, 45)], 10), [(0, 30, 3), (40, 45, 1)]);
+        assert_eq!(planned(&[(0, 23), (26, 30), (40, 45)], 10), [(0, 30, 3), (40, 45, 1)]);
     }
 
     #[test]
     fn nothing_missing_is_nothing_to_ask() {
-        assert_eq!(asked(&[], 10), []);
-        assert_eq!(asked(&[(0, 3)], 0), [(0, 3, 3)]);
+        assert_eq!(planned(&[], 10), []);
+        assert_eq!(planned(&[(0, 3)], 0), [(0, 3, 3)]);
     }
 
     /// Closed hours cost no base minutes, so a year of sessions is one range: 252 * 960 / 50,000 = 5 pages.

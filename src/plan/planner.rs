@@ -5,36 +5,66 @@
 //! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::budget::{self, Staleness};
+use super::budget::{self, Budget, Staleness};
 use super::cover::minimum_cover;
 use super::gaps::Need;
 use super::minutes;
-use super::request::{Item, Plan, Request};
+use super::request::{Item, Request};
 use barkeep_market::calendar::Session;
 use barkeep_market::{Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 
 /// Base aggregates the vendor returns per request at most (vendor documentation of `limit`).
 pub const PAGE: u64 = 50_000;
 
-/// Tickers asked in one splits request; keeps the URL below 4 kB.
+/// Tickers of one splits request; keeps the URL below 4 kB.
 pub const SPLIT_BATCH: usize = 250;
+
+/// What will be requested, in this order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub plan_id: Uuid,
+    /// Expected: from what the vendor counted before, or the most there can be where it never did.
+    pub requests: u64,
+    /// One page for each range: what it takes if hardly a minute had a trade. Retries are not counted.
+    #[serde(default)]
+    pub requests_low: u64,
+    /// A trade in every minute the calendar allows.
+    #[serde(default)]
+    pub requests_high: u64,
+    /// No plan for these gaps can take fewer requests, if the symbols trade as often as expected.
+    pub lower_bound: u64,
+    /// Whether `requests` equals `lower_bound`.
+    pub optimal: bool,
+    /// Time until the last request may start, at the current limit.
+    pub estimated_seconds: f64,
+    /// Bars a liquid symbol would have in the gaps, base timeframes only.
+    pub expected_bars: u64,
+    /// Series that will be computed from stored bars, without a request.
+    pub derived_locally: u64,
+    /// What the limit allows of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    pub items: Vec<Item>,
+}
 
 /// What planning may use.
 #[derive(Clone, Debug, Default)]
 pub struct Market {
-    /// Whether a whole market day may be asked in one request.
+    /// Whether a whole market day may be requested at once.
     pub grouped_daily: bool,
     /// Symbols that grouped answers are known not to hold (OTC, delisted, unknown).
     pub not_grouped: BTreeSet<Symbol>,
     /// Dates on which the grouped endpoint gave nothing usable.
     pub not_grouped_dates: BTreeSet<NaiveDate>,
-    /// How far back newest bars are asked again for free, milliseconds.
-    pub overlap: i64,
-    /// Share of possible base minutes that the vendor had, of symbols it was asked for before.
+    /// How far back bars are requested again with the newest ones, at no further request.
+    pub overlap: Duration,
+    /// Share of possible base minutes that the vendor had, of symbols requested before.
     pub density: BTreeMap<Symbol, f64>,
     /// How stale series are, and until when that is accepted.
     pub staleness: Staleness,
@@ -67,7 +97,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
     }
     items.sort_by_cached_key(|item| (budget::urgency(item, &market.staleness), shape(item)));
     let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
-        ask: Request::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
+        request: Request::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
         symbols: batch.iter().map(|(symbol, _)| symbol.clone()).collect(),
         criticality: barkeep_market::Criticality::Critical,
         newest: false,
@@ -94,7 +124,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
 
 /// Between equals: whole-market requests before single ones, then by name and time.
 fn shape(item: &Item) -> (u8, Option<Symbol>, Option<Ts>) {
-    let (shape, start) = match &item.ask {
+    let (shape, start) = match &item.request {
         Request::Splits { .. } => (0, None),
         Request::GroupedDaily { .. } => (1, None),
         Request::Aggregates { timeframe, range, .. } if timeframe.family() == Family::Day => (2, Some(range.start)),
@@ -110,7 +140,7 @@ fn expected_bars(cal: &Calendar, need: &Need) -> u64 {
 fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> Item {
     let state = &need.state;
     Item {
-        ask: Request::Aggregates {
+        request: Request::Aggregates {
             ticker: state.ticker.clone(),
             asset_class: state.class,
             timeframe: state.base,
@@ -135,8 +165,9 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
     let (class, base) = (need.state.class, need.state.base);
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
     if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && hull.end > need.horizon.settled) {
-        // Bars of the last days may be revised by late trades; asking them again with the newest costs nothing.
-        let again = base.span(class, need.horizon.end - market.overlap).start.max(need.wanted.start);
+        // Bars of the last days may be revised by late trades; requesting them again with the newest costs nothing.
+        let overlap = i64::try_from(market.overlap.as_millis()).unwrap_or(i64::MAX);
+        let again = base.span(class, need.horizon.end - overlap).start.max(need.wanted.start);
         let tail_start = gaps.as_slice().last().map_or(tail.start, |last| last.start);
         gaps.insert(Interval::new(again.min(tail_start), tail.end));
     }
@@ -160,26 +191,28 @@ fn page_of(need: &Need, market: &Market) -> u64 {
 /// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted and up to
 /// what is covered.
 ///
-/// The calendar says when trading is possible, and so whether to ask at all; a vendor that has a bar outside of it is
-/// still answered for. Closed hours hold no base minutes by the calendar, so this costs no page.
+/// Closed hours are never missing (the calendar has no trading there), so no gap covers them. Left out of the request, a
+/// bar the vendor has there all the same, such as a late print after the close, would never be fetched or proven absent.
+/// Closed hours hold no base minutes by the calendar, so taking them along costs no page.
 fn over_closed_hours(cal: &Calendar, need: &Need, range: Interval) -> Interval {
     let (class, base) = (need.state.class, need.state.base);
     if class.is_continuous() {
         return range;
     }
-    let known = need.state.covered(base);
+    let covered = need.state.covered(base);
     let closed = |hours: Interval| cal.trading(class, base.family(), hours).is_empty();
     let trades = |s: Session| match base.family() {
         Family::Minute => s.extended(),
         Family::Day => Timeframe::D1.span(class, s.extended_open),
     };
     let before = cal.session_before(range.start).map_or(Ts::MIN, |s| trades(s).end);
-    let covered_to = known.clip(Interval::new(Ts::MIN, range.start)).hull().map_or(Ts::MIN, |known| known.end);
+    // Not over hours that are covered already, nor into the next session, nor beyond what is wanted.
+    let covered_to = covered.clip(Interval::new(Ts::MIN, range.start)).hull().map_or(Ts::MIN, |hull| hull.end);
     let start = before.max(covered_to).max(need.wanted.start).min(range.start);
     let after = cal.session_after(range.end).map_or(Ts::MAX, |s| trades(s).start);
-    let covered_from = known.clip(Interval::new(range.end, Ts::MAX)).hull().map_or(Ts::MAX, |known| known.start);
+    let covered_from = covered.clip(Interval::new(range.end, Ts::MAX)).hull().map_or(Ts::MAX, |hull| hull.start);
     let end = after.min(covered_from).min(need.wanted.end).max(range.end);
-    // Inside a session there is nothing to extend over.
+    // A range that begins or ends inside a session has trading hours beside it: those are covered, or a gap of their own.
     let start = if closed(Interval::new(start, range.start)) { start } else { range.start };
     let end = if closed(Interval::new(range.end, end)) { end } else { range.end };
     base.snap_out(class, Interval::new(start, end))
@@ -229,7 +262,7 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
             .filter_map(|(row, _)| needs.get(*row as usize))
             .collect();
         items.push(Item {
-            ask: Request::GroupedDaily { asset_class: class, date: *date },
+            request: Request::GroupedDaily { asset_class: class, date: *date },
             symbols: served.iter().map(|n| n.state.symbol.clone()).collect(),
             criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(barkeep_market::Criticality::Low),
             newest: served.iter().any(|n| is_newest(cal, n, Timeframe::D1.span(class, class.midnight(*date)).end)),

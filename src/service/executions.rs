@@ -7,28 +7,28 @@ use uuid::Uuid;
 
 use super::{Active, Ended, MOST_RESUMED, Service};
 use crate::handle::{CommandError, CommandReply};
-use crate::progress::{EventSinks, RunProgress};
+use crate::progress::EventSinks;
 use barkeep_pipeline::backfill::{Backfill, RunError};
-use barkeep_pipeline::events::Listener;
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_store::{ExecutionRow, ExecutionStatus};
 
 impl Service {
     pub(super) fn start(&mut self, wish: Backfill) -> Uuid {
         let id = wish.execution_id;
-        let wires = EventSinks {
+        let sinks = EventSinks {
+            execution_id: id,
             clock: Arc::clone(&self.engine.clock),
             pulse: Arc::clone(&self.pulse),
             events: self.events.clone(),
             changed: self.changed.clone(),
         };
-        let tracker = Arc::new(RunProgress::new(id, wish.trigger, wish.mode.name(), wires));
+        let tracker = wish.progress(&self.engine, Arc::new(sinks));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
-        let (listener, stop) = (Arc::clone(&tracker) as Arc<dyn Listener>, cancel.clone());
+        let (progress, stop) = (Arc::clone(&tracker), cancel.clone());
         let selection = wish.selection.clone();
         let task = self.running.spawn(async move {
-            let outcome = wish.run(&engine, listener, stop).await;
+            let outcome = wish.run_with(&engine, progress, stop).await;
             (id, outcome)
         });
         self.active.insert(id, Active { selection, cancel, tracker, task: task.id() });
@@ -138,9 +138,9 @@ impl Service {
         let active = self.active.get(&id).ok_or_else(|| refused(format!("execution {id} is not running")))?;
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let (settings, now) = (&self.engine.settings, self.engine.clock.now());
-        let targets = active.selection.targets(&known, settings, now).map_err(|e| refused(e.to_string()))?;
+        let targets = active.selection.targets(&known, settings, now)?;
         let is_part = |(symbol, tf): &&SeriesKey| {
-            targets.iter().any(|target| target.row.symbol == *symbol && target.asked.contains(tf))
+            targets.iter().any(|target| target.row.symbol == *symbol && target.requested.contains(tf))
         };
         if let Some((symbol, tf)) = series.iter().find(|key| !is_part(key)) {
             return Err(refused(format!("{symbol} {tf} is not part of execution {id}")));

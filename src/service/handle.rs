@@ -15,7 +15,7 @@ use barkeep_config::Loaded;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::gate::Pause;
 use barkeep_pipeline::index::coverage::SeriesKey;
-use barkeep_pipeline::select::Selection;
+use barkeep_pipeline::select::{SelectError, Selection};
 use barkeep_plan::Plan;
 use barkeep_store::{Trigger, Verdict};
 use barkeep_vendor::limit::LimitSnapshot;
@@ -205,6 +205,9 @@ pub enum CommandReply {
 pub enum CommandError {
     #[error("{0}")]
     Refused(String),
+    /// A trigger or preview of what cannot be fetched.
+    #[error(transparent)]
+    Selection(#[from] SelectError),
     #[error("the engine has stopped")]
     Stopped,
 }

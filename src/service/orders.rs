@@ -14,7 +14,7 @@ use barkeep_config::Loaded;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_pipeline::EngineContext;
-use barkeep_pipeline::backfill::Backfill;
+use barkeep_pipeline::backfill::{Backfill, RunError};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, SeriesIndex};
 use barkeep_pipeline::quarantine;
@@ -71,7 +71,10 @@ impl Service {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
                 let wish = Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::Manual);
-                let plan = wish.preview(&self.engine).await.map_err(|e| CommandError::Refused(e.to_string()))?;
+                let plan = wish.preview(&self.engine).await.map_err(|e| match e {
+                    RunError::Selection(e) => CommandError::Selection(e),
+                    e => CommandError::Refused(e.to_string()),
+                })?;
                 Ok(CommandReply::Planned(Box::new(plan)))
             }
             EngineCommand::Pause => {
@@ -94,7 +97,7 @@ impl Service {
                 let EngineContext { store, calendar, settings, clock, .. } = &self.engine;
                 quarantine::decide(store.as_ref(), calendar, settings, clock.as_ref(), id, verdict)
                     .await
-                    .map_err(refused)?;
+                    .map_err(|e| CommandError::Refused(e.to_string()))?;
                 Ok(CommandReply::Done)
             }
             EngineCommand::Reload(loaded) => {
@@ -109,16 +112,16 @@ impl Service {
         let refused = |e: String| CommandError::Refused(e);
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let now = self.engine.clock.now();
-        let targets = wish.selection.targets(&known, &self.engine.settings, now).map_err(|e| refused(e.to_string()))?;
+        let targets = wish.selection.targets(&known, &self.engine.settings, now)?;
         for target in &targets {
             let history = self.engine.settings.backfill.history;
-            wish.selection.range(target.row.asset_class, history, now).map_err(|e| refused(e.to_string()))?;
+            wish.selection.range(target.row.asset_class, history, now)?;
         }
         let series = self.engine.store.series().await.map_err(|e| refused(e.to_string()))?;
         let resting: HashSet<(&Symbol, Timeframe)> =
             series.iter().filter(|row| row.paused).map(|row| (&row.symbol, row.timeframe)).collect();
         let rests = |target: &Target| {
-            let mut asked = target.asked.iter();
+            let mut asked = target.requested.iter();
             target.row.paused || asked.all(|tf| resting.contains(&(&target.row.symbol, *tf)))
         };
         if !targets.is_empty() && targets.iter().all(rests) {

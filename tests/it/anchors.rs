@@ -101,7 +101,7 @@ async fn progress_rises_to_one() {
     let mut progress: HashMap<u64, f64> = HashMap::new();
     let mut reports = 0;
     for event in desk.heard.events() {
-        if let Event::Committed { item, done, .. } = event {
+        if let Event::Committed { item: Some(item), done, .. } = event {
             let before = progress.insert(item, done).unwrap_or(0.0);
             assert!((before..=1.0).contains(&done), "item {item} went from {before} to {done}");
             reports += 1;

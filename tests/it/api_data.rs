@@ -430,6 +430,20 @@ async fn jobs_run_as_they_are_asked(bench: Bench) {
     ] {
         let problem = served.post("/api/v1/backfill", &bad).await.problem(422);
         assert_eq!(problem["parameter"], parameter, "{bad}: {problem}");
+        assert!(!problem.to_string().contains("--"), "a flag of the command line: {problem}");
+    }
+    for (bad, parameter) in [
+        (json!({ "symbols": ["AAPL"], "from": "2026-02-02", "to": "2026-02-01" }), "from"),
+        (json!({ "symbols": ["AAPL"], "from": "2099-01-01" }), "from"),
+        (json!({ "symbols": ["AAPL"], "class": "crypto" }), "class"),
+    ] {
+        let of = json!({ "what": { "selection": bad }, "trigger": "manual" });
+        for (action, of) in [("trigger", of), ("preview", json!({ "selection": bad }))] {
+            let order = json!({ "action": action, "of": of });
+            let problem = served.post("/api/v1/console/order", &order).await.problem(422);
+            assert_eq!(problem["parameter"], parameter, "{order}: {problem}");
+            assert!(!problem.to_string().contains("--"), "a flag of the command line: {problem}");
+        }
     }
     let nobody = "/api/v1/backfill/00000000-0000-4000-8000-000000000000";
     served.get(nobody).await.problem(404);

@@ -380,8 +380,8 @@ fn what_is_not_in_the_database_is_refused() {
             &["backfill", "--simulated", "--plan-id", "00000000-0000-4000-8000-000000000000"][..],
             "there is no plan 00000000",
         ),
-        (&["backfill", "--simulated", "AAPL", "--asset-class", "crypto"], "stock"),
-        (&["plan", "AAPL", "--asset-class", "crypto"], "stock"),
+        (&["backfill", "--simulated", "AAPL", "--asset-class", "crypto"], "leave --asset-class out"),
+        (&["plan", "AAPL", "--asset-class", "crypto"], "leave --asset-class out"),
         (&["quarantine", "accept", "999"], "999"),
         (&["quarantine", "reject", "999"], "999"),
         (&["status", "APPL"], "APPL is not"),
@@ -488,7 +488,7 @@ fn one_series_of_a_symbol_can_rest() {
     assert!(asks_for_days(&["--timeframes", "1d"]));
     ok(&["symbols", "set", "AAPL", "--paused", "--timeframe", "5m,1h"]);
     let all = run(dir.path(), &["plan", "AAPL", "--database-url", "sqlite:bars.db"]);
-    assert_refused(&all, 2, "every series of this is paused");
+    assert_refused(&all, 2, "every series of this selection is paused");
     ok(&["symbols", "set", "AAPL", "--paused=false", "--timeframe", "5m,1h,1d"]);
     assert!(!ok(&["symbols", "list"]).contains("paused") && asks_for_days(&[]));
     for (args, says) in [

@@ -43,6 +43,7 @@ mod features;
 mod loadtest;
 mod outage;
 mod plan;
+mod progress;
 mod provisional;
 mod rate_limit;
 mod real_data;

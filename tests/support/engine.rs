@@ -27,7 +27,7 @@ pub fn at(text: &str) -> Ts {
 pub struct Recorder(Mutex<Vec<Event>>);
 
 impl Listener for Recorder {
-    fn hear(&self, event: Event) {
+    fn on_event(&self, event: Event) {
         self.0.lock().unwrap().push(event);
     }
 }

@@ -7,7 +7,7 @@ use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json, table};
 use barkeep_base::clock::SystemClock;
 use barkeep_base::text::printable;
-use barkeep_pipeline::quarantine;
+use barkeep_pipeline::quarantine::{self, DecisionError};
 use barkeep_store::{QuarantineRow, Verdict};
 
 /// Show bars that cannot be true, and decide about them
@@ -67,7 +67,11 @@ async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), 
     }
     let mut decided = Vec::new();
     for id in ids {
-        decided.push(quarantine::decide(store.as_ref(), &calendar, settings, &SystemClock, *id, verdict).await?);
+        decided.push(
+            quarantine::decide(store.as_ref(), &calendar, settings, &SystemClock, *id, verdict)
+                .await
+                .map_err(of_decision)?,
+        );
     }
     store.close().await;
     if session.json {
@@ -79,6 +83,21 @@ async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), 
         .iter()
         .map(|row| format!("{} {} {} {}: {}\n", row.id, row.symbol, row.timeframe, row.bar.ts, verdict.name()));
     print(&lines.collect::<String>())
+}
+
+/// The same with the command that helps.
+fn of_decision(e: DecisionError) -> CliError {
+    let message = e.to_string();
+    match e {
+        DecisionError::NotPending(_) => CliError::usage(message).hint("see `barkeep quarantine list`"),
+        DecisionError::NotRegistered(symbol) => {
+            CliError::usage(message).hint(format!("register it again with `barkeep symbols add {symbol}`"))
+        }
+        DecisionError::CannotBeStored { id, .. } => {
+            CliError::usage(message).hint(format!("reject it with `barkeep quarantine reject {id}`"))
+        }
+        DecisionError::Store(e) => e.into(),
+    }
 }
 
 fn listed(rows: &[QuarantineRow]) -> String {

@@ -22,7 +22,7 @@ use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
-use barkeep_pipeline::select;
+use barkeep_pipeline::select::{self, SelectError};
 use barkeep_plan::Plan;
 use barkeep_store::{HealthListener, Trigger};
 
@@ -103,7 +103,9 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
-    let outcome = wish.run(&engine, listener, cancel.clone()).await;
+    let run = wish.progress(&engine, listener);
+    progress.follow(&run);
+    let outcome = wish.run_with(&engine, run, cancel.clone()).await;
     signals.abort();
     progress.clear();
     engine.store.close().await;
@@ -169,11 +171,28 @@ async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     signals.end_at_the_next().await;
 }
 
+impl From<SelectError> for CliError {
+    /// In the words of the command line.
+    fn from(e: SelectError) -> Self {
+        let message = e.to_string();
+        match e {
+            SelectError::NoSymbols => Self::usage(message).hint("add some with `barkeep symbols add AAPL SPY BTC`"),
+            SelectError::ClassDiffers { symbol, .. } => Self::usage(message)
+                .hint(format!("leave --asset-class out, or remove it first with `barkeep symbols remove {symbol}`")),
+            SelectError::EmptyRange { from, to } => Self::usage(format!("--from {from} is after --to {to}; swap them")),
+            SelectError::Future { from } => Self::usage(format!("--from {from} is in the future; there are no bars yet")),
+            SelectError::AllPaused => Self::usage(message)
+                .hint("resume one with `barkeep symbols set SYMBOL --paused=false --timeframe TF`, or name --timeframes to fetch it anyway"),
+        }
+    }
+}
+
 impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
         let message = e.to_string();
         match e {
-            RunError::Selection(_) | RunError::Busy(_) => Self::usage(message),
+            RunError::Selection(e) => e.into(),
+            RunError::Busy(_) => Self::usage(message),
             RunError::KeyRefused(_) => Self::new(KEY_REFUSED, message)
                 .hint("check MASSIVE_API_KEY (or POLYGON_API_KEY, or vendor.key_file); nothing more was asked"),
             RunError::Store(_) => Self::new(DATABASE, message)

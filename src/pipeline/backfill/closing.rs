@@ -24,22 +24,22 @@ impl Run<'_> {
         let engine = self.engine();
         match outcome {
             // A refused key leaves nothing behind.
-            Err(RunError::KeyRefused(fault)) if !self.fetcher.registrar.is_done() => {
+            Err(RunError::KeyRefused(fault)) if !self.fetcher.registry.is_done() => {
                 return Err(RunError::KeyRefused(fault));
             }
             Err(RunError::Store(e)) => return Err(RunError::Store(e)),
             _ => {}
         }
-        self.fetcher.registrar.register().await?;
+        self.fetcher.registry.register().await?;
         if !cancel.is_cancelled() {
-            self.featurer.finish().await?;
+            self.feature_runner.finish().await?;
         }
         let now = engine.clock.now();
         let unfinished = self.unfinished(now).await?;
         let cancelled = cancel.is_cancelled();
         let reasons: BTreeMap<SeriesKey, String> =
             unfinished.iter().map(|(key, (gaps, reason))| (key.clone(), describe(*gaps, reason))).collect();
-        let statuses = self.tally().close(&reasons, now);
+        let statuses = self.statuses().close(&reasons, now);
         engine.store.put_series_statuses(&statuses).await?;
 
         let status = self.status(&outcome, cancelled, &unfinished);
@@ -53,7 +53,9 @@ impl Run<'_> {
             (Err(_), ..) => ExecutionStatus::Failed,
             (_, true, _) => ExecutionStatus::Cancelled,
             (_, _, true) => ExecutionStatus::Completed,
-            _ if symbols(unfinished).len() == self.scene.targets.len() && self.tally().processed == 0 => {
+            _ if symbols(unfinished).len() == self.context.targets.len()
+                && self.fetcher.progress.totals().received == 0 =>
+            {
                 ExecutionStatus::Failed
             }
             _ => ExecutionStatus::CompletedWithErrors,
@@ -61,22 +63,21 @@ impl Run<'_> {
     }
 
     fn summary(&self, status: ExecutionStatus, series: usize, unfinished: &Unfinished, now: Ts) -> Summary {
-        let counters = self.fetcher.dispatcher.counters();
-        let requests_needed = self.fetcher.facts().needed;
-        let tally = self.tally();
+        let totals = self.fetcher.progress.totals();
+        let requests_needed = self.fetcher.capabilities().needed;
         Summary {
             execution_id: self.execution.execution_id,
             status,
-            requests: counters.total_requests,
-            rate_limited: counters.rate_limited_count,
-            retries: counters.retries,
+            requests: totals.requests,
+            rate_limited: totals.rate_limited,
+            retries: totals.retries,
             requests_needed,
-            plan_efficiency: (requests_needed > 0).then(|| counters.total_requests as f64 / requests_needed as f64),
-            bars_written: tally.written,
-            bars_unchanged: tally.unchanged,
-            quarantined: tally.quarantined,
-            features_written: tally.features,
-            features_failed: tally.feature_failures.len() as u64,
+            plan_efficiency: (requests_needed > 0).then(|| totals.requests as f64 / requests_needed as f64),
+            bars_written: totals.written,
+            bars_unchanged: totals.unchanged,
+            quarantined: totals.quarantined,
+            features_written: totals.features_written,
+            features_failed: self.statuses().feature_failures().len() as u64,
             series_total: series as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
@@ -101,13 +102,13 @@ impl Run<'_> {
         unfinished: &Unfinished,
         now: Ts,
     ) -> ExecutionRow {
-        let (total, failed) = (self.scene.targets.len() as i64, symbols(unfinished).len() as i64);
+        let (total, failed) = (self.context.targets.len() as i64, symbols(unfinished).len() as i64);
         ExecutionRow {
             completed_at: Some(now),
             duration_seconds: Some(summary.duration_seconds),
             successful_symbols: total - failed,
             failed_symbols: failed,
-            total_records_processed: self.tally().processed as i64,
+            total_records_processed: self.fetcher.progress.totals().received as i64,
             requests: summary.requests as i64,
             rate_limited: summary.rate_limited as i64,
             retries: summary.retries as i64,

@@ -1,13 +1,13 @@
-//! Coarser bars that are missing where their base is stored: computed here, without asking anybody.
+//! Coarser bars that are missing where their base is stored: computed here, without a request.
 //!
-//! That is how a timeframe gets its history when it is asked for later than its base was.
+//! That is how a timeframe gets its history when it is requested later than its base was.
 
 use std::sync::Arc;
 
 use super::{Run, RunError};
 use crate::EngineContext;
 use crate::index::coverage::CoverageIndex;
-use crate::ingest::{Arrival, Part, Verdict, settled};
+use crate::ingest::{FamilyAnswer, PageJob, Verdict};
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Bar, Interval, Timeframe};
 use barkeep_store::{SeriesId, StoreError};
@@ -19,29 +19,27 @@ impl Run<'_> {
     /// Computes coarser bars that are missing where their base is stored.
     pub(super) async fn derive_stored(&self) -> Result<(), RunError> {
         let store = &self.engine().store;
-        let survey = CoverageIndex::read(store.as_ref(), &self.scene.targets, self.engine().clock.now()).await?;
-        for need in self.open_needs(&survey, true)? {
+        let coverage = CoverageIndex::read(store.as_ref(), &self.context.targets, self.engine().clock.now()).await?;
+        for need in self.open_needs(&coverage, true)? {
             let (state, horizon) = (&need.state, need.horizon);
             for (timeframe, spans) in &need.local {
                 let family = state.base.family();
-                let keys = self.fetcher.registrar.keys(&state.symbol, family, &self.engine().settings).await?;
-                let keys = Arc::new(keys);
+                let ids = self.fetcher.registry.series_ids(&state.symbol, family, &self.engine().settings).await?;
+                let ids = Arc::new(ids);
                 for stretch in spans.iter().flat_map(|span| stretches(span, *timeframe, state.class)) {
                     if self.fetcher.cancel.is_cancelled() {
                         return Ok(());
                     }
                     // Nothing is answered here, so the computation may only use what coverage proves.
-                    let part = Part {
-                        keys: Arc::clone(&keys),
+                    let stored = FamilyAnswer {
+                        ids: Arc::clone(&ids),
                         answered: stretch,
                         verdict: Verdict::Answered,
-                        bars: stored_bars(self.engine(), keys.base_id, stretch).await?,
+                        bars: stored_bars(self.engine(), ids.base_id, stretch).await?,
                         horizon,
                     };
-                    let fetched_at = self.engine().clock.now();
-                    let arrival =
-                        Arrival { parts: vec![part], request: None, fetched_at, only: Some(*timeframe), pass: None };
-                    settled(self.fetcher.ingest.send(arrival).await).await?;
+                    let job = PageJob::derived(stored, *timeframe, self.engine().clock.now());
+                    self.fetcher.ingest.send(job).await.wait().await?;
                 }
             }
         }

@@ -1,8 +1,8 @@
-//! A backfill from beginning to end: plan, fetch, look again, until nothing more can be had.
+//! A backfill from beginning to end: plan, fetch, plan again, until the vendor has nothing more.
 //!
 //! A run works in rounds. Each round plans from what coverage says, carries the plan out, and ends; another follows
-//! while answers taught something new (a clipped head, a symbol missing from a grouped answer, an end-of-day plan).
-//! A series that failed in this run is not asked again by it; its gap stays open for the next.
+//! while answers showed something new (a leading gap, a symbol missing from a grouped answer, an end-of-day plan).
+//! A series that failed in this run is not requested again by it; its gap stays open for the next.
 //!
 //! The way of a run: `planning` reads what is known, `opening` makes ready, `modes` carries out the plan of each
 //! round, `local` computes what needs no request, `closing` adds up with what `unfinished` finds.
@@ -27,9 +27,11 @@ use super::EngineContext;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
-use super::summary::{RunCounts, Summary};
+use super::summary::Summary;
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
+use crate::progress::{RunInfo, RunProgress};
+use crate::series_statuses::SeriesStatuses;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
 use barkeep_plan::Plan;
@@ -47,7 +49,7 @@ pub struct Backfill {
     pub selection: Selection,
     pub mode: Mode,
     pub trigger: Trigger,
-    /// Leave old holes to the daily sweep and ask only for what is missing up to now.
+    /// Leave old gaps to the daily full check and request only what is missing up to now.
     pub newest_only: bool,
     /// Run exactly this plan instead of making one.
     pub plan: Option<Plan>,
@@ -75,16 +77,39 @@ impl Backfill {
     }
 
     /// Runs to the end, or until `cancel`. Pages in flight are committed either way.
+    ///
+    /// # Errors
+    /// When the run could not be finished at all. One that ends with gaps is no error; its [`Summary`] says so.
     pub async fn run(
         &self,
         engine: &EngineContext,
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
-        let mut scene = self.scene(engine).await?;
-        close_dead_executions(engine, scene.now).await?;
-        let claim = engine.claims.claim(self.execution_id, &mut scene.targets).map_err(RunError::Busy)?;
-        let (run, writer) = Run::open(self, engine, scene, listener, &cancel);
+        self.run_with(engine, self.progress(engine, listener), cancel).await
+    }
+
+    /// The progress of this run, before it begins. `listener` gets every event after it is counted.
+    #[must_use]
+    pub fn progress(&self, engine: &EngineContext, listener: Arc<dyn Listener>) -> Arc<RunProgress> {
+        let run = RunInfo { execution_id: self.execution_id, trigger: self.trigger, mode: self.mode };
+        Arc::new(RunProgress::new(&run, Arc::clone(&engine.clock), listener))
+    }
+
+    /// The same for a caller that reads the progress while it runs.
+    ///
+    /// # Errors
+    /// As [`Backfill::run`].
+    pub async fn run_with(
+        &self,
+        engine: &EngineContext,
+        progress: Arc<RunProgress>,
+        cancel: CancellationToken,
+    ) -> Result<Summary, RunError> {
+        let mut context = self.planning_context(engine).await?;
+        close_dead_executions(engine, context.now).await?;
+        let claim = engine.claims.claim(self.execution_id, &mut context.targets).map_err(RunError::Busy)?;
+        let (run, writer) = Run::open(self, engine, context, progress, &cancel);
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel).await;
         drop(run);
@@ -97,14 +122,14 @@ impl Backfill {
 
 /// A run under way.
 struct Run<'a> {
-    wish: &'a Backfill,
-    scene: PlanningContext,
-    tally: Arc<Mutex<RunCounts>>,
+    backfill: &'a Backfill,
+    context: PlanningContext,
+    statuses: Arc<Mutex<SeriesStatuses>>,
     execution: ExecutionRow,
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
     fetcher: Arc<Fetcher>,
-    featurer: Arc<FeatureRunner>,
+    feature_runner: Arc<FeatureRunner>,
 }
 
 impl Run<'_> {
@@ -116,13 +141,12 @@ impl Run<'_> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tally(&self) -> MutexGuard<'_, RunCounts> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    fn statuses(&self) -> MutexGuard<'_, SeriesStatuses> {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn progress_mark(&self) -> (u64, u64) {
-        let commits = self.tally().commits;
-        (commits, self.fetcher.facts().learnt)
+        (self.fetcher.progress.totals().commits, self.fetcher.capabilities().learned)
     }
 
     /// Round after round until one brings nothing new, then what needs no request.
@@ -131,20 +155,20 @@ impl Run<'_> {
             if self.fetcher.cancel.is_cancelled() {
                 break;
             }
-            let survey = match round {
+            let coverage = match round {
                 0 => None,
                 _ => Some(
-                    CoverageIndex::read(self.engine().store.as_ref(), &self.scene.targets, self.engine().clock.now())
+                    CoverageIndex::read(self.engine().store.as_ref(), &self.context.targets, self.engine().clock.now())
                         .await?,
                 ),
             };
-            let needs = self.open_needs(survey.as_ref().unwrap_or(&self.scene.survey), round > 0)?;
-            let plan = match (&self.wish.plan, round) {
+            let needs = self.open_needs(coverage.as_ref().unwrap_or(&self.context.coverage), round > 0)?;
+            let plan = match (&self.backfill.plan, round) {
                 (Some(fixed), 0) => fixed.clone(),
                 (Some(_), _) => break,
                 (None, _) => {
-                    let facts = self.fetcher.facts().clone();
-                    let mut market = self.wish.market(self.engine(), &self.scene, &facts).await?;
+                    let capabilities = self.fetcher.capabilities().clone();
+                    let mut market = self.backfill.market(self.engine(), &self.context, &capabilities).await?;
                     if round > 0 {
                         market.splits_due.clear();
                     }
@@ -155,7 +179,7 @@ impl Run<'_> {
                 break;
             }
             let estimated_seconds = estimated_seconds(self.engine(), plan.requests).await?;
-            self.fetcher.listener.hear(Event::Planned {
+            self.fetcher.progress.on_event(Event::Planned {
                 requests: plan.requests,
                 lower_bound: plan.lower_bound,
                 items: plan.items.len(),

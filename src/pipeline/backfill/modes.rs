@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Run, RunError};
-use crate::events::Event;
+use crate::events::{Event, Listener as _};
 use crate::fetch::ItemError;
+use crate::index::coverage::SeriesKey;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
 use barkeep_plan::{Item, Request};
@@ -23,12 +24,12 @@ use barkeep_vendor::Class;
 impl Run<'_> {
     pub(super) async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
         let (splits, items): (Vec<Item>, Vec<Item>) =
-            items.into_iter().partition(|item| matches!(item.ask, Request::Splits { .. }));
-        self.featurer.expect(&items);
+            items.into_iter().partition(|item| matches!(item.request, Request::Splits { .. }));
+        self.feature_runner.expect(&items);
         // Splits first: scores compare with the previous close across them.
         self.execute_group(splits, 1, Duration::ZERO).await?;
         let backfill = &self.engine().settings.backfill;
-        match self.wish.mode {
+        match self.backfill.mode {
             Mode::Sequential => self.execute_group(items, 1, Duration::ZERO).await,
             Mode::Pipeline => self.execute_group(items, backfill.concurrency.max(1), Duration::ZERO).await,
             Mode::Staggered => {
@@ -57,7 +58,7 @@ impl Run<'_> {
                 let Some((k, item)) = waiting.next() else { break };
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let fetcher = Arc::clone(&self.fetcher);
-                let featurer = Arc::clone(&self.featurer);
+                let feature_runner = Arc::clone(&self.feature_runner);
                 let delay = stagger * u32::try_from(k).unwrap_or(u32::MAX);
                 running.spawn(async move {
                     if !delay.is_zero() {
@@ -65,7 +66,7 @@ impl Run<'_> {
                     }
                     let fetched = fetcher.fetch(number, &item).await;
                     // What a failed item did bring has features too.
-                    let featured = featurer.ended(&item).await.map_err(ItemError::Store);
+                    let featured = feature_runner.ended(&item).await.map_err(ItemError::Store);
                     let outcome = fetched.and(featured);
                     (item, number, outcome)
                 });
@@ -93,7 +94,7 @@ impl Run<'_> {
     fn item_ended(&self, item: &Item, number: u64, outcome: Result<(), ItemError>) -> Option<RunError> {
         let fault = match outcome {
             Ok(()) => {
-                self.fetcher.listener.hear(Event::Finished { item: number });
+                self.fetcher.progress.on_event(Event::Finished { item: number });
                 return None;
             }
             Err(ItemError::Store(e)) => return Some(RunError::Store(e)),
@@ -105,27 +106,32 @@ impl Run<'_> {
             Class::Cancelled if self.fetcher.cancel.is_cancelled() => return None,
             _ => {}
         }
-        let (family, timeframe) = match &item.ask {
-            Request::Aggregates { timeframe, .. } => (timeframe.family(), Some(*timeframe)),
-            Request::GroupedDaily { .. } => (Family::Day, None),
-            // Without splits the bars are still right; the next run asks again.
-            Request::Splits { .. } => {
-                tracing::warn!(error = %fault, "splits could not be asked");
-                return None;
-            }
-        };
-        tracing::warn!(symbols = ?item.symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
         let reason = match fault.class {
             Class::Cancelled => fault.message.clone(),
             class => format!("{class}: {fault}"),
         };
+        let family = match &item.request {
+            Request::Aggregates { timeframe, .. } => timeframe.family(),
+            Request::GroupedDaily { .. } => Family::Day,
+            // Without splits the bars are still right; the next run requests them again.
+            Request::Splits { .. } => {
+                tracing::warn!(error = %fault, "splits could not be fetched");
+                self.fetcher.progress.on_event(Event::Failed { item: number, series: Vec::new(), reason });
+                return None;
+            }
+        };
+        tracing::warn!(symbols = ?item.symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
         let mut failed = self.failed();
         for symbol in &item.symbols {
             failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());
         }
         drop(failed);
-        let symbol = item.symbols.first().cloned();
-        self.fetcher.listener.hear(Event::Failed { item: number, symbol, timeframe, reason });
+        let requested = |symbol: &Symbol| {
+            let timeframes = self.fetcher.registry.requested(symbol, family);
+            timeframes.into_iter().map(|timeframe| (symbol.clone(), timeframe)).collect::<Vec<SeriesKey>>()
+        };
+        let series = item.symbols.iter().flat_map(requested).collect();
+        self.fetcher.progress.on_event(Event::Failed { item: number, series, reason });
         None
     }
 }

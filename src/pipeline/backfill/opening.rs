@@ -16,67 +16,77 @@ use crate::events::Listener;
 use crate::features::{FeatureRunner, PLACES};
 use crate::fetch::Fetcher;
 use crate::index::registry::SeriesRegistry;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, IngestContext};
+use crate::progress::RunProgress;
 use crate::select::Target;
-use crate::summary::RunCounts;
+use crate::series_statuses::SeriesStatuses;
 use barkeep_base::process as owner;
 use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 
 impl<'a> Run<'a> {
-    /// A run that has not asked for anything. The writer ends when the run is dropped and its queue is empty.
+    /// A run that has not requested anything. The writer ends when the run is dropped and its queue is empty.
     pub(super) fn open(
-        wish: &'a Backfill,
+        backfill: &'a Backfill,
         engine: &EngineContext,
-        scene: PlanningContext,
-        listener: Arc<dyn Listener>,
+        context: PlanningContext,
+        progress: Arc<RunProgress>,
         cancel: &CancellationToken,
     ) -> (Self, JoinHandle<()>) {
-        let pending = pending(&scene.targets, wish.execution_id);
-        let execution = row(wish, &scene);
-        let tally = Arc::new(Mutex::new(RunCounts::new(&pending)));
-        let registrar =
-            Arc::new(SeriesRegistry::new(Arc::clone(&engine.store), scene.targets.clone(), execution.clone(), pending));
-        let (ingest, writer) =
-            Ingest::start(Arc::clone(&engine.store), Arc::clone(&engine.calendar), Arc::clone(&tally));
+        let pending = pending(&context.targets, backfill.execution_id);
+        let execution = row(backfill, &context);
+        let statuses = Arc::new(Mutex::new(SeriesStatuses::new(&pending)));
+        let registry = Arc::new(SeriesRegistry::new(
+            Arc::clone(&engine.store),
+            context.targets.clone(),
+            execution.clone(),
+            pending,
+        ));
+        let (ingest, writer) = Ingest::start(IngestContext {
+            store: Arc::clone(&engine.store),
+            calendar: Arc::clone(&engine.calendar),
+            statuses: Arc::clone(&statuses),
+            progress: Arc::clone(&progress),
+        });
         let stop = cancel.child_token();
-        let featurer = Arc::new(FeatureRunner {
+        let feature_runner = Arc::new(FeatureRunner {
             engine: engine.clone(),
-            registrar: Arc::clone(&registrar),
-            tally: Arc::clone(&tally),
-            execution: wish.execution_id,
-            targets: scene.targets.clone(),
+            registry: Arc::clone(&registry),
+            statuses: Arc::clone(&statuses),
+            progress: Arc::clone(&progress),
+            execution: backfill.execution_id,
+            targets: context.targets.clone(),
             cancel: stop.clone(),
             waiting: Mutex::default(),
             places: Semaphore::new(PLACES),
         });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
-            dispatcher: engine.dispatcher(Some(wish.execution_id), Arc::clone(&listener)),
-            scheduled: matches!(wish.trigger, Trigger::Schedule | Trigger::CatchUp),
-            registrar,
+            dispatcher: engine.dispatcher(Some(backfill.execution_id), Arc::clone(&progress) as Arc<dyn Listener>),
+            scheduled: matches!(backfill.trigger, Trigger::Schedule | Trigger::CatchUp),
+            registry,
             ingest,
-            listener,
+            progress,
             cancel: stop,
-            facts: Mutex::default(),
-            execution: wish.execution_id,
-            now: scene.now,
-            delays: scene.delays,
+            capabilities: Mutex::default(),
+            execution: backfill.execution_id,
+            now: context.now,
+            delays: context.delays,
         });
         let failed = Mutex::default();
-        (Self { wish, scene, tally, execution, failed, fetcher, featurer }, writer)
+        (Self { backfill, context, statuses, execution, failed, fetcher, feature_runner }, writer)
     }
 }
 
 /// The execution as it begins.
-fn row(wish: &Backfill, scene: &PlanningContext) -> ExecutionRow {
+fn row(backfill: &Backfill, context: &PlanningContext) -> ExecutionRow {
     ExecutionRow {
-        execution_id: wish.execution_id,
-        trigger: wish.trigger,
-        mode: wish.mode.name().to_owned(),
-        started_at: scene.now,
+        execution_id: backfill.execution_id,
+        trigger: backfill.trigger,
+        mode: backfill.mode.name().to_owned(),
+        started_at: context.now,
         completed_at: None,
         duration_seconds: None,
-        total_symbols: scene.targets.len() as i64,
+        total_symbols: context.targets.len() as i64,
         successful_symbols: 0,
         failed_symbols: 0,
         total_records_processed: 0,
@@ -86,11 +96,11 @@ fn row(wish: &Backfill, scene: &PlanningContext) -> ExecutionRow {
         status: ExecutionStatus::Running,
         error_message: None,
         owner: owner::mark(),
-        selection: serde_json::to_string(&wish.selection).ok(),
+        selection: serde_json::to_string(&backfill.selection).ok(),
     }
 }
 
-/// The series asked for, none of them begun.
+/// The requested series, none of them begun.
 fn pending(targets: &[Target], execution_id: Uuid) -> Vec<SeriesStatus> {
     let of = |target: &Target, timeframe| SeriesStatus {
         execution_id,
@@ -106,5 +116,5 @@ fn pending(targets: &[Target], execution_id: Uuid) -> Vec<SeriesStatus> {
         completed_at: None,
         duration_seconds: None,
     };
-    targets.iter().flat_map(|target| target.asked.iter().map(move |tf| of(target, *tf))).collect()
+    targets.iter().flat_map(|target| target.requested.iter().map(move |tf| of(target, *tf))).collect()
 }

@@ -1,14 +1,13 @@
-//! What a run would ask: everything that is known is read at one moment, and the plan made from that.
+//! What a run would request: everything that is known is read at one moment, and the plan made from that.
 //!
-//! A preview and a run plan alike; a run that has learnt something about the vendor's plan says so with its facts.
+//! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
 use super::{Backfill, Run, RunError};
 use crate::EngineContext;
 use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
-use crate::planning_inputs as outlook;
+use crate::planning_inputs;
 use crate::select::Target;
-use crate::splits;
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
 use barkeep_market::{AssetClass, Interval, Ts};
@@ -21,41 +20,44 @@ use barkeep_vendor::limit::{WINDOW, place};
 pub(super) struct PlanningContext {
     pub(super) now: Ts,
     pub(super) targets: Vec<Target>,
-    pub(super) survey: CoverageIndex,
+    pub(super) coverage: CoverageIndex,
     pub(super) delays: Delays,
 }
 
 impl Backfill {
-    pub(super) async fn scene(&self, engine: &EngineContext) -> Result<PlanningContext, RunError> {
+    pub(super) async fn planning_context(&self, engine: &EngineContext) -> Result<PlanningContext, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
         let mut targets = self.selection.targets(&known, &engine.settings, now)?;
         for class in AssetClass::ALL {
             self.selection.range(class, engine.settings.backfill.history, now)?;
         }
-        let survey = CoverageIndex::read(engine.store.as_ref(), &targets, now).await?;
-        self.selection.leave_resting(&mut targets, |symbol, tf| survey.is_resting(symbol, tf))?;
+        let coverage = CoverageIndex::read(engine.store.as_ref(), &targets, now).await?;
+        self.selection.drop_paused(&mut targets, |symbol, tf| coverage.is_paused(symbol, tf))?;
         let configured = engine.settings.vendor.delay;
         let delays = Delays {
-            exchange: survey.delay(AssetClass::Stock, &targets, configured),
-            continuous: survey.delay(AssetClass::Crypto, &targets, configured),
+            exchange: coverage.delay(AssetClass::Stock, &targets, configured),
+            continuous: coverage.delay(AssetClass::Crypto, &targets, configured),
         };
-        Ok(PlanningContext { now, targets, survey, delays })
+        Ok(PlanningContext { now, targets, coverage, delays })
     }
 
-    /// What a run would ask now.
+    /// What a run would request now.
+    ///
+    /// # Errors
+    /// When the selection cannot be carried out, or the database not be read.
     pub async fn preview(&self, engine: &EngineContext) -> Result<Plan, RunError> {
-        let scene = self.scene(engine).await?;
+        let context = self.planning_context(engine).await?;
         let settle = engine.settings.backfill.settle;
         let horizon = |state: &FamilyState| {
             let (class, family) = (state.class, state.base.family());
-            Horizon::at(&engine.calendar, class, family, scene.delays.of(class), settle, scene.now)
+            Horizon::at(&engine.calendar, class, family, context.delays.of(class), settle, context.now)
         };
-        let needs = self.needs(engine, &scene.targets, &scene.survey, scene.now, horizon)?;
-        let market = self.market(engine, &scene, &VendorCapabilities::default()).await?;
+        let needs = self.needs(engine, &context.targets, &context.coverage, context.now, horizon)?;
+        let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
         let mut plan = barkeep_plan::build(&engine.calendar, &needs, &market);
         plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
-        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &outlook::tokens(engine).await?));
+        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &planning_inputs::tokens(engine).await?));
         Ok(plan)
     }
 
@@ -63,12 +65,12 @@ impl Backfill {
         &self,
         engine: &EngineContext,
         targets: &[Target],
-        survey: &CoverageIndex,
+        coverage: &CoverageIndex,
         now: Ts,
         horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
         let mut needs = Vec::new();
-        for state in targets.iter().flat_map(|target| survey.families(target)) {
+        for state in targets.iter().flat_map(|target| coverage.families(target)) {
             let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
             let horizon = horizon(&state);
             let need = Need::of(&engine.calendar, state, range, horizon);
@@ -80,33 +82,33 @@ impl Backfill {
     pub(super) async fn market(
         &self,
         engine: &EngineContext,
-        scene: &PlanningContext,
-        facts: &VendorCapabilities,
+        context: &PlanningContext,
+        capabilities: &VendorCapabilities,
     ) -> Result<barkeep_plan::Market, StoreError> {
         let backfill = &engine.settings.backfill;
-        let recheck = i64::try_from(backfill.splits_recheck.as_millis()).unwrap_or(i64::MAX);
         Ok(barkeep_plan::Market {
-            grouped_daily: engine.settings.vendor.grouped_daily && !facts.grouped_refused,
-            not_grouped: facts.not_grouped.clone(),
-            not_grouped_dates: facts.not_grouped_dates.clone(),
-            overlap: i64::try_from(backfill.overlap.as_millis()).unwrap_or(i64::MAX),
-            density: outlook::density(engine, &scene.targets).await?,
-            staleness: outlook::staleness(engine, &scene.targets, scene.delays, scene.now).await?,
-            splits_due: splits::due(engine.store.as_ref(), &scene.targets, recheck, scene.now).await?,
+            grouped_daily: engine.settings.vendor.grouped_daily && !capabilities.grouped_refused,
+            not_grouped: capabilities.not_grouped.clone(),
+            not_grouped_dates: capabilities.not_grouped_dates.clone(),
+            overlap: backfill.overlap,
+            density: planning_inputs::density(engine, &context.targets).await?,
+            staleness: planning_inputs::staleness(engine, &context.targets, context.delays, context.now).await?,
+            splits_due: planning_inputs::splits_due(engine, &context.targets, backfill.splits_recheck, context.now)
+                .await?,
         })
     }
 }
 
 impl Run<'_> {
-    /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just asked.
-    pub(super) fn open_needs(&self, survey: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
+    /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just requested.
+    pub(super) fn open_needs(&self, coverage: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
             let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         };
-        let needs = self.wish.needs(self.engine(), &self.scene.targets, survey, self.scene.now, horizon)?;
+        let needs = self.backfill.needs(self.engine(), &self.context.targets, coverage, self.context.now, horizon)?;
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())

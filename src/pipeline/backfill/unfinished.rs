@@ -1,7 +1,7 @@
 //! Which series are not complete at the end of a run, and why.
 //!
 //! Coverage decides, not the run's own opinion: a series is complete when nothing before the settled end is missing, and
-//! a range that is only believed to be empty or refused counts as missing, with that reason.
+//! a range that is only assumed to be empty or refused counts as missing, with that reason.
 
 use std::collections::BTreeMap;
 
@@ -17,22 +17,23 @@ impl Run<'_> {
     /// Series with holes left before the settled end, or whose family failed.
     pub(super) async fn unfinished(&self, now: Ts) -> Result<Unfinished, RunError> {
         let engine = self.engine();
-        let survey = CoverageIndex::read(engine.store.as_ref(), &self.scene.targets, now).await?;
+        let coverage = CoverageIndex::read(engine.store.as_ref(), &self.context.targets, now).await?;
         let failed = self.failed().clone();
         let mut unfinished = Unfinished::new();
-        let proven = self.scene.targets.iter().flat_map(|target| survey.proven(target));
-        let believed = self.scene.targets.iter().flat_map(|target| survey.families(target));
-        let before = self.scene.targets.iter().flat_map(|target| self.scene.survey.families(target));
+        let proven = self.context.targets.iter().flat_map(|target| coverage.proven(target));
+        let believed = self.context.targets.iter().flat_map(|target| coverage.families(target));
+        let before = self.context.targets.iter().flat_map(|target| self.context.coverage.families(target));
         for ((state, believed), before) in proven.zip(believed).zip(before) {
-            let mut range = self.wish.selection.range(state.class, engine.settings.backfill.history, self.scene.now)?;
+            let mut range =
+                self.backfill.selection.range(state.class, engine.settings.backfill.history, self.context.now)?;
             let horizon = self.fetcher.horizon(state.class, state.base.family());
-            if self.wish.newest_only {
-                // Older holes are the sweep's: this run neither asked for them nor failed with them.
-                let asked = Need::of(&engine.calendar, before, range, horizon).newest(&engine.calendar).gaps.hull();
-                range.start = range.start.max(asked.map_or(horizon.end, |asked| asked.start));
+            if self.backfill.newest_only {
+                // Older gaps belong to the daily full check: this run neither requested them nor failed with them.
+                let requested = Need::of(&engine.calendar, before, range, horizon).newest(&engine.calendar).gaps.hull();
+                range.start = range.start.max(requested.map_or(horizon.end, |gaps| gaps.start));
             }
             let reason = failed.get(&(state.symbol.clone(), state.base.family()));
-            for tf in &state.asked {
+            for tf in &state.requested {
                 let gaps = Need::open_gaps(&engine.calendar, &state, *tf, range, horizon);
                 if gaps > 0 || reason.is_some() {
                     let refused = Need::open_gaps(&engine.calendar, &believed, *tf, range, horizon) == 0;
@@ -47,8 +48,8 @@ impl Run<'_> {
     fn why_open(&self, refused: bool) -> String {
         match refused {
             true => "not_entitled: the plan of this key does not include all of the range",
-            false if self.fetcher.cancel.is_cancelled() => "cancelled before it was asked",
-            false => "not asked by this run; the next sweep does",
+            false if self.fetcher.cancel.is_cancelled() => "cancelled before it was requested",
+            false => "not requested by this run; the daily full check does",
         }
         .to_owned()
     }

@@ -6,6 +6,7 @@
 //! ([`FeatureRunner::finish`]): series left behind by a crash or a failure, series filled while features were switched off,
 //! and series whose symbol has another list of splits. No page waits for any of this.
 
+mod batch;
 mod refresh;
 mod report;
 
@@ -18,9 +19,10 @@ use uuid::Uuid;
 
 use super::EngineContext;
 use super::select::Target;
-use super::summary::RunCounts;
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesRegistry;
+use crate::progress::RunProgress;
+use crate::series_statuses::SeriesStatuses;
 use barkeep_market::{Family, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
 use barkeep_store::{SeriesId, StoreError};
@@ -30,8 +32,9 @@ pub use refresh::{Refresh, Refreshed, SeriesRef};
 /// The features of one run.
 pub struct FeatureRunner {
     pub engine: EngineContext,
-    pub registrar: Arc<SeriesRegistry>,
-    pub tally: Arc<Mutex<RunCounts>>,
+    pub registry: Arc<SeriesRegistry>,
+    pub statuses: Arc<Mutex<SeriesStatuses>>,
+    pub progress: Arc<RunProgress>,
     pub execution: Uuid,
     pub targets: Vec<Target>,
     pub cancel: CancellationToken,
@@ -45,7 +48,7 @@ pub struct FeatureRunner {
 pub const PLACES: usize = 2;
 
 impl FeatureRunner {
-    /// Notes what a round is going to ask.
+    /// Notes what a round is going to request.
     pub fn expect(&self, items: &[Item]) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.clear();
@@ -68,12 +71,12 @@ impl FeatureRunner {
             families(item).into_iter().filter(|key| last(key)).collect::<BTreeSet<_>>()
         };
         // Without a registration nothing has been stored.
-        if complete.is_empty() || !self.is_on() || !self.registrar.is_done() {
+        if complete.is_empty() || !self.is_on() || !self.registry.is_done() {
             return Ok(());
         }
         let Ok(_place) = self.places.acquire().await else { return Ok(()) };
-        let subjects = self.subjects(|symbol, tf| complete.contains(&(symbol.clone(), tf.family()))).await?;
-        let done = self.refresh().run(&subjects).await?;
+        let series_refs = self.series_refs(|symbol, tf| complete.contains(&(symbol.clone(), tf.family()))).await?;
+        let done = self.refresh().run(&series_refs).await?;
         let computed: Vec<Refreshed> = done.into_iter().filter(|one| one.touched).collect();
         self.count(&computed);
         self.refresh().report(&computed).await
@@ -84,8 +87,8 @@ impl FeatureRunner {
         if !self.is_on() {
             return Ok(());
         }
-        let subjects = self.subjects(|_, _| true).await?;
-        let done = self.refresh().run(&subjects).await?;
+        let series_refs = self.series_refs(|_, _| true).await?;
+        let done = self.refresh().run(&series_refs).await?;
         self.count(&done);
         self.refresh().report_changes(&done).await
     }
@@ -105,12 +108,12 @@ impl FeatureRunner {
         }
     }
 
-    /// The stored series of the run's symbols, asked for or not. One that failed in this run is left to the next.
-    async fn subjects(&self, wanted: impl Fn(&Symbol, Timeframe) -> bool) -> Result<Vec<SeriesRef>, StoreError> {
+    /// The stored series of the run's symbols, requested or not. One that failed in this run is left to the next.
+    async fn series_refs(&self, wanted: impl Fn(&Symbol, Timeframe) -> bool) -> Result<Vec<SeriesRef>, StoreError> {
         let failed: BTreeSet<SeriesKey> =
-            self.tally.lock().unwrap_or_else(PoisonError::into_inner).feature_failures.keys().cloned().collect();
+            self.statuses.lock().unwrap_or_else(PoisonError::into_inner).feature_failures().keys().cloned().collect();
         let wanted = |symbol: &Symbol, tf| wanted(symbol, tf) && !failed.contains(&(symbol.clone(), tf));
-        let ids = self.registrar.register().await?;
+        let ids = self.registry.register().await?;
         let id = |symbol: &Symbol, tf: Timeframe| ids.get(&(symbol.clone(), tf)).copied();
         let of = |target: &Target| {
             let (symbol, class) = (target.row.symbol.clone(), target.row.asset_class);
@@ -122,16 +125,17 @@ impl FeatureRunner {
     }
 
     fn count(&self, done: &[Refreshed]) {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         for one in done {
             let series = &one.progress.series;
-            tally.add_features(&(series.symbol.clone(), series.timeframe), one.written, one.failure.as_deref());
+            self.progress.add_features(one.written);
+            statuses.add_features(&(series.symbol.clone(), series.timeframe), one.written, one.failure.as_deref());
         }
     }
 }
 
 fn families(item: &Item) -> Vec<(Symbol, Family)> {
-    let family = match &item.ask {
+    let family = match &item.request {
         Request::Aggregates { timeframe, .. } => timeframe.family(),
         Request::GroupedDaily { .. } => Family::Day,
         Request::Splits { .. } => return Vec::new(),

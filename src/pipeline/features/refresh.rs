@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::batch::Batch;
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
@@ -27,7 +28,7 @@ const MOST_ROWS: usize = 4 * PIECE;
 const MOST_WRITES: usize = 256;
 /// Tries when bars change while they are computed.
 const ROUNDS: usize = 3;
-/// Up to so many symbols are asked for their splits one by one.
+/// The splits of up to so many symbols are read one by one.
 const FEW: usize = 8;
 
 /// What bringing features up to date works with.
@@ -66,27 +67,10 @@ pub struct Refreshed {
     pub failure: Option<String>,
 }
 
-/// Pieces on their way to the database, and what became of earlier ones.
-#[derive(Default)]
-struct Batch {
-    writes: Vec<FeatureWrite>,
-    rows: usize,
-    written: BTreeMap<SeriesId, u64>,
-    failed: BTreeMap<SeriesId, String>,
-    superseded: BTreeSet<SeriesId>,
-}
-
-impl Batch {
-    /// Whether nothing more of a series should be written.
-    fn is_over(&self, series: SeriesId) -> bool {
-        self.failed.contains_key(&series) || self.superseded.contains(&series)
-    }
-}
-
 impl Refresh<'_> {
     /// Brings the given series up to date. Series that no longer exist are left out of the answer.
-    pub async fn run(&self, subjects: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
-        let by_id: BTreeMap<SeriesId, &SeriesRef> = subjects.iter().map(|s| (s.series, s)).collect();
+    pub async fn run(&self, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
+        let by_id: BTreeMap<SeriesId, &SeriesRef> = series_refs.iter().map(|s| (s.series, s)).collect();
         let ids: Vec<SeriesId> = by_id.keys().copied().collect();
         let mut progress = self.store.feature_progress(&ids).await?;
         let splits = self.splits(&progress).await?;
@@ -94,9 +78,10 @@ impl Refresh<'_> {
         for round in 1..=ROUNDS {
             let mut batch = Batch::default();
             for p in progress {
-                let Some(subject) = by_id.get(&p.series.id) else { continue };
+                let Some(series_ref) = by_id.get(&p.series.id) else { continue };
                 let none = Vec::new();
-                let series = Series::new(subject, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
+                let series =
+                    Series::new(series_ref, &p, splits.get(&p.series.symbol).unwrap_or(&none), self.clock.now());
                 let touched = series.stale_from.is_some();
                 let complete = match series.stale_from {
                     Some(first) => self.compute(&series, first, &mut batch).await?,
@@ -105,7 +90,7 @@ impl Refresh<'_> {
                 let id = p.series.id;
                 let fresh = || Refreshed {
                     progress: p.clone(),
-                    class: subject.class,
+                    class: series_ref.class,
                     written: 0,
                     touched: false,
                     complete,
@@ -155,25 +140,32 @@ impl Refresh<'_> {
     async fn compute(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, StoreError> {
         match self.pieces(series, first, batch).await {
             Ok(complete) => Ok(complete),
-            Err(Trouble::Store(e)) if e.is_transient() => Err(e),
+            Err(RefreshError::Store(e)) if e.is_transient() => Err(e),
             // Its symbol was removed meanwhile.
-            Err(Trouble::Store(StoreError::NotFound(_))) => Ok(false),
-            Err(Trouble::Store(e)) => {
-                batch.failed.insert(series.subject.series, e.to_string());
+            Err(RefreshError::Store(StoreError::NotFound(_))) => Ok(false),
+            Err(RefreshError::Store(e)) => {
+                batch.failed.insert(series.target.series, e.to_string());
                 Ok(false)
             }
-            Err(Trouble::Overflow(e)) => {
-                batch.failed.insert(series.subject.series, e.to_string());
+            Err(RefreshError::Overflow(e)) => {
+                batch.failed.insert(series.target.series, e.to_string());
                 Ok(false)
             }
         }
     }
 
-    async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, Trouble> {
-        let id = series.subject.series;
-        let per_year = bars_per_year(series.subject.class, series.timeframe);
+    /// Computes a series piece by piece; says whether it came to the end.
+    ///
+    /// A piece is read, computed and written before the next, so memory stays small and a process that is killed keeps
+    /// what it has written: every write moves `stale_from` up to where the next piece begins.
+    async fn pieces(&self, series: &Series<'_>, first: Ts, batch: &mut Batch) -> Result<bool, RefreshError> {
+        let id = series.target.series;
+        let per_year = bars_per_year(series.target.class, series.timeframe);
         let (mut state, mut before) = self.start(series, first).await?;
+        // A state off the regular spacing was the end of the series when it was stored; the first newer one replaces it.
         let mut spent = state.filter(|s| !s.is_spaced()).map(|s| s.through);
+        // Computing starts behind the state, which may lie well before the first changed bar; only rows from `first` on
+        // are written.
         let mut next = TimeRange { from: state.map(|s| s.through + 1), until: None };
         let mut replaced = first;
         let mut all_final = true;
@@ -183,6 +175,7 @@ impl Refresh<'_> {
             }
             let stored = self.store.feature_bars(id, next, PIECE).await?;
             let more = stored.len() == PIECE;
+            // A provisional bar may still change, so no state is kept from the first one on.
             let settled = if all_final { stored.iter().take_while(|b| !b.provisional).count() } else { 0 };
             all_final &= settled == stored.len();
             let mut bars: Vec<Bar> = stored.into_iter().map(bar).collect();
@@ -191,6 +184,7 @@ impl Refresh<'_> {
                 timing::measured(Phase::Features, || extend(state.as_ref(), &before, &bars, settled, per_year))?;
             let rows = bars.iter().zip(stretch.rows).filter(|(bar, _)| bar.ts >= replaced);
             let rows: Vec<FeatureRow> = rows.map(|(bar, features)| FeatureRow { ts: bar.ts, features }).collect();
+            // `None` at the end of the series: rows beyond it, of bars that were removed, are then deleted too.
             let after = bars.last().filter(|_| more).map(|bar| bar.ts + 1);
             let mut states = stretch.keep;
             // Between two pieces only the spaced states are worth their row.
@@ -214,6 +208,7 @@ impl Refresh<'_> {
                 return Ok(false);
             }
             let Some(after) = after else { return Ok(true) };
+            // The next piece needs the state at the end of this one and the bars its windows look back on.
             (next, replaced) = ((after..).into(), replaced.max(after));
             state = stretch.end;
             before.append(&mut bars);
@@ -224,7 +219,7 @@ impl Refresh<'_> {
     /// The newest state before `first` with the bars that belong to it. One that does not fit the bars is passed over:
     /// without a state the computation begins at the first bar, which is always right.
     async fn start(&self, series: &Series<'_>, first: Ts) -> Result<(Option<State>, Vec<Bar>), StoreError> {
-        let id = series.subject.series;
+        let id = series.target.series;
         if series.from_anchor {
             return Ok((None, Vec::new()));
         }
@@ -249,9 +244,9 @@ impl Refresh<'_> {
 
     /// Puts ascending bars in today's terms.
     async fn adjust(&self, series: &Series<'_>, bars: &mut [Bar]) -> Result<(), StoreError> {
-        let (tf, class, splits) = (series.timeframe, series.subject.class, &series.splits);
+        let (tf, class, splits) = (series.timeframe, series.target.class, &series.splits);
         let mut weeks: Vec<(usize, Bar)> = Vec::new();
-        if let (Timeframe::W1, Some(daily)) = (tf, series.subject.daily) {
+        if let (Timeframe::W1, Some(daily)) = (tf, series.target.daily) {
             for split in splits {
                 let week = tf.span(class, class.midnight(split.date));
                 let Ok(at) = bars.binary_search_by_key(&week.start, |bar| bar.ts) else { continue };
@@ -313,25 +308,6 @@ impl Refresh<'_> {
     }
 }
 
-impl Batch {
-    fn note(&mut self, series: SeriesId, outcome: barkeep_store::FeatureOutcome) {
-        *self.written.entry(series).or_default() += outcome.written;
-        if outcome.superseded {
-            self.superseded.insert(series);
-        }
-    }
-
-    fn refuse(&mut self, series: SeriesId, why: &StoreError) {
-        // A symbol that was removed meanwhile needs no features and is nobody's failure.
-        let gone = matches!(why, StoreError::NotFound(_));
-        if gone {
-            self.superseded.insert(series);
-        } else {
-            self.failed.insert(series, why.to_string());
-        }
-    }
-}
-
 /// As much of a bar as features are computed from; no feature looks at the open.
 const fn bar(b: FeatureBar) -> Bar {
     let FeatureBar { ts, high, low, close, volume, .. } = b;
@@ -340,7 +316,7 @@ const fn bar(b: FeatureBar) -> Bar {
 
 /// A series as one computation sees it.
 struct Series<'a> {
-    subject: &'a SeriesRef,
+    target: &'a SeriesRef,
     timeframe: Timeframe,
     changes: i64,
     /// In effect today, by date.
@@ -354,9 +330,9 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
-    fn new(subject: &'a SeriesRef, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
-        let today = subject.class.date_of(now);
-        let continuous = subject.class.is_continuous();
+    fn new(series_ref: &'a SeriesRef, progress: &FeatureProgress, splits: &[Split], now: Ts) -> Self {
+        let today = series_ref.class.date_of(now);
+        let continuous = series_ref.class.is_continuous();
         let in_effect = |s: &&Split| !continuous && s.is_sound() && s.date <= today;
         let splits: Vec<Split> = splits.iter().filter(in_effect).copied().collect();
         let basis = basis(&splits);
@@ -365,11 +341,11 @@ impl<'a> Series<'a> {
         let has_any = progress.series.first_ts.is_some();
         let stale_from = if from_anchor && has_any { Some(Ts::MIN) } else { progress.stale_from };
         let (timeframe, changes) = (progress.series.timeframe, progress.changes);
-        Self { subject, timeframe, changes, splits, basis, today, stale_from, from_anchor }
+        Self { target: series_ref, timeframe, changes, splits, basis, today, stale_from, from_anchor }
     }
 }
 
-/// A list of splits in words; never empty.
+/// A list of splits as text; never empty.
 fn basis(splits: &[Split]) -> String {
     if splits.is_empty() {
         return "none".to_owned();
@@ -378,18 +354,18 @@ fn basis(splits: &[Split]) -> String {
     words.join(", ")
 }
 
-enum Trouble {
+enum RefreshError {
     Store(StoreError),
     Overflow(barkeep_market::features::Overflow),
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for RefreshError {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
     }
 }
 
-impl From<barkeep_market::features::Overflow> for Trouble {
+impl From<barkeep_market::features::Overflow> for RefreshError {
     fn from(e: barkeep_market::features::Overflow) -> Self {
         Self::Overflow(e)
     }

@@ -1,21 +1,21 @@
 //! One date of the whole market in one request.
 //!
 //! It saves requests and proves nothing by absence: a symbol that is not in the answer, or whose prices would be in
-//! another scale there, is asked for by itself, and so is everything when the answer is no use.
+//! another scale there, gets a request of its own, and so does every symbol when the answer is unusable.
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::{Fetcher, ItemError};
-use crate::ingest::{Arrival, Part, Verdict, settled};
+use crate::ingest::{FamilyAnswer, PageJob, Verdict};
 use crate::journal::request_row;
 use barkeep_market::{AssetClass, Family, Interval, Timeframe};
 use barkeep_plan::Item;
 use barkeep_vendor::Class;
 
 impl Fetcher {
-    /// One date of the whole market. A symbol that is not in it may be OTC or not have traded; it is asked for by itself.
+    /// One date of the whole market. A symbol that is not in it may be OTC or not have traded; it gets a request of its own.
     pub(super) async fn grouped(
         &self,
         number: u64,
@@ -23,34 +23,38 @@ impl Fetcher {
         class: AssetClass,
         date: NaiveDate,
     ) -> Result<(), ItemError> {
-        let answer = self.ask(item, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
-        let ((page, attempt), pass) = match answer.await {
+        let answer =
+            self.request(item, |token| async move { self.dispatcher.grouped_daily(class, date, &token).await });
+        let ((page, attempt), permit) = match answer.await {
             Ok(answer) => answer,
             Err(fault) => {
                 match fault.class {
-                    Class::NotEntitled | Class::Permanent => self.learn(|facts| facts.grouped_refused = true),
-                    Class::TooEarly | Class::PlanWindow | Class::Malformed => self.learn(|facts| {
-                        facts.not_grouped_dates.insert(date);
+                    Class::NotEntitled | Class::Permanent => {
+                        self.learn(|capabilities| capabilities.grouped_refused = true);
+                    }
+                    Class::TooEarly | Class::PlanWindow | Class::Malformed => self.learn(|capabilities| {
+                        capabilities.not_grouped_dates.insert(date);
                     }),
                     _ => return Err(fault.into()),
                 }
-                tracing::info!(%date, error = %fault, "the grouped answer is no use; asking symbol by symbol");
+                tracing::info!(%date, error = %fault, "the grouped answer is unusable; requesting symbol by symbol");
                 return Ok(());
             }
         };
-        self.facts().needed += 1;
+        self.report_page(number, 1.0, false);
+        self.capabilities().needed += 1;
         let day = Interval::new(class.midnight(date), Timeframe::D1.end_of(class, class.midnight(date)));
         let by_ticker: std::collections::HashMap<&str, &barkeep_market::Bar> =
             page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();
-        let mut parts = Vec::new();
+        let mut answers = Vec::new();
         let mut absent = Vec::new();
         for symbol in &item.symbols {
-            let keys = self.registrar.keys(symbol, Family::Day, &self.engine.settings).await?;
-            let scaled = page.adjusted && keys.splits.iter().any(|split| split.date > date);
-            match by_ticker.get(symbol.vendor_ticker(keys.class).as_str()).filter(|_| !scaled) {
-                Some(bar) => parts.push(Part {
-                    horizon: self.horizon(keys.class, Family::Day),
-                    keys: Arc::new(keys),
+            let ids = self.registry.series_ids(symbol, Family::Day, &self.engine.settings).await?;
+            let scaled = page.adjusted && ids.splits.iter().any(|split| split.date > date);
+            match by_ticker.get(symbol.vendor_ticker(ids.class).as_str()).filter(|_| !scaled) {
+                Some(bar) => answers.push(FamilyAnswer {
+                    horizon: self.horizon(ids.class, Family::Day),
+                    ids: Arc::new(ids),
                     answered: day,
                     verdict: Verdict::Answered,
                     bars: vec![**bar],
@@ -59,18 +63,16 @@ impl Fetcher {
             }
         }
         if !absent.is_empty() {
-            self.learn(|facts| {
+            self.learn(|capabilities| {
                 if page.bars.is_empty() {
-                    facts.not_grouped_dates.insert(date);
+                    capabilities.not_grouped_dates.insert(date);
                 } else {
-                    facts.not_grouped.extend(absent);
+                    capabilities.not_grouped.extend(absent);
                 }
             });
         }
-        let fetched_at = self.engine.clock.now();
         let request = Some(request_row(&attempt, Some(self.execution)));
-        let ack = self.ingest.send(Arrival { parts, request, fetched_at, only: None, pass: Some(pass) }).await;
-        self.tell(number, attempt.rows, 1.0, settled(ack).await?);
-        Ok(())
+        let job = PageJob::fetched(answers, request, self.engine.clock.now()).of_item(number, 1.0, permit);
+        Ok(self.ingest.send(job).await.wait().await?)
     }
 }

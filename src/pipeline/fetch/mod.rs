@@ -1,26 +1,28 @@
-//! Asking for one item of a plan, page by page, and handing each page on.
+//! Fetching one item of a plan, page by page, and handing each page on.
 //!
-//! A request is made when its turn has come at the gate. `pages` asks for one symbol until no page follows, `grouped`
-//! for one date of the whole market; `proof` decides what an answer proves, so that no more is ever stored as known;
-//! `facts` keeps what answers teach about the vendor's plan.
+//! A request is made when its turn has come at the gate. `pages` fetches one symbol until no page follows, `grouped` one
+//! date of the whole market; `evidence` decides what an answer proves, so that no more is ever stored as known;
+//! `capabilities` keeps what answers say about the vendor's plan.
 
-mod facts;
+mod capabilities;
+mod evidence;
 mod grouped;
 mod pages;
-mod proof;
+mod splits;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-pub use self::facts::{Delays, VendorCapabilities};
+pub use self::capabilities::{Delays, VendorCapabilities};
 use super::EngineContext;
 use super::gate::{Permit, Priority, Purpose, Refused};
-use super::ingest::{Committed, Ingest};
+use super::ingest::Ingest;
 use super::journal::request_row;
-use crate::events::{Event, ItemInfo, Job, Listener};
+use crate::events::{Event, ItemInfo, ItemTiming, Listener as _};
 use crate::index::registry::SeriesRegistry;
+use crate::progress::RunProgress;
 use barkeep_base::timing;
 use barkeep_market::{Family, Timeframe, Ts};
 use barkeep_plan::{Item, Request};
@@ -53,13 +55,13 @@ impl From<Fault> for ItemError {
 pub struct Fetcher {
     pub engine: EngineContext,
     pub dispatcher: Dispatcher,
-    /// Whether the schedule wants this run, rather than somebody who waits for it.
+    /// Whether the schedule started this run, rather than somebody who waits for it.
     pub scheduled: bool,
-    pub registrar: Arc<SeriesRegistry>,
+    pub registry: Arc<SeriesRegistry>,
     pub ingest: Ingest,
-    pub listener: Arc<dyn Listener>,
+    pub progress: Arc<RunProgress>,
     pub cancel: CancellationToken,
-    pub facts: Mutex<VendorCapabilities>,
+    pub capabilities: Mutex<VendorCapabilities>,
     pub execution: uuid::Uuid,
     /// The time the whole run plans by.
     pub now: Ts,
@@ -67,17 +69,17 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Makes one request when its turn has come. The pass is held until the answer is on its way to the database, so
-    /// that no more answers than places wait for it. A pause turns the request back before it starts; it then waits for
-    /// its turn again.
-    pub async fn ask<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Permit), Fault>
+    /// Makes one request when its turn has come. The permit is held until the answer is committed, so that no more
+    /// answers than permits wait for the database. A pause turns the request back before it starts; it then waits for its
+    /// turn again.
+    pub async fn request<T, F>(&self, item: &Item, call: impl Fn(CancellationToken) -> F) -> Result<(T, Permit), Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
         let priority = Priority { criticality: item.criticality, history: !item.newest, scheduled: self.scheduled };
         loop {
-            let pass = match self.engine.gate.enter(priority, self.purpose(item), &self.cancel).await {
-                Ok(pass) => pass,
+            let permit = match self.engine.gate.enter(priority, self.purpose(item), &self.cancel).await {
+                Ok(permit) => permit,
                 Err(refused) => {
                     let why = match refused {
                         Refused::Cancelled => return Err(Fault::cancelled()),
@@ -88,9 +90,9 @@ impl Fetcher {
                     return Err(Fault::new(Class::Cancelled, why));
                 }
             };
-            match call(pass.token.clone()).await {
-                Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => drop(pass),
-                outcome => return outcome.map(|value| (value, pass)),
+            match call(permit.token.clone()).await {
+                Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => drop(permit),
+                outcome => return outcome.map(|value| (value, permit)),
             }
         }
     }
@@ -98,30 +100,36 @@ impl Fetcher {
     /// What a request of one symbol is made for; `None` when it serves many.
     fn purpose(&self, item: &Item) -> Option<Purpose> {
         let symbol = item.symbols.first().filter(|_| item.symbols.len() == 1)?;
-        let timeframes = match &item.ask {
-            Request::Aggregates { timeframe, .. } => self.registrar.asked(symbol, timeframe.family()),
-            Request::GroupedDaily { .. } => self.registrar.asked(symbol, Family::Day),
+        let timeframes = match &item.request {
+            Request::Aggregates { timeframe, .. } => self.registry.requested(symbol, timeframe.family()),
+            Request::GroupedDaily { .. } => self.registry.requested(symbol, Family::Day),
             Request::Splits { .. } => Vec::new(),
         };
         Some(Purpose { execution: self.execution, symbol: symbol.clone(), timeframes })
     }
 
-    /// Carries out one item, and tells how long it took.
+    /// Carries out one item, and reports how long it took.
     pub async fn fetch(&self, number: u64, item: &Item) -> Result<(), ItemError> {
         let (spent, start) = (Arc::default(), Instant::now());
         let outcome = timing::scope(Arc::clone(&spent), self.carry_out(number, item)).await;
-        let (timeframe, derives) = match &item.ask {
+        let (timeframe, derives) = match &item.request {
             Request::Aggregates { timeframe, derives, .. } => (Some(*timeframe), derives.clone()),
             Request::GroupedDaily { .. } => (Some(Timeframe::D1), Vec::new()),
             Request::Splits { .. } => (None, Vec::new()),
         };
-        self.listener.timed(Job { symbols: item.symbols.clone(), timeframe, derives, took: start.elapsed(), spent });
+        self.progress.on_timing(ItemTiming {
+            symbols: item.symbols.clone(),
+            timeframe,
+            derives,
+            took: start.elapsed(),
+            spent,
+        });
         outcome
     }
 
     async fn carry_out(&self, number: u64, item: &Item) -> Result<(), ItemError> {
-        self.listener.hear(Event::Started { item: number, head: ItemInfo::of(item) });
-        match &item.ask {
+        self.progress.on_event(Event::Started { item: number, info: ItemInfo::of(item) });
+        match &item.request {
             Request::Aggregates { ticker, asset_class, timeframe, range, .. } => {
                 let Some(symbol) = item.symbols.first() else { return Ok(()) };
                 let query = AggregateQuery {
@@ -133,7 +141,7 @@ impl Fetcher {
                 self.aggregates(number, item, symbol, query).await
             }
             Request::GroupedDaily { asset_class, date } => self.grouped(number, item, *asset_class, *date).await,
-            Request::Splits { tickers } => super::splits::fetch(self, item, tickers).await,
+            Request::Splits { tickers } => self.splits(item, tickers).await,
         }
     }
 
@@ -141,9 +149,7 @@ impl Fetcher {
         self.engine.store.record_request(&request_row(attempt, Some(self.execution))).await
     }
 
-    fn tell(&self, item: u64, rows: u64, done: f64, committed: Vec<Committed>) {
-        for Committed { symbol, timeframe, outcome } in committed {
-            self.listener.hear(Event::Committed { item, symbol, timeframe, rows, outcome, done });
-        }
+    fn report_page(&self, item: u64, done: f64, more: bool) {
+        self.progress.on_event(Event::PageFetched { item, done, more });
     }
 }

@@ -1,21 +1,25 @@
 //! Bars of one symbol, page after page until none follows.
 //!
-//! A page is on its way to the database while the next is asked for. Unless the database fails, every page sent on is
-//! committed and told of at the end, whatever became of those after it.
+//! A page is on its way to the database while the next is being requested. Unless the database fails, every page sent on
+//! is committed at the end, whatever became of those after it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::proof::wrongly_adjusted;
+use super::evidence::wrongly_adjusted;
 use super::{Fetcher, ItemError};
 use crate::gate::Permit;
 use crate::index::registry::SeriesIds;
-use crate::ingest::{Arrival, Part, settled};
+use crate::ingest::{FamilyAnswer, PageJob, PendingCommit};
 use crate::journal::request_row;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
 use barkeep_plan::planner::PAGE;
 use barkeep_vendor::dispatch::{Attempt, PageGuard};
 use barkeep_vendor::{AggregateQuery, Cursor, Fault, Page};
+
+/// Pages of one item that may wait for their commit before the next is requested: a lost database is noticed soon.
+const UNCOMMITTED: usize = 2;
 
 impl Fetcher {
     pub(super) async fn aggregates(
@@ -36,13 +40,12 @@ impl Fetcher {
         let mut cursor = None;
         let mut answered_to = query.range.start;
         let mut any_bars = false;
-        let mut acks = Vec::new();
-        let mut keys: Option<Arc<SeriesIds>> = None;
-        let mut head: Result<(), ItemError> = Ok(());
+        let mut pending: VecDeque<PendingCommit> = VecDeque::new();
+        let mut ids: Option<Arc<SeriesIds>> = None;
+        let mut leading_gap: Result<(), ItemError> = Ok(());
         let mut counted: Option<u64> = None;
         let outcome = loop {
-            let answer = self.page(item, &query, cursor.as_ref()).await;
-            let ((page, attempt), pass) = match answer {
+            let ((page, attempt), permit) = match self.page(item, &query, cursor.as_ref()).await {
                 Ok(answer) => answer,
                 Err(fault) => break self.refused(symbol, &query, answered_to, fault).await,
             };
@@ -50,48 +53,54 @@ impl Fetcher {
                 self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
-            let keys = if let Some(keys) = &keys {
-                Arc::clone(keys)
+            let more = page.next.is_some();
+            let first = page.bars.first().filter(|_| cursor.is_none());
+            let unproven = first.and_then(|bar| self.leading_gap(&query, bar.ts));
+            if let Some(gap) = unproven {
+                answered_to = gap.end;
+            }
+            let answered = Self::answered(&query, &page, answered_to);
+            answered_to = answered.end.max(answered_to);
+            self.report_page(number, share(query.range, answered_to), more);
+
+            let ids = if let Some(ids) = &ids {
+                Arc::clone(ids)
             } else {
-                let fresh = self.registrar.keys(symbol, family, &self.engine.settings).await?;
-                Arc::clone(keys.insert(Arc::new(fresh)))
+                let fresh = self.registry.series_ids(symbol, family, &self.engine.settings).await?;
+                Arc::clone(ids.insert(Arc::new(fresh)))
             };
-            if let Some(fault) = wrongly_adjusted(&keys, &page) {
+            if let Some(fault) = wrongly_adjusted(&ids, &page) {
                 self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
-            if let Some(unproven) = page.bars.first().filter(|_| cursor.is_none()).and_then(|b| self.head(&query, b.ts))
-            {
-                answered_to = unproven.end;
-                head = self.prove_head(symbol, &query, unproven, &pass.token).await;
+            if let Some(gap) = unproven {
+                leading_gap = self.probe_leading_gap(symbol, &query, gap, &permit.token).await;
             }
             any_bars |= !page.bars.is_empty();
             counted = Some(counted.unwrap_or(0) + page.query_count);
-            let answered = Self::answered(&query, &page, answered_to);
-            answered_to = answered.end.max(answered_to);
             let verdict = self.verdict(any_bars, answered);
-            let fetched_at = self.engine.clock.now();
+            let done = share(query.range, answered_to);
+            // Never quite all of it while pages follow.
+            let done = if more { done.min(0.99) } else { 1.0 };
+            let answer = FamilyAnswer { ids, answered, verdict, bars: page.bars, horizon };
             let request = Some(request_row(&attempt, Some(self.execution)));
-            let next = page.next;
-            let part = Part { keys, answered, verdict, bars: page.bars, horizon };
-            let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: Some(pass) };
-            let ack = self.ingest.send(arrival).await;
-            acks.push((ack, attempt.rows, progress(query.range, answered_to, next.is_some())));
-            if next.is_none() {
+            let job = PageJob::fetched(vec![answer], request, self.engine.clock.now()).of_item(number, done, permit);
+            pending.push_back(self.ingest.send(job).await);
+            if !more {
                 break Ok(());
             }
-            cursor = next;
-            // Tell of pages already committed while the rest is on its way.
-            while acks.len() > 2 {
-                let (ack, rows, done) = acks.remove(0);
-                self.tell(number, rows, done, settled(ack).await?);
+            cursor = page.next;
+            while pending.len() > UNCOMMITTED {
+                if let Some(oldest) = pending.pop_front() {
+                    oldest.wait().await?;
+                }
             }
         };
-        self.facts().needed += counted.map_or(0, |n| n.div_ceil(PAGE).max(1));
-        for (ack, rows, done) in acks {
-            self.tell(number, rows, done, settled(ack).await?);
+        self.capabilities().needed += counted.map_or(0, |n| n.div_ceil(PAGE).max(1));
+        for page in pending {
+            page.wait().await?;
         }
-        outcome.and(head)
+        outcome.and(leading_gap)
     }
 
     async fn page(
@@ -100,12 +109,11 @@ impl Fetcher {
         query: &AggregateQuery,
         cursor: Option<&Cursor>,
     ) -> Result<((Page, Attempt), Permit), Fault> {
-        self.ask(item, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await }).await
+        self.request(item, |token| async move { self.dispatcher.aggregates(query, cursor, &token).await }).await
     }
 }
 
-/// The share of the range that is answered; never quite 1 while pages follow.
-fn progress(range: Interval, answered_to: Ts, more: bool) -> f64 {
-    let share = (answered_to - range.start) as f64 / range.len().max(1) as f64;
-    if more { share.clamp(0.0, 0.99) } else { 1.0 }
+/// The share of a range that is answered, 0 to 1.
+fn share(range: Interval, answered_to: Ts) -> f64 {
+    ((answered_to - range.start) as f64 / range.len().max(1) as f64).clamp(0.0, 1.0)
 }

@@ -1,4 +1,4 @@
-//! What the database knows of the series a run works on, in the form planning wants.
+//! What the database holds of the series a run works on, in the form planning wants.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -20,8 +20,8 @@ pub const LONGEST_REFUSAL_OF_TODAY: i64 = DAY + 2 * Timeframe::H4.width();
 #[derive(Debug, Default)]
 pub struct CoverageIndex {
     coverage: HashMap<SeriesKey, Vec<Coverage>>,
-    /// Series an operator lets rest.
-    resting: HashSet<SeriesKey>,
+    /// Paused series.
+    paused: HashSet<SeriesKey>,
     now: Ts,
 }
 
@@ -31,35 +31,35 @@ impl CoverageIndex {
         let wanted: HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
         let series = store.series().await?;
         let of_targets = || series.iter().filter(|row| wanted.contains(&row.symbol));
-        let resting = of_targets().filter(|row| row.paused).map(|row| (row.symbol.clone(), row.timeframe)).collect();
+        let paused = of_targets().filter(|row| row.paused).map(|row| (row.symbol.clone(), row.timeframe)).collect();
         let keys: HashMap<SeriesId, SeriesKey> =
             of_targets().map(|row| (row.id, (row.symbol.clone(), row.timeframe))).collect();
         let ids: Vec<SeriesId> = keys.keys().copied().collect();
         let rows = store.coverage(&ids).await?;
         let coverage = rows.into_iter().filter_map(|(id, rows)| Some((keys.get(&id)?.clone(), rows))).collect();
-        Ok(Self { coverage, resting, now })
+        Ok(Self { coverage, paused, now })
     }
 
-    /// Whether an operator lets this series rest.
+    /// Whether an operator has paused this series.
     #[must_use]
-    pub fn is_resting(&self, symbol: &Symbol, tf: Timeframe) -> bool {
-        // Cloned only when anything rests at all.
-        !self.resting.is_empty() && self.resting.contains(&(symbol.clone(), tf))
+    pub fn is_paused(&self, symbol: &Symbol, tf: Timeframe) -> bool {
+        // Cloned only when anything is paused at all.
+        !self.paused.is_empty() && self.paused.contains(&(symbol.clone(), tf))
     }
 
-    /// The intervals of a series with a state that counts, as far as they are believed now.
+    /// The intervals of a series with a state that counts, as far as they have not expired.
     #[must_use]
     pub fn covered(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
-        self.believed(symbol, tf, counts)
+        self.unexpired(symbol, tf, counts)
     }
 
-    fn believed(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
+    fn unexpired(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
         let rows = self.coverage.get(&(symbol.clone(), tf)).map(Vec::as_slice).unwrap_or_default();
         let live = rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > self.now));
         live.filter(|row| counts(row.state)).map(|row| row.range).collect()
     }
 
-    /// The families of a target, with everything that need not be asked counted as covered.
+    /// The families of a target, with everything that need not be requested counted as covered.
     #[must_use]
     pub fn families(&self, target: &Target) -> Vec<FamilyState> {
         self.states(target, |_| true)
@@ -78,18 +78,19 @@ impl CoverageIndex {
             .filter_map(|family| {
                 let stored: Vec<Timeframe> =
                     row.timeframes.iter().copied().filter(|tf| tf.family() == family).collect();
-                let asked: Vec<Timeframe> = target.asked.iter().copied().filter(|tf| tf.family() == family).collect();
+                let requested: Vec<Timeframe> =
+                    target.requested.iter().copied().filter(|tf| tf.family() == family).collect();
                 let base = *stored.first()?;
-                asked.first()?;
+                requested.first()?;
                 let covered: BTreeMap<Timeframe, IntervalSet> =
-                    stored.iter().map(|tf| (*tf, self.believed(&row.symbol, *tf, counts))).collect();
+                    stored.iter().map(|tf| (*tf, self.unexpired(&row.symbol, *tf, counts))).collect();
                 Some(FamilyState {
                     symbol: row.symbol.clone(),
                     class: row.asset_class,
                     ticker: row.vendor_ticker.clone(),
                     criticality: row.criticality,
                     base,
-                    asked,
+                    requested,
                     derived: stored.into_iter().skip(1).collect(),
                     covered,
                 })
@@ -99,7 +100,7 @@ impl CoverageIndex {
 
     /// The plan's delay for a class: end of day when the vendor said so today, else as configured.
     ///
-    /// A refusal of today's data is kept as a refused interval of about one day around now; a refusal of history or of
+    /// A refusal of today's data is stored as a refused interval of about one day around now; a refusal of history or of
     /// the whole ticker is longer.
     #[must_use]
     pub fn delay(&self, class: AssetClass, targets: &[Target], configured: Delay) -> Delay {

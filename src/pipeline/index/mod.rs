@@ -1,4 +1,4 @@
-//! What the database knows of the series a run works on.
+//! What the database holds of the series a run works on.
 
 pub mod coverage;
 pub mod registry;

@@ -70,18 +70,23 @@ impl SeriesRegistry {
             .await
     }
 
-    /// The timeframes of one family that the run was asked for.
+    /// The timeframes of one family that the run was started for.
     #[must_use]
-    pub fn asked(&self, symbol: &Symbol, family: Family) -> Vec<Timeframe> {
+    pub fn requested(&self, symbol: &Symbol, family: Family) -> Vec<Timeframe> {
         let target = self.targets.iter().find(|t| &t.row.symbol == symbol);
-        target.map_or_else(Vec::new, |t| t.asked.iter().copied().filter(|tf| tf.family() == family).collect())
+        target.map_or_else(Vec::new, |t| t.requested.iter().copied().filter(|tf| tf.family() == family).collect())
     }
 
     /// The keys of one family, registering first when need be.
-    pub async fn keys(&self, symbol: &Symbol, family: Family, settings: &Settings) -> Result<SeriesIds, StoreError> {
+    pub async fn series_ids(
+        &self,
+        symbol: &Symbol,
+        family: Family,
+        settings: &Settings,
+    ) -> Result<SeriesIds, StoreError> {
         let ids = self.register().await?;
         let target = self.targets.iter().find(|t| &t.row.symbol == symbol).ok_or_else(|| vanished(symbol))?;
-        family_keys(self.store.as_ref(), &target.row, family, settings, |tf| ids.get(&(symbol.clone(), tf)).copied())
+        series_ids(self.store.as_ref(), &target.row, family, settings, |tf| ids.get(&(symbol.clone(), tf)).copied())
             .await
     }
 }
@@ -91,7 +96,7 @@ fn vanished(symbol: &Symbol) -> StoreError {
 }
 
 /// The keys of one family of a registered symbol.
-pub async fn family_keys(
+pub async fn series_ids(
     store: &dyn Store,
     row: &SymbolRow,
     family: Family,

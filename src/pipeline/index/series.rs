@@ -1,8 +1,8 @@
-//! How fresh every series is, judged from the data at the moment of asking.
+//! How fresh every series is, judged from the data at the moment of the question.
 //!
 //! What is known of a series reaches to the end of its newest bar, or to the end of the vendor's newest answer when that
-//! is later: a thin symbol that was asked up to now and did not trade is not stale. A bar that was still growing when the
-//! vendor was last asked is known up to that moment only: Monday's half day bar is no news on Tuesday. That the answer is stored, not that
+//! is later: a thinly traded symbol that was requested up to now and did not trade is not stale. A bar that was still growing when the
+//! last request was made is known up to that moment only: Monday's half day bar is no news on Tuesday. That the answer is stored, not that
 //! a job ended well, is what counts; answers about old history lie before the newest bar and change nothing.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub struct SeriesState {
 impl SeriesState {
     /// Up to when the newest bar is known, given its end.
     ///
-    /// A bar that ends after the vendor was last asked was growing then. (One that came later in an answer about a closed
+    /// A bar that ends after the last request was growing then. (One that came later in an answer about a closed
     /// range is covered by that answer, which counts as well.)
     #[must_use]
     pub fn bar_known_until(&self, end: Ts) -> Ts {

@@ -7,7 +7,7 @@ use barkeep_market::{AssetClass, Interval};
 
 fn item(symbol: &str, criticality: Criticality, requests: u64, newest: bool) -> Item {
     Item {
-        ask: Request::Aggregates {
+        request: Request::Aggregates {
             ticker: symbol.to_owned(),
             asset_class: AssetClass::Stock,
             timeframe: Timeframe::M5,
@@ -40,7 +40,7 @@ fn starts_by_trying(tokens: &Tokens, count: usize) -> Vec<i64> {
     let mut new = Vec::new();
     let mut t = tokens.now.ms();
     while new.len() < count {
-        if all.iter().filter(|s| **s > t - tokens.window).count() < tokens.limit as usize {
+        if all.iter().filter(|s| **s > t - tokens.window_ms()).count() < tokens.limit as usize {
             all.push(t);
             new.push(t);
         } else {
@@ -69,7 +69,7 @@ prop_compose! {
     fn tokens()(limit in 1..5_u64, window in 1..30_i64, mut used in prop::collection::vec(-29..=0_i64, 0..4)) -> Tokens {
         used.sort_unstable();
         used.truncate(limit as usize);
-        Tokens { limit, window, used: used.into_iter().map(Ts).collect(), now: Ts(0) }
+        Tokens { limit, window: Duration::from_millis(window.unsigned_abs()), used: used.into_iter().map(Ts).collect(), now: Ts(0) }
     }
 }
 
@@ -136,7 +136,7 @@ proptest! {
 
 #[test]
 fn five_a_minute_for_an_hour() {
-    let tokens = Tokens { limit: 5, window: 60_000, used: vec![], now: Ts(0) };
+    let tokens = Tokens { limit: 5, window: Duration::from_mins(1), used: vec![], now: Ts(0) };
     assert_eq!(tokens.available(Ts(0)), 5);
     assert_eq!(tokens.available(Ts(59_999)), 5);
     assert_eq!(tokens.available(Ts(3_600_000)), 305);

@@ -16,7 +16,7 @@ use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::RunError;
-use barkeep_pipeline::events::{Event, Job, Listener};
+use barkeep_pipeline::events::{Event, ItemTiming, Listener};
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_store::{ExecutionStatus, StoreError, Trigger};
@@ -212,12 +212,12 @@ async fn each_alone(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) 
 
 /// Keeps the times of the jobs of a run.
 #[derive(Default)]
-struct Jobs(Mutex<Vec<Job>>);
+struct Jobs(Mutex<Vec<ItemTiming>>);
 
 impl Listener for Jobs {
-    fn hear(&self, _event: Event) {}
+    fn on_event(&self, _event: Event) {}
 
-    fn timed(&self, job: Job) {
+    fn on_timing(&self, job: ItemTiming) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(job);
     }
 }
@@ -272,7 +272,7 @@ async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationTo
     })
 }
 
-fn job_time(job: &Job) -> JobTime {
+fn job_time(job: &ItemTiming) -> JobTime {
     let name = match (job.symbols.as_slice(), job.timeframe) {
         ([symbol], Some(timeframe)) => format!("{symbol} {timeframe}"),
         (symbols, Some(timeframe)) => format!("{} symbols {timeframe}", symbols.len()),
@@ -281,7 +281,7 @@ fn job_time(job: &Job) -> JobTime {
     JobTime { job: name, seconds: job.took.as_secs_f64(), phases: phases(std::slice::from_ref(job)) }
 }
 
-fn phases(jobs: &[Job]) -> Vec<PhaseTime> {
+fn phases(jobs: &[ItemTiming]) -> Vec<PhaseTime> {
     let seconds = |phase| jobs.iter().map(|job| job.spent.of(phase).as_secs_f64()).sum::<f64>();
     let all: f64 = Phase::ALL.into_iter().map(seconds).sum();
     let share = |seconds: f64| if all > 0.0 { seconds / all } else { 0.0 };
@@ -291,7 +291,7 @@ fn phases(jobs: &[Job]) -> Vec<PhaseTime> {
         .collect()
 }
 
-fn timeframes(jobs: &[Job]) -> Vec<TimeframeTime> {
+fn timeframes(jobs: &[ItemTiming]) -> Vec<TimeframeTime> {
     let mut all: Vec<TimeframeTime> = Vec::new();
     for (job, timeframe) in jobs.iter().filter_map(|job| Some((job, job.timeframe?))) {
         let seconds = job.took.as_secs_f64();

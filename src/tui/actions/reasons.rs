@@ -67,7 +67,7 @@ impl Model {
         Some(match list {
             ListId::Items => {
                 let (_, item) = *self.items().get(row)?;
-                (item.head.symbol.clone()?, item.head.timeframe?)
+                (item.info.symbol.clone()?, item.info.timeframe?)
             }
             ListId::Symbols | ListId::Coverage => {
                 let series = self.series_at(row)?;

@@ -114,14 +114,10 @@ pub fn symbols_done(row: &ExecutionRow) -> String {
 /// How far a run is, 0 to 1; 1 only when every item is verified.
 #[must_use]
 pub fn progress(run: &RunView) -> f64 {
-    let of = |done: u64, all: u64| if all == 0 { 0.0 } else { done as f64 / all as f64 };
-    let ended = run.items_done + run.items_failed;
     if run.items_planned > 0 && run.items_done == run.items_planned {
         return 1.0;
     }
-    let by_request = of(run.requests_answered, run.requests_planned);
-    let by_item = of(ended as u64, run.items_planned as u64);
-    by_request.max(by_item).min(0.99)
+    (run.percent() / 100.0).min(0.99)
 }
 
 /// What is waited for, in the words of the engine put into a sentence.
@@ -153,7 +149,7 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
         }
         ItemState::Fetching { attempt } => {
             let page =
-                format!("fetching page {} of about {}", item.pages_done + 1, item.head.pages.max(item.pages_done + 1));
+                format!("fetching page {} of about {}", item.pages_done + 1, item.info.pages.max(item.pages_done + 1));
             let words = Words::of(Role::Running, page);
             let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
             (RUNNING, words.say(Role::Warn, again))

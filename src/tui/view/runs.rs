@@ -153,9 +153,9 @@ fn items(stage: &mut ViewContext, area: Rect) {
             match key {
                 Is::Sign => slot.text(pen, sign, role),
                 Is::Label => slot.text(pen, &item.label, Role::Strong),
-                Is::Criticality => slot.text(pen, item.head.criticality.name(), Role::Muted),
+                Is::Criticality => slot.text(pen, item.info.criticality.name(), Role::Muted),
                 Is::TriggerScope => {
-                    slot.text(pen, &phrase::derivation(item.head.timeframe, &item.head.derives), Role::Muted);
+                    slot.text(pen, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);
                 }
                 Is::Bar => {
                     let role = match item.state {

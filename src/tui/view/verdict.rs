@@ -91,11 +91,11 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
 fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
     let items = || snap.live.runs.iter().flat_map(|run| &run.items);
     let brings = |item: &&ItemView| {
-        let head = &item.head;
+        let head = &item.info;
         let same = head.timeframe == Some(row.timeframe) || head.derives.contains(&row.timeframe);
         same && head.symbol.as_ref().is_none_or(|symbol| *symbol == row.symbol)
     };
-    items().find(|item| item.head.symbol.is_some() && brings(item)).or_else(|| items().find(brings))
+    items().find(|item| item.info.symbol.is_some() && brings(item)).or_else(|| items().find(brings))
 }
 
 /// Why one series is not fresh, in a few words.

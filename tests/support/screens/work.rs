@@ -144,7 +144,7 @@ pub fn item(
     rows: u64,
 ) -> ItemView {
     let symbol: Option<Symbol> = (label != "market").then(|| label.parse().unwrap());
-    let head = ItemInfo {
+    let info = ItemInfo {
         ticker: symbol.as_ref().map(|s| s.vendor_ticker(class(label))),
         symbol,
         timeframe: Some(tf),
@@ -155,8 +155,10 @@ pub fn item(
     ItemView {
         number,
         label: format!("{label} {tf}"),
-        head,
+        info,
         state,
+        pages_fetched: (done * 5.0) as u64,
+        pages_left: 5 - (done * 5.0) as u64,
         pages_done: (done * 5.0) as u64,
         rows,
         written: rows,
@@ -208,6 +210,7 @@ pub fn run() -> RunView {
         started_at: now() - 9 * MINUTE,
         requests_planned: 44,
         requests_answered: 31,
+        requests_left: 13,
         lower_bound: 44,
         not_before: Some(now() + 156 * SECOND),
         rows: 412_180,
@@ -215,6 +218,7 @@ pub fn run() -> RunView {
         items_planned: 25,
         items_done: 9,
         items_failed: 1,
+        series_failed: 2,
         items,
     }
 }

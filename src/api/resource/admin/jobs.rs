@@ -25,6 +25,7 @@ use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_plan::Plan;
 use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
+use barkeep_service::progress::RunView;
 use barkeep_store::{ExecutionStatus, StoreError, Trigger};
 
 /// Symbols of one request.
@@ -162,16 +163,12 @@ fn selection(wish: &BackfillRequest) -> Result<Selection, Problem> {
 async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
     let engine = &api.desk.engine;
     let now = engine.clock.now();
-    let invalid = |e: &dyn fmt::Display| {
-        let text = e.to_string();
-        let member = if text.contains("--asset-class") { "asset_class" } else { "from" };
-        Problem::invalid(member, &text.replace("--asset-class", "asset_class").replace("--", ""))
-    };
+    let invalid = |e| Problem::of_selection(&e, "asset_class");
     let known = engine.store.symbols().await?;
-    let targets = selection.targets(&known, &engine.settings, now).map_err(|e| invalid(&e))?;
+    let targets = selection.targets(&known, &engine.settings, now).map_err(invalid)?;
     for target in targets {
         let history = engine.settings.backfill.history;
-        selection.range(target.row.asset_class, history, now).map_err(|e| invalid(&e))?;
+        selection.range(target.row.asset_class, history, now).map_err(invalid)?;
     }
     Ok(())
 }
@@ -260,7 +257,7 @@ pub(crate) async fn one(
 ) -> Result<Json<JobStatus>, Problem> {
     params.only(&[])?;
     let run = api.desk.handle.live().runs.iter().find(|run| run.execution_id == id).cloned();
-    let progress = run.as_ref().map(|run| 100.0 * run.requests_answered as f64 / run.requests_planned.max(1) as f64);
+    let progress = run.as_ref().map(RunView::percent);
     let progress = progress.map(|p| (p.min(100.0) * 10.0).round() / 10.0);
     let (answered, planned) = run.as_ref().map(|run| (run.requests_answered, run.requests_planned)).unzip();
     match ExecutionDetail::read(api.desk.engine.store.as_ref(), id).await {

@@ -1,8 +1,8 @@
 //! What an answer proves.
 //!
-//! A page that leads on proves only what lies before its last bar's end, the last page proves the rest of the range, and
+//! A page that others follow proves only what lies before its last bar's end, the last page proves the rest of the range, and
 //! a first bar that comes whole sessions late proves nothing about the time before it, because a plan with a shorter
-//! history clips the head of an answer silently (vendor.md 1.4). An empty answer and a refusal hold for a while only.
+//! history cuts off the start of an answer silently. An empty answer and a refusal hold for a while only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Fetcher, ItemError};
 use crate::index::registry::SeriesIds;
-use crate::ingest::{Arrival, Part, Verdict, settled};
+use crate::ingest::{FamilyAnswer, PageJob, Verdict};
 use crate::journal::request_row;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts};
@@ -21,8 +21,8 @@ use barkeep_vendor::{AggregateQuery, Class, Fault, Page};
 /// An empty answer for a range that ended this recently may only be late.
 const RECENT: i64 = 2 * DAY;
 
-/// A head without bars is questioned only when it is older than this: no plan's history is as short, and a thin symbol
-/// may well not trade for a few days.
+/// A leading gap is doubted only when it is older than this: no plan's history is as short, and a thinly traded symbol may
+/// well not trade for a few days.
 const SHORTEST_HISTORY: i64 = 7 * DAY;
 
 impl Fetcher {
@@ -46,53 +46,51 @@ impl Fetcher {
     }
 
     /// The sessions at the start of an old range that have no bar although later ones do.
-    pub(super) fn head(&self, query: &AggregateQuery, first: Ts) -> Option<Interval> {
+    pub(super) fn leading_gap(&self, query: &AggregateQuery, first: Ts) -> Option<Interval> {
         let first_day = query.timeframe.span(query.class, Timeframe::D1.span(query.class, first).start).start;
-        let head = Interval::new(query.range.start, first_day);
-        let whole_days = Timeframe::D1.snap_in(query.class, head);
+        let gap = Interval::new(query.range.start, first_day);
+        let whole_days = Timeframe::D1.snap_in(query.class, gap);
         let traded = self.engine.calendar.regular(query.class, whole_days);
-        (head.start < self.now - SHORTEST_HISTORY && !traded.is_empty()).then_some(head)
+        (gap.start < self.now - SHORTEST_HISTORY && !traded.is_empty()).then_some(gap)
     }
 
-    /// Asks for the first session of a head by itself: a plan with a shorter history refuses it, a symbol that was not
-    /// listed yet has nothing in it. One request, and only for ranges that begin so.
+    /// Requests the first session of a leading gap by itself: a plan with a shorter history refuses it, a symbol that was
+    /// not listed yet has nothing in it. One request, and only for ranges that begin so.
     ///
-    /// It is made with the pass of the page that raised the doubt (`token` is that pass's): waiting for a second place
-    /// while holding one would lock the gate once every place is held so.
-    pub(super) async fn prove_head(
+    /// It is made with the permit of the page that raised the doubt (`token` is that permit's): waiting for a second one
+    /// while holding the first would lock the gate once every permit is held so.
+    pub(super) async fn probe_leading_gap(
         &self,
         symbol: &Symbol,
         query: &AggregateQuery,
-        head: Interval,
+        gap: Interval,
         token: &CancellationToken,
     ) -> Result<(), ItemError> {
-        let sessions = self.engine.calendar.trading(query.class, query.timeframe.family(), head);
+        let sessions = self.engine.calendar.trading(query.class, query.timeframe.family(), gap);
         let Some(first) = sessions.as_slice().first() else { return Ok(()) };
         let day = Timeframe::D1.span(query.class, first.start);
-        let range = query.timeframe.snap_out(query.class, day.intersect(head));
+        let range = query.timeframe.snap_out(query.class, day.intersect(gap));
         let probe = AggregateQuery { range, ..query.clone() };
-        let head = AggregateQuery { range: head, ..query.clone() };
+        let whole = AggregateQuery { range: gap, ..query.clone() };
         match self.dispatcher.aggregates(&probe, None, token).await {
             Ok((page, attempt)) if page.bars.is_empty() => {
-                let keys = self.registrar.keys(symbol, query.timeframe.family(), &self.engine.settings).await?;
-                let part = Part {
-                    keys: Arc::new(keys),
-                    answered: head.range,
-                    verdict: self.verdict(false, head.range),
+                let ids = self.registry.series_ids(symbol, query.timeframe.family(), &self.engine.settings).await?;
+                let answer = FamilyAnswer {
+                    ids: Arc::new(ids),
+                    answered: gap,
+                    verdict: self.verdict(false, gap),
                     bars: Vec::new(),
                     horizon: self.horizon(query.class, query.timeframe.family()),
                 };
                 let request = Some(request_row(&attempt, Some(self.execution)));
-                let fetched_at = self.engine.clock.now();
-                let arrival = Arrival { parts: vec![part], request, fetched_at, only: None, pass: None };
-                settled(self.ingest.send(arrival).await).await?;
-                Ok(())
+                let job = PageJob::fetched(vec![answer], request, self.engine.clock.now());
+                Ok(self.ingest.send(job).await.wait().await?)
             }
-            // It has bars after all: the head stays a gap and is asked as one.
+            // It has bars after all: the gap stays open and gets a request of its own.
             Ok((_, attempt)) => Ok(self.record(&attempt).await?),
-            // Paused before it started: the head stays a gap.
+            // Paused before it started: the gap stays open.
             Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => Ok(()),
-            Err(fault) => self.refused(symbol, &head, head.range.start, fault).await,
+            Err(fault) => self.refused(symbol, &whole, gap.start, fault).await,
         }
     }
 
@@ -100,7 +98,7 @@ impl Fetcher {
         self.engine.clock.now() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// A range the vendor refuses is remembered with its reason, so that it is not asked again and again.
+    /// A range the vendor refuses is stored with its reason, so that it is not requested again and again.
     pub(super) async fn refused(
         &self,
         symbol: &Symbol,
@@ -119,16 +117,15 @@ impl Fetcher {
             _ => return Err(fault.into()),
         };
         let family = query.timeframe.family();
-        let keys = Arc::new(self.registrar.keys(symbol, family, &self.engine.settings).await?);
+        let ids = Arc::new(self.registry.series_ids(symbol, family, &self.engine.settings).await?);
         let horizon = self.horizon(class, family);
         let answered = query.timeframe.snap_out(class, range);
-        let part = Part { keys, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
-        let fetched_at = self.engine.clock.now();
-        let arrival = Arrival { parts: vec![part], request: None, fetched_at, only: None, pass: None };
-        settled(self.ingest.send(arrival).await).await?;
+        let answer = FamilyAnswer { ids, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
+        let job = PageJob::fetched(vec![answer], None, self.engine.clock.now());
+        self.ingest.send(job).await.wait().await?;
         if fault.class == Class::TooEarly {
-            self.learn(|facts| {
-                facts.end_of_day.insert(class.is_continuous());
+            self.learn(|capabilities| {
+                capabilities.end_of_day.insert(class.is_continuous());
             });
             return Ok(());
         }
@@ -136,12 +133,12 @@ impl Fetcher {
     }
 }
 
-/// Raw prices were asked for. Adjusted ones would mix two scales in one series, wherever a split has happened since.
-pub(super) fn wrongly_adjusted(keys: &SeriesIds, page: &Page) -> Option<Fault> {
-    let first = keys.class.date_of(page.bars.first()?.ts);
-    let split = keys.splits.iter().find(|split| page.adjusted && split.date > first)?;
+/// Raw prices were requested. Adjusted ones would mix two scales in one series, wherever a split has happened since.
+pub(super) fn wrongly_adjusted(ids: &SeriesIds, page: &Page) -> Option<Fault> {
+    let first = ids.class.date_of(page.bars.first()?.ts);
+    let split = ids.splits.iter().find(|split| page.adjusted && split.date > first)?;
     Some(Fault::new(
         Class::Malformed,
-        format!("the answer is adjusted for splits (one on {}), raw prices were asked for", split.date),
+        format!("the answer is adjusted for splits (one on {}), raw prices were requested", split.date),
     ))
 }
