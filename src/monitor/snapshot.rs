@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use barkeep_base::process;
+use crate::history::Execution;
 use barkeep_config::policy::Policy;
 use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::Tier;
@@ -16,7 +16,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
-use barkeep_store::{AlertRow, ExecutionRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
+use barkeep_store::{AlertRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// Executions and alerts shown.
@@ -178,7 +178,7 @@ pub struct Data {
     /// What the limit allows of everything that is missing; absent until it was worked out.
     pub budget: Option<Budget>,
     /// Newest first.
-    pub executions: Vec<ExecutionRow>,
+    pub executions: Vec<Execution>,
     /// Newest first, open ones and resolved ones.
     pub alerts: Vec<AlertRow>,
     /// Series whose last attempt failed within a day, newest first.
@@ -231,7 +231,7 @@ impl Data {
             market: MarketView::at(bench.calendar, now),
             vendor: vendor_view(store, bench.settings, now).await?,
             budget: None,
-            executions: store.executions(RECENT).await?,
+            executions: store.executions(RECENT).await?.into_iter().map(Execution::from).collect(),
             alerts: store.alerts(false, RECENT).await?,
             failing,
             series: Vec::new(),
@@ -299,7 +299,7 @@ impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
     pub async fn read(store: &dyn Store, bench: FreshnessContext<'_>, now: Ts) -> Result<Self, StoreError> {
         let (data, _) = Data::read(store, bench, now).await?;
-        let running = data.executions.iter().any(|e| e.completed_at.is_none() && !process::is_dead(&e.owner));
+        let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
         let wait = data.vendor.next_free_at.map_or(0, |at| (at - now).max(0));
         let limit = LimitSnapshot {
             limit: data.vendor.limit_per_minute,

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use barkeep_market::{Symbol, Timeframe, Ts};
-pub use barkeep_monitor::history::{ExecutionDetail, ExecutionView};
+pub use barkeep_monitor::history::{Execution, ExecutionDetail};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 // A view names these rows without knowing the store.
@@ -21,8 +21,8 @@ pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverag
 pub use barkeep_monitor::detail::{Detail, Gap};
 pub use barkeep_monitor::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};
 pub use barkeep_store::{
-    AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
-    RequestRow, SeriesRunState, SeriesStatus, Trigger, Verdict,
+    AlertRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow, RequestRow,
+    SeriesRunState, SeriesStatus, Trigger, Verdict,
 };
 
 /// What can be asked about what is stored. Answered from the database when asked.
@@ -92,7 +92,7 @@ pub enum ConsoleResponse {
     /// In the order asked; series that are not kept are left out.
     Coverage(Vec<CoverageRow>),
     Session(SessionCoverage),
-    History(Vec<ExecutionView>),
+    History(Vec<Execution>),
     Execution(Box<ExecutionDetail>),
     Requests(Vec<RequestRow>),
     Quarantine(Vec<QuarantineRow>),

@@ -294,8 +294,8 @@ async fn failures_are_named_and_previews_cost_nothing() {
     let ConsoleResponse::History(history) = desk.ask(ConsoleRequest::History { limit: 1 }).await.unwrap() else {
         panic!()
     };
-    assert_eq!(history[0].row.status, ExecutionStatus::CompletedWithErrors);
-    let id = history[0].row.execution_id;
+    assert_eq!(history[0].status, ExecutionStatus::CompletedWithErrors);
+    let id = history[0].execution_id;
     let ConsoleResponse::Execution(detail) = desk.ask(ConsoleRequest::Execution { id }).await.unwrap() else {
         panic!()
     };
