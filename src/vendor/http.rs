@@ -9,7 +9,6 @@ use reqwest::{Client, ClientBuilder, Response};
 
 /// A builder with the settings all clients share; each caller adds its own time-outs. `host` is the host of the URLs
 /// that will be requested.
-#[must_use]
 pub fn client_builder(host: Option<&str>) -> ClientBuilder {
     // One provider for the whole process; somebody else may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -15,7 +15,7 @@ use barkeep_runtime::console::{Access, LogLine};
 
 /// An event of the stream.
 pub(super) enum StreamEvent {
-    Snapshot(SnapshotEvent),
+    Snapshot(Box<SnapshotEvent>),
     LogLine(LogLine),
 }
 

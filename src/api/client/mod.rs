@@ -73,11 +73,10 @@ impl Remote {
         let mut events = Events::open(&origin).await?;
         let access = events.hello().await?;
         let first = loop {
-            match events.next().await? {
-                StreamEvent::Snapshot(SnapshotEvent { seq, live, data: Some(data) }) => {
-                    break Snapshot { seq, live: Arc::new(live.into()), data: Arc::new(data.into()) };
-                }
-                StreamEvent::Snapshot(_) | StreamEvent::LogLine(_) => {}
+            let StreamEvent::Snapshot(event) = events.next().await? else { continue };
+            let SnapshotEvent { seq, live, data } = *event;
+            if let Some(data) = data {
+                break Snapshot { seq, live: Arc::new(live.into()), data: Arc::new(data.into()) };
             }
         };
         let remote = Arc::new(Self {
@@ -124,7 +123,8 @@ impl Remote {
     async fn receive(&self, events: &mut Events) -> AttachError {
         loop {
             match events.next().await {
-                Ok(StreamEvent::Snapshot(SnapshotEvent { seq, live, data })) => self.snapshot.send_modify(|s| {
+                Ok(StreamEvent::Snapshot(event)) => self.snapshot.send_modify(|s| {
+                    let SnapshotEvent { seq, live, data } = *event;
                     let data = data.map_or_else(|| Arc::clone(&s.data), |data| Arc::new(data.into()));
                     *s = Arc::new(Snapshot { seq, live: Arc::new(live.into()), data });
                 }),

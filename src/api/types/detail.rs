@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::each;
-use super::execution::{Request, SeriesRun};
+use super::execution::{SeriesRun, VendorRequest};
 use super::records::{FeatureFailure, QuarantinedBar, Series, TrackedSymbol};
 use barkeep_market::{Bar, Timeframe};
 use barkeep_monitor::detail::{self as model, Gap};
@@ -38,7 +38,7 @@ pub struct Detail {
     /// The last attempts, newest first.
     attempts: Vec<SeriesRun>,
     feature_failures: Vec<FeatureFailure>,
-    requests: Vec<Request>,
+    requests: Vec<VendorRequest>,
 }
 
 impl From<model::Detail> for Detail {

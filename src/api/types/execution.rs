@@ -137,7 +137,7 @@ impl From<ExecutionDetail> for history::ExecutionDetail {
 
 mirror! {
     /// One request to the vendor.
-    Request of RequestRow {
+    VendorRequest of RequestRow {
         #[schema(value_type = Option<String>, format = "uuid")]
         execution_id: Option<Uuid>,
         /// `aggregates`, `grouped_daily`, `splits`, `market_status`, `holidays` or `tickers`.

@@ -4,10 +4,11 @@
 //! the API. Each is also its own schema in the `OpenAPI` document. A fact has one name; where older clients know it by
 //! another one, the description says so.
 
-mod console;
+mod command;
 mod detail;
 mod execution;
 mod names;
+mod question;
 mod records;
 mod report;
 mod snapshot;
@@ -68,8 +69,9 @@ pub fn each<A, B: From<A>>(all: Vec<A>) -> Vec<B> {
     all.into_iter().map(B::from).collect()
 }
 
-pub use console::{Command, CommandResult, Question, Reply};
+pub use command::{Command, CommandResult};
 pub use execution::{Execution, SeriesRun};
 pub use names::{AssetClassName, CriticalityName, IdempotencyKey, SymbolName, TimeframeName, WhenText};
+pub use question::{Question, Reply};
 pub use report::{Rpo, SeriesAge};
 pub use snapshot::{Data, HelloEvent, Live, Snapshot, SnapshotEvent};

@@ -1,7 +1,7 @@
 //! Words and texts that occur in many requests, as schemas: the values themselves are types of the market module.
 
-use utoipa::openapi::schema::{ArrayBuilder, ArrayItems};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::schema::{ArrayBuilder, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// `1m`, `5m`, `15m`, `30m`, `1h`, `4h`, `1d` or `1w`.
@@ -75,7 +75,9 @@ impl PartialSchema for SeriesPair {
             RefOr::T(schema) => Some(schema),
             RefOr::Ref(_) => None,
         });
-        let pair = ArrayBuilder::new().prefix_items(parts).items(ArrayItems::False);
+        // `items: false` says the same as the length does; client generators do not understand it.
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let pair = ArrayBuilder::new().prefix_items(parts).items(text);
         pair.min_items(Some(2)).max_items(Some(2)).into()
     }
 }

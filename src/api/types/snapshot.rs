@@ -22,7 +22,7 @@ use barkeep_vendor::limit::LimitSnapshot;
 
 /// The rate limit of the vendor as this process sees it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Limit {
+pub struct RateLimit {
     /// Requests per minute; `null` when unlimited.
     limit: Option<u32>,
     /// Requests per minute now: below the limit after a 429.
@@ -43,7 +43,7 @@ pub struct Limit {
     foreign_per_minute: Option<u32>,
 }
 
-impl From<LimitSnapshot> for Limit {
+impl From<LimitSnapshot> for RateLimit {
     fn from(limit: LimitSnapshot) -> Self {
         let next_free_in = limit.next_free_in.as_secs_f64();
         let frozen_for = limit.frozen_for.map(|time| time.as_secs_f64());
@@ -61,8 +61,8 @@ impl From<LimitSnapshot> for Limit {
     }
 }
 
-impl From<Limit> for LimitSnapshot {
-    fn from(wire: Limit) -> Self {
+impl From<RateLimit> for LimitSnapshot {
+    fn from(wire: RateLimit) -> Self {
         let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
         Self {
             limit: wire.limit,
@@ -95,7 +95,7 @@ pub struct Live {
     /// Executions under way.
     #[schema(value_type = Vec<Object>)]
     runs: Vec<RunView>,
-    limit: Limit,
+    limit: RateLimit,
     /// Requests waiting for the rate limit, sent, or being stored.
     in_flight: usize,
     /// What the schedule does next: `{what, at}`.
