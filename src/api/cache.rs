@@ -136,7 +136,7 @@ impl<K: Clone + Eq + Hash, V: Weight> VersionedCache<K, V> {
                 return Ok(value);
             }
             EntryResult::Vacant(guard) | EntryResult::Replaced(guard, _) => Some(guard),
-            // Not asked for: nothing is removed above, and there is no time limit.
+            // Cannot happen: nothing is removed above, and there is no time limit.
             EntryResult::Removed(..) | EntryResult::Timeout => None,
         };
         self.count(false);

@@ -102,8 +102,8 @@ where
     let (parts, body) = response.into_parts();
     let whole = axum::body::to_bytes(body, MAX_RESPONSE_BYTES).await.map_err(|e| Problem::internal(&e.to_string()))?;
     // A failed request may be retried with the same key.
-    let kept = parts.status.is_success().then(|| String::from_utf8_lossy(&whole).into_owned());
-    let answer = kept.map(|text| (parts.status.as_u16(), text));
+    let stored = parts.status.is_success().then(|| String::from_utf8_lossy(&whole).into_owned());
+    let answer = stored.map(|text| (parts.status.as_u16(), text));
     if let Err(e) = store.settle_request(&claim, answer).await {
         tracing::error!(error = %e, "cannot store the response of a request with an Idempotency-Key");
     }

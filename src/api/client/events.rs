@@ -60,7 +60,7 @@ impl Events {
             return match name.as_str() {
                 "snapshot" => Ok(StreamEvent::Snapshot(serde_json::from_str(&data).map_err(unreadable)?)),
                 "notice" => Ok(StreamEvent::LogLine(serde_json::from_str(&data).map_err(unreadable)?)),
-                // ProblemBody again after a reconnection; or something a later version tells.
+                // `hello` again after a reconnection, or an event of a later version.
                 _ => continue,
             };
         }

@@ -26,33 +26,33 @@ const MIN_ROWS: usize = 1_000;
 /// The newest rows of a hot series, as JSON, and where each begins.
 pub(super) struct NewestRows {
     pub(super) text: Bytes,
-    /// Time and place of every row, ascending.
-    pub(super) places: Vec<(Ts, usize)>,
+    /// Time of every row and where it begins in the text, ascending.
+    pub(super) offsets: Vec<(Ts, usize)>,
     /// Whether there are no older ones.
     whole: bool,
 }
 
 impl NewestRows {
     fn of(read: Read) -> Self {
-        Self { text: read.text.into(), places: read.places, whole: !read.more }
+        Self { text: read.text.into(), offsets: read.offsets, whole: !read.more }
     }
 
     /// Which of the newest rows make a page, and where older ones follow; `None` when they do not reach back far enough.
     pub(super) fn cut(&self, query: &PageQuery) -> Option<(Range<usize>, Option<Ts>)> {
-        let begin = self.places.partition_point(|(t, _)| *t < query.from);
-        let end = self.places.partition_point(|(t, _)| *t < query.until).max(begin);
+        let begin = self.offsets.partition_point(|(t, _)| *t < query.from);
+        let end = self.offsets.partition_point(|(t, _)| *t < query.until).max(begin);
         let start = begin.max(end.saturating_sub(query.limit));
         // Full, or all there is from `from` on.
         let reaches = self.whole || end - start == query.limit || begin > 0;
         let older = if start > begin { true } else { begin == 0 && !self.whole };
-        let first = self.places.get(start).map(|(t, _)| *t);
+        let first = self.offsets.get(start).map(|(t, _)| *t);
         reaches.then(|| (start..end, first.filter(|_| older && end > start)))
     }
 }
 
 impl Weight for NewestRows {
     fn weight(&self) -> usize {
-        self.text.len() + self.places.len() * size_of::<(Ts, usize)>()
+        self.text.len() + self.offsets.len() * size_of::<(Ts, usize)>()
     }
 }
 
@@ -100,7 +100,7 @@ impl HotSymbolCache {
         version: i64,
     ) -> Result<Arc<NewestRows>, Problem> {
         let key = (query.series, query.rows, query.today);
-        let enough = |rows: &NewestRows| rows.whole || rows.places.len() >= query.limit;
+        let enough = |rows: &NewestRows| rows.whole || rows.offsets.len() >= query.limit;
         if let Some(rows) = self.rows.find(&key, version, enough) {
             return Ok(rows);
         }

@@ -151,12 +151,12 @@ impl ResponseCache {
         {
             let newest = hot.newest_rows(self.store.as_ref(), query, version).await?;
             if let Some((rows, next)) = newest.cut(query) {
-                return Ok(page(query, head, &newest.text, &newest.places, rows, next, at));
+                return Ok(page(query, head, &newest.text, &newest.offsets, rows, next, at));
             }
         }
         let read = read(self.store.as_ref(), query, query.limit).await?;
         let next = read.more.then_some(read.before);
-        Ok(page(query, head, &read.text, &read.places, 0..read.places.len(), next, at))
+        Ok(page(query, head, &read.text, &read.offsets, 0..read.offsets.len(), next, at))
     }
 }
 
@@ -164,15 +164,15 @@ fn page(
     query: &PageQuery,
     head: WriteHead,
     text: &[u8],
-    places: &[(Ts, usize)],
+    offsets: &[(Ts, usize)],
     rows: Range<usize>,
     next: Option<Ts>,
     at: Ts,
 ) -> Page {
-    let chosen = places.get(rows.clone()).unwrap_or_default();
+    let chosen = offsets.get(rows.clone()).unwrap_or_default();
     let (first, last) = (chosen.first(), chosen.last().map(|(t, _)| *t));
     // Rows are separated by one comma each.
-    let to = places.get(rows.end).map_or(text.len(), |(_, place)| place.saturating_sub(1));
+    let to = offsets.get(rows.end).map_or(text.len(), |(_, offset)| offset.saturating_sub(1));
     let lines = first.and_then(|(_, from)| text.get(*from..to)).unwrap_or_default();
     let summary = PageSummary { count: chosen.len(), first: first.map(|(t, _)| *t), last, next, at };
     let head = head(query, &summary);

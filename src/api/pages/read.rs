@@ -1,7 +1,7 @@
 //! Rows read from the database, adjusted for splits, and written as JSON once.
 //!
-//! However few bars a filter lets through, only so many are read for one page; it then ends early and says where older
-//! ones may follow.
+//! However few bars pass a filter, a limited number is read for one page; it then ends early and tells where older ones
+//! may follow.
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ const MAX_READ: usize = 100_000;
 /// Rows that were read, as JSON with a comma between them.
 pub(super) struct Read {
     pub(super) text: Vec<u8>,
-    pub(super) places: Vec<(Ts, usize)>,
+    pub(super) offsets: Vec<(Ts, usize)>,
     /// Whether older ones may follow, before `before`.
     pub(super) more: bool,
     pub(super) before: Ts,
@@ -26,23 +26,23 @@ pub(super) struct Read {
 
 impl Read {
     fn push(&mut self, time: Ts, row: &impl Serialize) -> Result<(), Problem> {
-        if !self.places.is_empty() {
+        if !self.offsets.is_empty() {
             self.text.push(b',');
         }
-        self.places.push((time, self.text.len()));
+        self.offsets.push((time, self.text.len()));
         serde_json::to_writer(&mut self.text, row).map_err(|e| Problem::internal(&e.to_string()))
     }
 }
 
 /// The newest `limit` rows of the range.
 pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> Result<Read, Problem> {
-    // One row more than asked for tells whether there are older ones.
+    // One row more than the limit tells whether there are older ones.
     let most = limit.saturating_add(1);
     let splits = match query.rows {
         Rows::Bars { raw: true, .. } => Vec::new(),
         _ => store.splits(&query.symbol).await?,
     };
-    let mut read = Read { text: Vec::new(), places: Vec::new(), more: false, before: query.from };
+    let mut read = Read { text: Vec::new(), offsets: Vec::new(), more: false, before: query.from };
     if query.from >= query.until {
         return Ok(read);
     }

@@ -160,7 +160,7 @@ impl RangeQuery {
             before: params.parse("before")?,
             limit: params.count("limit", 1..=10_000, 500)?,
         };
-        // Two dates compare alike in every market; a class is needed only to place a date among times.
+        // Two dates compare alike in every market; only a date and a time need the asset class.
         if let (Some(start), Some(end)) = (query.start, query.end)
             && AssetClass::ALL.iter().all(|class| start.start(*class) >= end.end(*class))
         {

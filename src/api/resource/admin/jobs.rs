@@ -218,9 +218,9 @@ pub(crate) async fn start(
                 timeframes,
                 timestamp: now,
             };
-            let place = HeaderValue::from_str(&format!("/api/v1/backfill/{id}")).ok();
+            let location = HeaderValue::from_str(&format!("/api/v1/backfill/{id}")).ok();
             let mut response = (StatusCode::ACCEPTED, Json(job)).into_response();
-            response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+            response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
             Ok(response)
         }
         CommandReply::Nothing(why) => Err(Problem::not_found(why)),

@@ -123,9 +123,9 @@ pub(crate) async fn add(
     }
     engine.store.put_symbols(std::slice::from_ref(&row)).await?;
     record_action(&api, &caller, "add_symbol", &row.symbol, None).await?;
-    let place = HeaderValue::from_str(&format!("/api/v1/admin/symbols/{}", row.symbol)).ok();
+    let location = HeaderValue::from_str(&format!("/api/v1/admin/symbols/{}", row.symbol)).ok();
     let mut response = (StatusCode::CREATED, Json(entry(&row))).into_response();
-    response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
 }
 
