@@ -48,7 +48,7 @@ const CHANGES_GRACE: Duration = Duration::from_secs(2);
 
 /// What the handlers share.
 struct Api {
-    desk: LocalConsole,
+    console: LocalConsole,
     settings: ApiSettings,
     keys: Keys,
     pages: ResponseCache,
@@ -115,13 +115,13 @@ impl ApiListener {
 
     /// Serves an engine.
     #[must_use]
-    pub fn serve(self, desk: LocalConsole) -> Server {
-        let store = Arc::clone(&desk.engine.store);
-        let clock: Arc<dyn Clock> = Arc::clone(&desk.engine.clock);
+    pub fn serve(self, console: LocalConsole) -> Server {
+        let store = Arc::clone(&console.engine.store);
+        let clock: Arc<dyn Clock> = Arc::clone(&console.engine.clock);
         let stop = CancellationToken::new();
         let api = Arc::new(Api {
             keys: Keys::new(Arc::clone(&store), Arc::clone(&clock), self.settings.tries_per_minute),
-            pages: ResponseCache::new(store, clock, &desk.policy.cache_policy),
+            pages: ResponseCache::new(store, clock, &console.policy.cache_policy),
             metrics: Metrics::new(),
             connections: ConnectionCount::default(),
             idempotency_keys: IdempotencyKeys::default(),
@@ -130,7 +130,7 @@ impl ApiListener {
             changes: TaskTracker::new(),
             settings: self.settings,
             stop: stop.clone(),
-            desk,
+            console,
         });
         let app = guard::admission::guarded(&api);
         let max_connections = api.settings.max_connections;

@@ -115,8 +115,8 @@ async fn change(api: &App, request: Request, next: Next) -> Result<Response, Pro
         let api: &Api = &whole;
         match (key, caller) {
             (Some(key), Some(caller)) => {
-                let store = api.desk.engine.store.as_ref();
-                let now = api.desk.engine.clock.now();
+                let store = api.console.engine.store.as_ref();
+                let now = api.console.engine.clock.now();
                 idempotency::once(store, &api.idempotency_keys, &caller.actor, key, now, request, |r| next.run(r)).await
             }
             _ => Ok(next.run(request).await),

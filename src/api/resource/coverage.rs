@@ -71,7 +71,7 @@ pub(crate) async fn of_symbol(
     let of_symbol = reading.inventory.series.iter().map(|known| &known.row);
     let rows: Vec<_> = of_symbol.filter(|row| row.symbol == symbol && query(row.timeframe)).collect();
     let ids: Vec<SeriesId> = rows.iter().map(|row| row.id).collect();
-    let covered = api.desk.engine.store.coverage(&ids).await?;
+    let covered = api.console.engine.store.coverage(&ids).await?;
     let series = rows
         .into_iter()
         .map(|row| {
@@ -81,7 +81,7 @@ pub(crate) async fn of_symbol(
             SeriesCoverage { timeframe: row.timeframe, bars: row.bar_count, intervals, truncated: hidden > 0 }
         })
         .collect();
-    Ok(Json(SymbolCoverage { symbol, series, timestamp: api.desk.engine.clock.now() }))
+    Ok(Json(SymbolCoverage { symbol, series, timestamp: api.console.engine.clock.now() }))
 }
 
 fn shown(c: &Coverage) -> Covered {

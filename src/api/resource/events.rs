@@ -137,8 +137,8 @@ pub(crate) async fn events(
     let counted = api.metrics.stream(MAX_STREAMS);
     let counted = counted.ok_or_else(|| Problem::unavailable(format!("all {MAX_STREAMS} event streams are in use")))?;
     let stream = Stream {
-        snapshots: api.desk.watch(),
-        notices: api.desk.notices(),
+        snapshots: api.console.watch(),
+        notices: api.console.notices(),
         data: None,
         sent: None,
         pending: false,

@@ -69,13 +69,13 @@ pub(crate) async fn root(params: Params) -> Result<Json<Root>, Problem> {
     responses((status = 200, body = Health, description = "The process is up"), (status = 503, body = Health, description = "The process is stopping")))]
 pub(crate) async fn health(State(api): State<App>, params: Params) -> Result<Response, Problem> {
     params.only(&[])?;
-    let state = api.desk.handle.live().state;
+    let state = api.console.handle.live().state;
     let draining = state == EngineState::Draining || api.stop.is_cancelled();
     let health = Health {
         status: if draining { "draining" } else { "healthy" },
         version: env!("CARGO_PKG_VERSION"),
         scheduler_running: matches!(state, EngineState::Idle | EngineState::Running),
-        timestamp: api.desk.engine.clock.now(),
+        timestamp: api.console.engine.clock.now(),
     };
     let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     Ok((status, Json(health)).into_response())
@@ -87,8 +87,8 @@ pub(crate) async fn health(State(api): State<App>, params: Params) -> Result<Res
     responses((status = 200, body = Ready, description = "The service is ready")))]
 pub(crate) async fn ready(State(api): State<App>, params: Params) -> Result<Json<Ready>, Problem> {
     params.only(&[])?;
-    let engine = &api.desk.engine;
-    let state = api.desk.handle.live().state;
+    let engine = &api.console.engine;
+    let state = api.console.handle.live().state;
     if matches!(state, EngineState::Draining | EngineState::Failed) || api.stop.is_cancelled() {
         return Err(Problem::unavailable(format!("the engine is {}", state.name())));
     }

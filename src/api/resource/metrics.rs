@@ -18,6 +18,6 @@ pub(crate) async fn metrics(
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {
     params.only(&[])?;
-    let text = api.metrics.text(&api.desk.snapshot(), api.connections.now(), &api.pages.reports());
+    let text = api.metrics.text(&api.console.snapshot(), api.connections.now(), &api.pages.reports());
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

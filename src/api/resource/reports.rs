@@ -28,9 +28,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// which follows every write within seconds.
 pub(super) async fn reading(api: &Api) -> Reading {
     let requested = Instant::now();
-    let mut reading = api.desk.board.reading();
+    let mut reading = api.console.board.reading();
     while reading.data.read_ms <= CHEAP_MS && reading.began < requested && requested.elapsed() < READ_TIMEOUT {
-        reading = api.desk.board.fresh().await;
+        reading = api.console.board.fresh().await;
         if reading.began < requested {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -91,7 +91,7 @@ pub(crate) async fn scheduler_health(
     params: Params,
 ) -> Result<Json<SchedulerHealthReport>, Problem> {
     params.only(&[])?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let now = engine.clock.now();
     let inventory = reading(&api).await.inventory;
     let health = SchedulerHealth::of(
@@ -99,7 +99,7 @@ pub(crate) async fn scheduler_health(
         &inventory,
         &engine.calendar,
         &engine.settings,
-        &api.desk.policy,
+        &api.console.policy,
         now,
     )
     .await?;
@@ -150,10 +150,10 @@ pub(crate) struct Staleness {
     responses((status = 200, body = Staleness, description = "The staleness report")))]
 pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let inventory = reading(&api).await.inventory;
     let (calendar, settings, policy) =
-        (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.desk.policy));
+        (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.console.policy));
     let report = StalenessReport::of(&inventory, &calendar, &settings, &policy, limit, engine.clock.now());
     let s = report.summary;
     let ages =
@@ -194,7 +194,7 @@ pub(crate) struct History {
     responses((status = 200, body = History, description = "The newest executions")))]
 pub(crate) async fn history(State(api): State<App>, params: Params) -> Result<Json<History>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let history = ExecutionHistory::read(engine.store.as_ref(), limit).await?;
     let executions = history.executions.into_iter().map(Execution::from).collect();
     Ok(Json(History { timestamp: engine.clock.now(), executions }))

@@ -60,11 +60,11 @@ fn series_in(reading: &Reading, symbol: &Symbol, timeframe: Timeframe) -> Option
 pub(super) async fn reading_with(api: &Api, symbol: &Symbol, timeframe: Option<Timeframe>) -> Result<Reading, Problem> {
     let has =
         |r: &Reading| symbol_in(r, symbol).is_some() && timeframe.is_none_or(|tf| series_in(r, symbol, tf).is_some());
-    let mut reading = api.desk.board.reading();
+    let mut reading = api.console.board.reading();
     if has(&reading) {
         return Ok(reading);
     }
-    let rows = api.desk.engine.store.symbols().await?;
+    let rows = api.console.engine.store.symbols().await?;
     let Some(row) = rows.iter().find(|row| row.symbol == *symbol) else { return Err(unknown(&reading, symbol)) };
     if let Some(timeframe) = timeframe.filter(|tf| !row.timeframes.contains(tf)) {
         let tracked: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
@@ -73,7 +73,7 @@ pub(super) async fn reading_with(api: &Api, symbol: &Symbol, timeframe: Option<T
         ));
     }
     for _ in 0..READS {
-        reading = api.desk.board.fresh().await;
+        reading = api.console.board.fresh().await;
         if has(&reading) {
             return Ok(reading);
         }
@@ -122,7 +122,7 @@ async fn missing(api: &Api, caller: &Caller, found: &Found, what: &str) -> Probl
         let why = if *paused { "the symbol is paused" } else { "the symbol is no longer tracked at this timeframe" };
         return problem.hint(format!("nothing was triggered: {why}"));
     }
-    let now = api.desk.engine.clock.now();
+    let now = api.console.engine.clock.now();
     if let Some(id) = api.recent_jobs.find_by_symbol(symbol, now - TRIGGER_INTERVAL) {
         return problem
             .with("triggered", id.to_string())
@@ -130,7 +130,7 @@ async fn missing(api: &Api, caller: &Caller, found: &Found, what: &str) -> Probl
     }
     let selection = Selection { symbols: vec![symbol.clone()], ..Selection::default() };
     let action = EngineCommand::Trigger { what: TriggerScope::Selection(selection), trigger: Trigger::Api };
-    match api.desk.handle.order(action, &caller.actor).await {
+    match api.console.handle.order(action, &caller.actor).await {
         Ok(CommandReply::Started(id)) => {
             api.recent_jobs.add(id, now, std::slice::from_ref(symbol));
             problem
@@ -194,15 +194,15 @@ pub(super) async fn answer(
             from: range.start.map_or(Ts::MIN, |start| start.start(class)),
             until: range.before.map_or(end, |before| before.start(class).min(end)),
             limit: range.limit,
-            today: class.date_of(api.desk.engine.clock.now()),
+            today: class.date_of(api.console.engine.clock.now()),
         };
         let Some(served) = api.pages.page(&query, head).await? else {
             // Removed since the reading, perhaps registered again.
             attempts += 1;
             if attempts > 1 {
-                return Err(unknown(&api.desk.board.reading(), symbol));
+                return Err(unknown(&api.console.board.reading(), symbol));
             }
-            api.desk.board.fresh().await;
+            api.console.board.fresh().await;
             continue;
         };
         let page = Arc::clone(&served.page);

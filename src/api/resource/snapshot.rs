@@ -17,7 +17,7 @@ pub(crate) async fn snapshot(
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], Vec<u8>), Problem> {
     params.only(&[])?;
-    let snapshot = api.desk.snapshot();
+    let snapshot = api.console.snapshot();
     let body = serde_json::to_vec(&Snapshot::from(snapshot.as_ref())).map_err(|e| Problem::internal(&e.to_string()))?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body))
 }

@@ -80,8 +80,8 @@ struct VendorStatus {
 pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Json<Status>, Problem> {
     params.only(&[])?;
     let data = reading(&api).await.data;
-    let live = api.desk.handle.live();
-    let last = api.desk.engine.store.last_success().await?;
+    let live = api.console.handle.live();
+    let last = api.console.engine.store.last_success().await?;
     let with_bars = data.series.chunk_by(|a, b| a.symbol == b.symbol);
     let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
     let (tiers, totals) = (data.tiers, data.vendor.totals);
@@ -89,7 +89,7 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
         api_version: env!("CARGO_PKG_VERSION"),
         status: live.state,
         reason: live.reason.clone(),
-        timestamp: api.desk.engine.clock.now(),
+        timestamp: api.console.engine.clock.now(),
         database: DatabaseStatus {
             dialect: data.database.clone(),
             symbols_available,

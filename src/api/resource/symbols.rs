@@ -130,7 +130,7 @@ pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<
     Ok(Json(SymbolList {
         count: reading.inventory.symbols.len(),
         next,
-        timestamp: api.desk.engine.clock.now(),
+        timestamp: api.console.engine.clock.now(),
         symbols: rows.iter().map(entry).collect(),
     }))
 }
@@ -145,7 +145,7 @@ pub(crate) async fn detailed(State(api): State<App>, params: Params) -> Result<J
     let params = params.only(&["limit", "after"])?;
     let reading = reading(&api).await;
     let (rows, next) = page(&reading, &params)?;
-    let now = api.desk.engine.clock.now();
+    let now = api.console.engine.clock.now();
     let views = reading.data.series.as_slice();
     let symbols = rows
         .iter()

@@ -30,8 +30,8 @@ pub(crate) async fn order(
         return Err(Problem::new(Kind::Forbidden, "this key is read-only").hint("use a key with the role operate"));
     }
     let access = if caller.role == Role::Operate { Access::Operate } else { Access::Read };
-    let now = api.desk.engine.clock.now();
-    let result = api.desk.as_somebody(&caller.actor, access).order(command.into()).await?.into();
+    let now = api.console.engine.clock.now();
+    let result = api.console.as_somebody(&caller.actor, access).order(command.into()).await?.into();
     if let CommandResult::Started(id) = &result {
         api.recent_jobs.add(id.clone().into(), now, &[]);
     }
@@ -50,7 +50,7 @@ pub(crate) async fn ask(
     Input(question): Input<Question>,
 ) -> Result<Json<Reply>, Problem> {
     params.only(&[])?;
-    api.desk.ask(question.into()).await.map(|response| Json(response.into())).map_err(|e| match e {
+    api.console.ask(question.into()).await.map(|response| Json(response.into())).map_err(|e| match e {
         ReadError::NotFound(what) => Problem::not_found(printable(&what)),
         ReadError::Refused(why) => Problem::new(Kind::Invalid, printable(&why)),
         ReadError::Unavailable(_) => Problem::unavailable("the database does not answer"),

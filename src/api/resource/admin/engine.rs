@@ -37,8 +37,8 @@ pub(crate) struct Done {
 
 /// Gives the engine a command and translates the result.
 async fn execute(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
-    let now = api.desk.engine.clock.now();
-    let answer = api.desk.handle.order(action, &caller.actor).await?;
+    let now = api.console.engine.clock.now();
+    let answer = api.console.handle.order(action, &caller.actor).await?;
     let (result, execution_id, detail) = match answer {
         CommandReply::Started(id) => {
             api.recent_jobs.add(id, now, &[]);
@@ -47,7 +47,7 @@ async fn execute(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Js
         CommandReply::Nothing(why) => ("nothing", None, Some(why)),
         CommandReply::Done | CommandReply::Planned(_) => ("done", None, None),
     };
-    Ok(Json(Done { result, execution_id, detail, engine: api.desk.handle.live().state, timestamp: now }))
+    Ok(Json(Done { result, execution_id, detail, engine: api.console.handle.live().state, timestamp: now }))
 }
 
 /// Pause the engine: requests in flight are committed, no new ones start
@@ -159,8 +159,8 @@ pub(crate) async fn retry(
 }
 
 async fn check_exists(api: &Api, id: Uuid) -> Result<(), Problem> {
-    let runs = api.desk.handle.live().runs.iter().any(|run| run.execution_id == id);
-    if runs || api.desk.engine.store.execution(id).await?.is_some() {
+    let runs = api.console.handle.live().runs.iter().any(|run| run.execution_id == id);
+    if runs || api.console.engine.store.execution(id).await?.is_some() {
         return Ok(());
     }
     Err(Problem::not_found(format!("there is no execution {id}")).at("id"))

@@ -162,7 +162,7 @@ fn selection(request: &BackfillRequest) -> Result<Selection, Problem> {
 
 /// Refuses what the engine would refuse, in the words of a request.
 async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let now = engine.clock.now();
     let invalid = |e: &dyn fmt::Display| {
         let text = e.to_string();
@@ -194,7 +194,7 @@ pub(crate) async fn start(
     params.only(&[])?;
     let selection = selection(&request)?;
     check(&api, &selection).await?;
-    let now = api.desk.engine.clock.now();
+    let now = api.console.engine.clock.now();
     let (symbols, timeframes) = (selection.symbols.clone(), selection.timeframes.clone());
     let what = TriggerScope::Selection(selection);
     let action = if request.dry_run {
@@ -202,7 +202,7 @@ pub(crate) async fn start(
     } else {
         EngineCommand::Trigger { what, trigger: Trigger::Api }
     };
-    match api.desk.handle.order(action, &caller.actor).await? {
+    match api.console.handle.order(action, &caller.actor).await? {
         CommandReply::Planned(plan) => Ok(Json(DryRun::of(&plan, symbols.len(), now)).into_response()),
         CommandReply::Started(id) => {
             api.recent_jobs.add(id, now, &symbols);
@@ -283,10 +283,10 @@ pub(crate) async fn one(
     params: Params,
 ) -> Result<Json<JobStatus>, Problem> {
     params.only(&[])?;
-    let run = api.desk.handle.live().runs.iter().find(|run| run.execution_id == id).cloned();
+    let run = api.console.handle.live().runs.iter().find(|run| run.execution_id == id).cloned();
     let progress = run.as_ref().map(|run| percent(run.requests_answered, run.requests_planned));
     let (answered, planned) = run.as_ref().map(|run| (run.requests_answered, run.requests_planned)).unzip();
-    match ExecutionDetail::read(api.desk.engine.store.as_ref(), id).await {
+    match ExecutionDetail::read(api.console.engine.store.as_ref(), id).await {
         Ok(detail) => {
             let row = detail.execution;
             Ok(Json(JobStatus {
@@ -309,7 +309,7 @@ pub(crate) async fn one(
             let job = api.recent_jobs.find(id).ok_or_else(|| {
                 Problem::not_found(why).at("id").hint("GET /api/v1/backfill/recent lists the newest backfills")
             })?;
-            let soon = api.desk.engine.clock.now() - job.at < ROW_WITHIN;
+            let soon = api.console.engine.clock.now() - job.at < ROW_WITHIN;
             Ok(Json(JobStatus {
                 job_id: id,
                 status: if run.is_some() || soon { "queued" } else { "skipped" },
@@ -345,7 +345,7 @@ pub(crate) struct RecentJobs {
     responses((status = 200, body = RecentJobs, description = "The newest executions")))]
 pub(crate) async fn recent(State(api): State<App>, params: Params) -> Result<Json<RecentJobs>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
-    let history = ExecutionHistory::read(api.desk.engine.store.as_ref(), limit).await?;
+    let history = ExecutionHistory::read(api.console.engine.store.as_ref(), limit).await?;
     let jobs: Vec<Execution> = history.executions.into_iter().map(Execution::from).collect();
-    Ok(Json(RecentJobs { timestamp: api.desk.engine.clock.now(), count: jobs.len(), jobs }))
+    Ok(Json(RecentJobs { timestamp: api.console.engine.clock.now(), count: jobs.len(), jobs }))
 }

@@ -56,7 +56,7 @@ pub(crate) struct SymbolChange {
 }
 
 async fn row_of(api: &Api, symbol: &Symbol) -> Result<SymbolRow, Problem> {
-    let rows = api.desk.engine.store.symbols().await?;
+    let rows = api.console.engine.store.symbols().await?;
     let unknown = || Problem::not_found(format!("{symbol} is not registered")).at("symbol");
     rows.into_iter().find(|row| row.symbol == *symbol).ok_or_else(unknown)
 }
@@ -70,14 +70,14 @@ async fn record_action(
     detail: Option<String>,
 ) -> Result<(), Problem> {
     let action = OperatorAction {
-        at: api.desk.engine.clock.now(),
+        at: api.console.engine.clock.now(),
         actor: caller.actor.clone(),
         action: action.to_owned(),
         target: Some(symbol.to_string()),
         detail,
         result: "ok".to_owned(),
     };
-    Ok(api.desk.engine.store.record_action(&action).await?)
+    Ok(api.console.engine.store.record_action(&action).await?)
 }
 
 /// Tracked symbols
@@ -86,9 +86,9 @@ async fn record_action(
     responses((status = 200, body = TrackedSymbols, description = "The tracked symbols")))]
 pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<TrackedSymbols>, Problem> {
     let active_only = params.only(&["active_only"])?.flag("active_only", true)?;
-    let rows = api.desk.engine.store.symbols().await?;
+    let rows = api.console.engine.store.symbols().await?;
     let symbols = rows.iter().filter(|row| row.active || !active_only).map(entry).collect();
-    Ok(Json(TrackedSymbols { timestamp: api.desk.engine.clock.now(), symbols }))
+    Ok(Json(TrackedSymbols { timestamp: api.console.engine.clock.now(), symbols }))
 }
 
 /// Add a symbol
@@ -103,7 +103,7 @@ pub(crate) async fn add(
     Input(new): Input<NewSymbol>,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let settings = &engine.settings;
     let timeframes = timeframes_of(new.timeframes)?;
     let asset_class = new.asset_class.unwrap_or_else(|| default_class(settings, &new.symbol));
@@ -162,7 +162,7 @@ pub(crate) async fn change(
         // By the engine, which holds back requests that wait for this symbol.
         let symbols = vec![symbol.clone()];
         let action = if paused { EngineCommand::PauseSymbols(symbols) } else { EngineCommand::ResumeSymbols(symbols) };
-        api.desk.handle.order(action, &caller.actor).await?;
+        api.console.handle.order(action, &caller.actor).await?;
         row.paused = paused;
     }
     let before = row.clone();
@@ -170,7 +170,7 @@ pub(crate) async fn change(
     row.criticality = criticality.unwrap_or(row.criticality);
     row.timeframes = timeframes.unwrap_or(row.timeframes);
     if row != before {
-        api.desk.engine.store.put_symbols(std::slice::from_ref(&row)).await?;
+        api.console.engine.store.put_symbols(std::slice::from_ref(&row)).await?;
         let frames: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
         let detail = format!("active {}, {}, {}", row.active, row.criticality, frames.join(" "));
         record_action(&api, &caller, "change_symbol", &symbol, Some(detail)).await?;
@@ -192,7 +192,7 @@ pub(crate) async fn remove(
     params: Params,
 ) -> Result<StatusCode, Problem> {
     let purge = params.only(&["purge"])?.flag("purge", false)?;
-    let store = &api.desk.engine.store;
+    let store = &api.console.engine.store;
     let row = row_of(&api, &symbol).await?;
     if purge {
         store.remove_symbol(&symbol).await?;
