@@ -79,10 +79,10 @@ fn states(row: &CoverageRow) -> Vec<CellState> {
 }
 
 /// What a reply of the API carries to another machine is the same there.
-fn assert_travels(response: ConsoleResponse) {
+fn assert_travels(response: &ConsoleResponse) {
     let text = serde_json::to_string(&Reply::from(response.clone())).unwrap();
     let back: Reply = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    assert_eq!(ConsoleResponse::from(back), response, "{text}");
+    assert_eq!(&ConsoleResponse::from(back), response, "{text}");
 }
 
 fn aapl(timeframe: Timeframe) -> SeriesName {
@@ -213,7 +213,7 @@ async fn each_day_stands_as_its_evidence_says() {
     assert_eq!(odd.len(), 1);
     assert_eq!(odd[0].0.to_string(), "2024-02-29T15:00:00Z");
     assert!(session.pieces.iter().map(|(_, _, bars)| *bars).sum::<u32>() > 100);
-    assert_travels(ConsoleResponse::Session(session));
+    assert_travels(&ConsoleResponse::Session(session));
 
     // An operator rejects it; then the day is as any other.
     let ConsoleResponse::Quarantine(waiting) = desk.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
@@ -266,7 +266,7 @@ async fn a_detail_tells_gaps_splits_and_why() {
     let split = detail.explanation.split.as_ref().unwrap();
     assert_eq!(split.causes.iter().map(|share| share.ms).sum::<i64>(), split.age_ms);
     assert_eq!(detail.attempts.len(), 2);
-    assert_travels(ConsoleResponse::Detail(detail));
+    assert_travels(&ConsoleResponse::Detail(detail));
 
     let unknown = ConsoleRequest::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };
     assert!(matches!(desk.ask(unknown).await, Err(ReadError::NotFound(_))));
@@ -307,7 +307,7 @@ async fn failures_are_named_and_previews_cost_nothing() {
         panic!()
     };
     assert_eq!(detail.series.len(), 2);
-    assert_travels(ConsoleResponse::Execution(detail));
+    assert_travels(&ConsoleResponse::Execution(detail));
     host.shutdown().cancel();
     host.finish().await.unwrap();
 }
