@@ -7,9 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use url::{Host, Url};
+use url::Url;
 
 use super::receiver::{Notification, Receiver, Undelivered, headline};
+use barkeep_vendor::http;
 
 pub(super) struct Webhook {
     client: reqwest::Client,
@@ -18,32 +19,10 @@ pub(super) struct Webhook {
 
 impl Webhook {
     pub(super) fn new(url: &SecretString, limit: Duration) -> Result<Self, String> {
-        // One provider for the whole process; somebody else may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let parsed = Url::parse(url.expose_secret()).map_err(|_| "the webhook's URL cannot be used".to_owned())?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
-            .timeout(limit)
-            // A redirect would carry the alert, and the secret path as a hint, to somebody else.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .referer(false);
-        if is_here(&parsed) {
-            builder = builder.no_proxy();
-        }
-        let client =
-            builder.build().map_err(|e| format!("the webhook's client cannot be set up: {}", e.without_url()))?;
-        Ok(Self { client, url: url.clone() })
-    }
-}
-
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
+        // No redirect is followed: it would carry the alert, and the secret path as a hint, to somebody else.
+        let builder = http::client_builder(parsed.host_str()).timeout(limit).pool_max_idle_per_host(0);
+        Ok(Self { client: http::build(builder)?, url: url.clone() })
     }
 }
 
@@ -67,13 +46,7 @@ impl Receiver for Webhook {
 
 /// What went wrong, without the error's own text: that may name the URL.
 fn undelivered(e: &reqwest::Error) -> Undelivered {
-    let reason = match () {
-        () if e.is_timeout() => "no answer in time",
-        () if e.is_connect() => "cannot connect",
-        () if e.is_builder() => "the request cannot be made",
-        () => "the connection broke",
-    };
-    Undelivered { reason: reason.to_owned(), again: !e.is_builder() }
+    Undelivered { reason: http::describe(e).to_owned(), again: !e.is_builder() }
 }
 
 pub(super) fn body(notice: &Notification) -> Value {

@@ -1,24 +1,24 @@
 //! The HTTP API: the same engine that the dashboard shows, for scripts and other programs.
 //!
-//! One file for each resource under [`resource`], thin: what was asked is translated, the engine called, its answer
-//! translated back. Beside them stand the doors every request passes (`admission`): the host it asks for, the page it
-//! comes from, the key it carries, its size and time. Errors are `application/problem+json`, all of them.
+//! One thin file for each resource under [`resource`]: it translates the request, calls the engine and translates the
+//! answer back into the types of [`types`]. Before a handler runs, [`guard`] checks the Host header, the origin, the API
+//! key, the size and the time of every request. All errors are `application/problem+json`.
 
 mod body;
 mod cache;
+mod cache_version;
 pub mod client;
 mod docs;
 pub mod guard;
-mod marks;
+mod idempotency;
 mod metrics;
 mod pages;
 mod params;
 mod problem;
-mod protocol;
-mod repeat;
+mod recent_jobs;
 pub mod resource;
 mod server;
-mod started;
+pub mod types;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,34 +30,35 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use barkeep_base::clock::Clock;
+use barkeep_base::net::is_loopback;
 use barkeep_config::ApiSettings;
 use barkeep_runtime::local_console::LocalConsole;
 use barkeep_store::{Store, StoreError};
 use guard::keys::Keys;
+use idempotency::IdempotencyKeys;
 use metrics::Metrics;
-use pages::Pages;
-use repeat::IdempotencyKeys;
+use pages::ResponseCache;
+use recent_jobs::RecentJobs;
 use server::ConnectionCount;
-use started::RecentJobs;
 
-/// How often it is noted which keys were used.
-const NOTE_EVERY: Duration = Duration::from_secs(30);
-/// Longest wait for changes under way when the service stops.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often the last use of API keys is recorded.
+const RECORD_KEYS_EVERY: Duration = Duration::from_secs(30);
+/// Longest wait for running changes when the service stops.
+const CHANGES_GRACE: Duration = Duration::from_secs(2);
 
 /// What the handlers share.
 struct Api {
-    desk: LocalConsole,
+    console: LocalConsole,
     settings: ApiSettings,
     keys: Keys,
-    pages: Pages,
+    pages: ResponseCache,
     metrics: Metrics,
     connections: ConnectionCount,
     /// Requests with an `Idempotency-Key`.
-    under_way: IdempotencyKeys,
-    started: RecentJobs,
-    events: resource::events::Feed,
-    /// Changes under way; they end well even when the client goes.
+    idempotency_keys: IdempotencyKeys,
+    recent_jobs: RecentJobs,
+    data_json: resource::events::DataJson,
+    /// Running changes; they finish even when the client disconnects.
     changes: TaskTracker,
     stop: CancellationToken,
 }
@@ -69,14 +70,14 @@ type App = Arc<Api>;
 pub enum StartError {
     #[error("cannot listen on {addr}: {reason}")]
     Bind { addr: SocketAddr, reason: std::io::Error },
-    /// Others could reach it, and nobody would be asked who they are.
+    /// It would serve other machines without authentication.
     #[error("{0} can be reached from other machines, and there is no API key")]
     Exposed(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A listening socket that nobody is served on yet.
+/// A listening socket that does not accept connections yet.
 pub struct ApiListener {
     listener: TcpListener,
     settings: ApiSettings,
@@ -84,24 +85,24 @@ pub struct ApiListener {
 }
 
 impl ApiListener {
-    /// Listens, unless that would serve others without a key.
+    /// Listens, unless that would serve other machines without an API key.
     ///
     /// # Errors
-    /// When the address cannot be had or must not be served.
+    /// When the address is not available or must not be served.
     pub async fn open(store: &dyn Store, settings: &ApiSettings) -> Result<Self, StartError> {
-        let near = settings.listen.ip().to_canonical().is_loopback();
-        if !near || !settings.hosts.is_empty() {
+        let local_only = is_loopback(settings.listen.ip());
+        if !local_only || !settings.hosts.is_empty() {
             let keys = store.api_keys().await?;
             if keys.iter().all(|key| key.revoked_at.is_some()) {
-                let named = settings.hosts.first().map(ToString::to_string).filter(|_| near);
+                let named = settings.hosts.first().map(ToString::to_string).filter(|_| local_only);
                 return Err(StartError::Exposed(named.unwrap_or_else(|| settings.listen.to_string())));
             }
         }
         let refused = |reason| StartError::Bind { addr: settings.listen, reason };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
-        if !near {
-            tracing::warn!(%addr, "API keys travel readable on the network; put a proxy with TLS in front");
+        if !local_only {
+            tracing::warn!(%addr, "API keys cross the network unencrypted; put a TLS proxy in front");
         }
         Ok(Self { listener, settings: settings.clone(), addr })
     }
@@ -114,38 +115,39 @@ impl ApiListener {
 
     /// Serves an engine.
     #[must_use]
-    pub fn serve(self, desk: LocalConsole) -> Server {
-        let store = Arc::clone(&desk.engine.store);
-        let clock: Arc<dyn Clock> = Arc::clone(&desk.engine.clock);
+    pub fn serve(self, console: LocalConsole) -> Server {
+        let store = Arc::clone(&console.engine.store);
+        let clock: Arc<dyn Clock> = Arc::clone(&console.engine.clock);
         let stop = CancellationToken::new();
         let api = Arc::new(Api {
             keys: Keys::new(Arc::clone(&store), Arc::clone(&clock), self.settings.tries_per_minute),
-            pages: Pages::new(store, clock, &desk.policy.cache_policy),
+            pages: ResponseCache::new(store, clock, &console.policy.cache_policy),
             metrics: Metrics::new(),
             connections: ConnectionCount::default(),
-            under_way: IdempotencyKeys::default(),
-            started: RecentJobs::default(),
-            events: resource::events::Feed::default(),
+            idempotency_keys: IdempotencyKeys::default(),
+            recent_jobs: RecentJobs::default(),
+            data_json: resource::events::DataJson::default(),
             changes: TaskTracker::new(),
             settings: self.settings,
             stop: stop.clone(),
-            desk,
+            console,
         });
         let app = guard::admission::guarded(&api);
-        let most = api.settings.max_connections;
-        let serving = tokio::spawn(server::serve(self.listener, app, api.connections.clone(), most, stop.clone()));
-        let noting = tokio::spawn(note_keys(Arc::clone(&api)));
-        tracing::info!(addr = %self.addr, "the API is served");
-        Server { addr: self.addr, stop, serving, noting, api }
+        let max_connections = api.settings.max_connections;
+        let serving =
+            tokio::spawn(server::serve(self.listener, app, api.connections.clone(), max_connections, stop.clone()));
+        let recording = tokio::spawn(record_used_keys(Arc::clone(&api)));
+        tracing::info!(addr = %self.addr, "API listening");
+        Server { addr: self.addr, stop, serving, recording, api }
     }
 }
 
-/// The API at work.
+/// The running API.
 pub struct Server {
     addr: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<()>,
-    noting: JoinHandle<()>,
+    recording: JoinHandle<()>,
     api: App,
 }
 
@@ -155,27 +157,27 @@ impl Server {
         self.addr
     }
 
-    /// Ends every connection: answers under way within two seconds, event streams at once. The database must still be
+    /// Closes every connection: running requests have two seconds, event streams end at once. The database must still be
     /// open.
     pub async fn stop(self) {
         self.stop.cancel();
-        for task in [self.serving, self.noting] {
+        for task in [self.serving, self.recording] {
             if let Err(e) = task.await {
-                tracing::error!(error = %e, "a task of the API broke");
+                tracing::error!(error = %e, "a task of the API panicked");
             }
         }
         self.api.changes.close();
-        let _ = tokio::time::timeout(LAST_WORDS, self.api.changes.wait()).await;
+        let _ = tokio::time::timeout(CHANGES_GRACE, self.api.changes.wait()).await;
     }
 }
 
-async fn note_keys(api: App) {
+async fn record_used_keys(api: App) {
     loop {
         let stopped = tokio::select! {
             () = api.stop.cancelled() => true,
-            () = tokio::time::sleep(NOTE_EVERY) => false,
+            () = tokio::time::sleep(RECORD_KEYS_EVERY) => false,
         };
-        api.keys.note_used().await;
+        api.keys.record_used().await;
         if stopped {
             return;
         }

@@ -1,10 +1,10 @@
-//! What is counted, in the text format of Prometheus (`OpenMetrics`).
+//! The metrics, in the text format of Prometheus (`OpenMetrics`).
 //!
-//! Requests are counted here as they are answered; what the engine and the database say of themselves is read from the
-//! newest snapshot when somebody asks.
+//! Requests are counted here as they are answered; figures of the engine and the database come from the newest snapshot
+//! at each scrape.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::cache::Tally;
+use super::pages::CacheReport;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;
 
@@ -53,12 +53,13 @@ struct OfState {
 
 type Total = Counter<u64, AtomicU64>;
 
-/// All there is to count.
+/// All metrics.
 pub(super) struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Answered, Total>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     lookups: Family<Lookup, Total>,
+    evictions: Family<OfCache, Total>,
     entries: Family<OfCache, Gauge>,
     bytes: Family<OfCache, Gauge>,
     connections: Gauge,
@@ -77,13 +78,13 @@ fn latency() -> Histogram {
     Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
 }
 
-/// Names and meanings of the vendor's totals, in the order they are set.
+/// Names and help texts of the vendor's totals, in the order they are set.
 const VENDOR: [(&str, &str); 5] = [
-    ("barkeep_vendor_requests", "Requests made to the vendor, ever, retries included"),
-    ("barkeep_vendor_rate_limited", "Answers of the vendor with status 429"),
-    ("barkeep_vendor_failures", "Requests to the vendor that failed"),
-    ("barkeep_vendor_retries", "Requests to the vendor that were retries"),
-    ("barkeep_vendor_bytes", "Bytes the vendor sent"),
+    ("barkeep_vendor_requests", "Requests made to the vendor since the database was created, retries included"),
+    ("barkeep_vendor_rate_limited", "Vendor responses with status 429"),
+    ("barkeep_vendor_failures", "Failed requests to the vendor"),
+    ("barkeep_vendor_retries", "Retried requests to the vendor"),
+    ("barkeep_vendor_bytes", "Bytes received from the vendor"),
 ];
 
 impl Metrics {
@@ -93,6 +94,7 @@ impl Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(latency),
             lookups: Family::default(),
+            evictions: Family::default(),
             entries: Family::default(),
             bytes: Family::default(),
             connections: Gauge::default(),
@@ -112,30 +114,35 @@ impl Metrics {
 
     fn register(&self) {
         let mut r = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        r.register("barkeep_http_requests", "Requests answered by the API", self.requests.clone());
-        r.register("barkeep_http_request_seconds", "Time from a request's head to its answer", self.seconds.clone());
+        r.register("barkeep_http_requests", "HTTP requests answered by the API", self.requests.clone());
+        r.register(
+            "barkeep_http_request_seconds",
+            "Time from receiving an HTTP request to its response, in seconds",
+            self.seconds.clone(),
+        );
         r.register("barkeep_cache_lookups", "Lookups in the API's caches", self.lookups.clone());
+        r.register("barkeep_cache_evictions", "Entries dropped to make room for others", self.evictions.clone());
         r.register("barkeep_cache_entries", "Entries in the API's caches", self.entries.clone());
         r.register("barkeep_cache_bytes", "Bytes held by the API's caches", self.bytes.clone());
         r.register("barkeep_http_connections", "Open connections to the API", self.connections.clone());
         r.register("barkeep_http_event_streams", "Open event streams", self.streams.clone());
         r.register("barkeep_series", "Series by staleness tier", self.series.clone());
-        r.register("barkeep_engine_state", "1 for the state the engine is in", self.state.clone());
+        r.register("barkeep_engine_state", "1 for the current state of the engine", self.state.clone());
         r.register("barkeep_symbols", "Registered symbols", self.symbols.clone());
         r.register(
             "barkeep_requests_in_flight",
-            "Requests waiting, on the wire or being stored",
+            "Vendor requests waiting for the rate limit, sent, or being stored",
             self.in_flight.clone(),
         );
         r.register("barkeep_limit_used", "Requests that count against the vendor's limit now", self.limit_used.clone());
-        r.register("barkeep_quarantine_pending", "Bars waiting for an operator's word", self.quarantine.clone());
+        r.register("barkeep_quarantine_pending", "Quarantined bars pending review", self.quarantine.clone());
         r.register("barkeep_alerts_open", "Alerts not resolved, of the newest shown", self.alerts.clone());
         for ((name, help), total) in VENDOR.into_iter().zip(&self.vendor) {
             r.register(name, help, total.clone());
         }
     }
 
-    /// Counts an answered request. `route` is a pattern, never what was asked, so that nobody can fill the memory.
+    /// Counts an answered request. `route` is a pattern, never the requested path, so that nobody can fill the memory.
     pub(super) fn answered(&self, route: &str, method: &str, status: u16, took: Duration) {
         let route = route.to_owned();
         self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
@@ -148,13 +155,8 @@ impl Metrics {
         (streaming.0.inc() < most).then_some(streaming)
     }
 
-    /// Everything, with the newest figures.
-    pub(super) fn text(
-        &self,
-        snapshot: &Snapshot,
-        connections: usize,
-        caches: &[(&'static str, Arc<Tally>)],
-    ) -> String {
+    /// The text of one scrape, with the newest figures.
+    pub(super) fn text(&self, snapshot: &Snapshot, connections: usize, caches: &[CacheReport]) -> String {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let data = &snapshot.data;
         for tier in Tier::ALL {
@@ -173,13 +175,15 @@ impl Metrics {
         for (total, now) in self.vendor.iter().zip(totals) {
             total.inner().store(now.max(0).unsigned_abs(), Ordering::Relaxed);
         }
-        for (cache, tally) in caches {
-            for (result, counter) in [("hit", &tally.hits), ("miss", &tally.misses), ("evicted", &tally.evicted)] {
+        for CacheReport { name: cache, stats, size } in caches {
+            for (result, counter) in [("hit", &stats.hits), ("miss", &stats.misses)] {
                 let total = self.lookups.get_or_create_owned(&Lookup { cache, result });
                 total.inner().store(counter.load(Ordering::Relaxed), Ordering::Relaxed);
             }
-            self.entries.get_or_create(&OfCache { cache }).set(count(tally.entries.load(Ordering::Relaxed)));
-            self.bytes.get_or_create(&OfCache { cache }).set(count(tally.bytes.load(Ordering::Relaxed)));
+            let evictions = self.evictions.get_or_create_owned(&OfCache { cache });
+            evictions.inner().store(stats.evictions.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.entries.get_or_create(&OfCache { cache }).set(count(size.entries));
+            self.bytes.get_or_create(&OfCache { cache }).set(count(size.bytes));
         }
         let mut text = String::new();
         // Writing to a String cannot fail.

@@ -1,7 +1,6 @@
-//! What a request asks with: the values in its path and its query, each checked by name, range and form.
+//! Values in the path and the query of a request, each checked by name, range and form.
 //!
-//! A parameter nobody reads is a mistake of the caller, not something to be passed over: it is refused with the names
-//! there are.
+//! A parameter that nothing reads is a mistake of the caller and not ignored: it is refused with the names there are.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -11,12 +10,13 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use url::form_urlencoded;
 
+use super::pages::Score;
 use super::problem::{Kind, Problem};
 use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Timeframe};
 
-/// Query parameters a request may have; far more than any has.
-const MOST: usize = 64;
+/// Query parameters a request may have; far more than any endpoint takes.
+const MAX_PARAMETERS: usize = 64;
 
 /// The query of a request.
 #[derive(Debug, Default)]
@@ -35,9 +35,9 @@ impl Params {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(Problem::invalid(&name, "is given twice").hint("give it once"));
+                return Err(Problem::invalid(&name, "is given more than once").hint("give it once"));
             }
-            if pairs.len() == MOST {
+            if pairs.len() == MAX_PARAMETERS {
                 return Err(Problem::new(Kind::Malformed, "the query has too many parameters"));
             }
             pairs.push((name.into_owned(), value.into_owned()));
@@ -51,11 +51,10 @@ impl Params {
         match unknown {
             None => Ok(self),
             Some((name, _)) if names.is_empty() => {
-                Err(Problem::invalid(name, "is not a parameter of this").hint("it takes none"))
+                Err(Problem::invalid(name, "is not a parameter of this endpoint").hint("it takes no parameters"))
             }
-            Some((name, _)) => {
-                Err(Problem::invalid(name, "is not a parameter of this").hint(format!("it takes {}", names.join(", "))))
-            }
+            Some((name, _)) => Err(Problem::invalid(name, "is not a parameter of this endpoint")
+                .hint(format!("it takes {}", names.join(", ")))),
         }
     }
 
@@ -77,7 +76,7 @@ impl Params {
         let number = text.parse().ok().filter(|n| digits && range.contains(n));
         number.ok_or_else(|| {
             Problem::invalid(name, &format!("'{text}' is not a whole number from {low} to {high}"))
-                .hint(format!("leave it out for {default}"))
+                .hint(format!("omit it for {default}"))
         })
     }
 
@@ -92,11 +91,11 @@ impl Params {
     }
 
     /// A number from 0 to 1.
-    pub(super) fn share(&self, name: &str) -> Result<Option<f64>, Problem> {
+    pub(super) fn score(&self, name: &str) -> Result<Option<Score>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let number = text.parse().ok().filter(|x| (0.0..=1.0).contains(x));
+        let score = text.parse().ok().and_then(Score::new);
         let wrong = || Problem::invalid(name, &format!("'{text}' is not a number from 0 to 1"));
-        number.map(Some).ok_or_else(wrong)
+        score.map(Some).ok_or_else(wrong)
     }
 
     pub(super) fn timeframe(&self, default: Timeframe) -> Result<Timeframe, Problem> {
@@ -112,7 +111,7 @@ impl<S: Send + Sync, T: FromStr<Err: Display> + Send> FromRequestParts<S> for Na
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let unreadable = |_| Problem::new(Kind::Malformed, "the address holds bytes that are no text");
+        let unreadable = |_| Problem::new(Kind::Malformed, "the URL path is not valid UTF-8");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(unreadable)?;
         let wrong = |e: T::Err| Problem::new(Kind::Invalid, printable(&e.to_string())).at("path");
         text.parse().map(Self).map_err(wrong)
@@ -152,7 +151,7 @@ mod tests {
         }
         assert_eq!(Params::default().count("limit", 1..=500, 50).unwrap(), 50);
         for bad in ["nan", "1.01", "-0.1", "x"] {
-            assert!(Params::read(&format!("q={bad}")).unwrap().share("q").is_err(), "{bad}");
+            assert!(Params::read(&format!("q={bad}")).unwrap().score("q").is_err(), "{bad}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What is said when a request cannot be answered: `application/problem+json` (RFC 9457), always.
+//! Errors of the API: always `application/problem+json` (RFC 9457).
 //!
-//! A problem says what is wrong, where, and what to do about it; never SQL, a file's path or a trace. It carries an id
-//! under which the log has more.
+//! A problem says what is wrong, where, and what to do about it; never SQL, a file path or a stack trace. It carries an
+//! id under which the log has more.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use barkeep_pipeline::select::SelectError;
 use barkeep_service::handle::CommandError;
 use barkeep_store::StoreError;
 
-/// The kinds of problem; each is one status and one `type`.
+/// The kinds of problem; each has one status and one `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Malformed,
@@ -36,44 +36,56 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const fn row(self) -> (StatusCode, &'static str, &'static str) {
+    /// Its status and the last part of its `type`.
+    const fn row(self) -> (StatusCode, &'static str) {
         match self {
-            Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method"),
-            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive"),
-            Self::Conflict => (StatusCode::CONFLICT, "conflict", "It contradicts what is"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
-            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri-too-long", "The address is too long"),
-            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body must be JSON"),
-            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "This is not that host"),
-            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A value is not acceptable"),
-            Self::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, "too-many-tries", "Too many wrong keys"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "barkeep hit a bug"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now"),
+            Self::Malformed => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "request-timeout"),
+            Self::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "uri-too-long"),
+            Self::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type"),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected"),
+            Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::TooManyTries => (StatusCode::TOO_MANY_REQUESTS, "too-many-tries"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         }
+    }
+}
+
+/// The title of a problem: the reason phrase of its status, as HTTP names it (RFC 9110).
+fn reason_phrase(status: StatusCode) -> &'static str {
+    match status {
+        // RFC 9110 renamed these two; the `http` crate keeps the names of RFC 7231 and 4918.
+        StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+        StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+        status => status.canonical_reason().unwrap_or("Error"),
     }
 }
 
 /// A problem. Boxed, because it travels in every `Result` and is rare.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
-pub(super) struct Problem(Box<Said>);
+pub(super) struct Problem(Box<ProblemBody>);
 
 /// A problem, as it is sent.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(title = "Problem", description = "An error, by RFC 9457. Some carry further members.")]
-pub(super) struct Said {
+pub(super) struct ProblemBody {
     /// `urn:problem:barkeep:…`, one for each kind.
     #[serde(rename = "type")]
     type_uri: String,
+    /// The reason phrase of the status, such as `Not Found`.
     title: &'static str,
     status: u16,
-    /// What is wrong, and where.
+    /// What is wrong.
     detail: String,
-    /// What to do about it.
+    /// How to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     hint: Option<String>,
@@ -93,10 +105,10 @@ pub(super) struct Said {
 
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let (status, slug, title) = kind.row();
-        Self(Box::new(Said {
+        let (status, slug) = kind.row();
+        Self(Box::new(ProblemBody {
             type_uri: format!("urn:problem:barkeep:{slug}"),
-            title,
+            title: reason_phrase(status),
             status: status.as_u16(),
             detail: detail.into(),
             hint: None,
@@ -133,7 +145,7 @@ impl Problem {
         self
     }
 
-    /// A wrong value of a parameter or member. `why` is made fit to print.
+    /// A wrong value of a parameter or member. `why` is made safe to print.
     pub(super) fn invalid(parameter: &str, why: &str) -> Self {
         Self::new(Kind::Invalid, format!("{}: {}", printable(parameter), printable(why))).at(parameter)
     }
@@ -159,15 +171,15 @@ impl Problem {
         Self::new(Kind::NotFound, what)
     }
 
-    /// The database or the engine cannot answer now.
+    /// The database or the engine does not answer at the moment.
     pub(super) fn unavailable(why: impl Into<String>) -> Self {
         Self::new(Kind::Unavailable, why).header(header::RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
-    /// A bug; the log has `why`, the caller an id.
+    /// A bug. The log gets `why`, the caller only an id.
     pub(super) fn internal(why: &str) -> Self {
-        let problem = Self::new(Kind::Internal, "the log says more under this instance");
-        tracing::error!(instance = problem.0.instance, "the API hit a bug: {}", printable(why));
+        let problem = Self::new(Kind::Internal, "internal error; the log has details under this instance");
+        tracing::error!(instance = problem.0.instance, "internal error in the API: {}", printable(why));
         problem
     }
 
@@ -179,7 +191,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         tracing::debug!(instance = self.0.instance, status = self.0.status, detail = self.0.detail, "refused");
-        // A map of strings and numbers always serialises.
+        // A map of strings and numbers always serializes.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
         let mut response = (self.status(), [(header::CONTENT_TYPE, kind)], body).into_response();
@@ -194,7 +206,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound(why) => Self::not_found(why),
             e if e.is_transient() => {
                 let problem = Self::unavailable("the database does not answer").hint("try again in a few seconds");
-                tracing::warn!(instance = problem.0.instance, error = %e, "the API could not read the database");
+                tracing::warn!(instance = problem.0.instance, error = %e, "the API cannot read the database");
                 problem
             }
             e => Self::internal(&e.to_string()),

@@ -1,8 +1,8 @@
-//! Connections: accepted, bounded, timed, and ended.
+//! Connections: accepted, limited in number, timed, and closed.
 //!
 //! `axum::serve` sets no limit on how long a request's head may take (tokio-rs/axum#2741), and its graceful shutdown waits
-//! for ever on an open event stream (tokio-rs/axum#2673); so the loop is our own. Each connection is a task in one set;
-//! when the service stops, answers under way have [`GRACE`] to end, event streams end at once, and then all is over.
+//! forever on an open event stream (tokio-rs/axum#2673); so the loop is our own. Each connection is a task in one set.
+//! When the service stops, event streams end at once and running requests have [`GRACE`]; then everything is closed.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -23,17 +23,17 @@ use tower::ServiceExt as _;
 
 use crate::guard::write_timeout::WriteTimeout;
 
-/// Longest time a request's head may take, and longest time a connection may rest between two requests.
-const HEAD: Duration = Duration::from_secs(10);
-/// Longest time an answer may lie unread.
-const UNREAD: Duration = Duration::from_secs(30);
+/// Longest time a request's head may take, and longest time a connection may be idle between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time the client may read nothing of a response.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request, bytes.
-const LARGEST_HEAD: usize = 16 * 1024;
-const MOST_HEADERS: usize = 64;
-/// How long answers under way have once the service stops.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+/// How long running requests have once the service stops.
 const GRACE: Duration = Duration::from_secs(2);
-/// Pause after the system could not give a connection (no file descriptors left).
-const BREATH: Duration = Duration::from_millis(100);
+/// Pause after the system refused a connection (no file descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub(super) struct ConnectionInfo {
     pub(super) local: SocketAddr,
 }
 
-/// Open connections, for whoever shows them.
+/// The number of open connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConnectionCount(Arc<AtomicUsize>);
 
@@ -51,16 +51,16 @@ impl ConnectionCount {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn place(&self, most: usize) -> Option<Place> {
-        let fits = |n: usize| (n < most).then_some(n + 1);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok().map(|_| Place(Arc::clone(&self.0)))
+    fn open(&self, max: usize) -> Option<OpenConnection> {
+        let fits = |n: usize| (n < max).then_some(n + 1);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok().map(|_| OpenConnection(Arc::clone(&self.0)))
     }
 }
 
-/// Given back when the connection ends.
-struct Place(Arc<AtomicUsize>);
+/// Counted until it is dropped.
+struct OpenConnection(Arc<AtomicUsize>);
 
-impl Drop for Place {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -70,8 +70,8 @@ impl Drop for Place {
 pub(super) async fn serve(
     listener: TcpListener,
     app: Router,
-    open: ConnectionCount,
-    most: usize,
+    count: ConnectionCount,
+    max_connections: usize,
     shutdown: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
@@ -85,20 +85,20 @@ pub(super) async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(e) => {
-                // A peer that gave up is no reason to wait; for lack of descriptors a pause helps.
+                // A peer that gave up is no reason to wait; without free file descriptors a pause helps.
                 if e.kind() != std::io::ErrorKind::ConnectionAborted {
-                    tracing::warn!(error = %e, "no connection could be accepted");
-                    tokio::time::sleep(BREATH).await;
+                    tracing::warn!(error = %e, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 continue;
             }
         };
-        match (open.place(most), stream.local_addr()) {
-            (Some(place), Ok(local)) => {
+        match (count.open(max_connections), stream.local_addr()) {
+            (Some(counted), Ok(local)) => {
                 let (app, shutdown) = (app.clone(), shutdown.clone());
                 connections.spawn(async move {
                     connection(stream, ConnectionInfo { peer, local }, app, shutdown).await;
-                    drop(place);
+                    drop(counted);
                 });
             }
             (None, _) => refuse(&stream),
@@ -110,23 +110,23 @@ pub(super) async fn serve(
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, ends: ConnectionInfo, app: Router, shutdown: CancellationToken) {
-    // Small answers should not wait for company.
+async fn connection(stream: TcpStream, info: ConnectionInfo, app: Router, shutdown: CancellationToken) {
+    // Small responses are sent at once.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let app = app.clone();
         async move {
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ends);
+            request.extensions_mut().insert(info);
             app.oneshot(request).await.map_err(|never: Infallible| never)
         }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_headers(MOST_HEADERS)
-        .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(WriteTimeout::new(stream, UNREAD)), service);
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_TIMEOUT)), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
@@ -136,13 +136,13 @@ async fn connection(stream: TcpStream, ends: ConnectionInfo, app: Router, shutdo
         }
     };
     if let Err(e) = ended {
-        tracing::debug!(peer = %ends.peer, error = %e, "a connection broke");
+        tracing::debug!(peer = %info.peer, error = %e, "connection closed with an error");
     }
 }
 
-/// One connection too many: an answer if the peer takes it at once, then the end.
+/// One connection too many: a response if the peer takes it at once, then the connection is closed.
 fn refuse(stream: &TcpStream) {
-    const BODY: &str = "{\"type\":\"urn:problem:barkeep:unavailable\",\"title\":\"Not now\",\"status\":503,\
+    const BODY: &str = "{\"type\":\"urn:problem:barkeep:unavailable\",\"title\":\"Service Unavailable\",\"status\":503,\
                         \"detail\":\"too many connections; try again in a few seconds\"}";
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
@@ -150,5 +150,5 @@ fn refuse(stream: &TcpStream) {
         BODY.len()
     );
     let _ = stream.try_write(answer.as_bytes());
-    tracing::warn!("a connection was refused: there are api.max_connections already");
+    tracing::warn!("connection refused: api.max_connections reached");
 }

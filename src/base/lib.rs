@@ -1,7 +1,8 @@
-//! What every other module stands on: the clock, points in time, the log, and text made safe to print.
+//! What every other module stands on: the clock, points in time, the log, which hosts are this machine, and text made safe to print.
 
 pub mod clock;
 pub mod log;
+pub mod net;
 pub mod percentile;
 pub mod process;
 pub mod text;

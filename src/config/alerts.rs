@@ -14,6 +14,7 @@ use super::settings::NotThat;
 use crate::read::read_settings::path;
 use crate::yaml::error::ConfigError;
 use crate::yaml::reader::Reader;
+use barkeep_base::net::is_loopback_host;
 use barkeep_base::text::printable;
 
 /// Where alerts go besides the log and the database.
@@ -113,7 +114,7 @@ fn smtp(at: &Reader<'_>, env: &Environment) -> Result<Option<SmtpSettings>, Conf
     if url::Host::parse(name).is_err() {
         return Err(host.error("is no host name", "write a name such as mail.example.com"));
     }
-    if tls == SmtpTls::None && !is_here(name) {
+    if tls == SmtpTls::None && !is_loopback_host(name) {
         let what = "is none, which would show the mail and the password to everyone on the way";
         return Err(at.get("tls")?.error(what, "write starttls or implicit"));
     }
@@ -122,11 +123,6 @@ fn smtp(at: &Reader<'_>, env: &Environment) -> Result<Option<SmtpSettings>, Conf
         return Err(at.get("to")?.error("is empty", "write at least one address"));
     }
     Ok(Some(SmtpSettings { host: name.to_owned(), port, tls, ca_file, from, to, user, password_file }))
-}
-
-fn is_here(host: &str) -> bool {
-    let address: Option<std::net::IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    address.is_some_and(|ip| ip.is_loopback()) || host == "localhost" || host.ends_with(".localhost")
 }
 
 /// What must never be printed. Deliberately without `Debug`.
@@ -179,7 +175,7 @@ fn check_url(text: &str, source: &str) -> Result<(), ConfigError> {
     let Ok(url) = Url::parse(text) else { return fail("is no URL") };
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => Ok(()),
-        ("http", Some(host)) if is_here(host) => Ok(()),
+        ("http", Some(host)) if is_loopback_host(host) => Ok(()),
         ("http", _) => fail("is plain http to another machine, which would show it to everyone on the way"),
         _ => fail("is neither https nor http"),
     }

@@ -12,42 +12,75 @@ use barkeep_config::{Policy, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Ts};
 use barkeep_pipeline::index::series::SeriesIndex;
-use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError};
+use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError, Trigger};
 
 /// Failures shown, of the last day.
 const RECENT_FAILURES: usize = 10;
 
-/// An execution as reports show it.
+/// An execution as reports show it: its row without what only the engine needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ExecutionView {
-    #[serde(flatten)]
-    pub row: ExecutionRow,
+pub struct Execution {
+    pub execution_id: Uuid,
+    pub trigger: Trigger,
+    pub mode: String,
+    pub started_at: Ts,
+    /// Absent while it runs.
+    pub completed_at: Option<Ts>,
+    pub duration_seconds: Option<f64>,
+    pub total_symbols: i64,
+    pub successful_symbols: i64,
+    pub failed_symbols: i64,
+    /// Bars received from the vendor.
+    pub total_records_processed: i64,
+    pub requests: i64,
+    pub rate_limited: i64,
+    pub retries: i64,
+    pub status: ExecutionStatus,
+    pub error_message: Option<String>,
     /// Symbols that succeeded, in percent with one decimal; absent while it runs and when it had no symbols.
     pub success_rate: Option<f64>,
     /// Still marked as running although its process is gone.
     pub crashed: bool,
 }
 
-impl From<ExecutionRow> for ExecutionView {
+impl From<ExecutionRow> for Execution {
     fn from(row: ExecutionRow) -> Self {
         let share = row.successful_symbols as f64 / row.total_symbols.max(1) as f64;
         let known = row.completed_at.is_some() && row.total_symbols > 0;
         let success_rate = known.then(|| (share * 1000.0).round() / 10.0);
         let crashed = row.status == ExecutionStatus::Running && process::is_dead(&row.owner);
-        Self { row, success_rate, crashed }
+        Self {
+            execution_id: row.execution_id,
+            trigger: row.trigger,
+            mode: row.mode,
+            started_at: row.started_at,
+            completed_at: row.completed_at,
+            duration_seconds: row.duration_seconds,
+            total_symbols: row.total_symbols,
+            successful_symbols: row.successful_symbols,
+            failed_symbols: row.failed_symbols,
+            total_records_processed: row.total_records_processed,
+            requests: row.requests,
+            rate_limited: row.rate_limited,
+            retries: row.retries,
+            status: row.status,
+            error_message: row.error_message,
+            success_rate,
+            crashed,
+        }
     }
 }
 
 /// The newest executions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionHistory {
-    pub executions: Vec<ExecutionView>,
+    pub executions: Vec<Execution>,
 }
 
 impl ExecutionHistory {
     pub async fn read(store: &dyn Store, limit: usize) -> Result<Self, StoreError> {
         let rows = store.executions(limit).await?;
-        Ok(Self { executions: rows.into_iter().map(ExecutionView::from).collect() })
+        Ok(Self { executions: rows.into_iter().map(Execution::from).collect() })
     }
 }
 
@@ -55,7 +88,7 @@ impl ExecutionHistory {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionDetail {
     #[serde(flatten)]
-    pub execution: ExecutionView,
+    pub execution: Execution,
     pub series: Vec<SeriesStatus>,
 }
 
@@ -101,7 +134,7 @@ impl From<FeatureFailureRow> for RecentFailure {
 pub struct SchedulerHealth {
     pub status: Health,
     /// The newest one, whatever its state.
-    pub last_execution: Option<ExecutionView>,
+    pub last_execution: Option<Execution>,
     /// Series that are stale now.
     pub stale_features_count: usize,
     /// Unresolved feature failures of the last day, newest first.
@@ -132,7 +165,7 @@ impl SchedulerHealth {
         policy: &Policy,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        let last = store.executions(1).await?.pop().map(ExecutionView::from);
+        let last = store.executions(1).await?.pop().map(Execution::from);
         let success = store.last_success().await?.and_then(|row| row.completed_at);
         let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
         failures.retain(|row| row.failure.failed_at >= now - DAY);
@@ -151,7 +184,7 @@ impl SchedulerHealth {
 }
 
 fn health(
-    last: Option<&ExecutionView>,
+    last: Option<&Execution>,
     success: Option<Ts>,
     report: &StalenessReport,
     failures: bool,
@@ -162,12 +195,12 @@ fn health(
     let thresholds = &policy.monitoring_thresholds;
     let patience = i64::try_from(thresholds.no_successful_backfill.0.as_millis()).unwrap_or(i64::MAX);
     // Before the first success the clock runs from the newest start: a first run under way is no failure.
-    let quiet_since = success.unwrap_or(last.row.started_at);
-    let working = last.row.status == ExecutionStatus::Running && !last.crashed;
+    let quiet_since = success.unwrap_or(last.started_at);
+    let working = last.status == ExecutionStatus::Running && !last.crashed;
     if now - quiet_since > patience || (success.is_none() && !working) {
         return Health::Unhealthy;
     }
-    let clean = working || last.row.status == ExecutionStatus::Completed;
+    let clean = working || last.status == ExecutionStatus::Completed;
     let stale_share = report.summary.stale_count as f64 / report.total.max(1) as f64;
     if clean && !failures && stale_share <= thresholds.stale_features.0 { Health::Healthy } else { Health::Degraded }
 }
@@ -175,7 +208,6 @@ fn health(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use barkeep_store::Trigger;
 
     fn row(status: ExecutionStatus, total: i64, good: i64) -> ExecutionRow {
         ExecutionRow {
@@ -202,7 +234,7 @@ mod tests {
     #[test]
     fn a_success_rate_has_one_decimal_and_is_absent_when_unknown() {
         use ExecutionStatus as S;
-        let rate = |status, total, good| ExecutionView::from(row(status, total, good)).success_rate;
+        let rate = |status, total, good| Execution::from(row(status, total, good)).success_rate;
         assert_eq!(rate(S::CompletedWithErrors, 3, 2), Some(66.7));
         assert_eq!(rate(S::Completed, 25, 25), Some(100.0));
         assert_eq!(rate(S::Failed, 7, 0), Some(0.0));
@@ -212,9 +244,8 @@ mod tests {
 
     #[test]
     fn only_a_running_row_of_a_dead_process_is_a_crash() {
-        let crashed = |status, owner: &str| {
-            ExecutionView::from(ExecutionRow { owner: owner.into(), ..row(status, 1, 0) }).crashed
-        };
+        let crashed =
+            |status, owner: &str| Execution::from(ExecutionRow { owner: owner.into(), ..row(status, 1, 0) }).crashed;
         assert!(crashed(ExecutionStatus::Running, "nonsense"));
         assert!(!crashed(ExecutionStatus::Failed, "nonsense"));
         assert!(!crashed(ExecutionStatus::Running, &process::mark()));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::Execution;
 pub use crate::tier_counts::TierCounts;
 use barkeep_base::clock::Moment;
-use barkeep_base::process;
 use barkeep_config::policy::Policy;
 use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::Tier;
@@ -18,7 +18,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
-use barkeep_store::{AlertRow, ExecutionRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
+use barkeep_store::{AlertRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// Executions and alerts shown.
@@ -139,7 +139,7 @@ pub struct Data {
     /// What the limit allows of everything that is missing; absent until it was worked out.
     pub budget: Option<Budget>,
     /// Newest first.
-    pub executions: Vec<ExecutionRow>,
+    pub executions: Vec<Execution>,
     /// Newest first, open ones and resolved ones.
     pub alerts: Vec<AlertRow>,
     /// Series whose last attempt failed within a day, newest first.
@@ -226,7 +226,7 @@ impl Data {
             market: MarketView::at(bench.calendar, now),
             vendor: vendor_view(store, bench.settings).await?,
             budget: None,
-            executions: store.executions(RECENT).await?,
+            executions: store.executions(RECENT).await?.into_iter().map(Execution::from).collect(),
             alerts: store.alerts(false, RECENT).await?,
             failing,
             series: Vec::new(),
@@ -300,7 +300,7 @@ impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
     pub async fn read(store: &dyn Store, bench: FreshnessContext<'_>, now: Moment) -> Result<Self, StoreError> {
         let (data, _) = Data::read(store, bench, now.at).await?;
-        let running = data.executions.iter().any(|e| e.completed_at.is_none() && !process::is_dead(&e.owner));
+        let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
         let limit = LimitSnapshot::observed(bench.settings.vendor.rate_limit, &store.places().await?, &now);
         Ok(Self { seq: 0, live: Arc::new(Live::from_outside(running, limit, now.at)), data: Arc::new(data) })
     }

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use barkeep_market::{Symbol, Timeframe, Ts};
-pub use barkeep_monitor::history::{ExecutionDetail, ExecutionView};
+pub use barkeep_monitor::history::{Execution, ExecutionDetail};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 // A view names these rows without knowing the store.
@@ -21,78 +21,72 @@ pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverag
 pub use barkeep_monitor::detail::{Detail, Gap};
 pub use barkeep_monitor::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};
 pub use barkeep_store::{
-    AlertRow, ExecutionRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow,
-    RequestRow, SeriesRunState, SeriesStatus, Trigger, Verdict,
+    AlertRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow, RequestRow,
+    SeriesRunState, SeriesStatus, Trigger, Verdict,
 };
 
 /// What can be asked about what is stored. Answered from the database when asked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ConsoleRequest {
     /// Everything about one series.
-    Detail { symbol: Symbol, timeframe: Timeframe },
+    Detail {
+        symbol: Symbol,
+        timeframe: Timeframe,
+    },
     /// How each day of some series stands, both dates included; at most [`MOST_SERIES`] and [`MOST_DAYS`].
-    Coverage { series: Vec<SeriesName>, from: NaiveDate, to: NaiveDate },
+    Coverage {
+        series: Vec<SeriesName>,
+        from: NaiveDate,
+        to: NaiveDate,
+    },
     /// How each piece of one trading date of a series stands.
-    Session { symbol: Symbol, timeframe: Timeframe, date: NaiveDate },
+    Session {
+        symbol: Symbol,
+        timeframe: Timeframe,
+        date: NaiveDate,
+    },
     /// The newest executions.
     History {
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// One execution, series by series.
-    Execution { id: Uuid },
+    Execution {
+        id: Uuid,
+    },
     /// The newest requests, of one symbol or of all.
     Requests {
         symbol: Option<Symbol>,
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
-    /// Bars that wait for an operator's word.
+    /// Quarantined bars pending review.
     Quarantine {
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// Series and features that failed.
     Failures {
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     Alerts {
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// Who did what.
     Actions {
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
     /// The last lines of the log.
     Log {
-        #[serde(deserialize_with = "rows")]
         limit: usize,
     },
 }
 
-/// How many rows are asked for, from outside: a whole number, however it is written.
-fn rows<'de, D: serde::Deserializer<'de>>(d: D) -> Result<usize, D::Error> {
-    let asked = f64::deserialize(d)?;
-    if asked.fract() == 0.0 && (0.0..=MOST_ROWS as f64).contains(&asked) {
-        Ok(asked as usize)
-    } else {
-        Err(serde::de::Error::custom(format_args!("limit is a whole number from 0 to {MOST_ROWS}")))
-    }
-}
-
 /// The answer to a [`ConsoleRequest`], of the same name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "reply", content = "of", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ConsoleResponse {
     Detail(Box<Detail>),
-    /// In the order asked; series that are not kept are left out.
+    /// In the order of the request; series that are not tracked are left out.
     Coverage(Vec<CoverageRow>),
     Session(SessionCoverage),
-    History(Vec<ExecutionView>),
+    History(Vec<Execution>),
     Execution(Box<ExecutionDetail>),
     Requests(Vec<RequestRow>),
     Quarantine(Vec<QuarantineRow>),
@@ -115,8 +109,7 @@ pub enum Access {
 }
 
 /// Whether the engine can be reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "link", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
     /// In this process.
     Embedded,

@@ -64,8 +64,7 @@ impl EngineState {
 }
 
 /// Which symbols a trigger means.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum TriggerScope {
     /// Exactly this.
     Selection(Selection),
@@ -84,8 +83,7 @@ pub struct IssuedCommand {
 }
 
 /// What can be asked of a running engine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "action", content = "of", rename_all = "snake_case")]
+#[derive(Clone, Debug)]
 pub enum EngineCommand {
     Trigger {
         what: TriggerScope,
@@ -116,7 +114,6 @@ pub enum EngineCommand {
         verdict: Verdict,
     },
     /// Settings and policy read again from the files; from inside the process only.
-    #[serde(skip)]
     Reload(Box<Loaded>),
 }
 
@@ -189,8 +186,7 @@ impl EngineCommand {
 }
 
 /// What became of an order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", content = "of", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CommandReply {
     /// An execution was started.
     Started(Uuid),

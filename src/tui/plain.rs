@@ -103,7 +103,7 @@ impl PlainReporter {
         }
         let running: BTreeSet<Uuid> = snap.live.runs.iter().map(|run| run.execution_id).collect();
         let ended = |row: &&_| -> bool {
-            let row: &barkeep_runtime::console::ExecutionRow = row;
+            let row: &barkeep_runtime::console::Execution = row;
             row.completed_at.is_some() && self.runs.contains_key(&row.execution_id)
         };
         let over: Vec<_> = snap.data.executions.iter().filter(ended).collect();

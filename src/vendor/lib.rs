@@ -6,6 +6,7 @@
 pub mod counters;
 pub mod dispatch;
 pub mod fault;
+pub mod http;
 pub mod limit;
 pub mod massive;
 pub mod paging;

@@ -311,6 +311,9 @@ async fn a_page_is_kept_and_never_older_than_the_series(bench: Bench) {
     let more = metric(&served, "barkeep_cache_lookups_total{cache=\"hot_symbols\",result=\"hit\"}").await;
     assert_eq!(more, hot + 1.0);
     assert!(metric(&served, "barkeep_cache_bytes{cache=\"queries\"}").await > 1_000.0);
+    // Lookups are hits and misses, nothing else: an eviction among them would spoil the ratio.
+    let text = served.get("/metrics").await.text();
+    assert!(text.contains("barkeep_cache_evictions_total{cache=\"queries\"} 0") && !text.contains("evicted"), "{text}");
     // Every write shows at once, however it came.
     let newest = |reply: &Value| ms(&reply["features"].as_array().unwrap().last().unwrap()["time"]);
     let mut last = newest(&first.json());
@@ -472,6 +475,7 @@ async fn failures_are_tried_again_and_runs_cancelled() {
     let path = format!("/api/v1/backfill/{id}");
     let failed = until(&served, &path, |job| job["completed_at"].is_string()).await;
     assert_eq!((&failed["status"], &failed["symbols_failed"]), (&json!("failed"), &json!(1)), "{failed}");
+    assert_eq!(failed["progress_pct"], 0.0, "none of its series was completed: {failed}");
     bench.sim.clear_faults();
     let retried = served.send("POST", &format!("/api/v1/admin/executions/{id}/retry"), &[], "").await.json();
     let again = format!("/api/v1/backfill/{}", retried["execution_id"].as_str().unwrap());
@@ -485,6 +489,7 @@ async fn failures_are_tried_again_and_runs_cancelled() {
     assert_eq!(cancelled.json()["result"], "done");
     let ended = until(&served, &path, |job| job["completed_at"].is_string()).await;
     assert_eq!(ended["status"], "cancelled", "{ended}");
+    assert!(ended["progress_pct"].as_f64().unwrap() < 100.0, "{ended}");
     let everything = served.post("/api/v1/admin/engine/trigger", &json!({ "tier": "low" })).await.json();
     assert_eq!(everything["result"], "nothing", "{everything}");
     for bad in [json!({}), json!({ "stale": true, "tier": "low" }), json!({ "tier": "low", "timeframes": ["1d"] })] {
@@ -583,7 +588,7 @@ async fn the_document_names_everything_and_refers_to_nothing_that_is_not_there()
         assert!(document.pointer(place).is_some(), "{reference}");
     }
     // The console's own types take exactly the names it lists.
-    for (schema, tag, path) in [("ActionBody", "action", "order"), ("QuestionBody", "ask", "ask")] {
+    for (schema, tag, path) in [("Command", "action", "order"), ("Question", "ask", "ask")] {
         let listed = document["components"]["schemas"][schema]["oneOf"].as_array().unwrap();
         let names: Vec<&str> = listed.iter().map(|one| variant(one, tag)).collect();
         let said = served.post(&format!("/api/v1/console/{path}"), &json!({ tag: "riddle" })).await.problem(422);
@@ -596,6 +601,7 @@ async fn the_document_names_everything_and_refers_to_nothing_that_is_not_there()
     }
     let open = ["/", "/health", "/ready"];
     let mut operations = 0;
+    let mut names = std::collections::HashSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             operations += 1;
@@ -610,6 +616,13 @@ async fn the_document_names_everything_and_refers_to_nothing_that_is_not_there()
             let locked = !open.contains(&path.as_str());
             assert_eq!(responses.contains_key("401") && operation["security"].is_array(), locked, "{method} {path}");
             assert!(operation["summary"].is_string() && operation["tags"].is_array(), "{method} {path}");
+            assert!(
+                names.insert(operation["operationId"].as_str().unwrap().to_owned()),
+                "{method} {path}: a name twice"
+            );
+            for (status, response) in responses {
+                assert_ne!(response["description"].as_str().unwrap(), "", "{method} {path} {status}");
+            }
             let success = responses.keys().filter(|status| status.starts_with('2')).count();
             assert!(success > 0, "{method} {path}");
             // What it says about success holds for what is sent, for everything that can simply be looked at.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
 use barkeep::alerts::{DatabaseHealth, Notifier};
+use barkeep::api::types::{self, Command, CommandResult, Question, Reply};
 use barkeep::base::clock::{Clock, Moment};
 use barkeep::base::log::Tail;
 use barkeep::config::{Environment, RateLimit, alert_secrets};
@@ -24,8 +25,6 @@ use barkeep::service::handle::{
 };
 use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
 use barkeep::vendor::{Class, Fault};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::support::rig::{Rig, Wall, policy, settings};
 use crate::support::scripted::{Call, Scripted, made_up};
@@ -79,11 +78,11 @@ fn states(row: &CoverageRow) -> Vec<CellState> {
     row.cells.iter().map(|cell| cell.state).collect()
 }
 
-/// What is sent to another machine and read there is the same.
-fn assert_travels<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
-    let text = serde_json::to_string(value).unwrap();
-    let back: T = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    assert_eq!(&back, value, "{text}");
+/// What a reply of the API carries to another machine is the same there.
+fn assert_travels(response: &ConsoleResponse) {
+    let text = serde_json::to_string(&Reply::from(response.clone())).unwrap();
+    let back: Reply = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(&ConsoleResponse::from(back), response, "{text}");
 }
 
 fn aapl(timeframe: Timeframe) -> SeriesName {
@@ -189,7 +188,15 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
     assert!(aged.unwrap().staleness_seconds > first.map(|s| s + 6_000), "{aged:?}");
     assert_eq!(aged.unwrap().tier, Tier::Aging);
     assert!(later.seq > snapshot.seq && later.live.paused.as_ref().unwrap().by == "test");
-    assert_travels::<Snapshot>(&later);
+    let text = serde_json::to_string(&types::Snapshot::from(later.as_ref())).unwrap();
+    let back: types::Snapshot = serde_json::from_str(&text).unwrap();
+    assert_eq!(Snapshot::from(back), *later, "{text}");
+    // The process that runs an execution and the stored form of its selection concern nobody outside.
+    assert!(
+        text.contains("\"executions\":[{\"execution_id\"")
+            && !text.contains("\"owner\"")
+            && !text.contains("\"selection\"")
+    );
 
     host.shutdown().cancel();
     host.finish().await.unwrap();
@@ -263,7 +270,7 @@ async fn each_day_stands_as_its_evidence_says() {
     assert_eq!(odd.len(), 1);
     assert_eq!(odd[0].0.to_string(), "2024-02-29T15:00:00Z");
     assert!(session.pieces.iter().map(|(_, _, bars)| *bars).sum::<u32>() > 100);
-    assert_travels(&session);
+    assert_travels(&ConsoleResponse::Session(session));
 
     // An operator rejects it; then the day is as any other.
     let ConsoleResponse::Quarantine(waiting) = desk.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
@@ -316,7 +323,7 @@ async fn a_detail_tells_gaps_splits_and_why() {
     let split = detail.explanation.split.as_ref().unwrap();
     assert_eq!(split.causes.iter().map(|share| share.ms).sum::<i64>(), split.age_ms);
     assert_eq!(detail.attempts.len(), 2);
-    assert_travels(&*detail);
+    assert_travels(&ConsoleResponse::Detail(detail));
 
     let unknown = ConsoleRequest::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };
     assert!(matches!(desk.ask(unknown).await, Err(ReadError::NotFound(_))));
@@ -351,13 +358,13 @@ async fn failures_are_named_and_previews_cost_nothing() {
     let ConsoleResponse::History(history) = desk.ask(ConsoleRequest::History { limit: 1 }).await.unwrap() else {
         panic!()
     };
-    assert_eq!(history[0].row.status, ExecutionStatus::CompletedWithErrors);
-    let id = history[0].row.execution_id;
+    assert_eq!(history[0].status, ExecutionStatus::CompletedWithErrors);
+    let id = history[0].execution_id;
     let ConsoleResponse::Execution(detail) = desk.ask(ConsoleRequest::Execution { id }).await.unwrap() else {
         panic!()
     };
     assert_eq!(detail.series.len(), 2);
-    assert_travels(&*detail);
+    assert_travels(&ConsoleResponse::Execution(detail));
     host.shutdown().cancel();
     host.finish().await.unwrap();
 }
@@ -376,16 +383,18 @@ fn orders_questions_and_answers_travel() {
         EngineCommand::RetryFailed(ExecutionSelector(Some(uuid::Uuid::nil()))),
         EngineCommand::Decide { id: 7, verdict: Verdict::Accepted },
     ] {
-        let text = serde_json::to_string(&action).unwrap();
-        let back: EngineCommand = serde_json::from_str(&text).unwrap();
-        assert_eq!(format!("{back:?}"), format!("{action:?}"), "{text}");
+        let text = serde_json::to_string(&Command::try_from(action.clone()).unwrap()).unwrap();
+        let back: Command = serde_json::from_str(&text).unwrap();
+        assert_eq!(format!("{:?}", EngineCommand::from(back)), format!("{action:?}"), "{text}");
     }
     for question in [
         ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::H4 },
         ConsoleRequest::Requests { symbol: None, limit: 5 },
         ConsoleRequest::Log { limit: 100 },
     ] {
-        assert_travels(&question);
+        let text = serde_json::to_string(&Question::from(question.clone())).unwrap();
+        let back: Question = serde_json::from_str(&text).unwrap();
+        assert_eq!(ConsoleRequest::from(back), question, "{text}");
     }
     for bad in [
         r#"{"ask":"log","limit":1001}"#,
@@ -393,17 +402,19 @@ fn orders_questions_and_answers_travel() {
         r#"{"ask":"log","limit":-1}"#,
         r#"{"ask":"log"}"#,
     ] {
-        assert!(serde_json::from_str::<ConsoleRequest>(bad).is_err(), "{bad}");
+        assert!(serde_json::from_str::<Question>(bad).is_err(), "{bad}");
     }
     assert_eq!(
-        serde_json::from_str::<ConsoleRequest>(r#"{"ask":"log","limit":7.0}"#).unwrap(),
+        ConsoleRequest::from(serde_json::from_str::<Question>(r#"{"ask":"log","limit":7.0}"#).unwrap()),
         ConsoleRequest::Log { limit: 7 }
     );
     // To cancel everything must be said, not left out.
-    assert!(serde_json::from_str::<EngineCommand>(r#"{"action":"cancel"}"#).is_err());
-    let all = serde_json::from_str::<EngineCommand>(r#"{"action":"cancel","of":null}"#).unwrap();
-    assert!(matches!(all, EngineCommand::Cancel(ExecutionSelector(None))));
+    assert!(serde_json::from_str::<Command>(r#"{"action":"cancel"}"#).is_err());
+    let all = serde_json::from_str::<Command>(r#"{"action":"cancel","of":null}"#).unwrap();
+    assert!(matches!(all.into(), EngineCommand::Cancel(ExecutionSelector(None))));
     for answer in [CommandReply::Done, CommandReply::Nothing("why".into()), CommandReply::Started(uuid::Uuid::nil())] {
-        assert_travels(&answer);
+        let text = serde_json::to_string(&CommandResult::from(answer.clone())).unwrap();
+        let back: CommandResult = serde_json::from_str(&text).unwrap();
+        assert_eq!(CommandReply::from(back), answer, "{text}");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barkeep::api::types::Command;
 use barkeep::base::clock::Moment;
 use barkeep::config::{RateLimit, criticality_of, default_class};
 use barkeep::market::{Interval, Symbol, Timeframe, Ts};
@@ -208,14 +209,15 @@ async fn one_series_is_taken_out_of_a_running_execution() {
 #[test]
 fn orders_on_series_travel_as_json() {
     let pause = EngineCommand::PauseSeries(vec![series("IBM", D1)]);
-    let text = serde_json::to_string(&pause).unwrap();
+    let text = serde_json::to_string(&Command::try_from(pause.clone()).unwrap()).unwrap();
     assert!(text.contains(r#"["IBM","1d"]"#), "{text}");
     let cancel = EngineCommand::CancelSeries {
         execution: Uuid::from_u128(7),
         series: vec![series("ADA", M5), series("ADA", H1)],
     };
     for action in [pause, cancel] {
-        let there: EngineCommand = serde_json::from_str(&serde_json::to_string(&action).unwrap()).unwrap();
+        let text = serde_json::to_string(&Command::try_from(action.clone()).unwrap()).unwrap();
+        let there = EngineCommand::from(serde_json::from_str::<Command>(&text).unwrap());
         assert_eq!((there.name(), there.targets(), there.detail()), (action.name(), action.targets(), action.detail()));
     }
 }

@@ -51,6 +51,25 @@ impl ConsoleResponse {
         for member in ["type", "title", "detail", "instance"] {
             assert!(problem[member].is_string(), "{member}: {problem}");
         }
+        let title = match status {
+            400 => "Bad Request",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            408 => "Request Timeout",
+            409 => "Conflict",
+            413 => "Content Too Large",
+            414 => "URI Too Long",
+            415 => "Unsupported Media Type",
+            421 => "Misdirected Request",
+            422 => "Unprocessable Content",
+            429 => "Too Many Requests",
+            500 => "Internal Server Error",
+            503 => "Service Unavailable",
+            other => panic!("{other}: {problem}"),
+        };
+        assert_eq!(problem["title"], title, "{problem}");
         problem
     }
 }

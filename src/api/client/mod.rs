@@ -1,8 +1,8 @@
-//! A console on an engine in another process, over its HTTP API: what `barkeep attach URL` shows.
+//! A console of an engine in another process, over its HTTP API: what `barkeep attach URL` shows.
 //!
-//! One stream of events brings snapshots and log lines; questions and orders are requests of their own. When the engine
-//! goes away the last snapshot stays, [`Link::Lost`] says since when, and the stream is asked for again until it comes.
-//! Nothing is guessed: an order that was not answered is an error, even if it may have arrived.
+//! One event stream brings snapshots and log lines; questions and commands are requests of their own. When the engine
+//! goes away the last snapshot stays, [`Link::Lost`] says since when, and the client reconnects until it succeeds.
+//! Nothing is guessed: a command without a response is an error, even if it may have arrived.
 
 mod events;
 mod origin;
@@ -18,26 +18,27 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use self::events::{Events, Heard, News};
-use self::origin::{Failed, Origin};
+use self::events::{Events, StreamEvent};
+use self::origin::{Origin, RequestError};
+use crate::types::{Command, CommandResult, Question, Reply, SnapshotEvent};
 use barkeep_base::clock::Clock;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 
-/// An order may wait for a plan of everything.
-const ORDER: Duration = Duration::from_mins(2);
-const QUESTION: Duration = Duration::from_secs(30);
-/// Between two tries to get the stream back.
+/// A command may wait for a plan of everything.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(2);
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two attempts to reconnect; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Log lines a slow listener may lag behind.
-const NOTICES: usize = 1_024;
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// Log lines a slow receiver may lag behind.
+const LOG_LINES: usize = 1_024;
 
-/// Why there is no console.
+/// Why the client cannot connect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttachError {
-    /// Nobody answers, or somebody else does.
+    /// Nothing answers at the URL, or it is not barkeep.
     #[error("{0}")]
     Unreachable(String),
     /// The key is missing, unknown or revoked.
@@ -47,7 +48,7 @@ pub enum AttachError {
     Url(String),
 }
 
-/// An engine elsewhere.
+/// An engine in another process.
 pub struct Remote {
     origin: Origin,
     clock: Arc<dyn Clock>,
@@ -61,7 +62,7 @@ impl Remote {
     /// Connects, and waits for the first snapshot. The task follows the engine until `stop`.
     ///
     /// # Errors
-    /// When the URL makes no sense, nobody answers there, or the key is refused.
+    /// When the URL is invalid, nothing answers there, or the key is refused.
     pub async fn connect(
         url: &str,
         key: Option<&SecretString>,
@@ -72,15 +73,16 @@ impl Remote {
         let mut events = Events::open(&origin).await?;
         let access = events.hello().await?;
         let first = loop {
-            match events.next().await? {
-                Heard::News(News { seq, live, data: Some(data) }) => break Snapshot { seq, live, data },
-                Heard::News(_) | Heard::LogLine(_) => {}
+            let StreamEvent::Snapshot(event) = events.next().await? else { continue };
+            let SnapshotEvent { seq, live, data } = *event;
+            if let Some(data) = data {
+                break Snapshot { seq, live: Arc::new(live.into()), data: Arc::new(data.into()) };
             }
         };
         let remote = Arc::new(Self {
-            link: watch::channel(Link::Connected { url: origin.shown() }).0,
+            link: watch::channel(Link::Connected { url: origin.display_url() }).0,
             snapshot: watch::channel(Arc::new(first)).0,
-            notices: broadcast::channel(NOTICES).0,
+            notices: broadcast::channel(LOG_LINES).0,
             origin,
             clock,
             access,
@@ -94,10 +96,10 @@ impl Remote {
             let error = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                error = self.hear(&mut events) => error,
+                error = self.receive(&mut events) => error,
             };
-            tracing::info!(%error, "the connection to the engine is lost");
-            let (url, since) = (self.origin.shown(), self.clock.now());
+            tracing::info!(%error, "connection to the engine lost");
+            let (url, since) = (self.origin.display_url(), self.clock.now());
             let lost = |error: String| Link::Lost { url: url.clone(), since, error };
             self.link.send_replace(lost(error.to_string()));
             let mut pause = FIRST_PAUSE;
@@ -107,7 +109,7 @@ impl Remote {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(MAX_PAUSE);
                 match Events::open(&self.origin).await {
                     Ok(events) => break events,
                     Err(e) => drop(self.link.send_replace(lost(e.to_string()))),
@@ -117,16 +119,17 @@ impl Remote {
         }
     }
 
-    /// Passes on what is heard, until it ends.
-    async fn hear(&self, events: &mut Events) -> AttachError {
+    /// Passes on what the stream brings, until it ends.
+    async fn receive(&self, events: &mut Events) -> AttachError {
         loop {
             match events.next().await {
-                Ok(Heard::News(News { seq, live, data })) => self.snapshot.send_modify(|s| {
-                    let data = data.unwrap_or_else(|| Arc::clone(&s.data));
-                    *s = Arc::new(Snapshot { seq, live, data });
+                Ok(StreamEvent::Snapshot(event)) => self.snapshot.send_modify(|s| {
+                    let SnapshotEvent { seq, live, data } = *event;
+                    let data = data.map_or_else(|| Arc::clone(&s.data), |data| Arc::new(data.into()));
+                    *s = Arc::new(Snapshot { seq, live: Arc::new(live.into()), data });
                 }),
-                // Nobody may be listening.
-                Ok(Heard::LogLine(notice)) => drop(self.notices.send(Arc::new(notice))),
+                // There may be no receiver.
+                Ok(StreamEvent::LogLine(line)) => drop(self.notices.send(Arc::new(line))),
                 Err(e) => return e,
             }
         }
@@ -152,22 +155,25 @@ impl Console for Remote {
     }
 
     async fn order(&self, action: EngineCommand) -> Result<CommandReply, CommandError> {
-        self.origin.post("api/v1/console/order", &action, ORDER).await.map_err(|failed| match failed {
-            Failed::Transport(why) => {
-                CommandError::Refused(format!("the engine did not answer, so look whether it was done: {why}"))
-            }
-            Failed::Problem(_, said) => CommandError::Refused(said),
+        let command = Command::try_from(action).map_err(|e| CommandError::Refused(e.to_string()))?;
+        let result = self.origin.post("api/v1/console/order", &command, COMMAND_TIMEOUT).await;
+        result.map(CommandResult::into).map_err(|e| match e {
+            RequestError::Transport(why) => CommandError::Refused(format!(
+                "no response from the engine; check whether the command was executed: {why}"
+            )),
+            RequestError::Problem(_, detail) => CommandError::Refused(detail),
         })
     }
 
     async fn ask(&self, question: ConsoleRequest) -> Result<ConsoleResponse, ReadError> {
-        self.origin.post("api/v1/console/ask", &question, QUESTION).await.map_err(|failed| match failed {
-            Failed::Transport(why) => ReadError::Unavailable(why),
-            Failed::Problem(StatusCode::NOT_FOUND, said) => ReadError::NotFound(said),
-            Failed::Problem(StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST, said) => {
-                ReadError::Refused(said)
+        let reply = self.origin.post("api/v1/console/ask", &Question::from(question), QUESTION_TIMEOUT).await;
+        reply.map(Reply::into).map_err(|e| match e {
+            RequestError::Transport(why) => ReadError::Unavailable(why),
+            RequestError::Problem(StatusCode::NOT_FOUND, detail) => ReadError::NotFound(detail),
+            RequestError::Problem(StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST, detail) => {
+                ReadError::Refused(detail)
             }
-            Failed::Problem(_, said) => ReadError::Unavailable(said),
+            RequestError::Problem(_, detail) => ReadError::Unavailable(detail),
         })
     }
 }

@@ -1,20 +1,20 @@
-//! Server-sent events as they arrive: pieces of bytes in, whole events out.
+//! Parsing of server-sent events: chunks of bytes in, whole events out.
 //!
-//! What this reads of the format (WHATWG HTML, "server-sent events") is `event`, `data` over several lines, comments and
-//! all three line ends; `id` and `retry` mean nothing here.
+//! Of the format (WHATWG HTML, "server-sent events") it reads `event`, `data` over several lines, comments and all three
+//! line ends; `id` and `retry` are ignored.
 
 /// An event's name and its data.
 pub(super) type Event = (String, String);
 
-/// An event longer than this is no event of ours: a snapshot of a hundred thousand series is about 40 MB.
-const LONGEST: usize = 256 << 20;
+/// A longer event does not come from barkeep: a snapshot of a hundred thousand series is about 40 MB.
+const MAX_EVENT_BYTES: usize = 256 << 20;
 
-/// The stream sent more than any event of ours holds.
+/// An event is longer than any that barkeep sends.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event is longer than {LONGEST} bytes")]
+#[error("an event is longer than {MAX_EVENT_BYTES} bytes")]
 pub(super) struct TooLong;
 
-/// Puts events together.
+/// Assembles events.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     line: Vec<u8>,
@@ -43,7 +43,7 @@ impl Parser {
         }
         self.line.extend_from_slice(rest);
         let held = self.line.len() + self.data.as_ref().map_or(0, String::len);
-        if held > LONGEST { Err(TooLong) } else { Ok(events) }
+        if held > MAX_EVENT_BYTES { Err(TooLong) } else { Ok(events) }
     }
 
     fn end_line(&mut self) -> Option<Event> {
@@ -64,7 +64,7 @@ impl Parser {
                 }
                 None => self.data = Some(value.to_owned()),
             },
-            // A comment, or a field that means nothing here.
+            // A comment, or a field that is not used.
             _ => {}
         }
         None

@@ -1,8 +1,8 @@
-//! The way every request takes before a handler sees it, and every answer before it leaves.
+//! The middleware around all handlers.
 //!
-//! In this order: the host it asks for, the page it comes from, its length, the key it carries, what that key may do,
-//! what kind of body it has. Looking needs `read`, everything else `operate`. A request that changes something is carried
-//! out to the end even when its client goes; every answer has a time limit.
+//! A request is checked in this order: the host it names, the page it comes from, its length, its API key, the role of
+//! that key, the content type of its body. Reading needs the role `read`, everything else `operate`. A request that
+//! changes something is executed to the end even when its client disconnects; every response has a time limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,83 +20,84 @@ use crate::guard::origin;
 use crate::guard::origin::Named;
 use crate::problem::{Kind, Problem};
 use crate::server::ConnectionInfo;
-use crate::{Api, App, body, docs, repeat, resource};
+use crate::{Api, App, body, docs, idempotency, resource};
+use barkeep_base::net::is_loopback;
 use barkeep_base::text::printable;
 use barkeep_store::Role;
 
 /// Longest path and query, bytes.
-const LONGEST_TARGET: usize = 8 * 1024;
-/// What needs no key: whether it lives, and how it is used.
-const OPEN: [&str; 5] = ["/", "/health", "/ready", "/openapi.json", "/docs"];
-/// POSTs that look at things; what more they need their handlers check.
-const LOOKING: [&str; 2] = ["/api/v1/console/ask", "/api/v1/console/order"];
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Paths that need no key: liveness, readiness and documentation.
+const PUBLIC: [&str; 5] = ["/", "/health", "/ready", "/openapi.json", "/docs"];
+/// POSTs that a key with the role `read` may send; their handlers check the rest.
+const READ_ONLY_POSTS: [&str; 2] = ["/api/v1/console/ask", "/api/v1/console/order"];
 
-/// Everything that is served.
+/// All routes behind the checks.
 pub(crate) fn guarded(api: &App) -> Router {
     let (routes, document) = resource::routes();
     let routes = routes.merge(docs::routes(document));
-    let routes = routes.fallback(no_such_path).method_not_allowed_fallback(not_that_method);
+    let routes = routes.fallback(unknown_path).method_not_allowed_fallback(unknown_method);
     routes
         .layer(CatchPanicLayer::custom(|_| Problem::internal("a handler panicked").into_response()))
         .layer(from_fn_with_state(Arc::clone(api), admit))
         .with_state(Arc::clone(api))
 }
 
-async fn no_such_path(request: Request) -> Problem {
-    Problem::not_found(format!("there is nothing at {}", printable(request.uri().path())))
-        .hint("/openapi.json lists what there is")
+async fn unknown_path(request: Request) -> Problem {
+    Problem::not_found(format!("no endpoint at {}", printable(request.uri().path())))
+        .hint("/openapi.json lists all endpoints")
 }
 
-async fn not_that_method(request: Request) -> Problem {
+async fn unknown_method(request: Request) -> Problem {
     let method = printable(request.method().as_str());
-    Problem::new(Kind::MethodNotAllowed, format!("{method} means nothing here"))
-        .hint("the Allow header lists what does")
+    Problem::new(Kind::MethodNotAllowed, format!("{method} is not supported by this endpoint"))
+        .hint("the Allow header lists the supported methods")
 }
 
 async fn admit(State(api): State<App>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
+    let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let is_page = request.uri().path().starts_with("/docs");
-    let mut response = match pass(&api, request, next).await {
+    let mut response = match check_and_run(&api, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
-    seal(&mut response, is_page);
+    set_security_headers(&mut response, is_page);
     let method = if KNOWN_METHODS.contains(&method) { method.as_str() } else { "other" };
     let route = route.as_deref().unwrap_or("none");
-    api.metrics.answered(route, method, response.status().as_u16(), began.elapsed());
-    tracing::debug!(method, route, status = response.status().as_u16(), took = ?began.elapsed(), "answered");
+    api.metrics.answered(route, method, response.status().as_u16(), started.elapsed());
+    tracing::debug!(method, route, status = response.status().as_u16(), took = ?started.elapsed(), "answered");
     response
 }
 
 const KNOWN_METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
 
-async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
+async fn check_and_run(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let Some(ConnectionInfo { peer, local }) = parts.extensions.get().copied() else {
-        return Err(Problem::internal("a request without a connection"));
+    let Some(ConnectionInfo { peer, local: own_address }) = parts.extensions.get().copied() else {
+        return Err(Problem::internal("the request has no connection info"));
     };
-    let named = origin::check(&parts, &api.settings.hosts, local)?;
-    if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > LONGEST_TARGET) {
-        return Err(Problem::new(Kind::UriTooLong, format!("more than {LONGEST_TARGET} bytes")));
+    let named = origin::check(&parts, &api.settings.hosts, own_address)?;
+    if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        return Err(Problem::new(Kind::UriTooLong, format!("the URL is longer than {MAX_TARGET_BYTES} bytes")));
     }
     let path = parts.uri.path();
-    let looking = matches!(parts.method, Method::GET | Method::HEAD);
-    if !(looking && (OPEN.contains(&path) || path.starts_with("/docs/"))) {
-        let near = named == Named::ByAddress && peer.ip().to_canonical().is_loopback();
-        let caller = api.keys.caller(&parts.headers, peer.ip().to_canonical(), near).await?;
-        let needed = if looking || LOOKING.contains(&path) { Role::Read } else { Role::Operate };
+    let read_only = matches!(parts.method, Method::GET | Method::HEAD);
+    if !(read_only && (PUBLIC.contains(&path) || path.starts_with("/docs/"))) {
+        let local = named == Named::ByAddress && is_loopback(peer.ip());
+        let caller = api.keys.caller(&parts.headers, peer.ip().to_canonical(), local).await?;
+        let needed = if read_only || READ_ONLY_POSTS.contains(&path) { Role::Read } else { Role::Operate };
         if caller.role < needed {
-            return Err(Problem::new(Kind::Forbidden, "this key may only look")
-                .hint("use a key with the role operate: `barkeep keys create NAME --role operate`"));
+            return Err(Problem::new(Kind::Forbidden, "this key is read-only")
+                .hint("use a key with the role operate (`barkeep keys create NAME --role operate`)"));
         }
         parts.extensions.insert(caller);
     }
     let request = Request::from_parts(parts, body);
-    if looking {
-        return in_time(api.settings.request_timeout, next.run(request)).await;
+    if read_only {
+        return within(api.settings.request_timeout, next.run(request)).await;
     }
     if !matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE) {
         return Ok(next.run(request).await);
@@ -105,35 +106,35 @@ async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Probl
     change(api, request, next).await
 }
 
-/// Carries out a change on a task of its own, once for each `Idempotency-Key`.
+/// Executes a change on a task of its own, once for each `Idempotency-Key`.
 async fn change(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
-    let key = if request.method() == Method::POST { repeat::key_of(&request)? } else { None };
+    let key = if request.method() == Method::POST { idempotency::key_of(&request)? } else { None };
     let caller = request.extensions().get::<Caller>().cloned();
     let (limit, whole) = (api.settings.request_timeout, Arc::clone(api));
     let work = api.changes.spawn(async move {
         let api: &Api = &whole;
         match (key, caller) {
             (Some(key), Some(caller)) => {
-                let store = api.desk.engine.store.as_ref();
-                let now = api.desk.engine.clock.now();
-                repeat::once(store, &api.under_way, &caller.actor, key, now, request, |r| next.run(r)).await
+                let store = api.console.engine.store.as_ref();
+                let now = api.console.engine.clock.now();
+                idempotency::once(store, &api.idempotency_keys, &caller.actor, key, now, request, |r| next.run(r)).await
             }
             _ => Ok(next.run(request).await),
         }
     });
-    in_time(limit, work).await?.map_err(|e| Problem::internal(&e.to_string()))?
+    within(limit, work).await?.map_err(|e| Problem::internal(&e.to_string()))?
 }
 
-async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {
     let late = |_| {
-        Problem::unavailable(format!("the answer took longer than {} s", limit.as_secs()))
-            .hint("ask for less, or later; a change goes on and shows in the history")
+        Problem::unavailable(format!("the request took longer than {} s", limit.as_secs()))
+            .hint("request less data or retry later; a change that has started continues (see the execution history)")
     };
     tokio::time::timeout(limit, work).await.map_err(late)
 }
 
-/// Headers of every answer: nothing here is a page, may be kept by a proxy, or belongs into somebody else's frame.
-fn seal(response: &mut Response, is_page: bool) {
+/// Headers of every response: nothing may be stored by a proxy or framed by another site, and only /docs is a page.
+fn set_security_headers(response: &mut Response, is_page: bool) {
     const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
     const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                         connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";

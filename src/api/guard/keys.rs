@@ -1,8 +1,8 @@
-//! Who is asking: API keys, and the operator's own machine.
+//! Authentication: API keys, and requests from this machine.
 //!
-//! A key is 256 random bits, shown once; the database keeps its SHA-256. A key with that much chance in it needs no slow
-//! hash: nobody can try enough of them. Keys are compared in constant time over all there are. Whether a key was missing,
-//! wrong or revoked is told nobody. While there is no key in force, this machine alone is served, and may do everything.
+//! A key is 256 random bits, shown once; the database stores its SHA-256. With that much entropy no slow hash is needed:
+//! keys cannot be guessed. The comparison takes constant time over all keys, and the response does not tell whether a key
+//! was missing, wrong or revoked. While no key is active, only this machine is served, with all rights.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -21,29 +21,29 @@ use barkeep_base::clock::Clock;
 use barkeep_market::Ts;
 use barkeep_store::{ApiKey, Role, Store};
 
-/// What every key begins with, so that people and secret scanners know one.
+/// What every key begins with, so that people and secret scanners recognize one.
 const PREFIX: &str = "bk_";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 /// A key revoked by another process stops working within this time.
-const BELIEVED: Duration = Duration::from_secs(1);
-/// Longest wait for the database's list; after that the last one known is used.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CACHE_TTL: Duration = Duration::from_secs(1);
+/// Longest wait for the database; after that the last known list is used.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 const MINUTE: Duration = Duration::from_mins(1);
 /// Peers whose wrong keys are counted at a time.
-const MOST_PEERS: usize = 4_096;
+const MAX_PEERS: usize = 4_096;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A new key, to be shown once.
 ///
 /// # Errors
-/// When the system has no random numbers to give.
+/// When the system cannot provide random numbers.
 pub fn generate() -> Result<SecretString, ring::error::Unspecified> {
     let mut bits = [0_u8; 32];
     SystemRandom::new().fill(&mut bits)?;
     Ok(SecretString::from(format!("{PREFIX}{}", hex(&bits))))
 }
 
-/// What the database keeps of a key.
+/// What the database stores of a key.
 #[must_use]
 pub fn hash(key: &SecretString) -> String {
     hex(digest(&SHA256, key.expose_secret().as_bytes()).as_ref())
@@ -54,15 +54,15 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     digits.filter_map(|d| HEX.get(usize::from(d))).map(|d| char::from(*d)).collect()
 }
 
-/// Somebody who may ask.
+/// An authenticated client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
-    /// As kept in `operator_actions`: `api:NAME` or `api:loopback`.
+    /// As stored in `operator_actions`: `api:NAME` or `api:loopback`.
     pub(crate) actor: String,
     pub(crate) role: Role,
 }
 
-/// The keys in force, read again every second while requests come.
+/// The active keys, read again every second while requests arrive.
 pub(crate) struct Keys {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -84,32 +84,32 @@ impl Keys {
         }
     }
 
-    /// Who sent a request. `near`: it came from this machine and asked for it by its address.
-    pub(crate) async fn caller(&self, headers: &HeaderMap, peer: IpAddr, near: bool) -> Result<Caller, Problem> {
+    /// Who sent a request. `local`: it came from this machine and named it by its address.
+    pub(crate) async fn caller(&self, headers: &HeaderMap, peer: IpAddr, local: bool) -> Result<Caller, Problem> {
         let given = given(headers);
         if given.is_some() {
-            self.may_try(peer)?;
+            self.check_attempts(peer)?;
         }
-        let keys = self.in_force().await?;
-        if keys.is_empty() && near {
+        let keys = self.active().await?;
+        if keys.is_empty() && local {
             return Ok(Caller { actor: "api:loopback".to_owned(), role: Role::Operate });
         }
         let Some(given) = given else { return Err(unauthorized()) };
         let Some(key) = matching(&keys, &given) else {
-            self.note_wrong(peer);
+            self.record_wrong(peer);
             return Err(unauthorized());
         };
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key.id, self.clock.now());
         Ok(Caller { actor: format!("api:{}", key.name), role: key.role })
     }
 
-    async fn in_force(&self) -> Result<Arc<Vec<ApiKey>>, Problem> {
+    async fn active(&self) -> Result<Arc<Vec<ApiKey>>, Problem> {
         let mut known = self.known.lock().await;
-        if let Some((read, keys)) = known.as_ref().filter(|(read, _)| read.elapsed() < BELIEVED) {
+        if let Some((read, keys)) = known.as_ref().filter(|(read, _)| read.elapsed() < CACHE_TTL) {
             let _ = read;
             return Ok(Arc::clone(keys));
         }
-        let read = tokio::time::timeout(PATIENCE, self.store.api_keys()).await;
+        let read = tokio::time::timeout(DATABASE_TIMEOUT, self.store.api_keys()).await;
         match (read, known.as_ref()) {
             (Ok(Ok(mut keys)), _) => {
                 keys.retain(|key| key.revoked_at.is_none());
@@ -117,15 +117,15 @@ impl Keys {
                 *known = Some((Instant::now(), Arc::clone(&keys)));
                 Ok(keys)
             }
-            // A lost database is no reason to lock everybody out, nor to let anybody in.
+            // A lost database must neither lock everybody out nor let anybody in.
             (_, Some((_, keys))) => Ok(Arc::clone(keys)),
             (Ok(Err(e)), None) => Err(e.into()),
             (Err(_), None) => Err(Problem::unavailable("the database does not answer")),
         }
     }
 
-    /// Refuses a peer that tried too many wrong keys within the last minute.
-    fn may_try(&self, peer: IpAddr) -> Result<(), Problem> {
+    /// Refuses a peer that sent too many wrong keys within the last minute.
+    fn check_attempts(&self, peer: IpAddr) -> Result<(), Problem> {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(times) = wrong.get_mut(&peer) else { return Ok(()) };
         while times.front().is_some_and(|t| t.elapsed() >= MINUTE) {
@@ -135,37 +135,37 @@ impl Keys {
             return Ok(());
         }
         let left = times.front().map_or(MINUTE, |t| MINUTE.saturating_sub(t.elapsed()));
-        Err(Problem::new(Kind::TooManyTries, "this address tried too many wrong keys")
-            .hint("wait a minute; `barkeep keys list` shows which keys there are")
+        Err(Problem::new(Kind::TooManyTries, "too many wrong keys from this address")
+            .hint("wait a minute; `barkeep keys list` lists the keys")
             .header(header::RETRY_AFTER, HeaderValue::from(left.as_secs() + 1)))
     }
 
-    fn note_wrong(&self, peer: IpAddr) {
+    fn record_wrong(&self, peer: IpAddr) {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        if wrong.len() >= MOST_PEERS {
+        if wrong.len() >= MAX_PEERS {
             wrong.retain(|_, times| times.back().is_some_and(|t| t.elapsed() < MINUTE));
         }
-        if wrong.len() < MOST_PEERS || wrong.contains_key(&peer) {
+        if wrong.len() < MAX_PEERS || wrong.contains_key(&peer) {
             let times = wrong.entry(peer).or_default();
             times.push_back(Instant::now());
             if times.len() == self.tries_per_minute {
-                tracing::warn!(%peer, "an address tried too many wrong API keys and is refused for a minute");
+                tracing::warn!(%peer, "too many wrong API keys from this address; refused for a minute");
             }
         }
     }
 
-    /// Notes in the database which keys were used since the last call.
-    pub(crate) async fn note_used(&self) {
+    /// Records in the database which keys were used since the last call.
+    pub(crate) async fn record_used(&self) {
         let used: Vec<(i64, Ts)> = self.used.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         if !used.is_empty()
             && let Err(e) = self.store.note_api_keys_used(&used).await
         {
-            tracing::warn!(error = %e, "when API keys were used could not be noted");
+            tracing::warn!(error = %e, "cannot record when API keys were used");
         }
     }
 }
 
-/// Never in a URL: those end up in logs.
+/// The key of a request, from its headers only: URLs end up in logs.
 fn given(headers: &HeaderMap) -> Option<SecretString> {
     let bearer = headers.get(header::AUTHORIZATION).map(|value| {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
@@ -177,7 +177,7 @@ fn given(headers: &HeaderMap) -> Option<SecretString> {
     Some(SecretString::from(String::from_utf8_lossy(key).into_owned()))
 }
 
-/// Looks at every key, whichever one fits.
+/// Compares with every key, whichever one matches.
 fn matching<'k>(keys: &'k [ApiKey], given: &SecretString) -> Option<&'k ApiKey> {
     let given = hash(given);
     let mut found = None;
@@ -250,10 +250,10 @@ mod tests {
         for wrong in [HeaderMap::new(), bearer("bk_0"), bearer(""), bearer(&key[..66]), bearer(&key.to_uppercase())] {
             assert_eq!(keys.caller(&wrong, PEER, true).await.unwrap_err().status(), 401);
         }
-        keys.note_used().await;
+        keys.record_used().await;
         assert_eq!(store.api_keys().await.unwrap()[0].last_used_at, Some(Ts(7)));
         assert!(store.revoke_api_key("robot", Ts(8)).await.unwrap());
-        tokio::time::advance(BELIEVED).await;
+        tokio::time::advance(CACHE_TTL).await;
         assert_eq!(keys.caller(&bearer(&key), PEER, false).await.unwrap_err().status(), 401);
         // Without a key in force this machine is served again, and nobody else.
         assert_eq!(keys.caller(&HeaderMap::new(), PEER, true).await.unwrap().role, Role::Operate);

@@ -1,4 +1,4 @@
-//! What every request passes before it reaches a handler: host, origin, key, size and time.
+//! Checks of every request before it reaches a handler: host, origin, key, size and time.
 
 pub(crate) mod admission;
 pub mod keys;

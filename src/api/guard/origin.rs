@@ -1,14 +1,15 @@
-//! Which host a request may ask for, and from which page it may come.
+//! Which host a request may name, and from which page it may come.
 //!
 //! A web page that the operator has open can send requests to this machine, and by DNS rebinding under a name of its own
-//! (CVE-2025-66414 was that). So the host must be an address the connection really goes to, `localhost`, or a name that
-//! is configured; and a browser's request must come from a page of that same host.
+//! (as in CVE-2025-66414). So the Host header must name an address of the connection, `localhost`, or a configured name;
+//! and a browser's request must come from a page of that same host.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use crate::problem::{Kind, Problem};
+use barkeep_base::net::is_loopback;
 use barkeep_config::HostName;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -22,27 +23,27 @@ pub(crate) enum Named {
     ByName,
 }
 
-/// Checks both; says how the server was named.
+/// Checks both; returns how the request named the server.
 pub(crate) fn check(parts: &Parts, hosts: &[HostName], local: SocketAddr) -> Result<Named, Problem> {
-    let named = asked_host(parts, hosts, local)?;
-    from_here(&parts.headers, hosts, local)?;
+    let named = named_host(parts, hosts, local)?;
+    check_site(&parts.headers, hosts, local)?;
     Ok(named)
 }
 
-fn asked_host(parts: &Parts, hosts: &[HostName], local: SocketAddr) -> Result<Named, Problem> {
+fn named_host(parts: &Parts, hosts: &[HostName], local: SocketAddr) -> Result<Named, Problem> {
     let misdirected = || {
-        Problem::new(Kind::Misdirected, "the request asks for a host that this is not")
-            .hint("use the address it listens on, localhost, or a name listed under api.hosts")
+        Problem::new(Kind::Misdirected, "the Host header does not name this server")
+            .hint("use the listen address, localhost, or a name listed in api.hosts")
             .at("host")
     };
     let mut given = parts.headers.get_all(header::HOST).iter();
     let (first, second) = (given.next(), given.next());
     if second.is_some() {
-        return Err(Problem::new(Kind::Malformed, "more than one Host header").at("host"));
+        return Err(Problem::new(Kind::Malformed, "there is more than one Host header").at("host"));
     }
     let host = first.and_then(|value| value.to_str().ok()).ok_or_else(misdirected)?;
     let named = allowed(host, hosts, local).ok_or_else(misdirected)?;
-    // In absolute form the target names a host too; the two could be read by different parties.
+    // A target in absolute form names a host too; proxies and servers may differ in which of the two they use.
     match parts.uri.authority() {
         Some(authority) => allowed(authority.as_str(), hosts, local).ok_or_else(misdirected),
         None => Ok(named),
@@ -55,7 +56,7 @@ fn allowed(host: &str, hosts: &[HostName], local: SocketAddr) -> Option<Named> {
     let here = port.unwrap_or(80) == local.port();
     let address = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name).parse::<IpAddr>().ok();
     let is_address = address.is_some_and(|ip| ip.to_canonical() == local.ip().to_canonical());
-    let is_localhost = name == "localhost" && local.ip().to_canonical().is_loopback();
+    let is_localhost = name == "localhost" && is_loopback(local.ip());
     if here && (is_address || is_localhost) {
         return Some(Named::ByAddress);
     }
@@ -76,11 +77,11 @@ fn split(host: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Refuses what a browser sends for a page of another site.
-fn from_here(headers: &HeaderMap, hosts: &[HostName], local: SocketAddr) -> Result<(), Problem> {
+/// Refuses what a browser sends on behalf of a page of another site.
+fn check_site(headers: &HeaderMap, hosts: &[HostName], local: SocketAddr) -> Result<(), Problem> {
     let foreign = |header: &str| {
-        Problem::new(Kind::Forbidden, format!("the {header} header says that a page of another site sent this"))
-            .hint("send it from a page of this server, or without a browser")
+        Problem::new(Kind::Forbidden, format!("the {header} header names another site"))
+            .hint("send the request from a page of this server, or without a browser")
             .at(header)
     };
     let ours = |origin: &HeaderValue| {

@@ -1,7 +1,8 @@
-//! A connection that does not wait for ever on a peer that no longer reads.
+//! A connection that does not wait forever on a peer that has stopped reading.
 //!
-//! hyper limits how long a request's head may take (and with it how long a connection may be idle), but not how long an
-//! answer may lie unread. Without this limit a few clients that stop reading would hold memory and places for good.
+//! hyper limits how long a request's head may take (and with it how long a connection may be idle), but not how long a
+//! response may wait to be read. Without this limit a few clients that stop reading would hold memory and connections
+//! forever.
 
 use std::io;
 use std::pin::Pin;
@@ -12,25 +13,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A stream whose writes fail when the peer has taken nothing for `patience`.
+/// A stream whose writes fail when the peer has taken nothing for `limit`.
 pub(crate) struct WriteTimeout {
     stream: TcpStream,
-    patience: Duration,
+    limit: Duration,
     /// Set while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl WriteTimeout {
-    pub(crate) const fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream, patience, deadline: None }
+    pub(crate) const fn new(stream: TcpStream, limit: Duration) -> Self {
+        Self { stream, limit, deadline: None }
     }
 
-    fn judged<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn check_deadline<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.deadline = None;
             return written;
         }
-        let until = Instant::now() + self.patience;
+        let until = Instant::now() + self.limit;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep_until(until)));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
@@ -46,7 +47,7 @@ impl AsyncRead for WriteTimeout {
 impl AsyncWrite for WriteTimeout {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.judged(cx, written)
+        self.check_deadline(cx, written)
     }
 
     fn poll_write_vectored(
@@ -55,7 +56,7 @@ impl AsyncWrite for WriteTimeout {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.judged(cx, written)
+        self.check_deadline(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

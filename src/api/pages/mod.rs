@@ -1,12 +1,13 @@
 //! Pages of rows of one series, newest page first, rows ascending, as bytes ready to send.
 //!
-//! A page is named by the series and the question, and is kept until the series is written to ([`super::marks`]). Paging
-//! is by time, not by count: `before` of the next page is the first time of this one, so bars that come meanwhile move
-//! nothing. What is not kept comes from the window on a busy series (`hot`), else from the database (`read`).
+//! A page is named by its query and is kept until the series is written to ([`super::cache_version`]). Paging is by time,
+//! not by count: `before` of the next page is the first time of this one, so bars that arrive meanwhile move nothing.
+//! What is not cached is cut from the newest rows of a busy series (`hot_symbols`) or read from the database (`read`).
 
-mod hot;
-mod lines;
+mod hot_symbols;
 mod read;
+mod rows;
+mod score;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use std::time::Duration;
 use axum::body::Bytes;
 use chrono::NaiveDate;
 
-use self::hot::Hot;
-pub(super) use self::lines::BarRow;
+use self::hot_symbols::HotSymbolCache;
 use self::read::read;
-use super::cache::{Cache, Tally, Weight};
-use super::marks::CacheVersions;
+pub(super) use self::rows::BarRow;
+pub(super) use self::score::Score;
+use super::cache::{CacheSize, CacheStats, VersionedCache, Weight};
+use super::cache_version::CacheVersions;
 use super::problem::Problem;
 use barkeep_base::clock::Clock;
 use barkeep_config::policy::CachePolicy;
@@ -27,30 +29,30 @@ use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_store::{SeriesId, Store};
 
 /// Bytes either cache may hold.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
-/// Longest wait for a mark while the database is away; then the last known page must do.
-const PATIENCE: Duration = Duration::from_secs(2);
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Longest wait for a version while the database is away; then the last known page is served.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Rows {
     /// Features with their bars, adjusted for splits.
     Features,
-    /// Bars as they were traded, or adjusted; only those with at least this score, in bits.
-    Bars { raw: bool, min_quality: Option<u64> },
+    /// Bars as they were traded, or adjusted; only those with at least this score.
+    Bars { raw: bool, min_quality: Option<Score> },
 }
 
-/// A question; also the name of its page.
+/// Which page of which rows; also the key of the page in the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Wanted {
+pub(super) struct PageQuery {
     pub(super) series: SeriesId,
     pub(super) symbol: Symbol,
     pub(super) timeframe: Timeframe,
     pub(super) class: AssetClass,
     pub(super) rows: Rows,
-    /// Where the range asked for begins; the earliest instant when it is open.
+    /// Start of the requested range; the earliest instant when it is open.
     pub(super) from: Ts,
-    /// Where it ends, exclusive.
+    /// End of the range, exclusive.
     pub(super) until: Ts,
     pub(super) limit: usize,
     /// Prices are in the terms of this day.
@@ -73,7 +75,7 @@ impl Weight for Page {
 
 /// What lies in a page.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
+pub(super) struct PageSummary {
     pub(super) count: usize,
     pub(super) first: Option<Ts>,
     pub(super) last: Option<Ts>,
@@ -82,94 +84,102 @@ pub(super) struct Shape {
     pub(super) at: Ts,
 }
 
-/// Writes what stands before the rows of an answer; behind them stands `}`.
-pub(super) type Head = fn(&Wanted, &Shape) -> String;
+/// Writes the members of an answer that come before its rows; after the rows comes only `}`.
+pub(super) type WriteHead = fn(&PageQuery, &PageSummary) -> String;
 
-/// How a page was come by.
-pub(super) struct Served {
+/// A page, and whether it is known to be current.
+pub(super) struct CachedPage {
     pub(super) page: Arc<Page>,
-    /// The database could not be asked whether it still holds.
-    pub(super) unproven: bool,
+    /// The database did not answer, so the page may be out of date.
+    pub(super) unverified: bool,
 }
 
-/// Reads pages, and keeps them by the policy.
-pub(super) struct Pages {
+/// What a cache is called in the metrics, what it has done and what it holds.
+pub(super) struct CacheReport {
+    pub(super) name: &'static str,
+    pub(super) stats: Arc<CacheStats>,
+    pub(super) size: CacheSize,
+}
+
+/// Reads pages, and caches them as the policy says.
+pub(super) struct ResponseCache {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    marks: CacheVersions,
-    queries: Option<Cache<Wanted, Page>>,
-    hot: Option<Hot>,
+    versions: CacheVersions,
+    queries: Option<VersionedCache<PageQuery, Page>>,
+    hot: Option<HotSymbolCache>,
 }
 
-impl Pages {
+impl ResponseCache {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, policy: &CachePolicy) -> Self {
-        let hot = policy.hot_symbols.as_ref().map(Hot::new);
-        let queries = policy.queries.as_ref().map(|p| Cache::new(p.ttl, p.max_queries, MOST_BYTES));
-        Self { marks: CacheVersions::new(Arc::clone(&store)), store, clock, queries, hot }
+        let hot = policy.hot_symbols.as_ref().map(HotSymbolCache::new);
+        let queries = policy.queries.as_ref().map(|p| VersionedCache::new(p.ttl, p.max_queries, MAX_BYTES));
+        Self { versions: CacheVersions::new(Arc::clone(&store)), store, clock, queries, hot }
     }
 
-    /// What the caches did so far.
-    pub(super) fn tallies(&self) -> Vec<(&'static str, Arc<Tally>)> {
-        let hot = self.hot.as_ref().map(|hot| ("hot_symbols", hot.tally()));
-        let queries = self.queries.as_ref().map(|queries| ("queries", queries.tally()));
+    /// The caches that are switched on.
+    pub(super) fn reports(&self) -> Vec<CacheReport> {
+        let hot = self.hot.as_ref().map(HotSymbolCache::report);
+        let queries = self.queries.as_ref();
+        let queries = queries.map(|c| CacheReport { name: "queries", stats: c.stats(), size: c.size() });
         hot.into_iter().chain(queries).collect()
     }
 
     /// The page, `None` when the series does not exist.
-    pub(super) async fn page(&self, wanted: &Wanted, head: Head) -> Result<Option<Served>, Problem> {
-        let mark = match tokio::time::timeout(PATIENCE, self.marks.of(wanted.series)).await {
-            Ok(Ok(Some(mark))) => mark,
+    pub(super) async fn page(&self, query: &PageQuery, head: WriteHead) -> Result<Option<CachedPage>, Problem> {
+        let version = match tokio::time::timeout(DATABASE_TIMEOUT, self.versions.of(query.series)).await {
+            Ok(Ok(Some(version))) => version,
             Ok(Ok(None)) => return Ok(None),
             Ok(Err(e)) if !e.is_transient() => return Err(e.into()),
             _ => {
-                let known = self.queries.as_ref().and_then(|queries| queries.last_known(wanted));
+                let known = self.queries.as_ref().and_then(|queries| queries.last_known(query));
                 let lost = || Problem::unavailable("the database does not answer").hint("try again in a few seconds");
-                return known.map(|page| Some(Served { page, unproven: true })).ok_or_else(lost);
+                return known.map(|page| Some(CachedPage { page, unverified: true })).ok_or_else(lost);
             }
         };
         let page = match &self.queries {
-            Some(queries) => queries.get_or(wanted, mark, || self.read(wanted, mark, head)).await?,
-            None => Arc::new(self.read(wanted, mark, head).await?),
+            Some(queries) => queries.get_or_read(query, version, || self.read(query, version, head)).await?,
+            None => Arc::new(self.read(query, version, head).await?),
         };
-        Ok(Some(Served { page, unproven: false }))
+        Ok(Some(CachedPage { page, unverified: false }))
     }
 
-    async fn read(&self, wanted: &Wanted, mark: i64, head: Head) -> Result<Page, Problem> {
+    async fn read(&self, query: &PageQuery, version: i64, head: WriteHead) -> Result<Page, Problem> {
         let at = self.clock.now();
         if let Some(hot) = &self.hot
-            && hot.serves(self.store.as_ref(), wanted).await
+            && hot.serves(self.store.as_ref(), query).await
         {
-            let window = hot.window(self.store.as_ref(), wanted, mark).await?;
-            if let Some((rows, next)) = window.cut(wanted) {
-                return Ok(page(wanted, head, &window.text, &window.places, rows, next, at));
+            let newest = hot.newest_rows(self.store.as_ref(), query, version).await?;
+            if let Some((rows, next)) = newest.cut(query) {
+                return Ok(page(query, head, &newest.text, &newest.offsets, rows, next, at));
             }
         }
-        let read = read(self.store.as_ref(), wanted, wanted.limit).await?;
+        let read = read(self.store.as_ref(), query, query.limit).await?;
         let next = read.more.then_some(read.before);
-        Ok(page(wanted, head, &read.text, &read.places, 0..read.places.len(), next, at))
+        Ok(page(query, head, &read.text, &read.offsets, 0..read.offsets.len(), next, at))
     }
 }
 
 fn page(
-    wanted: &Wanted,
-    head: Head,
+    query: &PageQuery,
+    head: WriteHead,
     text: &[u8],
-    places: &[(Ts, usize)],
+    offsets: &[(Ts, usize)],
     rows: Range<usize>,
     next: Option<Ts>,
     at: Ts,
 ) -> Page {
-    let chosen = places.get(rows.clone()).unwrap_or_default();
+    let chosen = offsets.get(rows.clone()).unwrap_or_default();
     let (first, last) = (chosen.first(), chosen.last().map(|(t, _)| *t));
     // Rows are separated by one comma each.
-    let to = places.get(rows.end).map_or(text.len(), |(_, place)| place.saturating_sub(1));
+    let to = offsets.get(rows.end).map_or(text.len(), |(_, offset)| offset.saturating_sub(1));
     let lines = first.and_then(|(_, from)| text.get(*from..to)).unwrap_or_default();
-    let shape = Shape { count: chosen.len(), first: first.map(|(t, _)| *t), last, next, at };
-    let head = head(wanted, &shape);
+    let summary = PageSummary { count: chosen.len(), first: first.map(|(t, _)| *t), last, next, at };
+    let head = head(query, &summary);
     let mut body = Vec::with_capacity(head.len() + lines.len() + 3);
     body.extend_from_slice(head.as_bytes());
     body.push(b'[');
     body.extend_from_slice(lines);
     body.extend_from_slice(b"]}");
-    Page { body: body.into(), count: shape.count, next }
+    Page { body: body.into(), count: summary.count, next }
 }

@@ -1,24 +1,24 @@
 //! Rows read from the database, adjusted for splits, and written as JSON once.
 //!
-//! However few bars a filter lets through, only so many are read for one page; it then ends early and says where older
-//! ones may follow.
+//! However few bars pass a filter, a limited number is read for one page; it then ends early and tells where older ones
+//! may follow.
 
 use serde::Serialize;
 
-use super::lines::{BarRow, FeatureLine};
-use super::{Rows, Wanted};
+use super::rows::{BarRow, FeatureRow};
+use super::{PageQuery, Rows, Score};
 use crate::problem::Problem;
 use barkeep_market::{Interval, Ts, split};
 use barkeep_store::{Store, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.
 const CHUNK: usize = 10_000;
-const MOST_READ: usize = 100_000;
+const MAX_READ: usize = 100_000;
 
 /// Rows that were read, as JSON with a comma between them.
 pub(super) struct Read {
     pub(super) text: Vec<u8>,
-    pub(super) places: Vec<(Ts, usize)>,
+    pub(super) offsets: Vec<(Ts, usize)>,
     /// Whether older ones may follow, before `before`.
     pub(super) more: bool,
     pub(super) before: Ts,
@@ -26,49 +26,49 @@ pub(super) struct Read {
 
 impl Read {
     fn push(&mut self, time: Ts, row: &impl Serialize) -> Result<(), Problem> {
-        if !self.places.is_empty() {
+        if !self.offsets.is_empty() {
             self.text.push(b',');
         }
-        self.places.push((time, self.text.len()));
+        self.offsets.push((time, self.text.len()));
         serde_json::to_writer(&mut self.text, row).map_err(|e| Problem::internal(&e.to_string()))
     }
 }
 
 /// The newest `limit` rows of the range.
-pub(super) async fn read(store: &dyn Store, wanted: &Wanted, limit: usize) -> Result<Read, Problem> {
-    // One row more than asked for tells whether there are older ones.
+pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> Result<Read, Problem> {
+    // One row more than the limit tells whether there are older ones.
     let most = limit.saturating_add(1);
-    let splits = match wanted.rows {
+    let splits = match query.rows {
         Rows::Bars { raw: true, .. } => Vec::new(),
-        _ => store.splits(&wanted.symbol).await?,
+        _ => store.splits(&query.symbol).await?,
     };
-    let mut read = Read { text: Vec::new(), places: Vec::new(), more: false, before: wanted.from };
-    if wanted.from >= wanted.until {
+    let mut read = Read { text: Vec::new(), offsets: Vec::new(), more: false, before: query.from };
+    if query.from >= query.until {
         return Ok(read);
     }
-    match wanted.rows {
+    match query.rows {
         Rows::Features => {
-            let range = Interval::new(wanted.from, wanted.until);
-            let mut rows = store.features(wanted.series, range.into(), Some(most)).await?;
+            let range = Interval::new(query.from, query.until);
+            let mut rows = store.features(query.series, range.into(), Some(most)).await?;
             read.more = rows.len() > limit;
             rows.drain(..rows.len().saturating_sub(limit));
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(read) };
             read.before = first.ts;
             let span = Interval::new(first.ts, last.ts + 1);
-            let mut bars = store.bars(wanted.series, span.into(), None).await?;
-            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, wanted.class, wanted.today);
+            let mut bars = store.bars(query.series, span.into(), None).await?;
+            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, query.class, query.today);
             let mut bars = bars.into_iter().peekable();
             for row in &rows {
                 while bars.next_if(|bar| bar.bar.ts < row.ts).is_some() {}
                 // A bar taken back between the two readings has no features any more either.
                 let Some(bar) = bars.next_if(|bar| bar.bar.ts == row.ts) else { continue };
-                read.push(row.ts, &FeatureLine::of(wanted, &bar, &row.features))?;
+                read.push(row.ts, &FeatureRow::of(query, &bar, &row.features))?;
             }
         }
         Rows::Bars { min_quality, .. } => {
-            let (mut bars, more, before) = bars_before(store, wanted, min_quality.map(f64::from_bits), limit).await?;
+            let (mut bars, more, before) = bars_before(store, query, min_quality, limit).await?;
             (read.more, read.before) = (more, before);
-            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, wanted.class, wanted.today);
+            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, query.class, query.today);
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;
             }
@@ -80,22 +80,22 @@ pub(super) async fn read(store: &dyn Store, wanted: &Wanted, limit: usize) -> Re
 /// The newest `limit` bars of the range that are good enough, ascending; whether older ones may follow, and before when.
 async fn bars_before(
     store: &dyn Store,
-    wanted: &Wanted,
-    least: Option<f64>,
+    query: &PageQuery,
+    min_quality: Option<Score>,
     limit: usize,
 ) -> Result<(Vec<StoredBar>, bool, Ts), Problem> {
-    let chunk = if least.is_some() { CHUNK } else { limit.saturating_add(1) };
-    let (mut newest_first, mut until, mut seen) = (Vec::new(), wanted.until, 0);
+    let chunk = if min_quality.is_some() { CHUNK } else { limit.saturating_add(1) };
+    let (mut newest_first, mut until, mut seen) = (Vec::new(), query.until, 0);
     loop {
-        let bars = store.newest_bars(wanted.series, (..until).into(), chunk).await?;
+        let bars = store.newest_bars(query.series, (..until).into(), chunk).await?;
         let full = bars.len() == chunk;
         seen += bars.len();
         for bar in bars.into_iter().rev() {
-            if bar.bar.ts < wanted.from {
+            if bar.bar.ts < query.from {
                 newest_first.reverse();
-                return Ok((newest_first, false, wanted.from));
+                return Ok((newest_first, false, query.from));
             }
-            if least.is_none_or(|least| bar.quality_score >= least) {
+            if min_quality.is_none_or(|min| bar.quality_score >= min.get()) {
                 if newest_first.len() == limit {
                     newest_first.reverse();
                     return Ok((newest_first, true, until));
@@ -106,7 +106,7 @@ async fn bars_before(
                 until = bar.bar.ts;
             }
         }
-        if !full || seen >= MOST_READ {
+        if !full || seen >= MAX_READ {
             newest_first.reverse();
             return Ok((newest_first, full, until));
         }

@@ -1,4 +1,4 @@
-//! What the vendor has answered for.
+//! Coverage: the time ranges the vendor has answered for.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,10 +12,10 @@ use crate::problem::Problem;
 use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState, SeriesId};
 
-/// Intervals shown of each series; the newest ones.
-const MOST: usize = 1_000;
+/// Intervals listed of each series; the newest ones.
+const MAX_INTERVALS: usize = 1_000;
 
-/// A stretch of time the vendor has answered for.
+/// A time range the vendor has answered for.
 #[derive(Serialize, ToSchema)]
 struct Covered {
     #[schema(value_type = String, format = DateTime)]
@@ -28,7 +28,7 @@ struct Covered {
     state: CoverageState,
     #[schema(value_type = String, format = DateTime)]
     fetched_at: Ts,
-    /// From then on it counts as unknown again.
+    /// From this time on the range counts as unknown again.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Ts>,
 }
@@ -37,10 +37,11 @@ struct Covered {
 struct SeriesCoverage {
     #[schema(value_type = String, example = "1d")]
     timeframe: Timeframe,
+    /// Stored bars; `data_point_count` in the staleness report.
     bars: i64,
-    /// In order of time.
+    /// Ascending.
     intervals: Vec<Covered>,
-    /// There are older ones that are not shown.
+    /// There are older intervals that are not listed.
     truncated: bool,
 }
 
@@ -53,12 +54,12 @@ pub(crate) struct SymbolCoverage {
     timestamp: Ts,
 }
 
-/// What the vendor has answered for, series by series
-#[utoipa::path(get, path = "/api/v1/coverage/{symbol}", tag = "data",
+/// Coverage of each series of a symbol
+#[utoipa::path(get, path = "/api/v1/coverage/{symbol}", operation_id = "get_coverage", tag = "data",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("timeframe" = Option<crate::docs::TimeframeName>, Query, description = "Only this series")),
-    responses((status = 200, body = SymbolCoverage)))]
+        ("timeframe" = Option<crate::types::TimeframeName>, Query, description = "Only this series")),
+    responses((status = 200, body = SymbolCoverage, description = "The coverage of each series")))]
 pub(crate) async fn of_symbol(
     State(api): State<App>,
     Named(symbol): OfSymbol,
@@ -66,21 +67,21 @@ pub(crate) async fn of_symbol(
 ) -> Result<Json<SymbolCoverage>, Problem> {
     let only: Option<Timeframe> = params.only(&["timeframe"])?.parse("timeframe")?;
     let reading = reading_with(&api, &symbol, None).await?;
-    let wanted = |tf: Timeframe| only.is_none_or(|only| only == tf);
+    let query = |tf: Timeframe| only.is_none_or(|only| only == tf);
     let of_symbol = reading.inventory.series.iter().map(|known| &known.row);
-    let rows: Vec<_> = of_symbol.filter(|row| row.symbol == symbol && wanted(row.timeframe)).collect();
+    let rows: Vec<_> = of_symbol.filter(|row| row.symbol == symbol && query(row.timeframe)).collect();
     let ids: Vec<SeriesId> = rows.iter().map(|row| row.id).collect();
-    let covered = api.desk.engine.store.coverage(&ids).await?;
+    let covered = api.console.engine.store.coverage(&ids).await?;
     let series = rows
         .into_iter()
         .map(|row| {
             let all = covered.iter().find(|(id, _)| *id == row.id).map_or(&[][..], |(_, found)| found);
-            let hidden = all.len().saturating_sub(MOST);
+            let hidden = all.len().saturating_sub(MAX_INTERVALS);
             let intervals = all.iter().skip(hidden).map(shown).collect();
             SeriesCoverage { timeframe: row.timeframe, bars: row.bar_count, intervals, truncated: hidden > 0 }
         })
         .collect();
-    Ok(Json(SymbolCoverage { symbol, series, timestamp: api.desk.engine.clock.now() }))
+    Ok(Json(SymbolCoverage { symbol, series, timestamp: api.console.engine.clock.now() }))
 }
 
 fn shown(c: &Coverage) -> Covered {

@@ -7,10 +7,10 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::series::{Asked, answer, next_link};
+use super::series::{RangeQuery, answer, next_link};
 use crate::App;
 use crate::guard::keys::Caller;
-use crate::pages::{Rows, Shape, Wanted};
+use crate::pages::{PageQuery, PageSummary, Rows};
 use crate::params::{Named, OfSymbol, Params};
 use crate::problem::Problem;
 use crate::resource::historical::opened;
@@ -19,7 +19,7 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 /// A page of features. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FeaturePage)]
-#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
+#[allow(dead_code, reason = "the schema of a response that is written as bytes")]
 pub(crate) struct FeaturePage {
     symbol: String,
     timeframe: String,
@@ -29,7 +29,7 @@ pub(crate) struct FeaturePage {
     /// Prices are in the terms of this day: splits up to it are applied.
     #[schema(format = Date)]
     adjusted_as_of: String,
-    /// Where the page of older rows is; `null` when there is none.
+    /// URL of the page of older rows; `null` on the last page.
     next: Option<String>,
     /// When the rows were read.
     #[schema(format = DateTime)]
@@ -38,7 +38,7 @@ pub(crate) struct FeaturePage {
 }
 
 #[derive(Serialize, ToSchema)]
-#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
+#[allow(dead_code, reason = "the schema of a response that is written as bytes")]
 struct DateRange {
     #[schema(format = DateTime)]
     start: Option<String>,
@@ -46,9 +46,9 @@ struct DateRange {
     end: Option<String>,
 }
 
-/// A bar with its features; what cannot be computed yet is `null`.
+/// A bar with its features; a feature that cannot be computed yet is `null`.
 #[derive(Serialize, ToSchema)]
-#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
+#[allow(dead_code, reason = "the schema of a response that is written as bytes")]
 struct FeatureRow {
     symbol: String,
     timeframe: String,
@@ -88,26 +88,26 @@ struct FeatureRow {
 }
 
 /// Features of a series, the newest page first
-#[utoipa::path(get, path = "/api/v1/features/quant/{symbol}", tag = "data",
-    description = "Rows ascend within a page; `next` leads to the page of older rows. Paging is by time, so bars that come \
-        meanwhile move nothing. Headers say how old the data are: none while fresh, `Warning` and `X-Data-Status` when \
-        aging, also `X-Data-Age-Seconds` when stale. A series without data is 404, and a backfill is triggered.",
+#[utoipa::path(get, path = "/api/v1/features/quant/{symbol}", operation_id = "get_features", tag = "data",
+    description = "Rows ascend within a page; `next` leads to the page of older rows. Paging is by time, so bars that arrive \
+        meanwhile move nothing. Headers tell the age of the data: none while fresh, `Warning` and `X-Data-Status` when \
+        aging, also `X-Data-Age-Seconds` when stale. A series without data is 404 and triggers a backfill.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("timeframe" = Option<crate::docs::TimeframeName>, Query, description = "`1d` when left out"),
-        ("start" = Option<crate::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
-        ("end" = Option<crate::docs::WhenText>, Query, description = "Last day or time, included"),
-        ("before" = Option<crate::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out")),
-    responses((status = 200, body = FeaturePage)))]
+        ("timeframe" = Option<crate::types::TimeframeName>, Query, description = "`1d` by default"),
+        ("start" = Option<crate::types::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::types::WhenText>, Query, description = "Last day or time, inclusive"),
+        ("before" = Option<crate::types::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows, 500 by default")),
+    responses((status = 200, body = FeaturePage, description = "A page of features")))]
 pub(crate) async fn quant(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     Named(symbol): OfSymbol,
     params: Params,
 ) -> Result<Response, Problem> {
-    let asked = Asked::read(&params.only(&["timeframe", "start", "end", "before", "limit"])?)?;
-    answer(&api, &caller, &symbol, &asked, Rows::Features, head, "features").await
+    let range = RangeQuery::read(&params.only(&["timeframe", "start", "end", "before", "limit"])?)?;
+    answer(&api, &caller, &symbol, &range, Rows::Features, head, "features").await
 }
 
 #[derive(Serialize)]
@@ -127,15 +127,15 @@ struct Span {
     end: Option<Ts>,
 }
 
-fn head(wanted: &Wanted, shape: &Shape) -> String {
+fn head(query: &PageQuery, summary: &PageSummary) -> String {
     let opening = Opening {
-        symbol: &wanted.symbol,
-        timeframe: wanted.timeframe,
-        records_returned: shape.count,
-        date_range: Span { start: shape.first, end: shape.last },
-        adjusted_as_of: wanted.today,
-        next: shape.next.map(|before| next_link(wanted, before)),
-        timestamp: shape.at,
+        symbol: &query.symbol,
+        timeframe: query.timeframe,
+        records_returned: summary.count,
+        date_range: Span { start: summary.first, end: summary.last },
+        adjusted_as_of: query.today,
+        next: summary.next.map(|before| next_link(query, before)),
+        timestamp: summary.at,
     };
     opened(&opening, "features")
 }

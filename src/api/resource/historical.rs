@@ -7,17 +7,17 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::series::{Asked, answer, next_link};
+use super::series::{RangeQuery, answer, next_link};
 use crate::App;
 use crate::guard::keys::Caller;
-use crate::pages::{BarRow, Rows, Shape, Wanted};
+use crate::pages::{BarRow, PageQuery, PageSummary, Rows};
 use crate::params::{Named, OfSymbol, Params};
 use crate::problem::Problem;
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// A page of bars. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
-#[allow(dead_code, reason = "the shape of an answer that is written as bytes")]
+#[allow(dead_code, reason = "the schema of a response that is written as bytes")]
 pub(crate) struct BarPage {
     symbol: String,
     timeframe: String,
@@ -30,7 +30,7 @@ pub(crate) struct BarPage {
     /// The day in whose terms prices are; `null` for prices as they were traded.
     #[schema(format = Date)]
     adjusted_as_of: Option<String>,
-    /// Where the page of older rows is; `null` when there is none.
+    /// URL of the page of older rows; `null` on the last page.
     next: Option<String>,
     /// When the rows were read.
     #[schema(format = DateTime)]
@@ -39,19 +39,19 @@ pub(crate) struct BarPage {
 }
 
 /// Bars of a series, the newest page first
-#[utoipa::path(get, path = "/api/v1/historical/{symbol}", tag = "data",
+#[utoipa::path(get, path = "/api/v1/historical/{symbol}", operation_id = "get_bars", tag = "data",
     description = "Prices are adjusted for splits unless `adjusted=false`. Paging and headers are those of the features. With \
-        `min_quality` a page may be short although `next` is there.",
+        `min_quality` a page can be short although there is a `next`.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("timeframe" = Option<crate::docs::TimeframeName>, Query, description = "`1d` when left out"),
-        ("start" = Option<crate::docs::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
-        ("end" = Option<crate::docs::WhenText>, Query, description = "Last day or time, included"),
-        ("before" = Option<crate::docs::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows; 500 when left out"),
-        ("adjusted" = Option<bool>, Query, description = "`true` when left out"),
+        ("timeframe" = Option<crate::types::TimeframeName>, Query, description = "`1d` by default"),
+        ("start" = Option<crate::types::WhenText>, Query, description = "First day (2024-01-31) or time (RFC 3339)"),
+        ("end" = Option<crate::types::WhenText>, Query, description = "Last day or time, inclusive"),
+        ("before" = Option<crate::types::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows, 500 by default"),
+        ("adjusted" = Option<bool>, Query, description = "`true` by default"),
         ("min_quality" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only bars with at least this score")),
-    responses((status = 200, body = BarPage)))]
+    responses((status = 200, body = BarPage, description = "A page of bars")))]
 pub(crate) async fn bars(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -60,10 +60,10 @@ pub(crate) async fn bars(
 ) -> Result<Response, Problem> {
     let known = ["timeframe", "start", "end", "before", "limit", "adjusted", "min_quality"];
     let params = params.only(&known)?;
-    let asked = Asked::read(&params)?;
+    let range = RangeQuery::read(&params)?;
     let raw = !params.flag("adjusted", true)?;
-    let min_quality = params.share("min_quality")?.map(f64::to_bits);
-    answer(&api, &caller, &symbol, &asked, Rows::Bars { raw, min_quality }, head, "bars").await
+    let min_quality = params.score("min_quality")?;
+    answer(&api, &caller, &symbol, &range, Rows::Bars { raw, min_quality }, head, "bars").await
 }
 
 #[derive(Serialize)]
@@ -78,24 +78,24 @@ struct Opening<'a> {
     timestamp: Ts,
 }
 
-fn head(wanted: &Wanted, shape: &Shape) -> String {
-    let raw = matches!(wanted.rows, Rows::Bars { raw: true, .. });
+fn head(query: &PageQuery, summary: &PageSummary) -> String {
+    let raw = matches!(query.rows, Rows::Bars { raw: true, .. });
     let opening = Opening {
-        symbol: &wanted.symbol,
-        timeframe: wanted.timeframe,
-        start_date: shape.first,
-        end_date: shape.last,
-        count: shape.count,
-        adjusted_as_of: (!raw).then_some(wanted.today),
-        next: shape.next.map(|before| next_link(wanted, before)),
-        timestamp: shape.at,
+        symbol: &query.symbol,
+        timeframe: query.timeframe,
+        start_date: summary.first,
+        end_date: summary.last,
+        count: summary.count,
+        adjusted_as_of: (!raw).then_some(query.today),
+        next: summary.next.map(|before| next_link(query, before)),
+        timestamp: summary.at,
     };
     opened(&opening, "data")
 }
 
 /// An object with one more member to come.
 pub(super) fn opened(object: &impl Serialize, member: &str) -> String {
-    // Names, numbers and times always serialise.
+    // Names, numbers and times always serialize.
     let text = serde_json::to_string(object).unwrap_or_default();
     format!("{},\"{member}\":", text.strip_suffix('}').unwrap_or(&text))
 }

@@ -1,4 +1,4 @@
-//! One file for each resource. A handler translates what was asked, calls, and translates the answer back.
+//! One file for each resource. A handler translates the request, calls the engine, and translates the answer back.
 
 pub mod admin;
 mod coverage;
@@ -6,13 +6,12 @@ pub mod events;
 mod features;
 mod health;
 mod historical;
-mod measured;
+mod metrics;
 mod reports;
 mod series;
 mod snapshot;
 mod status;
 mod symbols;
-mod view;
 
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -27,7 +26,7 @@ pub(super) fn routes() -> (Router<App>, OpenApi) {
         .routes(routes!(health::root))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
-        .routes(routes!(measured::metrics))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(status::status))
         .routes(routes!(symbols::list))
         .routes(routes!(symbols::detailed))

@@ -1,4 +1,4 @@
-//! The three reports for administrators. They are worked out when asked, over all series, from the inventory in memory.
+//! The three reports for administrators. They are computed on request, over all series, from the series index in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,28 +10,28 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::view::{Execution, Rpo, SeriesAge};
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::types::{Execution, Rpo, SeriesAge};
 use crate::{Api, App};
 use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_monitor::freshness_report::StalenessReport;
 use barkeep_monitor::history::{self, ExecutionHistory, Health, SchedulerHealth};
 use barkeep_monitor::publisher::Reading;
 
-/// Reading the database is this cheap: then it is read again for the report.
+/// Up to this many milliseconds for reading the database, it is read again for a report.
 const CHEAP_MS: f64 = 200.0;
 /// Longest wait for that.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the database holds: as of now where that is cheap to know, else as of the board's last reading, which follows
-/// every write within seconds.
+/// What the database holds: as of now where that is cheap to read, else as of the last reading of the snapshot publisher,
+/// which follows every write within seconds.
 pub(super) async fn reading(api: &Api) -> Reading {
-    let asked = Instant::now();
-    let mut reading = api.desk.board.reading();
-    while reading.data.read_ms <= CHEAP_MS && reading.began < asked && asked.elapsed() < PATIENCE {
-        reading = api.desk.board.fresh().await;
-        if reading.began < asked {
+    let requested = Instant::now();
+    let mut reading = api.console.board.reading();
+    while reading.data.read_ms <= CHEAP_MS && reading.began < requested && requested.elapsed() < READ_TIMEOUT {
+        reading = api.console.board.fresh().await;
+        if reading.began < requested {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -68,14 +68,14 @@ impl From<history::RecentFailure> for RecentFailure {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SchedulerHealthReport {
-    /// `unknown` (nothing has run), `healthy`, `degraded` or `unhealthy`.
+    /// `unknown` (nothing has run yet), `healthy`, `degraded` or `unhealthy`.
     #[schema(value_type = String, example = "healthy")]
     status: Health,
-    /// The newest one, whatever its state; `null` when nothing has run.
+    /// The newest execution in any state; `null` when nothing has run yet.
     last_execution: Option<Execution>,
     /// Series that are stale now.
     stale_features_count: usize,
-    /// Unresolved ones of the last 24 hours, newest first, at most 10.
+    /// Unresolved failures of the last 24 hours, newest first, at most 10.
     recent_failures: Vec<RecentFailure>,
     /// Active symbols.
     total_symbols_monitored: usize,
@@ -83,15 +83,15 @@ pub(crate) struct SchedulerHealthReport {
     timestamp: Ts,
 }
 
-/// How the scheduler fares
-#[utoipa::path(get, path = "/api/v1/admin/scheduler-health", tag = "reports",
-    responses((status = 200, body = SchedulerHealthReport)))]
+/// Health of the scheduler
+#[utoipa::path(get, path = "/api/v1/admin/scheduler-health", operation_id = "get_scheduler_health", tag = "reports",
+    responses((status = 200, body = SchedulerHealthReport, description = "The health report")))]
 pub(crate) async fn scheduler_health(
     State(api): State<App>,
     params: Params,
 ) -> Result<Json<SchedulerHealthReport>, Problem> {
     params.only(&[])?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let now = engine.clock.now();
     let inventory = reading(&api).await.inventory;
     let health = SchedulerHealth::of(
@@ -99,7 +99,7 @@ pub(crate) async fn scheduler_health(
         &inventory,
         &engine.calendar,
         &engine.settings,
-        &api.desk.policy,
+        &api.console.policy,
         now,
     )
     .await?;
@@ -140,20 +140,20 @@ pub(crate) struct Staleness {
     timestamp: Ts,
     summary: Summary,
     by_status: ByStatus,
-    /// Who breaches what is acceptable.
+    /// Series past their recovery point objective, by criticality.
     rpo: Vec<Rpo>,
 }
 
-/// How old every series is
-#[utoipa::path(get, path = "/api/v1/admin/features/staleness", tag = "reports",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Series of each tier; 50 when left out")),
-    responses((status = 200, body = Staleness)))]
+/// Staleness of every series
+#[utoipa::path(get, path = "/api/v1/admin/features/staleness", operation_id = "get_staleness", tag = "reports",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Series of each tier, 50 by default")),
+    responses((status = 200, body = Staleness, description = "The staleness report")))]
 pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let inventory = reading(&api).await.inventory;
     let (calendar, settings, policy) =
-        (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.desk.policy));
+        (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.console.policy));
     let report = StalenessReport::of(&inventory, &calendar, &settings, &policy, limit, engine.clock.now());
     let s = report.summary;
     let ages =
@@ -188,13 +188,13 @@ pub(crate) struct History {
     executions: Vec<Execution>,
 }
 
-/// What ran, newest first
-#[utoipa::path(get, path = "/api/v1/admin/scheduler/execution-history", tag = "reports",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions; 20 when left out")),
-    responses((status = 200, body = History)))]
+/// Execution history, newest first
+#[utoipa::path(get, path = "/api/v1/admin/scheduler/execution-history", operation_id = "list_executions", tag = "reports",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions, 20 by default")),
+    responses((status = 200, body = History, description = "The newest executions")))]
 pub(crate) async fn history(State(api): State<App>, params: Params) -> Result<Json<History>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let history = ExecutionHistory::read(engine.store.as_ref(), limit).await?;
     let executions = history.executions.into_iter().map(Execution::from).collect();
     Ok(Json(History { timestamp: engine.clock.now(), executions }))

@@ -1,5 +1,5 @@
-//! What every answer about one series has in common: finding it, saying how stale it is, and what happens when there is
-//! nothing to show.
+//! What all responses about one series have in common: finding it, telling how stale it is, and triggering a backfill when
+//! nothing is stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use crate::guard::keys::Caller;
-use crate::pages::{Head, Rows, Wanted};
+use crate::pages::{PageQuery, Rows, WriteHead};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::{Api, App};
@@ -24,16 +24,16 @@ use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
 use barkeep_store::{SeriesId, SymbolRow, Trigger};
 
-/// A symbol without data is asked for once in this time, however often somebody looks.
-const AGAIN: i64 = 15 * MINUTE;
-/// How often, and at which distance, the board is asked for a symbol that is new.
-const PATIENCE: usize = 10;
-const PAUSE: Duration = Duration::from_millis(200);
+/// A symbol without data triggers one backfill in this time, however often it is requested.
+const TRIGGER_INTERVAL: i64 = 15 * MINUTE;
+/// How many times, and after which pause, the snapshot is read again for a new symbol.
+const READS: usize = 10;
+const READ_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) const DATA_STATUS: HeaderName = HeaderName::from_static("x-data-status");
 pub(super) const DATA_AGE: HeaderName = HeaderName::from_static("x-data-age-seconds");
 
-/// A series that is kept.
+/// A series that exists.
 struct Found {
     id: SeriesId,
     class: AssetClass,
@@ -55,29 +55,29 @@ fn series_in(reading: &Reading, symbol: &Symbol, timeframe: Timeframe) -> Option
     Some(Found { id: known.row.id, class: view.asset_class, view: view.clone() })
 }
 
-/// A reading that has the symbol, and the timeframe when one is named. One that was registered a moment ago is waited
-/// for; one that is not in the database is not.
+/// A reading that has the symbol, and the timeframe when one is given. Waits for a symbol that was registered a moment ago,
+/// not for one that is not in the database.
 pub(super) async fn reading_with(api: &Api, symbol: &Symbol, timeframe: Option<Timeframe>) -> Result<Reading, Problem> {
     let has =
         |r: &Reading| symbol_in(r, symbol).is_some() && timeframe.is_none_or(|tf| series_in(r, symbol, tf).is_some());
-    let mut reading = api.desk.board.reading();
+    let mut reading = api.console.board.reading();
     if has(&reading) {
         return Ok(reading);
     }
-    let rows = api.desk.engine.store.symbols().await?;
+    let rows = api.console.engine.store.symbols().await?;
     let Some(row) = rows.iter().find(|row| row.symbol == *symbol) else { return Err(unknown(&reading, symbol)) };
     if let Some(timeframe) = timeframe.filter(|tf| !row.timeframes.contains(tf)) {
-        let kept: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
-        return Err(Problem::not_found(format!("{symbol} is not kept at {timeframe}"))
-            .at("timeframe")
-            .hint(format!("it is kept at {}; PUT /api/v1/admin/symbols/{symbol} adds a timeframe", kept.join(", "))));
+        let tracked: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
+        return Err(Problem::not_found(format!("{symbol} is not tracked at {timeframe}")).at("timeframe").hint(
+            format!("it is tracked at {}; PUT /api/v1/admin/symbols/{symbol} adds a timeframe", tracked.join(", ")),
+        ));
     }
-    for _ in 0..PATIENCE {
-        reading = api.desk.board.fresh().await;
+    for _ in 0..READS {
+        reading = api.console.board.fresh().await;
         if has(&reading) {
             return Ok(reading);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(READ_PAUSE).await;
     }
     Err(Problem::unavailable(format!("{symbol} was registered a moment ago")).hint("try again in a few seconds"))
 }
@@ -88,23 +88,23 @@ async fn find(api: &Api, symbol: &Symbol, timeframe: Timeframe) -> Result<Found,
     series_in(&reading, symbol, timeframe).ok_or_else(|| unknown(&reading, symbol))
 }
 
-/// What is said about a symbol nobody registered.
+/// The error for a symbol that is not registered.
 pub(super) fn unknown(reading: &Reading, symbol: &Symbol) -> Problem {
     let known = reading.inventory.symbols.iter().map(|row| row.symbol.as_str());
     let near =
         suggest::nearest(symbol.as_str(), known).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
     Problem::not_found(format!("{symbol} is not registered"))
         .at("symbol")
-        .hint(format!("{near}POST /api/v1/admin/symbols registers it, POST /api/v1/backfill fetches it too"))
+        .hint(format!("{near}POST /api/v1/admin/symbols adds it, POST /api/v1/backfill also fetches its bars"))
 }
 
-/// Says how old data are: nothing when they are fresh, a warning when they age, also their age when they are stale.
+/// Headers for the age of the data: none when fresh, a warning when aging, also the age when stale.
 pub(super) fn staleness(view: &SeriesView) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let behind = view.staleness_seconds.unwrap_or_default();
     if matches!(view.tier, Tier::Aging | Tier::Stale) {
         headers.insert(DATA_STATUS, HeaderValue::from_static(view.tier.name()));
-        let text = format!("110 barkeep \"the data are {}: {behind} s behind the market\"", view.tier.name());
+        let text = format!("110 barkeep \"data is {}: {behind} s behind the market\"", view.tier.name());
         headers.extend(HeaderValue::from_str(&text).ok().map(|value| (header::WARNING, value)));
     }
     if view.tier == Tier::Stale {
@@ -113,37 +113,37 @@ pub(super) fn staleness(view: &SeriesView) -> HeaderMap {
     headers
 }
 
-/// Nothing is stored: says so, and what is being done about it.
+/// The error when nothing is stored, and what was triggered.
 async fn missing(api: &Api, caller: &Caller, found: &Found, what: &str) -> Problem {
     let SeriesView { symbol, timeframe, tier, tracked, paused, .. } = &found.view;
-    let problem = Problem::not_found(format!("there are no {what} of {symbol} at {timeframe} yet"))
+    let problem = Problem::not_found(format!("no {what} for {symbol} at {timeframe} yet"))
         .header(DATA_STATUS, HeaderValue::from_static(tier.name()));
     if !tracked || *paused {
-        let why = if *paused { "the symbol is paused" } else { "the symbol is not kept at this timeframe any more" };
+        let why = if *paused { "the symbol is paused" } else { "the symbol is no longer tracked at this timeframe" };
         return problem.hint(format!("nothing was triggered: {why}"));
     }
-    let now = api.desk.engine.clock.now();
-    if let Some(id) = api.started.lately(symbol, now - AGAIN) {
+    let now = api.console.engine.clock.now();
+    if let Some(id) = api.recent_jobs.find_by_symbol(symbol, now - TRIGGER_INTERVAL) {
         return problem
             .with("triggered", id.to_string())
-            .hint(format!("a backfill was triggered before; GET /api/v1/backfill/{id} tells how it stands"));
+            .hint(format!("a backfill is already triggered; see GET /api/v1/backfill/{id}"));
     }
     let selection = Selection { symbols: vec![symbol.clone()], ..Selection::default() };
     let action = EngineCommand::Trigger { what: TriggerScope::Selection(selection), trigger: Trigger::Api };
-    match api.desk.handle.order(action, &caller.actor).await {
+    match api.console.handle.order(action, &caller.actor).await {
         Ok(CommandReply::Started(id)) => {
-            api.started.note(id, now, std::slice::from_ref(symbol));
+            api.recent_jobs.add(id, now, std::slice::from_ref(symbol));
             problem
                 .with("triggered", id.to_string())
-                .hint(format!("a backfill was triggered; GET /api/v1/backfill/{id} tells how it stands"))
+                .hint(format!("a backfill was triggered; see GET /api/v1/backfill/{id}"))
         }
         Ok(_) => problem.hint("nothing was triggered: there is nothing to fetch"),
         Err(e) => problem.hint(format!("nothing was triggered: {e}")),
     }
 }
 
-/// The range and the page a request asks for.
-pub(super) struct Asked {
+/// The range and the page of a request.
+pub(super) struct RangeQuery {
     pub(super) timeframe: Timeframe,
     start: Option<TimeBound>,
     end: Option<TimeBound>,
@@ -151,62 +151,62 @@ pub(super) struct Asked {
     limit: usize,
 }
 
-impl Asked {
+impl RangeQuery {
     pub(super) fn read(params: &Params) -> Result<Self, Problem> {
-        let asked = Self {
+        let query = Self {
             timeframe: params.timeframe(Timeframe::D1)?,
             start: params.parse("start")?,
             end: params.parse("end")?,
             before: params.parse("before")?,
             limit: params.count("limit", 1..=10_000, 500)?,
         };
-        // Two dates compare alike in every market; a class is needed only to place a date among times.
-        if let (Some(start), Some(end)) = (asked.start, asked.end)
+        // Two dates compare alike in every market; only a date and a time need the asset class.
+        if let (Some(start), Some(end)) = (query.start, query.end)
             && AssetClass::ALL.iter().all(|class| start.start(*class) >= end.end(*class))
         {
             return Err(Problem::invalid("start", &format!("{start} is after end {end}")).hint("swap them"));
         }
-        Ok(asked)
+        Ok(query)
     }
 }
 
-/// A page of a series, as it is sent.
+/// A page of a series, as a response.
 pub(super) async fn answer(
     api: &App,
     caller: &Caller,
     symbol: &Symbol,
-    asked: &Asked,
+    range: &RangeQuery,
     rows: Rows,
-    head: Head,
+    head: WriteHead,
     what: &'static str,
 ) -> Result<Response, Problem> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
-        let found = find(api, symbol, asked.timeframe).await?;
+        let found = find(api, symbol, range.timeframe).await?;
         let class = found.class;
-        let end = asked.end.map_or(Ts::MAX, |end| end.end(class));
-        let wanted = Wanted {
+        let end = range.end.map_or(Ts::MAX, |end| end.end(class));
+        let query = PageQuery {
             series: found.id,
             symbol: symbol.clone(),
-            timeframe: asked.timeframe,
+            timeframe: range.timeframe,
             class,
             rows,
-            from: asked.start.map_or(Ts::MIN, |start| start.start(class)),
-            until: asked.before.map_or(end, |before| before.start(class).min(end)),
-            limit: asked.limit,
-            today: class.date_of(api.desk.engine.clock.now()),
+            from: range.start.map_or(Ts::MIN, |start| start.start(class)),
+            until: range.before.map_or(end, |before| before.start(class).min(end)),
+            limit: range.limit,
+            today: class.date_of(api.console.engine.clock.now()),
         };
-        let Some(served) = api.pages.page(&wanted, head).await? else {
-            // Removed, perhaps registered again, since the reading.
-            tries += 1;
-            if tries > 1 {
-                return Err(unknown(&api.desk.board.reading(), symbol));
+        let Some(served) = api.pages.page(&query, head).await? else {
+            // Removed since the reading, perhaps registered again.
+            attempts += 1;
+            if attempts > 1 {
+                return Err(unknown(&api.console.board.reading(), symbol));
             }
-            api.desk.board.fresh().await;
+            api.console.board.fresh().await;
             continue;
         };
         let page = Arc::clone(&served.page);
-        let whole_range = asked.start.is_none() && asked.end.is_none() && asked.before.is_none();
+        let whole_range = range.start.is_none() && range.end.is_none() && range.before.is_none();
         if page.count == 0 && whole_range && !matches!(rows, Rows::Bars { min_quality: Some(_), .. }) {
             return Err(missing(api, caller, &found, what).await);
         }
@@ -214,12 +214,12 @@ pub(super) async fn answer(
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(staleness(&found.view));
-        if served.unproven {
+        if served.unverified {
             let lost =
-                HeaderValue::from_static("111 barkeep \"the database does not answer; these rows are the last known\"");
+                HeaderValue::from_static("111 barkeep \"the database does not answer; these are the last known rows\"");
             headers.append(header::WARNING, lost);
         }
-        if let Some(next) = page.next.map(|before| next_link(&wanted, before)) {
+        if let Some(next) = page.next.map(|before| next_link(&query, before)) {
             let link = HeaderValue::from_str(&format!("<{next}>; rel=\"next\"")).ok();
             headers.extend(link.map(|link| (header::LINK, link)));
         }
@@ -227,25 +227,25 @@ pub(super) async fn answer(
     }
 }
 
-/// Where the page of older rows is.
-pub(super) fn next_link(wanted: &Wanted, before: Ts) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("timeframe", wanted.timeframe.name());
-    if wanted.from > Ts::MIN {
-        query.append_pair("start", &wanted.from.to_string());
+/// The URL of the page of older rows.
+pub(super) fn next_link(query: &PageQuery, before: Ts) -> String {
+    let mut params = form_urlencoded::Serializer::new(String::new());
+    params.append_pair("timeframe", query.timeframe.name());
+    if query.from > Ts::MIN {
+        params.append_pair("start", &query.from.to_string());
     }
-    query.append_pair("limit", &wanted.limit.to_string());
-    let base = match wanted.rows {
+    params.append_pair("limit", &query.limit.to_string());
+    let base = match query.rows {
         Rows::Features => "/api/v1/features/quant",
         Rows::Bars { raw, min_quality } => {
-            query.append_pair("adjusted", if raw { "false" } else { "true" });
-            if let Some(least) = min_quality {
-                query.append_pair("min_quality", &f64::from_bits(least).to_string());
+            params.append_pair("adjusted", if raw { "false" } else { "true" });
+            if let Some(min) = min_quality {
+                params.append_pair("min_quality", &min.get().to_string());
             }
             "/api/v1/historical"
         }
     };
-    query.append_pair("before", &before.to_string());
-    let symbol: String = form_urlencoded::byte_serialize(wanted.symbol.as_str().as_bytes()).collect();
-    format!("{base}/{symbol}?{}", query.finish())
+    params.append_pair("before", &before.to_string());
+    let symbol: String = form_urlencoded::byte_serialize(query.symbol.as_str().as_bytes()).collect();
+    format!("{base}/{symbol}?{}", params.finish())
 }

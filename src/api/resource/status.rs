@@ -1,4 +1,4 @@
-//! Everything in a few figures.
+//! The status in a few figures.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,7 +16,7 @@ use barkeep_service::handle::EngineState;
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct Status {
     api_version: &'static str,
-    /// What the engine does: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.
+    /// The state of the engine: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.
     #[schema(value_type = String, example = "idle")]
     status: EngineState,
     /// Why, when it failed.
@@ -45,11 +45,11 @@ struct DatabaseStatus {
 
 #[derive(Serialize, ToSchema)]
 struct DataQuality {
-    /// Bars waiting for an operator's word.
+    /// Quarantined bars pending review.
     quarantine_pending: usize,
     feature_failures_open: i64,
     scheduler_status: &'static str,
-    /// When the newest execution ended that was good for something.
+    /// End of the last execution with at least one successful symbol.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_backfill: Option<Ts>,
 }
@@ -75,13 +75,13 @@ struct VendorStatus {
     failures: i64,
 }
 
-/// Everything in a few figures
-#[utoipa::path(get, path = "/api/v1/status", tag = "data", responses((status = 200, body = Status)))]
+/// Status in a few figures
+#[utoipa::path(get, path = "/api/v1/status", operation_id = "get_status", tag = "data", responses((status = 200, body = Status, description = "The status")))]
 pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Json<Status>, Problem> {
     params.only(&[])?;
     let data = reading(&api).await.data;
-    let live = api.desk.handle.live();
-    let last = api.desk.engine.store.last_success().await?;
+    let live = api.console.handle.live();
+    let last = api.console.engine.store.last_success().await?;
     let with_bars = data.series.chunk_by(|a, b| a.symbol == b.symbol);
     let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
     let (tiers, totals) = (data.tiers, data.vendor.totals);
@@ -89,7 +89,7 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
         api_version: env!("CARGO_PKG_VERSION"),
         status: live.state,
         reason: live.reason.clone(),
-        timestamp: api.desk.engine.clock.now(),
+        timestamp: api.console.engine.clock.now(),
         database: DatabaseStatus {
             dialect: data.database.clone(),
             symbols_available,

@@ -1,4 +1,4 @@
-//! Symbols, as somebody sees them who looks for data.
+//! Symbols and what is stored of them.
 
 use axum::Json;
 use axum::extract::State;
@@ -31,9 +31,9 @@ pub(crate) struct SymbolEntry {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SymbolList {
-    /// Registered symbols, shown here or not.
+    /// All registered symbols, on this page or not.
     count: usize,
-    /// The rest begins after this symbol: `after` of the next request; `null` at the end.
+    /// The next page begins after this symbol: `after` of the next request; `null` on the last page.
     next: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
@@ -44,9 +44,11 @@ pub(crate) struct SymbolList {
 struct SeriesEntry {
     #[schema(value_type = String, example = "1d")]
     timeframe: Timeframe,
+    /// Stored bars; `bars` in a snapshot.
     records: i64,
     #[schema(value_type = Option<String>, format = DateTime)]
     first_bar: Option<Ts>,
+    /// The newest bar; `newest_bar` in a snapshot.
     #[schema(value_type = Option<String>, format = DateTime)]
     latest_data: Option<Ts>,
     #[schema(value_type = String, example = "fresh")]
@@ -58,13 +60,13 @@ struct SeriesEntry {
 pub(crate) struct DetailedSymbol {
     #[serde(flatten)]
     symbol: SymbolEntry,
-    /// Bars of all its series.
+    /// Stored bars of all its series.
     records: i64,
     #[schema(value_type = Option<String>, format = DateTime)]
     latest_data: Option<Ts>,
-    /// By the clock; how far it lies behind the market is in `series`.
+    /// By the clock; how far it is behind the market is in `series`.
     data_age_hours: Option<f64>,
-    /// The worst of its series that are kept fresh.
+    /// The worst tier of its tracked series.
     #[schema(value_type = String, example = "fresh")]
     status: Tier,
     series: Vec<SeriesEntry>,
@@ -72,9 +74,9 @@ pub(crate) struct DetailedSymbol {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DetailedSymbols {
-    /// Registered symbols, shown here or not.
+    /// All registered symbols, on this page or not.
     count: usize,
-    /// The rest begins after this symbol: `after` of the next request; `null` at the end.
+    /// The next page begins after this symbol: `after` of the next request; `null` on the last page.
     next: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
@@ -96,8 +98,8 @@ pub(super) fn entry(row: &SymbolRow) -> SymbolEntry {
 pub(super) fn timeframes_of(given: Option<Vec<Timeframe>>) -> Result<Option<Vec<Timeframe>>, Problem> {
     let Some(mut all) = given else { return Ok(None) };
     if !(1..=Timeframe::ALL.len()).contains(&all.len()) {
-        let why = format!("names {}, not 1 to {}", all.len(), Timeframe::ALL.len());
-        return Err(Problem::invalid("timeframes", &why).hint("leave it out for the usual ones"));
+        let why = format!("has {} entries, not 1 to {}", all.len(), Timeframe::ALL.len());
+        return Err(Problem::invalid("timeframes", &why).hint("omit it for the default timeframes"));
     }
     all.sort_unstable();
     all.dedup();
@@ -115,12 +117,12 @@ fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], O
     Ok((rows, rows.last().filter(|_| end < all.len()).map(|row| row.symbol.to_string())))
 }
 
-/// Which symbols there are
-#[utoipa::path(get, path = "/api/v1/symbols", tag = "data",
+/// Symbols
+#[utoipa::path(get, path = "/api/v1/symbols", operation_id = "list_symbols", tag = "data",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
-        ("after" = Option<crate::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
-    responses((status = 200, body = SymbolList)))]
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols, 1000 by default"),
+        ("after" = Option<crate::types::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+    responses((status = 200, body = SymbolList, description = "A page of symbols")))]
 pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<SymbolList>, Problem> {
     let params = params.only(&["limit", "after"])?;
     let reading = reading(&api).await;
@@ -128,22 +130,22 @@ pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<
     Ok(Json(SymbolList {
         count: reading.inventory.symbols.len(),
         next,
-        timestamp: api.desk.engine.clock.now(),
+        timestamp: api.console.engine.clock.now(),
         symbols: rows.iter().map(entry).collect(),
     }))
 }
 
-/// Which symbols there are, and what is stored of them
-#[utoipa::path(get, path = "/api/v1/symbols/detailed", tag = "data",
+/// Symbols and what is stored of them
+#[utoipa::path(get, path = "/api/v1/symbols/detailed", operation_id = "list_symbols_detailed", tag = "data",
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols; 1000 when left out"),
-        ("after" = Option<crate::docs::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
-    responses((status = 200, body = DetailedSymbols)))]
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Symbols, 1000 by default"),
+        ("after" = Option<crate::types::SymbolName>, Query, description = "Only symbols after this one; `next` has it")),
+    responses((status = 200, body = DetailedSymbols, description = "A page of symbols")))]
 pub(crate) async fn detailed(State(api): State<App>, params: Params) -> Result<Json<DetailedSymbols>, Problem> {
     let params = params.only(&["limit", "after"])?;
     let reading = reading(&api).await;
     let (rows, next) = page(&reading, &params)?;
-    let now = api.desk.engine.clock.now();
+    let now = api.console.engine.clock.now();
     let views = reading.data.series.as_slice();
     let symbols = rows
         .iter()

@@ -10,7 +10,7 @@ use crate::figures::{clock, thousands};
 use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json, table};
 use barkeep_base::text::printable;
-use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory, ExecutionView};
+use barkeep_monitor::history::{Execution, ExecutionDetail, ExecutionHistory};
 
 /// Show what ran and how it went, newest first, or every series of one run
 #[derive(Args, Clone, Debug)]
@@ -43,9 +43,8 @@ pub(crate) fn run(args: &HistoryArgs, globals: &Globals) -> Result<(), CliError>
 const HEADING: [&str; 9] =
     ["EXECUTION", "STARTED", "TRIGGER", "STATUS", "DURATION", "SYMBOLS", "SUCCESS", "REQUESTS", "BARS"];
 
-fn cells(view: &ExecutionView) -> [String; 9] {
-    let row = &view.row;
-    let status = if view.crashed { "running (its process is gone)" } else { row.status.name() };
+fn cells(row: &Execution) -> [String; 9] {
+    let status = if row.crashed { "running (its process is gone)" } else { row.status.name() };
     [
         row.execution_id.to_string(),
         row.started_at.to_string(),
@@ -53,13 +52,13 @@ fn cells(view: &ExecutionView) -> [String; 9] {
         status.replace('_', " "),
         row.duration_seconds.map_or_else(|| "-".to_owned(), clock),
         format!("{}/{}", row.successful_symbols, row.total_symbols),
-        view.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %")),
+        row.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %")),
         thousands(row.requests.unsigned_abs()),
         thousands(row.total_records_processed.unsigned_abs()),
     ]
 }
 
-fn all(views: &[ExecutionView]) -> String {
+fn all(views: &[Execution]) -> String {
     if views.is_empty() {
         return "nothing has run yet\n".to_owned();
     }
@@ -68,7 +67,7 @@ fn all(views: &[ExecutionView]) -> String {
 
 fn one(detail: &ExecutionDetail) -> String {
     let mut out = table(HEADING, &[cells(&detail.execution)]);
-    if let Some(error) = &detail.execution.row.error_message {
+    if let Some(error) = &detail.execution.error_message {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "error: {}", printable(error));
     }

@@ -16,6 +16,7 @@ use crate::yaml::error::ConfigError;
 use crate::yaml::reader::Reader;
 use crate::yaml::tree::Node;
 use barkeep_base::log::{LogFormat, LogSettings};
+use barkeep_base::net::is_loopback_host;
 use barkeep_market::freshness::{StalenessClock, TierLimits};
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{Criticality, Symbol, Timeframe};
@@ -124,15 +125,10 @@ fn base_url(at: &Reader<'_>) -> Result<Url, ConfigError> {
     if url.query().is_some() || url.fragment().is_some() || !matches!(url.path(), "" | "/") {
         return fail("holds more than scheme, host and port");
     }
-    let here = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return fail("names no host"),
-    };
+    let Some(host) = url.host_str() else { return fail("names no host") };
     match url.scheme() {
         "https" => Ok(url),
-        "http" if here => Ok(url),
+        "http" if is_loopback_host(host) => Ok(url),
         "http" => fail("is plain http to another machine, which would show the key to everyone on the way"),
         _ => fail("is neither https nor http"),
     }

@@ -11,6 +11,7 @@ use url::Url;
 
 use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Timeframe};
+use barkeep_vendor::http;
 
 /// How much of an answer that is no page of rows is kept for the report.
 const SAMPLE: usize = 200;
@@ -19,16 +20,8 @@ const ROWS: &[u8] = b"\"features\":[";
 
 /// A client that asks directly (no proxy, no redirect, nothing twice), each request for so long at most.
 pub(crate) fn client(longest: Duration) -> Result<reqwest::Client, String> {
-    // One provider for the whole process; somebody else may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
-        .timeout(longest)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .build()
-        .map_err(|e| format!("the HTTP client cannot be set up: {e}"))
+    // A proxy would be measured with the service, so none is used wherever the service runs.
+    http::build(http::client_builder(None).timeout(longest).no_proxy())
 }
 
 /// What is asked for.
@@ -157,16 +150,12 @@ fn sample(body: &[u8]) -> String {
 }
 
 fn transport(e: &reqwest::Error) -> Bad {
-    let kind = match () {
-        () if e.is_timeout() => "timeout",
-        () if e.is_connect() => "no connection",
-        () => "broken connection",
+    let kind = if e.is_timeout() {
+        "timeout"
+    } else if e.is_connect() {
+        "no connection"
+    } else {
+        "broken connection"
     };
-    let mut why = String::new();
-    let mut source: Option<&dyn std::error::Error> = std::error::Error::source(e);
-    while let Some(inner) = source {
-        why = inner.to_string();
-        source = inner.source();
-    }
-    Bad::new(kind, &why)
+    Bad::new(kind, &http::root_cause(e).unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use barkeep_market::Ts;
 use barkeep_runtime::console::{
-    AlertRow, ConsoleRequest, ConsoleResponse, CoverageRow, Detail, ExecutionDetail, ExecutionView, FeatureFailureRow,
+    AlertRow, ConsoleRequest, ConsoleResponse, CoverageRow, Detail, Execution, ExecutionDetail, FeatureFailureRow,
     OperatorActionRow, QuarantineRow, ReadError, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
 };
 
@@ -181,7 +181,7 @@ impl Answers {
     }
 
     #[must_use]
-    pub fn history(&self) -> Asked<'_, [ExecutionView]> {
+    pub fn history(&self) -> Asked<'_, [Execution]> {
         self.asked(
             &HISTORY,
             |reply| if let ConsoleResponse::History(rows) = reply { Some(rows.as_slice()) } else { None },

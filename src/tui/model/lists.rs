@@ -5,7 +5,7 @@ use crate::model::cursor::RowKey;
 use crate::model::screen::ListId;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{
-    AlertRow, ExecutionRow, FeatureFailureRow, Gap, LogLine, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
+    AlertRow, Execution, FeatureFailureRow, Gap, LogLine, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
     SeriesRunState, SeriesStatus,
 };
 use barkeep_service::progress::{ItemView, RunView};
@@ -38,13 +38,13 @@ impl Model {
 
     /// Executions, newest first: what was asked for, else what the snapshot holds.
     #[must_use]
-    pub fn executions(&self) -> Vec<&ExecutionRow> {
+    pub fn executions(&self) -> Vec<&Execution> {
         let newest = &self.snap.data.executions;
         match self.answers.history().value {
             Some(history) => {
                 // The snapshot is the newer of the two; the answer reaches further back.
-                let known = |row: &ExecutionRow| newest.iter().any(|n| n.execution_id == row.execution_id);
-                newest.iter().chain(history.iter().map(|view| &view.row).filter(|row| !known(row))).collect()
+                let known = |row: &Execution| newest.iter().any(|n| n.execution_id == row.execution_id);
+                newest.iter().chain(history.iter().filter(|row| !known(row))).collect()
             }
             None => newest.iter().collect(),
         }

@@ -10,7 +10,7 @@ use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_monitor::snapshot::SeriesView;
-use barkeep_runtime::console::{ExecutionRow, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
+use barkeep_runtime::console::{Execution, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
 use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
@@ -107,7 +107,7 @@ pub fn id(id: Uuid) -> String {
 
 /// What an execution did or does, in one number: `88/124`.
 #[must_use]
-pub fn symbols_done(row: &ExecutionRow) -> String {
+pub fn symbols_done(row: &Execution) -> String {
     format!("{}/{}", format::count(row.successful_symbols), format::count(row.total_symbols))
 }
 

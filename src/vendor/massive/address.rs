@@ -7,8 +7,8 @@
 
 use url::Url;
 
-use super::client::is_loopback;
 use crate::{Class, Cursor, Fault};
+use barkeep_base::net::is_loopback_host;
 use barkeep_base::text::printable;
 
 /// Longest `next_url` believed, bytes.
@@ -87,7 +87,7 @@ const VENDOR_DOMAINS: [&str; 2] = ["massive.com", "polygon.io"];
 fn is_ours(asked: &Url, next: &Url) -> bool {
     let host = next.host_str().unwrap_or_default();
     let vendors = |domain: &&str| host.strip_suffix(*domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'));
-    let loopback = |url: &Url| url.host().as_ref().is_some_and(is_loopback);
+    let loopback = |url: &Url| url.host_str().is_some_and(is_loopback_host);
     asked.host() == next.host() || (loopback(asked) && loopback(next)) || VENDOR_DOMAINS.iter().any(vendors)
 }
 

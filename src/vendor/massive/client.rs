@@ -2,16 +2,15 @@
 //! error.
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
-use url::Host;
 
 use super::address::{Base, path_of};
 use crate::Fault;
 use crate::fault::{Failure, Transport, classify};
+use crate::http::{self, BodyError, causes, client_builder, with_causes};
 use crate::retry::parse_retry_after;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::text::printable;
@@ -52,8 +51,6 @@ const SHORTEST_SECRET: usize = 12;
 
 impl Http {
     pub(super) fn new(settings: &VendorSettings, key: &SecretString) -> Result<Self, String> {
-        // One provider for the whole process; somebody else may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Base::new(&settings.base_url)?;
         let key = key.expose_secret().trim();
         if key.is_empty() {
@@ -62,21 +59,14 @@ impl Http {
         let mut bearer = HeaderValue::try_from(format!("Bearer {key}"))
             .map_err(|_| "the vendor key holds characters that no key can have".to_owned())?;
         bearer.set_sensitive(true);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
+        // Each request costs a token, so none is repeated behind the limiter's back.
+        let builder = client_builder(settings.base_url.host_str())
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.read_timeout)
             .timeout(settings.total_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            // Each request costs a token, so none is repeated behind the limiter's back.
-            .retry(reqwest::retry::never())
             .pool_idle_timeout(POOL_IDLE)
-            .referer(false)
             .gzip(true);
-        if settings.base_url.host().as_ref().is_some_and(is_loopback) {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|e| format!("the HTTP client cannot be set up: {}", told(&e)))?;
+        let client = http::build(builder)?;
         Ok(Self { client, base, key: SecretString::from(key), bearer, max_body: settings.max_body })
     }
 
@@ -115,20 +105,19 @@ impl Http {
 
     /// Reads the body, decompressed, up to the limit; cut while it streams, so that a bomb never unfolds.
     async fn body(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, Fault> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(e))? {
-            if body.len() + chunk.len() > self.max_body {
-                let detail = format!("more than {} bytes", self.max_body);
-                return Err(classify(Failure::Transport { kind: Transport::TooLong, detail: &detail }));
+        let body = http::read_body(response, self.max_body).await.map_err(|e| match e {
+            BodyError::Broken(e) => self.transport(e),
+            BodyError::TooLong(limit) => {
+                let detail = format!("more than {limit} bytes");
+                classify(Failure::Transport { kind: Transport::TooLong, detail: &detail })
             }
-            body.extend_from_slice(&chunk);
-        }
+        })?;
         Ok(self.without_key(body))
     }
 
     fn transport(&self, error: reqwest::Error) -> Fault {
         let error = error.without_url();
-        let detail = self.hidden(&told(&error));
+        let detail = self.hidden(&with_causes(&error));
         classify(Failure::Transport { kind: kind(&error), detail: &detail })
     }
 
@@ -187,30 +176,5 @@ fn kind(error: &reqwest::Error) -> Transport {
         Transport::Encoding
     } else {
         Transport::Broken
-    }
-}
-
-/// The error and its causes in one line. The caller has removed the URL.
-fn told(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    for cause in causes(error) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| (*cause).source())
-}
-
-pub(super) fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
-        Host::Ipv4(ip) => IpAddr::from(*ip).is_loopback(),
-        Host::Ipv6(ip) => IpAddr::from(*ip).is_loopback(),
     }
 }

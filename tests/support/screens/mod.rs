@@ -20,7 +20,7 @@ use barkeep::market::ts::SECOND;
 use barkeep::market::{AssetClass, Timeframe, Ts};
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{
-    Access, ConsoleRequest, ConsoleResponse, CoverageRow, ExecutionDetail, ExecutionView, Link, SeriesName,
+    Access, ConsoleRequest, ConsoleResponse, CoverageRow, ExecutionDetail, Link, SeriesName,
 };
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::keymap::Keymap;
@@ -88,27 +88,20 @@ pub fn answered(snap: Snapshot, width: u16, height: u16) -> Model {
         let cache = if wide { &mut model.answers.coverage } else { &mut model.answers.strips };
         cache.keep((from, today), &names, &rows, (now(), Duration::ZERO));
     }
-    let views: Vec<ExecutionView> = executions()
-        .into_iter()
-        .map(|row| {
-            let share = row.successful_symbols as f64 / row.total_symbols as f64;
-            let success_rate = row.completed_at.map(|_| (share * 1_000.0).round() / 10.0);
-            ExecutionView { row, success_rate, crashed: false }
-        })
-        .collect();
-    let opened = ExecutionDetail { execution: views[3].clone(), series: execution_series() };
+    let history = executions();
+    let opened = ExecutionDetail { execution: history[3].clone(), series: execution_series() };
     answer(
         &mut model,
-        &ConsoleRequest::Execution { id: views[3].row.execution_id },
+        &ConsoleRequest::Execution { id: history[3].execution_id },
         ConsoleResponse::Execution(Box::new(opened)),
     );
-    let running = ExecutionDetail { execution: views[0].clone(), series: execution_series() };
+    let running = ExecutionDetail { execution: history[0].clone(), series: execution_series() };
     answer(
         &mut model,
-        &ConsoleRequest::Execution { id: views[0].row.execution_id },
+        &ConsoleRequest::Execution { id: history[0].execution_id },
         ConsoleResponse::Execution(Box::new(running)),
     );
-    answer(&mut model, &HISTORY, ConsoleResponse::History(views));
+    answer(&mut model, &HISTORY, ConsoleResponse::History(history));
     answer(&mut model, &REQUESTS, ConsoleResponse::Requests(requests()));
     answer(&mut model, &QUARANTINE, ConsoleResponse::Quarantine(quarantine()));
     answer(&mut model, &FAILURES, ConsoleResponse::Failures { series: failing(), features: feature_failures() });

@@ -7,27 +7,21 @@ use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Symbol, Timeframe};
 use barkeep::pipeline::events::ItemInfo;
 use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
-use barkeep::runtime::console::{AlertRow, ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
+use barkeep::runtime::console::{AlertRow, Execution, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 use barkeep::service::activity::ActivityView;
 use barkeep::service::handle::{EngineState, Live, Process, Tick};
 use barkeep::service::progress::{ItemState, ItemView, RunView};
+use barkeep::store::ExecutionRow;
 use barkeep::vendor::limit::LimitSnapshot;
 
 use super::{at, class, id, now};
 use crate::support::rows;
 
-pub fn execution(
-    n: u128,
-    trigger: Trigger,
-    started: i64,
-    status: ExecutionStatus,
-    good: i64,
-    total: i64,
-) -> ExecutionRow {
+pub fn execution(n: u128, trigger: Trigger, started: i64, status: ExecutionStatus, good: i64, total: i64) -> Execution {
     let started_at = now() - started;
     let done = status != ExecutionStatus::Running;
     let took = 100_000 + (n as i64 * 71_000) % 700_000;
-    ExecutionRow {
+    let row = ExecutionRow {
         trigger,
         started_at,
         completed_at: done.then(|| started_at + took),
@@ -45,10 +39,12 @@ pub fn execution(
             _ => None,
         },
         ..rows::execution(id(n), status)
-    }
+    };
+    // The row names a process that does not exist.
+    Execution { crashed: false, ..Execution::from(row) }
 }
 
-pub fn executions() -> Vec<ExecutionRow> {
+pub fn executions() -> Vec<Execution> {
     use ExecutionStatus as S;
     vec![
         execution(0, Trigger::Schedule, 9 * MINUTE, S::Running, 9, 25),

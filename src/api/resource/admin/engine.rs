@@ -1,4 +1,4 @@
-//! Steering the engine.
+//! Engine control.
 
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -7,69 +7,69 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::body::Input;
-use crate::docs::{CriticalityName, SymbolName, TimeframeName};
 use crate::guard::keys::Caller;
 use crate::params::{Named, Params};
 use crate::problem::Problem;
 use crate::resource::symbols::timeframes_of;
+use crate::types::{CriticalityName, SymbolName, TimeframeName};
 use crate::{Api, App};
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select::Selection;
 use barkeep_service::handle::{CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope};
 use barkeep_store::Trigger;
 
-/// What became of an order.
+/// The result of a command.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Done {
     /// `started`, `nothing` or `done`.
     result: &'static str,
-    /// The execution that was begun.
+    /// The execution that was started.
     #[schema(value_type = Option<String>, format = "uuid")]
     execution_id: Option<Uuid>,
     /// Why there was nothing to do.
     detail: Option<String>,
-    /// What the engine does now; `pausing` until what is in flight is committed.
+    /// The state of the engine; `pausing` until requests in flight are committed.
     #[schema(value_type = String, example = "paused")]
     engine: EngineState,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
 }
 
-/// Gives an order and says what became of it.
-async fn give(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
-    let now = api.desk.engine.clock.now();
-    let answer = api.desk.handle.order(action, &caller.actor).await?;
+/// Gives the engine a command and translates the result.
+async fn execute(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
+    let now = api.console.engine.clock.now();
+    let answer = api.console.handle.order(action, &caller.actor).await?;
     let (result, execution_id, detail) = match answer {
         CommandReply::Started(id) => {
-            api.started.note(id, now, &[]);
+            api.recent_jobs.add(id, now, &[]);
             ("started", Some(id), None)
         }
         CommandReply::Nothing(why) => ("nothing", None, Some(why)),
         CommandReply::Done | CommandReply::Planned(_) => ("done", None, None),
     };
-    Ok(Json(Done { result, execution_id, detail, engine: api.desk.handle.live().state, timestamp: now }))
+    Ok(Json(Done { result, execution_id, detail, engine: api.console.handle.live().state, timestamp: now }))
 }
 
-/// Pause the engine: what is in flight is committed, nothing more starts
-#[utoipa::path(post, path = "/api/v1/admin/engine/pause", tag = "engine", responses((status = 200, body = Done)))]
+/// Pause the engine: requests in flight are committed, no new ones start
+#[utoipa::path(post, path = "/api/v1/admin/engine/pause", operation_id = "pause_engine", tag = "engine", responses((status = 200, body = Done, description = "The engine is pausing or paused")))]
 pub(crate) async fn pause(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    give(&api, &caller, EngineCommand::Pause).await
+    execute(&api, &caller, EngineCommand::Pause).await
 }
 
-/// Let the engine go on
-#[utoipa::path(post, path = "/api/v1/admin/engine/resume", tag = "engine", responses((status = 200, body = Done)))]
+/// Resume the engine
+#[utoipa::path(post, path = "/api/v1/admin/engine/resume", operation_id = "resume_engine", tag = "engine", responses((status = 200, body = Done, description = "The engine runs again")))]
 pub(crate) async fn resume(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    give(&api, &caller, EngineCommand::Resume).await
+    execute(&api, &caller, EngineCommand::Resume).await
 }
 
 /// What to bring up to date: exactly one of `symbols`, `tier` and `stale`.
@@ -90,43 +90,46 @@ pub(crate) struct TriggerRequest {
     stale: bool,
 }
 
-fn what(wish: TriggerRequest) -> Result<TriggerScope, Problem> {
-    const MOST: usize = 1_000;
-    let wrong = |why: &str| Err(Problem::invalid("body", why).hint("name exactly one of symbols, tier and stale"));
-    match wish {
+fn scope(request: TriggerRequest) -> Result<TriggerScope, Problem> {
+    const MAX_SYMBOLS: usize = 1_000;
+    let wrong = |why: &str| Err(Problem::invalid("body", why).hint("give exactly one of symbols, tier and stale"));
+    match request {
         TriggerRequest { symbols: Some(symbols), timeframes, tier: None, stale: false } => {
-            if !(1..=MOST).contains(&symbols.len()) {
-                return Err(Problem::invalid("symbols", &format!("names {}, not 1 to {MOST}", symbols.len())));
+            if !(1..=MAX_SYMBOLS).contains(&symbols.len()) {
+                return Err(Problem::invalid(
+                    "symbols",
+                    &format!("has {} entries, not 1 to {MAX_SYMBOLS}", symbols.len()),
+                ));
             }
             let timeframes = timeframes_of(timeframes)?;
             Ok(TriggerScope::Selection(Selection { symbols, timeframes, ..Selection::default() }))
         }
-        TriggerRequest { timeframes: Some(_), .. } => wrong("has timeframes without symbols"),
+        TriggerRequest { timeframes: Some(_), .. } => wrong("timeframes need symbols"),
         TriggerRequest { tier: Some(tier), symbols: None, stale: false, .. } => Ok(TriggerScope::Tier(tier)),
         TriggerRequest { stale: true, symbols: None, tier: None, .. } => Ok(TriggerScope::Stale),
-        _ => wrong("does not say what is meant"),
+        _ => wrong("has none or several of symbols, tier and stale"),
     }
 }
 
 /// Bring something up to date now
-#[utoipa::path(post, path = "/api/v1/admin/engine/trigger", tag = "engine",
-    params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
+#[utoipa::path(post, path = "/api/v1/admin/engine/trigger", operation_id = "trigger_engine", tag = "engine",
+    params(("Idempotency-Key" = Option<crate::types::IdempotencyKey>, Header)),
     request_body = TriggerRequest,
-    responses((status = 200, body = Done)))]
+    responses((status = 200, body = Done, description = "What was started, or why nothing was")))]
 pub(crate) async fn trigger(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
-    Input(wish): Input<TriggerRequest>,
+    Input(request): Input<TriggerRequest>,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    give(&api, &caller, EngineCommand::Trigger { what: what(wish)?, trigger: Trigger::Api }).await
+    execute(&api, &caller, EngineCommand::Trigger { what: scope(request)?, trigger: Trigger::Api }).await
 }
 
-/// Cancel an execution; pages in flight are committed
-#[utoipa::path(post, path = "/api/v1/admin/executions/{id}/cancel", tag = "engine",
+/// Cancel an execution; requests in flight are committed
+#[utoipa::path(post, path = "/api/v1/admin/executions/{id}/cancel", operation_id = "cancel_execution", tag = "engine",
     params(("id" = String, Path, format = "uuid")),
-    responses((status = 200, body = Done)))]
+    responses((status = 200, body = Done, description = "The execution is being cancelled")))]
 pub(crate) async fn cancel(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -134,16 +137,16 @@ pub(crate) async fn cancel(
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    known(&api, id).await?;
-    give(&api, &caller, EngineCommand::Cancel(ExecutionSelector(Some(id)))).await
+    check_exists(&api, id).await?;
+    execute(&api, &caller, EngineCommand::Cancel(ExecutionSelector(Some(id)))).await
 }
 
-/// Ask again for the series that failed in an execution
-#[utoipa::path(post, path = "/api/v1/admin/executions/{id}/retry", tag = "engine",
+/// Retry the failed series of an execution
+#[utoipa::path(post, path = "/api/v1/admin/executions/{id}/retry", operation_id = "retry_execution", tag = "engine",
     params(
         ("id" = String, Path, format = "uuid"),
-        ("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
-    responses((status = 200, body = Done)))]
+        ("Idempotency-Key" = Option<crate::types::IdempotencyKey>, Header)),
+    responses((status = 200, body = Done, description = "What was started, or why nothing was")))]
 pub(crate) async fn retry(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -151,13 +154,13 @@ pub(crate) async fn retry(
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    known(&api, id).await?;
-    give(&api, &caller, EngineCommand::RetryFailed(ExecutionSelector(Some(id)))).await
+    check_exists(&api, id).await?;
+    execute(&api, &caller, EngineCommand::RetryFailed(ExecutionSelector(Some(id)))).await
 }
 
-async fn known(api: &Api, id: Uuid) -> Result<(), Problem> {
-    let runs = api.desk.handle.live().runs.iter().any(|run| run.execution_id == id);
-    if runs || api.desk.engine.store.execution(id).await?.is_some() {
+async fn check_exists(api: &Api, id: Uuid) -> Result<(), Problem> {
+    let runs = api.console.handle.live().runs.iter().any(|run| run.execution_id == id);
+    if runs || api.console.engine.store.execution(id).await?.is_some() {
         return Ok(());
     }
     Err(Problem::not_found(format!("there is no execution {id}")).at("id"))

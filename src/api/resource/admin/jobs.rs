@@ -12,12 +12,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::body::Input;
-use crate::docs::{AssetClassName, SymbolName, TimeframeName, WhenText};
 use crate::guard::keys::Caller;
 use crate::params::{Named, Params};
 use crate::problem::Problem;
 use crate::resource::symbols::timeframes_of;
-use crate::resource::view::{Execution, SeriesProgress};
+use crate::types::{AssetClassName, Execution, SeriesRun, SymbolName, TimeframeName, WhenText, each};
 use crate::{Api, App};
 use barkeep_market::ts::SECOND;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
@@ -26,16 +25,16 @@ use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_plan::Plan;
 use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
 use barkeep_service::progress::RunView;
-use barkeep_store::{ExecutionStatus, StoreError, Trigger};
+use barkeep_store::{ExecutionStatus, SeriesRunState, SeriesStatus, StoreError, Trigger};
 
 /// Symbols of one request.
-const MOST: usize = 100;
-/// Symbols repeated in the answer.
-const SHOWN: usize = 10;
-/// An execution that has begun gets its row within this time, or ends without work.
-const SOON: i64 = 10 * SECOND;
+const MAX_SYMBOLS: usize = 100;
+/// Symbols repeated in the response.
+const LISTED: usize = 10;
+/// An execution that was started gets its row within this time, or ends without work.
+const ROW_WITHIN: i64 = 10 * SECOND;
 
-/// A day or an instant, in the one way it is written.
+/// A day or a time, written as in the request.
 #[derive(Clone, Copy, Debug)]
 struct Bound(TimeBound);
 
@@ -51,27 +50,27 @@ impl fmt::Display for Bound {
     }
 }
 
-/// What to fetch. Symbols not registered are.
+/// What to fetch. Symbols that are not registered are added.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackfillRequest {
     #[schema(value_type = Vec<SymbolName>, min_items = 1, max_items = 100)]
     symbols: Vec<Symbol>,
-    /// Those of each symbol when left out.
+    /// The timeframes of each symbol by default.
     #[schema(value_type = Option<Vec<TimeframeName>>, min_items = 1, max_items = 8)]
     timeframes: Option<Vec<Timeframe>>,
-    /// First day or time; `backfill.history` before the end when left out. `start_date` means the same.
+    /// First day or time; `backfill.history` before the end by default. Alias: `start_date`.
     #[serde(alias = "start_date")]
     #[schema(value_type = Option<WhenText>)]
     from: Option<Bound>,
-    /// Last day or time, included; now when left out. `end_date` means the same.
+    /// Last day or time, inclusive; now by default. Alias: `end_date`.
     #[serde(alias = "end_date")]
     #[schema(value_type = Option<WhenText>)]
     to: Option<Bound>,
-    /// Of symbols not registered yet.
+    /// For symbols that are not registered yet.
     #[schema(value_type = Option<AssetClassName>)]
     asset_class: Option<AssetClass>,
-    /// Only say what would be asked.
+    /// Only plan the requests.
     #[serde(default)]
     dry_run: bool,
 }
@@ -82,7 +81,7 @@ struct Range {
     end: Option<String>,
 }
 
-/// An execution that was begun.
+/// A backfill that was started.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct Job {
@@ -102,22 +101,22 @@ pub(crate) struct Job {
     timestamp: Ts,
 }
 
-/// What a backfill would ask.
+/// What a backfill would request.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct DryRun {
     dry_run: bool,
-    /// Expected requests, and what it takes at least and at most, depending on how many minutes had a trade.
+    /// Expected requests, and the fewest and the most, depending on how many minutes had a trade.
     requests: u64,
     requests_low: u64,
     requests_high: u64,
-    /// No plan for these gaps can take fewer.
+    /// No plan for these gaps needs fewer requests.
     lower_bound: u64,
     optimal: bool,
-    /// Until the last request may start, at the current limit.
+    /// Until the last request may start, at the current rate limit.
     estimated_seconds: f64,
     expected_bars: u64,
-    /// Ranges to be asked.
+    /// Ranges to request.
     ranges: usize,
     symbols_count: usize,
     #[schema(value_type = String, format = DateTime)]
@@ -142,26 +141,29 @@ impl DryRun {
     }
 }
 
-fn selection(wish: &BackfillRequest) -> Result<Selection, Problem> {
-    let mut symbols = wish.symbols.clone();
+fn selection(request: &BackfillRequest) -> Result<Selection, Problem> {
+    let mut symbols = request.symbols.clone();
     symbols.sort();
     symbols.dedup();
-    if !(1..=MOST).contains(&symbols.len()) || wish.symbols.len() > MOST {
-        return Err(Problem::invalid("symbols", &format!("names {}, which is not 1 to {MOST}", wish.symbols.len())));
+    if !(1..=MAX_SYMBOLS).contains(&symbols.len()) || request.symbols.len() > MAX_SYMBOLS {
+        return Err(Problem::invalid(
+            "symbols",
+            &format!("has {} entries, not 1 to {MAX_SYMBOLS}", request.symbols.len()),
+        ));
     }
-    let timeframes = timeframes_of(wish.timeframes.clone())?;
+    let timeframes = timeframes_of(request.timeframes.clone())?;
     Ok(Selection {
         symbols,
         timeframes,
-        from: wish.from.map(|b| b.0),
-        to: wish.to.map(|b| b.0),
-        class: wish.asset_class,
+        from: request.from.map(|b| b.0),
+        to: request.to.map(|b| b.0),
+        class: request.asset_class,
     })
 }
 
 /// Refuses what the engine would refuse, in the words of a request.
 async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let now = engine.clock.now();
     let invalid = |e| Problem::of_selection(&e, "asset_class");
     let known = engine.store.symbols().await?;
@@ -173,67 +175,72 @@ async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Fetch what is missing of some symbols
-#[utoipa::path(post, path = "/api/v1/backfill", tag = "backfill",
-    description = "Begins an execution and answers 202 with its id; with `dry_run` answers 200 with what would be asked. \
-        With an `Idempotency-Key` the same request sent again gets the same answer and begins nothing.",
-    params(("Idempotency-Key" = Option<crate::docs::IdempotencyKey>, Header)),
+/// Start a backfill
+#[utoipa::path(post, path = "/api/v1/backfill", operation_id = "start_backfill", tag = "backfill",
+    description = "Starts an execution and answers 202 with its id; with `dry_run` answers 200 with the plan. With an \
+        `Idempotency-Key` a repeated request gets the same response and starts nothing.",
+    params(("Idempotency-Key" = Option<crate::types::IdempotencyKey>, Header)),
     request_body = BackfillRequest,
-    responses((status = 202, body = Job), (status = 200, body = DryRun)))]
+    responses((status = 202, body = Job, description = "The backfill was started"), (status = 200, body = DryRun, description = "The plan of a dry run")))]
 pub(crate) async fn start(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
-    Input(wish): Input<BackfillRequest>,
+    Input(request): Input<BackfillRequest>,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let selection = selection(&wish)?;
+    let selection = selection(&request)?;
     check(&api, &selection).await?;
-    let now = api.desk.engine.clock.now();
+    let now = api.console.engine.clock.now();
     let (symbols, timeframes) = (selection.symbols.clone(), selection.timeframes.clone());
     let what = TriggerScope::Selection(selection);
-    let action = if wish.dry_run {
+    let action = if request.dry_run {
         EngineCommand::Preview(what)
     } else {
         EngineCommand::Trigger { what, trigger: Trigger::Api }
     };
-    match api.desk.handle.order(action, &caller.actor).await? {
+    match api.console.handle.order(action, &caller.actor).await? {
         CommandReply::Planned(plan) => Ok(Json(DryRun::of(&plan, symbols.len(), now)).into_response()),
         CommandReply::Started(id) => {
-            api.started.note(id, now, &symbols);
+            api.recent_jobs.add(id, now, &symbols);
             let job = Job {
                 job_id: id,
                 status: "queued",
                 symbols_count: symbols.len(),
-                symbols: symbols.into_iter().take(SHOWN).collect(),
-                date_range: Range { start: wish.from.map(|b| b.to_string()), end: wish.to.map(|b| b.to_string()) },
+                symbols: symbols.into_iter().take(LISTED).collect(),
+                date_range: Range {
+                    start: request.from.map(|b| b.to_string()),
+                    end: request.to.map(|b| b.to_string()),
+                },
                 timeframes,
                 timestamp: now,
             };
-            let place = HeaderValue::from_str(&format!("/api/v1/backfill/{id}")).ok();
+            let location = HeaderValue::from_str(&format!("/api/v1/backfill/{id}")).ok();
             let mut response = (StatusCode::ACCEPTED, Json(job)).into_response();
-            response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+            response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
             Ok(response)
         }
         CommandReply::Nothing(why) => Err(Problem::not_found(why)),
-        CommandReply::Done => Err(Problem::internal("a trigger that is merely done")),
+        CommandReply::Done => Err(Problem::internal("unexpected reply to a trigger")),
     }
 }
 
-/// How an execution stands.
+/// The status of an execution.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobStatus {
+    /// The `execution_id` in other responses.
     #[schema(value_type = String, format = "uuid")]
     job_id: Uuid,
     /// `queued`, `running`, `completed`, `completed_with_errors`, `failed`, `cancelled`, `interrupted`, or `skipped`
     /// when other executions already worked on all of it.
     status: &'static str,
-    /// 0 to 100, by requests answered; 100 once it has ended.
+    /// 0 to 100: requests answered of those planned while it runs, 100 when it is complete (with errors too), else the share
+    /// of its series that were completed.
     progress_pct: f64,
     symbols_total: i64,
     symbols_completed: i64,
     symbols_failed: i64,
-    /// Bars the vendor sent so far.
+    /// Bars received from the vendor; `total_records_processed` of an execution.
     total_records_fetched: i64,
     error_message: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -243,31 +250,47 @@ pub(crate) struct JobStatus {
     /// Requests answered and planned, while it runs.
     requests_answered: Option<u64>,
     requests_planned: Option<u64>,
-    details: Vec<SeriesProgress>,
+    details: Vec<SeriesRun>,
 }
 
-/// How a backfill stands
-#[utoipa::path(get, path = "/api/v1/backfill/{id}", tag = "backfill",
+/// With one decimal, at most 100.
+fn percent(done: u64, all: u64) -> f64 {
+    (1_000.0 * done as f64 / all.max(1) as f64).round().min(1_000.0) / 10.0
+}
+
+/// How far an execution that has ended has come; `None` while it runs.
+fn progress_of_ended(status: ExecutionStatus, series: &[SeriesStatus]) -> Option<f64> {
+    match status {
+        ExecutionStatus::Running => None,
+        ExecutionStatus::Completed | ExecutionStatus::CompletedWithErrors => Some(100.0),
+        ExecutionStatus::Failed | ExecutionStatus::Cancelled | ExecutionStatus::Interrupted => {
+            let done = series.iter().filter(|row| row.status == SeriesRunState::Completed).count();
+            Some(percent(done as u64, series.len() as u64))
+        }
+    }
+}
+
+/// Status of a backfill
+#[utoipa::path(get, path = "/api/v1/backfill/{id}", operation_id = "get_backfill", tag = "backfill",
     params(("id" = String, Path, format = "uuid")),
-    responses((status = 200, body = JobStatus)))]
+    responses((status = 200, body = JobStatus, description = "The status of the backfill")))]
 pub(crate) async fn one(
     State(api): State<App>,
     Named(id): Named<Uuid>,
     params: Params,
 ) -> Result<Json<JobStatus>, Problem> {
     params.only(&[])?;
-    let run = api.desk.handle.live().runs.iter().find(|run| run.execution_id == id).cloned();
+    let run = api.console.handle.live().runs.iter().find(|run| run.execution_id == id).cloned();
     let progress = run.as_ref().map(RunView::percent);
     let progress = progress.map(|p| (p.min(100.0) * 10.0).round() / 10.0);
     let (answered, planned) = run.as_ref().map(|run| (run.requests_answered, run.requests_planned)).unzip();
-    match ExecutionDetail::read(api.desk.engine.store.as_ref(), id).await {
+    match ExecutionDetail::read(api.console.engine.store.as_ref(), id).await {
         Ok(detail) => {
-            let row = detail.execution.row;
-            let ended = row.status != ExecutionStatus::Running;
+            let row = detail.execution;
             Ok(Json(JobStatus {
                 job_id: id,
                 status: row.status.name(),
-                progress_pct: if ended { 100.0 } else { progress.unwrap_or_default() },
+                progress_pct: progress_of_ended(row.status, &detail.series).or(progress).unwrap_or_default(),
                 symbols_total: row.total_symbols,
                 symbols_completed: row.successful_symbols,
                 symbols_failed: row.failed_symbols,
@@ -277,24 +300,24 @@ pub(crate) async fn one(
                 completed_at: row.completed_at,
                 requests_answered: answered,
                 requests_planned: planned,
-                details: detail.series.into_iter().map(SeriesProgress::from).collect(),
+                details: each(detail.series),
             }))
         }
         Err(StoreError::NotFound(why)) => {
-            let begun = api.started.find(id).ok_or_else(|| {
-                Problem::not_found(why).at("id").hint("GET /api/v1/backfill/recent lists what there is")
+            let job = api.recent_jobs.find(id).ok_or_else(|| {
+                Problem::not_found(why).at("id").hint("GET /api/v1/backfill/recent lists the newest backfills")
             })?;
-            let soon = api.desk.engine.clock.now() - begun.at < SOON;
+            let soon = api.console.engine.clock.now() - job.at < ROW_WITHIN;
             Ok(Json(JobStatus {
                 job_id: id,
                 status: if run.is_some() || soon { "queued" } else { "skipped" },
                 progress_pct: progress.unwrap_or_default(),
-                symbols_total: i64::try_from(begun.symbols.len()).unwrap_or(i64::MAX),
+                symbols_total: i64::try_from(job.symbols.len()).unwrap_or(i64::MAX),
                 symbols_completed: 0,
                 symbols_failed: 0,
                 total_records_fetched: 0,
                 error_message: None,
-                started_at: Some(begun.at),
+                started_at: Some(job.at),
                 completed_at: None,
                 requests_answered: answered,
                 requests_planned: planned,
@@ -315,12 +338,12 @@ pub(crate) struct RecentJobs {
 }
 
 /// The newest executions
-#[utoipa::path(get, path = "/api/v1/backfill/recent", tag = "backfill",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions; 20 when left out")),
-    responses((status = 200, body = RecentJobs)))]
+#[utoipa::path(get, path = "/api/v1/backfill/recent", operation_id = "list_recent_backfills", tag = "backfill",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Executions, 20 by default")),
+    responses((status = 200, body = RecentJobs, description = "The newest executions")))]
 pub(crate) async fn recent(State(api): State<App>, params: Params) -> Result<Json<RecentJobs>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=100, 20)?;
-    let history = ExecutionHistory::read(api.desk.engine.store.as_ref(), limit).await?;
+    let history = ExecutionHistory::read(api.console.engine.store.as_ref(), limit).await?;
     let jobs: Vec<Execution> = history.executions.into_iter().map(Execution::from).collect();
-    Ok(Json(RecentJobs { timestamp: api.desk.engine.clock.now(), count: jobs.len(), jobs }))
+    Ok(Json(RecentJobs { timestamp: api.console.engine.clock.now(), count: jobs.len(), jobs }))
 }

@@ -1,4 +1,4 @@
-//! Which symbols are kept, and how.
+//! Tracked symbols.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::Input;
-use crate::docs::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
 use crate::guard::keys::Caller;
 use crate::params::{Named, OfSymbol, Params};
 use crate::problem::{Kind, Problem};
 use crate::resource::symbols::{SymbolEntry, entry, timeframes_of};
+use crate::types::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
 use crate::{Api, App};
 use barkeep_config::{criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
@@ -26,7 +26,7 @@ pub(crate) struct TrackedSymbols {
     symbols: Vec<SymbolEntry>,
 }
 
-/// A symbol to be kept; what is not said comes from the settings.
+/// A symbol to track; what is omitted comes from the settings.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewSymbol {
@@ -40,29 +40,29 @@ pub(crate) struct NewSymbol {
     timeframes: Option<Vec<Timeframe>>,
 }
 
-/// What to change of a symbol; what is left out stays.
+/// What to change of a symbol; what is omitted stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SymbolChange {
-    /// Whether it is kept fresh.
+    /// Whether it is kept up to date.
     active: Option<bool>,
-    /// Whether it rests for now.
+    /// Whether its requests are paused.
     paused: Option<bool>,
     #[schema(value_type = Option<CriticalityName>)]
     criticality: Option<Criticality>,
-    /// Bars of timeframes not listed stay stored.
+    /// Bars of timeframes that are not listed stay stored.
     #[schema(value_type = Option<Vec<TimeframeName>>, min_items = 1, max_items = 8)]
     timeframes: Option<Vec<Timeframe>>,
 }
 
 async fn row_of(api: &Api, symbol: &Symbol) -> Result<SymbolRow, Problem> {
-    let rows = api.desk.engine.store.symbols().await?;
+    let rows = api.console.engine.store.symbols().await?;
     let unknown = || Problem::not_found(format!("{symbol} is not registered")).at("symbol");
     rows.into_iter().find(|row| row.symbol == *symbol).ok_or_else(unknown)
 }
 
-/// Notes who did what; the engine notes its own orders.
-async fn note(
+/// Records who did what; commands are recorded by the engine.
+async fn record_action(
     api: &Api,
     caller: &Caller,
     action: &str,
@@ -70,32 +70,32 @@ async fn note(
     detail: Option<String>,
 ) -> Result<(), Problem> {
     let action = OperatorAction {
-        at: api.desk.engine.clock.now(),
+        at: api.console.engine.clock.now(),
         actor: caller.actor.clone(),
         action: action.to_owned(),
         target: Some(symbol.to_string()),
         detail,
         result: "ok".to_owned(),
     };
-    Ok(api.desk.engine.store.record_action(&action).await?)
+    Ok(api.console.engine.store.record_action(&action).await?)
 }
 
-/// All symbols that are kept
-#[utoipa::path(get, path = "/api/v1/admin/symbols", tag = "symbols",
-    params(("active_only" = Option<bool>, Query, description = "Leave out symbols not kept fresh; `true` when left out")),
-    responses((status = 200, body = TrackedSymbols)))]
+/// Tracked symbols
+#[utoipa::path(get, path = "/api/v1/admin/symbols", operation_id = "list_tracked_symbols", tag = "symbols",
+    params(("active_only" = Option<bool>, Query, description = "Only active symbols, `true` by default")),
+    responses((status = 200, body = TrackedSymbols, description = "The tracked symbols")))]
 pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<TrackedSymbols>, Problem> {
     let active_only = params.only(&["active_only"])?.flag("active_only", true)?;
-    let rows = api.desk.engine.store.symbols().await?;
+    let rows = api.console.engine.store.symbols().await?;
     let symbols = rows.iter().filter(|row| row.active || !active_only).map(entry).collect();
-    Ok(Json(TrackedSymbols { timestamp: api.desk.engine.clock.now(), symbols }))
+    Ok(Json(TrackedSymbols { timestamp: api.console.engine.clock.now(), symbols }))
 }
 
-/// Keep a symbol
-#[utoipa::path(post, path = "/api/v1/admin/symbols", tag = "symbols",
-    description = "Its bars are fetched at the next beat of its tier, or when a backfill is asked for.",
+/// Add a symbol
+#[utoipa::path(post, path = "/api/v1/admin/symbols", operation_id = "add_symbol", tag = "symbols",
+    description = "Its bars are fetched at the next scheduled run of its criticality, or by a backfill.",
     request_body = NewSymbol,
-    responses((status = 201, body = SymbolEntry)))]
+    responses((status = 201, body = SymbolEntry, description = "The symbol was added")))]
 pub(crate) async fn add(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -103,7 +103,7 @@ pub(crate) async fn add(
     Input(new): Input<NewSymbol>,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let engine = &api.desk.engine;
+    let engine = &api.console.engine;
     let settings = &engine.settings;
     let timeframes = timeframes_of(new.timeframes)?;
     let asset_class = new.asset_class.unwrap_or_else(|| default_class(settings, &new.symbol));
@@ -118,21 +118,21 @@ pub(crate) async fn add(
         symbol: new.symbol,
     };
     if engine.store.symbols().await?.iter().any(|known| known.symbol == row.symbol) {
-        return Err(Problem::new(Kind::Conflict, format!("{} is registered already", row.symbol))
+        return Err(Problem::new(Kind::Conflict, format!("{} is already registered", row.symbol))
             .hint(format!("PUT /api/v1/admin/symbols/{} changes it", row.symbol)));
     }
     engine.store.put_symbols(std::slice::from_ref(&row)).await?;
-    note(&api, &caller, "add_symbol", &row.symbol, None).await?;
-    let place = HeaderValue::from_str(&format!("/api/v1/admin/symbols/{}", row.symbol)).ok();
+    record_action(&api, &caller, "add_symbol", &row.symbol, None).await?;
+    let location = HeaderValue::from_str(&format!("/api/v1/admin/symbols/{}", row.symbol)).ok();
     let mut response = (StatusCode::CREATED, Json(entry(&row))).into_response();
-    response.headers_mut().extend(place.map(|place| (header::LOCATION, place)));
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
     Ok(response)
 }
 
 /// One symbol
-#[utoipa::path(get, path = "/api/v1/admin/symbols/{symbol}", tag = "symbols",
+#[utoipa::path(get, path = "/api/v1/admin/symbols/{symbol}", operation_id = "get_symbol", tag = "symbols",
     params(("symbol" = String, Path, example = "AAPL")),
-    responses((status = 200, body = SymbolEntry)))]
+    responses((status = 200, body = SymbolEntry, description = "The symbol")))]
 pub(crate) async fn one(
     State(api): State<App>,
     Named(symbol): OfSymbol,
@@ -142,11 +142,11 @@ pub(crate) async fn one(
     Ok(Json(entry(&row_of(&api, &symbol).await?)))
 }
 
-/// Change how a symbol is kept
-#[utoipa::path(put, path = "/api/v1/admin/symbols/{symbol}", tag = "symbols",
+/// Change a symbol
+#[utoipa::path(put, path = "/api/v1/admin/symbols/{symbol}", operation_id = "update_symbol", tag = "symbols",
     params(("symbol" = String, Path, example = "AAPL")),
     request_body = SymbolChange,
-    responses((status = 200, body = SymbolEntry)))]
+    responses((status = 200, body = SymbolEntry, description = "The symbol after the change")))]
 pub(crate) async fn change(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -159,10 +159,10 @@ pub(crate) async fn change(
     let timeframes = timeframes_of(timeframes)?;
     let mut row = row_of(&api, &symbol).await?;
     if let Some(paused) = paused.filter(|paused| *paused != row.paused) {
-        // By the engine, whose gate holds back what waits for this symbol.
+        // By the engine, which holds back requests that wait for this symbol.
         let symbols = vec![symbol.clone()];
         let action = if paused { EngineCommand::PauseSymbols(symbols) } else { EngineCommand::ResumeSymbols(symbols) };
-        api.desk.handle.order(action, &caller.actor).await?;
+        api.console.handle.order(action, &caller.actor).await?;
         row.paused = paused;
     }
     let before = row.clone();
@@ -170,21 +170,21 @@ pub(crate) async fn change(
     row.criticality = criticality.unwrap_or(row.criticality);
     row.timeframes = timeframes.unwrap_or(row.timeframes);
     if row != before {
-        api.desk.engine.store.put_symbols(std::slice::from_ref(&row)).await?;
+        api.console.engine.store.put_symbols(std::slice::from_ref(&row)).await?;
         let frames: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
         let detail = format!("active {}, {}, {}", row.active, row.criticality, frames.join(" "));
-        note(&api, &caller, "change_symbol", &symbol, Some(detail)).await?;
+        record_action(&api, &caller, "change_symbol", &symbol, Some(detail)).await?;
     }
     Ok(Json(entry(&row)))
 }
 
-/// Keep a symbol no longer
-#[utoipa::path(delete, path = "/api/v1/admin/symbols/{symbol}", tag = "symbols",
-    description = "Its data stay, and it can be made active again; with `purge=true` symbol and data are deleted for good.",
+/// Remove a symbol
+#[utoipa::path(delete, path = "/api/v1/admin/symbols/{symbol}", operation_id = "remove_symbol", tag = "symbols",
+    description = "It becomes inactive and its data stay; with `purge=true` symbol and data are deleted permanently.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
-        ("purge" = Option<bool>, Query, description = "`false` when left out")),
-    responses((status = 204, description = "Done")))]
+        ("purge" = Option<bool>, Query, description = "`false` by default")),
+    responses((status = 204, description = "The symbol is inactive or deleted")))]
 pub(crate) async fn remove(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -192,14 +192,14 @@ pub(crate) async fn remove(
     params: Params,
 ) -> Result<StatusCode, Problem> {
     let purge = params.only(&["purge"])?.flag("purge", false)?;
-    let store = &api.desk.engine.store;
+    let store = &api.console.engine.store;
     let row = row_of(&api, &symbol).await?;
     if purge {
         store.remove_symbol(&symbol).await?;
-        note(&api, &caller, "remove_symbol", &symbol, Some("with all data".to_owned())).await?;
+        record_action(&api, &caller, "remove_symbol", &symbol, Some("with all data".to_owned())).await?;
     } else if row.active {
         store.put_symbols(&[SymbolRow { active: false, ..row }]).await?;
-        note(&api, &caller, "deactivate_symbol", &symbol, None).await?;
+        record_action(&api, &caller, "deactivate_symbol", &symbol, None).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -147,7 +147,7 @@ fn one(stage: &mut ViewContext, area: Rect, open: Uuid) {
     let rows = model.execution_series();
     let mut title = Words::of(Role::Title, "Run ").say(Role::Accent, phrase::id(open));
     if let Some(detail) = asked.value {
-        let row = &detail.execution.row;
+        let row = &detail.execution;
         let (_, word, role) = phrase::execution(row.status);
         title =
             title.say(Role::Muted, format!(" {} {} ", row.trigger.name().replace('_', " "), row.mode)).say(role, word);

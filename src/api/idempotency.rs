@@ -1,7 +1,7 @@
-//! `Idempotency-Key`: a POST that may be sent again without happening again.
+//! `Idempotency-Key`: a POST that can be retried without being executed twice.
 //!
-//! The first request with a key is carried out and its answer kept for a day; the same request again gets that answer,
-//! another request with the same key is refused. Two at the same time become one: the second waits for the first.
+//! The first request with a key is executed and its response stored for a day; the same request again gets that response,
+//! another request with the same key is refused. Of two at the same time the second waits for the first.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -20,58 +20,56 @@ use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, MINUTE};
 use barkeep_store::{ApiRequest, Claim, Store};
 
-/// How long an answer is kept.
-const KEPT: i64 = DAY;
-/// A claim that nobody settled for this long belongs to a process that died.
-const ABANDONED: i64 = 10 * MINUTE;
+/// How long a response is stored.
+const RETENTION: i64 = DAY;
+/// A request that has been running for this long belongs to a process that died.
+const ABANDONED_AFTER: i64 = 10 * MINUTE;
 /// Longest key, in characters.
-const LONGEST: usize = 128;
-/// Largest answer kept, bytes.
-const LARGEST: usize = 1024 * 1024;
+const MAX_KEY_LENGTH: usize = 128;
+/// Largest response stored, bytes.
+const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Held by whoever carries a request out.
-type Turn = tokio::sync::Mutex<()>;
-type Place = Arc<Turn>;
+/// Held while a request with the key is executed.
+type KeyLock = tokio::sync::Mutex<()>;
 
-/// Requests with a key that are under way in this process.
+/// Keys of the requests that this process is executing.
 #[derive(Debug, Default)]
-pub(super) struct IdempotencyKeys(Mutex<HashMap<(String, String), Weak<Turn>>>);
+pub(super) struct IdempotencyKeys(Mutex<HashMap<(String, String), Weak<KeyLock>>>);
 
 impl IdempotencyKeys {
-    fn place(&self, actor: &str, key: &str) -> Place {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.retain(|_, place| place.strong_count() > 0);
-        let slot = places.entry((actor.to_owned(), key.to_owned())).or_default();
+    fn lock_of(&self, actor: &str, key: &str) -> Arc<KeyLock> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let slot = locks.entry((actor.to_owned(), key.to_owned())).or_default();
         slot.upgrade().unwrap_or_else(|| {
-            let place = Place::default();
-            *slot = Arc::downgrade(&place);
-            place
+            let lock = Arc::<KeyLock>::default();
+            *slot = Arc::downgrade(&lock);
+            lock
         })
     }
 }
 
-/// The key a request names.
+/// The key of a request.
 pub(super) fn key_of(request: &Request) -> Result<Option<String>, Problem> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
-    let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    let wrong =
-        || Problem::invalid("idempotency-key", "is not 1 to 128 visible ASCII characters").hint("a UUID does well");
+    let fits = (1..=MAX_KEY_LENGTH).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    let wrong = || Problem::invalid("idempotency-key", "is not 1 to 128 visible ASCII characters").hint("use a UUID");
     if fits { Ok(Some(text.to_owned())) } else { Err(wrong()) }
 }
 
-/// Carries a request out unless it was before.
+/// Executes a request, or repeats the response it had before.
 pub(super) async fn once<F>(
     store: &dyn Store,
-    under_way: &IdempotencyKeys,
+    idempotency_keys: &IdempotencyKeys,
     actor: &str,
     key: String,
     now: Ts,
     request: Request,
-    carry_out: impl FnOnce(Request) -> F,
+    execute: impl FnOnce(Request) -> F,
 ) -> Result<Response, Problem>
 where
     F: Future<Output = Response>,
@@ -85,9 +83,9 @@ where
         at: now,
         key,
     };
-    let place = under_way.place(actor, &claim.key);
-    let _turn = place.lock().await;
-    match store.claim_request(&claim, now - KEPT, now - ABANDONED).await? {
+    let lock = idempotency_keys.lock_of(actor, &claim.key);
+    let _locked = lock.lock().await;
+    match store.claim_request(&claim, now - RETENTION, now - ABANDONED_AFTER).await? {
         Claim::Ours => {}
         Claim::Answered { status, body } => return Ok(replay(status, body)),
         Claim::Another => {
@@ -95,19 +93,19 @@ where
                 .hint("use a new key for a new request"));
         }
         Claim::UnderWay => {
-            return Err(Problem::new(Kind::Conflict, "this request is being carried out")
-                .hint("send it again in a moment to learn the answer")
+            return Err(Problem::new(Kind::Conflict, "this request is still running")
+                .hint("repeat it in a moment to get the response")
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")));
         }
     }
-    let response = carry_out(Request::from_parts(parts, Body::from(bytes))).await;
+    let response = execute(Request::from_parts(parts, Body::from(bytes))).await;
     let (parts, body) = response.into_parts();
-    let whole = axum::body::to_bytes(body, LARGEST).await.map_err(|e| Problem::internal(&e.to_string()))?;
-    // What failed may be tried again under the same key.
-    let kept = parts.status.is_success().then(|| String::from_utf8_lossy(&whole).into_owned());
-    let answer = kept.map(|text| (parts.status.as_u16(), text));
+    let whole = axum::body::to_bytes(body, MAX_RESPONSE_BYTES).await.map_err(|e| Problem::internal(&e.to_string()))?;
+    // A failed request may be retried with the same key.
+    let stored = parts.status.is_success().then(|| String::from_utf8_lossy(&whole).into_owned());
+    let answer = stored.map(|text| (parts.status.as_u16(), text));
     if let Err(e) = store.settle_request(&claim, answer).await {
-        tracing::error!(error = %e, "the answer to a request could not be kept");
+        tracing::error!(error = %e, "cannot store the response of a request with an Idempotency-Key");
     }
     Ok(Response::from_parts(parts, Body::from(whole)))
 }

@@ -1,4 +1,4 @@
-//! Figures for Prometheus.
+//! Metrics for Prometheus.
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -10,14 +10,14 @@ use crate::problem::Problem;
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Figures in the text format of Prometheus
-#[utoipa::path(get, path = "/metrics", tag = "service",
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+/// Metrics in the text format of Prometheus
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "service",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "All metrics")))]
 pub(crate) async fn metrics(
     State(api): State<App>,
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {
     params.only(&[])?;
-    let text = api.metrics.text(&api.desk.snapshot(), api.connections.now(), &api.pages.tallies());
+    let text = api.metrics.text(&api.console.snapshot(), api.connections.now(), &api.pages.reports());
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

@@ -1,7 +1,7 @@
-//! How a cache knows that what it holds of a series is still true: by the number that grows with every write to it.
+//! The version of a series: a number that grows with every write to it, by which a cache knows what is still valid.
 //!
-//! The number is read from the database for every request, so a write by any process counts at once. Requests that come
-//! while one reading is under way share the next one: a thousand at once cost two short queries.
+//! It is read from the database for every request, so a write by any process counts at once. Requests that arrive while
+//! one reading is under way share the next one: a thousand at once cost two short queries.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ struct Batch {
     answer: OnceCell<Answer>,
 }
 
-/// Reads marks, many at a time.
+/// Reads versions, many at a time.
 pub(super) struct CacheVersions {
     store: Arc<dyn Store>,
     /// The batch that may still be joined.
@@ -33,7 +33,7 @@ impl CacheVersions {
         Self { store, open: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
-    /// The mark of a series, from a reading that began after this call; `None` when the series does not exist.
+    /// The version of a series, from a reading that began after this call; `None` when the series does not exist.
     pub(super) async fn of(&self, series: SeriesId) -> Result<Option<i64>, StoreError> {
         let batch = {
             // Joined under the lock by which a batch is closed.
@@ -43,7 +43,7 @@ impl CacheVersions {
         };
         // Whoever comes first reads for all; when that caller goes away, the next one does.
         let answer = batch.answer.get_or_init(|| self.read(&batch)).await;
-        answer.as_ref().map(|marks| marks.get(&series).copied()).map_err(StoreError::clone)
+        answer.as_ref().map(|versions| versions.get(&series).copied()).map_err(StoreError::clone)
     }
 
     async fn read(&self, batch: &Arc<Batch>) -> Answer {

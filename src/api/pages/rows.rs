@@ -5,14 +5,14 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Wanted;
+use super::PageQuery;
 use barkeep_market::features::Features;
 use barkeep_market::{Bar, Symbol, Timeframe, Ts};
 use barkeep_store::StoredBar;
 
 /// One row of features as it is sent.
 #[derive(Serialize)]
-pub(super) struct FeatureLine<'a> {
+pub(super) struct FeatureRow<'a> {
     symbol: &'a Symbol,
     timeframe: Timeframe,
     time: Ts,
@@ -27,13 +27,13 @@ pub(super) struct FeatureLine<'a> {
     provisional: bool,
 }
 
-impl<'a> FeatureLine<'a> {
+impl<'a> FeatureRow<'a> {
     /// The features of a bar.
-    pub(super) fn of(wanted: &'a Wanted, stored: &StoredBar, features: &'a Features) -> Self {
+    pub(super) fn of(query: &'a PageQuery, stored: &StoredBar, features: &'a Features) -> Self {
         let Bar { ts: time, open, high, low, close, volume, .. } = stored.bar;
         Self {
-            symbol: &wanted.symbol,
-            timeframe: wanted.timeframe,
+            symbol: &query.symbol,
+            timeframe: query.timeframe,
             time,
             open,
             high,

@@ -1,0 +1,273 @@
+//! The state of everything at one instant, and the events of a stream of them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::each;
+use super::execution::{Execution, SeriesRun};
+use super::records::Alert;
+use barkeep_market::Ts;
+use barkeep_monitor::snapshot::{self as model, MarketView, RpoCount, SeriesView, TierCounts, VendorView};
+use barkeep_pipeline::gate::Pause;
+use barkeep_plan::budget::Budget;
+use barkeep_runtime::console::Access;
+use barkeep_service::activity::ActivityView;
+use barkeep_service::handle::{self, EngineState, Process, Tick};
+use barkeep_service::progress::RunView;
+use barkeep_vendor::limit::LimitSnapshot;
+
+/// The rate limit of the vendor as this process sees it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RateLimit {
+    /// Requests per minute; `null` when unlimited.
+    limit: Option<u32>,
+    /// Requests per minute now: below the limit after a 429.
+    effective: u32,
+    /// Requests this process has started in the last minute.
+    used: u32,
+    /// Until the next request may start, in seconds; 0 when it may start now.
+    next_free_in_seconds: f64,
+    /// The same under its older name.
+    next_free_in: f64,
+    /// How much longer a 429 blocks all requests, in seconds.
+    frozen_for_seconds: Option<f64>,
+    /// The same under its older name.
+    frozen_for: Option<f64>,
+    /// Requests waiting for their turn.
+    waiting: usize,
+    /// Requests per minute that somebody else seems to make with the same key; `null` without a sign of it.
+    foreign_per_minute: Option<u32>,
+}
+
+impl From<LimitSnapshot> for RateLimit {
+    fn from(limit: LimitSnapshot) -> Self {
+        let next_free_in = limit.next_free_in.as_secs_f64();
+        let frozen_for = limit.frozen_for.map(|time| time.as_secs_f64());
+        Self {
+            limit: limit.limit,
+            effective: limit.effective,
+            used: limit.used,
+            next_free_in_seconds: next_free_in,
+            next_free_in,
+            frozen_for_seconds: frozen_for,
+            frozen_for,
+            waiting: limit.waiting,
+            foreign_per_minute: limit.foreign_per_minute,
+        }
+    }
+}
+
+impl From<RateLimit> for LimitSnapshot {
+    fn from(wire: RateLimit) -> Self {
+        let duration = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        Self {
+            limit: wire.limit,
+            effective: wire.effective,
+            used: wire.used,
+            next_free_in: duration(wire.next_free_in_seconds),
+            frozen_for: wire.frozen_for_seconds.map(duration),
+            waiting: wire.waiting,
+            foreign_per_minute: wire.foreign_per_minute,
+        }
+    }
+}
+
+/// What the engine does.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Live {
+    /// When this was true.
+    #[schema(value_type = String, format = DateTime)]
+    at: Ts,
+    /// `idle`, `running`, `pausing`, `paused`, `draining` or `failed`; `status` in `/api/v1/status`.
+    #[schema(value_type = String, example = "idle")]
+    state: EngineState,
+    /// Why, when it failed.
+    reason: Option<String>,
+    /// What the vendor said when it refused the key, until it accepts one.
+    key_refused: Option<String>,
+    /// Who paused the engine and when: `{by, since}`.
+    #[schema(value_type = Option<Object>)]
+    paused: Option<Pause>,
+    /// Executions under way.
+    #[schema(value_type = Vec<Object>)]
+    runs: Vec<RunView>,
+    limit: RateLimit,
+    /// Requests waiting for the rate limit, sent, or being stored.
+    in_flight: usize,
+    /// What the schedule does next: `{what, at}`.
+    #[schema(value_type = Vec<Object>)]
+    next: Vec<Tick>,
+    /// Requests, bars and latencies of the last minutes.
+    #[schema(value_type = Object)]
+    pulse: ActivityView,
+    /// The process that runs the engine; `null` in what is read from a database alone.
+    #[schema(value_type = Option<Object>)]
+    process: Option<Process>,
+}
+
+impl From<&handle::Live> for Live {
+    fn from(live: &handle::Live) -> Self {
+        Self {
+            at: live.at,
+            state: live.state,
+            reason: live.reason.clone(),
+            key_refused: live.key_refused.clone(),
+            paused: live.paused.clone(),
+            runs: live.runs.clone(),
+            limit: live.limit.into(),
+            in_flight: live.in_flight,
+            next: live.next.clone(),
+            pulse: live.pulse.clone(),
+            process: live.process.clone(),
+        }
+    }
+}
+
+impl From<Live> for handle::Live {
+    fn from(wire: Live) -> Self {
+        Self {
+            at: wire.at,
+            state: wire.state,
+            reason: wire.reason,
+            key_refused: wire.key_refused,
+            paused: wire.paused,
+            runs: wire.runs,
+            limit: wire.limit.into(),
+            in_flight: wire.in_flight,
+            next: wire.next,
+            pulse: wire.pulse,
+            process: wire.process,
+        }
+    }
+}
+
+/// What the database holds.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Data<'a> {
+    #[schema(value_type = String, format = DateTime)]
+    generated_at: Ts,
+    /// `sqlite` or `postgres`.
+    database: String,
+    /// How long reading all of this took, milliseconds.
+    read_ms: f64,
+    symbols_total: usize,
+    series_total: usize,
+    /// Series by tier: `{fresh, aging, stale, missing, unknown}`.
+    #[schema(value_type = Object)]
+    tiers: TierCounts,
+    /// How the tracked series of each criticality keep to their recovery point objective.
+    #[schema(value_type = Vec<Object>)]
+    rpo: Vec<RpoCount>,
+    /// Quarantined bars pending review.
+    quarantine_pending: usize,
+    feature_failures_open: i64,
+    #[schema(value_type = Object)]
+    market: MarketView,
+    #[schema(value_type = Object)]
+    vendor: VendorView,
+    /// How the rate limit suffices for everything that is missing; `null` until it has been computed.
+    #[schema(value_type = Option<Object>)]
+    budget: Option<Budget>,
+    /// Newest first.
+    executions: Vec<Execution>,
+    /// Newest first, open and resolved ones.
+    alerts: Vec<Alert>,
+    /// Series whose last attempt within a day failed, newest first.
+    failing: Vec<SeriesRun>,
+    /// Every series. `bars` is the number of stored bars (`data_point_count` in the staleness report, `records` in the
+    /// list of symbols), `newest_bar` the newest of them (`latest_data`), `tier` its age (`status`).
+    #[schema(value_type = Vec<Object>)]
+    series: Cow<'a, [SeriesView]>,
+}
+
+impl<'a> From<&'a model::Data> for Data<'a> {
+    fn from(data: &'a model::Data) -> Self {
+        Self {
+            generated_at: data.generated_at,
+            database: data.database.clone(),
+            read_ms: data.read_ms,
+            symbols_total: data.symbols_total,
+            series_total: data.series_total,
+            tiers: data.tiers,
+            rpo: data.rpo.clone(),
+            quarantine_pending: data.quarantine_pending,
+            feature_failures_open: data.feature_failures_open,
+            market: data.market,
+            vendor: data.vendor.clone(),
+            budget: data.budget.clone(),
+            executions: each(data.executions.clone()),
+            alerts: each(data.alerts.clone()),
+            failing: each(data.failing.clone()),
+            // By far the largest part, so it is not copied.
+            series: Cow::Borrowed(&data.series),
+        }
+    }
+}
+
+impl From<Data<'_>> for model::Data {
+    fn from(wire: Data<'_>) -> Self {
+        Self {
+            generated_at: wire.generated_at,
+            database: wire.database,
+            read_ms: wire.read_ms,
+            symbols_total: wire.symbols_total,
+            series_total: wire.series_total,
+            tiers: wire.tiers,
+            rpo: wire.rpo,
+            quarantine_pending: wire.quarantine_pending,
+            feature_failures_open: wire.feature_failures_open,
+            market: wire.market,
+            vendor: wire.vendor,
+            budget: wire.budget,
+            executions: each(wire.executions),
+            alerts: each(wire.alerts),
+            failing: each(wire.failing),
+            series: wire.series.into_owned(),
+        }
+    }
+}
+
+/// The state of everything at one instant.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Snapshot<'a> {
+    /// Grows with every snapshot of a process.
+    seq: u64,
+    #[serde(flatten)]
+    live: Live,
+    #[serde(flatten)]
+    data: Data<'a>,
+}
+
+impl<'a> From<&'a model::Snapshot> for Snapshot<'a> {
+    fn from(snapshot: &'a model::Snapshot) -> Self {
+        Self { seq: snapshot.seq, live: snapshot.live.as_ref().into(), data: snapshot.data.as_ref().into() }
+    }
+}
+
+impl From<Snapshot<'_>> for model::Snapshot {
+    fn from(wire: Snapshot<'_>) -> Self {
+        Self { seq: wire.seq, live: Arc::new(wire.live.into()), data: Arc::new(wire.data.into()) }
+    }
+}
+
+/// The first event of a stream.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct HelloEvent {
+    /// What the API key allows.
+    pub access: Access,
+}
+
+/// The event `snapshot`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SnapshotEvent {
+    /// Grows with every snapshot of a process.
+    pub seq: u64,
+    pub live: Live,
+    /// Absent when it is that of the event before.
+    #[serde(default)]
+    pub data: Option<Data<'static>>,
+}
