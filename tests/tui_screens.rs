@@ -290,7 +290,7 @@ fn what_matters_is_there_at_every_size() {
     let model = on(Screen::Overview, busy());
     for (width, height) in [(160, 50), (120, 40), (100, 30), (80, 24), (60, 20), (40, 12), (40, 10)] {
         let shown = text(&model, width, height);
-        for what in ["ETH", "past", "503", "run 7f3a91ce", "15:24Z"] {
+        for what in ["ETH", "late", "503", "run 7f3a91ce", "15:24Z"] {
             assert!(shown.contains(what), "{what} is missing at {width}x{height}:\n{shown}");
         }
     }
@@ -370,30 +370,33 @@ fn answers(model: &Model) -> [String; 4] {
 fn the_four_questions_are_answered_from_the_snapshot_alone() {
     let of = |snap: Snapshot| answers(&opened(snap, 120, 40));
     let [stale, why, doing, by] = of(running());
-    assert_eq!(stale, "3 series past recovery point: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 empty");
-    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 follows"), "{why}");
+    assert_eq!(stale, "3 series later than allowed: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 without bars");
+    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 next"), "{why}");
     assert!(doing.starts_with("run 7f3a91ce (schedule) 9 of 25 items, 1 failed"), "{doing}");
     assert!(by.starts_with("15:24Z at the earliest, in 02:36 (13 requests left at 5/min)"), "{by}");
-    assert!(by.ends_with("2 deadlines cannot hold: ETH 4h"), "{by}");
+    assert!(by.ends_with("2 deadlines will be missed: ETH 4h"), "{by}");
 
     let [stale, why, doing, by] = of(at_rest());
-    assert_eq!(stale, "nothing that matters: all 124 series within their recovery points");
-    assert_eq!((why.as_str(), doing.as_str()), ("-", "nothing runs; critical next at 15:30Z"));
-    assert_eq!(by, "critical run at 15:30Z, in 7m");
+    assert_eq!(stale, "none: all 124 series are as fresh as required");
+    assert_eq!((why.as_str(), doing.as_str()), ("-", "idle; next critical symbols at 15:30Z"));
+    assert_eq!(by, "critical symbols at 15:30Z, in 7m");
 
     let [_, why, doing, by] = of(paused());
-    assert_eq!(why, "the engine was paused by tui:ana at 15:10Z");
-    assert!(doing.starts_with("nothing: the engine is paused") && by.starts_with("not before"), "{doing} {by}");
+    assert_eq!(why, "engine paused by tui:ana at 15:10Z");
+    assert!(
+        doing.starts_with("nothing: the engine is paused") && by.starts_with("not until you resume the engine"),
+        "{doing} {by}"
+    );
 
     let [_, why, doing, _] = of(failed());
-    assert_eq!(why, "the vendor refuses the key: Unknown API Key");
-    assert_eq!(doing, "nothing, until the reason is gone");
+    assert_eq!(why, "the vendor rejected the API key: Unknown API Key");
+    assert_eq!(doing, "nothing until this is fixed");
 
     let [stale, ..] = of(empty());
-    assert!(stale.starts_with("nothing is kept yet"), "{stale}");
+    assert!(stale.starts_with("no symbols yet"), "{stale}");
 
     let draining = with_live(|live| live.state = barkeep::service::handle::EngineState::Draining);
-    assert!(of(draining)[2].starts_with("stopping"));
+    assert!(of(draining)[2].starts_with("shutting down"));
 
     let mut lost = opened(running(), 120, 40);
     let since = screens::now() - 4 * MINUTE;
@@ -411,7 +414,7 @@ fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
     data.rpo[1].breached = 1;
     snap.data = Arc::new(data.clone());
     let [stale, why, ..] = answers(&opened(snap.clone(), 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series past recovery point: AAPL 5m by 1h", "it is paused"));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series later than allowed: AAPL 5m by 1h", "paused"));
 
     let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
     (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Missing, false, false);
@@ -419,7 +422,7 @@ fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
     (data.rpo[1].breached, data.rpo[1].without_data) = (0, 1);
     snap.data = Arc::new(data);
     let [stale, why, ..] = answers(&opened(snap, 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series without any bar yet: AAPL 5m", "never asked"));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series without bars: AAPL 5m", "never fetched"));
 }
 
 #[test]

@@ -215,7 +215,7 @@ async fn who_may_only_look_can_do_nothing() {
     let mut pty = dashboard(&bench, &["--read-only"]);
     pty.until("read only");
     pty.type_in("2T");
-    pty.until("may only look");
+    pty.until("this dashboard is read-only");
     pty.type_in("q");
     assert_eq!(pty.ended(), 0);
     assert_eq!(bench.sim.log().len(), 0);

@@ -87,11 +87,11 @@ impl Group {
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Move => "Move",
-            Self::Look => "Look",
-            Self::Select => "Select",
+            Self::Move => "Navigation",
+            Self::Look => "View",
+            Self::Select => "Selection",
             Self::Backfill => "Backfill",
-            Self::Program => "Program",
+            Self::Program => "General",
         }
     }
 }
@@ -234,7 +234,14 @@ pub const ACTIONS: &[Spec] = &[
     look(ActionId::Down, "down", "down", "Select the row below", Group::Move, &["down", "j"]),
     Spec {
         place: Place::On(&[Screen::Coverage, Screen::Detail]),
-        ..look(ActionId::Left, "left", "earlier", "The day before, or the finer timeframe", Group::Move, &["left", "h"])
+        ..look(
+            ActionId::Left,
+            "left",
+            "earlier",
+            "Previous day; in Detail, the shorter timeframe",
+            Group::Move,
+            &["left", "h"],
+        )
     },
     Spec {
         place: Place::On(&[Screen::Coverage, Screen::Detail]),
@@ -242,67 +249,78 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Right,
             "right",
             "later",
-            "The day after, or the coarser timeframe",
+            "Next day; in Detail, the longer timeframe",
             Group::Move,
             &["right", "l"],
         )
     },
-    look(ActionId::PageUp, "page-up", "page up", "One screenful up", Group::Move, &["pageup"]),
-    look(ActionId::PageDown, "page-down", "page down", "One screenful down", Group::Move, &["pagedown"]),
-    look(ActionId::HalfUp, "half-page-up", "half page up", "Half a screenful up", Group::Move, &["ctrl-u"]),
-    look(ActionId::HalfDown, "half-page-down", "half page down", "Half a screenful down", Group::Move, &["ctrl-d"]),
-    look(ActionId::Top, "top", "top", "The first row", Group::Move, &["g", "home"]),
-    look(ActionId::Bottom, "bottom", "bottom", "The last row", Group::Move, &["G", "end"]),
-    look(ActionId::NextPane, "next-pane", "next pane", "The next list of this screen", Group::Move, &["tab"]),
+    look(ActionId::PageUp, "page-up", "page up", "Move one page up", Group::Move, &["pageup"]),
+    look(ActionId::PageDown, "page-down", "page down", "Move one page down", Group::Move, &["pagedown"]),
+    look(ActionId::HalfUp, "half-page-up", "half page up", "Move half a page up", Group::Move, &["ctrl-u"]),
+    look(ActionId::HalfDown, "half-page-down", "half page down", "Move half a page down", Group::Move, &["ctrl-d"]),
+    look(ActionId::Top, "top", "top", "Go to the first row", Group::Move, &["g", "home"]),
+    look(ActionId::Bottom, "bottom", "bottom", "Go to the last row", Group::Move, &["G", "end"]),
+    look(ActionId::NextPane, "next-pane", "next pane", "Focus the next list", Group::Move, &["tab"]),
     look(
         ActionId::PreviousPane,
         "previous-pane",
         "previous pane",
-        "The list before on this screen",
+        "Focus the previous list",
         Group::Move,
         &["shift-tab"],
     ),
-    Spec {
-        hint: Some(20),
-        ..look(ActionId::Open, "open", "open", "Look into the selected row", Group::Move, &["enter"])
-    },
-    look(
-        ActionId::Back,
-        "back",
-        "back",
-        "Back to where you came from; clears a filter and marks",
-        Group::Move,
-        &["esc"],
-    ),
+    Spec { hint: Some(20), ..look(ActionId::Open, "open", "open", "Open the selected row", Group::Move, &["enter"]) },
+    look(ActionId::Back, "back", "back", "Go back; clears the filter, then the marks", Group::Move, &["esc"]),
     look(
         ActionId::Go(Screen::Overview),
         "overview",
         "overview",
-        "What is fresh, running and allowed",
+        "Freshness, vendor limit, running executions",
         Group::Look,
         &["1"],
     ),
-    look(ActionId::Go(Screen::Symbols), "symbols", "symbols", "Every series in a table", Group::Look, &["2"]),
-    look(ActionId::Go(Screen::Coverage), "coverage", "coverage", "What is covered, day by day", Group::Look, &["3"]),
-    look(ActionId::Go(Screen::Detail), "detail", "detail", "Everything about one series", Group::Look, &["4"]),
-    look(ActionId::Go(Screen::Executions), "executions", "executions", "What ran and how it went", Group::Look, &["5"]),
-    look(ActionId::Go(Screen::Vendor), "vendor", "vendor", "Limit, counters, latency, requests", Group::Look, &["6"]),
+    look(ActionId::Go(Screen::Symbols), "symbols", "symbols", "All series in a table", Group::Look, &["2"]),
+    look(ActionId::Go(Screen::Coverage), "coverage", "coverage", "Coverage by day", Group::Look, &["3"]),
+    look(
+        ActionId::Go(Screen::Detail),
+        "detail",
+        "detail",
+        "One series: prices, age, gaps, attempts, requests",
+        Group::Look,
+        &["4"],
+    ),
+    look(
+        ActionId::Go(Screen::Executions),
+        "executions",
+        "executions",
+        "Running and past executions",
+        Group::Look,
+        &["5"],
+    ),
+    look(
+        ActionId::Go(Screen::Vendor),
+        "vendor",
+        "vendor",
+        "Rate limit, counters, latency, requests",
+        Group::Look,
+        &["6"],
+    ),
     look(
         ActionId::Go(Screen::Failures),
         "failures",
         "failures",
-        "What failed, quarantine and alerts",
+        "Failing series, quarantine, alerts, operator actions",
         Group::Look,
         &["7"],
     ),
-    look(ActionId::Go(Screen::Log), "log", "log", "The log of this engine", Group::Look, &["8"]),
+    look(ActionId::Go(Screen::Log), "log", "log", "Engine log", Group::Look, &["8"]),
     Spec {
         hint: Some(50),
         ..look(
             ActionId::Filter,
             "filter",
             "filter",
-            "Show only some: aapl tier:stale class:crypto rpo:critical tf:5m is:late behind:>2h -x",
+            "Filter the list, as in `aapl tier:stale is:late behind>2h -class:crypto`",
             Group::Look,
             &["/"],
         )
@@ -314,18 +332,18 @@ pub const ACTIONS: &[Spec] = &[
     },
     Spec {
         place: TABLES,
-        ..look(ActionId::Reverse, "reverse", "reverse", "Turn the order around", Group::Look, &["o"])
+        ..look(ActionId::Reverse, "reverse", "reverse", "Reverse the sort order", Group::Look, &["o"])
     },
     Spec {
         place: Place::On(&[Screen::Coverage]),
         enabled: map,
         hint: Some(40),
-        ..look(ActionId::ZoomIn, "zoom-in", "zoom in", "From weeks to days to one session", Group::Look, &["+", "="])
+        ..look(ActionId::ZoomIn, "zoom-in", "zoom in", "Zoom in: weeks, days, one session", Group::Look, &["+", "="])
     },
     Spec {
         place: Place::On(&[Screen::Coverage]),
         hint: Some(41),
-        ..look(ActionId::ZoomOut, "zoom-out", "zoom out", "From one session to days to weeks", Group::Look, &["-"])
+        ..look(ActionId::ZoomOut, "zoom-out", "zoom out", "Zoom out: one session, days, weeks", Group::Look, &["-"])
     },
     Spec {
         place: Place::On(&[Screen::Detail, Screen::Failures]),
@@ -335,7 +353,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Compare,
             "compare",
             "compare",
-            "The selected bar in quarantine beside its neighbours",
+            "Compare the quarantined bar with its neighbors",
             Group::Look,
             &["v"],
         )
@@ -347,7 +365,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::LogLevel,
             "log-level",
             "level",
-            "Show errors, warnings, infos or everything",
+            "Change the log level: error, warn, info, debug",
             Group::Look,
             &["L"],
         )
@@ -355,22 +373,15 @@ pub const ACTIONS: &[Spec] = &[
     Spec {
         place: Place::On(&[Screen::Log]),
         hint: Some(11),
-        title: Title::Either(|model| model.log.follow, "stay", "follow"),
-        ..look(ActionId::Follow, "follow", "", "Whether the newest line stays selected", Group::Look, &["F"])
+        title: Title::Either(|model| model.log.follow, "stop following", "follow"),
+        ..look(ActionId::Follow, "follow", "", "Follow the newest line, or stop following", Group::Look, &["F"])
     },
     Spec {
         hint: Some(60),
         title: Title::Either(|model| model.frozen.is_some(), "unfreeze", "freeze"),
-        ..look(ActionId::Freeze, "freeze", "", "Keep the view as it is; the engine goes on", Group::Look, &["f"])
+        ..look(ActionId::Freeze, "freeze", "", "Freeze the view; the engine keeps running", Group::Look, &["f"])
     },
-    look(
-        ActionId::Refresh,
-        "refresh",
-        "refresh",
-        "Ask for the details on this screen again",
-        Group::Look,
-        &["ctrl-r", "f5"],
-    ),
+    look(ActionId::Refresh, "refresh", "refresh", "Reload the details on this screen", Group::Look, &["ctrl-r", "f5"]),
     Spec {
         place: TABLES,
         enabled: mark,
@@ -385,7 +396,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::MarkRange,
             "mark-range",
             "",
-            "Mark from here to where it is pressed again",
+            "Mark a range: press at its first and its last row",
             Group::Select,
             &["v"],
         )
@@ -397,7 +408,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::MarkAll,
             "mark-all",
             "mark all",
-            "Mark every series that fits the filter",
+            "Mark every series that matches the filter",
             Group::Select,
             &["A"],
         )
@@ -405,7 +416,7 @@ pub const ACTIONS: &[Spec] = &[
     Spec {
         place: TABLES,
         enabled: table,
-        ..look(ActionId::Unmark, "unmark", "unmark", "Take all marks away", Group::Select, &["U"])
+        ..look(ActionId::Unmark, "unmark", "unmark", "Clear all marks", Group::Select, &["U"])
     },
     Spec {
         place: WITH_SERIES,
@@ -415,7 +426,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Trigger,
             "trigger",
             "trigger",
-            "Backfill the marked series, or the selected one",
+            "Backfill the marked series or the selected one",
             &["t"],
             Confirmation::Cost,
         )
@@ -425,13 +436,20 @@ pub const ACTIONS: &[Spec] = &[
         ..order(
             ActionId::TriggerStale,
             "trigger-stale",
-            "all stale",
-            "Backfill everything that is not fresh",
+            "trigger stale",
+            "Backfill every series that is not fresh",
             &["T"],
             Confirmation::Cost,
         )
     },
-    order(ActionId::TriggerTier, "trigger-tier", "a tier", "Choose a tier and backfill it", &["B"], Confirmation::None),
+    order(
+        ActionId::TriggerTier,
+        "trigger-tier",
+        "trigger tier",
+        "Choose a tier and backfill its symbols",
+        &["B"],
+        Confirmation::None,
+    ),
     order(
         ActionId::TriggerCritical,
         "trigger-critical",
@@ -456,8 +474,8 @@ pub const ACTIONS: &[Spec] = &[
         ..order(
             ActionId::TriggerGap,
             "trigger-gap",
-            "this gap",
-            "Backfill the selected gap, or the selected day",
+            "trigger gap",
+            "Backfill the selected gap or day",
             &["b"],
             Confirmation::Cost,
         )
@@ -470,7 +488,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Pause,
             "pause",
             "",
-            "Pause the engine: pages in flight are committed, nothing starts",
+            "Pause or resume the engine; requests in flight are finished and stored",
             &["p"],
             Confirmation::None,
         )
@@ -483,7 +501,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::PauseSymbol,
             "pause-symbol",
             "",
-            "Pause or resume the marked symbols, or the selected one",
+            "Pause or resume the marked symbols or the selected one",
             &["P"],
             Confirmation::Confirm,
         )
@@ -496,7 +514,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::PauseSeries,
             "pause-series",
             "",
-            "Pause or resume the marked series, or the selected one; the symbol's others go on",
+            "Pause or resume the marked series or the selected one, not the whole symbol",
             &["z"],
             Confirmation::Confirm,
         )
@@ -509,7 +527,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Cancel,
             "cancel",
             "cancel",
-            "Cancel a running execution; what is committed stays",
+            "Cancel a running execution; committed bars are kept",
             &["c"],
             Confirmation::Confirm,
         )
@@ -521,7 +539,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::CancelSeries,
             "cancel-series",
             "cancel series",
-            "Take the selected series out of its running execution; the rest of it goes on",
+            "Remove the selected series from its running execution",
             &["C"],
             Confirmation::Confirm,
         )
@@ -534,7 +552,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Retry,
             "retry",
             "retry failed",
-            "Run the failed series of an execution again",
+            "Retry the failed series of an execution",
             &["r"],
             Confirmation::Confirm,
         )
@@ -547,7 +565,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Accept,
             "accept",
             "accept",
-            "Store the selected bar of the quarantine as the vendor sent it",
+            "Accept the quarantined bar: store it as the vendor sent it",
             &["a"],
             Confirmation::Confirm,
         )
@@ -560,7 +578,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Reject,
             "reject",
             "reject",
-            "Leave the selected bar of the quarantine out for good",
+            "Reject the quarantined bar: never store it",
             &["x"],
             Confirmation::Confirm,
         )
@@ -580,35 +598,21 @@ pub const ACTIONS: &[Spec] = &[
         ActionId::Picture,
         "picture",
         "screenshot",
-        "Write this screen as SVG and as text into the state directory",
+        "Save this screen as SVG and text in the log directory",
         Group::Program,
         &["S"],
     ),
-    look(
-        ActionId::Theme,
-        "theme",
-        "theme",
-        "The next theme: dark, light, color-blind, mono",
-        Group::Program,
-        &["ctrl-t"],
-    ),
-    look(ActionId::Ascii, "ascii", "ascii", "Draw with ASCII signs only, or not", Group::Program, &[]),
-    look(
-        ActionId::Mouse,
-        "mouse",
-        "mouse",
-        "Let the mouse select here, or leave it to the terminal",
-        Group::Program,
-        &["m"],
-    ),
-    look(ActionId::Repaint, "repaint", "repaint", "Send the whole screen again", Group::Program, &["ctrl-l"]),
+    look(ActionId::Theme, "theme", "theme", "Next theme: dark, light, color-blind, mono", Group::Program, &["ctrl-t"]),
+    look(ActionId::Ascii, "ascii", "ascii", "Switch between ASCII and Unicode characters", Group::Program, &[]),
+    look(ActionId::Mouse, "mouse", "mouse", "Capture the mouse, or leave it to the terminal", Group::Program, &["m"]),
+    look(ActionId::Repaint, "repaint", "repaint", "Redraw the whole screen", Group::Program, &["ctrl-l"]),
     Spec {
         hint: Some(70),
-        ..look(ActionId::Palette, "palette", "commands", "Every command by name", Group::Program, &[":"])
+        ..look(ActionId::Palette, "palette", "commands", "Search all commands", Group::Program, &[":"])
     },
     Spec {
         hint: Some(71),
-        ..look(ActionId::Help, "help", "help", "What every key does here, and why some do not", Group::Program, &["?"])
+        ..look(ActionId::Help, "help", "help", "Keys and commands of this screen", Group::Program, &["?"])
     },
     Spec {
         hint: Some(72),
@@ -616,7 +620,7 @@ pub const ACTIONS: &[Spec] = &[
             ActionId::Quit,
             "quit",
             "quit",
-            "Quit: what is running is brought to an end first; a second time quits at once",
+            "Quit once requests in flight are stored; press again to quit at once",
             Group::Program,
             &["q", "ctrl-c"],
         )
@@ -633,7 +637,7 @@ impl Model {
     /// Why an action cannot be done now, if so.
     pub fn permits(&self, spec: &Spec) -> Result<(), String> {
         if !spec.place.includes(self.screen) {
-            return Err(format!("{} means nothing on this screen", spec.any_title()));
+            return Err(format!("{} is not available on this screen", spec.any_title()));
         }
         if spec.acts {
             operate(self)?;
@@ -652,13 +656,13 @@ impl Model {
 /// The table for people, as Markdown.
 #[must_use]
 pub fn key_table() -> String {
-    let mut out = String::from("| Key | Name in the settings | What it does | Where |\n|---|---|---|---|\n");
+    let mut out = String::from("| Key | Action | Description | Screens |\n|---|---|---|---|\n");
     for group in Group::ALL {
         for spec in ACTIONS.iter().filter(|spec| spec.group == group) {
             let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
-            let keys = if keys.is_empty() { "in the palette".to_owned() } else { keys.join(" ") };
+            let keys = if keys.is_empty() { "command palette".to_owned() } else { keys.join(" ") };
             let place = match spec.place {
-                Place::Everywhere => "everywhere".to_owned(),
+                Place::Everywhere => "all".to_owned(),
                 Place::On(screens) => screens.iter().map(|s| s.title()).collect::<Vec<_>>().join(", "),
             };
             // Writing to a string does not fail.

@@ -104,14 +104,14 @@ fn unknown(setting: &KeySetting) -> String {
     let names = ACTIONS.iter().map(|spec| spec.name);
     let name = printable(&setting.action);
     let to_do = nearest(&setting.action, names)
-        .map_or_else(|| "`barkeep config keys` lists them".to_owned(), |near| format!("did you mean '{near}'?"));
-    format!("{}: keys: there is no action '{name}'; {to_do}", setting.origin)
+        .map_or_else(|| "`barkeep config keys` lists all actions".to_owned(), |near| format!("did you mean '{near}'?"));
+    format!("{}: keys: unknown action '{name}'; {to_do}", setting.origin)
 }
 
 fn conflict(key: Key, first: &Spec, second: &Spec, by: Option<&KeySetting>) -> String {
     let origin = by.map_or_else(|| "built-in keys".to_owned(), |setting| setting.origin.to_string());
     format!(
-        "{origin}: keys: '{key}' means both '{}' and '{}' on the same screen; give one of them another key, or []",
+        "{origin}: keys: '{key}' is bound to both '{}' and '{}' on the same screen; bind one of them to another key, or to []",
         first.name, second.name
     )
 }
@@ -178,9 +178,10 @@ mod tests {
         let lines: Vec<&str> = message.lines().map(str::trim).collect();
         assert_eq!(lines.len(), 3, "{message}");
         assert!(lines[0].contains("barkeep.yaml:3: ") && lines[0].contains("did you mean 'pause'?"), "{message}");
-        assert!(lines[1].contains("barkeep.yaml:4: ") && lines[1].contains("'two keys' is no key"), "{message}");
+        assert!(lines[1].contains("barkeep.yaml:4: ") && lines[1].contains("'two keys' is not a key"), "{message}");
         assert!(
-            lines[2].contains("barkeep.yaml:2: ") && lines[2].contains("'T' means both 'trigger-stale' and 'pause'"),
+            lines[2].contains("barkeep.yaml:2: ")
+                && lines[2].contains("'T' is bound to both 'trigger-stale' and 'pause'"),
             "{message}"
         );
         // Two actions that meet nowhere may share one.

@@ -62,7 +62,7 @@ impl PlainReporter {
         self.alerts(snap, &mut say);
         if snap.data.quarantine_pending != self.quarantine {
             self.quarantine = snap.data.quarantine_pending;
-            say(format!("quarantine: {}", plural(self.quarantine, "bar")));
+            say(format!("quarantine: {} to review", plural(self.quarantine, "bar")));
         }
         let tiers = tiers(snap);
         if tiers != self.tiers && (self.tiers.is_empty() || live.runs.is_empty()) {
@@ -131,7 +131,7 @@ impl PlainReporter {
             if open.contains(&alert.id) && !before.contains(&alert.id) {
                 say(format!("alert: {}", alert.message));
             } else if alert.resolved_at.is_some() && before.contains(&alert.id) {
-                say(format!("alert over: {}", alert.message));
+                say(format!("alert resolved: {}", alert.message));
             }
         }
     }
@@ -144,8 +144,8 @@ fn tiers(snap: &Snapshot) -> String {
         .map(|tier| format!("{} {tier}", count(snap.data.tiers.of(*tier))))
         .collect();
     let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
-    let late = if breached > 0 { format!(", {} past the recovery point", count(breached)) } else { String::new() };
-    if counts.is_empty() { "none".to_owned() } else { format!("{}{late}", counts.join(", ")) }
+    let late = if breached > 0 { format!(", {} later than allowed", count(breached)) } else { String::new() };
+    if counts.is_empty() { "no symbols yet".to_owned() } else { format!("{}{late}", counts.join(", ")) }
 }
 
 /// Tells until a signal comes, the reader goes away, or the engine ends.

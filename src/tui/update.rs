@@ -15,6 +15,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 use super::model::{Model, Now};
+use crate::draw::format::plural;
 use crate::draw::hits::HitMap;
 use crate::model::msg::{Effects, Exit, Msg, Redraw};
 use crate::terminal::keys::Key;
@@ -62,8 +63,8 @@ impl Model {
             Msg::Ordered { order, outcome } => self.ordered(order, outcome, &mut effects),
             Msg::Saved(saved) => {
                 let (level, text) = match saved {
-                    Ok(path) => (Level::Info, format!("written: {} and .txt", path.display())),
-                    Err(error) => (Level::Error, format!("the screen was not written: {error}")),
+                    Ok(path) => (Level::Info, format!("screenshot saved: {} (and .txt)", path.display())),
+                    Err(error) => (Level::Error, format!("screenshot failed: {error}")),
                 };
                 self.say(level, text, &mut effects);
             }
@@ -138,7 +139,7 @@ impl Model {
             self.act(spec, effects);
         } else if let Some(spec) = keymap.meant(key).next() {
             let title = spec.any_title();
-            self.say(Level::Info, format!("{title} ({key}) means nothing on this screen"), effects);
+            self.say(Level::Info, format!("{title} ({key}) is not available on this screen"), effects);
         } else {
             effects.redraw = Redraw::No;
         }
@@ -152,8 +153,8 @@ impl Model {
         self.quitting = true;
         effects.quit = Some(Exit::Drain);
         let running = self.newest.live.in_flight;
-        let more = if running > 0 { format!(": finishing {running} requests") } else { String::new() };
+        let more = if running > 0 { format!(" after {} in flight", plural(running, "request")) } else { String::new() };
         let key = self.keymap.hint(super::actions::ActionId::Quit).unwrap_or_default();
-        self.say(Level::Warn, format!("quitting{more}; {key} again quits at once"), effects);
+        self.say(Level::Warn, format!("quitting{more}; press {key} again to quit at once"), effects);
     }
 }

@@ -329,12 +329,12 @@ async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
     sleep(Duration::from_millis(300)).await;
     rig.press("p");
     sleep(Duration::from_millis(99)).await;
-    assert!(rig.paper.last().contains("asking the engine: pause"));
+    assert!(rig.paper.last().contains("sent: pause the engine"));
     assert_eq!(rig.puppet.orders.lock().unwrap().len(), 1);
     rig.puppet.answers.lock().unwrap().push_back(Ok(CommandReply::Done));
     rig.press("p");
     sleep(Duration::from_millis(50)).await;
-    assert!(rig.paper.last().contains("pause: done, the engine says"));
+    assert!(rig.paper.last().contains("engine paused"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,7 +373,7 @@ async fn a_row_is_copied_and_a_picture_is_written() {
     rig.press("2 y S");
     tokio::time::resume();
     let written = async {
-        while !rig.paper.last().contains("written: ") {
+        while !rig.paper.last().contains("screenshot saved: ") {
             sleep(Duration::from_millis(5)).await;
         }
     };

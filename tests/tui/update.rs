@@ -117,7 +117,7 @@ fn a_trigger_shows_what_it_costs_before_it_is_given() {
     assert!(press(&mut model, "y").orders.is_empty());
     let _ = tell(&mut model, Msg::Ordered { order: *id, outcome: Ok(plan(7)) });
     let text = show(&mut model).join("\n");
-    assert!(text.contains("requests  7") && text.contains("no plan takes fewer") && text.contains("1m 00s"), "{text}");
+    assert!(text.contains("requests  7") && text.contains("fewest possible") && text.contains("1m 00s"), "{text}");
     // The answer is no unless it is yes.
     assert!(press(&mut model, "enter").orders.is_empty());
     assert!(model.layers.is_empty());
@@ -125,7 +125,7 @@ fn a_trigger_shows_what_it_costs_before_it_is_given() {
     let _ = tell(&mut model, Msg::Ordered { order: again.orders[0].0, outcome: Ok(plan(7)) });
     let given = press(&mut model, "tab enter");
     assert!(matches!(given.orders.as_slice(), [(_, EngineCommand::Trigger { .. })]), "{:?}", given.orders);
-    assert!(said(&model).starts_with("asking the engine: backfill"), "{}", said(&model));
+    assert!(said(&model).starts_with("sent: backfill"), "{}", said(&model));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn marked_series_are_triggered_together() {
 #[test]
 fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
     for (outcome, said) in [
-        (Ok(plan(0)), "Nothing is missing"),
+        (Ok(plan(0)), "Nothing to do: no bar is missing"),
         (Ok(CommandReply::Nothing("no symbol matches".to_owned())), "no symbol matches"),
         (Err(CommandError::Refused("busy with AAPL".to_owned())), "busy with AAPL"),
     ] {
@@ -165,22 +165,22 @@ fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
 }
 
 #[test]
-fn an_order_is_shown_as_asked_and_as_done_only_when_the_engine_says_so() {
+fn an_order_is_shown_as_sent_and_as_done_only_once_the_engine_confirms() {
     let mut model = model(screens::running());
     let effects = press(&mut model, "p");
     assert!(matches!(effects.orders.as_slice(), [(_, EngineCommand::Pause)]));
-    assert_eq!(said(&model), "asking the engine: pause");
+    assert_eq!(said(&model), "sent: pause the engine");
     // Still running: nobody has said otherwise.
     assert!(show(&mut model)[0].contains("RUNNING"));
     let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: Ok(CommandReply::Done) });
-    assert_eq!(said(&model), "pause: done, the engine says");
+    assert_eq!(said(&model), "engine paused");
     let _ = tell(&mut model, Msg::Snapshot(Arc::new(screens::paused())));
     assert!(show(&mut model)[0].contains("PAUSED by tui:ana"), "{:?}", show(&mut model)[0]);
     let effects = press(&mut model, "p");
     assert!(matches!(effects.orders.as_slice(), [(_, EngineCommand::Resume)]), "{:?}", effects.orders);
     let refused = Err(CommandError::Stopped);
     let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: refused });
-    assert_eq!(said(&model), "resume: the engine has stopped");
+    assert_eq!(said(&model), "resume the engine: the engine has stopped");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
     let id = model.snap.live.runs[0].execution_id;
     assert!(press(&mut model, "c").orders.is_empty());
     let text = show(&mut model).join("\n");
-    assert!(text.contains("Cancel execution") && text.contains("What is committed"), "{text}");
+    assert!(text.contains("Cancel execution") && text.contains("Committed"), "{text}");
     let given = press(&mut model, "y");
     assert!(
         matches!(given.orders.as_slice(), [(_, EngineCommand::Cancel(ExecutionSelector(Some(cancelled))))] if *cancelled == id)
@@ -201,7 +201,7 @@ fn cancelling_names_what_is_lost_and_needs_a_yes() {
 }
 
 #[test]
-fn single_series_rest_and_leave_a_run_after_a_question() {
+fn single_series_are_paused_and_cancelled_after_a_confirmation() {
     let mut model = model(screens::running());
     let given = press(&mut model, "2 z y");
     assert!(
@@ -218,7 +218,7 @@ fn single_series_rest_and_leave_a_run_after_a_question() {
 }
 
 #[test]
-fn who_may_only_look_is_offered_no_orders_and_told_why() {
+fn a_read_only_dashboard_offers_no_commands_and_says_why() {
     let mut model = model(screens::running());
     model.access = Access::Read;
     for spec in ACTIONS.iter().filter(|spec| spec.acts) {
@@ -228,7 +228,7 @@ fn who_may_only_look_is_offered_no_orders_and_told_why() {
     for keys in ["p", "T", "t", "c", "r", "B", "P"] {
         let effects = press(&mut model, keys);
         assert!(effects.orders.is_empty() && model.layers.is_empty(), "{keys}");
-        assert!(said(&model).contains("may only look"), "{keys}: {}", said(&model));
+        assert!(said(&model).contains("this dashboard is read-only"), "{keys}: {}", said(&model));
     }
     assert!(!show(&mut model).last().unwrap().contains("trigger"));
     press(&mut model, "?");
@@ -274,7 +274,7 @@ fn help_is_searchable_and_runs_what_is_chosen() {
     let mut idle = crate::hands::model(screens::at_rest());
     press(&mut idle, "?");
     type_in(&mut idle, "cancel");
-    assert!(show(&mut idle).join("\n").contains("not now: nothing is running"));
+    assert!(show(&mut idle).join("\n").contains("unavailable: nothing is running"));
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn a_lost_engine_takes_no_orders() {
     let link = Link::Lost { url: "http://x".into(), since: screens::now(), error: "refused".into() };
     let _ = tell(&mut model, Msg::Link(link));
     assert!(press(&mut model, "p").orders.is_empty());
-    assert!(said(&model).contains("cannot be reached: refused"), "{}", said(&model));
+    assert!(said(&model).contains("the engine is unreachable: refused"), "{}", said(&model));
     assert!(show(&mut model)[0].contains("CONNECTION LOST"));
 }
 
@@ -347,7 +347,7 @@ fn a_lost_engine_takes_no_orders() {
 fn the_first_quit_drains_and_the_second_does_not_wait() {
     let mut model = model(screens::running());
     assert_eq!(press(&mut model, "q").quit, Some(Exit::Drain));
-    assert!(said(&model).contains("q again quits at once"), "{}", said(&model));
+    assert!(said(&model).contains("press q again to quit at once"), "{}", said(&model));
     assert_eq!(press(&mut model, "q").quit, Some(Exit::Now));
     // Also out of a line that is being typed.
     let mut model = crate::hands::model(screens::running());
@@ -384,7 +384,7 @@ fn zoom_days_and_timeframes_move_sideways() {
     press(&mut model, "4 right");
     assert_eq!(model.detail.series, Some(screens::name("AAPL", Timeframe::M15)));
     press(&mut model, "left left");
-    assert!(said(&model).contains("no other timeframe"), "{}", said(&model));
+    assert!(said(&model).contains("has no shorter timeframe"), "{}", said(&model));
 }
 
 #[test]
@@ -450,7 +450,7 @@ fn the_log_follows_until_somebody_reads_back() {
 fn a_bar_in_quarantine_is_decided_after_a_question() {
     let mut model = model(screens::running());
     press(&mut model, "7 a");
-    assert!(said(&model).contains("Tab goes there"), "{}", said(&model));
+    assert!(said(&model).contains("press Tab"), "{}", said(&model));
     press(&mut model, "tab tab");
     assert_eq!(model.focus(), ListId::Quarantine);
     let id = model.selected_quarantine().unwrap().id;

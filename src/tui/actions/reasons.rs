@@ -23,27 +23,27 @@ fn no<T>(why: &str) -> Result<T, String> {
 /// Orders need an engine that takes them.
 pub(super) fn operate(model: &Model) -> Verdict {
     if model.access == Access::Read {
-        return no("this dashboard may only look");
+        return no("this dashboard is read-only");
     }
     if let Link::Lost { error, .. } = &model.link {
-        return Err(format!("the engine cannot be reached: {error}"));
+        return Err(format!("the engine is unreachable: {error}"));
     }
     if model.snap.live.state == EngineState::Draining {
-        return no("the engine is ending its work");
+        return no("the engine is shutting down");
     }
     Ok(())
 }
 
 pub(super) fn table(model: &Model) -> Verdict {
-    if model.symbols.marks.is_empty() { no("nothing is marked") } else { Ok(()) }
+    if model.symbols.marks.is_empty() { no("no series is marked") } else { Ok(()) }
 }
 
 pub(super) fn mark(model: &Model) -> Verdict {
-    if model.symbols.order.is_empty() { no("there is no series to mark") } else { Ok(()) }
+    if model.symbols.order.is_empty() { no("there are no series to mark") } else { Ok(()) }
 }
 
 pub(super) fn map(model: &Model) -> Verdict {
-    if model.coverage.zoom == Zoom::Session { no("this is as near as it gets") } else { mark(model) }
+    if model.coverage.zoom == Zoom::Session { no("already at maximum zoom") } else { mark(model) }
 }
 
 /// The series an order is about: the marked ones where marks are shown, else the selected one.
@@ -149,12 +149,16 @@ pub(super) fn gap(model: &Model) -> Verdict {
     if model.selected_stretch().is_some() {
         return Ok(());
     }
-    no(if model.screen == Screen::Detail { "no gap is selected; Tab goes to the gaps" } else { "no day is selected" })
+    no(if model.screen == Screen::Detail {
+        "no gap is selected; press Tab to reach the list"
+    } else {
+        "no day is selected"
+    })
 }
 
 pub(super) fn pause(model: &Model) -> Verdict {
     match model.snap.live.state {
-        EngineState::Pausing if model.snap.live.paused.is_none() => no("the engine is about to stand still"),
+        EngineState::Pausing if model.snap.live.paused.is_none() => no("the engine is already pausing"),
         _ => Ok(()),
     }
 }
@@ -186,7 +190,7 @@ pub(super) fn cancel_series(model: &Model) -> Verdict {
     if model.focus() == ListId::Items && model.selected_series().is_some() {
         return Ok(());
     }
-    no(if model.snap.live.runs.is_empty() { "nothing is running" } else { "select a running item of one series" })
+    no(if model.snap.live.runs.is_empty() { "nothing is running" } else { "select a running series first" })
 }
 
 pub(super) fn pause_symbol(model: &Model) -> Verdict {
@@ -205,7 +209,7 @@ pub(super) fn cancel(model: &Model) -> Verdict {
     if run_to_cancel(model).is_some() {
         return Ok(());
     }
-    no(if model.snap.live.runs.is_empty() { "nothing is running" } else { "select one of the running executions" })
+    no(if model.snap.live.runs.is_empty() { "nothing is running" } else { "select a running execution first" })
 }
 
 /// The execution whose failed series would run again; `None` inside means the newest one that has some.
@@ -236,10 +240,14 @@ pub(super) fn decide(model: &Model) -> Verdict {
         return Ok(());
     }
     let pending = model.snap.data.quarantine_pending;
-    if pending == 0 { no("no bar is in quarantine") } else { no("select a bar in quarantine; Tab goes there") }
+    if pending == 0 {
+        no("no bar is quarantined")
+    } else {
+        no("select a quarantined bar first; press Tab to reach the list")
+    }
 }
 
 pub(super) fn copy(model: &Model) -> Verdict {
     let list = model.focus();
-    if model.cursor(list).is_none() { no("there is no row to copy") } else { Ok(()) }
+    if model.cursor(list).is_none() { no("no row is selected") } else { Ok(()) }
 }

@@ -53,3 +53,11 @@ pub enum Cost {
     /// There is nothing to do, or it cannot be told.
     Unknown(String),
 }
+
+impl Cost {
+    /// Whether the question can be answered with yes.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        matches!(self, Self::Free | Self::Known(_))
+    }
+}

@@ -86,4 +86,6 @@ pub struct Pending {
     pub order: u64,
     pub toast: u64,
     pub what: String,
+    /// What is shown once it is done.
+    pub done: String,
 }

@@ -113,7 +113,7 @@ impl ListId {
             Self::ExecutionSeries => "Series",
             Self::FailingSeries => "Failing series",
             Self::FailingFeatures => "Failing features",
-            Self::Actions => "Who did what",
+            Self::Actions => "Operator actions",
             Self::Log => "Log",
         }
     }

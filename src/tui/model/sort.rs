@@ -39,7 +39,7 @@ impl SortBy {
             Self::Staleness => "staleness",
             Self::Symbol => "symbol",
             Self::Class => "class",
-            Self::Criticality => "RPO",
+            Self::Criticality => "criticality",
             Self::Timeframe => "timeframe",
             Self::Newest => "newest bar",
             Self::Bars => "bars",

@@ -56,7 +56,7 @@ impl Model {
             ActionId::Freeze => self.freeze(),
             ActionId::Refresh => {
                 self.answers.clear();
-                self.say(Level::Info, "asking again", effects);
+                self.say(Level::Info, "refreshing", effects);
             }
             ActionId::Mark => self.mark(),
             ActionId::MarkRange => self.mark_range(),
@@ -66,7 +66,7 @@ impl Model {
                 self.symbols.range_from = None;
             }
             ActionId::Trigger => self.trigger_selected(effects),
-            ActionId::TriggerStale => self.trigger("Backfill everything stale", TriggerScope::Stale, effects),
+            ActionId::TriggerStale => self.trigger("Backfill every stale series", TriggerScope::Stale, effects),
             ActionId::TriggerTier => self.layers.push(Layer::Palette(Menu { input: Input::from("tier "), cursor: 0 })),
             ActionId::TriggerCritical => self.trigger_tier(Criticality::Critical, effects),
             ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
@@ -74,8 +74,11 @@ impl Model {
             ActionId::TriggerGap => self.trigger_gap(effects),
             ActionId::Pause => {
                 let paused = self.snap.live.paused.is_some();
-                let (what, action) =
-                    if paused { ("resume", EngineCommand::Resume) } else { ("pause", EngineCommand::Pause) };
+                let (what, action) = if paused {
+                    ("resume the engine", EngineCommand::Resume)
+                } else {
+                    ("pause the engine", EngineCommand::Pause)
+                };
                 self.order(what.to_owned(), action, effects);
             }
             ActionId::PauseSymbol => self.pause_symbols(),
@@ -106,9 +109,9 @@ impl Model {
                 self.dress.mouse = !self.dress.mouse;
                 effects.mouse = Some(self.dress.mouse);
                 let text = if self.dress.mouse {
-                    "the mouse selects here; hold shift to select text"
+                    "mouse captured; hold Shift to select text"
                 } else {
-                    "the mouse selects text"
+                    "mouse released: the terminal selects text"
                 };
                 self.say(Level::Info, text, effects);
             }
@@ -162,9 +165,9 @@ impl Model {
                     self.descend(Screen::Coverage);
                 }
             }
-            _ if self.screen == Screen::Detail => self.say(Level::Info, "there is nothing below this row", effects),
+            _ if self.screen == Screen::Detail => self.say(Level::Info, "no details for this row", effects),
             _ if series.is_some() => self.open_series(series),
-            _ => self.say(Level::Info, "there is nothing below this row", effects),
+            _ => self.say(Level::Info, "no details for this row", effects),
         }
     }
 

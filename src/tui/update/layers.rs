@@ -5,7 +5,7 @@ use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::actions::{ACTIONS, ActionId, Spec};
 use crate::model::Model;
-use crate::model::layer::{Cost, Layer, Menu};
+use crate::model::layer::{Layer, Menu};
 use crate::model::msg::Effects;
 
 /// The longest line that can be typed or pasted.
@@ -45,7 +45,7 @@ impl Model {
                 }
             },
             Some(Layer::Confirm(confirm)) => {
-                let ready = matches!(confirm.cost, Cost::Free | Cost::Known(_));
+                let ready = confirm.cost.is_known();
                 match event.code {
                     KeyCode::Char('y' | 'Y') if ready => Outcome::Confirmed,
                     KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
@@ -93,7 +93,7 @@ impl Model {
     pub(super) fn answer(&mut self, yes: bool, effects: &mut Effects) {
         let ready = matches!(
             self.layers.last(),
-            Some(Layer::Confirm(confirm)) if matches!(confirm.cost, Cost::Free | Cost::Known(_))
+            Some(Layer::Confirm(confirm)) if confirm.cost.is_known()
         );
         self.apply(if yes && ready { Outcome::Confirmed } else { Outcome::Close }, effects);
     }

@@ -123,7 +123,10 @@ impl Model {
                     self.cursors.remove(list);
                 }
             }
-            None => self.say(Level::Info, format!("{symbol} has no other timeframe that way"), effects),
+            None => {
+                let which = if step < 0 { "shorter" } else { "longer" };
+                self.say(Level::Info, format!("{symbol} has no {which} timeframe"), effects);
+            }
         }
     }
 

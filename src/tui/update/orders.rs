@@ -16,8 +16,13 @@ impl Model {
     pub(super) fn order(&mut self, what: String, action: EngineCommand, effects: &mut Effects) {
         self.orders_given += 1;
         let order = self.orders_given;
-        let toast = self.toasts.show(Level::Info, format!("asking the engine: {what}"), self.now.since_start);
-        self.pending.push(Pending { order, toast, what });
+        let toast = self.toasts.show(Level::Info, format!("sent: {what}"), self.now.since_start);
+        let done = match action {
+            EngineCommand::Pause => "engine paused".to_owned(),
+            EngineCommand::Resume => "engine resumed".to_owned(),
+            _ => format!("{what}: done"),
+        };
+        self.pending.push(Pending { order, toast, what, done });
         effects.orders.push((order, action));
         effects.redraw = Redraw::Now;
     }
@@ -53,7 +58,7 @@ impl Model {
         symbols.dedup();
         timeframes.sort_unstable();
         timeframes.dedup();
-        let at = timeframes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let at = timeframes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let title = match symbols.as_slice() {
             [one] => format!("Backfill {one} {at}"),
             many => format!("Backfill {} symbols at {at}", many.len()),
@@ -82,14 +87,13 @@ impl Model {
         let symbols = pausable_symbols(self);
         let paused = |symbol: &_| self.snap.data.series.iter().any(|row| row.symbol == *symbol && row.paused);
         let resume = symbols.iter().all(paused);
-        let names = some_of(&symbols);
+        let (names, several) = (some_of(&symbols), symbols.len() > 1);
         let (title, order) = if resume {
             (format!("Resume {names}"), EngineCommand::ResumeSymbols(symbols))
         } else {
             (format!("Pause {names}"), EngineCommand::PauseSymbols(symbols))
         };
-        let scope =
-            if resume { "They are kept fresh again." } else { "Nothing of them is asked until they are resumed." };
+        let scope = pause_scope(resume, several);
         self.confirm_free(title, scope.to_owned(), order);
     }
 
@@ -100,14 +104,11 @@ impl Model {
             [(symbol, timeframe)] => format!("{symbol} {timeframe}"),
             many => format!("{} series", many.len()),
         };
-        let (title, scope, order) = if resume {
-            (format!("Resume {names}"), "Kept fresh again.", EngineCommand::ResumeSeries(series))
+        let scope = pause_scope(resume, series.len() > 1);
+        let (title, order) = if resume {
+            (format!("Resume {names}"), EngineCommand::ResumeSeries(series))
         } else {
-            (
-                format!("Pause {names}"),
-                "Nothing is asked for the sake of it until it is resumed.",
-                EngineCommand::PauseSeries(series),
-            )
+            (format!("Pause {names}"), EngineCommand::PauseSeries(series))
         };
         self.confirm_free(title, scope.to_owned(), order);
     }
@@ -115,7 +116,7 @@ impl Model {
     pub(super) fn cancel_series(&mut self) {
         let (Some(series), Some(execution)) = (self.selected_series(), self.selected_execution()) else { return };
         let title = format!("Cancel {} {} in execution {}", series.0, series.1, short(execution));
-        let scope = "The rest of the execution goes on. What is committed stays.".to_owned();
+        let scope = "The rest of the execution continues. Committed bars are kept.".to_owned();
         self.confirm_free(title, scope, EngineCommand::CancelSeries { execution, series: vec![series] });
     }
 
@@ -123,7 +124,7 @@ impl Model {
         let Some(run) = run_to_cancel(self) else { return };
         let id = run.execution_id;
         let scope = format!(
-            "{} of {} items are done, {} of {} requests answered. What is committed stays.",
+            "{} of {} items are done, {} of {} requests answered. Committed bars are kept.",
             run.items_done, run.items_planned, run.requests_answered, run.requests_planned
         );
         self.confirm_free(
@@ -136,13 +137,13 @@ impl Model {
     pub(super) fn retry(&mut self) {
         let Ok(id) = executions_to_retry(self) else { return };
         let title = id.map_or_else(
-            || "Retry what failed in the last execution with failures".to_owned(),
-            |id| format!("Retry what failed in execution {}", short(id)),
+            || "Retry the failed series of the last execution".to_owned(),
+            |id| format!("Retry the failed series of execution {}", short(id)),
         );
         let failed = id.and_then(|id| self.executions().into_iter().find(|row| row.execution_id == id));
         let scope = failed.map_or_else(
-            || "The failed series are asked again.".to_owned(),
-            |row| format!("What failed is asked again: {}.", plural(row.failed_symbols, "symbol")),
+            || "The failed series are requested again.".to_owned(),
+            |row| format!("Series of {} are requested again.", plural(row.failed_symbols, "symbol")),
         );
         self.confirm_free(title, scope, EngineCommand::RetryFailed(ExecutionSelector(id)));
     }
@@ -152,9 +153,9 @@ impl Model {
         let (id, what) = (bar.id, format!("{} {} {}", bar.symbol, bar.timeframe, bar.bar.ts));
         let (title, scope) = match verdict {
             Verdict::Accepted => {
-                (format!("Accept the bar {what}"), "It is stored as the vendor sent it, with a low score.")
+                (format!("Accept the bar {what}"), "The bar is stored as the vendor sent it, with a low quality score.")
             }
-            _ => (format!("Reject the bar {what}"), "It stays out of the bars, and its slot is not asked again."),
+            _ => (format!("Reject the bar {what}"), "The bar is not stored and not requested again."),
         };
         let scope = format!("{}. {scope}", bar.reason);
         self.confirm_free(title, scope, EngineCommand::Decide { id, verdict });
@@ -170,26 +171,24 @@ impl Model {
             effects.redraw = Redraw::Now;
             match outcome {
                 Ok(CommandReply::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
-                    confirm.cost = Cost::Unknown("Nothing is missing: there is nothing to ask.".to_owned());
+                    confirm.cost = Cost::Unknown("Nothing to do: no bar is missing.".to_owned());
                 }
                 Ok(CommandReply::Planned(plan)) => {
                     confirm.scope = scope_of(&plan);
                     confirm.cost = Cost::Known(plan);
                 }
                 Ok(CommandReply::Nothing(why)) => confirm.cost = Cost::Unknown(why),
-                Ok(_) => confirm.cost = Cost::Unknown("The engine made no plan.".to_owned()),
+                Ok(_) => confirm.cost = Cost::Unknown("The engine sent no plan.".to_owned()),
                 Err(e) => confirm.cost = Cost::Unknown(e.to_string()),
             }
             return;
         }
         let Some(at) = self.pending.iter().position(|pending| pending.order == order) else { return };
-        let Pending { toast, what, .. } = self.pending.remove(at);
+        let Pending { toast, what, done, .. } = self.pending.remove(at);
         let (level, text) = match outcome {
-            Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} has started", short(id))),
+            Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} started", short(id))),
             Ok(CommandReply::Nothing(why)) => (Level::Info, format!("{what}: {why}")),
-            Ok(CommandReply::Planned(_) | CommandReply::Done) => {
-                (Level::Info, format!("{what}: done, the engine says"))
-            }
+            Ok(CommandReply::Planned(_) | CommandReply::Done) => (Level::Info, done),
             Err(e) => (Level::Error, format!("{what}: {e}")),
         };
         self.toasts.replace(toast, level, text, self.now.since_start);
@@ -208,7 +207,17 @@ fn short(id: uuid::Uuid) -> String {
 fn some_of(symbols: &[barkeep_market::Symbol]) -> String {
     let named: Vec<_> = symbols.iter().take(4).map(ToString::to_string).collect();
     let more = symbols.len().saturating_sub(named.len());
-    if more == 0 { named.join(" ") } else { format!("{} and {more} more symbols", named.join(" ")) }
+    if more == 0 { named.join(", ") } else { format!("{} and {}", named.join(", "), plural(more, "more symbol")) }
+}
+
+/// What pausing or resuming symbols or series means.
+const fn pause_scope(resume: bool, several: bool) -> &'static str {
+    match (resume, several) {
+        (true, false) => "barkeep will fetch it again.",
+        (true, true) => "barkeep will fetch them again.",
+        (false, false) => "barkeep will not fetch it until you resume it.",
+        (false, true) => "barkeep will not fetch them until you resume them.",
+    }
 }
 
 /// What a plan is about: symbols, most important first.
@@ -216,8 +225,5 @@ fn scope_of(plan: &Plan) -> String {
     let mut symbols: Vec<_> = plan.items.iter().flat_map(|item| item.symbols.iter().cloned()).collect();
     let mut seen = std::collections::BTreeSet::new();
     symbols.retain(|symbol| seen.insert(symbol.clone()));
-    match symbols.len() {
-        0 | 1 => some_of(&symbols),
-        n => format!("{} ({n} symbols)", some_of(&symbols)),
-    }
+    some_of(&symbols)
 }

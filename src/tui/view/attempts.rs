@@ -31,10 +31,10 @@ pub fn gaps(stage: &mut ViewContext, area: Rect) {
         Column::new(Is::From, "", 13, 9),
         Column::new(Is::To, "", 13, 5),
         Column::new(Is::Long, "", 7, 8).right(),
-        Column::new(Is::Why, "", 10, 6).up_to(30),
+        Column::new(Is::Why, "", 14, 6).up_to(30),
     ];
     let now = stage.now();
-    let empty = [Words::of(Role::Good, "no gap: every trading minute of the history is answered for")];
+    let empty = [Words::of(Role::Good, "no gaps")];
     stage.table(ListId::Gaps, area, title, &columns, &empty, |pen, slot, key, k| {
         let Some(gap) = rows.get(k) else { return };
         match key {
@@ -42,7 +42,7 @@ pub fn gaps(stage: &mut ViewContext, area: Rect) {
             Is::To => slot.text(pen, &format::stamp(gap.range.end, now), Role::Muted),
             Is::Long => slot.text(pen, &format::age(gap.range.len()), Role::Text),
             Is::Why if gap.not_entitled => slot.text(pen, "x not entitled", Role::Refused),
-            Is::Why => slot.text(pen, "? unverified", Role::Aging),
+            Is::Why => slot.text(pen, "? not fetched yet", Role::Aging),
         }
     });
 }
@@ -66,7 +66,7 @@ pub fn attempts(stage: &mut ViewContext, area: Rect) {
         Column::new(Is::Error, "", 8, 7).up_to(80),
     ];
     let now = stage.now();
-    let empty = [Words::of(Role::Muted, "no attempt yet")];
+    let empty = [Words::of(Role::Muted, "no attempts yet")];
     stage.told(
         ListId::Attempts,
         area,

@@ -25,7 +25,8 @@ pub fn draw(stage: &mut ViewContext, area: Rect) {
         }
     } else if let Some(beat) = live.next.iter().min_by_key(|b| b.at) {
         stage.hits.counts(now, beat.at);
-        state = state.say(Role::Muted, format!(" {} in {}", beat.what, format::ahead(beat.at - now)));
+        state =
+            state.say(Role::Muted, format!(" {} in {}", phrase::schedule(&beat.what), format::ahead(beat.at - now)));
     }
     let used = live.limit.limit.map_or_else(String::new, |n| format!("{}/{n}", live.limit.used));
     let line = |stage: &mut ViewContext, y: u16, pieces: &[(u8, Words)]| {
@@ -44,7 +45,7 @@ pub fn draw(stage: &mut ViewContext, area: Rect) {
     }
     let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
     if breached > 0 {
-        tiers.insert(0, (10, Words::of(Role::Breach, format!("{breached} past RPO"))));
+        tiers.insert(0, (10, Words::of(Role::Breach, format!("{breached} too late"))));
     }
     line(stage, y, &tiers);
     y += 1;

@@ -18,10 +18,12 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
     match model.layers.last() {
         Some(Layer::Filter { input, .. }) => filter(model, input, pen, area, hits),
         Some(Layer::Help(_) | Layer::Palette(_)) => {
-            fixed(pen, area, &[("enter", "do it"), ("esc", "close"), ("up down", "choose")]);
+            fixed(pen, area, &[("enter", "run"), ("esc", "close"), ("up down", "choose")]);
         }
+        // Without a choice there is nothing to choose.
+        Some(Layer::Confirm(confirm)) if !confirm.cost.is_known() => fixed(pen, area, &[("enter", "close")]),
         Some(Layer::Confirm(_)) => {
-            fixed(pen, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "take it")]);
+            fixed(pen, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "confirm")]);
         }
         None => hints(model, pen, area, hits),
     }

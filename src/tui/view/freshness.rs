@@ -47,10 +47,10 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
             (4, Words::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
         ];
         if rpo.breached > 0 {
-            note.push((7, Words::of(Role::Breach, format!(" {} past it ", format::count(rpo.breached)))));
+            note.push((7, Words::of(Role::Breach, format!(" {} too late ", format::count(rpo.breached)))));
         }
         if rpo.without_data > 0 {
-            note.push((3, Words::of(Role::Missing, format!("{} empty", format::count(rpo.without_data)))));
+            note.push((3, Words::of(Role::Missing, format!("{} without bars", format::count(rpo.without_data)))));
         }
         stage.pen.pieces(place.x, place.y, place.width, 1, &note);
     }
@@ -60,7 +60,7 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
             area.x,
             area.bottom() - 1,
             area.width.saturating_sub(3),
-            &format!(" {breached} past RPO "),
+            &format!(" {breached} later than allowed "),
             Role::Breach,
         );
     }

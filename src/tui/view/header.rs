@@ -5,7 +5,7 @@
 use ratatui::layout::Rect;
 
 use super::phrase;
-use crate::draw::format::{clock, count, due, hour_minute, span, until};
+use crate::draw::format::{clock, count, due, hour_minute, plural, span, until};
 use crate::draw::hits::{HitMap, Target};
 use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
@@ -39,13 +39,13 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
     if let Some(run) = snap.live.runs.first() {
         let share = crate::draw::format::percent(phrase::progress(run)).trim_start().to_owned();
         let more = snap.live.runs.len() - 1;
-        let more = if more > 0 { format!(" +{more} runs") } else { String::new() };
+        let more = if more > 0 { format!(" +{}", plural(more, "run")) } else { String::new() };
         pieces.push((80, Words::of(Role::Running, format!("{share}{more}"))));
     }
     pieces.push((70, vendor(snap, pen.now, hits)));
     pieces.push((50, database(snap, pen.now)));
     if model.access == Access::Read {
-        pieces.push((75, Words::of(Role::Paused, "read only")));
+        pieces.push((75, Words::of(Role::Paused, "read-only")));
     }
     pieces.push((60, Words::of(Role::Strong, today(pen.now))));
     if model.frozen.is_none() {
@@ -80,7 +80,7 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Words {
     }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
-        words = words.say(Role::Warn, format!(" finishing {} requests", live.in_flight));
+        words = words.say(Role::Warn, format!(" finishing {}", plural(live.in_flight, "request")));
     }
     words
 }
@@ -88,13 +88,13 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Words {
 fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Words {
     let limit = &snap.live.limit;
     if snap.live.key_refused.is_some() {
-        return Words::of(Role::Bad, "key refused");
+        return Words::of(Role::Bad, "API key rejected");
     }
     if let Some(frozen) = limit.frozen_for {
         let left = i64::try_from(frozen.as_millis()).unwrap_or(i64::MAX) - (now - snap.live.at);
         if left > 0 {
             hits.tick();
-            return Words::of(Role::Warn, format!("429: waits {}", until(left)));
+            return Words::of(Role::Warn, format!("429: waiting {}", until(left)));
         }
     }
     match limit.limit {
@@ -107,7 +107,7 @@ fn database(snap: &Snapshot, now: Ts) -> Words {
     let behind = now - snap.data.generated_at;
     // It is read at least every half minute; twice that without an answer means it is away.
     if behind > MINUTE {
-        return Words::of(Role::Bad, format!("{} silent for {}", snap.data.database, span(behind)));
+        return Words::of(Role::Bad, format!("{} not responding for {}", snap.data.database, span(behind)));
     }
     Words::new().pair(&snap.data.database, format!("{:.0} ms", snap.data.read_ms))
 }

@@ -60,10 +60,10 @@ const LABEL: u16 = 10;
 pub fn window(stage: &mut ViewContext, at: Rect) {
     let limit = stage.model.snap.live.limit;
     let used = limit.used;
-    stage.pen.text(at.x, at.y, LABEL.min(at.width), "window", Role::Muted);
+    stage.pen.text(at.x, at.y, LABEL.min(at.width), "last 60 s", Role::Muted);
     let x = at.x + LABEL;
     let Some(agreed) = limit.limit else {
-        let words = Words::of(Role::Text, format!("{} starts in the last second", format::count(used)));
+        let words = Words::of(Role::Text, format!("{} in the last second", format::plural(used, "request")));
         stage.pen.words(x, at.y, at.width.saturating_sub(LABEL), &words);
         return;
     };
@@ -94,9 +94,9 @@ fn next_token(stage: &mut ViewContext) -> Words {
     match next_token_at(&stage.model.snap).filter(|at| *at > now) {
         Some(at) => {
             stage.hits.tick();
-            Words::of(Role::Muted, "token in ").say(Role::Accent, format::until(at - now))
+            Words::of(Role::Muted, "next request in ").say(Role::Accent, format::until(at - now))
         }
-        None => Words::of(Role::Good, "token free now"),
+        None => Words::of(Role::Good, "free now"),
     }
 }
 
@@ -107,10 +107,10 @@ pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Words> {
     let mut lines = Vec::new();
     if let Some(left) = limit.frozen_for {
         let left = snap.live.at + i64::try_from(left.as_millis()).unwrap_or(i64::MAX) - now;
-        lines.push(Words::of(Role::Bad, format!("429: nothing starts for {}", format::until(left))));
+        lines.push(Words::of(Role::Bad, format!("429: no requests for {}", format::until(left))));
     }
     if let Some(foreign) = limit.foreign_per_minute {
-        let text = format!("somebody else seems to use this key: {foreign} a minute");
+        let text = format!("something else uses this API key: {foreign} requests a minute");
         lines.push(Words::of(Role::Warn, text));
     }
     lines
@@ -129,7 +129,7 @@ pub fn requests_by_minute(stage: &mut ViewContext, at: Rect) {
     let rest = labelled(stage, at, "req/min");
     let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
     spark::line(&mut stage.pen, rest.x, rest.y, room, &values, Role::Accent);
-    let note = [(5, Words::of(Role::Muted, "30 min, most ").say(Role::Text, format::count(top)))];
+    let note = [(5, Words::of(Role::Muted, "30 min, max ").say(Role::Text, format::count(top)))];
     if rest.width > room + 2 {
         stage.pen.pieces(rest.x + room + 2, rest.y, rest.width - room - 2, 2, &note);
     }
@@ -180,21 +180,21 @@ pub fn latency(stage: &mut ViewContext, at: Rect) {
 /// What the next requests bring.
 #[must_use]
 pub fn purchase(budget: Option<&Budget>, now: Ts) -> Words {
-    let Some(budget) = budget else { return Words::of(Role::Muted, "what the next requests buy is being worked out") };
+    let Some(budget) = budget else { return Words::of(Role::Muted, "calculating …") };
     let next = &budget.next;
     if next.requests == 0 {
-        return Words::of(Role::Good, "nothing is missing: no request is needed");
+        return Words::of(Role::Good, "no requests needed");
     }
     let series = next.critical + next.standard + next.low;
-    let mut words = Words::of(Role::Muted, format!("next {} ", format::plural(next.requests, "request")))
-        .say(Role::Text, format!("refresh {}", format::plural(series, "series")));
+    let mut words = Words::of(Role::Text, format!("{} due", format::plural(series, "series")));
     if next.overdue > 0 {
         words = words.say(Role::Warn, format!(", {} overdue", format::count(next.overdue)));
     }
+    words = words.say(Role::Muted, format!(": {}", format::plural(next.requests, "request")));
     match next.until {
-        Some(at) if at > now => words.say(Role::Muted, format!(", by {}", format::due(at, now))),
-        // It was worked out up to a minute ago; what could have run since can run now.
-        Some(_) => words.say(Role::Muted, ", at once"),
+        Some(at) if at > now => words.say(Role::Muted, format!(", until {}", format::due(at, now))),
+        // It was calculated up to a minute ago; what could have run since can run now.
+        Some(_) => words.say(Role::Muted, ", now"),
         None => words,
     }
 }
@@ -204,12 +204,13 @@ pub fn purchase(budget: Option<&Budget>, now: Ts) -> Words {
 pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Words {
     let Some(budget) = budget else { return Words::new() };
     if budget.feasible {
-        return Words::of(Role::Good, "✓ ").say(Role::Muted, "the limit lets every deadline hold");
+        return Words::of(Role::Good, "✓ ").say(Role::Muted, "the rate limit is high enough");
     }
-    let mut words = Words::of(Role::Bad, format!("! {} too late", format::plural(budget.requests_short, "request")));
+    let short = format::plural(budget.requests_short, "request");
+    let mut words = Words::of(Role::Bad, format!("! rate limit too low: {short} late"));
     if let Some(first) = budget.breaches.first() {
         let text = format!(
-            ", {} cannot hold: {} {} {}",
+            ", {} missed, first {} {} at {}",
             format::plural(budget.breaching, "deadline"),
             first.symbol,
             first.timeframe,
@@ -234,8 +235,8 @@ mod tests {
             let words = purchase(Some(&Budget { next, ..Budget::default() }), now);
             words.0.iter().map(|say| say.text.as_str()).collect::<String>()
         };
-        let (bought, ahead) = ("next 7 requests refresh 25 series, 5 overdue, ", now + MINUTE);
-        assert_eq!(text(ahead), format!("{bought}by {}", format::due(ahead, now)));
-        assert_eq!(text(now - MINUTE), format!("{bought}at once"));
+        let (bought, ahead) = ("25 series due, 5 overdue: 7 requests, ", now + MINUTE);
+        assert_eq!(text(ahead), format!("{bought}until {}", format::due(ahead, now)));
+        assert_eq!(text(now - MINUTE), format!("{bought}now"));
     }
 }

@@ -83,8 +83,8 @@ pub fn requests(stage: &mut ViewContext, area: Rect, list: ListId, rows: &[Reque
         Error,
     }
     let columns = [
-        Column::new(Is::TimeBound, "AT", 9, 10),
-        Column::new(Is::TriggerScope, "WHAT", 12, 11).up_to(22),
+        Column::new(Is::TimeBound, "TIME", 9, 10),
+        Column::new(Is::TriggerScope, "SERIES", 12, 11).up_to(22),
         Column::new(Is::Asked, "RANGE", 19, 2),
         Column::new(Is::Attempt, "TRY", 3, 5).right(),
         Column::new(Is::Status, "STATUS", 6, 12),
@@ -105,16 +105,13 @@ pub fn requests(stage: &mut ViewContext, area: Rect, list: ListId, rows: &[Reque
             match key {
                 Is::TimeBound => slot.text(pen, &format::clock(row.started_at), Role::Muted),
                 Is::TriggerScope => {
-                    let subject = row.ticker.as_deref().unwrap_or(&row.endpoint);
+                    let endpoint = if row.endpoint == "grouped_daily" { "all symbols" } else { &*row.endpoint };
+                    let subject = row.ticker.as_deref().unwrap_or(endpoint);
                     let tf = row.timeframe.map_or_else(String::new, |tf| format!(" {tf}"));
                     slot.text(pen, &format!("{subject}{tf}"), Role::Strong);
                 }
                 Is::Asked => {
-                    let text = row.asked.map_or_else(String::new, |range| {
-                        let day = |t: barkeep_market::Ts| t.to_utc().format("%d %b %y").to_string();
-                        format!("{}-{}", day(range.start), day(range.end))
-                    });
-                    slot.text(pen, &text, Role::Muted);
+                    slot.text(pen, &row.asked.map_or_else(String::new, format::dates), Role::Muted);
                 }
                 Is::Attempt => {
                     slot.text(pen, &row.attempt.to_string(), if row.attempt > 1 { Role::Warn } else { Role::Muted });
@@ -159,7 +156,7 @@ pub fn alerts(stage: &mut ViewContext, area: Rect, list: ListId, rows: &[AlertRo
         Column::new(Is::Message, "", 16, 10).up_to(200),
     ];
     let now = stage.now();
-    let empty = [Words::of(Role::Good, "no alert yet")];
+    let empty = [Words::of(Role::Good, "no alerts yet")];
     stage.told(
         list,
         area,
@@ -177,7 +174,7 @@ pub fn alerts(stage: &mut ViewContext, area: Rect, list: ListId, rows: &[AlertRo
                         &format!("! {} {}", row.severity.name(), format::rough(now - row.raised_at)),
                         role,
                     ),
-                    Some(at) => slot.text(pen, &format!("✓ over in {}", format::rough(at - row.raised_at)), Role::Good),
+                    Some(at) => slot.text(pen, &format!("✓ lasted {}", format::rough(at - row.raised_at)), Role::Good),
                 },
                 Is::Kind => slot.text(pen, &row.kind.replace('_', " "), Role::Muted),
                 Is::Message => slot.text(pen, &row.message, if row.resolved_at.is_none() { role } else { Role::Muted }),

@@ -22,13 +22,13 @@ pub fn tier(tier: Tier) -> Words {
 /// A tier and, when it is past its recovery point, a mark for that: a word where there is room.
 #[must_use]
 pub fn series_tier(row: &SeriesView, room: u16) -> Words {
-    const WITH_WORD: u16 = 12;
+    const WITH_WORD: u16 = 13;
     if !row.tracked {
         return Words::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
     }
     let words = tier(row.tier);
     match (row.breached, room >= WITH_WORD) {
-        (true, true) => words.say(Role::Text, " ").say(Role::Breach, "!RPO"),
+        (true, true) => words.say(Role::Text, " ").say(Role::Breach, "!late"),
         (true, false) => words.say(Role::Text, " ").say(Role::Breach, "!"),
         _ => words,
     }
@@ -128,10 +128,22 @@ pub fn progress(run: &RunView) -> f64 {
 #[must_use]
 pub fn waits_for(why: &str) -> String {
     match why {
-        "rate limit" => "waits for a token".to_owned(),
-        "its turn" => "waits for its turn".to_owned(),
+        "rate limit" => "waiting for rate limit".to_owned(),
+        "its turn" => "queued".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// What the schedule starts next: `critical`, `standard`, `low` or the daily full check.
+#[must_use]
+pub fn schedule(what: &str) -> &str {
+    if what == "sweep" { "full check" } else { what }
+}
+
+/// The same in a sentence: `critical symbols`, `daily full check`.
+#[must_use]
+pub fn check(what: &str) -> String {
+    if what == "sweep" { "daily full check".to_owned() } else { format!("{what} symbols") }
 }
 
 /// What an item of a run is doing.
@@ -158,7 +170,7 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
             let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
             (RUNNING, words.say(Role::Warn, again))
         }
-        ItemState::Storing => (RUNNING, Words::of(Role::Running, "checking and writing")),
+        ItemState::Storing => (RUNNING, Words::of(Role::Running, "storing")),
         ItemState::Verified => (DONE, Words::of(Role::Good, "verified")),
         ItemState::Failed { reason } => (FAILED, Words::of(Role::Bad, reason.clone())),
     }

@@ -67,12 +67,8 @@ fn heading(stage: &mut ViewContext, width: u16) -> (Words, Words) {
         title = title.say(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
     if width > 90 {
-        let bound = if run.requests_planned == run.lower_bound { "the minimum" } else { "minimum " };
-        let bound = if run.requests_planned == run.lower_bound {
-            bound.to_owned()
-        } else {
-            format!("{bound}{}", run.lower_bound)
-        };
+        let fewest = run.requests_planned == run.lower_bound;
+        let bound = if fewest { "fewest possible".to_owned() } else { format!("at least {}", run.lower_bound) };
         title = title
             .say(Role::Muted, "  requests ")
             .say(
@@ -126,7 +122,7 @@ fn items(stage: &mut ViewContext, area: Rect) {
     let items = model.items();
     let len = items.len();
     let before = model.hits.window_of(ListId::Items);
-    let empty = [Words::of(Role::Muted, "the plan is being made")];
+    let empty = [Words::of(Role::Muted, "planning …")];
     let cursor = model.cursor(ListId::Items);
     let table = Table {
         list: ListId::Items,
@@ -194,10 +190,10 @@ fn resting(stage: &mut ViewContext, area: Rect) {
     let live = &model.snap.live;
     let now = stage.now();
     let (title, frame) = match live.state {
-        EngineState::Failed => ("Stopped", Role::Bad),
+        EngineState::Failed => ("Failed", Role::Bad),
         EngineState::Paused | EngineState::Pausing => ("Paused", Role::Paused),
-        EngineState::Draining => ("Stopping", Role::Paused),
-        EngineState::Idle | EngineState::Running => ("Nothing runs", Role::Border),
+        EngineState::Draining => ("Shutting down", Role::Paused),
+        EngineState::Idle | EngineState::Running => ("Idle", Role::Border),
     };
     stage.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
     let inner = stage.pen.framed(area, &Words::of(Role::Title, title), &Words::new(), frame);
@@ -206,12 +202,15 @@ fn resting(stage: &mut ViewContext, area: Rect) {
         lines.push(Words::of(Role::Bad, reason.clone()));
     }
     if let Some(message) = &live.key_refused {
-        lines.push(Words::of(Role::Bad, format!("the vendor refuses the key: {message}")));
+        lines.push(Words::of(Role::Bad, format!("the vendor rejected the API key: {message}")));
     }
     if let Some(pause) = &live.paused {
         stage.hits.counts(now, pause.since);
         lines.push(Words::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
-        lines.push(Words::of(Role::Muted, "what was in flight is committed; nothing starts until it is resumed"));
+        lines.push(Words::of(
+            Role::Muted,
+            "requests in flight are finished and stored; nothing starts until you resume",
+        ));
     }
     let mut beats: Vec<_> = live.next.iter().collect();
     beats.sort_by_key(|beat| beat.at);
@@ -220,13 +219,13 @@ fn resting(stage: &mut ViewContext, area: Rect) {
         let left = format::ahead(beat.at - now);
         stage.hits.counts(now, beat.at);
         lines.push(
-            Words::of(Role::Text, format!("{:<9}", beat.what))
+            Words::of(Role::Text, format!("{:<10}", phrase::schedule(&beat.what)))
                 .say(Role::Strong, format!("{:>13}", format::due(beat.at, now)))
                 .say(Role::Muted, format!("  in {left:>9}")),
         );
     }
     if lines.is_empty() {
-        lines.push(Words::of(Role::Muted, "no engine runs in this process; what is shown is what the database holds"));
+        lines.push(Words::of(Role::Muted, "no engine in this process: showing what is in the database"));
     }
     stage.pen.centre(inner, &lines);
 }

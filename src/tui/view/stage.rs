@@ -99,10 +99,10 @@ impl<'a> ViewContext<'a> {
 pub fn absence<T: ?Sized>(asked: &Asked<'_, T>, nothing: &[Words]) -> Vec<Words> {
     match (asked.value, asked.error) {
         (None, Some(error)) => vec![
-            Words::of(Role::Bad, "could not be read"),
+            Words::of(Role::Bad, "cannot be read"),
             Words::of(Role::Muted, barkeep_base::text::printable(&error.to_string())),
         ],
-        (None, None) => vec![Words::of(Role::Muted, "reading …")],
+        (None, None) => vec![Words::of(Role::Muted, "loading …")],
         (Some(_), _) => nothing.to_vec(),
     }
 }

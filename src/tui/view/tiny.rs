@@ -25,7 +25,7 @@ pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
     pen.words(area.x, area.y, area.width, &words);
     if area.height > 1 {
         let last =
-            Words::of(Role::Muted, model.toasts.iter().next_back().map_or("q quits", |toast| toast.text.as_str()));
+            Words::of(Role::Muted, model.toasts.iter().next_back().map_or("q quit", |toast| toast.text.as_str()));
         pen.words(area.x, area.bottom() - 1, area.width, &last);
     }
 }

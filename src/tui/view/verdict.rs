@@ -30,8 +30,8 @@ pub struct Line {
 pub fn verdict(snap: &Snapshot, worst: &[u32], link: &Link, now: Ts) -> [Line; 4] {
     let named: Vec<&SeriesView> = worst.iter().filter_map(|k| snap.data.series.get(*k as usize)).collect();
     [
-        Line { label: "stale", answer: stale(snap, &named) },
-        Line { label: "why", answer: why(snap, &named) },
+        Line { label: "late", answer: stale(snap, &named) },
+        Line { label: "reason", answer: why(snap, &named) },
         Line { label: "doing", answer: doing(snap, link, now) },
         Line { label: "done by", answer: done_by(snap, &named, now) },
     ]
@@ -55,19 +55,15 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
     let empty: usize = snap.data.rpo.iter().map(|rpo| rpo.without_data).sum();
     let kept: usize = snap.data.rpo.iter().map(|rpo| rpo.series).sum();
     if kept == 0 {
-        return Words::of(
-            Role::Muted,
-            "nothing is kept yet: add symbols, for example  barkeep symbols add SPY QQQ BTC",
-        );
+        return Words::of(Role::Muted, "no symbols yet; add some:  barkeep symbols add SPY QQQ BTC");
     }
     let mut words = match (breached, empty) {
         (0, 0) => {
-            let all =
-                format!("nothing that matters: all {} within their recovery points", format::plural(kept, "series"));
+            let all = format!("none: all {} are as fresh as required", format::plural(kept, "series"));
             return Words::of(Role::Good, all);
         }
-        (0, n) => Words::of(Role::Warn, format!("{} without any bar yet: ", format::plural(n, "series"))),
-        (n, _) => Words::of(Role::Bad, format!("{} past recovery point: ", format::plural(n, "series"))),
+        (0, n) => Words::of(Role::Warn, format!("{} without bars: ", format::plural(n, "series"))),
+        (n, _) => Words::of(Role::Bad, format!("{} later than allowed: ", format::plural(n, "series"))),
     };
     let shown = named.iter().filter(|row| row.breached == (breached > 0));
     for (k, row) in shown.take(NAMED).enumerate() {
@@ -82,7 +78,7 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
         words = words.say(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
     }
     if breached > 0 && empty > 0 {
-        words = words.say(Role::Muted, format!("; {} empty", format::count(empty)));
+        words = words.say(Role::Muted, format!("; {} without bars", format::count(empty)));
     }
     words
 }
@@ -103,11 +99,11 @@ fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
 pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     let live = &snap.live;
     if row.paused {
-        return "it is paused".to_owned();
+        return "paused".to_owned();
     }
     if let Some(item) = item_of(snap, row) {
         match &item.state {
-            ItemState::Waiting { why, retry: Some(n), .. } => return format!("{why}, attempt {n} follows"),
+            ItemState::Waiting { why, retry: Some(n), .. } => return format!("{why}, attempt {n} next"),
             ItemState::Waiting { why, .. } => return phrase::waits_for(why),
             ItemState::Fetching { .. } | ItemState::Storing => return "being fetched".to_owned(),
             ItemState::Failed { reason } => return reason.clone(),
@@ -119,15 +115,15 @@ pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
         return message.clone();
     }
     if row.checked_at.is_none() {
-        return "never asked".to_owned();
+        return "never fetched".to_owned();
     }
-    if live.runs.is_empty() { "waits for its next run".to_owned() } else { "later in this run".to_owned() }
+    if live.runs.is_empty() { "waiting for the next run".to_owned() } else { "queued in this run".to_owned() }
 }
 
 fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
     let live = &snap.live;
     if let Some(message) = &live.key_refused {
-        return Words::of(Role::Bad, format!("the vendor refuses the key: {message}"));
+        return Words::of(Role::Bad, format!("the vendor rejected the API key: {message}"));
     }
     if live.state == EngineState::Failed {
         return Words::of(Role::Bad, live.reason.clone().unwrap_or_else(|| "the engine failed".to_owned()));
@@ -135,7 +131,7 @@ fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
     if let Some(pause) = live.paused.as_ref().filter(|_| !named.is_empty()) {
         return Words::of(
             Role::Paused,
-            format!("the engine was paused by {} at {}", pause.by, format::hour_minute(pause.since)),
+            format!("engine paused by {} at {}", pause.by, format::hour_minute(pause.since)),
         );
     }
     if named.is_empty() {
@@ -163,23 +159,20 @@ fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
         return Words::of(Role::Bad, text);
     }
     match live.state {
-        EngineState::Failed => return Words::of(Role::Bad, "nothing, until the reason is gone"),
-        EngineState::Paused => return Words::of(Role::Paused, "nothing: the engine is paused and starts nothing"),
+        EngineState::Failed => return Words::of(Role::Bad, "nothing until this is fixed"),
+        EngineState::Paused => return Words::of(Role::Paused, "nothing: the engine is paused"),
         EngineState::Pausing => {
             let left = format::plural(live.in_flight, "request");
-            return Words::of(
-                Role::Paused,
-                format!("pausing: {left} in flight will be committed, nothing else starts"),
-            );
+            return Words::of(Role::Paused, format!("pausing: finishing {left} in flight"));
         }
-        EngineState::Draining => return Words::of(Role::Paused, "stopping: what is in flight is being committed"),
+        EngineState::Draining => return Words::of(Role::Paused, "shutting down: finishing requests in flight"),
         EngineState::Idle | EngineState::Running => {}
     }
     let Some(run) = live.runs.first() else {
         let next = live.next.iter().min_by_key(|beat| beat.at);
         let text = next.map_or_else(
-            || "nothing runs here".to_owned(),
-            |beat| format!("nothing runs; {} next at {}", beat.what, format::due(beat.at, now)),
+            || "no engine in this process".to_owned(),
+            |beat| format!("idle; next {} at {}", phrase::check(&beat.what), format::due(beat.at, now)),
         );
         return Words::of(Role::Text, text);
     };
@@ -205,13 +198,18 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
     let live = &snap.live;
     let cannot = snap.data.budget.as_ref().filter(|b| !b.feasible && b.breaching > 0).map(|b| {
         let first = b.breaches.first().map_or_else(String::new, |x| format!(": {} {}", x.symbol, x.timeframe));
-        format!("   {} cannot hold{first}", format::plural(b.breaching, "deadline"))
+        format!("   {} will be missed{first}", format::plural(b.breaching, "deadline"))
     });
     let words = match (live.state, live.runs.first()) {
         (EngineState::Paused | EngineState::Pausing | EngineState::Draining | EngineState::Failed, _)
             if !named.is_empty() =>
         {
-            Words::of(Role::Warn, "not before the engine runs again")
+            let text = match live.state {
+                EngineState::Paused | EngineState::Pausing => "not until you resume the engine",
+                EngineState::Draining => "not until the engine is started again",
+                _ => "not until the engine runs again",
+            };
+            Words::of(Role::Warn, text)
         }
         (_, Some(run)) => {
             let left = run.requests_planned.saturating_sub(run.requests_answered);
@@ -228,10 +226,10 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
             let tier = named.first().map(|row| row.criticality.name());
             let beat = live.next.iter().filter(|b| tier.is_none_or(|t| b.what == t)).min_by_key(|b| b.at);
             match beat {
-                Some(beat) => Words::of(Role::Text, format!("{} run at ", beat.what))
+                Some(beat) => Words::of(Role::Text, format!("{} at ", phrase::check(&beat.what)))
                     .say(Role::Strong, format::due(beat.at, now))
                     .say(Role::Text, format!(", in {}", format::ahead(beat.at - now))),
-                None => Words::of(Role::Muted, "no run is planned here"),
+                None => Words::of(Role::Muted, "no run scheduled"),
             }
         }
     };

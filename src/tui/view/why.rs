@@ -54,9 +54,9 @@ pub fn panel(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     };
     let accepted = i64::try_from(why.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
     let tail = if why.breached {
-        Words::of(Role::Breach, format!(" past {} ", format::rough(accepted)))
+        Words::of(Role::Breach, format!(" over the limit of {} ", format::rough(accepted)))
     } else {
-        Words::of(Role::Muted, format!("may be {}", format::rough(accepted)))
+        Words::of(Role::Muted, format!("{} allowed", format::rough(accepted)))
     };
     let inner = stage.pen.framed(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
     stage.pen.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
@@ -67,13 +67,13 @@ pub fn panel(stage: &mut ViewContext, area: Rect, detail: &Detail) {
         return;
     }
     let Some(split) = &why.split else {
-        stage.pen.text(inner.x, y, inner.width, "no bar is stored, so nothing has an age", Role::Missing);
+        stage.pen.text(inner.x, y, inner.width, "no bars stored yet", Role::Missing);
         return;
     };
     let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::due(i.end, now));
-    let newest = Words::of(Role::Muted, "newest   ")
+    let newest = Words::of(Role::Muted, "newest   ends ")
         .say(Role::Text, stored)
-        .say(Role::Muted, format!(", could be {}", format::due(why.expected.end, now)));
+        .say(Role::Muted, format!(", available to {}", format::due(why.expected.end, now)));
     stage.pen.words(inner.x, y, inner.width, &newest);
     y += 1;
     // A line of air, when all causes find room below it.
@@ -100,7 +100,7 @@ fn causes(stage: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain:
         let x = area.x + 9 + gauge + u16::from(gauge > 0);
         let mut words = what.clone();
         if stale_ms > 0 && stale_ms < ms {
-            words = words.say(Role::Muted, format!(" ({} count)", format::rough(stale_ms)));
+            words = words.say(Role::Muted, format!(" ({} counts)", format::rough(stale_ms)));
         }
         stage.pen.words(x, y, area.right().saturating_sub(x), &words);
     };
@@ -122,7 +122,7 @@ fn causes(stage: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain:
     }
     if y < area.bottom() {
         let words = Words::of(Role::Strong, format::age(split.age_ms))
-            .say(Role::Muted, "  in all, stale for ")
+            .say(Role::Muted, "  in all, behind by ")
             .say(Role::Strong, format::rough(split.staleness_ms));
         stage.pen.words(area.x, y, area.width, &words);
     }
@@ -134,8 +134,7 @@ pub fn compare(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     let chosen = model.cursor(ListId::DetailQuarantine).and_then(|k| model.detail_quarantine().get(k));
     let Some(row) = chosen else { return };
     let title = Words::of(Role::Title, "Quarantine ").say(Role::Bad, row.reason.clone());
-    let inner =
-        stage.list_panel(ListId::DetailQuarantine, area, title, &Words::of(Role::Muted, "beside its neighbours"));
+    let inner = stage.list_panel(ListId::DetailQuarantine, area, title, &Words::of(Role::Muted, "with its neighbors"));
     let at = row.bar.ts;
     let reaches = detail.bars.first().is_some_and(|bar| bar.ts < at);
     let around =
@@ -179,6 +178,6 @@ pub fn compare(stage: &mut ViewContext, area: Rect, detail: &Detail) {
         y += 1;
     }
     if !reaches && y < inner.bottom() {
-        stage.pen.text(inner.x, y, inner.width, "its neighbours are older than the chart reaches", Role::Muted);
+        stage.pen.text(inner.x, y, inner.width, "its neighbors are older than the chart", Role::Muted);
     }
 }

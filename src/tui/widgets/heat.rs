@@ -30,10 +30,10 @@ pub fn look(cell: Cell) -> (&'static str, Role) {
 pub const fn words(state: CellState) -> &'static str {
     match state {
         CellState::Closed => "closed",
-        CellState::Ahead => "not served yet",
+        CellState::Ahead => "not available yet",
         CellState::Present => "present",
-        CellState::NoTrade => "no trade",
-        CellState::Unverified => "unverified",
+        CellState::NoTrade => "no trades",
+        CellState::Unverified => "not fetched yet",
         CellState::NotEntitled => "not entitled",
         CellState::Quarantined => "quarantined",
     }
@@ -48,13 +48,13 @@ pub fn legend(pen: &mut Pen, x: u16, y: u16, room: u16) {
     let of = |state, eighths| Cell { state, eighths };
     let pieces = [
         (9, one(of(CellState::Present, 8), "present")),
-        (6, one(of(CellState::Present, 4), "partly")),
-        (3, one(of(CellState::NoTrade, 8), "no trade")),
-        (8, one(of(CellState::Unverified, 0), "unverified")),
+        (6, one(of(CellState::Present, 4), "partial")),
+        (3, one(of(CellState::NoTrade, 8), "no trades")),
+        (8, one(of(CellState::Unverified, 0), "not fetched")),
         (5, one(of(CellState::NotEntitled, 0), "not entitled")),
         (7, one(of(CellState::Quarantined, 0), "quarantined")),
-        (1, one(of(CellState::Ahead, 0), "ahead")),
-        (2, Words::of(Role::Muted, "blank closed")),
+        (1, one(of(CellState::Ahead, 0), "future")),
+        (2, Words::of(Role::Muted, "blank: closed")),
     ];
     pen.pieces(x, y, room, 2, &pieces);
 }

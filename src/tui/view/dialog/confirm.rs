@@ -15,18 +15,12 @@ pub(crate) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: R
     let room = width.saturating_sub(4);
     let mut lines: Vec<Words> =
         wrap(&question.scope, room).into_iter().map(|line| Words::of(Role::Text, line)).collect();
-    let mut ready = true;
+    let ready = question.cost.is_known();
     match &question.cost {
         Cost::Free => {}
-        Cost::Asking => {
-            ready = false;
-            lines.push(Words::of(Role::Muted, "the engine is working out what it takes"));
-        }
+        Cost::Asking => lines.push(Words::of(Role::Muted, "planning …")),
         Cost::Known(plan) => lines.extend(cost(model, plan)),
-        Cost::Unknown(why) => {
-            ready = false;
-            lines.extend(wrap(why, room).into_iter().map(|line| Words::of(Role::Warn, line)));
-        }
+        Cost::Unknown(why) => lines.extend(wrap(why, room).into_iter().map(|line| Words::of(Role::Warn, line))),
     }
     let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
     let height = body.height.min(wanted);
@@ -59,12 +53,12 @@ pub(crate) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: R
 /// Requests with their proof, time at the limit in force, bars.
 fn cost(model: &Model, plan: &Plan) -> Vec<Words> {
     let minimum =
-        if plan.optimal { "no plan takes fewer".to_owned() } else { format!("at least {}", count(plan.lower_bound)) };
+        if plan.optimal { "fewest possible".to_owned() } else { format!("at least {}", count(plan.lower_bound)) };
     let limit = &model.snap.live.limit;
     let at = limit.limit.map_or_else(|| "without a limit".to_owned(), |_| format!("at {} per minute", limit.effective));
-    let time = match plan.estimated_seconds {
-        s if s < 1.0 => "at once".to_owned(),
-        s => format!("about {}", span((s * 1000.0) as i64)),
+    let (time, at) = match plan.estimated_seconds {
+        s if s < 1.0 => ("less than 1 s".to_owned(), String::new()),
+        s => (format!("about {}", span((s * 1000.0) as i64)), at),
     };
     let mut lines = vec![
         Words::of(Role::Muted, "requests  ")
@@ -75,11 +69,11 @@ fn cost(model: &Model, plan: &Plan) -> Vec<Words> {
     ];
     if plan.derived_locally > 0 {
         let derived = plural(plan.derived_locally, "series");
-        lines.push(Words::of(Role::Muted, "derived   ").say(Role::Text, format!("{derived} without a request")));
+        lines.push(Words::of(Role::Muted, "derived   ").say(Role::Text, format!("{derived}, no request")));
     }
     if let (Some(used), Some(most)) = (Some(limit.used), limit.limit) {
         lines.push(
-            Words::of(Role::Muted, "limit     ").say(Role::Text, format!("{used} of {most} used in this minute")),
+            Words::of(Role::Muted, "limit     ").say(Role::Text, format!("{used} of {most} used in the last 60 s")),
         );
     }
     lines

@@ -3,6 +3,7 @@
 use ratatui::layout::{Position, Rect};
 
 use crate::actions::{Group, Spec};
+use crate::draw::format::plural;
 use crate::draw::hits::{HitMap, Target, Window};
 use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
@@ -38,7 +39,7 @@ pub(crate) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hi
     let inner = pen.framed(
         area,
         &Words::of(Role::Title, title),
-        &Words::of(Role::Muted, format!("{} of them", listed.len())),
+        &Words::of(Role::Muted, plural(listed.len(), if help { "key" } else { "command" })),
         Role::BorderFocused,
     );
     if inner.is_empty() {
@@ -55,7 +56,7 @@ pub(crate) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hi
     hits.caret = Some(Position::new((inner.x + 1 + caret).min(inner.right() - 1), inner.y));
     let list = Rect::new(inner.x, inner.y + 2.min(inner.height), inner.width, inner.height.saturating_sub(2));
     if listed.is_empty() {
-        pen.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "nothing fits", Role::Muted);
+        pen.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "no match", Role::Muted);
         return;
     }
     let at = lines.iter().position(|line| matches!(line, Line::EngineCommand(k, _) if *k == cursor));
@@ -108,7 +109,7 @@ fn action(model: &Model, spec: &Spec, pen: &mut Pen<'_>, row: Rect) {
     let x = row.x + keys_room + title_room + 1;
     let room = row.right().saturating_sub(x);
     match why {
-        Some(why) => pen.text(x, row.y, room, &format!("not now: {why}"), Role::Warn),
+        Some(why) => pen.text(x, row.y, room, &format!("unavailable: {why}"), Role::Warn),
         None => pen.text(x, row.y, room, spec.help, role),
     };
 }

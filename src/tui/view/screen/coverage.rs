@@ -92,7 +92,7 @@ pub(crate) fn map(stage: &mut ViewContext, area: Rect) {
     let model = stage.model;
     let now = stage.now();
     let zoom = model.coverage.zoom;
-    let what = if zoom == Zoom::Weeks { "a column a week" } else { "a column a day" };
+    let what = if zoom == Zoom::Weeks { "by week" } else { "by day" };
     let len = model.symbols.order.len();
     let cursor = model.cursor(ListId::Coverage);
     let before = model.hits.window_of(ListId::Coverage);
@@ -102,9 +102,9 @@ pub(crate) fn map(stage: &mut ViewContext, area: Rect) {
         title = title.say(Role::Muted, "  filter ").say(Role::Accent, model.symbols.filter.clone());
     }
     if let Some(error) = &model.answers.coverage.error {
-        title = title.say(Role::Bad, format!("  could not be read: {}", printable(&error.to_string())));
+        title = title.say(Role::Bad, format!("  cannot be read: {}", printable(&error.to_string())));
     } else if model.answers.coverage.asking {
-        title = title.say(Role::Muted, "  reading …");
+        title = title.say(Role::Muted, "  loading …");
     }
     let inner = stage.list_panel(ListId::Coverage, area, title, &Words::of(Role::Muted, range(window, len)));
     stage.hits.add(inner, Target::List(ListId::Coverage));
@@ -124,7 +124,7 @@ pub(crate) fn map(stage: &mut ViewContext, area: Rect) {
     let start = inner.x + NAMES + (room - taken);
     axis(stage, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
     if len == 0 {
-        let words = [Words::of(Role::Muted, "no series to show")];
+        let words = [Words::of(Role::Muted, "no series")];
         stage.pen.centre(inner, &words);
     }
     let chosen = date(model, now);
@@ -215,7 +215,7 @@ fn chosen(stage: &mut ViewContext, area: Rect) {
     });
     let inner = stage.pen.panel(area, &title, &state);
     let Some(days) = days else {
-        let lines = [Words::of(Role::Muted, "reading …")];
+        let lines = [Words::of(Role::Muted, "loading …")];
         return stage.pen.centre(inner, &lines);
     };
     let needs = [Constraint::new(24, 4 + 53 * 2, 9), Constraint::new(MONTH - 7, MONTH, 5), Constraint::new(18, 24, 6)];
@@ -239,14 +239,14 @@ fn sums(stage: &mut ViewContext, area: Rect, cells: &[Cell]) {
     let line = |state, eighths, what: &'static str, n: usize| (Cell { state, eighths }, what, n);
     let lines = [
         line(CellState::Present, 8, "present", of(CellState::Present) - partly),
-        line(CellState::Present, 4, "partly", partly),
+        line(CellState::Present, 4, "partial", partly),
         line(CellState::NoTrade, 8, "no trade", of(CellState::NoTrade)),
-        line(CellState::Unverified, 0, "unverified", of(CellState::Unverified)),
+        line(CellState::Unverified, 0, "not fetched", of(CellState::Unverified)),
         line(CellState::NotEntitled, 0, "not entitled", of(CellState::NotEntitled)),
         line(CellState::Quarantined, 8, "quarantined", of(CellState::Quarantined)),
     ];
     let whole = share(cells).map_or_else(|| "-".to_owned(), |s| format::percent(s).trim().to_owned());
-    stage.pen.words(area.x, area.y, area.width, &Words::of(Role::Muted, "answered ").say(Role::Strong, whole));
+    stage.pen.words(area.x, area.y, area.width, &Words::of(Role::Muted, "complete ").say(Role::Strong, whole));
     for (y, (cell, what, n)) in (area.y + 1..area.bottom()).zip(lines) {
         let (glyph, role) = heat::look(cell);
         stage.pen.text(area.x, y, 1, glyph, role);

@@ -32,8 +32,8 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let stage = &mut ViewContext::new(model, look, area, buf, hits);
     let Some(name) = model.detail_series() else {
         let lines = [
-            Words::of(Role::Strong, "No series to look at."),
-            Words::of(Role::Muted, "Enter on a row of the Symbols screen opens one."),
+            Words::of(Role::Strong, "No series yet."),
+            Words::of(Role::Muted, "Press Enter on a row of the Symbols screen to open one."),
         ];
         let inner = stage.panel(area, "Detail", &Words::new());
         return stage.pen.centre(inner, &lines);
@@ -99,7 +99,7 @@ fn prices(stage: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detai
     }
     let tail = if remark.is_empty() {
         let covered = format!(
-            "{} bars, {} answered",
+            "{} bars, {} complete",
             format::count(detail.series.bar_count),
             format::percent(detail.covered).trim()
         );
@@ -109,7 +109,7 @@ fn prices(stage: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detai
     };
     let inner = stage.pen.panel(area, &title, &tail);
     if detail.bars.is_empty() {
-        let lines = [Words::of(Role::Missing, "no bar yet"), Words::of(Role::Muted, "t fetches what is missing")];
+        let lines = [Words::of(Role::Missing, "no bars yet"), Words::of(Role::Muted, "press t to fetch them")];
         return stage.pen.centre(inner, &lines);
     }
     candles::chart(&mut stage.pen, inner, &detail.bars, symbol.asset_class, name.1);
@@ -217,7 +217,7 @@ fn one(stage: &mut ViewContext, area: Rect, list: ListId) {
                 list,
                 rows,
                 Words::of(Role::Title, "Quarantine"),
-                &[Words::of(Role::Good, "nothing in quarantine")],
+                &[Words::of(Role::Good, "no quarantined bars")],
             );
         }
         ListId::Attempts => attempts::attempts(stage, area),
@@ -229,7 +229,7 @@ fn one(stage: &mut ViewContext, area: Rect, list: ListId) {
                 list,
                 rows,
                 Words::of(Role::Title, "Requests"),
-                &[Words::of(Role::Muted, "none recorded")],
+                &[Words::of(Role::Muted, "no requests")],
             );
         }
     }

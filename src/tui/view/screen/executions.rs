@@ -78,13 +78,13 @@ fn history(stage: &mut ViewContext, area: Rect) {
     let asked = model.answers.history();
     let title = Words::of(Role::Title, "Executions");
     let title = match asked.error {
-        Some(error) => title.say(Role::Bad, format!("  older ones could not be read: {error}")),
-        None if asked.value.is_none() => title.say(Role::Muted, "  the newest; reading older ones …"),
+        Some(error) => title.say(Role::Bad, format!("  older ones cannot be read: {error}")),
+        None if asked.value.is_none() => title.say(Role::Muted, "  loading older ones …"),
         None => title,
     };
     let empty = [
-        Words::of(Role::Strong, "Nothing has run yet."),
-        Words::of(Role::Muted, "The schedule starts runs by itself; t starts one now."),
+        Words::of(Role::Strong, "No executions yet."),
+        Words::of(Role::Muted, "The schedule starts them; press T to start one now."),
     ];
     if rows.iter().any(|row| row.completed_at.is_none()) {
         stage.hits.tick();
@@ -155,7 +155,7 @@ fn one(stage: &mut ViewContext, area: Rect, open: Uuid) {
             title = title.say(Role::Text, format!(" {rate:.1} %"));
         }
         if detail.execution.crashed {
-            title = title.say(Role::Bad, " its process is gone");
+            title = title.say(Role::Bad, " its process died");
         }
     }
     let columns = [
@@ -168,7 +168,7 @@ fn one(stage: &mut ViewContext, area: Rect, open: Uuid) {
         Column::new(Is::Took, "TOOK", 8, 4).right(),
         Column::new(Is::Error, "ERROR", 10, 7).up_to(80),
     ];
-    let empty = absence(&asked, &[Words::of(Role::Muted, "no series was touched")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "no series")]);
     stage.told(
         ListId::ExecutionSeries,
         area,

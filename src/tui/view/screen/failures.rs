@@ -72,7 +72,7 @@ fn one(stage: &mut ViewContext, place: Option<Rect>, list: ListId) {
         ListId::Alerts => lists::alerts(stage, area, list, model.alerts()),
         ListId::Quarantine => {
             let asked = model.answers.quarantine();
-            let empty = absence(&asked, &[Words::of(Role::Good, "no bar waits for a word")]);
+            let empty = absence(&asked, &[Words::of(Role::Good, "no quarantined bars")]);
             lists::quarantine(stage, area, list, model.quarantine(), Words::of(Role::Title, "Quarantine"), &empty);
         }
         ListId::FailingFeatures => features(stage, area),
@@ -96,7 +96,7 @@ fn series(stage: &mut ViewContext, area: Rect) {
         Column::new(Is::Error, "", 16, 8).up_to(200),
     ];
     let now = stage.now();
-    let empty = [Words::of(Role::Good, "no series fails")];
+    let empty = [Words::of(Role::Good, "no failing series")];
     stage.told(
         ListId::FailingSeries,
         area,
@@ -136,7 +136,7 @@ fn features(stage: &mut ViewContext, area: Rect) {
         Column::new(Is::Error, "", 16, 8).up_to(200),
     ];
     let now = stage.now();
-    let empty = absence(&asked, &[Words::of(Role::Good, "all features are computed")]);
+    let empty = absence(&asked, &[Words::of(Role::Good, "no failing features")]);
     stage.told(
         ListId::FailingFeatures,
         area,
@@ -178,11 +178,11 @@ fn actions(stage: &mut ViewContext, area: Rect) {
         Column::new(Is::Result, "", 4, 7).up_to(40),
     ];
     let now = stage.now();
-    let empty = absence(&asked, &[Words::of(Role::Muted, "nobody did anything yet")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "no actions yet")]);
     stage.told(
         ListId::Actions,
         area,
-        Words::of(Role::Title, "Who did what"),
+        Words::of(Role::Title, "Operator actions"),
         &columns,
         &empty,
         |pen, slot, key, k| {

@@ -56,21 +56,18 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
 
 fn heading(model: &Model) -> Words {
     let log = &model.log;
-    let mut words = Words::of(Role::Title, "Log ")
-        .say(Role::Muted, "from ")
-        .say(phrase::level(log.level), log.level.name())
-        .say(Role::Muted, " up");
+    let mut words =
+        Words::of(Role::Title, "Log ").say(Role::Muted, "level ").say(phrase::level(log.level), log.level.name());
     if !log.filter.is_empty() {
         words = words.say(Role::Muted, "  filter ").say(Role::Accent, log.filter.clone());
     }
     words = if log.follow {
-        words.say(Role::Good, "  ● follows the newest")
+        words.say(Role::Good, "  ● following")
     } else {
-        words.say(Role::Paused, "  stands still; G follows again")
+        words.say(Role::Paused, "  not following; press G to follow")
     };
     if log.skipped > 0 {
-        words =
-            words.say(Role::Warn, format!("  {} came too fast and were skipped", format::plural(log.skipped, "line")));
+        words = words.say(Role::Warn, format!("  {} skipped", format::plural(log.skipped, "line")));
     }
     words
 }
@@ -78,12 +75,12 @@ fn heading(model: &Model) -> Words {
 fn nothing(model: &Model) -> Vec<Words> {
     let log = &model.log;
     if log.newest().is_none() {
-        return vec![Words::of(Role::Muted, "nothing was logged yet")];
+        return vec![Words::of(Role::Muted, "no log lines yet")];
     }
     let mut words =
-        Words::of(Role::Muted, "no line of level ").say(Role::Text, log.level.name()).say(Role::Muted, " or graver");
+        Words::of(Role::Muted, "no lines at level ").say(Role::Text, log.level.name()).say(Role::Muted, " or above");
     if !log.filter.is_empty() {
-        words = words.say(Role::Muted, " with ").say(Role::Accent, log.filter.clone());
+        words = words.say(Role::Muted, " that contain ").say(Role::Accent, log.filter.clone());
     }
     vec![words]
 }

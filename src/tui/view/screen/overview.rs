@@ -161,7 +161,7 @@ fn alerts(stage: &mut ViewContext, area: Rect) {
         if open > 0 { format!(" {open} open") } else { " none open".to_owned() },
     );
     let columns = [Column::new(Is::TimeBound, "", 6, 5), Column::new(Is::TriggerScope, "", 12, 9).up_to(300)];
-    let empty = [Words::of(Role::Muted, "no alert yet")];
+    let empty = [Words::of(Role::Muted, "no alerts yet")];
     let now = stage.now();
     stage.table(ListId::OverviewAlerts, area, title, &columns, &empty, |pen, slot, key, k| {
         let Some(row) = rows.get(k) else { return };
@@ -199,7 +199,7 @@ fn executions(stage: &mut ViewContext, area: Rect) {
         Column::new(Is::Took, "", 8, 5).right(),
         Column::new(Is::Requests, "", 9, 3).right(),
     ];
-    let empty = [Words::of(Role::Muted, "nothing has run yet")];
+    let empty = [Words::of(Role::Muted, "no executions yet")];
     let now = stage.now();
     stage.table(
         ListId::OverviewExecutions,

@@ -21,7 +21,7 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
     let chosen = date(model, now);
     let asked = model.answers.session(&name, chosen);
     let title = Words::of(Role::Title, format!("{} {} ", name.0, name.1))
-        .say(Role::Muted, chosen.format("session of %a %d %b %Y, half hour by half hour").to_string());
+        .say(Role::Muted, chosen.format("session of %a %d %b %Y, 30-minute steps").to_string());
     let inner = stage.list_panel(ListId::Coverage, area, title, &Words::new());
     stage.hits.add(inner, Target::List(ListId::Coverage));
     let len = model.symbols.order.len();
@@ -30,7 +30,7 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
     let before = model.hits.window_of(ListId::Coverage);
     stage.hits.window(ListId::Coverage, before.around(cursor, len, before.height.max(1)));
     let Some(session) = asked.value.filter(|s| !s.pieces.is_empty()) else {
-        let nothing = [Words::of(Role::Muted, "the market was closed on this day")];
+        let nothing = [Words::of(Role::Muted, "market closed on this day")];
         let lines = absence(&asked, &nothing);
         return stage.pen.centre(inner, &lines);
     };

@@ -41,7 +41,7 @@ enum Is {
 const COLUMNS: [Column<Is>; 11] = [
     Column::new(Is::Symbol, "SYMBOL", 7, 20).up_to(10).sorts(SortBy::Symbol),
     Column::new(Is::Timeframe, "TF", 3, 18).sorts(SortBy::Timeframe),
-    Column::new(Is::Tier, "TIER", 9, 19).up_to(12).sorts(SortBy::Staleness),
+    Column::new(Is::Tier, "TIER", 9, 19).up_to(13).sorts(SortBy::Staleness),
     Column::new(Is::Behind, "BEHIND", 7, 17).right(),
     Column::new(Is::Criticality, "RPO", 8, 11).sorts(SortBy::Criticality),
     Column::new(Is::Class, "CLASS", 6, 5).sorts(SortBy::Class),
@@ -49,7 +49,7 @@ const COLUMNS: [Column<Is>; 11] = [
     Column::new(Is::Bars, "BARS", 9, 7).right().sorts(SortBy::Bars),
     Column::new(Is::Cover, "COVER", 5, 8).right(),
     Column::new(Is::Strip, "LAST 30 SESSIONS", 16, 10).up_to(30),
-    Column::new(Is::Note, "WHAT HOLDS IT BACK", 24, 13).up_to(60),
+    Column::new(Is::Note, "REASON", 24, 13).up_to(60),
 ];
 
 /// Draws it into `area`.
@@ -113,14 +113,14 @@ fn heading(model: &Model) -> Words {
 fn nothing(model: &Model) -> Vec<Words> {
     if model.snap.data.series.is_empty() {
         return vec![
-            Words::of(Role::Strong, "No symbol is kept yet."),
-            Words::of(Role::Muted, "Add some, and the next run fetches them:"),
+            Words::of(Role::Strong, "No symbols yet."),
+            Words::of(Role::Muted, "Add some; the next run fetches them:"),
             Words::of(Role::Accent, "barkeep symbols add SPY QQQ AAPL BTC ETH"),
         ];
     }
     vec![
-        Words::of(Role::Strong, "No series fits ").say(Role::Accent, model.symbols.filter.clone()),
-        Words::of(Role::Muted, format!("Esc shows all {} again", format::count(model.snap.data.series.len()))),
+        Words::of(Role::Strong, "No series matches ").say(Role::Accent, model.symbols.filter.clone()),
+        Words::of(Role::Muted, format!("Press Esc to show all {}", format::count(model.snap.data.series.len()))),
     ]
 }
 
@@ -140,7 +140,7 @@ fn cell(model: &Model, pen: &mut Pen, slot: Slot, key: Is, row: &SeriesView, fai
         Is::Criticality => slot.text(pen, row.criticality.name(), Role::Text),
         Is::Newest => match row.newest_bar {
             Some(t) => slot.text(pen, &format::stamp(t, pen.now), Role::Text),
-            None => slot.text(pen, "no bar yet", Role::Missing),
+            None => slot.text(pen, "no bars yet", Role::Missing),
         },
         Is::Bars => slot.text(pen, &format::count(row.bars), Role::Text),
         Is::Cover => {
@@ -165,7 +165,7 @@ fn note(model: &Model, row: &SeriesView, failed: bool) -> Words {
         return Words::of(Role::Paused, "paused");
     }
     if !row.tracked {
-        return Words::of(Role::Muted, "not kept fresh");
+        return Words::of(Role::Muted, "not tracked");
     }
     if failed {
         return Words::of(Role::Bad, verdict::reason(&model.snap, row));

@@ -65,7 +65,7 @@ fn window(stage: &mut ViewContext, area: Rect) {
     let (totals, pulse) = (snap.data.vendor.totals, &snap.live.pulse);
     let host = snap.data.vendor.base_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
     let agreed = snap.live.limit.limit.map_or_else(|| "unlimited".to_owned(), |n| format!("{n} a minute"));
-    let inner = stage.panel(area, "Limit", &Words::of(Role::Muted, format!("{host}  {agreed}")));
+    let inner = stage.panel(area, "Rate limit", &Words::of(Role::Muted, format!("{host}  {agreed}")));
     let warnings = limit::warnings(&snap, stage.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
     let figure = |label: &str, all: i64, now: u64, bad: Role| {
@@ -121,7 +121,7 @@ fn wasted(vendor: &VendorView) -> Option<Words> {
     let named = reasons.iter().map(|w| format!("{} {}", w.reason.name().replace('_', " "), format::count(w.requests)));
     let share = all as f64 / vendor.totals.total_requests.max(all) as f64;
     Some(
-        Words::of(Role::Muted, format!("{:<10}", "wasted"))
+        Words::of(Role::Muted, format!("{:<10}", "redundant"))
             .say(Role::Text, format!("{:>12}", format::count(all)))
             .say(Role::Muted, format!("   {}  ", format::fine_percent(share)))
             .say(Role::Muted, named.collect::<Vec<_>>().join(", ")),
@@ -133,11 +133,11 @@ fn pulse(stage: &mut ViewContext, area: Rect) {
     let pulse = &snap.live.pulse;
     let refused: u32 = pulse.rate_limited_by_minute.iter().sum();
     let tail = if refused > 0 {
-        Words::of(Role::Warn, format!("{} in 30 min", format::plural(refused, "429")))
+        Words::of(Role::Warn, format::plural(refused, "429"))
     } else {
-        Words::of(Role::Muted, "no 429 in 30 min")
+        Words::of(Role::Muted, "no 429s")
     };
-    let inner = stage.panel(area, "Pulse", &tail);
+    let inner = stage.panel(area, "Last 30 minutes", &tail);
     let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
     let written: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
     let places = rows(inner, &[Constraint::new(1, 3, 9), Constraint::new(1, 3, 8), Constraint::new(1, 1, 7)]);
@@ -151,7 +151,7 @@ fn pulse(stage: &mut ViewContext, area: Rect) {
     };
     if let Some(at) = place(0) {
         let most = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
-        let note = Words::of(Role::Muted, "30 min, most ").say(Role::Text, format::count(most));
+        let note = Words::of(Role::Muted, "30 min, max ").say(Role::Text, format::count(most));
         chart(stage, at, "req/min", &values, Role::Accent, note);
     }
     if let Some(at) = place(1) {
@@ -168,27 +168,26 @@ fn pulse(stage: &mut ViewContext, area: Rect) {
 fn enough(stage: &mut ViewContext, area: Rect) {
     let budget = stage.model.snap.data.budget.clone();
     let now = stage.now();
-    let inner = stage.panel(area, "Is the limit enough?", &Words::new());
+    let inner = stage.panel(area, "Forecast", &Words::new());
     let mut lines = vec![limit::purchase(budget.as_ref(), now)];
     if let Some(budget) = &budget {
         let next = &budget.next;
         if next.requests > 0 {
             lines.push(
-                Words::of(Role::Muted, "of them ")
-                    .say(
-                        Role::Text,
-                        format!("critical {}  standard {}  low {}", next.critical, next.standard, next.low),
-                    )
-                    .say(Role::Muted, format!("  history {}", format::plural(next.history_requests, "request"))),
+                Words::of(
+                    Role::Text,
+                    format!("critical {}, standard {}, low {}", next.critical, next.standard, next.low),
+                )
+                .say(Role::Muted, format!("; {} for old bars", format::plural(next.history_requests, "request"))),
             );
         }
         lines.push(limit::deadlines(Some(budget), now));
         if let Some(tight) = budget.tightest {
             let text = format!(
-                "tightest {}: {} due, {} can start",
+                "busiest moment {}: {} requests due, {} possible",
                 format::due(tight.deadline, now),
-                tight.due,
-                tight.available
+                format::count(tight.due),
+                format::count(tight.available)
             );
             lines.push(Words::of(Role::Muted, text));
         }
@@ -199,7 +198,7 @@ fn enough(stage: &mut ViewContext, area: Rect) {
                     .say(
                         Role::Text,
                         format!(
-                            "due {}  served {}",
+                            "due {}  fetched {}",
                             format::due(breach.deadline, now),
                             format::due(breach.served_at, now)
                         ),
@@ -219,7 +218,7 @@ fn wire(stage: &mut ViewContext, area: Rect) {
     let now = stage.now();
     let live = &model.snap.live;
     let tail = Words::of(Role::Muted, format!("{} in flight, {} waiting", live.in_flight, live.limit.waiting));
-    let inner = stage.panel(area, "On the wire", &tail);
+    let inner = stage.panel(area, "Active requests", &tail);
     let busy: Vec<_> = model
         .items()
         .into_iter()
@@ -231,7 +230,7 @@ fn wire(stage: &mut ViewContext, area: Rect) {
         })
         .collect();
     if busy.is_empty() {
-        return stage.pen.centre(inner, &[Words::of(Role::Muted, "nothing")]);
+        return stage.pen.centre(inner, &[Words::of(Role::Muted, "none")]);
     }
     stage.hits.tick();
     for (y, (_, item)) in (inner.y..inner.bottom()).zip(busy) {
@@ -246,6 +245,6 @@ fn wire(stage: &mut ViewContext, area: Rect) {
 fn newest(stage: &mut ViewContext, area: Rect) {
     let rows = stage.model.requests();
     let asked = stage.model.answers.requests();
-    let empty = absence(&asked, &[Words::of(Role::Muted, "no request was made yet")]);
+    let empty = absence(&asked, &[Words::of(Role::Muted, "no requests yet")]);
     lists::requests(stage, area, ListId::Requests, rows, Words::of(Role::Title, "Requests, newest first"), &empty);
 }
