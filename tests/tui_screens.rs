@@ -16,8 +16,8 @@ use barkeep::market::ts::{MINUTE, SECOND};
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{ConsoleRequest, Link, ReadError};
 use barkeep::service::handle::Live;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::{HitMap, Target};
-use barkeep::tui::draw::look::Look;
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::model::query::Query;
 use barkeep::tui::model::screen::{ListId, Screen};
@@ -68,7 +68,7 @@ fn detail(symbol: &str) -> Model {
 
 fn broken(mut model: Model, question: &ConsoleRequest) -> Model {
     let entry = model.answers.entry_mut(question).unwrap();
-    entry.reply = None;
+    entry.response = None;
     entry.error = Some(ReadError::Unavailable("the database is unreachable: connection refused".into()));
     model
 }
@@ -174,7 +174,7 @@ fn frame(model: &Model, width: u16, height: u16) -> (Buffer, HitMap) {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     let mut hits = HitMap::default();
-    view::screen(model, &Look::of(model), area, &mut buf, &mut hits);
+    view::screen(model, &DrawContext::of(model), area, &mut buf, &mut hits);
     (buf, hits)
 }
 
@@ -198,7 +198,7 @@ fn every_screen_in_every_state_at_three_sizes() {
 fn ascii_shows_the_same_in_ascii() {
     for (case, model) in CASES {
         let mut model = model();
-        model.dress.ascii = true;
+        model.display.ascii = true;
         for (width, height) in SIZES {
             let (buf, _) = frame(&model, width, height);
             assert!(buf.content.iter().all(|cell| cell.symbol().is_ascii()), "{case} at {width}x{height}");
@@ -242,7 +242,7 @@ fn colours_and_weights_stand_where_they_should() {
         for screen in Screen::ALL {
             let mut model = on(screen, busy());
             model.detail.series = Some(name("META", Timeframe::M5));
-            (model.dress.theme, model.dress.depth) = (kind, ColorDepth::Rgb);
+            (model.display.theme, model.display.depth) = (kind, ColorDepth::Rgb);
             let case = format!("{}_{}", screen.title().split(' ').next().unwrap().to_lowercase(), kind.name());
             insta::assert_snapshot!(format!("styles_{case}"), style_map(&frame(&model, 80, 24).0));
         }
@@ -254,7 +254,7 @@ fn without_colour_no_cell_has_one() {
     for (case, model) in CASES {
         let mut model = model();
         for (theme, depth) in [(ThemeKind::Mono, ColorDepth::Rgb), (ThemeKind::Dark, ColorDepth::None)] {
-            (model.dress.theme, model.dress.depth) = (theme, depth);
+            (model.display.theme, model.display.depth) = (theme, depth);
             let (buf, _) = frame(&model, 120, 40);
             let plain = |cell: &Cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset);
             assert!(buf.content.iter().all(plain), "{case}");
@@ -273,7 +273,7 @@ fn no_size_is_too_small_or_too_odd() {
                 let whole = Rect::new(0, 0, width + 2 * margin, height + 2 * margin);
                 let area = Rect::new(margin, margin, width, height);
                 let mut buf = Buffer::empty(whole);
-                view::screen(&model, &Look::of(&model), area, &mut buf, &mut HitMap::default());
+                view::screen(&model, &DrawContext::of(&model), area, &mut buf, &mut HitMap::default());
                 let inside = |k: usize| {
                     let (x, y) = ((k % usize::from(whole.width)) as u16, (k / usize::from(whole.width)) as u16);
                     area.contains((x, y).into())
@@ -362,8 +362,8 @@ fn text_from_outside_cannot_draw() {
 /// The four answers as text.
 fn answers(model: &Model) -> [String; 4] {
     let now = model.shown_now();
-    let lines = view::verdict::verdict(&model.snap, &model.symbols.worst, &model.link, now);
-    lines.map(|line| line.answer.0.iter().map(|say| say.text.as_str()).collect())
+    let lines = view::summary::summary(&model.snap, &model.symbols.attention, &model.link, now);
+    lines.map(|line| line.answer.to_string())
 }
 
 #[test]

@@ -7,7 +7,7 @@ use barkeep_market::Ts;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;
 
-/// What was done since the start of the process, and how things stand.
+/// What was done since the start of the process, and how things app.
 #[must_use]
 pub fn farewell(snap: &Snapshot, now: Ts) -> String {
     let mut out = String::new();

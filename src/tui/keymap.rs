@@ -52,7 +52,7 @@ impl Keymap {
             for key in keys {
                 let others = by_key.entry(*key).or_default();
                 for (other_at, other) in others.iter().filter_map(|&i| Some((i, ACTIONS.get(i)?))) {
-                    if spec.place.meets(other.place) {
+                    if spec.scope.overlaps(other.scope) {
                         let by = set_by.get(at).copied().flatten().or(set_by.get(other_at).copied().flatten());
                         wrong.push(conflict(*key, other, spec, by));
                     }
@@ -66,7 +66,7 @@ impl Keymap {
     /// What a key means on a screen.
     #[must_use]
     pub fn action(&self, key: Key, screen: Screen) -> Option<&'static Spec> {
-        self.meant(key).find(|spec| spec.place.includes(screen))
+        self.meant(key).find(|spec| spec.scope.includes(screen))
     }
 
     /// What a key means somewhere.
@@ -91,7 +91,7 @@ impl Keymap {
     #[must_use]
     pub fn listing(&self) -> String {
         let mut out = String::new();
-        for spec in ACTIONS {
+        for spec in ACTIONS.iter() {
             let keys: Vec<String> = self.keys(spec.id).iter().map(Key::to_string).collect();
             // Writing to a string does not fail.
             let _ = writeln!(out, "{:<18} {:<16} {}", spec.name, keys.join(" "), spec.help);
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn the_table_has_no_conflict_and_every_key_reads() {
         let keymap = Keymap::new(&[]).unwrap_or_else(|e| panic!("{e}"));
-        for spec in ACTIONS {
+        for spec in ACTIONS.iter() {
             assert_eq!(keymap.keys(spec.id).len(), spec.keys.len(), "{}", spec.name);
             assert!(ACTIONS.iter().filter(|other| other.name == spec.name).count() == 1, "{}", spec.name);
             assert!(ACTIONS.iter().filter(|other| other.id == spec.id).count() == 1, "{}", spec.name);

@@ -3,15 +3,16 @@
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
 pub mod answers;
+pub mod attention;
 pub mod cursor;
 pub mod layer;
 pub mod lists;
 pub mod msg;
 pub mod query;
 pub mod screen;
+mod selection;
 pub mod sort;
 pub mod toast;
-pub mod worst;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -81,7 +82,7 @@ pub struct Model {
     pub layers: Vec<Layer>,
     pub answers: Answers,
     pub toasts: Toasts,
-    pub dress: DisplayOptions,
+    pub display: DisplayOptions,
     pub size: Size,
     /// Whether the terminal's window has the focus.
     pub focused: bool,
@@ -92,7 +93,7 @@ pub struct Model {
     /// Orders that are not answered yet.
     pub pending: Vec<Pending>,
     /// The number of the last order.
-    pub orders_given: u64,
+    pub last_command: u64,
     /// Whether quitting was asked for: the engine ends its work.
     pub quitting: bool,
 }
@@ -108,8 +109,8 @@ pub struct SymbolsState {
     pub range_from: Option<SeriesName>,
     /// Indexes into the shown series: those that fit the filter, sorted.
     pub order: Vec<u32>,
-    /// What the overview names, whatever the filter; see [`crate::model::worst`].
-    pub worst: Vec<u32>,
+    /// What the overview names, whatever the filter; see [`crate::model::attention`].
+    pub attention: Vec<u32>,
 }
 
 /// How much time a cell of the coverage map holds.
@@ -135,7 +136,7 @@ pub struct CoverageState {
 pub struct DetailState {
     /// The one last looked at; else the first of the table.
     pub series: Option<SeriesName>,
-    /// Whether the selected bar in quarantine is shown beside its neighbours.
+    /// Whether the selected bar in quarantine is shown beside its neighbors.
     pub compare: bool,
 }
 
@@ -204,7 +205,7 @@ impl LogState {
 impl Model {
     /// A dashboard that has just been opened.
     #[must_use]
-    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, dress: DisplayOptions, size: Size, now: Now) -> Self {
+    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, display: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
             snap,
@@ -224,14 +225,14 @@ impl Model {
             layers: Vec::new(),
             answers: Answers::default(),
             toasts: Toasts::default(),
-            dress,
+            display,
             size,
             focused: true,
             now,
             hits: HitMap::default(),
             keymap: Arc::default(),
             pending: Vec::new(),
-            orders_given: 0,
+            last_command: 0,
             quitting: false,
         };
         model.reorder();
@@ -269,6 +270,6 @@ impl Model {
         let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.symbols.worst = crate::model::worst::worst(&self.snap.data);
+        self.symbols.attention = crate::model::attention::needs_attention(&self.snap.data);
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::run::Ended;
 use super::view::phrase;
 use crate::draw::format::{clock, count, percent, plural, span};
-use crate::terminal::outside::SignalEvents;
+use crate::terminal::signals::SignalEvent;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Console, Link};
@@ -152,7 +152,7 @@ fn tiers(snap: &Snapshot) -> String {
 pub async fn run(
     console: Arc<dyn Console>,
     out: &mut impl Write,
-    outside: &mut mpsc::Receiver<SignalEvents>,
+    signals: &mut mpsc::Receiver<SignalEvent>,
     drain: CancellationToken,
     drained: CancellationToken,
 ) -> Ended {
@@ -163,14 +163,14 @@ pub async fn run(
     loop {
         tokio::select! {
             biased;
-            came = outside.recv() => match came {
-                Some(SignalEvents::Quit) if quitting => return Ended::AtOnce,
-                Some(SignalEvents::Quit) => {
+            came = signals.recv() => match came {
+                Some(SignalEvent::Quit) if quitting => return Ended::AtOnce,
+                Some(SignalEvent::Quit) => {
                     quitting = true;
                     drain.cancel();
                 }
-                Some(SignalEvents::Gone) | None => return Ended::Gone,
-                Some(SignalEvents::Suspend | SignalEvents::Continued) => {}
+                Some(SignalEvent::Gone) | None => return Ended::Gone,
+                Some(SignalEvent::Suspend | SignalEvent::Continued) => {}
             },
             Ok(()) = snapshots.changed() => {}
             Ok(()) = link.changed() => {}

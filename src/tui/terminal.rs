@@ -4,11 +4,10 @@
 //! without holding anything.
 
 pub mod keys;
-pub mod outside;
 pub mod painter;
-pub mod picture;
 pub mod schedule;
 pub mod screenshot;
+pub mod signals;
 
 use std::io::{self, IsTerminal as _, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +25,7 @@ use crossterm::{cursor, queue};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
-use crate::terminal::painter::{Canvas, Painter};
+use crate::terminal::painter::{Painter, TerminalOutput};
 use barkeep_base::text::printable;
 
 /// Whether this process holds the terminal.
@@ -61,7 +60,7 @@ impl Drop for TerminalGuard {
     }
 }
 
-impl Canvas for TerminalGuard {
+impl TerminalOutput for TerminalGuard {
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()> {
         self.painter.paint(frame, caret)
     }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use barkeep::market::Timeframe;
-use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::theme::ThemeKind;
 use barkeep::tui::model::cursor::Cursor;
 use barkeep::tui::model::query::Query;
@@ -49,9 +49,9 @@ pub fn stills() -> Vec<(&'static str, String)> {
     let mut executions = base(Screen::Executions);
     executions.executions.open = Some(executions.executions()[0].execution_id);
     let mut light = base(Screen::Overview);
-    light.dress.theme = ThemeKind::Light;
+    light.display.theme = ThemeKind::Light;
     let mut blind = base(Screen::Detail);
-    blind.dress.theme = ThemeKind::ColorBlind;
+    blind.display.theme = ThemeKind::ColorBlind;
     let all = [
         ("overview", base(Screen::Overview)),
         ("symbols", symbols),
@@ -71,7 +71,7 @@ pub fn stills() -> Vec<(&'static str, String)> {
 fn picture(model: &Model) -> String {
     let area = Rect::new(0, 0, WIDTH, HEIGHT);
     let mut buf = Buffer::empty(area);
-    let look = Look::of(model);
-    let _ = view::frame::frame(model, &look, area, &mut buf);
-    screenshot::svg(&buf, look.theme)
+    let context = DrawContext::of(model);
+    let _ = view::frame::frame(model, &context, area, &mut buf);
+    screenshot::svg(&buf, context.theme)
 }

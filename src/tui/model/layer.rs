@@ -36,8 +36,8 @@ pub struct Confirm {
     /// What it is done to.
     pub scope: String,
     pub cost: Cost,
-    /// What is ordered when the answer is yes.
-    pub order: EngineCommand,
+    /// What is sent when the answer is yes.
+    pub command: EngineCommand,
     /// Whether yes is selected.
     pub yes: bool,
 }
@@ -48,7 +48,7 @@ pub enum Cost {
     /// No requests.
     Free,
     /// The engine is planning.
-    Asking,
+    Planning,
     Known(Box<Plan>),
     /// There is nothing to do, or it cannot be told.
     Unknown(String),

@@ -16,7 +16,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
 /// Where frames go.
-pub trait Canvas {
+pub trait TerminalOutput {
     /// Shows a frame.
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()>;
     /// Sends every cell with the next frame.

@@ -19,7 +19,7 @@ impl Model {
         effects.redraw = Redraw::Now;
         if let Err(why) = self.permits(spec) {
             let title = spec.title(self);
-            self.say(Level::Warn, format!("{title}: {why}"), effects);
+            self.show_toast(Level::Warn, format!("{title}: {why}"), effects);
             return;
         }
         match spec.id {
@@ -56,7 +56,7 @@ impl Model {
             ActionId::Freeze => self.freeze(),
             ActionId::Refresh => {
                 self.answers.clear();
-                self.say(Level::Info, "refreshing", effects);
+                self.show_toast(Level::Info, "refreshing", effects);
             }
             ActionId::Mark => self.mark(),
             ActionId::MarkRange => self.mark_range(),
@@ -74,12 +74,12 @@ impl Model {
             ActionId::TriggerGap => self.trigger_gap(effects),
             ActionId::Pause => {
                 let paused = self.snap.live.paused.is_some();
-                let (what, action) = if paused {
+                let (what, command) = if paused {
                     ("resume the engine", EngineCommand::Resume)
                 } else {
                     ("pause the engine", EngineCommand::Pause)
                 };
-                self.order(what.to_owned(), action, effects);
+                self.send(what.to_owned(), command, effects);
             }
             ActionId::PauseSymbol => self.pause_symbols(),
             ActionId::PauseSeries => self.pause_series(),
@@ -90,30 +90,30 @@ impl Model {
             ActionId::Reject => self.decide(Verdict::Rejected),
             ActionId::Copy => {
                 if let Some(text) = self.row_text() {
-                    self.say(Level::Info, format!("copied: {text}"), effects);
+                    self.show_toast(Level::Info, format!("copied: {text}"), effects);
                     effects.copy = Some(text);
                 }
             }
-            ActionId::Picture => effects.picture = true,
+            ActionId::Screenshot => effects.screenshot = true,
             ActionId::Theme => {
-                let at = ThemeKind::ALL.iter().position(|kind| *kind == self.dress.theme).unwrap_or(0);
+                let at = ThemeKind::ALL.iter().position(|kind| *kind == self.display.theme).unwrap_or(0);
                 let next = ThemeKind::ALL.get(at + 1).copied().unwrap_or_default();
-                self.dress.theme = next;
-                self.say(Level::Info, format!("theme: {}", next.name()), effects);
+                self.display.theme = next;
+                self.show_toast(Level::Info, format!("theme: {}", next.name()), effects);
             }
             ActionId::Ascii => {
-                let DisplayOptions { ascii, .. } = &mut self.dress;
+                let DisplayOptions { ascii, .. } = &mut self.display;
                 *ascii = !*ascii;
             }
             ActionId::Mouse => {
-                self.dress.mouse = !self.dress.mouse;
-                effects.mouse = Some(self.dress.mouse);
-                let text = if self.dress.mouse {
+                self.display.mouse = !self.display.mouse;
+                effects.mouse = Some(self.display.mouse);
+                let text = if self.display.mouse {
                     "mouse captured; hold Shift to select text"
                 } else {
                     "mouse released: the terminal selects text"
                 };
-                self.say(Level::Info, text, effects);
+                self.show_toast(Level::Info, text, effects);
             }
             ActionId::Repaint => effects.repaint = true,
             ActionId::Help => self.layers.push(Layer::Help(Menu::default())),
@@ -165,9 +165,9 @@ impl Model {
                     self.descend(Screen::Coverage);
                 }
             }
-            _ if self.screen == Screen::Detail => self.say(Level::Info, "no details for this row", effects),
+            _ if self.screen == Screen::Detail => self.show_toast(Level::Info, "no details for this row", effects),
             _ if series.is_some() => self.open_series(series),
-            _ => self.say(Level::Info, "no details for this row", effects),
+            _ => self.show_toast(Level::Info, "no details for this row", effects),
         }
     }
 

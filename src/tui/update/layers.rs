@@ -83,7 +83,7 @@ impl Model {
                     if let Some(first) = what.get_mut(..1) {
                         first.make_ascii_lowercase();
                     }
-                    self.order(what, confirm.order, effects);
+                    self.send(what, confirm.command, effects);
                 }
             }
         }

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
+use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::glyphs::{DONE, FAILED, RUNNING, WAITING};
-use crate::draw::pen::Words;
 use crate::draw::theme::Role;
 use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
@@ -15,21 +15,21 @@ use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
 #[must_use]
-pub fn tier(tier: Tier) -> Words {
-    Words::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
+pub fn tier(tier: Tier) -> Line {
+    Line::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
 }
 
 /// A tier and, when it is past its recovery point, a mark for that: a word where there is room.
 #[must_use]
-pub fn series_tier(row: &SeriesView, room: u16) -> Words {
+pub fn series_tier(row: &SeriesView, room: u16) -> Line {
     const WITH_WORD: u16 = 13;
     if !row.tracked {
-        return Words::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
+        return Line::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
     }
     let words = tier(row.tier);
     match (row.breached, room >= WITH_WORD) {
-        (true, true) => words.say(Role::Text, " ").say(Role::Breach, "!late"),
-        (true, false) => words.say(Role::Text, " ").say(Role::Breach, "!"),
+        (true, true) => words.span(Role::Text, " ").span(Role::Breach, "!late"),
+        (true, false) => words.span(Role::Text, " ").span(Role::Breach, "!"),
         _ => words,
     }
 }
@@ -148,31 +148,31 @@ pub fn check(what: &str) -> String {
 
 /// What an item of a run is doing.
 #[must_use]
-pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
+pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
     match &item.state {
         ItemState::Waiting { why, until, retry } => {
             let role = if retry.is_some() { Role::Warn } else { Role::Muted };
             let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
             let words = match (retry, left) {
                 (Some(n), Some(left)) => {
-                    Words::of(role, format!("attempt {n} in {left}  ")).say(Role::Muted, why.clone())
+                    Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, why.clone())
                 }
-                (Some(n), None) => Words::of(role, format!("attempt {n}  ")).say(Role::Muted, why.clone()),
-                (None, Some(left)) => Words::of(role, format!("{left}  ")).say(Role::Muted, waits_for(why)),
-                (None, None) => Words::of(role, waits_for(why)),
+                (Some(n), None) => Line::of(role, format!("attempt {n}  ")).span(Role::Muted, why.clone()),
+                (None, Some(left)) => Line::of(role, format!("{left}  ")).span(Role::Muted, waits_for(why)),
+                (None, None) => Line::of(role, waits_for(why)),
             };
             (WAITING, words)
         }
         ItemState::Fetching { attempt } => {
             let page =
                 format!("fetching page {} of about {}", item.pages_done + 1, item.head.pages.max(item.pages_done + 1));
-            let words = Words::of(Role::Running, page);
+            let words = Line::of(Role::Running, page);
             let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
-            (RUNNING, words.say(Role::Warn, again))
+            (RUNNING, words.span(Role::Warn, again))
         }
-        ItemState::Storing => (RUNNING, Words::of(Role::Running, "storing")),
-        ItemState::Verified => (DONE, Words::of(Role::Good, "verified")),
-        ItemState::Failed { reason } => (FAILED, Words::of(Role::Bad, reason.clone())),
+        ItemState::Storing => (RUNNING, Line::of(Role::Running, "storing")),
+        ItemState::Verified => (DONE, Line::of(Role::Good, "verified")),
+        ItemState::Failed { reason } => (FAILED, Line::of(Role::Bad, reason.clone())),
     }
 }
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::phrase;
+use crate::draw::canvas::Line;
 use crate::draw::format;
-use crate::draw::pen::Words;
 use crate::draw::theme::Role;
-use crate::model::worst::overdue;
+use crate::model::attention::overdue;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::{SeriesView, Snapshot};
 use barkeep_runtime::console::Link;
@@ -20,26 +20,26 @@ use barkeep_service::progress::{ItemState, ItemView};
 const NAMED: usize = 4;
 
 /// A question and its answer.
-pub struct Line {
+pub struct SummaryLine {
     pub label: &'static str,
-    pub answer: Words,
+    pub answer: Line,
 }
 
 /// The four lines; `worst` indexes the series that matter, worst first.
 #[must_use]
-pub fn verdict(snap: &Snapshot, worst: &[u32], link: &Link, now: Ts) -> [Line; 4] {
+pub fn summary(snap: &Snapshot, worst: &[u32], link: &Link, now: Ts) -> [SummaryLine; 4] {
     let named: Vec<&SeriesView> = worst.iter().filter_map(|k| snap.data.series.get(*k as usize)).collect();
     [
-        Line { label: "late", answer: stale(snap, &named) },
-        Line { label: "reason", answer: why(snap, &named) },
-        Line { label: "doing", answer: doing(snap, link, now) },
-        Line { label: "done by", answer: done_by(snap, &named, now) },
+        SummaryLine { label: "late", answer: stale(snap, &named) },
+        SummaryLine { label: "reason", answer: why(snap, &named) },
+        SummaryLine { label: "doing", answer: doing(snap, link, now) },
+        SummaryLine { label: "done by", answer: done_by(snap, &named, now) },
     ]
 }
 
 /// The state in one sign: how bad it is.
 #[must_use]
-pub fn gravity(snap: &Snapshot, worst: &[u32]) -> Role {
+pub fn severity(snap: &Snapshot, worst: &[u32]) -> Role {
     let broken = snap.live.state == EngineState::Failed || snap.live.key_refused.is_some();
     if broken || snap.data.rpo.iter().any(|rpo| rpo.breached > 0) {
         Role::Bad
@@ -50,35 +50,35 @@ pub fn gravity(snap: &Snapshot, worst: &[u32]) -> Role {
     }
 }
 
-fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Words {
+fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
     let empty: usize = snap.data.rpo.iter().map(|rpo| rpo.without_data).sum();
     let kept: usize = snap.data.rpo.iter().map(|rpo| rpo.series).sum();
     if kept == 0 {
-        return Words::of(Role::Muted, "no symbols yet; add some:  barkeep symbols add SPY QQQ BTC");
+        return Line::of(Role::Muted, "no symbols yet; add some:  barkeep symbols add SPY QQQ BTC");
     }
     let mut words = match (breached, empty) {
         (0, 0) => {
             let all = format!("none: all {} are as fresh as required", format::plural(kept, "series"));
-            return Words::of(Role::Good, all);
+            return Line::of(Role::Good, all);
         }
-        (0, n) => Words::of(Role::Warn, format!("{} without bars: ", format::plural(n, "series"))),
-        (n, _) => Words::of(Role::Bad, format!("{} later than allowed: ", format::plural(n, "series"))),
+        (0, n) => Line::of(Role::Warn, format!("{} without bars: ", format::plural(n, "series"))),
+        (n, _) => Line::of(Role::Bad, format!("{} later than allowed: ", format::plural(n, "series"))),
     };
     let shown = named.iter().filter(|row| row.breached == (breached > 0));
     for (k, row) in shown.take(NAMED).enumerate() {
         let comma = if k > 0 { ", " } else { "" };
-        words = words.say(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
+        words = words.span(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
         if row.breached {
-            words = words.say(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
+            words = words.span(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
         }
     }
     let total = if breached > 0 { breached } else { empty };
     if total > NAMED {
-        words = words.say(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
+        words = words.span(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
     }
     if breached > 0 && empty > 0 {
-        words = words.say(Role::Muted, format!("; {} without bars", format::count(empty)));
+        words = words.span(Role::Muted, format!("; {} without bars", format::count(empty)));
     }
     words
 }
@@ -120,22 +120,22 @@ pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     if live.runs.is_empty() { "waiting for the next run".to_owned() } else { "queued in this run".to_owned() }
 }
 
-fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
+fn why(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     let live = &snap.live;
     if let Some(message) = &live.key_refused {
-        return Words::of(Role::Bad, format!("the vendor rejected the API key: {message}"));
+        return Line::of(Role::Bad, format!("the vendor rejected the API key: {message}"));
     }
     if live.state == EngineState::Failed {
-        return Words::of(Role::Bad, live.reason.clone().unwrap_or_else(|| "the engine failed".to_owned()));
+        return Line::of(Role::Bad, live.reason.clone().unwrap_or_else(|| "the engine failed".to_owned()));
     }
     if let Some(pause) = live.paused.as_ref().filter(|_| !named.is_empty()) {
-        return Words::of(
+        return Line::of(
             Role::Paused,
             format!("engine paused by {} at {}", pause.by, format::hour_minute(pause.since)),
         );
     }
     if named.is_empty() {
-        return Words::of(Role::Muted, "-");
+        return Line::of(Role::Muted, "-");
     }
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for row in named {
@@ -143,29 +143,29 @@ fn why(snap: &Snapshot, named: &[&SeriesView]) -> Words {
     }
     let mut reasons: Vec<(String, usize)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let mut words = Words::new();
+    let mut words = Line::new();
     for (k, (text, n)) in reasons.iter().take(3).enumerate() {
-        words = words.say(Role::Muted, if k > 0 { "   " } else { "" });
-        words = if named.len() == 1 { words } else { words.say(Role::Strong, format!("{n} × ")) };
-        words = words.say(Role::Text, text.clone());
+        words = words.span(Role::Muted, if k > 0 { "   " } else { "" });
+        words = if named.len() == 1 { words } else { words.span(Role::Strong, format!("{n} × ")) };
+        words = words.span(Role::Text, text.clone());
     }
     words
 }
 
-fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
+fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Line {
     let live = &snap.live;
     if let Link::Lost { since, error, .. } = link {
         let text = format!("unknown since {}: {error}", format::due(*since, now));
-        return Words::of(Role::Bad, text);
+        return Line::of(Role::Bad, text);
     }
     match live.state {
-        EngineState::Failed => return Words::of(Role::Bad, "nothing until this is fixed"),
-        EngineState::Paused => return Words::of(Role::Paused, "nothing: the engine is paused"),
+        EngineState::Failed => return Line::of(Role::Bad, "nothing until this is fixed"),
+        EngineState::Paused => return Line::of(Role::Paused, "nothing: the engine is paused"),
         EngineState::Pausing => {
             let left = format::plural(live.in_flight, "request");
-            return Words::of(Role::Paused, format!("pausing: finishing {left} in flight"));
+            return Line::of(Role::Paused, format!("pausing: finishing {left} in flight"));
         }
-        EngineState::Draining => return Words::of(Role::Paused, "shutting down: finishing requests in flight"),
+        EngineState::Draining => return Line::of(Role::Paused, "shutting down: finishing requests in flight"),
         EngineState::Idle | EngineState::Running => {}
     }
     let Some(run) = live.runs.first() else {
@@ -174,27 +174,27 @@ fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Words {
             || "no engine in this process".to_owned(),
             |beat| format!("idle; next {} at {}", phrase::check(&beat.what), format::due(beat.at, now)),
         );
-        return Words::of(Role::Text, text);
+        return Line::of(Role::Text, text);
     };
     let more = live.runs.len() - 1;
-    let mut words = Words::of(Role::Running, format!("run {} ", phrase::id(run.execution_id)))
-        .say(Role::Muted, format!("({}) ", run.trigger.name().replace('_', " ")))
-        .say(Role::Text, format!("{} of {} items", format::count(run.items_done), format::count(run.items_planned)));
+    let mut words = Line::of(Role::Running, format!("run {} ", phrase::id(run.execution_id)))
+        .span(Role::Muted, format!("({}) ", run.trigger.name().replace('_', " ")))
+        .span(Role::Text, format!("{} of {} items", format::count(run.items_done), format::count(run.items_planned)));
     if run.items_failed > 0 {
-        words = words.say(Role::Bad, format!(", {} failed", format::count(run.items_failed)));
+        words = words.span(Role::Bad, format!(", {} failed", format::count(run.items_failed)));
     }
     let fetching = run.items.iter().filter(|i| matches!(i.state, ItemState::Fetching { .. } | ItemState::Storing));
     let labels: Vec<&str> = fetching.take(3).map(|i| i.label.as_str()).collect();
     if !labels.is_empty() {
-        words = words.say(Role::Muted, "  now ").say(Role::Text, labels.join(", "));
+        words = words.span(Role::Muted, "  now ").span(Role::Text, labels.join(", "));
     }
     if more > 0 {
-        words = words.say(Role::Muted, format!("  and {} more", format::plural(more, "run")));
+        words = words.span(Role::Muted, format!("  and {} more", format::plural(more, "run")));
     }
     words
 }
 
-fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
+fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Line {
     let live = &snap.live;
     let cannot = snap.data.budget.as_ref().filter(|b| !b.feasible && b.breaching > 0).map(|b| {
         let first = b.breaches.first().map_or_else(String::new, |x| format!(": {} {}", x.symbol, x.timeframe));
@@ -209,16 +209,16 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
                 EngineState::Draining => "not until the engine is started again",
                 _ => "not until the engine runs again",
             };
-            Words::of(Role::Warn, text)
+            Line::of(Role::Warn, text)
         }
         (_, Some(run)) => {
             let left = run.requests_planned.saturating_sub(run.requests_answered);
             let rate = live.limit.limit.map_or_else(String::new, |n| format!(" at {n}/min"));
             match run.not_before.filter(|at| *at > now) {
-                Some(at) => Words::of(Role::Strong, format!("{} ", format::due(at, now)))
-                    .say(Role::Text, format!("at the earliest, in {}", format::until(at - now)))
-                    .say(Role::Muted, format!(" ({} left{rate})", format::plural(left, "request"))),
-                None => Words::of(Role::Text, format!("soon: {} left", format::plural(left, "request"))),
+                Some(at) => Line::of(Role::Strong, format!("{} ", format::due(at, now)))
+                    .span(Role::Text, format!("at the earliest, in {}", format::until(at - now)))
+                    .span(Role::Muted, format!(" ({} left{rate})", format::plural(left, "request"))),
+                None => Line::of(Role::Text, format!("soon: {} left", format::plural(left, "request"))),
             }
         }
         (_, None) => {
@@ -226,15 +226,15 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Words {
             let tier = named.first().map(|row| row.criticality.name());
             let beat = live.next.iter().filter(|b| tier.is_none_or(|t| b.what == t)).min_by_key(|b| b.at);
             match beat {
-                Some(beat) => Words::of(Role::Text, format!("{} at ", phrase::check(&beat.what)))
-                    .say(Role::Strong, format::due(beat.at, now))
-                    .say(Role::Text, format!(", in {}", format::ahead(beat.at - now))),
-                None => Words::of(Role::Muted, "no run scheduled"),
+                Some(beat) => Line::of(Role::Text, format!("{} at ", phrase::check(&beat.what)))
+                    .span(Role::Strong, format::due(beat.at, now))
+                    .span(Role::Text, format!(", in {}", format::ahead(beat.at - now))),
+                None => Line::of(Role::Muted, "no run scheduled"),
             }
         }
     };
     match cannot {
-        Some(text) => words.say(Role::Warn, text),
+        Some(text) => words.span(Role::Warn, text),
         None => words,
     }
 }

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// What came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignalEvents {
+pub enum SignalEvent {
     /// SIGTERM, SIGINT, SIGQUIT: end in order.
     Quit,
     /// The terminal is gone: there is nothing left to draw on.
@@ -31,17 +31,17 @@ pub enum SignalEvents {
 
 /// Watches until the receiver is dropped.
 #[must_use]
-pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
+pub fn watch() -> (mpsc::Receiver<SignalEvent>, JoinHandle<()>) {
     // A handful: whoever does not take them within seconds is ending anyway.
     let (sender, receiver) = mpsc::channel(8);
     // Registered before this returns, so that none is missed.
     let caught = [
-        (SignalKind::terminate(), SignalEvents::Quit),
-        (SignalKind::interrupt(), SignalEvents::Quit),
-        (SignalKind::quit(), SignalEvents::Quit),
-        (SignalKind::hangup(), SignalEvents::Gone),
-        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), SignalEvents::Suspend),
-        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), SignalEvents::Continued),
+        (SignalKind::terminate(), SignalEvent::Quit),
+        (SignalKind::interrupt(), SignalEvent::Quit),
+        (SignalKind::quit(), SignalEvent::Quit),
+        (SignalKind::hangup(), SignalEvent::Gone),
+        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), SignalEvent::Suspend),
+        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), SignalEvent::Continued),
     ]
     .map(|(kind, means)| {
         let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
@@ -63,11 +63,11 @@ pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
                     if !is_gone() {
                         continue;
                     }
-                    SignalEvents::Gone
+                    SignalEvent::Gone
                 }
                 () = sender.closed() => return,
             };
-            if sender.send(came).await.is_err() || came == SignalEvents::Gone {
+            if sender.send(came).await.is_err() || came == SignalEvent::Gone {
                 return;
             }
         }
@@ -75,7 +75,7 @@ pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
     (receiver, task)
 }
 
-async fn next((signal, means): &mut (Option<Signal>, SignalEvents)) -> SignalEvents {
+async fn next((signal, means): &mut (Option<Signal>, SignalEvent)) -> SignalEvent {
     match signal {
         Some(signal) => {
             signal.recv().await;

@@ -1,21 +1,21 @@
 //! Drawing into the frame: text by role, cut where its room ends.
 //!
 //! Nothing here can fail: what lies outside the frame is not drawn, text too long ends in an ellipsis, and an area of
-//! nothing is fine. Every screen draws with a [`Pen`] and therefore holds at any size.
+//! nothing is fine. Every screen draws with a [`Canvas`] and therefore holds at any size.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::draw::fit::{Constraint, fit};
-pub use crate::draw::fit::{columns, rows};
 use crate::draw::glyphs::ELLIPSIS;
+use crate::draw::layout::{Constraint, split};
+pub use crate::draw::layout::{columns, rows};
+pub use crate::draw::line::{Line, Span, width, wrap};
 use crate::draw::theme::{Role, Theme};
-pub use crate::draw::words::{Say, Words, width, wrap};
 use barkeep_market::Ts;
 
 /// Draws with one theme at one moment.
-pub struct Pen<'a> {
+pub struct Canvas<'a> {
     buf: &'a mut Buffer,
     /// Nothing is drawn outside of it.
     place: Rect,
@@ -24,7 +24,7 @@ pub struct Pen<'a> {
     pub now: Ts,
 }
 
-impl<'a> Pen<'a> {
+impl<'a> Canvas<'a> {
     #[must_use]
     pub fn new(buf: &'a mut Buffer, theme: Theme, now: Ts) -> Self {
         Self { place: buf.area, buf, theme, now }
@@ -66,13 +66,13 @@ impl<'a> Pen<'a> {
         self.text(x + (room - needs), y, needs, text, role);
     }
 
-    /// Words in a row; returns how many cells they took.
-    pub fn words(&mut self, x: u16, y: u16, room: u16, words: &Words) -> u16 {
+    /// Line in a row; returns how many cells they took.
+    pub fn words(&mut self, x: u16, y: u16, room: u16, words: &Line) -> u16 {
         let mut used = 0;
-        for (k, say) in words.0.iter().enumerate() {
+        for (k, say) in words.spans.iter().enumerate() {
             let left = room - used;
             // A word that does not fit is cut; nothing follows it.
-            let more = words.0.iter().skip(k + 1).any(|say| !say.text.is_empty());
+            let more = words.spans.iter().skip(k + 1).any(|say| !say.text.is_empty());
             if more && width(&say.text) == left && left > 0 {
                 self.text(x + used, y, left, &format!("{} ", say.text), say.role);
                 return room;
@@ -85,24 +85,25 @@ impl<'a> Pen<'a> {
         used
     }
 
-    pub fn words_right(&mut self, x: u16, y: u16, room: u16, words: &Words) {
+    pub fn words_right(&mut self, x: u16, y: u16, room: u16, words: &Line) {
         let needs = words.width().min(room);
         self.words(x + (room - needs), y, needs, words);
     }
 
-    /// Pieces of a line side by side, `gap` apart; those of least worth are left out until the rest fits.
-    pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Words)]) -> u16 {
-        let needs: Vec<Constraint> = pieces
+    /// Pieces of a line side by side, `gap` apart; those of lowest priority are left out until the rest fits.
+    pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Line)]) -> u16 {
+        let constraints: Vec<Constraint> = pieces
             .iter()
-            .map(|(worth, words)| {
+            .map(|(priority, words)| {
                 let length = words.width();
-                Constraint::new(length, length, *worth)
+                Constraint::new(length, length, *priority)
             })
             .collect();
-        let mut places = fit(room, gap, &needs);
+        let mut places = split(room, gap, &constraints);
         if places.iter().all(Option::is_none) {
             // Not even the best fits: it is cut.
-            let best = needs.iter().enumerate().max_by_key(|(k, n)| (n.worth, std::cmp::Reverse(*k))).map(|(k, _)| k);
+            let best =
+                constraints.iter().enumerate().max_by_key(|(k, n)| (n.priority, std::cmp::Reverse(*k))).map(|(k, _)| k);
             if let Some(place) = best.and_then(|k| places.get_mut(k)) {
                 *place = Some((0, room));
             }
@@ -153,7 +154,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Lays a role over what is drawn.
-    pub fn lay(&mut self, area: Rect, role: Role) {
+    pub fn overlay(&mut self, area: Rect, role: Role) {
         let style = self.theme.style(role);
         self.buf.set_style(area.intersection(self.place), style);
     }
@@ -172,12 +173,12 @@ impl<'a> Pen<'a> {
 
     /// A frame with a title and, at its right end, a remark; returns what is inside. Too small for a frame it is all
     /// inside.
-    pub fn panel(&mut self, area: Rect, title: &Words, tail: &Words) -> Rect {
-        self.framed(area, title, tail, Role::Border)
+    pub fn panel(&mut self, area: Rect, title: &Line, tail: &Line) -> Rect {
+        self.block(area, title, tail, Role::Border)
     }
 
     /// A frame that asks to be looked at.
-    pub fn framed(&mut self, area: Rect, title: &Words, tail: &Words, frame: Role) -> Rect {
+    pub fn block(&mut self, area: Rect, title: &Line, tail: &Line, frame: Role) -> Rect {
         if area.width < 4 || area.height < 3 {
             return area;
         }
@@ -211,7 +212,7 @@ impl<'a> Pen<'a> {
     }
 
     /// A few words in the middle of an area: what an empty screen says.
-    pub fn centre(&mut self, area: Rect, lines: &[Words]) {
+    pub fn center(&mut self, area: Rect, lines: &[Line]) {
         let count = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         let top = area.y + area.height.saturating_sub(count) / 2;
         for (k, line) in lines.iter().enumerate().take(usize::from(area.height)) {
@@ -222,7 +223,7 @@ impl<'a> Pen<'a> {
     }
 }
 
-/// What is drawn takes nothing of the colour and weight of what was there; a background, and reverse video that stands
+/// What is drawn takes nothing of the color and weight of what was there; a background, and reverse video that stands
 /// in for one, stay.
 fn over(style: Style) -> Style {
     let weight = Modifier::all().difference(Modifier::REVERSED);

@@ -2,17 +2,18 @@
 
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
-use barkeep_market::{Symbol, Ts};
-use barkeep_runtime::console::{Access, ExecutionStatus, Link, QuarantineRow, SeriesName};
+use barkeep_market::Symbol;
+use barkeep_runtime::console::{Access, ExecutionStatus, Link, SeriesName};
 use barkeep_service::handle::EngineState;
 use barkeep_service::progress::RunView;
 use uuid::Uuid;
 
-type Verdict = Result<(), String>;
+/// `Err`: why an action is not available.
+type Availability = Result<(), String>;
 
-/// It can be done.
-#[expect(clippy::unnecessary_wraps, reason = "one of the reasons in the table")]
-pub(super) fn fine(_: &Model) -> Verdict {
+/// Nothing stands in the way.
+#[expect(clippy::unnecessary_wraps, reason = "one of the checks in the tables")]
+pub(super) fn always(_: &Model) -> Availability {
     Ok(())
 }
 
@@ -21,7 +22,7 @@ fn no<T>(why: &str) -> Result<T, String> {
 }
 
 /// Orders need an engine that takes them.
-pub(super) fn operate(model: &Model) -> Verdict {
+pub(crate) fn operate(model: &Model) -> Availability {
     if model.access == Access::Read {
         return no("this dashboard is read-only");
     }
@@ -34,15 +35,15 @@ pub(super) fn operate(model: &Model) -> Verdict {
     Ok(())
 }
 
-pub(super) fn table(model: &Model) -> Verdict {
+pub(super) fn table(model: &Model) -> Availability {
     if model.symbols.marks.is_empty() { no("no series is marked") } else { Ok(()) }
 }
 
-pub(super) fn mark(model: &Model) -> Verdict {
+pub(super) fn mark(model: &Model) -> Availability {
     if model.symbols.order.is_empty() { no("there are no series to mark") } else { Ok(()) }
 }
 
-pub(super) fn map(model: &Model) -> Verdict {
+pub(super) fn map(model: &Model) -> Availability {
     if model.coverage.zoom == Zoom::Session { no("already at maximum zoom") } else { mark(model) }
 }
 
@@ -55,97 +56,11 @@ pub fn triggerable(model: &Model) -> Vec<SeriesName> {
     model.selected_series().into_iter().collect()
 }
 
-impl Model {
-    /// The series that the selected row is about.
-    #[must_use]
-    pub fn selected_series(&self) -> Option<SeriesName> {
-        if self.screen == Screen::Detail {
-            return self.detail_series();
-        }
-        let list = self.focus();
-        let row = self.cursor(list)?;
-        Some(match list {
-            ListId::Items => {
-                let (_, item) = *self.items().get(row)?;
-                (item.head.symbol.clone()?, item.head.timeframe?)
-            }
-            ListId::Symbols | ListId::Coverage => {
-                let series = self.series_at(row)?;
-                (series.symbol.clone(), series.timeframe)
-            }
-            ListId::ExecutionSeries => {
-                let status = *self.execution_series().get(row)?;
-                (status.symbol.clone(), status.timeframe)
-            }
-            ListId::FailingSeries => {
-                let status = self.failing_series().get(row)?;
-                (status.symbol.clone(), status.timeframe)
-            }
-            ListId::FailingFeatures => {
-                let failure = &self.failing_features().get(row)?.failure;
-                (failure.symbol.clone(), failure.timeframe)
-            }
-            ListId::Quarantine => {
-                let bar = self.quarantine().get(row)?;
-                (bar.symbol.clone(), bar.timeframe)
-            }
-            _ => return None,
-        })
-    }
-
-    /// The selected bar in quarantine.
-    #[must_use]
-    pub fn selected_quarantine(&self) -> Option<&QuarantineRow> {
-        let list = self.focus();
-        let row = self.cursor(list)?;
-        match list {
-            ListId::Quarantine => self.quarantine().get(row),
-            ListId::DetailQuarantine => self.detail_quarantine().get(row),
-            _ => None,
-        }
-    }
-
-    /// The execution that the selected row is about.
-    #[must_use]
-    pub fn selected_execution(&self) -> Option<Uuid> {
-        let list = self.focus();
-        if list == ListId::ExecutionSeries {
-            return self.executions.open;
-        }
-        let row = self.cursor(list)?;
-        match list {
-            ListId::Items => Some(self.items().get(row)?.0.execution_id),
-            ListId::Executions => Some(self.executions().get(row)?.execution_id),
-            ListId::OverviewExecutions => Some(self.snap.data.executions.get(row)?.execution_id),
-            _ => None,
-        }
-    }
-
-    /// The stretch of time that the selected row or day is about, with its series.
-    #[must_use]
-    pub fn selected_stretch(&self) -> Option<(SeriesName, Ts, Ts)> {
-        match self.focus() {
-            ListId::Gaps => {
-                let gap = self.gaps().get(self.cursor(ListId::Gaps)?)?;
-                Some((self.detail_series()?, gap.range.start, gap.range.end))
-            }
-            ListId::Coverage => {
-                let series = self.series_at(self.cursor(ListId::Coverage)?)?;
-                let date = self.coverage_date();
-                let class = series.asset_class;
-                let end = class.midnight(date.succ_opt().unwrap_or(date));
-                Some(((series.symbol.clone(), series.timeframe), class.midnight(date), end))
-            }
-            _ => None,
-        }
-    }
-}
-
-pub(super) fn series(model: &Model) -> Verdict {
+pub(super) fn series(model: &Model) -> Availability {
     if triggerable(model).is_empty() { no("no series is selected") } else { Ok(()) }
 }
 
-pub(super) fn gap(model: &Model) -> Verdict {
+pub(super) fn gap(model: &Model) -> Availability {
     if model.selected_stretch().is_some() {
         return Ok(());
     }
@@ -156,7 +71,7 @@ pub(super) fn gap(model: &Model) -> Verdict {
     })
 }
 
-pub(super) fn pause(model: &Model) -> Verdict {
+pub(super) fn pause(model: &Model) -> Availability {
     match model.snap.live.state {
         EngineState::Pausing if model.snap.live.paused.is_none() => no("the engine is already pausing"),
         _ => Ok(()),
@@ -186,14 +101,14 @@ pub(super) fn is_series_paused(model: &Model) -> bool {
 }
 
 /// A single series of a running execution.
-pub(super) fn cancel_series(model: &Model) -> Verdict {
+pub(super) fn cancel_series(model: &Model) -> Availability {
     if model.focus() == ListId::Items && model.selected_series().is_some() {
         return Ok(());
     }
     no(if model.snap.live.runs.is_empty() { "nothing is running" } else { "select a running series first" })
 }
 
-pub(super) fn pause_symbol(model: &Model) -> Verdict {
+pub(super) fn pause_symbol(model: &Model) -> Availability {
     if pausable_symbols(model).is_empty() { no("no symbol is selected") } else { Ok(()) }
 }
 
@@ -205,7 +120,7 @@ pub fn run_to_cancel(model: &Model) -> Option<&RunView> {
     selected.or_else(|| runs.first().filter(|_| runs.len() == 1))
 }
 
-pub(super) fn cancel(model: &Model) -> Verdict {
+pub(super) fn cancel(model: &Model) -> Availability {
     if run_to_cancel(model).is_some() {
         return Ok(());
     }
@@ -231,11 +146,11 @@ pub fn executions_to_retry(model: &Model) -> Result<Option<Uuid>, String> {
     }
 }
 
-pub(super) fn retry(model: &Model) -> Verdict {
+pub(super) fn retry(model: &Model) -> Availability {
     executions_to_retry(model).map(drop)
 }
 
-pub(super) fn decide(model: &Model) -> Verdict {
+pub(super) fn decide(model: &Model) -> Availability {
     if model.selected_quarantine().is_some() {
         return Ok(());
     }
@@ -247,7 +162,7 @@ pub(super) fn decide(model: &Model) -> Verdict {
     }
 }
 
-pub(super) fn copy(model: &Model) -> Verdict {
+pub(super) fn copy(model: &Model) -> Availability {
     let list = model.focus();
     if model.cursor(list).is_none() { no("no row is selected") } else { Ok(()) }
 }

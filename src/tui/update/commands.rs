@@ -1,4 +1,4 @@
-//! Orders to the engine: asked for, shown as asked, and shown as done only once the engine says so.
+//! Commands to the engine: shown as sent, and as done only once the engine confirms.
 
 use crate::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
 use crate::draw::format::plural;
@@ -12,38 +12,38 @@ use barkeep_runtime::console::{Level, Trigger, Verdict};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 
 impl Model {
-    /// Gives an order.
-    pub(super) fn order(&mut self, what: String, action: EngineCommand, effects: &mut Effects) {
-        self.orders_given += 1;
-        let order = self.orders_given;
+    /// Sends a command to the engine.
+    pub(super) fn send(&mut self, what: String, command: EngineCommand, effects: &mut Effects) {
+        self.last_command += 1;
+        let id = self.last_command;
         let toast = self.toasts.show(Level::Info, format!("sent: {what}"), self.now.since_start);
-        let done = match action {
+        let done = match command {
             EngineCommand::Pause => "engine paused".to_owned(),
             EngineCommand::Resume => "engine resumed".to_owned(),
             _ => format!("{what}: done"),
         };
-        self.pending.push(Pending { order, toast, what, done });
-        effects.orders.push((order, action));
+        self.pending.push(Pending { id, toast, what, done });
+        effects.commands.push((id, command));
         effects.redraw = Redraw::Now;
     }
 
-    /// Asks before it gives an order that costs requests.
+    /// Shows the plan of a command that costs requests before it is sent.
     pub(super) fn trigger(&mut self, title: &str, what: TriggerScope, effects: &mut Effects) {
-        self.orders_given += 1;
-        let id = self.orders_given;
-        effects.orders.push((id, EngineCommand::Preview(what.clone())));
-        let order = EngineCommand::Trigger { what, trigger: Trigger::Manual };
+        self.last_command += 1;
+        let id = self.last_command;
+        effects.commands.push((id, EngineCommand::Preview(what.clone())));
+        let command = EngineCommand::Trigger { what, trigger: Trigger::Manual };
         let (title, scope) = (title.to_owned(), String::new());
-        self.confirm(Confirm { id, title, scope, cost: Cost::Asking, order, yes: false });
+        self.confirm(Confirm { id, title, scope, cost: Cost::Planning, command, yes: false });
     }
 
     fn confirm(&mut self, confirm: Confirm) {
         self.layers.push(Layer::Confirm(Box::new(confirm)));
     }
 
-    fn confirm_free(&mut self, title: String, scope: String, order: EngineCommand) {
-        self.orders_given += 1;
-        self.confirm(Confirm { id: self.orders_given, title, scope, cost: Cost::Free, order, yes: false });
+    fn confirm_free(&mut self, title: String, scope: String, command: EngineCommand) {
+        self.last_command += 1;
+        self.confirm(Confirm { id: self.last_command, title, scope, cost: Cost::Free, command, yes: false });
     }
 
     pub(super) fn trigger_tier(&mut self, tier: Criticality, effects: &mut Effects) {
@@ -88,13 +88,13 @@ impl Model {
         let paused = |symbol: &_| self.snap.data.series.iter().any(|row| row.symbol == *symbol && row.paused);
         let resume = symbols.iter().all(paused);
         let (names, several) = (some_of(&symbols), symbols.len() > 1);
-        let (title, order) = if resume {
+        let (title, command) = if resume {
             (format!("Resume {names}"), EngineCommand::ResumeSymbols(symbols))
         } else {
             (format!("Pause {names}"), EngineCommand::PauseSymbols(symbols))
         };
         let scope = pause_scope(resume, several);
-        self.confirm_free(title, scope.to_owned(), order);
+        self.confirm_free(title, scope.to_owned(), command);
     }
 
     pub(super) fn pause_series(&mut self) {
@@ -105,12 +105,12 @@ impl Model {
             many => format!("{} series", many.len()),
         };
         let scope = pause_scope(resume, series.len() > 1);
-        let (title, order) = if resume {
+        let (title, command) = if resume {
             (format!("Resume {names}"), EngineCommand::ResumeSeries(series))
         } else {
             (format!("Pause {names}"), EngineCommand::PauseSeries(series))
         };
-        self.confirm_free(title, scope.to_owned(), order);
+        self.confirm_free(title, scope.to_owned(), command);
     }
 
     pub(super) fn cancel_series(&mut self) {
@@ -161,13 +161,18 @@ impl Model {
         self.confirm_free(title, scope, EngineCommand::Decide { id, verdict });
     }
 
-    /// Takes in what became of an order or of a preview.
-    pub(super) fn ordered(&mut self, order: u64, outcome: Result<CommandReply, CommandError>, effects: &mut Effects) {
-        let asking = self.layers.iter_mut().find_map(|layer| match layer {
-            Layer::Confirm(confirm) if confirm.id == order => Some(confirm),
+    /// Takes in the result of a command or of a preview.
+    pub(super) fn command_finished(
+        &mut self,
+        id: u64,
+        outcome: Result<CommandReply, CommandError>,
+        effects: &mut Effects,
+    ) {
+        let preview = self.layers.iter_mut().find_map(|layer| match layer {
+            Layer::Confirm(confirm) if confirm.id == id => Some(confirm),
             _ => None,
         });
-        if let Some(confirm) = asking {
+        if let Some(confirm) = preview {
             effects.redraw = Redraw::Now;
             match outcome {
                 Ok(CommandReply::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
@@ -183,7 +188,7 @@ impl Model {
             }
             return;
         }
-        let Some(at) = self.pending.iter().position(|pending| pending.order == order) else { return };
+        let Some(at) = self.pending.iter().position(|pending| pending.id == id) else { return };
         let Pending { toast, what, done, .. } = self.pending.remove(at);
         let (level, text) = match outcome {
             Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} started", short(id))),
@@ -193,8 +198,8 @@ impl Model {
         };
         self.toasts.replace(toast, level, text, self.now.since_start);
         effects.redraw = Redraw::Now;
-        // What it changed is asked again at once.
-        self.answers.age();
+        // Details may have changed: request them again at once.
+        self.answers.expire();
     }
 }
 
