@@ -359,7 +359,7 @@ fn text_from_outside_cannot_draw() {
     }
 }
 
-/// The four answers as text.
+/// The lines of the summary as text.
 fn answers(model: &Model) -> [String; 4] {
     let now = model.shown_now();
     let lines = view::summary::summary(&model.snap, &model.symbols.attention, &model.link, now);
@@ -367,7 +367,7 @@ fn answers(model: &Model) -> [String; 4] {
 }
 
 #[test]
-fn the_four_questions_are_answered_from_the_snapshot_alone() {
+fn the_summary_is_derived_from_the_snapshot_alone() {
     let of = |snap: Snapshot| answers(&opened(snap, 120, 40));
     let [stale, why, doing, by] = of(running());
     assert_eq!(stale, "3 series later than allowed: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 without bars");

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_tells_of_every_key() {
+    fn the_key_table_of_the_readme_is_current() {
         let readme = include_str!("../../README.md");
         let expected = generated_keys();
         let begin = readme.find(MARK_BEGIN).expect("README.md has the mark of the key table");

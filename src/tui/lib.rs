@@ -1,4 +1,4 @@
-//! The dashboard: what an engine does and what the database holds, live in a terminal, and orders back to the engine.
+//! The dashboard: what an engine does and what the database holds, live in a terminal, and commands to the engine.
 //!
 //! It knows a [`Console`](barkeep_runtime::console::Console) and nothing below it: neither the store nor the vendor. A
 //! snapshot, a key press, a log line or an answer becomes a [`msg::Msg`]; [`model::Model::update`] works out, without any

@@ -37,7 +37,7 @@ use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
 
-/// Log lines kept.
+/// Log lines in memory at most.
 pub const LOG_LINES: usize = 2_000;
 
 /// What time it is: on the wall, and on the loop's own clock, which only goes forward.
@@ -47,7 +47,7 @@ pub struct Now {
     pub since_start: Duration,
 }
 
-/// How the dashboard looks, as far as an operator can change it.
+/// What an operator can change about the display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DisplayOptions {
     pub theme: ThemeKind,
@@ -66,7 +66,7 @@ pub struct Model {
     pub frozen: Option<Ts>,
     pub link: Link,
     pub access: Access,
-    /// What this is when it is not the real thing: `DEMO simulated vendor, 60 requests/min`.
+    /// Shown when the data are not real: `DEMO simulated vendor, 60 requests/min`.
     pub label: Option<String>,
     pub screen: Screen,
     /// Where Esc leads back to.
@@ -90,11 +90,11 @@ pub struct Model {
     /// What the last frame showed.
     pub hits: HitMap,
     pub keymap: Arc<Keymap>,
-    /// Orders that are not answered yet.
+    /// Commands that are not answered yet.
     pub pending: Vec<Pending>,
-    /// The number of the last order.
+    /// The id of the last command.
     pub last_command: u64,
-    /// Whether quitting was asked for: the engine ends its work.
+    /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
 }
 
@@ -107,9 +107,9 @@ pub struct SymbolsState {
     pub marks: BTreeSet<SeriesName>,
     /// Where a range of marks began.
     pub range_from: Option<SeriesName>,
-    /// Indexes into the shown series: those that fit the filter, sorted.
+    /// Indexes into the series of the snapshot: those that match the filter, sorted.
     pub order: Vec<u32>,
-    /// What the overview names, whatever the filter; see [`crate::model::attention`].
+    /// Indexes of the series that need attention, whatever the filter; see [`crate::model::attention`].
     pub attention: Vec<u32>,
 }
 

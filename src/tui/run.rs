@@ -46,7 +46,7 @@ pub struct AppContext<'a> {
     pub drain: CancellationToken,
     /// Cancelled when the engine has.
     pub drained: CancellationToken,
-    /// Where pictures of the screen are put.
+    /// Where screenshots are saved.
     pub screenshots: Screenshots,
 }
 
@@ -80,7 +80,7 @@ where
     let mut frames = FrameClock::new(app.caps);
     let mut tasks: JoinSet<Msg> = JoinSet::new();
     let mut buffer = Buffer::default();
-    frames.wish(crate::model::msg::Redraw::Now, true, start);
+    frames.request(crate::model::msg::Redraw::Now, true, start);
     snapshots.mark_changed();
     let ended = loop {
         let frame_due = frames.due();
@@ -93,11 +93,11 @@ where
                 Some(SignalEvent::Gone) | None => break Ended::Gone,
                 Some(SignalEvent::Suspend) => {
                     if output.suspend().is_err() { break Ended::Gone }
-                    frames.wish(crate::model::msg::Redraw::Now, true, Instant::now());
+                    frames.request(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
                 Some(SignalEvent::Continued) => {
                     if output.retake().is_err() { break Ended::Gone }
-                    frames.wish(crate::model::msg::Redraw::Now, true, Instant::now());
+                    frames.request(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
             },
             came = input.next() => {
@@ -154,7 +154,7 @@ where
         let mut end = None;
         for message in messages {
             let effects = model.update(message, now());
-            frames.wish(effects.redraw, model.focused, Instant::now());
+            frames.request(effects.redraw, model.focused, Instant::now());
             end = end.or(carry_out(effects, &mut model, output, &mut app, &mut tasks, &buffer));
         }
         if let Some(end) = end {
@@ -182,7 +182,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// When the model changes by itself: a toast goes away, a question may be asked again, or a text counts on.
+/// When the model changes by itself: a toast expires, a request may be repeated, or a countdown goes on.
 fn alarm(model: &Model, start: Instant, now: Now) -> Option<Instant> {
     let own = model.next_deadline().map(|at| start + at);
     if model.frozen.is_some() {
@@ -251,8 +251,8 @@ fn carry_out<C: TerminalOutput>(
     }
     if effects.screenshot {
         let (screenshots, theme, at) = (app.screenshots.clone(), DrawContext::of(model).theme, model.now.wall);
-        let picture = shown.clone();
-        tasks.spawn_blocking(move || Msg::Saved(screenshots.add(&picture, theme, at).map_err(|e| e.to_string())));
+        let frame = shown.clone();
+        tasks.spawn_blocking(move || Msg::Saved(screenshots.add(&frame, theme, at).map_err(|e| e.to_string())));
     }
     if effects.repaint {
         output.forget();

@@ -121,16 +121,16 @@ fn leave(out: &mut impl Write) -> io::Result<()> {
     queue!(out, crossterm::style::ResetColor, LeaveAlternateScreen, cursor::Show)
 }
 
-/// From now on a panic of the thread that draws gives the terminal back before it is told. A panic of another thread
+/// From now on a panic of the thread that draws gives the terminal back before the message is printed. A panic of another thread
 /// does not end the program; it goes to the log, where the screen shows it.
 pub fn guard_against_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |bug| {
         let draws = *DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
         if TAKEN.load(Ordering::SeqCst) && draws.is_some_and(|id| id != std::thread::current().id()) {
-            let said = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
+            let message = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
             let place = bug.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
-            tracing::error!("barkeep hit a bug: {said}{place}");
+            tracing::error!("barkeep hit a bug: {message}{place}");
             return;
         }
         give_back();

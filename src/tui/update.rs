@@ -84,7 +84,7 @@ impl Model {
         effects
     }
 
-    /// When something happens without a message: a toast goes away, or a question may be asked again.
+    /// When something happens without a message: a toast expires, or a request may be repeated.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.toasts.next_expiry().into_iter().chain(self.next_request_at()).min()
@@ -132,7 +132,7 @@ impl Model {
         }
     }
 
-    /// Does what a key means on this screen, or says why not.
+    /// Runs the action of a key on this screen.
     fn press(&mut self, key: Key, effects: &mut Effects) {
         let keymap = Arc::clone(&self.keymap);
         if let Some(spec) = keymap.action(key, self.screen) {

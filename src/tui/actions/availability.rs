@@ -1,4 +1,4 @@
-//! Why an action cannot be done now, and what it would be done to if it can.
+//! Whether an action is available, why not, and what it would act on.
 
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
@@ -21,7 +21,7 @@ fn no<T>(why: &str) -> Result<T, String> {
     Err(why.to_owned())
 }
 
-/// Orders need an engine that takes them.
+/// Commands need an engine that takes them.
 pub(crate) fn operate(model: &Model) -> Availability {
     if model.access == Access::Read {
         return no("this dashboard is read-only");
@@ -47,7 +47,7 @@ pub(super) fn map(model: &Model) -> Availability {
     if model.coverage.zoom == Zoom::Session { no("already at maximum zoom") } else { mark(model) }
 }
 
-/// The series an order is about: the marked ones where marks are shown, else the selected one.
+/// The series a command is about: the marked ones where marks are shown, else the selected one.
 #[must_use]
 pub fn triggerable(model: &Model) -> Vec<SeriesName> {
     if matches!(model.screen, Screen::Symbols | Screen::Coverage) && !model.symbols.marks.is_empty() {
@@ -94,7 +94,7 @@ pub(super) fn is_symbol_paused(model: &Model) -> bool {
     !symbols.is_empty() && symbols.iter().all(paused)
 }
 
-/// Whether every series a pause would be about rests already.
+/// Whether every series a pause would be about is paused already.
 pub(super) fn is_series_paused(model: &Model) -> bool {
     let series = triggerable(model);
     !series.is_empty() && series.iter().all(|name| model.series(name).is_some_and(|row| row.paused))

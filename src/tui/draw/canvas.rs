@@ -42,7 +42,7 @@ impl<'a> Canvas<'a> {
         self.theme.style(role)
     }
 
-    /// Writes into `room` cells from (`x`, `y`) and says how many it took.
+    /// Writes into `room` cells from (`x`, `y`) and returns how many it took.
     pub fn text(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) -> u16 {
         let area = self.place;
         if room == 0 || y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
@@ -67,17 +67,17 @@ impl<'a> Canvas<'a> {
     }
 
     /// Line in a row; returns how many cells they took.
-    pub fn words(&mut self, x: u16, y: u16, room: u16, words: &Line) -> u16 {
+    pub fn line(&mut self, x: u16, y: u16, room: u16, line: &Line) -> u16 {
         let mut used = 0;
-        for (k, say) in words.spans.iter().enumerate() {
+        for (k, span) in line.spans.iter().enumerate() {
             let left = room - used;
             // A word that does not fit is cut; nothing follows it.
-            let more = words.spans.iter().skip(k + 1).any(|say| !say.text.is_empty());
-            if more && width(&say.text) == left && left > 0 {
-                self.text(x + used, y, left, &format!("{} ", say.text), say.role);
+            let more = line.spans.iter().skip(k + 1).any(|span| !span.text.is_empty());
+            if more && width(&span.text) == left && left > 0 {
+                self.text(x + used, y, left, &format!("{} ", span.text), span.role);
                 return room;
             }
-            used += self.text(x + used, y, left, &say.text, say.role);
+            used += self.text(x + used, y, left, &span.text, span.role);
             if used >= room {
                 break;
             }
@@ -85,17 +85,17 @@ impl<'a> Canvas<'a> {
         used
     }
 
-    pub fn words_right(&mut self, x: u16, y: u16, room: u16, words: &Line) {
-        let needs = words.width().min(room);
-        self.words(x + (room - needs), y, needs, words);
+    pub fn line_right(&mut self, x: u16, y: u16, room: u16, line: &Line) {
+        let needs = line.width().min(room);
+        self.line(x + (room - needs), y, needs, line);
     }
 
     /// Pieces of a line side by side, `gap` apart; those of lowest priority are left out until the rest fits.
     pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Line)]) -> u16 {
         let constraints: Vec<Constraint> = pieces
             .iter()
-            .map(|(priority, words)| {
-                let length = words.width();
+            .map(|(priority, line)| {
+                let length = line.width();
                 Constraint::new(length, length, *priority)
             })
             .collect();
@@ -109,9 +109,9 @@ impl<'a> Canvas<'a> {
             }
         }
         let mut end = 0;
-        for ((_, words), place) in pieces.iter().zip(places) {
+        for ((_, line), place) in pieces.iter().zip(places) {
             if let Some((start, length)) = place {
-                self.words(x + start, y, length, words);
+                self.line(x + start, y, length, line);
                 end = end.max(start + length);
             }
         }
@@ -153,7 +153,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Lays a role over what is drawn.
+    /// Applies a role to what is drawn already.
     pub fn overlay(&mut self, area: Rect, role: Role) {
         let style = self.theme.style(role);
         self.buf.set_style(area.intersection(self.place), style);
@@ -177,7 +177,7 @@ impl<'a> Canvas<'a> {
         self.block(area, title, tail, Role::Border)
     }
 
-    /// A frame that asks to be looked at.
+    /// The same with the frame in another role.
     pub fn block(&mut self, area: Rect, title: &Line, tail: &Line, frame: Role) -> Rect {
         if area.width < 4 || area.height < 3 {
             return area;
@@ -196,14 +196,14 @@ impl<'a> Canvas<'a> {
         let mut used = 0;
         if !title.is_empty() && room > 0 {
             self.text(left + 2, top, 1, " ", frame);
-            used = self.words(left + 3, top, room, title);
+            used = self.line(left + 3, top, room, title);
             self.text(left + 3 + used, top, 1, " ", frame);
         }
         let needs = tail.width();
         if needs > 0 && used + needs + 3 <= room {
             let x = right - 2 - needs;
             self.text(x - 1, top, 1, " ", frame);
-            self.words(x, top, needs, tail);
+            self.line(x, top, needs, tail);
             self.text(x + needs, top, 1, " ", frame);
         }
         let inner = Rect::new(left + 1, top + 1, area.width - 2, area.height - 2);
@@ -211,14 +211,14 @@ impl<'a> Canvas<'a> {
         if inner.width > 20 { Rect::new(inner.x + 1, inner.y, inner.width - 2, inner.height) } else { inner }
     }
 
-    /// A few words in the middle of an area: what an empty screen says.
+    /// A few words in the middle of an area: the text of an empty screen.
     pub fn center(&mut self, area: Rect, lines: &[Line]) {
         let count = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         let top = area.y + area.height.saturating_sub(count) / 2;
         for (k, line) in lines.iter().enumerate().take(usize::from(area.height)) {
             let needs = line.width().min(area.width);
             let x = area.x + (area.width - needs) / 2;
-            self.words(x, top + u16::try_from(k).unwrap_or(u16::MAX), needs, line);
+            self.line(x, top + u16::try_from(k).unwrap_or(u16::MAX), needs, line);
         }
     }
 }

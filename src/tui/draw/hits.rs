@@ -94,13 +94,16 @@ impl HitMap {
         self.changes_at = Some(self.changes_at.map_or(at, |sooner| sooner.min(at)));
     }
 
-    /// To be called by whatever draws how far `at` is away, in the words of [`format::ahead`] or [`format::rough`].
+    /// To be called by whatever draws how far `at` is away, as [`format::ahead`] or [`format::rough`] prints it.
     pub fn counts(&mut self, now: Ts, at: Ts) {
         let (ahead, apart) = (at > now, (at - now).abs());
-        match apart <= format::CLOSE {
-            true => self.tick(),
-            false if ahead => self.changes_at(now + apart % MINUTE + 1),
-            false => self.changes_at(now + (MINUTE - apart % MINUTE)),
+        if apart <= format::CLOSE {
+            self.tick();
+        } else if ahead {
+            // A countdown shows whole minutes and changes just after the last one is full.
+            self.changes_at(now + apart % MINUTE + 1);
+        } else {
+            self.changes_at(now + (MINUTE - apart % MINUTE));
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Entry {
     pub answered_at: Option<Ts>,
     /// The generation of the data that the snapshot showed when the answer was requested.
     pub data_at: Ts,
-    /// Whether it is being asked now.
+    /// Whether a request is under way.
     pub loading: bool,
     /// When it was requested last, on the loop's clock.
     pub requested_at: Option<Duration>,

@@ -1,6 +1,6 @@
 //! The language of the `/` filter: `tier:stale,aging class:crypto behind>2h -tf:1d is:late aapl`.
 //!
-//! Terms are separated by spaces and must all match; words after a colon are alternatives; a leading minus negates a
+//! Terms are separated by spaces and must all match; values after a colon are alternatives; a leading minus negates a
 //! term; a bare word is looked for in the symbol's name. An invalid term is answered with the valid ones and hides no
 //! series.
 
@@ -197,8 +197,8 @@ fn term(text: &str) -> Result<Term, String> {
     };
     // A crypto pair is written with a colon too.
     let pair = body.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x:"));
-    let test = if let Some((field, words)) = body.split_once(':').filter(|_| !pair) {
-        named(field, words)?
+    let test = if let Some((field, values)) = body.split_once(':').filter(|_| !pair) {
+        named(field, values)?
     } else if let Some((field, (than, bound))) =
         body.find(['>', '<']).map(|at| body.split_at(at)).and_then(|(field, rest)| Some((field, Than::split(rest)?)))
     {
@@ -209,20 +209,20 @@ fn term(text: &str) -> Result<Term, String> {
     Ok(Term { negated, test })
 }
 
-fn named(field: &str, words: &str) -> Result<Test, String> {
+fn named(field: &str, values: &str) -> Result<Test, String> {
     let field = field.to_ascii_lowercase();
     match field.as_str() {
-        "tier" => Ok(Test::Tier(each(&field, words, &Tier::ALL, |t| t.name())?)),
-        "class" => Ok(Test::Class(each(&field, words, &AssetClass::ALL, |c| c.name())?)),
-        "rpo" => Ok(Test::Rpo(each(&field, words, &Criticality::ALL, |c| c.name())?)),
-        "tf" => Ok(Test::Timeframe(each(&field, words, &Timeframe::ALL, |t| t.name())?)),
-        "breached" => Ok(Test::Breached(yes_or_no(&field, words)?)),
-        "paused" => Ok(Test::Paused(yes_or_no(&field, words)?)),
-        "failing" => Ok(Test::Failing(yes_or_no(&field, words)?)),
-        "tracked" => Ok(Test::Tracked(yes_or_no(&field, words)?)),
-        "is" => Ok(Test::Is(each(&field, words, &State::ALL, |s| s.name())?)),
+        "tier" => Ok(Test::Tier(each(&field, values, &Tier::ALL, |t| t.name())?)),
+        "class" => Ok(Test::Class(each(&field, values, &AssetClass::ALL, |c| c.name())?)),
+        "rpo" => Ok(Test::Rpo(each(&field, values, &Criticality::ALL, |c| c.name())?)),
+        "tf" => Ok(Test::Timeframe(each(&field, values, &Timeframe::ALL, |t| t.name())?)),
+        "breached" => Ok(Test::Breached(yes_or_no(&field, values)?)),
+        "paused" => Ok(Test::Paused(yes_or_no(&field, values)?)),
+        "failing" => Ok(Test::Failing(yes_or_no(&field, values)?)),
+        "tracked" => Ok(Test::Tracked(yes_or_no(&field, values)?)),
+        "is" => Ok(Test::Is(each(&field, values, &State::ALL, |s| s.name())?)),
         // `behind:>2h` is as good as `behind>2h`.
-        "behind" | "bars" => match Than::split(words) {
+        "behind" | "bars" => match Than::split(values) {
             Some((than, bound)) => compared(&field, than, bound),
             None => Err(format!("{field} needs > or <, as in {}", example(&field))),
         },
@@ -262,10 +262,10 @@ fn unknown(field: &str) -> String {
     format!("unknown term '{}'; {hint}", printable(field))
 }
 
-/// The words of a list, each of them one of `all`; the beginning of a word is enough when only one begins so.
-fn each<T: Copy>(field: &str, words: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<Vec<T>, String> {
+/// The values of a term, each of them one of `all`; the beginning of a word is enough when only one begins so.
+fn each<T: Copy>(field: &str, values: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<Vec<T>, String> {
     let choices = || all.iter().map(&name).collect::<Vec<_>>().join(", ");
-    if words.is_empty() {
+    if values.is_empty() {
         return Err(format!("{field}: needs a value; use {}", choices()));
     }
     let one = |word: &str| {
@@ -276,7 +276,7 @@ fn each<T: Copy>(field: &str, words: &str, all: &[T], name: impl Fn(&T) -> &'sta
         let wrong = || format!("{field}: unknown value '{}'; use {}", printable(word), choices());
         exact.or(only).copied().ok_or_else(wrong)
     };
-    words.split(',').map(one).collect()
+    values.split(',').map(one).collect()
 }
 
 fn yes_or_no(field: &str, word: &str) -> Result<bool, String> {

@@ -93,7 +93,7 @@ impl Model {
         }
     }
 
-    /// Why an action cannot be done now, if so.
+    /// `Err`: why an action is not available now.
     pub fn permits(&self, spec: &Spec) -> Result<(), String> {
         if !spec.scope.includes(self.screen) {
             return Err(format!("{} is not available on this screen", spec.any_title()));
@@ -104,7 +104,7 @@ impl Model {
         (spec.enabled)(self)
     }
 
-    /// Whether an action is offered at all: who may only look is not offered orders.
+    /// Whether an action is offered at all: a read-only dashboard offers no commands.
     #[must_use]
     pub fn offers(&self, spec: &Spec) -> bool {
         let reads_only = self.access == Access::Read;

@@ -136,7 +136,7 @@ fn line(out: &mut String, buf: &Buffer, y: u16, plain: (u32, u32)) {
     }
 }
 
-/// The cells of a line with how they style. The second column of a wide character looks as the first and says nothing.
+/// The cells of a line with their styles. The second column of a wide character has the style of the first and no text.
 fn faces(buf: &Buffer, y: u16, plain: (u32, u32)) -> Vec<(CellStyle, &str)> {
     let mut faces: Vec<(CellStyle, &str)> = Vec::with_capacity(usize::from(buf.area.width));
     for cell in (buf.area.left()..buf.area.right()).filter_map(|x| buf.cell((x, y))) {

@@ -1,8 +1,8 @@
-//! What comes from outside the terminal's input: signals, and the terminal going away.
+//! Signals, and the terminal going away.
 //!
 //! A terminal that is closed usually sends SIGHUP, but not always (a multiplexer killed, a session leader that does not
 //! forward it), and crossterm 0.29 then reads the dead terminal for ever on its own thread (crossterm issue 793). So the
-//! terminal is looked at every two seconds.
+//! terminal is checked every 15 seconds too.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -12,20 +12,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Whether the terminal is still there. A hang-up is told by a signal, by the end of the input and by a frame that cannot
-/// be written; this is for when all of them fail, and each look wakes an idle process.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How often the terminal is checked. A hang-up is normally noticed by a signal, by the end of the input or by a frame that
+/// cannot be written; this is for when all of them fail, and seldom, because each check wakes an idle process.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// What came.
+/// What happened to the process or its terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignalEvent {
-    /// SIGTERM, SIGINT, SIGQUIT: end in order.
+    /// SIGTERM, SIGINT, SIGQUIT: shut down.
     Quit,
     /// The terminal is gone: there is nothing left to draw on.
     Gone,
     /// SIGTSTP.
     Suspend,
-    /// SIGCONT: somebody else may have had the terminal.
+    /// SIGCONT: another program may have used the terminal.
     Continued,
 }
 
@@ -49,7 +49,7 @@ pub fn watch() -> (mpsc::Receiver<SignalEvent>, JoinHandle<()>) {
     });
     let task = tokio::spawn(async move {
         let [mut terminate, mut interrupt, mut quit, mut hangup, mut stop, mut go_on] = caught;
-        let mut tick = tokio::time::interval(LOOK_EVERY);
+        let mut tick = tokio::time::interval(CHECK_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let came = tokio::select! {

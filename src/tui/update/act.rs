@@ -8,13 +8,13 @@ use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
-use crate::model::{DisplayOptions, Model, Zoom};
+use crate::model::{Model, Zoom};
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
 use barkeep_service::handle::{EngineCommand, TriggerScope};
 
 impl Model {
-    /// Does an action, or says why it cannot be done.
+    /// Runs an action, or shows why it is not available.
     pub(super) fn act(&mut self, spec: &Spec, effects: &mut Effects) {
         effects.redraw = Redraw::Now;
         if let Err(why) = self.permits(spec) {
@@ -101,10 +101,7 @@ impl Model {
                 self.display.theme = next;
                 self.show_toast(Level::Info, format!("theme: {}", next.name()), effects);
             }
-            ActionId::Ascii => {
-                let DisplayOptions { ascii, .. } = &mut self.display;
-                *ascii = !*ascii;
-            }
+            ActionId::Ascii => self.display.ascii = !self.display.ascii,
             ActionId::Mouse => {
                 self.display.mouse = !self.display.mouse;
                 effects.mouse = Some(self.display.mouse);
@@ -183,9 +180,14 @@ impl Model {
         self.descend(Screen::Detail);
     }
 
+    /// Leaves the innermost thing first: a range, a comparison, a zoom, a screen, the filter, the marks.
     fn back(&mut self) {
+        // A range that was begun is given up first; nothing else changes.
         if self.symbols.range_from.take().is_some() {
-        } else if self.screen == Screen::Detail && self.detail.compare {
+            return;
+        }
+        let on_table = matches!(self.screen, Screen::Symbols | Screen::Coverage);
+        if self.screen == Screen::Detail && self.detail.compare {
             self.detail.compare = false;
         } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {
             self.set_pane(0);
@@ -196,11 +198,11 @@ impl Model {
             self.coverage.zoom = Zoom::Days;
         } else if let Some(screen) = self.trail.pop() {
             self.screen = screen;
-        } else if matches!(self.screen, Screen::Symbols | Screen::Coverage) && !self.symbols.filter.is_empty() {
+        } else if on_table && !self.symbols.filter.is_empty() {
             self.set_filter(String::new());
         } else if self.screen == Screen::Log && !self.log.filter.is_empty() {
             self.log.filter.clear();
-        } else if matches!(self.screen, Screen::Symbols | Screen::Coverage) && !self.symbols.marks.is_empty() {
+        } else if on_table && !self.symbols.marks.is_empty() {
             self.symbols.marks.clear();
         } else {
             self.toasts.clear();

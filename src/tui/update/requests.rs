@@ -85,10 +85,10 @@ impl Model {
         }
         match self.screen {
             Screen::Symbols => {
-                self.request_coverage(ListId::Symbols, STRIP_DAYS, |answers| &mut answers.strips, effects)
+                self.request_coverage(ListId::Symbols, STRIP_DAYS, |answers| &mut answers.strips, effects);
             }
             Screen::Coverage => {
-                self.request_coverage(ListId::Coverage, MAP_DAYS, |answers| &mut answers.coverage, effects)
+                self.request_coverage(ListId::Coverage, MAP_DAYS, |answers| &mut answers.coverage, effects);
             }
             _ => {}
         }

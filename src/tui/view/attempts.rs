@@ -82,7 +82,7 @@ pub fn attempts(view: &mut ViewContext, area: Rect) {
                 }
                 AttemptColumn::Status => slot.text(canvas, &format!("{sign} {word}"), role),
                 AttemptColumn::Bars => {
-                    slot.text(canvas, &format!("+{}", format::count(row.records_inserted)), Role::Text)
+                    slot.text(canvas, &format!("+{}", format::count(row.records_inserted)), Role::Text);
                 }
                 AttemptColumn::Run => slot.text(canvas, &phrase::id(row.execution_id), Role::Muted),
                 AttemptColumn::Error => slot.text(canvas, row.error_message.as_deref().unwrap_or(""), Role::Bad),

@@ -23,10 +23,10 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
         if let Some(at) = run.not_before.filter(|at| *at > now) {
             state = state.span(Role::Text, format!(" {} left", format::until(at - now)));
         }
-    } else if let Some(beat) = live.next.iter().min_by_key(|b| b.at) {
-        view.hits.counts(now, beat.at);
+    } else if let Some(next) = live.next.iter().min_by_key(|run| run.at) {
+        view.hits.counts(now, next.at);
         state =
-            state.span(Role::Muted, format!(" {} in {}", phrase::schedule(&beat.what), format::ahead(beat.at - now)));
+            state.span(Role::Muted, format!(" {} in {}", phrase::schedule(&next.what), format::ahead(next.at - now)));
     }
     let used = live.limit.limit.map_or_else(String::new, |n| format!("{}/{n}", live.limit.used));
     let line = |view: &mut ViewContext, y: u16, pieces: &[(u8, Line)]| {

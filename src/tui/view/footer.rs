@@ -1,5 +1,5 @@
-//! The last line: what can be done here, drawn from the table of actions; or the line that is being typed. And above it
-//! what was said.
+//! The last line: the keys of this screen, from the table of actions, or the line that is being typed. And above it the
+//! toasts.
 
 use ratatui::layout::{Position, Rect};
 
@@ -50,24 +50,24 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
     let program: Vec<_> = specs.iter().filter(|(rank, _)| *rank >= first_of_program).collect();
     let mut right = area.right().saturating_sub(1);
     for (_, spec) in program.into_iter().rev() {
-        let Some(words) = hint(spec) else { continue };
-        let needs = words.width();
+        let Some(line) = hint(spec) else { continue };
+        let needs = line.width();
         if right < area.x + needs + 1 {
             break;
         }
         right -= needs;
-        canvas.words(right, area.y, needs, &words);
+        canvas.line(right, area.y, needs, &line);
         hits.add(Rect::new(right, area.y, needs, 1), Target::Action(spec.id));
         right = right.saturating_sub(2);
     }
     let mut x = area.x + 1;
     for (_, spec) in specs.iter().filter(|(rank, _)| *rank < first_of_program) {
-        let Some(words) = hint(spec) else { continue };
-        let needs = words.width();
+        let Some(line) = hint(spec) else { continue };
+        let needs = line.width();
         if x + needs + 1 > right {
             break;
         }
-        canvas.words(x, area.y, needs, &words);
+        canvas.line(x, area.y, needs, &line);
         hits.add(Rect::new(x, area.y, needs, 1), Target::Action(spec.id));
         x += needs + 2;
     }
@@ -93,7 +93,7 @@ fn filter(model: &Model, input: &tui_input::Input, canvas: &mut Canvas<'_>, area
     canvas.text(area.x + 2, area.y, line, &visible, Role::Strong);
     let caret = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     hits.caret = Some(Position::new((area.x + 2 + caret).min(area.right() - 1), area.y));
-    canvas.words_right(area.right().saturating_sub(1 + tail_room), area.y, tail_room, &tail);
+    canvas.line_right(area.right().saturating_sub(1 + tail_room), area.y, tail_room, &tail);
 }
 
 /// A text without its first columns.
@@ -108,7 +108,7 @@ pub(super) fn skip_columns(text: &str, columns: usize) -> String {
         .collect()
 }
 
-/// What was said, newest lowest, over the last lines of the screen.
+/// Toasts over the last lines of the screen, the newest lowest.
 pub(super) fn toasts(model: &Model, canvas: &mut Canvas<'_>, body: Rect) {
     for (k, toast) in model.toasts.iter().rev().enumerate() {
         let Some(y) = u16::try_from(k).ok().and_then(|k| body.bottom().checked_sub(k + 1)).filter(|y| *y >= body.y)
@@ -116,11 +116,11 @@ pub(super) fn toasts(model: &Model, canvas: &mut Canvas<'_>, body: Rect) {
             return;
         };
         let role = phrase::level(toast.level);
-        let words = Line::of(role, format!(" {} ", toast.level.name())).span(Role::Strong, format!(" {} ", toast.text));
-        let needs = words.width().min(body.width);
+        let line = Line::of(role, format!(" {} ", toast.level.name())).span(Role::Strong, format!(" {} ", toast.text));
+        let needs = line.width().min(body.width);
         let place = Rect::new(body.right() - needs, y, needs, 1);
         canvas.clear(place);
-        canvas.words(place.x, y, needs, &words);
+        canvas.line(place.x, y, needs, &line);
         canvas.overlay(place, Role::Bar);
     }
 }

@@ -36,7 +36,7 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
     }
     if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
         tiny::draw(model, &mut Canvas::new(buf, context.theme, context.now), area, &mut hits);
-        context.glyphs.settle(area, buf);
+        context.glyphs.apply(area, buf);
         return hits;
     }
     let tabs = u16::from(area.height >= WITH_TABS);
@@ -55,6 +55,6 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
         Some(Layer::Confirm(question)) => confirm::draw(model, question, canvas, body, &mut hits),
         Some(Layer::Filter { .. }) | None => {}
     }
-    context.glyphs.settle(area, buf);
+    context.glyphs.apply(area, buf);
     hits
 }

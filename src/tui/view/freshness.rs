@@ -70,7 +70,7 @@ fn tier_line(canvas: &mut Canvas, at: Rect, tier: Tier, n: usize, total: usize) 
     let share = if total == 0 { 0.0 } else { n as f64 / total as f64 };
     let role: Role = if n == 0 { Role::Muted } else { tier.into() };
     let label = 10.min(at.width);
-    canvas.words(at.x, at.y, label, &Line::of(role, format!("{} {}", tier.letter(), tier.name())));
+    canvas.line(at.x, at.y, label, &Line::of(role, format!("{} {}", tier.letter(), tier.name())));
     let figures = 8.min(at.width - label);
     canvas.right(
         at.x + label,

@@ -71,18 +71,18 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
         EngineState::Draining => Role::Warn,
         EngineState::Failed => Role::Bad,
     };
-    let mut words = Line::of(role, live.state.name().to_uppercase());
+    let mut line = Line::of(role, live.state.name().to_uppercase());
     if let Some(pause) = &live.paused {
-        words = words.span(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
+        line = line.span(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
     }
     if let Some(reason) = live.reason.as_deref().or(live.key_refused.as_deref()) {
-        words = words.span(Role::Bad, format!(" {reason}"));
+        line = line.span(Role::Bad, format!(" {reason}"));
     }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
-        words = words.span(Role::Warn, format!(" finishing {}", plural(live.in_flight, "request")));
+        line = line.span(Role::Warn, format!(" finishing {}", plural(live.in_flight, "request")));
     }
-    words
+    line
 }
 
 fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Line {
@@ -164,18 +164,18 @@ pub(super) fn tabs(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
     }
     let left = area.right().saturating_sub(x + 1);
     if !path.is_empty() && left > 8 {
-        canvas.words_right(x + 1, area.y, left.saturating_sub(1), &path);
+        canvas.line_right(x + 1, area.y, left.saturating_sub(1), &path);
     }
 }
 
 /// `Symbols > AAPL 5m`, and what is filtered and marked.
 fn breadcrumbs(model: &Model) -> Line {
-    let mut words = Line::new();
+    let mut line = Line::new();
     for screen in &model.trail {
-        words = words.span(Role::Muted, format!("{} > ", screen.title()));
+        line = line.span(Role::Muted, format!("{} > ", screen.title()));
     }
     if !model.trail.is_empty() {
-        words = words.span(Role::Text, model.screen.title());
+        line = line.span(Role::Text, model.screen.title());
     }
     let subject = match model.screen {
         Screen::Detail => model.detail_series().map(|(symbol, timeframe)| format!("{symbol} {timeframe}")),
@@ -183,17 +183,17 @@ fn breadcrumbs(model: &Model) -> Line {
         _ => None,
     };
     if let Some(subject) = subject {
-        words = words.span(Role::Strong, format!(" {subject}"));
+        line = line.span(Role::Strong, format!(" {subject}"));
     }
     let tables = matches!(model.screen, Screen::Symbols | Screen::Coverage);
     if tables && !model.symbols.filter.is_empty() {
-        words = words.span(Role::Muted, "  filter ").span(Role::Accent, model.symbols.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, model.symbols.filter.clone());
     }
     if model.screen == Screen::Log && !model.log.filter.is_empty() {
-        words = words.span(Role::Muted, "  filter ").span(Role::Accent, model.log.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, model.log.filter.clone());
     }
     if tables && !model.symbols.marks.is_empty() {
-        words = words.span(Role::Marked, format!("  {} marked", count(model.symbols.marks.len())));
+        line = line.span(Role::Marked, format!("  {} marked", count(model.symbols.marks.len())));
     }
-    words
+    line
 }

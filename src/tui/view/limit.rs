@@ -34,18 +34,18 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
             0 => window(view, at),
             1 => requests_by_minute(view, at),
             2 => {
-                for (y, words) in (at.y..at.bottom()).zip(&warnings) {
-                    view.canvas.words(at.x, y, at.width, words);
+                for (y, line) in (at.y..at.bottom()).zip(&warnings) {
+                    view.canvas.line(at.x, y, at.width, line);
                 }
             }
             3 => totals(view, at),
             4 => {
-                let words = purchase(snap.data.budget.as_ref(), now);
-                view.canvas.words(at.x, at.y, at.width, &words);
+                let line = purchase(snap.data.budget.as_ref(), now);
+                view.canvas.line(at.x, at.y, at.width, &line);
             }
             5 => {
-                let words = deadlines(snap.data.budget.as_ref(), now);
-                view.canvas.words(at.x, at.y, at.width, &words);
+                let line = deadlines(snap.data.budget.as_ref(), now);
+                view.canvas.line(at.x, at.y, at.width, &line);
             }
             6 => latency(view, at),
             _ => rows_by_second(view, at),
@@ -63,8 +63,8 @@ pub fn window(view: &mut ViewContext, at: Rect) {
     view.canvas.text(at.x, at.y, LABEL.min(at.width), "last 60 s", Role::Muted);
     let x = at.x + LABEL;
     let Some(agreed) = limit.limit else {
-        let words = Line::of(Role::Text, format!("{} in the last second", format::plural(used, "request")));
-        view.canvas.words(x, at.y, at.width.saturating_sub(LABEL), &words);
+        let line = Line::of(Role::Text, format!("{} in the last second", format::plural(used, "request")));
+        view.canvas.line(x, at.y, at.width.saturating_sub(LABEL), &line);
         return;
     };
     let room = at.width.saturating_sub(LABEL);
@@ -100,7 +100,7 @@ fn next_token(view: &mut ViewContext) -> Line {
     }
 }
 
-/// What asks to be known: refusals, somebody else with the same key. A line each.
+/// Warnings, a line each: a 429, another process with the same key.
 #[must_use]
 pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Line> {
     let limit = &snap.live.limit;
@@ -143,8 +143,8 @@ pub fn rows_by_second(view: &mut ViewContext, at: Rect) {
     spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Good);
     let now: f64 = values.iter().rev().take(10).sum::<f64>() / 10.0;
     if rest.width > room + 2 {
-        let words = Line::of(Role::Muted, "last 10 s ").span(Role::Text, format!("{}/s", format::short(now)));
-        view.canvas.words(rest.x + room + 2, rest.y, rest.width - room - 2, &words);
+        let line = Line::of(Role::Muted, "last 10 s ").span(Role::Text, format!("{}/s", format::short(now)));
+        view.canvas.line(rest.x + room + 2, rest.y, rest.width - room - 2, &line);
     }
 }
 
@@ -186,16 +186,16 @@ pub fn purchase(budget: Option<&Budget>, now: Ts) -> Line {
         return Line::of(Role::Good, "no requests needed");
     }
     let series = next.critical + next.standard + next.low;
-    let mut words = Line::of(Role::Text, format!("{} due", format::plural(series, "series")));
+    let mut line = Line::of(Role::Text, format!("{} due", format::plural(series, "series")));
     if next.overdue > 0 {
-        words = words.span(Role::Warn, format!(", {} overdue", format::count(next.overdue)));
+        line = line.span(Role::Warn, format!(", {} overdue", format::count(next.overdue)));
     }
-    words = words.span(Role::Muted, format!(": {}", format::plural(next.requests, "request")));
+    line = line.span(Role::Muted, format!(": {}", format::plural(next.requests, "request")));
     match next.until {
-        Some(at) if at > now => words.span(Role::Muted, format!(", until {}", format::due(at, now))),
+        Some(at) if at > now => line.span(Role::Muted, format!(", until {}", format::due(at, now))),
         // It was calculated up to a minute ago; what could have run since can run now.
-        Some(_) => words.span(Role::Muted, ", now"),
-        None => words,
+        Some(_) => line.span(Role::Muted, ", now"),
+        None => line,
     }
 }
 
@@ -207,7 +207,7 @@ pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Line {
         return Line::of(Role::Good, "✓ ").span(Role::Muted, "the rate limit is high enough");
     }
     let short = format::plural(budget.requests_short, "request");
-    let mut words = Line::of(Role::Bad, format!("! rate limit too low: {short} late"));
+    let mut line = Line::of(Role::Bad, format!("! rate limit too low: {short} late"));
     if let Some(first) = budget.breaches.first() {
         let text = format!(
             ", {} missed, first {} {} at {}",
@@ -216,9 +216,9 @@ pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Line {
             first.timeframe,
             format::due(first.deadline, now)
         );
-        words = words.span(Role::Text, text);
+        line = line.span(Role::Text, text);
     }
-    words
+    line
 }
 
 #[cfg(test)]
@@ -232,8 +232,8 @@ mod tests {
         let now = Ts(1_790_000_000_000);
         let text = |until: Ts| {
             let next = Purchase { requests: 7, until: Some(until), critical: 25, overdue: 5, ..Purchase::default() };
-            let words = purchase(Some(&Budget { next, ..Budget::default() }), now);
-            words.to_string()
+            let line = purchase(Some(&Budget { next, ..Budget::default() }), now);
+            line.to_string()
         };
         let (bought, ahead) = ("25 series due, 5 overdue: 7 requests, ", now + MINUTE);
         assert_eq!(text(ahead), format!("{bought}until {}", format::due(ahead, now)));

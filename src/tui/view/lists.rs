@@ -47,7 +47,7 @@ pub fn quarantine(
             let Some(row) = rows.get(k) else { return };
             match key {
                 QuarantineColumn::Series => {
-                    slot.text(canvas, &format!("{} {}", row.symbol, row.timeframe), Role::Strong)
+                    slot.text(canvas, &format!("{} {}", row.symbol, row.timeframe), Role::Strong);
                 }
                 QuarantineColumn::Time => slot.text(canvas, &format::stamp(row.bar.ts, now), Role::Text),
                 QuarantineColumn::Reason => slot.text(canvas, &row.reason, Role::Bad),
@@ -177,12 +177,12 @@ pub fn alerts(view: &mut ViewContext, area: Rect, list: ListId, rows: &[AlertRow
                         role,
                     ),
                     Some(at) => {
-                        slot.text(canvas, &format!("✓ lasted {}", format::rough(at - row.raised_at)), Role::Good)
+                        slot.text(canvas, &format!("✓ lasted {}", format::rough(at - row.raised_at)), Role::Good);
                     }
                 },
                 AlertColumn::Kind => slot.text(canvas, &row.kind.replace('_', " "), Role::Muted),
                 AlertColumn::Message => {
-                    slot.text(canvas, &row.message, if row.resolved_at.is_none() { role } else { Role::Muted })
+                    slot.text(canvas, &row.message, if row.resolved_at.is_none() { role } else { Role::Muted });
                 }
             }
         },

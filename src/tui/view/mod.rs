@@ -41,5 +41,5 @@ pub fn screen(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer
         Screen::Log => screen::log::draw,
     };
     draw(model, context, area, buf, hits);
-    context.glyphs.settle(area, buf);
+    context.glyphs.apply(area, buf);
 }

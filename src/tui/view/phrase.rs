@@ -1,4 +1,4 @@
-//! The words for states, the same on every screen, each with its role and sign.
+//! The texts for states, the same on every screen, each with its role and glyph.
 
 use uuid::Uuid;
 
@@ -26,11 +26,11 @@ pub fn series_tier(row: &SeriesView, room: u16) -> Line {
     if !row.tracked {
         return Line::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
     }
-    let words = tier(row.tier);
+    let line = tier(row.tier);
     match (row.breached, room >= WITH_WORD) {
-        (true, true) => words.span(Role::Text, " ").span(Role::Breach, "!late"),
-        (true, false) => words.span(Role::Text, " ").span(Role::Breach, "!"),
-        _ => words,
+        (true, true) => line.span(Role::Text, " ").span(Role::Breach, "!late"),
+        (true, false) => line.span(Role::Text, " ").span(Role::Breach, "!"),
+        _ => line,
     }
 }
 
@@ -76,15 +76,15 @@ pub const fn series_state(state: SeriesRunState) -> (&'static str, &'static str,
     }
 }
 
-/// What became of an order: done, or why not.
+/// The result of an operator's action: done, or why not.
 #[must_use]
 pub fn result(text: &str) -> (&str, Role) {
     if text == "ok" { ("✓", Role::Good) } else { (text, Role::Bad) }
 }
 
-/// Who did what, and what came of it.
+/// An operator's action and its result.
 #[must_use]
-pub fn deed(action: &OperatorAction) -> String {
+pub fn operator_action(action: &OperatorAction) -> String {
     let target = action.target.as_ref().map_or_else(String::new, |t| format!(" {t}"));
     let detail = action.detail.as_ref().map_or_else(String::new, |d| format!(" ({d})"));
     format!("{} {}{target}{detail}: {}", action.actor, action.action, action.result)
@@ -124,7 +124,7 @@ pub fn progress(run: &RunView) -> f64 {
     by_request.max(by_item).min(0.99)
 }
 
-/// What is waited for, in the words of the engine put into a sentence.
+/// What an item waits for.
 #[must_use]
 pub fn waits_for(why: &str) -> String {
     match why {
@@ -153,7 +153,7 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
         ItemState::Waiting { why, until, retry } => {
             let role = if retry.is_some() { Role::Warn } else { Role::Muted };
             let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
-            let words = match (retry, left) {
+            let line = match (retry, left) {
                 (Some(n), Some(left)) => {
                     Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, why.clone())
                 }
@@ -161,14 +161,14 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
                 (None, Some(left)) => Line::of(role, format!("{left}  ")).span(Role::Muted, waits_for(why)),
                 (None, None) => Line::of(role, waits_for(why)),
             };
-            (WAITING, words)
+            (WAITING, line)
         }
         ItemState::Fetching { attempt } => {
             let page =
                 format!("fetching page {} of about {}", item.pages_done + 1, item.head.pages.max(item.pages_done + 1));
-            let words = Line::of(Role::Running, page);
+            let line = Line::of(Role::Running, page);
             let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
-            (RUNNING, words.span(Role::Warn, again))
+            (RUNNING, line.span(Role::Warn, again))
         }
         ItemState::Storing => (RUNNING, Line::of(Role::Running, "storing")),
         ItemState::Verified => (DONE, Line::of(Role::Good, "verified")),

@@ -41,7 +41,7 @@ const COLUMNS: [Column<ItemColumn>; 8] = [
 pub fn panel(view: &mut ViewContext, area: Rect) {
     let runs = &view.model.snap.live.runs;
     if runs.is_empty() {
-        return resting(view, area);
+        return idle(view, area);
     }
     let (title, tail) = heading(view, area.width);
     let mut inner = view.list_panel(ListId::Items, area, title, &tail);
@@ -89,9 +89,9 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
     let done = phrase::progress(run);
     let mut x = at.x;
     if named {
-        let words = Line::of(Role::Accent, phrase::id(run.execution_id))
+        let line = Line::of(Role::Accent, phrase::id(run.execution_id))
             .span(Role::Muted, format!(" {:<8} ", run.trigger.name().replace('_', " ")));
-        x += view.canvas.words(x, at.y, at.width, &words);
+        x += view.canvas.line(x, at.y, at.width, &line);
     }
     let seconds = &view.model.snap.live.pulse.rows_by_second;
     let rate = seconds.iter().rev().take(10).sum::<u64>() as f64 / 10.0;
@@ -110,7 +110,7 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
     if run.items_failed > 0 {
         pieces.insert(2, (8, Line::of(Role::Bad, format!("{} failed", format::count(run.items_failed)))));
     }
-    let all: u16 = pieces.iter().map(|(_, words)| words.width() + 2).sum();
+    let all: u16 = pieces.iter().map(|(_, line)| line.width() + 2).sum();
     let room = at.right().saturating_sub(x);
     let gauge = room.saturating_sub(all).max(room / 3);
     bar::share(&mut view.canvas, x, at.y, gauge, done, Role::Running);
@@ -143,8 +143,8 @@ fn items(view: &mut ViewContext, area: Rect) {
         |_| false,
         |canvas, slot, key, k| {
             let Some((_, item)) = items.get(k) else { return };
-            let (sign, words) = phrase::item(item, now);
-            let role = words.role();
+            let (sign, line) = phrase::item(item, now);
+            let role = line.role();
             ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
             match key {
                 ItemColumn::Sign => slot.text(canvas, sign, role),
@@ -170,7 +170,7 @@ fn items(view: &mut ViewContext, area: Rect) {
                     );
                 }
                 ItemColumn::Rows => slot.text(canvas, &format::count(item.rows), Role::Text),
-                ItemColumn::State => slot.words(canvas, &words),
+                ItemColumn::State => slot.line(canvas, &line),
             }
         },
     );
@@ -184,8 +184,8 @@ fn items(view: &mut ViewContext, area: Rect) {
     }
 }
 
-/// Nothing runs: what is next, or who stopped it.
-fn resting(view: &mut ViewContext, area: Rect) {
+/// Nothing runs: what is next, or why nothing may start.
+fn idle(view: &mut ViewContext, area: Rect) {
     let model = view.model;
     let live = &model.snap.live;
     let now = view.now();
@@ -210,15 +210,15 @@ fn resting(view: &mut ViewContext, area: Rect) {
         lines
             .push(Line::of(Role::Muted, "requests in flight are finished and stored; nothing starts until you resume"));
     }
-    let mut beats: Vec<_> = live.next.iter().collect();
-    beats.sort_by_key(|beat| beat.at);
+    let mut next: Vec<_> = live.next.iter().collect();
+    next.sort_by_key(|run| run.at);
     let pauses = matches!(live.state, EngineState::Paused | EngineState::Pausing | EngineState::Failed);
-    for beat in beats.into_iter().filter(|_| !pauses) {
-        let left = format::ahead(beat.at - now);
-        view.hits.counts(now, beat.at);
+    for run in next.into_iter().filter(|_| !pauses) {
+        let left = format::ahead(run.at - now);
+        view.hits.counts(now, run.at);
         lines.push(
-            Line::of(Role::Text, format!("{:<10}", phrase::schedule(&beat.what)))
-                .span(Role::Strong, format!("{:>13}", format::due(beat.at, now)))
+            Line::of(Role::Text, format!("{:<10}", phrase::schedule(&run.what)))
+                .span(Role::Strong, format!("{:>13}", format::due(run.at, now)))
                 .span(Role::Muted, format!("  in {left:>9}")),
         );
     }

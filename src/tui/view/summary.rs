@@ -1,7 +1,7 @@
-//! The four answers an operator wants at three in the morning: is anything stale that matters, why, what is being done
-//! about it, and when will it be done.
+//! The four lines on top of the overview: what is later than allowed, why, what the engine does about it, and when that
+//! will be done.
 //!
-//! Worked out from the snapshot alone, so the answer is there without a question and without a key.
+//! They are derived from the snapshot alone, so they are there at once and without a key.
 
 use std::collections::BTreeMap;
 
@@ -19,47 +19,47 @@ use barkeep_service::progress::{ItemState, ItemView};
 /// Series named in a line.
 const NAMED: usize = 4;
 
-/// A question and its answer.
+/// One line: what it is about, and what there is to say.
 pub struct SummaryLine {
     pub label: &'static str,
     pub answer: Line,
 }
 
-/// The four lines; `worst` indexes the series that matter, worst first.
+/// The four lines; `attention` indexes the series that matter, worst first.
 #[must_use]
-pub fn summary(snap: &Snapshot, worst: &[u32], link: &Link, now: Ts) -> [SummaryLine; 4] {
-    let named: Vec<&SeriesView> = worst.iter().filter_map(|k| snap.data.series.get(*k as usize)).collect();
+pub fn summary(snap: &Snapshot, attention: &[u32], link: &Link, now: Ts) -> [SummaryLine; 4] {
+    let named: Vec<&SeriesView> = attention.iter().filter_map(|k| snap.data.series.get(*k as usize)).collect();
     [
-        SummaryLine { label: "late", answer: stale(snap, &named) },
-        SummaryLine { label: "reason", answer: why(snap, &named) },
+        SummaryLine { label: "late", answer: late(snap, &named) },
+        SummaryLine { label: "reason", answer: reasons(snap, &named) },
         SummaryLine { label: "doing", answer: doing(snap, link, now) },
         SummaryLine { label: "done by", answer: done_by(snap, &named, now) },
     ]
 }
 
-/// The state in one sign: how bad it is.
+/// How bad the state is, as a role.
 #[must_use]
-pub fn severity(snap: &Snapshot, worst: &[u32]) -> Role {
+pub fn severity(snap: &Snapshot, attention: &[u32]) -> Role {
     let broken = snap.live.state == EngineState::Failed || snap.live.key_refused.is_some();
     if broken || snap.data.rpo.iter().any(|rpo| rpo.breached > 0) {
         Role::Bad
-    } else if worst.is_empty() {
+    } else if attention.is_empty() {
         Role::Good
     } else {
         Role::Warn
     }
 }
 
-fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Line {
+fn late(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
     let empty: usize = snap.data.rpo.iter().map(|rpo| rpo.without_data).sum();
-    let kept: usize = snap.data.rpo.iter().map(|rpo| rpo.series).sum();
-    if kept == 0 {
+    let tracked: usize = snap.data.rpo.iter().map(|rpo| rpo.series).sum();
+    if tracked == 0 {
         return Line::of(Role::Muted, "no symbols yet; add some:  barkeep symbols add SPY QQQ BTC");
     }
-    let mut words = match (breached, empty) {
+    let mut line = match (breached, empty) {
         (0, 0) => {
-            let all = format!("none: all {} are as fresh as required", format::plural(kept, "series"));
+            let all = format!("none: all {} are as fresh as required", format::plural(tracked, "series"));
             return Line::of(Role::Good, all);
         }
         (0, n) => Line::of(Role::Warn, format!("{} without bars: ", format::plural(n, "series"))),
@@ -68,19 +68,19 @@ fn stale(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     let shown = named.iter().filter(|row| row.breached == (breached > 0));
     for (k, row) in shown.take(NAMED).enumerate() {
         let comma = if k > 0 { ", " } else { "" };
-        words = words.span(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
+        line = line.span(Role::Strong, format!("{comma}{} {}", row.symbol, row.timeframe));
         if row.breached {
-            words = words.span(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
+            line = line.span(Role::Text, format!(" by {}", format::rough(overdue(&snap.data, row))));
         }
     }
     let total = if breached > 0 { breached } else { empty };
     if total > NAMED {
-        words = words.span(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
+        line = line.span(Role::Muted, format!(" and {} more", format::count(total - NAMED)));
     }
     if breached > 0 && empty > 0 {
-        words = words.span(Role::Muted, format!("; {} without bars", format::count(empty)));
+        line = line.span(Role::Muted, format!("; {} without bars", format::count(empty)));
     }
-    words
+    line
 }
 
 /// The item of a running plan that brings a series.
@@ -120,7 +120,7 @@ pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
     if live.runs.is_empty() { "waiting for the next run".to_owned() } else { "queued in this run".to_owned() }
 }
 
-fn why(snap: &Snapshot, named: &[&SeriesView]) -> Line {
+fn reasons(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     let live = &snap.live;
     if let Some(message) = &live.key_refused {
         return Line::of(Role::Bad, format!("the vendor rejected the API key: {message}"));
@@ -143,13 +143,13 @@ fn why(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     }
     let mut reasons: Vec<(String, usize)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-    let mut words = Line::new();
+    let mut line = Line::new();
     for (k, (text, n)) in reasons.iter().take(3).enumerate() {
-        words = words.span(Role::Muted, if k > 0 { "   " } else { "" });
-        words = if named.len() == 1 { words } else { words.span(Role::Strong, format!("{n} × ")) };
-        words = words.span(Role::Text, text.clone());
+        line = line.span(Role::Muted, if k > 0 { "   " } else { "" });
+        line = if named.len() == 1 { line } else { line.span(Role::Strong, format!("{n} × ")) };
+        line = line.span(Role::Text, text.clone());
     }
-    words
+    line
 }
 
 fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Line {
@@ -169,29 +169,29 @@ fn doing(snap: &Snapshot, link: &Link, now: Ts) -> Line {
         EngineState::Idle | EngineState::Running => {}
     }
     let Some(run) = live.runs.first() else {
-        let next = live.next.iter().min_by_key(|beat| beat.at);
+        let next = live.next.iter().min_by_key(|next| next.at);
         let text = next.map_or_else(
             || "no engine in this process".to_owned(),
-            |beat| format!("idle; next {} at {}", phrase::check(&beat.what), format::due(beat.at, now)),
+            |next| format!("idle; next {} at {}", phrase::check(&next.what), format::due(next.at, now)),
         );
         return Line::of(Role::Text, text);
     };
     let more = live.runs.len() - 1;
-    let mut words = Line::of(Role::Running, format!("run {} ", phrase::id(run.execution_id)))
+    let mut line = Line::of(Role::Running, format!("run {} ", phrase::id(run.execution_id)))
         .span(Role::Muted, format!("({}) ", run.trigger.name().replace('_', " ")))
         .span(Role::Text, format!("{} of {} items", format::count(run.items_done), format::count(run.items_planned)));
     if run.items_failed > 0 {
-        words = words.span(Role::Bad, format!(", {} failed", format::count(run.items_failed)));
+        line = line.span(Role::Bad, format!(", {} failed", format::count(run.items_failed)));
     }
     let fetching = run.items.iter().filter(|i| matches!(i.state, ItemState::Fetching { .. } | ItemState::Storing));
     let labels: Vec<&str> = fetching.take(3).map(|i| i.label.as_str()).collect();
     if !labels.is_empty() {
-        words = words.span(Role::Muted, "  now ").span(Role::Text, labels.join(", "));
+        line = line.span(Role::Muted, "  now ").span(Role::Text, labels.join(", "));
     }
     if more > 0 {
-        words = words.span(Role::Muted, format!("  and {} more", format::plural(more, "run")));
+        line = line.span(Role::Muted, format!("  and {} more", format::plural(more, "run")));
     }
-    words
+    line
 }
 
 fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Line {
@@ -200,7 +200,7 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Line {
         let first = b.breaches.first().map_or_else(String::new, |x| format!(": {} {}", x.symbol, x.timeframe));
         format!("   {} will be missed{first}", format::plural(b.breaching, "deadline"))
     });
-    let words = match (live.state, live.runs.first()) {
+    let line = match (live.state, live.runs.first()) {
         (EngineState::Paused | EngineState::Pausing | EngineState::Draining | EngineState::Failed, _)
             if !named.is_empty() =>
         {
@@ -222,19 +222,19 @@ fn done_by(snap: &Snapshot, named: &[&SeriesView], now: Ts) -> Line {
             }
         }
         (_, None) => {
-            // The next beat of the most important tier that has something to bring.
+            // The next run of the most important criticality among them.
             let tier = named.first().map(|row| row.criticality.name());
-            let beat = live.next.iter().filter(|b| tier.is_none_or(|t| b.what == t)).min_by_key(|b| b.at);
-            match beat {
-                Some(beat) => Line::of(Role::Text, format!("{} at ", phrase::check(&beat.what)))
-                    .span(Role::Strong, format::due(beat.at, now))
-                    .span(Role::Text, format!(", in {}", format::ahead(beat.at - now))),
+            let next = live.next.iter().filter(|b| tier.is_none_or(|t| b.what == t)).min_by_key(|run| run.at);
+            match next {
+                Some(next) => Line::of(Role::Text, format!("{} at ", phrase::check(&next.what)))
+                    .span(Role::Strong, format::due(next.at, now))
+                    .span(Role::Text, format!(", in {}", format::ahead(next.at - now))),
                 None => Line::of(Role::Muted, "no run scheduled"),
             }
         }
     };
     match cannot {
-        Some(text) => words.span(Role::Warn, text),
-        None => words,
+        Some(text) => line.span(Role::Warn, text),
+        None => line,
     }
 }

@@ -27,17 +27,17 @@ const fn role(cause: Cause) -> Role {
 }
 
 fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Line {
-    let mut words = Line::of(role(blocker.cause), blocker.cause.words());
+    let mut line = Line::of(role(blocker.cause), blocker.cause.words());
     if let Some(by) = &blocker.by {
-        words = words.span(Role::Text, format!(" by {by}"));
+        line = line.span(Role::Text, format!(" by {by}"));
     }
     if let Some(since) = blocker.since {
-        words = words.span(Role::Muted, format!(" since {}", format::due(since, now)));
+        line = line.span(Role::Muted, format!(" since {}", format::due(since, now)));
     }
     if let Some(detail) = &blocker.detail {
-        words = words.span(Role::Text, format!(": {detail}"));
+        line = line.span(Role::Text, format!(": {detail}"));
     }
-    words
+    line
 }
 
 /// Draws the panel.
@@ -61,7 +61,7 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let inner = view.canvas.block(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
     view.canvas.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
     let x = inner.x + 9.min(inner.width);
-    view.canvas.words(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
+    view.canvas.line(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
     let mut y = inner.y + 1;
     if y >= inner.bottom() {
         return;
@@ -74,7 +74,7 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let newest = Line::of(Role::Muted, "newest   ends ")
         .span(Role::Text, stored)
         .span(Role::Muted, format!(", available to {}", format::due(why.expected.end, now)));
-    view.canvas.words(inner.x, y, inner.width, &newest);
+    view.canvas.line(inner.x, y, inner.width, &newest);
     y += 1;
     // A line of air, when all causes find room below it.
     if usize::from(inner.bottom().saturating_sub(y)) > split.causes.len() + 1 {
@@ -98,20 +98,20 @@ fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::
             bar::share(&mut view.canvas, area.x + 9, y, gauge, ms as f64 / split.age_ms.max(1) as f64, role);
         }
         let x = area.x + 9 + gauge + u16::from(gauge > 0);
-        let mut words = what.clone();
+        let mut line = what.clone();
         if stale_ms > 0 && stale_ms < ms {
-            words = words.span(Role::Muted, format!(" ({} counts)", format::rough(stale_ms)));
+            line = line.span(Role::Muted, format!(" ({} counts)", format::rough(stale_ms)));
         }
-        view.canvas.words(x, y, area.right().saturating_sub(x), &words);
+        view.canvas.line(x, y, area.right().saturating_sub(x), &line);
     };
     let mut y = area.y;
     for share in split.causes.iter().take(shown) {
         let role = role(share.blocker.cause);
-        let mut words = Line::of(role, share.blocker.cause.words());
+        let mut line = Line::of(role, share.blocker.cause.words());
         if let Some(detail) = &share.blocker.detail {
-            words = words.span(Role::Muted, format!(": {detail}"));
+            line = line.span(Role::Muted, format!(": {detail}"));
         }
-        one(view, y, share.ms, share.stale_ms, &words, role);
+        one(view, y, share.ms, share.stale_ms, &line, role);
         y += 1;
     }
     let left: Vec<_> = split.causes.iter().skip(shown).collect();
@@ -121,10 +121,10 @@ fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::
         y += 1;
     }
     if y < area.bottom() {
-        let words = Line::of(Role::Strong, format::age(split.age_ms))
+        let line = Line::of(Role::Strong, format::age(split.age_ms))
             .span(Role::Muted, "  in all, behind by ")
             .span(Role::Strong, format::rough(split.staleness_ms));
-        view.canvas.words(area.x, y, area.width, &words);
+        view.canvas.line(area.x, y, area.width, &line);
     }
 }
 

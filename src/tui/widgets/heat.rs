@@ -25,7 +25,7 @@ pub fn appearance(cell: Cell) -> (&'static str, Role) {
     }
 }
 
-/// In words.
+/// The name of a state.
 #[must_use]
 pub const fn name(state: CellState) -> &'static str {
     match state {

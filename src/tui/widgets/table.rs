@@ -73,11 +73,11 @@ impl Slot {
         }
     }
 
-    pub fn words(self, canvas: &mut Canvas, words: &Line) {
+    pub fn line(self, canvas: &mut Canvas, line: &Line) {
         if self.right {
-            canvas.words_right(self.x, self.y, self.width, words);
+            canvas.line_right(self.x, self.y, self.width, line);
         } else {
-            canvas.words(self.x, self.y, self.width, words);
+            canvas.line(self.x, self.y, self.width, line);
         }
     }
 }
@@ -160,7 +160,7 @@ impl<K: Copy> Table<'_, K> {
         match self.sort.filter(|sort| sort.by == by) {
             Some(sort) => {
                 let arrow = if sort.reversed { ASCENDING } else { DESCENDING };
-                slot.words(canvas, &Line::of(Role::Accent, column.title).span(Role::Accent, arrow));
+                slot.line(canvas, &Line::of(Role::Accent, column.title).span(Role::Accent, arrow));
             }
             None => slot.text(canvas, column.title, Role::Header),
         }

@@ -50,23 +50,23 @@ fn text_takes_nothing_of_what_was_there_but_its_background() {
 }
 
 #[test]
-fn words_that_do_not_all_fit_say_so() {
-    let words = Line::of(Role::Muted, "limit ").span(Role::Strong, "4/5");
+fn a_line_that_does_not_fit_is_cut_with_an_ellipsis() {
+    let line = Line::of(Role::Muted, "limit ").span(Role::Strong, "4/5");
     assert_eq!(
         drawn(10, |p| {
-            p.words(0, 0, 10, &words);
+            p.line(0, 0, 10, &line);
         }),
         "limit 4/5 "
     );
     assert_eq!(
         drawn(10, |p| {
-            p.words(0, 0, 8, &words);
+            p.line(0, 0, 8, &line);
         }),
         "limit 4…  "
     );
     assert_eq!(
         drawn(10, |p| {
-            p.words(0, 0, 6, &words);
+            p.line(0, 0, 6, &line);
         }),
         "limit…    "
     );

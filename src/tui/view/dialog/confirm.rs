@@ -1,4 +1,4 @@
-//! The question before something is done: what, to how much, and what it costs. The answer is no until it is yes.
+//! The confirmation dialog: what a command does, to what, and what it costs. The default is no.
 
 use ratatui::layout::Rect;
 
@@ -30,7 +30,7 @@ pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, b
         return;
     }
     for (y, line) in (inner.y..inner.bottom().saturating_sub(1)).zip(&lines) {
-        canvas.words(inner.x, y, inner.width, line);
+        canvas.line(inner.x, y, inner.width, line);
     }
     let y = inner.bottom() - 1;
     let mut x = inner.x;

@@ -124,8 +124,8 @@ pub(crate) fn map(view: &mut ViewContext, area: Rect) {
     let start = inner.x + NAMES + (room - taken);
     axis(view, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
     if len == 0 {
-        let words = [Line::of(Role::Muted, "no series")];
-        view.canvas.center(inner, &words);
+        let lines = [Line::of(Role::Muted, "no series")];
+        view.canvas.center(inner, &lines);
     }
     let chosen = date(model, now);
     if let Some(k) = dates.iter().rposition(|d| *d <= chosen) {
@@ -246,7 +246,7 @@ fn sums(view: &mut ViewContext, area: Rect, cells: &[Cell]) {
         line(CellState::Quarantined, 8, "quarantined", of(CellState::Quarantined)),
     ];
     let whole = share(cells).map_or_else(|| "-".to_owned(), |s| format::percent(s).trim().to_owned());
-    view.canvas.words(area.x, area.y, area.width, &Line::of(Role::Muted, "complete ").span(Role::Strong, whole));
+    view.canvas.line(area.x, area.y, area.width, &Line::of(Role::Muted, "complete ").span(Role::Strong, whole));
     for (y, (cell, what, n)) in (area.y + 1..area.bottom()).zip(lines) {
         let (glyph, role) = heat::appearance(cell);
         view.canvas.text(area.x, y, 1, glyph, role);

@@ -111,7 +111,7 @@ fn history(view: &mut ViewContext, area: Rect) {
                 }
                 ExecutionColumn::Symbols => slot.text(canvas, &phrase::symbols_done(row), Role::Text),
                 ExecutionColumn::Failed if row.failed_symbols > 0 => {
-                    slot.text(canvas, &format::count(row.failed_symbols), Role::Bad)
+                    slot.text(canvas, &format::count(row.failed_symbols), Role::Bad);
                 }
                 ExecutionColumn::Duration => {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
@@ -122,11 +122,11 @@ fn history(view: &mut ViewContext, area: Rect) {
                     );
                 }
                 ExecutionColumn::Bars => {
-                    slot.text(canvas, &format::short(row.total_records_processed as f64), Role::Text)
+                    slot.text(canvas, &format::short(row.total_records_processed as f64), Role::Text);
                 }
                 ExecutionColumn::Requests => slot.text(canvas, &format::count(row.requests), Role::Text),
                 ExecutionColumn::RateLimited if row.rate_limited > 0 => {
-                    slot.text(canvas, &format::count(row.rate_limited), Role::Warn)
+                    slot.text(canvas, &format::count(row.rate_limited), Role::Warn);
                 }
                 ExecutionColumn::Failed | ExecutionColumn::RateLimited => slot.text(canvas, "0", Role::Muted),
                 ExecutionColumn::Error => slot.text(canvas, row.error_message.as_deref().unwrap_or(""), role),
@@ -192,7 +192,7 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
                 ExecutionSeriesColumn::Bars => slot.text(canvas, &format::count(row.records_processed), Role::Text),
                 ExecutionSeriesColumn::Inserted => slot.text(canvas, &format::count(row.records_inserted), Role::Text),
                 ExecutionSeriesColumn::Features => {
-                    slot.text(canvas, &format::count(row.features_computed), Role::Muted)
+                    slot.text(canvas, &format::count(row.features_computed), Role::Muted);
                 }
                 ExecutionSeriesColumn::Duration => {
                     let took =
@@ -200,7 +200,7 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
                     slot.text(canvas, &took, Role::Muted);
                 }
                 ExecutionSeriesColumn::Error => {
-                    slot.text(canvas, row.error_message.as_deref().unwrap_or(""), Role::Bad)
+                    slot.text(canvas, row.error_message.as_deref().unwrap_or(""), Role::Bad);
                 }
             }
         },

@@ -56,10 +56,10 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
             view.hits.add(at, Target::List(*list));
             let n = model.len_of(*list);
             let role = if n > 0 && *list != ListId::Actions { Role::Warn } else { Role::Muted };
-            let words = Line::of(Role::Border, "─ ")
+            let line = Line::of(Role::Border, "─ ")
                 .span(Role::Title, list.title())
                 .span(role, format!(" {} ", format::count(n)));
-            let used = view.canvas.words(at.x, at.y, at.width, &words);
+            let used = view.canvas.line(at.x, at.y, at.width, &line);
             view.canvas.repeat(at.x + used, at.y, at.width.saturating_sub(used), "─", Role::Border);
         }
     }
@@ -107,14 +107,14 @@ fn series(view: &mut ViewContext, area: Rect) {
             let Some(row) = rows.get(k) else { return };
             match key {
                 FailingSeriesColumn::Series => {
-                    slot.text(canvas, &format!("{} {}", row.symbol, row.timeframe), Role::Strong)
+                    slot.text(canvas, &format!("{} {}", row.symbol, row.timeframe), Role::Strong);
                 }
                 FailingSeriesColumn::Time => {
                     let at = row.completed_at.or(row.started_at);
                     slot.text(canvas, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
                 }
                 FailingSeriesColumn::Error => {
-                    slot.text(canvas, row.error_message.as_deref().unwrap_or("no message"), Role::Bad)
+                    slot.text(canvas, row.error_message.as_deref().unwrap_or("no message"), Role::Bad);
                 }
             }
         },
@@ -156,11 +156,11 @@ fn features(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &name, if row.resolved { Role::Muted } else { Role::Strong });
                 }
                 FailingFeaturesColumn::Time => {
-                    slot.text(canvas, &format::when(row.failure.failed_at, now), Role::Muted)
+                    slot.text(canvas, &format::when(row.failure.failed_at, now), Role::Muted);
                 }
                 FailingFeaturesColumn::Retries if row.resolved => slot.text(canvas, "✓ resolved", Role::Good),
                 FailingFeaturesColumn::Retries => {
-                    slot.text(canvas, &format::plural(row.retry_count, "retry"), Role::Warn)
+                    slot.text(canvas, &format::plural(row.retry_count, "retry"), Role::Warn);
                 }
                 FailingFeaturesColumn::Error => slot.text(canvas, &row.failure.error_message, role),
             }
@@ -201,7 +201,7 @@ fn actions(view: &mut ViewContext, area: Rect) {
                 OperatorActionColumn::Action => {
                     let target =
                         row.target.as_ref().or(row.detail.as_ref()).map_or_else(String::new, |t| format!(" {t}"));
-                    slot.words(canvas, &Line::of(Role::Strong, row.action.clone()).span(Role::Text, target));
+                    slot.line(canvas, &Line::of(Role::Strong, row.action.clone()).span(Role::Text, target));
                 }
                 OperatorActionColumn::Result => {
                     let (sign, role) = phrase::result(&row.result);
@@ -209,7 +209,7 @@ fn actions(view: &mut ViewContext, area: Rect) {
                 }
             }
         },
-        |k| rows.get(k).map(|row| phrase::deed(&row.action)),
+        |k| rows.get(k).map(|row| phrase::operator_action(&row.action)),
     );
 }
 

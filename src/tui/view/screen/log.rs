@@ -56,20 +56,20 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
 
 fn heading(model: &Model) -> Line {
     let log = &model.log;
-    let mut words =
+    let mut line =
         Line::of(Role::Title, "Log ").span(Role::Muted, "level ").span(phrase::level(log.level), log.level.name());
     if !log.filter.is_empty() {
-        words = words.span(Role::Muted, "  filter ").span(Role::Accent, log.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, log.filter.clone());
     }
-    words = if log.follow {
-        words.span(Role::Good, "  ● following")
+    line = if log.follow {
+        line.span(Role::Good, "  ● following")
     } else {
-        words.span(Role::Paused, "  not following; press G to follow")
+        line.span(Role::Paused, "  not following; press G to follow")
     };
     if log.skipped > 0 {
-        words = words.span(Role::Warn, format!("  {} skipped", format::plural(log.skipped, "line")));
+        line = line.span(Role::Warn, format!("  {} skipped", format::plural(log.skipped, "line")));
     }
-    words
+    line
 }
 
 fn nothing(model: &Model) -> Vec<Line> {
@@ -77,10 +77,10 @@ fn nothing(model: &Model) -> Vec<Line> {
     if log.newest().is_none() {
         return vec![Line::of(Role::Muted, "no log lines yet")];
     }
-    let mut words =
+    let mut line =
         Line::of(Role::Muted, "no lines at level ").span(Role::Text, log.level.name()).span(Role::Muted, " or above");
     if !log.filter.is_empty() {
-        words = words.span(Role::Muted, " that contain ").span(Role::Accent, log.filter.clone());
+        line = line.span(Role::Muted, " that contain ").span(Role::Accent, log.filter.clone());
     }
-    vec![words]
+    vec![line]
 }

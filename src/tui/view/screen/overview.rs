@@ -1,8 +1,8 @@
-//! The Overview: the four answers first, then tiers, limit, runs, alerts and what ran before.
+//! The Overview: a summary in four lines, then tiers, limit, runs, alerts and past executions.
 //!
 //! ```text
 //! ╭ Now ───────────────────────────────────────────────╮
-//! │ stale / why / doing / done by                      │
+//! │ late / reason / doing / done by                      │
 //! ├ Freshness ───────────────┬ Vendor limit ───────────┤
 //! ├ Run 7f3a … ──────────────┴─────────────────────────┤
 //! ├ Alerts ──────────────────┬ Executions ─────────────┤
@@ -33,15 +33,15 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     }
     let wide = area.width >= 76;
     // While nothing runs there is little to say about it.
-    let rests = model.snap.live.runs.is_empty();
-    let (runs, rest) = if rests { (7, u16::MAX) } else { (40, 9) };
+    let idle = model.snap.live.runs.is_empty();
+    let (runs, rest) = if idle { (7, u16::MAX) } else { (40, 9) };
     let panes: [(Panel, Constraint); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
         [
             (Panel::Now, Constraint::new(6, 6, 9)),
             (Panel::TiersAndLimit, Constraint::new(6, tiers, 7)),
             (Panel::Runs, Constraint::new(5, runs, 4)),
-            (Panel::AlertsAndExecutions, Constraint::new(4, rest, if rests { 3 } else { 5 })),
+            (Panel::AlertsAndExecutions, Constraint::new(4, rest, if idle { 3 } else { 5 })),
             (Panel::Nothing, Constraint::new(0, 0, 0)),
             (Panel::Nothing, Constraint::new(0, 0, 0)),
         ]
@@ -113,7 +113,7 @@ fn answers(view: &mut ViewContext, area: Rect) {
     let model = view.model;
     let (live, now) = (&model.snap.live, view.now());
     if live.runs.is_empty() {
-        live.next.iter().for_each(|beat| view.hits.counts(now, beat.at));
+        live.next.iter().for_each(|next| view.hits.counts(now, next.at));
     } else {
         view.hits.tick();
     }
@@ -121,7 +121,7 @@ fn answers(view: &mut ViewContext, area: Rect) {
     for (y, line) in (area.y..area.bottom()).zip(lines) {
         let label = 9.min(area.width);
         view.canvas.text(area.x, y, label, line.label, Role::Muted);
-        view.canvas.words(area.x + label, y, area.width - label, &line.answer);
+        view.canvas.line(area.x + label, y, area.width - label, &line.answer);
     }
 }
 
@@ -135,14 +135,14 @@ fn market(view: &mut ViewContext) -> Line {
         MarketPhase::Open => ("open", Role::Good),
         MarketPhase::AfterHours => ("after hours", Role::Info),
     };
-    let words = Line::of(Role::Muted, "NYSE ").span(role, word);
+    let line = Line::of(Role::Muted, "NYSE ").span(role, word);
     match (market.phase, market.opens_at, market.until) {
         (MarketPhase::Closed | MarketPhase::PreMarket, Some(at), _) => {
             view.hits.counts(now, at);
-            words.span(Role::Muted, format!(", opens in {}", format::ahead(at - now)))
+            line.span(Role::Muted, format!(", opens in {}", format::ahead(at - now)))
         }
-        (_, _, Some(at)) => words.span(Role::Muted, format!(", until {}", format::due(at, now))),
-        _ => words,
+        (_, _, Some(at)) => line.span(Role::Muted, format!(", until {}", format::due(at, now))),
+        _ => line,
     }
 }
 
@@ -171,12 +171,12 @@ fn alerts(view: &mut ViewContext, area: Rect) {
         match key {
             OverviewAlertColumn::Raised => slot.text(canvas, &format::when(row.raised_at, now), Role::Muted),
             OverviewAlertColumn::Message => {
-                let words = match row.resolved_at {
+                let line = match row.resolved_at {
                     None => Line::of(phrase::severity(row.severity), format!("! {}", row.message)),
                     Some(at) => Line::of(Role::Good, "✓ ")
                         .span(Role::Muted, format!("{} for {}", row.message, format::rough(at - row.raised_at))),
                 };
-                slot.words(canvas, &words);
+                slot.line(canvas, &line);
             }
         }
     });
@@ -215,7 +215,7 @@ fn executions(view: &mut ViewContext, area: Rect) {
             match key {
                 OverviewExecutionColumn::Started => slot.text(canvas, &format::when(row.started_at, now), Role::Muted),
                 OverviewExecutionColumn::Trigger => {
-                    slot.text(canvas, &row.trigger.name().replace('_', " "), Role::Text)
+                    slot.text(canvas, &row.trigger.name().replace('_', " "), Role::Text);
                 }
                 OverviewExecutionColumn::Status => {
                     let (sign, word, role) = phrase::execution(row.status);
@@ -227,7 +227,7 @@ fn executions(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &format::elapsed(took), Role::Muted);
                 }
                 OverviewExecutionColumn::Requests => {
-                    slot.text(canvas, &format!("{} req", format::count(row.requests)), Role::Muted)
+                    slot.text(canvas, &format!("{} req", format::count(row.requests)), Role::Muted);
                 }
             }
         },

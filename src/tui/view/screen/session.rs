@@ -72,10 +72,10 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
     });
     for (y, (start, cell, bars)) in (bottom + 4..inner.bottom()).zip(open) {
         let (glyph, role) = heat::appearance(*cell);
-        let words = Line::of(role, glyph)
+        let line = Line::of(role, glyph)
             .span(Role::Strong, format!(" {} ", format::hour_minute(*start)))
             .span(role, heat::name(cell.state))
             .span(Role::Muted, if *bars > 0 { format!("  {}", format::plural(*bars, "bar")) } else { String::new() });
-        view.canvas.words(inner.x, y, inner.width, &words);
+        view.canvas.line(inner.x, y, inner.width, &line);
     }
 }

@@ -90,24 +90,24 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
 fn heading(model: &Model) -> Line {
     let state = &model.symbols;
     let (shown, all) = (state.order.len(), model.snap.data.series.len());
-    let mut words = Line::of(Role::Title, "Series ").span(Role::Strong, format::count(shown));
+    let mut line = Line::of(Role::Title, "Series ").span(Role::Strong, format::count(shown));
     if shown != all {
-        words = words.span(Role::Muted, format!(" of {}", format::count(all)));
+        line = line.span(Role::Muted, format!(" of {}", format::count(all)));
     }
     if !state.filter.is_empty() {
-        words = words.span(Role::Muted, "  filter ").span(Role::Accent, state.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, state.filter.clone());
     }
     if let Some(error) = &state.query.error {
-        words = words.span(Role::Bad, format!("  {error}"));
+        line = line.span(Role::Bad, format!("  {error}"));
     }
-    words = words.span(Role::Muted, "  sorted by ").span(Role::Text, state.sort.by.name());
+    line = line.span(Role::Muted, "  sorted by ").span(Role::Text, state.sort.by.name());
     if state.sort.reversed {
-        words = words.span(Role::Muted, ", reversed");
+        line = line.span(Role::Muted, ", reversed");
     }
     if !state.marks.is_empty() {
-        words = words.span(Role::Marked, format!("  ✓ {} marked", format::count(state.marks.len())));
+        line = line.span(Role::Marked, format!("  ✓ {} marked", format::count(state.marks.len())));
     }
-    words
+    line
 }
 
 fn nothing(model: &Model) -> Vec<Line> {
@@ -127,10 +127,10 @@ fn nothing(model: &Model) -> Vec<Line> {
 fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: &SeriesView, failed: bool) {
     match key {
         SymbolColumn::Symbol => {
-            slot.text(canvas, row.symbol.as_str(), if row.tracked { Role::Strong } else { Role::Muted })
+            slot.text(canvas, row.symbol.as_str(), if row.tracked { Role::Strong } else { Role::Muted });
         }
         SymbolColumn::Timeframe => slot.text(canvas, row.timeframe.name(), Role::Text),
-        SymbolColumn::Tier => slot.words(canvas, &phrase::series_tier(row, slot.width)),
+        SymbolColumn::Tier => slot.line(canvas, &phrase::series_tier(row, slot.width)),
         SymbolColumn::Behind => match row.staleness_seconds {
             Some(seconds) => {
                 let role = if row.tier == Tier::Fresh { Role::Text } else { row.tier.into() };
@@ -157,7 +157,7 @@ fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: 
             }
             None => canvas.repeat(slot.x, slot.y, slot.width, "╌", Role::Border),
         },
-        SymbolColumn::Reason => slot.words(canvas, &note(model, row, failed)),
+        SymbolColumn::Reason => slot.line(canvas, &note(model, row, failed)),
     }
 }
 

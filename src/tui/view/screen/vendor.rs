@@ -85,8 +85,8 @@ fn window(view: &mut ViewContext, area: Rect) {
             .span(Role::Muted, "   this process ")
             .span(Role::Text, format!("{:>9}", format::bytes(i64::try_from(pulse.bytes).unwrap_or(i64::MAX)))),
     ];
-    if let Some(words) = wasted(&snap.data.vendor) {
-        lines.insert(2, words);
+    if let Some(line) = wasted(&snap.data.vendor) {
+        lines.insert(2, line);
     }
     let worth = |k: usize| u8::try_from(8_usize.saturating_sub(k)).unwrap_or(1);
     let mut needs = vec![Constraint::new(1, 1, 10), Constraint::new(warned, warned, 9)];
@@ -97,13 +97,13 @@ fn window(view: &mut ViewContext, area: Rect) {
         match k {
             0 => limit::window(view, at),
             1 => {
-                for (y, words) in (at.y..at.bottom()).zip(&warnings) {
-                    view.canvas.words(at.x, y, at.width, words);
+                for (y, line) in (at.y..at.bottom()).zip(&warnings) {
+                    view.canvas.line(at.x, y, at.width, line);
                 }
             }
             k => {
-                if let Some(words) = lines.get(k - 2) {
-                    view.canvas.words(at.x, at.y, at.width, words);
+                if let Some(line) = lines.get(k - 2) {
+                    view.canvas.line(at.x, at.y, at.width, line);
                 }
             }
         }
@@ -147,7 +147,7 @@ fn pulse(view: &mut ViewContext, area: Rect) {
         view.canvas.text(at.x, at.bottom() - 1, 9, label, Role::Muted);
         spark::chart(&mut view.canvas, at.x + 10, at.y, room.min(at.width.saturating_sub(10)), at.height, values, role);
         let x = at.x + 12 + room;
-        view.canvas.words(x, at.bottom() - 1, at.right().saturating_sub(x), &note);
+        view.canvas.line(x, at.bottom() - 1, at.right().saturating_sub(x), &note);
     };
     if let Some(at) = place(0) {
         let most = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
@@ -208,7 +208,7 @@ fn enough(view: &mut ViewContext, area: Rect) {
         }
     }
     for (y, line) in (inner.y..inner.bottom()).zip(&lines) {
-        view.canvas.words(inner.x, y, inner.width, line);
+        view.canvas.line(inner.x, y, inner.width, line);
     }
 }
 
@@ -234,11 +234,11 @@ fn wire(view: &mut ViewContext, area: Rect) {
     }
     view.hits.tick();
     for (y, (_, item)) in (inner.y..inner.bottom()).zip(busy) {
-        let (sign, words) = phrase::item(item, now);
-        let role = words.role();
+        let (sign, line) = phrase::item(item, now);
+        let role = line.role();
         view.canvas.text(inner.x, y, 1, sign, role);
         view.canvas.text(inner.x + 2, y, 11, &item.label, Role::Strong);
-        view.canvas.words(inner.x + 14, y, inner.width.saturating_sub(14), &words);
+        view.canvas.line(inner.x + 14, y, inner.width.saturating_sub(14), &line);
     }
 }
 
