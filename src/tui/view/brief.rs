@@ -23,7 +23,7 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
         if let Some(at) = run.not_before.filter(|at| *at > now) {
             state = state.span(Role::Text, format!(" {} left", format::until(at - now)));
         }
-    } else if let Some(next) = live.next.iter().min_by_key(|run| run.at) {
+    } else if let Some(next) = live.next.iter().min_by_key(|run| run.at).filter(|_| live.paused.is_none()) {
         view.hits.counts(now, next.at);
         state =
             state.span(Role::Muted, format!(" {} in {}", phrase::schedule(&next.what), format::ahead(next.at - now)));
