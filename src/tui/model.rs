@@ -62,7 +62,7 @@ pub struct Model {
     /// What is drawn: the newest, or the one of the moment the view was frozen.
     pub snap: Arc<Snapshot>,
     pub newest: Arc<Snapshot>,
-    /// Since when the view stands still.
+    /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
     pub access: Access,
@@ -247,7 +247,7 @@ impl Model {
         lists.get(pane).or(lists.first()).copied().unwrap_or(ListId::Log)
     }
 
-    /// Whether this list has the focus and no layer lies above it.
+    /// Whether this list has the focus and no layer is open.
     #[must_use]
     pub fn has_focus(&self, list: ListId) -> bool {
         self.layers.is_empty() && self.focus() == list

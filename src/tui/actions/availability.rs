@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// `Err`: why an action is not available.
 type Availability = Result<(), String>;
 
-/// Nothing stands in the way.
+/// Available at any time.
 #[expect(clippy::unnecessary_wraps, reason = "one of the checks in the tables")]
 pub(super) fn always(_: &Model) -> Availability {
     Ok(())

@@ -1,6 +1,6 @@
-//! Drawing into the frame: text by role, cut where its room ends.
+//! Drawing into the frame: text by role, cut to its width.
 //!
-//! Nothing here can fail: what lies outside the frame is not drawn, text too long ends in an ellipsis, and an area of
+//! Nothing here can fail: what is outside the frame is not drawn, text too long ends in an ellipsis, and an area of
 //! nothing is fine. Every screen draws with a [`Canvas`] and therefore holds at any size.
 
 use ratatui::buffer::Buffer;
@@ -20,7 +20,7 @@ pub struct Canvas<'a> {
     /// Nothing is drawn outside of it.
     place: Rect,
     pub theme: Theme,
-    /// What the clock of the screen says; it stands still while the view is frozen.
+    /// The time the screen shows; it stops while the view is frozen.
     pub now: Ts,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Canvas<'a> {
         self.theme.style(role)
     }
 
-    /// Writes into `room` cells from (`x`, `y`) and returns how many it took.
+    /// Writes into at most `room` cells from (`x`, `y`) and returns how many it took.
     pub fn text(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) -> u16 {
         let area = self.place;
         if room == 0 || y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
@@ -60,7 +60,7 @@ impl<'a> Canvas<'a> {
         end - x + 1
     }
 
-    /// The same, ending at the end of the room.
+    /// The same, aligned to the right.
     pub fn right(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) {
         let needs = width(text).min(room);
         self.text(x + (room - needs), y, needs, text, role);
@@ -207,7 +207,7 @@ impl<'a> Canvas<'a> {
             self.text(x + needs, top, 1, " ", frame);
         }
         let inner = Rect::new(left + 1, top + 1, area.width - 2, area.height - 2);
-        // A column of air on both sides, when there is room for it.
+        // An empty column on both sides, when the panel is wide enough.
         if inner.width > 20 { Rect::new(inner.x + 1, inner.y, inner.width - 2, inner.height) } else { inner }
     }
 

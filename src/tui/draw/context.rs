@@ -10,7 +10,7 @@ use barkeep_market::Ts;
 pub struct DrawContext {
     pub theme: Theme,
     pub glyphs: Glyphs,
-    /// The time that ages and countdowns are shown for; it stands still while the view is frozen.
+    /// The time that ages and countdowns are shown for; it stops while the view is frozen.
     pub now: Ts,
 }
 

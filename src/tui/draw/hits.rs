@@ -14,7 +14,7 @@ use crate::model::sort::SortBy;
 use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 
-/// What a place on the screen stands for.
+/// What a click on a place means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     Screen(Screen),
@@ -63,7 +63,7 @@ pub struct HitMap {
     pub ticking: bool,
     /// When something else on the screen changes by itself.
     pub changes_at: Option<Ts>,
-    /// Where the terminal's cursor stands: in a line of text.
+    /// Where the terminal's cursor is: in a line of text.
     pub caret: Option<Position>,
 }
 
@@ -107,7 +107,7 @@ impl HitMap {
         }
     }
 
-    /// What lies at a place, the uppermost.
+    /// The topmost target at a place.
     #[must_use]
     pub fn at(&self, column: u16, row: u16) -> Option<Target> {
         let place = Position::new(column, row);

@@ -56,7 +56,7 @@ pub enum Role {
     Info,
     /// A run, a request on the wire.
     Running,
-    /// Stopped by somebody on purpose.
+    /// Stopped by an operator.
     Paused,
     /// The vendor refuses it for this plan.
     Refused,

@@ -89,7 +89,7 @@ impl Sort {
         self.rank(a).cmp(&self.rank(b)).then(name)
     }
 
-    /// Smaller stands higher.
+    /// Sorts ascending: the smallest rank is the first row.
     fn rank(self, row: &SeriesView) -> u64 {
         /// Keeps the order of signed numbers; what is absent is least.
         fn ordered(value: Option<i64>) -> u64 {

@@ -27,7 +27,7 @@ pub trait TerminalOutput {
     fn mouse(&mut self, catch: bool) -> io::Result<()>;
     /// Gives the terminal back, stops the process until it is continued, and takes the terminal again.
     fn suspend(&mut self) -> io::Result<()>;
-    /// Takes the terminal again after somebody else had it.
+    /// Takes the terminal again after another program used it.
     fn retake(&mut self) -> io::Result<()>;
 }
 

@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::draw::theme::Theme;
 use barkeep_market::Ts;
 
-/// A cell in pixels, and where its text stands.
+/// A cell in pixels, and the baseline of its text.
 const WIDTH: f64 = 8.4;
 const HEIGHT: f64 = 18.0;
 const BASELINE: f64 = 13.5;

@@ -32,7 +32,7 @@ pub enum SignalEvent {
 /// Watches until the receiver is dropped.
 #[must_use]
 pub fn watch() -> (mpsc::Receiver<SignalEvent>, JoinHandle<()>) {
-    // A handful: whoever does not take them within seconds is ending anyway.
+    // A few are enough: a receiver that does not take them within seconds is ending anyway.
     let (sender, receiver) = mpsc::channel(8);
     // Registered before this returns, so that none is missed.
     let caught = [

@@ -1,4 +1,4 @@
-//! The mouse: what lies under it is what the last frame drew there.
+//! The mouse: a click means what the last frame drew there.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 

@@ -1,4 +1,4 @@
-//! What a screen draws on: the canvas, the model it shows and the map of what lies where.
+//! What a screen draws with: the model, the canvas, and the map of what was drawn where.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -94,7 +94,7 @@ impl<'a> ViewContext<'a> {
     }
 }
 
-/// What stands where an answer should: why it is not there, or that there is nothing in it.
+/// The text in place of an answer: loading, an error, or that it is empty.
 #[must_use]
 pub fn absence<T: ?Sized>(answer: &Answer<'_, T>, nothing: &[Line]) -> Vec<Line> {
     match (answer.value, answer.error) {

@@ -73,7 +73,7 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
     }
 }
 
-/// The filter as it is typed, with what fits it or what is wrong with it.
+/// The filter as it is typed, with the number of matches or the error.
 fn filter(model: &Model, input: &tui_input::Input, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let tail = if model.screen == Screen::Log {
         Line::of(Role::Muted, format!("{} lines", model.log.lines().count()))

@@ -1,4 +1,4 @@
-//! The whole frame: header, screen, footer, and what lies above them.
+//! The whole frame: header, screen, footer, and the layers above them.
 //!
 //! ```text
 //! header     what the engine does, vendor, database, clock, exchange

@@ -22,7 +22,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
     );
     let inner = view.panel(area, "Freshness", &tail);
     let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
-    // Tiers nobody is in go first, then the lines on recovery points.
+    // Empty tiers are left out first, then the lines on criticalities.
     let shown = Tier::ALL.map(|tier| (tier, counts.of(tier)));
     let mut needs: Vec<Constraint> = shown
         .iter()

@@ -1,6 +1,6 @@
 //! The first line: what the engine does, what it lives on and what time it is; and the line of screens below it.
 //!
-//! What matters most stands first and stays longest when the line gets short.
+//! The most important parts come first and are the last to go when the line gets short.
 
 use ratatui::layout::Rect;
 
@@ -22,7 +22,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
     let snap = &model.snap;
     let mut pieces: Vec<(u8, Line)> = vec![(20, Line::of(Role::Title, "barkeep"))];
     if let Some(label) = &model.label {
-        // Whatever the width, nobody may take it for the real thing.
+        // At any width it must be clear that the data are not real.
         let short = || label.split_whitespace().next().unwrap_or_default().to_owned();
         let text = if area.width < 70 { short() } else { label.clone() };
         pieces.push((101, Line::of(Role::Warn, text)));
@@ -126,7 +126,7 @@ fn market(market: MarketView, now: Ts) -> Line {
     Line::new().pair("NYSE", format!("{name}{}", next.unwrap_or_default()))
 }
 
-/// How long until something, to the minute: it stands on a line that is not drawn every second.
+/// How long until something, to the minute: the header is not drawn every second.
 fn minutes(ms: i64) -> String {
     let minutes = (ms.max(0) + MINUTE - 1) / MINUTE;
     match minutes / 60 {

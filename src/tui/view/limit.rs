@@ -1,4 +1,4 @@
-//! The vendor's limit in a panel: the window, when the next token comes, and what the next requests buy.
+//! The vendor's rate limit in a panel: the last minute, when the next request may start, and what is due.
 
 use ratatui::layout::Rect;
 
@@ -56,7 +56,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
 /// Where labels end and figures begin.
 const LABEL: u16 = 10;
 
-/// Places taken, and when the next one is free.
+/// Requests of the last minute, and when the next one may start.
 pub fn window(view: &mut ViewContext, at: Rect) {
     let limit = view.model.snap.live.limit;
     let used = limit.used;
@@ -177,7 +177,7 @@ pub fn latency(view: &mut ViewContext, at: Rect) {
     view.canvas.pieces(rest.x, rest.y, rest.width, 3, &pieces);
 }
 
-/// What the next requests bring.
+/// The series that are due, and the requests they need.
 #[must_use]
 pub fn purchase(budget: Option<&Budget>, now: Ts) -> Line {
     let Some(budget) = budget else { return Line::of(Role::Muted, "calculating …") };

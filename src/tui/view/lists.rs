@@ -11,7 +11,7 @@ use crate::model::screen::ListId;
 use crate::widgets::table::Column;
 use barkeep_runtime::console::{AlertRow, QuarantineRow, RequestRow, Verdict};
 
-/// Bars that cannot be true.
+/// Quarantined bars.
 pub fn quarantine(
     view: &mut ViewContext,
     area: Rect,

@@ -1,6 +1,6 @@
 //! Drawing: pure functions from the model to cells. One file per screen; what frames them is in files of its own.
 //!
-//! [`frame`](mod@frame) draws everything: header, screen, footer and what lies above. Every screen draws into whatever place it is given, down to one cell, and reports in the
+//! [`frame`](mod@frame) draws everything: header, screen, footer and layers. Every screen draws into whatever place it is given, down to one cell, and reports in the
 //! [`HitMap`] what it drew where: rows, columns, windows of lists, and whether a text counts seconds.
 
 pub mod attempts;

@@ -19,7 +19,7 @@ pub fn tier(tier: Tier) -> Line {
     Line::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
 }
 
-/// A tier and, when it is past its recovery point, a mark for that: a word where there is room.
+/// A tier, and a mark when the series is later than allowed: a word where it fits.
 #[must_use]
 pub fn series_tier(row: &SeriesView, room: u16) -> Line {
     const WITH_WORD: u16 = 13;
@@ -53,7 +53,7 @@ pub const fn level(level: Level) -> Role {
     }
 }
 
-/// How an execution stands: sign and word.
+/// The state of an execution: glyph and word.
 #[must_use]
 pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, Role) {
     match status {

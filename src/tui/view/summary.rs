@@ -83,7 +83,7 @@ fn late(snap: &Snapshot, named: &[&SeriesView]) -> Line {
     line
 }
 
-/// The item of a running plan that brings a series.
+/// The item of a running plan that fetches a series.
 fn item_of<'a>(snap: &'a Snapshot, row: &SeriesView) -> Option<&'a ItemView> {
     let items = || snap.live.runs.iter().flat_map(|run| &run.items);
     let brings = |item: &&ItemView| {

@@ -76,7 +76,7 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
         .span(Role::Muted, format!(", available to {}", format::due(why.expected.end, now)));
     view.canvas.line(inner.x, y, inner.width, &newest);
     y += 1;
-    // A line of air, when all causes find room below it.
+    // An empty line, when all causes fit below it.
     if usize::from(inner.bottom().saturating_sub(y)) > split.causes.len() + 1 {
         y += 1;
     }

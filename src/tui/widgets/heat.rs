@@ -174,7 +174,7 @@ pub fn year(canvas: &mut Canvas, area: Rect, days: DayCells<'_>) {
 /// The columns a month takes.
 pub const MONTH: u16 = 7 * 5;
 
-/// A month as a calendar page: day, and how it stands.
+/// A month as a calendar page: day and state.
 pub fn month(canvas: &mut Canvas, area: Rect, days: DayCells<'_>, of: NaiveDate) {
     let Some(first) = of.with_day(1) else { return };
     canvas.text(area.x, area.y, area.width, &first.format("%B %Y").to_string(), Role::Title);

@@ -1,7 +1,7 @@
 //! Tables: columns as data, and only the rows in sight.
 //!
 //! A table of fifty thousand rows costs as much as one of fifty: a cell is made only when its row is in the window.
-//! Columns that find no room are left out, lowest priority first.
+//! Columns that do not fit are left out, lowest priority first.
 
 use ratatui::layout::Rect;
 
@@ -20,7 +20,7 @@ pub struct Column<K> {
     pub title: &'static str,
     pub min: u16,
     pub max: u16,
-    /// The higher, the longer it stays when room gets short.
+    /// The higher, the longer it stays on narrow screens.
     pub priority: u8,
     /// Figures end at the same place.
     pub right: bool,
@@ -93,7 +93,7 @@ pub struct Table<'a, K> {
     pub sort: Option<Sort>,
     /// What the last frame showed of it.
     pub before: Window,
-    /// What stands there when it has no rows.
+    /// Shown when it has no rows.
     pub empty: &'a [Line],
 }
 

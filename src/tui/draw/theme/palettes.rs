@@ -33,7 +33,7 @@ pub(super) const fn modifier(role: Role) -> Modifier {
     }
 }
 
-/// What stands in for color.
+/// What replaces color.
 pub(super) const fn plain_modifier(role: Role) -> Modifier {
     match role {
         Role::Selected | Role::Bar => Modifier::REVERSED,

@@ -172,7 +172,7 @@ fn figures(f: &Features) -> Vec<(u8, Line)> {
     ]
 }
 
-/// The four lists; what finds no room is named by the one that has the focus.
+/// The four lists; on a small screen only the focused one, or two.
 fn grid(view: &mut ViewContext, area: Rect, wide: bool) {
     let focus = view.model.focus();
     if !wide || area.height < 10 {

@@ -1,4 +1,4 @@
-//! The Executions screen: what ran and how it went; the opened one series by series, and while it runs, item by item.
+//! The Executions screen: running and past executions; the opened one series by series, and while it runs, item by item.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

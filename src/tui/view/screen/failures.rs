@@ -1,4 +1,4 @@
-//! The Failures & alerts screen: what is wrong, what was, and who did what about it.
+//! The Failures & alerts screen: failing series and features, quarantine, alerts, operator actions.
 //!
 //! Side by side where there is room; else the list with the focus in full and a line for each of the others.
 

@@ -1,4 +1,4 @@
-//! The Log screen: the last lines, by level and filter, following the newest until somebody looks back.
+//! The Log screen: the last lines, by level and filter, following the newest until the operator scrolls back.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

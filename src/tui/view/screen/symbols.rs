@@ -1,5 +1,5 @@
 //! The Symbols screen: every series as a row, filtered, sorted, marked; how far behind it is, its last sessions, and
-//! what holds it back.
+//! the reason.
 
 use std::collections::HashSet;
 
@@ -161,7 +161,7 @@ fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: 
     }
 }
 
-/// What holds a series back; nothing when it is fresh.
+/// Why a series is not fresh; empty when it is.
 fn note(model: &Model, row: &SeriesView, failed: bool) -> Line {
     if row.paused {
         return Line::of(Role::Paused, "paused");
@@ -187,7 +187,7 @@ fn sessions(model: &Model, row: &SeriesView, count: usize) -> Option<Vec<Cell>> 
     Some(last)
 }
 
-/// The share that the vendor has answered for.
+/// The share of the time that is covered.
 pub(crate) fn share(cells: &[Cell]) -> Option<f64> {
     let due = cells.iter().filter(|c| !matches!(c.state, CellState::Closed | CellState::Ahead));
     let (count, eighths) = due.fold((0_u32, 0_u32), |(n, sum), c| {

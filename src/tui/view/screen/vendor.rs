@@ -1,5 +1,5 @@
-//! The Vendor screen: the limit to the second, how fast and how well the vendor answers, what is on the wire, and
-//! whether the limit is enough.
+//! The Vendor screen: the rate limit to the second, latency and errors, active requests, and whether the limit is
+//! enough.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -164,7 +164,7 @@ fn pulse(view: &mut ViewContext, area: Rect) {
     }
 }
 
-/// Whether the limit is enough for what is asked of it.
+/// Whether the rate limit is enough for what is due.
 fn enough(view: &mut ViewContext, area: Rect) {
     let budget = view.model.snap.data.budget.clone();
     let now = view.now();
@@ -212,7 +212,7 @@ fn enough(view: &mut ViewContext, area: Rect) {
     }
 }
 
-/// What is on the wire or waits to be tried again.
+/// Requests in flight, and those that wait for a retry.
 fn wire(view: &mut ViewContext, area: Rect) {
     let model = view.model;
     let now = view.now();
