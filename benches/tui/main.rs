@@ -31,7 +31,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::model::Model;
 use barkeep::tui::model::msg::Msg;
 use barkeep::tui::model::query::Query;
@@ -68,7 +68,7 @@ fn time(rounds: usize, mut what: impl FnMut()) -> f64 {
 
 fn draw(model: &mut Model, buf: &mut Buffer) {
     buf.reset();
-    model.hits = frame(model, &Look::of(model), buf.area, buf);
+    model.hits = frame(model, &DrawContext::of(model), buf.area, buf);
     black_box(&buf);
 }
 

@@ -1,17 +1,23 @@
-//! Everything an operator can do, in one table: keys, footer, help, palette, settings and documentation are read from it.
+//! Everything an operator can do, as data: keys, footer, help, palette, settings and documentation are generated from it.
 //!
-//! The order of the table is the order of the help. What an action does is in [`update`](super::update), one arm each,
-//! so the compiler says when one is missing.
+//! What an action does is in [`update`](super::update), one arm each, so the compiler says when one is missing.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::model::Model;
 use crate::model::screen::Screen;
 
-mod reasons;
+mod availability;
+mod backfill;
+mod general;
+mod navigation;
+mod selection;
+mod views;
 
-use reasons::{cancel, copy, decide, fine, gap, map, mark, operate, pause, pause_symbol, retry, series, table};
-pub use reasons::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
+use availability::always;
+pub(crate) use availability::operate;
+pub use availability::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
 
 /// An action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,7 +67,7 @@ pub enum ActionId {
     Accept,
     Reject,
     Copy,
-    Picture,
+    Screenshot,
     Theme,
     Ascii,
     Mouse,
@@ -71,39 +77,39 @@ pub enum ActionId {
     Quit,
 }
 
-/// Where an action belongs in the help.
+/// The section of the help an action belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
-    Move,
-    Look,
-    Select,
+    Navigation,
+    View,
+    Selection,
     Backfill,
-    Program,
+    General,
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [Self::Move, Self::Look, Self::Select, Self::Backfill, Self::Program];
+    pub const ALL: [Self; 5] = [Self::Navigation, Self::View, Self::Selection, Self::Backfill, Self::General];
 
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::Move => "Move",
-            Self::Look => "Look",
-            Self::Select => "Select",
+            Self::Navigation => "Navigation",
+            Self::View => "View",
+            Self::Selection => "Selection",
             Self::Backfill => "Backfill",
-            Self::Program => "Program",
+            Self::General => "General",
         }
     }
 }
 
-/// On which screens an action means something.
+/// The screens an action is available on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Scope {
     Everywhere,
     On(&'static [Screen]),
 }
 
-impl Place {
+impl Scope {
     #[must_use]
     pub fn includes(self, screen: Screen) -> bool {
         match self {
@@ -112,56 +118,57 @@ impl Place {
         }
     }
 
-    /// Whether there is a screen on which both mean something.
+    /// Whether both are available on some screen.
     #[must_use]
-    pub fn meets(self, other: Self) -> bool {
+    pub fn overlaps(self, other: Self) -> bool {
         Screen::ALL.into_iter().any(|screen| self.includes(screen) && other.includes(screen))
     }
 }
 
-/// What stands between the key and the deed.
+/// What is shown between the key and the action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     None,
-    /// It is asked again before.
+    /// A yes or no.
     Confirm,
-    /// It takes requests: the engine plans it, and the plan is shown before.
+    /// A yes or no with the engine's plan: the action costs requests.
     Cost,
 }
 
-/// What an action is called: one thing, or one of two by how things stand.
+/// What an action is called: one thing, or one of two by how things app.
 #[derive(Clone, Copy)]
 pub enum Title {
-    Is(&'static str),
-    /// The first while the state is so, else the second.
+    Fixed(&'static str),
+    /// The first while the condition holds, else the second.
     Either(fn(&Model) -> bool, &'static str, &'static str),
 }
 
-/// One row of the table.
+/// One action.
+#[derive(Clone, Copy)]
 pub struct Spec {
     pub id: ActionId,
-    /// What the settings call it.
+    /// Its name in the settings.
     pub name: &'static str,
     pub title: Title,
     pub help: &'static str,
     pub group: Group,
-    pub place: Place,
+    pub scope: Scope,
     pub keys: &'static [&'static str],
-    /// Smaller comes earlier in the footer; absent never comes.
-    pub hint: Option<u8>,
-    /// Whether it orders something of the engine: not for who may only look.
-    pub acts: bool,
-    pub danger: Confirmation,
-    /// Why it cannot be done now.
+    /// Its rank in the footer, smallest first; `None`: not in the footer.
+    pub footer: Option<u8>,
+    /// Whether it changes something in the engine; not offered on a read-only dashboard.
+    pub is_command: bool,
+    pub confirmation: Confirmation,
+    /// `Err`: why it is not available now.
     pub enabled: fn(&Model) -> Result<(), String>,
 }
 
 impl Spec {
-    /// What it is called now.
+    /// The title in this state.
     #[must_use]
     pub fn title(&self, model: &Model) -> &'static str {
         match self.title {
-            Title::Is(title) => title,
+            Title::Fixed(title) => title,
             Title::Either(is, yes, no) => {
                 if is(model) {
                     yes
@@ -172,18 +179,18 @@ impl Spec {
         }
     }
 
-    /// What it is called when nothing is known: both names.
+    /// The title whatever the state: both of them.
     #[must_use]
     pub fn any_title(&self) -> String {
         match self.title {
-            Title::Is(title) => title.to_owned(),
+            Title::Fixed(title) => title.to_owned(),
             Title::Either(_, yes, no) => format!("{no} / {yes}"),
         }
     }
 }
 
-/// A row that only looks.
-const fn look(
+/// An action that changes nothing in the engine.
+const fn view_action(
     id: ActionId,
     name: &'static str,
     title: &'static str,
@@ -194,32 +201,37 @@ const fn look(
     Spec {
         id,
         name,
-        title: Title::Is(title),
+        title: Title::Fixed(title),
         help,
         group,
-        place: Place::Everywhere,
+        scope: Scope::Everywhere,
         keys,
-        hint: None,
-        acts: false,
-        danger: Confirmation::None,
-        enabled: fine,
+        footer: None,
+        is_command: false,
+        confirmation: Confirmation::None,
+        enabled: always,
     }
 }
 
-/// A row that orders something.
-const fn order(
+/// An action that changes something in the engine.
+const fn command(
     id: ActionId,
     name: &'static str,
     title: &'static str,
     help: &'static str,
     keys: &'static [&'static str],
-    danger: Confirmation,
+    confirmation: Confirmation,
 ) -> Spec {
-    Spec { acts: true, danger, enabled: operate, ..look(id, name, title, help, Group::Backfill, keys) }
+    Spec {
+        is_command: true,
+        confirmation,
+        enabled: operate,
+        ..view_action(id, name, title, help, Group::Backfill, keys)
+    }
 }
 
-const TABLES: Place = Place::On(&[Screen::Symbols, Screen::Coverage]);
-const WITH_SERIES: Place = Place::On(&[
+const TABLES: Scope = Scope::On(&[Screen::Symbols, Screen::Coverage]);
+const WITH_SERIES: Scope = Scope::On(&[
     Screen::Overview,
     Screen::Symbols,
     Screen::Coverage,
@@ -228,400 +240,11 @@ const WITH_SERIES: Place = Place::On(&[
     Screen::Failures,
 ]);
 
-/// The table.
-pub const ACTIONS: &[Spec] = &[
-    look(ActionId::Up, "up", "up", "Select the row above", Group::Move, &["up", "k"]),
-    look(ActionId::Down, "down", "down", "Select the row below", Group::Move, &["down", "j"]),
-    Spec {
-        place: Place::On(&[Screen::Coverage, Screen::Detail]),
-        ..look(ActionId::Left, "left", "earlier", "The day before, or the finer timeframe", Group::Move, &["left", "h"])
-    },
-    Spec {
-        place: Place::On(&[Screen::Coverage, Screen::Detail]),
-        ..look(
-            ActionId::Right,
-            "right",
-            "later",
-            "The day after, or the coarser timeframe",
-            Group::Move,
-            &["right", "l"],
-        )
-    },
-    look(ActionId::PageUp, "page-up", "page up", "One screenful up", Group::Move, &["pageup"]),
-    look(ActionId::PageDown, "page-down", "page down", "One screenful down", Group::Move, &["pagedown"]),
-    look(ActionId::HalfUp, "half-page-up", "half page up", "Half a screenful up", Group::Move, &["ctrl-u"]),
-    look(ActionId::HalfDown, "half-page-down", "half page down", "Half a screenful down", Group::Move, &["ctrl-d"]),
-    look(ActionId::Top, "top", "top", "The first row", Group::Move, &["g", "home"]),
-    look(ActionId::Bottom, "bottom", "bottom", "The last row", Group::Move, &["G", "end"]),
-    look(ActionId::NextPane, "next-pane", "next pane", "The next list of this screen", Group::Move, &["tab"]),
-    look(
-        ActionId::PreviousPane,
-        "previous-pane",
-        "previous pane",
-        "The list before on this screen",
-        Group::Move,
-        &["shift-tab"],
-    ),
-    Spec {
-        hint: Some(20),
-        ..look(ActionId::Open, "open", "open", "Look into the selected row", Group::Move, &["enter"])
-    },
-    look(
-        ActionId::Back,
-        "back",
-        "back",
-        "Back to where you came from; clears a filter and marks",
-        Group::Move,
-        &["esc"],
-    ),
-    look(
-        ActionId::Go(Screen::Overview),
-        "overview",
-        "overview",
-        "What is fresh, running and allowed",
-        Group::Look,
-        &["1"],
-    ),
-    look(ActionId::Go(Screen::Symbols), "symbols", "symbols", "Every series in a table", Group::Look, &["2"]),
-    look(ActionId::Go(Screen::Coverage), "coverage", "coverage", "What is covered, day by day", Group::Look, &["3"]),
-    look(ActionId::Go(Screen::Detail), "detail", "detail", "Everything about one series", Group::Look, &["4"]),
-    look(ActionId::Go(Screen::Executions), "executions", "executions", "What ran and how it went", Group::Look, &["5"]),
-    look(ActionId::Go(Screen::Vendor), "vendor", "vendor", "Limit, counters, latency, requests", Group::Look, &["6"]),
-    look(
-        ActionId::Go(Screen::Failures),
-        "failures",
-        "failures",
-        "What failed, quarantine and alerts",
-        Group::Look,
-        &["7"],
-    ),
-    look(ActionId::Go(Screen::Log), "log", "log", "The log of this engine", Group::Look, &["8"]),
-    Spec {
-        hint: Some(50),
-        ..look(
-            ActionId::Filter,
-            "filter",
-            "filter",
-            "Show only some: aapl tier:stale class:crypto rpo:critical tf:5m is:late behind:>2h -x",
-            Group::Look,
-            &["/"],
-        )
-    },
-    Spec {
-        place: TABLES,
-        hint: Some(55),
-        ..look(ActionId::Sort, "sort", "sort", "Sort by the next column", Group::Look, &["s"])
-    },
-    Spec {
-        place: TABLES,
-        ..look(ActionId::Reverse, "reverse", "reverse", "Turn the order around", Group::Look, &["o"])
-    },
-    Spec {
-        place: Place::On(&[Screen::Coverage]),
-        enabled: map,
-        hint: Some(40),
-        ..look(ActionId::ZoomIn, "zoom-in", "zoom in", "From weeks to days to one session", Group::Look, &["+", "="])
-    },
-    Spec {
-        place: Place::On(&[Screen::Coverage]),
-        hint: Some(41),
-        ..look(ActionId::ZoomOut, "zoom-out", "zoom out", "From one session to days to weeks", Group::Look, &["-"])
-    },
-    Spec {
-        place: Place::On(&[Screen::Detail, Screen::Failures]),
-        enabled: decide,
-        hint: Some(34),
-        ..look(
-            ActionId::Compare,
-            "compare",
-            "compare",
-            "The selected bar in quarantine beside its neighbours",
-            Group::Look,
-            &["v"],
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Log]),
-        hint: Some(10),
-        ..look(
-            ActionId::LogLevel,
-            "log-level",
-            "level",
-            "Show errors, warnings, infos or everything",
-            Group::Look,
-            &["L"],
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Log]),
-        hint: Some(11),
-        title: Title::Either(|model| model.log.follow, "stay", "follow"),
-        ..look(ActionId::Follow, "follow", "", "Whether the newest line stays selected", Group::Look, &["F"])
-    },
-    Spec {
-        hint: Some(60),
-        title: Title::Either(|model| model.frozen.is_some(), "unfreeze", "freeze"),
-        ..look(ActionId::Freeze, "freeze", "", "Keep the view as it is; the engine goes on", Group::Look, &["f"])
-    },
-    look(
-        ActionId::Refresh,
-        "refresh",
-        "refresh",
-        "Ask for the details on this screen again",
-        Group::Look,
-        &["ctrl-r", "f5"],
-    ),
-    Spec {
-        place: TABLES,
-        enabled: mark,
-        hint: Some(42),
-        ..look(ActionId::Mark, "mark", "mark", "Mark or unmark the selected series", Group::Select, &["space"])
-    },
-    Spec {
-        place: TABLES,
-        enabled: mark,
-        title: Title::Either(|model| model.symbols.range_from.is_some(), "end range", "range"),
-        ..look(
-            ActionId::MarkRange,
-            "mark-range",
-            "",
-            "Mark from here to where it is pressed again",
-            Group::Select,
-            &["v"],
-        )
-    },
-    Spec {
-        place: TABLES,
-        enabled: mark,
-        ..look(
-            ActionId::MarkAll,
-            "mark-all",
-            "mark all",
-            "Mark every series that fits the filter",
-            Group::Select,
-            &["A"],
-        )
-    },
-    Spec {
-        place: TABLES,
-        enabled: table,
-        ..look(ActionId::Unmark, "unmark", "unmark", "Take all marks away", Group::Select, &["U"])
-    },
-    Spec {
-        place: WITH_SERIES,
-        enabled: series,
-        hint: Some(12),
-        ..order(
-            ActionId::Trigger,
-            "trigger",
-            "trigger",
-            "Backfill the marked series, or the selected one",
-            &["t"],
-            Confirmation::Cost,
-        )
-    },
-    Spec {
-        hint: Some(13),
-        ..order(
-            ActionId::TriggerStale,
-            "trigger-stale",
-            "all stale",
-            "Backfill everything that is not fresh",
-            &["T"],
-            Confirmation::Cost,
-        )
-    },
-    order(ActionId::TriggerTier, "trigger-tier", "a tier", "Choose a tier and backfill it", &["B"], Confirmation::None),
-    order(
-        ActionId::TriggerCritical,
-        "trigger-critical",
-        "tier critical",
-        "Backfill the critical symbols",
-        &[],
-        Confirmation::Cost,
-    ),
-    order(
-        ActionId::TriggerStandard,
-        "trigger-standard",
-        "tier standard",
-        "Backfill the standard symbols",
-        &[],
-        Confirmation::Cost,
-    ),
-    order(ActionId::TriggerLow, "trigger-low", "tier low", "Backfill the low symbols", &[], Confirmation::Cost),
-    Spec {
-        place: Place::On(&[Screen::Coverage, Screen::Detail]),
-        enabled: gap,
-        hint: Some(30),
-        ..order(
-            ActionId::TriggerGap,
-            "trigger-gap",
-            "this gap",
-            "Backfill the selected gap, or the selected day",
-            &["b"],
-            Confirmation::Cost,
-        )
-    },
-    Spec {
-        enabled: pause,
-        hint: Some(14),
-        title: Title::Either(|model| model.snap.live.paused.is_some(), "resume", "pause"),
-        ..order(
-            ActionId::Pause,
-            "pause",
-            "",
-            "Pause the engine: pages in flight are committed, nothing starts",
-            &["p"],
-            Confirmation::None,
-        )
-    },
-    Spec {
-        place: WITH_SERIES,
-        enabled: pause_symbol,
-        title: Title::Either(reasons::is_symbol_paused, "resume symbol", "pause symbol"),
-        ..order(
-            ActionId::PauseSymbol,
-            "pause-symbol",
-            "",
-            "Pause or resume the marked symbols, or the selected one",
-            &["P"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        place: WITH_SERIES,
-        enabled: series,
-        title: Title::Either(reasons::is_series_paused, "resume series", "pause series"),
-        ..order(
-            ActionId::PauseSeries,
-            "pause-series",
-            "",
-            "Pause or resume the marked series, or the selected one; the symbol's others go on",
-            &["z"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Overview, Screen::Executions]),
-        enabled: cancel,
-        hint: Some(15),
-        ..order(
-            ActionId::Cancel,
-            "cancel",
-            "cancel",
-            "Cancel a running execution; what is committed stays",
-            &["c"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Overview]),
-        enabled: reasons::cancel_series,
-        ..order(
-            ActionId::CancelSeries,
-            "cancel-series",
-            "cancel series",
-            "Take the selected series out of its running execution; the rest of it goes on",
-            &["C"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Overview, Screen::Executions, Screen::Failures]),
-        enabled: retry,
-        hint: Some(16),
-        ..order(
-            ActionId::Retry,
-            "retry",
-            "retry failed",
-            "Run the failed series of an execution again",
-            &["r"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Detail, Screen::Failures]),
-        enabled: decide,
-        hint: Some(31),
-        ..order(
-            ActionId::Accept,
-            "accept",
-            "accept",
-            "Store the selected bar of the quarantine as the vendor sent it",
-            &["a"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        place: Place::On(&[Screen::Detail, Screen::Failures]),
-        enabled: decide,
-        hint: Some(32),
-        ..order(
-            ActionId::Reject,
-            "reject",
-            "reject",
-            "Leave the selected bar of the quarantine out for good",
-            &["x"],
-            Confirmation::Confirm,
-        )
-    },
-    Spec {
-        enabled: copy,
-        ..look(
-            ActionId::Copy,
-            "copy",
-            "copy",
-            "Copy the selected row to the clipboard (OSC 52)",
-            Group::Program,
-            &["y"],
-        )
-    },
-    look(
-        ActionId::Picture,
-        "picture",
-        "screenshot",
-        "Write this screen as SVG and as text into the state directory",
-        Group::Program,
-        &["S"],
-    ),
-    look(
-        ActionId::Theme,
-        "theme",
-        "theme",
-        "The next theme: dark, light, color-blind, mono",
-        Group::Program,
-        &["ctrl-t"],
-    ),
-    look(ActionId::Ascii, "ascii", "ascii", "Draw with ASCII signs only, or not", Group::Program, &[]),
-    look(
-        ActionId::Mouse,
-        "mouse",
-        "mouse",
-        "Let the mouse select here, or leave it to the terminal",
-        Group::Program,
-        &["m"],
-    ),
-    look(ActionId::Repaint, "repaint", "repaint", "Send the whole screen again", Group::Program, &["ctrl-l"]),
-    Spec {
-        hint: Some(70),
-        ..look(ActionId::Palette, "palette", "commands", "Every command by name", Group::Program, &[":"])
-    },
-    Spec {
-        hint: Some(71),
-        ..look(ActionId::Help, "help", "help", "What every key does here, and why some do not", Group::Program, &["?"])
-    },
-    Spec {
-        hint: Some(72),
-        ..look(
-            ActionId::Quit,
-            "quit",
-            "quit",
-            "Quit: what is running is brought to an end first; a second time quits at once",
-            Group::Program,
-            &["q", "ctrl-c"],
-        )
-    },
-];
+/// All actions, in the order of the help.
+pub static ACTIONS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
+    let groups = [navigation::SPECS, views::SPECS, selection::SPECS, backfill::SPECS, general::SPECS];
+    groups.into_iter().flatten().copied().collect()
+});
 
 /// The row of an action.
 #[must_use]
@@ -629,37 +252,17 @@ pub fn spec(id: ActionId) -> Option<&'static Spec> {
     ACTIONS.iter().find(|spec| spec.id == id)
 }
 
-impl Model {
-    /// Why an action cannot be done now, if so.
-    pub fn permits(&self, spec: &Spec) -> Result<(), String> {
-        if !spec.place.includes(self.screen) {
-            return Err(format!("{} means nothing on this screen", spec.any_title()));
-        }
-        if spec.acts {
-            operate(self)?;
-        }
-        (spec.enabled)(self)
-    }
-
-    /// Whether an action is offered at all: who may only look is not offered orders.
-    #[must_use]
-    pub fn offers(&self, spec: &Spec) -> bool {
-        let reads_only = self.access == barkeep_runtime::console::Access::Read;
-        spec.place.includes(self.screen) && !(spec.acts && reads_only)
-    }
-}
-
 /// The table for people, as Markdown.
 #[must_use]
 pub fn key_table() -> String {
-    let mut out = String::from("| Key | Name in the settings | What it does | Where |\n|---|---|---|---|\n");
+    let mut out = String::from("| Key | Action | Description | Screens |\n|---|---|---|---|\n");
     for group in Group::ALL {
         for spec in ACTIONS.iter().filter(|spec| spec.group == group) {
             let keys: Vec<String> = spec.keys.iter().map(|key| format!("`{key}`")).collect();
-            let keys = if keys.is_empty() { "in the palette".to_owned() } else { keys.join(" ") };
-            let place = match spec.place {
-                Place::Everywhere => "everywhere".to_owned(),
-                Place::On(screens) => screens.iter().map(|s| s.title()).collect::<Vec<_>>().join(", "),
+            let keys = if keys.is_empty() { "command palette".to_owned() } else { keys.join(" ") };
+            let place = match spec.scope {
+                Scope::Everywhere => "all".to_owned(),
+                Scope::On(screens) => screens.iter().map(|s| s.title()).collect::<Vec<_>>().join(", "),
             };
             // Writing to a string does not fail.
             let _ = writeln!(out, "| {keys} | `{}` | {} | {place} |", spec.name, spec.help);

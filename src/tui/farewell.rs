@@ -7,7 +7,7 @@ use barkeep_market::Ts;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;
 
-/// What was done since the start of the process, and how things stand.
+/// What was done since the start of the process, and how things app.
 #[must_use]
 pub fn farewell(snap: &Snapshot, now: Ts) -> String {
     let mut out = String::new();
@@ -30,7 +30,7 @@ pub fn farewell(snap: &Snapshot, now: Ts) -> String {
         .join(", ");
     let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
     let late =
-        if breached > 0 { format!("; {} past the recovery point", plural(breached, "series")) } else { String::new() };
+        if breached > 0 { format!("; {} later than allowed", plural(breached, "series")) } else { String::new() };
     let _ = writeln!(out, "{}: {tiers}{late}", plural(snap.data.series_total, "series"));
     let open = snap.data.alerts.iter().filter(|alert| alert.resolved_at.is_none()).count();
     if open > 0 {

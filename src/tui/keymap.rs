@@ -52,7 +52,7 @@ impl Keymap {
             for key in keys {
                 let others = by_key.entry(*key).or_default();
                 for (other_at, other) in others.iter().filter_map(|&i| Some((i, ACTIONS.get(i)?))) {
-                    if spec.place.meets(other.place) {
+                    if spec.scope.overlaps(other.scope) {
                         let by = set_by.get(at).copied().flatten().or(set_by.get(other_at).copied().flatten());
                         wrong.push(conflict(*key, other, spec, by));
                     }
@@ -66,7 +66,7 @@ impl Keymap {
     /// What a key means on a screen.
     #[must_use]
     pub fn action(&self, key: Key, screen: Screen) -> Option<&'static Spec> {
-        self.meant(key).find(|spec| spec.place.includes(screen))
+        self.meant(key).find(|spec| spec.scope.includes(screen))
     }
 
     /// What a key means somewhere.
@@ -91,7 +91,7 @@ impl Keymap {
     #[must_use]
     pub fn listing(&self) -> String {
         let mut out = String::new();
-        for spec in ACTIONS {
+        for spec in ACTIONS.iter() {
             let keys: Vec<String> = self.keys(spec.id).iter().map(Key::to_string).collect();
             // Writing to a string does not fail.
             let _ = writeln!(out, "{:<18} {:<16} {}", spec.name, keys.join(" "), spec.help);
@@ -104,14 +104,14 @@ fn unknown(setting: &KeySetting) -> String {
     let names = ACTIONS.iter().map(|spec| spec.name);
     let name = printable(&setting.action);
     let to_do = nearest(&setting.action, names)
-        .map_or_else(|| "`barkeep config keys` lists them".to_owned(), |near| format!("did you mean '{near}'?"));
-    format!("{}: keys: there is no action '{name}'; {to_do}", setting.origin)
+        .map_or_else(|| "`barkeep config keys` lists all actions".to_owned(), |near| format!("did you mean '{near}'?"));
+    format!("{}: keys: unknown action '{name}'; {to_do}", setting.origin)
 }
 
 fn conflict(key: Key, first: &Spec, second: &Spec, by: Option<&KeySetting>) -> String {
     let origin = by.map_or_else(|| "built-in keys".to_owned(), |setting| setting.origin.to_string());
     format!(
-        "{origin}: keys: '{key}' means both '{}' and '{}' on the same screen; give one of them another key, or []",
+        "{origin}: keys: '{key}' is bound to both '{}' and '{}' on the same screen; bind one of them to another key, or to []",
         first.name, second.name
     )
 }
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn the_table_has_no_conflict_and_every_key_reads() {
         let keymap = Keymap::new(&[]).unwrap_or_else(|e| panic!("{e}"));
-        for spec in ACTIONS {
+        for spec in ACTIONS.iter() {
             assert_eq!(keymap.keys(spec.id).len(), spec.keys.len(), "{}", spec.name);
             assert!(ACTIONS.iter().filter(|other| other.name == spec.name).count() == 1, "{}", spec.name);
             assert!(ACTIONS.iter().filter(|other| other.id == spec.id).count() == 1, "{}", spec.name);
@@ -178,9 +178,10 @@ mod tests {
         let lines: Vec<&str> = message.lines().map(str::trim).collect();
         assert_eq!(lines.len(), 3, "{message}");
         assert!(lines[0].contains("barkeep.yaml:3: ") && lines[0].contains("did you mean 'pause'?"), "{message}");
-        assert!(lines[1].contains("barkeep.yaml:4: ") && lines[1].contains("'two keys' is no key"), "{message}");
+        assert!(lines[1].contains("barkeep.yaml:4: ") && lines[1].contains("'two keys' is not a key"), "{message}");
         assert!(
-            lines[2].contains("barkeep.yaml:2: ") && lines[2].contains("'T' means both 'trigger-stale' and 'pause'"),
+            lines[2].contains("barkeep.yaml:2: ")
+                && lines[2].contains("'T' is bound to both 'trigger-stale' and 'pause'"),
             "{message}"
         );
         // Two actions that meet nowhere may share one.

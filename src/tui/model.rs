@@ -3,15 +3,16 @@
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
 pub mod answers;
+pub mod attention;
 pub mod cursor;
 pub mod layer;
 pub mod lists;
 pub mod msg;
 pub mod query;
 pub mod screen;
+mod selection;
 pub mod sort;
 pub mod toast;
-pub mod worst;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
 
-/// Log lines kept.
+/// Log lines in memory at most.
 pub const LOG_LINES: usize = 2_000;
 
 /// What time it is: on the wall, and on the loop's own clock, which only goes forward.
@@ -46,7 +47,7 @@ pub struct Now {
     pub since_start: Duration,
 }
 
-/// How the dashboard looks, as far as an operator can change it.
+/// What an operator can change about the display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DisplayOptions {
     pub theme: ThemeKind,
@@ -61,11 +62,11 @@ pub struct Model {
     /// What is drawn: the newest, or the one of the moment the view was frozen.
     pub snap: Arc<Snapshot>,
     pub newest: Arc<Snapshot>,
-    /// Since when the view stands still.
+    /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
     pub access: Access,
-    /// What this is when it is not the real thing: `DEMO simulated vendor, 60 requests/min`.
+    /// Shown when the data are not real: `DEMO simulated vendor, 60 requests/min`.
     pub label: Option<String>,
     pub screen: Screen,
     /// Where Esc leads back to.
@@ -81,7 +82,7 @@ pub struct Model {
     pub layers: Vec<Layer>,
     pub answers: Answers,
     pub toasts: Toasts,
-    pub dress: DisplayOptions,
+    pub display: DisplayOptions,
     pub size: Size,
     /// Whether the terminal's window has the focus.
     pub focused: bool,
@@ -89,11 +90,11 @@ pub struct Model {
     /// What the last frame showed.
     pub hits: HitMap,
     pub keymap: Arc<Keymap>,
-    /// Orders that are not answered yet.
+    /// Commands that are not answered yet.
     pub pending: Vec<Pending>,
-    /// The number of the last order.
-    pub orders_given: u64,
-    /// Whether quitting was asked for: the engine ends its work.
+    /// The id of the last command.
+    pub last_command: u64,
+    /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
 }
 
@@ -106,10 +107,10 @@ pub struct SymbolsState {
     pub marks: BTreeSet<SeriesName>,
     /// Where a range of marks began.
     pub range_from: Option<SeriesName>,
-    /// Indexes into the shown series: those that fit the filter, sorted.
+    /// Indexes into the series of the snapshot: those that match the filter, sorted.
     pub order: Vec<u32>,
-    /// What the overview names, whatever the filter; see [`crate::model::worst`].
-    pub worst: Vec<u32>,
+    /// Indexes of the series that need attention, whatever the filter; see [`crate::model::attention`].
+    pub attention: Vec<u32>,
 }
 
 /// How much time a cell of the coverage map holds.
@@ -135,7 +136,7 @@ pub struct CoverageState {
 pub struct DetailState {
     /// The one last looked at; else the first of the table.
     pub series: Option<SeriesName>,
-    /// Whether the selected bar in quarantine is shown beside its neighbours.
+    /// Whether the selected bar in quarantine is shown beside its neighbors.
     pub compare: bool,
 }
 
@@ -204,7 +205,7 @@ impl LogState {
 impl Model {
     /// A dashboard that has just been opened.
     #[must_use]
-    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, dress: DisplayOptions, size: Size, now: Now) -> Self {
+    pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, display: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
             snap,
@@ -224,14 +225,14 @@ impl Model {
             layers: Vec::new(),
             answers: Answers::default(),
             toasts: Toasts::default(),
-            dress,
+            display,
             size,
             focused: true,
             now,
             hits: HitMap::default(),
             keymap: Arc::default(),
             pending: Vec::new(),
-            orders_given: 0,
+            last_command: 0,
             quitting: false,
         };
         model.reorder();
@@ -246,7 +247,7 @@ impl Model {
         lists.get(pane).or(lists.first()).copied().unwrap_or(ListId::Log)
     }
 
-    /// Whether this list has the focus and no layer lies above it.
+    /// Whether this list has the focus and no layer is open.
     #[must_use]
     pub fn has_focus(&self, list: ListId) -> bool {
         self.layers.is_empty() && self.focus() == list
@@ -269,6 +270,6 @@ impl Model {
         let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.symbols.worst = crate::model::worst::worst(&self.snap.data);
+        self.symbols.attention = crate::model::attention::needs_attention(&self.snap.data);
     }
 }

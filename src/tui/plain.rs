@@ -1,7 +1,7 @@
 //! The dashboard without a screen: one line for each thing that changes, for screen readers, pipes and logs.
 //!
-//! Nothing is drawn over, nothing blinks, no sign beyond the text itself. What a sighted operator reads off the overview
-//! is said once and then whenever it becomes something else.
+//! Nothing is overwritten, nothing blinks, nothing but text. What the overview shows is printed once and then whenever it
+//! changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -14,17 +14,17 @@ use uuid::Uuid;
 use super::run::Ended;
 use super::view::phrase;
 use crate::draw::format::{clock, count, percent, plural, span};
-use crate::terminal::outside::SignalEvents;
+use crate::terminal::signals::SignalEvent;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Console, Link};
 use barkeep_service::handle::EngineState;
 use barkeep_service::progress::ItemState;
 
-/// Progress is told in these steps.
+/// Progress is reported in quarters.
 const STEPS: u32 = 4;
 
-/// What has been told, so that nothing is told twice.
+/// What has been reported, so that nothing is reported twice.
 #[derive(Debug, Default)]
 pub struct PlainReporter {
     state: Option<(EngineState, Option<String>)>,
@@ -40,12 +40,12 @@ impl PlainReporter {
     /// The lines about what is new in a snapshot.
     pub fn lines(&mut self, snap: &Snapshot, link: &Link) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut say = |text: String| lines.push(format!("{} {text}", clock(snap.live.at)));
+        let mut report = |text: String| lines.push(format!("{} {text}", clock(snap.live.at)));
         let lost = matches!(link, Link::Lost { .. });
         if lost != self.link {
             match link {
-                Link::Lost { url, error, .. } => say(format!("connection to {url} lost: {error}")),
-                _ => say("connection is back".to_owned()),
+                Link::Lost { url, error, .. } => report(format!("connection to {url} lost: {error}")),
+                _ => report("connection is back".to_owned()),
             }
             self.link = lost;
         }
@@ -55,36 +55,36 @@ impl PlainReporter {
         let state = (live.state, reason.clone());
         if self.state.as_ref() != Some(&state) {
             let why = reason.map(|why| format!(": {why}")).unwrap_or_default();
-            say(format!("engine {}{by}{why}", live.state.name()));
+            report(format!("engine {}{by}{why}", live.state.name()));
             self.state = Some(state);
         }
-        self.runs(snap, &mut say);
-        self.alerts(snap, &mut say);
+        self.runs(snap, &mut report);
+        self.alerts(snap, &mut report);
         if snap.data.quarantine_pending != self.quarantine {
             self.quarantine = snap.data.quarantine_pending;
-            say(format!("quarantine: {}", plural(self.quarantine, "bar")));
+            report(format!("quarantine: {} to review", plural(self.quarantine, "bar")));
         }
         let tiers = tiers(snap);
         if tiers != self.tiers && (self.tiers.is_empty() || live.runs.is_empty()) {
-            say(format!("series: {tiers}"));
+            report(format!("series: {tiers}"));
             self.tiers = tiers;
         }
         lines
     }
 
-    fn runs(&mut self, snap: &Snapshot, say: &mut impl FnMut(String)) {
+    fn runs(&mut self, snap: &Snapshot, report: &mut impl FnMut(String)) {
         for run in &snap.live.runs {
             let id = phrase::id(run.execution_id);
             let progress = phrase::progress(run);
             let step = (progress * f64::from(STEPS)) as u32;
             match self.runs.insert(run.execution_id, step) {
-                None => say(format!(
+                None => report(format!(
                     "execution {id} started by {}: {}, at least {}",
                     run.trigger.name(),
                     plural(run.requests_planned, "request"),
                     count(run.lower_bound)
                 )),
-                Some(before) if before < step => say(format!(
+                Some(before) if before < step => report(format!(
                     "execution {id} {}: {} of {} requests, {} bars",
                     percent(progress).trim(),
                     count(run.requests_answered),
@@ -97,7 +97,7 @@ impl PlainReporter {
                 if let ItemState::Failed { reason } = &item.state
                     && self.failed.insert(item.number)
                 {
-                    say(format!("{} failed: {reason}", item.label));
+                    report(format!("{} failed: {reason}", item.label));
                 }
             }
         }
@@ -113,7 +113,7 @@ impl PlainReporter {
             }
             self.runs.remove(&row.execution_id);
             let took = row.duration_seconds.map(|s| format!(" in {}", span((s * 1000.0) as i64))).unwrap_or_default();
-            say(format!(
+            report(format!(
                 "execution {} {}{took}: {} symbols, {} requests",
                 phrase::id(row.execution_id),
                 phrase::execution(row.status).1,
@@ -123,15 +123,15 @@ impl PlainReporter {
         }
     }
 
-    fn alerts(&mut self, snap: &Snapshot, say: &mut impl FnMut(String)) {
+    fn alerts(&mut self, snap: &Snapshot, report: &mut impl FnMut(String)) {
         let open: BTreeSet<i64> =
             snap.data.alerts.iter().filter(|alert| alert.resolved_at.is_none()).map(|alert| alert.id).collect();
         let before = self.alerts.replace(open.clone()).unwrap_or_default();
         for alert in snap.data.alerts.iter().rev() {
             if open.contains(&alert.id) && !before.contains(&alert.id) {
-                say(format!("alert: {}", alert.message));
+                report(format!("alert: {}", alert.message));
             } else if alert.resolved_at.is_some() && before.contains(&alert.id) {
-                say(format!("alert over: {}", alert.message));
+                report(format!("alert resolved: {}", alert.message));
             }
         }
     }
@@ -144,40 +144,40 @@ fn tiers(snap: &Snapshot) -> String {
         .map(|tier| format!("{} {tier}", count(snap.data.tiers.of(*tier))))
         .collect();
     let breached: usize = snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
-    let late = if breached > 0 { format!(", {} past the recovery point", count(breached)) } else { String::new() };
-    if counts.is_empty() { "none".to_owned() } else { format!("{}{late}", counts.join(", ")) }
+    let late = if breached > 0 { format!(", {} later than allowed", count(breached)) } else { String::new() };
+    if counts.is_empty() { "no symbols yet".to_owned() } else { format!("{}{late}", counts.join(", ")) }
 }
 
-/// Tells until a signal comes, the reader goes away, or the engine ends.
+/// Reports until a signal comes, the reader goes away, or the engine ends.
 pub async fn run(
     console: Arc<dyn Console>,
     out: &mut impl Write,
-    outside: &mut mpsc::Receiver<SignalEvents>,
+    signals: &mut mpsc::Receiver<SignalEvent>,
     drain: CancellationToken,
     drained: CancellationToken,
 ) -> Ended {
     let (mut snapshots, mut link) = (console.watch(), console.link());
-    let mut told = PlainReporter::default();
+    let mut reporter = PlainReporter::default();
     snapshots.mark_changed();
     let mut quitting = false;
     loop {
         tokio::select! {
             biased;
-            came = outside.recv() => match came {
-                Some(SignalEvents::Quit) if quitting => return Ended::AtOnce,
-                Some(SignalEvents::Quit) => {
+            event = signals.recv() => match event {
+                Some(SignalEvent::Quit) if quitting => return Ended::AtOnce,
+                Some(SignalEvent::Quit) => {
                     quitting = true;
                     drain.cancel();
                 }
-                Some(SignalEvents::Gone) | None => return Ended::Gone,
-                Some(SignalEvents::Suspend | SignalEvents::Continued) => {}
+                Some(SignalEvent::Gone) | None => return Ended::Gone,
+                Some(SignalEvent::Suspend | SignalEvent::Continued) => {}
             },
             Ok(()) = snapshots.changed() => {}
             Ok(()) = link.changed() => {}
             () = drained.cancelled() => return Ended::Drained,
         }
         let snap = Arc::clone(&snapshots.borrow_and_update());
-        let lines = told.lines(&snap, &link.borrow_and_update());
+        let lines = reporter.lines(&snap, &link.borrow_and_update());
         if write(out, &lines).is_err() {
             return Ended::Gone;
         }

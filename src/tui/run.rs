@@ -20,12 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::{Model, Now};
 use super::view::frame::frame;
-use crate::draw::look::Look;
+use crate::draw::context::DrawContext;
 use crate::model::msg::{Effects, Exit, Msg};
-use crate::terminal::outside::SignalEvents;
-use crate::terminal::painter::Canvas;
-use crate::terminal::picture::Screenshots;
+use crate::terminal::painter::TerminalOutput;
 use crate::terminal::schedule::{FrameCaps, FrameClock};
+use crate::terminal::screenshot::Screenshots;
+use crate::terminal::signals::SignalEvent;
 use barkeep_base::clock::Clock;
 use barkeep_runtime::console::Console;
 use barkeep_service::handle::CommandError;
@@ -33,21 +33,21 @@ use barkeep_service::handle::CommandError;
 /// Events taken in before a frame is drawn, so that a held key or a resize storm is one frame.
 const INPUT_AT_ONCE: usize = 64;
 const NOTICES_AT_ONCE: usize = 256;
-/// Orders and questions under way.
-const UNDER_WAY: usize = 64;
+/// Commands and requests at once.
+const MAX_TASKS: usize = 64;
 
 /// What the dashboard runs on.
 pub struct AppContext<'a> {
     pub console: Arc<dyn Console>,
     pub clock: Arc<dyn Clock>,
     pub caps: FrameCaps,
-    pub outside: &'a mut mpsc::Receiver<SignalEvents>,
+    pub signals: &'a mut mpsc::Receiver<SignalEvent>,
     /// Cancelled when the operator quits: the engine ends its work.
     pub drain: CancellationToken,
     /// Cancelled when the engine has.
     pub drained: CancellationToken,
-    /// Where pictures of the screen are put.
-    pub album: Screenshots,
+    /// Where screenshots are saved.
+    pub screenshots: Screenshots,
 }
 
 /// How the loop ended.
@@ -68,19 +68,19 @@ pub fn input() -> EventStream {
 }
 
 /// Runs the dashboard until it ends; the model comes back as it was last.
-pub async fn run<C, I>(mut stand: AppContext<'_>, mut model: Model, canvas: &mut C, input: &mut I) -> (Ended, Model)
+pub async fn run<C, I>(mut app: AppContext<'_>, mut model: Model, output: &mut C, input: &mut I) -> (Ended, Model)
 where
-    C: Canvas,
+    C: TerminalOutput,
     I: Stream<Item = io::Result<Event>> + Unpin,
 {
     let start = Instant::now();
-    let clock = Arc::clone(&stand.clock);
+    let clock = Arc::clone(&app.clock);
     let now = || Now { wall: clock.now(), since_start: start.elapsed() };
-    let (mut snapshots, mut notices, mut link) = (stand.console.watch(), stand.console.notices(), stand.console.link());
-    let mut frames = FrameClock::new(stand.caps);
+    let (mut snapshots, mut notices, mut link) = (app.console.watch(), app.console.notices(), app.console.link());
+    let mut frames = FrameClock::new(app.caps);
     let mut tasks: JoinSet<Msg> = JoinSet::new();
     let mut buffer = Buffer::default();
-    frames.wish(crate::model::msg::Redraw::Now, true, start);
+    frames.request(crate::model::msg::Redraw::Now, true, start);
     snapshots.mark_changed();
     let ended = loop {
         let frame_due = frames.due();
@@ -88,16 +88,16 @@ where
         let mut messages = Vec::new();
         tokio::select! {
             biased;
-            came = stand.outside.recv() => match came {
-                Some(SignalEvents::Quit) => messages.push(Msg::Quit),
-                Some(SignalEvents::Gone) | None => break Ended::Gone,
-                Some(SignalEvents::Suspend) => {
-                    if canvas.suspend().is_err() { break Ended::Gone }
-                    frames.wish(crate::model::msg::Redraw::Now, true, Instant::now());
+            came = app.signals.recv() => match came {
+                Some(SignalEvent::Quit) => messages.push(Msg::Quit),
+                Some(SignalEvent::Gone) | None => break Ended::Gone,
+                Some(SignalEvent::Suspend) => {
+                    if output.suspend().is_err() { break Ended::Gone }
+                    frames.request(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
-                Some(SignalEvents::Continued) => {
-                    if canvas.retake().is_err() { break Ended::Gone }
-                    frames.wish(crate::model::msg::Redraw::Now, true, Instant::now());
+                Some(SignalEvent::Continued) => {
+                    if output.retake().is_err() { break Ended::Gone }
+                    frames.request(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
             },
             came = input.next() => {
@@ -113,16 +113,16 @@ where
             }
             Some(done) = tasks.join_next() => match done {
                 Ok(message) => messages.push(message),
-                Err(e) => tracing::error!(error = %e, "an order or a question broke"),
+                Err(e) => tracing::error!(error = %e, "a command or a request panicked"),
             },
             () = at(frame_due) => {
                 let at = now();
                 model.now = at;
-                let effects = draw(&mut model, canvas, &mut buffer);
+                let effects = draw(&mut model, output, &mut buffer);
                 frames.drawn(Instant::now());
                 match effects {
                     Ok(effects) => {
-                        if let Some(end) = carry_out(effects, &mut model, canvas, &mut stand, &mut tasks, &buffer) {
+                        if let Some(end) = carry_out(effects, &mut model, output, &mut app, &mut tasks, &buffer) {
                             break end;
                         }
                     }
@@ -147,15 +147,15 @@ where
                     }
                 }
                 Err(RecvError::Lagged(lines)) => messages.push(Msg::Skipped(lines)),
-                Err(RecvError::Closed) => notices = stand.console.notices(),
+                Err(RecvError::Closed) => notices = app.console.notices(),
             },
-            () = stand.drained.cancelled() => break Ended::Drained,
+            () = app.drained.cancelled() => break Ended::Drained,
         }
         let mut end = None;
         for message in messages {
             let effects = model.update(message, now());
-            frames.wish(effects.redraw, model.focused, Instant::now());
-            end = end.or(carry_out(effects, &mut model, canvas, &mut stand, &mut tasks, &buffer));
+            frames.request(effects.redraw, model.focused, Instant::now());
+            end = end.or(carry_out(effects, &mut model, output, &mut app, &mut tasks, &buffer));
         }
         if let Some(end) = end {
             break end;
@@ -182,7 +182,7 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// When the model changes by itself: a toast goes away, a question may be asked again, or a text counts on.
+/// When the model changes by itself: a toast expires, a request may be repeated, or a countdown goes on.
 fn alarm(model: &Model, start: Instant, now: Now) -> Option<Instant> {
     let own = model.next_deadline().map(|at| start + at);
     if model.frozen.is_some() {
@@ -211,61 +211,61 @@ fn message(event: Event) -> Option<Msg> {
     })
 }
 
-fn draw<C: Canvas>(model: &mut Model, canvas: &mut C, buffer: &mut Buffer) -> io::Result<Effects> {
-    let look = Look::of(model);
+fn draw<C: TerminalOutput>(model: &mut Model, output: &mut C, buffer: &mut Buffer) -> io::Result<Effects> {
+    let context = DrawContext::of(model);
     let area = Rect::new(0, 0, model.size.width, model.size.height);
     if buffer.area != area {
         *buffer = Buffer::empty(area);
     }
     buffer.reset();
-    let hits = frame(model, &look, area, buffer);
-    canvas.paint(buffer, hits.caret)?;
+    let hits = frame(model, &context, area, buffer);
+    output.paint(buffer, hits.caret)?;
     Ok(model.drawn(hits))
 }
 
 /// Does what is to be done.
-fn carry_out<C: Canvas>(
+fn carry_out<C: TerminalOutput>(
     effects: Effects,
     model: &mut Model,
-    canvas: &mut C,
-    stand: &mut AppContext<'_>,
+    output: &mut C,
+    app: &mut AppContext<'_>,
     tasks: &mut JoinSet<Msg>,
     shown: &Buffer,
 ) -> Option<Ended> {
-    for (order, action) in effects.orders {
-        let console = Arc::clone(&stand.console);
-        let room = tasks.len() < UNDER_WAY;
+    for (id, command) in effects.commands {
+        let console = Arc::clone(&app.console);
+        let accepted = tasks.len() < MAX_TASKS;
         tasks.spawn(async move {
-            let busy = || CommandError::Refused("too many orders are under way".to_owned());
-            let outcome = if room { console.order(action).await } else { Err(busy()) };
-            Msg::Ordered { order, outcome }
+            let busy = || CommandError::Refused("too many commands at once".to_owned());
+            let outcome = if accepted { console.order(command).await } else { Err(busy()) };
+            Msg::CommandFinished { id, outcome }
         });
     }
-    for question in effects.questions {
-        let console = Arc::clone(&stand.console);
-        let of = model.snap.data.generated_at;
+    for request in effects.requests {
+        let console = Arc::clone(&app.console);
+        let data_at = model.snap.data.generated_at;
         tasks.spawn(async move {
-            let reply = console.ask(question.clone()).await;
-            Msg::Answered { question, of, reply }
+            let response = console.ask(request.clone()).await;
+            Msg::Answered { request, data_at, response }
         });
     }
-    if effects.picture {
-        let (album, theme, at) = (stand.album.clone(), Look::of(model).theme, model.now.wall);
-        let picture = shown.clone();
-        tasks.spawn_blocking(move || Msg::Saved(album.add(&picture, theme, at).map_err(|e| e.to_string())));
+    if effects.screenshot {
+        let (screenshots, theme, at) = (app.screenshots.clone(), DrawContext::of(model).theme, model.now.wall);
+        let frame = shown.clone();
+        tasks.spawn_blocking(move || Msg::Saved(screenshots.add(&frame, theme, at).map_err(|e| e.to_string())));
     }
     if effects.repaint {
-        canvas.forget();
+        output.forget();
     }
-    let copied = effects.copy.map_or(Ok(()), |text| canvas.copy(&text));
-    let caught = effects.mouse.map_or(Ok(()), |catch| canvas.mouse(catch));
+    let copied = effects.copy.map_or(Ok(()), |text| output.copy(&text));
+    let caught = effects.mouse.map_or(Ok(()), |catch| output.mouse(catch));
     if copied.and(caught).is_err() {
         return Some(Ended::Gone);
     }
     match effects.quit {
         Some(Exit::Now) => Some(Ended::AtOnce),
         Some(Exit::Drain) => {
-            stand.drain.cancel();
+            app.drain.cancel();
             None
         }
         None => None,

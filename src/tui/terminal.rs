@@ -4,11 +4,10 @@
 //! without holding anything.
 
 pub mod keys;
-pub mod outside;
 pub mod painter;
-pub mod picture;
 pub mod schedule;
 pub mod screenshot;
+pub mod signals;
 
 use std::io::{self, IsTerminal as _, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +25,7 @@ use crossterm::{cursor, queue};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
-use crate::terminal::painter::{Canvas, Painter};
+use crate::terminal::painter::{Painter, TerminalOutput};
 use barkeep_base::text::printable;
 
 /// Whether this process holds the terminal.
@@ -61,7 +60,7 @@ impl Drop for TerminalGuard {
     }
 }
 
-impl Canvas for TerminalGuard {
+impl TerminalOutput for TerminalGuard {
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()> {
         self.painter.paint(frame, caret)
     }
@@ -122,16 +121,16 @@ fn leave(out: &mut impl Write) -> io::Result<()> {
     queue!(out, crossterm::style::ResetColor, LeaveAlternateScreen, cursor::Show)
 }
 
-/// From now on a panic of the thread that draws gives the terminal back before it is told. A panic of another thread
+/// From now on a panic of the thread that draws gives the terminal back before the message is printed. A panic of another thread
 /// does not end the program; it goes to the log, where the screen shows it.
 pub fn guard_against_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |bug| {
         let draws = *DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
         if TAKEN.load(Ordering::SeqCst) && draws.is_some_and(|id| id != std::thread::current().id()) {
-            let said = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
+            let message = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
             let place = bug.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
-            tracing::error!("barkeep hit a bug: {said}{place}");
+            tracing::error!("barkeep hit a bug: {message}{place}");
             return;
         }
         give_back();

@@ -1,11 +1,11 @@
 //! How the dashboard changes: one message in, the next state and what is to be done out. No I/O, no clock, no waiting.
 
 mod act;
-mod asks;
+mod commands;
 mod layers;
 mod mouse;
 mod moves;
-mod orders;
+mod requests;
 mod row_text;
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 use super::model::{Model, Now};
+use crate::draw::format::plural;
 use crate::draw::hits::HitMap;
 use crate::model::msg::{Effects, Exit, Msg, Redraw};
 use crate::terminal::keys::Key;
@@ -58,19 +59,19 @@ impl Model {
                     effects.redraw = effects.redraw.max(Redraw::Soon);
                 }
             }
-            Msg::Answered { question, of, reply } => self.answered(&question, of, reply, &mut effects),
-            Msg::Ordered { order, outcome } => self.ordered(order, outcome, &mut effects),
+            Msg::Answered { request, data_at, response } => self.answered(&request, data_at, response, &mut effects),
+            Msg::CommandFinished { id, outcome } => self.command_finished(id, outcome, &mut effects),
             Msg::Saved(saved) => {
                 let (level, text) = match saved {
-                    Ok(path) => (Level::Info, format!("written: {} and .txt", path.display())),
-                    Err(error) => (Level::Error, format!("the screen was not written: {error}")),
+                    Ok(path) => (Level::Info, format!("screenshot saved: {} (and .txt)", path.display())),
+                    Err(error) => (Level::Error, format!("screenshot failed: {error}")),
                 };
-                self.say(level, text, &mut effects);
+                self.show_toast(level, text, &mut effects);
             }
             Msg::Tick => effects.redraw = effects.redraw.max(Redraw::Now),
             Msg::Quit => self.quit(&mut effects),
         }
-        self.ask_what_is_shown(&mut effects);
+        self.request_what_is_visible(&mut effects);
         effects
     }
 
@@ -79,18 +80,18 @@ impl Model {
     pub fn drawn(&mut self, hits: HitMap) -> Effects {
         let mut effects = Effects::default();
         self.hits = hits;
-        self.ask_what_is_shown(&mut effects);
+        self.request_what_is_visible(&mut effects);
         effects
     }
 
-    /// When something happens without a message: a toast goes away, or a question may be asked again.
+    /// When something happens without a message: a toast expires, or a request may be repeated.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.toasts.next_expiry().into_iter().chain(self.next_asking()).min()
+        self.toasts.next_expiry().into_iter().chain(self.next_request_at()).min()
     }
 
-    /// Says something at the bottom of the screen.
-    fn say(&mut self, level: Level, text: impl Into<String>, effects: &mut Effects) {
+    /// Shows a short text at the bottom of the screen.
+    fn show_toast(&mut self, level: Level, text: impl Into<String>, effects: &mut Effects) {
         self.toasts.show(level, text, self.now.since_start);
         effects.redraw = Redraw::Now;
     }
@@ -131,14 +132,14 @@ impl Model {
         }
     }
 
-    /// Does what a key means on this screen, or says why not.
+    /// Runs the action of a key on this screen.
     fn press(&mut self, key: Key, effects: &mut Effects) {
         let keymap = Arc::clone(&self.keymap);
         if let Some(spec) = keymap.action(key, self.screen) {
             self.act(spec, effects);
         } else if let Some(spec) = keymap.meant(key).next() {
             let title = spec.any_title();
-            self.say(Level::Info, format!("{title} ({key}) means nothing on this screen"), effects);
+            self.show_toast(Level::Info, format!("{title} ({key}) is not available on this screen"), effects);
         } else {
             effects.redraw = Redraw::No;
         }
@@ -152,8 +153,8 @@ impl Model {
         self.quitting = true;
         effects.quit = Some(Exit::Drain);
         let running = self.newest.live.in_flight;
-        let more = if running > 0 { format!(": finishing {running} requests") } else { String::new() };
+        let more = if running > 0 { format!(" after {} in flight", plural(running, "request")) } else { String::new() };
         let key = self.keymap.hint(super::actions::ActionId::Quit).unwrap_or_default();
-        self.say(Level::Warn, format!("quitting{more}; {key} again quits at once"), effects);
+        self.show_toast(Level::Warn, format!("quitting{more}; press {key} again to quit at once"), effects);
     }
 }

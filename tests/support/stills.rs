@@ -1,7 +1,7 @@
 //! The pictures in `screenshots/`, from the real screens.
 
 use barkeep::market::Timeframe;
-use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::theme::ThemeKind;
 use barkeep::tui::model::cursor::Cursor;
 use barkeep::tui::model::query::Query;
@@ -47,9 +47,9 @@ pub fn stills() -> Vec<(&'static str, String)> {
     let mut executions = base(Screen::Executions);
     executions.executions.open = Some(executions.executions()[0].execution_id);
     let mut light = base(Screen::Overview);
-    light.dress.theme = ThemeKind::Light;
+    light.display.theme = ThemeKind::Light;
     let mut blind = base(Screen::Detail);
-    blind.dress.theme = ThemeKind::ColorBlind;
+    blind.display.theme = ThemeKind::ColorBlind;
     let all = [
         ("overview", base(Screen::Overview)),
         ("symbols", symbols),
@@ -69,7 +69,7 @@ pub fn stills() -> Vec<(&'static str, String)> {
 fn picture(model: &Model) -> String {
     let area = Rect::new(0, 0, WIDTH, HEIGHT);
     let mut buf = Buffer::empty(area);
-    let look = Look::of(model);
-    let _ = view::frame::frame(model, &look, area, &mut buf);
-    screenshot::svg(&buf, look.theme)
+    let context = DrawContext::of(model);
+    let _ = view::frame::frame(model, &context, area, &mut buf);
+    screenshot::svg(&buf, context.theme)
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use barkeep::runtime::console::{Level, LogLine};
-use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::model::Model;
 use barkeep::tui::terminal::painter::Painter;
@@ -64,7 +64,7 @@ impl Glass {
     fn draw(&mut self, model: &mut Model) -> String {
         let area = Rect::new(0, 0, model.size.width, model.size.height);
         let mut buf = Buffer::empty(area);
-        let hits = frame(model, &Look::of(model), area, &mut buf);
+        let hits = frame(model, &DrawContext::of(model), area, &mut buf);
         let caret = hits.caret;
         let _ = model.drawn(hits);
         self.painter.paint(&buf, caret).unwrap();
@@ -125,7 +125,7 @@ fn a_frame_like_the_last_one_is_no_byte() {
 fn without_colours_the_selection_is_still_seen() {
     for (theme, depth) in [(ThemeKind::Mono, ColorDepth::Rgb), (ThemeKind::Dark, ColorDepth::None)] {
         let mut model = model(screens::running());
-        (model.dress.theme, model.dress.depth) = (theme, depth);
+        (model.display.theme, model.display.depth) = (theme, depth);
         let mut glass = Glass::new(&model);
         for screen in 1..=8 {
             press(&mut model, &screen.to_string());
@@ -154,7 +154,7 @@ fn colours_are_there_where_they_are_wanted() {
 #[test]
 fn ascii_is_ascii() {
     let mut model = model(screens::running());
-    model.dress.ascii = true;
+    model.display.ascii = true;
     let mut glass = Glass::new(&model);
     for keys in ["1", "2", "3", "4", "5", "6", "7", "8", "?", "esc", ":", "esc", "2", "/", "esc", "T", "n"] {
         press(&mut model, keys);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use barkeep::service::handle::EngineCommand;
-use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::model::Model;
 use barkeep::tui::model::layer::Layer;
@@ -27,7 +27,7 @@ fn draw(model: &mut Model) {
             buf[(x, y)].reset();
         }
     }
-    let hits = frame(model, &Look::of(model), area, &mut buf);
+    let hits = frame(model, &DrawContext::of(model), area, &mut buf);
     for y in sheet.top()..sheet.bottom() {
         for x in sheet.left()..sheet.right() {
             assert!(area.contains((x, y).into()) || buf[(x, y)].symbol() == "#", "drawn outside at {x},{y} of {area}");
@@ -101,7 +101,7 @@ proptest! {
     ) {
         let mut model = screens::answered(snapshot(first), width, height);
         model.keymap = Arc::new(Keymap::new(&[]).unwrap());
-        model.dress.mouse = true;
+        model.display.mouse = true;
         draw(&mut model);
         for step in steps {
             let asked = match model.layers.last() {
@@ -116,13 +116,13 @@ proptest! {
                 }
                 Step::Size(width, height) => Msg::Resize(width, height),
                 Step::Snapshot(n) => Msg::Snapshot(Arc::new(snapshot(n))),
-                Step::Plan(requests) => Msg::Ordered { order: asked.unwrap_or(9), outcome: Ok(plan(requests)) },
+                Step::Plan(requests) => Msg::CommandFinished { id: asked.unwrap_or(9), outcome: Ok(plan(requests)) },
                 Step::Paste(text) => Msg::Paste(text),
                 Step::Tick => Msg::Tick,
             };
             let now = model.now;
             let effects = model.update(msg, now);
-            for (_, action) in &effects.orders {
+            for (_, action) in &effects.commands {
                 let free = matches!(action, EngineCommand::Preview(_) | EngineCommand::Pause | EngineCommand::Resume);
                 prop_assert!(free || asked.is_some(), "{step:?} ordered {action:?} without asking");
             }

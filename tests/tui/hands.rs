@@ -9,7 +9,7 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::plan::Plan;
 use barkeep::runtime::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand};
-use barkeep::tui::draw::look::Look;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::keymap::Keymap;
 use barkeep::tui::model::msg::{Effects, Msg, Redraw};
 use barkeep::tui::model::{Model, Now};
@@ -40,7 +40,7 @@ pub fn model(snap: Snapshot) -> Model {
 pub fn show(model: &mut Model) -> Vec<String> {
     let area = Rect::new(0, 0, model.size.width, model.size.height);
     let mut buf = Buffer::empty(area);
-    let hits = frame(model, &Look::of(model), area, &mut buf);
+    let hits = frame(model, &DrawContext::of(model), area, &mut buf);
     let _ = model.drawn(hits);
     barkeep::tui::terminal::screenshot::text(&buf).lines().map(str::to_owned).collect()
 }
@@ -61,12 +61,12 @@ pub fn press(model: &mut Model, keys: &str) -> Effects {
     for text in keys.split_whitespace() {
         let effects = tell(model, Msg::Key(key(text)));
         all.redraw = all.redraw.max(effects.redraw);
-        all.orders.extend(effects.orders);
-        all.questions.extend(effects.questions);
+        all.commands.extend(effects.commands);
+        all.requests.extend(effects.requests);
         all.copy = effects.copy.or(all.copy);
         all.quit = effects.quit.or(all.quit);
         all.mouse = effects.mouse.or(all.mouse);
-        all.picture |= effects.picture;
+        all.screenshot |= effects.screenshot;
         all.repaint |= effects.repaint;
         show(model);
     }

@@ -13,11 +13,11 @@ use barkeep::runtime::console::{Level, LogLine};
 use barkeep::service::handle::CommandReply;
 use barkeep::tui::model::Model;
 use barkeep::tui::run::{AppContext, Ended, run};
-use barkeep::tui::terminal::outside::SignalEvents;
-use barkeep::tui::terminal::painter::Canvas;
-use barkeep::tui::terminal::picture::Screenshots;
+use barkeep::tui::terminal::painter::TerminalOutput;
 use barkeep::tui::terminal::schedule::FrameCaps;
 use barkeep::tui::terminal::screenshot;
+use barkeep::tui::terminal::screenshot::Screenshots;
+use barkeep::tui::terminal::signals::SignalEvent;
 use crossterm::event::Event;
 use futures_util::Stream;
 use ratatui::buffer::Buffer;
@@ -58,7 +58,7 @@ impl Paper {
     }
 }
 
-impl Canvas for Paper {
+impl TerminalOutput for Paper {
     fn paint(&mut self, frame: &Buffer, _: Option<Position>) -> io::Result<()> {
         let at = self.2.unwrap().elapsed();
         self.0.lock().unwrap().push((at, screenshot::text(frame)));
@@ -84,7 +84,7 @@ impl Canvas for Paper {
 struct Rig {
     puppet: Arc<Puppet>,
     keys: Keys,
-    outside: mpsc::Sender<SignalEvents>,
+    signals: mpsc::Sender<SignalEvent>,
     drain: CancellationToken,
     drained: CancellationToken,
     paper: Paper,
@@ -146,27 +146,27 @@ impl Rig {
         let (puppet, start) = (Puppet::new(snap.clone()), Instant::now());
         let keys = Keys::default();
         let typed = keys.clone();
-        let (outside, mut came) = mpsc::channel(8);
+        let (signals, mut came) = mpsc::channel(8);
         let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
         let mut paper = Paper(Arc::default(), Arc::default(), Some(start));
         let dir = tempfile::tempdir().unwrap();
-        let album = Screenshots { dir: dir.path().join("screenshots") };
+        let screenshots = Screenshots { dir: dir.path().join("screenshots") };
         let (console, mut canvas) = (Arc::clone(&puppet), paper.clone());
         let (stop, stopped) = (drain.clone(), drained.clone());
         let task = tokio::spawn(async move {
-            let stand = AppContext {
+            let app = AppContext {
                 console,
                 clock: Arc::new(Wall(start)),
                 caps: FrameCaps::per_second(10, 1),
-                outside: &mut came,
+                signals: &mut came,
                 drain: stop,
                 drained: stopped,
-                album,
+                screenshots,
             };
-            run(stand, model(snap), &mut canvas, &mut Typed(typed)).await
+            run(app, model(snap), &mut canvas, &mut Typed(typed)).await
         });
         paper.2 = Some(start);
-        Self { puppet, keys, outside, drain, drained, paper, task, dir }
+        Self { puppet, keys, signals, drain, drained, paper, task, dir }
     }
 
     fn press(&self, text: &str) {
@@ -329,12 +329,12 @@ async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
     sleep(Duration::from_millis(300)).await;
     rig.press("p");
     sleep(Duration::from_millis(99)).await;
-    assert!(rig.paper.last().contains("asking the engine: pause"));
+    assert!(rig.paper.last().contains("sent: pause the engine"));
     assert_eq!(rig.puppet.orders.lock().unwrap().len(), 1);
     rig.puppet.answers.lock().unwrap().push_back(Ok(CommandReply::Done));
     rig.press("p");
     sleep(Duration::from_millis(50)).await;
-    assert!(rig.paper.last().contains("pause: done, the engine says"));
+    assert!(rig.paper.last().contains("engine paused"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -352,10 +352,10 @@ async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
     assert_eq!(rig.task.await.unwrap().0, Ended::AtOnce);
 
     let rig = Rig::new(screens::running());
-    rig.outside.send(SignalEvents::Quit).await.unwrap();
+    rig.signals.send(SignalEvent::Quit).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     assert!(rig.drain.is_cancelled() && !rig.task.is_finished());
-    rig.outside.send(SignalEvents::Gone).await.unwrap();
+    rig.signals.send(SignalEvent::Gone).await.unwrap();
     assert_eq!(rig.task.await.unwrap().0, Ended::Gone);
 }
 
@@ -373,7 +373,7 @@ async fn a_row_is_copied_and_a_picture_is_written() {
     rig.press("2 y S");
     tokio::time::resume();
     let written = async {
-        while !rig.paper.last().contains("written: ") {
+        while !rig.paper.last().contains("screenshot saved: ") {
             sleep(Duration::from_millis(5)).await;
         }
     };

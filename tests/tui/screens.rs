@@ -9,8 +9,8 @@ use barkeep::market::ts::{MINUTE, SECOND};
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{ConsoleRequest, Link, ReadError};
 use barkeep::service::handle::Live;
+use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::{HitMap, Target};
-use barkeep::tui::draw::look::Look;
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::model::query::Query;
 use barkeep::tui::model::screen::{ListId, Screen};
@@ -62,7 +62,7 @@ fn detail(symbol: &str) -> Model {
 
 fn broken(mut model: Model, question: &ConsoleRequest) -> Model {
     let entry = model.answers.entry_mut(question).unwrap();
-    entry.reply = None;
+    entry.response = None;
     entry.error = Some(ReadError::Unavailable("the database is unreachable: connection refused".into()));
     model
 }
@@ -168,7 +168,7 @@ fn frame(model: &Model, width: u16, height: u16) -> (Buffer, HitMap) {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     let mut hits = HitMap::default();
-    view::screen(model, &Look::of(model), area, &mut buf, &mut hits);
+    view::screen(model, &DrawContext::of(model), area, &mut buf, &mut hits);
     (buf, hits)
 }
 
@@ -192,7 +192,7 @@ fn every_screen_in_every_state_at_three_sizes() {
 fn ascii_shows_the_same_in_ascii() {
     for (case, model) in CASES {
         let mut model = model();
-        model.dress.ascii = true;
+        model.display.ascii = true;
         for (width, height) in SIZES {
             let (buf, _) = frame(&model, width, height);
             assert!(buf.content.iter().all(|cell| cell.symbol().is_ascii()), "{case} at {width}x{height}");
@@ -236,7 +236,7 @@ fn colours_and_weights_stand_where_they_should() {
         for screen in Screen::ALL {
             let mut model = on(screen, busy());
             model.detail.series = Some(name("META", Timeframe::M5));
-            (model.dress.theme, model.dress.depth) = (kind, ColorDepth::Rgb);
+            (model.display.theme, model.display.depth) = (kind, ColorDepth::Rgb);
             let case = format!("{}_{}", screen.title().split(' ').next().unwrap().to_lowercase(), kind.name());
             insta::assert_snapshot!(format!("styles_{case}"), style_map(&frame(&model, 80, 24).0));
         }
@@ -248,7 +248,7 @@ fn without_colour_no_cell_has_one() {
     for (case, model) in CASES {
         let mut model = model();
         for (theme, depth) in [(ThemeKind::Mono, ColorDepth::Rgb), (ThemeKind::Dark, ColorDepth::None)] {
-            (model.dress.theme, model.dress.depth) = (theme, depth);
+            (model.display.theme, model.display.depth) = (theme, depth);
             let (buf, _) = frame(&model, 120, 40);
             let plain = |cell: &Cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset);
             assert!(buf.content.iter().all(plain), "{case}");
@@ -267,7 +267,7 @@ fn no_size_is_too_small_or_too_odd() {
                 let whole = Rect::new(0, 0, width + 2 * margin, height + 2 * margin);
                 let area = Rect::new(margin, margin, width, height);
                 let mut buf = Buffer::empty(whole);
-                view::screen(&model, &Look::of(&model), area, &mut buf, &mut HitMap::default());
+                view::screen(&model, &DrawContext::of(&model), area, &mut buf, &mut HitMap::default());
                 let inside = |k: usize| {
                     let (x, y) = ((k % usize::from(whole.width)) as u16, (k / usize::from(whole.width)) as u16);
                     area.contains((x, y).into())
@@ -284,7 +284,7 @@ fn what_matters_is_there_at_every_size() {
     let model = on(Screen::Overview, busy());
     for (width, height) in [(160, 50), (120, 40), (100, 30), (80, 24), (60, 20), (40, 12), (40, 10)] {
         let shown = text(&model, width, height);
-        for what in ["ETH", "past", "503", "run 7f3a91ce", "15:24Z"] {
+        for what in ["ETH", "late", "503", "run 7f3a91ce", "15:24Z"] {
             assert!(shown.contains(what), "{what} is missing at {width}x{height}:\n{shown}");
         }
     }
@@ -353,41 +353,44 @@ fn text_from_outside_cannot_draw() {
     }
 }
 
-/// The four answers as text.
+/// The lines of the summary as text.
 fn answers(model: &Model) -> [String; 4] {
     let now = model.shown_now();
-    let lines = view::verdict::verdict(&model.snap, &model.symbols.worst, &model.link, now);
-    lines.map(|line| line.answer.0.iter().map(|say| say.text.as_str()).collect())
+    let lines = view::summary::summary(&model.snap, &model.symbols.attention, &model.link, now);
+    lines.map(|line| line.answer.to_string())
 }
 
 #[test]
-fn the_four_questions_are_answered_from_the_snapshot_alone() {
+fn the_summary_is_derived_from_the_snapshot_alone() {
     let of = |snap: Snapshot| answers(&opened(snap, 120, 40));
     let [stale, why, doing, by] = of(running());
-    assert_eq!(stale, "3 series past recovery point: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 empty");
-    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 follows"), "{why}");
+    assert_eq!(stale, "3 series later than allowed: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 without bars");
+    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 next"), "{why}");
     assert!(doing.starts_with("run 7f3a91ce (schedule) 9 of 25 items, 1 failed"), "{doing}");
     assert!(by.starts_with("15:24Z at the earliest, in 02:36 (13 requests left at 5/min)"), "{by}");
-    assert!(by.ends_with("2 deadlines cannot hold: ETH 4h"), "{by}");
+    assert!(by.ends_with("2 deadlines will be missed: ETH 4h"), "{by}");
 
     let [stale, why, doing, by] = of(at_rest());
-    assert_eq!(stale, "nothing that matters: all 124 series within their recovery points");
-    assert_eq!((why.as_str(), doing.as_str()), ("-", "nothing runs; critical next at 15:30Z"));
-    assert_eq!(by, "critical run at 15:30Z, in 7m");
+    assert_eq!(stale, "none: all 124 series are as fresh as required");
+    assert_eq!((why.as_str(), doing.as_str()), ("-", "idle; next critical symbols at 15:30Z"));
+    assert_eq!(by, "critical symbols at 15:30Z, in 7m");
 
     let [_, why, doing, by] = of(paused());
-    assert_eq!(why, "the engine was paused by tui:ana at 15:10Z");
-    assert!(doing.starts_with("nothing: the engine is paused") && by.starts_with("not before"), "{doing} {by}");
+    assert_eq!(why, "engine paused by tui:ana at 15:10Z");
+    assert!(
+        doing.starts_with("nothing: the engine is paused") && by.starts_with("not until you resume the engine"),
+        "{doing} {by}"
+    );
 
     let [_, why, doing, _] = of(failed());
-    assert_eq!(why, "the vendor refuses the key: Unknown API Key");
-    assert_eq!(doing, "nothing, until the reason is gone");
+    assert_eq!(why, "the vendor rejected the API key: Unknown API Key");
+    assert_eq!(doing, "nothing until this is fixed");
 
     let [stale, ..] = of(empty());
-    assert!(stale.starts_with("nothing is kept yet"), "{stale}");
+    assert!(stale.starts_with("no symbols yet"), "{stale}");
 
     let draining = with_live(|live| live.state = barkeep::service::handle::EngineState::Draining);
-    assert!(of(draining)[2].starts_with("stopping"));
+    assert!(of(draining)[2].starts_with("shutting down"));
 
     let mut lost = opened(running(), 120, 40);
     let since = screens::now() - 4 * MINUTE;
@@ -405,7 +408,7 @@ fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
     data.rpo[1].breached = 1;
     snap.data = Arc::new(data.clone());
     let [stale, why, ..] = answers(&opened(snap.clone(), 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series past recovery point: AAPL 5m by 1h", "it is paused"));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series later than allowed: AAPL 5m by 1h", "paused"));
 
     let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
     (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Missing, false, false);
@@ -413,7 +416,7 @@ fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
     (data.rpo[1].breached, data.rpo[1].without_data) = (0, 1);
     snap.data = Arc::new(data);
     let [stale, why, ..] = answers(&opened(snap, 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series without any bar yet: AAPL 5m", "never asked"));
+    assert_eq!((stale.as_str(), why.as_str()), ("1 series without bars: AAPL 5m", "never fetched"));
 }
 
 #[test]

@@ -101,31 +101,31 @@ fn a_filter_is_typed_live_kept_with_enter_and_undone_with_escape() {
 fn a_paste_without_a_line_to_go_to_does_nothing() {
     let mut model = model(screens::running());
     let effects = tell(&mut model, Msg::Paste("qpTy".to_owned()));
-    assert!(effects.orders.is_empty() && effects.quit.is_none() && effects.redraw == Redraw::No);
+    assert!(effects.commands.is_empty() && effects.quit.is_none() && effects.redraw == Redraw::No);
 }
 
 #[test]
 fn a_trigger_shows_what_it_costs_before_it_is_given() {
     let mut model = model(screens::running());
     let effects = press(&mut model, "2 t");
-    let [(id, EngineCommand::Preview(TriggerScope::Selection(selection)))] = effects.orders.as_slice() else {
-        panic!("{:?}", effects.orders)
+    let [(id, EngineCommand::Preview(TriggerScope::Selection(selection)))] = effects.commands.as_slice() else {
+        panic!("{:?}", effects.commands)
     };
     assert_eq!(selection.symbols.len(), 1);
-    assert!(matches!(model.layers.last(), Some(Layer::Confirm(c)) if matches!(c.cost, Cost::Asking)));
+    assert!(matches!(model.layers.last(), Some(Layer::Confirm(c)) if matches!(c.cost, Cost::Planning)));
     // Nobody says yes to what is not known yet.
-    assert!(press(&mut model, "y").orders.is_empty());
-    let _ = tell(&mut model, Msg::Ordered { order: *id, outcome: Ok(plan(7)) });
+    assert!(press(&mut model, "y").commands.is_empty());
+    let _ = tell(&mut model, Msg::CommandFinished { id: *id, outcome: Ok(plan(7)) });
     let text = show(&mut model).join("\n");
-    assert!(text.contains("requests  7") && text.contains("no plan takes fewer") && text.contains("1m 00s"), "{text}");
+    assert!(text.contains("requests  7") && text.contains("fewest possible") && text.contains("1m 00s"), "{text}");
     // The answer is no unless it is yes.
-    assert!(press(&mut model, "enter").orders.is_empty());
+    assert!(press(&mut model, "enter").commands.is_empty());
     assert!(model.layers.is_empty());
     let again = press(&mut model, "t");
-    let _ = tell(&mut model, Msg::Ordered { order: again.orders[0].0, outcome: Ok(plan(7)) });
+    let _ = tell(&mut model, Msg::CommandFinished { id: again.commands[0].0, outcome: Ok(plan(7)) });
     let given = press(&mut model, "tab enter");
-    assert!(matches!(given.orders.as_slice(), [(_, EngineCommand::Trigger { .. })]), "{:?}", given.orders);
-    assert!(said(&model).starts_with("asking the engine: backfill"), "{}", said(&model));
+    assert!(matches!(given.commands.as_slice(), [(_, EngineCommand::Trigger { .. })]), "{:?}", given.commands);
+    assert!(said(&model).starts_with("sent: backfill"), "{}", said(&model));
 }
 
 #[test]
@@ -136,8 +136,8 @@ fn marked_series_are_triggered_together() {
     press(&mut model, "enter A");
     assert_eq!(model.symbols.marks.len(), 4);
     let effects = press(&mut model, "t");
-    let (_, EngineCommand::Preview(TriggerScope::Selection(selection))) = &effects.orders[0] else {
-        panic!("{:?}", effects.orders)
+    let (_, EngineCommand::Preview(TriggerScope::Selection(selection))) = &effects.commands[0] else {
+        panic!("{:?}", effects.commands)
     };
     assert_eq!((selection.symbols.len(), selection.timeframes.as_deref()), (4, Some([Timeframe::M5].as_slice())));
     press(&mut model, "n U space");
@@ -149,96 +149,96 @@ fn marked_series_are_triggered_together() {
 #[test]
 fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
     for (outcome, said) in [
-        (Ok(plan(0)), "Nothing is missing"),
+        (Ok(plan(0)), "Nothing to do: no bar is missing"),
         (Ok(CommandReply::Nothing("no symbol matches".to_owned())), "no symbol matches"),
         (Err(CommandError::Refused("busy with AAPL".to_owned())), "busy with AAPL"),
     ] {
         let mut model = model(screens::running());
         let effects = press(&mut model, "T");
-        let (id, EngineCommand::Preview(TriggerScope::Stale)) = &effects.orders[0] else {
-            panic!("{:?}", effects.orders)
+        let (id, EngineCommand::Preview(TriggerScope::Stale)) = &effects.commands[0] else {
+            panic!("{:?}", effects.commands)
         };
-        let _ = tell(&mut model, Msg::Ordered { order: *id, outcome });
+        let _ = tell(&mut model, Msg::CommandFinished { id: *id, outcome });
         assert!(show(&mut model).join("\n").contains(said), "{said}");
-        assert!(press(&mut model, "y tab enter").orders.is_empty(), "{said}");
+        assert!(press(&mut model, "y tab enter").commands.is_empty(), "{said}");
     }
 }
 
 #[test]
-fn an_order_is_shown_as_asked_and_as_done_only_when_the_engine_says_so() {
+fn an_order_is_shown_as_sent_and_as_done_only_once_the_engine_confirms() {
     let mut model = model(screens::running());
     let effects = press(&mut model, "p");
-    assert!(matches!(effects.orders.as_slice(), [(_, EngineCommand::Pause)]));
-    assert_eq!(said(&model), "asking the engine: pause");
+    assert!(matches!(effects.commands.as_slice(), [(_, EngineCommand::Pause)]));
+    assert_eq!(said(&model), "sent: pause the engine");
     // Still running: nobody has said otherwise.
     assert!(show(&mut model)[0].contains("RUNNING"));
-    let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: Ok(CommandReply::Done) });
-    assert_eq!(said(&model), "pause: done, the engine says");
+    let _ = tell(&mut model, Msg::CommandFinished { id: effects.commands[0].0, outcome: Ok(CommandReply::Done) });
+    assert_eq!(said(&model), "engine paused");
     let _ = tell(&mut model, Msg::Snapshot(Arc::new(screens::paused())));
     assert!(show(&mut model)[0].contains("PAUSED by tui:ana"), "{:?}", show(&mut model)[0]);
     let effects = press(&mut model, "p");
-    assert!(matches!(effects.orders.as_slice(), [(_, EngineCommand::Resume)]), "{:?}", effects.orders);
+    assert!(matches!(effects.commands.as_slice(), [(_, EngineCommand::Resume)]), "{:?}", effects.commands);
     let refused = Err(CommandError::Stopped);
-    let _ = tell(&mut model, Msg::Ordered { order: effects.orders[0].0, outcome: refused });
-    assert_eq!(said(&model), "resume: the engine has stopped");
+    let _ = tell(&mut model, Msg::CommandFinished { id: effects.commands[0].0, outcome: refused });
+    assert_eq!(said(&model), "resume the engine: the engine has stopped");
 }
 
 #[test]
 fn cancelling_names_what_is_lost_and_needs_a_yes() {
     let mut model = model(screens::running());
     let id = model.snap.live.runs[0].execution_id;
-    assert!(press(&mut model, "c").orders.is_empty());
+    assert!(press(&mut model, "c").commands.is_empty());
     let text = show(&mut model).join("\n");
-    assert!(text.contains("Cancel execution") && text.contains("What is committed"), "{text}");
+    assert!(text.contains("Cancel execution") && text.contains("Committed"), "{text}");
     let given = press(&mut model, "y");
     assert!(
-        matches!(given.orders.as_slice(), [(_, EngineCommand::Cancel(ExecutionSelector(Some(cancelled))))] if *cancelled == id)
+        matches!(given.commands.as_slice(), [(_, EngineCommand::Cancel(ExecutionSelector(Some(cancelled))))] if *cancelled == id)
     );
     // Without a run there is nothing to cancel, and it says so.
     let mut idle = crate::hands::model(screens::at_rest());
-    assert!(press(&mut idle, "c").orders.is_empty() && idle.layers.is_empty());
+    assert!(press(&mut idle, "c").commands.is_empty() && idle.layers.is_empty());
     assert_eq!(said(&idle), "cancel: nothing is running");
 }
 
 #[test]
-fn single_series_rest_and_leave_a_run_after_a_question() {
+fn single_series_are_paused_and_cancelled_after_a_confirmation() {
     let mut model = model(screens::running());
     let given = press(&mut model, "2 z y");
     assert!(
-        matches!(given.orders.as_slice(), [(_, EngineCommand::PauseSeries(series))] if series.len() == 1),
+        matches!(given.commands.as_slice(), [(_, EngineCommand::PauseSeries(series))] if series.len() == 1),
         "{given:?}"
     );
     press(&mut model, "1");
     let id = model.snap.live.runs[0].execution_id;
     let given = press(&mut model, "C y");
     assert!(
-        matches!(given.orders.as_slice(), [(_, EngineCommand::CancelSeries { execution, series })] if *execution == id && series.len() == 1),
+        matches!(given.commands.as_slice(), [(_, EngineCommand::CancelSeries { execution, series })] if *execution == id && series.len() == 1),
         "{given:?}"
     );
 }
 
 #[test]
-fn who_may_only_look_is_offered_no_orders_and_told_why() {
+fn a_read_only_dashboard_offers_no_commands_and_says_why() {
     let mut model = model(screens::running());
     model.access = Access::Read;
-    for spec in ACTIONS.iter().filter(|spec| spec.acts) {
+    for spec in ACTIONS.iter().filter(|spec| spec.is_command) {
         assert!(!model.offers(spec), "{}", spec.name);
         assert!(model.permits(spec).is_err(), "{}", spec.name);
     }
     for keys in ["p", "T", "t", "c", "r", "B", "P"] {
         let effects = press(&mut model, keys);
-        assert!(effects.orders.is_empty() && model.layers.is_empty(), "{keys}");
-        assert!(said(&model).contains("may only look"), "{keys}: {}", said(&model));
+        assert!(effects.commands.is_empty() && model.layers.is_empty(), "{keys}");
+        assert!(said(&model).contains("this dashboard is read-only"), "{keys}: {}", said(&model));
     }
     assert!(!show(&mut model).last().unwrap().contains("trigger"));
     press(&mut model, "?");
-    assert!(model.listed().iter().all(|spec| !spec.acts));
+    assert!(model.listed().iter().all(|spec| !spec.is_command));
 }
 
 #[test]
 fn every_action_that_costs_or_destroys_asks_before() {
-    for spec in ACTIONS.iter().filter(|spec| spec.danger != Confirmation::None) {
-        for screen in Screen::ALL.into_iter().filter(|screen| spec.place.includes(*screen)) {
+    for spec in ACTIONS.iter().filter(|spec| spec.confirmation != Confirmation::None) {
+        for screen in Screen::ALL.into_iter().filter(|screen| spec.scope.includes(*screen)) {
             let mut model = model(screens::running());
             press(&mut model, &screen.number().to_string());
             for _ in 0..screen.lists().len() {
@@ -250,8 +250,8 @@ fn every_action_that_costs_or_destroys_asks_before() {
                     let _ = tell(&mut model, Msg::Key(key("down")));
                 }
                 let effects = tell(&mut model, Msg::Key(key("enter")));
-                let harmless = effects.orders.iter().all(|(_, action)| matches!(action, EngineCommand::Preview(_)));
-                assert!(harmless, "{} on {screen:?}: {:?}", spec.name, effects.orders);
+                let harmless = effects.commands.iter().all(|(_, action)| matches!(action, EngineCommand::Preview(_)));
+                assert!(harmless, "{} on {screen:?}: {:?}", spec.name, effects.commands);
                 model.layers.clear();
             }
         }
@@ -274,7 +274,7 @@ fn help_is_searchable_and_runs_what_is_chosen() {
     let mut idle = crate::hands::model(screens::at_rest());
     press(&mut idle, "?");
     type_in(&mut idle, "cancel");
-    assert!(show(&mut idle).join("\n").contains("not now: nothing is running"));
+    assert!(show(&mut idle).join("\n").contains("unavailable: nothing is running"));
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn a_frozen_view_stays_while_the_engine_goes_on() {
     assert_eq!(effects.redraw, Redraw::No);
     let notice = LogLine { seq: 9_999, at: screens::now(), level: Level::Error, source: "x".into(), text: "y".into() };
     let effects = model.update(Msg::LogLine(Arc::new(notice)), seconds(6));
-    assert_eq!((effects.redraw, effects.questions.len()), (Redraw::No, 0));
+    assert_eq!((effects.redraw, effects.requests.len()), (Redraw::No, 0));
     assert_eq!(show(&mut model), before);
     press(&mut model, "f");
     assert!(show(&mut model)[0].contains("PAUSED"));
@@ -303,22 +303,22 @@ fn details_are_asked_when_they_are_shown_and_again_when_the_data_has_changed() {
     model.keymap = Arc::new(barkeep::tui::keymap::Keymap::new(&[]).unwrap());
     show(&mut model);
     let first = press(&mut model, "7");
-    assert_eq!(first.questions.len(), 4, "{:?}", first.questions);
-    // Asked once, not with every key.
-    assert!(press(&mut model, "j k tab").questions.is_empty());
+    assert_eq!(first.requests.len(), 4, "{:?}", first.requests);
+    // Answer once, not with every key.
+    assert!(press(&mut model, "j k tab").requests.is_empty());
     let of = model.snap.data.generated_at;
     let question = ConsoleRequest::Alerts { limit: 200 };
     let _ = tell(
         &mut model,
-        Msg::Answered { question: question.clone(), of, reply: Ok(ConsoleResponse::Alerts(Vec::new())) },
+        Msg::Answered { request: question.clone(), data_at: of, response: Ok(ConsoleResponse::Alerts(Vec::new())) },
     );
     let mut data = (*model.snap.data).clone();
     data.generated_at = data.generated_at + 1_000;
     let next = Arc::new(Snapshot { seq: 51, live: Arc::clone(&model.snap.live), data: Arc::new(data) });
     // Too soon: it waits, and knows until when.
-    assert!(model.update(Msg::Snapshot(Arc::clone(&next)), seconds(1)).questions.is_empty());
+    assert!(model.update(Msg::Snapshot(Arc::clone(&next)), seconds(1)).requests.is_empty());
     assert!(model.next_deadline().is_some());
-    assert_eq!(model.update(Msg::Tick, seconds(3)).questions, [question]);
+    assert_eq!(model.update(Msg::Tick, seconds(3)).requests, [question]);
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn an_error_does_not_take_a_known_answer_away() {
     assert!(known > 0);
     let error = barkeep::runtime::console::ReadError::Unavailable("database is away".to_owned());
     let question = ConsoleRequest::Quarantine { limit: 500 };
-    let _ = tell(&mut model, Msg::Answered { question, of: screens::now(), reply: Err(error) });
+    let _ = tell(&mut model, Msg::Answered { request: question, data_at: screens::now(), response: Err(error) });
     assert_eq!((model.quarantine().len(), model.answers.quarantine().error.is_some()), (known, true));
 }
 
@@ -338,8 +338,8 @@ fn a_lost_engine_takes_no_orders() {
     let mut model = model(screens::running());
     let link = Link::Lost { url: "http://x".into(), since: screens::now(), error: "refused".into() };
     let _ = tell(&mut model, Msg::Link(link));
-    assert!(press(&mut model, "p").orders.is_empty());
-    assert!(said(&model).contains("cannot be reached: refused"), "{}", said(&model));
+    assert!(press(&mut model, "p").commands.is_empty());
+    assert!(said(&model).contains("the engine is unreachable: refused"), "{}", said(&model));
     assert!(show(&mut model)[0].contains("CONNECTION LOST"));
 }
 
@@ -347,7 +347,7 @@ fn a_lost_engine_takes_no_orders() {
 fn the_first_quit_drains_and_the_second_does_not_wait() {
     let mut model = model(screens::running());
     assert_eq!(press(&mut model, "q").quit, Some(Exit::Drain));
-    assert!(said(&model).contains("q again quits at once"), "{}", said(&model));
+    assert!(said(&model).contains("press q again to quit at once"), "{}", said(&model));
     assert_eq!(press(&mut model, "q").quit, Some(Exit::Now));
     // Also out of a line that is being typed.
     let mut model = crate::hands::model(screens::running());
@@ -384,7 +384,7 @@ fn zoom_days_and_timeframes_move_sideways() {
     press(&mut model, "4 right");
     assert_eq!(model.detail.series, Some(screens::name("AAPL", Timeframe::M15)));
     press(&mut model, "left left");
-    assert!(said(&model).contains("no other timeframe"), "{}", said(&model));
+    assert!(said(&model).contains("has no shorter timeframe"), "{}", said(&model));
 }
 
 #[test]
@@ -450,10 +450,10 @@ fn the_log_follows_until_somebody_reads_back() {
 fn a_bar_in_quarantine_is_decided_after_a_question() {
     let mut model = model(screens::running());
     press(&mut model, "7 a");
-    assert!(said(&model).contains("Tab goes there"), "{}", said(&model));
+    assert!(said(&model).contains("press Tab"), "{}", said(&model));
     press(&mut model, "tab tab");
     assert_eq!(model.focus(), ListId::Quarantine);
     let id = model.selected_quarantine().unwrap().id;
     let given = press(&mut model, "x y");
-    assert!(matches!(given.orders.as_slice(), [(_, EngineCommand::Decide { id: decided, .. })] if *decided == id));
+    assert!(matches!(given.commands.as_slice(), [(_, EngineCommand::Decide { id: decided, .. })] if *decided == id));
 }

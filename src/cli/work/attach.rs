@@ -16,7 +16,7 @@ use barkeep_config::{Environment, client_key};
 use barkeep_runtime::console::Console;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::run::Ended;
-use barkeep_tui::terminal::outside;
+use barkeep_tui::terminal::signals;
 
 /// Show the dashboard of a running `barkeep run`, over its HTTP API
 #[derive(Args, Clone, Debug)]
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
     a_terminal(&args.dashboard)?;
     let session = start(&args.dashboard, globals)?;
     block_on(async {
-        let (mut outside, watching) = outside::watch();
+        let (mut outside, watching) = signals::watch();
         let front = Front { args: &args.dashboard, keymap, label: None };
         let waiting = format!("connecting to {}", barkeep_base::text::printable(&args.url));
         let screen = screen(&front, &session, &waiting)?;

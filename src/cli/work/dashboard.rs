@@ -32,10 +32,10 @@ use barkeep_tui::keymap::Keymap;
 use barkeep_tui::model::{DisplayOptions, Model, Now};
 use barkeep_tui::plain;
 use barkeep_tui::run::{self, AppContext, Ended};
-use barkeep_tui::terminal::outside;
-use barkeep_tui::terminal::painter::Canvas as _;
-use barkeep_tui::terminal::picture::Screenshots;
+use barkeep_tui::terminal::painter::TerminalOutput as _;
 use barkeep_tui::terminal::schedule::FrameCaps;
+use barkeep_tui::terminal::screenshot::Screenshots;
+use barkeep_tui::terminal::signals;
 use barkeep_tui::terminal::{TerminalGuard, guard_against_panics};
 
 /// How the dashboard looks and what may be done in it.
@@ -136,7 +136,7 @@ pub(crate) struct Front<'a> {
 /// Starts the engine, shows it until the operator quits, and ends it.
 pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
     // First of all, so that a signal during a slow start is not lost.
-    let (mut outside, watching) = outside::watch();
+    let (mut outside, watching) = signals::watch();
     let screen = screen(front, session, &format!("opening {}", session.loaded.settings.database))?;
     let settings = &session.loaded.settings.alerts;
     let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
@@ -195,10 +195,10 @@ pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString
 }
 
 /// Waits for the signal that does not wait for the rest.
-async fn second(outside: &mut tokio::sync::mpsc::Receiver<outside::SignalEvents>) {
+async fn second(outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>) {
     loop {
         match outside.recv().await {
-            Some(outside::SignalEvents::Quit) => return,
+            Some(signals::SignalEvent::Quit) => return,
             Some(_) => {}
             None => std::future::pending().await,
         }
@@ -234,7 +234,7 @@ pub(crate) async fn show(
     session: &Session,
     desk: Arc<dyn Console>,
     screen: Option<TerminalGuard>,
-    outside: &mut tokio::sync::mpsc::Receiver<outside::SignalEvents>,
+    outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if front.args.read_only { Access::Read } else { desk.access() };
@@ -260,10 +260,10 @@ pub(crate) async fn show(
         console: desk,
         clock,
         caps: FrameCaps::per_second(settings.max_frames, settings.max_frames_unfocused),
-        outside,
+        signals: outside,
         drain,
         drained,
-        album: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
+        screenshots: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
     let (ended, _) = run::run(stand, model, &mut canvas, &mut input).await;
     Ok(ended)

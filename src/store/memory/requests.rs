@@ -4,12 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::tables::requests::FULL_PAGE;
 use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Waste};
 use barkeep_base::clock::Moment;
 use barkeep_market::{Interval, Timeframe};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
+
+/// Base aggregates in a page that has another behind it, as the databases' statement has it too.
+const FULL_PAGE: i64 = 50_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Requests {

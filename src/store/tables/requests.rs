@@ -77,9 +77,6 @@ statements! {
     ANSWER = Sql::same("UPDATE rate_limit_state SET answered_at = $2, answered_uptime_ms = $3 WHERE id = $1");
 }
 
-/// Base aggregates in a page that has another behind it; also written in [`COUNTED`].
-pub(crate) const FULL_PAGE: i64 = 50_000;
-
 /// [`crate::Store::record_request`].
 pub(crate) struct Record(pub(crate) RequestRow);
 

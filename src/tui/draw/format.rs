@@ -4,8 +4,8 @@
 
 use chrono::Datelike as _;
 
-use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, HOUR, MINUTE, SECOND};
+use barkeep_market::{Interval, Ts};
 
 /// How long something has lasted, in its two greatest units: ` 6h 12m`, `12m 04s`, ` 3d 07h`, `    42s`, `   412d`.
 /// Always 7 wide.
@@ -179,6 +179,22 @@ pub fn when(t: Ts, now: Ts) -> String {
 #[must_use]
 pub fn due(t: Ts, now: Ts) -> String {
     if (t - now).abs() < DAY { hour_minute(t) } else { stamp(t, now) }
+}
+
+/// The dates of a range, at most 19 wide: `26 Nov 2026`, `26-28 Nov 2026`, `26 Oct-28 Nov 2026`, `26 Nov 24-28 Nov 26`.
+#[must_use]
+pub fn dates(range: Interval) -> String {
+    let (start, end) = (range.start.utc_date(), range.end.utc_date());
+    let last = end.format("%d %b %Y");
+    if start == end {
+        last.to_string()
+    } else if start.year() != end.year() {
+        format!("{}-{}", start.format("%d %b %y"), end.format("%d %b %y"))
+    } else if start.month() != end.month() {
+        format!("{}-{last}", start.format("%d %b"))
+    } else {
+        format!("{}-{last}", start.format("%d"))
+    }
 }
 
 /// A price with as many digits as its size asks for: `0.4312`, `42.10`, `1,234.5`, `91,204`.

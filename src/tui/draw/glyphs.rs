@@ -1,7 +1,7 @@
 //! The characters of bars, frames, charts and marks, and their plain stand-ins.
 //!
 //! Screens are drawn in Unicode. Where the terminal cannot show it, the finished frame is turned to ASCII cell by cell
-//! ([`Glyphs::settle`]), text from outside included: nothing moves, and nothing else can get through.
+//! ([`Glyphs::apply`]), text from outside included: nothing moves, and nothing else can get through.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -81,7 +81,7 @@ impl Glyphs {
     }
 
     /// Leaves only what the terminal can print of what was drawn in `area`.
-    pub fn settle(&self, area: Rect, buf: &mut Buffer) {
+    pub fn apply(&self, area: Rect, buf: &mut Buffer) {
         if !self.is_ascii {
             return;
         }
@@ -137,7 +137,7 @@ mod tests {
         buf.set_string(0, 0, "┌ ▸ café ▁▂▃▄▅▆▇█ ┐", Style::new());
         buf.set_string(0, 1, "日本 ok", Style::new());
         let area = buf.area;
-        Glyphs::ascii().settle(area, &mut buf);
+        Glyphs::ascii().apply(area, &mut buf);
         let text: String = buf.content.iter().map(ratatui::buffer::Cell::symbol).collect();
         assert!(text.is_ascii());
         assert_eq!(&text[..20], "+ > caf? _.:-=+*# + ");

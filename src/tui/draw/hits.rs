@@ -14,7 +14,7 @@ use crate::model::sort::SortBy;
 use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 
-/// What a place on the screen stands for.
+/// What a click on a place means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     Screen(Screen),
@@ -63,7 +63,7 @@ pub struct HitMap {
     pub ticking: bool,
     /// When something else on the screen changes by itself.
     pub changes_at: Option<Ts>,
-    /// Where the terminal's cursor stands: in a line of text.
+    /// Where the terminal's cursor is: in a line of text.
     pub caret: Option<Position>,
 }
 
@@ -94,17 +94,20 @@ impl HitMap {
         self.changes_at = Some(self.changes_at.map_or(at, |sooner| sooner.min(at)));
     }
 
-    /// To be called by whatever draws how far `at` is away, in the words of [`format::ahead`] or [`format::rough`].
+    /// To be called by whatever draws how far `at` is away, as [`format::ahead`] or [`format::rough`] prints it.
     pub fn counts(&mut self, now: Ts, at: Ts) {
         let (ahead, apart) = (at > now, (at - now).abs());
-        match apart <= format::CLOSE {
-            true => self.tick(),
-            false if ahead => self.changes_at(now + apart % MINUTE + 1),
-            false => self.changes_at(now + (MINUTE - apart % MINUTE)),
+        if apart <= format::CLOSE {
+            self.tick();
+        } else if ahead {
+            // A countdown shows whole minutes and changes just after the last one is full.
+            self.changes_at(now + apart % MINUTE + 1);
+        } else {
+            self.changes_at(now + (MINUTE - apart % MINUTE));
         }
     }
 
-    /// What lies at a place, the uppermost.
+    /// The topmost target at a place.
     #[must_use]
     pub fn at(&self, column: u16, row: u16) -> Option<Target> {
         let place = Position::new(column, row);

@@ -1,10 +1,10 @@
 //! Colors, text and layout: what every view draws with.
 
-pub mod fit;
+pub mod canvas;
+pub mod context;
 pub mod format;
 pub mod glyphs;
 pub mod hits;
-pub mod look;
-pub mod pen;
+pub mod layout;
+pub mod line;
 pub mod theme;
-pub mod words;

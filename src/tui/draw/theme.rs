@@ -1,9 +1,9 @@
-//! What things look like: a role of the text is given a style by the palette, and colours are fitted to the terminal.
+//! What things look like: a role of the text is given a style by the palette, and colors are fitted to the terminal.
 //!
-//! Screens name roles, never colours, so one place decides what may be red. A colour only repeats what a letter, a word
-//! or a position already says: in the mono palette, and wherever colour is switched off, no foreground and no
+//! Screens name roles, never colors, so one place decides what may be red. A color only repeats what a letter, a word
+//! or a position already says: in the mono palette, and wherever color is switched off, no foreground and no
 //! background is set at all, only modifiers. That is more than taste: crossterm answers `NO_COLOR` by writing a plain
-//! reset for every colour command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
+//! reset for every color command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
 
 mod palettes;
 
@@ -15,7 +15,7 @@ use palettes::{Brush, Ink, PLAIN, cvd, dark, light, modifier, plain_modifier};
 /// What a piece of the screen means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Plain text, in the terminal's own colours.
+    /// Plain text, in the terminal's own colors.
     Text,
     /// Figures and names that matter.
     Strong,
@@ -56,7 +56,7 @@ pub enum Role {
     Info,
     /// A run, a request on the wire.
     Running,
-    /// Stopped by somebody on purpose.
+    /// Stopped by an operator.
     Paused,
     /// The vendor refuses it for this plan.
     Refused,
@@ -110,15 +110,15 @@ impl From<Tier> for Role {
     }
 }
 
-/// A set of colours.
+/// A set of colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ThemeKind {
     #[default]
     Dark,
     Light,
-    /// The eight colours of Okabe and Ito (2008), told apart with every common colour vision; for dark backgrounds.
+    /// The eight colors of Okabe and Ito (2008), told apart with every common color vision; for dark backgrounds.
     ColorBlind,
-    /// No colour: weight, underline and reverse video.
+    /// No color: weight, underline and reverse video.
     Mono,
 }
 
@@ -147,7 +147,7 @@ impl ThemeKind {
 pub enum ColorDepth {
     /// `NO_COLOR`, or a terminal without.
     None,
-    /// The sixteen colours the user has chosen.
+    /// The sixteen colors the user has chosen.
     #[default]
     Ansi16,
     /// The 256 of xterm.
@@ -168,7 +168,7 @@ impl Theme {
         Self { kind, depth }
     }
 
-    /// Whether nothing has a colour.
+    /// Whether nothing has a color.
     #[must_use]
     pub const fn is_mono(self) -> bool {
         matches!(self.kind, ThemeKind::Mono) || matches!(self.depth, ColorDepth::None)
@@ -176,7 +176,7 @@ impl Theme {
 
     /// The style of a role.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colours")]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
     pub fn style(self, role: Role) -> Style {
         if self.is_mono() {
             return Style::new().add_modifier(plain_modifier(role));
@@ -211,8 +211,8 @@ impl Theme {
     }
 }
 
-/// The one place where a colour is fitted to what the terminal can show.
-#[allow(clippy::disallowed_methods, reason = "this is the one place that makes colours")]
+/// The one place where a color is fitted to what the terminal can show.
+#[allow(clippy::disallowed_methods, reason = "this is the one place that makes colors")]
 fn clamp(Ink(rgb, near): Ink, depth: ColorDepth) -> Option<Color> {
     let [_, r, g, b] = rgb.to_be_bytes();
     match depth {
@@ -223,7 +223,7 @@ fn clamp(Ink(rgb, near): Ink, depth: ColorDepth) -> Option<Color> {
     }
 }
 
-/// The nearest of xterm's colour cube (16 to 231) and grey ramp (232 to 255).
+/// The nearest of xterm's color cube (16 to 231) and gray ramp (232 to 255).
 fn indexed(r: u8, g: u8, b: u8) -> u8 {
     let level = |v: u8| {
         if v < 48 {
@@ -237,12 +237,12 @@ fn indexed(r: u8, g: u8, b: u8) -> u8 {
     let value = |k: u8| if k == 0 { 0 } else { 55 + 40 * k };
     let (cr, cg, cb) = (level(r), level(g), level(b));
     let mean = (u16::from(r) + u16::from(g) + u16::from(b)) / 3;
-    let grey = u8::try_from(mean.saturating_sub(3) / 10).unwrap_or(23).min(23);
+    let gray = u8::try_from(mean.saturating_sub(3) / 10).unwrap_or(23).min(23);
     let far = |x: u8, y: u8| u32::from(x.abs_diff(y)).pow(2);
-    let shade = 8 + 10 * grey;
+    let shade = 8 + 10 * gray;
     let to_cube = far(r, value(cr)) + far(g, value(cg)) + far(b, value(cb));
-    let to_grey = far(r, shade) + far(g, shade) + far(b, shade);
-    if to_grey < to_cube { 232 + grey } else { 16 + 36 * cr + 6 * cg + cb }
+    let to_gray = far(r, shade) + far(g, shade) + far(b, shade);
+    if to_gray < to_cube { 232 + gray } else { 16 + 36 * cr + 6 * cg + cb }
 }
 
 #[cfg(test)]

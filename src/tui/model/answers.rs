@@ -1,4 +1,4 @@
-//! Answers to what was asked about the details, kept while somebody looks at them.
+//! Answers to the requests for details, cached while their screen is open.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use barkeep_runtime::console::{
     OperatorActionRow, QuarantineRow, ReadError, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
 };
 
-/// Answers kept; the one used longest ago goes first.
-const KEPT: usize = 24;
+/// Cached answers at most; the least recently used goes first.
+const CAPACITY: usize = 24;
 
-/// One question and what is known of its answer.
+/// A request and the last answer to it.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    pub question: ConsoleRequest,
-    /// The last answer; a later error does not take it away.
-    pub reply: Option<Arc<ConsoleResponse>>,
-    /// Why the last asking failed.
+    pub request: ConsoleRequest,
+    /// The last answer; a later error does not remove it.
+    pub response: Option<Arc<ConsoleResponse>>,
+    /// Why the last request failed.
     pub error: Option<ReadError>,
-    /// When the last asking was answered.
-    pub at: Option<Ts>,
-    /// Which reading of the database the shown snapshot had when it was asked.
-    pub of: Ts,
-    /// Whether it is being asked now.
-    pub asking: bool,
-    /// When it was asked last, on the loop's clock.
-    pub asked: Option<Duration>,
+    /// When the last answer came.
+    pub answered_at: Option<Ts>,
+    /// The generation of the data that the snapshot showed when the answer was requested.
+    pub data_at: Ts,
+    /// Whether a request is under way.
+    pub loading: bool,
+    /// When it was requested last, on the loop's clock.
+    pub requested_at: Option<Duration>,
 }
 
 /// An answer of one kind as a screen sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a, T: ?Sized> {
+pub struct Answer<'a, T: ?Sized> {
     pub value: Option<&'a T>,
     pub error: Option<&'a ReadError>,
-    pub asking: bool,
+    pub loading: bool,
     pub at: Option<Ts>,
 }
 
@@ -58,21 +58,21 @@ pub struct Answers {
 pub struct CoverageCache {
     /// The first and the last date of each row.
     pub range: Option<(NaiveDate, NaiveDate)>,
-    rows: HashMap<SeriesName, Known>,
-    /// Why the last asking failed.
+    rows: HashMap<SeriesName, CachedRow>,
+    /// Why the last request failed.
     pub error: Option<ReadError>,
-    pub asking: bool,
-    /// When it was asked last, on the loop's clock.
-    pub asked: Option<Duration>,
+    pub loading: bool,
+    /// When it was requested last, on the loop's clock.
+    pub requested_at: Option<Duration>,
 }
 
-/// The coverage of one series, or that there is none, and as of which reading of the database.
+/// The coverage of one series, or that there is none, and the generation of the data it is from.
 #[derive(Clone, Debug)]
-struct Known {
+struct CachedRow {
     row: Option<CoverageRow>,
-    of: Ts,
+    data_at: Ts,
     /// When it was answered, on the loop's clock.
-    at: Duration,
+    answered_at: Duration,
 }
 
 impl CoverageCache {
@@ -82,19 +82,21 @@ impl CoverageCache {
         self.rows.get(series)?.row.as_ref()
     }
 
-    /// Whether it is of this reading of the database, or was answered later than `since`.
+    /// Whether it is of this generation of the data or newer, or was answered later than `since`.
     #[must_use]
-    pub fn is_current(&self, series: &SeriesName, of: Ts, since: Option<Duration>) -> bool {
-        self.rows.get(series).is_some_and(|known| known.of >= of || since.is_some_and(|since| known.at > since))
+    pub fn is_current(&self, series: &SeriesName, data_at: Ts, since: Option<Duration>) -> bool {
+        self.rows
+            .get(series)
+            .is_some_and(|row| row.data_at >= data_at || since.is_some_and(|since| row.answered_at > since))
     }
 
-    /// Keeps an answer about `series`.
-    pub fn keep(
+    /// Stores an answer about `series`.
+    pub fn insert(
         &mut self,
         range: (NaiveDate, NaiveDate),
         series: &[SeriesName],
         rows: &[CoverageRow],
-        (of, at): (Ts, Duration),
+        (data_at, answered_at): (Ts, Duration),
     ) {
         if self.range != Some(range) {
             self.rows.clear();
@@ -102,149 +104,151 @@ impl CoverageCache {
         }
         for name in series {
             let row = rows.iter().find(|row| row.symbol == name.0 && row.timeframe == name.1).cloned();
-            self.rows.insert(name.clone(), Known { row, of, at });
+            self.rows.insert(name.clone(), CachedRow { row, data_at, answered_at });
         }
     }
 }
 
 impl Answers {
-    /// What is known of a question.
+    /// The entry of a request.
     #[must_use]
-    pub fn entry(&self, question: &ConsoleRequest) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.question == *question)
+    pub fn entry(&self, request: &ConsoleRequest) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.request == *request)
     }
 
-    /// The same to change; made when it was not there.
-    pub fn entry_mut(&mut self, question: &ConsoleRequest) -> Option<&mut Entry> {
-        if let Some(at) = self.entries.iter().position(|entry| entry.question == *question) {
+    /// The same to change; created when there is none.
+    pub fn entry_mut(&mut self, request: &ConsoleRequest) -> Option<&mut Entry> {
+        if let Some(at) = self.entries.iter().position(|entry| entry.request == *request) {
             if let Some(entry) = self.entries.remove(at) {
                 self.entries.push_back(entry);
             }
         } else {
-            if self.entries.len() >= KEPT {
+            if self.entries.len() >= CAPACITY {
                 self.entries.pop_front();
             }
             self.entries.push_back(Entry {
-                question: question.clone(),
-                reply: None,
+                request: request.clone(),
+                response: None,
                 error: None,
-                at: None,
-                of: Ts::MIN,
-                asking: false,
-                asked: None,
+                answered_at: None,
+                data_at: Ts::MIN,
+                loading: false,
+                requested_at: None,
             });
         }
         self.entries.back_mut()
     }
 
-    /// Forgets all of them, so that they are asked again.
+    /// Drops all answers, so that they are requested again.
     pub fn clear(&mut self) {
         self.entries.clear();
         self.coverage = CoverageCache::default();
         self.strips = CoverageCache::default();
     }
 
-    /// Lets all of them be asked again; what is known stays until then.
-    pub fn age(&mut self) {
+    /// Marks all answers as old, so that they are requested again; they stay until then.
+    pub fn expire(&mut self) {
         for entry in &mut self.entries {
-            (entry.of, entry.asked) = (Ts::MIN, None);
+            (entry.data_at, entry.requested_at) = (Ts::MIN, None);
         }
     }
 
-    fn asked<'a, T: ?Sized>(
+    fn answer<'a, T: ?Sized>(
         &'a self,
-        question: &ConsoleRequest,
+        request: &ConsoleRequest,
         of: impl Fn(&'a ConsoleResponse) -> Option<&'a T>,
-    ) -> Asked<'a, T> {
-        let entry = self.entry(question);
-        Asked {
-            value: entry.and_then(|entry| entry.reply.as_deref()).and_then(of),
+    ) -> Answer<'a, T> {
+        let entry = self.entry(request);
+        Answer {
+            value: entry.and_then(|entry| entry.response.as_deref()).and_then(of),
             error: entry.and_then(|entry| entry.error.as_ref()),
-            asking: entry.is_some_and(|entry| entry.asking),
-            at: entry.and_then(|entry| entry.at),
+            loading: entry.is_some_and(|entry| entry.loading),
+            at: entry.and_then(|entry| entry.answered_at),
         }
     }
 
     #[must_use]
-    pub fn detail(&self, (symbol, timeframe): &SeriesName) -> Asked<'_, Detail> {
-        let question = ConsoleRequest::Detail { symbol: symbol.clone(), timeframe: *timeframe };
-        self.asked(
-            &question,
-            |reply| if let ConsoleResponse::Detail(detail) = reply { Some(detail.as_ref()) } else { None },
+    pub fn detail(&self, (symbol, timeframe): &SeriesName) -> Answer<'_, Detail> {
+        let request = ConsoleRequest::Detail { symbol: symbol.clone(), timeframe: *timeframe };
+        self.answer(
+            &request,
+            |response| if let ConsoleResponse::Detail(detail) = response { Some(detail.as_ref()) } else { None },
         )
     }
 
     #[must_use]
-    pub fn session(&self, (symbol, timeframe): &SeriesName, date: NaiveDate) -> Asked<'_, SessionCoverage> {
-        let question = ConsoleRequest::Session { symbol: symbol.clone(), timeframe: *timeframe, date };
-        self.asked(&question, |reply| if let ConsoleResponse::Session(session) = reply { Some(session) } else { None })
+    pub fn session(&self, (symbol, timeframe): &SeriesName, date: NaiveDate) -> Answer<'_, SessionCoverage> {
+        let request = ConsoleRequest::Session { symbol: symbol.clone(), timeframe: *timeframe, date };
+        self.answer(
+            &request,
+            |response| if let ConsoleResponse::Session(session) = response { Some(session) } else { None },
+        )
     }
 
     #[must_use]
-    pub fn history(&self) -> Asked<'_, [Execution]> {
-        self.asked(
+    pub fn history(&self) -> Answer<'_, [Execution]> {
+        self.answer(
             &HISTORY,
-            |reply| if let ConsoleResponse::History(rows) = reply { Some(rows.as_slice()) } else { None },
+            |response| if let ConsoleResponse::History(rows) = response { Some(rows.as_slice()) } else { None },
         )
     }
 
     #[must_use]
-    pub fn execution(&self, id: Uuid) -> Asked<'_, ExecutionDetail> {
-        self.asked(&ConsoleRequest::Execution { id }, |reply| match reply {
+    pub fn execution(&self, id: Uuid) -> Answer<'_, ExecutionDetail> {
+        self.answer(&ConsoleRequest::Execution { id }, |response| match response {
             ConsoleResponse::Execution(detail) => Some(detail.as_ref()),
             _ => None,
         })
     }
 
     #[must_use]
-    pub fn requests(&self) -> Asked<'_, [RequestRow]> {
-        self.asked(
-            &REQUESTS,
-            |reply| if let ConsoleResponse::Requests(rows) = reply { Some(rows.as_slice()) } else { None },
-        )
-    }
-
-    #[must_use]
-    pub fn quarantine(&self) -> Asked<'_, [QuarantineRow]> {
-        self.asked(&QUARANTINE, |reply| {
-            if let ConsoleResponse::Quarantine(rows) = reply { Some(rows.as_slice()) } else { None }
+    pub fn requests(&self) -> Answer<'_, [RequestRow]> {
+        self.answer(&REQUESTS, |response| {
+            if let ConsoleResponse::Requests(rows) = response { Some(rows.as_slice()) } else { None }
         })
     }
 
     #[must_use]
-    pub fn failing_series(&self) -> Asked<'_, [SeriesStatus]> {
-        self.asked(&FAILURES, |reply| match reply {
+    pub fn quarantine(&self) -> Answer<'_, [QuarantineRow]> {
+        self.answer(&QUARANTINE, |response| {
+            if let ConsoleResponse::Quarantine(rows) = response { Some(rows.as_slice()) } else { None }
+        })
+    }
+
+    #[must_use]
+    pub fn failing_series(&self) -> Answer<'_, [SeriesStatus]> {
+        self.answer(&FAILURES, |response| match response {
             ConsoleResponse::Failures { series, .. } => Some(series.as_slice()),
             _ => None,
         })
     }
 
     #[must_use]
-    pub fn failing_features(&self) -> Asked<'_, [FeatureFailureRow]> {
-        self.asked(&FAILURES, |reply| match reply {
+    pub fn failing_features(&self) -> Answer<'_, [FeatureFailureRow]> {
+        self.answer(&FAILURES, |response| match response {
             ConsoleResponse::Failures { features, .. } => Some(features.as_slice()),
             _ => None,
         })
     }
 
     #[must_use]
-    pub fn alerts(&self) -> Asked<'_, [AlertRow]> {
-        self.asked(
+    pub fn alerts(&self) -> Answer<'_, [AlertRow]> {
+        self.answer(
             &ALERTS,
-            |reply| if let ConsoleResponse::Alerts(rows) = reply { Some(rows.as_slice()) } else { None },
+            |response| if let ConsoleResponse::Alerts(rows) = response { Some(rows.as_slice()) } else { None },
         )
     }
 
     #[must_use]
-    pub fn actions(&self) -> Asked<'_, [OperatorActionRow]> {
-        self.asked(
+    pub fn actions(&self) -> Answer<'_, [OperatorActionRow]> {
+        self.answer(
             &ACTIONS,
-            |reply| if let ConsoleResponse::Actions(rows) = reply { Some(rows.as_slice()) } else { None },
+            |response| if let ConsoleResponse::Actions(rows) = response { Some(rows.as_slice()) } else { None },
         )
     }
 }
 
-/// The questions without a subject.
+/// The requests that are about no single series or execution.
 pub const HISTORY: ConsoleRequest = ConsoleRequest::History { limit: 200 };
 pub const REQUESTS: ConsoleRequest = ConsoleRequest::Requests { symbol: None, limit: 200 };
 pub const QUARANTINE: ConsoleRequest = ConsoleRequest::Quarantine { limit: 500 };

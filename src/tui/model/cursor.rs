@@ -1,4 +1,4 @@
-//! Where the selection of a list is: on a row by what it is, not by where it stands.
+//! The selection of a list: it follows its row, not its position.
 //!
 //! Rows come, go and change places under the operator's hand; what was selected stays selected. Only when it is gone
 //! does the selection stay in its place.
@@ -26,12 +26,12 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Where it stands in a list of `len` rows; `None` when there are none.
+    /// Its index in a list of `len` rows; `None` when there are none.
     pub fn resolve(&self, len: usize, key_of: impl Fn(usize) -> Option<RowKey>) -> Option<usize> {
         let last = len.checked_sub(1)?;
         let index = self.index.min(last);
         let Some(key) = &self.key else { return Some(index) };
-        // Mostly it stands where it stood.
+        // Mostly nothing has moved: no search then.
         if key_of(index).as_ref() == Some(key) {
             return Some(index);
         }

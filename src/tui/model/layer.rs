@@ -1,4 +1,4 @@
-//! What lies above the screen: help, palette, a question, an input line. The uppermost gets the keys.
+//! Layers above the screen: help, palette, a confirmation, an input line. The topmost gets the keys.
 
 use tui_input::Input;
 
@@ -27,17 +27,17 @@ pub struct Menu {
     pub cursor: usize,
 }
 
-/// A question before something is done. The answer is no until it is yes.
+/// A confirmation; the default is no.
 #[derive(Clone, Debug)]
 pub struct Confirm {
-    /// Tells the answers to its preview from others.
+    /// The id of its preview.
     pub id: u64,
     pub title: String,
     /// What it is done to.
     pub scope: String,
     pub cost: Cost,
-    /// What is ordered when the answer is yes.
-    pub order: EngineCommand,
+    /// What is sent when the answer is yes.
+    pub command: EngineCommand,
     /// Whether yes is selected.
     pub yes: bool,
 }
@@ -48,8 +48,16 @@ pub enum Cost {
     /// No requests.
     Free,
     /// The engine is planning.
-    Asking,
+    Planning,
     Known(Box<Plan>),
-    /// There is nothing to do, or it cannot be told.
+    /// There is nothing to do, or no plan could be made.
     Unknown(String),
+}
+
+impl Cost {
+    /// Whether it can be confirmed.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        matches!(self, Self::Free | Self::Known(_))
+    }
 }

@@ -36,7 +36,7 @@ impl Model {
         self.snap.live.runs.iter().flat_map(|run| run.items.iter().map(move |item| (run, item))).collect()
     }
 
-    /// Executions, newest first: what was asked for, else what the snapshot holds.
+    /// Executions, newest first: the answer to a request, else what the snapshot holds.
     #[must_use]
     pub fn executions(&self) -> Vec<&Execution> {
         let newest = &self.snap.data.executions;
@@ -90,7 +90,7 @@ impl Model {
         self.answers.requests().value.unwrap_or_default()
     }
 
-    /// Series whose last attempt failed: of a week when it was asked for, else of a day.
+    /// Series whose last attempt failed: of a week once requested, else of a day.
     #[must_use]
     pub fn failing_series(&self) -> &[SeriesStatus] {
         self.answers.failing_series().value.unwrap_or(&self.snap.data.failing)

@@ -1,4 +1,4 @@
-//! What can happen to the dashboard, and what the dashboard can want done.
+//! What happens to the dashboard, and what it wants done.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,18 +24,18 @@ pub enum Msg {
     LogLine(Arc<LogLine>),
     /// So many log lines came too fast.
     Skipped(u64),
-    /// A question was answered; `of` is the reading of the database it was asked at.
+    /// A request was answered; `data_at` is the generation of the data it was made for.
     Answered {
-        question: ConsoleRequest,
-        of: Ts,
-        reply: Result<ConsoleResponse, ReadError>,
+        request: ConsoleRequest,
+        data_at: Ts,
+        response: Result<ConsoleResponse, ReadError>,
     },
-    /// An order was answered.
-    Ordered {
-        order: u64,
+    /// The engine answered a command.
+    CommandFinished {
+        id: u64,
         outcome: Result<CommandReply, CommandError>,
     },
-    /// A picture of the screen was written.
+    /// A screenshot was saved.
     Saved(Result<PathBuf, String>),
     /// A second has begun, or something on the screen is to go away.
     Tick,
@@ -53,20 +53,20 @@ pub enum Redraw {
     Now,
 }
 
-/// What is to be done; the loop does it.
+/// What is to be done; the event loop does it.
 #[derive(Debug, Default)]
 pub struct Effects {
     pub redraw: Redraw,
-    /// Orders to the engine, each with the number its answer comes back with.
-    pub orders: Vec<(u64, EngineCommand)>,
-    pub questions: Vec<ConsoleRequest>,
+    /// Commands to the engine, each with the id its answer comes back with.
+    pub commands: Vec<(u64, EngineCommand)>,
+    pub requests: Vec<ConsoleRequest>,
     /// A text for the clipboard.
     pub copy: Option<String>,
-    /// A picture of the screen is to be written.
-    pub picture: bool,
-    /// The mouse is to be caught, or let go.
+    /// Save a screenshot.
+    pub screenshot: bool,
+    /// Capture the mouse, or release it.
     pub mouse: Option<bool>,
-    /// Every cell is to be sent again.
+    /// Send every cell again.
     pub repaint: bool,
     pub quit: Option<Exit>,
 }
@@ -80,10 +80,12 @@ pub enum Exit {
     Now,
 }
 
-/// What an order was about, until it is answered.
+/// A command that the engine has not answered yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    pub order: u64,
+    pub id: u64,
     pub toast: u64,
     pub what: String,
+    /// What is shown once it is done.
+    pub done: String,
 }

@@ -1,8 +1,8 @@
-//! The language of the `/` filter: `tier:stale,aging class:crypto behind>2h -tf:1d aapl`.
+//! The language of the `/` filter: `tier:stale,aging class:crypto behind>2h -tf:1d is:late aapl`.
 //!
-//! Terms are separated by spaces and all of them must hold; words after a colon are alternatives; a minus in front
-//! turns a term around; a bare word is looked for in the symbol's name. What cannot be understood is answered with what
-//! could have been meant, and hides nothing.
+//! Terms are separated by spaces and must all match; values after a colon are alternatives; a leading minus negates a
+//! term; a bare word is looked for in the symbol's name. An invalid term is answered with the valid ones and hides no
+//! series.
 
 use std::collections::HashSet;
 
@@ -11,22 +11,23 @@ use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
 use barkeep_monitor::snapshot::{Data, SeriesView};
 
-/// What can be asked for, for help and completion: the term, an example, and what it means.
+/// All terms, for help: the term, an example, and what it matches.
 pub const TERMS: &[(&str, &str, &str)] = &[
-    ("tier:", "tier:stale,missing", "how stale: fresh, aging, stale, missing, unknown"),
+    ("tier:", "tier:stale,missing", "freshness: fresh, aging, stale, missing, unknown"),
     ("class:", "class:crypto", "asset class: stock, etf, crypto"),
-    ("rpo:", "rpo:critical", "how much it matters: critical, standard, low"),
+    ("rpo:", "rpo:critical", "criticality: critical, standard, low"),
     ("tf:", "tf:5m,1h", "timeframe: 1m 5m 15m 30m 1h 4h 1d 1w"),
-    ("behind>", "behind>2h", "further behind than this (or behind<): 90s, 20m, 2h, 3d"),
-    ("bars>", "bars>1000", "more bars than this (or bars<)"),
-    ("breached:", "breached:yes", "past its recovery point"),
-    ("paused:", "paused:yes", "its symbol is paused"),
+    ("behind>", "behind>2h", "further behind than this (or behind<, behind:>): 90s, 20m, 2h, 3d"),
+    ("bars>", "bars>1000", "more bars than this (or bars<, bars:>)"),
+    ("breached:", "breached:yes", "later than allowed"),
+    ("paused:", "paused:yes", "paused"),
     ("failing:", "failing:yes", "its last attempt failed"),
-    ("tracked:", "tracked:no", "kept fresh at all"),
+    ("tracked:", "tracked:no", "tracked"),
+    ("is:", "is:late,failing", "late, paused, failing, tracked or a tier; short for breached:yes, paused:yes, ..."),
 ];
 
 /// The terms in one line.
-pub const FIELDS: &str = "tier: class: rpo: tf: behind> bars> breached: paused: failing: tracked:";
+pub const FIELDS: &str = "tier: class: rpo: tf: behind> bars> breached: paused: failing: tracked: is:";
 
 /// A filter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,51 @@ enum Test {
     Paused(bool),
     Failing(bool),
     Tracked(bool),
+    Is(Vec<State>),
+}
+
+/// What `is:` can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Late,
+    Paused,
+    Failing,
+    Tracked,
+    Tier(Tier),
+}
+
+impl State {
+    const ALL: [Self; 9] = [
+        Self::Late,
+        Self::Paused,
+        Self::Failing,
+        Self::Tracked,
+        Self::Tier(Tier::Fresh),
+        Self::Tier(Tier::Aging),
+        Self::Tier(Tier::Stale),
+        Self::Tier(Tier::Missing),
+        Self::Tier(Tier::Unknown),
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Paused => "paused",
+            Self::Failing => "failing",
+            Self::Tracked => "tracked",
+            Self::Tier(tier) => tier.name(),
+        }
+    }
+
+    fn holds(self, series: &SeriesView, failing: &Failing<'_>) -> bool {
+        match self {
+            Self::Late => series.breached,
+            Self::Paused => series.paused,
+            Self::Failing => failing.contains(&(&series.symbol, series.timeframe)),
+            Self::Tracked => series.tracked,
+            Self::Tier(tier) => series.tier == tier,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +112,12 @@ enum Than {
 }
 
 impl Than {
+    /// The sign at the beginning, and what follows it.
+    fn split(text: &str) -> Option<(Self, &str)> {
+        let more = text.strip_prefix('>').map(|rest| (Self::More, rest));
+        more.or_else(|| text.strip_prefix('<').map(|rest| (Self::Less, rest)))
+    }
+
     fn holds(self, value: i64, bound: i64) -> bool {
         match self {
             Self::More => value > bound,
@@ -122,10 +174,11 @@ impl Test {
             // What has no bar is behind everything.
             Self::Behind(than, bound) => than.holds(series.staleness_seconds.unwrap_or(i64::MAX), *bound),
             Self::Bars(than, bound) => than.holds(series.bars, *bound),
-            Self::Breached(is) => series.breached == *is,
-            Self::Paused(is) => series.paused == *is,
-            Self::Failing(is) => failing.contains(&(&series.symbol, series.timeframe)) == *is,
-            Self::Tracked(is) => series.tracked == *is,
+            Self::Breached(is) => State::Late.holds(series, failing) == *is,
+            Self::Paused(is) => State::Paused.holds(series, failing) == *is,
+            Self::Failing(is) => State::Failing.holds(series, failing) == *is,
+            Self::Tracked(is) => State::Tracked.holds(series, failing) == *is,
+            Self::Is(any) => any.iter().any(|state| state.holds(series, failing)),
         }
     }
 }
@@ -138,38 +191,41 @@ fn contains(name: &str, part: &str) -> bool {
 
 fn term(text: &str) -> Result<Term, String> {
     let (negated, body) = match text.strip_prefix('-') {
-        Some("") => return Err("a minus needs a term after it, as in -tier:fresh".to_owned()),
+        Some("") => return Err("'-' needs a term, as in -tier:fresh".to_owned()),
         Some(rest) => (true, rest),
         None => (false, text),
     };
     // A crypto pair is written with a colon too.
     let pair = body.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x:"));
-    let test = if let Some((field, words)) = body.split_once(':').filter(|_| !pair) {
-        named(field, words)?
-    } else if let Some(at) = body.find(['>', '<']) {
-        let (field, rest) = body.split_at(at);
-        let than = if rest.starts_with('>') { Than::More } else { Than::Less };
-        compared(field, than, rest.get(1..).unwrap_or_default())?
+    let test = if let Some((field, values)) = body.split_once(':').filter(|_| !pair) {
+        named(field, values)?
+    } else if let Some((field, (than, bound))) =
+        body.find(['>', '<']).map(|at| body.split_at(at)).and_then(|(field, rest)| Some((field, Than::split(rest)?)))
+    {
+        compared(field, than, bound)?
     } else {
         Test::Name(body.to_ascii_uppercase())
     };
     Ok(Term { negated, test })
 }
 
-fn named(field: &str, words: &str) -> Result<Test, String> {
+fn named(field: &str, values: &str) -> Result<Test, String> {
     let field = field.to_ascii_lowercase();
     match field.as_str() {
-        "tier" => Ok(Test::Tier(each(&field, words, &Tier::ALL, |t| t.name())?)),
-        "class" => Ok(Test::Class(each(&field, words, &AssetClass::ALL, |c| c.name())?)),
-        "rpo" => Ok(Test::Rpo(each(&field, words, &Criticality::ALL, |c| c.name())?)),
-        "tf" => Ok(Test::Timeframe(each(&field, words, &Timeframe::ALL, |t| t.name())?)),
-        "breached" => Ok(Test::Breached(yes_or_no(&field, words)?)),
-        "paused" => Ok(Test::Paused(yes_or_no(&field, words)?)),
-        "failing" => Ok(Test::Failing(yes_or_no(&field, words)?)),
-        "tracked" => Ok(Test::Tracked(yes_or_no(&field, words)?)),
-        "behind" | "bars" => {
-            Err(format!("{field} takes > or <, as in {field}>{}", if field == "bars" { "1000" } else { "2h" }))
-        }
+        "tier" => Ok(Test::Tier(each(&field, values, &Tier::ALL, |t| t.name())?)),
+        "class" => Ok(Test::Class(each(&field, values, &AssetClass::ALL, |c| c.name())?)),
+        "rpo" => Ok(Test::Rpo(each(&field, values, &Criticality::ALL, |c| c.name())?)),
+        "tf" => Ok(Test::Timeframe(each(&field, values, &Timeframe::ALL, |t| t.name())?)),
+        "breached" => Ok(Test::Breached(yes_or_no(&field, values)?)),
+        "paused" => Ok(Test::Paused(yes_or_no(&field, values)?)),
+        "failing" => Ok(Test::Failing(yes_or_no(&field, values)?)),
+        "tracked" => Ok(Test::Tracked(yes_or_no(&field, values)?)),
+        "is" => Ok(Test::Is(each(&field, values, &State::ALL, |s| s.name())?)),
+        // `behind:>2h` is as good as `behind>2h`.
+        "behind" | "bars" => match Than::split(values) {
+            Some((than, bound)) => compared(&field, than, bound),
+            None => Err(format!("{field} needs > or <, as in {}", example(&field))),
+        },
         _ => Err(unknown(&field)),
     }
 }
@@ -185,8 +241,8 @@ fn compared(field: &str, than: Than, bound: &str) -> Result<Test, String> {
             .parse()
             .map(|n| Test::Bars(than, n))
             .map_err(|_| format!("'{}' is not a number of bars", printable(bound))),
-        "tier" | "class" | "rpo" | "tf" | "breached" | "paused" | "failing" | "tracked" => {
-            Err(format!("{field} takes a colon, as in {}", example(&field)))
+        "tier" | "class" | "rpo" | "tf" | "breached" | "paused" | "failing" | "tracked" | "is" => {
+            Err(format!("{field} needs a colon, as in {}", example(&field)))
         }
         _ => Err(unknown(&field)),
     }
@@ -203,24 +259,24 @@ fn unknown(field: &str) -> String {
         || format!("use {}", names.collect::<Vec<_>>().join(", ")),
         |name| format!("did you mean {name}?"),
     );
-    format!("there is no '{}'; {hint}", printable(field))
+    format!("unknown term '{}'; {hint}", printable(field))
 }
 
-/// The words of a list, each of them one of `all`; the beginning of a word is enough when only one begins so.
-fn each<T: Copy>(field: &str, words: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<Vec<T>, String> {
+/// The values of a term, each of them one of `all`; the beginning of a word is enough when only one begins so.
+fn each<T: Copy>(field: &str, values: &str, all: &[T], name: impl Fn(&T) -> &'static str) -> Result<Vec<T>, String> {
     let choices = || all.iter().map(&name).collect::<Vec<_>>().join(", ");
-    if words.is_empty() {
-        return Err(format!("{field}: needs a word; use {}", choices()));
+    if values.is_empty() {
+        return Err(format!("{field}: needs a value; use {}", choices()));
     }
     let one = |word: &str| {
         let lower = word.to_ascii_lowercase();
         let exact = all.iter().find(|t| name(t) == lower);
         let mut begun = all.iter().filter(|t| !lower.is_empty() && name(t).starts_with(&lower));
         let only = begun.next().filter(|_| begun.next().is_none());
-        let wrong = || format!("'{}' is no {field}; use {}", printable(word), choices());
+        let wrong = || format!("{field}: unknown value '{}'; use {}", printable(word), choices());
         exact.or(only).copied().ok_or_else(wrong)
     };
-    words.split(',').map(one).collect()
+    values.split(',').map(one).collect()
 }
 
 fn yes_or_no(field: &str, word: &str) -> Result<bool, String> {

@@ -97,7 +97,7 @@ impl Screen {
 }
 
 impl ListId {
-    /// What it is called where it is the only thing that fits.
+    /// Its title on a screen where only one list is shown in full.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -113,7 +113,7 @@ impl ListId {
             Self::ExecutionSeries => "Series",
             Self::FailingSeries => "Failing series",
             Self::FailingFeatures => "Failing features",
-            Self::Actions => "Who did what",
+            Self::Actions => "Operator actions",
             Self::Log => "Log",
         }
     }

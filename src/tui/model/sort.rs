@@ -39,7 +39,7 @@ impl SortBy {
             Self::Staleness => "staleness",
             Self::Symbol => "symbol",
             Self::Class => "class",
-            Self::Criticality => "RPO",
+            Self::Criticality => "criticality",
             Self::Timeframe => "timeframe",
             Self::Newest => "newest bar",
             Self::Bars => "bars",
@@ -89,14 +89,14 @@ impl Sort {
         self.rank(a).cmp(&self.rank(b)).then(name)
     }
 
-    /// Smaller stands higher.
+    /// Sorts ascending: the smallest rank is the first row.
     fn rank(self, row: &SeriesView) -> u64 {
         /// Keeps the order of signed numbers; what is absent is least.
         fn ordered(value: Option<i64>) -> u64 {
             value.map_or(0, |v| (v as u64) ^ (1 << 63))
         }
         let rank = match self.by {
-            SortBy::Staleness => !worst(row),
+            SortBy::Staleness => !severity(row),
             SortBy::Symbol => return 0,
             SortBy::Class => row.asset_class as u64,
             SortBy::Criticality => row.criticality as u64,
@@ -109,9 +109,9 @@ impl Sort {
     }
 }
 
-/// Grows with how bad a series is: whether it is kept at all, whether it is past its recovery point, its tier, and how
-/// far behind it is. A series that nobody keeps is not bad at all.
-fn worst(row: &SeriesView) -> u64 {
+/// Grows with how bad a series is: whether it is tracked, whether it is later than allowed, its tier, and how far behind
+/// it is. A series that is not tracked is never bad.
+fn severity(row: &SeriesView) -> u64 {
     let rank = match row.tier {
         Tier::Fresh => 0,
         Tier::Aging => 1,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_stands_first_and_what_nobody_keeps_last() {
+    fn the_worst_stands_first_and_untracked_ones_last() {
         let all = rows();
         let order = |by, reversed| Sort { by, reversed }.order(&all, |_| true);
         assert_eq!(order(SortBy::Staleness, false), [3, 1, 2, 0, 4]);

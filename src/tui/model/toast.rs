@@ -1,4 +1,4 @@
-//! Short words at the bottom of the screen that go away by themselves.
+//! Toasts: short messages at the bottom of the screen that expire by themselves.
 
 use std::collections::VecDeque;
 use std::time::Duration;

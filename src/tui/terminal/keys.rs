@@ -76,7 +76,9 @@ impl Key {
 
 /// A text that names no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no key; write a character, a name such as enter, esc, tab, space, pageup or f5, or ctrl-d")]
+#[error(
+    "'{0}' is not a key; use a character, a name such as enter, esc, tab, space, pageup or f5, or one of these with ctrl-, alt- or shift-"
+)]
 pub struct InvalidKey(String);
 
 impl FromStr for Key {

@@ -16,7 +16,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
 /// Where frames go.
-pub trait Canvas {
+pub trait TerminalOutput {
     /// Shows a frame.
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()>;
     /// Sends every cell with the next frame.
@@ -27,7 +27,7 @@ pub trait Canvas {
     fn mouse(&mut self, catch: bool) -> io::Result<()>;
     /// Gives the terminal back, stops the process until it is continued, and takes the terminal again.
     fn suspend(&mut self) -> io::Result<()>;
-    /// Takes the terminal again after somebody else had it.
+    /// Takes the terminal again after another program used it.
     fn retake(&mut self) -> io::Result<()>;
 }
 

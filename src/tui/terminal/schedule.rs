@@ -1,6 +1,6 @@
 //! When the next frame is drawn: a key at once, data at most so often, and nothing at all while nothing changes.
 //!
-//! Any number of wishes for a frame become one frame at the earliest time any of them may have it.
+//! Any number of requests for a frame become one frame, at the earliest time that one of them allows.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::model::msg::Redraw;
 
-/// Two answers to keys are never closer: no terminal shows more. A frame of data holds up none of them.
+/// The shortest time between two frames that answer keys: no terminal shows more. A frame of data delays none of them.
 const NEAREST: Duration = Duration::from_millis(16);
 
 /// How often data may be drawn.
@@ -47,8 +47,8 @@ impl FrameClock {
         Self { caps, last: None, last_answer: None, due: None, answers: false }
     }
 
-    /// Wishes for a frame.
-    pub fn wish(&mut self, redraw: Redraw, focused: bool, now: Instant) {
+    /// Requests a frame.
+    pub fn request(&mut self, redraw: Redraw, focused: bool, now: Instant) {
         let (before, gap) = match redraw {
             Redraw::No => return,
             Redraw::Now => (self.last_answer, NEAREST),
@@ -84,33 +84,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn wishes_become_one_frame_at_the_earliest_time() {
+    async fn requests_become_one_frame_at_the_earliest_time() {
         let (mut clock, start) = (clock(), Instant::now());
         assert_eq!(clock.due(), None);
-        clock.wish(Redraw::Soon, true, start);
+        clock.request(Redraw::Soon, true, start);
         assert_eq!(clock.due(), Some(start));
         clock.drawn(start);
         for ms in [1, 5, 50] {
-            clock.wish(Redraw::Soon, true, start + Duration::from_millis(ms));
+            clock.request(Redraw::Soon, true, start + Duration::from_millis(ms));
             assert_eq!(clock.due(), Some(start + Duration::from_millis(100)));
         }
         // A key does not wait for the data's turn.
-        clock.wish(Redraw::Now, true, start + Duration::from_millis(60));
+        clock.request(Redraw::Now, true, start + Duration::from_millis(60));
         assert_eq!(clock.due(), Some(start + Duration::from_millis(60)));
-        clock.wish(Redraw::No, true, start);
+        clock.request(Redraw::No, true, start);
         clock.drawn(start + Duration::from_millis(60));
         assert_eq!(clock.due(), None);
-        clock.wish(Redraw::Now, true, start + Duration::from_millis(61));
+        clock.request(Redraw::Now, true, start + Duration::from_millis(61));
         assert_eq!(clock.due(), Some(start + Duration::from_millis(76)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_key_does_not_wait_behind_a_frame_of_data() {
         let (mut clock, start) = (clock(), Instant::now());
-        clock.wish(Redraw::Soon, true, start);
+        clock.request(Redraw::Soon, true, start);
         clock.drawn(start);
         let key = start + Duration::from_millis(1);
-        clock.wish(Redraw::Now, true, key);
+        clock.request(Redraw::Now, true, key);
         assert_eq!(clock.due(), Some(key));
     }
 
@@ -118,9 +118,9 @@ mod tests {
     async fn without_the_focus_data_waits_longer_but_keys_do_not() {
         let (mut clock, start) = (clock(), Instant::now());
         clock.drawn(start);
-        clock.wish(Redraw::Soon, false, start + Duration::from_millis(10));
+        clock.request(Redraw::Soon, false, start + Duration::from_millis(10));
         assert_eq!(clock.due(), Some(start + Duration::from_secs(1)));
-        clock.wish(Redraw::Now, false, start + Duration::from_millis(20));
+        clock.request(Redraw::Now, false, start + Duration::from_millis(20));
         assert_eq!(clock.due(), Some(start + Duration::from_millis(20)));
     }
 }

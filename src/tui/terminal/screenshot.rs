@@ -1,22 +1,45 @@
-//! A frame as a picture (SVG) and as text: for the key that takes one, for the README, and for tests.
+//! A frame as SVG and as text: for the screenshot key, for the documentation, and for tests.
 //!
 //! A run of cells of one style is one `<text>` with its exact length, so columns stay in line whatever font a viewer
 //! has. Bars, levels and lines are drawn as shapes, not letters: they meet without gaps.
 
 use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::draw::theme::Theme;
+use barkeep_market::Ts;
 
-/// A cell in pixels, and where its text stands.
+/// A cell in pixels, and the baseline of its text.
 const WIDTH: f64 = 8.4;
 const HEIGHT: f64 = 18.0;
 const BASELINE: f64 = 13.5;
 const SIZE: f64 = 14.0;
 const MARGIN: f64 = 12.0;
+
+/// The directory that screenshots are saved in.
+#[derive(Clone, Debug)]
+pub struct Screenshots {
+    pub dir: PathBuf,
+}
+
+impl Screenshots {
+    /// Writes a frame as SVG and as text beside it; gives the SVG's path.
+    ///
+    /// # Errors
+    /// When the directory cannot be written to.
+    pub fn add(&self, frame: &Buffer, theme: Theme, at: Ts) -> io::Result<PathBuf> {
+        std::fs::create_dir_all(&self.dir)?;
+        let path = self.dir.join(format!("barkeep-{}.svg", at.to_utc().format("%Y%m%d-%H%M%S")));
+        std::fs::write(&path, svg(frame, theme))?;
+        std::fs::write(path.with_extension("txt"), text(frame))?;
+        Ok(path)
+    }
+}
 
 /// The frame as lines of text, without blanks at their ends.
 #[must_use]
@@ -64,13 +87,13 @@ pub fn svg(buf: &Buffer, theme: Theme) -> String {
 
 /// What the cells of a run have in common.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Look {
+struct CellStyle {
     ink: u32,
     paper: u32,
     modifier: Modifier,
 }
 
-impl Look {
+impl CellStyle {
     fn of(cell: &Cell, (ink, paper): (u32, u32)) -> Self {
         let (ink, paper) = (rgb(cell.fg).unwrap_or(ink), rgb(cell.bg).unwrap_or(paper));
         let reversed = cell.modifier.contains(Modifier::REVERSED);
@@ -84,42 +107,42 @@ fn line(out: &mut String, buf: &Buffer, y: u16, plain: (u32, u32)) {
     let cells = faces(buf, y, plain);
     // Backgrounds first, so that they cover nothing.
     let mut x = 0;
-    while let Some((look, _)) = cells.get(x) {
-        let length = cells.iter().skip(x).take_while(|(other, _)| other.paper == look.paper).count();
-        if look.paper != plain.1 {
+    while let Some((style, _)) = cells.get(x) {
+        let length = cells.iter().skip(x).take_while(|(other, _)| other.paper == style.paper).count();
+        if style.paper != plain.1 {
             let (left, wide) = (x as f64 * WIDTH, length as f64 * WIDTH);
             let _ = writeln!(
                 out,
                 "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" height=\"{HEIGHT}\" fill=\"{}\"/>",
-                hex(look.paper)
+                hex(style.paper)
             );
         }
         x += length;
     }
     let mut x = 0;
-    while let Some((look, symbol)) = cells.get(x) {
+    while let Some((style, symbol)) = cells.get(x) {
         let shape = is_shape(symbol);
-        let same = |(other, s): &&(Look, &str)| other == look && is_shape(s) == shape && (!shape || s == symbol);
+        let same = |(other, s): &&(CellStyle, &str)| other == style && is_shape(s) == shape && (!shape || s == symbol);
         let length = cells.iter().skip(x).take_while(same).count();
         if shape {
             for part in shapes(symbol) {
-                draw(out, part, (x, length), top, *look);
+                draw(out, part, (x, length), top, *style);
             }
         } else {
             let run: String = cells.iter().skip(x).take(length).map(|(_, symbol)| *symbol).collect();
-            words(out, &run, x, top, *look);
+            text_run(out, &run, x, top, *style);
         }
         x += length;
     }
 }
 
-/// The cells of a line with how they look. The second column of a wide character looks as the first and says nothing.
-fn faces(buf: &Buffer, y: u16, plain: (u32, u32)) -> Vec<(Look, &str)> {
-    let mut faces: Vec<(Look, &str)> = Vec::with_capacity(usize::from(buf.area.width));
+/// The cells of a line with their styles. The second column of a wide character has the style of the first and no text.
+fn faces(buf: &Buffer, y: u16, plain: (u32, u32)) -> Vec<(CellStyle, &str)> {
+    let mut faces: Vec<(CellStyle, &str)> = Vec::with_capacity(usize::from(buf.area.width));
     for cell in (buf.area.left()..buf.area.right()).filter_map(|x| buf.cell((x, y))) {
         let face = match faces.last() {
-            Some((look, before)) if before.width() == 2 => (*look, ""),
-            _ => (Look::of(cell, plain), cell.symbol()),
+            Some((style, before)) if before.width() == 2 => (*style, ""),
+            _ => (CellStyle::of(cell, plain), cell.symbol()),
         };
         faces.push(face);
     }
@@ -127,7 +150,7 @@ fn faces(buf: &Buffer, y: u16, plain: (u32, u32)) -> Vec<(Look, &str)> {
 }
 
 /// A run of text; blanks at its ends are left out.
-fn words(out: &mut String, run: &str, x: usize, top: f64, look: Look) {
+fn text_run(out: &mut String, run: &str, x: usize, top: f64, style: CellStyle) {
     let text = run.trim_end();
     let blanks = text.len() - text.trim_start().len();
     let text = text.trim_start();
@@ -135,27 +158,27 @@ fn words(out: &mut String, run: &str, x: usize, top: f64, look: Look) {
         return;
     }
     let (left, wide) = ((x + blanks) as f64 * WIDTH, text.width() as f64 * WIDTH);
-    let mut style = String::new();
+    let mut attributes = String::new();
     for (modifier, attribute) in [
         (Modifier::BOLD, " font-weight=\"bold\""),
         (Modifier::DIM, " opacity=\"0.6\""),
         (Modifier::ITALIC, " font-style=\"italic\""),
         (Modifier::UNDERLINED, " text-decoration=\"underline\""),
     ] {
-        if look.modifier.contains(modifier) {
-            style.push_str(attribute);
+        if style.modifier.contains(modifier) {
+            attributes.push_str(attribute);
         }
     }
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let _ = writeln!(
         out,
-        "<text x=\"{left:.1}\" y=\"{:.1}\" textLength=\"{wide:.1}\" xml:space=\"preserve\" fill=\"{}\"{style}>{escaped}</text>",
+        "<text x=\"{left:.1}\" y=\"{:.1}\" textLength=\"{wide:.1}\" xml:space=\"preserve\" fill=\"{}\"{attributes}>{escaped}</text>",
         top + BASELINE,
-        hex(look.ink)
+        hex(style.ink)
     );
 }
 
-/// A rectangle in shares of a cell: left, top, width, height, opacity. A width of 1 runs on through equal neighbours.
+/// A rectangle in shares of a cell: left, top, width, height, opacity. A width of 1 runs on through equal neighbors.
 type Shape = (f64, f64, f64, f64, f64);
 
 fn draw(
@@ -163,9 +186,9 @@ fn draw(
     (left, upper, wide, high, opacity): Shape,
     (x, length): (usize, usize),
     top: f64,
-    look: Look,
+    style: CellStyle,
 ) {
-    let dim = if look.modifier.contains(Modifier::DIM) { 0.6 } else { 1.0 };
+    let dim = if style.modifier.contains(Modifier::DIM) { 0.6 } else { 1.0 };
     let opacity = opacity * dim;
     let (count, wide) = if wide >= 1.0 { (1, length as f64) } else { (length, wide) };
     for k in 0..count {
@@ -176,7 +199,7 @@ fn draw(
             top + upper * HEIGHT,
             wide * WIDTH,
             high * HEIGHT,
-            hex(look.ink),
+            hex(style.ink),
             if opacity < 1.0 { format!(" opacity=\"{opacity:.2}\"") } else { String::new() }
         );
     }
@@ -237,7 +260,7 @@ fn hex(rgb: u32) -> String {
     format!("#{rgb:06x}")
 }
 
-/// A colour of the terminal as xterm shows it; `None` for the terminal's own.
+/// A color of the terminal as xterm shows it; `None` for the terminal's own.
 fn rgb(color: Color) -> Option<u32> {
     const SIXTEEN: [u32; 16] = [
         0x00_00_00, 0xcd_00_00, 0x00_cd_00, 0xcd_cd_00, 0x00_00_ee, 0xcd_00_cd, 0x00_cd_cd, 0xe5_e5_e5, 0x7f_7f_7f,

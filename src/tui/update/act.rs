@@ -8,18 +8,18 @@ use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
-use crate::model::{DisplayOptions, Model, Zoom};
+use crate::model::{Model, Zoom};
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
 use barkeep_service::handle::{EngineCommand, TriggerScope};
 
 impl Model {
-    /// Does an action, or says why it cannot be done.
+    /// Runs an action, or shows why it is not available.
     pub(super) fn act(&mut self, spec: &Spec, effects: &mut Effects) {
         effects.redraw = Redraw::Now;
         if let Err(why) = self.permits(spec) {
             let title = spec.title(self);
-            self.say(Level::Warn, format!("{title}: {why}"), effects);
+            self.show_toast(Level::Warn, format!("{title}: {why}"), effects);
             return;
         }
         match spec.id {
@@ -56,7 +56,7 @@ impl Model {
             ActionId::Freeze => self.freeze(),
             ActionId::Refresh => {
                 self.answers.clear();
-                self.say(Level::Info, "asking again", effects);
+                self.show_toast(Level::Info, "refreshing", effects);
             }
             ActionId::Mark => self.mark(),
             ActionId::MarkRange => self.mark_range(),
@@ -66,7 +66,7 @@ impl Model {
                 self.symbols.range_from = None;
             }
             ActionId::Trigger => self.trigger_selected(effects),
-            ActionId::TriggerStale => self.trigger("Backfill everything stale", TriggerScope::Stale, effects),
+            ActionId::TriggerStale => self.trigger("Backfill every stale series", TriggerScope::Stale, effects),
             ActionId::TriggerTier => self.layers.push(Layer::Palette(Menu { input: Input::from("tier "), cursor: 0 })),
             ActionId::TriggerCritical => self.trigger_tier(Criticality::Critical, effects),
             ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
@@ -74,9 +74,12 @@ impl Model {
             ActionId::TriggerGap => self.trigger_gap(effects),
             ActionId::Pause => {
                 let paused = self.snap.live.paused.is_some();
-                let (what, action) =
-                    if paused { ("resume", EngineCommand::Resume) } else { ("pause", EngineCommand::Pause) };
-                self.order(what.to_owned(), action, effects);
+                let (what, command) = if paused {
+                    ("resume the engine", EngineCommand::Resume)
+                } else {
+                    ("pause the engine", EngineCommand::Pause)
+                };
+                self.send(what.to_owned(), command, effects);
             }
             ActionId::PauseSymbol => self.pause_symbols(),
             ActionId::PauseSeries => self.pause_series(),
@@ -87,30 +90,27 @@ impl Model {
             ActionId::Reject => self.decide(Verdict::Rejected),
             ActionId::Copy => {
                 if let Some(text) = self.row_text() {
-                    self.say(Level::Info, format!("copied: {text}"), effects);
+                    self.show_toast(Level::Info, format!("copied: {text}"), effects);
                     effects.copy = Some(text);
                 }
             }
-            ActionId::Picture => effects.picture = true,
+            ActionId::Screenshot => effects.screenshot = true,
             ActionId::Theme => {
-                let at = ThemeKind::ALL.iter().position(|kind| *kind == self.dress.theme).unwrap_or(0);
+                let at = ThemeKind::ALL.iter().position(|kind| *kind == self.display.theme).unwrap_or(0);
                 let next = ThemeKind::ALL.get(at + 1).copied().unwrap_or_default();
-                self.dress.theme = next;
-                self.say(Level::Info, format!("theme: {}", next.name()), effects);
+                self.display.theme = next;
+                self.show_toast(Level::Info, format!("theme: {}", next.name()), effects);
             }
-            ActionId::Ascii => {
-                let DisplayOptions { ascii, .. } = &mut self.dress;
-                *ascii = !*ascii;
-            }
+            ActionId::Ascii => self.display.ascii = !self.display.ascii,
             ActionId::Mouse => {
-                self.dress.mouse = !self.dress.mouse;
-                effects.mouse = Some(self.dress.mouse);
-                let text = if self.dress.mouse {
-                    "the mouse selects here; hold shift to select text"
+                self.display.mouse = !self.display.mouse;
+                effects.mouse = Some(self.display.mouse);
+                let text = if self.display.mouse {
+                    "mouse captured; hold Shift to select text"
                 } else {
-                    "the mouse selects text"
+                    "mouse released: the terminal selects text"
                 };
-                self.say(Level::Info, text, effects);
+                self.show_toast(Level::Info, text, effects);
             }
             ActionId::Repaint => effects.repaint = true,
             ActionId::Help => self.layers.push(Layer::Help(Menu::default())),
@@ -162,9 +162,9 @@ impl Model {
                     self.descend(Screen::Coverage);
                 }
             }
-            _ if self.screen == Screen::Detail => self.say(Level::Info, "there is nothing below this row", effects),
+            _ if self.screen == Screen::Detail => self.show_toast(Level::Info, "no details for this row", effects),
             _ if series.is_some() => self.open_series(series),
-            _ => self.say(Level::Info, "there is nothing below this row", effects),
+            _ => self.show_toast(Level::Info, "no details for this row", effects),
         }
     }
 
@@ -180,9 +180,14 @@ impl Model {
         self.descend(Screen::Detail);
     }
 
+    /// Leaves the innermost thing first: a range, a comparison, a zoom, a screen, the filter, the marks.
     fn back(&mut self) {
+        // A range that was begun is given up first; nothing else changes.
         if self.symbols.range_from.take().is_some() {
-        } else if self.screen == Screen::Detail && self.detail.compare {
+            return;
+        }
+        let on_table = matches!(self.screen, Screen::Symbols | Screen::Coverage);
+        if self.screen == Screen::Detail && self.detail.compare {
             self.detail.compare = false;
         } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {
             self.set_pane(0);
@@ -193,11 +198,11 @@ impl Model {
             self.coverage.zoom = Zoom::Days;
         } else if let Some(screen) = self.trail.pop() {
             self.screen = screen;
-        } else if matches!(self.screen, Screen::Symbols | Screen::Coverage) && !self.symbols.filter.is_empty() {
+        } else if on_table && !self.symbols.filter.is_empty() {
             self.set_filter(String::new());
         } else if self.screen == Screen::Log && !self.log.filter.is_empty() {
             self.log.filter.clear();
-        } else if matches!(self.screen, Screen::Symbols | Screen::Coverage) && !self.symbols.marks.is_empty() {
+        } else if on_table && !self.symbols.marks.is_empty() {
             self.symbols.marks.clear();
         } else {
             self.toasts.clear();

@@ -5,11 +5,11 @@ use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::actions::{ACTIONS, ActionId, Spec};
 use crate::model::Model;
-use crate::model::layer::{Cost, Layer, Menu};
+use crate::model::layer::{Layer, Menu};
 use crate::model::msg::Effects;
 
 /// The longest line that can be typed or pasted.
-const LONGEST: usize = 200;
+const MAX_INPUT: usize = 200;
 
 /// What a layer makes of a key.
 enum Outcome {
@@ -45,7 +45,7 @@ impl Model {
                 }
             },
             Some(Layer::Confirm(confirm)) => {
-                let ready = matches!(confirm.cost, Cost::Free | Cost::Known(_));
+                let ready = confirm.cost.is_known();
                 match event.code {
                     KeyCode::Char('y' | 'Y') if ready => Outcome::Confirmed,
                     KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
@@ -83,17 +83,17 @@ impl Model {
                     if let Some(first) = what.get_mut(..1) {
                         first.make_ascii_lowercase();
                     }
-                    self.order(what, confirm.order, effects);
+                    self.send(what, confirm.command, effects);
                 }
             }
         }
     }
 
-    /// Says yes or no to the question on top.
+    /// Answers the confirmation on top.
     pub(super) fn answer(&mut self, yes: bool, effects: &mut Effects) {
         let ready = matches!(
             self.layers.last(),
-            Some(Layer::Confirm(confirm)) if matches!(confirm.cost, Cost::Free | Cost::Known(_))
+            Some(Layer::Confirm(confirm)) if confirm.cost.is_known()
         );
         self.apply(if yes && ready { Outcome::Confirmed } else { Outcome::Close }, effects);
     }
@@ -115,7 +115,7 @@ impl Model {
 
     /// Pasted text goes where typed text would go, and nowhere else: a paste never runs anything.
     pub(super) fn paste(&mut self, text: &str, effects: &mut Effects) {
-        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
+        let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_INPUT).collect();
         let outcome = match self.layers.last_mut() {
             Some(Layer::Help(menu) | Layer::Palette(menu)) => {
                 paste_into(&mut menu.input, &line);
@@ -152,8 +152,8 @@ impl Model {
                 let scored =
                     ACTIONS.iter().filter(|spec| self.offers(spec) && !is_motion(spec.id)).filter_map(|spec| {
                         let title = spec.title(self).to_lowercase();
-                        let by_title = likeness(&wanted, &title);
-                        let by_name = likeness(&wanted, spec.name).map(|n| n + 1);
+                        let by_title = match_cost(&wanted, &title);
+                        let by_name = match_cost(&wanted, spec.name).map(|n| n + 1);
                         let by_help = (wanted.len() > 2 && spec.help.to_lowercase().contains(&wanted)).then_some(500);
                         by_title.into_iter().chain(by_name).chain(by_help).min().map(|score| (score, spec))
                     });
@@ -182,9 +182,9 @@ const fn is_motion(id: ActionId) -> bool {
     )
 }
 
-/// How unlike a name is what was typed; `None` when its letters do not even occur in order. Gaps between letters and a
-/// late start count against it.
-fn likeness(typed: &str, name: &str) -> Option<usize> {
+/// How badly a name matches what was typed, 0 being best; `None` when the letters do not occur in this order. Gaps between
+/// letters and a late start add to it.
+fn match_cost(typed: &str, name: &str) -> Option<usize> {
     let (mut cost, mut rest, mut first) = (0, name, true);
     for c in typed.chars().filter(|c| !c.is_whitespace()) {
         let at = rest.find(c)?;
@@ -225,7 +225,7 @@ fn key_in_menu(menu: &mut Menu, listed: &[&'static Spec], page: isize, event: Ke
 
 /// Whether the text changed.
 fn type_into(input: &mut tui_input::Input, event: KeyEvent) -> bool {
-    let long = input.value().chars().count() >= LONGEST;
+    let long = input.value().chars().count() >= MAX_INPUT;
     if long && matches!(event.code, KeyCode::Char(_)) {
         return false;
     }
@@ -234,7 +234,7 @@ fn type_into(input: &mut tui_input::Input, event: KeyEvent) -> bool {
 
 fn paste_into(input: &mut tui_input::Input, text: &str) {
     for c in text.chars() {
-        if input.value().chars().count() < LONGEST {
+        if input.value().chars().count() < MAX_INPUT {
             input.handle(tui_input::InputRequest::InsertChar(c));
         }
     }
@@ -246,9 +246,9 @@ mod tests {
 
     #[test]
     fn letters_in_order_are_enough_and_beginnings_are_best() {
-        assert!(likeness("ts", "trigger-stale") < likeness("ts", "half-tasks") && likeness("st", "ts").is_none());
-        assert_eq!(likeness("", "anything"), Some(0));
-        assert_eq!(likeness("pause", "pause"), Some(0));
-        assert!(likeness("pause", "pause") < likeness("pause", "pause-symbol").map(|n| n + 1));
+        assert!(match_cost("ts", "trigger-stale") < match_cost("ts", "half-tasks") && match_cost("st", "ts").is_none());
+        assert_eq!(match_cost("", "anything"), Some(0));
+        assert_eq!(match_cost("pause", "pause"), Some(0));
+        assert!(match_cost("pause", "pause") < match_cost("pause", "pause-symbol").map(|n| n + 1));
     }
 }

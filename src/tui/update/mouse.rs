@@ -1,4 +1,4 @@
-//! The mouse: what lies under it is what the last frame drew there.
+//! The mouse: a click means what the last frame drew there.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
@@ -14,7 +14,7 @@ const WHEEL: isize = 3;
 
 impl Model {
     pub(super) fn mouse(&mut self, event: MouseEvent, effects: &mut Effects) {
-        if !self.dress.mouse {
+        if !self.display.mouse {
             return;
         }
         let target = self.hits.at(event.column, event.row);

@@ -116,14 +116,14 @@ impl Model {
         } else {
             known.iter().find(|tf| **tf > timeframe)
         };
-        match next {
-            Some(next) => {
-                self.detail.series = Some((symbol, *next));
-                for list in Screen::Detail.lists() {
-                    self.cursors.remove(list);
-                }
-            }
-            None => self.say(Level::Info, format!("{symbol} has no other timeframe that way"), effects),
+        let Some(next) = next else {
+            let which = if step < 0 { "shorter" } else { "longer" };
+            self.show_toast(Level::Info, format!("{symbol} has no {which} timeframe"), effects);
+            return;
+        };
+        self.detail.series = Some((symbol, *next));
+        for list in Screen::Detail.lists() {
+            self.cursors.remove(list);
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
 
-/// What stands for something that is not known.
+/// A dash for an unknown value.
 fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }

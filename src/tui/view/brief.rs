@@ -2,75 +2,76 @@
 
 use ratatui::layout::Rect;
 
+use super::context::ViewContext;
 use super::phrase;
-use super::stage::ViewContext;
-use super::verdict::{gravity, verdict};
+use super::summary::{severity, summary};
 use crate::draw::format;
+use crate::draw::line::Line;
 use crate::draw::theme::Role;
-use crate::draw::words::Words;
 use barkeep_market::freshness::Tier;
 
 /// Draws it.
-pub fn draw(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
-    let (snap, now) = (&model.snap, stage.now());
+pub fn draw(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let (snap, now) = (&model.snap, view.now());
     let (live, data) = (&snap.live, &snap.data);
     let mut y = area.y;
-    let mut state = Words::of(gravity(snap, &model.symbols.worst), live.state.name().to_uppercase());
+    let mut state = Line::of(severity(snap, &model.symbols.attention), live.state.name().to_uppercase());
     if let Some(run) = live.runs.first() {
-        state = state.say(Role::Strong, format!(" {}", format::percent(phrase::progress(run)).trim()));
-        stage.hits.tick();
+        state = state.span(Role::Strong, format!(" {}", format::percent(phrase::progress(run)).trim()));
+        view.hits.tick();
         if let Some(at) = run.not_before.filter(|at| *at > now) {
-            state = state.say(Role::Text, format!(" {} left", format::until(at - now)));
+            state = state.span(Role::Text, format!(" {} left", format::until(at - now)));
         }
-    } else if let Some(beat) = live.next.iter().min_by_key(|b| b.at) {
-        stage.hits.counts(now, beat.at);
-        state = state.say(Role::Muted, format!(" {} in {}", beat.what, format::ahead(beat.at - now)));
+    } else if let Some(next) = live.next.iter().min_by_key(|run| run.at).filter(|_| live.paused.is_none()) {
+        view.hits.counts(now, next.at);
+        state =
+            state.span(Role::Muted, format!(" {} in {}", phrase::schedule(&next.what), format::ahead(next.at - now)));
     }
     let used = live.limit.limit.map_or_else(String::new, |n| format!("{}/{n}", live.limit.used));
-    let line = |stage: &mut ViewContext, y: u16, pieces: &[(u8, Words)]| {
+    let line = |view: &mut ViewContext, y: u16, pieces: &[(u8, Line)]| {
         if y < area.bottom() {
-            stage.pen.pieces(area.x, y, area.width, 2, pieces);
+            view.canvas.pieces(area.x, y, area.width, 2, pieces);
         }
     };
-    line(stage, y, &[(9, state), (3, Words::of(Role::Muted, used))]);
+    line(view, y, &[(9, state), (3, Line::of(Role::Muted, used))]);
     y += 1;
-    let mut tiers: Vec<(u8, Words)> = Vec::new();
+    let mut tiers: Vec<(u8, Line)> = Vec::new();
     for (k, tier) in (0..).zip([Tier::Stale, Tier::Missing, Tier::Aging, Tier::Fresh, Tier::Unknown]) {
         let n = data.tiers.of(tier);
         if n > 0 || tier == Tier::Fresh {
-            tiers.push((9 - k, Words::of(tier.into(), format!("{}{}", tier.letter(), format::count(n)))));
+            tiers.push((9 - k, Line::of(tier.into(), format!("{}{}", tier.letter(), format::count(n)))));
         }
     }
     let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
     if breached > 0 {
-        tiers.insert(0, (10, Words::of(Role::Breach, format!("{breached} past RPO"))));
+        tiers.insert(0, (10, Line::of(Role::Breach, format!("{breached} too late"))));
     }
-    line(stage, y, &tiers);
+    line(view, y, &tiers);
     y += 1;
-    let all = verdict(snap, &model.symbols.worst, &model.link, now);
-    let brief = if model.symbols.worst.is_empty() { all.into_iter().skip(2) } else { all.into_iter().skip(1) };
+    let all = summary(snap, &model.symbols.attention, &model.link, now);
+    let brief = if model.symbols.attention.is_empty() { all.into_iter().skip(2) } else { all.into_iter().skip(1) };
     for answer in brief {
-        line(stage, y, &[(9, Words::of(Role::Muted, format!("{} ", answer.label))), (9, answer.answer)][1..]);
+        line(view, y, &[(9, Line::of(Role::Muted, format!("{} ", answer.label))), (9, answer.answer)][1..]);
         y += 1;
     }
-    for row in model.symbols.worst.iter().filter_map(|k| data.series.get(*k as usize)) {
+    for row in model.symbols.attention.iter().filter_map(|k| data.series.get(*k as usize)) {
         if y >= area.bottom() {
             return;
         }
         let behind = row.staleness_seconds.map_or_else(|| "   none".to_owned(), |s| format::age(s * 1000));
         let pieces = [
-            (9, Words::of(Role::Strong, format!("{:<6}", row.symbol))),
-            (8, Words::of(Role::Text, format!("{:<3}", row.timeframe))),
+            (9, Line::of(Role::Strong, format!("{:<6}", row.symbol))),
+            (8, Line::of(Role::Text, format!("{:<3}", row.timeframe))),
             (7, phrase::series_tier(row, 12)),
-            (6, Words::of(Role::Text, behind)),
+            (6, Line::of(Role::Text, behind)),
         ];
-        line(stage, y, &pieces);
+        line(view, y, &pieces);
         y += 1;
     }
     let open = data.alerts.iter().filter(|a| a.resolved_at.is_none());
     for alert in open {
-        line(stage, y, &[(9, Words::of(phrase::severity(alert.severity), format!("! {}", alert.message)))]);
+        line(view, y, &[(9, Line::of(phrase::severity(alert.severity), format!("! {}", alert.message)))]);
         y += 1;
     }
 }

@@ -1,97 +1,99 @@
-//! The last line: what can be done here, drawn from the table of actions; or the line that is being typed. And above it
-//! what was said.
+//! The last line: the keys of this screen, from the table of actions, or the line that is being typed. And above it the
+//! toasts.
 
 use ratatui::layout::{Position, Rect};
 
 use super::phrase;
 use crate::actions::{ACTIONS, Spec};
+use crate::draw::canvas::{Canvas, Line, width};
 use crate::draw::hits::{HitMap, Target};
-use crate::draw::pen::{Pen, Words, width};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::query::FIELDS;
 use crate::model::screen::Screen;
 
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
-    pen.lay(area, Role::Bar);
+pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
+    canvas.overlay(area, Role::Bar);
     match model.layers.last() {
-        Some(Layer::Filter { input, .. }) => filter(model, input, pen, area, hits),
+        Some(Layer::Filter { input, .. }) => filter(model, input, canvas, area, hits),
         Some(Layer::Help(_) | Layer::Palette(_)) => {
-            fixed(pen, area, &[("enter", "do it"), ("esc", "close"), ("up down", "choose")]);
+            fixed(canvas, area, &[("enter", "run"), ("esc", "close"), ("up down", "choose")]);
         }
+        // Without a choice there is nothing to choose.
+        Some(Layer::Confirm(confirm)) if !confirm.cost.is_known() => fixed(canvas, area, &[("enter", "close")]),
         Some(Layer::Confirm(_)) => {
-            fixed(pen, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "take it")]);
+            fixed(canvas, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "confirm")]);
         }
-        None => hints(model, pen, area, hits),
+        None => hints(model, canvas, area, hits),
     }
 }
 
-fn fixed(pen: &mut Pen<'_>, area: Rect, hints: &[(&str, &str)]) {
-    let pieces: Vec<(u8, Words)> =
-        hints.iter().map(|(key, title)| (1, Words::of(Role::Key, *key).say(Role::Text, format!(" {title}")))).collect();
-    pen.pieces(area.x + 1, area.y, area.width.saturating_sub(2), 2, &pieces);
+fn fixed(canvas: &mut Canvas<'_>, area: Rect, hints: &[(&str, &str)]) {
+    let pieces: Vec<(u8, Line)> =
+        hints.iter().map(|(key, title)| (1, Line::of(Role::Key, *key).span(Role::Text, format!(" {title}")))).collect();
+    canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), 2, &pieces);
 }
 
 /// The hints of this screen, first ones first. Those of the program itself stand at the right and stay longest.
-fn hints(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
+fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let mut specs: Vec<(u8, &Spec)> =
-        ACTIONS.iter().filter(|spec| model.offers(spec)).filter_map(|spec| Some((spec.hint?, spec))).collect();
+        ACTIONS.iter().filter(|spec| model.offers(spec)).filter_map(|spec| Some((spec.footer?, spec))).collect();
     specs.sort_by_key(|(rank, _)| *rank);
     let hint = |spec: &Spec| {
         let key = model.keymap.hint(spec.id)?;
         let (key_role, role) =
             if model.permits(spec).is_ok() { (Role::Key, Role::Text) } else { (Role::Muted, Role::Muted) };
-        Some(Words::of(key_role, key).say(role, format!(" {}", spec.title(model))))
+        Some(Line::of(key_role, key).span(role, format!(" {}", spec.title(model))))
     };
     let first_of_program = 70;
     let program: Vec<_> = specs.iter().filter(|(rank, _)| *rank >= first_of_program).collect();
     let mut right = area.right().saturating_sub(1);
     for (_, spec) in program.into_iter().rev() {
-        let Some(words) = hint(spec) else { continue };
-        let needs = words.width();
+        let Some(line) = hint(spec) else { continue };
+        let needs = line.width();
         if right < area.x + needs + 1 {
             break;
         }
         right -= needs;
-        pen.words(right, area.y, needs, &words);
+        canvas.line(right, area.y, needs, &line);
         hits.add(Rect::new(right, area.y, needs, 1), Target::Action(spec.id));
         right = right.saturating_sub(2);
     }
     let mut x = area.x + 1;
     for (_, spec) in specs.iter().filter(|(rank, _)| *rank < first_of_program) {
-        let Some(words) = hint(spec) else { continue };
-        let needs = words.width();
+        let Some(line) = hint(spec) else { continue };
+        let needs = line.width();
         if x + needs + 1 > right {
             break;
         }
-        pen.words(x, area.y, needs, &words);
+        canvas.line(x, area.y, needs, &line);
         hits.add(Rect::new(x, area.y, needs, 1), Target::Action(spec.id));
         x += needs + 2;
     }
 }
 
-/// The filter as it is typed, with what fits it or what is wrong with it.
-fn filter(model: &Model, input: &tui_input::Input, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
+/// The filter as it is typed, with the number of matches or the error.
+fn filter(model: &Model, input: &tui_input::Input, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let tail = if model.screen == Screen::Log {
-        Words::of(Role::Muted, format!("{} lines", model.log.lines().count()))
+        Line::of(Role::Muted, format!("{} lines", model.log.lines().count()))
     } else if let Some(error) = &model.symbols.query.error {
-        Words::of(Role::Warn, error.clone())
+        Line::of(Role::Warn, error.clone())
     } else {
         let (shown, all) = (model.symbols.order.len(), model.snap.data.series.len());
         let help = if input.value().is_empty() { format!("  {FIELDS}") } else { String::new() };
-        Words::of(Role::Muted, format!("{shown} of {all} series{help}"))
+        Line::of(Role::Muted, format!("{shown} of {all} series{help}"))
     };
     let room = area.width.saturating_sub(2);
     let tail_room = tail.width().min(room / 2);
     let line = room.saturating_sub(tail_room + 4);
-    pen.text(area.x + 1, area.y, 1, "/", Role::Key);
+    canvas.text(area.x + 1, area.y, 1, "/", Role::Key);
     let scroll = input.visual_scroll(usize::from(line));
     let visible: String = skip_columns(input.value(), scroll);
-    pen.text(area.x + 2, area.y, line, &visible, Role::Strong);
+    canvas.text(area.x + 2, area.y, line, &visible, Role::Strong);
     let caret = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     hits.caret = Some(Position::new((area.x + 2 + caret).min(area.right() - 1), area.y));
-    pen.words_right(area.right().saturating_sub(1 + tail_room), area.y, tail_room, &tail);
+    canvas.line_right(area.right().saturating_sub(1 + tail_room), area.y, tail_room, &tail);
 }
 
 /// A text without its first columns.
@@ -106,19 +108,19 @@ pub(super) fn skip_columns(text: &str, columns: usize) -> String {
         .collect()
 }
 
-/// What was said, newest lowest, over the last lines of the screen.
-pub(super) fn toasts(model: &Model, pen: &mut Pen<'_>, body: Rect) {
+/// Toasts over the last lines of the screen, the newest lowest.
+pub(super) fn toasts(model: &Model, canvas: &mut Canvas<'_>, body: Rect) {
     for (k, toast) in model.toasts.iter().rev().enumerate() {
         let Some(y) = u16::try_from(k).ok().and_then(|k| body.bottom().checked_sub(k + 1)).filter(|y| *y >= body.y)
         else {
             return;
         };
         let role = phrase::level(toast.level);
-        let words = Words::of(role, format!(" {} ", toast.level.name())).say(Role::Strong, format!(" {} ", toast.text));
-        let needs = words.width().min(body.width);
+        let line = Line::of(role, format!(" {} ", toast.level.name())).span(Role::Strong, format!(" {} ", toast.text));
+        let needs = line.width().min(body.width);
         let place = Rect::new(body.right() - needs, y, needs, 1);
-        pen.clear(place);
-        pen.words(place.x, y, needs, &words);
-        pen.lay(place, Role::Bar);
+        canvas.clear(place);
+        canvas.line(place.x, y, needs, &line);
+        canvas.overlay(place, Role::Bar);
     }
 }

@@ -1,4 +1,4 @@
-//! The whole frame: header, screen, footer, and what lies above them.
+//! The whole frame: header, screen, footer, and the layers above them.
 //!
 //! ```text
 //! header     what the engine does, vendor, database, clock, exchange
@@ -12,9 +12,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{footer, header, screen, tiny};
+use crate::draw::canvas::Canvas;
+use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
-use crate::draw::pen::Pen;
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::view::dialog::confirm;
@@ -28,33 +28,33 @@ const WITH_TABS: u16 = 14;
 
 /// Draws everything.
 #[must_use]
-pub fn frame(model: &Model, look: &Look, area: Rect, buf: &mut Buffer) -> HitMap {
+pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer) -> HitMap {
     let mut hits = HitMap::default();
     let area = area.intersection(buf.area);
     if area.is_empty() {
         return hits;
     }
     if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
-        tiny::draw(model, &mut Pen::new(buf, look.theme, look.now), area, &mut hits);
-        look.glyphs.settle(area, buf);
+        tiny::draw(model, &mut Canvas::new(buf, context.theme, context.now), area, &mut hits);
+        context.glyphs.apply(area, buf);
         return hits;
     }
     let tabs = u16::from(area.height >= WITH_TABS);
     let line = |y: u16| Rect::new(area.x, y, area.width, 1);
     let body = Rect::new(area.x, area.y + 1 + tabs, area.width, area.height - 2 - tabs);
-    header::draw(model, &mut Pen::new(buf, look.theme, look.now), line(area.y), &mut hits);
+    header::draw(model, &mut Canvas::new(buf, context.theme, context.now), line(area.y), &mut hits);
     if tabs > 0 {
-        header::tabs(model, &mut Pen::new(buf, look.theme, look.now), line(area.y + 1), &mut hits);
+        header::tabs(model, &mut Canvas::new(buf, context.theme, context.now), line(area.y + 1), &mut hits);
     }
-    screen(model, look, body, buf, &mut hits);
-    let pen = &mut Pen::new(buf, look.theme, look.now);
-    footer::toasts(model, pen, body);
-    footer::draw(model, pen, line(area.bottom() - 1), &mut hits);
+    screen(model, context, body, buf, &mut hits);
+    let canvas = &mut Canvas::new(buf, context.theme, context.now);
+    footer::toasts(model, canvas, body);
+    footer::draw(model, canvas, line(area.bottom() - 1), &mut hits);
     match model.layers.last() {
-        Some(Layer::Help(menu) | Layer::Palette(menu)) => menu::draw(model, menu, pen, body, &mut hits),
-        Some(Layer::Confirm(question)) => confirm::draw(model, question, pen, body, &mut hits),
+        Some(Layer::Help(menu) | Layer::Palette(menu)) => menu::draw(model, menu, canvas, body, &mut hits),
+        Some(Layer::Confirm(question)) => confirm::draw(model, question, canvas, body, &mut hits),
         Some(Layer::Filter { .. }) | None => {}
     }
-    look.glyphs.settle(area, buf);
+    context.glyphs.apply(area, buf);
     hits
 }

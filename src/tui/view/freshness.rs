@@ -2,27 +2,27 @@
 
 use ratatui::layout::Rect;
 
-use super::stage::ViewContext;
-use crate::draw::fit::{Constraint, rows};
+use super::context::ViewContext;
+use crate::draw::canvas::Canvas;
 use crate::draw::format;
-use crate::draw::pen::Pen;
+use crate::draw::layout::{Constraint, rows};
+use crate::draw::line::Line;
 use crate::draw::theme::Role;
-use crate::draw::words::Words;
 use crate::widgets::bar;
 use barkeep_market::freshness::Tier;
 
 /// Draws the panel.
-pub fn panel(stage: &mut ViewContext, area: Rect) {
-    let data = &stage.model.snap.data;
+pub fn panel(view: &mut ViewContext, area: Rect) {
+    let data = &view.model.snap.data;
     let counts = data.tiers;
     let total = counts.total();
-    let tail = Words::of(
+    let tail = Line::of(
         Role::Muted,
         format!("{} · {}", format::plural(data.symbols_total, "symbol"), format::plural(data.series_total, "series")),
     );
-    let inner = stage.panel(area, "Freshness", &tail);
+    let inner = view.panel(area, "Freshness", &tail);
     let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
-    // Tiers nobody is in go first, then the lines on recovery points.
+    // Empty tiers are left out first, then the lines on criticalities.
     let shown = Tier::ALL.map(|tier| (tier, counts.of(tier)));
     let mut needs: Vec<Constraint> = shown
         .iter()
@@ -34,7 +34,7 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
     let places = rows(inner, &needs);
     for ((tier, n), place) in shown.into_iter().zip(&places) {
         let Some(place) = place else { continue };
-        tier_line(&mut stage.pen, *place, tier, n, total);
+        tier_line(&mut view.canvas, *place, tier, n, total);
     }
     for (rpo, place) in data.rpo.iter().zip(places.iter().skip(shown.len())) {
         let Some(place) = place else { continue };
@@ -42,37 +42,37 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
         let accepted = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000) * 1000;
         let (sign, role) = if rpo.breached > 0 { ("!", Role::Bad) } else { ("✓", Role::Good) };
         let mut note = vec![
-            (9, Words::of(role, sign).say(Role::Text, format!(" {:<8}", rpo.criticality.name()))),
-            (8, Words::of(Role::Text, format!("{:>6} of {:<6}", format::count(within), format::count(rpo.series)))),
-            (4, Words::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
+            (9, Line::of(role, sign).span(Role::Text, format!(" {:<8}", rpo.criticality.name()))),
+            (8, Line::of(Role::Text, format!("{:>6} of {:<6}", format::count(within), format::count(rpo.series)))),
+            (4, Line::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
         ];
         if rpo.breached > 0 {
-            note.push((7, Words::of(Role::Breach, format!(" {} past it ", format::count(rpo.breached)))));
+            note.push((7, Line::of(Role::Breach, format!(" {} too late ", format::count(rpo.breached)))));
         }
         if rpo.without_data > 0 {
-            note.push((3, Words::of(Role::Missing, format!("{} empty", format::count(rpo.without_data)))));
+            note.push((3, Line::of(Role::Missing, format!("{} without bars", format::count(rpo.without_data)))));
         }
-        stage.pen.pieces(place.x, place.y, place.width, 1, &note);
+        view.canvas.pieces(place.x, place.y, place.width, 1, &note);
     }
     let hidden = breached > 0 && places.iter().skip(shown.len()).all(Option::is_none);
     if hidden && area.height > 2 {
-        stage.pen.right(
+        view.canvas.right(
             area.x,
             area.bottom() - 1,
             area.width.saturating_sub(3),
-            &format!(" {breached} past RPO "),
+            &format!(" {breached} later than allowed "),
             Role::Breach,
         );
     }
 }
 
-fn tier_line(pen: &mut Pen, at: Rect, tier: Tier, n: usize, total: usize) {
+fn tier_line(canvas: &mut Canvas, at: Rect, tier: Tier, n: usize, total: usize) {
     let share = if total == 0 { 0.0 } else { n as f64 / total as f64 };
     let role: Role = if n == 0 { Role::Muted } else { tier.into() };
     let label = 10.min(at.width);
-    pen.words(at.x, at.y, label, &Words::of(role, format!("{} {}", tier.letter(), tier.name())));
+    canvas.line(at.x, at.y, label, &Line::of(role, format!("{} {}", tier.letter(), tier.name())));
     let figures = 8.min(at.width - label);
-    pen.right(
+    canvas.right(
         at.x + label,
         at.y,
         figures.saturating_sub(1),
@@ -81,9 +81,9 @@ fn tier_line(pen: &mut Pen, at: Rect, tier: Tier, n: usize, total: usize) {
     );
     let rest = at.width - label - figures;
     if rest > 12 {
-        bar::share(pen, at.x + label + figures, at.y, rest - 7, share, role);
+        bar::share(canvas, at.x + label + figures, at.y, rest - 7, share, role);
     }
     if rest >= 6 {
-        pen.right(at.right() - 6, at.y, 6, &format::percent(share), Role::Muted);
+        canvas.right(at.right() - 6, at.y, 6, &format::percent(share), Role::Muted);
     }
 }

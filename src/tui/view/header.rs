@@ -1,13 +1,13 @@
 //! The first line: what the engine does, what it lives on and what time it is; and the line of screens below it.
 //!
-//! What matters most stands first and stays longest when the line gets short.
+//! The most important parts come first and are the last to go when the line gets short.
 
 use ratatui::layout::Rect;
 
 use super::phrase;
-use crate::draw::format::{clock, count, due, hour_minute, span, until};
+use crate::draw::canvas::{Canvas, Line};
+use crate::draw::format::{clock, count, due, hour_minute, plural, span, until};
 use crate::draw::hits::{HitMap, Target};
-use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::Screen;
@@ -17,43 +17,43 @@ use barkeep_monitor::snapshot::{MarketPhase, MarketView, Snapshot};
 use barkeep_runtime::console::{Access, Link};
 use barkeep_service::handle::EngineState;
 
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
-    pen.lay(area, Role::Bar);
+pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
+    canvas.overlay(area, Role::Bar);
     let snap = &model.snap;
-    let mut pieces: Vec<(u8, Words)> = vec![(20, Words::of(Role::Title, "barkeep"))];
+    let mut pieces: Vec<(u8, Line)> = vec![(20, Line::of(Role::Title, "barkeep"))];
     if let Some(label) = &model.label {
-        // Whatever the width, nobody may take it for the real thing.
+        // At any width it must be clear that the data are not real.
         let short = || label.split_whitespace().next().unwrap_or_default().to_owned();
         let text = if area.width < 70 { short() } else { label.clone() };
-        pieces.push((101, Words::of(Role::Warn, text)));
+        pieces.push((101, Line::of(Role::Warn, text)));
     }
     pieces.push((100, state(model, hits)));
     if let Link::Lost { since, error, .. } = &model.link {
         hits.tick();
-        let text = format!("CONNECTION LOST for {}: {error}", span(pen.now - *since));
-        pieces.push((99, Words::of(Role::Bad, text)));
+        let text = format!("CONNECTION LOST for {}: {error}", span(canvas.now - *since));
+        pieces.push((99, Line::of(Role::Bad, text)));
     }
     if let Some(since) = model.frozen {
-        pieces.push((98, Words::of(Role::Paused, format!("VIEW FROZEN at {}", clock(since)))));
+        pieces.push((98, Line::of(Role::Paused, format!("VIEW FROZEN at {}", clock(since)))));
     }
     if let Some(run) = snap.live.runs.first() {
         let share = crate::draw::format::percent(phrase::progress(run)).trim_start().to_owned();
         let more = snap.live.runs.len() - 1;
-        let more = if more > 0 { format!(" +{more} runs") } else { String::new() };
-        pieces.push((80, Words::of(Role::Running, format!("{share}{more}"))));
+        let more = if more > 0 { format!(" +{}", plural(more, "run")) } else { String::new() };
+        pieces.push((80, Line::of(Role::Running, format!("{share}{more}"))));
     }
-    pieces.push((70, vendor(snap, pen.now, hits)));
-    pieces.push((50, database(snap, pen.now)));
+    pieces.push((70, vendor(snap, canvas.now, hits)));
+    pieces.push((50, database(snap, canvas.now)));
     if model.access == Access::Read {
-        pieces.push((75, Words::of(Role::Paused, "read only")));
+        pieces.push((75, Line::of(Role::Paused, "read-only")));
     }
-    pieces.push((60, Words::of(Role::Strong, today(pen.now))));
+    pieces.push((60, Line::of(Role::Strong, today(canvas.now))));
     if model.frozen.is_none() {
-        hits.changes_at(Ts(pen.now.ms() - pen.now.ms().rem_euclid(MINUTE)) + MINUTE);
+        hits.changes_at(Ts(canvas.now.ms() - canvas.now.ms().rem_euclid(MINUTE)) + MINUTE);
     }
-    pieces.push((40, market(snap.data.market, pen.now)));
+    pieces.push((40, market(snap.data.market, canvas.now)));
     let inner = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
-    pen.pieces(inner.x, inner.y, inner.width, 3, &pieces);
+    canvas.pieces(inner.x, inner.y, inner.width, 3, &pieces);
 }
 
 /// `Sun 22 Nov 06:52Z`.
@@ -62,7 +62,7 @@ fn today(now: Ts) -> String {
 }
 
 /// The state in a word, and since when or why where that matters.
-pub(super) fn state(model: &Model, hits: &mut HitMap) -> Words {
+pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
     let live = &model.snap.live;
     let role = match live.state {
         EngineState::Idle => Role::Good,
@@ -71,48 +71,48 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Words {
         EngineState::Draining => Role::Warn,
         EngineState::Failed => Role::Bad,
     };
-    let mut words = Words::of(role, live.state.name().to_uppercase());
+    let mut line = Line::of(role, live.state.name().to_uppercase());
     if let Some(pause) = &live.paused {
-        words = words.say(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
+        line = line.span(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
     }
     if let Some(reason) = live.reason.as_deref().or(live.key_refused.as_deref()) {
-        words = words.say(Role::Bad, format!(" {reason}"));
+        line = line.span(Role::Bad, format!(" {reason}"));
     }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
-        words = words.say(Role::Warn, format!(" finishing {} requests", live.in_flight));
+        line = line.span(Role::Warn, format!(" finishing {}", plural(live.in_flight, "request")));
     }
-    words
+    line
 }
 
-fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Words {
+fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Line {
     let limit = &snap.live.limit;
     if snap.live.key_refused.is_some() {
-        return Words::of(Role::Bad, "key refused");
+        return Line::of(Role::Bad, "API key rejected");
     }
     if let Some(frozen) = limit.frozen_for {
         let left = i64::try_from(frozen.as_millis()).unwrap_or(i64::MAX) - (now - snap.live.at);
         if left > 0 {
             hits.tick();
-            return Words::of(Role::Warn, format!("429: waits {}", until(left)));
+            return Line::of(Role::Warn, format!("429: waiting {}", until(left)));
         }
     }
     match limit.limit {
-        Some(most) => Words::new().pair("vendor", format!("{}/{most} per min", limit.used)),
-        None => Words::new().pair("vendor", "no limit"),
+        Some(most) => Line::new().pair("vendor", format!("{}/{most} per min", limit.used)),
+        None => Line::new().pair("vendor", "no limit"),
     }
 }
 
-fn database(snap: &Snapshot, now: Ts) -> Words {
+fn database(snap: &Snapshot, now: Ts) -> Line {
     let behind = now - snap.data.generated_at;
     // It is read at least every half minute; twice that without an answer means it is away.
     if behind > MINUTE {
-        return Words::of(Role::Bad, format!("{} silent for {}", snap.data.database, span(behind)));
+        return Line::of(Role::Bad, format!("{} not responding for {}", snap.data.database, span(behind)));
     }
-    Words::new().pair(&snap.data.database, format!("{:.0} ms", snap.data.read_ms))
+    Line::new().pair(&snap.data.database, format!("{:.0} ms", snap.data.read_ms))
 }
 
-fn market(market: MarketView, now: Ts) -> Words {
+fn market(market: MarketView, now: Ts) -> Line {
     let name = match market.phase {
         MarketPhase::Closed => "closed",
         MarketPhase::PreMarket => "pre-market",
@@ -123,10 +123,10 @@ fn market(market: MarketView, now: Ts) -> Words {
         MarketPhase::Open => market.until.map(|t| format!(", closes {} in {}", due(t, now), minutes(t - now))),
         _ => market.opens_at.map(|t| format!(", opens {} in {}", due(t, now), minutes(t - now))),
     };
-    Words::new().pair("NYSE", format!("{name}{}", next.unwrap_or_default()))
+    Line::new().pair("NYSE", format!("{name}{}", next.unwrap_or_default()))
 }
 
-/// How long until something, to the minute: it stands on a line that is not drawn every second.
+/// How long until something, to the minute: the header is not drawn every second.
 fn minutes(ms: i64) -> String {
     let minutes = (ms.max(0) + MINUTE - 1) / MINUTE;
     match minutes / 60 {
@@ -137,11 +137,11 @@ fn minutes(ms: i64) -> String {
 }
 
 /// The screens with their keys, and how one got here.
-pub(super) fn tabs(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
+pub(super) fn tabs(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let path = breadcrumbs(model);
     let room = area.width.saturating_sub(2);
     // All titles, or only the one in front.
-    let full: u16 = Screen::ALL.iter().map(|s| crate::draw::pen::width(s.title()) + 5).sum();
+    let full: u16 = Screen::ALL.iter().map(|s| crate::draw::canvas::width(s.title()) + 5).sum();
     let mut x = area.x + 1;
     for screen in Screen::ALL {
         let here = screen == model.screen;
@@ -150,32 +150,32 @@ pub(super) fn tabs(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitM
         } else {
             format!(" {} ", screen.number())
         };
-        let width = crate::draw::pen::width(&title);
+        let width = crate::draw::canvas::width(&title);
         if x + width > area.right() {
             break;
         }
-        pen.text(x, area.y, width, &title, if here { Role::Strong } else { Role::Muted });
+        canvas.text(x, area.y, width, &title, if here { Role::Strong } else { Role::Muted });
         let place = Rect::new(x, area.y, width, 1);
         if here {
-            pen.lay(place, Role::Selected);
+            canvas.overlay(place, Role::Selected);
         }
         hits.add(place, Target::Screen(screen));
         x += width + 1;
     }
     let left = area.right().saturating_sub(x + 1);
     if !path.is_empty() && left > 8 {
-        pen.words_right(x + 1, area.y, left.saturating_sub(1), &path);
+        canvas.line_right(x + 1, area.y, left.saturating_sub(1), &path);
     }
 }
 
 /// `Symbols > AAPL 5m`, and what is filtered and marked.
-fn breadcrumbs(model: &Model) -> Words {
-    let mut words = Words::new();
+fn breadcrumbs(model: &Model) -> Line {
+    let mut line = Line::new();
     for screen in &model.trail {
-        words = words.say(Role::Muted, format!("{} > ", screen.title()));
+        line = line.span(Role::Muted, format!("{} > ", screen.title()));
     }
     if !model.trail.is_empty() {
-        words = words.say(Role::Text, model.screen.title());
+        line = line.span(Role::Text, model.screen.title());
     }
     let subject = match model.screen {
         Screen::Detail => model.detail_series().map(|(symbol, timeframe)| format!("{symbol} {timeframe}")),
@@ -183,17 +183,17 @@ fn breadcrumbs(model: &Model) -> Words {
         _ => None,
     };
     if let Some(subject) = subject {
-        words = words.say(Role::Strong, format!(" {subject}"));
+        line = line.span(Role::Strong, format!(" {subject}"));
     }
     let tables = matches!(model.screen, Screen::Symbols | Screen::Coverage);
     if tables && !model.symbols.filter.is_empty() {
-        words = words.say(Role::Muted, "  filter ").say(Role::Accent, model.symbols.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, model.symbols.filter.clone());
     }
     if model.screen == Screen::Log && !model.log.filter.is_empty() {
-        words = words.say(Role::Muted, "  filter ").say(Role::Accent, model.log.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, model.log.filter.clone());
     }
     if tables && !model.symbols.marks.is_empty() {
-        words = words.say(Role::Marked, format!("  {} marked", count(model.symbols.marks.len())));
+        line = line.span(Role::Marked, format!("  {} marked", count(model.symbols.marks.len())));
     }
-    words
+    line
 }

@@ -1,11 +1,11 @@
-//! The vendor's limit in a panel: the window, when the next token comes, and what the next requests buy.
+//! The vendor's rate limit in a panel: the last minute, when the next request may start, and what is due.
 
 use ratatui::layout::Rect;
 
-use super::stage::ViewContext;
-use crate::draw::fit::Constraint;
+use super::context::ViewContext;
+use crate::draw::canvas::{Line, rows};
 use crate::draw::format;
-use crate::draw::pen::{Words, rows};
+use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::widgets::{bar, spark};
 use barkeep_market::Ts;
@@ -13,42 +13,42 @@ use barkeep_monitor::snapshot::Snapshot;
 use barkeep_plan::budget::Budget;
 
 /// Draws the panel; lines of least worth go first.
-pub fn panel(stage: &mut ViewContext, area: Rect) {
-    let snap = stage.model.snap.clone();
+pub fn panel(view: &mut ViewContext, area: Rect) {
+    let snap = view.model.snap.clone();
     let limit = &snap.live.limit;
     let tail = limit
         .limit
-        .map_or_else(|| Words::of(Role::Muted, "unlimited"), |n| Words::of(Role::Muted, format!("{n} a minute")));
-    let inner = stage.panel(area, "Vendor limit", &tail);
-    let warnings = warnings(&snap, stage.now());
+        .map_or_else(|| Line::of(Role::Muted, "unlimited"), |n| Line::of(Role::Muted, format!("{n} a minute")));
+    let inner = view.panel(area, "Vendor limit", &tail);
+    let warnings = warnings(&snap, view.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
     let mut needs = [10, 8, 9, 6, 7, 5, 4, 3].map(|worth| Constraint::new(1, 1, worth));
     if let Some(need) = needs.get_mut(2) {
         *need = Constraint::new(warned, warned, 9);
     }
     let places = rows(inner, &needs);
-    let now = stage.now();
+    let now = view.now();
     for (k, place) in places.into_iter().enumerate() {
         let Some(at) = place.filter(|p| p.height > 0) else { continue };
         match k {
-            0 => window(stage, at),
-            1 => requests_by_minute(stage, at),
+            0 => window(view, at),
+            1 => requests_by_minute(view, at),
             2 => {
-                for (y, words) in (at.y..at.bottom()).zip(&warnings) {
-                    stage.pen.words(at.x, y, at.width, words);
+                for (y, line) in (at.y..at.bottom()).zip(&warnings) {
+                    view.canvas.line(at.x, y, at.width, line);
                 }
             }
-            3 => totals(stage, at),
+            3 => totals(view, at),
             4 => {
-                let words = purchase(snap.data.budget.as_ref(), now);
-                stage.pen.words(at.x, at.y, at.width, &words);
+                let line = purchase(snap.data.budget.as_ref(), now);
+                view.canvas.line(at.x, at.y, at.width, &line);
             }
             5 => {
-                let words = deadlines(snap.data.budget.as_ref(), now);
-                stage.pen.words(at.x, at.y, at.width, &words);
+                let line = deadlines(snap.data.budget.as_ref(), now);
+                view.canvas.line(at.x, at.y, at.width, &line);
             }
-            6 => latency(stage, at),
-            _ => rows_by_second(stage, at),
+            6 => latency(view, at),
+            _ => rows_by_second(view, at),
         }
     }
 }
@@ -56,161 +56,162 @@ pub fn panel(stage: &mut ViewContext, area: Rect) {
 /// Where labels end and figures begin.
 const LABEL: u16 = 10;
 
-/// Places taken, and when the next one is free.
-pub fn window(stage: &mut ViewContext, at: Rect) {
-    let limit = stage.model.snap.live.limit;
+/// Requests of the last minute, and when the next one may start.
+pub fn window(view: &mut ViewContext, at: Rect) {
+    let limit = view.model.snap.live.limit;
     let used = limit.used;
-    stage.pen.text(at.x, at.y, LABEL.min(at.width), "window", Role::Muted);
+    view.canvas.text(at.x, at.y, LABEL.min(at.width), "last 60 s", Role::Muted);
     let x = at.x + LABEL;
     let Some(agreed) = limit.limit else {
-        let words = Words::of(Role::Text, format!("{} starts in the last second", format::count(used)));
-        stage.pen.words(x, at.y, at.width.saturating_sub(LABEL), &words);
+        let line = Line::of(Role::Text, format!("{} in the last second", format::plural(used, "request")));
+        view.canvas.line(x, at.y, at.width.saturating_sub(LABEL), &line);
         return;
     };
     let room = at.width.saturating_sub(LABEL);
     let gauge = u16::try_from(agreed).unwrap_or(u16::MAX).min(room.saturating_sub(8)).min(20);
-    bar::places(&mut stage.pen, x, at.y, gauge, used, limit.effective.max(1));
-    let free = next_token(stage);
-    let mut pieces = vec![(9, Words::of(Role::Strong, format!("{used}/{}", limit.effective)))];
+    bar::places(&mut view.canvas, x, at.y, gauge, used, limit.effective.max(1));
+    let free = next_token(view);
+    let mut pieces = vec![(9, Line::of(Role::Strong, format!("{used}/{}", limit.effective)))];
     if limit.effective < agreed {
-        pieces.push((6, Words::of(Role::Warn, format!("lowered from {agreed} after a 429"))));
+        pieces.push((6, Line::of(Role::Warn, format!("lowered from {agreed} after a 429"))));
     }
     pieces.push((8, free));
     if limit.waiting > 0 {
-        pieces.push((3, Words::of(Role::Muted, format!("{} waiting", format::count(limit.waiting)))));
+        pieces.push((3, Line::of(Role::Muted, format!("{} waiting", format::count(limit.waiting)))));
     }
-    stage.pen.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
+    view.canvas.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
 }
 
-fn next_token(stage: &mut ViewContext) -> Words {
-    let now = stage.now();
-    match stage.model.snap.next_free_at().filter(|at| *at > now) {
+fn next_token(view: &mut ViewContext) -> Line {
+    let now = view.now();
+    match view.model.snap.next_free_at().filter(|at| *at > now) {
         Some(at) => {
-            stage.hits.tick();
-            Words::of(Role::Muted, "token in ").say(Role::Accent, format::until(at - now))
+            view.hits.tick();
+            Line::of(Role::Muted, "next request in ").span(Role::Accent, format::until(at - now))
         }
-        None => Words::of(Role::Good, "token free now"),
+        None => Line::of(Role::Good, "free now"),
     }
 }
 
-/// What asks to be known: refusals, somebody else with the same key. A line each.
+/// Warnings, a line each: a 429, another process with the same key.
 #[must_use]
-pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Words> {
+pub fn warnings(snap: &Snapshot, now: Ts) -> Vec<Line> {
     let limit = &snap.live.limit;
     let mut lines = Vec::new();
     if let Some(left) = limit.frozen_for {
         let left = snap.live.at + i64::try_from(left.as_millis()).unwrap_or(i64::MAX) - now;
-        lines.push(Words::of(Role::Bad, format!("429: nothing starts for {}", format::until(left))));
+        lines.push(Line::of(Role::Bad, format!("429: no requests for {}", format::until(left))));
     }
     if let Some(foreign) = limit.foreign_per_minute {
-        let text = format!("somebody else seems to use this key: {foreign} a minute");
-        lines.push(Words::of(Role::Warn, text));
+        let text = format!("something else uses this API key: {foreign} requests a minute");
+        lines.push(Line::of(Role::Warn, text));
     }
     lines
 }
 
-fn labelled(stage: &mut ViewContext, at: Rect, label: &str) -> Rect {
+fn labelled(view: &mut ViewContext, at: Rect, label: &str) -> Rect {
     let used = LABEL.min(at.width);
-    stage.pen.text(at.x, at.y, used, label, Role::Muted);
+    view.canvas.text(at.x, at.y, used, label, Role::Muted);
     Rect::new(at.x + used, at.y, at.width - used, 1)
 }
 
-pub fn requests_by_minute(stage: &mut ViewContext, at: Rect) {
-    let pulse = &stage.model.snap.live.pulse;
+pub fn requests_by_minute(view: &mut ViewContext, at: Rect) {
+    let pulse = &view.model.snap.live.pulse;
     let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
     let top = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
-    let rest = labelled(stage, at, "req/min");
+    let rest = labelled(view, at, "req/min");
     let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
-    spark::line(&mut stage.pen, rest.x, rest.y, room, &values, Role::Accent);
-    let note = [(5, Words::of(Role::Muted, "30 min, most ").say(Role::Text, format::count(top)))];
+    spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Accent);
+    let note = [(5, Line::of(Role::Muted, "30 min, max ").span(Role::Text, format::count(top)))];
     if rest.width > room + 2 {
-        stage.pen.pieces(rest.x + room + 2, rest.y, rest.width - room - 2, 2, &note);
+        view.canvas.pieces(rest.x + room + 2, rest.y, rest.width - room - 2, 2, &note);
     }
 }
 
-pub fn rows_by_second(stage: &mut ViewContext, at: Rect) {
-    let pulse = &stage.model.snap.live.pulse;
+pub fn rows_by_second(view: &mut ViewContext, at: Rect) {
+    let pulse = &view.model.snap.live.pulse;
     let values: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
-    let rest = labelled(stage, at, "rows/s");
+    let rest = labelled(view, at, "rows/s");
     let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
-    spark::line(&mut stage.pen, rest.x, rest.y, room, &values, Role::Good);
+    spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Good);
     let now: f64 = values.iter().rev().take(10).sum::<f64>() / 10.0;
     if rest.width > room + 2 {
-        let words = Words::of(Role::Muted, "last 10 s ").say(Role::Text, format!("{}/s", format::short(now)));
-        stage.pen.words(rest.x + room + 2, rest.y, rest.width - room - 2, &words);
+        let line = Line::of(Role::Muted, "last 10 s ").span(Role::Text, format!("{}/s", format::short(now)));
+        view.canvas.line(rest.x + room + 2, rest.y, rest.width - room - 2, &line);
     }
 }
 
-fn totals(stage: &mut ViewContext, at: Rect) {
-    let totals = stage.model.snap.data.vendor.totals;
+fn totals(view: &mut ViewContext, at: Rect) {
+    let totals = view.model.snap.data.vendor.totals;
     let role = |n: i64, bad: Role| if n > 0 { bad } else { Role::Text };
     let pieces = [
-        (9, Words::new().pair("requests", format::count(totals.total_requests))),
+        (9, Line::new().pair("requests", format::count(totals.total_requests))),
         (
             8,
-            Words::of(Role::Muted, "429s ")
-                .say(role(totals.rate_limited_count, Role::Warn), format::count(totals.rate_limited_count)),
+            Line::of(Role::Muted, "429s ")
+                .span(role(totals.rate_limited_count, Role::Warn), format::count(totals.rate_limited_count)),
         ),
-        (7, Words::of(Role::Muted, "retries ").say(Role::Text, format::count(totals.retries))),
-        (6, Words::of(Role::Muted, "failures ").say(role(totals.failures, Role::Warn), format::count(totals.failures))),
-        (4, Words::of(Role::Muted, format::bytes(totals.bytes))),
+        (7, Line::of(Role::Muted, "retries ").span(Role::Text, format::count(totals.retries))),
+        (6, Line::of(Role::Muted, "failures ").span(role(totals.failures, Role::Warn), format::count(totals.failures))),
+        (4, Line::of(Role::Muted, format::bytes(totals.bytes))),
     ];
-    stage.pen.pieces(at.x, at.y, at.width, 2, &pieces);
+    view.canvas.pieces(at.x, at.y, at.width, 2, &pieces);
 }
 
-pub fn latency(stage: &mut ViewContext, at: Rect) {
-    let pulse = &stage.model.snap.live.pulse;
-    let rest = labelled(stage, at, "latency");
-    let one = |name: &str, ms: Option<u32>| Words::new().pair(name, ms.map_or_else(|| "-".to_owned(), format::latency));
+pub fn latency(view: &mut ViewContext, at: Rect) {
+    let pulse = &view.model.snap.live.pulse;
+    let rest = labelled(view, at, "latency");
+    let one = |name: &str, ms: Option<u32>| Line::new().pair(name, ms.map_or_else(|| "-".to_owned(), format::latency));
     let pieces = [
         (9, one("p50", pulse.latency_p50_ms)),
         (5, one("p90", pulse.latency_p90_ms)),
         (8, one("p99", pulse.latency_p99_ms)),
     ];
-    stage.pen.pieces(rest.x, rest.y, rest.width, 3, &pieces);
+    view.canvas.pieces(rest.x, rest.y, rest.width, 3, &pieces);
 }
 
-/// What the next requests bring.
+/// The series that are due, and the requests they need.
 #[must_use]
-pub fn purchase(budget: Option<&Budget>, now: Ts) -> Words {
-    let Some(budget) = budget else { return Words::of(Role::Muted, "what the next requests buy is being worked out") };
+pub fn purchase(budget: Option<&Budget>, now: Ts) -> Line {
+    let Some(budget) = budget else { return Line::of(Role::Muted, "calculating …") };
     let next = &budget.next;
     if next.requests == 0 {
-        return Words::of(Role::Good, "nothing is missing: no request is needed");
+        return Line::of(Role::Good, "no requests needed");
     }
     let series = next.critical + next.standard + next.low;
-    let mut words = Words::of(Role::Muted, format!("next {} ", format::plural(next.requests, "request")))
-        .say(Role::Text, format!("refresh {}", format::plural(series, "series")));
+    let mut line = Line::of(Role::Text, format!("{} due", format::plural(series, "series")));
     if next.overdue > 0 {
-        words = words.say(Role::Warn, format!(", {} overdue", format::count(next.overdue)));
+        line = line.span(Role::Warn, format!(", {} overdue", format::count(next.overdue)));
     }
+    line = line.span(Role::Muted, format!(": {}", format::plural(next.requests, "request")));
     match next.until {
-        Some(at) if at > now => words.say(Role::Muted, format!(", by {}", format::due(at, now))),
-        // It was worked out up to a minute ago; what could have run since can run now.
-        Some(_) => words.say(Role::Muted, ", at once"),
-        None => words,
+        Some(at) if at > now => line.span(Role::Muted, format!(", until {}", format::due(at, now))),
+        // It was calculated up to a minute ago; what could have run since can run now.
+        Some(_) => line.span(Role::Muted, ", now"),
+        None => line,
     }
 }
 
 /// Whether the limit lets every series keep its recovery point.
 #[must_use]
-pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Words {
-    let Some(budget) = budget else { return Words::new() };
+pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Line {
+    let Some(budget) = budget else { return Line::new() };
     if budget.feasible {
-        return Words::of(Role::Good, "✓ ").say(Role::Muted, "the limit lets every deadline hold");
+        return Line::of(Role::Good, "✓ ").span(Role::Muted, "the rate limit is high enough");
     }
-    let mut words = Words::of(Role::Bad, format!("! {} too late", format::plural(budget.requests_short, "request")));
+    let short = format::plural(budget.requests_short, "request");
+    let mut line = Line::of(Role::Bad, format!("! rate limit too low: {short} late"));
     if let Some(first) = budget.breaches.first() {
         let text = format!(
-            ", {} cannot hold: {} {} {}",
+            ", {} missed, first {} {} at {}",
             format::plural(budget.breaching, "deadline"),
             first.symbol,
             first.timeframe,
             format::due(first.deadline, now)
         );
-        words = words.say(Role::Text, text);
+        line = line.span(Role::Text, text);
     }
-    words
+    line
 }
 
 #[cfg(test)]
@@ -224,11 +225,11 @@ mod tests {
         let now = Ts(1_790_000_000_000);
         let text = |until: Ts| {
             let next = Purchase { requests: 7, until: Some(until), critical: 25, overdue: 5, ..Purchase::default() };
-            let words = purchase(Some(&Budget { next, ..Budget::default() }), now);
-            words.0.iter().map(|say| say.text.as_str()).collect::<String>()
+            let line = purchase(Some(&Budget { next, ..Budget::default() }), now);
+            line.to_string()
         };
-        let (bought, ahead) = ("next 7 requests refresh 25 series, 5 overdue, ", now + MINUTE);
-        assert_eq!(text(ahead), format!("{bought}by {}", format::due(ahead, now)));
-        assert_eq!(text(now - MINUTE), format!("{bought}at once"));
+        let (bought, ahead) = ("25 series due, 5 overdue: 7 requests, ", now + MINUTE);
+        assert_eq!(text(ahead), format!("{bought}until {}", format::due(ahead, now)));
+        assert_eq!(text(now - MINUTE), format!("{bought}now"));
     }
 }

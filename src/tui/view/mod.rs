@@ -1,10 +1,11 @@
 //! Drawing: pure functions from the model to cells. One file per screen; what frames them is in files of its own.
 //!
-//! [`frame`](mod@frame) draws everything: header, screen, footer and what lies above. Every screen draws into whatever place it is given, down to one cell, and reports in the
+//! [`frame`](mod@frame) draws everything: header, screen, footer and layers. Every screen draws into whatever place it is given, down to one cell, and reports in the
 //! [`HitMap`] what it drew where: rows, columns, windows of lists, and whether a text counts seconds.
 
 pub mod attempts;
 pub mod brief;
+pub mod context;
 mod dialog;
 mod footer;
 pub mod frame;
@@ -15,21 +16,20 @@ pub mod lists;
 pub mod phrase;
 pub mod runs;
 pub mod screen;
-pub mod stage;
+pub mod summary;
 mod tiny;
-pub mod verdict;
 pub mod why;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::model::Model;
+use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
 use crate::model::screen::Screen;
 
 /// Draws the screen that is open into `area`.
-pub fn screen(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+pub fn screen(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let draw = match model.screen {
         Screen::Overview => screen::overview::draw,
         Screen::Symbols => screen::symbols::draw,
@@ -40,6 +40,6 @@ pub fn screen(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &m
         Screen::Failures => screen::failures::draw,
         Screen::Log => screen::log::draw,
     };
-    draw(model, look, area, buf, hits);
-    look.glyphs.settle(area, buf);
+    draw(model, context, area, buf, hits);
+    context.glyphs.apply(area, buf);
 }

@@ -1,10 +1,10 @@
-//! The words for states, the same on every screen, each with its role and sign.
+//! The texts for states, the same on every screen, each with its role and glyph.
 
 use uuid::Uuid;
 
+use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::glyphs::{DONE, FAILED, RUNNING, WAITING};
-use crate::draw::pen::Words;
 use crate::draw::theme::Role;
 use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
@@ -15,22 +15,22 @@ use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
 #[must_use]
-pub fn tier(tier: Tier) -> Words {
-    Words::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
+pub fn tier(tier: Tier) -> Line {
+    Line::of(tier.into(), format!("{} {}", tier.letter(), tier.name()))
 }
 
-/// A tier and, when it is past its recovery point, a mark for that: a word where there is room.
+/// A tier, and a mark when the series is later than allowed: a word where it fits.
 #[must_use]
-pub fn series_tier(row: &SeriesView, room: u16) -> Words {
-    const WITH_WORD: u16 = 12;
+pub fn series_tier(row: &SeriesView, room: u16) -> Line {
+    const WITH_WORD: u16 = 13;
     if !row.tracked {
-        return Words::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
+        return Line::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
     }
-    let words = tier(row.tier);
+    let line = tier(row.tier);
     match (row.breached, room >= WITH_WORD) {
-        (true, true) => words.say(Role::Text, " ").say(Role::Breach, "!RPO"),
-        (true, false) => words.say(Role::Text, " ").say(Role::Breach, "!"),
-        _ => words,
+        (true, true) => line.span(Role::Text, " ").span(Role::Breach, "!late"),
+        (true, false) => line.span(Role::Text, " ").span(Role::Breach, "!"),
+        _ => line,
     }
 }
 
@@ -53,7 +53,7 @@ pub const fn level(level: Level) -> Role {
     }
 }
 
-/// How an execution stands: sign and word.
+/// The state of an execution: glyph and word.
 #[must_use]
 pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, Role) {
     match status {
@@ -76,15 +76,15 @@ pub const fn series_state(state: SeriesRunState) -> (&'static str, &'static str,
     }
 }
 
-/// What became of an order: done, or why not.
+/// The result of an operator's action: done, or why not.
 #[must_use]
 pub fn result(text: &str) -> (&str, Role) {
     if text == "ok" { ("✓", Role::Good) } else { (text, Role::Bad) }
 }
 
-/// Who did what, and what came of it.
+/// An operator's action and its result.
 #[must_use]
-pub fn deed(action: &OperatorAction) -> String {
+pub fn operator_action(action: &OperatorAction) -> String {
     let target = action.target.as_ref().map_or_else(String::new, |t| format!(" {t}"));
     let detail = action.detail.as_ref().map_or_else(String::new, |d| format!(" ({d})"));
     format!("{} {}{target}{detail}: {}", action.actor, action.action, action.result)
@@ -120,43 +120,55 @@ pub fn progress(run: &RunView) -> f64 {
     (run.percent() / 100.0).min(0.99)
 }
 
-/// What is waited for, in the words of the engine put into a sentence.
+/// What an item waits for.
 #[must_use]
 pub fn waits_for(why: &str) -> String {
     match why {
-        "rate limit" => "waits for a token".to_owned(),
-        "its turn" => "waits for its turn".to_owned(),
+        "rate limit" => "waiting for rate limit".to_owned(),
+        "its turn" => "queued".to_owned(),
         other => other.to_owned(),
     }
 }
 
+/// What the schedule starts next: `critical`, `standard`, `low` or the daily full check.
+#[must_use]
+pub fn schedule(what: &str) -> &str {
+    if what == "sweep" { "full check" } else { what }
+}
+
+/// The same in a sentence: `critical symbols`, `daily full check`.
+#[must_use]
+pub fn check(what: &str) -> String {
+    if what == "sweep" { "daily full check".to_owned() } else { format!("{what} symbols") }
+}
+
 /// What an item of a run is doing.
 #[must_use]
-pub fn item(item: &ItemView, now: Ts) -> (&'static str, Words) {
+pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
     match &item.state {
         ItemState::Waiting { why, until, retry } => {
             let role = if retry.is_some() { Role::Warn } else { Role::Muted };
             let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
-            let words = match (retry, left) {
+            let line = match (retry, left) {
                 (Some(n), Some(left)) => {
-                    Words::of(role, format!("attempt {n} in {left}  ")).say(Role::Muted, why.clone())
+                    Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, why.clone())
                 }
-                (Some(n), None) => Words::of(role, format!("attempt {n}  ")).say(Role::Muted, why.clone()),
-                (None, Some(left)) => Words::of(role, format!("{left}  ")).say(Role::Muted, waits_for(why)),
-                (None, None) => Words::of(role, waits_for(why)),
+                (Some(n), None) => Line::of(role, format!("attempt {n}  ")).span(Role::Muted, why.clone()),
+                (None, Some(left)) => Line::of(role, format!("{left}  ")).span(Role::Muted, waits_for(why)),
+                (None, None) => Line::of(role, waits_for(why)),
             };
-            (WAITING, words)
+            (WAITING, line)
         }
         ItemState::Fetching { attempt } => {
             let page =
                 format!("fetching page {} of about {}", item.pages_done + 1, item.info.pages.max(item.pages_done + 1));
-            let words = Words::of(Role::Running, page);
+            let line = Line::of(Role::Running, page);
             let again = if *attempt > 1 { format!("  attempt {attempt}") } else { String::new() };
-            (RUNNING, words.say(Role::Warn, again))
+            (RUNNING, line.span(Role::Warn, again))
         }
-        ItemState::Storing => (RUNNING, Words::of(Role::Running, "checking and writing")),
-        ItemState::Verified => (DONE, Words::of(Role::Good, "verified")),
-        ItemState::Failed { reason } => (FAILED, Words::of(Role::Bad, reason.clone())),
+        ItemState::Storing => (RUNNING, Line::of(Role::Running, "storing")),
+        ItemState::Verified => (DONE, Line::of(Role::Good, "verified")),
+        ItemState::Failed { reason } => (FAILED, Line::of(Role::Bad, reason.clone())),
     }
 }
 

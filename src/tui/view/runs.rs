@@ -3,10 +3,10 @@
 
 use ratatui::layout::Rect;
 
+use super::context::ViewContext;
 use super::phrase;
-use super::stage::ViewContext;
+use crate::draw::canvas::Line;
 use crate::draw::format;
-use crate::draw::pen::Words;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::widgets::bar;
@@ -15,118 +15,114 @@ use barkeep_service::handle::EngineState;
 use barkeep_service::progress::{ItemState, RunView};
 
 #[derive(Clone, Copy)]
-enum Is {
+enum ItemColumn {
     Sign,
     Label,
     Criticality,
-    TriggerScope,
-    Bar,
+    Timeframes,
+    Gauge,
     Percent,
     Rows,
     State,
 }
 
-const COLUMNS: [Column<Is>; 8] = [
-    Column::new(Is::Sign, "", 1, 9),
-    Column::new(Is::Label, "", 10, 10).up_to(14),
-    Column::new(Is::Criticality, "", 8, 2),
-    Column::new(Is::TriggerScope, "", 16, 1),
-    Column::new(Is::Bar, "", 8, 5).up_to(22),
-    Column::new(Is::Percent, "", 5, 8).right(),
-    Column::new(Is::Rows, "", 9, 4).right(),
-    Column::new(Is::State, "", 14, 7).up_to(60),
+const COLUMNS: [Column<ItemColumn>; 8] = [
+    Column::new(ItemColumn::Sign, "", 1, 9),
+    Column::new(ItemColumn::Label, "", 10, 10).up_to(14),
+    Column::new(ItemColumn::Criticality, "", 8, 2),
+    Column::new(ItemColumn::Timeframes, "", 16, 1),
+    Column::new(ItemColumn::Gauge, "", 8, 5).up_to(22),
+    Column::new(ItemColumn::Percent, "", 5, 8).right(),
+    Column::new(ItemColumn::Rows, "", 9, 4).right(),
+    Column::new(ItemColumn::State, "", 14, 7).up_to(60),
 ];
 
 /// Draws the panel.
-pub fn panel(stage: &mut ViewContext, area: Rect) {
-    let runs = &stage.model.snap.live.runs;
+pub fn panel(view: &mut ViewContext, area: Rect) {
+    let runs = &view.model.snap.live.runs;
     if runs.is_empty() {
-        return resting(stage, area);
+        return idle(view, area);
     }
-    let (title, tail) = heading(stage, area.width);
-    let mut inner = stage.list_panel(ListId::Items, area, title, &tail);
+    let (title, tail) = heading(view, area.width);
+    let mut inner = view.list_panel(ListId::Items, area, title, &tail);
     // One line for each run while several share the panel.
     let lines = u16::try_from(runs.len()).unwrap_or(u16::MAX).min(inner.height.saturating_sub(2)).max(1);
     for (y, run) in (inner.y..inner.bottom().min(inner.y + lines)).zip(runs) {
-        overall(stage, Rect::new(inner.x, y, inner.width, 1), run, runs.len() > 1);
+        overall(view, Rect::new(inner.x, y, inner.width, 1), run, runs.len() > 1);
     }
     inner = Rect::new(inner.x, inner.y + lines.min(inner.height), inner.width, inner.height.saturating_sub(lines));
-    items(stage, inner);
+    items(view, inner);
 }
 
-fn heading(stage: &mut ViewContext, width: u16) -> (Words, Words) {
-    let runs = &stage.model.snap.live.runs;
-    let now = stage.now();
+fn heading(view: &mut ViewContext, width: u16) -> (Line, Line) {
+    let runs = &view.model.snap.live.runs;
+    let now = view.now();
     let Some(run) = runs.first().filter(|_| runs.len() == 1) else {
-        return (Words::of(Role::Title, format!("{} runs", runs.len())), Words::new());
+        return (Line::of(Role::Title, format!("{} runs", runs.len())), Line::new());
     };
-    let mut title = Words::of(Role::Title, "Run ")
-        .say(Role::Accent, phrase::id(run.execution_id))
-        .say(Role::Muted, format!(" {}", run.trigger.name().replace('_', " ")));
+    let mut title = Line::of(Role::Title, "Run ")
+        .span(Role::Accent, phrase::id(run.execution_id))
+        .span(Role::Muted, format!(" {}", run.trigger.name().replace('_', " ")));
     if width > 70 {
-        title = title.say(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
+        title = title.span(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
     if width > 90 {
-        let bound = if run.requests_planned == run.lower_bound { "the minimum" } else { "minimum " };
-        let bound = if run.requests_planned == run.lower_bound {
-            bound.to_owned()
-        } else {
-            format!("{bound}{}", run.lower_bound)
-        };
+        let fewest = run.requests_planned == run.lower_bound;
+        let bound = if fewest { "fewest possible".to_owned() } else { format!("at least {}", run.lower_bound) };
         title = title
-            .say(Role::Muted, "  requests ")
-            .say(
+            .span(Role::Muted, "  requests ")
+            .span(
                 Role::Text,
                 format!("{}/{}", format::count(run.requests_answered), format::count(run.requests_planned)),
             )
-            .say(Role::Muted, format!(" ({bound})"));
+            .span(Role::Muted, format!(" ({bound})"));
     }
-    stage.hits.tick();
+    view.hits.tick();
     let tail = match run.not_before.filter(|at| *at > now) {
-        Some(at) => Words::of(Role::Strong, format::until(at - now)).say(Role::Muted, " left"),
-        None => Words::new(),
+        Some(at) => Line::of(Role::Strong, format::until(at - now)).span(Role::Muted, " left"),
+        None => Line::new(),
     };
     (title, tail)
 }
 
-fn overall(stage: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
+fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
     let done = phrase::progress(run);
     let mut x = at.x;
     if named {
-        let words = Words::of(Role::Accent, phrase::id(run.execution_id))
-            .say(Role::Muted, format!(" {:<8} ", run.trigger.name().replace('_', " ")));
-        x += stage.pen.words(x, at.y, at.width, &words);
+        let line = Line::of(Role::Accent, phrase::id(run.execution_id))
+            .span(Role::Muted, format!(" {:<8} ", run.trigger.name().replace('_', " ")));
+        x += view.canvas.line(x, at.y, at.width, &line);
     }
-    let seconds = &stage.model.snap.live.pulse.rows_by_second;
+    let seconds = &view.model.snap.live.pulse.rows_by_second;
     let rate = seconds.iter().rev().take(10).sum::<u64>() as f64 / 10.0;
     let mut pieces = vec![
-        (9, Words::of(Role::Strong, format::percent(done))),
+        (9, Line::of(Role::Strong, format::percent(done))),
         (
             7,
-            Words::of(
+            Line::of(
                 Role::Text,
                 format!("{}/{} items", format::count(run.items_done), format::count(run.items_planned)),
             ),
         ),
-        (4, Words::of(Role::Text, format!("{:>7} bars", format::short(run.rows as f64)))),
-        (3, Words::of(Role::Muted, format!("{:>5}/s", format::short(rate)))),
+        (4, Line::of(Role::Text, format!("{:>7} bars", format::short(run.rows as f64)))),
+        (3, Line::of(Role::Muted, format!("{:>5}/s", format::short(rate)))),
     ];
     if run.items_failed > 0 {
-        pieces.insert(2, (8, Words::of(Role::Bad, format!("{} failed", format::count(run.items_failed)))));
+        pieces.insert(2, (8, Line::of(Role::Bad, format!("{} failed", format::count(run.items_failed)))));
     }
-    let all: u16 = pieces.iter().map(|(_, words)| words.width() + 2).sum();
+    let all: u16 = pieces.iter().map(|(_, line)| line.width() + 2).sum();
     let room = at.right().saturating_sub(x);
     let gauge = room.saturating_sub(all).max(room / 3);
-    bar::share(&mut stage.pen, x, at.y, gauge, done, Role::Running);
-    stage.pen.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
+    bar::share(&mut view.canvas, x, at.y, gauge, done, Role::Running);
+    view.canvas.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
 }
 
-fn items(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
+fn items(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
     let items = model.items();
     let len = items.len();
     let before = model.hits.window_of(ListId::Items);
-    let empty = [Words::of(Role::Muted, "the plan is being made")];
+    let empty = [Line::of(Role::Muted, "planning …")];
     let cursor = model.cursor(ListId::Items);
     let table = Table {
         list: ListId::Items,
@@ -138,95 +134,96 @@ fn items(stage: &mut ViewContext, area: Rect) {
         before,
         empty: &empty,
     };
-    let now = stage.now();
+    let now = view.now();
     let mut ticking = false;
     let window = table.draw(
-        &mut stage.pen,
-        stage.hits,
+        &mut view.canvas,
+        view.hits,
         area,
         |_| false,
-        |pen, slot, key, k| {
+        |canvas, slot, key, k| {
             let Some((_, item)) = items.get(k) else { return };
-            let (sign, words) = phrase::item(item, now);
-            let role = words.0.first().map_or(Role::Text, |say| say.role);
+            let (sign, line) = phrase::item(item, now);
+            let role = line.role();
             ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
             match key {
-                Is::Sign => slot.text(pen, sign, role),
-                Is::Label => slot.text(pen, &item.label, Role::Strong),
-                Is::Criticality => slot.text(pen, item.info.criticality.name(), Role::Muted),
-                Is::TriggerScope => {
-                    slot.text(pen, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);
+                ItemColumn::Sign => slot.text(canvas, sign, role),
+                ItemColumn::Label => slot.text(canvas, &item.label, Role::Strong),
+                ItemColumn::Criticality => slot.text(canvas, item.info.criticality.name(), Role::Muted),
+                ItemColumn::Timeframes => {
+                    slot.text(canvas, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);
                 }
-                Is::Bar => {
+                ItemColumn::Gauge => {
                     let role = match item.state {
                         ItemState::Verified => Role::Good,
                         ItemState::Failed { .. } => Role::Bad,
                         _ => Role::Running,
                     };
-                    bar::share(pen, slot.x, slot.y, slot.width, item.done, role);
+                    bar::share(canvas, slot.x, slot.y, slot.width, item.done, role);
                 }
-                Is::Percent => {
+                ItemColumn::Percent => {
                     let is_done = matches!(item.state, ItemState::Verified);
                     slot.text(
-                        pen,
+                        canvas,
                         &if is_done { " done".to_owned() } else { format::percent(item.done.min(0.99)) },
                         Role::Text,
                     );
                 }
-                Is::Rows => slot.text(pen, &format::count(item.rows), Role::Text),
-                Is::State => slot.words(pen, &words),
+                ItemColumn::Rows => slot.text(canvas, &format::count(item.rows), Role::Text),
+                ItemColumn::State => slot.line(canvas, &line),
             }
         },
     );
     if ticking {
-        stage.hits.tick();
+        view.hits.tick();
     }
     let note = range(window, len);
     if !note.is_empty() && area.height > 0 {
         let y = area.bottom();
-        stage.pen.right(area.x, y, area.width, &format!(" {note} "), Role::Muted);
+        view.canvas.right(area.x, y, area.width, &format!(" {note} "), Role::Muted);
     }
 }
 
-/// Nothing runs: what is next, or who stopped it.
-fn resting(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
+/// Nothing runs: what is next, or why nothing may start.
+fn idle(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
     let live = &model.snap.live;
-    let now = stage.now();
+    let now = view.now();
     let (title, frame) = match live.state {
-        EngineState::Failed => ("Stopped", Role::Bad),
+        EngineState::Failed => ("Failed", Role::Bad),
         EngineState::Paused | EngineState::Pausing => ("Paused", Role::Paused),
-        EngineState::Draining => ("Stopping", Role::Paused),
-        EngineState::Idle | EngineState::Running => ("Nothing runs", Role::Border),
+        EngineState::Draining => ("Shutting down", Role::Paused),
+        EngineState::Idle | EngineState::Running => ("Idle", Role::Border),
     };
-    stage.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
-    let inner = stage.pen.framed(area, &Words::of(Role::Title, title), &Words::new(), frame);
+    view.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
+    let inner = view.canvas.block(area, &Line::of(Role::Title, title), &Line::new(), frame);
     let mut lines = Vec::new();
     if let Some(reason) = &live.reason {
-        lines.push(Words::of(Role::Bad, reason.clone()));
+        lines.push(Line::of(Role::Bad, reason.clone()));
     }
     if let Some(message) = &live.key_refused {
-        lines.push(Words::of(Role::Bad, format!("the vendor refuses the key: {message}")));
+        lines.push(Line::of(Role::Bad, format!("the vendor rejected the API key: {message}")));
     }
     if let Some(pause) = &live.paused {
-        stage.hits.counts(now, pause.since);
-        lines.push(Words::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
-        lines.push(Words::of(Role::Muted, "what was in flight is committed; nothing starts until it is resumed"));
+        view.hits.counts(now, pause.since);
+        lines.push(Line::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
+        lines
+            .push(Line::of(Role::Muted, "requests in flight are finished and stored; nothing starts until you resume"));
     }
-    let mut beats: Vec<_> = live.next.iter().collect();
-    beats.sort_by_key(|beat| beat.at);
+    let mut next: Vec<_> = live.next.iter().collect();
+    next.sort_by_key(|run| run.at);
     let pauses = matches!(live.state, EngineState::Paused | EngineState::Pausing | EngineState::Failed);
-    for beat in beats.into_iter().filter(|_| !pauses) {
-        let left = format::ahead(beat.at - now);
-        stage.hits.counts(now, beat.at);
+    for run in next.into_iter().filter(|_| !pauses) {
+        let left = format::ahead(run.at - now);
+        view.hits.counts(now, run.at);
         lines.push(
-            Words::of(Role::Text, format!("{:<9}", beat.what))
-                .say(Role::Strong, format!("{:>13}", format::due(beat.at, now)))
-                .say(Role::Muted, format!("  in {left:>9}")),
+            Line::of(Role::Text, format!("{:<10}", phrase::schedule(&run.what)))
+                .span(Role::Strong, format!("{:>13}", format::due(run.at, now)))
+                .span(Role::Muted, format!("  in {left:>9}")),
         );
     }
     if lines.is_empty() {
-        lines.push(Words::of(Role::Muted, "no engine runs in this process; what is shown is what the database holds"));
+        lines.push(Line::of(Role::Muted, "no engine in this process: showing what is in the database"));
     }
-    stage.pen.centre(inner, &lines);
+    view.canvas.center(inner, &lines);
 }

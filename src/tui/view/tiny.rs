@@ -3,29 +3,28 @@
 use ratatui::layout::Rect;
 
 use super::header;
+use crate::draw::canvas::{Canvas, Line};
 use crate::draw::hits::HitMap;
-use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use barkeep_market::freshness::Tier;
 
-pub(super) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect, hits: &mut HitMap) {
+pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let tiers = model.snap.data.tiers;
-    let mut words = header::state(model, hits);
+    let mut line = header::state(model, hits);
     for tier in Tier::ALL {
         let count = tiers.of(tier);
         if count > 0 {
-            words = words.say(Role::Text, " ").say(tier.into(), format!("{}{count}", tier.letter()));
+            line = line.span(Role::Text, " ").span(tier.into(), format!("{}{count}", tier.letter()));
         }
     }
     let breached: usize = model.snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
     if breached > 0 {
-        words = words.say(Role::Breach, format!(" !{breached}"));
+        line = line.span(Role::Breach, format!(" !{breached}"));
     }
-    pen.words(area.x, area.y, area.width, &words);
+    canvas.line(area.x, area.y, area.width, &line);
     if area.height > 1 {
-        let last =
-            Words::of(Role::Muted, model.toasts.iter().next_back().map_or("q quits", |toast| toast.text.as_str()));
-        pen.words(area.x, area.bottom() - 1, area.width, &last);
+        let last = Line::of(Role::Muted, model.toasts.iter().next_back().map_or("q quit", |toast| toast.text.as_str()));
+        canvas.line(area.x, area.bottom() - 1, area.width, &last);
     }
 }

@@ -1,11 +1,11 @@
 //! Why a series is as old as it is: the causes of its age, each with its share, adding up to the whole; and a bar in
-//! quarantine beside its neighbours.
+//! quarantine beside its neighbors.
 
 use ratatui::layout::Rect;
 
-use super::stage::ViewContext;
+use super::context::ViewContext;
+use crate::draw::canvas::Line;
 use crate::draw::format;
-use crate::draw::pen::Words;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::widgets::bar;
@@ -26,65 +26,65 @@ const fn role(cause: Cause) -> Role {
     }
 }
 
-fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Words {
-    let mut words = Words::of(role(blocker.cause), blocker.cause.words());
+fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Line {
+    let mut line = Line::of(role(blocker.cause), blocker.cause.words());
     if let Some(by) = &blocker.by {
-        words = words.say(Role::Text, format!(" by {by}"));
+        line = line.span(Role::Text, format!(" by {by}"));
     }
     if let Some(since) = blocker.since {
-        words = words.say(Role::Muted, format!(" since {}", format::due(since, now)));
+        line = line.span(Role::Muted, format!(" since {}", format::due(since, now)));
     }
     if let Some(detail) = &blocker.detail {
-        words = words.say(Role::Text, format!(": {detail}"));
+        line = line.span(Role::Text, format!(": {detail}"));
     }
-    words
+    line
 }
 
 /// Draws the panel.
-pub fn panel(stage: &mut ViewContext, area: Rect, detail: &Detail) {
+pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let why = &detail.explanation;
-    let now = stage.now();
+    let now = view.now();
     let title = match why.staleness_seconds {
-        Some(s) => Words::of(Role::Title, "Why ")
-            .say(why.status.into(), format!("{} {}", why.status.letter(), why.status))
-            .say(Role::Title, format!(", {} behind", format::rough(s.saturating_mul(1000)))),
+        Some(s) => Line::of(Role::Title, "Why ")
+            .span(why.status.into(), format!("{} {}", why.status.letter(), why.status))
+            .span(Role::Title, format!(", {} behind", format::rough(s.saturating_mul(1000)))),
         None => {
-            Words::of(Role::Title, "Why ").say(why.status.into(), format!("{} {}", why.status.letter(), why.status))
+            Line::of(Role::Title, "Why ").span(why.status.into(), format!("{} {}", why.status.letter(), why.status))
         }
     };
     let accepted = i64::try_from(why.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000).saturating_mul(1000);
     let tail = if why.breached {
-        Words::of(Role::Breach, format!(" past {} ", format::rough(accepted)))
+        Line::of(Role::Breach, format!(" over the limit of {} ", format::rough(accepted)))
     } else {
-        Words::of(Role::Muted, format!("may be {}", format::rough(accepted)))
+        Line::of(Role::Muted, format!("{} allowed", format::rough(accepted)))
     };
-    let inner = stage.pen.framed(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
-    stage.pen.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
+    let inner = view.canvas.block(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
+    view.canvas.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
     let x = inner.x + 9.min(inner.width);
-    stage.pen.words(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
+    view.canvas.line(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
     let mut y = inner.y + 1;
     if y >= inner.bottom() {
         return;
     }
     let Some(split) = &why.split else {
-        stage.pen.text(inner.x, y, inner.width, "no bar is stored, so nothing has an age", Role::Missing);
+        view.canvas.text(inner.x, y, inner.width, "no bars stored yet", Role::Missing);
         return;
     };
     let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::due(i.end, now));
-    let newest = Words::of(Role::Muted, "newest   ")
-        .say(Role::Text, stored)
-        .say(Role::Muted, format!(", could be {}", format::due(why.expected.end, now)));
-    stage.pen.words(inner.x, y, inner.width, &newest);
+    let newest = Line::of(Role::Muted, "newest   ends ")
+        .span(Role::Text, stored)
+        .span(Role::Muted, format!(", available to {}", format::due(why.expected.end, now)));
+    view.canvas.line(inner.x, y, inner.width, &newest);
     y += 1;
-    // A line of air, when all causes find room below it.
+    // An empty line, when all causes fit below it.
     if usize::from(inner.bottom().saturating_sub(y)) > split.causes.len() + 1 {
         y += 1;
     }
     let rest = Rect::new(inner.x, y, inner.width, inner.bottom().saturating_sub(y));
-    causes(stage, rest, split);
+    causes(view, rest, split);
 }
 
-fn causes(stage: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::Split) {
+fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::Split) {
     if area.height == 0 {
         return;
     }
@@ -92,50 +92,49 @@ fn causes(stage: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain:
     let room = usize::from(area.height.saturating_sub(1));
     let shown = if split.causes.len() <= room { split.causes.len() } else { room.saturating_sub(1) };
     let gauge = if area.width > 40 { 8 } else { 0 };
-    let one = |stage: &mut ViewContext, y: u16, ms: i64, stale_ms: i64, what: &Words, role: Role| {
-        stage.pen.text(area.x, y, 8, &format::age(ms), if stale_ms > 0 { Role::Strong } else { Role::Muted });
+    let one = |view: &mut ViewContext, y: u16, ms: i64, stale_ms: i64, what: &Line, role: Role| {
+        view.canvas.text(area.x, y, 8, &format::age(ms), if stale_ms > 0 { Role::Strong } else { Role::Muted });
         if gauge > 0 {
-            bar::share(&mut stage.pen, area.x + 9, y, gauge, ms as f64 / split.age_ms.max(1) as f64, role);
+            bar::share(&mut view.canvas, area.x + 9, y, gauge, ms as f64 / split.age_ms.max(1) as f64, role);
         }
         let x = area.x + 9 + gauge + u16::from(gauge > 0);
-        let mut words = what.clone();
+        let mut line = what.clone();
         if stale_ms > 0 && stale_ms < ms {
-            words = words.say(Role::Muted, format!(" ({} count)", format::rough(stale_ms)));
+            line = line.span(Role::Muted, format!(" ({} counts)", format::rough(stale_ms)));
         }
-        stage.pen.words(x, y, area.right().saturating_sub(x), &words);
+        view.canvas.line(x, y, area.right().saturating_sub(x), &line);
     };
     let mut y = area.y;
     for share in split.causes.iter().take(shown) {
         let role = role(share.blocker.cause);
-        let mut words = Words::of(role, share.blocker.cause.words());
+        let mut line = Line::of(role, share.blocker.cause.words());
         if let Some(detail) = &share.blocker.detail {
-            words = words.say(Role::Muted, format!(": {detail}"));
+            line = line.span(Role::Muted, format!(": {detail}"));
         }
-        one(stage, y, share.ms, share.stale_ms, &words, role);
+        one(view, y, share.ms, share.stale_ms, &line, role);
         y += 1;
     }
     let left: Vec<_> = split.causes.iter().skip(shown).collect();
     if !left.is_empty() && room > 0 {
         let (ms, stale) = left.iter().fold((0, 0), |(a, b), s| (a + s.ms, b + s.stale_ms));
-        one(stage, y, ms, stale, &Words::of(Role::Muted, format!("{} more causes", left.len())), Role::Muted);
+        one(view, y, ms, stale, &Line::of(Role::Muted, format!("{} more causes", left.len())), Role::Muted);
         y += 1;
     }
     if y < area.bottom() {
-        let words = Words::of(Role::Strong, format::age(split.age_ms))
-            .say(Role::Muted, "  in all, stale for ")
-            .say(Role::Strong, format::rough(split.staleness_ms));
-        stage.pen.words(area.x, y, area.width, &words);
+        let line = Line::of(Role::Strong, format::age(split.age_ms))
+            .span(Role::Muted, "  in all, behind by ")
+            .span(Role::Strong, format::rough(split.staleness_ms));
+        view.canvas.line(area.x, y, area.width, &line);
     }
 }
 
 /// The selected bar in quarantine with the bars stored around it.
-pub fn compare(stage: &mut ViewContext, area: Rect, detail: &Detail) {
-    let model = stage.model;
+pub fn compare(view: &mut ViewContext, area: Rect, detail: &Detail) {
+    let model = view.model;
     let chosen = model.cursor(ListId::DetailQuarantine).and_then(|k| model.detail_quarantine().get(k));
     let Some(row) = chosen else { return };
-    let title = Words::of(Role::Title, "Quarantine ").say(Role::Bad, row.reason.clone());
-    let inner =
-        stage.list_panel(ListId::DetailQuarantine, area, title, &Words::of(Role::Muted, "beside its neighbours"));
+    let title = Line::of(Role::Title, "Quarantine ").span(Role::Bad, row.reason.clone());
+    let inner = view.list_panel(ListId::DetailQuarantine, area, title, &Line::of(Role::Muted, "with its neighbors"));
     let at = row.bar.ts;
     let reaches = detail.bars.first().is_some_and(|bar| bar.ts < at);
     let around =
@@ -145,20 +144,20 @@ pub fn compare(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     let head = ["open", "high", "low", "close", "volume", "vwap"];
     let widths = (inner.width.saturating_sub(18) / 6).min(12);
     for (k, name) in (0..).zip(head) {
-        stage.pen.right(inner.x + 18 + k * widths, inner.y, widths.saturating_sub(1), name, Role::Header);
+        view.canvas.right(inner.x + 18 + k * widths, inner.y, widths.saturating_sub(1), name, Role::Header);
     }
-    let line = |stage: &mut ViewContext, y: u16, bar: &Bar, suspect: bool| {
+    let line = |view: &mut ViewContext, y: u16, bar: &Bar, suspect: bool| {
         if y >= inner.bottom() {
             return;
         }
         let (sign, role) = if suspect { ("q", Role::Bad) } else { (" ", Role::Muted) };
-        stage.pen.text(inner.x, y, 2, sign, role);
-        stage.pen.text(inner.x + 2, y, 13, &format::stamp(bar.ts, stage.pen.now), role);
+        view.canvas.text(inner.x, y, 2, sign, role);
+        view.canvas.text(inner.x + 2, y, 13, &format::stamp(bar.ts, view.canvas.now), role);
         let vwap = bar.vwap.map_or_else(|| "-".to_owned(), format::price);
         let figures = [bar.open, bar.high, bar.low, bar.close].map(format::price);
         let all = figures.into_iter().chain([format::short(bar.volume), vwap]);
         for (k, text) in (0..).zip(all) {
-            stage.pen.right(
+            view.canvas.right(
                 inner.x + 18 + k * widths,
                 y,
                 widths.saturating_sub(1),
@@ -169,16 +168,16 @@ pub fn compare(stage: &mut ViewContext, area: Rect, detail: &Detail) {
     };
     let mut y = inner.y + 1;
     for bar in before.into_iter().rev() {
-        line(stage, y, bar, false);
+        line(view, y, bar, false);
         y += 1;
     }
-    line(stage, y, &row.bar, true);
+    line(view, y, &row.bar, true);
     y += 1;
     for bar in after {
-        line(stage, y, bar, false);
+        line(view, y, bar, false);
         y += 1;
     }
     if !reaches && y < inner.bottom() {
-        stage.pen.text(inner.x, y, inner.width, "its neighbours are older than the chart reaches", Role::Muted);
+        view.canvas.text(inner.x, y, inner.width, "its neighbors are older than the chart", Role::Muted);
     }
 }

@@ -1,12 +1,12 @@
 //! Bars that fill from the left: shares, progress, the vendor's window.
 
+use crate::draw::canvas::Canvas;
 use crate::draw::glyphs::{FILLS, FREE, TAKEN, TRACK};
-use crate::draw::pen::Pen;
 use crate::draw::theme::Role;
 
 /// A share of 1 as a bar of `width` cells, in eighths of a cell. It is empty only at 0 and full only at 1: what is
 /// nearly done does not look done.
-pub fn share(pen: &mut Pen, x: u16, y: u16, width: u16, share: f64, role: Role) {
+pub fn share(canvas: &mut Canvas, x: u16, y: u16, width: u16, share: f64, role: Role) {
     let whole = u32::from(width) * 8;
     let eighths = match share {
         s if s >= 1.0 => whole,
@@ -16,17 +16,17 @@ pub fn share(pen: &mut Pen, x: u16, y: u16, width: u16, share: f64, role: Role) 
     for k in 0..width {
         let here = eighths.saturating_sub(u32::from(k) * 8).min(8);
         match FILLS.get(here as usize) {
-            Some(fill) if here > 0 => pen.glyph(x + k, y, fill, role),
-            _ => pen.glyph(x + k, y, TRACK, Role::Border),
+            Some(fill) if here > 0 => canvas.glyph(x + k, y, fill, role),
+            _ => canvas.glyph(x + k, y, TRACK, Role::Border),
         }
     }
 }
 
 /// Parts of a whole side by side, each in its role; whatever is there gets at least one cell while there is room.
-pub fn parts(pen: &mut Pen, x: u16, y: u16, width: u16, parts: &[(usize, Role)]) {
+pub fn parts(canvas: &mut Canvas, x: u16, y: u16, width: u16, parts: &[(usize, Role)]) {
     let total: usize = parts.iter().map(|(n, _)| n).sum();
     if total == 0 || width == 0 {
-        return pen.repeat(x, y, width, TRACK, Role::Border);
+        return canvas.repeat(x, y, width, TRACK, Role::Border);
     }
     let cells = u64::from(width);
     let mut lengths: Vec<u64> =
@@ -40,21 +40,21 @@ pub fn parts(pen: &mut Pen, x: u16, y: u16, width: u16, parts: &[(usize, Role)])
     let mut at = 0;
     for (length, (_, role)) in lengths.into_iter().zip(parts) {
         let length = u16::try_from(length).unwrap_or(u16::MAX).min(width - at);
-        pen.repeat(x + at, y, length, "█", *role);
+        canvas.repeat(x + at, y, length, "█", *role);
         at += length;
     }
 }
 
 /// The vendor's window: one sign per place while they fit, else a bar.
-pub fn places(pen: &mut Pen, x: u16, y: u16, width: u16, used: u32, limit: u32) {
+pub fn places(canvas: &mut Canvas, x: u16, y: u16, width: u16, used: u32, limit: u32) {
     let role = if used >= limit { Role::Warn } else { Role::Good };
     if limit == 0 || limit > u32::from(width) {
         let of = if limit == 0 { 0.0 } else { f64::from(used) / f64::from(limit) };
-        return share(pen, x, y, width, of, role);
+        return share(canvas, x, y, width, of, role);
     }
     for k in 0..limit {
         let at = x + u16::try_from(k).unwrap_or(u16::MAX);
-        if k < used { pen.glyph(at, y, TAKEN, role) } else { pen.glyph(at, y, FREE, Role::Muted) }
+        if k < used { canvas.glyph(at, y, TAKEN, role) } else { canvas.glyph(at, y, FREE, Role::Muted) }
     }
 }
 
@@ -67,9 +67,9 @@ mod tests {
     use crate::draw::theme::Theme;
     use barkeep_market::Ts;
 
-    fn drawn(draw: impl FnOnce(&mut Pen)) -> String {
+    fn drawn(draw: impl FnOnce(&mut Canvas)) -> String {
         let mut buf = Buffer::empty(Rect::new(0, 0, 8, 1));
-        draw(&mut Pen::new(&mut buf, Theme::default(), Ts(0)));
+        draw(&mut Canvas::new(&mut buf, Theme::default(), Ts(0)));
         buf.content.iter().map(ratatui::buffer::Cell::symbol).collect()
     }
 

@@ -3,9 +3,9 @@
 use chrono::Datelike as _;
 use ratatui::layout::Rect;
 
+use crate::draw::canvas::{Canvas, width};
 use crate::draw::format::price;
 use crate::draw::glyphs::LEVELS;
-use crate::draw::pen::{Pen, width};
 use crate::draw::theme::Role;
 use barkeep_market::{AssetClass, Bar, Family, Timeframe, Ts};
 
@@ -33,7 +33,7 @@ const fn glyph(upper: Half, lower: Half) -> &'static str {
 }
 
 /// The newest bars that fit, the last one at the right.
-pub fn chart(pen: &mut Pen, area: Rect, bars: &[Bar], class: AssetClass, timeframe: Timeframe) {
+pub fn chart(canvas: &mut Canvas, area: Rect, bars: &[Bar], class: AssetClass, timeframe: Timeframe) {
     let most = bars.iter().map(|b| width(&price(b.high)).max(width(&price(b.low)))).max().unwrap_or(0);
     let axis = if area.width > 30 { most + 2 } else { 0 };
     let times = u16::from(area.height > 5);
@@ -51,10 +51,10 @@ pub fn chart(pen: &mut Pen, area: Rect, bars: &[Bar], class: AssetClass, timefra
     let scale = Scale { low, high, halves: u32::from(plot.height) * 2 };
     let first = plot.right() - u16::try_from(shown.len()).unwrap_or(plot.width).min(plot.width);
     for (x, bar) in (first..plot.right()).zip(shown) {
-        candle(pen, plot, x, bar, &scale);
+        candle(canvas, plot, x, bar, &scale);
     }
     if axis > 0 {
-        prices(pen, Rect::new(plot.right() + 1, plot.y, axis - 1, plot.height), shown, &scale);
+        prices(canvas, Rect::new(plot.right() + 1, plot.y, axis - 1, plot.height), shown, &scale);
     }
     if volumes > 0 {
         let top = shown.iter().map(|b| b.volume).fold(0.0, f64::max);
@@ -63,16 +63,16 @@ pub fn chart(pen: &mut Pen, area: Rect, bars: &[Bar], class: AssetClass, timefra
             for (row, below) in [(0, 8), (1, 0)] {
                 let here = level.saturating_sub(below).min(8);
                 if let Some(fill) = LEVELS.get(here).filter(|_| here > 0) {
-                    pen.glyph(x, plot.bottom() + row, fill, Role::Border);
+                    canvas.glyph(x, plot.bottom() + row, fill, Role::Border);
                 }
             }
         }
-        pen.text(plot.right() + 1, plot.bottom() + 1, axis.saturating_sub(1), "volume", Role::Muted);
+        canvas.text(plot.right() + 1, plot.bottom() + 1, axis.saturating_sub(1), "volume", Role::Muted);
     }
     if times > 0 {
         let line = Rect::new(plot.x, plot.bottom() + volumes, plot.width, 1);
         let starts: Vec<Ts> = shown.iter().map(|b| b.ts).collect();
-        time_axis(pen, line, first, &starts, class, timeframe);
+        time_axis(canvas, line, first, &starts, class, timeframe);
     }
 }
 
@@ -99,7 +99,7 @@ impl Scale {
     }
 }
 
-fn candle(pen: &mut Pen, plot: Rect, x: u16, bar: &Bar, scale: &Scale) {
+fn candle(canvas: &mut Canvas, plot: Rect, x: u16, bar: &Bar, scale: &Scale) {
     let role = if bar.close >= bar.open { Role::Rise } else { Role::Fall };
     let (top, upper) = (scale.half(bar.high), scale.half(bar.open.max(bar.close)));
     let lower = scale.half_above(bar.open.min(bar.close)).max(upper);
@@ -113,31 +113,31 @@ fn candle(pen: &mut Pen, plot: Rect, x: u16, bar: &Bar, scale: &Scale) {
         let half = u32::from(row) * 2;
         let (a, b) = (what(half), what(half + 1));
         if (a, b) != (Half::Nothing, Half::Nothing) {
-            pen.glyph(x, plot.y + row, glyph(a, b), role);
+            canvas.glyph(x, plot.y + row, glyph(a, b), role);
         }
     }
 }
 
 /// The scale at the right, and the newest close at its height.
-fn prices(pen: &mut Pen, area: Rect, bars: &[Bar], scale: &Scale) {
+fn prices(canvas: &mut Canvas, area: Rect, bars: &[Bar], scale: &Scale) {
     let rows = area.height.max(1);
     let steps = (rows / 4).clamp(1, 5);
     for step in 0..=steps {
         let row = (rows - 1) * step / steps;
         let at = scale.high - (scale.high - scale.low) * (f64::from(row) + 0.5) / f64::from(rows);
-        pen.right(area.x, area.y + row, area.width, &price(at), Role::Muted);
+        canvas.right(area.x, area.y + row, area.width, &price(at), Role::Muted);
     }
     if let Some(last) = bars.last() {
         let row = u16::try_from(scale.half(last.close) / 2).unwrap_or(0).min(rows - 1);
-        pen.repeat(area.x, area.y + row, area.width, " ", Role::Text);
+        canvas.repeat(area.x, area.y + row, area.width, " ", Role::Text);
         let role = if last.close >= last.open { Role::Rise } else { Role::Fall };
-        pen.text(area.x - 1, area.y + row, 1, "◂", role);
-        pen.right(area.x, area.y + row, area.width, &price(last.close), Role::Strong);
+        canvas.text(area.x - 1, area.y + row, 1, "◂", role);
+        canvas.right(area.x, area.y + row, area.width, &price(last.close), Role::Strong);
     }
 }
 
 /// A date where a day (a month) begins, else the time of day, as often as there is room.
-fn time_axis(pen: &mut Pen, line: Rect, first: u16, starts: &[Ts], class: AssetClass, timeframe: Timeframe) {
+fn time_axis(canvas: &mut Canvas, line: Rect, first: u16, starts: &[Ts], class: AssetClass, timeframe: Timeframe) {
     let mut free_from = line.x;
     let mut before = None;
     for (k, start) in starts.iter().enumerate() {
@@ -160,8 +160,8 @@ fn time_axis(pen: &mut Pen, line: Rect, first: u16, starts: &[Ts], class: AssetC
         if x < free_from || x + needs > line.right() {
             continue;
         }
-        pen.text(x, line.y, 1, "╵", Role::Border);
-        pen.text(x + 1, line.y, needs - 1, &label, if turned { Role::Text } else { Role::Muted });
+        canvas.text(x, line.y, 1, "╵", Role::Border);
+        canvas.text(x + 1, line.y, needs - 1, &label, if turned { Role::Text } else { Role::Muted });
         free_from = x + needs + 1;
     }
 }
@@ -184,7 +184,7 @@ mod tests {
         let mut buf = Buffer::empty(Rect::new(0, 0, 2, 4));
         let bars = [bar(0, 11.0, 17.0), bar(1, 17.0, 15.0)];
         chart(
-            &mut Pen::new(&mut buf, Theme::default(), Ts(0)),
+            &mut Canvas::new(&mut buf, Theme::default(), Ts(0)),
             Rect::new(0, 0, 2, 4),
             &bars,
             AssetClass::Stock,
@@ -200,10 +200,10 @@ mod tests {
         for (w, h) in [(0, 0), (1, 1), (40, 3), (8, 20), (60, 14)] {
             let area = Rect::new(0, 0, w, h);
             let mut buf = Buffer::empty(area);
-            let mut pen = Pen::new(&mut buf, Theme::default(), Ts(0));
+            let mut canvas = Canvas::new(&mut buf, Theme::default(), Ts(0));
             let level = bar(0, 5.0, 5.0);
             for bars in [vec![], vec![bar(1, 5.0, 6.0)], vec![Bar { high: 5.0, low: 5.0, ..level }; 300]] {
-                chart(&mut pen, area, &bars, AssetClass::Crypto, Timeframe::D1);
+                chart(&mut canvas, area, &bars, AssetClass::Crypto, Timeframe::D1);
             }
         }
     }

@@ -1,18 +1,18 @@
-//! Coverage in colours and letters: strips of days, a year as weeks, a month as a calendar page.
+//! Coverage in colors and letters: strips of days, a year as weeks, a month as a calendar page.
 //!
-//! A cell says by its glyph what its colour says too: a level for how much is there, a letter for why something is not.
+//! A cell says by its glyph what its color says too: a level for how much is there, a letter for why something is not.
 
 use chrono::{Datelike as _, Days, NaiveDate};
 use ratatui::layout::Rect;
 
+use crate::draw::canvas::{Canvas, Line};
 use crate::draw::glyphs::LEVELS;
-use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
 use barkeep_runtime::console::{Cell, CellState};
 
-/// How a cell looks.
+/// The glyph and the role of a cell.
 #[must_use]
-pub fn look(cell: Cell) -> (&'static str, Role) {
+pub fn appearance(cell: Cell) -> (&'static str, Role) {
     match cell.state {
         CellState::Closed => (" ", Role::Text),
         CellState::Ahead => ("╌", Role::Border),
@@ -25,38 +25,38 @@ pub fn look(cell: Cell) -> (&'static str, Role) {
     }
 }
 
-/// In words.
+/// The name of a state.
 #[must_use]
-pub const fn words(state: CellState) -> &'static str {
+pub const fn name(state: CellState) -> &'static str {
     match state {
         CellState::Closed => "closed",
-        CellState::Ahead => "not served yet",
+        CellState::Ahead => "not available yet",
         CellState::Present => "present",
-        CellState::NoTrade => "no trade",
-        CellState::Unverified => "unverified",
+        CellState::NoTrade => "no trades",
+        CellState::Unverified => "not fetched yet",
         CellState::NotEntitled => "not entitled",
         CellState::Quarantined => "quarantined",
     }
 }
 
 /// What the glyphs mean, as far as there is room.
-pub fn legend(pen: &mut Pen, x: u16, y: u16, room: u16) {
+pub fn legend(canvas: &mut Canvas, x: u16, y: u16, room: u16) {
     let one = |cell: Cell, what: &str| {
-        let (glyph, role) = look(cell);
-        Words::of(role, glyph).say(Role::Muted, format!(" {what}"))
+        let (glyph, role) = appearance(cell);
+        Line::of(role, glyph).span(Role::Muted, format!(" {what}"))
     };
     let of = |state, eighths| Cell { state, eighths };
     let pieces = [
         (9, one(of(CellState::Present, 8), "present")),
-        (6, one(of(CellState::Present, 4), "partly")),
-        (3, one(of(CellState::NoTrade, 8), "no trade")),
-        (8, one(of(CellState::Unverified, 0), "unverified")),
+        (6, one(of(CellState::Present, 4), "partial")),
+        (3, one(of(CellState::NoTrade, 8), "no trades")),
+        (8, one(of(CellState::Unverified, 0), "not fetched")),
         (5, one(of(CellState::NotEntitled, 0), "not entitled")),
         (7, one(of(CellState::Quarantined, 0), "quarantined")),
-        (1, one(of(CellState::Ahead, 0), "ahead")),
-        (2, Words::of(Role::Muted, "blank closed")),
+        (1, one(of(CellState::Ahead, 0), "future")),
+        (2, Line::of(Role::Muted, "blank: closed")),
     ];
-    pen.pieces(x, y, room, 2, &pieces);
+    canvas.pieces(x, y, room, 2, &pieces);
 }
 
 /// Many cells as one: what needs a word first, then what dominates.
@@ -95,11 +95,11 @@ pub fn merge(cells: &[Cell]) -> Cell {
 }
 
 /// Cells side by side, one column each.
-pub fn strip(pen: &mut Pen, x: u16, y: u16, room: u16, cells: impl Iterator<Item = Cell>) {
+pub fn strip(canvas: &mut Canvas, x: u16, y: u16, room: u16, cells: impl Iterator<Item = Cell>) {
     for (x, cell) in (x..x.saturating_add(room)).zip(cells) {
-        let (glyph, role) = look(cell);
+        let (glyph, role) = appearance(cell);
         if cell.state != CellState::Closed {
-            pen.glyph(x, y, glyph, role);
+            canvas.glyph(x, y, glyph, role);
         }
     }
 }
@@ -132,7 +132,7 @@ impl DayCells<'_> {
 pub const YEAR: u16 = 8;
 
 /// A year: a column a week, a row a weekday, months above. Shows the weeks that fit, the newest at the right.
-pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
+pub fn year(canvas: &mut Canvas, area: Rect, days: DayCells<'_>) {
     const LABELS: u16 = 4;
     if area.width < LABELS + 8 || area.height < YEAR || days.cells.is_empty() {
         return;
@@ -144,7 +144,7 @@ pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
     let each = (room / all.max(1)).clamp(1, 3);
     let weeks = all.min(room / each);
     for (row, name) in [(1, "Mon"), (3, "Wed"), (5, "Fri"), (7, "Sun")] {
-        pen.text(area.x, area.y + row, 3, name, Role::Muted);
+        canvas.text(area.x, area.y + row, 3, name, Role::Muted);
     }
     let mut free_from = 0;
     for week in 0..weeks {
@@ -153,19 +153,19 @@ pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
         let first_of_month = (0..7).map(|d| start + Days::new(d)).find(|date| date.day() == 1);
         if let Some(first) = first_of_month.filter(|_| x >= free_from) {
             let name = first.format(if first.month() == 1 { "%b %Y" } else { "%b" }).to_string();
-            let name_takes = crate::draw::pen::width(&name);
+            let name_takes = crate::draw::canvas::width(&name);
             if x + name_takes <= area.right() {
-                pen.text(x, area.y, name_takes, &name, Role::Muted);
+                canvas.text(x, area.y, name_takes, &name, Role::Muted);
                 free_from = x + name_takes + 1;
             }
         }
         for (row, date) in (1..YEAR).zip(start.iter_days()) {
             let Some(cell) = days.on(date) else { continue };
-            let (glyph, role) = look(cell);
-            pen.glyph(x, area.y + row, glyph, role);
+            let (glyph, role) = appearance(cell);
+            canvas.glyph(x, area.y + row, glyph, role);
             if days.selected == Some(date) {
-                pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Selected);
-                pen.lay(Rect::new(x, area.y + row, 1, 1), Role::Strong);
+                canvas.overlay(Rect::new(x, area.y + row, 1, 1), Role::Selected);
+                canvas.overlay(Rect::new(x, area.y + row, 1, 1), Role::Strong);
             }
         }
     }
@@ -174,16 +174,16 @@ pub fn year(pen: &mut Pen, area: Rect, days: DayCells<'_>) {
 /// The columns a month takes.
 pub const MONTH: u16 = 7 * 5;
 
-/// A month as a calendar page: day, and how it stands.
-pub fn month(pen: &mut Pen, area: Rect, days: DayCells<'_>, of: NaiveDate) {
+/// A month as a calendar page: day and state.
+pub fn month(canvas: &mut Canvas, area: Rect, days: DayCells<'_>, of: NaiveDate) {
     let Some(first) = of.with_day(1) else { return };
-    pen.text(area.x, area.y, area.width, &first.format("%B %Y").to_string(), Role::Title);
+    canvas.text(area.x, area.y, area.width, &first.format("%B %Y").to_string(), Role::Title);
     let each = (area.width / 7).min(5);
     if each < 4 || area.height < 3 {
         return;
     }
     for (k, name) in (0..).zip(["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]) {
-        pen.text(area.x + k * each, area.y + 1, 2, name, Role::Muted);
+        canvas.text(area.x + k * each, area.y + 1, 2, name, Role::Muted);
     }
     let lead = u16::try_from(first.weekday().num_days_from_monday()).unwrap_or(0);
     for (k, date) in (lead..).zip(first.iter_days().take_while(|d| d.month() == first.month())) {
@@ -192,13 +192,13 @@ pub fn month(pen: &mut Pen, area: Rect, days: DayCells<'_>, of: NaiveDate) {
             break;
         }
         let cell = days.on(date).unwrap_or(Cell { state: CellState::Closed, eighths: 0 });
-        let (glyph, role) = look(cell);
+        let (glyph, role) = appearance(cell);
         let is_open = cell.state != CellState::Closed;
-        pen.right(x, y, 2, &date.day().to_string(), if is_open { Role::Text } else { Role::Border });
-        pen.text(x + 2, y, 1, glyph, role);
+        canvas.right(x, y, 2, &date.day().to_string(), if is_open { Role::Text } else { Role::Border });
+        canvas.text(x + 2, y, 1, glyph, role);
         if days.selected == Some(date) {
-            pen.lay(Rect::new(x, y, 3, 1), Role::Selected);
-            pen.lay(Rect::new(x, y, 2, 1), Role::Strong);
+            canvas.overlay(Rect::new(x, y, 3, 1), Role::Selected);
+            canvas.overlay(Rect::new(x, y, 2, 1), Role::Strong);
         }
     }
 }
@@ -235,14 +235,14 @@ mod tests {
             (" --", "╌"),
             ("8.--", "▇"),
         ] {
-            assert_eq!(look(merge(&cells(days))).0, glyph, "{days}");
+            assert_eq!(appearance(merge(&cells(days))).0, glyph, "{days}");
         }
     }
 
     #[test]
     fn no_two_states_look_the_same() {
         let all = cells("8.?xq- ");
-        let glyphs: std::collections::BTreeSet<&str> = all.iter().map(|c| look(*c).0).collect();
+        let glyphs: std::collections::BTreeSet<&str> = all.iter().map(|c| appearance(*c).0).collect();
         assert_eq!(glyphs.len(), all.len());
     }
 }

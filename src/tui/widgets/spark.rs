@@ -1,17 +1,17 @@
 //! Small charts of the recent past.
 
+use crate::draw::canvas::Canvas;
 use crate::draw::glyphs::LEVELS;
-use crate::draw::pen::Pen;
 use crate::draw::theme::Role;
 
 /// Values as a row of levels ending at the right end of `width`; the newest last. Each value has one cell; when there is
 /// more room than values, each gets two or more.
-pub fn line(pen: &mut Pen, x: u16, y: u16, width: u16, values: &[f64], role: Role) {
-    chart(pen, x, y, width, 1, values, role);
+pub fn line(canvas: &mut Canvas, x: u16, y: u16, width: u16, values: &[f64], role: Role) {
+    chart(canvas, x, y, width, 1, values, role);
 }
 
 /// The same over `height` rows. The scale begins at 0 and ends at the greatest value; anything above 0 shows.
-pub fn chart(pen: &mut Pen, x: u16, y: u16, width: u16, height: u16, values: &[f64], role: Role) {
+pub fn chart(canvas: &mut Canvas, x: u16, y: u16, width: u16, height: u16, values: &[f64], role: Role) {
     if width == 0 || height == 0 {
         return;
     }
@@ -19,7 +19,7 @@ pub fn chart(pen: &mut Pen, x: u16, y: u16, width: u16, height: u16, values: &[f
     let shown = values.get(values.len().saturating_sub(usize::from(width) / each)..).unwrap_or_default();
     let top = shown.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
     let start = x + width - u16::try_from(shown.len() * each).unwrap_or(width).min(width);
-    pen.repeat(x, y + height - 1, start - x, "▁", Role::Border);
+    canvas.repeat(x, y + height - 1, start - x, "▁", Role::Border);
     let whole = f64::from(height) * 8.0;
     for (k, value) in shown.iter().enumerate() {
         let eighths =
@@ -29,8 +29,8 @@ pub fn chart(pen: &mut Pen, x: u16, y: u16, width: u16, height: u16, values: &[f
             for row in 0..height {
                 let here = eighths.saturating_sub(usize::from(height - 1 - row) * 8).min(8);
                 match LEVELS.get(here) {
-                    Some(level) if here > 0 => pen.glyph(at, y + row, level, role),
-                    _ if row + 1 == height => pen.glyph(at, y + row, "▁", Role::Border),
+                    Some(level) if here > 0 => canvas.glyph(at, y + row, level, role),
+                    _ if row + 1 == height => canvas.glyph(at, y + row, "▁", Role::Border),
                     _ => {}
                 }
             }
@@ -49,7 +49,7 @@ mod tests {
 
     fn drawn(width: u16, height: u16, values: &[f64]) -> Vec<String> {
         let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-        chart(&mut Pen::new(&mut buf, Theme::default(), Ts(0)), 0, 0, width, height, values, Role::Accent);
+        chart(&mut Canvas::new(&mut buf, Theme::default(), Ts(0)), 0, 0, width, height, values, Role::Accent);
         let row = |y| (0..width).map(|x| buf[(x, y)].symbol().to_owned()).collect();
         (0..height).map(row).collect()
     }

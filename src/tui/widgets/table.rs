@@ -1,14 +1,14 @@
 //! Tables: columns as data, and only the rows in sight.
 //!
 //! A table of fifty thousand rows costs as much as one of fifty: a cell is made only when its row is in the window.
-//! Columns that find no room go in the order of their worth.
+//! Columns that do not fit are left out, lowest priority first.
 
 use ratatui::layout::Rect;
 
-use crate::draw::fit::{Constraint, fit};
+use crate::draw::canvas::{Canvas, Line};
 use crate::draw::glyphs::{ASCENDING, CURSOR, DESCENDING, MARK};
 use crate::draw::hits::{HitMap, Target, Window};
-use crate::draw::pen::{Pen, Words};
+use crate::draw::layout::{Constraint, split};
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::model::sort::{Sort, SortBy};
@@ -18,10 +18,10 @@ use crate::model::sort::{Sort, SortBy};
 pub struct Column<K> {
     pub key: K,
     pub title: &'static str,
-    pub least: u16,
-    pub most: u16,
-    /// The higher, the longer it stays when room gets short.
-    pub worth: u8,
+    pub min: u16,
+    pub max: u16,
+    /// The higher, the longer it stays on narrow screens.
+    pub priority: u8,
     /// Figures end at the same place.
     pub right: bool,
     /// What a click on its title sorts by.
@@ -31,8 +31,8 @@ pub struct Column<K> {
 impl<K> Column<K> {
     /// A column of a fixed width.
     #[must_use]
-    pub const fn new(key: K, title: &'static str, width: u16, worth: u8) -> Self {
-        Self { key, title, least: width, most: width, worth, right: false, sort: None }
+    pub const fn new(key: K, title: &'static str, width: u16, priority: u8) -> Self {
+        Self { key, title, min: width, max: width, priority, right: false, sort: None }
     }
 
     #[must_use]
@@ -43,8 +43,8 @@ impl<K> Column<K> {
 
     /// Takes what is left over, up to this.
     #[must_use]
-    pub const fn up_to(mut self, most: u16) -> Self {
-        self.most = most;
+    pub const fn up_to(mut self, max: u16) -> Self {
+        self.max = max;
         self
     }
 
@@ -65,19 +65,19 @@ pub struct Slot {
 }
 
 impl Slot {
-    pub fn text(self, pen: &mut Pen, text: &str, role: Role) {
+    pub fn text(self, canvas: &mut Canvas, text: &str, role: Role) {
         if self.right {
-            pen.right(self.x, self.y, self.width, text, role);
+            canvas.right(self.x, self.y, self.width, text, role);
         } else {
-            pen.text(self.x, self.y, self.width, text, role);
+            canvas.text(self.x, self.y, self.width, text, role);
         }
     }
 
-    pub fn words(self, pen: &mut Pen, words: &Words) {
+    pub fn line(self, canvas: &mut Canvas, line: &Line) {
         if self.right {
-            pen.words_right(self.x, self.y, self.width, words);
+            canvas.line_right(self.x, self.y, self.width, line);
         } else {
-            pen.words(self.x, self.y, self.width, words);
+            canvas.line(self.x, self.y, self.width, line);
         }
     }
 }
@@ -93,8 +93,8 @@ pub struct Table<'a, K> {
     pub sort: Option<Sort>,
     /// What the last frame showed of it.
     pub before: Window,
-    /// What stands there when it has no rows.
-    pub empty: &'a [Words],
+    /// Shown when it has no rows.
+    pub empty: &'a [Line],
 }
 
 /// Room for the cursor and the mark, and air.
@@ -106,19 +106,20 @@ impl<K: Copy> Table<'_, K> {
     /// Draws it and returns the rows in sight.
     pub fn draw(
         &self,
-        pen: &mut Pen,
+        canvas: &mut Canvas,
         hits: &mut HitMap,
         area: Rect,
         marked: impl Fn(usize) -> bool,
-        mut cell: impl FnMut(&mut Pen, Slot, K, usize),
+        mut cell: impl FnMut(&mut Canvas, Slot, K, usize),
     ) -> Window {
         hits.add(area, Target::List(self.list));
         if area.is_empty() {
             hits.window(self.list, Window::default());
             return Window::default();
         }
-        let needs: Vec<Constraint> = self.columns.iter().map(|c| Constraint::new(c.least, c.most, c.worth)).collect();
-        let places = fit(area.width.saturating_sub(GUTTER), GAP, &needs);
+        let constraints: Vec<Constraint> =
+            self.columns.iter().map(|c| Constraint::new(c.min, c.max, c.priority)).collect();
+        let places = split(area.width.saturating_sub(GUTTER), GAP, &constraints);
         let titled = self.columns.iter().any(|c| !c.title.is_empty());
         let header = titled && area.height > 3 && self.len > 0;
         let body = if header { Rect::new(area.x, area.y + 1, area.width, area.height - 1) } else { area };
@@ -126,11 +127,11 @@ impl<K: Copy> Table<'_, K> {
             for (column, place) in self.columns.iter().zip(&places) {
                 let Some((start, width)) = *place else { continue };
                 let slot = Slot { x: area.x + GUTTER + start, y: area.y, width, right: column.right };
-                self.title(pen, hits, slot, column);
+                self.title(canvas, hits, slot, column);
             }
         }
         if self.len == 0 {
-            pen.centre(body, self.empty);
+            canvas.center(body, self.empty);
         }
         let window = self.before.around(self.cursor, self.len, usize::from(body.height));
         hits.window(self.list, window);
@@ -140,28 +141,28 @@ impl<K: Copy> Table<'_, K> {
             for (column, place) in self.columns.iter().zip(&places) {
                 let Some((start, width)) = *place else { continue };
                 let slot = Slot { x: body.x + GUTTER + start, y: line, width, right: column.right };
-                cell(pen, slot, column.key, row);
+                cell(canvas, slot, column.key, row);
             }
             if marked(row) {
-                pen.text(body.x + 1, line, 1, MARK, Role::Marked);
+                canvas.text(body.x + 1, line, 1, MARK, Role::Marked);
             }
             if self.focused && self.cursor == Some(row) {
-                pen.text(body.x, line, 1, CURSOR, Role::Accent);
-                pen.lay(whole, Role::Selected);
+                canvas.text(body.x, line, 1, CURSOR, Role::Accent);
+                canvas.overlay(whole, Role::Selected);
             }
         }
         window
     }
 
-    fn title(&self, pen: &mut Pen, hits: &mut HitMap, slot: Slot, column: &Column<K>) {
-        let Some(by) = column.sort else { return slot.text(pen, column.title, Role::Header) };
+    fn title(&self, canvas: &mut Canvas, hits: &mut HitMap, slot: Slot, column: &Column<K>) {
+        let Some(by) = column.sort else { return slot.text(canvas, column.title, Role::Header) };
         hits.add(Rect::new(slot.x, slot.y, slot.width, 1), Target::Column(by));
         match self.sort.filter(|sort| sort.by == by) {
             Some(sort) => {
                 let arrow = if sort.reversed { ASCENDING } else { DESCENDING };
-                slot.words(pen, &Words::of(Role::Accent, column.title).say(Role::Accent, arrow));
+                slot.line(canvas, &Line::of(Role::Accent, column.title).span(Role::Accent, arrow));
             }
-            None => slot.text(pen, column.title, Role::Header),
+            None => slot.text(canvas, column.title, Role::Header),
         }
     }
 }

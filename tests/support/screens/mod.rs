@@ -61,10 +61,10 @@ pub fn id(n: u128) -> Uuid {
 
 /// The dashboard with a snapshot and no answers yet.
 pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
-    let dress = DisplayOptions { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
+    let display = DisplayOptions { theme: ThemeKind::Dark, depth: ColorDepth::Rgb, ascii: false, mouse: false };
     let time = Now { wall: now(), since_start: Duration::from_mins(1) };
     let size = Size::new(width, height);
-    let mut model = Model::new(Arc::new(snap), Link::Embedded, Access::Operate, dress, size, time);
+    let mut model = Model::new(Arc::new(snap), Link::Embedded, Access::Operate, display, size, time);
     model.keymap = Arc::new(Keymap::new(&[]).unwrap());
     model
 }
@@ -72,8 +72,8 @@ pub fn opened(snap: Snapshot, width: u16, height: u16) -> Model {
 /// Puts an answer where a question would have brought it.
 pub fn answer(model: &mut Model, question: &ConsoleRequest, reply: ConsoleResponse) {
     let entry = model.answers.entry_mut(question).unwrap();
-    entry.reply = Some(Arc::new(reply));
-    entry.at = Some(now() - SECOND);
+    entry.response = Some(Arc::new(reply));
+    entry.answered_at = Some(now() - SECOND);
 }
 
 /// The dashboard with an answer to every question.
@@ -86,7 +86,7 @@ pub fn answered(snap: Snapshot, width: u16, height: u16) -> Model {
         let rows: Vec<CoverageRow> =
             names.iter().map(|(symbol, tf)| coverage_row(symbol.as_str(), *tf, from, today)).collect();
         let cache = if wide { &mut model.answers.coverage } else { &mut model.answers.strips };
-        cache.keep((from, today), &names, &rows, (now(), Duration::ZERO));
+        cache.insert((from, today), &names, &rows, (now(), Duration::ZERO));
     }
     let history = executions();
     let opened = ExecutionDetail { execution: history[3].clone(), series: execution_series() };

@@ -95,6 +95,11 @@ fn times_name_their_zone_and_the_year_when_it_matters() {
     assert_eq!(stamp(now - 400 * DAY, now), "18 Oct 2025  ");
     assert_eq!(due(now + HOUR, now), "07:52Z");
     assert_eq!(due(now + 3 * DAY, now), "25 Nov 06:52Z");
+    for (ago, text) in
+        [(0, "22 Nov 2026"), (2, "20-22 Nov 2026"), (30, "23 Oct-22 Nov 2026"), (400, "18 Oct 25-22 Nov 26")]
+    {
+        assert_eq!(dates(Interval::new(now - ago * DAY, now)), text);
+    }
     assert!([stamp(now, now), stamp(now - 400 * DAY, now)].iter().all(|s| s.len() == 13));
 }
 

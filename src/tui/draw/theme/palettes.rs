@@ -1,10 +1,10 @@
-//! The colours themselves: every role in every palette, and the weight that goes with it or stands in for it.
+//! The colors themselves: every role in every palette, and the weight that goes with it or stands in for it.
 
 use ratatui::style::{Color, Modifier};
 
 use super::Role;
 
-/// A colour: exact, and the nearest in meaning of the sixteen.
+/// A color: exact, and the nearest in meaning of the sixteen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ink(pub(super) u32, pub(super) Color);
 
@@ -33,7 +33,7 @@ pub(super) const fn modifier(role: Role) -> Modifier {
     }
 }
 
-/// What stands in for colour.
+/// What replaces color.
 pub(super) const fn plain_modifier(role: Role) -> Modifier {
     match role {
         Role::Selected | Role::Bar => Modifier::REVERSED,

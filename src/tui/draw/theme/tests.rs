@@ -18,14 +18,14 @@ fn without_colour_only_modifiers_are_set_and_the_selection_still_shows() {
 fn every_depth_gets_only_colours_it_can_show() {
     for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
         for role in Role::ALL {
-            let colours = |depth| {
+            let colors = |depth| {
                 let style = Theme::new(kind, depth).style(role);
                 [style.fg, style.bg].into_iter().flatten().collect::<Vec<_>>()
             };
-            assert!(colours(ColorDepth::Rgb).iter().all(|c| matches!(c, Color::Rgb(..))));
-            assert!(colours(ColorDepth::Indexed).iter().all(|c| matches!(c, Color::Indexed(16..))));
+            assert!(colors(ColorDepth::Rgb).iter().all(|c| matches!(c, Color::Rgb(..))));
+            assert!(colors(ColorDepth::Indexed).iter().all(|c| matches!(c, Color::Indexed(16..))));
             let named = |c: &Color| !matches!(c, Color::Rgb(..) | Color::Indexed(_));
-            assert!(colours(ColorDepth::Ansi16).iter().all(named));
+            assert!(colors(ColorDepth::Ansi16).iter().all(named));
         }
     }
 }

@@ -45,28 +45,37 @@ fn terms_are_joined_words_are_alternatives_and_a_minus_turns_around() {
     assert_eq!(found("paused:no breached:yes"), ["AAPL 1d"]);
     assert_eq!(found("bars>1,000"), Vec::<String>::new());
     assert_eq!(found("tier:mis TF:5M"), ["IBM 5m"]);
+    assert_eq!(found("is:paused,fresh"), ["AAPL 5m", "IBM 5m"]);
+    assert_eq!(found("is:late"), ["AAPL 1d"]);
+    assert_eq!(found("-is:failing is:tracked behind:>2h"), ["AAPL 1d", "BTC 1h"]);
+    assert_eq!(found("bars:<1,001").len(), 4);
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn an_invalid_term_is_answered_with_the_valid_ones() {
     for (text, said) in [
-        ("tier:stael", "'stael' is no tier; use fresh, aging, stale, missing, unknown"),
+        ("tier:stael", "tier: unknown value 'stael'; use fresh, aging, stale, missing, unknown"),
         (
             "tire:stale",
-            "there is no 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked",
+            "unknown term 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked, is",
         ),
-        ("fail:yes", "there is no 'fail'; did you mean failing?"),
+        ("fail:yes", "unknown term 'fail'; did you mean failing?"),
         ("behind>2", "'2' is not a time; use 90s, 20m, 2h or 3d"),
-        ("behind:2h", "behind takes > or <, as in behind>2h"),
-        ("tier>stale", "tier takes a colon, as in tier:stale,missing"),
+        ("behind:2h", "behind needs > or <, as in behind>2h"),
+        ("behind:>", "'' is not a time; use 90s, 20m, 2h or 3d"),
+        (
+            "is:lat,x",
+            "is: unknown value 'x'; use late, paused, failing, tracked, fresh, aging, stale, missing, unknown",
+        ),
+        ("tier>stale", "tier needs a colon, as in tier:stale,missing"),
         ("paused:maybe", "paused is yes or no, not 'maybe'"),
-        ("tf:", "tf: needs a word; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
-        ("tf:1", "'1' is no tf; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
+        ("tf:", "tf: needs a value; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
+        ("tf:1", "tf: unknown value '1'; use 1m, 5m, 15m, 30m, 1h, 4h, 1d, 1w"),
         ("bars>many", "'many' is not a number of bars"),
-        ("-", "a minus needs a term after it, as in -tier:fresh"),
+        ("-", "'-' needs a term, as in -tier:fresh"),
         (
             "\u{1b}[2J:x",
-            "there is no '?[2j'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked",
+            "unknown term '?[2j'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked, is",
         ),
     ] {
         let query = Query::parse(text);
@@ -74,9 +83,37 @@ fn what_is_wrong_is_said() {
     }
 }
 
+/// The filters among the examples in backquotes of a text, without its blocks of code.
+fn examples(text: &str) -> Vec<String> {
+    let mut in_block = false;
+    let lines = text.lines().filter(|line| {
+        let fence = line.trim_start().starts_with("```");
+        in_block ^= fence;
+        !in_block && !fence
+    });
+    let prose = lines.collect::<Vec<_>>().join(" ");
+    let is_term = |word: &str| {
+        let word = word.trim_start_matches('-');
+        TERMS.iter().any(|(term, ..)| word.starts_with(term) && word.len() > term.len())
+    };
+    let quoted = prose.split('`').skip(1).step_by(2);
+    quoted.filter(|code| code.split_whitespace().any(is_term)).map(str::to_owned).collect()
+}
+
 #[test]
-fn every_term_of_the_help_is_understood() {
-    for (_, example, _) in TERMS {
+fn every_example_in_help_and_readme_is_a_filter() {
+    for (term, example, _) in TERMS {
+        assert_eq!(Query::parse(example).error, None, "{example}");
+        assert!(FIELDS.split(' ').any(|field| field == *term), "{term} is missing in the line under the filter");
+    }
+    let help = crate::actions::spec(crate::actions::ActionId::Filter).map(|spec| spec.help).unwrap_or_default();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let docs = std::fs::read_dir(root.join("docs")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let pages = docs.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|ext| ext == "md"));
+    let printed: Vec<String> = pages.flat_map(|path| examples(&std::fs::read_to_string(path).unwrap())).collect();
+    let explained = examples(help);
+    assert!(!explained.is_empty() && !printed.is_empty(), "no example: {explained:?} {printed:?}");
+    for example in explained.iter().chain(&printed) {
         assert_eq!(Query::parse(example).error, None, "{example}");
     }
 }

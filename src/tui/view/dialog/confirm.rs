@@ -1,43 +1,36 @@
-//! The question before something is done: what, to how much, and what it costs. The answer is no until it is yes.
+//! The confirmation dialog: what a command does, to what, and what it costs. The default is no.
 
 use ratatui::layout::Rect;
 
+use crate::draw::canvas::{Canvas, Line, wrap};
 use crate::draw::format::{count, plural, span};
 use crate::draw::hits::{HitMap, Target};
-use crate::draw::pen::{Pen, Words, wrap};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::{Confirm, Cost};
 use barkeep_plan::Plan;
 
-pub(crate) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: Rect, hits: &mut HitMap) {
+pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, body: Rect, hits: &mut HitMap) {
     let width = body.width.min(76);
     let room = width.saturating_sub(4);
-    let mut lines: Vec<Words> =
-        wrap(&question.scope, room).into_iter().map(|line| Words::of(Role::Text, line)).collect();
-    let mut ready = true;
+    let mut lines: Vec<Line> = wrap(&question.scope, room).into_iter().map(|line| Line::of(Role::Text, line)).collect();
+    let ready = question.cost.is_known();
     match &question.cost {
         Cost::Free => {}
-        Cost::Asking => {
-            ready = false;
-            lines.push(Words::of(Role::Muted, "the engine is working out what it takes"));
-        }
+        Cost::Planning => lines.push(Line::of(Role::Muted, "planning …")),
         Cost::Known(plan) => lines.extend(cost(model, plan)),
-        Cost::Unknown(why) => {
-            ready = false;
-            lines.extend(wrap(why, room).into_iter().map(|line| Words::of(Role::Warn, line)));
-        }
+        Cost::Unknown(why) => lines.extend(wrap(why, room).into_iter().map(|line| Line::of(Role::Warn, line))),
     }
     let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
     let height = body.height.min(wanted);
     let area = Rect::new(body.x + (body.width - width) / 2, body.y + (body.height - height) / 3, width, height);
-    pen.clear(area);
-    let inner = pen.framed(area, &Words::of(Role::Title, question.title.clone()), &Words::new(), Role::BorderFocused);
+    canvas.clear(area);
+    let inner = canvas.block(area, &Line::of(Role::Title, question.title.clone()), &Line::new(), Role::BorderFocused);
     if inner.is_empty() {
         return;
     }
     for (y, line) in (inner.y..inner.bottom().saturating_sub(1)).zip(&lines) {
-        pen.words(inner.x, y, inner.width, line);
+        canvas.line(inner.x, y, inner.width, line);
     }
     let y = inner.bottom() - 1;
     let mut x = inner.x;
@@ -46,10 +39,10 @@ pub(crate) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: R
         (question.yes, " Yes ", Target::Yes),
     ];
     for (chosen, text, target) in choices.into_iter().take(if ready { 2 } else { 1 }) {
-        let place = Rect::new(x, y, crate::draw::pen::width(text), 1).intersection(inner);
-        pen.text(x, y, place.width, text, if chosen { Role::Strong } else { Role::Text });
+        let place = Rect::new(x, y, crate::draw::canvas::width(text), 1).intersection(inner);
+        canvas.text(x, y, place.width, text, if chosen { Role::Strong } else { Role::Text });
         if chosen {
-            pen.lay(place, Role::Selected);
+            canvas.overlay(place, Role::Selected);
         }
         hits.add(place, target);
         x = place.right() + 2;
@@ -57,29 +50,29 @@ pub(crate) fn draw(model: &Model, question: &Confirm, pen: &mut Pen<'_>, body: R
 }
 
 /// Requests with their proof, time at the limit in force, bars.
-fn cost(model: &Model, plan: &Plan) -> Vec<Words> {
+fn cost(model: &Model, plan: &Plan) -> Vec<Line> {
     let minimum =
-        if plan.optimal { "no plan takes fewer".to_owned() } else { format!("at least {}", count(plan.lower_bound)) };
+        if plan.optimal { "fewest possible".to_owned() } else { format!("at least {}", count(plan.lower_bound)) };
     let limit = &model.snap.live.limit;
     let at = limit.limit.map_or_else(|| "without a limit".to_owned(), |_| format!("at {} per minute", limit.effective));
-    let time = match plan.estimated_seconds {
-        s if s < 1.0 => "at once".to_owned(),
-        s => format!("about {}", span((s * 1000.0) as i64)),
+    let (time, at) = match plan.estimated_seconds {
+        s if s < 1.0 => ("less than 1 s".to_owned(), String::new()),
+        s => (format!("about {}", span((s * 1000.0) as i64)), at),
     };
     let mut lines = vec![
-        Words::of(Role::Muted, "requests  ")
-            .say(Role::Strong, count(plan.requests))
-            .say(Role::Muted, format!("  {minimum}")),
-        Words::of(Role::Muted, "time      ").say(Role::Strong, time).say(Role::Muted, format!("  {at}")),
-        Words::of(Role::Muted, "bars      ").say(Role::Text, format!("about {}", count(plan.expected_bars))),
+        Line::of(Role::Muted, "requests  ")
+            .span(Role::Strong, count(plan.requests))
+            .span(Role::Muted, format!("  {minimum}")),
+        Line::of(Role::Muted, "time      ").span(Role::Strong, time).span(Role::Muted, format!("  {at}")),
+        Line::of(Role::Muted, "bars      ").span(Role::Text, format!("about {}", count(plan.expected_bars))),
     ];
     if plan.derived_locally > 0 {
         let derived = plural(plan.derived_locally, "series");
-        lines.push(Words::of(Role::Muted, "derived   ").say(Role::Text, format!("{derived} without a request")));
+        lines.push(Line::of(Role::Muted, "derived   ").span(Role::Text, format!("{derived}, no request")));
     }
     if let (Some(used), Some(most)) = (Some(limit.used), limit.limit) {
         lines.push(
-            Words::of(Role::Muted, "limit     ").say(Role::Text, format!("{used} of {most} used in this minute")),
+            Line::of(Role::Muted, "limit     ").span(Role::Text, format!("{used} of {most} used in the last 60 s")),
         );
     }
     lines

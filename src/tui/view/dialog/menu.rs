@@ -3,8 +3,9 @@
 use ratatui::layout::{Position, Rect};
 
 use crate::actions::{Group, Spec};
+use crate::draw::canvas::{Canvas, Line};
+use crate::draw::format::plural;
 use crate::draw::hits::{HitMap, Target, Window};
-use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::{Layer, Menu};
@@ -15,12 +16,12 @@ const KEYS: u16 = 16;
 const TITLE: u16 = 16;
 
 /// A line of the list: a heading, or an action with its number.
-enum Line {
+enum Entry {
     Group(Group),
-    EngineCommand(usize, &'static Spec),
+    Action(usize, &'static Spec),
 }
 
-pub(crate) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hits: &mut HitMap) {
+pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect, hits: &mut HitMap) {
     let help = matches!(model.layers.last(), Some(Layer::Help(_)));
     let listed = model.listed();
     let cursor = menu.cursor.min(listed.len().saturating_sub(1));
@@ -33,44 +34,44 @@ pub(crate) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hi
         width,
         height.min(body.height),
     );
-    pen.clear(area);
+    canvas.clear(area);
     let title = if help { format!("Help: {}", model.screen.title()) } else { "Commands".to_owned() };
-    let inner = pen.framed(
+    let inner = canvas.block(
         area,
-        &Words::of(Role::Title, title),
-        &Words::of(Role::Muted, format!("{} of them", listed.len())),
+        &Line::of(Role::Title, title),
+        &Line::of(Role::Muted, plural(listed.len(), if help { "key" } else { "command" })),
         Role::BorderFocused,
     );
     if inner.is_empty() {
         return;
     }
     let line = inner.width.saturating_sub(2);
-    pen.text(inner.x, inner.y, 1, if help { "?" } else { ":" }, Role::Key);
+    canvas.text(inner.x, inner.y, 1, if help { "?" } else { ":" }, Role::Key);
     let scroll = menu.input.visual_scroll(usize::from(line));
-    pen.text(inner.x + 1, inner.y, line, &skip_columns(menu.input.value(), scroll), Role::Strong);
+    canvas.text(inner.x + 1, inner.y, line, &skip_columns(menu.input.value(), scroll), Role::Strong);
     if menu.input.value().is_empty() {
-        pen.text(inner.x + 2, inner.y, line.saturating_sub(1), "type to search", Role::Muted);
+        canvas.text(inner.x + 2, inner.y, line.saturating_sub(1), "type to search", Role::Muted);
     }
     let caret = u16::try_from(menu.input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     hits.caret = Some(Position::new((inner.x + 1 + caret).min(inner.right() - 1), inner.y));
     let list = Rect::new(inner.x, inner.y + 2.min(inner.height), inner.width, inner.height.saturating_sub(2));
     if listed.is_empty() {
-        pen.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "nothing fits", Role::Muted);
+        canvas.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "no match", Role::Muted);
         return;
     }
-    let at = lines.iter().position(|line| matches!(line, Line::EngineCommand(k, _) if *k == cursor));
+    let at = lines.iter().position(|line| matches!(line, Entry::Action(k, _) if *k == cursor));
     let window = Window::default().around(at, lines.len(), usize::from(list.height));
     let shown = lines.iter().skip(window.offset).take(window.height);
     for (y, line) in (list.y..list.bottom()).zip(shown) {
         match line {
-            Line::Group(group) => {
-                pen.text(list.x, y, list.width, group.title(), Role::Header);
+            Entry::Group(group) => {
+                canvas.text(list.x, y, list.width, group.title(), Role::Header);
             }
-            Line::EngineCommand(number, spec) => {
+            Entry::Action(number, spec) => {
                 let row = Rect::new(list.x, y, list.width, 1);
-                action(model, spec, pen, row);
+                action(model, spec, canvas, row);
                 if *number == cursor {
-                    pen.lay(row, Role::Selected);
+                    canvas.overlay(row, Role::Selected);
                 }
                 hits.add(row, Target::Line(*number));
             }
@@ -78,27 +79,27 @@ pub(crate) fn draw(model: &Model, menu: &Menu, pen: &mut Pen<'_>, body: Rect, hi
     }
 }
 
-fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Line> {
+fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Entry> {
     let mut lines = Vec::with_capacity(listed.len() + Group::ALL.len());
     let mut group = None;
     for (number, spec) in listed.iter().enumerate() {
         if grouped && group != Some(spec.group) {
             group = Some(spec.group);
-            lines.push(Line::Group(spec.group));
+            lines.push(Entry::Group(spec.group));
         }
-        lines.push(Line::EngineCommand(number, spec));
+        lines.push(Entry::Action(number, spec));
     }
     lines
 }
 
-fn action(model: &Model, spec: &Spec, pen: &mut Pen<'_>, row: Rect) {
+fn action(model: &Model, spec: &Spec, canvas: &mut Canvas<'_>, row: Rect) {
     let keys = model.keymap.keys(spec.id).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let wide = row.width >= 60;
     let (keys_room, title_room) = if wide { (KEYS, TITLE) } else { (9, 13) };
     let why = model.permits(spec).err();
     let role = if why.is_some() { Role::Muted } else { Role::Text };
-    pen.text(row.x, row.y, keys_room - 1, &keys, if why.is_some() { Role::Muted } else { Role::Key });
-    pen.text(
+    canvas.text(row.x, row.y, keys_room - 1, &keys, if why.is_some() { Role::Muted } else { Role::Key });
+    canvas.text(
         row.x + keys_room,
         row.y,
         title_room,
@@ -108,7 +109,7 @@ fn action(model: &Model, spec: &Spec, pen: &mut Pen<'_>, row: Rect) {
     let x = row.x + keys_room + title_room + 1;
     let room = row.right().saturating_sub(x);
     match why {
-        Some(why) => pen.text(x, row.y, room, &format!("not now: {why}"), Role::Warn),
-        None => pen.text(x, row.y, room, spec.help, role),
+        Some(why) => canvas.text(x, row.y, room, &format!("unavailable: {why}"), Role::Warn),
+        None => canvas.text(x, row.y, room, spec.help, role),
     };
 }

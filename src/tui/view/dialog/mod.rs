@@ -1,4 +1,4 @@
-//! What lies above a screen: questions and menus.
+//! Dialogs above a screen: confirmations and menus.
 
 pub(crate) mod confirm;
 pub(crate) mod menu;

@@ -13,18 +13,18 @@ use chrono::{Datelike as _, Days, NaiveDate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::draw::fit::Constraint;
+use crate::draw::canvas::{Line, columns, rows};
+use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::glyphs::{CURSOR, DESCENDING};
 use crate::draw::hits::{HitMap, Target};
-use crate::draw::look::Look;
-use crate::draw::pen::{Words, columns, rows};
+use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::model::{Model, Zoom};
+use crate::view::context::ViewContext;
 use crate::view::screen::session;
 use crate::view::screen::symbols::share;
-use crate::view::stage::ViewContext;
 use crate::widgets::heat::{self, DayCells, MONTH, YEAR};
 use crate::widgets::table::range;
 use barkeep_base::text::printable;
@@ -34,19 +34,19 @@ use barkeep_runtime::console::{Cell, CellState, SeriesName};
 const NAMES: u16 = 16;
 
 /// Draws it into `area`.
-pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let view = &mut ViewContext::new(model, context, area, buf, hits);
     let needs = [Constraint::new(4, u16::MAX, 9), Constraint::new(YEAR + 2, YEAR + 2, 5), Constraint::new(1, 1, 7)];
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(top) = place(0) {
-        if model.coverage.zoom == Zoom::Session { session::panel(stage, top) } else { map(stage, top) }
+        if model.coverage.zoom == Zoom::Session { session::panel(view, top) } else { map(view, top) }
     }
     if let Some(middle) = place(1) {
-        chosen(stage, middle);
+        chosen(view, middle);
     }
     if let Some(last) = place(2) {
-        heat::legend(&mut stage.pen, last.x + 2, last.y, last.width.saturating_sub(4));
+        heat::legend(&mut view.canvas, last.x + 2, last.y, last.width.saturating_sub(4));
     }
 }
 
@@ -88,28 +88,28 @@ fn dates(model: &Model, now: barkeep_market::Ts, room: u16) -> Vec<NaiveDate> {
     all
 }
 
-pub(crate) fn map(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
-    let now = stage.now();
+pub(crate) fn map(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let now = view.now();
     let zoom = model.coverage.zoom;
-    let what = if zoom == Zoom::Weeks { "a column a week" } else { "a column a day" };
+    let what = if zoom == Zoom::Weeks { "by week" } else { "by day" };
     let len = model.symbols.order.len();
     let cursor = model.cursor(ListId::Coverage);
     let before = model.hits.window_of(ListId::Coverage);
     let window = before.around(cursor, len, usize::from(area.height.saturating_sub(3)));
-    let mut title = Words::of(Role::Title, "Coverage ").say(Role::Muted, what);
+    let mut title = Line::of(Role::Title, "Coverage ").span(Role::Muted, what);
     if !model.symbols.filter.is_empty() {
-        title = title.say(Role::Muted, "  filter ").say(Role::Accent, model.symbols.filter.clone());
+        title = title.span(Role::Muted, "  filter ").span(Role::Accent, model.symbols.filter.clone());
     }
     if let Some(error) = &model.answers.coverage.error {
-        title = title.say(Role::Bad, format!("  could not be read: {}", printable(&error.to_string())));
-    } else if model.answers.coverage.asking {
-        title = title.say(Role::Muted, "  reading …");
+        title = title.span(Role::Bad, format!("  cannot be read: {}", printable(&error.to_string())));
+    } else if model.answers.coverage.loading {
+        title = title.span(Role::Muted, "  loading …");
     }
-    let inner = stage.list_panel(ListId::Coverage, area, title, &Words::of(Role::Muted, range(window, len)));
-    stage.hits.add(inner, Target::List(ListId::Coverage));
+    let inner = view.list_panel(ListId::Coverage, area, title, &Line::of(Role::Muted, range(window, len)));
+    view.hits.add(inner, Target::List(ListId::Coverage));
     if inner.height < 2 || inner.width < NAMES + 4 {
-        stage.hits.window(ListId::Coverage, before.around(cursor, len, usize::from(inner.height)));
+        view.hits.window(ListId::Coverage, before.around(cursor, len, usize::from(inner.height)));
         return;
     }
     let percent = if inner.width > 60 { 6 } else { 0 };
@@ -117,47 +117,47 @@ pub(crate) fn map(stage: &mut ViewContext, area: Rect) {
     let dates = dates(model, now, room);
     // Few columns may be wide ones.
     let each = if zoom == Zoom::Weeks && dates.len() * 2 <= usize::from(room) { 2 } else { 1 };
-    stage.hits.days = dates.first().copied().zip(dates.last().copied());
+    view.hits.days = dates.first().copied().zip(dates.last().copied());
     let window = before.around(cursor, len, usize::from(inner.height - 1));
-    stage.hits.window(ListId::Coverage, window);
+    view.hits.window(ListId::Coverage, window);
     let taken = u16::try_from(dates.len() * each).unwrap_or(room).min(room);
     let start = inner.x + NAMES + (room - taken);
-    axis(stage, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
+    axis(view, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
     if len == 0 {
-        let words = [Words::of(Role::Muted, "no series to show")];
-        stage.pen.centre(inner, &words);
+        let lines = [Line::of(Role::Muted, "no series")];
+        view.canvas.center(inner, &lines);
     }
     let chosen = date(model, now);
     if let Some(k) = dates.iter().rposition(|d| *d <= chosen) {
         let x = start + u16::try_from(k * each).unwrap_or(0);
-        stage.pen.glyph(x, inner.y, DESCENDING, Role::Accent);
+        view.canvas.glyph(x, inner.y, DESCENDING, Role::Accent);
     }
     for (y, row) in (inner.y + 1..inner.bottom()).zip(window.offset..len) {
         let Some(series) = model.series_at(row) else { continue };
         let whole = Rect::new(inner.x, y, inner.width, 1);
-        stage.hits.add(whole, Target::Row(ListId::Coverage, row));
+        view.hits.add(whole, Target::Row(ListId::Coverage, row));
         let role = if series.tracked { Role::Strong } else { Role::Muted };
-        stage.pen.text(inner.x + 2, y, 9, series.symbol.as_str(), role);
-        stage.pen.text(inner.x + 12, y, 3, series.timeframe.name(), Role::Text);
+        view.canvas.text(inner.x + 2, y, 9, series.symbol.as_str(), role);
+        view.canvas.text(inner.x + 12, y, 3, series.timeframe.name(), Role::Text);
         let known = model.answers.coverage.row(&(series.symbol.clone(), series.timeframe));
         let from = model.answers.coverage.range.map(|(from, _)| from);
         match known.zip(from) {
             Some((known, from)) => {
                 let days = DayCells { from, cells: &known.cells, selected: None };
                 let cells = dates.iter().flat_map(|d| std::iter::repeat_n(cell_of(days, *d, zoom), each));
-                heat::strip(&mut stage.pen, start, y, room, cells);
+                heat::strip(&mut view.canvas, start, y, room, cells);
                 if let Some(share) = share(&known.cells).filter(|_| percent > 0) {
                     let role = if share < 1.0 { Role::Aging } else { Role::Muted };
-                    stage.pen.right(inner.right() - 5, y, 5, &format::percent(share), role);
+                    view.canvas.right(inner.right() - 5, y, 5, &format::percent(share), role);
                 }
             }
-            None => stage.pen.repeat(start, y, taken, "╌", Role::Border),
+            None => view.canvas.repeat(start, y, taken, "╌", Role::Border),
         }
         if cursor == Some(row) {
-            stage.pen.text(inner.x, y, 1, CURSOR, Role::Accent);
-            stage.pen.lay(whole, Role::Selected);
+            view.canvas.text(inner.x, y, 1, CURSOR, Role::Accent);
+            view.canvas.overlay(whole, Role::Selected);
             for (x, day) in (start..).zip(dates.iter().flat_map(|d| std::iter::repeat_n(d, each))) {
-                stage.hits.add(Rect::new(x, y, 1, 1), Target::Day(row, *day));
+                view.hits.add(Rect::new(x, y, 1, 1), Target::Day(row, *day));
             }
         }
     }
@@ -173,7 +173,7 @@ fn cell_of(days: DayCells<'_>, date: NaiveDate, zoom: Zoom) -> Cell {
 }
 
 /// Months above the columns in which they begin.
-fn axis(stage: &mut ViewContext, line: Rect, dates: &[NaiveDate], each: usize) {
+fn axis(view: &mut ViewContext, line: Rect, dates: &[NaiveDate], each: usize) {
     let mut free_from = line.x;
     let mut month = None;
     for (x, date) in (line.x..).step_by(each).zip(dates) {
@@ -182,76 +182,76 @@ fn axis(stage: &mut ViewContext, line: Rect, dates: &[NaiveDate], each: usize) {
             continue;
         }
         let name = date.format(if date.month() == 1 { "%b %Y" } else { "%b" }).to_string();
-        let needs = crate::draw::pen::width(&name);
+        let needs = crate::draw::canvas::width(&name);
         if x + needs <= line.right() {
-            stage.pen.text(x, line.y, needs, &name, Role::Muted);
+            view.canvas.text(x, line.y, needs, &name, Role::Muted);
             free_from = x + needs + 1;
         }
     }
 }
 
 /// The selected series: its year, the month of the selected date, and what its days add up to.
-fn chosen(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
-    let now = stage.now();
+fn chosen(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let now = view.now();
     let chosen = date(model, now);
     let Some(name) = selected(model) else { return };
-    let title = Words::of(Role::Title, format!("{} {}", name.0, name.1))
-        .say(Role::Muted, format!("  {}", chosen.format("%a %d %b %Y")));
+    let title = Line::of(Role::Title, format!("{} {}", name.0, name.1))
+        .span(Role::Muted, format!("  {}", chosen.format("%a %d %b %Y")));
     let known = model.answers.coverage.row(&name);
     let days = model.answers.coverage.range.zip(known).map(|((from, _), row)| DayCells {
         from,
         cells: &row.cells,
         selected: Some(chosen),
     });
-    let state = days.and_then(|d| d.on(chosen)).map_or_else(Words::new, |cell| {
-        let (glyph, role) = heat::look(cell);
+    let state = days.and_then(|d| d.on(chosen)).map_or_else(Line::new, |cell| {
+        let (glyph, role) = heat::appearance(cell);
         let eighths = if cell.state == CellState::Present && cell.eighths < 8 {
             format!(", {} of it", format::percent(f64::from(cell.eighths) / 8.0).trim())
         } else {
             String::new()
         };
-        Words::of(role, glyph).say(Role::Text, format!(" {}{eighths}", heat::words(cell.state)))
+        Line::of(role, glyph).span(Role::Text, format!(" {}{eighths}", heat::name(cell.state)))
     });
-    let inner = stage.pen.panel(area, &title, &state);
+    let inner = view.canvas.panel(area, &title, &state);
     let Some(days) = days else {
-        let lines = [Words::of(Role::Muted, "reading …")];
-        return stage.pen.centre(inner, &lines);
+        let lines = [Line::of(Role::Muted, "loading …")];
+        return view.canvas.center(inner, &lines);
     };
     let needs = [Constraint::new(24, 4 + 53 * 2, 9), Constraint::new(MONTH - 7, MONTH, 5), Constraint::new(18, 24, 6)];
     let places = columns(inner, 3, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(at) = place(0) {
-        heat::year(&mut stage.pen, at, days);
+        heat::year(&mut view.canvas, at, days);
     }
     if let Some(at) = place(1) {
-        heat::month(&mut stage.pen, at, days, chosen);
+        heat::month(&mut view.canvas, at, days, chosen);
     }
     if let Some(at) = place(2) {
-        sums(stage, at, days.cells);
+        sums(view, at, days.cells);
     }
 }
 
 /// How many days stand how.
-fn sums(stage: &mut ViewContext, area: Rect, cells: &[Cell]) {
+fn sums(view: &mut ViewContext, area: Rect, cells: &[Cell]) {
     let of = |state: CellState| cells.iter().filter(|c| c.state == state).count();
     let partly = cells.iter().filter(|c| c.state == CellState::Present && c.eighths < 8).count();
     let line = |state, eighths, what: &'static str, n: usize| (Cell { state, eighths }, what, n);
     let lines = [
         line(CellState::Present, 8, "present", of(CellState::Present) - partly),
-        line(CellState::Present, 4, "partly", partly),
+        line(CellState::Present, 4, "partial", partly),
         line(CellState::NoTrade, 8, "no trade", of(CellState::NoTrade)),
-        line(CellState::Unverified, 0, "unverified", of(CellState::Unverified)),
+        line(CellState::Unverified, 0, "not fetched", of(CellState::Unverified)),
         line(CellState::NotEntitled, 0, "not entitled", of(CellState::NotEntitled)),
         line(CellState::Quarantined, 8, "quarantined", of(CellState::Quarantined)),
     ];
     let whole = share(cells).map_or_else(|| "-".to_owned(), |s| format::percent(s).trim().to_owned());
-    stage.pen.words(area.x, area.y, area.width, &Words::of(Role::Muted, "answered ").say(Role::Strong, whole));
+    view.canvas.line(area.x, area.y, area.width, &Line::of(Role::Muted, "complete ").span(Role::Strong, whole));
     for (y, (cell, what, n)) in (area.y + 1..area.bottom()).zip(lines) {
-        let (glyph, role) = heat::look(cell);
-        stage.pen.text(area.x, y, 1, glyph, role);
-        stage.pen.text(area.x + 2, y, 12, what, Role::Muted);
-        stage.pen.right(
+        let (glyph, role) = heat::appearance(cell);
+        view.canvas.text(area.x, y, 1, glyph, role);
+        view.canvas.text(area.x + 2, y, 12, what, Role::Muted);
+        view.canvas.right(
             area.x + 14,
             y,
             area.width.saturating_sub(14).min(6),

@@ -13,36 +13,36 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::draw::fit::Constraint;
+use crate::draw::canvas::{Line, columns, rows};
+use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
-use crate::draw::pen::{Words, columns, rows};
+use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
-use crate::view::stage::{ViewContext, absence, outdated};
+use crate::view::context::{ViewContext, absence, outdated};
 use crate::view::{attempts, lists, why};
 use crate::widgets::candles;
 use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep_runtime::console::{Detail, SeriesName};
 
 /// Draws it into `area`.
-pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let view = &mut ViewContext::new(model, context, area, buf, hits);
     let Some(name) = model.detail_series() else {
         let lines = [
-            Words::of(Role::Strong, "No series to look at."),
-            Words::of(Role::Muted, "Enter on a row of the Symbols screen opens one."),
+            Line::of(Role::Strong, "No series yet."),
+            Line::of(Role::Muted, "Press Enter on a row of the Symbols screen to open one."),
         ];
-        let inner = stage.panel(area, "Detail", &Words::new());
-        return stage.pen.centre(inner, &lines);
+        let inner = view.panel(area, "Detail", &Line::new());
+        return view.canvas.center(inner, &lines);
     };
-    let asked = model.answers.detail(&name);
-    let Some(detail) = asked.value else {
-        let inner = stage.panel(area, &format!("{} {}", name.0, name.1), &Words::new());
-        let lines = absence(&asked, &[]);
-        return stage.pen.centre(inner, &lines);
+    let answer = model.answers.detail(&name);
+    let Some(detail) = answer.value else {
+        let inner = view.panel(area, &format!("{} {}", name.0, name.1), &Line::new());
+        let lines = absence(&answer, &[]);
+        return view.canvas.center(inner, &lines);
     };
     let wide = area.width >= 96;
     let lists_need = if wide { Constraint::new(5, u16::MAX, 5) } else { Constraint::new(4, u16::MAX, 5) };
@@ -55,91 +55,91 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     ];
     let places = rows(area, &needs);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
-    let remark = outdated(&asked, stage.now());
+    let remark = outdated(&answer, view.now());
     if let Some(top) = place(0) {
         if wide {
             let halves =
                 columns(top, 0, &[Constraint::new(50, top.width * 62 / 100, 9), Constraint::new(36, u16::MAX, 8)]);
             let of = |k: usize| halves.get(k).copied().flatten().unwrap_or_default();
-            prices(stage, of(0), &name, detail, &remark);
-            why::panel(stage, of(1), detail);
+            prices(view, of(0), &name, detail, &remark);
+            why::panel(view, of(1), detail);
         } else {
-            prices(stage, top, &name, detail, &remark);
+            prices(view, top, &name, detail, &remark);
         }
     }
     if let Some(middle) = place(1) {
-        why::panel(stage, middle, detail);
+        why::panel(view, middle, detail);
     }
     if let Some(line) = place(2) {
-        features(stage, line, detail);
+        features(view, line, detail);
     }
     if let Some(bottom) = place(3) {
         if model.detail.compare && model.cursor(ListId::DetailQuarantine).is_some() {
-            why::compare(stage, bottom, detail);
+            why::compare(view, bottom, detail);
         } else {
-            grid(stage, bottom, wide);
+            grid(view, bottom, wide);
         }
     }
 }
 
-fn prices(stage: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail, remark: &Words) {
+fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail, remark: &Line) {
     let symbol = &detail.symbol;
-    let mut title = Words::of(Role::Title, name.0.as_str())
-        .say(Role::Muted, format!(" {} · {} ", symbol.asset_class, symbol.criticality));
+    let mut title = Line::of(Role::Title, name.0.as_str())
+        .span(Role::Muted, format!(" {} · {} ", symbol.asset_class, symbol.criticality));
     if symbol.paused {
-        title = title.say(Role::Paused, "· paused ");
+        title = title.span(Role::Paused, "· paused ");
     }
     if !symbol.active {
-        title = title.say(Role::Muted, "· inactive ");
+        title = title.span(Role::Muted, "· inactive ");
     }
     for tf in &detail.timeframes {
         let role = if *tf == name.1 { Role::Accent } else { Role::Muted };
         let text = if *tf == name.1 { format!(" [{tf}]") } else { format!(" {tf}") };
-        title = title.say(role, text);
+        title = title.span(role, text);
     }
     let tail = if remark.is_empty() {
         let covered = format!(
-            "{} bars, {} answered",
+            "{} bars, {} complete",
             format::count(detail.series.bar_count),
             format::percent(detail.covered).trim()
         );
-        Words::of(Role::Muted, covered)
+        Line::of(Role::Muted, covered)
     } else {
         remark.clone()
     };
-    let inner = stage.pen.panel(area, &title, &tail);
+    let inner = view.canvas.panel(area, &title, &tail);
     if detail.bars.is_empty() {
-        let lines = [Words::of(Role::Missing, "no bar yet"), Words::of(Role::Muted, "t fetches what is missing")];
-        return stage.pen.centre(inner, &lines);
+        let lines = [Line::of(Role::Missing, "no bars yet"), Line::of(Role::Muted, "press t to fetch them")];
+        return view.canvas.center(inner, &lines);
     }
-    candles::chart(&mut stage.pen, inner, &detail.bars, symbol.asset_class, name.1);
+    candles::chart(&mut view.canvas, inner, &detail.bars, symbol.asset_class, name.1);
 }
 
 /// The features of the newest bar, most telling first.
-fn features(stage: &mut ViewContext, area: Rect, detail: &Detail) {
+fn features(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let Some(row) = &detail.features else {
-        stage.pen.text(area.x + 2, area.y, area.width.saturating_sub(4), "features: none yet", Role::Muted);
+        view.canvas.text(area.x + 2, area.y, area.width.saturating_sub(4), "features: none yet", Role::Muted);
         return;
     };
-    let now = stage.now();
-    let when = Words::of(Role::Title, "Features ").say(Role::Muted, format::due(row.ts, now));
+    let now = view.now();
+    let when = Line::of(Role::Title, "Features ").span(Role::Muted, format::due(row.ts, now));
     let all = figures(&row.features);
     let (first, second) = all.split_at(all.len().min(8));
     let mut line = vec![(99, when)];
     line.extend(first.iter().cloned());
-    stage.pen.pieces(area.x + 2, area.y, area.width.saturating_sub(4), 3, &line);
+    view.canvas.pieces(area.x + 2, area.y, area.width.saturating_sub(4), 3, &line);
     if area.height > 1 {
-        stage.pen.pieces(area.x + 2, area.y + 1, area.width.saturating_sub(4), 3, second);
+        view.canvas.pieces(area.x + 2, area.y + 1, area.width.saturating_sub(4), 3, second);
     }
 }
 
-fn figures(f: &Features) -> Vec<(u8, Words)> {
+fn figures(f: &Features) -> Vec<(u8, Line)> {
     let number = |name: &str, value: Option<f64>, digits: usize| {
-        Words::new().pair(name, value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}")))
+        Line::new().pair(name, value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}")))
     };
     let money =
-        |name: &str, value: Option<f64>| Words::new().pair(name, value.map_or_else(|| "-".to_owned(), format::price));
-    let word = |name: &str, value: Option<&str>| Words::new().pair(name, value.unwrap_or("-"));
+        |name: &str, value: Option<f64>| Line::new().pair(name, value.map_or_else(|| "-".to_owned(), format::price));
+    let word = |name: &str, value: Option<&str>| Line::new().pair(name, value.unwrap_or("-"));
     vec![
         (30, number("rsi", f.rsi_14, 1)),
         (29, number("vol20", f.volatility_20, 2)),
@@ -158,7 +158,7 @@ fn figures(f: &Features) -> Vec<(u8, Words)> {
         (16, money("ema50", f.ema_50)),
         (
             15,
-            Words::of(Role::Muted, "bands ").say(
+            Line::of(Role::Muted, "bands ").span(
                 Role::Text,
                 format!(
                     "{} - {}",
@@ -172,14 +172,14 @@ fn figures(f: &Features) -> Vec<(u8, Words)> {
     ]
 }
 
-/// The four lists; what finds no room is named by the one that has the focus.
-fn grid(stage: &mut ViewContext, area: Rect, wide: bool) {
-    let focus = stage.model.focus();
+/// The four lists; on a small screen only the focused one, or two.
+fn grid(view: &mut ViewContext, area: Rect, wide: bool) {
+    let focus = view.model.focus();
     if !wide || area.height < 10 {
         let all = Screen::Detail.lists();
         let list = all.iter().find(|l| **l == focus).or(all.first()).copied().unwrap_or(ListId::Gaps);
         if wide {
-            // Two beside each other: the one with the focus and its neighbour.
+            // Two beside each other: the one with the focus and its neighbor.
             let other = match list {
                 ListId::Gaps => ListId::Attempts,
                 ListId::Attempts => ListId::Gaps,
@@ -190,46 +190,46 @@ fn grid(stage: &mut ViewContext, area: Rect, wide: bool) {
                 if matches!(list, ListId::Gaps | ListId::DetailQuarantine) { [list, other] } else { [other, list] };
             let halves = columns(area, 0, &[Constraint::new(20, area.width / 2, 9), Constraint::new(20, u16::MAX, 8)]);
             for (list, at) in pair.into_iter().zip(halves.into_iter().flatten()) {
-                one(stage, at, list);
+                one(view, at, list);
             }
             return;
         }
-        return one(stage, area, list);
+        return one(view, area, list);
     }
     let halves = columns(area, 0, &[Constraint::new(20, area.width / 2, 9), Constraint::new(20, u16::MAX, 8)]);
     let pairs = [[ListId::Gaps, ListId::DetailQuarantine], [ListId::Attempts, ListId::DetailRequests]];
     for (lists, half) in pairs.into_iter().zip(halves.into_iter().flatten()) {
         let two = rows(half, &[Constraint::new(4, half.height / 2, 9), Constraint::new(4, u16::MAX, 8)]);
         for (list, at) in lists.into_iter().zip(two.into_iter().flatten()) {
-            one(stage, at, list);
+            one(view, at, list);
         }
     }
 }
 
-fn one(stage: &mut ViewContext, area: Rect, list: ListId) {
+fn one(view: &mut ViewContext, area: Rect, list: ListId) {
     match list {
-        ListId::Gaps => attempts::gaps(stage, area),
+        ListId::Gaps => attempts::gaps(view, area),
         ListId::DetailQuarantine => {
-            let rows = stage.model.detail_quarantine();
+            let rows = view.model.detail_quarantine();
             lists::quarantine(
-                stage,
+                view,
                 area,
                 list,
                 rows,
-                Words::of(Role::Title, "Quarantine"),
-                &[Words::of(Role::Good, "nothing in quarantine")],
+                Line::of(Role::Title, "Quarantine"),
+                &[Line::of(Role::Good, "no quarantined bars")],
             );
         }
-        ListId::Attempts => attempts::attempts(stage, area),
+        ListId::Attempts => attempts::attempts(view, area),
         _ => {
-            let rows = stage.model.detail_requests();
+            let rows = view.model.detail_requests();
             lists::requests(
-                stage,
+                view,
                 area,
                 list,
                 rows,
-                Words::of(Role::Title, "Requests"),
-                &[Words::of(Role::Muted, "none recorded")],
+                Line::of(Role::Title, "Requests"),
+                &[Line::of(Role::Muted, "no requests")],
             );
         }
     }

@@ -1,25 +1,25 @@
-//! The Failures & alerts screen: what is wrong, what was, and who did what about it.
+//! The Failures & alerts screen: failing series and features, quarantine, alerts, operator actions.
 //!
 //! Side by side where there is room; else the list with the focus in full and a line for each of the others.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::draw::fit::Constraint;
+use crate::draw::canvas::{Line, columns, rows};
+use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::hits::{HitMap, Target};
-use crate::draw::look::Look;
-use crate::draw::pen::{Words, columns, rows};
+use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
-use crate::view::stage::{ViewContext, absence};
+use crate::view::context::{ViewContext, absence};
 use crate::view::{lists, phrase};
 use crate::widgets::table::Column;
 
 /// Draws it into `area`.
-pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let view = &mut ViewContext::new(model, context, area, buf, hits);
     if area.width >= 96 && area.height >= 18 {
         let halves = columns(area, 0, &[Constraint::new(48, area.width / 2, 9), Constraint::new(48, u16::MAX, 8)]);
         let third = area.height / 3;
@@ -35,11 +35,11 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         ];
         let needs = left.map(|(_, need)| need);
         for ((list, _), place) in left.into_iter().zip(rows(half(0), &needs)) {
-            one(stage, place, list);
+            one(view, place, list);
         }
         let needs = right.map(|(_, need)| need);
         for ((list, _), place) in right.into_iter().zip(rows(half(1), &needs)) {
-            one(stage, place, list);
+            one(view, place, list);
         }
         return;
     }
@@ -51,160 +51,168 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         .collect();
     for (list, place) in all.iter().zip(rows(area, &needs)) {
         if *list == focus {
-            one(stage, place, *list);
+            one(view, place, *list);
         } else if let Some(at) = place {
-            stage.hits.add(at, Target::List(*list));
+            view.hits.add(at, Target::List(*list));
             let n = model.len_of(*list);
             let role = if n > 0 && *list != ListId::Actions { Role::Warn } else { Role::Muted };
-            let words = Words::of(Role::Border, "─ ")
-                .say(Role::Title, list.title())
-                .say(role, format!(" {} ", format::count(n)));
-            let used = stage.pen.words(at.x, at.y, at.width, &words);
-            stage.pen.repeat(at.x + used, at.y, at.width.saturating_sub(used), "─", Role::Border);
+            let line = Line::of(Role::Border, "─ ")
+                .span(Role::Title, list.title())
+                .span(role, format!(" {} ", format::count(n)));
+            let used = view.canvas.line(at.x, at.y, at.width, &line);
+            view.canvas.repeat(at.x + used, at.y, at.width.saturating_sub(used), "─", Role::Border);
         }
     }
 }
 
-fn one(stage: &mut ViewContext, place: Option<Rect>, list: ListId) {
+fn one(view: &mut ViewContext, place: Option<Rect>, list: ListId) {
     let Some(area) = place else { return };
-    let model = stage.model;
+    let model = view.model;
     match list {
-        ListId::Alerts => lists::alerts(stage, area, list, model.alerts()),
+        ListId::Alerts => lists::alerts(view, area, list, model.alerts()),
         ListId::Quarantine => {
-            let asked = model.answers.quarantine();
-            let empty = absence(&asked, &[Words::of(Role::Good, "no bar waits for a word")]);
-            lists::quarantine(stage, area, list, model.quarantine(), Words::of(Role::Title, "Quarantine"), &empty);
+            let answer = model.answers.quarantine();
+            let empty = absence(&answer, &[Line::of(Role::Good, "no quarantined bars")]);
+            lists::quarantine(view, area, list, model.quarantine(), Line::of(Role::Title, "Quarantine"), &empty);
         }
-        ListId::FailingFeatures => features(stage, area),
-        ListId::Actions => actions(stage, area),
-        _ => series(stage, area),
+        ListId::FailingFeatures => features(view, area),
+        ListId::Actions => actions(view, area),
+        _ => series(view, area),
     }
 }
 
-fn series(stage: &mut ViewContext, area: Rect) {
+fn series(view: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
-    enum Is {
+    enum FailingSeriesColumn {
         Series,
-        TimeBound,
+        Time,
         Error,
     }
-    let rows = stage.model.failing_series();
+    let rows = view.model.failing_series();
     let title = counted("Failing series", rows.len());
     let columns = [
-        Column::new(Is::Series, "", 9, 9).up_to(12),
-        Column::new(Is::TimeBound, "", 6, 5),
-        Column::new(Is::Error, "", 16, 8).up_to(200),
+        Column::new(FailingSeriesColumn::Series, "", 9, 9).up_to(12),
+        Column::new(FailingSeriesColumn::Time, "", 6, 5),
+        Column::new(FailingSeriesColumn::Error, "", 16, 8).up_to(200),
     ];
-    let now = stage.now();
-    let empty = [Words::of(Role::Good, "no series fails")];
-    stage.told(
+    let now = view.now();
+    let empty = [Line::of(Role::Good, "no failing series")];
+    view.table_with_details(
         ListId::FailingSeries,
         area,
         title,
         &columns,
         &empty,
-        |pen, slot, key, k| {
+        |canvas, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             match key {
-                Is::Series => slot.text(pen, &format!("{} {}", row.symbol, row.timeframe), Role::Strong),
-                Is::TimeBound => {
-                    let at = row.completed_at.or(row.started_at);
-                    slot.text(pen, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
+                FailingSeriesColumn::Series => {
+                    slot.text(canvas, &format!("{} {}", row.symbol, row.timeframe), Role::Strong);
                 }
-                Is::Error => slot.text(pen, row.error_message.as_deref().unwrap_or("no message"), Role::Bad),
+                FailingSeriesColumn::Time => {
+                    let at = row.completed_at.or(row.started_at);
+                    slot.text(canvas, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
+                }
+                FailingSeriesColumn::Error => {
+                    slot.text(canvas, row.error_message.as_deref().unwrap_or("no message"), Role::Bad);
+                }
             }
         },
         |k| rows.get(k)?.error_message.clone(),
     );
 }
 
-fn features(stage: &mut ViewContext, area: Rect) {
+fn features(view: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
-    enum Is {
+    enum FailingFeaturesColumn {
         Series,
-        TimeBound,
-        Tries,
+        Time,
+        Retries,
         Error,
     }
-    let rows = stage.model.failing_features();
+    let rows = view.model.failing_features();
     let open = rows.iter().filter(|row| !row.resolved).count();
-    let asked = stage.model.answers.failing_features();
+    let answer = view.model.answers.failing_features();
     let columns = [
-        Column::new(Is::Series, "", 9, 9).up_to(12),
-        Column::new(Is::TimeBound, "", 6, 5),
-        Column::new(Is::Tries, "", 11, 3),
-        Column::new(Is::Error, "", 16, 8).up_to(200),
+        Column::new(FailingFeaturesColumn::Series, "", 9, 9).up_to(12),
+        Column::new(FailingFeaturesColumn::Time, "", 6, 5),
+        Column::new(FailingFeaturesColumn::Retries, "", 11, 3),
+        Column::new(FailingFeaturesColumn::Error, "", 16, 8).up_to(200),
     ];
-    let now = stage.now();
-    let empty = absence(&asked, &[Words::of(Role::Good, "all features are computed")]);
-    stage.told(
+    let now = view.now();
+    let empty = absence(&answer, &[Line::of(Role::Good, "no failing features")]);
+    view.table_with_details(
         ListId::FailingFeatures,
         area,
         counted("Failing features", open),
         &columns,
         &empty,
-        |pen, slot, key, k| {
+        |canvas, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             let role = if row.resolved { Role::Muted } else { Role::Bad };
             match key {
-                Is::Series => {
+                FailingFeaturesColumn::Series => {
                     let name = format!("{} {}", row.failure.symbol, row.failure.timeframe);
-                    slot.text(pen, &name, if row.resolved { Role::Muted } else { Role::Strong });
+                    slot.text(canvas, &name, if row.resolved { Role::Muted } else { Role::Strong });
                 }
-                Is::TimeBound => slot.text(pen, &format::when(row.failure.failed_at, now), Role::Muted),
-                Is::Tries if row.resolved => slot.text(pen, "✓ resolved", Role::Good),
-                Is::Tries => slot.text(pen, &format::plural(row.retry_count, "retry"), Role::Warn),
-                Is::Error => slot.text(pen, &row.failure.error_message, role),
+                FailingFeaturesColumn::Time => {
+                    slot.text(canvas, &format::when(row.failure.failed_at, now), Role::Muted);
+                }
+                FailingFeaturesColumn::Retries if row.resolved => slot.text(canvas, "✓ resolved", Role::Good),
+                FailingFeaturesColumn::Retries => {
+                    slot.text(canvas, &format::plural(row.retry_count, "retry"), Role::Warn);
+                }
+                FailingFeaturesColumn::Error => slot.text(canvas, &row.failure.error_message, role),
             }
         },
         |k| Some(rows.get(k)?.failure.error_message.clone()),
     );
 }
 
-fn actions(stage: &mut ViewContext, area: Rect) {
+fn actions(view: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
-    enum Is {
-        TimeBound,
-        Who,
-        TriggerScope,
+    enum OperatorActionColumn {
+        Time,
+        Actor,
+        Action,
         Result,
     }
-    let rows = stage.model.operator_actions();
-    let asked = stage.model.answers.actions();
+    let rows = view.model.operator_actions();
+    let answer = view.model.answers.actions();
     let columns = [
-        Column::new(Is::TimeBound, "", 6, 6),
-        Column::new(Is::Who, "", 10, 8).up_to(18),
-        Column::new(Is::TriggerScope, "", 14, 9).up_to(34),
-        Column::new(Is::Result, "", 4, 7).up_to(40),
+        Column::new(OperatorActionColumn::Time, "", 6, 6),
+        Column::new(OperatorActionColumn::Actor, "", 10, 8).up_to(18),
+        Column::new(OperatorActionColumn::Action, "", 14, 9).up_to(34),
+        Column::new(OperatorActionColumn::Result, "", 4, 7).up_to(40),
     ];
-    let now = stage.now();
-    let empty = absence(&asked, &[Words::of(Role::Muted, "nobody did anything yet")]);
-    stage.told(
+    let now = view.now();
+    let empty = absence(&answer, &[Line::of(Role::Muted, "no actions yet")]);
+    view.table_with_details(
         ListId::Actions,
         area,
-        Words::of(Role::Title, "Who did what"),
+        Line::of(Role::Title, "Operator actions"),
         &columns,
         &empty,
-        |pen, slot, key, k| {
+        |canvas, slot, key, k| {
             let Some(row) = rows.get(k).map(|row| &row.action) else { return };
             match key {
-                Is::TimeBound => slot.text(pen, &format::when(row.at, now), Role::Muted),
-                Is::Who => slot.text(pen, &row.actor, Role::Text),
-                Is::TriggerScope => {
+                OperatorActionColumn::Time => slot.text(canvas, &format::when(row.at, now), Role::Muted),
+                OperatorActionColumn::Actor => slot.text(canvas, &row.actor, Role::Text),
+                OperatorActionColumn::Action => {
                     let target =
                         row.target.as_ref().or(row.detail.as_ref()).map_or_else(String::new, |t| format!(" {t}"));
-                    slot.words(pen, &Words::of(Role::Strong, row.action.clone()).say(Role::Text, target));
+                    slot.line(canvas, &Line::of(Role::Strong, row.action.clone()).span(Role::Text, target));
                 }
-                Is::Result => {
+                OperatorActionColumn::Result => {
                     let (sign, role) = phrase::result(&row.result);
-                    slot.text(pen, sign, role);
+                    slot.text(canvas, sign, role);
                 }
             }
         },
-        |k| rows.get(k).map(|row| phrase::deed(&row.action)),
+        |k| rows.get(k).map(|row| phrase::operator_action(&row.action)),
     );
 }
 
-fn counted(what: &str, n: usize) -> Words {
-    Words::of(Role::Title, what).say(if n > 0 { Role::Bad } else { Role::Muted }, format!(" {}", format::count(n)))
+fn counted(what: &str, n: usize) -> Line {
+    Line::of(Role::Title, what).span(if n > 0 { Role::Bad } else { Role::Muted }, format!(" {}", format::count(n)))
 }

@@ -1,89 +1,86 @@
-//! The Log screen: the last lines, by level and filter, following the newest until somebody looks back.
+//! The Log screen: the last lines, by level and filter, following the newest until the operator scrolls back.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::draw::canvas::{Canvas, Line};
+use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
-use crate::draw::pen::{Pen, Words};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
+use crate::view::context::ViewContext;
 use crate::view::phrase;
-use crate::view::stage::ViewContext;
 use crate::widgets::table::{Column, Slot};
 
 #[derive(Clone, Copy)]
-enum Is {
+enum LogColumn {
     Level,
-    At,
+    Time,
     Source,
     Text,
 }
 
 /// Draws it into `area`.
-pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let view = &mut ViewContext::new(model, context, area, buf, hits);
     let lines = model.log_lines();
     let columns = [
-        Column::new(Is::At, "", 9, 6),
-        Column::new(Is::Level, "", 5, 7),
-        Column::new(Is::Source, "", 16, 3).up_to(20),
-        Column::new(Is::Text, "", 10, 9).up_to(400),
+        Column::new(LogColumn::Time, "", 9, 6),
+        Column::new(LogColumn::Level, "", 5, 7),
+        Column::new(LogColumn::Source, "", 16, 3).up_to(20),
+        Column::new(LogColumn::Text, "", 10, 9).up_to(400),
     ];
     let title = heading(model);
     let empty = nothing(model);
-    stage.told(
+    view.table_with_details(
         ListId::Log,
         area,
         title,
         &columns,
         &empty,
-        |pen: &mut Pen, slot: Slot, key, k| {
+        |canvas: &mut Canvas, slot: Slot, key, k| {
             let Some(line) = lines.get(k) else { return };
             let role = phrase::level(line.level);
             match key {
-                Is::At => slot.text(pen, &format::clock(line.at), Role::Muted),
-                Is::Level => slot.text(pen, line.level.name(), role),
-                Is::Source => slot.text(pen, &line.source, Role::Muted),
-                Is::Text => slot.text(pen, &line.text, role),
+                LogColumn::Time => slot.text(canvas, &format::clock(line.at), Role::Muted),
+                LogColumn::Level => slot.text(canvas, line.level.name(), role),
+                LogColumn::Source => slot.text(canvas, &line.source, Role::Muted),
+                LogColumn::Text => slot.text(canvas, &line.text, role),
             }
         },
         |k| lines.get(k).filter(|l| l.text.len() > 60).map(|l| l.text.clone()),
     );
 }
 
-fn heading(model: &Model) -> Words {
+fn heading(model: &Model) -> Line {
     let log = &model.log;
-    let mut words = Words::of(Role::Title, "Log ")
-        .say(Role::Muted, "from ")
-        .say(phrase::level(log.level), log.level.name())
-        .say(Role::Muted, " up");
+    let mut line =
+        Line::of(Role::Title, "Log ").span(Role::Muted, "level ").span(phrase::level(log.level), log.level.name());
     if !log.filter.is_empty() {
-        words = words.say(Role::Muted, "  filter ").say(Role::Accent, log.filter.clone());
+        line = line.span(Role::Muted, "  filter ").span(Role::Accent, log.filter.clone());
     }
-    words = if log.follow {
-        words.say(Role::Good, "  ● follows the newest")
+    line = if log.follow {
+        line.span(Role::Good, "  ● following")
     } else {
-        words.say(Role::Paused, "  stands still; G follows again")
+        line.span(Role::Paused, "  not following; press G to follow")
     };
     if log.skipped > 0 {
-        words =
-            words.say(Role::Warn, format!("  {} came too fast and were skipped", format::plural(log.skipped, "line")));
+        line = line.span(Role::Warn, format!("  {} skipped", format::plural(log.skipped, "line")));
     }
-    words
+    line
 }
 
-fn nothing(model: &Model) -> Vec<Words> {
+fn nothing(model: &Model) -> Vec<Line> {
     let log = &model.log;
     if log.newest().is_none() {
-        return vec![Words::of(Role::Muted, "nothing was logged yet")];
+        return vec![Line::of(Role::Muted, "no log lines yet")];
     }
-    let mut words =
-        Words::of(Role::Muted, "no line of level ").say(Role::Text, log.level.name()).say(Role::Muted, " or graver");
+    let mut line =
+        Line::of(Role::Muted, "no lines at level ").span(Role::Text, log.level.name()).span(Role::Muted, " or above");
     if !log.filter.is_empty() {
-        words = words.say(Role::Muted, " with ").say(Role::Accent, log.filter.clone());
+        line = line.span(Role::Muted, " that contain ").span(Role::Accent, log.filter.clone());
     }
-    vec![words]
+    vec![line]
 }

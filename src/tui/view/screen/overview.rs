@@ -1,8 +1,8 @@
-//! The Overview: the four answers first, then tiers, limit, runs, alerts and what ran before.
+//! The Overview: a summary in four lines, then tiers, limit, runs, alerts and past executions.
 //!
 //! ```text
 //! ╭ Now ───────────────────────────────────────────────╮
-//! │ stale / why / doing / done by                      │
+//! │ late / reason / doing / done by                      │
 //! ├ Freshness ───────────────┬ Vendor limit ───────────┤
 //! ├ Run 7f3a … ──────────────┴─────────────────────────┤
 //! ├ Alerts ──────────────────┬ Executions ─────────────┤
@@ -12,36 +12,36 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::draw::fit::Constraint;
+use crate::draw::canvas::{Line, columns, rows};
+use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
-use crate::draw::pen::{Words, columns, rows};
+use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
-use crate::view::stage::ViewContext;
-use crate::view::verdict::{gravity, verdict};
+use crate::view::context::ViewContext;
+use crate::view::summary::{severity, summary};
 use crate::view::{brief, freshness, limit, phrase, runs};
 use crate::widgets::table::Column;
 
 /// Draws it into `area`.
-pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let view = &mut ViewContext::new(model, context, area, buf, hits);
     if area.width < 50 || area.height < 14 {
-        return brief::draw(stage, area);
+        return brief::draw(view, area);
     }
     let wide = area.width >= 76;
     // While nothing runs there is little to say about it.
-    let rests = model.snap.live.runs.is_empty();
-    let (runs, rest) = if rests { (7, u16::MAX) } else { (40, 9) };
+    let idle = model.snap.live.runs.is_empty();
+    let (runs, rest) = if idle { (7, u16::MAX) } else { (40, 9) };
     let panes: [(Panel, Constraint); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
         [
             (Panel::Now, Constraint::new(6, 6, 9)),
             (Panel::TiersAndLimit, Constraint::new(6, tiers, 7)),
             (Panel::Runs, Constraint::new(5, runs, 4)),
-            (Panel::AlertsAndExecutions, Constraint::new(4, rest, if rests { 3 } else { 5 })),
+            (Panel::AlertsAndExecutions, Constraint::new(4, rest, if idle { 3 } else { 5 })),
             (Panel::Nothing, Constraint::new(0, 0, 0)),
             (Panel::Nothing, Constraint::new(0, 0, 0)),
         ]
@@ -66,21 +66,21 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
             (of(0), of(1))
         };
         match panel {
-            Panel::Now => now(stage, place),
-            Panel::Tiers => freshness::panel(stage, place),
-            Panel::Limit => limit::panel(stage, place),
-            Panel::Runs => runs::panel(stage, place),
-            Panel::Alerts => alerts(stage, place),
-            Panel::Executions => executions(stage, place),
+            Panel::Now => now(view, place),
+            Panel::Tiers => freshness::panel(view, place),
+            Panel::Limit => limit::panel(view, place),
+            Panel::Runs => runs::panel(view, place),
+            Panel::Alerts => alerts(view, place),
+            Panel::Executions => executions(view, place),
             Panel::TiersAndLimit => {
                 let (left, right) = halves();
-                freshness::panel(stage, left);
-                limit::panel(stage, right);
+                freshness::panel(view, left);
+                limit::panel(view, right);
             }
             Panel::AlertsAndExecutions => {
                 let (left, right) = halves();
-                alerts(stage, left);
-                executions(stage, right);
+                alerts(view, left);
+                executions(view, right);
             }
             Panel::Nothing => {}
         }
@@ -100,128 +100,135 @@ enum Panel {
     Nothing,
 }
 
-fn now(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
-    let role = gravity(&model.snap, &model.symbols.worst);
+fn now(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let role = severity(&model.snap, &model.symbols.attention);
     let frame = if role == Role::Bad { Role::Bad } else { Role::Border };
-    let market = market(stage);
-    let inner = stage.pen.framed(area, &Words::of(Role::Title, "Now"), &market, frame);
-    answers(stage, inner);
+    let market = market(view);
+    let inner = view.canvas.block(area, &Line::of(Role::Title, "Now"), &market, frame);
+    answers(view, inner);
 }
 
-fn answers(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
-    let (live, now) = (&model.snap.live, stage.now());
+fn answers(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let (live, now) = (&model.snap.live, view.now());
     if live.runs.is_empty() {
-        live.next.iter().for_each(|beat| stage.hits.counts(now, beat.at));
+        live.next.iter().for_each(|next| view.hits.counts(now, next.at));
     } else {
-        stage.hits.tick();
+        view.hits.tick();
     }
-    let lines = verdict(&model.snap, &model.symbols.worst, &model.link, stage.now());
+    let lines = summary(&model.snap, &model.symbols.attention, &model.link, view.now());
     for (y, line) in (area.y..area.bottom()).zip(lines) {
         let label = 9.min(area.width);
-        stage.pen.text(area.x, y, label, line.label, Role::Muted);
-        stage.pen.words(area.x + label, y, area.width - label, &line.answer);
+        view.canvas.text(area.x, y, label, line.label, Role::Muted);
+        view.canvas.line(area.x + label, y, area.width - label, &line.answer);
     }
 }
 
 /// What the exchange does.
-fn market(stage: &mut ViewContext) -> Words {
+fn market(view: &mut ViewContext) -> Line {
     use barkeep_monitor::snapshot::MarketPhase;
-    let (market, now) = (stage.model.snap.data.market, stage.now());
+    let (market, now) = (view.model.snap.data.market, view.now());
     let (word, role) = match market.phase {
         MarketPhase::Closed => ("closed", Role::Muted),
         MarketPhase::PreMarket => ("pre-market", Role::Info),
         MarketPhase::Open => ("open", Role::Good),
         MarketPhase::AfterHours => ("after hours", Role::Info),
     };
-    let words = Words::of(Role::Muted, "NYSE ").say(role, word);
+    let line = Line::of(Role::Muted, "NYSE ").span(role, word);
     match (market.phase, market.opens_at, market.until) {
         (MarketPhase::Closed | MarketPhase::PreMarket, Some(at), _) => {
-            stage.hits.counts(now, at);
-            words.say(Role::Muted, format!(", opens in {}", format::ahead(at - now)))
+            view.hits.counts(now, at);
+            line.span(Role::Muted, format!(", opens in {}", format::ahead(at - now)))
         }
-        (_, _, Some(at)) => words.say(Role::Muted, format!(", until {}", format::due(at, now))),
-        _ => words,
+        (_, _, Some(at)) => line.span(Role::Muted, format!(", until {}", format::due(at, now))),
+        _ => line,
     }
 }
 
 /// Open alerts first, as a short list of the newest.
-fn alerts(stage: &mut ViewContext, area: Rect) {
+fn alerts(view: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
-    enum Is {
-        TimeBound,
-        TriggerScope,
+    enum OverviewAlertColumn {
+        Raised,
+        Message,
     }
-    let model = stage.model;
+    let model = view.model;
     let rows = &model.snap.data.alerts;
     let open = rows.iter().filter(|row| row.resolved_at.is_none()).count();
-    let title = Words::of(Role::Title, "Alerts").say(
+    let title = Line::of(Role::Title, "Alerts").span(
         if open > 0 { Role::Bad } else { Role::Muted },
         if open > 0 { format!(" {open} open") } else { " none open".to_owned() },
     );
-    let columns = [Column::new(Is::TimeBound, "", 6, 5), Column::new(Is::TriggerScope, "", 12, 9).up_to(300)];
-    let empty = [Words::of(Role::Muted, "no alert yet")];
-    let now = stage.now();
-    stage.table(ListId::OverviewAlerts, area, title, &columns, &empty, |pen, slot, key, k| {
+    let columns = [
+        Column::new(OverviewAlertColumn::Raised, "", 6, 5),
+        Column::new(OverviewAlertColumn::Message, "", 12, 9).up_to(300),
+    ];
+    let empty = [Line::of(Role::Muted, "no alerts yet")];
+    let now = view.now();
+    view.table(ListId::OverviewAlerts, area, title, &columns, &empty, |canvas, slot, key, k| {
         let Some(row) = rows.get(k) else { return };
         match key {
-            Is::TimeBound => slot.text(pen, &format::when(row.raised_at, now), Role::Muted),
-            Is::TriggerScope => {
-                let words = match row.resolved_at {
-                    None => Words::of(phrase::severity(row.severity), format!("! {}", row.message)),
-                    Some(at) => Words::of(Role::Good, "✓ ")
-                        .say(Role::Muted, format!("{} for {}", row.message, format::rough(at - row.raised_at))),
+            OverviewAlertColumn::Raised => slot.text(canvas, &format::when(row.raised_at, now), Role::Muted),
+            OverviewAlertColumn::Message => {
+                let line = match row.resolved_at {
+                    None => Line::of(phrase::severity(row.severity), format!("! {}", row.message)),
+                    Some(at) => Line::of(Role::Good, "✓ ")
+                        .span(Role::Muted, format!("{} for {}", row.message, format::rough(at - row.raised_at))),
                 };
-                slot.words(pen, &words);
+                slot.line(canvas, &line);
             }
         }
     });
 }
 
-fn executions(stage: &mut ViewContext, area: Rect) {
+fn executions(view: &mut ViewContext, area: Rect) {
     #[derive(Clone, Copy)]
-    enum Is {
-        TimeBound,
+    enum OverviewExecutionColumn {
+        Started,
         Trigger,
         Status,
-        Done,
-        Took,
+        Symbols,
+        Duration,
         Requests,
     }
-    let model = stage.model;
+    let model = view.model;
     let rows = &model.snap.data.executions;
     let columns = [
-        Column::new(Is::TimeBound, "", 6, 8),
-        Column::new(Is::Trigger, "", 8, 4),
-        Column::new(Is::Status, "", 13, 9),
-        Column::new(Is::Done, "", 9, 7).right(),
-        Column::new(Is::Took, "", 8, 5).right(),
-        Column::new(Is::Requests, "", 9, 3).right(),
+        Column::new(OverviewExecutionColumn::Started, "", 6, 8),
+        Column::new(OverviewExecutionColumn::Trigger, "", 8, 4),
+        Column::new(OverviewExecutionColumn::Status, "", 13, 9),
+        Column::new(OverviewExecutionColumn::Symbols, "", 9, 7).right(),
+        Column::new(OverviewExecutionColumn::Duration, "", 8, 5).right(),
+        Column::new(OverviewExecutionColumn::Requests, "", 9, 3).right(),
     ];
-    let empty = [Words::of(Role::Muted, "nothing has run yet")];
-    let now = stage.now();
-    stage.table(
+    let empty = [Line::of(Role::Muted, "no executions yet")];
+    let now = view.now();
+    view.table(
         ListId::OverviewExecutions,
         area,
-        Words::of(Role::Title, "Executions"),
+        Line::of(Role::Title, "Executions"),
         &columns,
         &empty,
-        |pen, slot, key, k| {
+        |canvas, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
             match key {
-                Is::TimeBound => slot.text(pen, &format::when(row.started_at, now), Role::Muted),
-                Is::Trigger => slot.text(pen, &row.trigger.name().replace('_', " "), Role::Text),
-                Is::Status => {
+                OverviewExecutionColumn::Started => slot.text(canvas, &format::when(row.started_at, now), Role::Muted),
+                OverviewExecutionColumn::Trigger => {
+                    slot.text(canvas, &row.trigger.name().replace('_', " "), Role::Text);
+                }
+                OverviewExecutionColumn::Status => {
                     let (sign, word, role) = phrase::execution(row.status);
-                    slot.text(pen, &format!("{sign} {word}"), role);
+                    slot.text(canvas, &format!("{sign} {word}"), role);
                 }
-                Is::Done => slot.text(pen, &phrase::symbols_done(row), Role::Text),
-                Is::Took => {
+                OverviewExecutionColumn::Symbols => slot.text(canvas, &phrase::symbols_done(row), Role::Text),
+                OverviewExecutionColumn::Duration => {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
-                    slot.text(pen, &format::elapsed(took), Role::Muted);
+                    slot.text(canvas, &format::elapsed(took), Role::Muted);
                 }
-                Is::Requests => slot.text(pen, &format!("{} req", format::count(row.requests)), Role::Muted),
+                OverviewExecutionColumn::Requests => {
+                    slot.text(canvas, &format!("{} req", format::count(row.requests)), Role::Muted);
+                }
             }
         },
     );

@@ -1,26 +1,26 @@
-//! The Vendor screen: the limit to the second, how fast and how well the vendor answers, what is on the wire, and
-//! whether the limit is enough.
+//! The Vendor screen: the rate limit to the second, latency and errors, active requests, and whether the limit is
+//! enough.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::draw::fit::Constraint;
+use crate::draw::canvas::{Line, columns, rows};
+use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
-use crate::draw::pen::{Words, columns, rows};
+use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
-use crate::view::stage::{ViewContext, absence};
+use crate::view::context::{ViewContext, absence};
 use crate::view::{limit, lists, phrase};
 use crate::widgets::spark;
 use barkeep_monitor::snapshot::VendorView;
 use barkeep_service::progress::ItemState;
 
 /// Draws it into `area`.
-pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
-    let stage = &mut ViewContext::new(model, look, area, buf, hits);
+pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    let view = &mut ViewContext::new(model, context, area, buf, hits);
     let wide = area.width >= 96;
     let requests = Constraint::new(4, u16::MAX, 5);
     if wide {
@@ -32,16 +32,16 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
         };
         if let Some(top) = place(0) {
             let (left, right) = halves(top);
-            window(stage, left);
-            pulse(stage, right);
+            window(view, left);
+            pulse(view, right);
         }
         if let Some(middle) = place(1) {
             let (left, right) = halves(middle);
-            enough(stage, left);
-            wire(stage, right);
+            enough(view, left);
+            wire(view, right);
         }
         if let Some(bottom) = place(2) {
-            newest(stage, bottom);
+            newest(view, bottom);
         }
         return;
     }
@@ -55,38 +55,38 @@ pub fn draw(model: &Model, look: &Look, area: Rect, buf: &mut Buffer, hits: &mut
     let draws: [fn(&mut ViewContext, Rect); 5] = [window, enough, pulse, wire, newest];
     for (draw, place) in draws.into_iter().zip(rows(area, &needs)) {
         if let Some(place) = place {
-            draw(stage, place);
+            draw(view, place);
         }
     }
 }
 
-fn window(stage: &mut ViewContext, area: Rect) {
-    let snap = stage.model.snap.clone();
+fn window(view: &mut ViewContext, area: Rect) {
+    let snap = view.model.snap.clone();
     let (totals, pulse) = (snap.data.vendor.totals, &snap.live.pulse);
     let host = snap.data.vendor.base_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
     let agreed = snap.live.limit.limit.map_or_else(|| "unlimited".to_owned(), |n| format!("{n} a minute"));
-    let inner = stage.panel(area, "Limit", &Words::of(Role::Muted, format!("{host}  {agreed}")));
-    let warnings = limit::warnings(&snap, stage.now());
+    let inner = view.panel(area, "Rate limit", &Line::of(Role::Muted, format!("{host}  {agreed}")));
+    let warnings = limit::warnings(&snap, view.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
     let figure = |label: &str, all: i64, now: u64, bad: Role| {
         let role = if all > 0 { bad } else { Role::Text };
-        Words::of(Role::Muted, format!("{label:<10}"))
-            .say(role, format!("{:>12}", format::count(all)))
-            .say(Role::Muted, "   this process ")
-            .say(Role::Text, format!("{:>9}", format::count(now)))
+        Line::of(Role::Muted, format!("{label:<10}"))
+            .span(role, format!("{:>12}", format::count(all)))
+            .span(Role::Muted, "   this process ")
+            .span(Role::Text, format!("{:>9}", format::count(now)))
     };
     let mut lines = vec![
         figure("requests", totals.total_requests, pulse.requests, Role::Strong),
         figure("429s", totals.rate_limited_count, pulse.rate_limited, Role::Warn),
         figure("retries", totals.retries, pulse.retries, Role::Text),
         figure("failures", totals.failures, pulse.failures, Role::Warn),
-        Words::of(Role::Muted, format!("{:<10}", "bytes"))
-            .say(Role::Text, format!("{:>12}", format::bytes(totals.bytes)))
-            .say(Role::Muted, "   this process ")
-            .say(Role::Text, format!("{:>9}", format::bytes(i64::try_from(pulse.bytes).unwrap_or(i64::MAX)))),
+        Line::of(Role::Muted, format!("{:<10}", "bytes"))
+            .span(Role::Text, format!("{:>12}", format::bytes(totals.bytes)))
+            .span(Role::Muted, "   this process ")
+            .span(Role::Text, format!("{:>9}", format::bytes(i64::try_from(pulse.bytes).unwrap_or(i64::MAX)))),
     ];
-    if let Some(words) = wasted(&snap.data.vendor) {
-        lines.insert(2, words);
+    if let Some(line) = wasted(&snap.data.vendor) {
+        lines.insert(2, line);
     }
     let worth = |k: usize| u8::try_from(8_usize.saturating_sub(k)).unwrap_or(1);
     let mut needs = vec![Constraint::new(1, 1, 10), Constraint::new(warned, warned, 9)];
@@ -95,15 +95,15 @@ fn window(stage: &mut ViewContext, area: Rect) {
     for (k, place) in places.into_iter().enumerate() {
         let Some(at) = place.filter(|p| p.height > 0) else { continue };
         match k {
-            0 => limit::window(stage, at),
+            0 => limit::window(view, at),
             1 => {
-                for (y, words) in (at.y..at.bottom()).zip(&warnings) {
-                    stage.pen.words(at.x, y, at.width, words);
+                for (y, line) in (at.y..at.bottom()).zip(&warnings) {
+                    view.canvas.line(at.x, y, at.width, line);
                 }
             }
             k => {
-                if let Some(words) = lines.get(k - 2) {
-                    stage.pen.words(at.x, at.y, at.width, words);
+                if let Some(line) = lines.get(k - 2) {
+                    view.canvas.line(at.x, at.y, at.width, line);
                 }
             }
         }
@@ -111,7 +111,7 @@ fn window(stage: &mut ViewContext, area: Rect) {
 }
 
 /// Requests that changed no bar, most common reason first.
-fn wasted(vendor: &VendorView) -> Option<Words> {
+fn wasted(vendor: &VendorView) -> Option<Line> {
     let all: i64 = vendor.wasted.iter().map(|w| w.requests).sum();
     if all == 0 {
         return None;
@@ -121,105 +121,104 @@ fn wasted(vendor: &VendorView) -> Option<Words> {
     let named = reasons.iter().map(|w| format!("{} {}", w.reason.name().replace('_', " "), format::count(w.requests)));
     let share = all as f64 / vendor.totals.total_requests.max(all) as f64;
     Some(
-        Words::of(Role::Muted, format!("{:<10}", "wasted"))
-            .say(Role::Text, format!("{:>12}", format::count(all)))
-            .say(Role::Muted, format!("   {}  ", format::fine_percent(share)))
-            .say(Role::Muted, named.collect::<Vec<_>>().join(", ")),
+        Line::of(Role::Muted, format!("{:<10}", "redundant"))
+            .span(Role::Text, format!("{:>12}", format::count(all)))
+            .span(Role::Muted, format!("   {}  ", format::fine_percent(share)))
+            .span(Role::Muted, named.collect::<Vec<_>>().join(", ")),
     )
 }
 
-fn pulse(stage: &mut ViewContext, area: Rect) {
-    let snap = stage.model.snap.clone();
+fn pulse(view: &mut ViewContext, area: Rect) {
+    let snap = view.model.snap.clone();
     let pulse = &snap.live.pulse;
     let refused: u32 = pulse.rate_limited_by_minute.iter().sum();
     let tail = if refused > 0 {
-        Words::of(Role::Warn, format!("{} in 30 min", format::plural(refused, "429")))
+        Line::of(Role::Warn, format::plural(refused, "429"))
     } else {
-        Words::of(Role::Muted, "no 429 in 30 min")
+        Line::of(Role::Muted, "no 429s")
     };
-    let inner = stage.panel(area, "Pulse", &tail);
+    let inner = view.panel(area, "Last 30 minutes", &tail);
     let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
     let written: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
     let places = rows(inner, &[Constraint::new(1, 3, 9), Constraint::new(1, 3, 8), Constraint::new(1, 1, 7)]);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
     let room = inner.width.saturating_sub(30).clamp(inner.width.min(10), 60);
-    let chart = |stage: &mut ViewContext, at: Rect, label: &str, values: &[f64], role: Role, note: Words| {
-        stage.pen.text(at.x, at.bottom() - 1, 9, label, Role::Muted);
-        spark::chart(&mut stage.pen, at.x + 10, at.y, room.min(at.width.saturating_sub(10)), at.height, values, role);
+    let chart = |view: &mut ViewContext, at: Rect, label: &str, values: &[f64], role: Role, note: Line| {
+        view.canvas.text(at.x, at.bottom() - 1, 9, label, Role::Muted);
+        spark::chart(&mut view.canvas, at.x + 10, at.y, room.min(at.width.saturating_sub(10)), at.height, values, role);
         let x = at.x + 12 + room;
-        stage.pen.words(x, at.bottom() - 1, at.right().saturating_sub(x), &note);
+        view.canvas.line(x, at.bottom() - 1, at.right().saturating_sub(x), &note);
     };
     if let Some(at) = place(0) {
         let most = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
-        let note = Words::of(Role::Muted, "30 min, most ").say(Role::Text, format::count(most));
-        chart(stage, at, "req/min", &values, Role::Accent, note);
+        let note = Line::of(Role::Muted, "30 min, max ").span(Role::Text, format::count(most));
+        chart(view, at, "req/min", &values, Role::Accent, note);
     }
     if let Some(at) = place(1) {
         let now = written.iter().rev().take(10).sum::<f64>() / 10.0;
-        let note = Words::of(Role::Muted, "60 s, now ").say(Role::Text, format!("{}/s", format::short(now)));
-        chart(stage, at, "rows/s", &written, Role::Good, note);
+        let note = Line::of(Role::Muted, "60 s, now ").span(Role::Text, format!("{}/s", format::short(now)));
+        chart(view, at, "rows/s", &written, Role::Good, note);
     }
     if let Some(at) = place(2) {
-        limit::latency(stage, at);
+        limit::latency(view, at);
     }
 }
 
-/// Whether the limit is enough for what is asked of it.
-fn enough(stage: &mut ViewContext, area: Rect) {
-    let budget = stage.model.snap.data.budget.clone();
-    let now = stage.now();
-    let inner = stage.panel(area, "Is the limit enough?", &Words::new());
+/// Whether the rate limit is enough for what is due.
+fn enough(view: &mut ViewContext, area: Rect) {
+    let budget = view.model.snap.data.budget.clone();
+    let now = view.now();
+    let inner = view.panel(area, "Forecast", &Line::new());
     let mut lines = vec![limit::purchase(budget.as_ref(), now)];
     if let Some(budget) = &budget {
         let next = &budget.next;
         if next.requests > 0 {
             lines.push(
-                Words::of(Role::Muted, "of them ")
-                    .say(
-                        Role::Text,
-                        format!("critical {}  standard {}  low {}", next.critical, next.standard, next.low),
-                    )
-                    .say(Role::Muted, format!("  history {}", format::plural(next.history_requests, "request"))),
+                Line::of(
+                    Role::Text,
+                    format!("critical {}, standard {}, low {}", next.critical, next.standard, next.low),
+                )
+                .span(Role::Muted, format!("; {} for old bars", format::plural(next.history_requests, "request"))),
             );
         }
         lines.push(limit::deadlines(Some(budget), now));
         if let Some(tight) = budget.tightest {
             let text = format!(
-                "tightest {}: {} due, {} can start",
+                "busiest moment {}: {} requests due, {} possible",
                 format::due(tight.deadline, now),
-                tight.due,
-                tight.available
+                format::count(tight.due),
+                format::count(tight.available)
             );
-            lines.push(Words::of(Role::Muted, text));
+            lines.push(Line::of(Role::Muted, text));
         }
         for breach in &budget.breaches {
             lines.push(
-                Words::of(Role::Strong, format!("{:<12}", format!("{} {}", breach.symbol, breach.timeframe)))
-                    .say(Role::Muted, format!(" {:<9}", breach.criticality.name()))
-                    .say(
+                Line::of(Role::Strong, format!("{:<12}", format!("{} {}", breach.symbol, breach.timeframe)))
+                    .span(Role::Muted, format!(" {:<9}", breach.criticality.name()))
+                    .span(
                         Role::Text,
                         format!(
-                            "due {}  served {}",
+                            "due {}  fetched {}",
                             format::due(breach.deadline, now),
                             format::due(breach.served_at, now)
                         ),
                     )
-                    .say(Role::Bad, format!("  {} late", format::rough(breach.served_at - breach.deadline))),
+                    .span(Role::Bad, format!("  {} late", format::rough(breach.served_at - breach.deadline))),
             );
         }
     }
     for (y, line) in (inner.y..inner.bottom()).zip(&lines) {
-        stage.pen.words(inner.x, y, inner.width, line);
+        view.canvas.line(inner.x, y, inner.width, line);
     }
 }
 
-/// What is on the wire or waits to be tried again.
-fn wire(stage: &mut ViewContext, area: Rect) {
-    let model = stage.model;
-    let now = stage.now();
+/// Requests in flight, and those that wait for a retry.
+fn wire(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let now = view.now();
     let live = &model.snap.live;
-    let tail = Words::of(Role::Muted, format!("{} in flight, {} waiting", live.in_flight, live.limit.waiting));
-    let inner = stage.panel(area, "On the wire", &tail);
+    let tail = Line::of(Role::Muted, format!("{} in flight, {} waiting", live.in_flight, live.limit.waiting));
+    let inner = view.panel(area, "Active requests", &tail);
     let busy: Vec<_> = model
         .items()
         .into_iter()
@@ -231,21 +230,21 @@ fn wire(stage: &mut ViewContext, area: Rect) {
         })
         .collect();
     if busy.is_empty() {
-        return stage.pen.centre(inner, &[Words::of(Role::Muted, "nothing")]);
+        return view.canvas.center(inner, &[Line::of(Role::Muted, "none")]);
     }
-    stage.hits.tick();
+    view.hits.tick();
     for (y, (_, item)) in (inner.y..inner.bottom()).zip(busy) {
-        let (sign, words) = phrase::item(item, now);
-        let role = words.0.first().map_or(Role::Text, |say| say.role);
-        stage.pen.text(inner.x, y, 1, sign, role);
-        stage.pen.text(inner.x + 2, y, 11, &item.label, Role::Strong);
-        stage.pen.words(inner.x + 14, y, inner.width.saturating_sub(14), &words);
+        let (sign, line) = phrase::item(item, now);
+        let role = line.role();
+        view.canvas.text(inner.x, y, 1, sign, role);
+        view.canvas.text(inner.x + 2, y, 11, &item.label, Role::Strong);
+        view.canvas.line(inner.x + 14, y, inner.width.saturating_sub(14), &line);
     }
 }
 
-fn newest(stage: &mut ViewContext, area: Rect) {
-    let rows = stage.model.requests();
-    let asked = stage.model.answers.requests();
-    let empty = absence(&asked, &[Words::of(Role::Muted, "no request was made yet")]);
-    lists::requests(stage, area, ListId::Requests, rows, Words::of(Role::Title, "Requests, newest first"), &empty);
+fn newest(view: &mut ViewContext, area: Rect) {
+    let rows = view.model.requests();
+    let answer = view.model.answers.requests();
+    let empty = absence(&answer, &[Line::of(Role::Muted, "no requests yet")]);
+    lists::requests(view, area, ListId::Requests, rows, Line::of(Role::Title, "Requests, newest first"), &empty);
 }

@@ -7,20 +7,20 @@ use barkeep_market::Ts;
 
 /// What drawing takes besides the model.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct DrawContext {
     pub theme: Theme,
     pub glyphs: Glyphs,
-    /// The time that ages and countdowns are shown for; it stands still while the view is frozen.
+    /// The time that ages and countdowns are shown for; it stops while the view is frozen.
     pub now: Ts,
 }
 
-impl Look {
+impl DrawContext {
     /// The look of the next frame.
     #[must_use]
     pub fn of(model: &Model) -> Self {
         Self {
-            theme: Theme::new(model.dress.theme, model.dress.depth),
-            glyphs: if model.dress.ascii { Glyphs::ascii() } else { Glyphs::unicode() },
+            theme: Theme::new(model.display.theme, model.display.depth),
+            glyphs: if model.display.ascii { Glyphs::ascii() } else { Glyphs::unicode() },
             now: model.shown_now(),
         }
     }

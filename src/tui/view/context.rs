@@ -1,14 +1,14 @@
-//! What a screen draws on: the pen, the model it shows and the map of what lies where.
+//! What a screen draws with: the model, the canvas, and the map of what was drawn where.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::draw::canvas::{Canvas, Line, wrap};
+use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
-use crate::draw::look::Look;
-use crate::draw::pen::{Pen, Words, wrap};
 use crate::draw::theme::Role;
 use crate::model::Model;
-use crate::model::answers::Asked;
+use crate::model::answers::Answer;
 use crate::model::screen::ListId;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::Ts;
@@ -16,33 +16,33 @@ use barkeep_market::Ts;
 /// One frame of one screen.
 pub struct ViewContext<'a> {
     pub model: &'a Model,
-    pub pen: Pen<'a>,
+    pub canvas: Canvas<'a>,
     pub hits: &'a mut HitMap,
 }
 
 impl<'a> ViewContext<'a> {
     #[must_use]
-    pub fn new(model: &'a Model, look: &Look, area: Rect, buf: &'a mut Buffer, hits: &'a mut HitMap) -> Self {
-        Self { model, pen: Pen::new(buf, look.theme, look.now).within(area), hits }
+    pub fn new(model: &'a Model, context: &DrawContext, area: Rect, buf: &'a mut Buffer, hits: &'a mut HitMap) -> Self {
+        Self { model, canvas: Canvas::new(buf, context.theme, context.now).within(area), hits }
     }
 
     #[must_use]
     pub const fn now(&self) -> Ts {
-        self.pen.now
+        self.canvas.now
     }
 
     /// A frame around a list; it stands out while the list has the focus.
     #[allow(clippy::needless_pass_by_value, reason = "titles are made where they are handed over")]
-    pub fn list_panel(&mut self, list: ListId, area: Rect, title: Words, tail: &Words) -> Rect {
+    pub fn list_panel(&mut self, list: ListId, area: Rect, title: Line, tail: &Line) -> Rect {
         let focused = self.model.has_focus(list);
         let several = self.model.screen.lists().len() > 1;
         let frame = if focused && several { Role::BorderFocused } else { Role::Border };
-        self.pen.framed(area, &title, tail, frame)
+        self.canvas.block(area, &title, tail, frame)
     }
 
     /// A frame around something that is no list.
-    pub fn panel(&mut self, area: Rect, title: &str, tail: &Words) -> Rect {
-        self.pen.panel(area, &Words::of(Role::Title, title), tail)
+    pub fn panel(&mut self, area: Rect, title: &str, tail: &Line) -> Rect {
+        self.canvas.panel(area, &Line::of(Role::Title, title), tail)
     }
 
     /// A list as a table in a frame, with the rows in sight named at the end of its title.
@@ -50,24 +50,24 @@ impl<'a> ViewContext<'a> {
         &mut self,
         list: ListId,
         area: Rect,
-        title: Words,
+        title: Line,
         columns: &[Column<K>],
-        empty: &[Words],
-        cell: impl FnMut(&mut Pen, Slot, K, usize),
+        empty: &[Line],
+        cell: impl FnMut(&mut Canvas, Slot, K, usize),
     ) {
-        self.told(list, area, title, columns, empty, cell, |_| None);
+        self.table_with_details(list, area, title, columns, empty, cell, |_| None);
     }
 
-    /// The same; where there is room below the rows, what the selected one has to say stands there in full.
+    /// The same; where there is room below the rows, the full text of the selected one is shown there.
     #[allow(clippy::too_many_arguments, reason = "a table is its parts; a struct of them would be used once")]
-    pub fn told<K: Copy>(
+    pub fn table_with_details<K: Copy>(
         &mut self,
         list: ListId,
         area: Rect,
-        title: Words,
+        title: Line,
         columns: &[Column<K>],
-        empty: &[Words],
-        cell: impl FnMut(&mut Pen, Slot, K, usize),
+        empty: &[Line],
+        cell: impl FnMut(&mut Canvas, Slot, K, usize),
         full: impl Fn(usize) -> Option<String>,
     ) {
         let len = self.model.len_of(list);
@@ -78,40 +78,40 @@ impl<'a> ViewContext<'a> {
         let titled = columns.iter().any(|c| !c.title.is_empty());
         let rows = if titled && height > 3 && len > 0 { height - 1 } else { height };
         let cursor = self.model.cursor(list);
-        let tail = Words::of(Role::Muted, range(before.around(cursor, len, rows), len));
+        let tail = Line::of(Role::Muted, range(before.around(cursor, len, rows), len));
         let inner = self.list_panel(list, area, title, &tail);
         let table =
             Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };
-        table.draw(&mut self.pen, self.hits, inner, |_| false, cell);
+        table.draw(&mut self.canvas, self.hits, inner, |_| false, cell);
         let text = cursor.filter(|_| table.focused && inner.width > 8).and_then(full).unwrap_or_default();
         let lines = u16::try_from(wrap(&text, inner.width).len()).unwrap_or(u16::MAX);
         let used = u16::try_from(len).unwrap_or(u16::MAX).saturating_add(2);
         if lines > 0 && used.saturating_add(lines) <= inner.height {
             let y = inner.bottom() - lines;
-            self.pen.repeat(inner.x, y - 1, inner.width, "╌", Role::Border);
-            self.pen.paragraph(Rect::new(inner.x, y, inner.width, lines), &text, Role::Text);
+            self.canvas.repeat(inner.x, y - 1, inner.width, "╌", Role::Border);
+            self.canvas.paragraph(Rect::new(inner.x, y, inner.width, lines), &text, Role::Text);
         }
     }
 }
 
-/// What stands where an answer should: why it is not there, or that there is nothing in it.
+/// The text in place of an answer: loading, an error, or that it is empty.
 #[must_use]
-pub fn absence<T: ?Sized>(asked: &Asked<'_, T>, nothing: &[Words]) -> Vec<Words> {
-    match (asked.value, asked.error) {
+pub fn absence<T: ?Sized>(answer: &Answer<'_, T>, nothing: &[Line]) -> Vec<Line> {
+    match (answer.value, answer.error) {
         (None, Some(error)) => vec![
-            Words::of(Role::Bad, "could not be read"),
-            Words::of(Role::Muted, barkeep_base::text::printable(&error.to_string())),
+            Line::of(Role::Bad, "cannot be read"),
+            Line::of(Role::Muted, barkeep_base::text::printable(&error.to_string())),
         ],
-        (None, None) => vec![Words::of(Role::Muted, "reading …")],
+        (None, None) => vec![Line::of(Role::Muted, "loading …")],
         (Some(_), _) => nothing.to_vec(),
     }
 }
 
 /// A remark when what is shown is older than the last attempt to read it.
 #[must_use]
-pub fn outdated<T: ?Sized>(asked: &Asked<'_, T>, now: Ts) -> Words {
-    match (asked.value, asked.error, asked.at) {
-        (Some(_), Some(error), Some(at)) => Words::of(
+pub fn outdated<T: ?Sized>(answer: &Answer<'_, T>, now: Ts) -> Line {
+    match (answer.value, answer.error, answer.at) {
+        (Some(_), Some(error), Some(at)) => Line::of(
             Role::Warn,
             format!(
                 "as of {}: {}",
@@ -119,6 +119,6 @@ pub fn outdated<T: ?Sized>(asked: &Asked<'_, T>, now: Ts) -> Words {
                 barkeep_base::text::printable(&error.to_string())
             ),
         ),
-        _ => Words::new(),
+        _ => Line::new(),
     }
 }

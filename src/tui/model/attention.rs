@@ -1,15 +1,15 @@
-//! Which series an operator has to hear about, whatever the table is filtered by: those kept fresh that are past their
-//! recovery point or have no bar at all.
+//! The series an operator has to hear about, whatever the table is filtered by: tracked ones that are later than allowed
+//! or have no bar.
 
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::{Data, SeriesView};
 
-/// More than a screen can name.
+/// More than fits on a screen.
 const NAMED: usize = 100;
 
 /// Indexes into the series of a snapshot, worst first; the first hundred.
 #[must_use]
-pub fn worst(data: &Data) -> Vec<u32> {
+pub fn needs_attention(data: &Data) -> Vec<u32> {
     let matters = |row: &SeriesView| row.tracked && (row.breached || matches!(row.tier, Tier::Missing | Tier::Unknown));
     let rows = data.series.iter().enumerate().filter(|(_, row)| matters(row));
     let mut rows: Vec<(usize, &SeriesView)> = rows.collect();

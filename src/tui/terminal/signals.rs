@@ -1,8 +1,8 @@
-//! What comes from outside the terminal's input: signals, and the terminal going away.
+//! Signals, and the terminal going away.
 //!
 //! A terminal that is closed usually sends SIGHUP, but not always (a multiplexer killed, a session leader that does not
 //! forward it), and crossterm 0.29 then reads the dead terminal for ever on its own thread (crossterm issue 793). So the
-//! terminal is looked at every two seconds.
+//! terminal is checked every 15 seconds too.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -12,36 +12,36 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Whether the terminal is still there. A hang-up is told by a signal, by the end of the input and by a frame that cannot
-/// be written; this is for when all of them fail, and each look wakes an idle process.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How often the terminal is checked. A hang-up is normally noticed by a signal, by the end of the input or by a frame that
+/// cannot be written; this is for when all of them fail, and seldom, because each check wakes an idle process.
+const CHECK_EVERY: Duration = Duration::from_secs(15);
 
-/// What came.
+/// What happened to the process or its terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignalEvents {
-    /// SIGTERM, SIGINT, SIGQUIT: end in order.
+pub enum SignalEvent {
+    /// SIGTERM, SIGINT, SIGQUIT: shut down.
     Quit,
     /// The terminal is gone: there is nothing left to draw on.
     Gone,
     /// SIGTSTP.
     Suspend,
-    /// SIGCONT: somebody else may have had the terminal.
+    /// SIGCONT: another program may have used the terminal.
     Continued,
 }
 
 /// Watches until the receiver is dropped.
 #[must_use]
-pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
-    // A handful: whoever does not take them within seconds is ending anyway.
+pub fn watch() -> (mpsc::Receiver<SignalEvent>, JoinHandle<()>) {
+    // A few are enough: a receiver that does not take them within seconds is ending anyway.
     let (sender, receiver) = mpsc::channel(8);
     // Registered before this returns, so that none is missed.
     let caught = [
-        (SignalKind::terminate(), SignalEvents::Quit),
-        (SignalKind::interrupt(), SignalEvents::Quit),
-        (SignalKind::quit(), SignalEvents::Quit),
-        (SignalKind::hangup(), SignalEvents::Gone),
-        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), SignalEvents::Suspend),
-        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), SignalEvents::Continued),
+        (SignalKind::terminate(), SignalEvent::Quit),
+        (SignalKind::interrupt(), SignalEvent::Quit),
+        (SignalKind::quit(), SignalEvent::Quit),
+        (SignalKind::hangup(), SignalEvent::Gone),
+        (SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()), SignalEvent::Suspend),
+        (SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()), SignalEvent::Continued),
     ]
     .map(|(kind, means)| {
         let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
@@ -49,7 +49,7 @@ pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
     });
     let task = tokio::spawn(async move {
         let [mut terminate, mut interrupt, mut quit, mut hangup, mut stop, mut go_on] = caught;
-        let mut tick = tokio::time::interval(LOOK_EVERY);
+        let mut tick = tokio::time::interval(CHECK_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             let came = tokio::select! {
@@ -63,11 +63,11 @@ pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
                     if !is_gone() {
                         continue;
                     }
-                    SignalEvents::Gone
+                    SignalEvent::Gone
                 }
                 () = sender.closed() => return,
             };
-            if sender.send(came).await.is_err() || came == SignalEvents::Gone {
+            if sender.send(came).await.is_err() || came == SignalEvent::Gone {
                 return;
             }
         }
@@ -75,7 +75,7 @@ pub fn watch() -> (mpsc::Receiver<SignalEvents>, JoinHandle<()>) {
     (receiver, task)
 }
 
-async fn next((signal, means): &mut (Option<Signal>, SignalEvents)) -> SignalEvents {
+async fn next((signal, means): &mut (Option<Signal>, SignalEvent)) -> SignalEvent {
     match signal {
         Some(signal) => {
             signal.recv().await;

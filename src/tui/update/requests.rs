@@ -1,6 +1,5 @@
-//! Which details are asked for: those the screen in front shows, when it shows them, and again when the database has
-//! changed since. Never more than one asking of a question at a time, and not while the view is frozen, unless there is
-//! nothing to show at all.
+//! Which details are requested: those that the open screen shows, when it shows them, and again once the data have
+//! changed. Never the same request twice at a time, and not while the view is frozen, unless there is nothing to show.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,21 +14,21 @@ use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, ReadError, SeriesName};
 
-/// The same question is asked again no sooner than this.
-const AGAIN: Duration = Duration::from_secs(2);
+/// The same request is not repeated sooner.
+const REPEAT_AFTER: Duration = Duration::from_secs(2);
 /// After an error.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
-/// The days of a series are asked again no sooner than this.
-const DAYS_AGAIN: Duration = Duration::from_secs(10);
-/// Series in one question about coverage, so that the first ones come soon.
-const AT_ONCE: usize = 16;
+/// The coverage of a series is not requested again sooner.
+const COVERAGE_AFTER: Duration = Duration::from_secs(10);
+/// Series in one request for coverage: few, so that the first ones come soon.
+const COVERAGE_BATCH: usize = 16;
 /// Days of the strips, and of the map.
 const STRIP_DAYS: i64 = 45;
 const MAP_DAYS: i64 = 365;
 
 impl Model {
-    /// The questions of the screen in front.
-    fn wanted(&self) -> Vec<ConsoleRequest> {
+    /// The requests of the open screen.
+    fn needed_requests(&self) -> Vec<ConsoleRequest> {
         match self.screen {
             Screen::Overview | Screen::Symbols => Vec::new(),
             Screen::Coverage => {
@@ -54,44 +53,48 @@ impl Model {
         }
     }
 
-    /// When a question may be asked; `None` when there is no need to.
-    fn due(&self, question: &ConsoleRequest) -> Option<Duration> {
+    /// When a request may be made; `None` when there is no need to.
+    fn due(&self, request: &ConsoleRequest) -> Option<Duration> {
         let now = self.now.since_start;
-        let Some(entry) = self.answers.entry(question) else { return Some(now) };
-        let known = entry.reply.is_some();
-        let old = entry.of < self.snap.data.generated_at && self.frozen.is_none() && *question != answers::LOG;
-        if entry.asking || (known && entry.error.is_none() && !old) {
+        let Some(entry) = self.answers.entry(request) else { return Some(now) };
+        let known = entry.response.is_some();
+        let old = entry.data_at < self.snap.data.generated_at && self.frozen.is_none() && *request != answers::LOG;
+        if entry.loading || (known && entry.error.is_none() && !old) {
             return None;
         }
-        let wait = if entry.error.is_some() { AFTER_ERROR } else { AGAIN };
-        Some(entry.asked.map_or(now, |asked| asked + wait))
+        let wait = if entry.error.is_some() { AFTER_ERROR } else { REPEAT_AFTER };
+        Some(entry.requested_at.map_or(now, |at| at + wait))
     }
 
-    /// When the next question may be asked, if one waits for its time.
-    pub(super) fn next_asking(&self) -> Option<Duration> {
-        self.wanted().iter().filter_map(|question| self.due(question)).min()
+    /// When the next request may be made, if one waits for its time.
+    pub(super) fn next_request_at(&self) -> Option<Duration> {
+        self.needed_requests().iter().filter_map(|request| self.due(request)).min()
     }
 
-    /// Asks what the screen in front shows and does not have.
-    pub(super) fn ask_what_is_shown(&mut self, effects: &mut Effects) {
+    /// Requests what the open screen shows and does not have.
+    pub(super) fn request_what_is_visible(&mut self, effects: &mut Effects) {
         let now = self.now.since_start;
-        for question in self.wanted() {
-            if self.due(&question).is_none_or(|due| due > now) {
+        for request in self.needed_requests() {
+            if self.due(&request).is_none_or(|due| due > now) {
                 continue;
             }
-            if let Some(entry) = self.answers.entry_mut(&question) {
-                (entry.asking, entry.asked) = (true, Some(now));
+            if let Some(entry) = self.answers.entry_mut(&request) {
+                (entry.loading, entry.requested_at) = (true, Some(now));
             }
-            effects.questions.push(question);
+            effects.requests.push(request);
         }
         match self.screen {
-            Screen::Symbols => self.ask_days(ListId::Symbols, STRIP_DAYS, |answers| &mut answers.strips, effects),
-            Screen::Coverage => self.ask_days(ListId::Coverage, MAP_DAYS, |answers| &mut answers.coverage, effects),
+            Screen::Symbols => {
+                self.request_coverage(ListId::Symbols, STRIP_DAYS, |answers| &mut answers.strips, effects);
+            }
+            Screen::Coverage => {
+                self.request_coverage(ListId::Coverage, MAP_DAYS, |answers| &mut answers.coverage, effects);
+            }
             _ => {}
         }
     }
 
-    fn ask_days(
+    fn request_coverage(
         &mut self,
         list: ListId,
         days: i64,
@@ -102,66 +105,66 @@ impl Model {
         let now = self.now.since_start;
         let range = days_back(self.shown_now(), days);
         let frozen = self.frozen.is_some();
-        let of = if frozen { Ts::MIN } else { self.snap.data.generated_at };
+        let data_at = if frozen { Ts::MIN } else { self.snap.data.generated_at };
         let shown: Vec<SeriesName> =
             (window.offset..window.offset + window.height).filter_map(|row| self.name_at(row)).collect();
         let cache = cache_of(&mut self.answers);
-        let failed = cache.error.is_some() && cache.asked.is_some_and(|asked| asked + AFTER_ERROR > now);
-        if cache.asking || failed {
+        let failed = cache.error.is_some() && cache.requested_at.is_some_and(|at| at + AFTER_ERROR > now);
+        if cache.loading || failed {
             return;
         }
-        let since = now.checked_sub(DAYS_AGAIN);
+        let since = now.checked_sub(COVERAGE_AFTER);
         let current = |name: &SeriesName| {
             // In the first seconds everything is young enough.
-            cache.range == Some(range) && cache.is_current(name, of, Some(since.unwrap_or(Duration::ZERO)))
+            cache.range == Some(range) && cache.is_current(name, data_at, Some(since.unwrap_or(Duration::ZERO)))
         };
-        let series: Vec<SeriesName> = shown.into_iter().filter(|name| !current(name)).take(AT_ONCE).collect();
+        let series: Vec<SeriesName> = shown.into_iter().filter(|name| !current(name)).take(COVERAGE_BATCH).collect();
         if series.is_empty() {
             return;
         }
-        (cache.asking, cache.asked) = (true, Some(now));
-        effects.questions.push(ConsoleRequest::Coverage { series, from: range.0, to: range.1 });
+        (cache.loading, cache.requested_at) = (true, Some(now));
+        effects.requests.push(ConsoleRequest::Coverage { series, from: range.0, to: range.1 });
     }
 
     /// Takes in an answer.
     pub(super) fn answered(
         &mut self,
-        question: &ConsoleRequest,
-        of: Ts,
-        reply: Result<ConsoleResponse, ReadError>,
+        request: &ConsoleRequest,
+        data_at: Ts,
+        response: Result<ConsoleResponse, ReadError>,
         effects: &mut Effects,
     ) {
         effects.redraw = effects.redraw.max(Redraw::Soon);
         let (now, frozen) = (self.now, self.frozen.is_some());
-        if let ConsoleRequest::Coverage { series, from, to } = question {
+        if let ConsoleRequest::Coverage { series, from, to } = request {
             let strips = days_back(self.shown_now(), STRIP_DAYS) == (*from, *to);
             let cache = if strips { &mut self.answers.strips } else { &mut self.answers.coverage };
-            cache.asking = false;
-            match reply {
+            cache.loading = false;
+            match response {
                 Ok(ConsoleResponse::Coverage(rows)) => {
                     cache.error = None;
-                    cache.keep((*from, *to), series, &rows, (of, now.since_start));
+                    cache.insert((*from, *to), series, &rows, (data_at, now.since_start));
                 }
                 Ok(_) => {}
                 Err(e) => cache.error = Some(e),
             }
             return;
         }
-        if let Ok(ConsoleResponse::Log(lines)) = &reply {
+        if let Ok(ConsoleResponse::Log(lines)) = &response {
             for line in lines {
                 self.log.add(Arc::new(line.clone()));
             }
         }
-        let Some(entry) = self.answers.entry_mut(question) else { return };
-        entry.asking = false;
-        if frozen && entry.reply.is_some() {
+        let Some(entry) = self.answers.entry_mut(request) else { return };
+        entry.loading = false;
+        if frozen && entry.response.is_some() {
             effects.redraw = Redraw::No;
             return;
         }
-        match reply {
-            Ok(reply) => {
-                (entry.reply, entry.error) = (Some(Arc::new(reply)), None);
-                (entry.of, entry.at) = (of, Some(now.wall));
+        match response {
+            Ok(response) => {
+                (entry.response, entry.error) = (Some(Arc::new(response)), None);
+                (entry.data_at, entry.answered_at) = (data_at, Some(now.wall));
             }
             Err(e) => entry.error = Some(e),
         }

@@ -1,8 +1,8 @@
 use super::*;
 
-fn drawn(width: u16, draw: impl FnOnce(&mut Pen)) -> String {
+fn drawn(width: u16, draw: impl FnOnce(&mut Canvas)) -> String {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
-    draw(&mut Pen::new(&mut buf, Theme::default(), Ts(0)));
+    draw(&mut Canvas::new(&mut buf, Theme::default(), Ts(0)));
     buf.content.iter().map(ratatui::buffer::Cell::symbol).collect()
 }
 
@@ -39,10 +39,10 @@ fn text_too_long_ends_in_an_ellipsis_and_never_leaves_its_room() {
 fn text_takes_nothing_of_what_was_there_but_its_background() {
     let mut buf = Buffer::empty(Rect::new(0, 0, 2, 1));
     let theme = Theme::new(crate::draw::theme::ThemeKind::Dark, crate::draw::theme::ColorDepth::Rgb);
-    let mut pen = Pen::new(&mut buf, theme, Ts(0));
-    pen.lay(Rect::new(0, 0, 2, 1), Role::Selected);
-    pen.text(0, 0, 2, "ab", Role::Bad);
-    pen.text(0, 0, 1, "c", Role::Text);
+    let mut canvas = Canvas::new(&mut buf, theme, Ts(0));
+    canvas.overlay(Rect::new(0, 0, 2, 1), Role::Selected);
+    canvas.text(0, 0, 2, "ab", Role::Bad);
+    canvas.text(0, 0, 1, "c", Role::Text);
     let cell = &buf[(0, 0)];
     assert_eq!((cell.fg, cell.modifier), (Color::Reset, Modifier::empty()));
     assert_eq!(Some(cell.bg), theme.style(Role::Selected).bg);
@@ -50,23 +50,23 @@ fn text_takes_nothing_of_what_was_there_but_its_background() {
 }
 
 #[test]
-fn words_that_do_not_all_fit_say_so() {
-    let words = Words::of(Role::Muted, "limit ").say(Role::Strong, "4/5");
+fn a_line_that_does_not_fit_is_cut_with_an_ellipsis() {
+    let line = Line::of(Role::Muted, "limit ").span(Role::Strong, "4/5");
     assert_eq!(
         drawn(10, |p| {
-            p.words(0, 0, 10, &words);
+            p.line(0, 0, 10, &line);
         }),
         "limit 4/5 "
     );
     assert_eq!(
         drawn(10, |p| {
-            p.words(0, 0, 8, &words);
+            p.line(0, 0, 8, &line);
         }),
         "limit 4…  "
     );
     assert_eq!(
         drawn(10, |p| {
-            p.words(0, 0, 6, &words);
+            p.line(0, 0, 6, &line);
         }),
         "limit…    "
     );
@@ -74,8 +74,7 @@ fn words_that_do_not_all_fit_say_so() {
 
 #[test]
 fn pieces_of_least_worth_are_left_out_first() {
-    let pieces =
-        [(5, Words::of(Role::Text, "aaaa")), (1, Words::of(Role::Text, "bb")), (9, Words::of(Role::Text, "cc"))];
+    let pieces = [(5, Line::of(Role::Text, "aaaa")), (1, Line::of(Role::Text, "bb")), (9, Line::of(Role::Text, "cc"))];
     assert_eq!(
         drawn(14, |p| {
             p.pieces(0, 0, 14, 2, &pieces);

@@ -1,30 +1,30 @@
-//! Drawing into the frame: text by role, cut where its room ends.
+//! Drawing into the frame: text by role, cut to its width.
 //!
-//! Nothing here can fail: what lies outside the frame is not drawn, text too long ends in an ellipsis, and an area of
-//! nothing is fine. Every screen draws with a [`Pen`] and therefore holds at any size.
+//! Nothing here can fail: what is outside the frame is not drawn, text too long ends in an ellipsis, and an area of
+//! nothing is fine. Every screen draws with a [`Canvas`] and therefore holds at any size.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::draw::fit::{Constraint, fit};
-pub use crate::draw::fit::{columns, rows};
 use crate::draw::glyphs::ELLIPSIS;
+use crate::draw::layout::{Constraint, split};
+pub use crate::draw::layout::{columns, rows};
+pub use crate::draw::line::{Line, Span, width, wrap};
 use crate::draw::theme::{Role, Theme};
-pub use crate::draw::words::{Say, Words, width, wrap};
 use barkeep_market::Ts;
 
 /// Draws with one theme at one moment.
-pub struct Pen<'a> {
+pub struct Canvas<'a> {
     buf: &'a mut Buffer,
     /// Nothing is drawn outside of it.
     place: Rect,
     pub theme: Theme,
-    /// What the clock of the screen says; it stands still while the view is frozen.
+    /// The time the screen shows; it stops while the view is frozen.
     pub now: Ts,
 }
 
-impl<'a> Pen<'a> {
+impl<'a> Canvas<'a> {
     #[must_use]
     pub fn new(buf: &'a mut Buffer, theme: Theme, now: Ts) -> Self {
         Self { place: buf.area, buf, theme, now }
@@ -42,7 +42,7 @@ impl<'a> Pen<'a> {
         self.theme.style(role)
     }
 
-    /// Writes into `room` cells from (`x`, `y`) and says how many it took.
+    /// Writes into at most `room` cells from (`x`, `y`) and returns how many it took.
     pub fn text(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) -> u16 {
         let area = self.place;
         if room == 0 || y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
@@ -60,24 +60,24 @@ impl<'a> Pen<'a> {
         end - x + 1
     }
 
-    /// The same, ending at the end of the room.
+    /// The same, aligned to the right.
     pub fn right(&mut self, x: u16, y: u16, room: u16, text: &str, role: Role) {
         let needs = width(text).min(room);
         self.text(x + (room - needs), y, needs, text, role);
     }
 
-    /// Words in a row; returns how many cells they took.
-    pub fn words(&mut self, x: u16, y: u16, room: u16, words: &Words) -> u16 {
+    /// Line in a row; returns how many cells they took.
+    pub fn line(&mut self, x: u16, y: u16, room: u16, line: &Line) -> u16 {
         let mut used = 0;
-        for (k, say) in words.0.iter().enumerate() {
+        for (k, span) in line.spans.iter().enumerate() {
             let left = room - used;
             // A word that does not fit is cut; nothing follows it.
-            let more = words.0.iter().skip(k + 1).any(|say| !say.text.is_empty());
-            if more && width(&say.text) == left && left > 0 {
-                self.text(x + used, y, left, &format!("{} ", say.text), say.role);
+            let more = line.spans.iter().skip(k + 1).any(|span| !span.text.is_empty());
+            if more && width(&span.text) == left && left > 0 {
+                self.text(x + used, y, left, &format!("{} ", span.text), span.role);
                 return room;
             }
-            used += self.text(x + used, y, left, &say.text, say.role);
+            used += self.text(x + used, y, left, &span.text, span.role);
             if used >= room {
                 break;
             }
@@ -85,32 +85,33 @@ impl<'a> Pen<'a> {
         used
     }
 
-    pub fn words_right(&mut self, x: u16, y: u16, room: u16, words: &Words) {
-        let needs = words.width().min(room);
-        self.words(x + (room - needs), y, needs, words);
+    pub fn line_right(&mut self, x: u16, y: u16, room: u16, line: &Line) {
+        let needs = line.width().min(room);
+        self.line(x + (room - needs), y, needs, line);
     }
 
-    /// Pieces of a line side by side, `gap` apart; those of least worth are left out until the rest fits.
-    pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Words)]) -> u16 {
-        let needs: Vec<Constraint> = pieces
+    /// Pieces of a line side by side, `gap` apart; those of lowest priority are left out until the rest fits.
+    pub fn pieces(&mut self, x: u16, y: u16, room: u16, gap: u16, pieces: &[(u8, Line)]) -> u16 {
+        let constraints: Vec<Constraint> = pieces
             .iter()
-            .map(|(worth, words)| {
-                let length = words.width();
-                Constraint::new(length, length, *worth)
+            .map(|(priority, line)| {
+                let length = line.width();
+                Constraint::new(length, length, *priority)
             })
             .collect();
-        let mut places = fit(room, gap, &needs);
+        let mut places = split(room, gap, &constraints);
         if places.iter().all(Option::is_none) {
             // Not even the best fits: it is cut.
-            let best = needs.iter().enumerate().max_by_key(|(k, n)| (n.worth, std::cmp::Reverse(*k))).map(|(k, _)| k);
+            let best =
+                constraints.iter().enumerate().max_by_key(|(k, n)| (n.priority, std::cmp::Reverse(*k))).map(|(k, _)| k);
             if let Some(place) = best.and_then(|k| places.get_mut(k)) {
                 *place = Some((0, room));
             }
         }
         let mut end = 0;
-        for ((_, words), place) in pieces.iter().zip(places) {
+        for ((_, line), place) in pieces.iter().zip(places) {
             if let Some((start, length)) = place {
-                self.words(x + start, y, length, words);
+                self.line(x + start, y, length, line);
                 end = end.max(start + length);
             }
         }
@@ -152,8 +153,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Lays a role over what is drawn.
-    pub fn lay(&mut self, area: Rect, role: Role) {
+    /// Applies a role to what is drawn already.
+    pub fn overlay(&mut self, area: Rect, role: Role) {
         let style = self.theme.style(role);
         self.buf.set_style(area.intersection(self.place), style);
     }
@@ -172,12 +173,12 @@ impl<'a> Pen<'a> {
 
     /// A frame with a title and, at its right end, a remark; returns what is inside. Too small for a frame it is all
     /// inside.
-    pub fn panel(&mut self, area: Rect, title: &Words, tail: &Words) -> Rect {
-        self.framed(area, title, tail, Role::Border)
+    pub fn panel(&mut self, area: Rect, title: &Line, tail: &Line) -> Rect {
+        self.block(area, title, tail, Role::Border)
     }
 
-    /// A frame that asks to be looked at.
-    pub fn framed(&mut self, area: Rect, title: &Words, tail: &Words, frame: Role) -> Rect {
+    /// The same with the frame in another role.
+    pub fn block(&mut self, area: Rect, title: &Line, tail: &Line, frame: Role) -> Rect {
         if area.width < 4 || area.height < 3 {
             return area;
         }
@@ -195,34 +196,34 @@ impl<'a> Pen<'a> {
         let mut used = 0;
         if !title.is_empty() && room > 0 {
             self.text(left + 2, top, 1, " ", frame);
-            used = self.words(left + 3, top, room, title);
+            used = self.line(left + 3, top, room, title);
             self.text(left + 3 + used, top, 1, " ", frame);
         }
         let needs = tail.width();
         if needs > 0 && used + needs + 3 <= room {
             let x = right - 2 - needs;
             self.text(x - 1, top, 1, " ", frame);
-            self.words(x, top, needs, tail);
+            self.line(x, top, needs, tail);
             self.text(x + needs, top, 1, " ", frame);
         }
         let inner = Rect::new(left + 1, top + 1, area.width - 2, area.height - 2);
-        // A column of air on both sides, when there is room for it.
+        // An empty column on both sides, when the panel is wide enough.
         if inner.width > 20 { Rect::new(inner.x + 1, inner.y, inner.width - 2, inner.height) } else { inner }
     }
 
-    /// A few words in the middle of an area: what an empty screen says.
-    pub fn centre(&mut self, area: Rect, lines: &[Words]) {
+    /// A few words in the middle of an area: the text of an empty screen.
+    pub fn center(&mut self, area: Rect, lines: &[Line]) {
         let count = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         let top = area.y + area.height.saturating_sub(count) / 2;
         for (k, line) in lines.iter().enumerate().take(usize::from(area.height)) {
             let needs = line.width().min(area.width);
             let x = area.x + (area.width - needs) / 2;
-            self.words(x, top + u16::try_from(k).unwrap_or(u16::MAX), needs, line);
+            self.line(x, top + u16::try_from(k).unwrap_or(u16::MAX), needs, line);
         }
     }
 }
 
-/// What is drawn takes nothing of the colour and weight of what was there; a background, and reverse video that stands
+/// What is drawn takes nothing of the color and weight of what was there; a background, and reverse video that stands
 /// in for one, stay.
 fn over(style: Style) -> Style {
     let weight = Modifier::all().difference(Modifier::REVERSED);

@@ -1,21 +1,28 @@
-//! Words of different roles in a row, how much room they take, and text broken into lines.
+//! Lines of text in several roles, their width, and text wrapped to a width.
+//!
+//! These are ratatui's `Line` and `Span` with a [`Role`] in place of a style: the theme is known only when they are
+//! drawn, and can change while they are kept.
+
+use std::fmt;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::draw::theme::Role;
 
-/// A stretch of text with one meaning.
+/// A piece of a line in one role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Say {
+pub struct Span {
     pub text: String,
     pub role: Role,
 }
 
-/// Words of different roles in a row.
+/// Spans side by side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words(pub Vec<Say>);
+pub struct Line {
+    pub spans: Vec<Span>,
+}
 
-impl Words {
+impl Line {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -23,36 +30,42 @@ impl Words {
 
     #[must_use]
     pub fn of(role: Role, text: impl Into<String>) -> Self {
-        Self::new().say(role, text)
+        Self::new().span(role, text)
     }
 
     #[must_use]
-    pub fn say(mut self, role: Role, text: impl Into<String>) -> Self {
-        self.0.push(Say { text: text.into(), role });
-        self
-    }
-
-    /// Both, one after the other.
-    #[must_use]
-    pub fn join(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
+    pub fn span(mut self, role: Role, text: impl Into<String>) -> Self {
+        self.spans.push(Span { text: text.into(), role });
         self
     }
 
     /// A label and its value.
     #[must_use]
     pub fn pair(self, label: &str, value: impl Into<String>) -> Self {
-        self.say(Role::Muted, format!("{label} ")).say(Role::Text, value)
+        self.span(Role::Muted, format!("{label} ")).span(Role::Text, value)
+    }
+
+    /// The role of the first span: what the line is about.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.spans.first().map_or(Role::Text, |span| span.role)
     }
 
     #[must_use]
     pub fn width(&self) -> u16 {
-        self.0.iter().fold(0, |sum, say| sum.saturating_add(width(&say.text)))
+        self.spans.iter().fold(0, |sum, span| sum.saturating_add(width(&span.text)))
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|say| say.text.is_empty())
+        self.spans.iter().all(|span| span.text.is_empty())
+    }
+}
+
+/// The text without its roles.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spans.iter().try_for_each(|span| f.write_str(&span.text))
     }
 }
 
@@ -62,7 +75,7 @@ pub fn width(text: &str) -> u16 {
     if text.is_ascii() { text.len() } else { text.width() }.try_into().unwrap_or(u16::MAX)
 }
 
-/// Breaks a text between words; a word longer than a line is cut.
+/// Wraps a text between words; a word longer than a line is split.
 #[must_use]
 pub fn wrap(text: &str, room: u16) -> Vec<String> {
     let room = usize::from(room.max(1));

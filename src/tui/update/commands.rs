@@ -1,4 +1,4 @@
-//! Orders to the engine: asked for, shown as asked, and shown as done only once the engine says so.
+//! Commands to the engine: shown as sent, and as done only once the engine confirms.
 
 use crate::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
 use crate::draw::format::plural;
@@ -12,33 +12,38 @@ use barkeep_runtime::console::{Level, Trigger, Verdict};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 
 impl Model {
-    /// Gives an order.
-    pub(super) fn order(&mut self, what: String, action: EngineCommand, effects: &mut Effects) {
-        self.orders_given += 1;
-        let order = self.orders_given;
-        let toast = self.toasts.show(Level::Info, format!("asking the engine: {what}"), self.now.since_start);
-        self.pending.push(Pending { order, toast, what });
-        effects.orders.push((order, action));
+    /// Sends a command to the engine.
+    pub(super) fn send(&mut self, what: String, command: EngineCommand, effects: &mut Effects) {
+        self.last_command += 1;
+        let id = self.last_command;
+        let toast = self.toasts.show(Level::Info, format!("sent: {what}"), self.now.since_start);
+        let done = match command {
+            EngineCommand::Pause => "engine paused".to_owned(),
+            EngineCommand::Resume => "engine resumed".to_owned(),
+            _ => format!("{what}: done"),
+        };
+        self.pending.push(Pending { id, toast, what, done });
+        effects.commands.push((id, command));
         effects.redraw = Redraw::Now;
     }
 
-    /// Asks before it gives an order that costs requests.
+    /// Shows the plan of a command that costs requests before it is sent.
     pub(super) fn trigger(&mut self, title: &str, what: TriggerScope, effects: &mut Effects) {
-        self.orders_given += 1;
-        let id = self.orders_given;
-        effects.orders.push((id, EngineCommand::Preview(what.clone())));
-        let order = EngineCommand::Trigger { what, trigger: Trigger::Manual };
+        self.last_command += 1;
+        let id = self.last_command;
+        effects.commands.push((id, EngineCommand::Preview(what.clone())));
+        let command = EngineCommand::Trigger { what, trigger: Trigger::Manual };
         let (title, scope) = (title.to_owned(), String::new());
-        self.confirm(Confirm { id, title, scope, cost: Cost::Asking, order, yes: false });
+        self.confirm(Confirm { id, title, scope, cost: Cost::Planning, command, yes: false });
     }
 
     fn confirm(&mut self, confirm: Confirm) {
         self.layers.push(Layer::Confirm(Box::new(confirm)));
     }
 
-    fn confirm_free(&mut self, title: String, scope: String, order: EngineCommand) {
-        self.orders_given += 1;
-        self.confirm(Confirm { id: self.orders_given, title, scope, cost: Cost::Free, order, yes: false });
+    fn confirm_free(&mut self, title: String, scope: String, command: EngineCommand) {
+        self.last_command += 1;
+        self.confirm(Confirm { id: self.last_command, title, scope, cost: Cost::Free, command, yes: false });
     }
 
     pub(super) fn trigger_tier(&mut self, tier: Criticality, effects: &mut Effects) {
@@ -53,7 +58,7 @@ impl Model {
         symbols.dedup();
         timeframes.sort_unstable();
         timeframes.dedup();
-        let at = timeframes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let at = timeframes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let title = match symbols.as_slice() {
             [one] => format!("Backfill {one} {at}"),
             many => format!("Backfill {} symbols at {at}", many.len()),
@@ -82,15 +87,14 @@ impl Model {
         let symbols = pausable_symbols(self);
         let paused = |symbol: &_| self.snap.data.series.iter().any(|row| row.symbol == *symbol && row.paused);
         let resume = symbols.iter().all(paused);
-        let names = some_of(&symbols);
-        let (title, order) = if resume {
+        let (names, several) = (some_of(&symbols), symbols.len() > 1);
+        let (title, command) = if resume {
             (format!("Resume {names}"), EngineCommand::ResumeSymbols(symbols))
         } else {
             (format!("Pause {names}"), EngineCommand::PauseSymbols(symbols))
         };
-        let scope =
-            if resume { "They are kept fresh again." } else { "Nothing of them is asked until they are resumed." };
-        self.confirm_free(title, scope.to_owned(), order);
+        let scope = pause_scope(resume, several);
+        self.confirm_free(title, scope.to_owned(), command);
     }
 
     pub(super) fn pause_series(&mut self) {
@@ -100,22 +104,19 @@ impl Model {
             [(symbol, timeframe)] => format!("{symbol} {timeframe}"),
             many => format!("{} series", many.len()),
         };
-        let (title, scope, order) = if resume {
-            (format!("Resume {names}"), "Kept fresh again.", EngineCommand::ResumeSeries(series))
+        let scope = pause_scope(resume, series.len() > 1);
+        let (title, command) = if resume {
+            (format!("Resume {names}"), EngineCommand::ResumeSeries(series))
         } else {
-            (
-                format!("Pause {names}"),
-                "Nothing is asked for the sake of it until it is resumed.",
-                EngineCommand::PauseSeries(series),
-            )
+            (format!("Pause {names}"), EngineCommand::PauseSeries(series))
         };
-        self.confirm_free(title, scope.to_owned(), order);
+        self.confirm_free(title, scope.to_owned(), command);
     }
 
     pub(super) fn cancel_series(&mut self) {
         let (Some(series), Some(execution)) = (self.selected_series(), self.selected_execution()) else { return };
         let title = format!("Cancel {} {} in execution {}", series.0, series.1, short(execution));
-        let scope = "The rest of the execution goes on. What is committed stays.".to_owned();
+        let scope = "The rest of the execution continues. Committed bars are kept.".to_owned();
         self.confirm_free(title, scope, EngineCommand::CancelSeries { execution, series: vec![series] });
     }
 
@@ -123,7 +124,7 @@ impl Model {
         let Some(run) = run_to_cancel(self) else { return };
         let id = run.execution_id;
         let scope = format!(
-            "{} of {} items are done, {} of {} requests answered. What is committed stays.",
+            "{} of {} items are done, {} of {} requests answered. Committed bars are kept.",
             run.items_done, run.items_planned, run.requests_answered, run.requests_planned
         );
         self.confirm_free(
@@ -136,13 +137,13 @@ impl Model {
     pub(super) fn retry(&mut self) {
         let Ok(id) = executions_to_retry(self) else { return };
         let title = id.map_or_else(
-            || "Retry what failed in the last execution with failures".to_owned(),
-            |id| format!("Retry what failed in execution {}", short(id)),
+            || "Retry the failed series of the last execution".to_owned(),
+            |id| format!("Retry the failed series of execution {}", short(id)),
         );
         let failed = id.and_then(|id| self.executions().into_iter().find(|row| row.execution_id == id));
         let scope = failed.map_or_else(
-            || "The failed series are asked again.".to_owned(),
-            |row| format!("What failed is asked again: {}.", plural(row.failed_symbols, "symbol")),
+            || "The failed series are requested again.".to_owned(),
+            |row| format!("Series of {} are requested again.", plural(row.failed_symbols, "symbol")),
         );
         self.confirm_free(title, scope, EngineCommand::RetryFailed(ExecutionSelector(id)));
     }
@@ -152,50 +153,53 @@ impl Model {
         let (id, what) = (bar.id, format!("{} {} {}", bar.symbol, bar.timeframe, bar.bar.ts));
         let (title, scope) = match verdict {
             Verdict::Accepted => {
-                (format!("Accept the bar {what}"), "It is stored as the vendor sent it, with a low score.")
+                (format!("Accept the bar {what}"), "The bar is stored as the vendor sent it, with a low quality score.")
             }
-            _ => (format!("Reject the bar {what}"), "It stays out of the bars, and its slot is not asked again."),
+            _ => (format!("Reject the bar {what}"), "The bar is not stored and not requested again."),
         };
         let scope = format!("{}. {scope}", bar.reason);
         self.confirm_free(title, scope, EngineCommand::Decide { id, verdict });
     }
 
-    /// Takes in what became of an order or of a preview.
-    pub(super) fn ordered(&mut self, order: u64, outcome: Result<CommandReply, CommandError>, effects: &mut Effects) {
-        let asking = self.layers.iter_mut().find_map(|layer| match layer {
-            Layer::Confirm(confirm) if confirm.id == order => Some(confirm),
+    /// Takes in the result of a command or of a preview.
+    pub(super) fn command_finished(
+        &mut self,
+        id: u64,
+        outcome: Result<CommandReply, CommandError>,
+        effects: &mut Effects,
+    ) {
+        let preview = self.layers.iter_mut().find_map(|layer| match layer {
+            Layer::Confirm(confirm) if confirm.id == id => Some(confirm),
             _ => None,
         });
-        if let Some(confirm) = asking {
+        if let Some(confirm) = preview {
             effects.redraw = Redraw::Now;
             match outcome {
                 Ok(CommandReply::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
-                    confirm.cost = Cost::Unknown("Nothing is missing: there is nothing to ask.".to_owned());
+                    confirm.cost = Cost::Unknown("Nothing to do: no bar is missing.".to_owned());
                 }
                 Ok(CommandReply::Planned(plan)) => {
                     confirm.scope = scope_of(&plan);
                     confirm.cost = Cost::Known(plan);
                 }
                 Ok(CommandReply::Nothing(why)) => confirm.cost = Cost::Unknown(why),
-                Ok(_) => confirm.cost = Cost::Unknown("The engine made no plan.".to_owned()),
+                Ok(_) => confirm.cost = Cost::Unknown("The engine sent no plan.".to_owned()),
                 Err(e) => confirm.cost = Cost::Unknown(e.to_string()),
             }
             return;
         }
-        let Some(at) = self.pending.iter().position(|pending| pending.order == order) else { return };
-        let Pending { toast, what, .. } = self.pending.remove(at);
+        let Some(at) = self.pending.iter().position(|pending| pending.id == id) else { return };
+        let Pending { toast, what, done, .. } = self.pending.remove(at);
         let (level, text) = match outcome {
-            Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} has started", short(id))),
+            Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} started", short(id))),
             Ok(CommandReply::Nothing(why)) => (Level::Info, format!("{what}: {why}")),
-            Ok(CommandReply::Planned(_) | CommandReply::Done) => {
-                (Level::Info, format!("{what}: done, the engine says"))
-            }
+            Ok(CommandReply::Planned(_) | CommandReply::Done) => (Level::Info, done),
             Err(e) => (Level::Error, format!("{what}: {e}")),
         };
         self.toasts.replace(toast, level, text, self.now.since_start);
         effects.redraw = Redraw::Now;
-        // What it changed is asked again at once.
-        self.answers.age();
+        // Details may have changed: request them again at once.
+        self.answers.expire();
     }
 }
 
@@ -208,7 +212,17 @@ fn short(id: uuid::Uuid) -> String {
 fn some_of(symbols: &[barkeep_market::Symbol]) -> String {
     let named: Vec<_> = symbols.iter().take(4).map(ToString::to_string).collect();
     let more = symbols.len().saturating_sub(named.len());
-    if more == 0 { named.join(" ") } else { format!("{} and {more} more symbols", named.join(" ")) }
+    if more == 0 { named.join(", ") } else { format!("{} and {}", named.join(", "), plural(more, "more symbol")) }
+}
+
+/// What pausing or resuming symbols or series means.
+const fn pause_scope(resume: bool, several: bool) -> &'static str {
+    match (resume, several) {
+        (true, false) => "barkeep will fetch it again.",
+        (true, true) => "barkeep will fetch them again.",
+        (false, false) => "barkeep will not fetch it until you resume it.",
+        (false, true) => "barkeep will not fetch them until you resume them.",
+    }
 }
 
 /// What a plan is about: symbols, most important first.
@@ -216,8 +230,5 @@ fn scope_of(plan: &Plan) -> String {
     let mut symbols: Vec<_> = plan.items.iter().flat_map(|item| item.symbols.iter().cloned()).collect();
     let mut seen = std::collections::BTreeSet::new();
     symbols.retain(|symbol| seen.insert(symbol.clone()));
-    match symbols.len() {
-        0 | 1 => some_of(&symbols),
-        n => format!("{} ({n} symbols)", some_of(&symbols)),
-    }
+    some_of(&symbols)
 }

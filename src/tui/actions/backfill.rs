@@ -1,0 +1,175 @@
+//! Commands to the engine.
+
+use super::availability::{
+    cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series,
+};
+use super::{ActionId, Confirmation, Scope, Spec, Title, WITH_SERIES, command};
+use crate::model::screen::Screen;
+
+pub(super) const SPECS: &[Spec] = &[
+    Spec {
+        scope: WITH_SERIES,
+        enabled: series,
+        footer: Some(12),
+        ..command(
+            ActionId::Trigger,
+            "trigger",
+            "trigger",
+            "Backfill the marked series or the selected one",
+            &["t"],
+            Confirmation::Cost,
+        )
+    },
+    Spec {
+        footer: Some(13),
+        ..command(
+            ActionId::TriggerStale,
+            "trigger-stale",
+            "trigger stale",
+            "Backfill every series that is not fresh",
+            &["T"],
+            Confirmation::Cost,
+        )
+    },
+    command(
+        ActionId::TriggerTier,
+        "trigger-tier",
+        "trigger tier",
+        "Choose a tier and backfill its symbols",
+        &["B"],
+        Confirmation::None,
+    ),
+    command(
+        ActionId::TriggerCritical,
+        "trigger-critical",
+        "tier critical",
+        "Backfill the critical symbols",
+        &[],
+        Confirmation::Cost,
+    ),
+    command(
+        ActionId::TriggerStandard,
+        "trigger-standard",
+        "tier standard",
+        "Backfill the standard symbols",
+        &[],
+        Confirmation::Cost,
+    ),
+    command(ActionId::TriggerLow, "trigger-low", "tier low", "Backfill the low symbols", &[], Confirmation::Cost),
+    Spec {
+        scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
+        enabled: gap,
+        footer: Some(30),
+        ..command(
+            ActionId::TriggerGap,
+            "trigger-gap",
+            "trigger gap",
+            "Backfill the selected gap or day",
+            &["b"],
+            Confirmation::Cost,
+        )
+    },
+    Spec {
+        enabled: pause,
+        footer: Some(14),
+        title: Title::Either(|model| model.snap.live.paused.is_some(), "resume", "pause"),
+        ..command(
+            ActionId::Pause,
+            "pause",
+            "",
+            "Pause or resume the engine; requests in flight are finished and stored",
+            &["p"],
+            Confirmation::None,
+        )
+    },
+    Spec {
+        scope: WITH_SERIES,
+        enabled: pause_symbol,
+        title: Title::Either(is_symbol_paused, "resume symbol", "pause symbol"),
+        ..command(
+            ActionId::PauseSymbol,
+            "pause-symbol",
+            "",
+            "Pause or resume the marked symbols or the selected one",
+            &["P"],
+            Confirmation::Confirm,
+        )
+    },
+    Spec {
+        scope: WITH_SERIES,
+        enabled: series,
+        title: Title::Either(is_series_paused, "resume series", "pause series"),
+        ..command(
+            ActionId::PauseSeries,
+            "pause-series",
+            "",
+            "Pause or resume the marked series or the selected one, not the whole symbol",
+            &["z"],
+            Confirmation::Confirm,
+        )
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Overview, Screen::Executions]),
+        enabled: cancel,
+        footer: Some(15),
+        ..command(
+            ActionId::Cancel,
+            "cancel",
+            "cancel",
+            "Cancel a running execution; committed bars are kept",
+            &["c"],
+            Confirmation::Confirm,
+        )
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Overview]),
+        enabled: cancel_series,
+        ..command(
+            ActionId::CancelSeries,
+            "cancel-series",
+            "cancel series",
+            "Remove the selected series from its running execution",
+            &["C"],
+            Confirmation::Confirm,
+        )
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Overview, Screen::Executions, Screen::Failures]),
+        enabled: retry,
+        footer: Some(16),
+        ..command(
+            ActionId::Retry,
+            "retry",
+            "retry failed",
+            "Retry the failed series of an execution",
+            &["r"],
+            Confirmation::Confirm,
+        )
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Detail, Screen::Failures]),
+        enabled: decide,
+        footer: Some(31),
+        ..command(
+            ActionId::Accept,
+            "accept",
+            "accept",
+            "Accept the quarantined bar: store it as the vendor sent it",
+            &["a"],
+            Confirmation::Confirm,
+        )
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Detail, Screen::Failures]),
+        enabled: decide,
+        footer: Some(32),
+        ..command(
+            ActionId::Reject,
+            "reject",
+            "reject",
+            "Reject the quarantined bar: never store it",
+            &["x"],
+            Confirmation::Confirm,
+        )
+    },
+];

@@ -1,0 +1,37 @@
+//! Actions that move the selection, between lists and back.
+
+use super::{ActionId, Group, Scope, Spec, view_action};
+use crate::model::screen::Screen;
+
+const fn navigate(
+    id: ActionId,
+    name: &'static str,
+    title: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+) -> Spec {
+    view_action(id, name, title, help, Group::Navigation, keys)
+}
+
+pub(super) const SPECS: &[Spec] = &[
+    navigate(ActionId::Up, "up", "up", "Select the row above", &["up", "k"]),
+    navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j"]),
+    Spec {
+        scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
+        ..navigate(ActionId::Left, "left", "earlier", "Previous day; in Detail, the shorter timeframe", &["left", "h"])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
+        ..navigate(ActionId::Right, "right", "later", "Next day; in Detail, the longer timeframe", &["right", "l"])
+    },
+    navigate(ActionId::PageUp, "page-up", "page up", "Move one page up", &["pageup"]),
+    navigate(ActionId::PageDown, "page-down", "page down", "Move one page down", &["pagedown"]),
+    navigate(ActionId::HalfUp, "half-page-up", "half page up", "Move half a page up", &["ctrl-u"]),
+    navigate(ActionId::HalfDown, "half-page-down", "half page down", "Move half a page down", &["ctrl-d"]),
+    navigate(ActionId::Top, "top", "top", "Go to the first row", &["g", "home"]),
+    navigate(ActionId::Bottom, "bottom", "bottom", "Go to the last row", &["G", "end"]),
+    navigate(ActionId::NextPane, "next-pane", "next pane", "Focus the next list", &["tab"]),
+    navigate(ActionId::PreviousPane, "previous-pane", "previous pane", "Focus the previous list", &["shift-tab"]),
+    Spec { footer: Some(20), ..navigate(ActionId::Open, "open", "open", "Open the selected row", &["enter"]) },
+    navigate(ActionId::Back, "back", "back", "Go back; clears the filter, then the marks", &["esc"]),
+];

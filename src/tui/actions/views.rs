@@ -1,0 +1,78 @@
+//! Actions that choose a screen and what it shows.
+
+use super::availability::{decide, map};
+use super::{ActionId, Group, Scope, Spec, TABLES, Title, view_action};
+use crate::model::screen::Screen;
+
+const fn show(
+    id: ActionId,
+    name: &'static str,
+    title: &'static str,
+    help: &'static str,
+    keys: &'static [&'static str],
+) -> Spec {
+    view_action(id, name, title, help, Group::View, keys)
+}
+
+pub(super) const SPECS: &[Spec] = &[
+    show(ActionId::Go(Screen::Overview), "overview", "overview", "Freshness, vendor limit, running executions", &["1"]),
+    show(ActionId::Go(Screen::Symbols), "symbols", "symbols", "All series in a table", &["2"]),
+    show(ActionId::Go(Screen::Coverage), "coverage", "coverage", "Coverage by day", &["3"]),
+    show(ActionId::Go(Screen::Detail), "detail", "detail", "One series: prices, age, gaps, attempts, requests", &["4"]),
+    show(ActionId::Go(Screen::Executions), "executions", "executions", "Running and past executions", &["5"]),
+    show(ActionId::Go(Screen::Vendor), "vendor", "vendor", "Rate limit, counters, latency, requests", &["6"]),
+    show(
+        ActionId::Go(Screen::Failures),
+        "failures",
+        "failures",
+        "Failing series, quarantine, alerts, operator actions",
+        &["7"],
+    ),
+    show(ActionId::Go(Screen::Log), "log", "log", "Engine log", &["8"]),
+    Spec {
+        footer: Some(50),
+        ..show(
+            ActionId::Filter,
+            "filter",
+            "filter",
+            "Filter the list, as in `aapl tier:stale is:late behind>2h -class:crypto`",
+            &["/"],
+        )
+    },
+    Spec { scope: TABLES, footer: Some(55), ..show(ActionId::Sort, "sort", "sort", "Sort by the next column", &["s"]) },
+    Spec { scope: TABLES, ..show(ActionId::Reverse, "reverse", "reverse", "Reverse the sort order", &["o"]) },
+    Spec {
+        scope: Scope::On(&[Screen::Coverage]),
+        enabled: map,
+        footer: Some(40),
+        ..show(ActionId::ZoomIn, "zoom-in", "zoom in", "Zoom in: weeks, days, one session", &["+", "="])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Coverage]),
+        footer: Some(41),
+        ..show(ActionId::ZoomOut, "zoom-out", "zoom out", "Zoom out: one session, days, weeks", &["-"])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Detail, Screen::Failures]),
+        enabled: decide,
+        footer: Some(34),
+        ..show(ActionId::Compare, "compare", "compare", "Compare the quarantined bar with its neighbors", &["v"])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Log]),
+        footer: Some(10),
+        ..show(ActionId::LogLevel, "log-level", "level", "Change the log level: error, warn, info, debug", &["L"])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Log]),
+        footer: Some(11),
+        title: Title::Either(|model| model.log.follow, "stop following", "follow"),
+        ..show(ActionId::Follow, "follow", "", "Follow the newest line, or stop following", &["F"])
+    },
+    Spec {
+        footer: Some(60),
+        title: Title::Either(|model| model.frozen.is_some(), "unfreeze", "freeze"),
+        ..show(ActionId::Freeze, "freeze", "", "Freeze the view; the engine keeps running", &["f"])
+    },
+    show(ActionId::Refresh, "refresh", "refresh", "Reload the details on this screen", &["ctrl-r", "f5"]),
+];
