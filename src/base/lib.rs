@@ -1,6 +1,7 @@
-//! What every other module stands on: the clock, points in time, the log, and text made safe to print.
+//! What every other module stands on: the clock, points in time, the log, number formats, and text made safe to print.
 
 pub mod clock;
+pub mod format;
 pub mod log;
 pub mod process;
 pub mod text;

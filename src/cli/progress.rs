@@ -1,4 +1,4 @@
-//! What a backfill shows while it runs: bars on a terminal, plain lines elsewhere, always on stderr.
+//! Progress of a backfill: bars on a terminal, plain lines elsewhere, always on stderr.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::figures::{clock, thousands};
-use super::output::counted;
+use barkeep_base::format::{count, hms, plural};
 use barkeep_pipeline::events::{Event, Listener};
 
-/// Steps of a bar; fine enough for any terminal.
+/// Steps of a progress bar; fine enough for any terminal.
 const STEPS: u64 = 1_000;
 
-/// A wait shorter than this is not worth a word, and one line every so often is enough.
+/// Shorter waits are not reported, and not more than one in `BETWEEN_WAITS`.
 const LONG_WAIT: Duration = Duration::from_secs(2);
 const BETWEEN_WAITS: Duration = Duration::from_secs(10);
 
@@ -45,7 +44,7 @@ struct Item {
     bar: Option<ProgressBar>,
     rows: u64,
     written: u64,
-    /// The share of the last page told, so that the derived timeframes of one page count once.
+    /// Pages committed; the derived timeframes of a page do not count again.
     pages: u64,
 }
 
@@ -70,25 +69,25 @@ impl Progress {
         Self { bars, limit, state: Mutex::new(state) }
     }
 
-    /// Takes the bars off the screen.
+    /// Removes the bars from the screen.
     pub fn clear(&self) {
         if let Some(bars) = &self.bars {
-            // A terminal that is gone cannot be cleaned; there is nothing to do about it.
+            // The terminal may be gone.
             let _ = bars.clear();
         }
     }
 
-    /// A line that answers a signal; `typed` when it came with a key.
-    pub fn answer_signal(&self, line: &str, typed: bool) {
+    /// Prints a line in response to a signal; `typed` when Ctrl-C was pressed.
+    pub fn print_after_signal(&self, line: &str, typed: bool) {
         if typed && self.bars.is_some() {
-            // The terminal echoed ^C behind the last bar, which is padded to the full width: the cursor has moved one
+            // The terminal echoed ^C after the last bar, which is padded to the full width: the cursor has moved one
             // line down, and the bars would be drawn again in the wrong place.
             eprint!("\r\x1b[2K\x1b[1A");
         }
-        self.say(line);
+        self.print(line);
     }
 
-    fn say(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
                 let _ = bars.println(line);
@@ -123,10 +122,10 @@ impl Progress {
         let left = state.planned.saturating_sub(state.answered);
         let time_left = match self.limit {
             Some(limit) if limit > 0 && left > 0 => {
-                // As planned while that lasts; retries may take longer, and then every request costs its share.
+                // As estimated until that time has passed; with retries it takes longer, and then the limit is the estimate.
                 let planned = state.ends_by.map(|end| end.saturating_duration_since(Instant::now()).as_secs_f64());
                 let seconds = planned.filter(|s| *s > 0.0).unwrap_or(left as f64 * 60.0 / f64::from(limit));
-                format!("  at most {} left at {limit}/min", clock(seconds))
+                format!("  at most {} left at {limit}/min", hms(seconds))
             }
             _ => String::new(),
         };
@@ -134,8 +133,8 @@ impl Progress {
             "requests {}/{}  {} rows  {} rows/s{time_left}",
             state.answered,
             state.planned.max(state.answered),
-            thousands(state.rows),
-            thousands((state.rows as f64 / seconds) as u64),
+            count(state.rows),
+            count((state.rows as f64 / seconds) as u64),
         ));
     }
 }
@@ -149,12 +148,12 @@ impl Listener for Progress {
                 let estimated = Duration::try_from_secs_f64(estimated_seconds).ok();
                 state.ends_by = estimated.and_then(|wait| Instant::now().checked_add(wait));
                 let bound = match self.limit {
-                    Some(limit) => format!(", at most {} at {limit}/min", clock(estimated_seconds)),
+                    Some(limit) => format!(", at most {} at {limit}/min", hms(estimated_seconds)),
                     None => String::new(),
                 };
-                let requests = counted(requests as i64, "request", "requests");
-                let ranges = counted(items as i64, "range", "ranges");
-                self.say(&format!("plan: {requests} for {ranges}{bound}"));
+                let requests = plural(requests, "request");
+                let ranges = plural(items, "range");
+                self.print(&format!("plan: {requests} for {ranges}{bound}"));
                 self.overall(&mut state);
             }
             Event::Started { item, head } => {
@@ -166,7 +165,7 @@ impl Listener for Progress {
                 let Some(entry) = state.items.get_mut(&item) else { return };
                 let written = outcome.inserted + outcome.revised;
                 entry.written += written;
-                // One page is told once per timeframe; the base timeframe comes first and carries the page.
+                // There is one event for each timeframe of a page; the base timeframe comes first and counts as the page.
                 let is_base = entry.label == format!("{symbol} {timeframe}") || entry.label.starts_with("market");
                 if is_base {
                     entry.rows += rows;
@@ -174,10 +173,10 @@ impl Listener for Progress {
                 }
                 if let Some(bar) = &entry.bar {
                     bar.set_position((done * STEPS as f64) as u64);
-                    bar.set_message(format!("{} rows  {} written", thousands(entry.rows), thousands(entry.written)));
+                    bar.set_message(format!("{} rows  {} written", count(entry.rows), count(entry.written)));
                 } else if is_base && done < 1.0 {
-                    let line = format!("{:<14} {:>3.0} %  {} rows", entry.label, done * 100.0, thousands(entry.rows));
-                    self.say(&line);
+                    let line = format!("{:<14} {:>3.0} %  {} rows", entry.label, done * 100.0, count(entry.rows));
+                    self.print(&line);
                 }
                 state.written += written;
                 if is_base {
@@ -190,11 +189,11 @@ impl Listener for Progress {
                 if let Some(entry) = state.items.remove(&item) {
                     match entry.bar {
                         Some(bar) => bar.finish_and_clear(),
-                        None if entry.pages > 0 => self.say(&format!(
+                        None if entry.pages > 0 => self.print(&format!(
                             "{:<14} done   {} rows, {} written",
                             entry.label,
-                            thousands(entry.rows),
-                            thousands(entry.written)
+                            count(entry.rows),
+                            count(entry.written)
                         )),
                         None => {}
                     }
@@ -215,20 +214,20 @@ impl Listener for Progress {
                 if let Some(bar) = entry.and_then(|e| e.bar) {
                     bar.finish_and_clear();
                 }
-                self.say(&format!("{label:<14} failed {reason}"));
+                self.print(&format!("{label:<14} failed {reason}"));
             }
             Event::Waiting { ticker, why, wait, .. } => {
                 let recently = state.waited_at.is_some_and(|at| at.elapsed() < BETWEEN_WAITS);
                 if wait >= LONG_WAIT && !recently {
                     state.waited_at = Some(Instant::now());
                     let whose = ticker.map(|t| format!("{t}: ")).unwrap_or_default();
-                    self.say(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
+                    self.print(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
                 }
             }
             Event::Requested { .. } | Event::Answered(_) => {}
-            Event::DatabaseLost { error } => self.say(&format!("database lost, waiting for it: {error}")),
+            Event::DatabaseLost { error } => self.print(&format!("lost the database, waiting for it: {error}")),
             Event::DatabaseBack { after } => {
-                self.say(&format!("database is back after {}", clock(after.as_secs_f64())));
+                self.print(&format!("the database is back after {}", hms(after.as_secs_f64())));
             }
         }
     }

@@ -1,7 +1,7 @@
-//! One question to the API, timed from the first byte sent to the last one read, and judged.
+//! One request to the API, timed from the first byte sent to the last one read, and checked.
 //!
-//! An answer counts only when it is what was asked for: status 200, whole, the right symbol and timeframe, at least one
-//! row and not more than asked.
+//! Only a correct answer counts: status 200, complete, the right symbol and timeframe, at least one row and not more than
+//! requested.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ use url::Url;
 use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Timeframe};
 
-/// How much of an answer that is no page of rows is kept for the report.
+/// How much of a wrong answer the report shows.
 const SAMPLE: usize = 200;
-/// What stands before the rows of a page.
+/// What precedes the rows of a page.
 const ROWS: &[u8] = b"\"features\":[";
 
-/// A client that asks directly (no proxy, no redirect, nothing twice), each request for so long at most.
-pub(crate) fn client(longest: Duration) -> Result<reqwest::Client, String> {
-    // One provider for the whole process; somebody else may have installed it already.
+/// A client without proxy, redirects and retries, with a timeout for each request.
+pub(crate) fn client(timeout: Duration) -> Result<reqwest::Client, String> {
+    // One provider for the whole process; it may be installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("barkeep/", env!("CARGO_PKG_VERSION")))
-        .timeout(longest)
+        .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()
@@ -31,9 +31,9 @@ pub(crate) fn client(longest: Duration) -> Result<reqwest::Client, String> {
         .map_err(|e| format!("the HTTP client cannot be set up: {e}"))
 }
 
-/// What is asked for.
+/// The page to request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct PageRequest {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
     pub limit: u32,
@@ -41,28 +41,28 @@ pub struct Ask {
 
 /// The service under test.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ServiceClient {
     client: reqwest::Client,
     base: Url,
     key: Option<SecretString>,
 }
 
-/// A good answer.
+/// A correct answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Good {
+pub(super) struct PageResponse {
     pub(super) took: Duration,
     pub(super) rows: u64,
     pub(super) bytes: u64,
 }
 
-/// A bad one, or none: its kind for counting, and an example of what it said.
+/// A wrong answer, or none: its kind for counting, and an example.
 #[derive(Clone, Debug)]
-pub(super) struct Bad {
+pub(super) struct RequestError {
     pub(super) kind: String,
     pub(super) example: String,
 }
 
-impl Bad {
+impl RequestError {
     fn new(kind: impl Into<String>, example: &str) -> Self {
         Self { kind: kind.into(), example: printable(example) }
     }
@@ -76,10 +76,10 @@ struct Head {
     records_returned: u64,
 }
 
-impl Target {
+impl ServiceClient {
     /// `base` is the origin of a service, such as `http://127.0.0.1:8000`.
-    pub fn new(base: Url, key: Option<SecretString>, longest: Duration) -> Result<Self, String> {
-        Ok(Self { client: client(longest)?, base, key })
+    pub fn new(base: Url, key: Option<SecretString>, timeout: Duration) -> Result<Self, String> {
+        Ok(Self { client: client(timeout)?, base, key })
     }
 
     #[must_use]
@@ -87,7 +87,7 @@ impl Target {
         self.base.as_str().trim_end_matches('/')
     }
 
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<(u16, Vec<u8>), Bad> {
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<(u16, Vec<u8>), RequestError> {
         let mut url = self.base.clone();
         url.set_path(path);
         if !query.is_empty() {
@@ -106,61 +106,63 @@ impl Target {
         Ok((status, body))
     }
 
-    /// Any path, as text; the answer must be a 200.
-    pub(super) async fn text(&self, path: &str) -> Result<String, Bad> {
+    /// Any path as text; any status but 200 is an error.
+    pub(super) async fn text(&self, path: &str) -> Result<String, RequestError> {
         let (status, body) = self.get(path, &[]).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
         if status == 200 { Ok(text) } else { Err(refused(status, &text)) }
     }
 
-    /// Whether the process lives: as little work as an answer can be.
-    pub(super) async fn health(&self) -> Result<Duration, Bad> {
+    /// The time of `/health`, an answer without any work.
+    pub(super) async fn health(&self) -> Result<Duration, RequestError> {
         let start = Instant::now();
         self.text("/health").await.map(|_| start.elapsed())
     }
 
     /// A page of features.
-    pub(super) async fn page(&self, ask: &Ask) -> Result<Good, Bad> {
-        let limit = ask.limit.to_string();
-        let query = [("timeframe", ask.timeframe.name()), ("limit", limit.as_str())];
+    pub(super) async fn page(&self, request: &PageRequest) -> Result<PageResponse, RequestError> {
+        let limit = request.limit.to_string();
+        let query = [("timeframe", request.timeframe.name()), ("limit", limit.as_str())];
         let start = Instant::now();
-        let (status, body) = self.get(&format!("/api/v1/features/quant/{}", ask.symbol), &query).await?;
+        let (status, body) = self.get(&format!("/api/v1/features/quant/{}", request.symbol), &query).await?;
         let took = start.elapsed();
         if status != 200 {
             return Err(refused(status, &String::from_utf8_lossy(&body)));
         }
-        let wrong = |why: &str| Bad::new(format!("wrong answer: {why}"), &sample(&body));
+        let wrong = |why: &str| RequestError::new(format!("wrong answer: {why}"), &sample(&body));
         let rows_at = body.windows(ROWS.len()).position(|w| w == ROWS).ok_or_else(|| wrong("no rows"))?;
-        // The head alone is parsed: the rows would cost this process more than they cost the service.
+        // Only the head is parsed: the rows would cost this process more than the service.
         let mut head = body.get(..rows_at).unwrap_or_default().to_vec();
         head.extend_from_slice(b"\"features\":[]}");
         let head: Head = serde_json::from_slice(&head).map_err(|_| wrong("no page"))?;
         if !body.trim_ascii_end().ends_with(b"]}") {
             return Err(wrong("cut off"));
         }
-        if head.symbol != ask.symbol || head.timeframe != ask.timeframe {
+        if head.symbol != request.symbol || head.timeframe != request.timeframe {
             return Err(wrong("another series"));
         }
-        if !(1..=u64::from(ask.limit)).contains(&head.records_returned) {
+        if !(1..=u64::from(request.limit)).contains(&head.records_returned) {
             return Err(wrong("another number of rows"));
         }
-        Ok(Good { took, rows: head.records_returned, bytes: body.len() as u64 })
+        Ok(PageResponse { took, rows: head.records_returned, bytes: body.len() as u64 })
     }
 }
 
-fn refused(status: u16, body: &str) -> Bad {
-    Bad::new(format!("status {status}"), &sample(body.as_bytes()))
+fn refused(status: u16, body: &str) -> RequestError {
+    RequestError::new(format!("status {status}"), &sample(body.as_bytes()))
 }
 
 fn sample(body: &[u8]) -> String {
     String::from_utf8_lossy(body.get(..SAMPLE).unwrap_or(body)).into_owned()
 }
 
-fn transport(e: &reqwest::Error) -> Bad {
-    let kind = match () {
-        () if e.is_timeout() => "timeout",
-        () if e.is_connect() => "no connection",
-        () => "broken connection",
+fn transport(e: &reqwest::Error) -> RequestError {
+    let kind = if e.is_timeout() {
+        "timeout"
+    } else if e.is_connect() {
+        "no connection"
+    } else {
+        "broken connection"
     };
     let mut why = String::new();
     let mut source: Option<&dyn std::error::Error> = std::error::Error::source(e);
@@ -168,5 +170,5 @@ fn transport(e: &reqwest::Error) -> Bad {
         why = inner.to_string();
         source = inner.source();
     }
-    Bad::new(kind, &why)
+    RequestError::new(kind, &why)
 }

@@ -1,7 +1,9 @@
 //! Colors, text and layout: what every view draws with.
 
+/// The formats that the command line uses too.
+pub use barkeep_base::format;
+
 pub mod fit;
-pub mod format;
 pub mod glyphs;
 pub mod hits;
 pub mod look;

@@ -106,3 +106,15 @@ fn prices_keep_the_digits_that_matter() {
         assert_eq!(price(p), text);
     }
 }
+
+#[test]
+fn seconds_are_rounded_up() {
+    assert_eq!(hms(3_725.2), "01:02:06");
+    assert_eq!(hms(-1.0), "00:00:00");
+}
+
+#[test]
+fn tables_line_up() {
+    let text = table(["A", "LONG"], &[["xyz".into(), "1".into()], ["é".into(), String::new()]]);
+    assert_eq!(text, "A    LONG\nxyz  1\né\n");
+}
