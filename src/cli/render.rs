@@ -41,7 +41,7 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
         out.push_str(&budget_lines(budget, limit));
     }
     if plan.derived_locally > 0 {
-        let _ = writeln!(out, "{} series are derived from stored bars, without a request", plan.derived_locally);
+        let _ = writeln!(out, "{} series derived from stored bars, without a request", plan.derived_locally);
     }
     for item in plan.items.iter().take(MOST_LINES) {
         let names: Vec<&str> = item.symbols.iter().take(4).map(Symbol::as_str).collect();
@@ -74,7 +74,7 @@ fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
     let limit = limit.map_or_else(|| "under 100/s".to_owned(), |n| format!("{n}/min"));
     let mut out = String::new();
     if budget.overdue > 0 {
-        let _ = writeln!(out, "  {} series are empty or already past their RPO", count(budget.overdue));
+        let _ = writeln!(out, "  {} series empty or already past their RPO", count(budget.overdue));
     }
     match &budget.tightest {
         Some(worst) if !budget.feasible => {
@@ -108,14 +108,14 @@ fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
     }
     let next = &budget.next;
     if next.requests > 0 {
-        let until = next.until.map_or_else(String::new, |t| format!(" (until {t})"));
+        let until = next.until.map_or_else(String::new, |t| format!(" (until {})", to_the_second(t)));
         let tiers = [(next.critical, "critical"), (next.standard, "standard"), (next.low, "low")];
         let series = next.critical + next.standard + next.low;
         let tiers: Vec<String> = tiers.iter().filter(|(n, _)| *n > 0).map(|(n, tier)| format!("{n} {tier}")).collect();
         let tiers = if tiers.is_empty() { String::new() } else { format!(" ({})", tiers.join(", ")) };
         let _ = writeln!(
             out,
-            "  the next {} requests{until} bring {} series up to date{tiers}, remove {} of staleness, {} are for history",
+            "  the next {} requests{until}: {} series up to date{tiers}, {} less staleness, {} requests for history",
             count(next.requests),
             count(series),
             rough(next.staleness_removed_seconds * SECOND),
@@ -201,13 +201,15 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         tiers.fresh, tiers.aging, tiers.stale, tiers.missing, tiers.unknown
     );
     let vendor = &snapshot.vendor;
-    let limit = vendor.limit_per_minute.map_or_else(|| "unlimited".to_owned(), |n| format!("{n}/min"));
+    let used = match vendor.limit_per_minute {
+        Some(limit) => format!("{} of {limit}/min used", vendor.used),
+        None => format!("{} requests in the last minute, no limit", vendor.used),
+    };
     let next = vendor.next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
     let _ = writeln!(
         out,
-        "vendor {}  {} of {limit} used, next request {next}\nrequests {} in total, {} rate-limited, {} failed, {} retries",
+        "vendor {}  {used}, next request {next}\nrequests {} in total, {} rate-limited, {} failed, {} retries",
         vendor.base_url,
-        vendor.used,
         count(vendor.totals.total_requests),
         vendor.totals.rate_limited_count,
         vendor.totals.failures,

@@ -87,3 +87,21 @@ fn append_commands(parent: &Command, path: &str, out: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_command_with_its_arguments() {
+        let list = commands_markdown(&crate::Cli::command());
+        for line in [
+            "| `barkeep backfill [SYMBOL]...` | Fetch missing bars |",
+            "| `barkeep explain SYMBOL [TF]` | Explain why a series is stale: the time since its newest bar, split by cause |",
+            "| `barkeep symbols list` | List symbols |",
+        ] {
+            assert!(list.lines().any(|l| l == line), "{line} is not in:\n{list}");
+        }
+        assert!(!list.contains("barkeep symbols` |") && !list.contains(" help"), "{list}");
+    }
+}

@@ -33,7 +33,7 @@ use barkeep_tui::terminal::picture::Screenshots;
 use barkeep_tui::terminal::schedule::FrameCaps;
 use barkeep_tui::terminal::{TerminalGuard, guard_against_panics};
 
-/// How the dashboard looks and what may be done in it.
+/// Options of the dashboard.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Dashboard options")]
 pub struct DashboardArgs {
@@ -184,17 +184,17 @@ pub(crate) fn screen(
 pub(crate) async fn show(
     dashboard: &Dashboard<'_>,
     session: &Session,
-    desk: Arc<dyn Console>,
+    console: Arc<dyn Console>,
     screen: Option<TerminalGuard>,
     outside: &mut tokio::sync::mpsc::Receiver<outside::SignalEvents>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
-    let access = if dashboard.args.read_only { Access::Read } else { desk.access() };
+    let access = if dashboard.args.read_only { Access::Read } else { console.access() };
     let Some(mut canvas) = screen else {
         if let Some(label) = &dashboard.label {
             print(&format!("{label}\n"))?;
         }
-        return Ok(plain::run(desk, &mut std::io::stdout(), outside, drain, drained).await);
+        return Ok(plain::run(console, &mut std::io::stdout(), outside, drain, drained).await);
     };
     let settings = session.loaded.settings.tui;
     let options = display_options(dashboard.args, settings);
@@ -203,13 +203,13 @@ pub(crate) async fn show(
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
     let mut input = run::input();
     let now = Now { wall: barkeep_base::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
-    let snap = desk.watch().borrow().clone();
-    let link = desk.link().borrow().clone();
+    let snap = console.watch().borrow().clone();
+    let link = console.link().borrow().clone();
     let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);
     model.keymap = Arc::clone(&dashboard.keymap);
     model.label.clone_from(&dashboard.label);
     let stand = AppContext {
-        console: desk,
+        console,
         clock,
         caps: FrameCaps::per_second(settings.max_frames, settings.max_frames_unfocused),
         outside,
