@@ -6,10 +6,11 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{SymbolOptions, new_row};
-use crate::args::{sorted, symbol};
+use crate::args::sorted;
 use crate::exit::CliError;
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
+use barkeep_market::asset::InvalidSymbol;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_store::SymbolRow;
 
@@ -117,6 +118,15 @@ fn columns(record: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
     Ok(all)
 }
 
+/// Unlike on the command line, lower case is refused: in a file it more likely means a column of something else.
+fn symbol(text: &str) -> Result<Symbol, String> {
+    let symbol: Symbol = text.parse().map_err(|e: InvalidSymbol| e.to_string())?;
+    if text.chars().any(|c| c.is_ascii_lowercase()) && !text.chars().any(|c| c.is_ascii_uppercase()) {
+        return Err(format!("'{symbol}' is in lower case; did you mean {}?", text.to_ascii_uppercase()));
+    }
+    Ok(symbol)
+}
+
 fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> Result<Line, String> {
     if record.len() > heading.len() {
         let expected = heading.join(",");
@@ -126,7 +136,7 @@ fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> 
         let at = heading.iter().position(|h| *h == name)?;
         record.get(at).filter(|f| !f.is_empty())
     };
-    let symbol = symbol(field("symbol").ok_or("the symbol is missing")?).map_err(|e| e.to_string())?;
+    let symbol = symbol(field("symbol").ok_or("the symbol is missing")?)?;
     let timeframes: Result<Vec<Timeframe>, _> = field("timeframes")
         .unwrap_or("")
         .split([' ', ',', ';', '|'])
@@ -201,7 +211,8 @@ mod tests {
 
     #[test]
     fn every_wrong_line_is_named() {
-        let text = "symbol,asset_class,timeframes\nAAPL,stok\nA B\n\nSPY,etf,7m\nMSFT\nMSFT\nX,stock,1d,extra,more\n";
+        let text =
+            "symbol,asset_class,timeframes\nAAPL,stok\nA B\n\nSPY,etf,7m\nMSFT\nMSFT\nX,stock,1d,extra,more\nibm\n";
         let message = symbols(text).unwrap_err();
         for says in [
             "f.csv:2: 'stok'",
@@ -209,6 +220,7 @@ mod tests {
             "f.csv:5: '7m'",
             "f.csv:7: MSFT is already on line 6",
             "f.csv:8: 5 fields",
+            "f.csv:9: 'ibm' is in lower case; did you mean IBM?",
         ] {
             assert!(message.contains(says), "{says} in {message}");
         }
