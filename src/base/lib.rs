@@ -1,6 +1,8 @@
-//! What every other module stands on: the clock, points in time, the log, which hosts are this machine, and text made safe to print.
+//! What every other module stands on: the clock, points in time, the log, number formats, which hosts are this machine, and
+//! text made safe to print.
 
 pub mod clock;
+pub mod format;
 pub mod log;
 pub mod net;
 pub mod percentile;

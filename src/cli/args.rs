@@ -1,24 +1,25 @@
-//! Arguments that several commands share: symbols, timeframes, ranges of time.
+//! Arguments that several commands share: symbols, timeframes, time ranges.
 
 use std::time::Duration;
 
 use clap::Args;
 
 use super::exit::CliError;
+use barkeep_base::text::printable;
 use barkeep_market::asset::InvalidSymbol;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select;
 pub use barkeep_pipeline::select::TimeBound;
 use barkeep_store::TimeRange;
 
-/// Which series a run is about.
+/// The series to fetch, and the time range.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
-    /// Symbols such as AAPL, SPY or BTC; new ones are added
+    /// Symbols such as AAPL, SPY or BTC; unknown ones are added to the database
     #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbols: Vec<Symbol>,
 
-    /// All active symbols in the database
+    /// All active symbols of the database
     #[arg(long, conflicts_with = "symbols")]
     pub all: bool,
 
@@ -26,15 +27,15 @@ pub struct Selection {
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
 
-    /// First day (YYYY-MM-DD) or time (RFC 3339) [default: backfill.history before now]
+    /// First day (2024-01-31) or time (RFC 3339) [default: backfill.history ago]
     #[arg(long, value_name = "DATE|TIME")]
     pub from: Option<TimeBound>,
 
-    /// Last day or time, included [default: now]
+    /// Last day or time, inclusive [default: now]
     #[arg(long, value_name = "DATE|TIME")]
     pub to: Option<TimeBound>,
 
-    /// Asset class of symbols that are new: stock, etf or crypto [default: by the lists in the settings]
+    /// Asset class of new symbols: stock, etf or crypto [default: from the settings]
     #[arg(long, value_name = "CLASS")]
     pub asset_class: Option<AssetClass>,
 }
@@ -46,21 +47,21 @@ impl Selection {
         self.symbols.is_empty() && !self.all
     }
 
-    /// Refuses a selection of nothing, and ranges that cannot hold a bar.
+    /// Refuses an empty selection, and ranges that cannot hold a bar.
     pub fn check(&self, now: Ts) -> Result<(), CliError> {
         if self.is_empty() {
-            return Err(CliError::usage("no symbols: name some (barkeep backfill AAPL SPY BTC), or use --all"));
+            return Err(CliError::usage("no symbols given").hint("name some, such as AAPL SPY BTC, or use --all"));
         }
         check_range(self.from, self.to)?;
         match self.from {
             Some(from) if from.start(AssetClass::Crypto) > now => {
-                Err(CliError::usage(format!("--from {from} is in the future; it is {now} now")))
+                Err(CliError::usage(format!("--from {from} is in the future (now: {now})")))
             }
             _ => Ok(()),
         }
     }
 
-    /// In the engine's words.
+    /// The selection as the pipeline takes it.
     #[must_use]
     pub fn resolve(&self) -> select::Selection {
         select::Selection {
@@ -73,22 +74,22 @@ impl Selection {
     }
 }
 
-/// One stored series, over a range of time.
+/// One stored series, over a time range.
 #[derive(Args, Clone, Debug)]
-pub struct Stretch {
-    /// A symbol in the database
-    #[arg(value_parser = symbol)]
+pub struct SeriesRange {
+    /// Symbol
+    #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbol: Symbol,
 
     /// 1m, 5m, 15m, 30m, 1h, 4h, 1d or 1w
     #[arg(long, value_name = "TF")]
     pub timeframe: Timeframe,
 
-    /// First day (YYYY-MM-DD) or time (RFC 3339) [default: the first bar]
+    /// First day (2024-01-31) or time (RFC 3339) [default: the first bar]
     #[arg(long, value_name = "DATE|TIME")]
     pub from: Option<TimeBound>,
 
-    /// Last day or time, included [default: the last bar]
+    /// Last day or time, inclusive [default: the last bar]
     #[arg(long, value_name = "DATE|TIME")]
     pub to: Option<TimeBound>,
 }
@@ -110,25 +111,24 @@ pub fn check_range(from: Option<TimeBound>, to: Option<TimeBound>) -> Result<(),
     if empty { Err(CliError::usage(format!("--from {from} is after --to {to}; swap them"))) } else { Ok(()) }
 }
 
-/// A symbol, refused with a suggestion when its case cannot be right: no vendor ticker is all lower case.
+/// A symbol as typed. In lower case it means the same: no vendor ticker is all lower case, though some have a single lower
+/// case letter (`PEBpE`, a preferred share).
 pub fn symbol(text: &str) -> Result<Symbol, InvalidSymbol> {
-    let symbol: Symbol = text.parse()?;
-    let letters = || text.chars().filter(char::is_ascii_alphabetic);
-    if letters().next().is_some() && letters().all(|c| c.is_ascii_lowercase()) {
-        return Err(InvalidSymbol(format!("{text}' (did you mean '{}'?", text.to_uppercase())));
-    }
-    Ok(symbol)
+    if text.chars().any(|c| c.is_ascii_uppercase()) { text.parse() } else { text.to_ascii_uppercase().parse() }
 }
 
-/// `[from, to)` for a class; an end not given is open.
+/// `[from, to)` in the time zone of an asset class; an end that is not given is open.
 #[must_use]
 pub fn range(class: AssetClass, from: Option<TimeBound>, to: Option<TimeBound>) -> TimeRange {
     TimeRange { from: from.map(|w| w.start(class)), until: to.map(|w| w.end(class)) }
 }
 
-/// A duration; a bare number is milliseconds.
-pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
-    text.parse().map(Duration::from_millis).or_else(|_| humantime::parse_duration(text))
+/// A duration; a number without a unit is milliseconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let milliseconds = text.parse().map(Duration::from_millis);
+    milliseconds
+        .or_else(|_| humantime::parse_duration(text))
+        .map_err(|_| format!("'{}' is not a duration; use 50ms, 30s or 2m", printable(text)))
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
             };
             selection.check(now).map_err(|e| e.message)
         };
-        assert!(Selection::default().check(now).unwrap_err().message.contains("--all"));
+        assert!(Selection::default().check(now).unwrap_err().hint.unwrap().contains("--all"));
         assert_eq!(one("2023-01-01", "2023-01-01"), Ok(()));
         assert_eq!(one("2023-01-01", ""), Ok(()));
         let backwards = one("2023-01-02", "2023-01-01").unwrap_err();
@@ -169,10 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn lower_case_symbols_get_a_suggestion() {
-        assert!(symbol("aapl").unwrap_err().to_string().contains("did you mean 'AAPL'?"));
-        for good in ["AAPL", "PEBpE", "BRK.B", "X:BTCUSD"] {
-            assert!(symbol(good).is_ok(), "{good}");
+    fn lower_case_symbols_mean_the_upper_case_ones() {
+        for (typed, meant) in [
+            ("aapl", "AAPL"),
+            ("brk.b", "BRK.B"),
+            ("x:btcusd", "X:BTCUSD"),
+            ("PEBpE", "PEBpE"),
+            ("AAPL", "AAPL"),
+            ("700", "700"),
+        ] {
+            assert_eq!(symbol(typed).map(|s| s.to_string()), Ok(meant.to_owned()));
         }
+        assert_eq!(symbol("a b").unwrap_err().to_string(), symbol("A B").unwrap_err().to_string());
     }
 }

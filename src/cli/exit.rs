@@ -1,4 +1,4 @@
-//! How a command ends: a code for scripts, one sentence for people.
+//! How a command ends: an exit code, and an error with a hint.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,26 +7,26 @@ use barkeep_base::log::LogFileError;
 use barkeep_config::ConfigError;
 use barkeep_store::StoreError;
 
-/// Everything asked for was done.
+/// Done.
 pub const DONE: u8 = 0;
-/// The work ran and some of it failed: series, or writing the result.
+/// Some series failed, or the result could not be written.
 pub const SOME_FAILED: u8 = 1;
-/// The command line or the configuration cannot be used; nothing was changed.
+/// The command line or the configuration is wrong; nothing was changed.
 pub const USAGE: u8 = 2;
 /// The vendor refused the key.
 pub const KEY_REFUSED: u8 = 3;
-/// The database cannot be reached or used.
+/// The database is unreachable or unusable.
 pub const DATABASE: u8 = 4;
 /// Interrupted by a signal.
 pub const INTERRUPTED: u8 = 130;
 
-/// Why a command did not end with 0.
+/// A failed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CliError {
     pub code: u8,
-    /// Printed behind `error:`; nothing is printed when it is empty.
+    /// Printed after `error:`; nothing is printed when it is empty.
     pub message: String,
-    /// Printed behind `hint:`.
+    /// Printed after `hint:`: what to do about it.
     pub hint: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl CliError {
         Self::new(USAGE, message)
     }
 
-    /// Ends with `code` and says nothing: the output already did, or nobody reads it any more.
+    /// Exits with `code` and prints nothing: the output has said why, or nobody reads it.
     #[must_use]
     pub fn silent(code: u8) -> Self {
         Self::new(code, "")
@@ -53,7 +53,13 @@ impl CliError {
         self
     }
 
-    /// A failed write of results. A reader that went away (`| head`) is no failure.
+    /// A hint for when something was not found or cannot be done as asked; other errors need another one.
+    #[must_use]
+    pub fn usage_hint(self, hint: impl Into<String>) -> Self {
+        if self.code == USAGE { self.hint(hint) } else { self }
+    }
+
+    /// Results could not be written. A closed pipe (`| head`) is not an error.
     #[must_use]
     pub fn writing(what: &str, e: &std::io::Error) -> Self {
         if e.kind() == std::io::ErrorKind::BrokenPipe {
@@ -63,11 +69,11 @@ impl CliError {
         }
     }
 
-    /// Prints to stderr, also with `--json`: stdout carries results only.
+    /// Prints to stderr, also with `--json`: only results go to stdout.
     pub(super) fn report(&self) -> ExitCode {
         let mut err = std::io::stderr().lock();
         if !self.message.is_empty() {
-            // A closed stderr is no reason to end in another way.
+            // A closed stderr must not change the exit code.
             let _ = writeln!(err, "error: {}", self.message);
             if let Some(hint) = &self.hint {
                 let _ = writeln!(err, "hint: {hint}");
@@ -85,7 +91,7 @@ impl From<ConfigError> for CliError {
 
 impl From<LogFileError> for CliError {
     fn from(e: LogFileError) -> Self {
-        Self::usage(e.to_string()).hint("name a file in a directory you may write to")
+        Self::usage(e.to_string()).hint("choose a file in a directory you can write to")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Flags that every command takes, and what every command starts with: settings, log, database.
+//! Options of every command, and what every command starts with: settings, log, database.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -12,56 +12,59 @@ use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
 use barkeep_store::{HealthListener, Retry, Store, StoreError};
 
-/// Before or after the command's name. Environment variables are read in `config`, not by clap, so that `--help` never
-/// shows a password.
+/// What every command says that needs a key and finds none.
+pub const NO_API_KEY: &str = "no API key: MASSIVE_API_KEY, POLYGON_API_KEY and vendor.key_file are not set";
+
+/// Accepted before and after the command's name. Environment variables are read in `config`, not by clap, so that `--help`
+/// never shows a password. `-h` leaves out what is rarely needed.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// Settings file [default: ./config/barkeep.yaml, then $XDG_CONFIG_HOME/barkeep/barkeep.yaml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Database, sqlite:PATH or postgres://… (a password is safer in $BARKEEP_DATABASE_URL)
-    #[arg(long, global = true, value_name = "URL", value_parser = secret)]
+    /// Database: sqlite:PATH or postgres://… (a password is safer in $BARKEEP_DATABASE_URL)
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL", value_parser = secret)]
     pub database_url: Option<SecretString>,
 
-    /// Origin of the vendor's API
-    #[arg(long, global = true, value_name = "URL")]
+    /// Base URL of the vendor's API [default: vendor.base_url]
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
     pub vendor_url: Option<String>,
 
-    /// Try it without a key: a simulated vendor with made-up bars, and a database of its own (simulated.db)
+    /// Use a simulated vendor and a separate database (simulated.db); needs no API key
     #[arg(long, global = true)]
     pub simulated: bool,
 
-    /// Requests per minute, or unlimited
-    #[arg(long, global = true, value_name = "N|unlimited")]
+    /// Requests per minute, or unlimited [default: vendor.rate_limit]
+    #[arg(long, global = true, hide_short_help = true, value_name = "N|unlimited")]
     pub rate_limit: Option<RateLimit>,
 
     /// Print results as JSON
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Write the log to exactly this file
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Write the log to this file [default: daily files in log.dir]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
 
-    /// Log more, and to stderr too (-vv: everything)
-    #[arg(short = 'v', long, global = true, action = ArgAction::Count)]
+    /// Log more, and also to stderr (-v: debug, -vv: trace)
+    #[arg(short = 'v', long, global = true, hide_short_help = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// A URL may hold a password: clap must neither print it in an error nor keep it printable.
+/// A URL may hold a password: clap must not print it in an error.
 #[allow(clippy::unnecessary_wraps, reason = "clap takes parsers that return a Result")]
-fn secret(text: &str) -> Result<SecretString, Infallible> {
+pub(crate) fn secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(SecretString::from(text))
 }
 
 impl Globals {
     /// Reads the settings. Opens nothing but the settings files.
     pub fn load(&self) -> Result<Loaded, CliError> {
-        // Here and not in clap, which does not see that flags before and after the command's name contradict.
+        // Here and not in clap, which does not notice a conflict between flags before and after the command's name.
         if self.simulated && self.vendor_url.is_some() {
-            return Err(CliError::usage("--simulated contradicts --vendor-url; use one of them"));
+            return Err(CliError::usage("--simulated and --vendor-url cannot be used together"));
         }
         Ok(barkeep_config::load(&Overrides {
             config: self.config.clone(),
@@ -75,24 +78,24 @@ impl Globals {
 
     /// Reads the settings and starts the log.
     pub fn start(&self) -> Result<Session, CliError> {
-        self.started(true)
+        self.session_checked(true)
     }
 
-    /// The same for who owns the screen: whatever `-v` says, nothing of the log goes to stderr.
+    /// The same for the dashboard, which owns the screen: nothing is logged to stderr, whatever `-v` says.
     pub fn start_quiet(&self) -> Result<Session, CliError> {
-        self.started(false)
+        self.session_checked(false)
     }
 
-    fn started(&self, stderr: bool) -> Result<Session, CliError> {
+    fn session_checked(&self, stderr: bool) -> Result<Session, CliError> {
         let loaded = self.load()?;
         if self.simulated {
-            loaded.keep_made_up_bars_apart()?;
+            loaded.keep_simulated_bars_apart()?;
         }
         self.session(loaded, stderr)
     }
 
-    /// The same for a command that leaves the database of the settings alone.
-    pub fn start_apart(&self) -> Result<Session, CliError> {
+    /// The same for a command that does not open the configured database.
+    pub fn start_without_database(&self) -> Result<Session, CliError> {
         self.session(self.load()?, true)
     }
 
@@ -102,40 +105,43 @@ impl Globals {
     }
 }
 
-/// A command at work.
+/// A running command.
 #[derive(Debug)]
 pub struct Session {
     pub loaded: Loaded,
     pub json: bool,
-    /// Whether this is about the simulated vendor and its database.
+    /// Whether `--simulated` was given.
     pub simulated: bool,
     telemetry: Telemetry,
 }
 
 impl Session {
-    /// The last lines of the log, for whoever shows them.
+    /// The last lines of the log, for the dashboard and the API.
     #[must_use]
     pub fn tail(&self) -> Tail {
         self.telemetry.tail.clone()
+    }
+
+    /// Requests per minute; `None` when unlimited.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<u32> {
+        self.loaded.settings.vendor.rate_limit.per_minute()
     }
 
     /// The vendor's key.
     pub fn api_key(&self) -> Result<SecretString, CliError> {
         let key = barkeep_config::find_key(&self.loaded.settings, &Environment::of_process())?;
         key.map(|(key, _)| key).ok_or_else(|| {
-            CliError::usage(
-                "no API key: MASSIVE_API_KEY and POLYGON_API_KEY are not set and vendor.key_file names no file",
-            )
-            .hint("set MASSIVE_API_KEY, or try barkeep without a key: add --simulated")
+            CliError::usage(NO_API_KEY).hint("set MASSIVE_API_KEY, or add --simulated to try barkeep without a key")
         })
     }
 
-    /// Opens the database; with `readonly` it must exist and nothing in it changes.
+    /// Opens the database. With `readonly` it must exist and is not changed.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
         barkeep_store::open(self.loaded.settings.database.as_str(), readonly).await.map_err(|e| self.cannot_open(&e))
     }
 
-    /// Opens the database for work that waits for it when it is lost on the way, and tells `health` of it.
+    /// Opens the database for work that waits when the database is lost meanwhile, and reports that to `health`.
     pub async fn open_store_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
         let Settings { database, backfill, .. } = &self.loaded.settings;
         let retry = Retry::new(backfill.database_patience, health);
@@ -149,11 +155,12 @@ impl Session {
             // The message already says what to do.
             return error;
         }
-        error.hint(format!("the database in use is {}; see `barkeep config print`", self.loaded.settings.database))
+        let database = &self.loaded.settings.database;
+        error.hint(format!("configured database: {database} (`barkeep config print` shows where it is set)"))
     }
 }
 
-/// Runs a command's future on a runtime of its own.
+/// Runs a command's future on a new runtime.
 pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

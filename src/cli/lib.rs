@@ -1,23 +1,23 @@
-//! The command line: what can be typed, and which code it ends with.
+//! The command line: commands, options, exit codes.
 //!
-//! Thin: a command translates its arguments, calls the rooms above, and prints. Results go to stdout, everything else to
-//! stderr.
+//! Thin: a command translates its arguments, calls another module and prints the result. Results go to stdout, everything
+//! else to stderr.
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
 pub mod admin;
 pub mod args;
+#[cfg(test)]
+mod examples_tests;
 pub mod exit;
-pub mod figures;
 pub mod globals;
 pub mod measure;
 pub mod output;
 pub mod progress;
 pub mod read;
-pub mod report;
+pub mod render;
 mod signals;
 mod simulated;
-mod vendor_process;
 pub mod work;
 
 use std::io::Write;
@@ -31,9 +31,19 @@ pub use globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
 
-/// Keeps market bars fresh: fetches OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
+/// Keep market bars fresh: fetch OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
+///
+/// Without a command, barkeep opens the dashboard and fetches in the background.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "barkeep", version, max_term_width = 120, after_help = "Without a command it opens the dashboard.")]
+#[command(
+    name = "barkeep",
+    version,
+    max_term_width = 120,
+    after_help = "Examples:
+  barkeep demo                     # try the dashboard without an API key
+  barkeep backfill AAPL SPY BTC    # fetch what is missing
+  barkeep                          # open the dashboard"
+)]
 pub struct Cli {
     #[command(flatten)]
     pub globals: Globals,
@@ -72,14 +82,14 @@ pub enum Command {
     Man(admin::shell::ManArgs),
 }
 
-/// Reads the command line, does what it says and returns the exit code.
+/// Parses the command line, runs the command and returns the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    std::panic::set_hook(Box::new(|bug| {
-        let said = bug.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
-        let place = bug.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
-        tracing::error!("barkeep hit a bug: {said}{place}");
-        let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {said}{place}; please report it");
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().map_or_else(|| "no message".to_owned(), printable);
+        let place = panic.location().map(|l| format!(" ({}:{})", l.file(), l.line())).unwrap_or_default();
+        tracing::error!("barkeep hit a bug: {message}{place}");
+        let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -92,10 +102,10 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<(), CliError> {
-    let Some(command) = &cli.command else { return work::dashboard::run(&cli.dashboard, &cli.globals) };
+    let Some(command) = &cli.command else { return work::local::run(&cli.dashboard, &cli.globals) };
     if cli.dashboard != work::dashboard::DashboardArgs::default() {
-        return Err(CliError::usage("--read-only, --theme, --ascii, --plain and --mouse are for the dashboard")
-            .hint("leave the command out, or write them behind `barkeep demo`"));
+        return Err(CliError::usage("--read-only, --theme, --ascii, --plain and --mouse are options of the dashboard")
+            .hint("use them with `barkeep` itself, or after `barkeep demo` or `barkeep attach`"));
     }
     match command {
         Command::Backfill(args) => work::backfill::run(args, &cli.globals),
@@ -123,7 +133,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
     }
 }
 
-/// Prints clap's message. What the user typed is made fit to print first: clap repeats it as it is.
+/// Prints clap's message. It repeats what was typed, so control characters are replaced first.
 fn usage(mut e: clap::Error) -> ExitCode {
     let context: Vec<_> = e.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in context {
@@ -136,7 +146,7 @@ fn usage(mut e: clap::Error) -> ExitCode {
             _ => {}
         }
     }
-    // A closed pipe is no reason to fail.
+    // A closed pipe is not an error.
     let _ = e.print();
     ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
 }

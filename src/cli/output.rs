@@ -1,11 +1,12 @@
-//! Results on stdout: plain text, tables, JSON.
+//! Results on stdout, as text or as JSON, and in files.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::exit::{CliError, SOME_FAILED};
-use super::figures::thousands;
+use barkeep_base::text::printable;
 
 /// Writes text to stdout.
 pub fn print(text: &str) -> Result<(), CliError> {
@@ -15,57 +16,20 @@ pub fn print(text: &str) -> Result<(), CliError> {
 
 /// Writes a value as indented JSON to stdout.
 pub fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))?;
-    print(&(text + "\n"))
+    print(&(to_json(serde_json::to_string_pretty(value))? + "\n"))
 }
 
 /// Writes a value as one line of JSON to stdout.
 pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
-    let text = serde_json::to_string(value)
-        .map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))?;
-    print(&(text + "\n"))
+    print(&(to_json(serde_json::to_string(value))? + "\n"))
 }
 
-/// Rows under a heading, each column as wide as its widest cell. Numbers are the caller's to align.
-#[must_use]
-pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = heading.map(|h| h.chars().count());
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let line = |cells: [&str; N]| {
-        let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        format!("{}\n", padded.join("  ").trim_end())
-    };
-    let body = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
-    std::iter::once(line(heading)).chain(body).collect()
+/// Writes a value as JSON to a file, besides what is printed.
+pub fn write_json_file<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), CliError> {
+    let text = to_json(serde_json::to_string_pretty(value))? + "\n";
+    std::fs::write(path, text).map_err(|e| CliError::writing(&printable(&path.display().to_string()), &e))
 }
 
-/// `1 bar`, `2 bars`, `12,345 bars`.
-#[must_use]
-pub fn counted(n: i64, one: &str, many: &str) -> String {
-    let sign = if n < 0 { "-" } else { "" };
-    format!("{sign}{} {}", thousands(n.unsigned_abs()), if n == 1 { one } else { many })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_line_up() {
-        let text = table(["A", "LONG"], &[["xyz".into(), "1".into()], ["é".into(), String::new()]]);
-        assert_eq!(text, "A    LONG\nxyz  1\né\n");
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        assert_eq!(counted(1, "bar", "bars"), "1 bar");
-        assert_eq!(counted(0, "bar", "bars"), "0 bars");
-        assert_eq!(counted(1_234_567, "bar", "bars"), "1,234,567 bars");
-        assert_eq!(counted(-999, "bar", "bars"), "-999 bars");
-    }
+fn to_json(text: serde_json::Result<String>) -> Result<String, CliError> {
+    text.map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))
 }

@@ -1,4 +1,4 @@
-//! What a backfill shows while it runs: bars on a terminal, plain lines elsewhere, always on stderr.
+//! Progress of a backfill: bars on a terminal, plain lines elsewhere, always on stderr.
 //!
 //! Nothing is counted here: every number is read from the [`RunProgress`] of the run.
 
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::figures::{clock, thousands};
-use super::output::counted;
 use barkeep_base::clock::{Clock as _, SystemClock};
+use barkeep_base::format::plural;
+use barkeep_base::format::{count, hms};
 use barkeep_pipeline::events::{Event, Listener};
 use barkeep_pipeline::progress::{ItemView, RunProgress};
 use barkeep_store::{HealthListener, StoreError};
 
-/// Steps of a bar; fine enough for any terminal.
+/// Steps of a progress bar; fine enough for any terminal.
 const STEPS: u64 = 1_000;
 
-/// A wait shorter than this is not worth a word, and one line every so often is enough.
+/// Shorter waits are not reported, and not more than one in `BETWEEN_WAITS`.
 const LONG_WAIT: Duration = Duration::from_secs(2);
 const BETWEEN_WAITS: Duration = Duration::from_secs(10);
 
@@ -63,25 +63,25 @@ impl Progress {
         self.run.get().and_then(Weak::upgrade)
     }
 
-    /// Takes the bars off the screen.
+    /// Removes the bars from the screen.
     pub fn clear(&self) {
         if let Some(bars) = &self.bars {
-            // A terminal that is gone cannot be cleaned; there is nothing to do about it.
+            // The terminal may be gone.
             let _ = bars.clear();
         }
     }
 
-    /// A line that answers a signal; `typed` when it came with a key.
-    pub fn answer_signal(&self, line: &str, typed: bool) {
+    /// Prints a line in response to a signal; `typed` when Ctrl-C was pressed.
+    pub fn print_after_signal(&self, line: &str, typed: bool) {
         if typed && self.bars.is_some() {
-            // The terminal echoed ^C behind the last bar, which is padded to the full width: the cursor has moved one
+            // The terminal echoed ^C after the last bar, which is padded to the full width: the cursor has moved one
             // line down, and the bars would be drawn again in the wrong place.
             eprint!("\r\x1b[2K\x1b[1A");
         }
-        self.say(line);
+        self.print(line);
     }
 
-    fn say(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.bars {
             Some(bars) => {
                 let _ = bars.println(line);
@@ -117,19 +117,19 @@ impl Progress {
         let seconds = state.started.elapsed().as_secs_f64().max(0.001);
         let time_left = match self.limit {
             Some(limit) if limit > 0 && run.requests_left > 0 => {
-                // As planned while that lasts; retries may take longer, and then every request costs its share.
+                // As estimated until that time has passed; with retries it takes longer, and then the limit is the estimate.
                 let planned = run.not_before.map(|at| (at - SystemClock.now()) as f64 / 1000.0);
                 let share = run.requests_left as f64 * 60.0 / f64::from(limit);
                 let seconds = planned.filter(|s| *s > 0.0).unwrap_or(share);
-                format!("  at most {} left at {limit}/min", clock(seconds))
+                format!("  at most {} left at {limit}/min", hms(seconds))
             }
             _ => String::new(),
         };
         bar.set_message(format!(
             "requests {}/{all}  {} rows  {} rows/s{time_left}",
             run.requests_answered,
-            thousands(run.rows),
-            thousands((run.rows as f64 / seconds) as u64),
+            count(run.rows),
+            count((run.rows as f64 / seconds) as u64),
         ));
     }
 
@@ -144,12 +144,12 @@ impl Listener for Progress {
         match event {
             Event::Planned { requests, items, estimated_seconds, .. } => {
                 let bound = match self.limit {
-                    Some(limit) => format!(", at most {} at {limit}/min", clock(estimated_seconds)),
+                    Some(limit) => format!(", at most {} at {limit}/min", hms(estimated_seconds)),
                     None => String::new(),
                 };
-                let requests = counted(requests as i64, "request", "requests");
-                let ranges = counted(items as i64, "range", "ranges");
-                self.say(&format!("plan: {requests} for {ranges}{bound}"));
+                let requests = plural(requests, "request");
+                let ranges = plural(items, "range");
+                self.print(&format!("plan: {requests} for {ranges}{bound}"));
                 self.overall(&mut state);
             }
             Event::Started { item, info } => {
@@ -163,11 +163,11 @@ impl Listener for Progress {
                     let is_base = item.info.timeframe == Some(timeframe);
                     if let Some(bar) = state.items.get(&number) {
                         bar.set_position((item.done * STEPS as f64) as u64);
-                        let (rows, written) = (thousands(item.rows), thousands(item.written));
+                        let (rows, written) = (count(item.rows), count(item.written));
                         bar.set_message(format!("{rows} rows  {written} written"));
                     } else if is_base && item.done < 1.0 {
-                        let (done, rows) = (item.done * 100.0, thousands(item.rows));
-                        self.say(&format!("{:<14} {done:>3.0} %  {rows} rows", item.label));
+                        let (done, rows) = (item.done * 100.0, count(item.rows));
+                        self.print(&format!("{:<14} {done:>3.0} %  {rows} rows", item.label));
                     }
                 }
                 self.overall(&mut state);
@@ -176,8 +176,8 @@ impl Listener for Progress {
                 match (state.items.remove(&number), self.item(number)) {
                     (Some(bar), _) => bar.finish_and_clear(),
                     (None, Some(item)) if item.pages_done > 0 => {
-                        let (rows, written) = (thousands(item.rows), thousands(item.written));
-                        self.say(&format!("{:<14} done   {rows} rows, {written} written", item.label));
+                        let (rows, written) = (count(item.rows), count(item.written));
+                        self.print(&format!("{:<14} done   {rows} rows, {written} written", item.label));
                     }
                     (None, _) => {}
                 }
@@ -188,7 +188,7 @@ impl Listener for Progress {
                     bar.finish_and_clear();
                 }
                 let label = self.item(number).map(|item| item.label).unwrap_or_default();
-                self.say(&format!("{label:<14} failed {reason}"));
+                self.print(&format!("{label:<14} failed {reason}"));
                 self.overall(&mut state);
             }
             Event::Waiting { ticker, why, wait, .. } => {
@@ -196,7 +196,7 @@ impl Listener for Progress {
                 if wait >= LONG_WAIT && !recently {
                     state.waited_at = Some(Instant::now());
                     let whose = ticker.map(|t| format!("{t}: ")).unwrap_or_default();
-                    self.say(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
+                    self.print(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
                 }
             }
             Event::Requested { .. } | Event::Committed { item: None, .. } => {}
@@ -206,10 +206,10 @@ impl Listener for Progress {
 
 impl HealthListener for Progress {
     fn lost(&self, error: &StoreError) {
-        self.say(&format!("database lost, waiting for it: {error}"));
+        self.print(&format!("lost the database, waiting for it: {error}"));
     }
 
     fn back(&self, after: Duration) {
-        self.say(&format!("database is back after {}", clock(after.as_secs_f64())));
+        self.print(&format!("the database is back after {}", hms(after.as_secs_f64())));
     }
 }

@@ -1,4 +1,4 @@
-//! Signals that end a command: the first one in order, the next one at once.
+//! Signals that end a command: the first one in an orderly way, the next one immediately.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::INTERRUPTED;
 
-/// Two signals this close are one: timeout(1) sends its signal to the process and then to its group.
-const ONE_AND_THE_SAME: Duration = Duration::from_millis(50);
+/// Signals this close together count as one: timeout(1) sends its signal to the process and then to its group.
+const DEBOUNCE: Duration = Duration::from_millis(50);
 
-/// Which signal came.
+/// The signal that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
+pub(super) enum Received {
     Interrupt,
     Terminate,
     Hangup,
@@ -36,20 +36,20 @@ impl Signals {
     }
 
     /// The next signal.
-    pub(super) async fn next(&mut self) -> Came {
+    pub(super) async fn next(&mut self) -> Received {
         tokio::select! {
-            () = received(&mut self.interrupt) => Came::Interrupt,
-            () = received(&mut self.terminate) => Came::Terminate,
-            () = received(&mut self.hangup) => Came::Hangup,
+            () = received(&mut self.interrupt) => Received::Interrupt,
+            () = received(&mut self.terminate) => Received::Terminate,
+            () = received(&mut self.hangup) => Received::Hangup,
         }
     }
 
-    /// Ends the process at once when one more signal comes.
-    pub(super) async fn end_at_the_next(mut self) {
-        tokio::time::sleep(ONE_AND_THE_SAME).await;
-        // What came meanwhile belongs to the signal before.
+    /// Exits the process immediately on one more signal.
+    pub(super) async fn exit_on_next(mut self) {
+        tokio::time::sleep(DEBOUNCE).await;
+        // Discard what arrived meanwhile.
         while tokio::time::timeout(Duration::ZERO, self.next()).await.is_ok() {}
-        while self.next().await == Came::Hangup {}
+        while self.next().await == Received::Hangup {}
         std::process::exit(i32::from(INTERRUPTED));
     }
 }

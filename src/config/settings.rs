@@ -47,6 +47,15 @@ impl RateLimit {
     /// Above this the vendor's "under 100 requests a second" would bind first.
     pub const HIGHEST: u32 = 6000;
     pub const EXPECTED: &str = "write requests per minute from 1 to 6000, or unlimited";
+
+    /// Requests per minute; `None` when unlimited.
+    #[must_use]
+    pub const fn per_minute(self) -> Option<u32> {
+        match self {
+            Self::PerMinute(n) => Some(n),
+            Self::Unlimited => None,
+        }
+    }
 }
 
 impl fmt::Display for RateLimit {

@@ -192,8 +192,10 @@ pub async fn session(
     date: NaiveDate,
 ) -> Result<SessionCoverage, ReadError> {
     let known = keys(inventory, &[(symbol.clone(), timeframe)]);
-    let (_, id, class) =
-        known.into_iter().next().ok_or_else(|| ReadError::NotFound(format!("{symbol} is not kept at {timeframe}")))?;
+    let (_, id, class) = known
+        .into_iter()
+        .next()
+        .ok_or_else(|| ReadError::NotFound(format!("{symbol} is not tracked at {timeframe}")))?;
     let whole = day(class, timeframe, date);
     let hours = engine.calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
     let step = if timeframe.family() == Family::Day { whole.len() } else { PIECE.max(timeframe.width()) };

@@ -72,7 +72,7 @@ pub async fn detail(
     let mut why =
         explain(store, &inventory, FreshnessContext { calendar, settings, policy }, symbol, Some(timeframe), moment)
             .await?;
-    let absent = || ReadError::NotFound(format!("{symbol} is not kept at {timeframe}"));
+    let absent = || ReadError::NotFound(format!("{symbol} is not tracked at {timeframe}"));
     let explanation = why.pop().ok_or_else(absent)?;
     let known: Vec<_> = inventory.iter().filter(|(row, _)| row.symbol == *symbol).collect();
     let mut timeframes: Vec<Timeframe> = known.iter().map(|(_, known)| known.row.timeframe).collect();

@@ -72,7 +72,7 @@ pub async fn explain(
     let series: Vec<(&SymbolRow, &SeriesState)> = series.collect();
     let Some((row, _)) = series.first() else {
         let what = timeframe.map_or_else(String::new, |tf| format!(" at {tf}"));
-        return Err(StoreError::NotFound(format!("{symbol} is not kept{what}")));
+        return Err(StoreError::NotFound(format!("{symbol} is not tracked{what}")));
     };
     let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;

@@ -1,18 +1,21 @@
-//! Processes of this very executable, started for a measurement.
+//! Processes of this executable, started for a measurement.
 //!
-//! A measured process must not outlive the one that measures, however that one ends. So it is the child of a small shell
-//! that reads a pipe of ours: when the pipe closes, the shell kills it. The shell ends with the code of its child.
+//! Such a process must not outlive the one that measures, however that one ends. So it is the child of a small shell that
+//! reads a pipe from here: when the pipe closes, the shell kills it. The shell exits with the code of its child.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::Instant;
 
-/// `$1` is the file for what the program says, the rest is the program.
+use barkeep_base::text::printable;
+
+/// `$1` is the file for the output of the program, the rest is the program.
 const GUARD: &str = r#"
 exec 3<&0
 out=$1; shift
@@ -26,41 +29,39 @@ kill "$watch" 2>/dev/null
 exit "$code"
 "#;
 
-/// How long a process that was told to end may take. It promises ten seconds.
-const END: Duration = Duration::from_secs(20);
+/// How long a process may take to stop. It promises ten seconds.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a server may take to listen.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Process {
     shell: Child,
     pid: Pid,
-    /// Apart from the child, whose `wait` would close it.
+    home: PathBuf,
+    /// Separate from the child, whose `wait` would close it.
     _leash: ChildStdin,
 }
 
 impl Process {
-    /// Starts the own executable in an environment that holds nothing but `variables`.
-    pub(super) async fn start(
-        args: &[&str],
-        home: &Path,
-        variables: &[(&str, String)],
-        out: &Path,
-    ) -> io::Result<Self> {
+    /// Starts this executable with `home` as its home and working directory, and with no environment but `variables`.
+    pub(super) async fn start(args: &[&str], home: &Path, variables: &[(&str, String)]) -> io::Result<Self> {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", GUARD, "guard"]).arg(out).arg(std::env::current_exe()?).args(args);
+        command.args(["-c", GUARD, "guard"]).arg(output_file(home)).arg(std::env::current_exe()?).args(args);
         command.env_clear().env("HOME", home);
         for place in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
-            command.env(place, home.join("elsewhere"));
+            command.env(place, home.join("xdg"));
         }
         command.envs(variables.iter().map(|(name, value)| (name, value))).current_dir(home);
-        // Ctrl-C in the terminal is for the measuring process, which ends this one in order.
+        // Ctrl-C in the terminal is for the measuring process, which stops this one in an orderly way.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
         let mut shell = command.kill_on_drop(true).spawn()?;
-        let unheard = || io::Error::other("the shell that watches it said nothing");
-        let leash = shell.stdin.take().ok_or_else(unheard)?;
-        let said = BufReader::new(shell.stdout.take().ok_or_else(unheard)?).lines().next_line().await?;
-        let pid = said.and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw).ok_or_else(unheard)?;
-        Ok(Self { shell, pid, _leash: leash })
+        let no_answer = || io::Error::other("its shell printed no process id");
+        let leash = shell.stdin.take().ok_or_else(no_answer)?;
+        let line = BufReader::new(shell.stdout.take().ok_or_else(no_answer)?).lines().next_line().await?;
+        let pid = line.and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw).ok_or_else(no_answer)?;
+        Ok(Self { shell, pid, home: home.to_owned(), _leash: leash })
     }
 
     pub(super) fn id(&self) -> i32 {
@@ -71,21 +72,56 @@ impl Process {
         matches!(self.shell.try_wait(), Ok(None))
     }
 
-    /// The code it ends with by itself.
-    pub(super) async fn ended(mut self) -> io::Result<i32> {
+    /// Waits until it prints a line with `announcement` and a URL after it: where it listens.
+    pub(super) async fn listening(&mut self, announcement: &str) -> io::Result<url::Url> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let output = output(&self.home);
+            // A line without its end may have half a port number.
+            let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+            let announced = lines.find_map(|line| line.strip_prefix(announcement));
+            let url = announced.and_then(|rest| rest.split([' ', ';']).next()?.parse().ok());
+            if let Some(url) = url {
+                return Ok(url);
+            }
+            if !self.is_alive() || Instant::now() >= deadline {
+                return Err(io::Error::other(format!("it does not listen: {}", last_line(&self.home))));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits for it to end by itself; its exit code.
+    pub(super) async fn wait(mut self) -> io::Result<i32> {
         self.shell.wait().await.map(|status| status.code().unwrap_or(-1))
     }
 
     /// SIGKILL; returns once the process is gone.
     pub(super) async fn kill(self) -> io::Result<()> {
         kill_process(self.pid, Signal::KILL)?;
-        self.ended().await.map(|_| ())
+        self.wait().await.map(|_| ())
     }
 
-    /// SIGTERM; the code it ends with.
+    /// SIGTERM; its exit code.
     pub(super) async fn terminate(self) -> io::Result<i32> {
         kill_process(self.pid, Signal::TERM)?;
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "it did not end within 20 s of SIGTERM");
-        tokio::time::timeout(END, self.ended()).await.map_err(|_| late())?
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "it did not stop within 20 s of SIGTERM");
+        tokio::time::timeout(STOP_TIMEOUT, self.wait()).await.map_err(|_| late())?
     }
+}
+
+/// The output of all processes with this home.
+fn output_file(home: &Path) -> PathBuf {
+    home.join("output")
+}
+
+fn output(home: &Path) -> String {
+    std::fs::read_to_string(output_file(home)).unwrap_or_default()
+}
+
+/// The last error that a process with this home printed, else its last line.
+pub(super) fn last_line(home: &Path) -> String {
+    let output = output(home);
+    let error = output.lines().rev().find(|line| line.starts_with("error:"));
+    printable(error.or(output.lines().last()).unwrap_or("no output"))
 }

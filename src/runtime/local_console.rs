@@ -54,7 +54,7 @@ impl LocalConsole {
     async fn ticker(&self, symbol: &Symbol) -> Result<Option<String>, ReadError> {
         let row = |inventory: &SeriesIndex| inventory.symbols.iter().find(|row| row.symbol == *symbol).cloned();
         let inventory = self.inventory(|inventory| row(inventory).is_some()).await;
-        let row = row(&inventory).ok_or_else(|| ReadError::NotFound(format!("{symbol} is not kept")))?;
+        let row = row(&inventory).ok_or_else(|| ReadError::NotFound(format!("{symbol} is not tracked")))?;
         Ok(Some(row.vendor_ticker))
     }
 

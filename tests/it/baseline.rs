@@ -102,7 +102,7 @@ async fn without_a_vendor_or_an_empty_database_nothing_is_measured() {
     let args = [&["--simulated", "--database-url", &url], &SMALL[..]].concat();
     let (code, report, error) = baseline(dir.path(), &args).await;
     assert_eq!((code, report), (2, Value::Null));
-    assert!(error.contains("holds 1 symbol") && error.contains("scratch"), "{error}");
+    assert!(error.contains("has 1 symbol") && error.contains("--database-url"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -254,7 +254,7 @@ async fn a_plan_says_what_the_limit_allows() {
     args.extend(["--timeframes", "5m", "--rate-limit", "5"]);
     let text = bench.run(&args).await;
     let text = String::from_utf8(text.stdout).unwrap();
-    assert!(text.contains("31 series are empty or staler than accepted already"), "{text}");
+    assert!(text.contains("31 series empty or already past their RPO"), "{text}");
     assert!(text.contains("the next 56 requests"), "{text}");
     args.push("--json");
     let (_, plan) = summary_of(&bench.run(&args).await);

@@ -181,7 +181,7 @@ async fn after_a_complete_run_everything_equals_the_tables(bench: Bench) {
     );
     let text = plain(&bench, &["explain", "BTC", "5m"]).await;
     assert!(text.starts_with("BTC 5m  fresh, ") && text.contains("vendor delay"), "{text}");
-    assert!(plain(&bench, &["staleness"]).await.contains("critical  0 of 3 beyond 1h"), "BTC is critical");
+    assert!(plain(&bench, &["staleness"]).await.contains("critical  0 of 3 past the RPO of 1h"), "BTC is critical");
 }
 
 on_both!(a_failed_series_is_explained_and_told_in_the_history, SimConfig::default());
@@ -343,5 +343,5 @@ async fn requests_that_changed_nothing_are_told_by_reason(bench: Bench) {
     assert_eq!(changed, bench.count("SELECT COUNT(*) FROM bars").await, "every bar came with a request that says so");
     assert_eq!(reasons().await, [("rate_limited".to_owned(), 1), ("failed".to_owned(), 1)]);
     let said = plain(&bench, &["status"]).await;
-    assert!(said.contains("changed nothing: 2 (1 rate-limited, 1 failed)"), "{said}");
+    assert!(said.contains("requests that changed nothing: 2 (1 rate-limited, 1 failed)"), "{said}");
 }

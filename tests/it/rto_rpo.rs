@@ -116,7 +116,7 @@ fn rows(all: &Value, list: &str, name: &str, number: &str) -> Vec<(String, f64)>
 #[tokio::test(flavor = "multi_thread")]
 async fn every_failure_is_recovered_from_in_time() {
     let dir = home();
-    let (code, drilled, error) = json(dir.path(), &["--drill", "--out", "drill.json"]).await;
+    let (code, drilled, error) = json(dir.path(), &["--drill", "--output", "drill.json"]).await;
     assert_eq!((code, drilled["passed"].as_bool()), (0, Some(true)), "{drilled} {error}");
     let written: Value = serde_json::from_slice(&std::fs::read(dir.path().join("drill.json")).unwrap()).unwrap();
     assert_eq!(written, drilled);

@@ -235,7 +235,7 @@ async fn a_second_dashboard_on_the_same_file_is_refused() {
 fn without_a_key_it_says_so_and_offers_the_demonstration() {
     let home = tempfile::tempdir().unwrap();
     let mut pty = Pty::start(BARKEEP, &[], home.path(), &[], 120, 40);
-    pty.until("Start the demonstration now? [y/N]");
+    pty.until("Start the demo now? [y/N]");
     assert!(pty.text().contains("MASSIVE_API_KEY"));
     pty.type_in("n\r");
     assert_eq!(pty.ended(), 2);

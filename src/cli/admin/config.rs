@@ -1,4 +1,4 @@
-//! `barkeep config`: what is configured, where it comes from, whether it can be used.
+//! `barkeep config`: the configuration in effect, where it comes from, and whether it is valid.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -18,22 +18,22 @@ pub struct ConfigArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum ConfigCommand {
-    /// Check everything and say which files were used
+    /// Check the configuration and show which files are used
     Check,
-    /// Print every setting in effect and where it comes from, secrets hidden
+    /// Print all settings in effect and where each comes from, without secrets
     Print {
-        /// The commented default settings instead: a start for a file of your own
+        /// Print the commented default settings, as a start for your own file
         #[arg(long, conflicts_with = "policy")]
         defaults: bool,
-        /// The recovery policy (`rto_rpo_config.yaml`) instead
+        /// Print the recovery policy (rto_rpo_config.yaml)
         #[arg(long)]
         policy: bool,
     },
-    /// Print which files are used
+    /// Print the files that are used
     Path,
-    /// List what can be done in the dashboard, with the keys in force
+    /// List the actions of the dashboard and their keys
     Keys {
-        /// The built-in keys as a Markdown table, as in README.md
+        /// Print the default keys as a Markdown table
         #[arg(long)]
         markdown: bool,
     },

@@ -1,4 +1,4 @@
-//! `barkeep keys`: who may use the HTTP API.
+//! `barkeep keys`: keys of the HTTP API.
 
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
@@ -6,21 +6,22 @@ use serde_json::json;
 
 use crate::exit::{CliError, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
 use barkeep_api::guard::keys::{generate, hash};
 use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::format::table;
 use barkeep_base::text::printable;
 use barkeep_market::Ts;
 use barkeep_store::{ApiKey, OperatorAction, Role, Store};
 
-/// Make, list and revoke keys of the HTTP API
+/// Create, list and revoke keys of the HTTP API
+///
+/// A key is shown only when it is created; the database has its SHA-256. As soon as there is a key, every request needs one.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep keys create grafana
   barkeep keys create robot --role operate
-  barkeep keys revoke grafana
-
-A key is shown once, when it is made; the database keeps its SHA-256. Once there is a key every request needs one.")]
+  barkeep keys revoke grafana")]
 pub struct KeysArgs {
     #[command(subcommand)]
     pub command: KeysCommand,
@@ -28,20 +29,21 @@ pub struct KeysArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum KeysCommand {
-    /// Make a key and show it, this once
+    /// Create a key and print it
     Create {
-        /// What the log and the list call it: letters, digits and . - _
-        #[arg(value_parser = name)]
+        /// Name of the key, for lists and logs: letters, digits and . - _
+        #[arg(value_name = "NAME", value_parser = name)]
         name: String,
-        /// read: look at everything; operate: also start, stop and change things
+        /// read: read everything; operate: also trigger, pause, cancel and change
         #[arg(long, value_name = "ROLE", default_value = "read", value_parser = role)]
         role: Role,
     },
-    /// List keys, those revoked too
+    /// List keys, including revoked ones
     List,
     /// Revoke a key; a running service refuses it within a second
     Revoke {
-        #[arg(value_parser = name)]
+        /// Name of the key
+        #[arg(value_name = "NAME", value_parser = name)]
         name: String,
     },
 }
@@ -53,7 +55,7 @@ fn name(text: &str) -> Result<String, String> {
     if fits {
         Ok(text.to_owned())
     } else {
-        Err(format!("'{}' is not a name for a key; use 1 to 64 letters, digits or . - _", printable(text)))
+        Err(format!("'{}' is not a valid name; use 1 to 64 letters, digits or . - _", printable(text)))
     }
 }
 
@@ -78,11 +80,11 @@ async fn work(args: &KeysArgs, session: &Session, store: &dyn Store) -> Result<(
     match &args.command {
         KeysCommand::Create { name, role } => {
             if store.api_keys().await?.iter().any(|key| key.name == *name) {
-                return Err(CliError::usage(format!("there is a key named {name} already"))
-                    .hint("take another name; see `barkeep keys list`"));
+                return Err(CliError::usage(format!("a key named {name} already exists"))
+                    .hint("choose another name; `barkeep keys list` shows all keys"));
             }
             let key = generate()
-                .map_err(|_| CliError::new(SOME_FAILED, "the system gave no random numbers; no key was made"))?;
+                .map_err(|_| CliError::new(SOME_FAILED, "no random numbers from the system; no key was created"))?;
             let row = ApiKey {
                 id: 0,
                 name: name.clone(),
@@ -99,14 +101,14 @@ async fn work(args: &KeysArgs, session: &Session, store: &dyn Store) -> Result<(
                 print_json(&json!({ "name": name, "role": role, "key": key }))
             } else {
                 print(&format!("{key}\n"))?;
-                eprintln!("note: this is the key of {name} ({}); it is not shown again", role.name());
+                eprintln!("note: this is the key of {name} ({}); it will not be shown again", role.name());
                 Ok(())
             }
         }
         KeysCommand::List => {
             let keys = store.api_keys().await?;
             if session.json {
-                let shown = |key: &ApiKey| {
+                let without_hash = |key: &ApiKey| {
                     json!({
                         "name": key.name,
                         "role": key.role,
@@ -115,18 +117,17 @@ async fn work(args: &KeysArgs, session: &Session, store: &dyn Store) -> Result<(
                         "last_used_at": key.last_used_at,
                     })
                 };
-                return print_json(&keys.iter().map(shown).collect::<Vec<_>>());
+                return print_json(&keys.iter().map(without_hash).collect::<Vec<_>>());
             }
             print(&listed(&keys))
         }
         KeysCommand::Revoke { name } => {
             if !store.revoke_api_key(name, at).await? {
-                return Err(
-                    CliError::usage(format!("there is no key named {name} in force")).hint("see `barkeep keys list`")
-                );
+                return Err(CliError::usage(format!("there is no valid key named {name}"))
+                    .hint("`barkeep keys list` shows all keys"));
             }
             note(store, "revoke_key", name, None, at).await?;
-            if session.json { print_json(&json!({ "revoked": name })) } else { print(&format!("{name} is revoked\n")) }
+            if session.json { print_json(&json!({ "revoked": name })) } else { print(&format!("revoked {name}\n")) }
         }
     }
 }
@@ -145,7 +146,7 @@ async fn note(store: &dyn Store, action: &str, name: &str, detail: Option<&str>,
 
 fn listed(keys: &[ApiKey]) -> String {
     if keys.is_empty() {
-        return "no keys: requests from this machine need none, others are refused\n".to_owned();
+        return "no keys: only requests from this machine are accepted, and they need none\n".to_owned();
     }
     let time = |t: Option<Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
     let cells = |key: &ApiKey| {

@@ -1,4 +1,4 @@
-//! Commands that change what is tracked and configured.
+//! Commands that manage symbols, quarantined bars, API keys and the configuration.
 
 pub mod config;
 pub mod keys;

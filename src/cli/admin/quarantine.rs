@@ -1,16 +1,17 @@
-//! `barkeep quarantine`: bars that cannot be true, kept for an operator to judge.
+//! `barkeep quarantine`: invalid bars, to accept or reject.
 
 use clap::{Args, Subcommand};
 
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
 use barkeep_base::clock::SystemClock;
+use barkeep_base::format::table;
 use barkeep_base::text::printable;
 use barkeep_pipeline::quarantine::{self, DecisionError};
 use barkeep_store::{QuarantineRow, Verdict};
 
-/// Show bars that cannot be true, and decide about them
+/// List invalid bars, and accept or reject them
 #[derive(Args, Clone, Debug)]
 pub struct QuarantineArgs {
     #[command(subcommand)]
@@ -21,20 +22,20 @@ pub struct QuarantineArgs {
 pub enum QuarantineCommand {
     /// List quarantined bars, newest first
     List {
-        /// Decided ones too
+        /// Include reviewed bars
         #[arg(long)]
         all: bool,
     },
-    /// Store these bars after all, with the low score they deserve; coarser bars are computed again
+    /// Accept bars: store them with a low quality score, and derive coarser bars again
     Accept {
-        /// Ids as `quarantine list` shows them
-        #[arg(required = true)]
+        /// Ids, from `barkeep quarantine list`
+        #[arg(value_name = "ID", required = true)]
         ids: Vec<i64>,
     },
-    /// Leave these bars out for good
+    /// Reject bars: they are never stored
     Reject {
-        /// Ids as `quarantine list` shows them
-        #[arg(required = true)]
+        /// Ids, from `barkeep quarantine list`
+        #[arg(value_name = "ID", required = true)]
         ids: Vec<i64>,
     },
 }
@@ -49,25 +50,25 @@ pub(crate) fn run(args: &QuarantineArgs, globals: &Globals) -> Result<(), CliErr
                 store.close().await;
                 if session.json { print_json(&rows) } else { print(&listed(&rows)) }
             }
-            QuarantineCommand::Accept { ids } => decide(&session, ids, Verdict::Accepted).await,
-            QuarantineCommand::Reject { ids } => decide(&session, ids, Verdict::Rejected).await,
+            QuarantineCommand::Accept { ids } => review(&session, ids, Verdict::Accepted).await,
+            QuarantineCommand::Reject { ids } => review(&session, ids, Verdict::Rejected).await,
         }
     })
 }
 
-async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), CliError> {
+async fn review(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), CliError> {
     let store = session.open_store(false).await?;
     let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
     let settings = &session.loaded.settings;
-    // All or none: a wrong id among right ones changes nothing.
+    // All or none: one wrong id, and nothing is changed.
     let pending: Vec<i64> = store.quarantine(true).await?.iter().map(|row| row.id).collect();
     if let Some(id) = ids.iter().find(|id| !pending.contains(id)) {
-        return Err(CliError::usage(format!("there is no pending bar {id} in quarantine; nothing was decided"))
-            .hint("see `barkeep quarantine list`"));
+        return Err(CliError::usage(format!("quarantine has no pending bar {id}; nothing was changed"))
+            .hint("`barkeep quarantine list` shows the ids"));
     }
-    let mut decided = Vec::new();
+    let mut reviewed = Vec::new();
     for id in ids {
-        decided.push(
+        reviewed.push(
             quarantine::decide(store.as_ref(), &calendar, settings, &SystemClock, *id, verdict)
                 .await
                 .map_err(of_decision)?,
@@ -76,10 +77,10 @@ async fn decide(session: &Session, ids: &[i64], verdict: Verdict) -> Result<(), 
     store.close().await;
     if session.json {
         let rows: Vec<QuarantineRow> =
-            decided.into_iter().map(|row| QuarantineRow { status: verdict, ..row }).collect();
+            reviewed.into_iter().map(|row| QuarantineRow { status: verdict, ..row }).collect();
         return print_json(&rows);
     }
-    let lines = decided
+    let lines = reviewed
         .iter()
         .map(|row| format!("{} {} {} {}: {}\n", row.id, row.symbol, row.timeframe, row.bar.ts, verdict.name()));
     print(&lines.collect::<String>())

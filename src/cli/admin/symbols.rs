@@ -1,4 +1,4 @@
-//! `barkeep symbols`: which symbols are kept, and how.
+//! `barkeep symbols`: the symbols that are tracked, and their settings.
 
 mod import;
 
@@ -11,8 +11,9 @@ use serde_json::json;
 use crate::args::{sorted, symbol};
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{counted, print, print_json, table};
+use crate::output::{print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::format::{plural, table};
 use barkeep_config::yaml::suggest;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
@@ -28,16 +29,18 @@ pub struct SymbolsArgs {
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum SymbolsCommand {
-    /// Add symbols; one that is already there stays as it is
+    /// Add symbols; existing ones are not changed
     Add {
+        /// Symbols such as AAPL, SPY or BTC
         #[arg(value_name = "SYMBOL", required = true, value_parser = symbol)]
         symbols: Vec<Symbol>,
         #[command(flatten)]
-        given: Given,
+        options: SymbolOptions,
     },
-    /// Add or change all symbols of a file, or none when one line is wrong
+    /// Add or change the symbols of a CSV file; one wrong line, and nothing is changed
     Import {
-        /// CSV with the heading `symbol,asset_class,timeframes`, or one symbol a line
+        /// CSV file with the heading symbol,asset_class,timeframes,criticality, or one symbol per line
+        #[arg(value_name = "FILE")]
         file: PathBuf,
     },
     /// List symbols
@@ -45,22 +48,23 @@ pub enum SymbolsCommand {
     /// Change a symbol
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused"]))]
     Set {
+        /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
         symbol: Symbol,
-        /// critical, standard or low
+        /// Criticality: critical, standard or low
         #[arg(long, value_name = "TIER")]
         criticality: Option<Criticality>,
-        /// Timeframes, separated by commas; bars of others stay stored
+        /// Timeframes, separated by commas; bars of removed ones stay stored
         #[arg(long, value_name = "TF,…", value_delimiter = ',')]
         timeframes: Vec<Timeframe>,
-        /// Whether it is kept fresh: --active, or --active=false
-        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        /// Track the symbol (--active), or stop tracking it (--active=false)
+        #[arg(long, value_name = "BOOL", hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         active: Option<bool>,
-        /// Whether it rests for now: --paused, or --paused=false
-        #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        /// Pause the symbol (--paused), or resume it (--paused=false)
+        #[arg(long, value_name = "BOOL", hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         paused: Option<bool>,
-        /// Let only these of its series rest: no request is made for their sake, and what comes with a request for
-        /// another timeframe is kept
+        /// With --paused: only these timeframes, separated by commas. A paused timeframe is not requested, but its bars are
+        /// still stored when they arrive with another one
         #[arg(
             long,
             value_name = "TF,…",
@@ -72,21 +76,22 @@ pub enum SymbolsCommand {
     },
     /// Remove a symbol with all its bars
     Remove {
+        /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
         symbol: Symbol,
-        /// Really do it
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// What may be said about a symbol; what is not said comes from the settings.
+/// Options of a new symbol; defaults come from the settings.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
-pub struct Given {
-    /// stock, etf or crypto [default: by the lists in the settings]
+pub struct SymbolOptions {
+    /// Asset class: stock, etf or crypto [default: from the settings]
     #[arg(long, value_name = "CLASS")]
     pub asset_class: Option<AssetClass>,
-    /// critical, standard or low [default: by rto_rpo_config.yaml]
+    /// Criticality: critical, standard or low [default: from rto_rpo_config.yaml]
     #[arg(long, value_name = "TIER")]
     pub criticality: Option<Criticality>,
     /// Timeframes, separated by commas [default: symbols.timeframes]
@@ -94,16 +99,16 @@ pub struct Given {
     pub timeframes: Vec<Timeframe>,
 }
 
-/// A row for a symbol that is new.
+/// The row of a new symbol.
 #[must_use]
-pub fn new_row(settings: &Settings, symbol: &Symbol, given: &Given, now: Ts) -> SymbolRow {
-    let asset_class = given.asset_class.unwrap_or_else(|| default_class(settings, symbol));
-    let timeframes = if given.timeframes.is_empty() { &settings.symbols.timeframes } else { &given.timeframes };
+pub fn new_row(settings: &Settings, symbol: &Symbol, options: &SymbolOptions, now: Ts) -> SymbolRow {
+    let asset_class = options.asset_class.unwrap_or_else(|| default_class(settings, symbol));
+    let timeframes = if options.timeframes.is_empty() { &settings.symbols.timeframes } else { &options.timeframes };
     SymbolRow {
         symbol: symbol.clone(),
         asset_class,
         vendor_ticker: symbol.vendor_ticker(asset_class),
-        criticality: given.criticality.unwrap_or_else(|| criticality_of(settings, symbol)),
+        criticality: options.criticality.unwrap_or_else(|| criticality_of(settings, symbol)),
         timeframes: sorted(timeframes),
         active: true,
         paused: false,
@@ -111,11 +116,12 @@ pub fn new_row(settings: &Settings, symbol: &Symbol, given: &Given, now: Ts) -> 
     }
 }
 
-/// The row of a symbol, or an error that suggests the one that was meant.
+/// The row of a symbol, or an error that suggests a similar one.
 pub fn find<'a>(rows: &'a [SymbolRow], symbol: &Symbol) -> Result<&'a SymbolRow, CliError> {
     rows.iter().find(|row| row.symbol == *symbol).ok_or_else(|| {
         let near = suggest::nearest(symbol.as_str(), rows.iter().map(|r| r.symbol.as_str()));
-        let hint = near.map_or_else(|| "see `barkeep symbols list`".to_owned(), |near| format!("did you mean {near}?"));
+        let list = || "`barkeep symbols list` shows the symbols in the database".to_owned();
+        let hint = near.map_or_else(list, |near| format!("did you mean {near}?"));
         CliError::usage(format!("{symbol} is not in the database")).hint(hint)
     })
 }
@@ -130,13 +136,13 @@ pub(crate) fn run(args: &SymbolsArgs, globals: &Globals) -> Result<(), CliError>
     block_on(async {
         let readonly = matches!(args.command, SymbolsCommand::List);
         let store = session.open_store(readonly).await?;
-        let result = work(args, &lines, &session, store.as_ref()).await;
+        let result = execute(args, &lines, &session, store.as_ref()).await;
         store.close().await;
         result
     })
 }
 
-async fn work(
+async fn execute(
     args: &SymbolsArgs,
     lines: &[import::Line],
     session: &Session,
@@ -146,17 +152,17 @@ async fn work(
     let settings = &session.loaded.settings;
     let now = SystemClock.now();
     match &args.command {
-        SymbolsCommand::Add { symbols, given } => add(symbols, given, &rows, session, store, now).await,
+        SymbolsCommand::Add { symbols, options } => add(symbols, options, &rows, session, store, now).await,
         SymbolsCommand::Import { file } => {
             let changed = import::merged(file, lines, &rows, settings, now)?;
             store.put_symbols(&changed).await?;
-            let known = |row: &&SymbolRow| rows.iter().any(|r| r.symbol == row.symbol);
-            let (updated, added): (Vec<&SymbolRow>, Vec<&SymbolRow>) = changed.iter().partition(known);
+            let exists = |row: &&SymbolRow| rows.iter().any(|r| r.symbol == row.symbol);
+            let (updated, added): (Vec<&SymbolRow>, Vec<&SymbolRow>) = changed.iter().partition(exists);
             if session.json {
                 return print_json(&json!({ "added": added, "changed": updated, "lines": lines.len() }));
             }
-            let total = counted(lines.len() as i64, "symbol", "symbols");
-            print(&format!("{total} read: {} added, {} changed\n", added.len(), updated.len()))
+            let total = plural(lines.len(), "symbol");
+            print(&format!("{total}: {} added, {} changed\n", added.len(), updated.len()))
         }
         SymbolsCommand::List => show(&rows, session, store).await,
         SymbolsCommand::Set { symbol, paused: Some(paused), timeframe, .. } if !timeframe.is_empty() => {
@@ -175,8 +181,8 @@ async fn work(
             }
             store.put_symbols(std::slice::from_ref(&row)).await?;
             if switched {
-                // `explain` tells who paused a symbol and since when.
-                note_switch(row.paused, row.symbol.to_string(), store).await?;
+                // `explain` shows who paused a symbol and since when.
+                record_pause(row.paused, row.symbol.to_string(), store).await?;
             }
             show_one(&row, session, store).await
         }
@@ -184,23 +190,23 @@ async fn work(
             find(&rows, symbol)?;
             let series = store.series().await?;
             let bars: i64 = series.iter().filter(|s| s.symbol == *symbol).map(|s| s.bar_count).sum();
-            let count = counted(bars, "bar", "bars");
+            let bars_text = plural(bars, "bar");
             if !yes {
-                return Err(CliError::usage(format!("{symbol} has {count}; nothing was removed"))
-                    .hint(format!("to remove them for good: barkeep symbols remove {symbol} --yes")));
+                return Err(CliError::usage(format!("{symbol} has {bars_text}; nothing was removed"))
+                    .hint(format!("to delete the symbol and its bars: barkeep symbols remove {symbol} --yes")));
             }
             store.remove_symbol(symbol).await?;
             if session.json {
                 return print_json(&json!({ "removed": symbol, "bars": bars }));
             }
-            print(&format!("removed {symbol} and {count}\n"))
+            print(&format!("removed {symbol} and {bars_text}\n"))
         }
     }
 }
 
 async fn add(
     symbols: &[Symbol],
-    given: &Given,
+    options: &SymbolOptions,
     rows: &[SymbolRow],
     session: &Session,
     store: &dyn Store,
@@ -211,37 +217,39 @@ async fn add(
     for symbol in symbols {
         match rows.iter().find(|row| row.symbol == *symbol) {
             Some(row) => {
-                // Saying the same again is fine; saying something else must not pass silently.
-                let differs = given.asset_class.is_some_and(|c| c != row.asset_class)
-                    || given.criticality.is_some_and(|c| c != row.criticality)
-                    || !given.timeframes.is_empty() && sorted(&given.timeframes) != row.timeframes;
+                // The same options again are fine; others must not be ignored silently.
+                let other_class = options.asset_class.is_some_and(|c| c != row.asset_class);
+                let differs = other_class
+                    || options.criticality.is_some_and(|c| c != row.criticality)
+                    || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes;
                 if differs {
-                    return Err(CliError::usage(format!(
-                        "{symbol} is already there with other settings; nothing was added"
-                    ))
-                    .hint(format!("change it with `barkeep symbols set {symbol} …`")));
+                    let hint = if other_class {
+                        format!(
+                            "the asset class of stored bars cannot change; \
+                             `barkeep symbols remove {symbol} --yes` deletes them"
+                        )
+                    } else {
+                        format!("change it with `barkeep symbols set {symbol}`")
+                    };
+                    let message = format!("{symbol} already exists with other settings; nothing was added");
+                    return Err(CliError::usage(message).hint(hint));
                 }
                 present.push(symbol);
             }
             None if added.iter().any(|row| row.symbol == *symbol) => {}
-            None => added.push(new_row(&session.loaded.settings, symbol, given, now)),
+            None => added.push(new_row(&session.loaded.settings, symbol, options, now)),
         }
     }
     store.put_symbols(&added).await?;
     if session.json {
         return print_json(&json!({ "added": added, "already_there": present }));
     }
-    let mut text = if added.is_empty() { String::new() } else { listed(&of(&added, &[])) };
-    text.extend(present.iter().map(|symbol| {
-        format!(
-            "{symbol} is already there
-"
-        )
-    }));
+    let mut text = if added.is_empty() { String::new() } else { listed(&with_paused(&added, &[])) };
+    text.extend(present.iter().map(|symbol| format!("{symbol} already exists\n")));
     print(&text)
 }
 
-/// Lets some series of a symbol rest, or wakes them.
+/// Pauses or resumes some timeframes of a symbol.
 async fn pause_series(
     symbol: &Symbol,
     timeframes: &[Timeframe],
@@ -251,22 +259,22 @@ async fn pause_series(
     let series = store.series().await?;
     let mut switched = Vec::new();
     for timeframe in sorted(timeframes) {
-        let kept = series.iter().find(|row| row.symbol == *symbol && row.timeframe == timeframe).ok_or_else(|| {
-            CliError::usage(format!("{symbol} is not kept at {timeframe}; nothing was changed"))
-                .hint("see `barkeep symbols list`")
+        let row = series.iter().find(|row| row.symbol == *symbol && row.timeframe == timeframe).ok_or_else(|| {
+            CliError::usage(format!("{symbol} is not tracked at {timeframe}; nothing was changed"))
+                .hint("`barkeep symbols list` shows the timeframes of each symbol")
         })?;
-        if kept.paused != paused {
+        if row.paused != paused {
             switched.push((symbol.clone(), timeframe));
         }
     }
     store.set_paused(&switched, paused).await?;
     for (symbol, timeframe) in &switched {
-        note_switch(paused, series_target(symbol, *timeframe), store).await?;
+        record_pause(paused, series_target(symbol, *timeframe), store).await?;
     }
     Ok(())
 }
 
-async fn note_switch(paused: bool, target: String, store: &dyn Store) -> Result<(), CliError> {
+async fn record_pause(paused: bool, target: String, store: &dyn Store) -> Result<(), CliError> {
     let action = OperatorAction {
         at: SystemClock.now(),
         actor: "cli".to_owned(),
@@ -278,7 +286,7 @@ async fn note_switch(paused: bool, target: String, store: &dyn Store) -> Result<
     Ok(store.record_action(&action).await?)
 }
 
-/// A symbol with those of its series that rest by themselves.
+/// A symbol with its paused timeframes.
 #[derive(Serialize)]
 struct Listed<'a> {
     #[serde(flatten)]
@@ -286,24 +294,24 @@ struct Listed<'a> {
     paused_timeframes: Vec<Timeframe>,
 }
 
-fn of<'a>(rows: &'a [SymbolRow], series: &[SeriesRow]) -> Vec<Listed<'a>> {
-    let resting = |row: &SymbolRow| {
+fn with_paused<'a>(rows: &'a [SymbolRow], series: &[SeriesRow]) -> Vec<Listed<'a>> {
+    let paused = |row: &SymbolRow| {
         let mine = series.iter().filter(|s| s.paused && s.symbol == row.symbol);
         mine.map(|s| s.timeframe).filter(|tf| row.timeframes.contains(tf)).collect()
     };
-    rows.iter().map(|row| Listed { row, paused_timeframes: resting(row) }).collect()
+    rows.iter().map(|row| Listed { row, paused_timeframes: paused(row) }).collect()
 }
 
 async fn show(rows: &[SymbolRow], session: &Session, store: &dyn Store) -> Result<(), CliError> {
     let mut series = store.series().await?;
     series.retain(|s| s.paused);
-    let all = of(rows, &series);
+    let all = with_paused(rows, &series);
     if session.json { print_json(&all) } else { print(&listed(&all)) }
 }
 
 async fn show_one(row: &SymbolRow, session: &Session, store: &dyn Store) -> Result<(), CliError> {
     let series = store.series().await?;
-    let all = of(std::slice::from_ref(row), &series);
+    let all = with_paused(std::slice::from_ref(row), &series);
     match all.first().filter(|_| session.json) {
         Some(one) => print_json(one),
         None => print(&listed(&all)),
@@ -312,7 +320,7 @@ async fn show_one(row: &SymbolRow, session: &Session, store: &dyn Store) -> Resu
 
 fn listed(rows: &[Listed<'_>]) -> String {
     if rows.is_empty() {
-        return "no symbols; add some with `barkeep symbols add AAPL SPY BTC`\n".to_owned();
+        return "no symbols yet; add some with `barkeep symbols add AAPL SPY BTC`\n".to_owned();
     }
     let cells = |Listed { row, paused_timeframes }: &Listed<'_>| {
         let timeframes: Vec<&str> = row.timeframes.iter().map(|t| t.name()).collect();
@@ -321,14 +329,14 @@ fn listed(rows: &[Listed<'_>]) -> String {
             (true, true) => "paused",
             (true, false) => "active",
         };
-        let resting: Vec<&str> = paused_timeframes.iter().map(|t| t.name()).collect();
-        let resting = if resting.is_empty() { String::new() } else { format!(", {} paused", resting.join(",")) };
+        let paused: Vec<&str> = paused_timeframes.iter().map(|t| t.name()).collect();
+        let paused = if paused.is_empty() { String::new() } else { format!(", {} paused", paused.join(",")) };
         [
             row.symbol.to_string(),
             row.asset_class.to_string(),
             row.vendor_ticker.clone(),
             row.criticality.to_string(),
-            format!("{state}{resting}"),
+            format!("{state}{paused}"),
             timeframes.join(","),
         ]
     };

@@ -1,6 +1,6 @@
-//! `barkeep baseline`: measures a fixed load through the real engine into a scratch database.
+//! `barkeep baseline`: measures a fixed load, through the real engine into a temporary database.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,42 +11,40 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{duration, sorted, symbol};
 use crate::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, write_json_file};
 use crate::signals::Signals;
-use crate::vendor_process::VendorProcess;
 use barkeep_base::clock::{FixedClock, SystemClock};
-use barkeep_base::text::printable;
 use barkeep_config::{Mode, RateLimit};
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_pipeline::open::OpenError;
-use barkeep_report::baseline::{self, Compared, Failed, Scratch};
+use barkeep_report::baseline::{self, BaselineError, BaselineOptions, BaselineReport, Scratch, VendorProcess};
 use barkeep_store::{ExecutionStatus, StoreError};
 
-/// Measure where the time of a backfill goes, into a scratch database
+/// Measure where the time of a backfill goes
+///
+/// The load is 25 symbols at 5 timeframes over 365 days. It is written to a temporary SQLite database or, with
+/// --database-url, to a PostgreSQL database that has no symbols yet; the measured bars are deleted afterwards. The configured
+/// database is not opened. With --simulated, the vendor is a separate process; without a limit, a first run that is not
+/// measured lets it compute its answers, so that the figures are of barkeep alone.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep baseline
   barkeep baseline --simulated --latency 50ms --compare
-  barkeep baseline --simulated --limit 5 --days 30 --output report.json
-
-The load is 25 symbols at 5 timeframes over 365 days. It is written to a temporary SQLite file, or, with --database-url,
-to a PostgreSQL database that holds no symbols; its symbols and bars are removed afterwards. The database of the settings is never touched.
-With --simulated the vendor is a process of its own. Without a limit one run is made first and not measured, so that it has
-its answers ready and the figures are those of the pipeline.")]
+  barkeep baseline --simulated --limit 5 --days 30 --output report.json")]
 pub struct BaselineArgs {
-    /// pipeline, staggered or sequential [default: backfill.mode]
+    /// How to fetch: pipeline, staggered or sequential [default: backfill.mode]
     #[arg(long, value_name = "MODE")]
     pub mode: Option<Mode>,
 
-    /// Measure all three modes, and each series asked for by itself, and show them side by side
+    /// Compare all three modes, and requests without a plan
     #[arg(long, conflicts_with = "mode")]
     pub compare: bool,
 
-    /// With --simulated: time the vendor takes before each answer, such as 50ms
+    /// With --simulated: delay of each answer, such as 50ms
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub latency: Option<Duration>,
 
-    /// With --simulated: requests per minute of the vendor, and of the run [default: unlimited]
+    /// With --simulated: requests per minute that the vendor allows [default: unlimited]
     #[arg(long, value_name = "N|unlimited")]
     pub limit: Option<RateLimit>,
 
@@ -54,7 +52,7 @@ pub struct BaselineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub days: Option<u32>,
 
-    /// Symbols, separated by commas [default: the 25 of the baseline]
+    /// Symbols, separated by commas [default: the 25 symbols of the baseline]
     #[arg(long, value_name = "SYM,…", value_delimiter = ',', value_parser = symbol)]
     pub symbols: Vec<Symbol>,
 
@@ -62,17 +60,17 @@ pub struct BaselineArgs {
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
 
-    /// Write the report as JSON to this file too
+    /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError> {
     if !globals.simulated && (args.latency.is_some() || args.limit.is_some()) {
-        return Err(CliError::usage("--latency and --limit describe the simulated vendor; add --simulated")
-            .hint("the limit of the configured vendor is --rate-limit"));
+        return Err(CliError::usage("--latency and --limit are options of the simulated vendor; add --simulated")
+            .hint("--rate-limit sets the limit of the configured vendor"));
     }
-    let session = globals.start_apart()?;
+    let session = globals.start_without_database()?;
     let mut load = barkeep_config::baseline_load()?;
     if let Some(days) = args.days {
         load.days = days;
@@ -88,11 +86,10 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         settings.vendor.rate_limit = args.limit.or(globals.rate_limit).unwrap_or(RateLimit::Unlimited);
         SecretString::from("simulated")
     } else {
-        // Without a vendor there is nothing to measure; the error names --simulated.
         session.api_key()?
     };
     let scratch = match &globals.database_url {
-        // Only what this command line names: the database of the settings is in use.
+        // Only from the command line: the configured database is in use.
         Some(url) => Scratch::Named(url.expose_secret().to_owned()),
         None => Scratch::temporary()?,
     };
@@ -101,62 +98,56 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
     } else {
         vec![args.mode.unwrap_or(settings.backfill.mode)]
     };
-    let mut plan = baseline::Plan { load, modes, alone: args.compare, settings, key, clock: Arc::new(SystemClock) };
-    let vendor = if session.simulated { Some(simulated(args, globals, &mut plan)?) } else { None };
-    let warm_up = vendor.is_some() && plan.settings.vendor.rate_limit == RateLimit::Unlimited;
+    let mut options = BaselineOptions { load, modes, alone: args.compare, settings, key, clock: Arc::new(SystemClock) };
     block_on(async {
+        let vendor = if session.simulated { Some(start_vendor(args, &mut options).await?) } else { None };
+        let warm_up = vendor.is_some() && options.settings.vendor.rate_limit == RateLimit::Unlimited;
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-        let tell = |what: &str| eprintln!("measuring {what} …");
+        let on_start = |what: &str| eprintln!("measuring {what} …");
         if warm_up {
-            eprintln!("the simulated vendor computes its answers …");
-            baseline::warm_up(&plan, &scratch, &cancel).await?;
+            eprintln!("warming up the simulated vendor …");
+            baseline::warm_up(&options, &scratch, &cancel).await?;
         }
-        let outcome = baseline::run(&plan, &scratch, session.simulated, &cancel, tell).await;
+        let outcome = baseline::run(&options, &scratch, session.simulated, &cancel, on_start).await;
         signals.abort();
         drop(vendor);
-        finish(&outcome?, args.output.as_deref(), &session, &cancel)
+        finish(&outcome?, args, &session, &cancel)
     })
 }
 
-/// The first signal ends the measurement in order, the second at once.
+/// The first signal finishes the requests in flight, the second exits immediately.
 async fn cancel_on_signal(cancel: CancellationToken) {
     let mut signals = Signals::listen(false);
     signals.next().await;
-    eprintln!("finishing the pages in flight; once more to stop at once");
+    eprintln!("finishing requests in flight; press Ctrl-C again to stop immediately");
     cancel.cancel();
-    signals.end_at_the_next().await;
+    signals.exit_on_next().await;
 }
 
-/// A vendor process for `plan`. Without a limit its clock and the engine's stand still, so that every mode asks the same
-/// questions and a kept answer serves them all; a limit needs clocks that run.
-fn simulated(args: &BaselineArgs, globals: &Globals, plan: &mut baseline::Plan) -> Result<VendorProcess, CliError> {
-    let latency = args.latency.unwrap_or_default();
-    let mut words = vec!["--latency".to_owned(), humantime::format_duration(latency).to_string().replace(' ', "")];
-    let limit = plan.settings.vendor.rate_limit;
-    words.extend(["--limit".to_owned(), limit.to_string()]);
-    if limit == RateLimit::Unlimited {
-        let now = plan.clock.now();
-        plan.clock = Arc::new(FixedClock::at(now));
-        words.extend(["--keep-answers".to_owned(), "--now".to_owned(), now.to_string()]);
+/// Starts a vendor and points `options` at it. Without a limit the clocks of vendor and engine stand still, so that all modes
+/// make the same requests and the vendor computes each answer once; with a limit they have to run.
+async fn start_vendor(args: &BaselineArgs, options: &mut BaselineOptions) -> Result<VendorProcess, CliError> {
+    let limit = options.settings.vendor.rate_limit;
+    let frozen_at = (limit == RateLimit::Unlimited).then(|| options.clock.now());
+    if let Some(now) = frozen_at {
+        options.clock = Arc::new(FixedClock::at(now));
     }
-    let vendor = VendorProcess::start(globals.config.as_deref(), &words)?;
-    let failed = |e: String| CliError::usage(format!("the simulated vendor cannot start: {e}"));
-    plan.settings.vendor.base_url = vendor.url.parse().map_err(|e| failed(format!("{e}")))?;
+    let vendor = VendorProcess::start(limit, args.latency.unwrap_or_default(), frozen_at)
+        .await
+        .map_err(|e| CliError::usage(format!("the simulated vendor cannot start: {e}")))?;
+    options.settings.vendor.base_url = vendor.url.clone();
     Ok(vendor)
 }
 
 fn finish(
-    report: &Compared,
-    output: Option<&Path>,
+    report: &BaselineReport,
+    args: &BaselineArgs,
     session: &Session,
     cancel: &CancellationToken,
 ) -> Result<(), CliError> {
-    if let Some(path) = output {
-        let shown = printable(&path.display().to_string());
-        let text = serde_json::to_string_pretty(report)
-            .map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the report as JSON: {e}")))?;
-        std::fs::write(path, text + "\n").map_err(|e| CliError::writing(&shown, &e))?;
+    if let Some(path) = &args.output {
+        write_json_file(path, report)?;
     }
     if session.json {
         print_json(report)?;
@@ -171,12 +162,12 @@ fn finish(
     if complete { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
 }
 
-impl From<Failed> for CliError {
-    fn from(e: Failed) -> Self {
+impl From<BaselineError> for CliError {
+    fn from(e: BaselineError) -> Self {
         match e {
-            Failed::Open(OpenError::Store(e)) | Failed::Store(e) => scratch_error(e),
-            Failed::Open(OpenError::Vendor(message)) => Self::usage(message),
-            Failed::Run(e) => e.into(),
+            BaselineError::Open(OpenError::Store(e)) | BaselineError::Store(e) => scratch_error(e),
+            BaselineError::Open(OpenError::Vendor(message)) => Self::usage(message),
+            BaselineError::Run(e) => e.into(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Commands that measure the real thing.
+//! Commands that measure, and the simulated vendor.
 
 pub mod baseline;
 pub mod loadtest;

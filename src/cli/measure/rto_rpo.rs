@@ -1,29 +1,29 @@
-//! `barkeep rto-rpo`: the recovery targets in force, and drills that prove them.
+//! `barkeep rto-rpo`: the recovery targets in effect, and drills that measure them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_base::text::printable;
-use barkeep_report::rto_rpo::{self, Definition, Drilled, Engine, Failure, Plan};
+use barkeep_report::rto_rpo::{self, Definition, DrillDatabase, DrillOptions, DrillReport, Failure};
 
-/// Which failures are made to happen.
+/// The drills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Drill {
+    /// All of them
     All,
-    /// A killed process
+    /// The service is killed
     Crash,
-    /// A vendor that answers 429
+    /// The vendor answers 429
     RateLimit,
-    /// A database that goes away
+    /// The database is lost
     Database,
-    /// A series whose features cannot be computed
+    /// The features of a series cannot be computed
     Features,
 }
 
@@ -34,31 +34,31 @@ pub enum Database {
     Sqlite,
 }
 
-/// Show the recovery targets in force, or prove them by making the failures happen
+/// Show the recovery targets (RTO, RPO), or run failure drills
+///
+/// A drill makes a failure happen and measures how long it lasts; all of them take about two minutes. Drills run on temporary
+/// databases and a simulated vendor, with the configured policy and settings. The configured database is not opened, the
+/// vendor gets no request, and no alert is sent. Exit code 1: a target was missed or a drill failed.
 #[derive(Args, Clone, Debug)]
 #[command(
     name = "rto-rpo",
     after_help = "Examples:
-  barkeep rto-rpo --json --out rto_rpo_definition.json
+  barkeep rto-rpo --output rto_rpo_definition.json
   barkeep rto-rpo --drill
-  barkeep rto-rpo --drill database --on sqlite
-
-Drills take about two minutes. They always run on scratch databases and a simulated vendor, with the policy and the
-settings in force; the configured database is never opened, no alert is sent, and the vendor is asked nothing.
-Exit code 1: a target was missed, or a drill failed. What could not be tried for lack of a program is said."
+  barkeep rto-rpo --drill database --on sqlite"
 )]
 pub struct RtoRpoArgs {
-    /// Make failures happen and measure how long they last [default when given: all]
-    #[arg(long, value_name = "WHICH", num_args = 0..=1, default_missing_value = "all")]
+    /// Run a drill [without a name: all]
+    #[arg(long, value_name = "DRILL", num_args = 0..=1, default_missing_value = "all")]
     pub drill: Option<Drill>,
 
-    /// The database of the drill `database` [default: postgres where its programs are found, else sqlite]
+    /// Database of the database drill [default: postgres if installed, else sqlite]
     #[arg(long, value_name = "DB", requires = "drill")]
     pub on: Option<Database>,
 
-    /// Write the result as JSON to this file too
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    /// Also write the result as JSON to this file
+    #[arg(long, alias = "out", value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> {
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> 
     let now = SystemClock.now();
     let Some(which) = args.drill else {
         let definition = Definition::of(&session.loaded, now);
-        return show(&definition, rto_rpo::definition_text, args.out.as_deref(), session.json);
+        return show(&definition, rto_rpo::definition_text, args, &session);
     };
     let failures = match which {
         Drill::All => Failure::ALL.to_vec(),
@@ -76,32 +76,30 @@ pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> 
         Drill::Features => vec![Failure::FeatureComputationFailure],
     };
     let database = args.on.map(|on| match on {
-        Database::Postgres => Engine::Postgres,
-        Database::Sqlite => Engine::Sqlite,
+        Database::Postgres => DrillDatabase::Postgres,
+        Database::Sqlite => DrillDatabase::Sqlite,
     });
-    let plan = Plan { failures, database };
+    let options = DrillOptions { failures, database };
     block_on(async {
         let mut signals = Signals::listen(false);
-        let drilled = tokio::select! {
-            drilled = rto_rpo::drill(&session.loaded, &plan, now, |failure| eprintln!("drilling {} …", failure.name())) => drilled,
-            // The processes and databases of the drill go with it.
+        let on_start = |failure: Failure| eprintln!("drill: {} …", failure.name());
+        let report = tokio::select! {
+            report = rto_rpo::drill(&session.loaded, &options, now, on_start) => report,
+            // Its processes and databases are dropped with it.
             _ = signals.next() => return Err(CliError::silent(INTERRUPTED)),
         };
-        finish(&drilled, args, &session)
+        finish(&report, args, &session)
     })
 }
 
-fn finish(drilled: &Drilled, args: &RtoRpoArgs, session: &Session) -> Result<(), CliError> {
-    show(drilled, rto_rpo::drill_text, args.out.as_deref(), session.json)?;
-    if drilled.passed { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
+fn finish(report: &DrillReport, args: &RtoRpoArgs, session: &Session) -> Result<(), CliError> {
+    show(report, rto_rpo::drill_text, args, session)?;
+    if report.passed { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
 }
 
-fn show<T: Serialize>(value: &T, text: fn(&T) -> String, out: Option<&Path>, json: bool) -> Result<(), CliError> {
-    if let Some(path) = out {
-        let shown = printable(&path.display().to_string());
-        let text = serde_json::to_string_pretty(value)
-            .map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))?;
-        std::fs::write(path, text + "\n").map_err(|e| CliError::writing(&shown, &e))?;
+fn show<T: Serialize>(value: &T, text: fn(&T) -> String, args: &RtoRpoArgs, session: &Session) -> Result<(), CliError> {
+    if let Some(path) = &args.output {
+        write_json_file(path, value)?;
     }
-    if json { print_json(value) } else { print(&text(value)) }
+    if session.json { print_json(value) } else { print(&text(value)) }
 }

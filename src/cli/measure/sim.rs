@@ -25,77 +25,77 @@ use barkeep_sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
 /// How the simulated vendor counts requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WindowArg {
+    /// In the last 60 seconds
     Sliding,
+    /// In each minute since the start
     Fixed,
 }
 
-/// Serve simulated bars over HTTP with the vendor's wire habits; no key needed
+/// Run a simulated vendor: an HTTP server that behaves like the real one
+///
+/// It serves generated bars, the same for the same seed, or recorded ones. No key is needed.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Example, in two terminals:
   barkeep sim --limit unlimited
-  MASSIVE_API_KEY=any barkeep backfill AAPL SPY BTC --vendor-url http://127.0.0.1:8800 --rate-limit unlimited")]
+  MASSIVE_API_KEY=any barkeep backfill AAPL --vendor-url http://127.0.0.1:8800")]
 pub struct SimArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8800")]
+    /// Address to listen on; port 0 is any free port
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8800")]
     pub listen: SocketAddr,
 
-    /// Same seed, same bars
+    /// Seed of the generated bars
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// Keys that are accepted; may be repeated [default: any key]
+    /// Accept only this key; may be repeated [default: any key]
     #[arg(long, value_name = "KEY")]
     pub key: Vec<String>,
 
-    /// Requests per minute before it answers 429, or unlimited
+    /// Requests per minute, or unlimited; more are answered with 429
     #[arg(long, value_name = "N|unlimited", default_value = "5")]
     pub limit: RateLimit,
 
-    /// How requests are counted: in any trailing 60 s, or in minutes since the start
+    /// How requests are counted
     #[arg(long, value_enum, default_value_t = WindowArg::Sliding)]
     pub window: WindowArg,
 
-    /// Send Retry-After with a 429
+    /// Send Retry-After with 429
     #[arg(long)]
     pub retry_after: bool,
 
-    /// Time before each answer, such as 80ms; a bare number is milliseconds
+    /// Delay of each answer, such as 80ms
     #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration)]
     pub latency: Duration,
 
-    /// Years of history the plan includes [default: all]
+    /// Years of history that the plan includes [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub plan_years: Option<u32>,
 
-    /// How far behind the data is: realtime, end_of_day, or a duration such as 15m
+    /// How far behind real time the data is: realtime, end_of_day, or a duration such as 15m
     #[arg(long, value_name = "DELAY", default_value = "realtime", value_parser = parse_delay)]
     pub delay: Delay,
 
-    /// Serve recorded bars from this directory instead of generated ones
+    /// Serve recorded bars from this directory
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
 
-    /// Which recording to serve where a symbol has several
+    /// Recording to serve where a symbol has several
     #[arg(long, value_name = "TAG", requires = "replay")]
     pub replay_source: Option<String>,
 
-    /// A split, SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4; may be repeated
-    #[arg(long, value_name = "SYM:DATE:FROM:TO")]
+    /// Add a split, such as AAPL:2020-08-31:1:4; may be repeated
+    #[arg(long, value_name = "SYMBOL:DATE:FROM:TO")]
     pub split: Vec<SplitArg>,
 
-    /// What time it is for the vendor [default: the machine's clock]
+    /// Fixed time of the vendor [default: the clock of this machine]
     #[arg(long, value_name = "TIME")]
     pub now: Option<TimeBound>,
 
-    /// Answer the same question with the same bytes, computed once; for measurements
+    /// Compute each answer only once, for measurements
     #[arg(long, requires = "now")]
     pub keep_answers: bool,
 
-    /// End when the input ends: with the process that started this one, however that ends
-    #[arg(long, hide = true)]
-    pub follow_stdin: bool,
-
-    /// A fault to start with, as the control endpoint takes it; may be repeated
+    /// Add a fault, as the control endpoint takes it, such as '{"kind":"html_502"}'; may be repeated
     #[arg(long, value_name = "JSON")]
     pub fault: Vec<String>,
 }
@@ -120,7 +120,7 @@ impl FromStr for SplitArg {
             let split = Split { date, from, to };
             split.is_sound().then_some(Self { symbol, split })
         };
-        parsed().ok_or_else(|| NotThat::new(s, "a split; write SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
+        parsed().ok_or_else(|| NotThat::new(s, "a split; use SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
     }
 }
 
@@ -128,21 +128,17 @@ impl SimArgs {
     fn config(&self) -> Result<SimConfig, CliError> {
         let faults = self.fault.iter().map(|text| {
             serde_json::from_str::<FaultRule>(text).map_err(|e| {
-                CliError::usage(format!("--fault {} is no fault: {}", printable(text), printable(&e.to_string()))).hint(
-                    format!(
-                        "write {{\"kind\":\"html_502\",\"page\":3}} for example; kinds: {}",
+                CliError::usage(format!("--fault {} is not a fault: {}", printable(text), printable(&e.to_string())))
+                    .hint(format!(
+                        "for example: {{\"kind\":\"html_502\",\"page\":3}}; kinds: {}",
                         fault_names().join(", ")
-                    ),
-                )
+                    ))
             })
         });
         Ok(SimConfig {
             seed: self.seed,
             keys: (!self.key.is_empty()).then(|| self.key.clone()),
-            rate_limit: match self.limit {
-                RateLimit::PerMinute(n) => Some(n),
-                RateLimit::Unlimited => None,
-            },
+            rate_limit: self.limit.per_minute(),
             window: match self.window {
                 WindowArg::Sliding => Window::Sliding,
                 WindowArg::Fixed => Window::Fixed,
@@ -173,34 +169,17 @@ impl SimArgs {
 const QUARTER: Duration = Duration::from_mins(15);
 
 pub(crate) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
-    let _session = globals.start_apart()?;
+    let _session = globals.start_without_database()?;
     let config = args.config()?;
     block_on(async {
         let sim =
             Sim::start(args.listen, config, Arc::new(SystemClock)).await.map_err(|e| CliError::usage(e.to_string()))?;
-        print(&format!("simulated vendor on {}; Ctrl-C ends it\n", sim.url()))?;
+        print(&format!("simulated vendor on {}; Ctrl-C stops it\n", sim.url()))?;
         let mut signals = Signals::listen(false);
-        if args.follow_stdin {
-            tokio::select! {
-                _ = signals.next() => {}
-                () = input_ends() => {}
-            }
-        } else {
-            signals.next().await;
-        }
+        signals.next().await;
         sim.stop().await;
         Ok(())
     })
-}
-
-/// Returns when the standard input ends. A thread of its own: a blocked read must not keep the runtime from ending.
-async fn input_ends() {
-    let (gone, ended) = tokio::sync::oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-        drop(gone);
-    });
-    drop(ended.await);
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
-//! `barkeep alerts`: what is wrong now, and what was.
+//! `barkeep alerts`: open alerts, and resolved ones.
 
 use clap::Args;
 
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
+use barkeep_base::format::table;
 use barkeep_base::text::printable;
 use barkeep_store::AlertRow;
 
-/// Resolved alerts shown at most.
-const MOST: usize = 1_000;
+/// Alerts shown at most.
+const LIMIT: usize = 1_000;
 
 /// Show open alerts, newest first
 #[derive(Args, Clone, Debug)]
 pub struct AlertsArgs {
-    /// Resolved ones too (the newest 1000)
+    /// Include resolved alerts (1000 at most)
     #[arg(long)]
     pub all: bool,
 }
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &AlertsArgs, globals: &Globals) -> Result<(), CliError> 
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
-        let rows = store.alerts(!args.all, MOST).await?;
+        let rows = store.alerts(!args.all, LIMIT).await?;
         store.close().await;
         if session.json { print_json(&rows) } else { print(&listed(&rows)) }
     })

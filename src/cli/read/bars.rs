@@ -1,7 +1,7 @@
 //! `barkeep bars`: stored bars as CSV, JSON or Parquet.
 //!
-//! Bars are read page by page, so an export of any size takes little memory. A file is written under a temporary name
-//! and renamed at the end: whoever finds it finds all of it.
+//! Bars are read page by page, so an export of any size takes little memory. A file is written under a temporary name and
+//! renamed at the end, so it is always complete.
 
 mod destination;
 #[cfg(feature = "parquet")]
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use self::destination::Destination;
 use crate::admin::symbols::find;
-use crate::args::{Stretch, check_range, range};
+use crate::args::{SeriesRange, check_range, range};
 use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, Session, block_on};
 use barkeep_base::clock::{Clock, SystemClock};
@@ -34,34 +34,34 @@ pub enum Format {
     Parquet,
 }
 
-/// Print or export stored bars
+/// Print or export bars as CSV, JSON or Parquet
+///
+/// Prices are adjusted for splits; --raw gives them as traded.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep bars AAPL --timeframe 1d --from 2024-01-01
-  barkeep bars BTC --timeframe 5m --format parquet --output btc-5m.parquet
-
-Prices are adjusted for splits up to today; --raw shows them as they were traded.")]
+  barkeep bars BTC --timeframe 5m --format parquet --output btc-5m.parquet")]
 pub struct BarsArgs {
     #[command(flatten)]
-    pub stretch: Stretch,
+    pub series: SeriesRange,
 
-    /// [default: csv; json with --json]
+    /// Format [default: csv, or json with --json]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
 
-    /// Write to this file instead of stdout
+    /// Write to this file [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Prices as they were traded, not adjusted for splits
+    /// Prices as traded, not adjusted for splits
     #[arg(long)]
     pub raw: bool,
 
-    /// Only bars with at least this quality score, 0 to 1
+    /// Only bars with at least this quality score (0 to 1)
     #[arg(long, value_name = "X", value_parser = share)]
     pub min_quality: Option<f64>,
 
-    /// At most this many bars, the oldest first
+    /// Number of bars, counted from the oldest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 }
@@ -91,35 +91,35 @@ pub(crate) struct Row<'a> {
     quality_notes: Option<&'a str>,
 }
 
-/// Takes the rows of an export in order.
+/// An export format. Rows arrive in order.
 trait Sink {
     fn write(&mut self, rows: &[Row<'_>]) -> std::io::Result<()>;
     fn finish(self: Box<Self>) -> std::io::Result<()>;
 }
 
 pub(crate) fn run(args: &BarsArgs, globals: &Globals) -> Result<(), CliError> {
-    check_range(args.stretch.from, args.stretch.to)?;
+    check_range(args.series.from, args.series.to)?;
     let format = match (args.format, globals.json) {
         (Some(format @ (Format::Csv | Format::Parquet)), true) => {
             return Err(CliError::usage(
-                format!("--json contradicts --format {format:?}; use one of them").to_lowercase(),
+                format!("--json and --format {format:?} cannot be used together").to_lowercase(),
             ));
         }
         (format, json) => format.unwrap_or(if json { Format::Json } else { Format::Csv }),
     };
     if format == Format::Parquet && args.output.is_none() {
-        return Err(CliError::usage("Parquet is not text; name a file with --output FILE"));
+        return Err(CliError::usage("Parquet is a binary format; write it to a file with --output FILE"));
     }
     if format == Format::Parquet && cfg!(not(feature = "parquet")) {
-        return Err(CliError::usage("this barkeep was built without Parquet; use --format csv or json"));
+        return Err(CliError::usage("this build of barkeep has no Parquet support; use --format csv or json"));
     }
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
-        let work = export(args, format, &session, store.as_ref());
+        let export = export(args, format, &session, store.as_ref());
         let result = tokio::select! {
-            done = work => done,
-            // Dropping the work removes the unfinished file.
+            result = export => result,
+            // Dropping the export removes the unfinished file.
             _ = tokio::signal::ctrl_c() => Err(CliError::new(INTERRUPTED, "interrupted; no file was written")),
         };
         store.close().await;
@@ -129,10 +129,10 @@ pub(crate) fn run(args: &BarsArgs, globals: &Globals) -> Result<(), CliError> {
 
 async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn Store) -> Result<(), CliError> {
     let symbols = store.symbols().await?;
-    let row = find(&symbols, &args.stretch.symbol)?;
+    let row = find(&symbols, &args.series.symbol)?;
     let all = store.series().await?;
-    let series = series(&all, &args.stretch.symbol, args.stretch.timeframe)?;
-    let splits = if args.raw { Vec::new() } else { store.splits(&args.stretch.symbol).await? };
+    let series = series(&all, &args.series.symbol, args.series.timeframe)?;
+    let splits = if args.raw { Vec::new() } else { store.splits(&args.series.symbol).await? };
     let view = View {
         class: row.asset_class,
         splits,
@@ -140,11 +140,11 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         min_quality: args.min_quality,
     };
 
-    let what = args.output.as_ref().map_or_else(|| "to stdout".to_owned(), |p| p.display().to_string());
-    let failed = |e: &std::io::Error| CliError::writing(&barkeep_base::text::printable(&what), e);
+    let target = args.output.as_ref().map_or_else(|| "to stdout".to_owned(), |p| p.display().to_string());
+    let failed = |e: &std::io::Error| CliError::writing(&barkeep_base::text::printable(&target), e);
     let (destination, out) = Destination::open(args.output.as_deref()).map_err(|e| failed(&e))?;
     let mut sink = sink(format, out).map_err(|e| failed(&e))?;
-    let mut wanted = range(row.asset_class, args.stretch.from, args.stretch.to);
+    let mut wanted = range(row.asset_class, args.series.from, args.series.to);
     let mut left = args.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let mut written = 0_i64;
     while left > 0 && !wanted.is_empty() {
@@ -153,7 +153,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         wanted.from = Some(last.bar.ts + 1);
         let (full, shown) = (page.len() == PAGE, view.of(page));
         let rows: Vec<Row<'_>> =
-            shown.iter().take(left).map(|b| row_of(&args.stretch.symbol, args.stretch.timeframe, b)).collect();
+            shown.iter().take(left).map(|b| row_of(&args.series.symbol, args.series.timeframe, b)).collect();
         left -= rows.len();
         written += rows.len() as i64;
         sink.write(&rows).map_err(|e| failed(&e))?;
@@ -162,13 +162,13 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         }
     }
     sink.finish().map_err(|e| failed(&e))?;
-    destination.keep().map_err(|e| failed(&e))?;
+    destination.commit().map_err(|e| failed(&e))?;
     if written == 0 && !session.json {
         let _ = writeln!(
             std::io::stderr(),
-            "note: no bars of {} at {} in that range",
-            args.stretch.symbol,
-            args.stretch.timeframe
+            "note: {} {} has no bars in this range",
+            args.series.symbol,
+            args.series.timeframe
         );
     }
     Ok(())
@@ -182,12 +182,15 @@ pub(crate) fn series<'a>(
     let of_symbol = || all.iter().filter(|s| s.symbol == *symbol);
     of_symbol().find(|s| s.timeframe == timeframe).ok_or_else(|| {
         let names: Vec<&str> = of_symbol().map(|s| s.timeframe.name()).collect();
-        CliError::usage(format!("{symbol} has no {timeframe} bars"))
-            .hint(format!("it has {}; another one is added with `barkeep symbols set`", names.join(", ")))
+        // `symbols set` replaces the list, so the hint repeats it.
+        let more = [names.as_slice(), &[timeframe.name()]].concat().join(",");
+        let add = format!("`barkeep symbols set {symbol} --timeframes {more}` adds {timeframe}");
+        let hint = if names.is_empty() { add } else { format!("it has {}; {add}", names.join(", ")) };
+        CliError::usage(format!("{symbol} has no {timeframe} bars")).hint(hint)
     })
 }
 
-/// How stored bars are shown.
+/// How bars are exported.
 struct View {
     class: AssetClass,
     /// Empty for raw prices.
@@ -262,7 +265,7 @@ impl CsvSink {
     }
 }
 
-/// Keeps the kind of an I/O error, so that a closed pipe is still known as one.
+/// Keeps the kind of an I/O error, so that a closed pipe is recognized.
 fn from_csv(e: csv::Error) -> std::io::Error {
     match e.into_kind() {
         csv::ErrorKind::Io(e) => e,

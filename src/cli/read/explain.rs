@@ -1,4 +1,4 @@
-//! `barkeep explain`: why a series is as stale as it is.
+//! `barkeep explain`: why a series is stale.
 
 use std::fmt::Write as _;
 
@@ -6,24 +6,26 @@ use clap::Args;
 
 use crate::args::symbol;
 use crate::exit::CliError;
-use crate::figures::span;
 use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json};
 use barkeep_base::clock::{Moment, SystemClock};
+use barkeep_base::format::rough;
 use barkeep_base::text::printable;
+use barkeep_base::ts::SECOND;
 use barkeep_config::Loaded;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::explain::{self, Blocker, Explanation};
 use barkeep_monitor::snapshot::FreshnessContext;
 use barkeep_pipeline::index::series::SeriesIndex;
 
-/// Say why a series is as stale as it is: the time since its newest bar, split into causes that add up
+/// Explain why a series is stale: the time since its newest bar, split by cause
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
+    /// Symbol
     #[arg(value_name = "SYMBOL", value_parser = symbol)]
     pub symbol: Symbol,
 
-    /// Only this timeframe [default: all of the symbol]
+    /// Timeframe [default: all timeframes of the symbol]
     #[arg(value_name = "TF")]
     pub timeframe: Option<Timeframe>,
 }
@@ -34,21 +36,23 @@ pub(crate) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CliError>
         let store = session.open_store(true).await?;
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let Loaded { settings, policy, .. } = &session.loaded;
-        let bench = FreshnessContext { calendar: &calendar, settings, policy };
+        let context = FreshnessContext { calendar: &calendar, settings, policy };
         let now = Moment::now(&SystemClock);
-        let inventory = SeriesIndex::read(store.as_ref(), now.at).await?;
-        let all = explain::explain(store.as_ref(), &inventory, bench, &args.symbol, args.timeframe, now).await;
+        let index = SeriesIndex::read(store.as_ref(), now.at).await?;
+        let all = explain::explain(store.as_ref(), &index, context, &args.symbol, args.timeframe, now).await;
         store.close().await;
-        let all = all.map_err(|e| CliError::from(e).hint("see `barkeep symbols list`"))?;
+        let all = all.map_err(|e| {
+            CliError::from(e).usage_hint("`barkeep symbols list` shows the symbols and their timeframes")
+        })?;
         if session.json { print_json(&all) } else { print(&all.iter().map(text).collect::<String>()) }
     })
 }
 
 fn text(e: &Explanation) -> String {
     let mut out = String::new();
-    let behind = e.staleness_seconds.map_or_else(String::new, |s| format!(", {} behind", span(s)));
+    let behind = e.staleness_seconds.map_or_else(String::new, |s| format!(", {} behind", rough(s * SECOND)));
     let limit = i64::try_from(e.acceptable_staleness_seconds).unwrap_or(i64::MAX);
-    let breach = if e.breached { ": BREACHED" } else { "" };
+    let breach = if e.breached { "; BREACHED" } else { "" };
     let _ = writeln!(
         out,
         "{} {}  {}{behind}  ({} allows {}{breach})",
@@ -56,33 +60,32 @@ fn text(e: &Explanation) -> String {
         e.timeframe,
         e.status,
         e.criticality,
-        span(limit)
+        rough(limit.saturating_mul(SECOND))
     );
     let _ = writeln!(out, "  expected  {}", e.expected);
     let stored = e.stored.map_or_else(|| "no bar".to_owned(), |bar| bar.to_string());
     let _ = writeln!(out, "  stored    {stored}");
     if let Some(until) = e.answered_until {
-        let _ = writeln!(out, "  answered  until {until}");
+        let _ = writeln!(out, "  checked   until {until}");
     }
-    let _ = writeln!(out, "  now       {}", said(&e.blocker));
+    let _ = writeln!(out, "  reason    {}", describe(&e.blocker));
     let Some(split) = &e.split else { return out };
     for share in &split.causes {
         let percent = share.ms as f64 * 100.0 / split.age_ms.max(1) as f64;
-        let counts = if share.stale_ms == share.ms {
+        let stale = if share.stale_ms == share.ms {
             ""
         } else if share.stale_ms == 0 {
             ", not stale"
         } else {
             ", partly stale"
         };
-        let _ = writeln!(out, "  {:>9}  {percent:5.1} %  {}{counts}", span(share.ms / 1000), said(&share.blocker));
+        let _ = writeln!(out, "  {:>9}  {percent:5.1} %  {}{stale}", rough(share.ms), describe(&share.blocker));
     }
-    let _ =
-        writeln!(out, "  {:>9}  in all, {} of it stale", span(split.age_ms / 1000), span(split.staleness_ms / 1000));
+    let _ = writeln!(out, "  {:>9}  in total, {} of it stale", rough(split.age_ms), rough(split.staleness_ms));
     out
 }
 
-fn said(blocker: &Blocker) -> String {
+fn describe(blocker: &Blocker) -> String {
     let mut out = blocker.cause.words().to_owned();
     if let Some(by) = &blocker.by {
         let _ = write!(out, " by {}", printable(by));

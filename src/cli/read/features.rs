@@ -4,27 +4,28 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::admin::symbols::find;
-use crate::args::{Stretch, check_range, range};
+use crate::args::{SeriesRange, check_range, range};
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
 use crate::read::bars::series;
+use barkeep_base::format::table;
 use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
-/// Show the features of a series: volatility, averages, RSI, MACD, bands and labels
+/// Show computed features: volatility, averages, RSI, MACD, bands, labels
+///
+/// They are computed from prices adjusted for splits. The newest bars are shown, oldest first. A value is empty (null in
+/// JSON) where there are too few bars before it.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep features AAPL --timeframe 1d
-  barkeep features BTC --timeframe 1h --from 2024-01-01 --limit 1000 --json
-
-Computed from prices adjusted for splits up to today. The newest bars are shown, oldest first; a value is empty
-(null) where the bars before it are too few.")]
+  barkeep features BTC --timeframe 1h --from 2024-01-01 --limit 1000 --json")]
 pub struct FeaturesArgs {
     #[command(flatten)]
-    pub stretch: Stretch,
+    pub series: SeriesRange,
 
-    /// At most this many bars, the newest
+    /// Number of bars, counted from the newest
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
 }
@@ -40,23 +41,23 @@ struct Row<'a> {
 }
 
 pub(crate) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError> {
-    check_range(args.stretch.from, args.stretch.to)?;
+    check_range(args.series.from, args.series.to)?;
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
         let symbols = store.symbols().await?;
-        let class = find(&symbols, &args.stretch.symbol)?.asset_class;
+        let class = find(&symbols, &args.series.symbol)?.asset_class;
         let all = store.series().await?;
-        let series = series(&all, &args.stretch.symbol, args.stretch.timeframe)?;
+        let series = series(&all, &args.series.symbol, args.series.timeframe)?;
         // More than memory could hold is all of them.
         let limit = usize::try_from(args.limit).ok();
-        let rows = store.features(series.id, range(class, args.stretch.from, args.stretch.to), limit).await?;
+        let rows = store.features(series.id, range(class, args.series.from, args.series.to), limit).await?;
         store.close().await;
         let rows: Vec<Row<'_>> = rows
             .into_iter()
             .map(|row| Row {
-                symbol: &args.stretch.symbol,
-                timeframe: args.stretch.timeframe,
+                symbol: &args.series.symbol,
+                timeframe: args.series.timeframe,
                 time: row.ts,
                 features: row.features,
             })
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError
         if session.json {
             print_json(&rows)
         } else if rows.is_empty() {
-            print(&format!("no features of {} at {} in that range\n", args.stretch.symbol, args.stretch.timeframe))
+            print(&format!("no features of {} at {} in that range\n", args.series.symbol, args.series.timeframe))
         } else {
             print(&shown(&rows))
         }
@@ -129,7 +130,7 @@ fn shown(rows: &[Row<'_>]) -> String {
     table(heading, &rows.iter().map(cells).collect::<Vec<_>>())
 }
 
-/// Five digits behind the first that counts, which is more than a reader compares; JSON has all of them.
+/// Six significant digits; JSON has all of them.
 fn number(value: Option<f64>) -> String {
     let Some(v) = value else { return String::new() };
     let size = if v == 0.0 { 0 } else { v.abs().log10().floor() as i32 };
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_the_digits_that_count() {
+    fn numbers_keep_six_significant_digits() {
         assert_eq!(number(None), "");
         assert_eq!(number(Some(0.0)), "0.00000");
         assert_eq!(number(Some(187.123_456_7)), "187.123");

@@ -1,4 +1,4 @@
-//! `barkeep history`: what ran, how it went, and each series of one run.
+//! `barkeep history`: executions and their results, and the series of one execution.
 
 use std::fmt::Write as _;
 
@@ -6,20 +6,20 @@ use clap::Args;
 use uuid::Uuid;
 
 use crate::exit::CliError;
-use crate::figures::{clock, thousands};
 use crate::globals::{Globals, block_on};
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
+use barkeep_base::format::{count, hms, table};
 use barkeep_base::text::printable;
 use barkeep_monitor::history::{Execution, ExecutionDetail, ExecutionHistory};
 
-/// Show what ran and how it went, newest first, or every series of one run
+/// Show past executions, newest first, or the series of one of them
 #[derive(Args, Clone, Debug)]
 pub struct HistoryArgs {
-    /// Show each series of this run
+    /// Show every series of this execution
     #[arg(value_name = "EXECUTION_ID")]
     pub execution: Option<Uuid>,
 
-    /// Runs shown
+    /// Executions to show
     #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "execution", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub limit: u32,
 }
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &HistoryArgs, globals: &Globals) -> Result<(), CliError>
         if let Some(id) = args.execution {
             let detail = ExecutionDetail::read(store.as_ref(), id).await;
             store.close().await;
-            let detail = detail.map_err(|e| CliError::from(e).hint("see `barkeep history` for the ids"))?;
+            let detail = detail.map_err(|e| CliError::from(e).usage_hint("`barkeep history` shows the ids"))?;
             return if session.json { print_json(&detail) } else { print(&one(&detail)) };
         }
         let history = ExecutionHistory::read(store.as_ref(), args.limit as usize).await?;
@@ -50,11 +50,11 @@ fn cells(row: &Execution) -> [String; 9] {
         row.started_at.to_string(),
         row.trigger.name().to_owned(),
         status.replace('_', " "),
-        row.duration_seconds.map_or_else(|| "-".to_owned(), clock),
+        row.duration_seconds.map_or_else(|| "-".to_owned(), hms),
         format!("{}/{}", row.successful_symbols, row.total_symbols),
         row.success_rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1} %")),
-        thousands(row.requests.unsigned_abs()),
-        thousands(row.total_records_processed.unsigned_abs()),
+        count(row.requests),
+        count(row.total_records_processed),
     ]
 }
 
@@ -79,9 +79,9 @@ fn one(detail: &ExecutionDetail) -> String {
                 s.symbol.to_string(),
                 s.timeframe.to_string(),
                 s.status.name().replace('_', " "),
-                thousands(s.records_processed.unsigned_abs()),
-                thousands(s.records_inserted.unsigned_abs()),
-                s.duration_seconds.map_or_else(|| "-".to_owned(), clock),
+                count(s.records_processed),
+                count(s.records_inserted),
+                s.duration_seconds.map_or_else(|| "-".to_owned(), hms),
                 s.error_message.as_deref().map(printable).unwrap_or_default(),
             ]
         })

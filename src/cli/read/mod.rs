@@ -1,4 +1,4 @@
-//! Commands that print what is stored.
+//! Commands that only read the database.
 
 pub mod alerts;
 pub mod bars;

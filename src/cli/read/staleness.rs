@@ -1,20 +1,21 @@
-//! `barkeep staleness`: how old every series is, and who breaches its recovery point.
+//! `barkeep staleness`: how stale every series is, and which ones are past their RPO.
 
 use std::fmt::Write as _;
 
 use clap::Args;
 
 use crate::exit::CliError;
-use crate::figures::span;
 use crate::globals::{Globals, block_on};
-use crate::output::{counted, print, print_json, table};
+use crate::output::{print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::format::{plural, rough, table};
+use barkeep_base::ts::SECOND;
 use barkeep_monitor::freshness_report::{SeriesAge, StalenessReport};
 
-/// Show how stale every series is, the stalest first, and which ones breach their RPO
+/// Show how stale every series is, stalest first, and which ones are past their RPO
 #[derive(Args, Clone, Debug)]
 pub struct StalenessArgs {
-    /// Series shown of each tier; the counts are over all series
+    /// Series to show of each tier; the counts are of all series
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub limit: u32,
 }
@@ -36,17 +37,18 @@ pub(crate) fn run(args: &StalenessArgs, globals: &Globals) -> Result<(), CliErro
 fn text(report: &StalenessReport) -> String {
     let mut out = String::new();
     let s = &report.summary;
-    let _ = writeln!(out, "{}  at {}", counted(report.total as i64, "series", "series"), report.generated_at);
+    let _ = writeln!(out, "{}  at {}", plural(report.total, "series"), report.generated_at);
     let _ = writeln!(
         out,
         "fresh {}  aging {}  stale {}  missing {}  unknown {}",
         s.fresh_count, s.aging_count, s.stale_count, s.missing_count, s.unknown_count
     );
     for rpo in &report.rpo {
-        let acceptable = span(i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX));
+        let allowed = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX);
+        let allowed = rough(allowed.saturating_mul(SECOND));
         let _ = writeln!(
             out,
-            "{:<9} {} of {} beyond {acceptable}, {} without data",
+            "{:<9} {} of {} past the RPO of {allowed}, {} without data",
             rpo.criticality, rpo.breached, rpo.series, rpo.without_data
         );
     }
@@ -55,21 +57,21 @@ fn text(report: &StalenessReport) -> String {
     let rows: Vec<_> = all.map(cells).collect();
     if !rows.is_empty() {
         out.push('\n');
-        out.push_str(&table(["SYMBOL", "TF", "RPO", "STATUS", "BEHIND", "NEWEST BAR", "ANSWERED TO", "NOTE"], &rows));
+        out.push_str(&table(["SYMBOL", "TF", "RPO", "STATUS", "BEHIND", "NEWEST BAR", "CHECKED UNTIL", "NOTE"], &rows));
     }
     out
 }
 
 fn cells(row: &SeriesAge) -> [String; 8] {
     let time = |t: Option<barkeep_market::Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
-    let notes = [(row.breached, "breach"), (row.paused, "paused"), (!row.tracked, "not kept fresh")];
-    let notes: Vec<&str> = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+    let notes = [(row.breached, "breach"), (row.paused, "paused"), (!row.tracked, "not tracked")];
+    let notes: Vec<&str> = notes.into_iter().filter(|(applies, _)| *applies).map(|(_, word)| word).collect();
     [
         row.symbol.to_string(),
         row.timeframe.to_string(),
         row.criticality.to_string(),
         row.status.to_string(),
-        row.staleness_seconds.map_or_else(|| "-".to_owned(), span),
+        row.staleness_seconds.map_or_else(|| "-".to_owned(), |s| rough(s * SECOND)),
         time(row.newest_bar),
         time(row.answered_until),
         notes.join(", "),

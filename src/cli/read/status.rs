@@ -1,4 +1,4 @@
-//! `barkeep status`: what is stored, how fresh it is and what is missing.
+//! `barkeep status`: all series, how fresh they are, and how much of the limit is used.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::args::symbol;
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json};
-use crate::report;
+use crate::render;
 use barkeep_base::clock::{Moment, SystemClock};
 use barkeep_config::Loaded;
 use barkeep_market::Symbol;
 use barkeep_monitor::snapshot::{FreshnessContext, Snapshot};
 
-/// Show what is stored, how fresh it is and the gaps
+/// Show all series: how fresh they are and how many bars they have
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
     /// Only these symbols [default: all]
@@ -32,12 +32,12 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let now = Moment::now(&SystemClock);
         let Loaded { settings, policy, .. } = &session.loaded;
-        let bench = FreshnessContext { calendar: &calendar, settings, policy };
-        let mut snapshot = Snapshot::read(store.as_ref(), bench, now).await?;
+        let context = FreshnessContext { calendar: &calendar, settings, policy };
+        let mut snapshot = Snapshot::read(store.as_ref(), context, now).await?;
         store.close().await;
         if !args.symbols.is_empty() {
             Arc::make_mut(&mut snapshot.data).series.retain(|row| args.symbols.contains(&row.symbol));
         }
-        if session.json { print_json(&snapshot) } else { print(&report::snapshot(&snapshot)) }
+        if session.json { print_json(&snapshot) } else { print(&render::snapshot(&snapshot)) }
     })
 }

@@ -1,6 +1,6 @@
 //! `barkeep attach URL`: the dashboard on an engine in another process.
 //!
-//! The screens are the same, because they know nothing but a console. Leaving ends the screen, not the engine.
+//! The screens are the same, because they work on a console, local or remote. Quitting closes the dashboard, not the engine.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, block_on};
-use crate::work::dashboard::{DashboardArgs, Front, a_terminal, say_goodbye, screen, show, start};
+use crate::work::dashboard::{Dashboard, DashboardArgs, print_summary, require_terminal, screen, show, start};
 use barkeep_api::client::{AttachError, Remote};
 use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, client_key};
@@ -18,16 +18,16 @@ use barkeep_tui::keymap::Keymap;
 use barkeep_tui::run::Ended;
 use barkeep_tui::terminal::signals;
 
-/// Show the dashboard of a running `barkeep run`, over its HTTP API
+/// Open the dashboard of a running service, over its HTTP API
+///
+/// The API key decides what is possible: one with the role `read` can only look (see `barkeep keys create`). When the
+/// service is unreachable, the last state stays on the screen, marked, until it is back.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
-  barkeep attach http://127.0.0.1:8000
-  BARKEEP_API_KEY=… barkeep attach https://bars.example.com
-
-The key decides what may be done: one with the role `read` looks only (barkeep keys create). When the engine goes away
-the last picture stays, marked, until it is back.")]
+  barkeep attach
+  BARKEEP_API_KEY=bk_… barkeep attach https://bars.example.com")]
 pub struct AttachArgs {
-    /// Where the API listens (settings: api.listen)
+    /// Base URL of the API (api.listen of the service)
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:8000")]
     pub url: String,
 
@@ -38,29 +38,29 @@ pub struct AttachArgs {
 pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> {
     let keymap = Arc::new(Keymap::new(&globals.load()?.settings.keys)?);
     let key = client_key(&Environment::of_process())?;
-    a_terminal(&args.dashboard)?;
+    require_terminal(&args.dashboard)?;
     let session = start(&args.dashboard, globals)?;
     block_on(async {
         let (mut outside, watching) = signals::watch();
-        let front = Front { args: &args.dashboard, keymap, label: None };
+        let dashboard = Dashboard { args: &args.dashboard, keymap, label: None };
         let waiting = format!("connecting to {}", barkeep_base::text::printable(&args.url));
-        let screen = screen(&front, &session, &waiting)?;
+        let screen = screen(&dashboard, &session, &waiting)?;
         let stop = CancellationToken::new();
         let (remote, following) = Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
-        // Nothing here has to be drained: the engine goes on.
-        let left = CancellationToken::new();
+        // Quitting waits for nothing: the engine goes on.
+        let quit = CancellationToken::new();
         let console = Arc::clone(&remote) as Arc<dyn Console>;
-        let shown = show(&front, &session, console, screen, &mut outside, (left.clone(), left)).await;
+        let shown = show(&dashboard, &session, console, screen, &mut outside, (quit.clone(), quit)).await;
         stop.cancel();
         watching.abort();
         let last = remote.watch().borrow().clone();
         if let Err(e) = following.await {
-            tracing::error!(error = %e, "following the engine broke");
+            tracing::error!(error = %e, "the connection to the engine ended");
         }
         match shown? {
             Ended::AtOnce => Err(CliError::silent(INTERRUPTED)),
             Ended::Drained => {
-                say_goodbye(&last);
+                print_summary(&last);
                 Ok(())
             }
             Ended::Gone => Ok(()),
@@ -73,10 +73,10 @@ impl From<AttachError> for CliError {
         let message = e.to_string();
         match e {
             AttachError::Url(_) => Self::usage(message),
-            AttachError::Refused(_) => Self::usage(format!("the engine refused: {message}"))
-                .hint("set BARKEEP_API_KEY to a key of that engine; `barkeep keys create NAME` makes one there"),
-            AttachError::Unreachable(_) => Self::new(SOME_FAILED, format!("no engine to attach to: {message}"))
-                .hint("start one with `barkeep run --headless`, or name where it listens"),
+            AttachError::Refused(_) => Self::usage(format!("the service refused: {message}"))
+                .hint("set BARKEEP_API_KEY to one of its keys; `barkeep keys create NAME` on its machine makes one"),
+            AttachError::Unreachable(_) => Self::new(SOME_FAILED, format!("no service to attach to: {message}"))
+                .hint("start one with `barkeep run --headless`, or give the URL it listens on"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `barkeep backfill`: closes the gaps of the named series.
+//! `barkeep backfill`: fetches what is missing from the selected series.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json_line};
 use crate::progress::Progress;
-use crate::signals::{Came, Signals};
-use crate::{report, simulated};
+use crate::signals::{Received, Signals};
+use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_config::{Mode, RateLimit};
+use barkeep_config::Mode;
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
@@ -26,7 +26,9 @@ use barkeep_pipeline::select::{self, SelectError};
 use barkeep_plan::Plan;
 use barkeep_store::{HealthListener, Trigger};
 
-/// Fetch the bars that are missing
+/// Fetch missing bars
+///
+/// Only what is missing is requested, so the same command run again resumes after any interruption.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep backfill AAPL SPY BTC --simulated
@@ -34,29 +36,33 @@ use barkeep_store::{HealthListener, Trigger};
   barkeep backfill --all
   barkeep backfill --all --dry-run --json
 
-Exit codes: 0 done, 1 some series failed, 2 usage or configuration,
-3 vendor refused the key, 4 database unreachable, 130 interrupted.
-Running it again continues where it stopped.")]
+Exit codes:
+    0  done
+    1  some series failed
+    2  usage or configuration error
+    3  the vendor refused the API key
+    4  database unreachable
+  130  interrupted")]
 pub struct BackfillArgs {
     #[command(flatten)]
     pub selection: Selection,
 
-    /// pipeline, staggered or sequential [default: backfill.mode]
+    /// How to fetch: pipeline, staggered or sequential [default: backfill.mode]
     #[arg(long, value_name = "MODE")]
     pub mode: Option<Mode>,
 
-    /// Show the requests without making them
+    /// Show the requests, make none
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Run exactly the plan that `barkeep plan` showed under this id
+    /// Run the plan that `barkeep plan` saved under this id
     #[arg(long, value_name = "UUID", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class"])]
     pub plan_id: Option<Uuid>,
 }
 
-/// What `plan` keeps and `backfill --plan-id` runs.
+/// What `plan` saves and `backfill --plan-id` runs.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct KeptPlan {
+pub(crate) struct StoredPlan {
     pub selection: select::Selection,
     pub plan: Plan,
 }
@@ -82,30 +88,30 @@ pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
 }
 
 async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
-    // Nothing is asked, so no key is needed.
+    // No request is made, so no key is needed.
     let engine = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
-    let wish = wish(args, session, &engine).await?;
-    let plan = match wish.plan {
+    let backfill = backfill(args, session, &engine).await?;
+    let plan = match backfill.plan {
         Some(plan) => plan,
-        None => wish.preview(&engine).await?,
+        None => backfill.preview(&engine).await?,
     };
     engine.store.close().await;
     if session.json {
         return print_json_line(&plan);
     }
-    print(&report::plan(&plan, limit_of(session)))
+    print(&render::plan(&plan, session.rate_limit()))
 }
 
 async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> Result<(), CliError> {
-    let progress = Arc::new(Progress::new(limit_of(session)));
+    let progress = Arc::new(Progress::new(session.rate_limit()));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn HealthListener>).await?;
-    let wish = wish(args, session, &engine).await?;
+    let backfill = backfill(args, session, &engine).await?;
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
-    let run = wish.progress(&engine, listener);
+    let run = backfill.progress(&engine, listener);
     progress.follow(&run);
-    let outcome = wish.run_with(&engine, run, cancel.clone()).await;
+    let outcome = backfill.run_with(&engine, run, cancel.clone()).await;
     signals.abort();
     progress.clear();
     engine.store.close().await;
@@ -113,7 +119,7 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     if session.json {
         print_json_line(&summary)?;
     } else {
-        print(&report::summary(&summary))?;
+        print(&render::summary(&summary))?;
     }
     if cancel.is_cancelled() {
         return Err(CliError::silent(INTERRUPTED));
@@ -121,25 +127,25 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     if summary.is_complete() { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
 }
 
-async fn wish(args: &BackfillArgs, session: &Session, engine: &EngineContext) -> Result<Backfill, CliError> {
+async fn backfill(args: &BackfillArgs, session: &Session, engine: &EngineContext) -> Result<Backfill, CliError> {
     let mode = args.mode.unwrap_or(session.loaded.settings.backfill.mode);
     let (selection, plan) = match args.plan_id {
         None => (args.selection.resolve(), None),
         Some(id) => {
-            let kept = engine.store.plan(id).await?.ok_or_else(|| {
+            let stored = engine.store.plan(id).await?.ok_or_else(|| {
                 CliError::usage(format!("there is no plan {id} in this database"))
-                    .hint("plans are kept for 7 days; make one with `barkeep plan`")
+                    .hint("plans are deleted after 7 days; make a new one with `barkeep plan`")
             })?;
-            let kept: KeptPlan = serde_json::from_str(&kept).map_err(|e| {
+            let stored: StoredPlan = serde_json::from_str(&stored).map_err(|e| {
                 CliError::usage(format!("plan {id} cannot be read: {e}")).hint("make a new one with `barkeep plan`")
             })?;
-            (kept.selection, Some(kept.plan))
+            (stored.selection, Some(stored.plan))
         }
     };
     Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })
 }
 
-/// An engine for this session. Errors carry the exit code of what is missing.
+/// Opens the database and the vendor. Errors have the exit code of what is missing.
 pub(crate) async fn open_engine(
     session: &Session,
     key: SecretString,
@@ -154,21 +160,13 @@ pub(crate) async fn open_engine(
     )
 }
 
-/// Requests per minute; `None` when unlimited.
-pub(crate) fn limit_of(session: &Session) -> Option<u32> {
-    match session.loaded.settings.vendor.rate_limit {
-        RateLimit::PerMinute(n) => Some(n),
-        RateLimit::Unlimited => None,
-    }
-}
-
-/// The first signal ends the run in order, the second at once.
+/// The first signal finishes the requests in flight, the second exits immediately.
 async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     let mut signals = Signals::listen(false);
-    let typed = signals.next().await == Came::Interrupt;
-    progress.answer_signal("finishing the pages in flight; once more to stop at once", typed);
+    let typed = signals.next().await == Received::Interrupt;
+    progress.print_after_signal("finishing requests in flight; press Ctrl-C again to stop immediately", typed);
     cancel.cancel();
-    signals.end_at_the_next().await;
+    signals.exit_on_next().await;
 }
 
 impl From<SelectError> for CliError {
@@ -189,14 +187,14 @@ impl From<SelectError> for CliError {
 
 impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
-        let message = e.to_string();
         match e {
             RunError::Selection(e) => e.into(),
-            RunError::Busy(_) => Self::usage(message),
-            RunError::KeyRefused(_) => Self::new(KEY_REFUSED, message)
-                .hint("check MASSIVE_API_KEY (or POLYGON_API_KEY, or vendor.key_file); nothing more was asked"),
-            RunError::Store(_) => Self::new(DATABASE, message)
-                .hint("what was committed is safe; run the same command again to go on from there"),
+            RunError::Busy(_) => Self::usage(e.to_string()),
+            // The fault itself says that the vendor refused the key.
+            RunError::KeyRefused(fault) => Self::new(KEY_REFUSED, fault.to_string())
+                .hint("check MASSIVE_API_KEY, POLYGON_API_KEY or vendor.key_file; no more requests were made"),
+            RunError::Store(_) => Self::new(DATABASE, e.to_string())
+                .hint("what is committed is safe; run the same command again to resume"),
         }
     }
 }

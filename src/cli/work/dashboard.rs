@@ -1,9 +1,6 @@
-//! `barkeep` by itself: the dashboard with the engine in the same process.
-//!
-//! It is the service of `barkeep run` with a screen in front: one lock, one schedule, one way to end. Without a key it
-//! says what is missing and offers the demonstration.
+//! The dashboard on an engine: its options, how it is opened, and how everything ends with it.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
@@ -14,12 +11,10 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
-use crate::globals::{Globals, Session, block_on};
+use crate::globals::{Globals, Session};
 use crate::output::print;
-use crate::simulated;
-use crate::work::backfill::{limit_of, open_engine};
-use crate::work::demo;
-use crate::work::run::{instance, open_door};
+use crate::work::backfill::open_engine;
+use crate::work::run::listen;
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, ThemeName, TuiSettings};
@@ -38,117 +33,69 @@ use barkeep_tui::terminal::screenshot::Screenshots;
 use barkeep_tui::terminal::signals;
 use barkeep_tui::terminal::{TerminalGuard, guard_against_panics};
 
-/// How the dashboard looks and what may be done in it.
+/// Options of the dashboard.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Dashboard (barkeep, barkeep demo and barkeep attach)")]
+#[command(next_help_heading = "Dashboard options")]
 pub struct DashboardArgs {
-    /// Look only: nothing can be triggered, paused or cancelled
+    /// Disable all commands: nothing can be triggered, paused or cancelled
     #[arg(long)]
     pub read_only: bool,
 
-    /// auto, dark, light, color-blind or mono [default: tui.theme]
+    /// Theme: auto, dark, light, color-blind or mono [default: tui.theme]
     #[arg(long, value_name = "THEME")]
     pub theme: Option<ThemeName>,
 
-    /// Draw with ASCII signs only
+    /// Draw with ASCII characters only
     #[arg(long)]
     pub ascii: bool,
 
-    /// Tell changes line by line instead: for screen readers and pipes
+    /// Print changes as lines instead, for screen readers and pipes
     #[arg(long)]
     pub plain: bool,
 
-    /// Let the mouse select in the dashboard
+    /// Enable the mouse
     #[arg(long)]
     pub mouse: bool,
 }
 
-pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
-    let loaded = globals.load()?;
-    let keymap = Arc::new(Keymap::new(&loaded.settings.keys)?);
-    let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?;
-    if key.is_none() && !globals.simulated {
-        return without_a_key(args, globals);
-    }
-    a_terminal(args)?;
-    let mut session = start(args, globals)?;
-    let _instance = instance(&session)?;
-    block_on(async {
-        if session.simulated {
-            let (vendor, key) = simulated::start(&mut session).await?;
-            let limit = limit_of(&session).map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
-            let front = Front { args, keymap, label: Some(format!("SIMULATED vendor, {limit}")) };
-            let result = open(&front, &session, key).await;
-            vendor.stop().await;
-            return result;
-        }
-        let front = Front { args, keymap, label: None };
-        let key = session.api_key()?;
-        open(&front, &session, key).await
-    })
-}
-
-/// The settings and the log. On a screen the log must not go to stderr too.
+/// Reads the settings and starts the log, which must not go to the screen.
 pub(crate) fn start(args: &DashboardArgs, globals: &Globals) -> Result<Session, CliError> {
     if args.plain { globals.start() } else { globals.start_quiet() }
 }
 
-/// A screen needs one.
-pub(crate) fn a_terminal(args: &DashboardArgs) -> Result<(), CliError> {
+/// Fails when there is no terminal to draw on.
+pub(crate) fn require_terminal(args: &DashboardArgs) -> Result<(), CliError> {
     if args.plain || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
         return Ok(());
     }
-    Err(CliError::usage("the dashboard needs a terminal").hint(
-        "use --plain for lines, `barkeep run` for the service without a screen, `barkeep --help` for all commands",
-    ))
+    Err(CliError::usage("the dashboard needs a terminal")
+        .hint("use --plain for plain lines, or `barkeep run` for the service; `barkeep --help` lists all commands"))
 }
 
-/// Nothing can be asked of the vendor; the demonstration needs nothing.
-fn without_a_key(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
-    let said = "no API key: MASSIVE_API_KEY and POLYGON_API_KEY are not set and vendor.key_file names no file";
-    let asks = !args.plain && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    if !asks {
-        return Err(CliError::usage(said)
-            .hint("set MASSIVE_API_KEY; or look around without one: `barkeep demo`; all commands: `barkeep --help`"));
-    }
-    print(&format!(
-        "{said}.\nBars come from the vendor, so the dashboard needs one (`barkeep config check` tells what is used).\n\
-         Without it you can look around with a simulated vendor and made-up bars: `barkeep demo`.\n\
-         Start the demonstration now? [y/N] "
-    ))?;
-    let mut answer = String::new();
-    // No answer is a no.
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        return demo::run(&demo::DemoArgs { dashboard: args.clone() }, globals);
-    }
-    Err(CliError::silent(crate::exit::USAGE))
-}
-
-/// What stands in front of an engine.
-pub(crate) struct Front<'a> {
+/// How the dashboard is shown.
+pub(crate) struct Dashboard<'a> {
     pub(crate) args: &'a DashboardArgs,
     pub(crate) keymap: Arc<Keymap>,
-    /// What this is when it is not the real thing.
+    /// Shown in the header when the vendor is a simulated one.
     pub(crate) label: Option<String>,
 }
 
 /// Starts the engine, shows it until the operator quits, and ends it.
-pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
-    // First of all, so that a signal during a slow start is not lost.
+pub(crate) async fn open(dashboard: &Dashboard<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
+    // First, so that a signal during a slow start is not lost.
     let (mut outside, watching) = signals::watch();
-    let screen = screen(front, session, &format!("opening {}", session.loaded.settings.database))?;
+    let screen = screen(dashboard, session, &format!("opening {}", session.loaded.settings.database))?;
     let settings = &session.loaded.settings.alerts;
     let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let database = Arc::new(DatabaseHealth::default());
     let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
-    let door = open_door(session, engine.store.as_ref(), false).await?;
+    let listener = listen(session, engine.store.as_ref(), false).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
     let host = Runtime::start(RuntimeParts { engine, policy, notifier, database, check_every, tail, by }).await?;
-    let api = door.map(|door| door.serve(host.desk.clone()));
+    let api = listener.map(|listener| listener.serve(host.desk.clone()));
     let drained = CancellationToken::new();
     let (handle, ended) = (host.desk.handle.clone(), drained.clone());
     let waiting = tokio::spawn(async move {
@@ -156,9 +103,9 @@ pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString
         ended.cancel();
     });
     let drain = host.shutdown();
-    let access = if front.args.read_only { Access::Read } else { Access::Operate };
+    let access = if dashboard.args.read_only { Access::Read } else { Access::Operate };
     let desk: Arc<dyn Console> = Arc::new(host.desk.as_somebody(&host.desk.by, access));
-    let shown = show(front, session, desk, screen, &mut outside, (drain.clone(), drained)).await;
+    let shown = show(dashboard, session, desk, screen, &mut outside, (drain.clone(), drained)).await;
     let last = host.desk.snapshot();
     drain.cancel();
     let handle = host.desk.handle.clone();
@@ -171,19 +118,19 @@ pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString
         host.finish().await
     };
     let outcome = if matches!(shown, Ok(Ended::AtOnce)) {
-        // What is committed is safe; what is in flight is asked again by the next start.
+        // What is committed is safe; requests in flight are repeated by the next start.
         None
     } else {
-        // A second signal does not wait for the rest.
+        // A second signal does not wait for requests in flight.
         tokio::select! {
             outcome = finished => Some(outcome),
-            () = second(&mut outside) => None,
+            () = second_signal(&mut outside) => None,
         }
     };
     watching.abort();
     waiting.abort();
     if matches!(shown, Ok(Ended::Drained | Ended::AtOnce)) {
-        say_goodbye(&last);
+        print_summary(&last);
     }
     shown?;
     match outcome {
@@ -194,8 +141,8 @@ pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     }
 }
 
-/// Waits for the signal that does not wait for the rest.
-async fn second(outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>) {
+/// Waits for one more signal to quit.
+async fn second_signal(outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>) {
     loop {
         match outside.recv().await {
             Some(signals::SignalEvent::Quit) => return,
@@ -205,23 +152,28 @@ async fn second(outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>)
     }
 }
 
-/// The plain summary that stays when the screen is gone.
-pub(crate) fn say_goodbye(last: &barkeep_monitor::snapshot::Snapshot) {
+/// Prints a plain summary when the screen is gone.
+pub(crate) fn print_summary(last: &barkeep_monitor::snapshot::Snapshot) {
     use barkeep_base::clock::Clock as _;
-    // A terminal that is gone needs no goodbye.
+    // The terminal may be gone.
     let _ = std::io::stdout().write_all(farewell(last, SystemClock.now()).as_bytes());
 }
 
-/// Takes the terminal and says what is being waited for: a large database takes a moment to be read. `None` when lines
-/// are told instead.
-pub(crate) fn screen(front: &Front<'_>, session: &Session, waiting: &str) -> Result<Option<TerminalGuard>, CliError> {
-    if front.args.plain {
+/// Takes the terminal and shows what is being waited for, because a large database takes a moment to read. `None` with
+/// `--plain`.
+pub(crate) fn screen(
+    dashboard: &Dashboard<'_>,
+    session: &Session,
+    waiting: &str,
+) -> Result<Option<TerminalGuard>, CliError> {
+    if dashboard.args.plain {
         return Ok(None);
     }
     guard_against_panics();
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
-    let mut canvas = TerminalGuard::new(dress(front.args, session.loaded.settings.tui).mouse).map_err(refused)?;
+    let mut canvas =
+        TerminalGuard::new(display_options(dashboard.args, session.loaded.settings.tui).mouse).map_err(refused)?;
     let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
     frame.set_stringn(1, 0, format!("barkeep   {waiting}"), usize::from(width.saturating_sub(1)), Style::new());
     canvas.paint(&frame, None).map_err(refused)?;
@@ -230,34 +182,34 @@ pub(crate) fn screen(front: &Front<'_>, session: &Session, waiting: &str) -> Res
 
 /// Shows an engine until the operator quits: cancels `drain` and waits for `drained`.
 pub(crate) async fn show(
-    front: &Front<'_>,
+    dashboard: &Dashboard<'_>,
     session: &Session,
-    desk: Arc<dyn Console>,
+    console: Arc<dyn Console>,
     screen: Option<TerminalGuard>,
     outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
-    let access = if front.args.read_only { Access::Read } else { desk.access() };
+    let access = if dashboard.args.read_only { Access::Read } else { console.access() };
     let Some(mut canvas) = screen else {
-        if let Some(label) = &front.label {
+        if let Some(label) = &dashboard.label {
             print(&format!("{label}\n"))?;
         }
-        return Ok(plain::run(desk, &mut std::io::stdout(), outside, drain, drained).await);
+        return Ok(plain::run(console, &mut std::io::stdout(), outside, drain, drained).await);
     };
     let settings = session.loaded.settings.tui;
-    let dress = dress(front.args, settings);
+    let options = display_options(dashboard.args, settings);
     let clock = Arc::new(SystemClock);
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
     let mut input = run::input();
     let now = Now { wall: barkeep_base::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
-    let snap = desk.watch().borrow().clone();
-    let link = desk.link().borrow().clone();
-    let mut model = Model::new(snap, link, access, dress, ratatui::layout::Size::new(width, height), now);
-    model.keymap = Arc::clone(&front.keymap);
-    model.label.clone_from(&front.label);
+    let snap = console.watch().borrow().clone();
+    let link = console.link().borrow().clone();
+    let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);
+    model.keymap = Arc::clone(&dashboard.keymap);
+    model.label.clone_from(&dashboard.label);
     let stand = AppContext {
-        console: desk,
+        console,
         clock,
         caps: FrameCaps::per_second(settings.max_frames, settings.max_frames_unfocused),
         signals: outside,
@@ -269,8 +221,8 @@ pub(crate) async fn show(
     Ok(ended)
 }
 
-/// Flags before settings before what the environment tells of the terminal.
-fn dress(args: &DashboardArgs, settings: TuiSettings) -> DisplayOptions {
+/// Flags take precedence over settings, and settings over what the environment tells about the terminal.
+fn display_options(args: &DashboardArgs, settings: TuiSettings) -> DisplayOptions {
     let hints = Environment::of_process().terminal();
     let depth = match hints {
         barkeep_config::TerminalHints { no_color: true, .. } => ColorDepth::None,
@@ -295,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_go_before_settings() {
+    fn flags_take_precedence_over_settings() {
         let settings = TuiSettings {
             theme: ThemeName::Light,
             ascii: Some(false),
@@ -303,10 +255,10 @@ mod tests {
             max_frames: 10,
             max_frames_unfocused: 1,
         };
-        let plain = dress(&DashboardArgs::default(), settings);
+        let plain = display_options(&DashboardArgs::default(), settings);
         assert_eq!((plain.theme, plain.ascii, plain.mouse), (ThemeKind::Light, false, false));
         let args = DashboardArgs { theme: Some(ThemeName::Mono), ascii: true, mouse: true, ..DashboardArgs::default() };
-        let flagged = dress(&args, settings);
+        let flagged = display_options(&args, settings);
         assert_eq!((flagged.theme, flagged.ascii, flagged.mouse), (ThemeKind::Mono, true, true));
     }
 }

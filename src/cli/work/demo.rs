@@ -1,26 +1,25 @@
-//! `barkeep demo`: the dashboard with everything in it, without a key, gone afterwards.
+//! `barkeep demo`: the dashboard without an API key.
 //!
-//! A simulated vendor on this machine serves made-up bars with a limit and a few faults; the engine works into a scratch
-//! database. Some symbols have history up to some hours ago, others none, so that every tier is there from the first
-//! frame on and something runs at once. Nothing of it touches the user's database or key.
+//! A simulated vendor serves bars with a limit and a few faults; the engine fills a temporary database. Some symbols have
+//! history up to some hours ago, others none, so that every tier shows from the first frame on and something runs at once.
+//! The user's database and key are not touched.
 
-mod cast;
+mod symbols;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use self::cast::{Role, Trouble, cast};
-use crate::admin::symbols::{Given, new_row};
+use self::symbols::{DemoSymbol, Problem, demo_symbols};
+use crate::admin::symbols::{SymbolOptions, new_row};
 use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::work::backfill::open_engine;
-use crate::work::dashboard::{DashboardArgs, Front, a_terminal, open, start};
+use crate::work::dashboard::{Dashboard, DashboardArgs, open, require_terminal, start};
 use barkeep_base::clock::{Clock as _, SystemClock};
 use barkeep_config::RateLimit;
 use barkeep_market::split::Split;
@@ -33,11 +32,12 @@ use barkeep_sim::{ConfigChange, FaultKind, FaultRule, Sim, SimConfig};
 use barkeep_store::{SymbolRow, Trigger};
 use barkeep_tui::keymap::Keymap;
 
-/// Requests per minute of the demonstration.
+/// Requests per minute of the simulated vendor.
 const LIMIT: u32 = 60;
-/// The kept history, so that everything is there within minutes.
+/// Little enough to be complete within minutes.
 const HISTORY_DAYS: u64 = 60;
-/// Look around without a key: the dashboard on a simulated vendor and a scratch database, gone afterwards
+
+/// Try the dashboard without an API key: a simulated vendor and a temporary database
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
     #[command(flatten)]
@@ -46,92 +46,76 @@ pub struct DemoArgs {
 
 pub(crate) fn run(args: &DemoArgs, globals: &Globals) -> Result<(), CliError> {
     if globals.database_url.is_some() || globals.vendor_url.is_some() {
-        return Err(CliError::usage("barkeep demo brings its own database and vendor")
-            .hint("leave --database-url and --vendor-url out, or use --simulated with a database of your own"));
+        return Err(CliError::usage("barkeep demo has its own database and vendor")
+            .hint("leave out --database-url and --vendor-url; `barkeep --simulated` uses a database that stays"));
     }
-    a_terminal(&args.dashboard)?;
-    // Its own vendor in any case, and whatever else the settings say.
+    require_terminal(&args.dashboard)?;
+    // The demo starts its own vendor, with or without --simulated.
     let globals = Globals { simulated: false, ..globals.clone() };
     let keymap = Arc::new(Keymap::new(&globals.load()?.settings.keys)?);
-    let cast = cast()?;
-    let scratch = Scratch::new()?;
+    let symbols = demo_symbols()?;
+    let directory = tempfile::Builder::new()
+        .prefix("barkeep-demo-")
+        .tempdir()
+        .map_err(|e| CliError::new(DATABASE, format!("cannot create a temporary directory: {e}")))?;
     let mut session = start(&args.dashboard, &globals)?;
     let limit = globals.rate_limit.unwrap_or(RateLimit::PerMinute(LIMIT));
     block_on(async {
-        let vendor = vendor(&cast).await?;
-        arrange(&mut session, &scratch, &vendor)?;
-        eprintln!("note: demonstration: simulated vendor, made-up bars, a scratch database that is removed at the end");
+        let vendor = vendor(&symbols).await?;
+        configure(&mut session, directory.path(), &vendor)?;
+        eprintln!("note: demo: simulated vendor, temporary database that is deleted at the end");
         let key = SecretString::from("no-key-needed");
         session.loaded.settings.vendor.rate_limit = RateLimit::Unlimited;
-        seed(&session, &cast, key.clone()).await?;
+        fill(&session, &symbols, key.clone()).await?;
         session.loaded.settings.vendor.rate_limit = limit;
-        misbehave(&vendor, &cast, limit);
-        let front = Front {
+        add_faults(&vendor, &symbols, limit);
+        let dashboard = Dashboard {
             args: &args.dashboard,
             keymap,
             label: Some(format!("DEMO simulated vendor, {limit} requests/min")),
         };
-        let result = open(&front, &session, key).await;
+        let result = open(&dashboard, &session, key).await;
         vendor.stop().await;
         result
     })
 }
 
-/// A directory of its own, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, CliError> {
-        let dir = std::env::temp_dir().join(format!("barkeep-demo-{}", Uuid::new_v4().simple()));
-        std::fs::create_dir_all(&dir)
-            .map_err(|e| CliError::new(DATABASE, format!("cannot create the directory {}: {e}", dir.display())))?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What the system does not let go of now it clears itself later.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn vendor(cast: &[Role]) -> Result<Sim, CliError> {
+async fn vendor(symbols: &[DemoSymbol]) -> Result<Sim, CliError> {
     let now = SystemClock.now();
     let split = Split { date: (now - 21 * DAY).ny_date(), from: 1.0, to: 4.0 };
-    let splits = with(cast, Trouble::Split).map(|symbol| (symbol.to_string(), split)).collect();
+    let splits = having(symbols, Problem::Split).map(|symbol| (symbol.to_string(), split)).collect();
     let config = SimConfig { retry_after: true, splits, ..SimConfig::default() };
     let free_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let failed = |e: String| CliError::usage(format!("the simulated vendor cannot start: {e}"));
     Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))
 }
 
-/// Points the session at the scratch database and the simulated vendor.
-fn arrange(session: &mut Session, scratch: &Scratch, vendor: &Sim) -> Result<(), CliError> {
-    let failed = |e: String| CliError::new(SOME_FAILED, format!("the demonstration cannot start: {e}"));
+/// Points the session at the temporary database and the simulated vendor.
+fn configure(session: &mut Session, directory: &Path, vendor: &Sim) -> Result<(), CliError> {
+    let failed = |e: String| CliError::new(SOME_FAILED, format!("the demo cannot start: {e}"));
     let settings = &mut session.loaded.settings;
     settings.vendor.base_url = vendor.url().parse().map_err(|e| failed(format!("{e}")))?;
     settings.database =
-        format!("sqlite:{}", scratch.0.join("demo.db").display()).parse().map_err(|e| failed(format!("{e}")))?;
+        format!("sqlite:{}", directory.join("demo.db").display()).parse().map_err(|e| failed(format!("{e}")))?;
     settings.backfill.history = std::time::Duration::from_hours(HISTORY_DAYS * 24);
-    // The port may be that of a service at work.
+    // The port may belong to a running service.
     settings.api.enabled = false;
-    // Nobody is told about alerts of made-up bars.
+    // Alerts about simulated bars are sent to nobody.
     settings.alerts.webhook_url_file = None;
     settings.alerts.smtp = None;
     Ok(())
 }
 
-/// Registers the symbols and gives some of them their history.
-async fn seed(session: &Session, cast: &[Role], key: SecretString) -> Result<(), CliError> {
+/// Registers the symbols and backfills those that have a history.
+async fn fill(session: &Session, symbols: &[DemoSymbol], key: SecretString) -> Result<(), CliError> {
     let engine = open_engine(session, key, Arc::new(Silent)).await?;
     let now = SystemClock.now();
-    let new = |role: &Role| new_row(&session.loaded.settings, &role.symbol, &Given::default(), now);
-    let rows: Vec<SymbolRow> = cast.iter().map(new).collect();
+    let new = |demo: &DemoSymbol| new_row(&session.loaded.settings, &demo.symbol, &SymbolOptions::default(), now);
+    let rows: Vec<SymbolRow> = symbols.iter().map(new).collect();
     engine.store.put_symbols(&rows).await?;
     let calendar = Calendar::new();
-    for (row, role) in rows.iter().zip(cast) {
-        let Some(hours) = role.hours_behind else { continue };
+    for (row, demo) in rows.iter().zip(symbols) {
+        let Some(hours) = demo.hours_behind else { continue };
         let to = trading_hours_ago(&calendar, row, now, hours);
         let selection = Selection {
             symbols: vec![row.symbol.clone()],
@@ -140,14 +124,14 @@ async fn seed(session: &Session, cast: &[Role], key: SecretString) -> Result<(),
             to: Some(TimeBound::Time(to)),
             class: None,
         };
-        let wish = Backfill::new(selection, session.loaded.settings.backfill.mode, Trigger::Cli);
-        wish.run(&engine, Arc::new(Silent), CancellationToken::new()).await?;
+        let backfill = Backfill::new(selection, session.loaded.settings.backfill.mode, Trigger::Cli);
+        backfill.run(&engine, Arc::new(Silent), CancellationToken::new()).await?;
     }
     engine.store.close().await;
     Ok(())
 }
 
-/// So many hours of trading before now.
+/// The time this many trading hours before now.
 fn trading_hours_ago(calendar: &Calendar, row: &SymbolRow, now: Ts, hours: i64) -> Ts {
     if row.asset_class.is_continuous() {
         return now - hours * HOUR;
@@ -166,22 +150,22 @@ fn trading_hours_ago(calendar: &Calendar, row: &SymbolRow, now: Ts, hours: i64) 
     at
 }
 
-/// The symbols with a trouble.
-fn with(cast: &[Role], trouble: Trouble) -> impl Iterator<Item = &Symbol> {
-    cast.iter().filter(move |role| role.trouble == Some(trouble)).map(|role| &role.symbol)
+/// The symbols with a problem.
+fn having(symbols: &[DemoSymbol], problem: Problem) -> impl Iterator<Item = &Symbol> {
+    symbols.iter().filter(move |demo| demo.problem == Some(problem)).map(|demo| &demo.symbol)
 }
 
-/// The faults of the demonstration: some of each kind an operator meets.
-fn misbehave(vendor: &Sim, cast: &[Role], limit: RateLimit) {
-    let rate_limit = match limit {
-        RateLimit::PerMinute(n) => Some(n),
-        RateLimit::Unlimited => None,
-    };
-    vendor.configure(&ConfigChange { rate_limit: Some(rate_limit), latency_ms: Some(180), ..ConfigChange::default() });
-    for symbol in with(cast, Trouble::Fails) {
+/// Faults of each kind that an operator meets.
+fn add_faults(vendor: &Sim, symbols: &[DemoSymbol], limit: RateLimit) {
+    vendor.configure(&ConfigChange {
+        rate_limit: Some(limit.per_minute()),
+        latency_ms: Some(180),
+        ..ConfigChange::default()
+    });
+    for symbol in having(symbols, Problem::Fails) {
         vendor.add_fault(FaultRule::new(FaultKind::Status500).on(&format!("/{symbol}/")));
     }
-    for symbol in with(cast, Trouble::ImpossibleBars) {
+    for symbol in having(symbols, Problem::ImpossibleBars) {
         vendor.add_fault(FaultRule::new(FaultKind::BrokenOhlc).on(&format!("/{symbol}/")).times(2));
     }
     vendor.add_fault(FaultRule::new(FaultKind::Status429).after(45).times(1));

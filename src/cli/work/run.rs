@@ -10,31 +10,33 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, DATABASE, INTERRUPTED};
-use crate::figures::thousands;
 use crate::globals::{Globals, Session, block_on};
-use crate::signals::{Came, Signals};
+use crate::signals::{Received, Signals};
 use crate::simulated;
 use crate::work::backfill::open_engine;
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_api::{ApiListener, StartError};
+use barkeep_base::format::count;
 use barkeep_config::Environment;
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::{EngineCommand, Handle, Live};
 use barkeep_service::instance::{Instance, InstanceError};
 use barkeep_store::{HealthListener, Store};
 
-/// Keep every symbol fresh until stopped: the schedule, catch-up and recovery
+/// Run the service: keep all symbols fresh, serve the API, send alerts
+///
+/// SIGTERM or Ctrl-C finishes the requests in flight and stops within 10 s; a second one stops immediately. SIGHUP reloads
+/// the settings. Under systemd it reports its state (see config/barkeep.service).
 #[derive(Args, Clone, Debug)]
-#[command(
-    after_help = "SIGTERM or Ctrl-C stops it in order within 10 s, a second one at once. SIGHUP reads the settings
-again. Under systemd it reports its state (config/barkeep.service)."
-)]
+#[command(after_help = "Examples:
+  barkeep run --headless
+  barkeep run --headless --listen 127.0.0.1:9000")]
 pub struct RunArgs {
-    /// Without a screen: log to the file, one status line on a terminal
+    /// Without the dashboard: log to a file, one status line on a terminal
     #[arg(long)]
     pub headless: bool,
 
-    /// Serve the HTTP API here [default: api.listen]
+    /// Address of the HTTP API [default: api.listen]
     #[arg(long, value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
 }
@@ -59,28 +61,28 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
 }
 
 async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Result<(), CliError> {
-    // First of all, so that a signal during a slow start is not lost.
+    // First, so that a signal during a slow start is not lost.
     let signals = Signals::listen(true);
     let settings = &session.loaded.settings.alerts;
     let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let database = Arc::new(DatabaseHealth::default());
     let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
-    let door = open_door(session, engine.store.as_ref(), true).await?;
+    let listener = listen(session, engine.store.as_ref(), true).await?;
     let policy = Arc::new(session.loaded.policy.clone());
     let check_every = settings.check_every;
     let (tail, by) = (session.tail(), "run".to_owned());
     let host = Runtime::start(RuntimeParts { engine, policy, notifier, database, check_every, tail, by }).await?;
     let handle = host.desk.handle.clone();
-    let api = door.map(|door| door.serve(host.desk.clone()));
+    let api = listener.map(|listener| listener.serve(host.desk.clone()));
     if let Some(api) = &api {
         eprintln!("API on http://{}", api.addr());
     }
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
-    let interrupted = ended(signals, &handle, globals, &host.shutdown()).await;
+    let interrupted = until_stopped(signals, &handle, globals, &host.shutdown()).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    // While running executions end, the API still says so.
+    // The API stays up while running executions finish.
     handle.closed().await;
     if let Some(api) = api {
         api.stop().await;
@@ -99,8 +101,8 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     }
 }
 
-/// The API's socket, before anything is begun that it would show.
-pub(crate) async fn open_door(
+/// Binds the API's socket, before anything starts that it would show. Unless it is `needed`, a taken port is only logged.
+pub(crate) async fn listen(
     session: &Session,
     store: &dyn Store,
     needed: bool,
@@ -109,79 +111,79 @@ pub(crate) async fn open_door(
     if !settings.enabled {
         return Ok(None);
     }
-    let door = ApiListener::open(store, settings).await.map(Some);
-    if let Err(e @ StartError::Bind { .. }) = &door
+    let listener = ApiListener::open(store, settings).await.map(Some);
+    if let Err(e @ StartError::Bind { .. }) = &listener
         && !needed
     {
-        tracing::warn!(error = %e, "the API is not served: another process may listen there (see api.listen)");
+        tracing::warn!(error = %e, "the API is not served; another process may be using the port (see api.listen)");
         return Ok(None);
     }
-    door.map_err(|e| match e {
+    listener.map_err(|e| match e {
         StartError::Store(e) => e.into(),
         StartError::Bind { .. } => CliError::usage(e.to_string()).hint(
-            "another process may listen there; name another address with --listen or api.listen, or set api.enabled to false",
+            "another process may be using the port; choose another with --listen or api.listen, or set api.enabled to false",
         ),
         StartError::Exposed(_) => CliError::usage(e.to_string())
-            .hint("make a key with `barkeep keys create NAME`, or listen on 127.0.0.1 without api.hosts"),
+            .hint("create a key with `barkeep keys create NAME`, or listen on 127.0.0.1 and leave api.hosts empty"),
     })
 }
 
-/// The lock on a SQLite file; PostgreSQL needs none.
+/// Locks a SQLite database for one service at a time; PostgreSQL needs no lock.
 pub(crate) fn instance(session: &Session) -> Result<Option<Instance>, CliError> {
     let Some(path) = barkeep_store::sqlite_file(session.loaded.settings.database.as_str()) else { return Ok(None) };
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)
-            .map_err(|e| CliError::new(DATABASE, format!("{}: cannot be made: {e}", dir.display())))?;
+            .map_err(|e| CliError::new(DATABASE, format!("{}: cannot be created: {e}", dir.display())))?;
     }
     match Instance::take(&path) {
         Ok(instance) => Ok(Some(instance)),
         Err(e @ InstanceError::Held { .. }) => Err(CliError::new(DATABASE, e.to_string())
-            .hint("stop that process first, or give this one another database with --database-url")),
+            .hint("stop that process, or use another database with --database-url")),
         Err(e) => Err(CliError::new(DATABASE, e.to_string())),
     }
 }
 
-/// Waits for the signal that ends the service; true for an interrupt from the keyboard.
-async fn ended(mut signals: Signals, handle: &Handle, globals: &Globals, shutdown: &CancellationToken) -> bool {
-    let came = loop {
+/// Waits for the signal that stops the service; true for Ctrl-C. SIGHUP reloads the settings meanwhile.
+async fn until_stopped(mut signals: Signals, handle: &Handle, globals: &Globals, shutdown: &CancellationToken) -> bool {
+    let signal = loop {
         tokio::select! {
-            came = signals.next() => match came {
-                Came::Hangup => reload(handle, globals).await,
+            received = signals.next() => match received {
+                Received::Hangup => reload(handle, globals).await,
                 other => break other,
             },
-            // The service may also end by itself.
+            // The service can also end by itself.
             () = handle.closed() => return false,
         }
     };
     shutdown.cancel();
-    tokio::spawn(signals.end_at_the_next());
-    came == Came::Interrupt
+    tokio::spawn(signals.exit_on_next());
+    signal == Received::Interrupt
 }
 
-/// Reads the settings again; bad ones change nothing.
+/// Reloads the settings; invalid ones change nothing.
 async fn reload(handle: &Handle, globals: &Globals) {
     match globals.load() {
         Ok(loaded) => match handle.order(EngineCommand::Reload(Box::new(loaded)), "SIGHUP").await {
-            Ok(_) => tracing::info!("settings read again"),
-            Err(e) => tracing::error!(error = %e, "settings could not be put in force"),
+            Ok(_) => tracing::info!("settings reloaded"),
+            Err(e) => tracing::error!(error = %e, "settings not reloaded"),
         },
-        Err(e) => tracing::error!("settings stay as they were: {}", e.message),
+        Err(e) => tracing::error!("settings not reloaded: {}", e.message),
     }
 }
 
-/// One line about the service, for logs of systemd and for a terminal.
-fn in_a_line(live: &Live) -> String {
+/// The state of the service in one line, for systemd and for a terminal.
+fn one_line(live: &Live) -> String {
     let state = format!("{:?}", live.state).to_lowercase();
     let run = live.runs.first().map_or_else(
         || live.next.iter().min_by_key(|b| b.at).map_or_else(String::new, |b| format!("next {} at {}", b.what, b.at)),
         |run| {
             let more = live.runs.len() - 1;
             let more = if more > 0 { format!(" (+{more} runs)") } else { String::new() };
-            format!("requests {}/{}, {} rows{more}", run.requests_answered, run.requests_planned, thousands(run.rows))
+            format!("requests {}/{}, {} rows{more}", run.requests_answered, run.requests_planned, count(run.rows))
         },
     );
     let limit =
-        live.limit.limit.map_or_else(|| "no limit".to_owned(), |n| format!("{}/{n} tokens used", live.limit.used));
+        live.limit.limit.map_or_else(|| "no limit".to_owned(), |n| format!("{}/{n} requests used", live.limit.used));
     let reason = live.reason.as_deref().map(|r| format!("; {r}")).unwrap_or_default();
     format!("{state}  {run}  {limit}{reason}")
 }
@@ -192,21 +194,21 @@ async fn status_line(handle: Handle) {
     let mut shown = String::new();
     loop {
         tick.tick().await;
-        let line = in_a_line(&handle.live());
+        let line = one_line(&handle.live());
         if line != shown {
             let mut err = std::io::stderr().lock();
-            // A terminal that is gone is no reason to stop.
+            // The terminal may be gone; the service goes on.
             let _ = write!(err, "\r\u{1b}[2K{line}").and_then(|()| err.flush());
             shown = line;
         }
     }
 }
 
-/// Tells systemd that the service is ready (what a dead process left behind is taken up, the schedule runs) and then, until
-/// the end, that it is alive; without systemd nothing happens.
+/// Tells systemd that the service is ready (recovery is done, the schedule runs), and then regularly that it is alive.
+/// Without systemd nothing happens.
 async fn report_to_systemd(handle: Handle) {
     use sd_notify::NotifyState;
-    // The first state the service itself publishes.
+    // The first state is published when recovery is done.
     if handle.watch().changed().await.is_err() {
         return;
     }
@@ -217,6 +219,6 @@ async fn report_to_systemd(handle: Handle) {
     loop {
         tick.tick().await;
         let live = handle.live();
-        let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(&in_a_line(&live))]);
+        let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(&one_line(&live))]);
     }
 }

@@ -60,16 +60,16 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Made-up bars never go to a database that was named for real ones: with `--simulated` only a flag of the same
-    /// command line may name theirs.
+    /// Simulated bars are never written to a database that is configured for real ones: with `--simulated` only
+    /// `--database-url` may choose another database.
     ///
     /// # Errors
     /// When the settings or the environment name the database.
-    pub fn keep_made_up_bars_apart(&self) -> Result<(), ConfigError> {
+    pub fn keep_simulated_bars_apart(&self) -> Result<(), ConfigError> {
         match self.effective.origin("database.url") {
             Some(origin @ (Origin::Environment(_) | Origin::File(..))) => Err(ConfigError(format!(
-                "--simulated would put made-up bars into the database that {origin} names; take it away to use \
-                 simulated.db, or name the database to use with --database-url"
+                "--simulated would write simulated bars to the database set by {origin}; unset it to use simulated.db, or \
+                 choose a database with --database-url"
             ))),
             _ => Ok(()),
         }
@@ -166,7 +166,7 @@ fn parsed(file: &TextFile) -> Result<Node, ConfigError> {
 /// there is nowhere a request could go.
 const SIMULATED_VENDOR: &str = "http://simulated.localhost";
 
-/// What `--simulated` means for values that nobody set: made-up bars get a database of their own, and are not waited for.
+/// What `--simulated` means for values that nobody set: simulated bars get a separate database, and are not waited for.
 /// The policy's limit is what was agreed with the real vendor, so it does not count here; settings, environment and flag do.
 fn lay_simulated(tree: &mut Node, env: &Environment) {
     let unset = |path: &str| tree.at(path).is_some_and(Node::is_null);

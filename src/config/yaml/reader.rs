@@ -42,19 +42,18 @@ impl<'a> Reader<'a> {
         if self.node.is_null() { None } else { Some(self) }
     }
 
-    fn scalar(&self, expected: &str) -> Result<(&'a str, bool), ConfigError> {
+    /// The text, and whether it was written without quotes.
+    fn scalar(&self, to_do: impl Display) -> Result<(&'a str, bool), ConfigError> {
         match &self.node.value {
-            Value::Scalar { .. } if self.node.is_null() => {
-                Err(self.error("is empty", format_args!("write {expected}")))
-            }
+            Value::Scalar { .. } if self.node.is_null() => Err(self.error("is empty", to_do)),
             Value::Scalar { text, plain } => Ok((text, *plain)),
-            Value::List(_) => Err(self.error("is a list", format_args!("write {expected}"))),
-            Value::Map(_) => Err(self.error("is a section", format_args!("write {expected}"))),
+            Value::List(_) => Err(self.error("is a list", to_do)),
+            Value::Map(_) => Err(self.error("is a section", to_do)),
         }
     }
 
     pub(crate) fn text(&self) -> Result<&'a str, ConfigError> {
-        Ok(self.scalar("text")?.0)
+        Ok(self.scalar("write text")?.0)
     }
 
     fn number<T: FromStr + PartialOrd + Display>(
@@ -62,14 +61,14 @@ impl<'a> Reader<'a> {
         range: &RangeInclusive<T>,
         kind: &str,
     ) -> Result<T, ConfigError> {
-        let expected = format!("{kind} from {} to {}", range.start(), range.end());
-        let (text, plain) = self.scalar(&expected)?;
+        let to_do = format!("write {kind} from {} to {}", range.start(), range.end());
+        let (text, plain) = self.scalar(&to_do)?;
         if !plain {
-            return Err(self.error("is text", format_args!("write {expected}, without quotes")));
+            return Err(self.error("is text", format_args!("{to_do}, without quotes")));
         }
         match text.parse::<T>() {
             Ok(n) if range.contains(&n) => Ok(n),
-            _ => Err(self.error(format_args!("is '{}'", printable(text)), format_args!("write {expected}"))),
+            _ => Err(self.error(format_args!("is '{}'", printable(text)), to_do)),
         }
     }
 
@@ -82,7 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bool(&self) -> Result<bool, ConfigError> {
-        match self.scalar("true or false")? {
+        match self.scalar("write true or false")? {
             ("true", true) => Ok(true),
             ("false", true) => Ok(false),
             (text, _) => Err(self.error(format_args!("is '{}'", printable(text)), "write true or false")),
@@ -93,11 +92,11 @@ impl<'a> Reader<'a> {
     pub(crate) fn duration(&self, range: RangeInclusive<Duration>) -> Result<Duration, ConfigError> {
         let low = humantime::format_duration(*range.start());
         let high = humantime::format_duration(*range.end());
-        let expected = format!("a duration from {low} to {high}, like 30s, 15m or 1h 30m");
-        let (text, _) = self.scalar(&expected)?;
+        let to_do = format!("write a duration from {low} to {high}, like 30s, 15m or 1h 30m");
+        let (text, _) = self.scalar(&to_do)?;
         match humantime::parse_duration(text) {
             Ok(d) if range.contains(&d) => Ok(d),
-            _ => Err(self.error(format_args!("is '{}'", printable(text)), format_args!("write {expected}"))),
+            _ => Err(self.error(format_args!("is '{}'", printable(text)), to_do)),
         }
     }
 

@@ -59,7 +59,7 @@ impl Cause {
             Self::NoTrades => "no trades",
             Self::Quarantined => "quarantined",
             Self::NotEntitled => "not entitled",
-            Self::Untracked => "not kept fresh",
+            Self::Untracked => "not tracked",
             Self::Paused => "paused",
             Self::WaitingForTokens => "waiting for tokens",
             Self::InProgress => "being fetched",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::measure::{Compared, Measurement};
+use super::measure::{BaselineReport, Measurement};
 
 /// Width of the longest bar.
 const WIDTH: f64 = 40.0;
@@ -13,13 +13,13 @@ fn bar(share: f64) -> String {
     "#".repeat((share.clamp(0.0, 1.0) * WIDTH).round() as usize)
 }
 
-/// A whole report for people.
+/// A report as text.
 #[must_use]
-pub fn text(all: &Compared) -> String {
+pub fn text(all: &BaselineReport) -> String {
     let mut out = String::new();
     let limit = all.limit_per_minute.map_or_else(|| "no limit".to_owned(), |n| format!("{n}/min"));
     let timeframes: Vec<&str> = all.timeframes.iter().map(|t| t.name()).collect();
-    let vendor = if all.simulated { "simulated vendor in a process of its own" } else { &all.vendor };
+    let vendor = if all.simulated { "a simulated vendor" } else { &all.vendor };
     let _ = writeln!(
         out,
         "baseline: {} symbols x {} over {} days from {vendor}, {limit}, {} processors",
@@ -45,7 +45,7 @@ pub fn text(all: &Compared) -> String {
 fn measurement(out: &mut String, run: &Measurement) {
     let _ = writeln!(
         out,
-        "{} into {}: {} in {:.2} s, {} requests ({} needed at least), {} bars, {:.0} bars/s",
+        "{} into {}: {} in {:.2} s, {} requests (lower bound {}), {} bars, {:.0} bars/s",
         run.mode,
         run.database,
         run.status.name().replace('_', " "),
@@ -56,7 +56,7 @@ fn measurement(out: &mut String, run: &Measurement) {
         run.bars_per_second
     );
     if run.series_failed > 0 {
-        let _ = writeln!(out, "  {} series failed; the figures are those of the rest", run.series_failed);
+        let _ = writeln!(out, "  {} series failed; the figures are of the others", run.series_failed);
     }
     for phase in &run.phases {
         let _ = writeln!(
@@ -81,7 +81,7 @@ fn measurement(out: &mut String, run: &Measurement) {
     for job in run.jobs.iter().take(SLOWEST) {
         let most = job.phases.iter().max_by(|a, b| a.seconds.total_cmp(&b.seconds));
         let most = most.filter(|p| p.seconds > 0.0).map(|p| format!(", {:.3} s of it {}", p.seconds, p.phase));
-        let _ = writeln!(out, "  slow: {} took {:.3} s{}", job.job, job.seconds, most.unwrap_or_default());
+        let _ = writeln!(out, "  slow job: {} took {:.3} s{}", job.job, job.seconds, most.unwrap_or_default());
     }
     let _ = writeln!(out, "  bottleneck: {:?} ({:.0} %)", run.verdict.bottleneck, run.verdict.share * 100.0);
     for recommendation in &run.verdict.recommendations {
@@ -89,7 +89,7 @@ fn measurement(out: &mut String, run: &Measurement) {
     }
 }
 
-fn side_by_side(out: &mut String, all: &Compared) {
+fn side_by_side(out: &mut String, all: &BaselineReport) {
     struct Row {
         name: &'static str,
         seconds: f64,
@@ -97,7 +97,7 @@ fn side_by_side(out: &mut String, all: &Compared) {
         bars: u64,
     }
     let alone = all.alone.as_ref().map(|a| Row {
-        name: "each alone",
+        name: "no plan",
         seconds: a.wall_seconds,
         requests: a.requests,
         bars: a.bars_written,
@@ -122,10 +122,6 @@ fn side_by_side(out: &mut String, all: &Compared) {
         );
     }
     if let Some(alone) = &all.alone {
-        let _ = writeln!(
-            out,
-            "each alone: {} series asked for one after the other, each into an empty database, nothing shared",
-            alone.series
-        );
+        let _ = writeln!(out, "no plan: {} series one after the other, each into an empty database", alone.series);
     }
 }

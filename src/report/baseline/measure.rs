@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::phases::{PhaseTime, phases};
 use super::scratch::Scratch;
 use super::verdict::{Verdict, verdict};
 use barkeep_base::clock::Clock;
-use barkeep_base::timing::Phase;
-use barkeep_config::{BaselineLoad, Mode, RateLimit, Settings};
+use barkeep_config::{BaselineLoad, Mode, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_pipeline::Backfill;
@@ -22,19 +22,19 @@ use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_store::{ExecutionStatus, StoreError, Trigger};
 
 /// What to measure.
-pub struct Plan {
+pub struct BaselineOptions {
     pub load: BaselineLoad,
     pub modes: Vec<Mode>,
-    /// Whether each series is asked for by itself as well, for comparison.
+    /// Whether to measure the same load without a plan as well, for comparison.
     pub alone: bool,
     pub settings: Settings,
     pub key: SecretString,
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why there is nothing to report.
+/// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub enum BaselineError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -43,16 +43,7 @@ pub enum Failed {
     Run(#[from] RunError),
 }
 
-/// Time of one phase, added up over all jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct PhaseTime {
-    pub phase: Phase,
-    pub seconds: f64,
-    /// Of the time of all phases, 0 to 1.
-    pub share: f64,
-}
-
-/// One job: an item of the plan.
+/// One job: an item of the options.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JobTime {
     pub job: String,
@@ -60,11 +51,11 @@ pub struct JobTime {
     pub phases: Vec<PhaseTime>,
 }
 
-/// The jobs that asked for one timeframe.
+/// The jobs that requested one timeframe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TimeframeTime {
     pub timeframe: Timeframe,
-    /// Computed from its answers, in the same time.
+    /// Derived from its answers, in the same time.
     pub derives: Vec<Timeframe>,
     pub jobs: usize,
     pub seconds_per_job: f64,
@@ -76,10 +67,10 @@ pub struct Measurement {
     pub mode: &'static str,
     pub database: &'static str,
     pub status: ExecutionStatus,
-    /// Of the whole run, planning and closing included.
+    /// Of the whole run, including planning and closing.
     pub wall_seconds: f64,
     pub requests: u64,
-    /// The fewest there could be for these answers.
+    /// The lower bound for these answers.
     pub requests_needed: u64,
     pub rate_limited: u64,
     pub retries: u64,
@@ -95,12 +86,12 @@ pub struct Measurement {
     pub jobs: Vec<JobTime>,
 }
 
-/// The same load without a plan: each series asked for by itself, one after the other, into a database that holds nothing
-/// else. So the replaced service works, and so would anyone who calls the vendor in a loop.
+/// The same load without a plan: one series after the other, each into an empty database, as a loop over the vendor's API
+/// would do it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Alone {
+pub struct UnplannedRun {
     pub series: usize,
-    /// Of the runs only; making and removing their databases is left out.
+    /// Of the runs only, without creating and deleting their databases.
     pub wall_seconds: f64,
     pub requests: u64,
     pub bars_written: u64,
@@ -108,60 +99,56 @@ pub struct Alone {
     pub series_failed: u64,
 }
 
-/// Runs of the same load.
+/// The runs of one load.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Compared {
+pub struct BaselineReport {
     pub generated_at: Ts,
     pub version: &'static str,
     pub vendor: String,
-    /// Whether the vendor was a simulated one on this machine, sharing its processors.
+    /// Whether the vendor was a simulated one, on the processors of this machine.
     pub simulated: bool,
     pub limit_per_minute: Option<u32>,
     pub symbols: usize,
     pub timeframes: Vec<Timeframe>,
     pub days: u32,
     pub processors: usize,
-    /// The most memory this process ever held (`VmHWM`), MiB; absent where the system does not say.
+    /// Peak memory of this process (`VmHWM`) in MiB; absent where the system does not tell.
     pub peak_memory_mib: Option<f64>,
     pub runs: Vec<Measurement>,
-    /// Absent unless it was asked for.
-    pub alone: Option<Alone>,
+    /// Absent unless requested.
+    pub alone: Option<UnplannedRun>,
 }
 
 /// Measures the modes one after the other, each into an empty database.
 pub async fn run(
-    plan: &Plan,
+    options: &BaselineOptions,
     scratch: &Scratch,
     simulated: bool,
     cancel: &CancellationToken,
     mut before: impl FnMut(&str),
-) -> Result<Compared, Failed> {
+) -> Result<BaselineReport, BaselineError> {
     let mut alone = None;
-    if plan.alone && !cancel.is_cancelled() {
-        before("each series alone");
-        alone = Some(each_alone(plan, scratch, cancel).await?);
+    if options.alone && !cancel.is_cancelled() {
+        before("each series by itself");
+        alone = Some(each_alone(options, scratch, cancel).await?);
     }
     let mut runs = Vec::new();
-    for mode in &plan.modes {
+    for mode in &options.modes {
         if cancel.is_cancelled() {
             break;
         }
         before(mode.name());
-        runs.push(one(plan, scratch, *mode, cancel).await?);
+        runs.push(one(options, scratch, *mode, cancel).await?);
     }
-    let rate = plan.settings.vendor.rate_limit;
-    Ok(Compared {
-        generated_at: plan.clock.now(),
+    Ok(BaselineReport {
+        generated_at: options.clock.now(),
         version: env!("CARGO_PKG_VERSION"),
-        vendor: plan.settings.vendor.base_url.to_string(),
+        vendor: options.settings.vendor.base_url.to_string(),
         simulated,
-        limit_per_minute: match rate {
-            RateLimit::PerMinute(n) => Some(n),
-            RateLimit::Unlimited => None,
-        },
-        symbols: plan.load.symbols.len(),
-        timeframes: plan.load.timeframes.clone(),
-        days: plan.load.days,
+        limit_per_minute: options.settings.vendor.rate_limit.per_minute(),
+        symbols: options.load.symbols.len(),
+        timeframes: options.load.timeframes.clone(),
+        days: options.load.days,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         peak_memory_mib: peak_memory(),
         runs,
@@ -169,36 +156,43 @@ pub async fn run(
     })
 }
 
-/// Runs that nobody measures, without features: afterwards a vendor that keeps its answers has them all.
-pub async fn warm_up(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) -> Result<(), Failed> {
-    let mut settings = plan.settings.clone();
+/// Runs that are not measured, without features: afterwards a vendor that keeps its answers has them all.
+pub async fn warm_up(
+    options: &BaselineOptions,
+    scratch: &Scratch,
+    cancel: &CancellationToken,
+) -> Result<(), BaselineError> {
+    let mut settings = options.settings.clone();
     settings.features.enabled = false;
-    let mut loads = vec![plan.load.clone()];
-    if plan.alone {
-        let by_timeframe = plan.load.timeframes.iter();
-        loads.extend(by_timeframe.map(|tf| BaselineLoad { timeframes: vec![*tf], ..plan.load.clone() }));
+    let mut loads = vec![options.load.clone()];
+    if options.alone {
+        let by_timeframe = options.load.timeframes.iter();
+        loads.extend(by_timeframe.map(|tf| BaselineLoad { timeframes: vec![*tf], ..options.load.clone() }));
     }
     for load in loads {
-        let (settings, key, clock) = (settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-        let plan = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
-        // One page after the other: what is held at once stays with this process, and would count as memory of the run
-        // that is measured.
-        one(&plan, scratch, Mode::Sequential, cancel).await?;
+        let (settings, key, clock) = (settings.clone(), options.key.clone(), Arc::clone(&options.clock));
+        let options = BaselineOptions { load, modes: Vec::new(), alone: false, settings, key, clock };
+        // Sequential, because memory that is used once stays with the process and would count for the measured run.
+        one(&options, scratch, Mode::Sequential, cancel).await?;
     }
     Ok(())
 }
 
-async fn each_alone(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) -> Result<Alone, Failed> {
-    let mut alone = Alone { series: 0, wall_seconds: 0.0, requests: 0, bars_written: 0, series_failed: 0 };
-    for symbol in &plan.load.symbols {
-        for timeframe in &plan.load.timeframes {
+async fn each_alone(
+    options: &BaselineOptions,
+    scratch: &Scratch,
+    cancel: &CancellationToken,
+) -> Result<UnplannedRun, BaselineError> {
+    let mut alone = UnplannedRun { series: 0, wall_seconds: 0.0, requests: 0, bars_written: 0, series_failed: 0 };
+    for symbol in &options.load.symbols {
+        for timeframe in &options.load.timeframes {
             if cancel.is_cancelled() {
                 return Ok(alone);
             }
             let load =
-                BaselineLoad { symbols: vec![symbol.clone()], timeframes: vec![*timeframe], ..plan.load.clone() };
-            let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-            let one_series = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
+                BaselineLoad { symbols: vec![symbol.clone()], timeframes: vec![*timeframe], ..options.load.clone() };
+            let (settings, key, clock) = (options.settings.clone(), options.key.clone(), Arc::clone(&options.clock));
+            let one_series = BaselineOptions { load, modes: Vec::new(), alone: false, settings, key, clock };
             let run = one(&one_series, scratch, Mode::Sequential, cancel).await?;
             alone.series += 1;
             alone.wall_seconds += run.wall_seconds;
@@ -210,7 +204,7 @@ async fn each_alone(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) 
     Ok(alone)
 }
 
-/// Keeps the times of the jobs of a run.
+/// Collects the timings of the jobs of a run.
 #[derive(Default)]
 struct Jobs(Mutex<Vec<ItemTiming>>);
 
@@ -222,23 +216,28 @@ impl Listener for Jobs {
     }
 }
 
-async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationToken) -> Result<Measurement, Failed> {
-    let store = scratch.open(&plan.settings).await?;
+async fn one(
+    options: &BaselineOptions,
+    scratch: &Scratch,
+    mode: Mode,
+    cancel: &CancellationToken,
+) -> Result<Measurement, BaselineError> {
+    let store = scratch.open(&options.settings).await?;
     let database = store.dialect();
-    let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
+    let (settings, key, clock) = (options.settings.clone(), options.key.clone(), Arc::clone(&options.clock));
     let engine = barkeep_pipeline::open(Arc::clone(&store), settings, key, clock).await?;
-    let from = plan.clock.now() - i64::from(plan.load.days) * DAY;
+    let from = options.clock.now() - i64::from(options.load.days) * DAY;
     let selection = Selection {
-        symbols: plan.load.symbols.clone(),
-        timeframes: Some(plan.load.timeframes.clone()),
+        symbols: options.load.symbols.clone(),
+        timeframes: Some(options.load.timeframes.clone()),
         from: Some(TimeBound::Date(from.utc_date())),
         to: None,
         class: None,
     };
-    let wish = Backfill::new(selection, mode, Trigger::Cli);
+    let backfill = Backfill::new(selection, mode, Trigger::Cli);
     let jobs = Arc::new(Jobs::default());
     let start = Instant::now();
-    let summary = wish.run(&engine, Arc::clone(&jobs) as Arc<dyn Listener>, cancel.clone()).await;
+    let summary = backfill.run(&engine, Arc::clone(&jobs) as Arc<dyn Listener>, cancel.clone()).await;
     let wall_seconds = start.elapsed().as_secs_f64();
     drop(engine);
     scratch.close(store).await?;
@@ -281,16 +280,6 @@ fn job_time(job: &ItemTiming) -> JobTime {
     JobTime { job: name, seconds: job.took.as_secs_f64(), phases: phases(std::slice::from_ref(job)) }
 }
 
-fn phases(jobs: &[ItemTiming]) -> Vec<PhaseTime> {
-    let seconds = |phase| jobs.iter().map(|job| job.spent.of(phase).as_secs_f64()).sum::<f64>();
-    let all: f64 = Phase::ALL.into_iter().map(seconds).sum();
-    let share = |seconds: f64| if all > 0.0 { seconds / all } else { 0.0 };
-    Phase::ALL
-        .into_iter()
-        .map(|phase| PhaseTime { phase, seconds: seconds(phase), share: share(seconds(phase)) })
-        .collect()
-}
-
 fn timeframes(jobs: &[ItemTiming]) -> Vec<TimeframeTime> {
     let mut all: Vec<TimeframeTime> = Vec::new();
     for (job, timeframe) in jobs.iter().filter_map(|job| Some((job, job.timeframe?))) {
@@ -310,7 +299,7 @@ fn timeframes(jobs: &[ItemTiming]) -> Vec<TimeframeTime> {
     all
 }
 
-/// Linux tells in `/proc`; elsewhere nothing is made up.
+/// From `/proc`, so only on Linux.
 fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

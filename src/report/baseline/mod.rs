@@ -1,13 +1,19 @@
 //! `barkeep baseline`: how long a fixed load takes, where the time goes, and what would help.
 //!
-//! The real engine runs into a scratch database. Every figure is a measured one; what was not measured is absent.
+//! The real engine writes to a temporary database. Every figure is measured; what was not measured is absent.
 
 mod chart;
 mod measure;
+mod phases;
 mod scratch;
+mod vendor;
 mod verdict;
 
 pub use chart::text;
-pub use measure::{Alone, Compared, Failed, JobTime, Measurement, PhaseTime, Plan, TimeframeTime, run, warm_up};
+pub use measure::{
+    BaselineError, BaselineOptions, BaselineReport, JobTime, Measurement, TimeframeTime, UnplannedRun, run, warm_up,
+};
+pub use phases::PhaseTime;
 pub use scratch::Scratch;
+pub use vendor::VendorProcess;
 pub use verdict::{Bottleneck, Verdict, verdict};

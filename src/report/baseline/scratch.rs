@@ -1,8 +1,9 @@
-//! A database for one measurement: a temporary file, or a PostgreSQL database somebody named, which must be empty and is
-//! left without symbols and bars. A database with symbols is somebody's, and is refused.
+//! The database of a measurement: a temporary file, or a named PostgreSQL database, which must have no symbols and is
+//! emptied afterwards. A database with symbols is in use, and is refused.
 
-use std::path::PathBuf;
 use std::sync::Arc;
+
+use tempfile::TempDir;
 
 use uuid::Uuid;
 
@@ -13,25 +14,25 @@ use barkeep_store::{Retry, Store, StoreError};
 /// Where a measurement writes.
 #[derive(Debug)]
 pub enum Scratch {
-    /// A directory of its own, deleted when this is dropped.
-    Temporary(PathBuf),
+    /// SQLite files in a directory that is deleted when this is dropped.
+    Temporary(TempDir),
     Named(String),
 }
 
 impl Scratch {
     /// A fresh SQLite file in the system's directory for temporary files.
     pub fn temporary() -> Result<Self, StoreError> {
-        let dir = std::env::temp_dir().join(format!("barkeep-baseline-{}", Uuid::new_v4().simple()));
-        std::fs::create_dir_all(&dir)
-            .map_err(|e| StoreError::Disk(format!("cannot create the directory {}: {e}", dir.display())))?;
-        Ok(Self::Temporary(dir))
+        let dir = tempfile::Builder::new().prefix("barkeep-baseline-").tempdir();
+        dir.map(Self::Temporary).map_err(|e| StoreError::Disk(format!("cannot create a temporary directory: {e}")))
     }
 
     /// Opens it; it must hold no symbols. Calls wait for it as long as `settings` say.
     pub(super) async fn open(&self, settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
         let url = match self {
-            // A file of its own for each run.
-            Self::Temporary(dir) => format!("sqlite:{}", dir.join(format!("{}.db", Uuid::new_v4().simple())).display()),
+            // Each run has its own file.
+            Self::Temporary(dir) => {
+                format!("sqlite:{}", dir.path().join(format!("{}.db", Uuid::new_v4().simple())).display())
+            }
             Self::Named(url) => url.clone(),
         };
         let retry = Retry::new(settings.backfill.database_patience, Arc::new(Silent));
@@ -40,13 +41,13 @@ impl Scratch {
         if symbols > 0 {
             store.close().await;
             return Err(StoreError::NotFound(format!(
-                "it holds {symbols} symbols, so it is in use; name an empty database as scratch"
+                "the database has {symbols} symbols, so it is in use; --database-url must name an empty one"
             )));
         }
         Ok(store)
     }
 
-    /// Leaves it as empty as it was.
+    /// Closes it, empty again.
     pub(super) async fn close(&self, store: Arc<dyn Store>) -> Result<(), StoreError> {
         if let Self::Named(_) = self {
             for row in store.symbols().await? {
@@ -55,14 +56,5 @@ impl Scratch {
         }
         store.close().await;
         Ok(())
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Self::Temporary(dir) = self {
-            // What the system does not let go of now it clears itself later.
-            let _ = std::fs::remove_dir_all(dir);
-        }
     }
 }

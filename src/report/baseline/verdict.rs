@@ -1,23 +1,23 @@
-//! What held the run up, and what would help: rules over measured shares, nothing else.
+//! The bottleneck of a run, and what would help: rules over measured shares.
 
 use serde::Serialize;
 
-use super::measure::PhaseTime;
+use super::phases::PhaseTime;
 use barkeep_base::timing::Phase;
 
-/// A share of the time above this makes a bottleneck.
-const MOST: f64 = 0.6;
+/// Above this share of the time it is the bottleneck.
+const BOTTLENECK_SHARE: f64 = 0.6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bottleneck {
-    /// More than 60 % of the time went into waiting for the vendor, or for permission to ask it.
+    /// More than 60 % of the time went into waiting for the vendor, or for the limit.
     Vendor,
     /// More than 60 % went into the database.
     Database,
-    /// Neither, and most of the time went into what is computed here.
+    /// Neither; most of the time went into computing.
     Computation,
-    /// Nothing stands out: vendor and database share the time.
+    /// Neither; vendor and database share the time.
     Shared,
     /// No time was measured.
     Nothing,
@@ -42,56 +42,59 @@ pub fn verdict(phases: &[PhaseTime]) -> Verdict {
     let database = share(&[Phase::Database]);
     let (derive, features) = (share(&[Phase::Derive]), share(&[Phase::Features]));
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
-    let mut help = Vec::new();
+    let mut recommendations = Vec::new();
     let (bottleneck, share) = if vendor + database + derive + features == 0.0 {
         (Bottleneck::Nothing, 0.0)
-    } else if vendor > MOST {
+    } else if vendor > BOTTLENECK_SHARE {
         if limiter >= waiting.max(transfer) {
-            help.push(format!(
-                "{} of the time requests waited for the limit: only fewer requests (whole-market days, full pages) or a \
-                 plan with a higher limit help; more concurrency does not",
+            recommendations.push(format!(
+                "{} of the time went into waiting for the limit: only fewer requests (whole-market days, full pages) or a \
+                 plan with a higher limit help, more concurrency does not",
                 percent(limiter)
             ));
         }
         if waiting >= limiter.max(transfer) {
-            help.push(format!(
-                "{} of the time the vendor was thinking: raise backfill.concurrency while its answers do not slow down",
+            recommendations.push(format!(
+                "{} of the time went into waiting for the vendor: raise backfill.concurrency as long as answers do not slow down",
                 percent(waiting)
             ));
         }
         if transfer >= limiter.max(waiting) {
-            help.push(format!(
-                "{} of the time bodies were received and read: a faster line or processor, or more of either at once",
+            recommendations.push(format!(
+                "{} of the time went into receiving and decoding answers: a faster connection or processor helps",
                 percent(transfer)
             ));
         }
         (Bottleneck::Vendor, vendor)
-    } else if database > MOST {
-        help.push(format!(
-            "{} of the time went into the database: a faster disk, fewer indexes on bars, larger transactions",
+    } else if database > BOTTLENECK_SHARE {
+        recommendations.push(format!(
+            "{} of the time went into the database: a faster disk, fewer indexes on bars or larger transactions help",
             percent(database)
         ));
         (Bottleneck::Database, database)
     } else if derive + features < vendor.max(database) {
-        help.push(format!(
-            "nothing stands out: {} of the time for the vendor, {} for the database; both have to become faster",
+        recommendations.push(format!(
+            "no single bottleneck: {} of the time for the vendor, {} for the database; both would have to be faster",
             percent(vendor),
             percent(database)
         ));
         (Bottleneck::Shared, vendor.max(database))
     } else {
         if derive > 0.0 {
-            help.push(format!(
-                "{} of the time bars were validated, scored and derived: profile these",
+            recommendations.push(format!(
+                "{} of the time went into validating, scoring and deriving bars: profile these",
                 percent(derive)
             ));
         }
         if features > 0.0 {
-            help.push(format!("{} of the time features were computed: profile and vectorise them", percent(features)));
+            recommendations.push(format!(
+                "{} of the time went into computing features: profile and vectorize them",
+                percent(features)
+            ));
         }
         (Bottleneck::Computation, derive + features)
     };
-    Verdict { bottleneck, share, recommendations: help }
+    Verdict { bottleneck, share, recommendations }
 }
 
 #[cfg(test)]

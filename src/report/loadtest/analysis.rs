@@ -1,21 +1,21 @@
-//! Where the time of a scenario goes and what would help: rules over measured figures, nothing else.
+//! Where the time of a scenario goes and what would help: rules over measured figures.
 //!
-//! Three measured times stand beside each other: what a client waits for a page, what it waits for `/health` with as
-//! many at once (an answer without any work), and what the service itself says it took for a page.
+//! Three times are compared: what a client waits for a page, what it waits for `/health` with the same concurrency (an
+//! answer without any work), and what the service itself reports for a page.
 
 use serde::Serialize;
 
 use super::figures::Figures;
 use super::server::ServerSide;
 
-/// A share of the time above this makes a bottleneck.
-const MOST: f64 = 0.6;
+/// Above this share of the time it is the bottleneck.
+const BOTTLENECK_SHARE: f64 = 0.6;
 /// The limits of the original's report.
 const HIGH_AVERAGE_MS: f64 = 500.0;
 const HIGH_TAIL_MS: f64 = 2_000.0;
 const HIGH_VARIANCE: f64 = 3.0;
 const LOW_SUCCESS: f64 = 99.0;
-/// Below this most pages were made anew.
+/// Below this, most pages were not cached.
 const LOW_HITS: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,11 +23,11 @@ const LOW_HITS: f64 = 0.5;
 pub enum Bottleneck {
     /// Most of the time passes inside the service: reading and writing pages.
     Service,
-    /// An answer without any work takes most of the time too: connections, processors, or this client.
+    /// An answer without any work takes nearly as long: connections, processors, or this client.
     Connections,
-    /// Neither: most of the time passes between the service's answer and its arrival.
+    /// Neither: most of the time passes while answers are transferred.
     Transfer,
-    /// There are no figures to tell from.
+    /// The service reported no figures.
     Unknown,
 }
 
@@ -49,7 +49,7 @@ pub struct Analysis {
     pub recommendations: Vec<String>,
 }
 
-/// Applies the rules. `health_ms` is the average time of `/health` with as many at once.
+/// Applies the rules. `health_ms` is the average time of `/health` with the same concurrency.
 #[must_use]
 pub(super) fn analyse(figures: &Figures, server: Option<ServerSide>, health_ms: Option<f64>) -> Analysis {
     let findings = findings(figures);
@@ -57,8 +57,8 @@ pub(super) fn analyse(figures: &Figures, server: Option<ServerSide>, health_ms: 
     let share = |part: Option<f64>| Some((part? / average?).clamp(0.0, 1.0));
     let (service, health) = (share(server.map(|s| s.avg_ms)), share(health_ms));
     let bottleneck = match (service, health) {
-        (Some(service), _) if service > MOST => Bottleneck::Service,
-        (_, Some(health)) if health > MOST => Bottleneck::Connections,
+        (Some(service), _) if service > BOTTLENECK_SHARE => Bottleneck::Service,
+        (_, Some(health)) if health > BOTTLENECK_SHARE => Bottleneck::Connections,
         (Some(_), _) => Bottleneck::Transfer,
         (None, _) => Bottleneck::Unknown,
     };
@@ -97,35 +97,35 @@ fn recommendations(
     let hits = server.and_then(|s| s.cache_hit_share);
     match bottleneck {
         Bottleneck::Service if hits.is_some_and(|share| share < LOW_HITS) => help.push(format!(
-            "{:.0} % of the lookups found a page at hand: raise cache_policy (top_symbols, max_queries, ttl), or ask for \
+            "only {:.0} % of the lookups hit the cache: raise cache_policy (top_symbols, max_queries, ttl), or request \
              fewer different pages",
             hits.unwrap_or(0.0) * 100.0
         )),
         Bottleneck::Service => help.push(
-            "most of the time passes inside the service: a faster database disk, fewer rows a page, less backfill at once"
+            "most of the time passes inside the service: a faster disk, fewer rows per page, or less backfill at the same time"
                 .to_owned(),
         ),
         Bottleneck::Connections => help.push(
-            "an answer without any work takes as long: fewer connections at once, more processors, or a client on another \
+            "an answer without any work takes nearly as long: fewer connections, more processors, or a client on another \
              machine"
                 .to_owned(),
         ),
         Bottleneck::Transfer => {
-            help.push("most of the time passes on the way: fewer rows a page, or a client nearer to the service".to_owned());
+            help.push("most of the time passes in transfer: fewer rows per page, or a client closer to the service".to_owned());
         }
-        Bottleneck::Unknown => help.push("the service's /metrics could not be read; give the key of a reader".to_owned()),
+        Bottleneck::Unknown => help.push("/metrics of the service could not be read; set BARKEEP_API_KEY".to_owned()),
     }
     help
 }
 
 fn remedy(kind: &str, count: usize) -> Option<String> {
     let to_do = match kind {
-        "status 401" | "status 403" => "give a key with --api-key or BARKEEP_API_KEY",
-        "status 404" => "the service has no such series; name symbols it has with --symbols",
-        "status 429" => "the service refuses for a while after wrong keys; wait a minute",
-        "status 503" => "raise api.max_connections above --concurrency, and look whether the database answers",
-        "timeout" => "raise --timeout, or ask with less --concurrency",
-        "no connection" => "is the service still running?",
+        "status 401" | "status 403" => "set BARKEEP_API_KEY to a key of the service",
+        "status 404" => "the service does not have this series; choose others with --symbols",
+        "status 429" => "the service refuses requests for a minute after too many wrong keys",
+        "status 503" => "raise api.max_connections above --concurrency, and check the database",
+        "timeout" => "raise --timeout, or lower --concurrency",
+        "no connection" => "check that the service is still running",
         _ => return None,
     };
     Some(format!("{count} x {kind}: {to_do}"))
@@ -136,11 +136,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::loadtest::http::{Bad, Good};
+    use crate::loadtest::http::{PageResponse, RequestError};
 
     fn figures(ms: u64, failures: &[&str]) -> Figures {
-        let good = (0..100).map(|_| Ok(Good { took: Duration::from_millis(ms), rows: 1, bytes: 1 }));
-        let bad = failures.iter().map(|kind| Err(Bad { kind: (*kind).to_owned(), example: String::new() }));
+        let good = (0..100).map(|_| Ok(PageResponse { took: Duration::from_millis(ms), rows: 1, bytes: 1 }));
+        let bad = failures.iter().map(|kind| Err(RequestError { kind: (*kind).to_owned(), example: String::new() }));
         Figures::of(&good.chain(bad).collect::<Vec<_>>(), Duration::from_secs(1))
     }
 
@@ -171,6 +171,8 @@ mod tests {
     fn errors_have_their_own_remedies() {
         let all = analyse(&figures(5, &["status 404", "status 404", "status 401"]), None, None);
         assert_eq!(all.findings.iter().map(|f| f.what).collect::<Vec<_>>(), ["reliability"]);
-        assert!(all.recommendations[0].starts_with("2 x status 404") && all.recommendations[1].contains("--api-key"));
+        assert!(
+            all.recommendations[0].starts_with("2 x status 404") && all.recommendations[1].contains("BARKEEP_API_KEY")
+        );
     }
 }

@@ -3,35 +3,35 @@
 use std::fmt::Write as _;
 
 use super::figures::{Bucket, Figures};
-use super::measure::{Measured, Report};
+use super::measure::{LoadTestReport, ScenarioResult};
 use super::scenario::Threshold;
 
 /// Width of the longest bar.
 const WIDTH: usize = 40;
 
-/// A whole report for people.
+/// A report as text.
 #[must_use]
-pub fn text(report: &Report) -> String {
+pub fn text(report: &LoadTestReport) -> String {
     let c = &report.test_configuration;
-    let whose = if c.spawned { ", started for this test on a scratch database" } else { "" };
+    let spawned = if c.spawned { ", started for this test on a temporary database" } else { "" };
     let mut out = format!(
-        "load test of {}{whose}: {} requests a scenario, {} at once, {} processors\n",
+        "load test of {}{spawned}: {} requests per scenario, {} at a time, {} processors\n",
         c.url, c.requests_per_scenario, c.concurrent_requests, c.processors
     );
     for measured in &report.scenarios {
         out.push('\n');
         scenario(&mut out, measured);
     }
-    let _ = writeln!(out, "\n{}", if report.passed { "every threshold was met" } else { "a threshold was MISSED" });
+    let _ = writeln!(out, "\n{}", if report.passed { "all thresholds met" } else { "a threshold was MISSED" });
     out
 }
 
-fn scenario(out: &mut String, m: &Measured) {
+fn scenario(out: &mut String, m: &ScenarioResult) {
     let f = &m.figures;
     let _ = writeln!(out, "{}: {}", m.scenario, m.about);
     let _ = writeln!(
         out,
-        "  {} of {} good ({:.1} %), {:.0} requests/s, {:.0} rows and {:.0} KiB a page",
+        "  {} of {} succeeded ({:.1} %), {:.0} requests/s, {:.0} rows and {:.0} KiB per page",
         f.successful,
         f.total_requests,
         f.success_rate,
@@ -53,7 +53,7 @@ fn scenario(out: &mut String, m: &Measured) {
         m.server.and_then(|s| s.cache_hit_share).map_or_else(|| "-".to_owned(), |s| format!("{:.0} %", s * 100.0));
     let _ = writeln!(
         out,
-        "  inside the service {} ms on average, /health {} ms with as many at once, cache hits {hits}",
+        "  average inside the service {} ms, /health {} ms, cache hits {hits}",
         ms(m.server.map(|s| s.avg_ms)),
         ms(m.health_avg_ms)
     );
@@ -66,7 +66,7 @@ fn scenario(out: &mut String, m: &Measured) {
             Threshold::SuccessAtLeast(percent) => (format!("success >= {percent} %"), "%"),
             Threshold::AverageBelow(ms) => (format!("average < {ms} ms"), "ms"),
         };
-        let measured = t.measured.map_or_else(|| "nothing answered".to_owned(), |m| format!("{m:.1} {unit}"));
+        let measured = t.measured.map_or_else(|| "no answers".to_owned(), |m| format!("{m:.1} {unit}"));
         let _ = writeln!(out, "  {} {what}: {measured}", if t.met { "met   " } else { "MISSED" });
     }
     for line in &m.analysis.recommendations {

@@ -1,20 +1,20 @@
-//! What many timed answers come to.
+//! The figures of a scenario from its timed answers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::http::{Bad, Good};
+use super::http::{PageResponse, RequestError};
 use barkeep_base::percentile::nearest_rank;
 
 /// Upper ends of the histogram's buckets, milliseconds; the last bucket is open.
 const BUCKETS: [f64; 12] = [1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 10_000.0];
 
-/// Answers that took so long.
+/// Answers in one range of times.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bucket {
-    /// `None`: longer than all others.
+    /// Upper end; `None` for the last, open one.
     pub up_to_ms: Option<f64>,
     pub count: usize,
 }
@@ -24,11 +24,11 @@ pub struct Bucket {
 pub struct ErrorCount {
     pub kind: String,
     pub count: usize,
-    /// What one of them said.
+    /// The text of one of them.
     pub example: String,
 }
 
-/// The figures of one scenario. Times are those of good answers; without one they are absent.
+/// The figures of one scenario. Times are of correct answers; without any they are absent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     pub total_requests: usize,
@@ -43,7 +43,7 @@ pub struct Figures {
     pub min_response_time_ms: Option<f64>,
     pub max_response_time_ms: Option<f64>,
     pub total_duration_seconds: f64,
-    /// Good answers a second.
+    /// Correct answers per second.
     pub requests_per_second: f64,
     pub rows: u64,
     pub bytes: u64,
@@ -52,8 +52,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub(super) fn of(outcomes: &[Result<Good, Bad>], wall: Duration) -> Self {
-        let good: Vec<&Good> = outcomes.iter().filter_map(|o| o.as_ref().ok()).collect();
+    pub(super) fn of(outcomes: &[Result<PageResponse, RequestError>], wall: Duration) -> Self {
+        let good: Vec<&PageResponse> = outcomes.iter().filter_map(|o| o.as_ref().ok()).collect();
         let mut times: Vec<f64> = good.iter().map(|g| g.took.as_secs_f64() * 1e3).collect();
         times.sort_by(f64::total_cmp);
         let mut errors: BTreeMap<&str, ErrorCount> = BTreeMap::new();
@@ -107,17 +107,17 @@ fn histogram(sorted: &[f64]) -> Vec<Bucket> {
 mod tests {
     use super::*;
 
-    fn good(ms: u64) -> Good {
-        Good { took: Duration::from_millis(ms), rows: 5, bytes: 100 }
+    fn good(ms: u64) -> PageResponse {
+        PageResponse { took: Duration::from_millis(ms), rows: 5, bytes: 100 }
     }
 
-    fn bad(kind: &str) -> Bad {
-        Bad { kind: kind.to_owned(), example: String::new() }
+    fn bad(kind: &str) -> RequestError {
+        RequestError { kind: kind.to_owned(), example: String::new() }
     }
 
     #[test]
     fn figures_are_those_of_the_answers() {
-        let mut all: Vec<Result<Good, Bad>> = (1..=100).rev().map(|ms| Ok(good(ms))).collect();
+        let mut all: Vec<Result<PageResponse, RequestError>> = (1..=100).rev().map(|ms| Ok(good(ms))).collect();
         all.extend(["timeout", "status 503", "status 503"].map(|kind| Err(bad(kind))));
         let f = Figures::of(&all, Duration::from_secs(2));
         assert_eq!((f.total_requests, f.successful, f.failed), (103, 100, 3));

@@ -1,7 +1,7 @@
-//! One question to the API, timed from the first byte sent to the last one read, and judged.
+//! One request to the API, timed from the first byte sent to the last one read, and checked.
 //!
-//! An answer counts only when it is what was asked for: status 200, whole, the right symbol and timeframe, at least one
-//! row and not more than asked.
+//! Only a correct answer counts: status 200, complete, the right symbol and timeframe, at least one row and not more than
+//! requested.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_vendor::http;
 
-/// How much of an answer that is no page of rows is kept for the report.
+/// How much of a wrong answer the report shows.
 const SAMPLE: usize = 200;
-/// What stands before the rows of a page.
+/// What precedes the rows of a page.
 const ROWS: &[u8] = b"\"features\":[";
 
-/// A client that asks directly (no proxy, no redirect, nothing twice), each request for so long at most.
-pub(crate) fn client(longest: Duration) -> Result<reqwest::Client, String> {
+/// A client without proxy, redirects and retries, with a timeout for each request.
+pub(crate) fn client(timeout: Duration) -> Result<reqwest::Client, String> {
     // A proxy would be measured with the service, so none is used wherever the service runs.
-    http::build(http::client_builder(None).timeout(longest).no_proxy())
+    http::build(http::client_builder(None).timeout(timeout).no_proxy())
 }
 
-/// What is asked for.
+/// The page to request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct PageRequest {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
     pub limit: u32,
@@ -34,28 +34,28 @@ pub struct Ask {
 
 /// The service under test.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct ServiceClient {
     client: reqwest::Client,
     base: Url,
     key: Option<SecretString>,
 }
 
-/// A good answer.
+/// A correct answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Good {
+pub(super) struct PageResponse {
     pub(super) took: Duration,
     pub(super) rows: u64,
     pub(super) bytes: u64,
 }
 
-/// A bad one, or none: its kind for counting, and an example of what it said.
+/// A wrong answer, or none: its kind for counting, and an example.
 #[derive(Clone, Debug)]
-pub(super) struct Bad {
+pub(super) struct RequestError {
     pub(super) kind: String,
     pub(super) example: String,
 }
 
-impl Bad {
+impl RequestError {
     fn new(kind: impl Into<String>, example: &str) -> Self {
         Self { kind: kind.into(), example: printable(example) }
     }
@@ -69,10 +69,10 @@ struct Head {
     records_returned: u64,
 }
 
-impl Target {
+impl ServiceClient {
     /// `base` is the origin of a service, such as `http://127.0.0.1:8000`.
-    pub fn new(base: Url, key: Option<SecretString>, longest: Duration) -> Result<Self, String> {
-        Ok(Self { client: client(longest)?, base, key })
+    pub fn new(base: Url, key: Option<SecretString>, timeout: Duration) -> Result<Self, String> {
+        Ok(Self { client: client(timeout)?, base, key })
     }
 
     #[must_use]
@@ -80,7 +80,7 @@ impl Target {
         self.base.as_str().trim_end_matches('/')
     }
 
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<(u16, Vec<u8>), Bad> {
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<(u16, Vec<u8>), RequestError> {
         let mut url = self.base.clone();
         url.set_path(path);
         if !query.is_empty() {
@@ -99,57 +99,57 @@ impl Target {
         Ok((status, body))
     }
 
-    /// Any path, as text; the answer must be a 200.
-    pub(super) async fn text(&self, path: &str) -> Result<String, Bad> {
+    /// Any path as text; any status but 200 is an error.
+    pub(super) async fn text(&self, path: &str) -> Result<String, RequestError> {
         let (status, body) = self.get(path, &[]).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
         if status == 200 { Ok(text) } else { Err(refused(status, &text)) }
     }
 
-    /// Whether the process lives: as little work as an answer can be.
-    pub(super) async fn health(&self) -> Result<Duration, Bad> {
+    /// The time of `/health`, an answer without any work.
+    pub(super) async fn health(&self) -> Result<Duration, RequestError> {
         let start = Instant::now();
         self.text("/health").await.map(|_| start.elapsed())
     }
 
     /// A page of features.
-    pub(super) async fn page(&self, ask: &Ask) -> Result<Good, Bad> {
-        let limit = ask.limit.to_string();
-        let query = [("timeframe", ask.timeframe.name()), ("limit", limit.as_str())];
+    pub(super) async fn page(&self, request: &PageRequest) -> Result<PageResponse, RequestError> {
+        let limit = request.limit.to_string();
+        let query = [("timeframe", request.timeframe.name()), ("limit", limit.as_str())];
         let start = Instant::now();
-        let (status, body) = self.get(&format!("/api/v1/features/quant/{}", ask.symbol), &query).await?;
+        let (status, body) = self.get(&format!("/api/v1/features/quant/{}", request.symbol), &query).await?;
         let took = start.elapsed();
         if status != 200 {
             return Err(refused(status, &String::from_utf8_lossy(&body)));
         }
-        let wrong = |why: &str| Bad::new(format!("wrong answer: {why}"), &sample(&body));
+        let wrong = |why: &str| RequestError::new(format!("wrong answer: {why}"), &sample(&body));
         let rows_at = body.windows(ROWS.len()).position(|w| w == ROWS).ok_or_else(|| wrong("no rows"))?;
-        // The head alone is parsed: the rows would cost this process more than they cost the service.
+        // Only the head is parsed: the rows would cost this process more than the service.
         let mut head = body.get(..rows_at).unwrap_or_default().to_vec();
         head.extend_from_slice(b"\"features\":[]}");
         let head: Head = serde_json::from_slice(&head).map_err(|_| wrong("no page"))?;
         if !body.trim_ascii_end().ends_with(b"]}") {
             return Err(wrong("cut off"));
         }
-        if head.symbol != ask.symbol || head.timeframe != ask.timeframe {
+        if head.symbol != request.symbol || head.timeframe != request.timeframe {
             return Err(wrong("another series"));
         }
-        if !(1..=u64::from(ask.limit)).contains(&head.records_returned) {
+        if !(1..=u64::from(request.limit)).contains(&head.records_returned) {
             return Err(wrong("another number of rows"));
         }
-        Ok(Good { took, rows: head.records_returned, bytes: body.len() as u64 })
+        Ok(PageResponse { took, rows: head.records_returned, bytes: body.len() as u64 })
     }
 }
 
-fn refused(status: u16, body: &str) -> Bad {
-    Bad::new(format!("status {status}"), &sample(body.as_bytes()))
+fn refused(status: u16, body: &str) -> RequestError {
+    RequestError::new(format!("status {status}"), &sample(body.as_bytes()))
 }
 
 fn sample(body: &[u8]) -> String {
     String::from_utf8_lossy(body.get(..SAMPLE).unwrap_or(body)).into_owned()
 }
 
-fn transport(e: &reqwest::Error) -> Bad {
+fn transport(e: &reqwest::Error) -> RequestError {
     let kind = if e.is_timeout() {
         "timeout"
     } else if e.is_connect() {
@@ -157,5 +157,5 @@ fn transport(e: &reqwest::Error) -> Bad {
     } else {
         "broken connection"
     };
-    Bad::new(kind, &http::root_cause(e).unwrap_or_default())
+    RequestError::new(kind, &http::root_cause(e).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! A load test from beginning to end: is anybody there, then one scenario after the other.
+//! A load test from start to end: check the service, then run one scenario after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 
 use super::analysis::{Analysis, analyse};
 use super::figures::Figures;
-use super::http::{Ask, Bad, Good, Target};
+use super::http::{PageRequest, PageResponse, RequestError, ServiceClient};
 use super::scenario::{Scenario, Threshold, scenarios};
 use super::server::{Counters, ServerSide};
 use barkeep_base::clock::Clock;
 use barkeep_base::text::printable;
 use barkeep_market::{Symbol, Ts};
 
-/// What to ask, and how hard.
+/// What to request, and how hard.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct LoadTestOptions {
     pub symbols: Vec<Symbol>,
     /// Requests at once.
     pub concurrency: usize,
@@ -28,20 +28,20 @@ pub struct Plan {
     pub spawned: bool,
 }
 
-/// Why nothing was measured.
+/// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
-    #[error("no barkeep answers at {url}: {why}")]
+pub enum LoadTestError {
+    #[error("no barkeep service at {url}: {why}")]
     NoServer { url: String, why: String },
-    #[error("the service at {url} wants a key: {why}")]
+    #[error("the service at {url} requires an API key: {why}")]
     NoKey { url: String, why: String },
-    #[error("a service cannot be started: {0}")]
+    #[error("cannot start a service: {0}")]
     Spawn(String),
 }
 
-/// A threshold and how it went.
+/// A threshold and its result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Checked {
+pub struct ThresholdResult {
     #[serde(flatten)]
     pub threshold: Threshold,
     /// Absent when nothing answered.
@@ -51,23 +51,23 @@ pub struct Checked {
 
 /// One scenario, measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Measured {
+pub struct ScenarioResult {
     pub scenario: &'static str,
     pub about: String,
     #[serde(flatten)]
     pub figures: Figures,
-    /// `/health` with as many at once, milliseconds on average.
+    /// Average time of `/health` with the same concurrency, in milliseconds.
     pub health_avg_ms: Option<f64>,
     pub server: Option<ServerSide>,
-    pub thresholds: Vec<Checked>,
+    pub thresholds: Vec<ThresholdResult>,
     pub analysis: Analysis,
 }
 
 /// What was tested and how.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Configuration {
+pub struct TestConfiguration {
     pub url: String,
-    /// Started for this test, on a scratch database.
+    /// Whether it was started for this test, on a temporary database.
     pub spawned: bool,
     pub concurrent_requests: usize,
     pub requests_per_scenario: usize,
@@ -77,29 +77,34 @@ pub struct Configuration {
 
 /// All scenarios.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct LoadTestReport {
     pub title: &'static str,
     pub timestamp: Ts,
     pub version: &'static str,
-    pub test_configuration: Configuration,
-    pub scenarios: Vec<Measured>,
+    pub test_configuration: TestConfiguration,
+    pub scenarios: Vec<ScenarioResult>,
     /// Whether every threshold was met.
     pub passed: bool,
 }
 
-/// Asks as planned. `tell` hears of each scenario before it begins.
-pub async fn run(target: &Target, plan: &Plan, clock: &dyn Clock, tell: impl Fn(&str)) -> Result<Report, Failed> {
-    knock(target).await?;
+/// Runs all scenarios. `on_start` is called with the name of each one before it starts.
+pub async fn run(
+    target: &ServiceClient,
+    plan: &LoadTestOptions,
+    clock: &dyn Clock,
+    on_start: impl Fn(&str),
+) -> Result<LoadTestReport, LoadTestError> {
+    check_service(target).await?;
     let mut all = Vec::new();
     for scenario in scenarios(&plan.symbols, plan.requests) {
-        tell(scenario.name);
+        on_start(scenario.name);
         all.push(measure(target, plan, scenario).await);
     }
-    Ok(Report {
+    Ok(LoadTestReport {
         title: "barkeep load test",
         timestamp: clock.now(),
         version: env!("CARGO_PKG_VERSION"),
-        test_configuration: Configuration {
+        test_configuration: TestConfiguration {
             url: target.url().to_owned(),
             spawned: plan.spawned,
             concurrent_requests: plan.concurrency,
@@ -112,44 +117,47 @@ pub async fn run(target: &Target, plan: &Plan, clock: &dyn Clock, tell: impl Fn(
     })
 }
 
-/// Whether a barkeep answers, and lets this key in.
-async fn knock(target: &Target) -> Result<(), Failed> {
+/// Fails unless a barkeep service answers and accepts the key.
+async fn check_service(target: &ServiceClient) -> Result<(), LoadTestError> {
     let url = || target.url().to_owned();
-    let nobody = |why: String| Failed::NoServer { url: url(), why };
-    let said = |bad: &Bad| match bad.example.as_str() {
-        "" => bad.kind.clone(),
-        example => format!("{}, {example}", bad.kind),
+    let no_server = |why: String| LoadTestError::NoServer { url: url(), why };
+    let describe = |error: &RequestError| match error.example.as_str() {
+        "" => error.kind.clone(),
+        example => format!("{}, {example}", error.kind),
     };
-    let health = target.text("/health").await.map_err(|bad| nobody(said(&bad)))?;
+    let health = target.text("/health").await.map_err(|e| no_server(describe(&e)))?;
     let is_ours =
         serde_json::from_str::<serde_json::Value>(&health).is_ok_and(|v| v.get("scheduler_running").is_some());
     if !is_ours {
-        return Err(nobody(format!("something else does: {}", printable(health.get(..60).unwrap_or(&health)))));
+        return Err(no_server(format!(
+            "something else is listening: {}",
+            printable(health.get(..60).unwrap_or(&health))
+        )));
     }
     match target.text("/api/v1/status").await {
-        Err(bad) if matches!(bad.kind.as_str(), "status 401" | "status 403") => {
-            Err(Failed::NoKey { url: url(), why: said(&bad) })
+        Err(e) if matches!(e.kind.as_str(), "status 401" | "status 403") => {
+            Err(LoadTestError::NoKey { url: url(), why: describe(&e) })
         }
         _ => Ok(()),
     }
 }
 
-async fn measure(target: &Target, plan: &Plan, scenario: Scenario) -> Measured {
+async fn measure(target: &ServiceClient, plan: &LoadTestOptions, scenario: Scenario) -> ScenarioResult {
     if scenario.warm
-        && let Some(first) = scenario.asks.first()
+        && let Some(first) = scenario.pages.first()
     {
-        // Its answer counts when it is asked again.
+        // Not measured: it fills the cache.
         let _ = target.page(first).await;
     }
     let before = Counters::read(target).await;
     let start = Instant::now();
-    let asks = Arc::new(scenario.asks);
-    let (count, asker) = (asks.len(), target.clone());
+    let pages = Arc::new(scenario.pages);
+    let (count, client) = (pages.len(), target.clone());
     let page = move |k: usize| {
-        let (target, asks) = (asker.clone(), Arc::clone(&asks));
-        async move { page(&target, asks.get(k)).await }
+        let (target, pages) = (client.clone(), Arc::clone(&pages));
+        async move { page(&target, pages.get(k)).await }
     };
-    let outcomes = at_once(plan.concurrency, count, page).await;
+    let outcomes = concurrently(plan.concurrency, count, page).await;
     let wall = start.elapsed();
     let server = ServerSide::between(before, Counters::read(target).await);
     let asker = target.clone();
@@ -157,11 +165,11 @@ async fn measure(target: &Target, plan: &Plan, scenario: Scenario) -> Measured {
         let target = asker.clone();
         async move { target.health().await }
     };
-    let health = at_once(plan.concurrency, plan.requests, health).await;
+    let health = concurrently(plan.concurrency, plan.requests, health).await;
     let health: Vec<f64> = health.into_iter().flatten().map(|took| took.as_secs_f64() * 1e3).collect();
     let health_avg_ms = (!health.is_empty()).then(|| health.iter().sum::<f64>() / health.len() as f64);
     let figures = Figures::of(&outcomes, wall);
-    Measured {
+    ScenarioResult {
         scenario: scenario.name,
         about: scenario.about,
         analysis: analyse(&figures, server, health_avg_ms),
@@ -172,14 +180,14 @@ async fn measure(target: &Target, plan: &Plan, scenario: Scenario) -> Measured {
     }
 }
 
-async fn page(target: &Target, ask: Option<&Ask>) -> Result<Good, Bad> {
-    match ask {
-        Some(ask) => target.page(ask).await,
-        None => Err(Bad { kind: "nothing asked".to_owned(), example: String::new() }),
+async fn page(target: &ServiceClient, request: Option<&PageRequest>) -> Result<PageResponse, RequestError> {
+    match request {
+        Some(request) => target.page(request).await,
+        None => Err(RequestError { kind: "no request".to_owned(), example: String::new() }),
     }
 }
 
-fn check(threshold: Threshold, figures: &Figures) -> Checked {
+fn check(threshold: Threshold, figures: &Figures) -> ThresholdResult {
     let (measured, met) = match threshold {
         Threshold::SuccessAtLeast(percent) => (Some(figures.success_rate), figures.success_rate >= percent),
         Threshold::AverageBelow(ms) => {
@@ -187,11 +195,11 @@ fn check(threshold: Threshold, figures: &Figures) -> Checked {
             (average, average.is_some_and(|average| average < ms))
         }
     };
-    Checked { threshold, measured, met }
+    ThresholdResult { threshold, measured, met }
 }
 
-/// Does `count` things, `width` of them at a time, each as soon as there is room.
-async fn at_once<T, F>(width: usize, count: usize, thing: impl Fn(usize) -> F + Clone + Send + 'static) -> Vec<T>
+/// Runs `count` tasks, at most `width` at a time.
+async fn concurrently<T, F>(width: usize, count: usize, task: impl Fn(usize) -> F + Clone + Send + 'static) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -199,7 +207,7 @@ where
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
     for _ in 0..width.min(count) {
-        let (next, thing) = (Arc::clone(&next), thing.clone());
+        let (next, task) = (Arc::clone(&next), task.clone());
         workers.spawn(async move {
             let mut done = Vec::new();
             loop {
@@ -207,7 +215,7 @@ where
                 if k >= count {
                     return done;
                 }
-                done.push(thing(k).await);
+                done.push(task(k).await);
             }
         });
     }

@@ -1,7 +1,7 @@
-//! `barkeep loadtest`: how the API of a running service holds up, asked over HTTP as its users ask.
+//! `barkeep loadtest`: the API of a running service under load, over HTTP as its users call it.
 //!
-//! Four scenarios, the same for every service, so that figures can be compared. Every figure is a measured one; a service
-//! that is not there is an error, never a stand-in.
+//! Four scenarios, the same for every service, so that figures can be compared. Every figure is measured; without a service
+//! there is an error, never an estimate.
 
 mod analysis;
 mod chart;
@@ -15,9 +15,9 @@ mod spawn;
 pub use analysis::{Analysis, Bottleneck, Finding};
 pub use chart::text;
 pub use figures::{Bucket, ErrorCount, Figures};
-pub use http::Target;
+pub use http::ServiceClient;
 pub(crate) use http::client;
-pub use measure::{Failed, Measured, Plan, Report, run};
+pub use measure::{LoadTestError, LoadTestOptions, LoadTestReport, ScenarioResult, run};
 pub use scenario::{Scenario, Threshold, scenarios};
 pub use server::ServerSide;
-pub use spawn::{Spawned, spawn};
+pub use spawn::{SpawnedService, spawn};

@@ -1,8 +1,8 @@
-//! What the service says of itself at `/metrics`, read before and after a scenario.
+//! What the service reports at `/metrics`, before and after a scenario.
 
 use serde::Serialize;
 
-use super::http::Target;
+use super::http::ServiceClient;
 
 /// The route of the scenarios in the service's metrics.
 const ROUTE: &str = "/api/v1/features/quant/{symbol}";
@@ -16,20 +16,20 @@ pub(super) struct Counters {
     misses: f64,
 }
 
-/// What a scenario cost the service by its own account.
+/// What the service itself measured during a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ServerSide {
-    /// Requests of these pages it counted, those of others included.
+    /// Requests of these pages, including those of other clients.
     pub requests: u64,
-    /// From a request's head to its answer.
+    /// From the head of a request to its answer.
     pub avg_ms: f64,
-    /// Share of cache lookups that found something, 0 to 1; absent when there were none.
+    /// Share of cache lookups that were hits, 0 to 1; absent without lookups.
     pub cache_hit_share: Option<f64>,
 }
 
 impl Counters {
-    /// `None` when the service does not tell.
-    pub(super) async fn read(target: &Target) -> Option<Self> {
+    /// `None` when `/metrics` cannot be read.
+    pub(super) async fn read(target: &ServiceClient) -> Option<Self> {
         target.text("/metrics").await.ok().map(|text| Self::parse(&text))
     }
 
@@ -53,7 +53,7 @@ impl Counters {
 }
 
 impl ServerSide {
-    /// What happened between two readings; `None` when nothing did.
+    /// The difference of two readings; `None` without requests in between.
     pub(super) fn between(before: Option<Counters>, after: Option<Counters>) -> Option<Self> {
         let (before, after) = (before?, after?);
         let requests = after.requests - before.requests;

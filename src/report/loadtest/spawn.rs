@@ -1,39 +1,36 @@
-//! A service of the load test's own: a scratch database, filled by a real backfill from the simulated vendor, served by
-//! the real process.
-
-use std::time::Duration;
+//! A service for the load test: a temporary database, filled by a real backfill from the simulated vendor, and the real
+//! process on it.
 
 use serde_json::json;
-use tokio::time::Instant;
+use tempfile::TempDir;
 use url::Url;
 
-use super::measure::Failed;
-use crate::child::Process;
-use crate::scratch::Dir;
-use barkeep_base::text::printable;
+use super::measure::LoadTestError;
+use crate::child::{Process, last_line};
 use barkeep_config::Loaded;
 use barkeep_market::Symbol;
 
-/// How much history the pages of the scenarios need: 1,000 trading days, and 500 bars of all but the 4 h.
+/// History that the scenarios need: 1,000 trading days, and 500 bars of all timeframes but 4h.
 const DAYS: i64 = 1_500;
 const MINUTES_DAYS: i64 = 50;
 const MINUTES: &str = "5m,15m,1h,4h";
-const LONGEST_START: Duration = Duration::from_secs(30);
-/// What the service prints once it listens.
-const ANNOUNCED: &str = "API on ";
 
-/// A running service; gone with its database when it is dropped.
+/// A running service; stopped and deleted with its database when this is dropped.
 #[derive(Debug)]
-pub struct Spawned {
+pub struct SpawnedService {
     process: Process,
-    dir: Dir,
+    dir: TempDir,
     url: Url,
 }
 
-/// Fills a database and serves it, with the live cache policy.
-pub async fn spawn(live: &Loaded, symbols: &[Symbol], today: chrono::NaiveDate) -> Result<Spawned, Failed> {
-    let failed = |why: String| Failed::Spawn(why);
-    let dir = Dir::make("loadtest").map_err(|e| failed(e.to_string()))?;
+/// Fills a database and serves it, with the configured cache policy.
+pub async fn spawn(
+    live: &Loaded,
+    symbols: &[Symbol],
+    today: chrono::NaiveDate,
+) -> Result<SpawnedService, LoadTestError> {
+    let failed = |why: String| LoadTestError::Spawn(why);
+    let dir = tempfile::Builder::new().prefix("barkeep-loadtest-").tempdir().map_err(|e| failed(e.to_string()))?;
     let settings = json!({
         "log": { "dir": dir.path().join("logs") },
         "api": { "max_connections": live.settings.api.max_connections },
@@ -46,60 +43,42 @@ pub async fn spawn(live: &Loaded, symbols: &[Symbol], today: chrono::NaiveDate) 
     let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
     let since = |days: i64| (today - chrono::TimeDelta::days(days)).to_string();
     let (long, short) = (since(DAYS), since(MINUTES_DAYS));
-    // Together with the minutes, days would be asked for in one range with them.
+    // In one backfill, days would be requested over the same range as minutes.
     for (timeframes, from) in [("1d", &long), (MINUTES, &short)] {
         let args = [&["backfill"], names.as_slice(), &["--timeframes", timeframes, "--from", from, "--json"]].concat();
-        let code = start(&dir, &args).await?.ended().await.map_err(|e| failed(e.to_string()))?;
+        let code = start(&dir, &args).await?.wait().await.map_err(|e| failed(e.to_string()))?;
         if code != 0 {
-            return Err(failed(format!("the backfill ended with {code}: {}", last_words(&dir))));
+            return Err(failed(format!("the backfill exited with {code}: {}", last_line(dir.path()))));
         }
     }
     let mut process = start(&dir, &["run", "--headless", "--listen", "127.0.0.1:0"]).await?;
-    let deadline = Instant::now() + LONGEST_START;
-    let url = loop {
-        if let Some(url) = announced(&dir) {
-            break url;
-        }
-        if !process.is_alive() || Instant::now() >= deadline {
-            return Err(failed(format!("it does not listen: {}", last_words(&dir))));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
-    Ok(Spawned { process, dir, url })
+    let url = process.listening("API on ").await.map_err(|e| failed(e.to_string()))?;
+    Ok(SpawnedService { process, dir, url })
 }
 
-impl Spawned {
+impl SpawnedService {
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Ends the service in order and deletes its files.
-    pub async fn stop(self) -> Result<(), Failed> {
+    /// Stops the service in an orderly way and deletes its files.
+    pub async fn stop(self) -> Result<(), LoadTestError> {
         let Self { process, dir, .. } = self;
-        let ended = process.terminate().await.map_err(|e| Failed::Spawn(e.to_string()))?;
-        if ended == 0 { Ok(()) } else { Err(Failed::Spawn(format!("it ended with {ended}: {}", last_words(&dir)))) }
+        let code = process.terminate().await.map_err(|e| LoadTestError::Spawn(e.to_string()))?;
+        if code == 0 {
+            Ok(())
+        } else {
+            Err(LoadTestError::Spawn(format!("it exited with {code}: {}", last_line(dir.path()))))
+        }
     }
 }
 
-async fn start(dir: &Dir, args: &[&str]) -> Result<Process, Failed> {
+async fn start(dir: &TempDir, args: &[&str]) -> Result<Process, LoadTestError> {
     let config = dir.path().join("barkeep.yaml").display().to_string();
-    // Named on the command line: made-up bars go into no database that a settings file names.
+    // On the command line: simulated bars are never written to a database that a settings file names.
     let database = format!("sqlite:{}", dir.path().join("load.db").display());
     let args = [args, &["--simulated", "--database-url", &database]].concat();
-    let started = Process::start(&args, dir.path(), &[("BARKEEP_CONFIG", config)], &dir.path().join("said")).await;
-    started.map_err(|e| Failed::Spawn(e.to_string()))
-}
-
-fn said(dir: &Dir) -> String {
-    std::fs::read_to_string(dir.path().join("said")).unwrap_or_default()
-}
-
-fn announced(dir: &Dir) -> Option<Url> {
-    said(dir).lines().find_map(|line| line.strip_prefix(ANNOUNCED)).and_then(|url| url.trim().parse().ok())
-}
-
-fn last_words(dir: &Dir) -> String {
-    let said = said(dir);
-    printable(said.lines().rev().find(|line| line.starts_with("error:")).or(said.lines().last()).unwrap_or("nothing"))
+    let started = Process::start(&args, dir.path(), &[("BARKEEP_CONFIG", config)]).await;
+    started.map_err(|e| LoadTestError::Spawn(e.to_string()))
 }

@@ -1,65 +1,68 @@
-//! A service is killed in the middle of its work and started again.
+//! Kills a service in the middle of its work and starts it again.
 //!
-//! The drill stands in for systemd and waits as long as the shipped unit does before it starts the service again. It is
-//! over when everything the first process was to fetch is stored.
+//! Like systemd with the shipped unit, the drill waits before it starts the service again. It is over when everything that
+//! the first process had to fetch is stored.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::drill::{Measured, Stop};
-use super::ground::DrillContext;
-use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
+use super::context::DrillContext;
+use super::outcome::{DrillError, Measurement};
+use super::reference::ReferenceRun;
+use super::workload::{Workload, page_requests, repeated_requests, slow_vendor};
 
 const UNIT: &str = include_str!("../../../config/barkeep.service");
 
 /// Beyond the target, so that a miss is measured and not only stated.
-const LONGER: Duration = Duration::from_mins(1);
+const EXTRA_TIME: Duration = Duration::from_mins(1);
 
-pub(super) async fn drill(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measured, Stop> {
-    let stage = DrillContext::raise(work, slow_vendor(), None).await?;
-    stage.register().await?;
-    let store = stage.look().await?;
-    let planner = stage.planner().await?;
+pub(super) async fn drill(workload: &Workload<'_>, reference: &ReferenceRun) -> Result<Measurement, DrillError> {
+    let context = DrillContext::start(workload, slow_vendor(), None).await?;
+    context.register().await?;
+    let store = context.open_read_only().await?;
+    let planner = context.planner().await?;
 
-    let mut first = stage.service().await?;
-    let enough = undisturbed.requests / 3;
-    stage.until_asked(&mut first, "the service did not ask", |log| pages(log).len() >= enough).await?;
+    let mut first = context.service().await?;
+    let enough = reference.requests / 3;
+    context
+        .until_requests(&mut first, "the service made no requests", |log| page_requests(log).len() >= enough)
+        .await?;
     let killed_id = first.id();
     let killed = Instant::now();
-    first.kill().await.map_err(|e| Stop::failed(format!("the service cannot be killed: {e}")))?;
-    let before = pages(&stage.sim.log()).len();
+    first.kill().await.map_err(|e| DrillError::failed(format!("cannot kill the service: {e}")))?;
+    let before = page_requests(&context.sim.log()).len();
 
-    let rest = restart_pause();
-    tokio::time::sleep(rest).await;
-    let mut second = stage.service().await?;
-    let longest = work.live.policy.rto_by_failure_type.scheduler_crash.target + LONGER;
-    stage.until_complete(&planner, &mut second, longest).await?;
+    let pause = restart_pause();
+    tokio::time::sleep(pause).await;
+    let mut second = context.service().await?;
+    let longest = workload.live.policy.rto_by_failure_type.scheduler_crash.target + EXTRA_TIME;
+    context.until_complete(&planner, &mut second, longest).await?;
     let seconds = killed.elapsed().as_secs_f64();
 
-    let log = stage.sim.log();
-    let after = pages(&log).len() - before;
+    let log = context.sim.log();
+    let after = page_requests(&log).len() - before;
     if after == 0 {
-        return Err(Stop::failed("the first process had finished before it was killed; nothing was proven"));
+        return Err(DrillError::failed("the first process had finished before it was killed"));
     }
-    let bars = undisturbed.equals(store.as_ref()).await?;
+    let bars = reference.equals(store.as_ref()).await?;
     let second_id = second.id();
-    stage.end(second).await?;
+    context.stop(second).await?;
     planner.store.close().await;
     let evidence = vec![
         format!(
             "process {killed_id} killed (SIGKILL) after {before} of {} requests for bars; started again {} s later (the \
              unit's RestartSec) as process {second_id}",
-            undisturbed.requests,
-            rest.as_secs()
+            reference.requests,
+            pause.as_secs()
         ),
-        format!("it asked {after} more, {} of them for pages answered before", asked_twice(&log)),
+        format!("it made {after} more, {} of them for pages answered before", repeated_requests(&log)),
         format!("{bars} bars, equal to an undisturbed run"),
     ];
-    Ok(Measured { seconds, evidence })
+    Ok(Measurement { seconds, evidence })
 }
 
-/// How long systemd waits by the unit that ships with barkeep.
+/// How long systemd waits, from the unit that ships with barkeep.
 fn restart_pause() -> Duration {
     let line = UNIT.lines().find_map(|line| line.strip_prefix("RestartSec="));
     line.and_then(|text| humantime::parse_duration(text.trim()).ok()).unwrap_or_default()

@@ -1,15 +1,16 @@
-//! The database goes away in the middle of a run and comes back; the same process goes on.
+//! The database is lost in the middle of a run and comes back; the same process continues.
 //!
-//! Measured from the loss until the first page is stored after it, so the time the database is away counts.
+//! Measured from the loss until the first page is stored after it, including the time the database was away.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
-use super::drill::{Engine, Measured, Stop};
-use super::ground::{DrillContext, stored};
-use super::work::{Undisturbed, Work, asked_twice, pages, slow_vendor};
+use super::context::{DrillContext, stored};
+use super::outcome::{DrillDatabase, DrillError, Measurement};
+use super::reference::ReferenceRun;
+use super::workload::{Workload, page_requests, repeated_requests, slow_vendor};
 use crate::child::Process;
 use barkeep_config::postgres_programs;
 use barkeep_store::sqlite::hold;
@@ -18,71 +19,80 @@ use barkeep_store::{Store, sqlite_file};
 /// How long the database is away; beyond the 5 s that SQLite itself waits for a lock.
 const AWAY: Duration = Duration::from_secs(6);
 /// Beyond the target, so that a miss is measured and not only stated.
-const LONGER: Duration = Duration::from_mins(1);
+const EXTRA_TIME: Duration = Duration::from_mins(1);
 
 pub(super) async fn drill(
-    work: &Work<'_>,
-    undisturbed: &Undisturbed,
-    engine: Option<Engine>,
-) -> Result<Measured, Stop> {
+    workload: &Workload<'_>,
+    reference: &ReferenceRun,
+    engine: Option<DrillDatabase>,
+) -> Result<Measurement, DrillError> {
     match (engine, postgres_programs()) {
-        (Some(Engine::Sqlite), _) | (None, None) => on_sqlite(work, undisturbed).await,
+        (Some(DrillDatabase::Sqlite), _) | (None, None) => on_sqlite(workload, reference).await,
         (_, Some((initdb, postgres))) => {
             let mut cluster = Cluster::start(&initdb, &postgres).await?;
-            let result = on_postgres(work, undisturbed, &mut cluster).await;
-            cluster.end().await;
+            let result = on_postgres(workload, reference, &mut cluster).await;
+            cluster.remove().await;
             result
         }
-        (Some(Engine::Postgres), None) => Err(Stop::Missing("initdb and postgres are not installed".to_owned())),
+        (Some(DrillDatabase::Postgres), None) => {
+            Err(DrillError::Missing("initdb and postgres are not installed".to_owned()))
+        }
     }
 }
 
-async fn on_postgres(work: &Work<'_>, undisturbed: &Undisturbed, cluster: &mut Cluster) -> Result<Measured, Stop> {
-    let stage = DrillContext::raise(work, slow_vendor(), Some(cluster.url())).await?;
-    stage.register().await?;
-    let store = stage.look().await?;
-    let service = begin(&stage, undisturbed).await?;
+async fn on_postgres(
+    workload: &Workload<'_>,
+    reference: &ReferenceRun,
+    cluster: &mut Cluster,
+) -> Result<Measurement, DrillError> {
+    let context = DrillContext::start(workload, slow_vendor(), Some(cluster.url())).await?;
+    context.register().await?;
+    let store = context.open_read_only().await?;
+    let service = start_service(&context, reference).await?;
     let lost = Instant::now();
     cluster.stop().await?;
     tokio::time::sleep(AWAY).await;
-    cluster.go_on().await?;
+    cluster.restart().await?;
     let back = lost.elapsed();
-    let what = format!("PostgreSQL server stopped at once and started again, away for {:.1} s", back.as_secs_f64());
-    finish(&stage, store.as_ref(), undisturbed, service, lost, what).await
+    let what = format!("PostgreSQL server stopped and started again, away for {:.1} s", back.as_secs_f64());
+    finish(&context, store.as_ref(), reference, service, lost, what).await
 }
 
-async fn on_sqlite(work: &Work<'_>, undisturbed: &Undisturbed) -> Result<Measured, Stop> {
-    let stage = DrillContext::raise(work, slow_vendor(), None).await?;
-    stage.register().await?;
-    let store = stage.look().await?;
-    let service = begin(&stage, undisturbed).await?;
-    let path = sqlite_file(&stage.database).ok_or_else(|| Stop::failed("the scratch database is no file"))?;
+async fn on_sqlite(workload: &Workload<'_>, reference: &ReferenceRun) -> Result<Measurement, DrillError> {
+    let context = DrillContext::start(workload, slow_vendor(), None).await?;
+    context.register().await?;
+    let store = context.open_read_only().await?;
+    let service = start_service(&context, reference).await?;
+    let path =
+        sqlite_file(&context.database).ok_or_else(|| DrillError::failed("the temporary database is not a file"))?;
     let lost = Instant::now();
-    let lock = hold(&path).await.map_err(|e| Stop::failed(e.to_string()))?;
+    let lock = hold(&path).await.map_err(|e| DrillError::failed(e.to_string()))?;
     tokio::time::sleep(AWAY).await;
     lock.release().await;
     let what = format!("the SQLite file was locked by another connection for {:.1} s", lost.elapsed().as_secs_f64());
-    finish(&stage, store.as_ref(), undisturbed, service, lost, what).await
+    finish(&context, store.as_ref(), reference, service, lost, what).await
 }
 
-/// A service in the middle of its work.
-async fn begin(stage: &DrillContext, undisturbed: &Undisturbed) -> Result<Process, Stop> {
-    let mut service = stage.service().await?;
-    let enough = undisturbed.requests / 4;
-    stage.until_asked(&mut service, "the service did not ask", |log| pages(log).len() >= enough).await?;
+/// Starts a service and waits until it is in the middle of its work.
+async fn start_service(context: &DrillContext, reference: &ReferenceRun) -> Result<Process, DrillError> {
+    let mut service = context.service().await?;
+    let enough = reference.requests / 4;
+    context
+        .until_requests(&mut service, "the service made no requests", |log| page_requests(log).len() >= enough)
+        .await?;
     Ok(service)
 }
 
-/// Waits until rows come again and the work is done, and says what was seen.
+/// Waits until rows are stored again and the work is done, and returns the measurement.
 async fn finish(
-    stage: &DrillContext,
+    context: &DrillContext,
     store: &dyn Store,
-    undisturbed: &Undisturbed,
+    reference: &ReferenceRun,
     mut service: Process,
     lost: Instant,
     what: String,
-) -> Result<Measured, Stop> {
-    let longest = stage.loaded.policy.rto_by_failure_type.database_connection_loss.target + LONGER;
+) -> Result<Measurement, DrillError> {
+    let longest = context.loaded.policy.rto_by_failure_type.database_connection_loss.target + EXTRA_TIME;
     let deadline = lost + longest;
     let mut before = None;
     loop {
@@ -91,23 +101,23 @@ async fn finish(
             (Some(now), None) => before = Some(now),
             _ => {}
         }
-        stage.pause(&mut service, deadline, "nothing was stored again").await?;
+        context.pause(&mut service, deadline, "nothing was stored after the loss").await?;
     }
     let seconds = lost.elapsed().as_secs_f64();
-    let planner = stage.planner().await?;
-    stage.until_complete(&planner, &mut service, longest).await?;
-    let bars = undisturbed.equals(planner.store.as_ref()).await?;
+    let planner = context.planner().await?;
+    context.until_complete(&planner, &mut service, longest).await?;
+    let bars = reference.equals(planner.store.as_ref()).await?;
     planner.store.close().await;
-    let twice = asked_twice(&stage.sim.log());
+    let twice = repeated_requests(&context.sim.log());
     if twice > 0 {
-        return Err(Stop::failed(format!("{twice} pages were fetched again: what had been fetched was lost")));
+        return Err(DrillError::failed(format!("{twice} pages were fetched again, so fetched data was lost")));
     }
     let id = service.id();
-    stage.end(service).await?;
+    context.stop(service).await?;
     let evidence = vec![
         what,
-        format!("process {id} went on; no page was fetched twice"),
+        format!("process {id} continued; no page was fetched twice"),
         format!("{bars} bars, equal to an undisturbed run"),
     ];
-    Ok(Measured { seconds, evidence })
+    Ok(Measurement { seconds, evidence })
 }

@@ -1,6 +1,6 @@
-//! The recovery targets in force, each with the line it comes from.
+//! The recovery targets in effect, each with the line it comes from.
 //!
-//! Values are those the engine works with (typed policy and settings); sources are those `config print` shows.
+//! Values are the ones the engine uses (typed policy and settings); sources are the ones `config print` shows.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use barkeep_config::policy::{Rpo, Rto, Severity, StalenessTier};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Criticality, Symbol, Ts};
 
-/// Settings that decide how the engine recovers, by their names in `barkeep.yaml`.
+/// Settings of `barkeep.yaml` that decide how the engine recovers.
 const SETTINGS: [&str; 13] = [
     "vendor.rate_limit",
     "vendor.attempts",
@@ -91,15 +91,15 @@ pub struct ThresholdRow {
     pub source: String,
 }
 
-/// One setting as it was written.
+/// One setting, as written.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rule {
+pub struct RecoverySetting {
     pub name: &'static str,
     pub value: Value,
     pub source: String,
 }
 
-/// Everything in force.
+/// Everything in effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Definition {
     pub generated_at: Ts,
@@ -111,13 +111,13 @@ pub struct Definition {
     pub rpo_by_symbol_criticality: Vec<RpoRow>,
     pub staleness_thresholds: Vec<TierRow>,
     pub monitoring_thresholds: Vec<ThresholdRow>,
-    pub recovery: Vec<Rule>,
+    pub recovery: Vec<RecoverySetting>,
 }
 
 impl Definition {
     #[must_use]
     pub fn of(loaded: &Loaded, now: Ts) -> Self {
-        let written = Written(loaded.effective.json());
+        let written = SourcedValues(loaded.effective.json());
         Self {
             generated_at: now,
             version: env!("CARGO_PKG_VERSION"),
@@ -134,10 +134,10 @@ impl Definition {
     }
 }
 
-/// Values as they were written, with their sources.
-struct Written(Value);
+/// Values as written, with their sources.
+struct SourcedValues(Value);
 
-impl Written {
+impl SourcedValues {
     fn leaf(&self, tree: &str, path: &str) -> Option<&Value> {
         path.split('.').try_fold(self.0.get(tree)?, |node, key| node.get(key))
     }
@@ -147,14 +147,14 @@ impl Written {
         source.unwrap_or("built in").to_owned()
     }
 
-    fn rule(&self, tree: &str, path: &'static str) -> Option<Rule> {
+    fn rule(&self, tree: &str, path: &'static str) -> Option<RecoverySetting> {
         let leaf = self.leaf(tree, path)?;
         let source = leaf.get("source")?.as_str()?.to_owned();
-        Some(Rule { name: path, value: leaf.get("value")?.clone(), source })
+        Some(RecoverySetting { name: path, value: leaf.get("value")?.clone(), source })
     }
 }
 
-fn rto(loaded: &Loaded, written: &Written) -> Vec<RtoRow> {
+fn rto(loaded: &Loaded, written: &SourcedValues) -> Vec<RtoRow> {
     let all = &loaded.policy.rto_by_failure_type;
     let row = |failure: &'static str, rto: &Rto| RtoRow {
         failure,
@@ -172,7 +172,7 @@ fn rto(loaded: &Loaded, written: &Written) -> Vec<RtoRow> {
     ]
 }
 
-fn rpo(criticality: Criticality, rpo: &Rpo, written: &Written) -> RpoRow {
+fn rpo(criticality: Criticality, rpo: &Rpo, written: &SourcedValues) -> RpoRow {
     let source = |key: &str| written.source(&format!("rpo_by_symbol_criticality.{}.{key}", criticality.name()));
     RpoRow {
         criticality,
@@ -187,7 +187,7 @@ fn rpo(criticality: Criticality, rpo: &Rpo, written: &Written) -> RpoRow {
     }
 }
 
-fn tiers(loaded: &Loaded, written: &Written) -> Vec<TierRow> {
+fn tiers(loaded: &Loaded, written: &SourcedValues) -> Vec<TierRow> {
     let all = &loaded.policy.staleness_thresholds;
     let row = |tier: Tier, limit: &StalenessTier| TierRow {
         tier: tier.name(),
@@ -205,7 +205,7 @@ fn tiers(loaded: &Loaded, written: &Written) -> Vec<TierRow> {
     ]
 }
 
-fn thresholds(loaded: &Loaded, written: &Written) -> Vec<ThresholdRow> {
+fn thresholds(loaded: &Loaded, written: &SourcedValues) -> Vec<ThresholdRow> {
     let all = &loaded.policy.monitoring_thresholds;
     let source = |condition: &str, unit: &str| written.source(&format!("monitoring_thresholds.{condition}.{unit}"));
     let after = |condition: &'static str, (after, severity): (Duration, Severity)| ThresholdRow {
@@ -230,7 +230,7 @@ fn thresholds(loaded: &Loaded, written: &Written) -> Vec<ThresholdRow> {
     ]
 }
 
-fn recovery(written: &Written) -> Vec<Rule> {
+fn recovery(written: &SourcedValues) -> Vec<RecoverySetting> {
     let policy = POLICY.into_iter().filter_map(|path| written.rule("policy", path));
     policy.chain(SETTINGS.into_iter().filter_map(|path| written.rule("settings", path))).collect()
 }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_is_a_setting_there_is() {
+    fn every_recovery_setting_exists() {
         let all = definition("", "");
         assert_eq!(all.recovery.len(), SETTINGS.len() + POLICY.len());
         assert!(all.recovery.iter().all(|rule| !rule.source.is_empty()));

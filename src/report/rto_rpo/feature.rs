@@ -1,16 +1,16 @@
-//! The features of one series cannot be computed: its oldest bars are so large that their average is no number.
+//! The features of one series cannot be computed: its oldest bars are so large that their average overflows.
 //!
-//! The bars get into the scratch database as any bars do, through the store; the engine finds out by itself. Measured from
-//! the failure's row in the log until the next rows of anything else are stored by the same run. Afterwards the bars are
-//! corrected, and the failure has to be resolved by the next run.
+//! The bars are written to the temporary database through the store, as any bars are. Measured from the row of the failure in
+//! the log until the same run stores the next rows of another series. Afterwards the bars are corrected, and the next run has
+//! to resolve the failure.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::drill::{Measured, Stop};
-use super::ground::{DrillContext, stored};
-use super::work::{Work, slow_vendor};
+use super::context::{DrillContext, stored};
+use super::outcome::{DrillError, Measurement};
+use super::workload::{Workload, slow_vendor};
 use crate::child::Process;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_market::ts::{DAY, HOUR};
@@ -19,64 +19,65 @@ use barkeep_store::{
     self, ExecutionStatus, FeatureFailureRow, PageCommit, SeriesRow, SeriesWrite, Store, StoreError, StoredBar,
 };
 
-/// So many bars that each average is over some of them only.
+/// More bars than any average covers.
 const BARS: i64 = 60;
-/// Before everything the service is going to ask for.
+/// Older than everything the service requests.
 const OLDER: i64 = 60 * DAY;
-/// The last price whose sum with itself is no number any more, and one that is fine.
+/// A price whose sum with itself overflows, and one that is fine.
 const TOO_LARGE: f64 = f64::MAX;
 const SOUND: f64 = 100.0;
-/// Longest wait for a step of the drill.
-const LONGEST: Duration = Duration::from_mins(2);
+/// Time limit of each step.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
-pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
-    if !work.live.settings.features.enabled {
-        return Err(Stop::Missing("features.enabled is false, so no feature can fail".to_owned()));
+pub(super) async fn drill(workload: &Workload<'_>) -> Result<Measurement, DrillError> {
+    if !workload.live.settings.features.enabled {
+        return Err(DrillError::Missing("features.enabled is false, so no feature can fail".to_owned()));
     }
-    let failed = |e: StoreError| Stop::failed(e.to_string());
-    let stage = DrillContext::raise(work, slow_vendor(), None).await?;
-    stage.register().await?;
-    let store = stage.look().await?;
+    let failed = |e: StoreError| DrillError::failed(e.to_string());
+    let context = DrillContext::start(workload, slow_vendor(), None).await?;
+    context.register().await?;
+    let store = context.open_read_only().await?;
     let series = store.series().await.map_err(failed)?;
-    let chosen = |row: &&SeriesRow| stage.symbols().first() == Some(&row.symbol) && row.timeframe == Timeframe::H1;
-    let series = series.into_iter().find(|row| chosen(&row)).ok_or_else(|| Stop::failed("no series is registered"))?;
+    let chosen = |row: &&SeriesRow| context.symbols().first() == Some(&row.symbol) && row.timeframe == Timeframe::H1;
+    let series =
+        series.into_iter().find(|row| chosen(&row)).ok_or_else(|| DrillError::failed("no series is registered"))?;
     let oldest = (SystemClock.now() - OLDER).floor(HOUR);
-    put(&stage, &series, oldest, TOO_LARGE).await?;
+    put(&context, &series, oldest, TOO_LARGE).await?;
 
-    let mut service = stage.service().await?;
-    let failure = until_failed(&stage, store.as_ref(), &mut service).await?;
-    let (seconds, before) = until_more(&stage, store.as_ref(), &mut service, failure.failure.failed_at).await?;
-    let status = until_ended(&stage, store.as_ref(), &mut service).await?;
+    let mut service = context.service().await?;
+    let failure = until_failed(&context, store.as_ref(), &mut service).await?;
+    let (seconds, before) = until_more(&context, store.as_ref(), &mut service, failure.failure.failed_at).await?;
+    let status = until_ended(&context, store.as_ref(), &mut service).await?;
     if status != ExecutionStatus::Completed {
-        return Err(Stop::failed(format!("the run ended as {}", status.name())));
+        return Err(DrillError::failed(format!("the run ended with status {}", status.name())));
     }
     let after = stored(store.as_ref()).await.unwrap_or(before) - before;
     let others = store.feature_freshness().await.map_err(failed)?;
     let others = others.iter().filter(|row| row.last_computed_at.is_some()).count();
-    stage.end(service).await?;
+    context.stop(service).await?;
 
-    put(&stage, &series, oldest, SOUND).await?;
-    let mut service = stage.service().await?;
-    let deadline = Instant::now() + LONGEST;
+    put(&context, &series, oldest, SOUND).await?;
+    let mut service = context.service().await?;
+    let deadline = Instant::now() + TIMEOUT;
     while !store.feature_failures(true, 1).await.map_err(failed)?.is_empty() {
-        stage.pause(&mut service, deadline, "the failure was not resolved").await?;
+        context.pause(&mut service, deadline, "the failure was not resolved").await?;
     }
-    stage.end(service).await?;
+    context.stop(service).await?;
     store.close().await;
     let evidence = vec![
         format!("{} {}: {}", series.symbol, series.timeframe, failure.failure.error_message),
         format!(
-            "skipped and logged; the run went on and stored {after} bars more, {others} other series have their features, \
-             and it ended as {}",
+            "skipped and logged; the run continued and stored {after} more bars, {others} other series have their features, \
+             and it ended with status {}",
             status.name()
         ),
         "bars corrected, service started again: the failure is resolved".to_owned(),
     ];
-    Ok(Measured { seconds, evidence })
+    Ok(Measurement { seconds, evidence })
 }
 
 /// Writes hourly bars of one price.
-async fn put(stage: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64) -> Result<(), Stop> {
+async fn put(context: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64) -> Result<(), DrillError> {
     let now = SystemClock.now();
     let bar = |k: i64| StoredBar {
         bar: Bar {
@@ -103,8 +104,8 @@ async fn put(stage: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64) -
         coverage: Vec::new(),
         checked_at: None,
     };
-    let failed = |e: StoreError| Stop::failed(e.to_string());
-    let store = barkeep_store::open(&stage.database, false).await.map_err(failed)?;
+    let failed = |e: StoreError| DrillError::failed(e.to_string());
+    let store = barkeep_store::open(&context.database, false).await.map_err(failed)?;
     let page = PageCommit { writes: vec![write], request: None, statuses: Vec::new() };
     let outcome = store.commit_page(page).await.map_err(failed);
     store.close().await;
@@ -112,44 +113,48 @@ async fn put(stage: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64) -
 }
 
 async fn until_failed(
-    stage: &DrillContext,
+    context: &DrillContext,
     store: &dyn Store,
     service: &mut Process,
-) -> Result<FeatureFailureRow, Stop> {
-    let deadline = Instant::now() + LONGEST;
+) -> Result<FeatureFailureRow, DrillError> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        let open = store.feature_failures(true, 1).await.map_err(|e| Stop::failed(e.to_string()))?;
+        let open = store.feature_failures(true, 1).await.map_err(|e| DrillError::failed(e.to_string()))?;
         if let Some(row) = open.into_iter().next() {
             return Ok(row);
         }
-        stage.pause(service, deadline, "no feature failed").await?;
+        context.pause(service, deadline, "no feature failed").await?;
     }
 }
 
-/// Waits until something more is stored; for how long since the failure, and how many bars there were before.
+/// Waits until more is stored; the seconds since the failure, and the number of bars before.
 async fn until_more(
-    stage: &DrillContext,
+    context: &DrillContext,
     store: &dyn Store,
     service: &mut Process,
     failed_at: Ts,
-) -> Result<(f64, i64), Stop> {
-    let no_answer = || Stop::failed("the database does not answer");
+) -> Result<(f64, i64), DrillError> {
+    let no_answer = || DrillError::failed("the database does not answer");
     let before = stored(store).await.ok_or_else(no_answer)?;
-    let deadline = Instant::now() + LONGEST;
+    let deadline = Instant::now() + TIMEOUT;
     while stored(store).await.ok_or_else(no_answer)? <= before {
-        stage.pause(service, deadline, "nothing was stored after the failure").await?;
+        context.pause(service, deadline, "nothing was stored after the failure").await?;
     }
     Ok(((SystemClock.now() - failed_at) as f64 / 1_000.0, before))
 }
 
-async fn until_ended(stage: &DrillContext, store: &dyn Store, service: &mut Process) -> Result<ExecutionStatus, Stop> {
-    let deadline = Instant::now() + LONGEST;
+async fn until_ended(
+    context: &DrillContext,
+    store: &dyn Store,
+    service: &mut Process,
+) -> Result<ExecutionStatus, DrillError> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        let all = store.executions(8).await.map_err(|e| Stop::failed(e.to_string()))?;
+        let all = store.executions(8).await.map_err(|e| DrillError::failed(e.to_string()))?;
         let open = all.iter().any(|row| row.completed_at.is_none());
         if let (false, Some(worst)) = (open, all.iter().map(|row| row.status).max_by_key(|status| *status as usize)) {
             return Ok(worst);
         }
-        stage.pause(service, deadline, "the run did not end").await?;
+        context.pause(service, deadline, "the run did not end").await?;
     }
 }

@@ -2,7 +2,7 @@
 # holds the other end of that pipe may die in any way: the pipe closes all the same.
 #
 # guard.sh DIRECTORY PROGRAM [ARGUMENT ...]
-# It hears `stop` (at once, as a crash would) and `start`, and says `down` and `up`.
+# It reads `stop` (immediately, as a crash would) and `start`, and answers `down` and `up`.
 
 trap '' INT TERM HUP
 dir=$1; shift

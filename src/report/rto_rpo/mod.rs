@@ -1,20 +1,23 @@
-//! `barkeep rto-rpo`: which recovery targets are in force, and whether they hold.
+//! `barkeep rto-rpo`: the recovery targets in effect, and drills that measure them.
 //!
-//! [`Definition`] is read from the configuration as the engine would load it, so it cannot say anything else than what
-//! drives the engine. [`drill()`] makes each failure happen to real processes of this executable and measures how long
-//! it lasts. Drills run on scratch databases and a simulated vendor; the configured database is never opened.
+//! [`Definition`] is read from the configuration as the engine loads it. [`drill()`] makes each failure happen to real
+//! processes of this executable and measures how long it lasts. Drills run on temporary databases and a simulated vendor;
+//! the configured database is never opened.
 
 mod cluster;
+mod context;
 mod crash;
 mod database;
 mod definition;
 mod drill;
 mod feature;
-mod ground;
-mod storm;
+mod outcome;
+mod rate_limit;
+mod reference;
 mod text;
-mod work;
+mod workload;
 
-pub use definition::{Definition, RpoRow, RtoRow, Rule, ThresholdRow, TierRow};
-pub use drill::{Drilled, Engine, Failure, Outcome, Plan, drill};
+pub use definition::{Definition, RecoverySetting, RpoRow, RtoRow, ThresholdRow, TierRow};
+pub use drill::drill;
+pub use outcome::{DrillDatabase, DrillOptions, DrillOutcome, DrillReport, Failure};
 pub use text::{definition_text, drill_text};

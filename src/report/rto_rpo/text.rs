@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::definition::Definition;
-use super::drill::{Drilled, Outcome};
+use super::outcome::{DrillOutcome, DrillReport};
 
-/// The targets for people.
+/// The targets as text.
 #[must_use]
 pub fn definition_text(all: &Definition) -> String {
     let mut out = String::new();
@@ -47,7 +47,7 @@ pub fn definition_text(all: &Definition) -> String {
     });
     table(&mut out, ["CONDITION", "WHEN", "SEVERITY", "SOURCE"], rows);
 
-    out.push_str("\nWhat recovery works with\n");
+    out.push_str("\nSettings of recovery\n");
     let rows = all.recovery.iter().map(|r| {
         let value = match &r.value {
             serde_json::Value::String(text) => text.clone(),
@@ -59,10 +59,10 @@ pub fn definition_text(all: &Definition) -> String {
     out
 }
 
-/// The drills for people.
+/// The results as text.
 #[must_use]
-pub fn drill_text(all: &Drilled) -> String {
-    let mut out = format!("drilled on {}\n\n", all.ground);
+pub fn drill_text(all: &DrillReport) -> String {
+    let mut out = format!("drills on {}\n\n", all.environment);
     let rows = all.outcomes.iter().map(|o| {
         let measured = o.measured_seconds.map_or_else(|| "-".to_owned(), |s| format!("{s:.2} s"));
         [o.failure.name().to_owned(), span(o.target_seconds), measured, verdict(o).to_owned()]
@@ -76,12 +76,12 @@ pub fn drill_text(all: &Drilled) -> String {
     }
     let untried = all.outcomes.iter().filter(|o| o.met.is_none()).count();
     if untried > 0 {
-        let _ = writeln!(out, "\n{untried} of {} not tried, so not proven", all.outcomes.len());
+        let _ = writeln!(out, "\n{untried} of {} not tried", all.outcomes.len());
     }
     out
 }
 
-const fn verdict(outcome: &Outcome) -> &'static str {
+const fn verdict(outcome: &DrillOutcome) -> &'static str {
     match outcome.met {
         Some(true) => "yes",
         Some(false) => "NO",
@@ -96,18 +96,10 @@ fn span(seconds: f64) -> String {
     fits.map_or_else(|| format!("{seconds} s"), |(size, unit)| format!("{} {unit}", seconds / size))
 }
 
-/// Rows under a heading, each column as wide as its widest cell.
+/// Rows under a heading, indented.
 fn table<const N: usize>(out: &mut String, heading: [&str; N], rows: impl Iterator<Item = [String; N]>) {
-    let rows: Vec<[String; N]> = std::iter::once(heading.map(str::to_owned)).chain(rows).collect();
-    let mut widths = [0; N];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    for row in &rows {
-        let padded: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(out, "  {}", padded.join("  ").trim_end());
+    for line in barkeep_base::format::table(heading, &rows.collect::<Vec<_>>()).lines() {
+        let _ = writeln!(out, "  {line}");
     }
 }
 
@@ -127,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_was_not_tried_is_not_passed() {
-        let outcome = |met| Outcome {
+        let outcome = |met| DrillOutcome {
             failure: Failure::SchedulerCrash,
             target_seconds: 1.0,
             measured_seconds: None,
@@ -135,7 +127,8 @@ mod tests {
             evidence: vec!["why".to_owned()],
         };
         let outcomes = vec![outcome(None), outcome(Some(false))];
-        let text = drill_text(&Drilled { generated_at: Ts(0), version: "", ground: "", outcomes, passed: false });
+        let text =
+            drill_text(&DrillReport { generated_at: Ts(0), version: "", environment: "", outcomes, passed: false });
         assert!(text.contains("not tried") && text.contains("NO") && text.contains("1 of 2 not tried"), "{text}");
         assert!(!text.contains("yes"), "{text}");
     }

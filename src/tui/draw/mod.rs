@@ -1,8 +1,10 @@
 //! Colors, text and layout: what every view draws with.
 
+/// The formats that the command line uses too.
+pub use barkeep_base::format;
+
 pub mod canvas;
 pub mod context;
-pub mod format;
 pub mod glyphs;
 pub mod hits;
 pub mod layout;

@@ -113,7 +113,11 @@ pub fn requests(view: &mut ViewContext, area: Rect, list: ListId, rows: &[Reques
                     slot.text(canvas, &format!("{subject}{tf}"), Role::Strong);
                 }
                 RequestColumn::Range => {
-                    slot.text(canvas, &row.asked.map_or_else(String::new, format::dates), Role::Muted);
+                    slot.text(
+                        canvas,
+                        &row.asked.map_or_else(String::new, |range| format::dates(range.start, range.end)),
+                        Role::Muted,
+                    );
                 }
                 RequestColumn::Attempt => {
                     slot.text(canvas, &row.attempt.to_string(), if row.attempt > 1 { Role::Warn } else { Role::Muted });

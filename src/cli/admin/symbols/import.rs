@@ -5,25 +5,26 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{Given, new_row};
-use crate::args::{sorted, symbol};
+use super::{SymbolOptions, new_row};
+use crate::args::sorted;
 use crate::exit::CliError;
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
+use barkeep_market::asset::InvalidSymbol;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_store::SymbolRow;
 
-/// All of a market's tickers fit; a database named by mistake does not.
-const LARGEST: u64 = 16 * 1024 * 1024;
-/// Wrong lines shown before the rest is only counted.
-const SHOWN: usize = 20;
+/// Enough for all tickers of a market.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Wrong lines listed in an error.
+const MAX_LISTED: usize = 20;
 
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     number: usize,
     symbol: Symbol,
-    given: Given,
+    options: SymbolOptions,
 }
 
 /// Reads and checks a file. All wrong lines are named.
@@ -32,12 +33,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
     let fail = |what: &str| CliError::usage(format!("{shown}: {what}"));
     let unreadable = |e: std::io::Error| fail(&format!("cannot be read: {e}"));
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(fail("is not a regular file; name a CSV file"));
+        return Err(fail("is not a regular file"));
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(fail("is larger than 16 MiB, so it is no list of symbols"));
+    std::fs::File::open(path).and_then(|f| f.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(fail("is larger than 16 MiB"));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| fail("is not UTF-8; save it as UTF-8"))?;
     parse(text.strip_prefix('\u{feff}').unwrap_or(text), &shown)
@@ -46,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
 /// The columns a heading may name, in any order.
 const COLUMNS: [&str; 4] = ["symbol", "asset_class", "timeframes", "criticality"];
 
-/// Line by line rather than as one CSV: no field here spans lines, an unclosed quote stays in its line, and the numbers
+/// Line by line rather than as one CSV: no field spans lines, an unclosed quote affects only its own line, and line numbers
 /// are those of an editor.
 fn parse(text: &str, shown: &str) -> Result<Vec<Line>, CliError> {
     let mut heading: Option<Vec<&'static str>> = None;
@@ -69,7 +70,7 @@ fn parse(text: &str, shown: &str) -> Result<Vec<Line>, CliError> {
         match line(&record, heading, number) {
             Ok(line) => match named.insert(line.symbol.clone(), number) {
                 Some(first) => {
-                    wrong.push(format!("{shown}:{number}: {} was named on line {first} already", line.symbol));
+                    wrong.push(format!("{shown}:{number}: {} is already on line {first}", line.symbol));
                 }
                 None => lines.push(line),
             },
@@ -77,7 +78,7 @@ fn parse(text: &str, shown: &str) -> Result<Vec<Line>, CliError> {
         }
     }
     if lines.is_empty() && wrong.is_empty() {
-        return Err(CliError::usage(format!("{shown}: holds no symbols; write one a line")));
+        return Err(CliError::usage(format!("{shown}: has no symbols; write one per line")));
     }
     refuse(&wrong).map(|()| lines)
 }
@@ -97,10 +98,10 @@ fn refuse(wrong: &[String]) -> Result<(), CliError> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let more = wrong.len().saturating_sub(SHOWN);
+    let more = wrong.len().saturating_sub(MAX_LISTED);
     let rest = (more > 0).then(|| format!("… and {more} more"));
-    let message: Vec<String> = wrong.iter().take(SHOWN).cloned().chain(rest).collect();
-    Err(CliError::usage(message.join("\n")).hint("nothing was imported; correct these lines and import again"))
+    let message: Vec<String> = wrong.iter().take(MAX_LISTED).cloned().chain(rest).collect();
+    Err(CliError::usage(message.join("\n")).hint("nothing was imported; correct these lines and try again"))
 }
 
 fn columns(record: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
@@ -110,11 +111,20 @@ fn columns(record: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
         let known = known
             .ok_or_else(|| format!("there is no column '{}'; use some of {}", printable(name), COLUMNS.join(", ")))?;
         if all.contains(&known) {
-            return Err(format!("column {known} appears twice"));
+            return Err(format!("column {known} is there twice"));
         }
         all.push(known);
     }
     Ok(all)
+}
+
+/// Unlike on the command line, lower case is refused: in a file it more likely means a column of something else.
+fn symbol(text: &str) -> Result<Symbol, String> {
+    let symbol: Symbol = text.parse().map_err(|e: InvalidSymbol| e.to_string())?;
+    if text.chars().any(|c| c.is_ascii_lowercase()) && !text.chars().any(|c| c.is_ascii_uppercase()) {
+        return Err(format!("'{symbol}' is in lower case; did you mean {}?", text.to_ascii_uppercase()));
+    }
+    Ok(symbol)
 }
 
 fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> Result<Line, String> {
@@ -126,7 +136,7 @@ fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> 
         let at = heading.iter().position(|h| *h == name)?;
         record.get(at).filter(|f| !f.is_empty())
     };
-    let symbol = symbol(field("symbol").ok_or("the symbol is missing")?).map_err(|e| e.to_string())?;
+    let symbol = symbol(field("symbol").ok_or("the symbol is missing")?)?;
     let timeframes: Result<Vec<Timeframe>, _> = field("timeframes")
         .unwrap_or("")
         .split([' ', ',', ';', '|'])
@@ -136,7 +146,7 @@ fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> 
     Ok(Line {
         number,
         symbol,
-        given: Given {
+        options: SymbolOptions {
             asset_class: field("asset_class").map(AssetClass::from_str).transpose().map_err(|e| e.to_string())?,
             criticality: field("criticality").map(Criticality::from_str).transpose().map_err(|e| e.to_string())?,
             timeframes: timeframes.map_err(|e| e.to_string())?,
@@ -144,7 +154,7 @@ fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> 
     })
 }
 
-/// The rows that are new or change. What a line does not say stays as it is.
+/// The rows that are new or changed. Columns a line leaves empty are not changed.
 pub(super) fn merged(
     path: &Path,
     lines: &[Line],
@@ -157,10 +167,10 @@ pub(super) fn merged(
     let mut wrong = Vec::new();
     for line in lines {
         let Some(row) = rows.iter().find(|row| row.symbol == line.symbol) else {
-            out.push(new_row(settings, &line.symbol, &line.given, now));
+            out.push(new_row(settings, &line.symbol, &line.options, now));
             continue;
         };
-        if let Some(class) = line.given.asset_class.filter(|c| *c != row.asset_class) {
+        if let Some(class) = line.options.asset_class.filter(|c| *c != row.asset_class) {
             // Its bars are keyed by the old class's calendar.
             wrong.push(format!(
                 "{shown}:{}: {} is stored as {}, not {class}; remove the symbol first to change that",
@@ -169,9 +179,9 @@ pub(super) fn merged(
             continue;
         }
         let mut new = row.clone();
-        new.criticality = line.given.criticality.unwrap_or(row.criticality);
-        if !line.given.timeframes.is_empty() {
-            new.timeframes = sorted(&line.given.timeframes);
+        new.criticality = line.options.criticality.unwrap_or(row.criticality);
+        if !line.options.timeframes.is_empty() {
+            new.timeframes = sorted(&line.options.timeframes);
         }
         if new != *row {
             out.push(new);
@@ -194,21 +204,23 @@ mod tests {
         assert_eq!(symbols("AAPL\r\n\r\n# comment\n  SPY \nBTC").unwrap(), ["AAPL", "SPY", "BTC"]);
         let text = "symbol,asset_class,timeframes\nAAPL,stock,5m 1d\nBTC,crypto,\"1h,1d\"\nSPY\n";
         let lines = parse(text, "f.csv").unwrap();
-        assert_eq!(lines[0].given.timeframes, [Timeframe::M5, Timeframe::D1]);
-        assert_eq!(lines[1].given.asset_class, Some(AssetClass::Crypto));
-        assert_eq!(lines[2].given, Given::default());
+        assert_eq!(lines[0].options.timeframes, [Timeframe::M5, Timeframe::D1]);
+        assert_eq!(lines[1].options.asset_class, Some(AssetClass::Crypto));
+        assert_eq!(lines[2].options, SymbolOptions::default());
     }
 
     #[test]
     fn every_wrong_line_is_named() {
-        let text = "symbol,asset_class,timeframes\nAAPL,stok\nA B\n\nSPY,etf,7m\nMSFT\nMSFT\nX,stock,1d,extra,more\n";
+        let text =
+            "symbol,asset_class,timeframes\nAAPL,stok\nA B\n\nSPY,etf,7m\nMSFT\nMSFT\nX,stock,1d,extra,more\nibm\n";
         let message = symbols(text).unwrap_err();
         for says in [
             "f.csv:2: 'stok'",
             "f.csv:3: 'A B'",
             "f.csv:5: '7m'",
-            "f.csv:7: MSFT was named on line 6",
+            "f.csv:7: MSFT is already on line 6",
             "f.csv:8: 5 fields",
+            "f.csv:9: 'ibm' is in lower case; did you mean IBM?",
         ] {
             assert!(message.contains(says), "{says} in {message}");
         }

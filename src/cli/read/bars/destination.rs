@@ -1,18 +1,18 @@
-//! Where an export goes: stdout, or a file that appears whole or not at all.
+//! Where an export goes: stdout, or a file that appears complete or not at all.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Result, Write};
 use std::path::{Path, PathBuf};
 
-/// An export that is being written. Dropped without [`Destination::keep`], it leaves nothing behind.
+/// An export that is being written. Dropped without [`Destination::commit`], it leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct Destination(Option<Pending>);
 
 #[derive(Debug)]
 struct Pending {
     file: File,
-    written_to: PathBuf,
-    belongs_at: PathBuf,
+    temporary: PathBuf,
+    target: PathBuf,
 }
 
 impl Destination {
@@ -21,7 +21,7 @@ impl Destination {
             return Ok((Self(None), Box::new(BufWriter::new(std::io::stdout()))));
         };
         match std::fs::metadata(path) {
-            Ok(found) if found.is_dir() => return Err(std::io::Error::other("it is a directory; name a file")),
+            Ok(found) if found.is_dir() => return Err(std::io::Error::other("it is a directory, not a file")),
             // A device or a pipe is written in place: a rename would replace it.
             Ok(found) if !found.is_file() => {
                 let file = OpenOptions::new().write(true).open(path)?;
@@ -29,22 +29,22 @@ impl Destination {
             }
             _ => {}
         }
-        let name = path.file_name().ok_or_else(|| std::io::Error::other("it names no file"))?;
+        let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no file name"))?;
         let mut temporary = std::ffi::OsString::from(".");
         temporary.push(name);
         temporary.push(format!(".{}.part", std::process::id()));
-        let written_to = path.with_file_name(temporary);
-        let file = OpenOptions::new().write(true).create_new(true).open(&written_to)?;
+        let temporary = path.with_file_name(temporary);
+        let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         // From here on the file is removed when anything fails.
-        let pending = Pending { file: file.try_clone()?, written_to, belongs_at: path.to_owned() };
+        let pending = Pending { file: file.try_clone()?, temporary, target: path.to_owned() };
         Ok((Self(Some(pending)), Box::new(BufWriter::new(file))))
     }
 
     /// Puts the finished file in its place, replacing an older one.
-    pub(super) fn keep(mut self) -> Result<()> {
+    pub(super) fn commit(mut self) -> Result<()> {
         let Some(pending) = &self.0 else { return Ok(()) };
         pending.file.sync_all()?;
-        std::fs::rename(&pending.written_to, &pending.belongs_at)?;
+        std::fs::rename(&pending.temporary, &pending.target)?;
         self.0 = None;
         Ok(())
     }
@@ -53,8 +53,8 @@ impl Destination {
 impl Drop for Destination {
     fn drop(&mut self) {
         if let Some(pending) = &self.0 {
-            // Nothing better can be done about a file that cannot be removed.
-            let _ = std::fs::remove_file(&pending.written_to);
+            // Best effort: there is nothing else to try.
+            let _ = std::fs::remove_file(&pending.temporary);
         }
     }
 }

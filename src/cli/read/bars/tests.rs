@@ -110,7 +110,7 @@ fn an_unfinished_file_disappears() {
     let (destination, mut out) = Destination::open(Some(&path)).unwrap();
     out.write_all(b"whole").unwrap();
     out.flush().unwrap();
-    destination.keep().unwrap();
+    destination.commit().unwrap();
     assert_eq!((std::fs::read(&path).unwrap(), files()), (b"whole".to_vec(), 1));
     assert!(Destination::open(Some(dir.path())).is_err());
 }

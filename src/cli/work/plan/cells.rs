@@ -1,7 +1,7 @@
 //! `barkeep plan --cells FILE`: the fewest requests for a given set of missing daily bars, with the proof.
 //!
-//! No database, no calendar, no vendor: only the file. Every wrong line is named, and nothing is printed before the
-//! certificate is checked.
+//! No database, no calendar, no vendor: only the file. Every wrong line is named, and nothing is printed before the proof
+//! is checked.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,21 +13,21 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::exit::{CliError, SOME_FAILED};
-use crate::figures::thousands;
 use crate::output::{print, print_json_line};
+use barkeep_base::format::{count, plural};
 use barkeep_base::text::printable;
 use barkeep_market::Symbol;
 use barkeep_pipeline::select::TimeBound;
 use barkeep_plan::cells::{Cell, Solution, solve};
 
 /// 10,000 symbols over five years are 12.6 million lines of about 16 bytes.
-const LARGEST: u64 = 256 * 1024 * 1024;
-/// Wrong lines shown before the rest is only counted.
-const SHOWN: usize = 20;
-/// Names shown in a line of text before the rest is only counted.
-const NAMES: usize = 8;
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// Wrong lines listed in an error.
+const MAX_LISTED: usize = 20;
+/// Names listed in a line of text.
+const MAX_NAMES: usize = 8;
 
-/// The answer, with the time it took where somebody asked for it: a time in the output would make no two runs equal.
+/// The answer. The time it took is there only with `-v`, because with it no two outputs would be equal.
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(flatten)]
@@ -54,12 +54,12 @@ fn read(path: &Path, shown: &str) -> Result<String, CliError> {
     let fail = |what: &str| CliError::usage(format!("{shown}: {what}"));
     let unreadable = |e: std::io::Error| fail(&format!("cannot be read: {e}"));
     if std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        return Err(fail("is a directory; name a CSV file of symbol,session"));
+        return Err(fail("is a directory; give a CSV file with the columns symbol,session"));
     }
     let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(fail("is larger than 256 MiB, so it is no list of missing bars"));
+    std::fs::File::open(path).and_then(|f| f.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(fail("is larger than 256 MiB"));
     }
     String::from_utf8(bytes).map_err(|_| fail("is not UTF-8; save it as UTF-8"))
 }
@@ -90,10 +90,10 @@ fn parse(text: &str, shown: &str) -> Result<Vec<Cell>, CliError> {
     if wrong.is_empty() {
         return Ok(cells);
     }
-    let more = wrong.len().saturating_sub(SHOWN);
+    let more = wrong.len().saturating_sub(MAX_LISTED);
     let rest = (more > 0).then(|| format!("… and {more} more"));
-    let message: Vec<String> = wrong.into_iter().take(SHOWN).chain(rest).collect();
-    Err(CliError::usage(message.join("\n")).hint("a line is SYMBOL,YYYY-MM-DD, such as AAPL,2024-01-31"))
+    let message: Vec<String> = wrong.into_iter().take(MAX_LISTED).chain(rest).collect();
+    Err(CliError::usage(message.join("\n")).hint("each line is SYMBOL,YYYY-MM-DD, such as AAPL,2024-01-31"))
 }
 
 /// The two fields of a line. No symbol and no date holds a comma or a quote, so quotes can only stand around a field.
@@ -102,9 +102,7 @@ fn fields(raw: &str) -> Result<(&str, &str), String> {
     if let (Some(symbol), Some(session), None) = (parts.next(), parts.next(), parts.next()) {
         return Ok((unquoted(symbol), unquoted(session)));
     }
-    let count = raw.split(',').count();
-    let noun = if count == 1 { "field" } else { "fields" };
-    Err(format!("{count} {noun} where 2 are expected (symbol,session)"))
+    Err(format!("{} where 2 are expected (symbol,session)", plural(raw.split(',').count(), "field")))
 }
 
 fn unquoted(field: &str) -> &str {
@@ -119,7 +117,7 @@ fn is_heading(symbol: &str, session: &str) -> bool {
 fn date(text: &str) -> Result<NaiveDate, String> {
     match text.parse::<TimeBound>() {
         Ok(TimeBound::Date(date)) => Ok(date),
-        _ => Err(format!("'{}' is no day; write 2024-01-31, from 1970 to 2100", printable(text))),
+        _ => Err(format!("'{}' is not a date; use 2024-01-31, from 1970 to 2100", printable(text))),
     }
 }
 
@@ -143,26 +141,26 @@ fn text(solution: &Solution, took: Option<Duration>) -> String {
     let _ = writeln!(
         out,
         "requests {} (lower bound {}, {proof}) for {} missing bars",
-        thousands(solution.requests as u64),
-        thousands(solution.lower_bound as u64),
-        thousands(solution.cells as u64)
+        count(solution.requests),
+        count(solution.lower_bound),
+        count(solution.cells)
     );
     if solution.duplicates > 0 {
-        let _ = writeln!(out, "{} lines repeat another", thousands(solution.duplicates as u64));
+        let _ = writeln!(out, "{} duplicate lines", count(solution.duplicates));
     }
     let list = |names: &mut dyn Iterator<Item = String>, all: usize| {
-        let shown: Vec<String> = names.take(NAMES).collect();
+        let shown: Vec<String> = names.take(MAX_NAMES).collect();
         let more = all.saturating_sub(shown.len());
-        let more = if more > 0 { format!(" and {} more", thousands(more as u64)) } else { String::new() };
+        let more = if more > 0 { format!(" and {} more", count(more)) } else { String::new() };
         format!("{}{more}", shown.join(" "))
     };
     if !solution.rows.is_empty() {
         let names = list(&mut solution.rows.iter().map(ToString::to_string), solution.rows.len());
-        let _ = writeln!(out, "  {:>6}  one symbol over a range   {names}", thousands(solution.rows.len() as u64));
+        let _ = writeln!(out, "  {:>6}  one symbol over a range   {names}", count(solution.rows.len()));
     }
     if !solution.columns.is_empty() {
         let names = list(&mut solution.columns.iter().map(ToString::to_string), solution.columns.len());
-        let _ = writeln!(out, "  {:>6}  whole market on a day     {names}", thousands(solution.columns.len() as u64));
+        let _ = writeln!(out, "  {:>6}  whole market on a day     {names}", count(solution.columns.len()));
     }
     if !solution.matching.is_empty() {
         let names = list(&mut solution.matching.iter().map(|(s, d)| format!("{s}/{d}")), solution.matching.len());
@@ -202,7 +200,7 @@ mod tests {
         {
             assert!(error.contains(line), "{line} is not in: {error}");
         }
-        assert!(error.contains("cells.csv:6: '20240102' is no day"), "{error}");
+        assert!(error.contains("cells.csv:6: '20240102' is not a date"), "{error}");
         let many = "x\n".repeat(30);
         assert!(parsed(&many).unwrap_err().ends_with("… and 10 more"));
         assert!(parsed("symbol,session\nsymbol,session").is_err(), "one heading is enough");

@@ -1,61 +1,63 @@
-//! Another client uses up the vendor's window with the same key, so that the vendor answers 429.
+//! Another client uses up the vendor's limit with the same key, so that the vendor answers 429.
 //!
-//! The storm is over at the instant from which the vendor would let a request in again: it counts refused requests too,
-//! as the strictest reading of its limit. Recovery is the first answer stored after that.
+//! The failure is over when the vendor would accept a request again; refused requests count too, as the strictest reading
+//! of its limit. Recovery is the first answer stored after that.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::drill::{Measured, Stop};
-use super::ground::{DrillContext, KEY, stored};
-use super::work::{Work, slow_vendor};
+use super::context::{DrillContext, KEY, stored};
+use super::outcome::{DrillError, Measurement};
+use super::workload::{Workload, slow_vendor};
 use crate::loadtest::client;
 use barkeep_sim::{LoggedRequest, SimConfig};
 
-/// Requests the vendor allows in any minute; so many that the service does not wait for its own limit first.
+/// Requests per minute; enough that the service does not reach the limit by itself.
 const LIMIT: u32 = 30;
 const WINDOW_MS: u64 = 60_000;
-/// What the other client asks, and nobody else.
+/// What only the other client requests.
 const FOREIGN: &str = "/v1/marketstatus/now";
-/// Requests of the service before the storm.
+/// Requests of the service before the other client starts.
 const BEFORE: usize = 6;
-/// Answers under way when the first refusal comes are stored within this.
+/// Answers in flight at the first refusal are stored within this time.
 const SETTLE: Duration = Duration::from_secs(2);
 
-pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
+pub(super) async fn drill(workload: &Workload<'_>) -> Result<Measurement, DrillError> {
     let vendor = SimConfig { rate_limit: Some(LIMIT), base_limit: 1_000, ..slow_vendor() };
-    let stage = DrillContext::raise(work, vendor, None).await?;
-    stage.register().await?;
-    let store = stage.look().await?;
-    let mut service = stage.service().await?;
-    stage.until_asked(&mut service, "the service did not ask", |log| log.len() >= BEFORE).await?;
+    let context = DrillContext::start(workload, vendor, None).await?;
+    context.register().await?;
+    let store = context.open_read_only().await?;
+    let mut service = context.service().await?;
+    context.until_requests(&mut service, "the service made no requests", |log| log.len() >= BEFORE).await?;
 
-    let http = client(Duration::from_secs(5)).map_err(Stop::failed)?;
+    let http = client(Duration::from_secs(5)).map_err(DrillError::failed)?;
     for _ in 0..LIMIT {
-        let asked = http.get(format!("{}{FOREIGN}", stage.sim.url())).bearer_auth(KEY).send().await;
-        asked.map_err(|e| Stop::failed(format!("the other client: {e}")))?;
+        let sent = http.get(format!("{}{FOREIGN}", context.sim.url())).bearer_auth(KEY).send().await;
+        sent.map_err(|e| DrillError::failed(format!("the other client: {e}")))?;
     }
     let refused = |log: &[LoggedRequest]| log.iter().any(|request| is_ours(request) && request.status == 429);
-    stage.until_asked(&mut service, "the vendor never refused the service", refused).await?;
+    context.until_requests(&mut service, "the vendor never refused the service", refused).await?;
     tokio::time::sleep(SETTLE).await;
 
-    let no_answer = || Stop::failed("the database does not answer");
+    let no_answer = || DrillError::failed("the database does not answer");
     let before = stored(store.as_ref()).await.ok_or_else(no_answer)?;
-    let target = work.live.policy.rto_by_failure_type.polygon_api_rate_limit.target;
+    let target = workload.live.policy.rto_by_failure_type.polygon_api_rate_limit.target;
     let deadline = Instant::now() + Duration::from_millis(WINDOW_MS) + target + Duration::from_mins(1);
     while stored(store.as_ref()).await.ok_or_else(no_answer)? <= before {
-        stage.pause(&mut service, deadline, "nothing more was stored").await?;
+        context.pause(&mut service, deadline, "nothing more was stored").await?;
     }
-    let recovered = stage.begun.elapsed();
+    let recovered = context.started.elapsed();
 
-    let log = stage.sim.log();
-    stage.end(service).await?;
+    let log = context.sim.log();
+    context.stop(service).await?;
     store.close().await;
-    let over = over_at(&log).ok_or_else(|| Stop::failed("the vendor's log does not show the storm"))?;
+    let over = over_at(&log).ok_or_else(|| DrillError::failed("the vendor's log does not show the refusals"))?;
     let (refusals, busiest) = (log.iter().filter(|r| is_ours(r) && r.status == 429).count(), busiest(&log));
     if busiest > LIMIT as usize {
-        return Err(Stop::failed(format!("the service asked {busiest} times in a minute, {LIMIT} are allowed")));
+        return Err(DrillError::failed(format!(
+            "the service made {busiest} requests in a minute, {LIMIT} are allowed"
+        )));
     }
     let seconds = (recovered.as_secs_f64() - over as f64 / 1_000.0).max(0.0);
     let evidence = vec![
@@ -69,7 +71,7 @@ pub(super) async fn drill(work: &Work<'_>) -> Result<Measured, Stop> {
         ),
         format!("at most {busiest} of {LIMIT} requests by the service in any minute"),
     ];
-    Ok(Measured { seconds, evidence })
+    Ok(Measurement { seconds, evidence })
 }
 
 fn is_ours(request: &LoggedRequest) -> bool {
@@ -80,8 +82,8 @@ fn last_refusal(log: &[LoggedRequest]) -> u64 {
     log.iter().filter(|r| r.status == 429).map(|r| r.at_ms).max().unwrap_or(0)
 }
 
-/// When the vendor would have let a request in again, on its clock: a window after the request that is as many places
-/// from the end of the storm as are allowed.
+/// When the vendor would have accepted a request again, on its clock: one window after the request that is `LIMIT` before
+/// the last refusal.
 fn over_at(log: &[LoggedRequest]) -> Option<u64> {
     let end = last_refusal(log);
     let mut arrivals: Vec<u64> = log.iter().map(|r| r.at_ms).filter(|at| *at <= end).collect();

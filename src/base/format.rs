@@ -1,11 +1,10 @@
-//! Numbers and times as the screens write them: of a steady width, so that nothing jumps when a value changes.
+//! Numbers, durations and times as people read them, on the screens and on the command line.
 //!
-//! Every function says how wide its answer is at most in ordinary life; columns align it to the right.
+//! What a screen redraws has a steady width, so that nothing jumps when a value changes; columns align it to the right.
 
 use chrono::Datelike as _;
 
-use barkeep_market::ts::{DAY, HOUR, MINUTE, SECOND};
-use barkeep_market::{Interval, Ts};
+use crate::ts::{DAY, HOUR, MINUTE, SECOND, Ts};
 
 /// How long something has lasted, in its two greatest units: ` 6h 12m`, `12m 04s`, ` 3d 07h`, `    42s`, `   412d`.
 /// Always 7 wide.
@@ -66,6 +65,13 @@ pub fn ahead(ms: i64) -> String {
 pub fn elapsed(ms: i64) -> String {
     let s = ms.max(0) / SECOND;
     if s >= 100 * 3600 { span(ms) } else { format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) }
+}
+
+/// Seconds as `00:08:51`, rounded up, so that an estimate is not too short.
+#[must_use]
+pub fn hms(seconds: f64) -> String {
+    let s = seconds.max(0.0).ceil() as u64;
+    format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
 /// With separators: `18,204`.
@@ -183,8 +189,8 @@ pub fn due(t: Ts, now: Ts) -> String {
 
 /// The dates of a range, at most 19 wide: `26 Nov 2026`, `26-28 Nov 2026`, `26 Oct-28 Nov 2026`, `26 Nov 24-28 Nov 26`.
 #[must_use]
-pub fn dates(range: Interval) -> String {
-    let (start, end) = (range.start.utc_date(), range.end.utc_date());
+pub fn dates(start: Ts, end: Ts) -> String {
+    let (start, end) = (start.utc_date(), end.utc_date());
     let last = end.format("%d %b %Y");
     if start == end {
         last.to_string()
@@ -221,6 +227,23 @@ pub fn plural(n: impl TryInto<i128> + Copy, one: &str) -> String {
     // Series is both.
     let word = if is_one || one == "series" { one } else { &many };
     format!("{} {word}", count(n))
+}
+
+/// Rows under a heading, each column as wide as its widest cell.
+#[must_use]
+pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let mut widths = heading.map(|h| h.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let line = |cells: [&str; N]| {
+        let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let body = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
+    std::iter::once(line(heading)).chain(body).collect()
 }
 
 #[cfg(test)]

@@ -2,46 +2,46 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{clock, span, thousands};
-use super::output::counted;
+use barkeep_base::format::{count, hms, plural, rough, table};
+use barkeep_base::ts::SECOND;
 use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_pipeline::Summary;
 use barkeep_plan::budget::{Breach, Budget};
 use barkeep_plan::{Plan, Request};
 
-/// Lines of detail before "and N more".
+/// Lines of detail shown before "and N more".
 const MOST_LINES: usize = 20;
 
-/// A plan for people. `limit` is requests per minute.
+/// A plan as text. `limit` is requests per minute.
 #[must_use]
 pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
     let mut out = String::new();
     let time = limit.map_or_else(
         || "without a limit".to_owned(),
-        |n| format!("at most {} at {n}/min", clock(plan.estimated_seconds)),
+        |n| format!("at most {} at {n}/min", hms(plan.estimated_seconds)),
     );
     let proof = if plan.optimal { "optimal" } else { "not proven optimal" };
     let _ = writeln!(
         out,
         "requests {} (lower bound {}, {proof}), {time}, about {}",
-        thousands(plan.requests),
-        thousands(plan.lower_bound),
-        counted(plan.expected_bars as i64, "bar", "bars"),
+        count(plan.requests),
+        count(plan.lower_bound),
+        plural(plan.expected_bars, "bar"),
     );
     if plan.requests_low < plan.requests_high {
         let _ = writeln!(
             out,
-            "  {} to {}, depending on how many minutes had a trade",
-            thousands(plan.requests_low),
-            thousands(plan.requests_high)
+            "  {} to {}, depending on how many minutes have a trade",
+            count(plan.requests_low),
+            count(plan.requests_high)
         );
     }
     if let Some(budget) = plan.budget.as_ref().filter(|_| !plan.items.is_empty()) {
         out.push_str(&budget_lines(budget, limit));
     }
     if plan.derived_locally > 0 {
-        let _ = writeln!(out, "{} series are computed from stored bars, without a request", plan.derived_locally);
+        let _ = writeln!(out, "{} series derived from stored bars, without a request", plan.derived_locally);
     }
     for item in plan.items.iter().take(MOST_LINES) {
         let names: Vec<&str> = item.symbols.iter().take(4).map(Symbol::as_str).collect();
@@ -61,7 +61,7 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
     }
     let rest = plan.items.len().saturating_sub(MOST_LINES);
     if rest > 0 {
-        let _ = writeln!(out, "  … and {rest} more; --json shows all");
+        let _ = writeln!(out, "  … and {rest} more (--json shows all)");
     }
     if plan.items.is_empty() && plan.derived_locally == 0 {
         out.push_str("nothing is missing\n");
@@ -69,119 +69,118 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
     out
 }
 
-/// What the limit allows, for people.
+/// Whether the limit is enough for every RPO, as text.
 fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
     let limit = limit.map_or_else(|| "under 100/s".to_owned(), |n| format!("{n}/min"));
     let mut out = String::new();
     if budget.overdue > 0 {
-        let _ = writeln!(out, "  {} series are empty or staler than accepted already", thousands(budget.overdue));
+        let _ = writeln!(out, "  {} series empty or already past their RPO", count(budget.overdue));
     }
     match &budget.tightest {
         Some(worst) if !budget.feasible => {
             let _ = writeln!(
                 out,
-                "  {limit} is {} requests short: {} are due by {}, {} can start by then",
-                thousands(budget.requests_short),
-                thousands(worst.due),
+                "  {limit} is {} requests too few: {} are due by {}, {} can start by then",
+                count(budget.requests_short),
+                count(worst.due),
                 worst.deadline,
-                thousands(worst.available)
+                count(worst.available)
             );
         }
         Some(worst) => {
             let _ = writeln!(
                 out,
-                "  {limit} is enough for every deadline: at the tightest, {}, {} are due and {} can start",
+                "  {limit} is enough for every deadline; at the tightest, {}, {} are due and {} can start",
                 worst.deadline,
-                thousands(worst.due),
-                thousands(worst.available)
+                count(worst.due),
+                count(worst.available)
             );
         }
         None => {}
     }
     for breach in budget.breaches.iter().take(5) {
         let Breach { symbol, timeframe, criticality, deadline, served_at } = breach;
-        let _ =
-            writeln!(out, "    {symbol} {timeframe} ({criticality}) is due {deadline} and gets its turn {served_at}");
+        let _ = writeln!(out, "    {symbol} {timeframe} ({criticality}) is due {deadline} and starts {served_at}");
     }
     let rest = budget.breaching.saturating_sub(budget.breaches.len().min(5) as u64);
     if rest > 0 {
-        let _ = writeln!(out, "    … and {} series more", thousands(rest));
+        let _ = writeln!(out, "    … and {} more series", count(rest));
     }
     let next = &budget.next;
     if next.requests > 0 {
-        let until = next.until.map_or_else(String::new, |t| format!(" (until {t})"));
+        let until = next.until.map_or_else(String::new, |t| format!(" (until {})", to_the_second(t)));
         let tiers = [(next.critical, "critical"), (next.standard, "standard"), (next.low, "low")];
         let series = next.critical + next.standard + next.low;
         let tiers: Vec<String> = tiers.iter().filter(|(n, _)| *n > 0).map(|(n, tier)| format!("{n} {tier}")).collect();
         let tiers = if tiers.is_empty() { String::new() } else { format!(" ({})", tiers.join(", ")) };
         let _ = writeln!(
             out,
-            "  the next {} requests{until} buy {} series up to date{tiers}, {} of staleness, {} requests of history",
-            thousands(next.requests),
-            thousands(series),
-            span(next.staleness_removed_seconds),
-            thousands(next.history_requests)
+            "  the next {} requests{until}: {} series up to date{tiers}, {} less staleness, {} requests for history",
+            count(next.requests),
+            count(series),
+            rough(next.staleness_removed_seconds * SECOND),
+            count(next.history_requests)
         );
     }
     out
 }
 
-/// A summary for people.
+/// The result of a run as text.
 #[must_use]
 pub fn summary(summary: &Summary) -> String {
     let mut out = String::new();
-    let word = summary.status.name().replace('_', " ");
-    let _ = writeln!(out, "{word} in {}", clock(summary.duration_seconds));
+    let status = summary.status.name().replace('_', " ");
+    let _ = writeln!(out, "{status} in {}", hms(summary.duration_seconds));
     let _ = writeln!(
         out,
-        "  requests  {} ({} retries, {} rate-limited; {} needed at least)",
-        thousands(summary.requests),
-        thousands(summary.retries),
-        thousands(summary.rate_limited),
-        thousands(summary.requests_needed)
+        "  requests  {} ({} retries, {} rate-limited; lower bound {})",
+        count(summary.requests),
+        count(summary.retries),
+        count(summary.rate_limited),
+        count(summary.requests_needed)
     );
     let _ = writeln!(
         out,
         "  bars      {} written, {} unchanged, {} quarantined",
-        thousands(summary.bars_written),
-        thousands(summary.bars_unchanged),
-        thousands(summary.quarantined)
+        count(summary.bars_written),
+        count(summary.bars_unchanged),
+        count(summary.quarantined)
     );
     let failed = match summary.features_failed {
         0 => String::new(),
         n => format!(", {n} series failed (see the log)"),
     };
-    let _ = writeln!(out, "  features  {} written{failed}", thousands(summary.features_written));
+    let _ = writeln!(out, "  features  {} written{failed}", count(summary.features_written));
     let complete = summary.series_total - summary.series_failed.min(summary.series_total);
     let _ = writeln!(
         out,
         "  series    {complete} of {} complete, {} left",
         summary.series_total,
-        counted(summary.gaps_left as i64, "gap", "gaps")
+        plural(summary.gaps_left, "gap")
     );
     for open in summary.unfinished.iter().take(MOST_LINES) {
         let _ = writeln!(
             out,
             "    {:<14} {}: {}",
             format!("{} {}", open.symbol, open.timeframe),
-            counted(open.gaps as i64, "gap", "gaps"),
+            plural(open.gaps, "gap"),
             open.reason
         );
     }
     let rest = summary.unfinished.len().saturating_sub(MOST_LINES);
     if rest > 0 {
-        let _ = writeln!(out, "    … and {rest} more; --json shows all");
+        let _ = writeln!(out, "    … and {rest} more (--json shows all)");
     }
     if !summary.unfinished.is_empty() {
-        out.push_str("  run the same command again: it asks only for what is missing\n");
+        out.push_str("  run the same command again to fetch what is still missing\n");
     }
     if summary.quarantined > 0 {
-        out.push_str("  see what was set aside: barkeep quarantine list\n");
+        out.push_str("  review quarantined bars: barkeep quarantine list\n");
     }
     out
 }
 
-/// A snapshot for people.
+/// A snapshot as text.
 #[must_use]
 pub fn snapshot(snapshot: &Snapshot) -> String {
     let mut out = String::new();
@@ -192,7 +191,7 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         out,
         "{}  {}, {} series on {}  at {}",
         live.state.name(),
-        counted(i64::try_from(snapshot.symbols_total).unwrap_or(i64::MAX), "symbol", "symbols"),
+        plural(snapshot.symbols_total, "symbol"),
         snapshot.series_total,
         snapshot.database,
         to_the_second(snapshot.generated_at)
@@ -203,14 +202,16 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         tiers.fresh, tiers.aging, tiers.stale, tiers.missing, tiers.unknown
     );
     let vendor = &snapshot.vendor;
-    let limit = vendor.limit_per_minute.map_or_else(|| "unlimited".to_owned(), |n| format!("{n}/min"));
+    let used = match vendor.limit_per_minute {
+        Some(limit) => format!("{} of {limit}/min used", live.limit.used),
+        None => format!("{} requests in the last minute, no limit", live.limit.used),
+    };
     let next = next_free_at.map_or_else(|| "now".to_owned(), |t| format!("at {}", to_the_second(t)));
     let _ = writeln!(
         out,
-        "vendor {}  {} used of {limit}, next token {next}\nasked so far: {} requests, {} rate-limited, {} failed, {} retries",
+        "vendor {}  {used}, next request {next}\nrequests {} in total, {} rate-limited, {} failed, {} retries",
         vendor.base_url,
-        live.limit.used,
-        thousands(vendor.totals.total_requests.unsigned_abs()),
+        count(vendor.totals.total_requests),
         vendor.totals.rate_limited_count,
         vendor.totals.failures,
         vendor.totals.retries
@@ -220,12 +221,16 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         let reasons: Vec<String> = vendor
             .wasted
             .iter()
-            .map(|w| format!("{} {}", thousands(w.requests.unsigned_abs()), w.reason.name().replace('_', "-")))
+            .map(|w| format!("{} {}", count(w.requests), w.reason.name().replace('_', "-")))
             .collect();
-        let _ = writeln!(out, "changed nothing: {} ({})", thousands(total.unsigned_abs()), reasons.join(", "));
+        let _ = writeln!(out, "requests that changed nothing: {} ({})", count(total), reasons.join(", "));
     }
     if snapshot.quarantine_pending > 0 {
-        let _ = writeln!(out, "{} bars wait in quarantine: barkeep quarantine list", snapshot.quarantine_pending);
+        let _ = writeln!(
+            out,
+            "{} in quarantine, waiting for review: barkeep quarantine list",
+            plural(snapshot.quarantine_pending, "bar")
+        );
     }
     if let Some(last) = snapshot.executions.first() {
         let _ = writeln!(
@@ -234,36 +239,36 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
             to_the_second(last.started_at),
             last.status.name().replace('_', " "),
             last.successful_symbols,
-            counted(last.total_symbols, "symbol", "symbols"),
-            counted(last.requests, "request", "requests")
+            plural(last.total_symbols, "symbol"),
+            plural(last.requests, "request")
         );
     }
-    if !snapshot.series.is_empty() {
-        let _ = writeln!(
-            out,
-            "\n{:<12} {:<6} {:<11} {:<4} {:<8} {:>8}  {:<20} {:>10}",
-            "SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", "BEHIND", "NEWEST BAR", "BARS"
-        );
-    }
-    for row in &snapshot.series {
-        let behind = row.staleness_seconds.map_or_else(|| "-".to_owned(), span);
-        let newest = row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string());
-        let _ = writeln!(
-            out,
-            "{:<12} {:<6} {:<11} {:<4} {:<8} {behind:>8}  {newest:<20} {:>10}{}",
-            row.symbol,
-            row.asset_class,
-            row.criticality,
-            row.timeframe,
-            row.tier,
-            thousands(row.bars.unsigned_abs()),
-            if row.paused { "  paused" } else { "" }
-        );
+    let rows: Vec<_> = snapshot
+        .series
+        .iter()
+        .map(|row| {
+            [
+                row.symbol.to_string(),
+                row.asset_class.to_string(),
+                row.criticality.to_string(),
+                row.timeframe.to_string(),
+                row.tier.to_string(),
+                format!("{:>7}", row.staleness_seconds.map_or_else(|| "-".to_owned(), |s| rough(s * SECOND))),
+                row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string()),
+                format!("{:>10}", count(row.bars)),
+                if row.paused { "paused".to_owned() } else { String::new() },
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        out.push('\n');
+        let heading = ["SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", " BEHIND", "NEWEST BAR", "      BARS", ""];
+        out.push_str(&table(heading, &rows));
     }
     out
 }
 
-/// Milliseconds are noise to a reader.
+/// Without milliseconds.
 fn to_the_second(t: Ts) -> Ts {
     Ts(t.ms() - t.ms().rem_euclid(1_000))
 }

@@ -1,21 +1,20 @@
-//! Where a drill takes place: a simulated vendor, a scratch database and real processes between them.
+//! The environment of a drill: a simulated vendor, a temporary database and real processes.
 //!
-//! The policy and the settings that decide about recovery are the live ones; only places (database, vendor, log) and the
-//! work to be done are the drill's own. Alerts go nowhere: nobody is woken up by a drill.
+//! Policy and the settings that decide about recovery are the configured ones; only addresses (database, vendor, log) and
+//! the workload are the drill's. Alerts are not sent anywhere.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::drill::Stop;
-use super::work::Work;
-use crate::child::Process;
-use crate::scratch::Dir;
+use super::outcome::DrillError;
+use super::workload::Workload;
+use crate::child::{Process, last_line};
 use barkeep_base::clock::SystemClock;
-use barkeep_base::text::printable;
 use barkeep_config::{Environment, Loaded, Overrides};
 use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
@@ -25,134 +24,140 @@ use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_sim::{LoggedRequest, Sim, SimConfig};
 use barkeep_store::{Retry, Store, Trigger};
 
-/// The vendor lets any key in.
+/// The simulated vendor accepts any key.
 pub(super) const KEY: &str = "key-of-the-drill";
 
-/// Sections of the live settings that a drill runs with.
+/// Sections of the configured settings that a drill uses.
 const LIVE: [&str; 6] = ["vendor", "backfill", "symbols", "quality", "staleness", "features"];
 
-/// How often something that has to happen is looked for.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often a condition is checked.
+const CHECK_EVERY: Duration = Duration::from_millis(20);
 
-/// How far a drill's service reaches back: beyond the settled days, which have to be complete.
+/// History of a drill's service: longer than the days that have to be complete.
 const HISTORY: &str = "45d";
 
-/// A drill's own ground.
+/// The environment of a drill.
 pub(super) struct DrillContext {
-    dir: Dir,
+    dir: TempDir,
     pub(super) sim: Sim,
     /// About when the vendor's clock was zero.
-    pub(super) begun: Instant,
+    pub(super) started: Instant,
     pub(super) database: String,
     pub(super) loaded: Loaded,
     symbols: Vec<Symbol>,
-    settled: (TimeBound, TimeBound),
+    final_days: (TimeBound, TimeBound),
 }
 
 impl DrillContext {
     /// Starts the vendor and writes the settings. Without a `database` it is a SQLite file.
-    pub(super) async fn raise(work: &Work<'_>, vendor: SimConfig, database: Option<String>) -> Result<Self, Stop> {
-        let live = work.live;
-        let dir = Dir::make("drill").map_err(|e| Stop::failed(format!("no scratch directory can be made: {e}")))?;
+    pub(super) async fn start(
+        workload: &Workload<'_>,
+        vendor: SimConfig,
+        database: Option<String>,
+    ) -> Result<Self, DrillError> {
+        let live = workload.live;
+        let dir = tempfile::Builder::new()
+            .prefix("barkeep-drill-")
+            .tempdir()
+            .map_err(|e| DrillError::failed(format!("cannot create a temporary directory: {e}")))?;
         let limit = vendor.rate_limit;
         let free_port = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
-        let begun = Instant::now();
-        let sim =
-            Sim::start(free_port, vendor, Arc::new(SystemClock)).await.map_err(|e| Stop::failed(e.to_string()))?;
+        let started = Instant::now();
+        let sim = Sim::start(free_port, vendor, Arc::new(SystemClock))
+            .await
+            .map_err(|e| DrillError::failed(e.to_string()))?;
         let database = database.unwrap_or_else(|| format!("sqlite:{}", dir.path().join("drill.db").display()));
         let file = dir.path().join("barkeep.yaml");
-        let written = json!({
+        let addresses = json!({
             "url": sim.url(), "limit": limit.map_or(json!("unlimited"), |n| json!(n)),
             "database": database, "log": dir.path().join("logs"),
         });
-        let settings = settings(live, &written);
+        let settings = settings(live, &addresses);
         // JSON is YAML.
         let write = |path, text: String| {
-            std::fs::write(path, text).map_err(|e| Stop::failed(format!("the scratch settings cannot be written: {e}")))
+            std::fs::write(path, text).map_err(|e| DrillError::failed(format!("cannot write the settings: {e}")))
         };
         write(dir.path().join("rto_rpo_config.yaml"), live.effective.policy_yaml())?;
         write(file.clone(), settings.to_string())?;
         let overrides = Overrides { config: Some(file), ..Overrides::default() };
-        let loaded =
-            barkeep_config::load_from(&overrides, &Environment::default()).map_err(|e| Stop::failed(e.to_string()))?;
-        let (symbols, settled) = (work.symbols.clone(), (work.from, work.to));
-        Ok(Self { dir, sim, begun, database, loaded, symbols, settled })
+        let loaded = barkeep_config::load_from(&overrides, &Environment::default())
+            .map_err(|e| DrillError::failed(e.to_string()))?;
+        let (symbols, final_days) = (workload.symbols.clone(), (workload.from, workload.to));
+        Ok(Self { dir, sim, started, database, loaded, symbols, final_days })
     }
 
-    async fn process(&self, args: &[&str]) -> Result<Process, Stop> {
+    async fn process(&self, args: &[&str]) -> Result<Process, DrillError> {
         let file = self.dir.path().join("barkeep.yaml").display().to_string();
         let variables = [("MASSIVE_API_KEY", KEY.to_owned()), ("BARKEEP_CONFIG", file)];
-        let said = self.dir.path().join("said");
-        let started = Process::start(args, self.dir.path(), &variables, &said).await;
-        started.map_err(|e| Stop::failed(format!("`barkeep {}` cannot be started: {e}", args.join(" "))))
+        let process = Process::start(args, self.dir.path(), &variables).await;
+        process.map_err(|e| DrillError::failed(format!("cannot start `barkeep {}`: {e}", args.join(" "))))
     }
 
-    /// Runs a command of this executable to its end, which must be a good one.
-    pub(super) async fn run(&self, args: &[&str]) -> Result<(), Stop> {
+    /// Runs a command, which must exit with 0.
+    pub(super) async fn run(&self, args: &[&str]) -> Result<(), DrillError> {
         let process = self.process(args).await?;
-        let code = process.ended().await.map_err(|e| Stop::failed(e.to_string()))?;
+        let code = process.wait().await.map_err(|e| DrillError::failed(e.to_string()))?;
         if code == 0 {
             return Ok(());
         }
-        Err(Stop::failed(format!("`barkeep {}` ended with {code}: {}", args.join(" "), self.last_words())))
+        Err(DrillError::failed(format!(
+            "`barkeep {}` exited with {code}: {}",
+            args.join(" "),
+            last_line(self.dir.path())
+        )))
     }
 
-    /// Registers the drill's symbols; this makes the database.
-    pub(super) async fn register(&self) -> Result<(), Stop> {
+    /// Adds the symbols; this creates the database.
+    pub(super) async fn register(&self) -> Result<(), DrillError> {
         let names: Vec<&str> = self.symbols.iter().map(Symbol::as_str).collect();
         self.run(&[&["symbols", "add"], names.as_slice(), &["--timeframes", "5m,1h,1d"]].concat()).await
     }
 
     /// `barkeep run --headless`.
-    pub(super) async fn service(&self) -> Result<Process, Stop> {
+    pub(super) async fn service(&self) -> Result<Process, DrillError> {
         self.process(&["run", "--headless"]).await
     }
 
-    /// Ends a service in order.
-    pub(super) async fn end(&self, service: Process) -> Result<(), Stop> {
+    /// Stops a service in an orderly way.
+    pub(super) async fn stop(&self, service: Process) -> Result<(), DrillError> {
         match service.terminate().await {
             Ok(0) => Ok(()),
-            Ok(code) => Err(Stop::failed(format!("the service ended with {code} on SIGTERM: {}", self.last_words()))),
-            Err(e) => Err(Stop::failed(format!("the service: {e}"))),
+            Ok(code) => Err(DrillError::failed(format!(
+                "the service exited with {code} on SIGTERM: {}",
+                last_line(self.dir.path())
+            ))),
+            Err(e) => Err(DrillError::failed(format!("the service: {e}"))),
         }
     }
 
-    /// The last line a process of this stage printed.
-    pub(super) fn last_words(&self) -> String {
-        let said = std::fs::read_to_string(self.dir.path().join("said")).unwrap_or_default();
-        printable(
-            said.lines().rev().find(|line| line.starts_with("error:")).or(said.lines().last()).unwrap_or("nothing"),
-        )
+    /// Opens the database read-only.
+    pub(super) async fn open_read_only(&self) -> Result<Arc<dyn Store>, DrillError> {
+        barkeep_store::open(&self.database, true).await.map_err(|e| DrillError::failed(e.to_string()))
     }
 
-    /// The database, to look at only.
-    pub(super) async fn look(&self) -> Result<Arc<dyn Store>, Stop> {
-        barkeep_store::open(&self.database, true).await.map_err(|e| Stop::failed(e.to_string()))
-    }
-
-    /// An engine that only looks and plans.
-    pub(super) async fn planner(&self) -> Result<EngineContext, Stop> {
+    /// An engine that only plans.
+    pub(super) async fn planner(&self) -> Result<EngineContext, DrillError> {
         let (settings, key) = (self.loaded.settings.clone(), SecretString::from(KEY));
         let retry = Retry::new(settings.backfill.database_patience, Arc::new(Silent));
         let store = barkeep_store::open_with_retry(&self.database, true, retry).await;
-        let store = store.map_err(|e| Stop::failed(e.to_string()))?;
+        let store = store.map_err(|e| DrillError::failed(e.to_string()))?;
         let opened = barkeep_pipeline::open(store, settings, key, Arc::new(SystemClock)).await;
-        opened.map_err(|e| Stop::failed(e.to_string()))
+        opened.map_err(|e| DrillError::failed(e.to_string()))
     }
 
-    /// Waits until nothing of the settled days is missing.
+    /// Waits until nothing is missing from the final days.
     pub(super) async fn until_complete(
         &self,
         planner: &EngineContext,
         service: &mut Process,
         longest: Duration,
-    ) -> Result<(), Stop> {
-        let (from, to) = self.settled;
+    ) -> Result<(), DrillError> {
+        let (from, to) = self.final_days;
         let selection = Selection { from: Some(from), to: Some(to), ..Selection::default() };
-        let wish = Backfill::new(selection, self.loaded.settings.backfill.mode, Trigger::Cli);
+        let backfill = Backfill::new(selection, self.loaded.settings.backfill.mode, Trigger::Cli);
         let deadline = Instant::now() + longest;
         loop {
-            if let Ok(plan) = wish.preview(planner).await
+            if let Ok(plan) = backfill.preview(planner).await
                 && plan.requests == 0
                 && plan.derived_locally == 0
             {
@@ -162,25 +167,25 @@ impl DrillContext {
         }
     }
 
-    /// One look later; an end when the service is gone or it has taken too long.
-    pub(super) async fn pause(&self, service: &mut Process, deadline: Instant, what: &str) -> Result<(), Stop> {
+    /// Waits a moment; an error when the service is gone or the deadline has passed.
+    pub(super) async fn pause(&self, service: &mut Process, deadline: Instant, what: &str) -> Result<(), DrillError> {
         if !service.is_alive() {
-            return Err(Stop::failed(format!("the service ended by itself: {}", self.last_words())));
+            return Err(DrillError::failed(format!("the service ended by itself: {}", last_line(self.dir.path()))));
         }
         if Instant::now() >= deadline {
-            return Err(Stop::failed(format!("{what} in time")));
+            return Err(DrillError::failed(format!("{what} in time")));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(CHECK_EVERY).await;
         Ok(())
     }
 
-    /// Waits until the vendor's log says so; a minute at most.
-    pub(super) async fn until_asked(
+    /// Waits until the requests in the vendor's log are enough; a minute at most.
+    pub(super) async fn until_requests(
         &self,
         service: &mut Process,
         what: &str,
         enough: impl Fn(&[LoggedRequest]) -> bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), DrillError> {
         let deadline = Instant::now() + Duration::from_mins(1);
         while !enough(&self.sim.log()) {
             self.pause(service, deadline, what).await?;
@@ -198,8 +203,8 @@ pub(super) async fn stored(store: &dyn Store) -> Option<i64> {
     store.series().await.ok().map(|all| all.iter().map(|row| row.bar_count).sum())
 }
 
-/// The live settings with the drill's own places.
-fn settings(live: &Loaded, own: &Value) -> Value {
+/// The configured settings with the addresses of the drill.
+fn settings(live: &Loaded, addresses: &Value) -> Value {
     let written = live.effective.json();
     let mut all = Map::new();
     for section in LIVE {
@@ -212,14 +217,14 @@ fn settings(live: &Loaded, own: &Value) -> Value {
             map.insert(name.to_owned(), value);
         }
     };
-    let place = |name: &str| own.get(name).cloned().unwrap_or_default();
-    set("vendor", "base_url", place("url"));
-    set("vendor", "rate_limit", place("limit"));
+    let address = |name: &str| addresses.get(name).cloned().unwrap_or_default();
+    set("vendor", "base_url", address("url"));
+    set("vendor", "rate_limit", address("limit"));
     set("vendor", "key_file", Value::Null);
     set("backfill", "history", json!(HISTORY));
-    set("database", "url", place("database"));
-    set("log", "dir", place("log"));
-    // A port of its own is not needed, and the usual one is somebody's.
+    set("database", "url", address("database"));
+    set("log", "dir", address("log"));
+    // The API is not needed, and its port may be in use.
     if written.get("settings").is_some_and(|tree| tree.get("api").is_some()) {
         set("api", "enabled", json!(false));
     }

@@ -1,0 +1,63 @@
+//! `barkeep` without a command: the dashboard, with the engine in the same process.
+//!
+//! It is the service of `barkeep run` with a screen: the same lock, schedule and shutdown. Without an API key it says what
+//! is missing and offers the demo.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::Arc;
+
+use crate::exit::{CliError, USAGE};
+use crate::globals::{Globals, NO_API_KEY, block_on};
+use crate::output::print;
+use crate::simulated;
+use crate::work::dashboard::{Dashboard, DashboardArgs, open, require_terminal, start};
+use crate::work::demo;
+use crate::work::run::instance;
+use barkeep_config::Environment;
+use barkeep_tui::keymap::Keymap;
+
+pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
+    let loaded = globals.load()?;
+    let keymap = Arc::new(Keymap::new(&loaded.settings.keys)?);
+    let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?;
+    if key.is_none() && !globals.simulated {
+        return without_a_key(args, globals);
+    }
+    require_terminal(args)?;
+    let mut session = start(args, globals)?;
+    let _instance = instance(&session)?;
+    block_on(async {
+        if session.simulated {
+            let (vendor, key) = simulated::start(&mut session).await?;
+            let limit = session.rate_limit().map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
+            let dashboard = Dashboard { args, keymap, label: Some(format!("SIMULATED vendor, {limit}")) };
+            let result = open(&dashboard, &session, key).await;
+            vendor.stop().await;
+            return result;
+        }
+        let dashboard = Dashboard { args, keymap, label: None };
+        let key = session.api_key()?;
+        open(&dashboard, &session, key).await
+    })
+}
+
+/// The dashboard needs a key to fetch anything; the demo does not.
+fn without_a_key(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
+    let interactive = !args.plain && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !interactive {
+        return Err(CliError::usage(NO_API_KEY)
+            .hint("set MASSIVE_API_KEY; `barkeep demo` needs no key, `barkeep --help` lists all commands"));
+    }
+    print(&format!(
+        "{NO_API_KEY}.\nThe dashboard fetches bars from the vendor, so it needs one (`barkeep config check` shows what is \
+         used).\nThe demo needs none: it has a simulated vendor and a temporary database.\n\
+         Start the demo now? [y/N] "
+    ))?;
+    let mut answer = String::new();
+    // No answer is a no.
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        return demo::run(&demo::DemoArgs { dashboard: args.clone() }, globals);
+    }
+    Err(CliError::silent(USAGE))
+}
