@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod log;
 pub mod process;
+pub mod published;
 pub mod text;
 pub mod timing;
 pub mod ts;
