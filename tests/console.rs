@@ -30,19 +30,18 @@ use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
 use barkeep::vendor::{Class, Fault};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use support::rig::{Rig, Wall, policy, settings};
+use support::rig::{Rig, Wall, settings};
 use support::scripted::{Scripted, made_up};
 
 /// A host on a rig; symbols are registered by ordering them.
 async fn host(rig: &Rig) -> Runtime {
-    let alerts = &rig.engine.settings.alerts;
+    let alerts = &rig.engine.config.current().settings.alerts;
     let secrets = alert_secrets(alerts, &Environment::default()).unwrap();
     Runtime::start(RuntimeParts {
         engine: rig.engine.clone(),
-        policy: Arc::new(policy()),
+        reload: None,
         notifier: Notifier::start(alerts, &secrets).unwrap(),
         weather: Arc::new(Weather::default()),
-        check_every: Duration::from_mins(1),
         tail: Tail::default(),
         by: "test".to_owned(),
     })
@@ -128,7 +127,7 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
     assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
 
     // The schedule would keep it fresh; paused, it ages without anybody writing.
-    assert_eq!(desk.order(EngineCommand::Pause).await.unwrap(), CommandReply::Done);
+    assert_eq!(desk.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
     tokio::time::sleep(Duration::from_hours(2)).await;
     let later = board.wait_for(|s| s.data.generated_at > clock.now() - 60_000).await.unwrap().clone();
     let aged = later.data.series.iter().find(|row| row.symbol.as_str() == "BTC" && row.timeframe == Timeframe::M5);
@@ -315,7 +314,7 @@ fn orders_questions_and_answers_travel() {
         EngineCommand::Trigger { what: TriggerScope::Selection(wanted.clone()), trigger: Trigger::Api },
         EngineCommand::Trigger { what: TriggerScope::Stale, trigger: Trigger::Manual },
         EngineCommand::Preview(TriggerScope::Selection(wanted)),
-        EngineCommand::Pause,
+        EngineCommand::Pause(None),
         EngineCommand::Resume,
         EngineCommand::PauseSymbols(vec!["BRK.B".parse().unwrap()]),
         EngineCommand::Cancel(ExecutionSelector(None)),

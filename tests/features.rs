@@ -22,7 +22,8 @@ use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, 
 use barkeep::pipeline::features::{Refresh, SeriesRef};
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::{
-    FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, open,
+    CriticalitySource, FeatureRow, PageCommit, SeriesId, SeriesRow, SeriesWrite, Store, StoreError, StoredBar,
+    SymbolRow, open,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -444,6 +445,7 @@ proptest! {
                 asset_class: AssetClass::Stock,
                 vendor_ticker: "AAPL".into(),
                 criticality: Criticality::Low,
+                criticality_source: CriticalitySource::Operator,
                 timeframes: vec![Timeframe::H1],
                 active: true,
                 paused: false,

@@ -18,8 +18,8 @@ use barkeep::service::Service;
 use barkeep::service::handle::{
     CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector, Handle, TriggerScope,
 };
-use barkeep::store::{ExecutionStatus, RequestFilter, SeriesRunState, Store, SymbolRow, Trigger};
-use support::rig::{Rig, Wall, policy, settings};
+use barkeep::store::{CriticalitySource, ExecutionStatus, RequestFilter, SeriesRunState, Store, SymbolRow, Trigger};
+use support::rig::{Rig, Wall, settings};
 use support::scripted::Scripted;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -56,6 +56,7 @@ impl AppContext {
                 vendor_ticker: symbol.vendor_ticker(asset_class),
                 asset_class,
                 criticality: criticality_of(&settings, &symbol),
+                criticality_source: CriticalitySource::Operator,
                 timeframes: vec![M5, H1, D1],
                 active: true,
                 paused: false,
@@ -65,7 +66,7 @@ impl AppContext {
         };
         rig.store.put_symbols(&SYMBOLS.map(row)).await.unwrap();
         rig.store.set_paused(paused, true).await.unwrap();
-        let (service, handle) = Service::new(rig.engine.clone(), Arc::new(policy()));
+        let (service, handle) = Service::new(rig.engine.clone(), None);
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { service.run(stop).await.unwrap() });
@@ -145,8 +146,9 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
 
     // It is told, with who did it and when.
     let (engine, now) = (&stand.rig.engine, stand.clock.now());
-    let (policy, ibm) = (policy(), sym("IBM"));
-    let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+    let ibm = sym("IBM");
+    let (config, calendar) = (engine.config.current(), engine.calendar.current());
+    let bench = FreshnessContext::of(&config, &calendar);
     let snapshot = Snapshot::read(engine.store.as_ref(), bench, now).await.unwrap();
     let resting: Vec<String> =
         snapshot.data.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();

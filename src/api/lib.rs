@@ -7,6 +7,7 @@
 mod body;
 mod cache;
 pub mod client;
+mod current_pages;
 mod docs;
 pub mod guard;
 mod marks;
@@ -33,9 +34,9 @@ use barkeep_base::clock::Clock;
 use barkeep_config::ApiSettings;
 use barkeep_runtime::local_console::LocalConsole;
 use barkeep_store::{Store, StoreError};
+use current_pages::CurrentPages;
 use guard::keys::Keys;
 use metrics::Metrics;
-use pages::Pages;
 use repeat::IdempotencyKeys;
 use server::ConnectionCount;
 use started::RecentJobs;
@@ -50,7 +51,7 @@ struct Api {
     desk: LocalConsole,
     settings: ApiSettings,
     keys: Keys,
-    pages: Pages,
+    pages: CurrentPages,
     metrics: Metrics,
     connections: ConnectionCount,
     /// Requests with an `Idempotency-Key`.
@@ -119,8 +120,8 @@ impl ApiListener {
         let clock: Arc<dyn Clock> = Arc::clone(&desk.engine.clock);
         let stop = CancellationToken::new();
         let api = Arc::new(Api {
-            keys: Keys::new(Arc::clone(&store), Arc::clone(&clock), self.settings.tries_per_minute),
-            pages: Pages::new(store, clock, &desk.policy.cache_policy),
+            keys: Keys::new(store, clock, self.settings.tries_per_minute),
+            pages: CurrentPages::new(&desk.engine),
             metrics: Metrics::new(),
             connections: ConnectionCount::default(),
             under_way: IdempotencyKeys::default(),

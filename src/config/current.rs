@@ -1,10 +1,12 @@
 //! The configuration in force, and what of it a running process can change.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::policy::Policy;
 use crate::read::load::Loaded;
 use crate::settings::Settings;
+use crate::yaml::error::Origin;
 
 /// Settings and policy of one load. They always change together: settings take defaults from the policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +32,7 @@ impl From<Loaded> for Config {
 type Bound = (&'static str, fn(&Settings, &Settings) -> bool);
 
 /// What a process takes up once: its database, its log, the HTTP client of the vendor, the socket of the API.
-const BOUND: [Bound; 17] = [
+const BOUND: [Bound; 18] = [
     ("database.url", |a, b| a.database != b.database),
     ("vendor.base_url", |a, b| a.vendor.base_url != b.vendor.base_url),
     ("vendor.key_file", |a, b| a.vendor.key_file != b.vendor.key_file),
@@ -47,21 +49,36 @@ const BOUND: [Bound; 17] = [
     ("api.enabled", |a, b| a.api.enabled != b.api.enabled),
     ("api.listen", |a, b| a.api.listen != b.api.listen),
     ("api.hosts", |a, b| a.api.hosts != b.api.hosts),
+    ("api.tries_per_minute", |a, b| a.api.tries_per_minute != b.api.tries_per_minute),
     ("api.max_connections", |a, b| a.api.max_connections != b.api.max_connections),
 ];
 /// What the dashboard takes up once besides. A process without a screen reads none of it.
 const BOUND_TO_SCREEN: [Bound; 2] = [("tui", |a, b| a.tui != b.tui), ("keys", |a, b| a.keys != b.keys)];
 
-/// The settings that differ from those in force and that only a restart can change, each with where it was changed.
-/// Empty when all of the difference can take effect at once.
+/// A setting that was changed and that only a restart can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundSetting {
+    pub name: &'static str,
+    /// Where its new value is written.
+    pub origin: String,
+}
+
+impl fmt::Display for BoundSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.origin)
+    }
+}
+
+/// The settings that differ from those in force and that only a restart can change. Empty when all of the difference can
+/// take effect at once.
 #[must_use]
-pub fn needs_restart(now: &Settings, loaded: &Loaded, has_screen: bool) -> Vec<String> {
+pub fn needs_restart(now: &Settings, loaded: &Loaded, has_screen: bool) -> Vec<BoundSetting> {
     let screen = BOUND_TO_SCREEN.iter().filter(|_| has_screen);
     let changed = BOUND.iter().chain(screen).filter(|(_, differ)| differ(now, &loaded.settings));
     changed
-        .map(|(name, _)| match loaded.effective.origin(name) {
-            Some(origin) => format!("{name} ({})", origin.brief()),
-            None => (*name).to_owned(),
+        .map(|(name, _)| {
+            let origin = loaded.effective.origin(name).map_or_else(|| "settings".to_owned(), Origin::brief);
+            BoundSetting { name, origin }
         })
         .collect()
 }
@@ -75,7 +92,9 @@ mod tests {
     fn what_a_process_took_up_once_is_named_with_its_place() {
         let all = |rest: &str| loaded(&format!("database:\n  url: sqlite:one.db\nlog:\n  dir: one\n{rest}")).unwrap();
         let now = all("").settings;
-        let differ = |rest: &str, has_screen| needs_restart(&now, &all(rest), has_screen);
+        let differ = |rest: &str, has_screen| -> Vec<String> {
+            needs_restart(&now, &all(rest), has_screen).iter().map(ToString::to_string).collect()
+        };
         assert_eq!(differ("", true), [""; 0]);
         let live = "vendor:\n  rate_limit: 7\n  attempts: 9\nbackfill:\n  concurrency: 2\nalerts:\n  check_every: 5s\n";
         assert_eq!(differ(live, true), [""; 0]);

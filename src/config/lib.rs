@@ -22,7 +22,7 @@ pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secre
 pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
 pub use client_key::client_key;
-pub use current::{Config, needs_restart};
+pub use current::{BoundSetting, Config, needs_restart};
 pub use database_url::InvalidDatabaseUrl;
 pub use environment::Environment;
 pub use key::find_key;

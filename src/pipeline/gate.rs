@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::index::coverage::SeriesKey;
-use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{Criticality, Symbol, Timeframe};
+use barkeep_store::EnginePause;
 
 /// The order in which requests are let in; the smallest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,13 +47,6 @@ pub struct Purpose {
     pub timeframes: Vec<Timeframe>,
 }
 
-/// Who paused something, and when.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Pause {
-    pub by: String,
-    pub since: Ts,
-}
-
 /// The gate all requests of one engine pass.
 #[derive(Debug)]
 pub struct PriorityGate {
@@ -64,7 +58,7 @@ pub struct PriorityGate {
 #[derive(Debug)]
 struct State {
     width: usize,
-    paused: Option<Pause>,
+    paused: Option<EnginePause>,
     paused_symbols: BTreeSet<Symbol>,
     paused_series: BTreeSet<SeriesKey>,
     /// Series taken out of running executions.
@@ -192,10 +186,24 @@ impl PriorityGate {
         refusal.map_or(Ok(pass), Err)
     }
 
-    /// Lets nobody in any more and turns back whoever waits for a token.
-    pub fn pause(&self, by: &str, at: Ts) {
+    /// Requests that may be inside at once.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.state().width
+    }
+
+    /// Lets `width` requests in at once from now on. Those inside stay: a narrower gate fills up again only when enough
+    /// have left.
+    pub fn set_width(&self, width: usize) {
         let mut state = self.state();
-        state.paused.get_or_insert_with(|| Pause { by: by.to_owned(), since: at });
+        state.width = width.max(1);
+        state.admit();
+    }
+
+    /// Lets nobody in any more and turns back whoever waits for a token.
+    pub fn pause(&self, pause: EnginePause) {
+        let mut state = self.state();
+        state.paused = Some(pause);
         for (_, token) in state.inside.values() {
             token.cancel();
         }
@@ -243,13 +251,13 @@ impl PriorityGate {
 
     /// Who paused the engine, while it is paused.
     #[must_use]
-    pub fn paused(&self) -> Option<Pause> {
+    pub fn paused(&self) -> Option<EnginePause> {
         self.state().paused.clone()
     }
 
     /// Who paused the engine, if anybody, and how many requests are inside, at one moment.
     #[must_use]
-    pub fn look(&self) -> (Option<Pause>, usize) {
+    pub fn look(&self) -> (Option<EnginePause>, usize) {
         let state = self.state();
         (state.paused.clone(), state.inside.len())
     }
@@ -276,6 +284,7 @@ impl PriorityGate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use barkeep_market::Ts;
 
     fn priority(criticality: Criticality) -> Priority {
         Priority { criticality, history: false, scheduled: true }
@@ -310,7 +319,7 @@ mod tests {
         let gate = PriorityGate::new(2);
         let cancel = CancellationToken::new();
         let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
-        gate.pause("somebody", Ts(1));
+        gate.pause(EnginePause { by: "somebody".to_owned(), since: Ts(1), reason: None });
         assert!(pass.token.is_cancelled() && !cancel.is_cancelled());
         assert_eq!(gate.paused().unwrap().by, "somebody");
         drop(pass);
@@ -326,6 +335,31 @@ mod tests {
         gate.resume();
         assert_eq!(waiting.await.unwrap(), Ok(false));
         gate.empty().await;
+    }
+
+    #[tokio::test]
+    async fn a_wider_gate_lets_in_at_once_whoever_waits() {
+        let gate = PriorityGate::new(1);
+        let cancel = CancellationToken::new();
+        let first = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
+        let waiting = tokio::spawn({
+            let (gate, cancel) = (Arc::clone(&gate), cancel.clone());
+            async move { gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap() }
+        });
+        while gate.state().waiting.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        gate.set_width(2);
+        let second = waiting.await.unwrap();
+        assert_eq!(gate.inside(), 2);
+        gate.set_width(1);
+        drop(second);
+        let third = gate.enter(priority(Criticality::Low), None, &cancel);
+        assert!(
+            tokio::time::timeout(std::time::Duration::from_millis(20), third).await.is_err(),
+            "one is inside still"
+        );
+        drop(first);
     }
 
     #[tokio::test]

@@ -9,7 +9,8 @@ use crate::events::Listener;
 use crate::gate::PriorityGate;
 use crate::patience::Patient;
 use barkeep_base::clock::Clock;
-use barkeep_config::Settings;
+use barkeep_base::published::Published;
+use barkeep_config::Config;
 use barkeep_store::{Store, StoreError};
 use barkeep_vendor::Vendor;
 use barkeep_vendor::limit::Limiter;
@@ -28,27 +29,28 @@ pub enum OpenError {
 /// Puts an engine on an open database. The vendor is not asked anything yet.
 pub async fn open(
     store: Arc<dyn Store>,
-    settings: Settings,
+    config: Config,
     key: SecretString,
     clock: Arc<dyn Clock>,
     listener: Arc<dyn Listener>,
 ) -> Result<EngineContext, OpenError> {
-    let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
-    Ok(assemble(store, Arc::new(vendor), settings, clock, listener).await?)
+    let vendor = Massive::new(&config.settings.vendor, key).map_err(OpenError::Vendor)?;
+    Ok(assemble(store, Arc::new(vendor), config, clock, listener).await?)
 }
 
 /// Puts an engine on any store and any vendor. `listener` hears when the database is lost and back.
 pub async fn assemble(
     store: Arc<dyn Store>,
     vendor: Arc<dyn Vendor>,
-    settings: Settings,
+    config: Config,
     clock: Arc<dyn Clock>,
     listener: Arc<dyn Listener>,
 ) -> Result<EngineContext, StoreError> {
+    let settings = &config.settings;
     let store: Arc<dyn Store> = Arc::new(Patient::new(store, settings.backfill.database_patience, listener));
-    let calendar = Arc::new(crate::calendar(store.as_ref()).await?);
+    let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit));
     let gate = PriorityGate::new(settings.backfill.concurrency);
     let claims = Arc::default();
-    Ok(EngineContext { store, vendor, limiter, gate, claims, calendar, settings: Arc::new(settings), clock })
+    Ok(EngineContext { store, vendor, limiter, gate, claims, config: Published::new(config), calendar, clock })
 }

@@ -18,11 +18,11 @@ use barkeep_base::timing::{self, Phase};
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_store::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
-    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
-    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste,
-    WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
+    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    Grant, HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow,
+    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError,
+    StoredBar, SymbolRow, Verdict, Waste, WriteOutcome,
 };
 
 /// First and longest pause between two tries.
@@ -269,6 +269,18 @@ impl Store for Patient {
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
         self.persist(|| self.inner.raise_alert(alert)).await
     }
+    async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>> {
+        self.persist(|| self.inner.open_alert_counts()).await
+    }
+
+    async fn engine_pause(&self) -> Result<Option<EnginePause>> {
+        self.persist(|| self.inner.engine_pause()).await
+    }
+
+    async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {
+        self.persist(|| self.inner.set_engine_pause(pause)).await
+    }
+
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {
         self.persist(|| self.inner.resolve_alert(kind, subject, at)).await
     }

@@ -13,12 +13,12 @@ use uuid::Uuid;
 use super::conn::{Conn, Dialect, Sql};
 use super::writer::{Work, Writer};
 use super::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
-    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, Grant, HolidayRow,
-    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError, StoredBar, SymbolRow, Verdict, Waste,
-    WriteOutcome, alerts, api, bars, coverage, evidence, executions, fault, features, monitoring, page, plans,
-    quarantine, reference, requests, symbols,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
+    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    Grant, HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow,
+    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoreError,
+    StoredBar, SymbolRow, Verdict, Waste, WriteOutcome, alerts, api, bars, coverage, engine_state, evidence,
+    executions, fault, features, monitoring, page, plans, quarantine, reference, requests, symbols,
 };
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -303,6 +303,18 @@ impl Store for Database {
 
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
         self.write(alerts::Raise(alert.clone())).await
+    }
+
+    async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>> {
+        alerts::open_counts(&mut self.reader().await?.conn()).await
+    }
+
+    async fn engine_pause(&self) -> Result<Option<EnginePause>> {
+        engine_state::pause(&mut self.reader().await?.conn()).await
+    }
+
+    async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {
+        self.write(engine_state::SetPause(pause.cloned())).await
     }
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {

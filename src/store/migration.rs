@@ -31,6 +31,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0002_api.sql"),
         postgres: include_str!("../../migrations/postgres/0002_api.sql"),
     },
+    Step {
+        version: 3,
+        name: "engine state",
+        sqlite: include_str!("../../migrations/sqlite/0003_engine_state.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_engine_state.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

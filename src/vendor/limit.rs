@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -51,19 +52,34 @@ pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
 /// Hands out permission to start requests, first come first served.
 #[derive(Debug)]
 pub struct Limiter {
-    /// The agreed starts per minute; `None` when unlimited.
-    limit: Option<u32>,
-    /// Starts per window when nothing went wrong.
-    full: u32,
-    window: Duration,
     /// Held by the one caller whose turn it is; tokio's mutex queues fairly.
     gate: tokio::sync::Mutex<()>,
     queued: AtomicUsize,
     state: Mutex<State>,
+    /// Rung when the agreed rate is another.
+    rate_changed: Notify,
+}
+
+/// What was agreed.
+#[derive(Clone, Copy, Debug)]
+struct Agreed {
+    /// Starts per minute; `None` when unlimited.
+    limit: Option<u32>,
+    /// Starts per window when nothing went wrong.
+    full: u32,
+    window: Duration,
+}
+
+impl From<RateLimit> for Agreed {
+    fn from(rate: RateLimit) -> Self {
+        let (full, window) = allowance(rate);
+        Self { limit: matches!(rate, RateLimit::PerMinute(_)).then_some(full), full, window }
+    }
 }
 
 #[derive(Debug)]
 struct State {
+    agreed: Agreed,
     /// Starts of the trailing window, oldest first.
     starts: VecDeque<Instant>,
     /// Starts per window now: halved by a 429, one more after each window's worth of successes.
@@ -124,18 +140,37 @@ fn from_optional_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Optio
 impl Limiter {
     #[must_use]
     pub fn new(rate: RateLimit) -> Self {
-        let (full, window) = allowance(rate);
-        let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
+        let agreed = Agreed::from(rate);
         let state = State {
+            agreed,
             starts: VecDeque::new(),
-            effective: f64::from(full),
+            effective: f64::from(agreed.full),
             frozen_until: None,
             journal_until: None,
             refusals: 0,
             foreign: 0,
         };
         let gate = tokio::sync::Mutex::new(());
-        Self { limit, full, window, gate, queued: AtomicUsize::new(0), state: Mutex::new(state) }
+        Self { gate, queued: AtomicUsize::new(0), state: Mutex::new(state), rate_changed: Notify::new() }
+    }
+
+    /// Another rate is agreed from now on. Starts made under the one before still count; a caller who waits for its turn
+    /// waits by the new one.
+    pub fn set_rate(&self, rate: RateLimit) {
+        let agreed = Agreed::from(rate);
+        let mut state = self.state();
+        if (state.agreed.limit, state.agreed.full) == (agreed.limit, agreed.full) {
+            return;
+        }
+        // What a 429 took away stays away, as a share.
+        let share = state.effective / f64::from(state.agreed.full);
+        state.effective = (f64::from(agreed.full) * share).max(1.0);
+        // The journal answered for the rate before.
+        state.journal_until = None;
+        state.agreed = agreed;
+        drop(state);
+        // The one whose turn it is may be about to wait.
+        self.rate_changed.notify_one();
     }
 
     /// Waits until a request may start, and counts it as started.
@@ -172,20 +207,23 @@ impl Limiter {
                 return Err(Fault::cancelled());
             }
             let now = Instant::now();
-            let (wait, effective) = {
+            let (wait, effective, agreed) = {
                 let mut state = self.state();
-                state.forget_before(now, self.window);
-                (state.wait(now, self.window, 0), state.effective())
+                state.forget_before(now);
+                (state.wait(now, 0), state.effective(), state.agreed)
             };
             if !wait.is_zero() {
-                pause(wait, cancel, refused).await?;
+                tokio::select! {
+                    () = self.rate_changed.notified() => {}
+                    paused = pause(wait, cancel, refused) => paused?,
+                }
                 continue;
             }
-            if self.limit.is_none() {
+            if agreed.limit.is_none() {
                 self.state().starts.push_back(now);
                 return Ok(());
             }
-            let window_ms = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
+            let window_ms = i64::try_from(agreed.window.as_millis()).unwrap_or(i64::MAX);
             match journal.take(effective, window_ms, clock.now()).await? {
                 None => {
                     let started = Instant::now();
@@ -200,7 +238,7 @@ impl Limiter {
                 Some(until) => {
                     // Wall-clock times are compared with each other only, and never believed beyond a window.
                     let wait = Duration::from_millis(u64::try_from(until - clock.now()).unwrap_or(0));
-                    let wait = wait.clamp(SHORTEST_SLEEP, self.window);
+                    let wait = wait.clamp(SHORTEST_SLEEP, agreed.window);
                     self.state().journal_until = Some(Instant::now() + wait);
                 }
             }
@@ -215,35 +253,17 @@ impl Limiter {
     pub fn on_rate_limited(&self, retry_after: Option<Duration>, recorded: Option<u32>) {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_before(now);
         if state.frozen_until.is_none_or(|until| until <= now) {
             state.effective = (state.effective / 2.0).max(1.0);
             state.refusals = state.refusals.saturating_add(1);
-            self.notice_foreign(&mut state, recorded);
+            state.notice_foreign(recorded);
         }
         // An unlimited key has no window to wait for; the pause doubles while the vendor keeps refusing.
         let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
-        let unnamed = if self.limit.is_some() { self.window } else { doubled.min(WINDOW) };
+        let unnamed = if state.agreed.limit.is_some() { state.agreed.window } else { doubled.min(WINDOW) };
         let until = now + retry_after.unwrap_or(unnamed).max(SHORTEST_FREEZE);
         state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
-    }
-
-    /// The refused request is among ours; without it the others and ours filled the limit, so the others made at least
-    /// the difference.
-    fn notice_foreign(&self, state: &mut State, recorded: Option<u32>) {
-        let Some(limit) = self.limit else { return };
-        let ours = recorded.unwrap_or(0).max(u32::try_from(state.starts.len()).unwrap_or(u32::MAX));
-        let others = (limit + 1).saturating_sub(ours.max(1)).min(limit);
-        if ours <= limit && others > 1 && others > state.foreign {
-            tracing::warn!(
-                others,
-                limit,
-                ours,
-                "the vendor refused (429) although our own window had room: another client seems to use this key, or the \
-                 limit is set above that of the plan"
-            );
-            state.foreign = others;
-        }
     }
 
     /// The vendor answered: the rate grows back, by one start per window for each window's worth of answers.
@@ -253,14 +273,14 @@ impl Limiter {
     pub fn on_success(&self) {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_before(now);
         state.refusals = 0;
         let used = u32::try_from(state.starts.len()).unwrap_or(u32::MAX);
         if self.queued.load(Ordering::Relaxed) > 0 || used.saturating_mul(2) >= state.effective() {
-            state.effective = (state.effective + 1.0 / state.effective).min(f64::from(self.full));
+            state.effective = (state.effective + 1.0 / state.effective).min(f64::from(state.agreed.full));
         }
         // What was let through leaves others no more than the rest.
-        let room = self.limit.map_or(0, |limit| limit.saturating_sub(used));
+        let room = state.agreed.limit.map_or(0, |limit| limit.saturating_sub(used));
         if state.foreign > room {
             state.foreign = room;
             if room == 0 {
@@ -273,12 +293,12 @@ impl Limiter {
     pub fn snapshot(&self) -> LimitSnapshot {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_before(now, self.window);
+        state.forget_before(now);
         LimitSnapshot {
-            limit: self.limit,
+            limit: state.agreed.limit,
             effective: state.effective(),
             used: u32::try_from(state.starts.len()).unwrap_or(u32::MAX),
-            next_free_in: state.wait(now, self.window, 0),
+            next_free_in: state.wait(now, 0),
             frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
             waiting: self.queued.load(Ordering::Relaxed),
             foreign_per_minute: Some(state.foreign).filter(|n| *n > 0),
@@ -291,8 +311,8 @@ impl Limiter {
         let now = Instant::now();
         let ahead = self.queued.load(Ordering::Relaxed);
         let mut state = self.state();
-        state.forget_before(now, self.window);
-        state.wait(now, self.window, ahead)
+        state.forget_before(now);
+        state.wait(now, ahead)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -306,14 +326,34 @@ impl State {
         ((self.effective + 1e-6).floor() as u32).max(1)
     }
 
-    fn forget_before(&mut self, now: Instant, window: Duration) {
+    /// The refused request is among ours; without it the others and ours filled the limit, so the others made at least
+    /// the difference.
+    fn notice_foreign(&mut self, recorded: Option<u32>) {
+        let Some(limit) = self.agreed.limit else { return };
+        let ours = recorded.unwrap_or(0).max(u32::try_from(self.starts.len()).unwrap_or(u32::MAX));
+        let others = (limit + 1).saturating_sub(ours.max(1)).min(limit);
+        if ours <= limit && others > 1 && others > self.foreign {
+            tracing::warn!(
+                others,
+                limit,
+                ours,
+                "the vendor refused (429) although our own window had room: another client seems to use this key, or the \
+                 limit is set above that of the plan"
+            );
+            self.foreign = others;
+        }
+    }
+
+    fn forget_before(&mut self, now: Instant) {
+        let window = self.agreed.window;
         while self.starts.front().is_some_and(|start| *start + window <= now) {
             self.starts.pop_front();
         }
     }
 
     /// How long until a start is free for a caller with `ahead` others before it. Expects old starts to be forgotten.
-    fn wait(&self, now: Instant, window: Duration, ahead: usize) -> Duration {
+    fn wait(&self, now: Instant, ahead: usize) -> Duration {
+        let window = self.agreed.window;
         let held = [self.frozen_until, self.journal_until].into_iter().flatten().max();
         let held = held.map_or(Duration::ZERO, |until| until.duration_since(now));
         let tokens = self.effective() as usize;

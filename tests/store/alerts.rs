@@ -6,9 +6,9 @@ use barkeep::config::policy::Severity;
 use barkeep::market::features::Features;
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
 use barkeep::store::{
-    Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow, FeatureWrite,
-    NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesStatus, SeriesWrite, Store,
-    StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
+    Coverage, CoverageState, CriticalitySource, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow,
+    FeatureWrite, NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesStatus,
+    SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
 };
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ async fn seeded(store: &dyn Store) -> Vec<SeriesId> {
         asset_class: AssetClass::Stock,
         vendor_ticker: name.into(),
         criticality: Criticality::Low,
+        criticality_source: CriticalitySource::Operator,
         timeframes: vec![Timeframe::M5, Timeframe::D1],
         active: true,
         paused: false,

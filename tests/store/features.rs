@@ -7,8 +7,9 @@ use barkeep::market::freshness::Tier;
 use barkeep::market::split::Split;
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
 use barkeep::store::{
-    ExecutionRow, ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
-    FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger,
+    CriticalitySource, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureFreshness, FeatureOutcome,
+    FeatureProgress, FeatureRow, FeatureWrite, PageCommit, SeriesId, SeriesWrite, Store, StoreError, StoredBar,
+    SymbolRow, Trigger,
 };
 use uuid::Uuid;
 
@@ -44,6 +45,7 @@ async fn series(store: &Arc<dyn Store>, names: &[&str]) -> Vec<SeriesId> {
         asset_class: AssetClass::Stock,
         vendor_ticker: (*name).to_owned(),
         criticality: Criticality::Low,
+        criticality_source: CriticalitySource::Operator,
         timeframes: vec![Timeframe::M5],
         active: true,
         paused: false,

@@ -2,8 +2,8 @@
 
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{
-    Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesRunState,
-    SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
+    Coverage, CoverageState, CriticalitySource, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId,
+    SeriesRunState, SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
 };
 use uuid::Uuid;
 
@@ -72,6 +72,7 @@ pub fn symbol_row(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
         asset_class: AssetClass::Stock,
         vendor_ticker: name.to_owned(),
         criticality: Criticality::Standard,
+        criticality_source: CriticalitySource::Operator,
         timeframes: timeframes.to_vec(),
         active: true,
         paused: false,

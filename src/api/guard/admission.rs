@@ -96,7 +96,7 @@ async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Probl
     }
     let request = Request::from_parts(parts, body);
     if looking {
-        return in_time(api.settings.request_timeout, next.run(request)).await;
+        return in_time(request_timeout(api), next.run(request)).await;
     }
     if !matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE) {
         return Ok(next.run(request).await);
@@ -109,7 +109,7 @@ async fn pass(api: &App, request: Request, next: Next) -> Result<Response, Probl
 async fn change(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let key = if request.method() == Method::POST { repeat::key_of(&request)? } else { None };
     let caller = request.extensions().get::<Caller>().cloned();
-    let (limit, whole) = (api.settings.request_timeout, Arc::clone(api));
+    let (limit, whole) = (request_timeout(api), Arc::clone(api));
     let work = api.changes.spawn(async move {
         let api: &Api = &whole;
         match (key, caller) {
@@ -122,6 +122,10 @@ async fn change(api: &App, request: Request, next: Next) -> Result<Response, Pro
         }
     });
     in_time(limit, work).await?.map_err(|e| Problem::internal(&e.to_string()))?
+}
+
+fn request_timeout(api: &Api) -> Duration {
+    api.desk.engine.config.current().settings.api.request_timeout
 }
 
 async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {

@@ -18,6 +18,7 @@ pub(crate) async fn metrics(
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {
     params.only(&[])?;
-    let text = api.metrics.text(&api.desk.snapshot(), api.connections.now(), &api.pages.tallies());
+    let pages = api.pages.get(&api.desk.engine);
+    let text = api.metrics.text(&api.desk.snapshot(), api.connections.now(), &pages.tallies());
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

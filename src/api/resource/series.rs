@@ -196,7 +196,7 @@ pub(super) async fn answer(
             limit: asked.limit,
             today: class.date_of(api.desk.engine.clock.now()),
         };
-        let Some(served) = api.pages.page(&wanted, head).await? else {
+        let Some(served) = api.pages.get(&api.desk.engine).page(&wanted, head).await? else {
             // Removed, perhaps registered again, since the reading.
             tries += 1;
             if tries > 1 {

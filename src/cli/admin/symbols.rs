@@ -17,7 +17,7 @@ use barkeep_config::yaml::suggest;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
-use barkeep_store::{OperatorAction, SeriesRow, Store, SymbolRow};
+use barkeep_store::{CriticalitySource, OperatorAction, SeriesRow, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]
@@ -94,6 +94,11 @@ pub struct Given {
     pub timeframes: Vec<Timeframe>,
 }
 
+/// Whose choice the criticality is: the operator's where one is named.
+pub(super) fn source_of(named: Option<Criticality>, before: CriticalitySource) -> CriticalitySource {
+    if named.is_some() { CriticalitySource::Operator } else { before }
+}
+
 /// A row for a symbol that is new.
 #[must_use]
 pub fn new_row(settings: &Settings, symbol: &Symbol, given: &Given, now: Ts) -> SymbolRow {
@@ -104,6 +109,7 @@ pub fn new_row(settings: &Settings, symbol: &Symbol, given: &Given, now: Ts) -> 
         asset_class,
         vendor_ticker: symbol.vendor_ticker(asset_class),
         criticality: given.criticality.unwrap_or_else(|| criticality_of(settings, symbol)),
+        criticality_source: source_of(given.criticality, CriticalitySource::Policy),
         timeframes: sorted(timeframes),
         active: true,
         paused: false,
@@ -167,6 +173,7 @@ async fn work(
         SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, timeframe: _ } => {
             let mut row = find(&rows, symbol)?.clone();
             row.criticality = criticality.unwrap_or(row.criticality);
+            row.criticality_source = source_of(*criticality, row.criticality_source);
             row.active = active.unwrap_or(row.active);
             let switched = paused.is_some_and(|paused| paused != row.paused);
             row.paused = paused.unwrap_or(row.paused);
@@ -208,6 +215,7 @@ async fn add(
 ) -> Result<(), CliError> {
     let mut added: Vec<SymbolRow> = Vec::new();
     let mut present: Vec<&Symbol> = Vec::new();
+    let mut chosen: Vec<SymbolRow> = Vec::new();
     for symbol in symbols {
         match rows.iter().find(|row| row.symbol == *symbol) {
             Some(row) => {
@@ -222,12 +230,17 @@ async fn add(
                     .hint(format!("change it with `barkeep symbols set {symbol} …`")));
                 }
                 present.push(symbol);
+                let criticality_source = source_of(given.criticality, row.criticality_source);
+                if criticality_source != row.criticality_source {
+                    chosen.push(SymbolRow { criticality_source, ..row.clone() });
+                }
             }
             None if added.iter().any(|row| row.symbol == *symbol) => {}
             None => added.push(new_row(&session.loaded.settings, symbol, given, now)),
         }
     }
-    store.put_symbols(&added).await?;
+    chosen.extend(added.iter().cloned());
+    store.put_symbols(&chosen).await?;
     if session.json {
         return print_json(&json!({ "added": added, "already_there": present }));
     }

@@ -101,7 +101,9 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
     } else {
         vec![args.mode.unwrap_or(settings.backfill.mode)]
     };
-    let mut plan = baseline::Plan { load, modes, alone: args.compare, settings, key, clock: Arc::new(SystemClock) };
+    let policy = session.loaded.policy.clone();
+    let clock = Arc::new(SystemClock);
+    let mut plan = baseline::Plan { load, modes, alone: args.compare, settings, policy, key, clock };
     let vendor = if session.simulated { Some(simulated(args, globals, &mut plan)?) } else { None };
     let warm_up = vendor.is_some() && plan.settings.vendor.rate_limit == RateLimit::Unlimited;
     block_on(async {

@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::signals::{Came, Signals};
 use crate::{report, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_config::{Mode, RateLimit};
+use barkeep_config::{Config, Mode, RateLimit};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
@@ -100,6 +100,10 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let progress = Arc::new(Progress::new(limit_of(session)));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn Listener>).await?;
     let wish = wish(args, session, &engine).await?;
+    if let Some(pause) = engine.store.engine_pause().await? {
+        // The pause holds back what would start by itself; this was asked for.
+        eprintln!("note: the engine is paused by {} since {}; this backfill runs all the same", pause.by, pause.since);
+    }
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
@@ -144,12 +148,11 @@ pub(crate) async fn open_engine(
     listener: Arc<dyn Listener>,
 ) -> Result<EngineContext, CliError> {
     let store = session.open_store(false).await?;
-    barkeep_pipeline::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock), listener).await.map_err(
-        |e| match e {
-            OpenError::Store(e) => e.into(),
-            OpenError::Vendor(message) => CliError::usage(message),
-        },
-    )
+    let config = Config::from(session.loaded.clone());
+    barkeep_pipeline::open(store, config, key, Arc::new(SystemClock), listener).await.map_err(|e| match e {
+        OpenError::Store(e) => e.into(),
+        OpenError::Vendor(message) => CliError::usage(message),
+    })
 }
 
 /// Requests per minute; `None` when unlimited.

@@ -19,13 +19,14 @@ use crate::output::print;
 use crate::simulated;
 use crate::work::backfill::{limit_of, open_engine};
 use crate::work::demo;
-use crate::work::run::{instance, open_door};
+use crate::work::run::{instance, loader, open_door};
 use barkeep_alerts::{Notifier, Weather};
 use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, ThemeName, TuiSettings};
 use barkeep_pipeline::events::Listener;
 use barkeep_runtime::console::{Access, Console};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
+use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
@@ -77,12 +78,13 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
         if session.simulated {
             let (vendor, key) = simulated::start(&mut session).await?;
             let limit = limit_of(&session).map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
-            let front = Front { args, keymap, label: Some(format!("SIMULATED vendor, {limit}")) };
+            let loader = Some(loader(&session, globals, None));
+            let front = Front { args, keymap, label: Some(format!("SIMULATED vendor, {limit}")), loader };
             let result = open(&front, &session, key).await;
             vendor.stop().await;
             return result;
         }
-        let front = Front { args, keymap, label: None };
+        let front = Front { args, keymap, label: None, loader: Some(loader(&session, globals, None)) };
         let key = session.api_key()?;
         open(&front, &session, key).await
     })
@@ -131,6 +133,8 @@ pub(crate) struct Front<'a> {
     pub(crate) keymap: Arc<Keymap>,
     /// What this is when it is not the real thing.
     pub(crate) label: Option<String>,
+    /// Reads the settings again; absent where they are not those of the files.
+    pub(crate) loader: Option<ConfigLoader>,
 }
 
 /// Starts the engine, shows it until the operator quits, and ends it.
@@ -144,10 +148,9 @@ pub(crate) async fn open(front: &Front<'_>, session: &Session, key: SecretString
     let weather = Arc::new(Weather::default());
     let engine = open_engine(session, key, Arc::clone(&weather) as Arc<dyn Listener>).await?;
     let door = open_door(session, engine.store.as_ref(), false).await?;
-    let policy = Arc::new(session.loaded.policy.clone());
-    let check_every = settings.check_every;
+    let reload = front.loader.clone().map(|loader| Reload { loader, has_screen: true });
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
-    let host = Runtime::start(RuntimeParts { engine, policy, notifier, weather, check_every, tail, by }).await?;
+    let host = Runtime::start(RuntimeParts { engine, reload, notifier, weather, tail, by }).await?;
     let api = door.map(|door| door.serve(host.desk.clone()));
     let drained = CancellationToken::new();
     let (handle, ended) = (host.desk.handle.clone(), drained.clone());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Run, RunError};
-use crate::EngineContext;
+use crate::RunContext;
 use crate::index::coverage::CoverageIndex;
 use crate::ingest::{Arrival, Part, Verdict, settled};
 use barkeep_market::ts::DAY;
@@ -61,7 +61,7 @@ fn stretches(span: Interval, tf: Timeframe, class: AssetClass) -> Vec<Interval> 
     all
 }
 
-async fn stored_bars(engine: &EngineContext, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
+async fn stored_bars(engine: &RunContext, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
     let rows = engine.store.bars(series, range, usize::MAX).await?;
     Ok(rows.into_iter().map(|row| row.bar).collect())
 }

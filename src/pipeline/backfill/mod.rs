@@ -23,11 +23,11 @@ use uuid::Uuid;
 
 pub use self::dead::close_dead_executions;
 use self::planning::{PlanningContext, estimated_seconds};
-use super::EngineContext;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
 use super::summary::{RunCounts, Summary};
+use super::{EngineContext, RunContext};
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
 use barkeep_config::Mode;
@@ -81,8 +81,9 @@ impl Backfill {
         listener: Arc<dyn Listener>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
+        let engine = &engine.for_run();
         let mut scene = self.scene(engine).await?;
-        close_dead_executions(engine, scene.now).await?;
+        close_dead_executions(engine.store.as_ref(), scene.now).await?;
         let claim = engine.claims.claim(self.execution_id, &mut scene.targets).map_err(RunError::Busy)?;
         let (run, writer) = Run::open(self, engine, scene, listener, &cancel);
         let outcome = run.rounds().await;
@@ -108,7 +109,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn engine(&self) -> &EngineContext {
+    fn engine(&self) -> &RunContext {
         &self.fetcher.engine
     }
 

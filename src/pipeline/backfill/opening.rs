@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::planning::PlanningContext;
 use super::{Backfill, Run};
-use crate::EngineContext;
+use crate::RunContext;
 use crate::events::Listener;
 use crate::features::{FeatureRunner, PLACES};
 use crate::fetch::Fetcher;
@@ -26,7 +26,7 @@ impl<'a> Run<'a> {
     /// A run that has not asked for anything. The writer ends when the run is dropped and its queue is empty.
     pub(super) fn open(
         wish: &'a Backfill,
-        engine: &EngineContext,
+        engine: &RunContext,
         scene: PlanningContext,
         listener: Arc<dyn Listener>,
         cancel: &CancellationToken,

@@ -3,12 +3,12 @@
 //! A preview and a run plan alike; a run that has learnt something about the vendor's plan says so with its facts.
 
 use super::{Backfill, Run, RunError};
-use crate::EngineContext;
 use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs as outlook;
 use crate::select::Target;
 use crate::splits;
+use crate::{EngineContext, RunContext};
 use barkeep_config::RateLimit;
 use barkeep_market::{AssetClass, Interval, Ts};
 use barkeep_plan::budget::Budget;
@@ -24,7 +24,7 @@ pub(super) struct PlanningContext {
 }
 
 impl Backfill {
-    pub(super) async fn scene(&self, engine: &EngineContext) -> Result<PlanningContext, RunError> {
+    pub(super) async fn scene(&self, engine: &RunContext) -> Result<PlanningContext, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
         let mut targets = self.selection.targets(&known, &engine.settings, now)?;
@@ -43,6 +43,7 @@ impl Backfill {
 
     /// What a run would ask now.
     pub async fn preview(&self, engine: &EngineContext) -> Result<Plan, RunError> {
+        let engine = &engine.for_run();
         let scene = self.scene(engine).await?;
         let settle = engine.settings.backfill.settle;
         let horizon = |state: &FamilyState| {
@@ -59,7 +60,7 @@ impl Backfill {
 
     pub(super) fn needs(
         &self,
-        engine: &EngineContext,
+        engine: &RunContext,
         targets: &[Target],
         survey: &CoverageIndex,
         now: Ts,
@@ -77,7 +78,7 @@ impl Backfill {
 
     pub(super) async fn market(
         &self,
-        engine: &EngineContext,
+        engine: &RunContext,
         scene: &PlanningContext,
         facts: &VendorCapabilities,
     ) -> Result<barkeep_plan::Market, StoreError> {
@@ -112,7 +113,7 @@ impl Run<'_> {
 }
 
 /// Seconds until the last of `requests` may start.
-pub(super) async fn estimated_seconds(engine: &EngineContext, requests: u64) -> Result<f64, StoreError> {
+pub(super) async fn estimated_seconds(engine: &RunContext, requests: u64) -> Result<f64, StoreError> {
     let RateLimit::PerMinute(limit) = engine.settings.vendor.rate_limit else { return Ok(0.0) };
     let used = engine.store.recent_starts(60_000, engine.clock.now()).await?.len();
     Ok(estimate::seconds(requests, u64::from(limit), used as u64, 60.0))

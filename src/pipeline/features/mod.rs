@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::EngineContext;
+use super::RunContext;
 use super::select::Target;
 use super::summary::RunCounts;
 use crate::index::coverage::SeriesKey;
@@ -29,7 +29,7 @@ pub use refresh::{Refresh, Refreshed, SeriesRef};
 
 /// The features of one run.
 pub struct FeatureRunner {
-    pub engine: EngineContext,
+    pub engine: RunContext,
     pub registrar: Arc<SeriesRegistry>,
     pub tally: Arc<Mutex<RunCounts>>,
     pub execution: Uuid,

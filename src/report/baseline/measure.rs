@@ -11,7 +11,7 @@ use super::scratch::Scratch;
 use super::verdict::{Verdict, verdict};
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::Phase;
-use barkeep_config::{BaselineLoad, Mode, RateLimit, Settings};
+use barkeep_config::{BaselineLoad, Config, Mode, Policy, RateLimit, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_pipeline::Backfill;
@@ -28,6 +28,7 @@ pub struct Plan {
     /// Whether each series is asked for by itself as well, for comparison.
     pub alone: bool,
     pub settings: Settings,
+    pub policy: Policy,
     pub key: SecretString,
     pub clock: Arc<dyn Clock>,
 }
@@ -179,8 +180,9 @@ pub async fn warm_up(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken)
         loads.extend(by_timeframe.map(|tf| BaselineLoad { timeframes: vec![*tf], ..plan.load.clone() }));
     }
     for load in loads {
-        let (settings, key, clock) = (settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-        let plan = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
+        let (settings, policy) = (settings.clone(), plan.policy.clone());
+        let (key, clock) = (plan.key.clone(), Arc::clone(&plan.clock));
+        let plan = Plan { load, modes: Vec::new(), alone: false, settings, policy, key, clock };
         // One page after the other: what is held at once stays with this process, and would count as memory of the run
         // that is measured.
         one(&plan, scratch, Mode::Sequential, cancel).await?;
@@ -197,8 +199,9 @@ async fn each_alone(plan: &Plan, scratch: &Scratch, cancel: &CancellationToken) 
             }
             let load =
                 BaselineLoad { symbols: vec![symbol.clone()], timeframes: vec![*timeframe], ..plan.load.clone() };
-            let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-            let one_series = Plan { load, modes: Vec::new(), alone: false, settings, key, clock };
+            let (settings, policy) = (plan.settings.clone(), plan.policy.clone());
+            let (key, clock) = (plan.key.clone(), Arc::clone(&plan.clock));
+            let one_series = Plan { load, modes: Vec::new(), alone: false, settings, policy, key, clock };
             let run = one(&one_series, scratch, Mode::Sequential, cancel).await?;
             alone.series += 1;
             alone.wall_seconds += run.wall_seconds;
@@ -225,8 +228,9 @@ impl Listener for Jobs {
 async fn one(plan: &Plan, scratch: &Scratch, mode: Mode, cancel: &CancellationToken) -> Result<Measurement, Failed> {
     let store = scratch.open().await?;
     let database = store.dialect();
-    let (settings, key, clock) = (plan.settings.clone(), plan.key.clone(), Arc::clone(&plan.clock));
-    let engine = barkeep_pipeline::open(Arc::clone(&store), settings, key, clock, Arc::new(Silent)).await?;
+    let config = Config::new(plan.settings.clone(), plan.policy.clone());
+    let (key, clock) = (plan.key.clone(), Arc::clone(&plan.clock));
+    let engine = barkeep_pipeline::open(Arc::clone(&store), config, key, clock, Arc::new(Silent)).await?;
     let from = plan.clock.now() - i64::from(plan.load.days) * DAY;
     let selection = Selection {
         symbols: plan.load.symbols.clone(),

@@ -16,7 +16,7 @@ use crate::child::Process;
 use crate::scratch::Dir;
 use barkeep_base::clock::SystemClock;
 use barkeep_base::text::printable;
-use barkeep_config::{Environment, Loaded, Overrides};
+use barkeep_config::{Config, Environment, Loaded, Overrides};
 use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
@@ -133,9 +133,8 @@ impl DrillContext {
     /// An engine that only looks and plans.
     pub(super) async fn planner(&self, store: Arc<dyn Store>) -> Result<EngineContext, Stop> {
         let key = SecretString::from(KEY);
-        let opened =
-            barkeep_pipeline::open(store, self.loaded.settings.clone(), key, Arc::new(SystemClock), Arc::new(Silent))
-                .await;
+        let config = Config::from(self.loaded.clone());
+        let opened = barkeep_pipeline::open(store, config, key, Arc::new(SystemClock), Arc::new(Silent)).await;
         opened.map_err(|e| Stop::failed(e.to_string()))
     }
 

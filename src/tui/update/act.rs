@@ -75,7 +75,7 @@ impl Model {
             ActionId::Pause => {
                 let paused = self.snap.live.paused.is_some();
                 let (what, action) =
-                    if paused { ("resume", EngineCommand::Resume) } else { ("pause", EngineCommand::Pause) };
+                    if paused { ("resume", EngineCommand::Resume) } else { ("pause", EngineCommand::Pause(None)) };
                 self.order(what.to_owned(), action, effects);
             }
             ActionId::PauseSymbol => self.pause_symbols(),

@@ -344,3 +344,27 @@ fn a_second_process_of_ours_is_no_foreigner() {
         assert_eq!(limiter.snapshot().effective, 2);
     });
 }
+
+#[test]
+fn another_rate_is_in_force_for_whoever_waits_already() {
+    paused(async {
+        let limiter = Arc::new(Limiter::new(RateLimit::PerMinute(1)));
+        let (journal, wall) = (Arc::new(Memory::default()), Arc::new(Wall::new()));
+        let acquire = || {
+            let (limiter, journal, wall) = (Arc::clone(&limiter), Arc::clone(&journal), Arc::clone(&wall));
+            async move { limiter.acquire(journal.as_ref(), wall.as_ref(), &CancellationToken::new()).await }
+        };
+        acquire().await.unwrap();
+        let began = Instant::now();
+        let waiting = tokio::spawn(acquire());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        limiter.set_rate(RateLimit::PerMinute(3));
+        waiting.await.unwrap().unwrap();
+        assert_eq!(began.elapsed(), Duration::from_secs(1), "it does not wait for the window of the rate before");
+        assert_eq!((limiter.snapshot().limit, limiter.snapshot().effective, limiter.snapshot().used), (Some(3), 3, 2));
+        // Narrower again: the starts made meanwhile count.
+        limiter.set_rate(RateLimit::PerMinute(1));
+        acquire().await.unwrap();
+        assert!(began.elapsed() >= MINUTE, "{:?}", began.elapsed());
+    });
+}

@@ -6,7 +6,7 @@ use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::explain::{Blocker, Cause, Explanation, Share, Split};
 use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesRunState, Verdict};
-use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
+use barkeep::store::{CriticalitySource, FeatureRow, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;
 use super::*;
@@ -161,6 +161,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             asset_class: view.asset_class,
             vendor_ticker: view.symbol.vendor_ticker(view.asset_class),
             criticality: Criticality::Standard,
+            criticality_source: CriticalitySource::Operator,
             timeframes: TIMEFRAMES.to_vec(),
             active: true,
             paused: false,

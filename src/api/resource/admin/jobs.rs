@@ -168,9 +168,10 @@ async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
         Problem::invalid(member, &text.replace("--asset-class", "asset_class").replace("--", ""))
     };
     let known = engine.store.symbols().await?;
-    let targets = selection.targets(&known, &engine.settings, now).map_err(|e| invalid(&e))?;
+    let config = engine.config.current();
+    let targets = selection.targets(&known, &config.settings, now).map_err(|e| invalid(&e))?;
     for target in targets {
-        let history = engine.settings.backfill.history;
+        let history = config.settings.backfill.history;
         selection.range(target.row.asset_class, history, now).map_err(|e| invalid(&e))?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{Given, new_row};
+use super::{Given, new_row, source_of};
 use crate::args::{sorted, symbol};
 use crate::exit::CliError;
 use barkeep_base::text::printable;
@@ -170,6 +170,7 @@ pub(super) fn merged(
         }
         let mut new = row.clone();
         new.criticality = line.given.criticality.unwrap_or(row.criticality);
+        new.criticality_source = source_of(line.given.criticality, row.criticality_source);
         if !line.given.timeframes.is_empty() {
             new.timeframes = sorted(&line.given.timeframes);
         }
