@@ -95,10 +95,8 @@ async fn a_hang_up_reaches_everybody_who_says_what_is_acceptable() {
     assert_eq!(critical_allows(&served, &bench).await, [3_600; 3]);
     policy_file(&bench, &format!("{POLICY}5\n"));
     hang_up(&served);
-    until("all say five hours", async || {
-        (critical_allows(&served, &bench).await == [5 * 3_600; 3]).then_some(())
-    })
-    .await;
+    until("all say five hours", async || (critical_allows(&served, &bench).await == [5 * 3_600; 3]).then_some(()))
+        .await;
     assert_eq!(served.stop().await, 0);
 }
 
@@ -123,7 +121,10 @@ async fn another_rate_limit_is_in_force_for_what_waits() {
     let begun = Instant::now();
     bench.until_asked(4).await;
     assert!(begun.elapsed() < Duration::from_secs(20));
-    assert_eq!(served.json("/api/v1/snapshot").await["limit"]["limit"], 6_000);
+    until("the snapshot says so", async || {
+        (served.json("/api/v1/snapshot").await["limit"]["limit"] == 6_000).then_some(())
+    })
+    .await;
     assert_eq!(served.stop().await, 0);
 }
 
@@ -154,7 +155,8 @@ async fn what_only_a_restart_can_change_is_refused_by_name_and_nothing_changes()
     assert!(problem["detail"].as_str().unwrap().contains("rto_rpo_config.yaml:3"), "{problem}");
     policy_file(&bench, &format!("{POLICY}5\n"));
     assert_eq!(served.post("/api/v1/admin/engine/reload", &json!({})).await.status, 200);
-    until("it is in force now", async || (critical_allows(&served, &bench).await == [5 * 3_600; 3]).then_some(())).await;
+    until("it is in force now", async || (critical_allows(&served, &bench).await == [5 * 3_600; 3]).then_some(()))
+        .await;
     assert_eq!(served.stop().await, 0);
 }
 
@@ -173,7 +175,8 @@ async fn the_policy_assigns_tiers_but_never_over_an_operator() {
     assert_eq!(listed(&bench, "AAPL").await, "critical", "an operator said so");
     assert_eq!(listed(&bench, "NVDA").await, "standard", "an operator said the same as the policy of then");
     let change = json!({ "criticality": "critical" }).to_string();
-    let reply = served.send("PUT", "/api/v1/admin/symbols/MSFT", &[("Content-Type", "application/json")], &change).await;
+    let reply =
+        served.send("PUT", "/api/v1/admin/symbols/MSFT", &[("Content-Type", "application/json")], &change).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     policy_file(&bench, &format!("{tiers}[MSFT]\n"));
     assert_eq!(served.post("/api/v1/admin/engine/reload", &json!({})).await.status, 200);
@@ -201,7 +204,7 @@ async fn a_pause_survives_a_kill_and_everybody_says_so() {
     .await;
     let pause = &snapshot["paused"];
     assert_eq!((pause["by"].as_str(), pause["reason"].as_str()), (Some("api:loopback"), Some("maintenance")));
-    assert_eq!(served.json("/api/v1/status").await["status"], "paused");
+    until("status says so", async || (served.json("/api/v1/status").await["status"] == "paused").then_some(())).await;
     let out = bench.run(&["status", "--json"]).await;
     let status: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!((&status["state"], &status["paused"]), (&json!("paused"), pause));
