@@ -6,9 +6,9 @@ use barkeep::config::policy::Severity;
 use barkeep::market::features::Features;
 use barkeep::market::{AssetClass, Bar, Criticality, Interval, Timeframe, Ts};
 use barkeep::store::{
-    Coverage, CoverageState, CriticalitySource, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow,
-    FeatureWrite, NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesStatus,
-    SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
+    Coverage, CoverageState, CriticalitySource, EnginePause, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure,
+    FeatureRow, FeatureWrite, NewAlert, OpenAlertCount, OperatorAction, PageCommit, QuarantinedBar, SeriesId,
+    SeriesRunState, SeriesStatus, SeriesWrite, Store, StoreError, StoredBar, SymbolRow, Trigger, Verdict, open,
 };
 use uuid::Uuid;
 
