@@ -115,7 +115,8 @@ pub enum EngineCommand {
         id: i64,
         verdict: Verdict,
     },
-    /// Settings and policy read again, from where they were read at start.
+    /// Settings and policy read again, from where they were read at start. The API has a path of its own for it.
+    #[serde(skip)]
     Reload,
 }
 
