@@ -24,7 +24,7 @@ use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::freshness_report::StalenessReport;
 use barkeep::pipeline::index::series::SeriesIndex;
-use barkeep::store::{self, Coverage, CoverageState, PageCommit, SeriesWrite, StoredBar, SymbolRow};
+use barkeep::store::{self, Coverage, CoverageState, CriticalitySource, PageCommit, SeriesWrite, StoredBar, SymbolRow};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -302,6 +302,7 @@ async fn staleness() {
         asset_class: if k.is_multiple_of(5) { AssetClass::Crypto } else { AssetClass::Stock },
         vendor_ticker: format!("S{k}"),
         criticality: *Criticality::ALL.get(k % 3).unwrap(),
+        criticality_source: CriticalitySource::Operator,
         timeframes: TIMEFRAMES.to_vec(),
         active: true,
         paused: false,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use barkeep::base::clock::FixedClock;
 use barkeep::base::timing::Phase;
-use barkeep::config::{self, Mode, Overrides, RateLimit, Settings};
+use barkeep::config::{self, Config, Mode, Overrides, RateLimit};
 use barkeep::market::Ts;
 use barkeep::market::ts::DAY;
 use barkeep::pipeline::Backfill;
@@ -36,19 +36,19 @@ impl Listener for Phases {
     }
 }
 
-pub(crate) fn settings(vendor: &str, features: bool) -> Settings {
+pub(crate) fn settings(vendor: &str, features: bool) -> Config {
     let overrides = Overrides {
         vendor_url: Some(vendor.to_owned()),
         rate_limit: Some(RateLimit::Unlimited),
         ..Overrides::default()
     };
-    let mut settings = config::load(&overrides).unwrap().settings;
-    settings.features.enabled = features;
-    settings
+    let mut loaded = config::load(&overrides).unwrap();
+    loaded.settings.features.enabled = features;
+    Config::from(loaded)
 }
 
 /// Fills an empty database and leaves it filled.
-pub(crate) async fn run(settings: Settings, database: &str, now: Ts, mode: Mode) -> Run {
+pub(crate) async fn run(settings: Config, database: &str, now: Ts, mode: Mode) -> Run {
     let load = config::baseline_load().unwrap();
     let store = store::open(database, false).await.unwrap();
     let phases = Arc::new(Phases::default());

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::inputs::Rows;
 use super::{AlertState, DatabaseLoss, Inputs, Kind, Notifier, conditions};
-use barkeep_config::Policy;
+use barkeep_config::{Environment, alert_secrets};
 use barkeep_market::Ts;
 use barkeep_monitor::change_detector::ChangeDetector;
 use barkeep_pipeline::EngineContext;
@@ -67,11 +67,16 @@ struct Seen {
 /// Everything a patrol needs.
 pub struct AlertMonitor {
     pub engine: EngineContext,
-    pub policy: Arc<Policy>,
     pub notifier: Notifier,
     pub database: Arc<DatabaseHealth>,
     pub live: watch::Receiver<Arc<Live>>,
-    pub every: Duration,
+}
+
+/// Ticks that do not catch up.
+fn interval(every: Duration) -> tokio::time::Interval {
+    let mut look = tokio::time::interval(every);
+    look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    look
 }
 
 impl AlertMonitor {
@@ -79,13 +84,13 @@ impl AlertMonitor {
     ///
     /// # Errors
     /// When the open alerts cannot be read at the start.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
         let mut watch = AlertState::load(self.engine.store.as_ref()).await?;
         let mut seen = Seen { rest: ChangeDetector::new(Instant::now()), rows: None };
         let started = self.engine.clock.now();
-        let mut look = tokio::time::interval(self.every);
-        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let glance = GLANCE.min(self.every);
+        let mut config = self.engine.config.subscribe();
+        let mut every = self.every();
+        let mut look = interval(every);
         let mut health = self.database.0.subscribe();
         // The first look comes after one period: a service that has just started has had no time to succeed.
         look.tick().await;
@@ -94,9 +99,18 @@ impl AlertMonitor {
             let whole = tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = look.tick() => true,
+                Ok(()) = config.changed() => {
+                    self.renew_receivers();
+                    if self.every() != every {
+                        every = self.every();
+                        look = interval(every);
+                        look.tick().await;
+                    }
+                    true
+                }
                 Ok(()) = health.changed() => false,
                 // A loss grows by itself; while all is well there is nothing to glance at.
-                () = tokio::time::sleep(glance), if was_lost => false,
+                () = tokio::time::sleep(GLANCE.min(every)), if was_lost => false,
             };
             let lost = self.database.lost_for().is_some();
             if lost || was_lost {
@@ -110,6 +124,23 @@ impl AlertMonitor {
         Ok(())
     }
 
+    fn every(&self) -> Duration {
+        self.engine.config.current().settings.alerts.check_every
+    }
+
+    /// Tells those that the settings name now. What was queued for those of before still goes out.
+    fn renew_receivers(&mut self) {
+        let settings = &self.engine.config.current().settings.alerts;
+        let secrets = alert_secrets(settings, &Environment::of_process()).map_err(|e| e.to_string());
+        match secrets.and_then(|secrets| Notifier::start(settings, &secrets)) {
+            Ok(notifier) => {
+                let before = std::mem::replace(&mut self.notifier, notifier);
+                tokio::spawn(before.close(settings.timeout));
+            }
+            Err(e) => tracing::error!(error = e, "alerts go to the receivers of before"),
+        }
+    }
+
     fn without_database(&self, watching_since: Ts) -> Inputs {
         let now = self.engine.clock.now();
         let key_refused = self.live.borrow().key_refused.clone();
@@ -118,9 +149,9 @@ impl AlertMonitor {
 
     async fn look(&self, watch: &mut AlertState, seen: &mut Seen, watching_since: Ts) {
         let Some(rows) = self.rows(seen).await else { return };
-        let EngineContext { calendar, settings, .. } = &self.engine;
+        let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
         let known = self.without_database(watching_since);
-        let read = Inputs::of(&rows, calendar, settings, watching_since, known.now);
+        let read = Inputs::of(&rows, &calendar, &config.settings, watching_since, known.now);
         let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
         self.judge(watch, &Kind::ALL, &inputs);
         if let Err(e) = watch.save(self.engine.store.as_ref()).await {
@@ -140,7 +171,7 @@ impl AlertMonitor {
         let at = self.engine.clock.now();
         // A task of its own: when the database goes away now, reading waits for it and is then of no more use.
         let reading = tokio::spawn(async move { Rows::read(store.as_ref(), at).await });
-        match tokio::time::timeout(self.every, reading).await {
+        match tokio::time::timeout(self.every(), reading).await {
             Ok(Ok(Ok(rows))) => seen.rows = Some(Arc::new(rows)),
             Ok(Ok(Err(e))) => tracing::warn!(error = %e, "the conditions of alerts could not be read"),
             Ok(Err(e)) => tracing::error!(error = %e, "looking for alerts broke"),
@@ -150,7 +181,7 @@ impl AlertMonitor {
     }
 
     fn judge(&self, watch: &mut AlertState, kinds: &[Kind], inputs: &Inputs) {
-        let wrong = conditions(inputs, &self.policy);
+        let wrong = conditions(inputs, &self.engine.config.current().policy);
         for change in watch.step(inputs.now, kinds, &wrong) {
             self.notifier.send(&change);
         }

@@ -38,14 +38,16 @@ impl Notifier {
     /// # Errors
     /// When a client cannot be set up from the settings; the message holds no secret.
     pub fn start(settings: &AlertSettings, secrets: &AlertSecrets) -> Result<Self, String> {
-        let mut receivers: Vec<Arc<dyn Receiver>> = Vec::new();
-        if let Some(url) = &secrets.webhook_url {
-            receivers.push(Arc::new(Webhook::new(url, settings.timeout)?));
-        }
-        if let Some(smtp) = &settings.smtp {
-            receivers.push(Arc::new(Mailbox::new(smtp, secrets.smtp_password.as_ref(), settings.timeout)?));
-        }
+        let receivers = receivers(settings, secrets)?;
         Ok(Self { lanes: receivers.into_iter().map(|r| lane(r, settings.timeout)).collect() })
+    }
+
+    /// Whether receivers can be set up from the settings; nobody is told anything.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn check(settings: &AlertSettings, secrets: &AlertSecrets) -> Result<(), String> {
+        receivers(settings, secrets).map(drop)
     }
 
     /// Tells the log now and queues the rest. Never waits.
@@ -72,6 +74,17 @@ impl Notifier {
             }
         }
     }
+}
+
+fn receivers(settings: &AlertSettings, secrets: &AlertSecrets) -> Result<Vec<Arc<dyn Receiver>>, String> {
+    let mut receivers: Vec<Arc<dyn Receiver>> = Vec::new();
+    if let Some(url) = &secrets.webhook_url {
+        receivers.push(Arc::new(Webhook::new(url, settings.timeout)?));
+    }
+    if let Some(smtp) = &settings.smtp {
+        receivers.push(Arc::new(Mailbox::new(smtp, secrets.smtp_password.as_ref(), settings.timeout)?));
+    }
+    Ok(receivers)
 }
 
 fn lane(receiver: Arc<dyn Receiver>, limit: Duration) -> Lane {

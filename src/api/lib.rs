@@ -8,6 +8,7 @@ mod body;
 mod cache;
 mod cache_version;
 pub mod client;
+mod current_pages;
 mod docs;
 pub mod guard;
 mod idempotency;
@@ -34,10 +35,10 @@ use barkeep_base::net::is_loopback;
 use barkeep_config::ApiSettings;
 use barkeep_runtime::local_console::LocalConsole;
 use barkeep_store::{Store, StoreError};
+use current_pages::CurrentPages;
 use guard::keys::Keys;
 use idempotency::IdempotencyKeys;
 use metrics::Metrics;
-use pages::ResponseCache;
 use recent_jobs::RecentJobs;
 use server::ConnectionCount;
 
@@ -51,7 +52,7 @@ struct Api {
     console: LocalConsole,
     settings: ApiSettings,
     keys: Keys,
-    pages: ResponseCache,
+    pages: CurrentPages,
     metrics: Metrics,
     connections: ConnectionCount,
     /// Requests with an `Idempotency-Key`.
@@ -120,8 +121,8 @@ impl ApiListener {
         let clock: Arc<dyn Clock> = Arc::clone(&console.engine.clock);
         let stop = CancellationToken::new();
         let api = Arc::new(Api {
-            keys: Keys::new(Arc::clone(&store), Arc::clone(&clock), self.settings.tries_per_minute),
-            pages: ResponseCache::new(store, clock, &console.policy.cache_policy),
+            keys: Keys::new(store, clock, self.settings.tries_per_minute),
+            pages: CurrentPages::new(&console.engine),
             metrics: Metrics::new(),
             connections: ConnectionCount::default(),
             idempotency_keys: IdempotencyKeys::default(),

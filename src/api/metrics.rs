@@ -168,7 +168,7 @@ impl Metrics {
         self.in_flight.set(count(snapshot.live.in_flight));
         self.limit_used.set(i64::from(snapshot.live.limit.used));
         self.quarantine.set(count(data.quarantine_pending));
-        self.alerts.set(count(data.alerts.iter().filter(|a| a.resolved_at.is_none()).count()));
+        self.alerts.set(count(data.open_alerts()));
         self.connections.set(count(connections));
         let t = &data.vendor.totals;
         let totals = [t.total_requests, t.rate_limited_count, t.failures, t.retries, t.bytes];

@@ -219,6 +219,16 @@ impl From<CommandError> for Problem {
         match e {
             CommandError::Refused(why) => Self::new(Kind::Conflict, printable(&why)),
             CommandError::Selection(e) => Self::of_selection(&e, "class"),
+            CommandError::Config(_) => Self::new(Kind::Invalid, printable(&e.to_string()))
+                .hint("`barkeep config check` says what is wrong and where"),
+            CommandError::NeedsRestart(ref settings) => {
+                let names: Vec<&str> = settings.iter().map(|setting| setting.name).collect();
+                Self::new(Kind::Conflict, printable(&e.to_string()))
+                    .with("needs_restart", names)
+                    .hint("restart barkeep, or take these changes back and reload again")
+            }
+            CommandError::CannotReload => Self::new(Kind::Conflict, e.to_string())
+                .hint("it runs on settings of its own; only a restart reads others"),
             CommandError::Stopped => Self::unavailable("the engine is stopping"),
         }
     }

@@ -7,6 +7,7 @@ pub mod log;
 pub mod net;
 pub mod percentile;
 pub mod process;
+pub mod published;
 pub mod text;
 pub mod timing;
 pub mod ts;

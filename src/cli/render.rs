@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use barkeep_base::format::{count, hms, plural, rough, table};
+use barkeep_base::text::printable;
 use barkeep_base::ts::SECOND;
 use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::snapshot::Snapshot;
@@ -196,6 +197,10 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         snapshot.database,
         to_the_second(snapshot.generated_at)
     );
+    if let Some(pause) = &live.paused {
+        let reason = pause.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", printable(reason)));
+        let _ = writeln!(out, "paused by {} since {}{reason}", printable(&pause.by), to_the_second(pause.since));
+    }
     let _ = writeln!(
         out,
         "fresh {}  aging {}  stale {}  missing {}  unknown {}",

@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod api;
 mod baseline;
 mod client_key;
+mod current;
 mod database_url;
 pub mod describe;
 mod environment;
@@ -22,6 +23,7 @@ pub use alerts::{AlertSecrets, AlertSettings, SmtpSettings, SmtpTls, alert_secre
 pub use api::{ApiSettings, HostName};
 pub use baseline::{BaselineLoad, baseline_load};
 pub use client_key::client_key;
+pub use current::{BoundSetting, Config, needs_restart};
 pub use database_url::InvalidDatabaseUrl;
 pub use environment::Environment;
 pub use key::find_key;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{MOST_DAYS, MOST_SERIES, ReadError, SeriesName};
 use barkeep_market::ts::HOUR;
-use barkeep_market::{AssetClass, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{Coverage, CoverageState, QuarantineRow, SeriesId};
@@ -91,16 +91,11 @@ impl Known {
         let of = |refused: bool| -> IntervalSet {
             live().filter(|row| (row.state == CoverageState::NotEntitled) == refused).map(|row| row.range).collect()
         };
-        let settings = &engine.settings;
+        let (config, calendar) = (engine.config.current(), engine.calendar.current());
+        let settings = &config.settings;
         let lag = settings.backfill.settle;
-        let served = barkeep_market::freshness::served_until(
-            &engine.calendar,
-            class,
-            timeframe,
-            settings.vendor.delay,
-            lag,
-            now,
-        );
+        let served =
+            barkeep_market::freshness::served_until(&calendar, class, timeframe, settings.vendor.delay, lag, now);
         Ok(Self {
             class,
             timeframe,
@@ -113,9 +108,9 @@ impl Known {
         })
     }
 
-    fn cell(&self, engine: &EngineContext, span: Interval) -> (Cell, u32) {
+    fn cell(&self, calendar: &Calendar, span: Interval) -> (Cell, u32) {
         let cell = |state, eighths| Cell { state, eighths };
-        let trading = engine.calendar.trading(self.class, self.timeframe.family(), span);
+        let trading = calendar.trading(self.class, self.timeframe.family(), span);
         let bars = self.bars.range(span.start..span.end).map(|(_, n)| *n).sum::<i64>();
         let bars = u32::try_from(bars).unwrap_or(u32::MAX);
         if trading.is_empty() {
@@ -162,6 +157,7 @@ pub async fn days(
     let ids: Vec<SeriesId> = known.iter().map(|(_, id, _)| *id).collect();
     let coverage: BTreeMap<SeriesId, Vec<Coverage>> = engine.store.coverage(&ids).await?.into_iter().collect();
     let pending = engine.store.quarantine(true).await?;
+    let calendar = engine.calendar.current();
     let mut all = Vec::with_capacity(known.len());
     for ((symbol, timeframe), id, class) in known {
         let last = to.succ_opt().unwrap_or(to);
@@ -170,7 +166,7 @@ pub async fn days(
         // Daily and weekly bars start at midnight in New York, which is a whole hour of UTC.
         let known = Known::read(engine, id, (class, timeframe), (rows, &pending), range, HOUR).await?;
         let dates = from.iter_days().take(usize::try_from(count).unwrap_or(0));
-        let cells = dates.map(|date| known.cell(engine, day(class, timeframe, date)).0).collect();
+        let cells = dates.map(|date| known.cell(&calendar, day(class, timeframe, date)).0).collect();
         all.push(CoverageRow { symbol, timeframe, cells });
     }
     Ok(all)
@@ -197,7 +193,8 @@ pub async fn session(
         .next()
         .ok_or_else(|| ReadError::NotFound(format!("{symbol} is not tracked at {timeframe}")))?;
     let whole = day(class, timeframe, date);
-    let hours = engine.calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
+    let calendar = engine.calendar.current();
+    let hours = calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
     let step = if timeframe.family() == Family::Day { whole.len() } else { PIECE.max(timeframe.width()) };
     let rows = engine.store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
     let pending = engine.store.quarantine(true).await?;
@@ -206,7 +203,7 @@ pub async fn session(
     let mut start = if step == whole.len() { whole.start } else { hours.start.floor(step) };
     while start < hours.end {
         let span = Interval::new(start, start + step);
-        let (cell, bars) = known.cell(engine, span);
+        let (cell, bars) = known.cell(&calendar, span);
         pieces.push((start, cell, bars));
         start = span.end;
     }

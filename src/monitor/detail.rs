@@ -6,7 +6,6 @@ use crate::error::{MOST_ROWS, ReadError};
 use crate::explain::{Explanation, explain};
 use crate::snapshot::FreshnessContext;
 use barkeep_base::clock::Moment;
-use barkeep_config::Policy;
 use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, split};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::coverage::CoverageIndex;
@@ -60,18 +59,18 @@ pub struct Gap {
 /// Reads it all. `requests` are those of the symbol, newest first.
 pub async fn detail(
     engine: &EngineContext,
-    policy: &Policy,
     symbol: &Symbol,
     timeframe: Timeframe,
     requests: Vec<RequestRow>,
 ) -> Result<Detail, ReadError> {
-    let (store, calendar, settings) = (engine.store.as_ref(), &engine.calendar, &engine.settings);
+    let (config, calendar) = (engine.config.current(), engine.calendar.current());
+    let bench = FreshnessContext::of(&config, &calendar);
+    let FreshnessContext { calendar, settings, .. } = bench;
+    let store = engine.store.as_ref();
     let moment = Moment::now(engine.clock.as_ref());
     let now = moment.at;
     let inventory = SeriesIndex::read(store, now).await?;
-    let mut why =
-        explain(store, &inventory, FreshnessContext { calendar, settings, policy }, symbol, Some(timeframe), moment)
-            .await?;
+    let mut why = explain(store, &inventory, bench, symbol, Some(timeframe), moment).await?;
     let absent = || ReadError::NotFound(format!("{symbol} is not tracked at {timeframe}"));
     let explanation = why.pop().ok_or_else(absent)?;
     let known: Vec<_> = inventory.iter().filter(|(row, _)| row.symbol == *symbol).collect();

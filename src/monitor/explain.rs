@@ -14,7 +14,7 @@ use barkeep_config::Settings;
 use barkeep_market::freshness::{Tier, served_until};
 use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judge, SeriesIndex, SeriesState};
-use barkeep_service::handle::{ENGINE, PAUSE, RESUME, series_target};
+use barkeep_service::handle::{PAUSE, RESUME, series_target};
 use barkeep_store::{
     ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesRunState, SeriesStatus, Store, StoreError,
     SymbolRow,
@@ -143,9 +143,9 @@ struct Pauses {
 impl Pauses {
     async fn read(store: &dyn Store, row: &SymbolRow) -> Result<Self, StoreError> {
         let on_symbol = store.operator_actions(Some(row.symbol.as_str()), ACTIONS).await?;
-        let on_engine = store.operator_actions(Some(ENGINE), ACTIONS).await?;
+        let engine = store.engine_pause().await?;
         Ok(Self {
-            engine: switched(&on_engine, Scope::EngineContext),
+            engine: engine.map(|p| Pause { by: Some(p.by), since: Some(p.since), scope: Scope::Engine }),
             symbol: marked(row.paused, &on_symbol, Scope::Symbol),
         })
     }

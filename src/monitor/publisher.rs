@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::change_detector::ChangeDetector;
 use crate::snapshot::{Data, FreshnessContext, Snapshot};
 use barkeep_base::clock::Moment;
-use barkeep_config::Policy;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::index::series::SeriesIndex;
@@ -59,7 +58,6 @@ pub struct Reading {
 /// The board, shared by the task that writes on it and everybody who looks.
 pub struct SnapshotPublisher {
     engine: EngineContext,
-    policy: Arc<Policy>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     reading: watch::Sender<Reading>,
     wanted: Notify,
@@ -75,15 +73,14 @@ impl SnapshotPublisher {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn new(engine: EngineContext, policy: Arc<Policy>, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
+    pub async fn new(engine: EngineContext, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
         let began = Instant::now();
-        let (data, inventory) = read(&engine, &policy).await?;
+        let (data, inventory) = read(&engine).await?;
         let reading = Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked: 0 };
         let first = Snapshot { seq: 1, live, data: Arc::clone(&reading.data) };
         let (snapshot, reading) = (watch::channel(Arc::new(first)).0, watch::channel(reading).0);
         Ok(Arc::new(Self {
             engine,
-            policy,
             snapshot,
             reading,
             wanted: Notify::new(),
@@ -130,6 +127,7 @@ impl SnapshotPublisher {
         let (mut aged, mut last, mut looked) = (published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
+        let (mut config, mut calendar) = (self.engine.config.subscribe(), self.engine.calendar.subscribe());
         loop {
             let cost = Duration::from_secs_f64(self.reading.borrow().data.read_ms.max(0.0) / 1000.0);
             let anyway = last + ANYWAY.max(cost * IDLE_SHARE);
@@ -163,6 +161,19 @@ impl SnapshotPublisher {
                     published = aged;
                 }
                 () = self.wanted.notified() => wanted = true,
+                // What is stored is judged otherwise from now on; the vendor's limit is read with it.
+                () = async {
+                    tokio::select! {
+                        _ = config.changed() => {}
+                        _ = calendar.changed() => {}
+                    }
+                } => {
+                    wanted = true;
+                    self.run_ended.notify_one();
+                    self.age();
+                    self.publish(&live);
+                    published = Instant::now();
+                }
                 moved = live.changed() => {
                     if moved.is_err() {
                         break;
@@ -226,9 +237,8 @@ impl SnapshotPublisher {
     fn age(&self) {
         let reading = self.reading();
         let mut data = Data::clone(&reading.data);
-        let bench =
-            FreshnessContext { calendar: &self.engine.calendar, settings: &self.engine.settings, policy: &self.policy };
-        data.judge(bench, &reading.inventory, self.engine.clock.now());
+        let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
+        data.judge(FreshnessContext::of(&config, &calendar), &reading.inventory, self.engine.clock.now());
         data.budget.clone_from(&self.budget());
         self.reading.send_modify(|r| r.data = Arc::new(data));
     }
@@ -239,7 +249,7 @@ impl SnapshotPublisher {
 
     async fn reread(self: Arc<Self>) -> Result<Reading, StoreError> {
         let (began, asked) = (Instant::now(), self.asked.load(Ordering::Relaxed));
-        let (mut data, inventory) = read(&self.engine, &self.policy).await?;
+        let (mut data, inventory) = read(&self.engine).await?;
         data.budget.clone_from(&self.budget());
         Ok(Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked })
     }
@@ -262,7 +272,11 @@ impl SnapshotPublisher {
             let began = Instant::now();
             let wish = Backfill {
                 newest_only: true,
-                ..Backfill::new(Selection::default(), self.engine.settings.backfill.mode, Trigger::Schedule)
+                ..Backfill::new(
+                    Selection::default(),
+                    self.engine.config.current().settings.backfill.mode,
+                    Trigger::Schedule,
+                )
             };
             // Without symbols there is nothing to plan; a database that is away is told elsewhere.
             let plan = wish.preview(&self.engine).await.ok();
@@ -276,8 +290,9 @@ impl SnapshotPublisher {
     }
 }
 
-async fn read(engine: &EngineContext, policy: &Policy) -> Result<(Data, SeriesIndex), StoreError> {
-    let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy };
+async fn read(engine: &EngineContext) -> Result<(Data, SeriesIndex), StoreError> {
+    let (config, calendar) = (engine.config.current(), engine.calendar.current());
+    let bench = FreshnessContext::of(&config, &calendar);
     let read = Data::read(engine.store.as_ref(), bench, engine.clock.now()).await?;
     // Other processes may have asked the vendor since.
     engine.limiter.observe(&engine.store.places().await?, &Moment::now(engine.clock.as_ref()));

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use crate::history::Execution;
 pub use crate::tier_counts::TierCounts;
 use barkeep_base::clock::Moment;
-use barkeep_config::policy::Policy;
-use barkeep_config::{RateLimit, Settings};
+use barkeep_config::policy::{Policy, Severity};
+use barkeep_config::{Config, RateLimit, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
-use barkeep_store::{AlertRow, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
+use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// Executions and alerts shown.
@@ -140,10 +140,15 @@ pub struct Data {
     pub budget: Option<Budget>,
     /// Newest first.
     pub executions: Vec<Execution>,
-    /// Newest first, open ones and resolved ones.
+    /// The newest, open ones and resolved ones. How many are open says [`open_alerts`](Self::open_alerts).
     pub alerts: Vec<AlertRow>,
-    /// Series whose last attempt failed within a day, newest first.
+    /// All that are open, counted by kind and severity.
+    #[serde(default)]
+    pub open_alerts: Vec<OpenAlertCount>,
+    /// Series whose last attempt failed within a day, newest first; the first of [`failing_total`](Self::failing_total).
     pub failing: Vec<SeriesStatus>,
+    #[serde(default)]
+    pub failing_total: usize,
     pub series: Vec<SeriesView>,
 }
 
@@ -200,6 +205,14 @@ pub struct FreshnessContext<'a> {
     pub policy: &'a Policy,
 }
 
+impl<'a> FreshnessContext<'a> {
+    /// By the configuration and the calendar in force.
+    #[must_use]
+    pub fn of(config: &'a Config, calendar: &'a Calendar) -> Self {
+        Self { calendar, settings: &config.settings, policy: &config.policy }
+    }
+}
+
 impl Data {
     /// Reads the database once and works out every tier.
     pub async fn read(
@@ -212,6 +225,7 @@ impl Data {
         let mut failing = store.latest_statuses(now - DAY).await?;
         failing.retain(|row| row.status == SeriesRunState::Failed);
         failing.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
+        let failing_total = failing.len();
         failing.truncate(FAILING);
         let mut data = Self {
             generated_at: now,
@@ -228,7 +242,9 @@ impl Data {
             budget: None,
             executions: store.executions(RECENT).await?.into_iter().map(Execution::from).collect(),
             alerts: store.alerts(false, RECENT).await?,
+            open_alerts: store.open_alert_counts().await?,
             failing,
+            failing_total,
             series: Vec::new(),
         };
         data.judge(bench, &inventory, now);
@@ -240,6 +256,18 @@ impl Data {
     #[must_use]
     pub const fn wire(&self) -> DataWire<'_, &VendorView> {
         DataWire { data: self, vendor: &self.vendor }
+    }
+
+    /// Alerts that are open.
+    #[must_use]
+    pub fn open_alerts(&self) -> usize {
+        self.open_alerts.iter().map(|count| count.open).sum()
+    }
+
+    /// The most severe of the alerts that are open.
+    #[must_use]
+    pub fn worst_open_alert(&self) -> Option<Severity> {
+        self.open_alerts.iter().map(|count| count.severity).max()
     }
 
     /// Works every tier out again for `now`: ages grow by themselves.
@@ -302,7 +330,8 @@ impl Snapshot {
         let (data, _) = Data::read(store, bench, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
         let limit = LimitSnapshot::observed(bench.settings.vendor.rate_limit, &store.places().await?, &now);
-        Ok(Self { seq: 0, live: Arc::new(Live::from_outside(running, limit, now.at)), data: Arc::new(data) })
+        let live = Live::from_outside(running, store.engine_pause().await?, limit, now.at);
+        Ok(Self { seq: 0, live: Arc::new(live), data: Arc::new(data) })
     }
 
     /// When the next request to the vendor can start; `None` when it can now.

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::index::coverage::SeriesKey;
-use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{Criticality, Symbol, Timeframe};
+use barkeep_store::EnginePause;
 
 /// The order in which requests are let in; the smallest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,13 +47,6 @@ pub struct Purpose {
     pub timeframes: Vec<Timeframe>,
 }
 
-/// Who paused something, and when.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Pause {
-    pub by: String,
-    pub since: Ts,
-}
-
 /// The gate all requests of one engine pass.
 #[derive(Debug)]
 pub struct PriorityGate {
@@ -64,7 +58,7 @@ pub struct PriorityGate {
 #[derive(Debug)]
 struct State {
     width: usize,
-    paused: Option<Pause>,
+    paused: Option<EnginePause>,
     paused_symbols: BTreeSet<Symbol>,
     paused_series: BTreeSet<SeriesKey>,
     /// Series taken out of running executions.
@@ -192,10 +186,24 @@ impl PriorityGate {
         refusal.map_or(Ok(pass), Err)
     }
 
-    /// Lets nobody in any more and turns back whoever waits for a token.
-    pub fn pause(&self, by: &str, at: Ts) {
+    /// Requests that may be inside at once.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.state().width
+    }
+
+    /// Lets `width` requests in at once from now on. Those inside stay: a narrower gate fills up again only when enough
+    /// have left.
+    pub fn set_width(&self, width: usize) {
         let mut state = self.state();
-        state.paused.get_or_insert_with(|| Pause { by: by.to_owned(), since: at });
+        state.width = width.max(1);
+        state.admit();
+    }
+
+    /// Lets nobody in any more and turns back whoever waits for a token.
+    pub fn pause(&self, pause: EnginePause) {
+        let mut state = self.state();
+        state.paused = Some(pause);
         for (_, token) in state.inside.values() {
             token.cancel();
         }
@@ -243,13 +251,13 @@ impl PriorityGate {
 
     /// Who paused the engine, while it is paused.
     #[must_use]
-    pub fn paused(&self) -> Option<Pause> {
+    pub fn paused(&self) -> Option<EnginePause> {
         self.state().paused.clone()
     }
 
     /// Who paused the engine, if anybody, and how many requests are inside, at one moment.
     #[must_use]
-    pub fn look(&self) -> (Option<Pause>, usize) {
+    pub fn look(&self) -> (Option<EnginePause>, usize) {
         let state = self.state();
         (state.paused.clone(), state.inside.len())
     }
@@ -274,122 +282,4 @@ impl PriorityGate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn priority(criticality: Criticality) -> Priority {
-        Priority { criticality, history: false, scheduled: true }
-    }
-
-    #[tokio::test]
-    async fn the_most_important_goes_first() {
-        let gate = PriorityGate::new(1);
-        let cancel = CancellationToken::new();
-        let first = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let mut tasks = Vec::new();
-        for criticality in [Criticality::Low, Criticality::Standard, Criticality::Critical] {
-            let (gate, cancel, order) = (Arc::clone(&gate), cancel.clone(), Arc::clone(&order));
-            tasks.push(tokio::spawn(async move {
-                let _pass = gate.enter(priority(criticality), None, &cancel).await.unwrap();
-                order.lock().unwrap().push(criticality);
-            }));
-        }
-        while gate.state().waiting.len() < 3 {
-            tokio::task::yield_now().await;
-        }
-        drop(first);
-        for task in tasks {
-            task.await.unwrap();
-        }
-        assert_eq!(*order.lock().unwrap(), [Criticality::Critical, Criticality::Standard, Criticality::Low]);
-    }
-
-    #[tokio::test]
-    async fn a_paused_gate_turns_back_and_lets_in_again() {
-        let gate = PriorityGate::new(2);
-        let cancel = CancellationToken::new();
-        let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
-        gate.pause("somebody", Ts(1));
-        assert!(pass.token.is_cancelled() && !cancel.is_cancelled());
-        assert_eq!(gate.paused().unwrap().by, "somebody");
-        drop(pass);
-        gate.empty().await;
-        let waiting = tokio::spawn({
-            let (gate, cancel) = (Arc::clone(&gate), cancel.clone());
-            async move { gate.enter(priority(Criticality::Low), None, &cancel).await.map(|p| p.token.is_cancelled()) }
-        });
-        while gate.state().waiting.is_empty() {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(gate.inside(), 0);
-        gate.resume();
-        assert_eq!(waiting.await.unwrap(), Ok(false));
-        gate.empty().await;
-    }
-
-    #[tokio::test]
-    async fn a_cancelled_wait_leaves_no_place_behind() {
-        let gate = PriorityGate::new(1);
-        let cancel = CancellationToken::new();
-        let pass = gate.enter(priority(Criticality::Low), None, &cancel).await.unwrap();
-        let other = CancellationToken::new();
-        let waiting = tokio::spawn({
-            let (gate, other) = (Arc::clone(&gate), other.clone());
-            async move { gate.enter(priority(Criticality::Low), None, &other).await.map(|_| ()) }
-        });
-        while gate.state().waiting.is_empty() {
-            tokio::task::yield_now().await;
-        }
-        other.cancel();
-        assert_eq!(waiting.await.unwrap(), Err(Refused::Cancelled));
-        drop(pass);
-        assert_eq!(gate.inside(), 0);
-        assert!(gate.enter(priority(Criticality::Low), None, &cancel).await.is_ok());
-    }
-
-    fn purpose(symbol: &str, timeframes: &[Timeframe]) -> Purpose {
-        let execution = Uuid::from_u128(1);
-        Purpose { execution, symbol: symbol.parse().unwrap(), timeframes: timeframes.to_vec() }
-    }
-
-    #[tokio::test]
-    async fn a_paused_symbol_is_turned_back_and_others_go_on() {
-        let gate = PriorityGate::new(2);
-        let cancel = CancellationToken::new();
-        let aapl: Symbol = "AAPL".parse().unwrap();
-        let enter = async |symbol| gate.enter(priority(Criticality::Low), Some(purpose(symbol, &[])), &cancel).await;
-        let pass = enter("AAPL").await.unwrap();
-        gate.pause_symbols(std::slice::from_ref(&aapl));
-        assert!(pass.token.is_cancelled());
-        drop(pass);
-        assert_eq!(enter("AAPL").await.map(|_| ()), Err(Refused::SymbolPaused));
-        assert!(enter("SPY").await.is_ok());
-        gate.resume_symbols(std::slice::from_ref(&aapl));
-        assert!(enter("AAPL").await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_request_goes_on_while_one_of_its_series_wants_it() {
-        use Timeframe::{D1, H1, M5};
-        let gate = PriorityGate::new(4);
-        let cancel = CancellationToken::new();
-        let key = |tf| ("AAPL".parse::<Symbol>().unwrap(), tf);
-        let enter =
-            async |tfs: &[Timeframe]| gate.enter(priority(Criticality::Low), Some(purpose("AAPL", tfs)), &cancel).await;
-        let (minutes, days) = (enter(&[M5, H1]).await.unwrap(), enter(&[D1]).await.unwrap());
-        gate.pause_series(&[key(M5), key(D1)]);
-        assert!(days.token.is_cancelled() && !minutes.token.is_cancelled());
-        assert_eq!(enter(&[D1]).await.map(|_| ()), Err(Refused::SeriesPaused));
-        assert!(enter(&[]).await.is_ok(), "about the symbol itself");
-        // The rest is taken out of this execution: nobody is left who wants it.
-        gate.cancel_series(Uuid::from_u128(1), &[key(H1)]);
-        assert!(minutes.token.is_cancelled());
-        assert_eq!(enter(&[M5, H1]).await.map(|_| ()), Err(Refused::SeriesCancelled));
-        let other = Purpose { execution: Uuid::from_u128(2), ..purpose("AAPL", &[M5, H1]) };
-        assert!(gate.enter(priority(Criticality::Low), Some(other), &cancel).await.is_ok(), "another execution");
-        gate.forget(Uuid::from_u128(1));
-        gate.resume_series(&[key(M5), key(D1)]);
-        assert!(enter(&[M5, H1]).await.is_ok() && enter(&[D1]).await.is_ok());
-    }
-}
+mod tests;

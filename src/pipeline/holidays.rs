@@ -27,7 +27,7 @@ pub enum HolidayError {
 /// # Errors
 /// When the vendor does not answer or the database fails.
 pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Result<Calendar, HolidayError> {
-    let announced = engine.dispatcher(None, Arc::new(Silent)).upcoming_holidays(cancel).await?;
+    let announced = engine.for_run().dispatcher(None, Arc::new(Silent)).upcoming_holidays(cancel).await?;
     engine.store.put_holidays(&rows(announced, engine.clock.now())).await?;
     Ok(crate::calendar(engine.store.as_ref()).await?)
 }

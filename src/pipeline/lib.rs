@@ -29,7 +29,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use barkeep_base::clock::Clock;
-use barkeep_config::Settings;
+use barkeep_base::published::Published;
+use barkeep_config::{Config, Settings};
 use barkeep_market::Calendar;
 use barkeep_market::calendar::Override;
 use barkeep_store::{Store, StoreError};
@@ -47,7 +48,7 @@ pub use backfill::{Backfill, RunError};
 pub use open::{assemble, open};
 pub use summary::Summary;
 
-/// What every part of the engine works with. Cheap to clone.
+/// What every part of one process works with, and the one owner of what can change while it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct EngineContext {
     /// Opened so that calls wait for a lost database (see [`barkeep_store::open_with_retry`]).
@@ -60,12 +61,53 @@ pub struct EngineContext {
     pub gate: Arc<PriorityGate>,
     /// Which execution works on which series.
     pub claims: Arc<Claims>,
+    /// Settings and policy in force. Changed by [`apply`](Self::apply) alone.
+    pub config: Published<Config>,
+    /// The exchange calendar, with the closures announced so far.
+    pub calendar: Published<Calendar>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl EngineContext {
+    /// Puts another configuration in force: limit and width of the gate at once, the rest with whatever acts next.
+    pub fn apply(&self, config: Config) {
+        self.limiter.set_rate(config.settings.vendor.rate_limit);
+        self.gate.set_width(config.settings.backfill.concurrency);
+        self.config.publish(config);
+    }
+
+    /// The engine as a run that begins now works with it.
+    #[must_use]
+    pub fn for_run(&self) -> RunContext {
+        RunContext {
+            store: Arc::clone(&self.store),
+            vendor: Arc::clone(&self.vendor),
+            limiter: Arc::clone(&self.limiter),
+            requests: Arc::clone(&self.requests),
+            gate: Arc::clone(&self.gate),
+            claims: Arc::clone(&self.claims),
+            calendar: self.calendar.current(),
+            settings: Arc::clone(&self.config.current().settings),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+/// An engine with the settings and the calendar of one moment: a run judges its answers by what it was planned with.
+#[derive(Clone)]
+pub struct RunContext {
+    pub store: Arc<dyn Store>,
+    pub vendor: Arc<dyn Vendor>,
+    pub limiter: Arc<Limiter>,
+    pub requests: Arc<Counts>,
+    pub gate: Arc<PriorityGate>,
+    pub claims: Arc<Claims>,
     pub calendar: Arc<Calendar>,
     pub settings: Arc<Settings>,
     pub clock: Arc<dyn Clock>,
 }
 
-impl EngineContext {
+impl RunContext {
     /// A dispatcher whose attempts are counted by themselves and for the process, and recorded for one execution, or for none.
     #[must_use]
     pub fn dispatcher(&self, execution: Option<Uuid>, listener: Arc<dyn Listener>) -> Dispatcher {

@@ -7,7 +7,8 @@ use secrecy::SecretString;
 use crate::EngineContext;
 use crate::gate::PriorityGate;
 use barkeep_base::clock::Clock;
-use barkeep_config::Settings;
+use barkeep_base::published::Published;
+use barkeep_config::Config;
 use barkeep_store::{Store, StoreError};
 use barkeep_vendor::Vendor;
 use barkeep_vendor::limit::Limiter;
@@ -26,24 +27,26 @@ pub enum OpenError {
 /// Puts an engine on an open database. Nothing is requested of the vendor yet.
 pub async fn open(
     store: Arc<dyn Store>,
-    settings: Settings,
+    config: Config,
     key: SecretString,
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, OpenError> {
-    let vendor = Massive::new(&settings.vendor, key).map_err(OpenError::Vendor)?;
-    Ok(assemble(store, Arc::new(vendor), settings, clock).await?)
+    let vendor = Massive::new(&config.settings.vendor, key).map_err(OpenError::Vendor)?;
+    Ok(assemble(store, Arc::new(vendor), config, clock).await?)
 }
 
 /// Puts an engine on any store and any vendor.
 pub async fn assemble(
     store: Arc<dyn Store>,
     vendor: Arc<dyn Vendor>,
-    settings: Settings,
+    config: Config,
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, StoreError> {
-    let calendar = Arc::new(crate::calendar(store.as_ref()).await?);
+    let settings = &config.settings;
+    let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
     let gate = PriorityGate::new(settings.backfill.concurrency);
     let (claims, requests) = (Arc::default(), Arc::default());
-    Ok(EngineContext { store, vendor, limiter, requests, gate, claims, calendar, settings: Arc::new(settings), clock })
+    let config = Published::new(config);
+    Ok(EngineContext { store, vendor, limiter, requests, gate, claims, config, calendar, clock })
 }

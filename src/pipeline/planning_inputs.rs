@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::EngineContext;
+use crate::RunContext;
 use crate::fetch::Delays;
 use crate::select::Target;
 use barkeep_base::clock::Moment;
@@ -20,7 +20,7 @@ const FEWEST_MINUTES: u64 = 960;
 
 /// How stale the wanted series are, and their deadlines.
 pub async fn staleness(
-    engine: &EngineContext,
+    engine: &RunContext,
     targets: &[Target],
     delays: Delays,
     now: Ts,
@@ -71,7 +71,7 @@ fn first_after(now: Ts, acceptable: i64, too_stale: impl Fn(Ts) -> bool) -> Ts {
 
 /// The share of a symbol's possible base minutes that the vendor had, from its own counts (`queryCount`). Symbols without
 /// a whole answer are absent.
-pub async fn density(engine: &EngineContext, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
+pub async fn density(engine: &RunContext, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
     let by_ticker: HashMap<&str, &Target> = targets.iter().map(|t| (t.row.vendor_ticker.as_str(), t)).collect();
     let mut sums: BTreeMap<&Symbol, (u64, u64)> = BTreeMap::new();
     let answers = engine.store.counted_answers().await?;
@@ -86,7 +86,7 @@ pub async fn density(engine: &EngineContext, targets: &[Target]) -> Result<BTree
 }
 
 /// The vendor's limit and what of it is used, over all processes.
-pub async fn tokens(engine: &EngineContext) -> Result<Tokens, StoreError> {
+pub async fn tokens(engine: &RunContext) -> Result<Tokens, StoreError> {
     let (limit, window) = allowance(engine.settings.vendor.rate_limit);
     let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
     let now = Moment::now(engine.clock.as_ref());
@@ -100,7 +100,7 @@ pub async fn tokens(engine: &EngineContext) -> Result<Tokens, StoreError> {
 
 /// Symbols whose splits have not been requested within `recheck`, with their tickers.
 pub async fn splits_due(
-    engine: &EngineContext,
+    engine: &RunContext,
     targets: &[Target],
     recheck: Duration,
     now: Ts,

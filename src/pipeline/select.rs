@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use barkeep_base::text::printable;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
-use barkeep_store::SymbolRow;
+use barkeep_store::{CriticalitySource, SymbolRow};
 
 /// A bound of a range as a user writes it; inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +146,7 @@ impl Selection {
                 vendor_ticker: symbol.vendor_ticker(class),
                 asset_class: class,
                 criticality: criticality_of(settings, &symbol),
+                criticality_source: CriticalitySource::Policy,
                 timeframes: requested.clone(),
                 active: true,
                 paused: false,

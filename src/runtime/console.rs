@@ -21,8 +21,8 @@ pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverag
 pub use barkeep_monitor::detail::{Detail, Gap};
 pub use barkeep_monitor::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};
 pub use barkeep_store::{
-    AlertRow, ExecutionStatus, FeatureFailureRow, OperatorAction, OperatorActionRow, QuarantineRow, RequestRow,
-    SeriesRunState, SeriesStatus, Trigger, Verdict,
+    AlertRow, EnginePause, ExecutionStatus, FeatureFailureRow, OpenAlertCount, OperatorAction, OperatorActionRow,
+    QuarantineRow, RequestRow, SeriesRunState, SeriesStatus, Trigger, Verdict,
 };
 
 /// What can be asked about what is stored. Answered from the database when asked.

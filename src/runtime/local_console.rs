@@ -7,7 +7,6 @@ use tokio::sync::{broadcast, watch};
 
 use crate::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, MOST_ROWS, ReadError};
 use barkeep_base::log::Tail;
-use barkeep_config::Policy;
 use barkeep_market::Symbol;
 use barkeep_market::ts::DAY;
 use barkeep_monitor::coverage;
@@ -27,7 +26,6 @@ const RECENT_REQUESTS: usize = 20;
 #[derive(Clone)]
 pub struct LocalConsole {
     pub engine: EngineContext,
-    pub policy: Arc<Policy>,
     pub handle: Handle,
     pub board: Arc<SnapshotPublisher>,
     pub tail: Tail,
@@ -101,7 +99,7 @@ impl Console for LocalConsole {
             ConsoleRequest::Detail { symbol, timeframe } => {
                 let ticker = self.ticker(&symbol).await?;
                 let requests = self.requests(ticker, RECENT_REQUESTS).await?;
-                let detail = detail(&self.engine, &self.policy, &symbol, timeframe, requests).await?;
+                let detail = detail(&self.engine, &symbol, timeframe, requests).await?;
                 ConsoleResponse::Detail(Box::new(detail))
             }
             ConsoleRequest::Coverage { series, from, to } => {

@@ -2,7 +2,6 @@
 //! every view reads. The headless service, the dashboard and the tests start the same thing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,10 +11,10 @@ use crate::console::{Access, Link};
 use crate::local_console::LocalConsole;
 use barkeep_alerts::{AlertMonitor, DatabaseHealth, Notifier};
 use barkeep_base::log::Tail;
-use barkeep_config::Policy;
 use barkeep_monitor::publisher::SnapshotPublisher;
 use barkeep_pipeline::EngineContext;
 use barkeep_service::Service;
+use barkeep_service::reload::Reload;
 use barkeep_store::StoreError;
 
 /// An engine with everything beside it, at work.
@@ -31,11 +30,11 @@ pub struct Runtime {
 /// What a host is made of.
 pub struct RuntimeParts {
     pub engine: EngineContext,
-    pub policy: Arc<Policy>,
+    /// Absent where the settings cannot be read again.
+    pub reload: Option<Reload>,
     pub notifier: Notifier,
     /// Must be the listener the engine's store was opened with.
     pub database: Arc<DatabaseHealth>,
-    pub check_every: Duration,
     pub tail: Tail,
     /// Who sits at the desk.
     pub by: String,
@@ -47,18 +46,11 @@ impl Runtime {
     /// # Errors
     /// When the database cannot be read.
     pub async fn start(parts: RuntimeParts) -> Result<Self, StoreError> {
-        let RuntimeParts { engine, policy, notifier, database, check_every, tail, by } = parts;
-        let (service, handle) = Service::new(engine.clone(), Arc::clone(&policy));
-        let board = SnapshotPublisher::new(engine.clone(), Arc::clone(&policy), handle.live()).await?;
+        let RuntimeParts { engine, reload, notifier, database, tail, by } = parts;
+        let (service, handle) = Service::new(engine.clone(), reload);
+        let board = SnapshotPublisher::new(engine.clone(), handle.live()).await?;
         let (shutdown, stop_views) = (CancellationToken::new(), CancellationToken::new());
-        let patrol = AlertMonitor {
-            engine: engine.clone(),
-            policy: Arc::clone(&policy),
-            notifier,
-            database,
-            live: handle.watch(),
-            every: check_every,
-        };
+        let patrol = AlertMonitor { engine: engine.clone(), notifier, database, live: handle.watch() };
         let patrol_stop = stop_views.clone();
         let patrolling = tokio::spawn(async move {
             if let Err(e) = patrol.run(patrol_stop).await {
@@ -69,7 +61,7 @@ impl Runtime {
         let planning = tokio::spawn(Arc::clone(&board).keep_budget(stop_views.clone()));
         let service = tokio::spawn(service.run(shutdown.clone()));
         let link = watch::channel(Link::Embedded).1;
-        let desk = LocalConsole { engine, policy, handle, board, tail, by, access: Access::Operate, link };
+        let desk = LocalConsole { engine, handle, board, tail, by, access: Access::Operate, link };
         let beside = vec![("alerts", patrolling), ("board", keeping), ("budget", planning)];
         Ok(Self { desk, shutdown, service, beside, stop_views })
     }

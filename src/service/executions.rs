@@ -77,7 +77,7 @@ impl Service {
                 let reason = format!("the vendor refused the key: {fault}");
                 self.key_refused = Some(fault.to_string());
                 tracing::error!("{reason}; paused until the key is changed and the engine resumed");
-                self.engine.gate.pause("barkeep: the vendor refused the key", self.engine.clock.now());
+                self.pause_for_key();
                 self.failed = Some(reason);
             }
             Err(RunError::Store(e)) => self.lost(&e),
@@ -137,8 +137,8 @@ impl Service {
         let refused = |e: String| CommandError::Refused(e);
         let active = self.active.get(&id).ok_or_else(|| refused(format!("execution {id} is not running")))?;
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
-        let (settings, now) = (&self.engine.settings, self.engine.clock.now());
-        let targets = active.selection.targets(&known, settings, now)?;
+        let (config, now) = (self.engine.config.current(), self.engine.clock.now());
+        let targets = active.selection.targets(&known, &config.settings, now)?;
         let is_part = |(symbol, tf): &&SeriesKey| {
             targets.iter().any(|target| target.row.symbol == *symbol && target.requested.contains(tf))
         };

@@ -11,13 +11,12 @@ use uuid::Uuid;
 
 use crate::activity::ActivityView;
 use crate::progress::{RunEvent, RunView};
-use barkeep_config::Loaded;
+use barkeep_config::BoundSetting;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::gate::Pause;
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::{SelectError, Selection};
 use barkeep_plan::Plan;
-use barkeep_store::{Trigger, Verdict};
+use barkeep_store::{EnginePause, Trigger, Verdict};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// The target of operator actions on the engine as a whole.
@@ -91,7 +90,8 @@ pub enum EngineCommand {
     },
     /// What a trigger would ask, without asking it.
     Preview(TriggerScope),
-    Pause,
+    /// Until somebody resumes, over restarts too; why may be said.
+    Pause(Option<String>),
     Resume,
     PauseSymbols(Vec<Symbol>),
     ResumeSymbols(Vec<Symbol>),
@@ -113,8 +113,8 @@ pub enum EngineCommand {
         id: i64,
         verdict: Verdict,
     },
-    /// Settings and policy read again from the files; from inside the process only.
-    Reload(Box<Loaded>),
+    /// Settings and policy read again, from where they were read at start. The API has a path of its own for it.
+    Reload,
 }
 
 /// An execution by id, or none in particular. Over the wire that is `null`; leaving it out is a mistake.
@@ -137,12 +137,12 @@ impl EngineCommand {
         match self {
             Self::Trigger { .. } => "trigger",
             Self::Preview(_) => "preview",
-            Self::Pause | Self::PauseSymbols(_) | Self::PauseSeries(_) => PAUSE,
+            Self::Pause(_) | Self::PauseSymbols(_) | Self::PauseSeries(_) => PAUSE,
             Self::Resume | Self::ResumeSymbols(_) | Self::ResumeSeries(_) => RESUME,
             Self::Cancel(_) | Self::CancelSeries { .. } => "cancel",
             Self::RetryFailed(_) => "retry",
             Self::Decide { .. } => "decide",
-            Self::Reload(_) => "reload",
+            Self::Reload => "reload",
         }
     }
 
@@ -150,7 +150,7 @@ impl EngineCommand {
     #[must_use]
     pub fn targets(&self) -> Vec<Option<String>> {
         match self {
-            Self::Pause | Self::Resume | Self::Reload(_) => vec![Some(ENGINE.to_owned())],
+            Self::Pause(_) | Self::Resume | Self::Reload => vec![Some(ENGINE.to_owned())],
             Self::PauseSymbols(symbols) | Self::ResumeSymbols(symbols) => {
                 symbols.iter().map(|symbol| Some(symbol.to_string())).collect()
             }
@@ -175,6 +175,7 @@ impl EngineCommand {
                 TriggerScope::Stale => "everything stale".to_owned(),
                 TriggerScope::Selection(selection) => serde_json::to_string(selection).ok()?,
             }),
+            Self::Pause(reason) => reason.clone(),
             Self::Decide { verdict, .. } => Some(verdict.name().to_owned()),
             Self::CancelSeries { series, .. } => {
                 let names: Vec<String> = series.iter().map(|(symbol, tf)| series_target(symbol, *tf)).collect();
@@ -204,8 +205,20 @@ pub enum CommandError {
     /// A trigger or preview of what cannot be fetched.
     #[error(transparent)]
     Selection(#[from] SelectError),
+    /// The new settings cannot be used; says where and why.
+    #[error("{0}; the settings stay as they were")]
+    Config(String),
+    /// Settings that changed and are bound at start, each with where it was changed. Nothing else was put in force either.
+    #[error("only read at start and changed: {}; the settings stay as they were", listed(.0))]
+    NeedsRestart(Vec<BoundSetting>),
+    #[error("this process cannot read its settings again")]
+    CannotReload,
     #[error("the engine has stopped")]
     Stopped,
+}
+
+fn listed(settings: &[BoundSetting]) -> String {
+    settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The state of a running engine at one instant.
@@ -218,7 +231,7 @@ pub struct Live {
     pub reason: Option<String>,
     /// What the vendor said when it refused the key, until it accepts one.
     pub key_refused: Option<String>,
-    pub paused: Option<Pause>,
+    pub paused: Option<EnginePause>,
     pub runs: Vec<RunView>,
     pub limit: LimitSnapshot,
     /// Requests waiting for a token, on the wire or being committed.
@@ -231,15 +244,22 @@ pub struct Live {
 }
 
 impl Live {
-    /// What is known of an engine from its database alone: whether something runs, and the limit.
+    /// What is known of an engine from its database alone: whether something runs, whether it is paused, and the limit.
     #[must_use]
-    pub fn from_outside(running: bool, limit: LimitSnapshot, now: Ts) -> Self {
+    pub fn from_outside(running: bool, paused: Option<EnginePause>, limit: LimitSnapshot, now: Ts) -> Self {
+        let state = if paused.is_some() {
+            EngineState::Paused
+        } else if running {
+            EngineState::Running
+        } else {
+            EngineState::Idle
+        };
         Self {
             at: now,
-            state: if running { EngineState::Running } else { EngineState::Idle },
+            state,
             reason: None,
             key_refused: None,
-            paused: None,
+            paused,
             runs: Vec::new(),
             limit,
             in_flight: 0,

@@ -8,8 +8,10 @@ mod executions;
 pub mod handle;
 pub mod instance;
 mod orders;
+mod pause;
 pub mod progress;
 mod recovery;
+pub mod reload;
 pub mod schedule;
 mod timetable;
 
@@ -26,8 +28,9 @@ use uuid::Uuid;
 use crate::activity::Activity;
 use crate::handle::{EngineState, Handle, Live, Process, QueuedCommand, Tick};
 use crate::progress::{RunEvent, RunProgress};
+use crate::reload::Reload;
 use crate::schedule::{Due, Schedule};
-use barkeep_config::Policy;
+use barkeep_config::Mode;
 use barkeep_market::{Calendar, Criticality, Ts};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
@@ -62,7 +65,8 @@ struct Active {
 /// A service before it runs.
 pub struct Service {
     engine: EngineContext,
-    policy: Arc<Policy>,
+    /// Absent where the settings cannot be read again.
+    reload: Option<Reload>,
     schedule: Schedule,
     orders: mpsc::Receiver<QueuedCommand>,
     live: watch::Sender<Arc<Live>>,
@@ -90,22 +94,22 @@ pub struct Service {
 impl Service {
     /// A service on an engine, and the handle to it.
     #[must_use]
-    pub fn new(engine: EngineContext, policy: Arc<Policy>) -> (Self, Handle) {
+    pub fn new(engine: EngineContext, reload: Option<Reload>) -> (Self, Handle) {
         let now = engine.clock.now();
         let (sender, orders) = mpsc::channel(ORDERS);
         let (events, _) = broadcast::channel(EVENTS);
         let (changed, _) = watch::channel(0);
-        let schedule = Schedule::new(&policy, now);
+        let schedule = Schedule::new(&engine.config.current().policy, now);
         let first = Live {
             next: beats(&schedule, now),
             process: Some(process(now)),
-            ..Live::from_outside(false, engine.limiter.snapshot(), now)
+            ..Live::from_outside(false, None, engine.limiter.snapshot(), now)
         };
         let (live, watch) = watch::channel(Arc::new(first));
         let handle = Handle { orders: sender, live: watch, events: events.clone() };
         let service = Self {
             engine,
-            policy,
+            reload,
             schedule,
             orders,
             live,
@@ -166,6 +170,11 @@ impl Service {
         }
         self.drain().await;
         Ok(())
+    }
+
+    /// How backfills that begin now go about it, unless somebody says otherwise.
+    fn mode(&self) -> Mode {
+        self.engine.config.current().settings.backfill.mode
     }
 
     /// The state that fits `paused` and `in_flight`, both read at one moment.

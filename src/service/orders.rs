@@ -9,11 +9,9 @@ use super::Service;
 use crate::handle::{
     CommandError, CommandReply, EngineCommand, ExecutionSelector, IssuedCommand, QueuedCommand, TriggerScope,
 };
-use crate::schedule::Schedule;
-use barkeep_config::Loaded;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Symbol, Timeframe};
-use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::RunContext;
 use barkeep_pipeline::backfill::{Backfill, RunError};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, SeriesIndex};
@@ -62,7 +60,7 @@ impl Service {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
-                let wish = Backfill::new(selection, self.engine.settings.backfill.mode, trigger);
+                let wish = Backfill::new(selection, self.mode(), trigger);
                 self.check(&wish).await?;
                 Ok(CommandReply::Started(self.start(wish)))
             }
@@ -70,22 +68,15 @@ impl Service {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
-                let wish = Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::Manual);
+                let wish = Backfill::new(selection, self.mode(), Trigger::Manual);
                 let plan = wish.preview(&self.engine).await.map_err(|e| match e {
                     RunError::Selection(e) => CommandError::Selection(e),
                     e => CommandError::Refused(e.to_string()),
                 })?;
                 Ok(CommandReply::Planned(Box::new(plan)))
             }
-            EngineCommand::Pause => {
-                self.engine.gate.pause(&order.by, self.engine.clock.now());
-                Ok(CommandReply::Done)
-            }
-            EngineCommand::Resume => {
-                self.failed = None;
-                self.engine.gate.resume();
-                Ok(CommandReply::Done)
-            }
+            EngineCommand::Pause(reason) => self.pause(order.by, reason).await,
+            EngineCommand::Resume => self.resume().await,
             EngineCommand::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,
             EngineCommand::ResumeSymbols(symbols) => self.set_paused(&symbols, false).await,
             EngineCommand::PauseSeries(series) => self.set_series_paused(&series, true).await,
@@ -94,16 +85,13 @@ impl Service {
             EngineCommand::CancelSeries { execution, series } => self.cancel_series(execution, &series).await,
             EngineCommand::RetryFailed(ExecutionSelector(id)) => self.retry(id).await,
             EngineCommand::Decide { id, verdict } => {
-                let EngineContext { store, calendar, settings, clock, .. } = &self.engine;
-                quarantine::decide(store.as_ref(), calendar, settings, clock.as_ref(), id, verdict)
+                let RunContext { store, calendar, settings, clock, .. } = self.engine.for_run();
+                quarantine::decide(store.as_ref(), &calendar, &settings, clock.as_ref(), id, verdict)
                     .await
                     .map_err(|e| CommandError::Refused(e.to_string()))?;
                 Ok(CommandReply::Done)
             }
-            EngineCommand::Reload(loaded) => {
-                self.reload(*loaded).await.map_err(refused)?;
-                Ok(CommandReply::Done)
-            }
+            EngineCommand::Reload => self.reload().await,
         }
     }
 
@@ -112,9 +100,10 @@ impl Service {
         let refused = |e: String| CommandError::Refused(e);
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let now = self.engine.clock.now();
-        let targets = wish.selection.targets(&known, &self.engine.settings, now)?;
+        let settings = Arc::clone(&self.engine.config.current().settings);
+        let targets = wish.selection.targets(&known, &settings, now)?;
         for target in &targets {
-            let history = self.engine.settings.backfill.history;
+            let history = settings.backfill.history;
             wish.selection.range(target.row.asset_class, history, now)?;
         }
         let series = self.engine.store.series().await.map_err(|e| refused(e.to_string()))?;
@@ -143,8 +132,9 @@ impl Service {
         let engine = &self.engine;
         let now = engine.clock.now();
         let inventory = SeriesIndex::read(engine.store.as_ref(), now).await?;
-        let settings = &engine.settings;
-        let mut judge = Judge::new(&engine.calendar, settings, settings.staleness.limits, &inventory, now);
+        let (config, calendar) = (engine.config.current(), engine.calendar.current());
+        let settings = &config.settings;
+        let mut judge = Judge::new(&calendar, settings, settings.staleness.limits, &inventory, now);
         let mut symbols: Vec<Symbol> = Vec::new();
         for (row, known) in inventory.iter().filter(|(row, known)| known.tracked && !row.paused && !known.row.paused) {
             if judge.judge(row.asset_class, known).tier != Tier::Fresh {
@@ -211,25 +201,6 @@ impl Service {
         let symbols = failed.iter().map(|s| s.symbol.clone()).collect();
         let timeframes = Some(failed.iter().map(|s| s.timeframe).collect());
         let selection = Selection { symbols, timeframes, class: None, ..before };
-        let mode = self.engine.settings.backfill.mode;
-        Ok(CommandReply::Started(self.start(Backfill::new(selection, mode, Trigger::Manual))))
-    }
-
-    /// Settings that can change while the service runs: tiers, cadences, thresholds, symbol defaults.
-    pub(super) async fn reload(&mut self, loaded: Loaded) -> Result<(), StoreError> {
-        let now = self.engine.clock.now();
-        let rows = self.engine.store.symbols().await?;
-        let moved: Vec<SymbolRow> = rows
-            .into_iter()
-            .map(|row| SymbolRow {
-                criticality: barkeep_config::criticality_of(&loaded.settings, &row.symbol),
-                ..row.clone()
-            })
-            .collect();
-        self.engine.store.put_symbols(&moved).await?;
-        self.engine.settings = Arc::new(loaded.settings);
-        self.policy = Arc::new(loaded.policy);
-        self.schedule = Schedule::new(&self.policy, now);
-        Ok(())
+        Ok(CommandReply::Started(self.start(Backfill::new(selection, self.mode(), Trigger::Manual))))
     }
 }

@@ -1,8 +1,10 @@
 //! The start after a death, a database that goes away, and the stop.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{MOST_RESUMED, Service};
+use crate::schedule::Due;
 use barkeep_market::Symbol;
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
 use barkeep_pipeline::index::coverage::SeriesKey;
@@ -16,6 +18,9 @@ impl Service {
     /// Closes what a dead process left behind, takes it up again, and catches up.
     pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
         let now = self.engine.clock.now();
+        // The files may be others than those of the process before.
+        let settings = Arc::clone(&self.engine.config.current().settings);
+        self.assign_tiers(&settings).await?;
         let symbols = self.engine.store.symbols().await?;
         let paused: Vec<Symbol> = symbols.into_iter().filter(|row| row.paused).map(|row| row.symbol).collect();
         self.engine.gate.pause_symbols(&paused);
@@ -24,11 +29,14 @@ impl Service {
             series.into_iter().filter(|row| row.paused).map(|row| (row.symbol, row.timeframe)).collect();
         self.engine.gate.pause_series(&resting);
 
+        self.restore_pause().await?;
+
+        let policy = Arc::clone(&self.engine.config.current().policy);
         let newest = self.engine.store.executions(1).await?.into_iter().next();
-        let dead = close_dead_executions(&self.engine, now).await?;
+        let dead = close_dead_executions(self.engine.store.as_ref(), now).await?;
         let interrupted = self.engine.store.executions(MOST_RESUMED).await?;
         let mut resumed = Vec::new();
-        if self.policy.scheduler_recovery.resume_interrupted {
+        if policy.scheduler_recovery.resume_interrupted {
             let open = interrupted.iter().filter(|row| row.status == ExecutionStatus::Interrupted);
             for row in open.chain(dead.iter()) {
                 let selection = row.selection.as_deref().and_then(|text| serde_json::from_str::<Selection>(text).ok());
@@ -39,7 +47,7 @@ impl Service {
                 resumed.push(row.execution_id);
                 if let Some(selection) = selection {
                     tracing::info!(execution = %row.execution_id, "taking up an interrupted execution again");
-                    self.start(Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::CatchUp));
+                    self.start(Backfill::new(selection, self.mode(), Trigger::CatchUp));
                     // Taken up: it must not be taken up again at the next start.
                     let noted = "interrupted; taken up again by a later execution".to_owned();
                     let closed =
@@ -50,14 +58,20 @@ impl Service {
         }
 
         let last_activity = newest.map(|row| row.completed_at.unwrap_or(row.started_at));
-        let patience = i64::try_from(self.policy.scheduler_recovery.catch_up_after.as_millis()).unwrap_or(i64::MAX);
+        let patience = i64::try_from(policy.scheduler_recovery.catch_up_after.as_millis()).unwrap_or(i64::MAX);
         let long_down = last_activity.is_some_and(|t| now - t > patience);
         let trigger = if long_down { Trigger::CatchUp } else { Trigger::Schedule };
         if long_down {
             tracing::warn!(since = ?last_activity, "catching up after a long downtime");
         }
-        for criticality in self.policy.scheduler_recovery.catch_up_order.clone() {
-            self.start_tier(criticality, trigger).await?;
+        let is_paused = self.engine.gate.paused().is_some();
+        for criticality in policy.scheduler_recovery.catch_up_order.iter().copied() {
+            if is_paused {
+                // Made up for once somebody resumes.
+                self.missed.push(Due::Tier(criticality));
+            } else {
+                self.start_tier(criticality, trigger).await?;
+            }
         }
         Ok(())
     }
@@ -73,7 +87,8 @@ impl Service {
             tracing::info!("the database answers again");
             self.database_lost = false;
             self.failed = None;
-            for criticality in self.policy.scheduler_recovery.catch_up_order.clone() {
+            let policy = Arc::clone(&self.engine.config.current().policy);
+            for criticality in policy.scheduler_recovery.catch_up_order.iter().copied() {
                 if let Err(e) = self.start_tier(criticality, Trigger::CatchUp).await {
                     self.lost(&e);
                     return;

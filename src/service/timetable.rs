@@ -1,7 +1,5 @@
 //! What the schedule starts, and what is made up for afterwards.
 
-use std::sync::Arc;
-
 use super::Service;
 use crate::schedule::Due;
 use barkeep_market::{Calendar, Criticality, Symbol};
@@ -42,8 +40,7 @@ impl Service {
         let symbols = self.symbols_of(|row| row.criticality == criticality).await?;
         if !symbols.is_empty() {
             let selection = Selection { symbols, ..Selection::default() };
-            let mode = self.engine.settings.backfill.mode;
-            self.start(Backfill { newest_only: true, ..Backfill::new(selection, mode, trigger) });
+            self.start(Backfill { newest_only: true, ..Backfill::new(selection, self.mode(), trigger) });
         }
         Ok(())
     }
@@ -54,15 +51,15 @@ impl Service {
             let (engine, stop) = (self.engine.clone(), self.stop.clone());
             self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
             let selection = Selection { symbols, ..Selection::default() };
-            self.start(Backfill::new(selection, self.engine.settings.backfill.mode, Trigger::Schedule));
+            self.start(Backfill::new(selection, self.mode(), Trigger::Schedule));
         }
         Ok(())
     }
 
-    /// Executions from now on know the holidays the vendor has announced.
+    /// Everybody knows the holidays the vendor has announced from now on: runs that begin, and whoever judges ages.
     pub(super) fn heard(&mut self, heard: Result<Result<Calendar, HolidayError>, tokio::task::JoinError>) {
         match heard {
-            Ok(Ok(calendar)) => self.engine.calendar = Arc::new(calendar),
+            Ok(Ok(calendar)) => self.engine.calendar.publish(calendar),
             Ok(Err(e)) => tracing::info!(error = %e, "announced holidays could not be asked; the built-in rules hold"),
             Err(e) => tracing::error!(error = %e, "asking for announced holidays broke"),
         }

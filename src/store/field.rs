@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::conn::Row;
 use super::{
-    CoverageState, ExecutionStatus, Result, Role, SeriesId, SeriesRunState, StoreError, Trigger, Verdict, fault,
+    CoverageState, CriticalitySource, ExecutionStatus, Result, Role, SeriesId, SeriesRunState, StoreError, Trigger,
+    Verdict, fault,
 };
 use barkeep_base::text::printable;
 use barkeep_config::policy::Severity;
@@ -141,6 +142,7 @@ words! {
     Symbol, "a symbol", |s| Self::from_str(s).ok();
     AssetClass, "an asset class", |s| Self::from_str(s).ok();
     Criticality, "a criticality", |s| Self::from_str(s).ok();
+    CriticalitySource, "a source of a criticality", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Timeframe, "a timeframe", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     CoverageState, "a coverage state", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     ExecutionStatus, "an execution status", |s| Self::ALL.into_iter().find(|t| t.name() == s);

@@ -11,6 +11,7 @@ mod conn;
 mod copy;
 mod database;
 mod diff;
+mod engine_state;
 mod fault;
 mod field;
 mod load;
@@ -236,8 +237,17 @@ pub trait Store: Send + Sync {
     /// Raises an alert unless one of this kind and subject is open; says whether it did.
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool>;
 
+    /// How many alerts are open, by kind and severity, in that order; kinds without one are absent.
+    async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>>;
+
     /// Resolves the open alert of this kind and subject; says whether there was one.
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool>;
+
+    /// Who paused the engine, while it is paused.
+    async fn engine_pause(&self) -> Result<Option<EnginePause>>;
+
+    /// Keeps a pause of the engine, or its end.
+    async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()>;
 
     // -- the HTTP API ------------------------------------------------------------------------------------------------
 
@@ -302,6 +312,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::api::STATEMENTS,
         tables::bars::STATEMENTS,
         tables::coverage::STATEMENTS,
+        engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,

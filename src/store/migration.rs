@@ -37,6 +37,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0003_limiter.sql"),
         postgres: include_str!("../../migrations/postgres/0003_limiter.sql"),
     },
+    Step {
+        version: 4,
+        name: "engine state",
+        sqlite: include_str!("../../migrations/sqlite/0004_engine_state.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_engine_state.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

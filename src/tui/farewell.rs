@@ -32,7 +32,7 @@ pub fn farewell(snap: &Snapshot, now: Ts) -> String {
     let late =
         if breached > 0 { format!("; {} later than allowed", plural(breached, "series")) } else { String::new() };
     let _ = writeln!(out, "{}: {tiers}{late}", plural(snap.data.series_total, "series"));
-    let open = snap.data.alerts.iter().filter(|alert| alert.resolved_at.is_none()).count();
+    let open = snap.data.open_alerts();
     if open > 0 {
         let _ = writeln!(out, "{} open", plural(open, "alert"));
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::place::wait;
 pub use self::place::{Place, WINDOW};
 pub use self::snapshot::LimitSnapshot;
-use self::state::State;
+use self::state::{Agreed, State};
 use super::Fault;
 use super::dispatch::Journal;
 use barkeep_base::clock::{Clock, Moment};
@@ -53,19 +53,16 @@ pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
 /// Hands out permission to start requests, first come first served.
 #[derive(Debug)]
 pub struct Limiter {
-    /// The agreed requests per minute; `None` when unlimited.
-    limit: Option<u32>,
-    /// Places when nothing went wrong.
-    full: u32,
-    window: Duration,
     /// No request takes longer than this, counted from when its place was taken.
     timeout: Duration,
     /// Held by the one caller whose turn it is; tokio's mutex queues fairly.
     gate: tokio::sync::Mutex<()>,
     queued: AtomicUsize,
     state: Mutex<State>,
-    /// Rung when the places of other processes turned out to be others.
+    /// Notified when the places of other processes have changed.
     observed: Notify,
+    /// Notified when another rate is agreed.
+    rate_changed: Notify,
 }
 
 /// Permission to start one request now. Its place is taken until [`Limiter::answered`] is told of the answer, and a
@@ -92,17 +89,22 @@ impl Limiter {
     /// `timeout` is the longest that a request may take.
     #[must_use]
     pub fn new(rate: RateLimit, timeout: Duration) -> Self {
-        let (full, window) = allowance(rate);
-        let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
         Self {
-            limit,
-            full,
-            window,
             timeout,
             gate: tokio::sync::Mutex::new(()),
             queued: AtomicUsize::new(0),
-            state: Mutex::new(State::new(full)),
+            state: Mutex::new(State::new(Agreed::from(rate))),
             observed: Notify::new(),
+            rate_changed: Notify::new(),
+        }
+    }
+
+    /// Another rate is agreed from now on. Places taken under the one before still count; a caller who waits for its
+    /// turn waits by the new one.
+    pub fn set_rate(&self, rate: RateLimit) {
+        if self.state().agree(Agreed::from(rate)) {
+            // The one whose turn it is may be about to wait.
+            self.rate_changed.notify_one();
         }
     }
 
@@ -141,16 +143,19 @@ impl Limiter {
             // Its time counts from before the place is written down, so that the record is never ahead of the request.
             let taken_at = Instant::now();
             let deadline = taken_at + self.timeout;
-            let (wait, effective) = {
+            let (wait, effective, limit) = {
                 let mut state = self.state();
-                state.forget_free(taken_at, self.window);
-                (state.wait(taken_at, self.window, 0), state.effective())
+                state.forget_free(taken_at);
+                (state.wait(taken_at, 0), state.effective(), state.agreed.limit)
             };
             if !wait.is_zero() {
-                pause(wait, cancel, refused).await?;
+                tokio::select! {
+                    () = self.rate_changed.notified() => {}
+                    paused = pause(wait, cancel, refused) => paused?,
+                }
                 continue;
             }
-            if self.limit.is_none() {
+            if limit.is_none() {
                 return Ok(self.state().take(None, deadline));
             }
             let moment = Moment::now(clock);
@@ -186,11 +191,11 @@ impl Limiter {
 
     /// Takes note of the places that the journal had recorded at `now`.
     pub fn observe(&self, places: &[Place], now: &Moment) {
-        if self.limit.is_none() {
-            return;
-        }
         let instant = Instant::now();
         let mut state = self.state();
+        if state.agreed.limit.is_none() {
+            return;
+        }
         let before = state.others.iter().filter(|until| **until > instant).count();
         let is_own = |id: i64| state.own.iter().any(|own| own.recorded == Some(id));
         let others = places.iter().filter(|place| !is_own(place.id)).map(|place| place.free_in(now));
@@ -206,8 +211,8 @@ impl Limiter {
         let next = {
             let now = Instant::now();
             let mut state = self.state();
-            state.forget_free(now, self.window);
-            state.taken(now, self.window).into_iter().min()
+            state.forget_free(now);
+            state.taken(now).into_iter().min()
         };
         tokio::select! {
             () = self.observed.notified() => {}
@@ -228,36 +233,19 @@ impl Limiter {
     pub fn on_rate_limited(&self, retry_after: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_free(now, self.window);
+        state.forget_free(now);
         if state.frozen_until.is_none_or(|until| until <= now) {
             state.effective = (state.effective / 2.0).max(1.0);
             state.refusals = state.refusals.saturating_add(1);
-            self.notice_foreign(&mut state);
+            state.notice_foreign();
         }
         // An unlimited key has no window to wait for; the pause doubles while the vendor keeps refusing.
         let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
-        let oldest = state.taken(now, self.window).into_iter().min();
-        let unnamed = if self.limit.is_some() { oldest.unwrap_or(self.window) } else { doubled.min(WINDOW) };
+        let oldest = state.taken(now).into_iter().min();
+        let unnamed =
+            if state.agreed.limit.is_some() { oldest.unwrap_or(state.agreed.window) } else { doubled.min(WINDOW) };
         let until = now + retry_after.unwrap_or(unnamed).max(SHORTEST_FREEZE);
         state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
-    }
-
-    /// The refused request is among ours; without it the others and ours filled the limit, so the others made at least
-    /// the difference.
-    fn notice_foreign(&self, state: &mut State) {
-        let Some(limit) = self.limit else { return };
-        let ours = state.used();
-        let others = (limit + 1).saturating_sub(ours.max(1)).min(limit);
-        if ours <= limit && others > 1 && others > state.foreign {
-            tracing::warn!(
-                others,
-                limit,
-                ours,
-                "the vendor refused (429) although our own window had room: another client seems to use this key, or the \
-                 limit is set above that of the plan"
-            );
-            state.foreign = others;
-        }
     }
 
     /// The vendor answered: the rate grows back, by one place for each window's worth of answers.
@@ -267,14 +255,14 @@ impl Limiter {
     pub fn on_success(&self) {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_free(now, self.window);
+        state.forget_free(now);
         state.refusals = 0;
         let used = state.used();
         if self.queued.load(Ordering::Relaxed) > 0 || used.saturating_mul(2) >= state.effective() {
-            state.effective = (state.effective + 1.0 / state.effective).min(f64::from(self.full));
+            state.effective = (state.effective + 1.0 / state.effective).min(f64::from(state.agreed.full));
         }
         // What was let through leaves others no more than the rest.
-        let room = self.limit.map_or(0, |limit| limit.saturating_sub(used));
+        let room = state.agreed.limit.map_or(0, |limit| limit.saturating_sub(used));
         if state.foreign > room {
             state.foreign = room;
             if room == 0 {
@@ -287,12 +275,12 @@ impl Limiter {
     pub fn snapshot(&self) -> LimitSnapshot {
         let now = Instant::now();
         let mut state = self.state();
-        state.forget_free(now, self.window);
+        state.forget_free(now);
         LimitSnapshot {
-            limit: self.limit,
+            limit: state.agreed.limit,
             effective: state.effective(),
             used: state.used(),
-            next_free_in: state.wait(now, self.window, 0),
+            next_free_in: state.wait(now, 0),
             frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
             waiting: self.queued.load(Ordering::Relaxed),
             foreign_per_minute: Some(state.foreign).filter(|n| *n > 0),
@@ -305,8 +293,8 @@ impl Limiter {
         let now = Instant::now();
         let ahead = self.queued.load(Ordering::Relaxed);
         let mut state = self.state();
-        state.forget_free(now, self.window);
-        state.wait(now, self.window, ahead)
+        state.forget_free(now);
+        state.wait(now, ahead)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

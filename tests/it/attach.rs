@@ -39,7 +39,7 @@ async fn what_is_seen_asked_and_ordered_there_is_that_engine() {
     let mut snapshots = remote.watch();
     assert_eq!(snapshots.borrow().data.symbols_total, 2);
 
-    assert_eq!(remote.order(EngineCommand::Pause).await, Ok(CommandReply::Done));
+    assert_eq!(remote.order(EngineCommand::Pause(None)).await, Ok(CommandReply::Done));
     let paused = snapshots.wait_for(|s| s.live.state == EngineState::Paused).await.unwrap().clone();
     assert_eq!(paused.live.paused.as_ref().unwrap().by, "api:loopback");
     assert_eq!(remote.order(EngineCommand::Resume).await, Ok(CommandReply::Done));
@@ -65,7 +65,7 @@ async fn a_lost_engine_is_marked_and_taken_up_again_when_it_is_back() {
     served.child.kill().await.unwrap();
     link.wait_for(|link| matches!(link, Link::Lost { .. })).await.unwrap();
     assert_eq!(remote.watch().borrow().data.series_total, before, "the last picture stays");
-    let order = remote.order(EngineCommand::Pause).await;
+    let order = remote.order(EngineCommand::Pause(None)).await;
     assert!(matches!(order, Err(CommandError::Refused(_))), "{order:?}");
 
     let again = Served::with(&bench, &["--listen", &listen]).await;
@@ -93,10 +93,10 @@ async fn a_key_decides_what_may_be_done() {
     assert!(matches!(connect(&served, Some("bk_wrong")).await, Err(AttachError::Refused(_))));
     let reader = connect(&served, Some(&keys[0])).await.unwrap();
     assert_eq!(reader.access(), Access::Read);
-    assert!(matches!(reader.order(EngineCommand::Pause).await, Err(CommandError::Refused(_))));
+    assert!(matches!(reader.order(EngineCommand::Pause(None)).await, Err(CommandError::Refused(_))));
     let operator = connect(&served, Some(&keys[1])).await.unwrap();
     assert_eq!(operator.access(), Access::Operate);
-    assert_eq!(operator.order(EngineCommand::Pause).await, Ok(CommandReply::Done));
+    assert_eq!(operator.order(EngineCommand::Pause(None)).await, Ok(CommandReply::Done));
     let actors = bench.count("SELECT count(*) FROM operator_actions WHERE actor = 'api:operate' AND action = 'pause'");
     assert_eq!(actors.await, 1);
     assert_eq!(served.stop().await, 0);

@@ -26,19 +26,18 @@ use barkeep::service::handle::{
 use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
 use barkeep::vendor::{Class, Fault};
 
-use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::rig::{Rig, Wall, settings};
 use crate::support::scripted::{Call, Scripted, made_up};
 
 /// A host on a rig; symbols are registered by ordering them.
 async fn host(rig: &Rig) -> Runtime {
-    let alerts = &rig.engine.settings.alerts;
+    let alerts = &rig.engine.config.current().settings.alerts;
     let secrets = alert_secrets(alerts, &Environment::default()).unwrap();
     Runtime::start(RuntimeParts {
         engine: rig.engine.clone(),
-        policy: Arc::new(policy()),
+        reload: None,
         notifier: Notifier::start(alerts, &secrets).unwrap(),
         database: Arc::new(DatabaseHealth::default()),
-        check_every: Duration::from_mins(1),
         tail: Tail::default(),
         by: "test".to_owned(),
     })
@@ -122,7 +121,7 @@ async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
     let desk = host.desk.clone();
     let mut board = desk.watch();
     run(&desk, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
-    assert_eq!(desk.order(EngineCommand::Pause).await.unwrap(), CommandReply::Done);
+    assert_eq!(desk.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
 
     let calls = rig.vendor.calls().len() as u64;
     let told = |s: &Arc<Snapshot>| s.data.vendor.totals.total_requests.unsigned_abs() == calls;
@@ -181,7 +180,7 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
     assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
 
     // The schedule would keep it fresh; paused, it ages without anybody writing.
-    assert_eq!(desk.order(EngineCommand::Pause).await.unwrap(), CommandReply::Done);
+    assert_eq!(desk.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
     tokio::time::sleep(Duration::from_hours(2)).await;
     let later = board.wait_for(|s| s.data.generated_at > clock.now() - 60_000).await.unwrap().clone();
     let aged = later.data.series.iter().find(|row| row.symbol.as_str() == "BTC" && row.timeframe == Timeframe::M5);
@@ -376,7 +375,7 @@ fn orders_questions_and_answers_travel() {
         EngineCommand::Trigger { what: TriggerScope::Selection(wanted.clone()), trigger: Trigger::Api },
         EngineCommand::Trigger { what: TriggerScope::Stale, trigger: Trigger::Manual },
         EngineCommand::Preview(TriggerScope::Selection(wanted)),
-        EngineCommand::Pause,
+        EngineCommand::Pause(None),
         EngineCommand::Resume,
         EngineCommand::PauseSymbols(vec!["BRK.B".parse().unwrap()]),
         EngineCommand::Cancel(ExecutionSelector(None)),

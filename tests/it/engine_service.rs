@@ -15,7 +15,7 @@ use barkeep::vendor::{Class, Fault};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::rig::{Rig, Wall, settings};
 use crate::support::rows;
 use crate::support::scripted::{Call, Scripted};
 
@@ -54,7 +54,7 @@ fn tickers(symbols: &[&str], settings: &Settings) -> Vec<String> {
 }
 
 fn serve(rig: &Rig) -> (Handle, CancellationToken, tokio::task::JoinHandle<()>) {
-    let (service, handle) = Service::new(rig.engine.clone(), Arc::new(policy()));
+    let (service, handle) = Service::new(rig.engine.clone(), None);
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let task = tokio::spawn(async move { service.run(stop).await.unwrap() });
@@ -85,8 +85,8 @@ async fn a_week_at_five_requests_a_minute() {
     for _ in 0..7 * 24 {
         tokio::time::sleep(Duration::from_hours(1)).await;
         let engine = &rig.engine;
-        let policy = policy();
-        let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+        let (config, calendar) = (engine.config.current(), engine.calendar.current());
+        let bench = FreshnessContext::of(&config, &calendar);
         let (snapshot, _) = Data::read(engine.store.as_ref(), bench, clock.now()).await.unwrap();
         assert_eq!(snapshot.series_total, SYMBOLS.len() * timeframes.len());
         for series in &snapshot.series {
@@ -172,7 +172,7 @@ fn action(step: &Step) -> Option<EngineCommand> {
         }
         Step::Tier(k) => trigger(TriggerScope::Tier(Criticality::ALL[*k])),
         Step::Stale => trigger(TriggerScope::Stale),
-        Step::Pause => EngineCommand::Pause,
+        Step::Pause => EngineCommand::Pause(None),
         Step::Resume => EngineCommand::Resume,
         Step::PauseSymbol(k) => EngineCommand::PauseSymbols(vec![symbol(*k)]),
         Step::ResumeSymbol(k) => EngineCommand::ResumeSymbols(vec![symbol(*k)]),
@@ -232,7 +232,7 @@ async fn obeys(steps: Vec<Step>) {
     }
     let settled = clock.now() - 30 * 60_000;
     for (symbol, ticker) in FEW.iter().zip(&names) {
-        let class = default_class(&rig.engine.settings, &symbol.parse().unwrap());
+        let class = default_class(&rig.engine.config.current().settings, &symbol.parse().unwrap());
         for timeframe in THREE {
             let range = Interval::new(class.midnight(class.date_of(at("2024-06-03T15:00:00Z"))), settled);
             let range = timeframe.snap_in(class, range);

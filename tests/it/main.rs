@@ -41,6 +41,7 @@ mod engine_memory;
 mod engine_service;
 mod features;
 mod loadtest;
+mod one_owner;
 mod outage;
 mod plan;
 mod progress;

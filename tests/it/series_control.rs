@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use Timeframe::{D1, H1, M5};
 
-use crate::support::rig::{Rig, Wall, policy, settings};
+use crate::support::rig::{Rig, Wall, settings};
 use crate::support::rows;
 use crate::support::scripted::Scripted;
 
@@ -60,7 +60,7 @@ impl AppContext {
         };
         rig.store.put_symbols(&SYMBOLS.map(row)).await.unwrap();
         rig.store.set_paused(paused, true).await.unwrap();
-        let (service, handle) = Service::new(rig.engine.clone(), Arc::new(policy()));
+        let (service, handle) = Service::new(rig.engine.clone(), None);
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { service.run(stop).await.unwrap() });
@@ -139,8 +139,9 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
 
     // It is told, with who did it and when.
     let (engine, now) = (&stand.rig.engine, Moment::now(&*stand.clock));
-    let (policy, ibm) = (policy(), sym("IBM"));
-    let bench = FreshnessContext { calendar: &engine.calendar, settings: &engine.settings, policy: &policy };
+    let ibm = sym("IBM");
+    let (config, calendar) = (engine.config.current(), engine.calendar.current());
+    let bench = FreshnessContext::of(&config, &calendar);
     let snapshot = Snapshot::read(engine.store.as_ref(), bench, now).await.unwrap();
     let resting: Vec<String> =
         snapshot.data.series.iter().filter(|s| s.paused).map(|s| format!("{} {}", s.symbol, s.timeframe)).collect();

@@ -6,9 +6,9 @@ use barkeep::config::policy::Severity;
 use barkeep::market::features::Features;
 use barkeep::market::{AssetClass, Bar, Interval, Timeframe, Ts};
 use barkeep::store::{
-    Coverage, CoverageState, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow, FeatureWrite,
-    NewAlert, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesStatus, SeriesWrite, Store,
-    StoreError, StoredBar, Verdict, open,
+    Coverage, CoverageState, EnginePause, Evidence, ExecutionRow, ExecutionStatus, FeatureFailure, FeatureRow,
+    FeatureWrite, NewAlert, OpenAlertCount, OperatorAction, PageCommit, QuarantinedBar, SeriesId, SeriesRunState,
+    SeriesStatus, SeriesWrite, Store, StoreError, StoredBar, Verdict, open,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,44 @@ async fn commit(store: &dyn Store, write: SeriesWrite) {
 fn covered(state: CoverageState, start: i64, end: i64, expires: Option<i64>) -> Coverage {
     let range = Interval::new(Ts(start), Ts(end));
     Coverage { range, state, request_id: None, fetched_at: Ts(end), expires_at: expires.map(Ts) }
+}
+
+pub async fn open_alerts_are_counted_by_kind_and_severity(db: &Db) {
+    let store = &db.store;
+    assert_eq!(store.open_alert_counts().await.unwrap(), []);
+    let alert = |kind: &str, severity, subject: &str| NewAlert {
+        kind: kind.into(),
+        severity,
+        subject: Some(subject.into()),
+        message: "it is so".into(),
+        raised_at: Ts(1),
+    };
+    for subject in 0..30 {
+        store.raise_alert(&alert("stale", Severity::Warning, &subject.to_string())).await.unwrap();
+    }
+    store.raise_alert(&alert("stale", Severity::Critical, "a")).await.unwrap();
+    store.raise_alert(&alert("lost", Severity::Info, "a")).await.unwrap();
+    store.resolve_alert("stale", Some("7"), Ts(2)).await.unwrap();
+    store.resolve_alert("lost", Some("a"), Ts(2)).await.unwrap();
+    let count = |severity, open| OpenAlertCount { kind: "stale".into(), severity, open };
+    let wanted = [count(Severity::Critical, 1), count(Severity::Warning, 29)];
+    assert_eq!(store.open_alert_counts().await.unwrap(), wanted);
+}
+
+pub async fn a_pause_of_the_engine_is_kept_until_it_ends(db: &Db) {
+    let store = &db.store;
+    assert_eq!(store.engine_pause().await.unwrap(), None);
+    let pause = |by: &str, reason: Option<&str>| EnginePause {
+        by: by.into(),
+        since: Ts(1_234_567),
+        reason: reason.map(str::to_owned),
+    };
+    for one in [pause("cli:ana", Some("it's \u{1F525}")), pause("tui:bo", None)] {
+        store.set_engine_pause(Some(&one)).await.unwrap();
+        assert_eq!(store.engine_pause().await.unwrap(), Some(one));
+    }
+    store.set_engine_pause(None).await.unwrap();
+    assert_eq!(store.engine_pause().await.unwrap(), None);
 }
 
 pub async fn alerts_are_raised_once_and_resolved_once(db: &Db) {

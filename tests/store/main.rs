@@ -110,6 +110,8 @@ cases! {
         features::splits_of_all_symbols
         features::removing_a_symbol_removes_its_features
         alerts::alerts_are_raised_once_and_resolved_once
+        alerts::open_alerts_are_counted_by_kind_and_severity
+        alerts::a_pause_of_the_engine_is_kept_until_it_ends
         alerts::actions_are_listed_newest_first_and_noted_once
         alerts::evidence_is_the_newest_answer_of_each_series
         alerts::quarantined_times_leave_out_accepted_bars

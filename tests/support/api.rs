@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::bench::Bench;
 
@@ -82,7 +82,13 @@ impl Served {
 
     pub async fn with(bench: &Bench, args: &[&str]) -> Self {
         let mut command = bench.command(&["run", "--headless"]);
-        command.args(args).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.args(args);
+        Self::by(command).await
+    }
+
+    /// Starts what a command says.
+    pub async fn by(mut command: Command) -> Self {
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();

@@ -4,7 +4,7 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex};
 
 use barkeep::base::clock::{Clock, FixedClock, Moment};
-use barkeep::config::{self, Environment, Mode, Overrides, Settings};
+use barkeep::config::{self, Config, Environment, Loaded, Mode, Overrides, Policy, Settings};
 use barkeep::market::{Symbol, Timeframe, Ts};
 use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
 use barkeep::pipeline::Backfill;
@@ -44,6 +44,7 @@ pub struct TestEngine {
     pub store: Arc<dyn Store>,
     pub clock: Arc<FixedClock>,
     pub settings: Settings,
+    policy: Policy,
     pub heard: Arc<Recorder>,
     dir: tempfile::TempDir,
 }
@@ -64,9 +65,9 @@ impl TestEngine {
         );
         std::fs::write(&file, yaml).unwrap();
         let overrides = Overrides { config: Some(file), ..Overrides::default() };
-        let settings = config::load_from(&overrides, &Environment::default()).unwrap().settings;
+        let Loaded { settings, policy, .. } = config::load_from(&overrides, &Environment::default()).unwrap();
         let store = store::open(&url, false).await.unwrap();
-        Self { sim, store, clock, settings, heard: Arc::default(), dir }
+        Self { sim, store, clock, settings, policy, heard: Arc::default(), dir }
     }
 
     pub fn set(&self, now: &str) {
@@ -87,7 +88,8 @@ impl TestEngine {
         let listener = Arc::clone(&self.heard) as Arc<dyn Listener>;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let store = Arc::clone(&self.store);
-        let opened = barkeep::pipeline::open(store, self.settings.clone(), key, clock).await;
+        let config = Config::new(self.settings.clone(), self.policy.clone());
+        let opened = barkeep::pipeline::open(store, config, key, clock).await;
         let Ok(engine) = opened else { panic!("the engine does not open") };
         wish.run(&engine, listener, CancellationToken::new()).await.unwrap()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep::base::clock::Clock;
-use barkeep::config::{Environment, Loaded, Overrides, Policy, RateLimit, Settings, load_from};
+use barkeep::config::{Config, Environment, Loaded, Overrides, Policy, RateLimit, Settings, load_from};
 use barkeep::market::Ts;
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::EngineContext;
@@ -75,7 +75,7 @@ impl Rig {
 
     /// On a store that has seen other engines, as a process that was started again.
     pub async fn on(memory: Arc<Memory>, vendor: Arc<Scripted>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        let engine = assemble(memory.clone(), vendor.clone(), settings, clock).await.unwrap();
+        let engine = assemble(memory.clone(), vendor.clone(), Config::new(settings, policy()), clock).await.unwrap();
         Self { engine, store: memory, vendor }
     }
 

@@ -2,7 +2,7 @@
 //! &[M5]) }`.
 
 use barkeep::market::{AssetClass, Criticality, Timeframe, Ts};
-use barkeep::store::{ExecutionRow, ExecutionStatus, RequestRow, SymbolRow, Trigger};
+use barkeep::store::{CriticalitySource, ExecutionRow, ExecutionStatus, RequestRow, SymbolRow, Trigger};
 use uuid::Uuid;
 
 /// An active stock of standard criticality.
@@ -12,6 +12,7 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
         asset_class: AssetClass::Stock,
         vendor_ticker: name.to_owned(),
         criticality: Criticality::Standard,
+        criticality_source: CriticalitySource::Operator,
         timeframes: timeframes.to_vec(),
         active: true,
         paused: false,

@@ -45,6 +45,7 @@ pub struct Scripted {
     tape: Box<Tape>,
     faults: Box<Faults>,
     splits: Vec<(String, Split)>,
+    holidays: Vec<Holiday>,
     latency: Duration,
     page: usize,
     calls: Mutex<Vec<Call>>,
@@ -60,6 +61,7 @@ impl Scripted {
             tape: Box::new(made_up),
             faults: Box::new(|_| None),
             splits: Vec::new(),
+            holidays: Vec::new(),
             latency: Duration::ZERO,
             page: 50_000,
             calls: Mutex::default(),
@@ -84,6 +86,11 @@ impl Scripted {
     /// Base bars per page; at least as many as the coarsest bar asked has.
     pub fn paged(self, page: usize) -> Self {
         Self { page, ..self }
+    }
+
+    /// Closures that no rule knows.
+    pub fn announcing(self, holidays: Vec<Holiday>) -> Self {
+        Self { holidays, ..self }
     }
 
     pub fn with_splits(self, splits: Vec<(String, Split)>) -> Self {
@@ -232,7 +239,7 @@ impl Vendor for Scripted {
     }
 
     async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault> {
-        self.arrive("holidays", None, None, false).await.map(|_| Vec::new())
+        self.arrive("holidays", None, None, false).await.map(|_| self.holidays.clone())
     }
 
     async fn tickers(&self, search: &str, limit: u32) -> Result<Vec<Ticker>, Fault> {

@@ -123,7 +123,7 @@ proptest! {
             let now = model.now;
             let effects = model.update(msg, now);
             for (_, action) in &effects.commands {
-                let free = matches!(action, EngineCommand::Preview(_) | EngineCommand::Pause | EngineCommand::Resume);
+                let free = matches!(action, EngineCommand::Preview(_) | EngineCommand::Pause(_) | EngineCommand::Resume);
                 prop_assert!(free || asked.is_some(), "{step:?} ordered {action:?} without asking");
             }
             draw(&mut model);

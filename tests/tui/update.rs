@@ -168,7 +168,7 @@ fn nothing_to_do_and_a_refusal_are_said_in_the_question() {
 fn an_order_is_shown_as_sent_and_as_done_only_once_the_engine_confirms() {
     let mut model = model(screens::running());
     let effects = press(&mut model, "p");
-    assert!(matches!(effects.commands.as_slice(), [(_, EngineCommand::Pause)]));
+    assert!(matches!(effects.commands.as_slice(), [(_, EngineCommand::Pause(_))]));
     assert_eq!(said(&model), "sent: pause the engine");
     // Still running: nobody has said otherwise.
     assert!(show(&mut model)[0].contains("RUNNING"));

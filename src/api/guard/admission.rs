@@ -97,7 +97,7 @@ async fn check_and_run(api: &App, request: Request, next: Next) -> Result<Respon
     }
     let request = Request::from_parts(parts, body);
     if read_only {
-        return within(api.settings.request_timeout, next.run(request)).await;
+        return within(request_timeout(api), next.run(request)).await;
     }
     if !matches!(*request.method(), Method::POST | Method::PUT | Method::DELETE) {
         return Ok(next.run(request).await);
@@ -110,7 +110,7 @@ async fn check_and_run(api: &App, request: Request, next: Next) -> Result<Respon
 async fn change(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let key = if request.method() == Method::POST { idempotency::key_of(&request)? } else { None };
     let caller = request.extensions().get::<Caller>().cloned();
-    let (limit, whole) = (api.settings.request_timeout, Arc::clone(api));
+    let (limit, whole) = (request_timeout(api), Arc::clone(api));
     let work = api.changes.spawn(async move {
         let api: &Api = &whole;
         match (key, caller) {
@@ -123,6 +123,10 @@ async fn change(api: &App, request: Request, next: Next) -> Result<Response, Pro
         }
     });
     within(limit, work).await?.map_err(|e| Problem::internal(&e.to_string()))?
+}
+
+fn request_timeout(api: &Api) -> Duration {
+    api.console.engine.config.current().settings.api.request_timeout
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {

@@ -18,6 +18,7 @@ pub(crate) async fn metrics(
     params: Params,
 ) -> Result<([(HeaderName, HeaderValue); 1], String), Problem> {
     params.only(&[])?;
-    let text = api.metrics.text(&api.console.snapshot(), api.connections.now(), &api.pages.reports());
+    let pages = api.pages.get(&api.console.engine);
+    let text = api.metrics.text(&api.console.snapshot(), api.connections.now(), &pages.reports());
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

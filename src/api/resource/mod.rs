@@ -41,6 +41,7 @@ pub(super) fn routes() -> (Router<App>, OpenApi) {
         .routes(routes!(reports::history))
         .routes(routes!(admin::engine::pause))
         .routes(routes!(admin::engine::resume))
+        .routes(routes!(admin::engine::reload))
         .routes(routes!(admin::engine::trigger))
         .routes(routes!(admin::engine::cancel))
         .routes(routes!(admin::engine::retry))

@@ -1,6 +1,5 @@
 //! The three reports for administrators. They are computed on request, over all series, from the series index in memory.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -94,15 +93,10 @@ pub(crate) async fn scheduler_health(
     let engine = &api.console.engine;
     let now = engine.clock.now();
     let inventory = reading(&api).await.inventory;
-    let health = SchedulerHealth::of(
-        engine.store.as_ref(),
-        &inventory,
-        &engine.calendar,
-        &engine.settings,
-        &api.console.policy,
-        now,
-    )
-    .await?;
+    let (config, calendar) = (engine.config.current(), engine.calendar.current());
+    let health =
+        SchedulerHealth::of(engine.store.as_ref(), &inventory, &calendar, &config.settings, &config.policy, now)
+            .await?;
     Ok(Json(SchedulerHealthReport {
         status: health.status,
         last_execution: health.last_execution.map(Execution::from),
@@ -152,9 +146,9 @@ pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<
     let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
     let engine = &api.console.engine;
     let inventory = reading(&api).await.inventory;
-    let (calendar, settings, policy) =
-        (Arc::clone(&engine.calendar), Arc::clone(&engine.settings), Arc::clone(&api.console.policy));
-    let report = StalenessReport::of(&inventory, &calendar, &settings, &policy, limit, engine.clock.now());
+    let (config, calendar) = (engine.config.current(), engine.calendar.current());
+    let now = engine.clock.now();
+    let report = StalenessReport::of(&inventory, &calendar, &config.settings, &config.policy, limit, now);
     let s = report.summary;
     let ages =
         |rows: Vec<barkeep_monitor::freshness_report::SeriesAge>| rows.into_iter().map(SeriesAge::from).collect();

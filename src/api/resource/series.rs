@@ -196,7 +196,7 @@ pub(super) async fn answer(
             limit: range.limit,
             today: class.date_of(api.console.engine.clock.now()),
         };
-        let Some(served) = api.pages.page(&query, head).await? else {
+        let Some(served) = api.pages.get(&api.console.engine).page(&query, head).await? else {
             // Removed since the reading, perhaps registered again.
             attempts += 1;
             if attempts > 1 {

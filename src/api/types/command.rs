@@ -170,7 +170,7 @@ impl From<Command> for EngineCommand {
         match wire {
             Command::Trigger(body) => Self::Trigger { what: body.what.into(), trigger: body.trigger },
             Command::Preview(what) => Self::Preview(what.into()),
-            Command::Pause => Self::Pause,
+            Command::Pause => Self::Pause(None),
             Command::Resume => Self::Resume,
             Command::PauseSymbols(symbols) => Self::PauseSymbols(symbols.into()),
             Command::ResumeSymbols(symbols) => Self::ResumeSymbols(symbols.into()),
@@ -196,7 +196,7 @@ impl TryFrom<EngineCommand> for Command {
         Ok(match command {
             EngineCommand::Trigger { what, trigger } => Self::Trigger(TriggerBody { what: what.into(), trigger }),
             EngineCommand::Preview(what) => Self::Preview(what.into()),
-            EngineCommand::Pause => Self::Pause,
+            EngineCommand::Pause(_) => Self::Pause,
             EngineCommand::Resume => Self::Resume,
             EngineCommand::PauseSymbols(symbols) => Self::PauseSymbols(symbols.into()),
             EngineCommand::ResumeSymbols(symbols) => Self::ResumeSymbols(symbols.into()),
@@ -208,7 +208,7 @@ impl TryFrom<EngineCommand> for Command {
             }
             EngineCommand::RetryFailed(execution) => Self::RetryFailed(execution.into()),
             EngineCommand::Decide { id, verdict } => Self::Decide(DecideBody { id, verdict }),
-            EngineCommand::Reload(_) => return Err(LocalOnly("reload")),
+            EngineCommand::Reload => return Err(LocalOnly("reload")),
         })
     }
 }

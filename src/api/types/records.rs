@@ -8,7 +8,8 @@ use super::mirror;
 use barkeep_config::policy::Severity;
 use barkeep_market::{self as market, AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_store::{
-    AlertRow, FeatureFailureRow, OperatorActionRow, QuarantineRow, SeriesId, SeriesRow, SymbolRow, Verdict,
+    AlertRow, CriticalitySource, FeatureFailureRow, OperatorActionRow, QuarantineRow, SeriesId, SeriesRow, SymbolRow,
+    Verdict,
 };
 
 mirror! {
@@ -21,6 +22,9 @@ mirror! {
         vendor_ticker: String,
         #[schema(value_type = String, example = "standard")]
         criticality: Criticality,
+        /// Who chose it: `policy`, `operator`, or `unknown` when it is older than this record.
+        #[schema(value_type = String, example = "policy")]
+        criticality_source: CriticalitySource,
         #[schema(value_type = Vec<String>)]
         timeframes: Vec<Timeframe>,
         active: bool,

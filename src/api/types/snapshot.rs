@@ -12,12 +12,12 @@ use super::execution::{Execution, SeriesRun};
 use super::records::Alert;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::{self as model, MarketView, RpoCount, SeriesView, TierCounts, VendorView};
-use barkeep_pipeline::gate::Pause;
 use barkeep_plan::budget::Budget;
 use barkeep_runtime::console::Access;
 use barkeep_service::activity::ActivityView;
 use barkeep_service::handle::{self, EngineState, Process, Tick};
 use barkeep_service::progress::RunView;
+use barkeep_store::{EnginePause, OpenAlertCount};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// The rate limit of the vendor as this process sees it.
@@ -91,7 +91,7 @@ pub struct Live {
     key_refused: Option<String>,
     /// Who paused the engine and when: `{by, since}`.
     #[schema(value_type = Option<Object>)]
-    paused: Option<Pause>,
+    paused: Option<EnginePause>,
     /// Executions under way.
     #[schema(value_type = Vec<Object>)]
     runs: Vec<RunView>,
@@ -176,8 +176,14 @@ pub struct Data<'a> {
     executions: Vec<Execution>,
     /// Newest first, open and resolved ones.
     alerts: Vec<Alert>,
-    /// Series whose last attempt within a day failed, newest first.
+    /// Open alerts by kind and severity; all of them, unlike `alerts`.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    open_alerts: Vec<OpenAlertCount>,
+    /// Series whose last attempt within a day failed, newest first; the first of `failing_total`.
     failing: Vec<SeriesRun>,
+    #[serde(default)]
+    failing_total: usize,
     /// Every series. `bars` is the number of stored bars (`data_point_count` in the staleness report, `records` in the
     /// list of symbols), `newest_bar` the newest of them (`latest_data`), `tier` its age (`status`).
     #[schema(value_type = Vec<Object>)]
@@ -201,7 +207,9 @@ impl<'a> From<&'a model::Data> for Data<'a> {
             budget: data.budget.clone(),
             executions: each(data.executions.clone()),
             alerts: each(data.alerts.clone()),
+            open_alerts: data.open_alerts.clone(),
             failing: each(data.failing.clone()),
+            failing_total: data.failing_total,
             // By far the largest part, so it is not copied.
             series: Cow::Borrowed(&data.series),
         }
@@ -225,7 +233,9 @@ impl From<Data<'_>> for model::Data {
             budget: wire.budget,
             executions: each(wire.executions),
             alerts: each(wire.alerts),
+            open_alerts: wire.open_alerts,
             failing: each(wire.failing),
+            failing_total: wire.failing_total,
             series: wire.series.into_owned(),
         }
     }

@@ -18,7 +18,7 @@ use barkeep_config::yaml::suggest;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
-use barkeep_store::{OperatorAction, SeriesRow, Store, SymbolRow};
+use barkeep_store::{CriticalitySource, OperatorAction, SeriesRow, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]
@@ -99,6 +99,11 @@ pub struct SymbolOptions {
     pub timeframes: Vec<Timeframe>,
 }
 
+/// Whose choice the criticality is: the operator's where one is named.
+pub(super) fn source_of(named: Option<Criticality>, before: CriticalitySource) -> CriticalitySource {
+    if named.is_some() { CriticalitySource::Operator } else { before }
+}
+
 /// The row of a new symbol.
 #[must_use]
 pub fn new_row(settings: &Settings, symbol: &Symbol, options: &SymbolOptions, now: Ts) -> SymbolRow {
@@ -109,6 +114,7 @@ pub fn new_row(settings: &Settings, symbol: &Symbol, options: &SymbolOptions, no
         asset_class,
         vendor_ticker: symbol.vendor_ticker(asset_class),
         criticality: options.criticality.unwrap_or_else(|| criticality_of(settings, symbol)),
+        criticality_source: source_of(options.criticality, CriticalitySource::Policy),
         timeframes: sorted(timeframes),
         active: true,
         paused: false,
@@ -173,6 +179,7 @@ async fn execute(
         SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, timeframe: _ } => {
             let mut row = find(&rows, symbol)?.clone();
             row.criticality = criticality.unwrap_or(row.criticality);
+            row.criticality_source = source_of(*criticality, row.criticality_source);
             row.active = active.unwrap_or(row.active);
             let switched = paused.is_some_and(|paused| paused != row.paused);
             row.paused = paused.unwrap_or(row.paused);
@@ -214,6 +221,7 @@ async fn add(
 ) -> Result<(), CliError> {
     let mut added: Vec<SymbolRow> = Vec::new();
     let mut present: Vec<&Symbol> = Vec::new();
+    let mut chosen: Vec<SymbolRow> = Vec::new();
     for symbol in symbols {
         match rows.iter().find(|row| row.symbol == *symbol) {
             Some(row) => {
@@ -235,12 +243,17 @@ async fn add(
                     return Err(CliError::usage(message).hint(hint));
                 }
                 present.push(symbol);
+                let criticality_source = source_of(options.criticality, row.criticality_source);
+                if criticality_source != row.criticality_source {
+                    chosen.push(SymbolRow { criticality_source, ..row.clone() });
+                }
             }
             None if added.iter().any(|row| row.symbol == *symbol) => {}
             None => added.push(new_row(&session.loaded.settings, symbol, options, now)),
         }
     }
-    store.put_symbols(&added).await?;
+    chosen.extend(added.iter().cloned());
+    store.put_symbols(&chosen).await?;
     if session.json {
         return print_json(&json!({ "added": added, "already_there": present }));
     }

@@ -98,7 +98,9 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
     } else {
         vec![args.mode.unwrap_or(settings.backfill.mode)]
     };
-    let mut options = BaselineOptions { load, modes, alone: args.compare, settings, key, clock: Arc::new(SystemClock) };
+    let policy = session.loaded.policy.clone();
+    let clock = Arc::new(SystemClock);
+    let mut options = BaselineOptions { load, modes, alone: args.compare, settings, policy, key, clock };
     block_on(async {
         let vendor = if session.simulated { Some(start_vendor(args, &mut options).await?) } else { None };
         let warm_up = vendor.is_some() && options.settings.vendor.rate_limit == RateLimit::Unlimited;

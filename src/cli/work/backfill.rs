@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::signals::{Received, Signals};
 use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_config::Mode;
+use barkeep_config::{Config, Mode};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
@@ -106,6 +106,10 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let progress = Arc::new(Progress::new(session.rate_limit()));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn HealthListener>).await?;
     let backfill = backfill(args, session, &engine).await?;
+    if let Some(pause) = engine.store.engine_pause().await? {
+        // The pause holds back what would start by itself; this was requested.
+        eprintln!("note: the engine is paused by {} since {}; this backfill runs all the same", pause.by, pause.since);
+    }
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
@@ -152,12 +156,11 @@ pub(crate) async fn open_engine(
     health: Arc<dyn HealthListener>,
 ) -> Result<EngineContext, CliError> {
     let store = session.open_store_with_retry(health).await?;
-    barkeep_pipeline::open(store, session.loaded.settings.clone(), key, Arc::new(SystemClock)).await.map_err(
-        |e| match e {
-            OpenError::Store(e) => e.into(),
-            OpenError::Vendor(message) => CliError::usage(message),
-        },
-    )
+    let config = Config::from(session.loaded.clone());
+    barkeep_pipeline::open(store, config, key, Arc::new(SystemClock)).await.map_err(|e| match e {
+        OpenError::Store(e) => e.into(),
+        OpenError::Vendor(message) => CliError::usage(message),
+    })
 }
 
 /// The first signal finishes the requests in flight, the second exits immediately.

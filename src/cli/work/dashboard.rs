@@ -20,6 +20,7 @@ use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, ThemeName, TuiSettings};
 use barkeep_runtime::console::{Access, Console};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
+use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_store::HealthListener;
 use barkeep_tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep_tui::farewell::farewell;
@@ -78,6 +79,8 @@ pub(crate) struct Dashboard<'a> {
     pub(crate) keymap: Arc<Keymap>,
     /// Shown in the header when the vendor is a simulated one.
     pub(crate) label: Option<String>,
+    /// Reads the settings again; absent where they are not those of the files.
+    pub(crate) loader: Option<ConfigLoader>,
 }
 
 /// Starts the engine, shows it until the operator quits, and ends it.
@@ -91,10 +94,9 @@ pub(crate) async fn open(dashboard: &Dashboard<'_>, session: &Session, key: Secr
     let database = Arc::new(DatabaseHealth::default());
     let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
     let listener = listen(session, engine.store.as_ref(), false).await?;
-    let policy = Arc::new(session.loaded.policy.clone());
-    let check_every = settings.check_every;
+    let reload = dashboard.loader.clone().map(|loader| Reload { loader, has_screen: true });
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
-    let host = Runtime::start(RuntimeParts { engine, policy, notifier, database, check_every, tail, by }).await?;
+    let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let api = listener.map(|listener| listener.serve(host.desk.clone()));
     let drained = CancellationToken::new();
     let (handle, ended) = (host.desk.handle.clone(), drained.clone());

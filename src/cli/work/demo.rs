@@ -73,6 +73,7 @@ pub(crate) fn run(args: &DemoArgs, globals: &Globals) -> Result<(), CliError> {
             args: &args.dashboard,
             keymap,
             label: Some(format!("DEMO simulated vendor, {limit} requests/min")),
+            loader: None,
         };
         let result = open(&dashboard, &session, key).await;
         vendor.stop().await;

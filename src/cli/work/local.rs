@@ -12,7 +12,7 @@ use crate::output::print;
 use crate::simulated;
 use crate::work::dashboard::{Dashboard, DashboardArgs, open, require_terminal, start};
 use crate::work::demo;
-use crate::work::run::instance;
+use crate::work::run::{instance, loader};
 use barkeep_config::Environment;
 use barkeep_tui::keymap::Keymap;
 
@@ -30,12 +30,14 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
         if session.simulated {
             let (vendor, key) = simulated::start(&mut session).await?;
             let limit = session.rate_limit().map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
-            let dashboard = Dashboard { args, keymap, label: Some(format!("SIMULATED vendor, {limit}")) };
+            let loader = Some(loader(&session, globals, None));
+            let label = Some(format!("SIMULATED vendor, {limit}"));
+            let dashboard = Dashboard { args, keymap, label, loader };
             let result = open(&dashboard, &session, key).await;
             vendor.stop().await;
             return result;
         }
-        let dashboard = Dashboard { args, keymap, label: None };
+        let dashboard = Dashboard { args, keymap, label: None, loader: Some(loader(&session, globals, None)) };
         let key = session.api_key()?;
         open(&dashboard, &session, key).await
     })

@@ -17,10 +17,11 @@ use crate::work::backfill::open_engine;
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_api::{ApiListener, StartError};
 use barkeep_base::format::count;
-use barkeep_config::Environment;
+use barkeep_config::{Environment, Loaded};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::{EngineCommand, Handle, Live};
 use barkeep_service::instance::{Instance, InstanceError};
+use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_store::{HealthListener, Store};
 
 /// Run the service: keep all symbols fresh, serve the API, send alerts
@@ -43,24 +44,26 @@ pub struct RunArgs {
 
 pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
-    if let Some(listen) = args.listen {
-        let api = &mut session.loaded.settings.api;
-        (api.listen, api.enabled) = (listen, true);
-    }
+    serve_on(&mut session.loaded, args.listen);
     let _instance = instance(&session)?;
     if !session.simulated {
         let key = session.api_key()?;
-        return block_on(serve(&session, globals, key));
+        return block_on(serve(&session, globals, args.listen, key));
     }
     block_on(async {
         let (vendor, key) = simulated::start(&mut session).await?;
-        let result = serve(&session, globals, key).await;
+        let result = serve(&session, globals, args.listen, key).await;
         vendor.stop().await;
         result
     })
 }
 
-async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Result<(), CliError> {
+async fn serve(
+    session: &Session,
+    globals: &Globals,
+    listen_on: Option<SocketAddr>,
+    key: SecretString,
+) -> Result<(), CliError> {
     // First, so that a signal during a slow start is not lost.
     let signals = Signals::listen(true);
     let settings = &session.loaded.settings.alerts;
@@ -69,10 +72,9 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     let database = Arc::new(DatabaseHealth::default());
     let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
     let listener = listen(session, engine.store.as_ref(), true).await?;
-    let policy = Arc::new(session.loaded.policy.clone());
-    let check_every = settings.check_every;
+    let reload = Some(Reload { loader: loader(session, globals, listen_on), has_screen: false });
     let (tail, by) = (session.tail(), "run".to_owned());
-    let host = Runtime::start(RuntimeParts { engine, policy, notifier, database, check_every, tail, by }).await?;
+    let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let handle = host.desk.handle.clone();
     let api = listener.map(|listener| listener.serve(host.desk.clone()));
     if let Some(api) = &api {
@@ -80,7 +82,7 @@ async fn serve(session: &Session, globals: &Globals, key: SecretString) -> Resul
     }
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
     let watchdog = tokio::spawn(report_to_systemd(handle.clone()));
-    let interrupted = until_stopped(signals, &handle, globals, &host.shutdown()).await;
+    let interrupted = until_stopped(signals, &handle, &host.shutdown()).await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     // The API stays up while running executions finish.
     handle.closed().await;
@@ -144,11 +146,11 @@ pub(crate) fn instance(session: &Session) -> Result<Option<Instance>, CliError> 
 }
 
 /// Waits for the signal that stops the service; true for Ctrl-C. SIGHUP reloads the settings meanwhile.
-async fn until_stopped(mut signals: Signals, handle: &Handle, globals: &Globals, shutdown: &CancellationToken) -> bool {
+async fn until_stopped(mut signals: Signals, handle: &Handle, shutdown: &CancellationToken) -> bool {
     let signal = loop {
         tokio::select! {
             received = signals.next() => match received {
-                Received::Hangup => reload(handle, globals).await,
+                Received::Hangup => reload(handle).await,
                 other => break other,
             },
             // The service can also end by itself.
@@ -160,14 +162,41 @@ async fn until_stopped(mut signals: Signals, handle: &Handle, globals: &Globals,
     signal == Received::Interrupt
 }
 
-/// Reloads the settings; invalid ones change nothing.
-async fn reload(handle: &Handle, globals: &Globals) {
-    match globals.load() {
-        Ok(loaded) => match handle.order(EngineCommand::Reload(Box::new(loaded)), "SIGHUP").await {
-            Ok(_) => tracing::info!("settings reloaded"),
-            Err(e) => tracing::error!(error = %e, "settings not reloaded"),
-        },
-        Err(e) => tracing::error!("settings not reloaded: {}", e.message),
+/// Reloads the settings; the log says how it went.
+async fn reload(handle: &Handle) {
+    match handle.order(EngineCommand::Reload, "SIGHUP").await {
+        Ok(_) => tracing::info!("the settings were reloaded"),
+        Err(e) => tracing::error!("the settings were not reloaded: {e}"),
+    }
+}
+
+/// Reads once more what this process was started with. What the start worked out stays: the address of a simulated
+/// vendor, and where the API was told to listen.
+pub(crate) fn loader(session: &Session, globals: &Globals, listen: Option<SocketAddr>) -> ConfigLoader {
+    let globals = globals.clone();
+    let simulated = session.simulated.then(|| session.loaded.settings.vendor.base_url.clone());
+    Arc::new(move || {
+        let loaded = globals.load().and_then(|mut loaded| {
+            if let Some(vendor) = &simulated {
+                loaded.keep_simulated_bars_apart()?;
+                loaded.settings.vendor.base_url.clone_from(vendor);
+            }
+            serve_on(&mut loaded, listen);
+            // Receivers of alerts are set up after the new settings are in force; what is wrong with them shows before.
+            let alerts = &loaded.settings.alerts;
+            let secrets = barkeep_config::alert_secrets(alerts, &Environment::of_process())?;
+            Notifier::check(alerts, &secrets).map_err(CliError::usage)?;
+            Ok(loaded)
+        });
+        loaded.map_err(|e| e.message)
+    })
+}
+
+/// `--listen` goes before the settings.
+fn serve_on(loaded: &mut Loaded, listen: Option<SocketAddr>) {
+    if let Some(listen) = listen {
+        let api = &mut loaded.settings.api;
+        (api.listen, api.enabled) = (listen, true);
     }
 }
 

@@ -114,7 +114,7 @@ pub struct Pause {
 pub enum Scope {
     Series,
     Symbol,
-    EngineContext,
+    Engine,
 }
 
 impl Scope {
@@ -122,7 +122,7 @@ impl Scope {
         match self {
             Self::Series => "the series",
             Self::Symbol => "the symbol",
-            Self::EngineContext => "the engine",
+            Self::Engine => "the engine",
         }
     }
 }

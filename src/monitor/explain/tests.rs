@@ -84,7 +84,7 @@ fn a_short_pause_never_explains_a_long_wait() {
     let want = [(Cause::VendorDelay, 15, 0), (Cause::Paused, 30, 30), (Cause::WaitingForRun, 135, 135)];
     assert_eq!(minutes(&facts), want);
     assert_eq!(facts.blocker().by.as_deref(), Some("cli:alice"));
-    facts.pause = Some(Pause { by: None, since: None, scope: Scope::EngineContext });
+    facts.pause = Some(Pause { by: None, since: None, scope: Scope::Engine });
     assert_eq!(minutes(&facts), [(Cause::VendorDelay, 15, 0), (Cause::Paused, 165, 165)]);
 }
 
@@ -167,10 +167,10 @@ fn the_last_switch_decides_who_paused() {
     assert_eq!(by(marked(false, &paused, Scope::Series)), None, "it carries no mark");
     assert_eq!(by(marked(true, &resumed, Scope::Symbol)), Some((None, None, Scope::Symbol)), "marked without a note");
     assert_eq!(by(switched(&paused, Scope::Series)), b);
-    assert_eq!(by(switched(&resumed, Scope::EngineContext)), None);
+    assert_eq!(by(switched(&resumed, Scope::Engine)), None);
     let at = |minute: i64, scope| Some(Pause { by: None, since: Some(Ts(minute)), scope });
     let scope = |pauses| first(pauses).map(|p| p.scope);
-    assert_eq!(scope([at(7, Scope::Series), at(5, Scope::Symbol), at(6, Scope::EngineContext)]), Some(Scope::Symbol));
+    assert_eq!(scope([at(7, Scope::Series), at(5, Scope::Symbol), at(6, Scope::Engine)]), Some(Scope::Symbol));
     let unnoted = Some(Pause { by: None, since: None, scope: Scope::Series });
     assert_eq!(scope([unnoted, at(5, Scope::Symbol), None]), Some(Scope::Series));
     assert_eq!(scope([None, None, None]), None);

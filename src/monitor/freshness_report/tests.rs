@@ -4,7 +4,7 @@ use super::*;
 use barkeep_config::{Environment, Overrides, load_from};
 use barkeep_market::Interval;
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
-use barkeep_store::{Evidence, SeriesId, SeriesRow};
+use barkeep_store::{CriticalitySource, Evidence, SeriesId, SeriesRow};
 
 fn at(text: &str) -> Ts {
     Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
@@ -26,6 +26,7 @@ fn symbol(name: &str, class: AssetClass, criticality: Criticality, timeframes: &
         asset_class: class,
         vendor_ticker: name.into(),
         criticality,
+        criticality_source: CriticalitySource::Operator,
         timeframes: timeframes.to_vec(),
         active: true,
         paused: false,

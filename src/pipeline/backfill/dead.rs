@@ -2,15 +2,14 @@
 //!
 //! Every run closes them before it begins. One whose process may still live, on this host or another, is left alone.
 
-use crate::EngineContext;
 use barkeep_base::process as owner;
 use barkeep_market::Ts;
-use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError};
+use barkeep_store::{ExecutionRow, ExecutionStatus, Store, StoreError};
 
 /// Executions whose process is gone are no longer running. Returns them as they were closed.
-pub async fn close_dead_executions(engine: &EngineContext, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+pub async fn close_dead_executions(store: &dyn Store, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
     let mut all = Vec::new();
-    for row in engine.store.running_executions().await? {
+    for row in store.running_executions().await? {
         if owner::is_dead(&row.owner) {
             tracing::warn!(execution = %row.execution_id, "the process that ran this execution is gone");
             let closed = ExecutionRow {
@@ -20,7 +19,7 @@ pub async fn close_dead_executions(engine: &EngineContext, now: Ts) -> Result<Ve
                 error_message: Some("its process ended before it did".to_owned()),
                 ..row
             };
-            engine.store.put_execution(&closed).await?;
+            store.put_execution(&closed).await?;
             all.push(closed);
         }
     }

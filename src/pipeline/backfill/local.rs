@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{Run, RunError};
-use crate::EngineContext;
+use crate::RunContext;
 use crate::index::coverage::CoverageIndex;
 use crate::ingest::{FamilyAnswer, PageJob, Verdict};
 use barkeep_market::ts::DAY;
@@ -59,7 +59,7 @@ fn stretches(span: Interval, tf: Timeframe, class: AssetClass) -> Vec<Interval> 
     all
 }
 
-async fn stored_bars(engine: &EngineContext, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
+async fn stored_bars(engine: &RunContext, series: SeriesId, range: Interval) -> Result<Vec<Bar>, StoreError> {
     let rows = engine.store.bars(series, range.into(), None).await?;
     Ok(rows.into_iter().map(|row| row.bar).collect())
 }

@@ -23,11 +23,11 @@ use uuid::Uuid;
 
 pub use self::dead::close_dead_executions;
 use self::planning::{PlanningContext, estimated_seconds};
-use super::EngineContext;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
 use super::summary::Summary;
+use super::{EngineContext, RunContext};
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
 use crate::progress::{RunInfo, RunProgress};
@@ -106,8 +106,9 @@ impl Backfill {
         progress: Arc<RunProgress>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
+        let engine = &engine.for_run();
         let mut context = self.planning_context(engine).await?;
-        close_dead_executions(engine, context.now).await?;
+        close_dead_executions(engine.store.as_ref(), context.now).await?;
         let claim = engine.claims.claim(self.execution_id, &mut context.targets).map_err(RunError::Busy)?;
         let (run, writer) = Run::open(self, engine, context, progress, &cancel);
         let outcome = run.rounds().await;
@@ -133,7 +134,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn engine(&self) -> &EngineContext {
+    fn engine(&self) -> &RunContext {
         &self.fetcher.engine
     }
 

@@ -31,7 +31,11 @@ impl Run<'_> {
         let backfill = &self.engine().settings.backfill;
         match self.backfill.mode {
             Mode::Sequential => self.execute_group(items, 1, Duration::ZERO).await,
-            Mode::Pipeline => self.execute_group(items, backfill.concurrency.max(1), Duration::ZERO).await,
+            // As wide as the gate is at any moment: a reload of `backfill.concurrency` reaches a run under way.
+            Mode::Pipeline => {
+                let gate = Arc::clone(&self.engine().gate);
+                self.execute_as_wide_as(items, || gate.width(), Duration::ZERO).await
+            }
             Mode::Staggered => {
                 let size = backfill.max_concurrent_symbols.max(1);
                 let groups = by_symbol(items, size);
@@ -49,12 +53,21 @@ impl Run<'_> {
 
     /// Runs items, at most `width` at once, the k-th of the first ones `stagger` times k later.
     async fn execute_group(&self, items: Vec<Item>, width: usize, stagger: Duration) -> Result<(), RunError> {
+        self.execute_as_wide_as(items, || width, stagger).await
+    }
+
+    async fn execute_as_wide_as(
+        &self,
+        items: Vec<Item>,
+        width: impl Fn() -> usize + Send,
+        stagger: Duration,
+    ) -> Result<(), RunError> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let mut running: JoinSet<(Item, u64, Result<(), ItemError>)> = JoinSet::new();
         let mut fatal: Option<RunError> = None;
         let mut waiting = items.into_iter().enumerate();
         loop {
-            while running.len() < width && fatal.is_none() && !self.fetcher.cancel.is_cancelled() {
+            while running.len() < width() && fatal.is_none() && !self.fetcher.cancel.is_cancelled() {
                 let Some((k, item)) = waiting.next() else { break };
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let fetcher = Arc::clone(&self.fetcher);

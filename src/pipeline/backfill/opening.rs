@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::planning::PlanningContext;
 use super::{Backfill, Run};
-use crate::EngineContext;
+use crate::RunContext;
 use crate::events::Listener;
 use crate::features::{FeatureRunner, PLACES};
 use crate::fetch::Fetcher;
@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
     /// A run that has not requested anything. The writer ends when the run is dropped and its queue is empty.
     pub(super) fn open(
         backfill: &'a Backfill,
-        engine: &EngineContext,
+        engine: &RunContext,
         context: PlanningContext,
         progress: Arc<RunProgress>,
         cancel: &CancellationToken,

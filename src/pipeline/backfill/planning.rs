@@ -3,11 +3,11 @@
 //! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
 use super::{Backfill, Run, RunError};
-use crate::EngineContext;
 use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs;
 use crate::select::Target;
+use crate::{EngineContext, RunContext};
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
 use barkeep_market::{AssetClass, Interval, Ts};
@@ -25,7 +25,7 @@ pub(super) struct PlanningContext {
 }
 
 impl Backfill {
-    pub(super) async fn planning_context(&self, engine: &EngineContext) -> Result<PlanningContext, RunError> {
+    pub(super) async fn planning_context(&self, engine: &RunContext) -> Result<PlanningContext, RunError> {
         let now = engine.clock.now();
         let known = engine.store.symbols().await?;
         let mut targets = self.selection.targets(&known, &engine.settings, now)?;
@@ -47,6 +47,7 @@ impl Backfill {
     /// # Errors
     /// When the selection cannot be carried out, or the database not be read.
     pub async fn preview(&self, engine: &EngineContext) -> Result<Plan, RunError> {
+        let engine = &engine.for_run();
         let context = self.planning_context(engine).await?;
         let settle = engine.settings.backfill.settle;
         let horizon = |state: &FamilyState| {
@@ -63,7 +64,7 @@ impl Backfill {
 
     pub(super) fn needs(
         &self,
-        engine: &EngineContext,
+        engine: &RunContext,
         targets: &[Target],
         coverage: &CoverageIndex,
         now: Ts,
@@ -81,7 +82,7 @@ impl Backfill {
 
     pub(super) async fn market(
         &self,
-        engine: &EngineContext,
+        engine: &RunContext,
         context: &PlanningContext,
         capabilities: &VendorCapabilities,
     ) -> Result<barkeep_plan::Market, StoreError> {
@@ -116,7 +117,7 @@ impl Run<'_> {
 }
 
 /// Seconds until the last of `requests` may start.
-pub(super) async fn estimated_seconds(engine: &EngineContext, requests: u64) -> Result<f64, StoreError> {
+pub(super) async fn estimated_seconds(engine: &RunContext, requests: u64) -> Result<f64, StoreError> {
     let RateLimit::PerMinute(limit) = engine.settings.vendor.rate_limit else { return Ok(0.0) };
     let used = place::taken(&engine.store.places().await?, &Moment::now(engine.clock.as_ref())).len();
     Ok(estimate::seconds(requests, u64::from(limit), used as u64, WINDOW.as_secs_f64()))

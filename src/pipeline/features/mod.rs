@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::EngineContext;
+use super::RunContext;
 use super::select::Target;
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesRegistry;
@@ -31,7 +31,7 @@ pub use refresh::{Refresh, Refreshed, SeriesRef};
 
 /// The features of one run.
 pub struct FeatureRunner {
-    pub engine: EngineContext,
+    pub engine: RunContext,
     pub registry: Arc<SeriesRegistry>,
     pub statuses: Arc<Mutex<SeriesStatuses>>,
     pub progress: Arc<RunProgress>,

@@ -16,7 +16,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::capabilities::{Delays, VendorCapabilities};
-use super::EngineContext;
+use super::RunContext;
 use super::gate::{Permit, Priority, Purpose, Refused};
 use super::ingest::Ingest;
 use super::journal::request_row;
@@ -53,7 +53,7 @@ impl From<Fault> for ItemError {
 
 /// One run's view of the engine, shared by its fetchers.
 pub struct Fetcher {
-    pub engine: EngineContext,
+    pub engine: RunContext,
     pub dispatcher: Dispatcher,
     /// Whether the schedule started this run, rather than somebody who waits for it.
     pub scheduled: bool,

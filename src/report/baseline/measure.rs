@@ -11,7 +11,7 @@ use super::phases::{PhaseTime, phases};
 use super::scratch::Scratch;
 use super::verdict::{Verdict, verdict};
 use barkeep_base::clock::Clock;
-use barkeep_config::{BaselineLoad, Mode, Settings};
+use barkeep_config::{BaselineLoad, Config, Mode, Policy, Settings};
 use barkeep_market::ts::DAY;
 use barkeep_market::{Timeframe, Ts};
 use barkeep_pipeline::Backfill;
@@ -28,6 +28,7 @@ pub struct BaselineOptions {
     /// Whether to measure the same load without a plan as well, for comparison.
     pub alone: bool,
     pub settings: Settings,
+    pub policy: Policy,
     pub key: SecretString,
     pub clock: Arc<dyn Clock>,
 }
@@ -170,8 +171,9 @@ pub async fn warm_up(
         loads.extend(by_timeframe.map(|tf| BaselineLoad { timeframes: vec![*tf], ..options.load.clone() }));
     }
     for load in loads {
-        let (settings, key, clock) = (settings.clone(), options.key.clone(), Arc::clone(&options.clock));
-        let options = BaselineOptions { load, modes: Vec::new(), alone: false, settings, key, clock };
+        let (settings, policy) = (settings.clone(), options.policy.clone());
+        let (key, clock) = (options.key.clone(), Arc::clone(&options.clock));
+        let options = BaselineOptions { load, modes: Vec::new(), alone: false, settings, policy, key, clock };
         // Sequential, because memory that is used once stays with the process and would count for the measured run.
         one(&options, scratch, Mode::Sequential, cancel).await?;
     }
@@ -191,8 +193,9 @@ async fn each_alone(
             }
             let load =
                 BaselineLoad { symbols: vec![symbol.clone()], timeframes: vec![*timeframe], ..options.load.clone() };
-            let (settings, key, clock) = (options.settings.clone(), options.key.clone(), Arc::clone(&options.clock));
-            let one_series = BaselineOptions { load, modes: Vec::new(), alone: false, settings, key, clock };
+            let (settings, policy) = (options.settings.clone(), options.policy.clone());
+            let (key, clock) = (options.key.clone(), Arc::clone(&options.clock));
+            let one_series = BaselineOptions { load, modes: Vec::new(), alone: false, settings, policy, key, clock };
             let run = one(&one_series, scratch, Mode::Sequential, cancel).await?;
             alone.series += 1;
             alone.wall_seconds += run.wall_seconds;
@@ -224,8 +227,9 @@ async fn one(
 ) -> Result<Measurement, BaselineError> {
     let store = scratch.open(&options.settings).await?;
     let database = store.dialect();
-    let (settings, key, clock) = (options.settings.clone(), options.key.clone(), Arc::clone(&options.clock));
-    let engine = barkeep_pipeline::open(Arc::clone(&store), settings, key, clock).await?;
+    let config = Config::new(options.settings.clone(), options.policy.clone());
+    let (key, clock) = (options.key.clone(), Arc::clone(&options.clock));
+    let engine = barkeep_pipeline::open(Arc::clone(&store), config, key, clock).await?;
     let from = options.clock.now() - i64::from(options.load.days) * DAY;
     let selection = Selection {
         symbols: options.load.symbols.clone(),

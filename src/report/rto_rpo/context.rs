@@ -15,7 +15,7 @@ use super::outcome::DrillError;
 use super::workload::Workload;
 use crate::child::{Process, last_line};
 use barkeep_base::clock::SystemClock;
-use barkeep_config::{Environment, Loaded, Overrides};
+use barkeep_config::{Config, Environment, Loaded, Overrides};
 use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
@@ -137,11 +137,11 @@ impl DrillContext {
 
     /// An engine that only plans.
     pub(super) async fn planner(&self) -> Result<EngineContext, DrillError> {
-        let (settings, key) = (self.loaded.settings.clone(), SecretString::from(KEY));
-        let retry = Retry::new(settings.backfill.database_patience, Arc::new(Silent));
+        let (config, key) = (Config::from(self.loaded.clone()), SecretString::from(KEY));
+        let retry = Retry::new(config.settings.backfill.database_patience, Arc::new(Silent));
         let store = barkeep_store::open_with_retry(&self.database, true, retry).await;
         let store = store.map_err(|e| DrillError::failed(e.to_string()))?;
-        let opened = barkeep_pipeline::open(store, settings, key, Arc::new(SystemClock)).await;
+        let opened = barkeep_pipeline::open(store, config, key, Arc::new(SystemClock)).await;
         opened.map_err(|e| DrillError::failed(e.to_string()))
     }
 

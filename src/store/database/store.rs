@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Database, Readers};
 use crate::conn::{Dialect, Sql};
+use crate::engine_state;
 use crate::tables::alerts;
 use crate::tables::api;
 use crate::tables::bars;
@@ -23,11 +24,11 @@ use crate::tables::reference;
 use crate::tables::requests;
 use crate::tables::symbols;
 use crate::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
-    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, HolidayRow,
-    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
-    WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
+    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter,
+    RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoredBar, SymbolRow,
+    TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::features::State;
@@ -273,6 +274,18 @@ impl Store for Database {
 
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
         self.write(alerts::Raise(alert.clone())).await
+    }
+
+    async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>> {
+        alerts::open_counts(&mut self.reader().await?.conn()).await
+    }
+
+    async fn engine_pause(&self) -> Result<Option<EnginePause>> {
+        engine_state::pause(&mut self.reader().await?.conn()).await
+    }
+
+    async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {
+        self.write(engine_state::SetPause(pause.cloned())).await
     }
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {

@@ -1,8 +1,9 @@
 //! Alerts that were raised, and what operators did. Neither is ever deleted, so a key is a count.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use crate::{AlertRow, NewAlert, OperatorAction, OperatorActionRow};
+use crate::{AlertRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow};
 use barkeep_market::Ts;
 
 #[derive(Debug, Default)]
@@ -18,6 +19,16 @@ impl Alerts {
         let mut rows: Vec<&AlertRow> = self.alerts.iter().filter(wanted).collect();
         rows.sort_by_key(|row| Reverse((row.raised_at, row.id)));
         rows.into_iter().take(limit).cloned().collect()
+    }
+
+    /// By kind and severity.
+    pub(super) fn open_counts(&self) -> Vec<OpenAlertCount> {
+        let mut counts: BTreeMap<(&str, &str), OpenAlertCount> = BTreeMap::new();
+        for row in self.alerts.iter().filter(|row| row.resolved_at.is_none()) {
+            let none = || OpenAlertCount { kind: row.kind.clone(), severity: row.severity, open: 0 };
+            counts.entry((&row.kind, row.severity.name())).or_insert_with(none).open += 1;
+        }
+        counts.into_values().collect()
     }
 
     /// Raises an alert unless one of this kind and subject is open; says whether it did.

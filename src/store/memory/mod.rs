@@ -25,11 +25,11 @@ use uuid::Uuid;
 
 pub use self::series::Revision;
 use super::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Evidence, ExecutionRow, FeatureBar, FeatureFailure,
-    FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite, HolidayRow,
-    NewAlert, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter, RequestRow, RequestTotals,
-    Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
-    WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
+    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
+    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter,
+    RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow,
+    TimeRange, Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
@@ -50,6 +50,7 @@ struct State {
     reference: reference::Reference,
     monitoring: monitoring::Monitoring,
     alerts: alerts::Alerts,
+    engine_pause: Option<EnginePause>,
     api: api::Api,
     executions: executions::Executions,
     requests: requests::Requests,
@@ -327,6 +328,19 @@ impl Store for Memory {
 
     async fn raise_alert(&self, alert: &NewAlert) -> Result<bool> {
         Ok(self.open()?.alerts.raise(alert))
+    }
+
+    async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>> {
+        Ok(self.open()?.alerts.open_counts())
+    }
+
+    async fn engine_pause(&self) -> Result<Option<EnginePause>> {
+        Ok(self.open()?.engine_pause.clone())
+    }
+
+    async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {
+        self.open()?.engine_pause = pause.cloned();
+        Ok(())
     }
 
     async fn resolve_alert(&self, kind: &str, subject: Option<&str>, at: Ts) -> Result<bool> {

@@ -21,10 +21,10 @@ pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,
 };
-pub use operations::{AlertRow, HolidayRow, NewAlert, OperatorAction, OperatorActionRow};
+pub use operations::{AlertRow, EnginePause, HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow};
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
 pub use requests::{CountedAnswer, RequestFilter, RequestRow, RequestTotals};
-pub use series::{SeriesId, SeriesRow, SymbolRow};
+pub use series::{CriticalitySource, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

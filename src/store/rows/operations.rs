@@ -40,6 +40,24 @@ pub struct AlertRow {
     pub resolved_at: Option<Ts>,
 }
 
+/// How many alerts of one kind and severity are open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAlertCount {
+    pub kind: String,
+    pub severity: Severity,
+    pub open: usize,
+}
+
+/// A pause of the engine. It holds until somebody resumes it, whatever becomes of the process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnginePause {
+    /// Who: as the actor of an [`OperatorAction`].
+    pub by: String,
+    pub since: Ts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// What somebody did to the engine or to a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorAction {

@@ -9,6 +9,32 @@ use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 #[serde(transparent)]
 pub struct SeriesId(pub i64);
 
+/// Who chose the criticality of a symbol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CriticalitySource {
+    /// The lists of `rto_rpo_config.yaml`; follows them when they change.
+    Policy,
+    /// Somebody named it for this symbol; no file takes it back.
+    Operator,
+    /// Chosen before this was noted.
+    #[default]
+    Unknown,
+}
+
+impl CriticalitySource {
+    pub const ALL: [Self; 3] = [Self::Policy, Self::Operator, Self::Unknown];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Operator => "operator",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A tracked symbol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SymbolRow {
@@ -16,6 +42,8 @@ pub struct SymbolRow {
     pub asset_class: AssetClass,
     pub vendor_ticker: String,
     pub criticality: Criticality,
+    #[serde(default)]
+    pub criticality_source: CriticalitySource,
     /// Fine to coarse, without repeats.
     pub timeframes: Vec<Timeframe>,
     pub active: bool,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::conn::{Conn, Sql, limit, statements, values};
 use crate::field::collect;
 use crate::writer::Work;
-use crate::{AlertRow, NewAlert, OperatorAction, OperatorActionRow, Result};
+use crate::{AlertRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, Result};
 use barkeep_market::Ts;
 
 statements! {
@@ -28,6 +28,9 @@ statements! {
     LIST = Sql::same(
         "SELECT id, kind, severity, subject, message, raised_at, resolved_at FROM alerts
          WHERE $1 OR resolved_at IS NULL ORDER BY raised_at DESC, id DESC LIMIT $2");
+    OPEN = Sql::same(
+        "SELECT kind, severity, COUNT(*) FROM alerts WHERE resolved_at IS NULL GROUP BY kind, severity
+         ORDER BY kind, severity");
     ACT = Sql::two(
         "INSERT INTO operator_actions (at, actor, action, target, detail, result) SELECT $1, $2, $3, $4, $5, $6
          WHERE NOT EXISTS (SELECT 1 FROM operator_actions WHERE at = $1 AND actor = $2 AND action = $3
@@ -57,6 +60,14 @@ pub(crate) async fn all(conn: &mut Conn<'_>, only_open: bool, count: usize) -> R
             raised_at: f.next()?,
             resolved_at: f.next()?,
         })
+    })
+}
+
+/// [`crate::Store::open_alert_counts`].
+pub(crate) async fn open_counts(conn: &mut Conn<'_>) -> Result<Vec<OpenAlertCount>> {
+    collect(&conn.rows(OPEN, &[]).await?, |f| {
+        let (kind, severity, open): (String, _, i64) = (f.next()?, f.next()?, f.next()?);
+        Ok(OpenAlertCount { kind, severity, open: usize::try_from(open).unwrap_or(0) })
     })
 }
 

@@ -10,13 +10,15 @@ use barkeep_market::{Symbol, Timeframe};
 
 statements! {
     ALL = Sql::same(
-        "SELECT symbol, asset_class, vendor_ticker, criticality, timeframes, active, paused, added_at FROM symbols");
+        "SELECT symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active, paused, added_at
+         FROM symbols");
     PUT = Sql::same(
-        "INSERT INTO symbols (symbol, asset_class, vendor_ticker, criticality, timeframes, active, paused, added_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO symbols (symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active,
+             paused, added_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (symbol) DO UPDATE SET asset_class = excluded.asset_class,
              vendor_ticker = excluded.vendor_ticker, criticality = excluded.criticality,
-             timeframes = excluded.timeframes, active = excluded.active, paused = excluded.paused,
+             criticality_source = excluded.criticality_source, timeframes = excluded.timeframes, active = excluded.active, paused = excluded.paused,
              added_at = excluded.added_at");
     PUT_SERIES = Sql::same("INSERT INTO series (symbol, timeframe) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     SERIES = Sql::same("SELECT id, symbol, timeframe, bar_count, first_ts, last_ts, checked_at, paused FROM series");
@@ -41,6 +43,7 @@ pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
             asset_class: f.next()?,
             vendor_ticker: f.next()?,
             criticality: f.next()?,
+            criticality_source: f.next()?,
             timeframes: f.next()?,
             active: f.next()?,
             paused: f.next()?,
@@ -91,6 +94,7 @@ impl Work for Put {
                 row.asset_class.name(),
                 &row.vendor_ticker,
                 row.criticality.name(),
+                row.criticality_source.name(),
                 list.join(","),
                 row.active,
                 row.paused,

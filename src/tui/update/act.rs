@@ -77,7 +77,7 @@ impl Model {
                 let (what, command) = if paused {
                     ("resume the engine", EngineCommand::Resume)
                 } else {
-                    ("pause the engine", EngineCommand::Pause)
+                    ("pause the engine", EngineCommand::Pause(None))
                 };
                 self.send(what.to_owned(), command, effects);
             }

@@ -18,7 +18,7 @@ impl Model {
         let id = self.last_command;
         let toast = self.toasts.show(Level::Info, format!("sent: {what}"), self.now.since_start);
         let done = match command {
-            EngineCommand::Pause => "engine paused".to_owned(),
+            EngineCommand::Pause(_) => "engine paused".to_owned(),
             EngineCommand::Resume => "engine resumed".to_owned(),
             _ => format!("{what}: done"),
         };

@@ -70,8 +70,12 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
         y += 1;
     }
     let open = data.alerts.iter().filter(|a| a.resolved_at.is_none());
+    let mut more = data.open_alerts();
     for alert in open {
         line(view, y, &[(9, Line::of(phrase::severity(alert.severity), format!("! {}", alert.message)))]);
-        y += 1;
+        (y, more) = (y + 1, more.saturating_sub(1));
+    }
+    if let Some(worst) = data.worst_open_alert().filter(|_| more > 0) {
+        line(view, y, &[(9, Line::of(phrase::severity(worst), format!("! {more} more alerts are open")))]);
     }
 }

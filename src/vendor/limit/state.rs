@@ -4,11 +4,31 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Permit;
+use barkeep_config::RateLimit;
+
 use super::place::wait;
+use super::{Permit, allowance};
+
+/// The rate in force.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Agreed {
+    /// Requests per minute; `None` when unlimited.
+    pub(super) limit: Option<u32>,
+    /// Places when nothing went wrong.
+    pub(super) full: u32,
+    pub(super) window: Duration,
+}
+
+impl From<RateLimit> for Agreed {
+    fn from(rate: RateLimit) -> Self {
+        let (full, window) = allowance(rate);
+        Self { limit: matches!(rate, RateLimit::PerMinute(_)).then_some(full), full, window }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct State {
+    pub(super) agreed: Agreed,
     /// The places of this process.
     pub(super) own: Vec<Own>,
     /// Until when places of other processes are taken at the least, as the journal said last.
@@ -48,17 +68,32 @@ impl Own {
 }
 
 impl State {
-    pub(super) fn new(full: u32) -> Self {
+    pub(super) fn new(agreed: Agreed) -> Self {
         Self {
+            agreed,
             own: Vec::new(),
             others: Vec::new(),
             next: 0,
-            effective: f64::from(full),
+            effective: f64::from(agreed.full),
             frozen_until: None,
             journal_until: None,
             refusals: 0,
             foreign: 0,
         }
+    }
+
+    /// Puts another rate in force; false when it is the one already in force.
+    pub(super) fn agree(&mut self, agreed: Agreed) -> bool {
+        if (self.agreed.limit, self.agreed.full) == (agreed.limit, agreed.full) {
+            return false;
+        }
+        // What a 429 took away stays away, as a share.
+        let share = self.effective / f64::from(self.agreed.full);
+        self.effective = (f64::from(agreed.full) * share).max(1.0);
+        // The journal answered for the rate before.
+        self.journal_until = None;
+        self.agreed = agreed;
+        true
     }
 
     pub(super) fn take(&mut self, recorded: Option<i64>, deadline: Instant) -> Permit {
@@ -68,12 +103,31 @@ impl State {
         Permit { number, recorded, deadline }
     }
 
+    /// The refused request is among ours; without it the others and ours filled the limit, so the others made at least
+    /// the difference.
+    pub(super) fn notice_foreign(&mut self) {
+        let Some(limit) = self.agreed.limit else { return };
+        let ours = self.used();
+        let others = (limit + 1).saturating_sub(ours.max(1)).min(limit);
+        if ours <= limit && others > 1 && others > self.foreign {
+            tracing::warn!(
+                others,
+                limit,
+                ours,
+                "the vendor refused (429) although our own window had room: another client seems to use this key, or the \
+                 limit is set above that of the plan"
+            );
+            self.foreign = others;
+        }
+    }
+
     /// Whole places, at least 1. The tiny allowance keeps eight additions of 1/8 from ending below 1.
     pub(super) fn effective(&self) -> u32 {
         ((self.effective + 1e-6).floor() as u32).max(1)
     }
 
-    pub(super) fn forget_free(&mut self, now: Instant, window: Duration) {
+    pub(super) fn forget_free(&mut self, now: Instant) {
+        let window = self.agreed.window;
         self.own.retain(|own| !own.free_in(now, window).is_zero());
         self.others.retain(|until| *until > now);
     }
@@ -83,15 +137,15 @@ impl State {
         u32::try_from(self.own.len() + self.others.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn taken(&self, now: Instant, window: Duration) -> Vec<Duration> {
-        let own = self.own.iter().map(|own| own.free_in(now, window));
+    pub(super) fn taken(&self, now: Instant) -> Vec<Duration> {
+        let own = self.own.iter().map(|own| own.free_in(now, self.agreed.window));
         own.chain(self.others.iter().map(|until| until.duration_since(now))).collect()
     }
 
     /// How long until a place is free for a caller with `ahead` others before it. Expects free ones to be forgotten.
-    pub(super) fn wait(&self, now: Instant, window: Duration, ahead: usize) -> Duration {
+    pub(super) fn wait(&self, now: Instant, ahead: usize) -> Duration {
         let held = [self.frozen_until, self.journal_until].into_iter().flatten().max();
         let held = held.map_or(Duration::ZERO, |until| until.duration_since(now));
-        wait(self.taken(now, window), self.effective(), ahead, window).max(held)
+        wait(self.taken(now), self.effective(), ahead, self.agreed.window).max(held)
     }
 }

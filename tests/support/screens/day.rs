@@ -15,7 +15,7 @@ use barkeep::service::handle::{EngineState, Live};
 use barkeep::store::{RequestTotals, Waste};
 use barkeep::vendor::limit::LimitSnapshot;
 
-use super::work::budget;
+use super::work::{budget, open_counts};
 use super::{CRITICAL, LOW, STANDARD, TIMEFRAMES, alerts, at, class, executions, failing, live, now};
 
 pub fn limits(criticality: Criticality) -> i64 {
@@ -135,7 +135,9 @@ pub fn data(series: Vec<SeriesView>) -> Data {
         },
         budget: Some(budget()),
         executions: executions(),
+        open_alerts: open_counts(&alerts()),
         alerts: alerts(),
+        failing_total: failing().len(),
         failing: failing(),
         series,
     }
@@ -158,6 +160,7 @@ pub fn at_rest() -> Snapshot {
     data.failing.clear();
     data.executions.remove(0);
     data.alerts.retain(|a| a.resolved_at.is_some());
+    data.open_alerts.clear();
     data.budget = Some(Budget { feasible: true, next: Purchase::default(), ..Budget::default() });
     let limit = LimitSnapshot { used: 1, next_free_in: Duration::ZERO, waiting: 0, ..live().limit };
     let live = Live { state: EngineState::Idle, runs: Vec::new(), in_flight: 0, limit, ..live() };
@@ -166,7 +169,8 @@ pub fn at_rest() -> Snapshot {
 
 /// An operator stopped everything.
 pub fn paused() -> Snapshot {
-    let pause = barkeep::pipeline::gate::Pause { by: "tui:ana".into(), since: now() - 12 * MINUTE };
+    let pause =
+        barkeep::runtime::console::EnginePause { by: "tui:ana".into(), since: now() - 12 * MINUTE, reason: None };
     let live = Live { state: EngineState::Paused, runs: Vec::new(), in_flight: 0, paused: Some(pause), ..live() };
     Snapshot { live: Arc::new(live), ..running() }
 }
@@ -189,6 +193,7 @@ pub fn empty() -> Snapshot {
     let mut data = data(Vec::new());
     data.executions.clear();
     data.alerts.clear();
+    data.open_alerts.clear();
     data.failing.clear();
     data.budget = None;
     (data.quarantine_pending, data.feature_failures_open) = (0, 0);

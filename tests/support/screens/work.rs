@@ -7,7 +7,9 @@ use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Symbol, Timeframe};
 use barkeep::pipeline::events::ItemInfo;
 use barkeep::plan::budget::{Breach, Budget, Purchase, Tightest};
-use barkeep::runtime::console::{AlertRow, Execution, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
+use barkeep::runtime::console::{
+    AlertRow, Execution, ExecutionStatus, OpenAlertCount, SeriesRunState, SeriesStatus, Trigger,
+};
 use barkeep::service::activity::ActivityView;
 use barkeep::service::handle::{EngineState, Live, Process, Tick};
 use barkeep::service::progress::{ItemState, ItemView, RunView};
@@ -58,6 +60,12 @@ pub fn executions() -> Vec<Execution> {
         execution(8, Trigger::Schedule, 13 * HOUR + 22 * MINUTE, S::Completed, 25, 25),
         execution(9, Trigger::Schedule, 37 * HOUR + 22 * MINUTE, S::Completed, 25, 25),
     ]
+}
+
+/// What the store would count of them.
+pub fn open_counts(alerts: &[AlertRow]) -> Vec<OpenAlertCount> {
+    let open = alerts.iter().filter(|alert| alert.resolved_at.is_none());
+    open.map(|a| OpenAlertCount { kind: a.kind.clone(), severity: a.severity, open: 1 }).collect()
 }
 
 pub fn alerts() -> Vec<AlertRow> {

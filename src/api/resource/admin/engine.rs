@@ -13,6 +13,7 @@ use crate::problem::Problem;
 use crate::resource::symbols::timeframes_of;
 use crate::types::{CriticalityName, SymbolName, TimeframeName};
 use crate::{Api, App};
+use barkeep_base::text::printable;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select::Selection;
 use barkeep_service::handle::{CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope};
@@ -50,15 +51,31 @@ async fn execute(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Js
     Ok(Json(Done { result, execution_id, detail, engine: api.console.handle.live().state, timestamp: now }))
 }
 
-/// Pause the engine: requests in flight are committed, no new ones start
-#[utoipa::path(post, path = "/api/v1/admin/engine/pause", operation_id = "pause_engine", tag = "engine", responses((status = 200, body = Done, description = "The engine is pausing or paused")))]
+/// Pause the engine: requests in flight are committed, no new ones start, also after a restart
+#[utoipa::path(post, path = "/api/v1/admin/engine/pause", operation_id = "pause_engine", tag = "engine",
+    params(("reason" = Option<String>, Query, description = "Shown with the pause")),
+    responses((status = 200, body = Done, description = "The engine is pausing or paused")))]
 pub(crate) async fn pause(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
     params: Params,
 ) -> Result<Json<Done>, Problem> {
+    let reason = params.only(&["reason"])?.text("reason").map(printable);
+    execute(&api, &caller, EngineCommand::Pause(reason)).await
+}
+
+/// Read settings and policy again, from the files, environment and flags of the start
+#[utoipa::path(post, path = "/api/v1/admin/engine/reload", tag = "engine",
+    description = "All of them take effect, or none: a file that cannot be used is 422 with its place, a changed setting \
+        that is only read at start is 409 and named in `needs_restart`.",
+    responses((status = 200, body = Done)))]
+pub(crate) async fn reload(
+    State(api): State<App>,
+    Extension(caller): Extension<Caller>,
+    params: Params,
+) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
-    execute(&api, &caller, EngineCommand::Pause).await
+    execute(&api, &caller, EngineCommand::Reload).await
 }
 
 /// Resume the engine

@@ -167,9 +167,10 @@ async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
     let now = engine.clock.now();
     let invalid = |e| Problem::of_selection(&e, "asset_class");
     let known = engine.store.symbols().await?;
-    let targets = selection.targets(&known, &engine.settings, now).map_err(invalid)?;
+    let config = engine.config.current();
+    let targets = selection.targets(&known, &config.settings, now).map_err(invalid)?;
     for target in targets {
-        let history = engine.settings.backfill.history;
+        let history = config.settings.backfill.history;
         selection.range(target.row.asset_class, history, now).map_err(invalid)?;
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::{Api, App};
 use barkeep_config::{criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_service::handle::EngineCommand;
-use barkeep_store::{OperatorAction, SymbolRow};
+use barkeep_store::{CriticalitySource, OperatorAction, SymbolRow};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TrackedSymbols {
@@ -104,12 +104,16 @@ pub(crate) async fn add(
 ) -> Result<Response, Problem> {
     params.only(&[])?;
     let engine = &api.console.engine;
-    let settings = &engine.settings;
+    let settings = &engine.config.current().settings;
     let timeframes = timeframes_of(new.timeframes)?;
     let asset_class = new.asset_class.unwrap_or_else(|| default_class(settings, &new.symbol));
     let row = SymbolRow {
         vendor_ticker: new.symbol.vendor_ticker(asset_class),
         criticality: new.criticality.unwrap_or_else(|| criticality_of(settings, &new.symbol)),
+        criticality_source: match new.criticality {
+            Some(_) => CriticalitySource::Operator,
+            None => CriticalitySource::Policy,
+        },
         timeframes: timeframes.unwrap_or_else(|| settings.symbols.timeframes.clone()),
         active: true,
         paused: false,
@@ -167,7 +171,9 @@ pub(crate) async fn change(
     }
     let before = row.clone();
     row.active = active.unwrap_or(row.active);
-    row.criticality = criticality.unwrap_or(row.criticality);
+    if let Some(criticality) = criticality {
+        (row.criticality, row.criticality_source) = (criticality, CriticalitySource::Operator);
+    }
     row.timeframes = timeframes.unwrap_or(row.timeframes);
     if row != before {
         api.console.engine.store.put_symbols(std::slice::from_ref(&row)).await?;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{SymbolOptions, new_row};
+use super::{SymbolOptions, new_row, source_of};
 use crate::args::sorted;
 use crate::exit::CliError;
 use barkeep_base::text::printable;
@@ -180,6 +180,7 @@ pub(super) fn merged(
         }
         let mut new = row.clone();
         new.criticality = line.options.criticality.unwrap_or(row.criticality);
+        new.criticality_source = source_of(line.options.criticality, row.criticality_source);
         if !line.options.timeframes.is_empty() {
             new.timeframes = sorted(&line.options.timeframes);
         }

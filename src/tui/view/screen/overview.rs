@@ -155,7 +155,7 @@ fn alerts(view: &mut ViewContext, area: Rect) {
     }
     let model = view.model;
     let rows = &model.snap.data.alerts;
-    let open = rows.iter().filter(|row| row.resolved_at.is_none()).count();
+    let open = model.snap.data.open_alerts();
     let title = Line::of(Role::Title, "Alerts").span(
         if open > 0 { Role::Bad } else { Role::Muted },
         if open > 0 { format!(" {open} open") } else { " none open".to_owned() },
