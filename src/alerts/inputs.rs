@@ -16,7 +16,7 @@ const ATTEMPTS_SINCE: i64 = 7 * DAY;
 /// What the conditions look at, as it is stored.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    inventory: SeriesIndex,
+    index: SeriesIndex,
     without_features: BTreeSet<SeriesId>,
     statuses: Vec<SeriesStatus>,
     last_success: Option<Ts>,
@@ -25,7 +25,7 @@ pub struct Rows {
 impl Rows {
     pub async fn read(store: &dyn Store, now: Ts) -> Result<Self, StoreError> {
         Ok(Self {
-            inventory: SeriesIndex::read(store, now).await?,
+            index: SeriesIndex::read(store, now).await?,
             without_features: store.series_without_features().await?.into_iter().collect(),
             statuses: store.latest_statuses(now - ATTEMPTS_SINCE).await?,
             last_success: store.last_success().await?.and_then(|row| row.completed_at),
@@ -38,11 +38,11 @@ impl Inputs {
     /// count: nobody keeps them fresh.
     #[must_use]
     pub fn of(rows: &Rows, calendar: &Calendar, settings: &Settings, watching_since: Ts, now: Ts) -> Self {
-        let Rows { inventory, without_features: without, statuses, last_success } = rows;
+        let Rows { index, without_features: without, statuses, last_success } = rows;
         let mut inputs = Self { now, watching_since, last_success: *last_success, ..Self::default() };
-        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
+        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
         let mut tracked: BTreeSet<(&Symbol, _)> = BTreeSet::new();
-        for (symbol, known) in inventory.iter().filter(|(_, known)| known.tracked) {
+        for (symbol, known) in index.iter().filter(|(_, known)| known.tracked) {
             tracked.insert((&symbol.symbol, known.row.timeframe));
             inputs.series += 1;
             inputs.series_stale += usize::from(judge.judge(symbol.asset_class, known).tier == Tier::Stale);

@@ -141,7 +141,7 @@ impl Known {
 /// The days of some series.
 pub async fn days(
     engine: &EngineContext,
-    inventory: &SeriesIndex,
+    index: &SeriesIndex,
     series: &[SeriesName],
     from: NaiveDate,
     to: NaiveDate,
@@ -153,7 +153,7 @@ pub async fn days(
             series.len()
         )));
     }
-    let known = keys(inventory, series);
+    let known = keys(index, series);
     let ids: Vec<SeriesId> = known.iter().map(|(_, id, _)| *id).collect();
     let coverage: BTreeMap<SeriesId, Vec<Coverage>> = engine.store.coverage(&ids).await?.into_iter().collect();
     let pending = engine.store.quarantine(true).await?;
@@ -182,12 +182,12 @@ fn day(class: AssetClass, timeframe: Timeframe, date: NaiveDate) -> Interval {
 /// The pieces of one date.
 pub async fn session(
     engine: &EngineContext,
-    inventory: &SeriesIndex,
+    index: &SeriesIndex,
     symbol: &Symbol,
     timeframe: Timeframe,
     date: NaiveDate,
 ) -> Result<SessionCoverage, ReadError> {
-    let known = keys(inventory, &[(symbol.clone(), timeframe)]);
+    let known = keys(index, &[(symbol.clone(), timeframe)]);
     let (_, id, class) = known
         .into_iter()
         .next()
@@ -211,9 +211,9 @@ pub async fn session(
 }
 
 /// The ids and classes of those that are kept, in the order asked.
-fn keys(inventory: &SeriesIndex, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
+fn keys(index: &SeriesIndex, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
     let of = |name: &SeriesName| {
-        let (symbol, known) = inventory.find(&name.0, name.1)?;
+        let (symbol, known) = index.find(&name.0, name.1)?;
         Some((name.clone(), known.row.id, symbol.asset_class))
     };
     series.iter().filter_map(of).collect()

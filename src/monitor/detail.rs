@@ -64,16 +64,16 @@ pub async fn detail(
     requests: Vec<RequestRow>,
 ) -> Result<Detail, ReadError> {
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
-    let bench = FreshnessContext::of(&config, &calendar);
-    let FreshnessContext { calendar, settings, .. } = bench;
+    let context = FreshnessContext::of(&config, &calendar);
+    let FreshnessContext { calendar, settings, .. } = context;
     let store = engine.store.as_ref();
     let moment = Moment::now(engine.clock.as_ref());
     let now = moment.at;
-    let inventory = SeriesIndex::read(store, now).await?;
-    let mut why = explain(store, &inventory, bench, symbol, Some(timeframe), moment).await?;
+    let index = SeriesIndex::read(store, now).await?;
+    let mut why = explain(store, &index, context, symbol, Some(timeframe), moment).await?;
     let absent = || ReadError::NotFound(format!("{symbol} is not tracked at {timeframe}"));
     let explanation = why.pop().ok_or_else(absent)?;
-    let known: Vec<_> = inventory.iter().filter(|(row, _)| row.symbol == *symbol).collect();
+    let known: Vec<_> = index.iter().filter(|(row, _)| row.symbol == *symbol).collect();
     let mut timeframes: Vec<Timeframe> = known.iter().map(|(_, known)| known.row.timeframe).collect();
     timeframes.sort_unstable();
     let (row, series) = known
@@ -92,7 +92,7 @@ pub async fn detail(
 
     let target = Target { row: row.clone(), dirty: false, requested: vec![timeframe] };
     let survey = CoverageIndex::read(store, std::slice::from_ref(&target), now).await?;
-    let delay = inventory.delay(class, settings.vendor.delay);
+    let delay = index.delay(class, settings.vendor.delay);
     let horizon = Horizon::at(calendar, class, timeframe.family(), delay, settings.backfill.settle, now);
     let history = i64::try_from(settings.backfill.history.as_millis()).unwrap_or(i64::MAX);
     let begin = class.midnight(class.date_of(now - history));

@@ -58,15 +58,15 @@ pub struct Explanation {
 /// `NotFound` when the symbol or the series does not exist; else when the database cannot be read.
 pub async fn explain(
     store: &dyn Store,
-    inventory: &SeriesIndex,
-    bench: FreshnessContext<'_>,
+    index: &SeriesIndex,
+    context: FreshnessContext<'_>,
     symbol: &Symbol,
     timeframe: Option<Timeframe>,
     moment: Moment,
 ) -> Result<Vec<Explanation>, StoreError> {
-    let FreshnessContext { calendar, settings, policy } = bench;
+    let FreshnessContext { calendar, settings, policy } = context;
     let now = moment.at;
-    let series = inventory
+    let series = index
         .iter()
         .filter(|(row, known)| row.symbol == *symbol && timeframe.is_none_or(|tf| known.row.timeframe == tf));
     let series: Vec<(&SymbolRow, &SeriesState)> = series.collect();
@@ -77,7 +77,7 @@ pub async fn explain(
     let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;
     let free_at = window_full_until(store, settings, &moment).await?;
-    let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
+    let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
     let mut all = Vec::with_capacity(series.len());
     for (row, known) in series {
         let (class, tf, id) = (row.asset_class, known.row.timeframe, known.row.id);
@@ -87,7 +87,7 @@ pub async fn explain(
         let facts = SplitInputs {
             calendar,
             clock: settings.staleness.clock,
-            delay: inventory.delay(class, settings.vendor.delay),
+            delay: index.delay(class, settings.vendor.delay),
             lag: settings.backfill.settle,
             now,
             class,

@@ -107,14 +107,14 @@ impl StalenessReport {
     /// Works the report out over rows already read.
     #[must_use]
     pub fn of(
-        inventory: &SeriesIndex,
+        index: &SeriesIndex,
         calendar: &Calendar,
         settings: &Settings,
         policy: &Policy,
         limit: usize,
         now: Ts,
     ) -> Self {
-        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
+        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
         let mut counts = TierCounts::default();
         let mut tiers: [Vec<Aged<'_>>; Tier::ALL.len()] = Default::default();
         let mut breaches: [Vec<Aged<'_>>; Criticality::ALL.len()] = Default::default();
@@ -126,7 +126,7 @@ impl StalenessReport {
             without_data: 0,
             worst: Vec::new(),
         });
-        for (symbol, known) in inventory.iter() {
+        for (symbol, known) in index.iter() {
             let judgement = judge.judge(symbol.asset_class, known);
             counts.count(judgement.tier);
             let mut aged = Aged { symbol, known, judgement, breached: false };
@@ -153,7 +153,7 @@ impl StalenessReport {
         let [fresh, aging, stale, missing, unknown] = tiers.map(|list| stalest(list, limit));
         Self {
             generated_at: now,
-            total: inventory.series.len(),
+            total: index.series.len(),
             summary: counts.into(),
             by_status: ByStatus { fresh, aging, stale, missing, unknown },
             rpo: rpo.into(),

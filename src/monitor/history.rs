@@ -152,14 +152,14 @@ impl SchedulerHealth {
         policy: &Policy,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        let inventory = SeriesIndex::read(store, now).await?;
-        Self::of(store, &inventory, calendar, settings, policy, now).await
+        let index = SeriesIndex::read(store, now).await?;
+        Self::of(store, &index, calendar, settings, policy, now).await
     }
 
     /// The same over symbols and series already read.
     pub async fn of(
         store: &dyn Store,
-        inventory: &SeriesIndex,
+        index: &SeriesIndex,
         calendar: &Calendar,
         settings: &Settings,
         policy: &Policy,
@@ -169,8 +169,8 @@ impl SchedulerHealth {
         let success = store.last_success().await?.and_then(|row| row.completed_at);
         let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
         failures.retain(|row| row.failure.failed_at >= now - DAY);
-        let report = StalenessReport::of(inventory, calendar, settings, policy, 0, now);
-        let symbols = inventory.symbols.iter().filter(|s| s.active).count();
+        let report = StalenessReport::of(index, calendar, settings, policy, 0, now);
+        let symbols = index.symbols.iter().filter(|s| s.active).count();
         let status = health(last.as_ref(), success, &report, !failures.is_empty(), policy, now);
         Ok(Self {
             status,

@@ -48,7 +48,7 @@ const BUDGET_AT_REST: Duration = Duration::from_mins(15);
 #[derive(Clone)]
 pub struct Reading {
     pub data: Arc<Data>,
-    pub inventory: Arc<SeriesIndex>,
+    pub index: Arc<SeriesIndex>,
     /// When the reading began.
     pub began: Instant,
     /// How often somebody had asked for one by then: what they had seen written is in it.
@@ -75,8 +75,8 @@ impl SnapshotPublisher {
     /// When the database cannot be read.
     pub async fn new(engine: EngineContext, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
         let began = Instant::now();
-        let (data, inventory) = read(&engine).await?;
-        let reading = Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked: 0 };
+        let (data, index) = read(&engine).await?;
+        let reading = Reading { data: Arc::new(data), index: Arc::new(index), began, asked: 0 };
         let first = Snapshot { seq: 1, live, data: Arc::clone(&reading.data) };
         let (snapshot, reading) = (watch::channel(Arc::new(first)).0, watch::channel(reading).0);
         Ok(Arc::new(Self {
@@ -238,7 +238,7 @@ impl SnapshotPublisher {
         let reading = self.reading();
         let mut data = Data::clone(&reading.data);
         let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
-        data.judge(FreshnessContext::of(&config, &calendar), &reading.inventory, self.engine.clock.now());
+        data.judge(FreshnessContext::of(&config, &calendar), &reading.index, self.engine.clock.now());
         data.budget.clone_from(&self.budget());
         self.reading.send_modify(|r| r.data = Arc::new(data));
     }
@@ -249,9 +249,9 @@ impl SnapshotPublisher {
 
     async fn reread(self: Arc<Self>) -> Result<Reading, StoreError> {
         let (began, asked) = (Instant::now(), self.asked.load(Ordering::Relaxed));
-        let (mut data, inventory) = read(&self.engine).await?;
+        let (mut data, index) = read(&self.engine).await?;
         data.budget.clone_from(&self.budget());
-        Ok(Reading { data: Arc::new(data), inventory: Arc::new(inventory), began, asked })
+        Ok(Reading { data: Arc::new(data), index: Arc::new(index), began, asked })
     }
 
     /// Works out what the limit allows, after every run and now and then, until `stop`. Nothing is asked of the vendor
@@ -270,7 +270,7 @@ impl SnapshotPublisher {
                 } => {}
             }
             let began = Instant::now();
-            let wish = Backfill {
+            let backfill = Backfill {
                 newest_only: true,
                 ..Backfill::new(
                     Selection::default(),
@@ -279,7 +279,7 @@ impl SnapshotPublisher {
                 )
             };
             // Without symbols there is nothing to plan; a database that is away is told elsewhere.
-            let plan = wish.preview(&self.engine).await.ok();
+            let plan = backfill.preview(&self.engine).await.ok();
             *self.budget() = plan.and_then(|plan| plan.budget);
             self.budget_changed.notify_one();
             let cost = began.elapsed();
@@ -292,8 +292,8 @@ impl SnapshotPublisher {
 
 async fn read(engine: &EngineContext) -> Result<(Data, SeriesIndex), StoreError> {
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
-    let bench = FreshnessContext::of(&config, &calendar);
-    let read = Data::read(engine.store.as_ref(), bench, engine.clock.now()).await?;
+    let context = FreshnessContext::of(&config, &calendar);
+    let read = Data::read(engine.store.as_ref(), context, engine.clock.now()).await?;
     // Other processes may have asked the vendor since.
     engine.limiter.observe(&engine.store.places().await?, &Moment::now(engine.clock.as_ref()));
     Ok(read)

@@ -217,11 +217,11 @@ impl Data {
     /// Reads the database once and works out every tier.
     pub async fn read(
         store: &dyn Store,
-        bench: FreshnessContext<'_>,
+        context: FreshnessContext<'_>,
         now: Ts,
     ) -> Result<(Self, SeriesIndex), StoreError> {
         let began = std::time::Instant::now();
-        let inventory = SeriesIndex::read(store, now).await?;
+        let index = SeriesIndex::read(store, now).await?;
         let mut failing = store.latest_statuses(now - DAY).await?;
         failing.retain(|row| row.status == SeriesRunState::Failed);
         failing.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
@@ -231,14 +231,14 @@ impl Data {
             generated_at: now,
             database: store.dialect().to_owned(),
             read_ms: 0.0,
-            symbols_total: inventory.symbols.len(),
-            series_total: inventory.series.len(),
+            symbols_total: index.symbols.len(),
+            series_total: index.series.len(),
             tiers: TierCounts::default(),
             rpo: Vec::new(),
             quarantine_pending: store.quarantine(true).await?.len(),
             feature_failures_open: store.open_feature_failure_count().await?,
-            market: MarketView::at(bench.calendar, now),
-            vendor: vendor_view(store, bench.settings).await?,
+            market: MarketView::at(context.calendar, now),
+            vendor: vendor_view(store, context.settings).await?,
             budget: None,
             executions: store.executions(RECENT).await?.into_iter().map(Execution::from).collect(),
             alerts: store.alerts(false, RECENT).await?,
@@ -247,9 +247,9 @@ impl Data {
             failing_total,
             series: Vec::new(),
         };
-        data.judge(bench, &inventory, now);
+        data.judge(context, &index, now);
         data.read_ms = began.elapsed().as_secs_f64() * 1000.0;
-        Ok((data, inventory))
+        Ok((data, index))
     }
 
     /// It as JSON of its own, without what the limiter says now.
@@ -271,9 +271,9 @@ impl Data {
     }
 
     /// Works every tier out again for `now`: ages grow by themselves.
-    pub fn judge(&mut self, bench: FreshnessContext<'_>, inventory: &SeriesIndex, now: Ts) {
-        let FreshnessContext { calendar, settings, policy } = bench;
-        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, inventory, now);
+    pub fn judge(&mut self, context: FreshnessContext<'_>, index: &SeriesIndex, now: Ts) {
+        let FreshnessContext { calendar, settings, policy } = context;
+        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
         let acceptable = Criticality::ALL.map(|c| crate::freshness_report::acceptable(policy, c));
         let mut rpo: Vec<RpoCount> = Criticality::ALL
             .into_iter()
@@ -290,8 +290,8 @@ impl Data {
         self.market = MarketView::at(calendar, now);
         self.tiers = TierCounts::default();
         self.series.clear();
-        self.series.reserve(inventory.series.len());
-        for (symbol, known) in inventory.iter() {
+        self.series.reserve(index.series.len());
+        for (symbol, known) in index.iter() {
             let Judgement { behind, tier } = judge.judge(symbol.asset_class, known);
             self.tiers.count(tier);
             let mut breached = false;
@@ -326,10 +326,10 @@ impl Data {
 
 impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
-    pub async fn read(store: &dyn Store, bench: FreshnessContext<'_>, now: Moment) -> Result<Self, StoreError> {
-        let (data, _) = Data::read(store, bench, now.at).await?;
+    pub async fn read(store: &dyn Store, context: FreshnessContext<'_>, now: Moment) -> Result<Self, StoreError> {
+        let (data, _) = Data::read(store, context, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
-        let limit = LimitSnapshot::observed(bench.settings.vendor.rate_limit, &store.places().await?, &now);
+        let limit = LimitSnapshot::observed(context.settings.vendor.rate_limit, &store.places().await?, &now);
         let live = Live::from_outside(running, store.engine_pause().await?, limit, now.at);
         Ok(Self { seq: 0, live: Arc::new(live), data: Arc::new(data) })
     }

@@ -27,7 +27,7 @@ const RECENT_REQUESTS: usize = 20;
 pub struct LocalConsole {
     pub engine: EngineContext,
     pub handle: Handle,
-    pub board: Arc<SnapshotPublisher>,
+    pub publisher: Arc<SnapshotPublisher>,
     pub tail: Tail,
     /// The name kept with what is ordered here: `tui:alice`, `api:key-name`.
     pub by: String,
@@ -44,15 +44,15 @@ impl LocalConsole {
     }
 
     /// An inventory in which `find` finds: the board's, or a new one when somebody has just added what is looked for.
-    async fn inventory(&self, find: impl Fn(&SeriesIndex) -> bool) -> Arc<SeriesIndex> {
-        let at_hand = self.board.reading().inventory;
-        if find(&at_hand) { at_hand } else { self.board.fresh().await.inventory }
+    async fn index(&self, find: impl Fn(&SeriesIndex) -> bool) -> Arc<SeriesIndex> {
+        let at_hand = self.publisher.reading().index;
+        if find(&at_hand) { at_hand } else { self.publisher.fresh().await.index }
     }
 
     async fn ticker(&self, symbol: &Symbol) -> Result<Option<String>, ReadError> {
-        let row = |inventory: &SeriesIndex| inventory.symbols.iter().find(|row| row.symbol == *symbol).cloned();
-        let inventory = self.inventory(|inventory| row(inventory).is_some()).await;
-        let row = row(&inventory).ok_or_else(|| ReadError::NotFound(format!("{symbol} is not tracked")))?;
+        let row = |index: &SeriesIndex| index.symbols.iter().find(|row| row.symbol == *symbol).cloned();
+        let index = self.index(|index| row(index).is_some()).await;
+        let row = row(&index).ok_or_else(|| ReadError::NotFound(format!("{symbol} is not tracked")))?;
         Ok(Some(row.vendor_ticker))
     }
 
@@ -64,14 +64,14 @@ impl LocalConsole {
     /// The newest snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.board.watch().borrow().clone()
+        self.publisher.watch().borrow().clone()
     }
 }
 
 #[async_trait]
 impl Console for LocalConsole {
     fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.board.watch()
+        self.publisher.watch()
     }
 
     fn notices(&self) -> broadcast::Receiver<Arc<LogLine>> {
@@ -103,13 +103,13 @@ impl Console for LocalConsole {
                 ConsoleResponse::Detail(Box::new(detail))
             }
             ConsoleRequest::Coverage { series, from, to } => {
-                let has_all = |inventory: &SeriesIndex| series.iter().all(|(s, tf)| inventory.find(s, *tf).is_some());
-                let inventory = self.inventory(has_all).await;
-                ConsoleResponse::Coverage(coverage::days(&self.engine, &inventory, &series, from, to).await?)
+                let has_all = |index: &SeriesIndex| series.iter().all(|(s, tf)| index.find(s, *tf).is_some());
+                let index = self.index(has_all).await;
+                ConsoleResponse::Coverage(coverage::days(&self.engine, &index, &series, from, to).await?)
             }
             ConsoleRequest::Session { symbol, timeframe, date } => {
-                let inventory = self.inventory(|inventory| inventory.find(&symbol, timeframe).is_some()).await;
-                ConsoleResponse::Session(coverage::session(&self.engine, &inventory, &symbol, timeframe, date).await?)
+                let index = self.index(|index| index.find(&symbol, timeframe).is_some()).await;
+                ConsoleResponse::Session(coverage::session(&self.engine, &index, &symbol, timeframe, date).await?)
             }
             ConsoleRequest::History { limit } => {
                 ConsoleResponse::History(ExecutionHistory::read(store, limit.min(MOST_ROWS)).await?.executions)

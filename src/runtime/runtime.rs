@@ -19,7 +19,7 @@ use barkeep_store::StoreError;
 
 /// An engine with everything beside it, at work.
 pub struct Runtime {
-    pub desk: LocalConsole,
+    pub console: LocalConsole,
     /// Cancelled to stop it all in order.
     shutdown: CancellationToken,
     service: JoinHandle<Result<(), StoreError>>,
@@ -48,22 +48,22 @@ impl Runtime {
     pub async fn start(parts: RuntimeParts) -> Result<Self, StoreError> {
         let RuntimeParts { engine, reload, notifier, database, tail, by } = parts;
         let (service, handle) = Service::new(engine.clone(), reload);
-        let board = SnapshotPublisher::new(engine.clone(), handle.live()).await?;
+        let publisher = SnapshotPublisher::new(engine.clone(), handle.live()).await?;
         let (shutdown, stop_views) = (CancellationToken::new(), CancellationToken::new());
-        let patrol = AlertMonitor { engine: engine.clone(), notifier, database, live: handle.watch() };
+        let alert_monitor = AlertMonitor { engine: engine.clone(), notifier, database, live: handle.watch() };
         let patrol_stop = stop_views.clone();
         let patrolling = tokio::spawn(async move {
-            if let Err(e) = patrol.run(patrol_stop).await {
+            if let Err(e) = alert_monitor.run(patrol_stop).await {
                 tracing::error!(error = %e, "alerts were not looked for");
             }
         });
-        let keeping = tokio::spawn(Arc::clone(&board).keep(handle.watch(), stop_views.clone()));
-        let planning = tokio::spawn(Arc::clone(&board).keep_budget(stop_views.clone()));
+        let keeping = tokio::spawn(Arc::clone(&publisher).keep(handle.watch(), stop_views.clone()));
+        let planning = tokio::spawn(Arc::clone(&publisher).keep_budget(stop_views.clone()));
         let service = tokio::spawn(service.run(shutdown.clone()));
         let link = watch::channel(Link::Embedded).1;
-        let desk = LocalConsole { engine, handle, board, tail, by, access: Access::Operate, link };
+        let console = LocalConsole { engine, handle, publisher, tail, by, access: Access::Operate, link };
         let beside = vec![("alerts", patrolling), ("board", keeping), ("budget", planning)];
-        Ok(Self { desk, shutdown, service, beside, stop_views })
+        Ok(Self { console, shutdown, service, beside, stop_views })
     }
 
     /// Cancelling it lets running executions end in order.
@@ -84,7 +84,7 @@ impl Runtime {
                 tracing::error!(task = name, error = %e, "a task of the service broke");
             }
         }
-        self.desk.engine.store.close().await;
+        self.console.engine.store.close().await;
         match outcome {
             Ok(outcome) => outcome.map_err(RuntimeError::Store),
             Err(e) => Err(RuntimeError::Broke(e.to_string())),

@@ -13,8 +13,8 @@ use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_store::{ExecutionRow, ExecutionStatus};
 
 impl Service {
-    pub(super) fn start(&mut self, wish: Backfill) -> Uuid {
-        let id = wish.execution_id;
+    pub(super) fn start(&mut self, backfill: Backfill) -> Uuid {
+        let id = backfill.execution_id;
         let sinks = EventSinks {
             execution_id: id,
             clock: Arc::clone(&self.engine.clock),
@@ -22,16 +22,16 @@ impl Service {
             events: self.events.clone(),
             changed: self.changed.clone(),
         };
-        let tracker = wish.progress(&self.engine, Arc::new(sinks));
+        let progress = backfill.progress(&self.engine, Arc::new(sinks));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
-        let (progress, stop) = (Arc::clone(&tracker), cancel.clone());
-        let selection = wish.selection.clone();
+        let (progress, stop) = (Arc::clone(&progress), cancel.clone());
+        let selection = backfill.selection.clone();
         let task = self.running.spawn(async move {
-            let outcome = wish.run_with(&engine, progress, stop).await;
+            let outcome = backfill.run_with(&engine, progress, stop).await;
             (id, outcome)
         });
-        self.active.insert(id, Active { selection, cancel, tracker, task: task.id() });
+        self.active.insert(id, Active { selection, cancel, progress, task: task.id() });
         self.executions += 1;
         id
     }

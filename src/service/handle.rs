@@ -295,7 +295,7 @@ pub(super) type QueuedCommand = (IssuedCommand, oneshot::Sender<Result<CommandRe
 /// A way to a running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) orders: mpsc::Sender<QueuedCommand>,
+    pub(super) commands: mpsc::Sender<QueuedCommand>,
     pub(super) live: watch::Receiver<Arc<Live>>,
     pub(super) events: broadcast::Sender<Arc<RunEvent>>,
 }
@@ -305,7 +305,7 @@ impl Handle {
     pub async fn order(&self, action: EngineCommand, by: &str) -> Result<CommandReply, CommandError> {
         let (reply, answer) = oneshot::channel();
         let order = IssuedCommand { action, by: by.to_owned() };
-        self.orders.send((order, reply)).await.map_err(|_| CommandError::Stopped)?;
+        self.commands.send((order, reply)).await.map_err(|_| CommandError::Stopped)?;
         answer.await.unwrap_or(Err(CommandError::Stopped))
     }
 
@@ -323,7 +323,7 @@ impl Handle {
 
     /// Returns once the service has ended.
     pub async fn closed(&self) {
-        self.orders.closed().await;
+        self.commands.closed().await;
     }
 
     /// Everything that happens from now on. A receiver that is too slow misses events.

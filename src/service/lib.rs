@@ -7,7 +7,7 @@ pub mod activity;
 mod executions;
 pub mod handle;
 pub mod instance;
-mod orders;
+mod commands;
 mod pause;
 pub mod progress;
 mod recovery;
@@ -58,7 +58,7 @@ type Ended = (Uuid, Result<Summary, RunError>);
 struct Active {
     selection: Selection,
     cancel: CancellationToken,
-    tracker: Arc<RunProgress>,
+    progress: Arc<RunProgress>,
     task: tokio::task::Id,
 }
 
@@ -68,7 +68,7 @@ pub struct Service {
     /// Absent where the settings cannot be read again.
     reload: Option<Reload>,
     schedule: Schedule,
-    orders: mpsc::Receiver<QueuedCommand>,
+    commands: mpsc::Receiver<QueuedCommand>,
     live: watch::Sender<Arc<Live>>,
     events: broadcast::Sender<Arc<RunEvent>>,
     /// Rung by trackers at every change.
@@ -96,22 +96,22 @@ impl Service {
     #[must_use]
     pub fn new(engine: EngineContext, reload: Option<Reload>) -> (Self, Handle) {
         let now = engine.clock.now();
-        let (sender, orders) = mpsc::channel(ORDERS);
+        let (sender, commands) = mpsc::channel(ORDERS);
         let (events, _) = broadcast::channel(EVENTS);
         let (changed, _) = watch::channel(0);
         let schedule = Schedule::new(&engine.config.current().policy, now);
         let first = Live {
-            next: beats(&schedule, now),
+            next: ticks(&schedule, now),
             process: Some(process(now)),
             ..Live::from_outside(false, None, engine.limiter.snapshot(), now)
         };
         let (live, watch) = watch::channel(Arc::new(first));
-        let handle = Handle { orders: sender, live: watch, events: events.clone() };
+        let handle = Handle { commands: sender, live: watch, events: events.clone() };
         let service = Self {
             engine,
             reload,
             schedule,
-            orders,
+            commands,
             live,
             events,
             changed,
@@ -149,7 +149,7 @@ impl Service {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(mail) = self.orders.recv() => self.obey(mail).await,
+                Some(command) = self.commands.recv() => self.handle_command(command).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),
                 // Many changes make one publication: the loop only sees the newest, and not at once.
@@ -166,7 +166,7 @@ impl Service {
             if self.database_lost {
                 self.probe_database().await;
             }
-            self.beat().await;
+            self.tick().await;
         }
         self.drain().await;
         Ok(())
@@ -205,10 +205,10 @@ impl Service {
             reason: self.failed.clone(),
             key_refused: self.key_refused.clone(),
             paused,
-            runs: self.active.values().map(|a| a.tracker.view()).collect(),
+            runs: self.active.values().map(|a| a.progress.view()).collect(),
             limit: self.engine.limiter.snapshot(),
             in_flight,
-            next: beats(&self.schedule, now),
+            next: ticks(&self.schedule, now),
             pulse,
             process: Some(process),
         };
@@ -228,7 +228,7 @@ fn process(started_at: Ts) -> Process {
     }
 }
 
-fn beats(schedule: &Schedule, now: Ts) -> Vec<Tick> {
+fn ticks(schedule: &Schedule, now: Ts) -> Vec<Tick> {
     let name = |due| match due {
         Due::Tier(criticality) => Criticality::name(criticality).to_owned(),
         Due::Sweep => "sweep".to_owned(),

@@ -43,7 +43,7 @@ impl Tick {
 /// The service's calendar of its own work.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    beats: Vec<Tick>,
+    ticks: Vec<Tick>,
 }
 
 impl Schedule {
@@ -51,31 +51,31 @@ impl Schedule {
     #[must_use]
     pub fn new(policy: &Policy, now: Ts) -> Self {
         let midnight = NaiveTime::MIN;
-        let sweep = (policy.scheduler_recovery.daily_sweep - midnight).num_milliseconds();
+        let full_check = (policy.scheduler_recovery.daily_sweep - midnight).num_milliseconds();
         let tiers = policy.scheduler_recovery.priority_order.iter().map(|criticality| {
             let period = policy.rpo_by_symbol_criticality.of(*criticality).refresh_every;
             (Due::Tier(*criticality), milliseconds(period), 0)
         });
-        let beats = tiers
-            .chain([(Due::Sweep, DAY, sweep)])
+        let ticks = tiers
+            .chain([(Due::Sweep, DAY, full_check)])
             .map(|(what, period, phase)| {
-                let mut beat = Tick { what, period: period.max(1), phase, last: 0 };
-                beat.last = beat.index(now);
-                beat
+                let mut tick = Tick { what, period: period.max(1), phase, last: 0 };
+                tick.last = tick.index(now);
+                tick
             })
             .collect();
-        Self { beats }
+        Self { ticks }
     }
 
     /// What has become due since the last call, in order of the policy.
     pub fn due(&mut self, now: Ts) -> Vec<Due> {
         let mut due = Vec::new();
-        for beat in &mut self.beats {
-            let index = beat.index(now);
-            if index > beat.last {
-                due.push(beat.what);
+        for tick in &mut self.ticks {
+            let index = tick.index(now);
+            if index > tick.last {
+                due.push(tick.what);
             }
-            beat.last = index;
+            tick.last = index;
         }
         due
     }
@@ -83,13 +83,13 @@ impl Schedule {
     /// The next beat of each kind.
     #[must_use]
     pub fn upcoming(&self, now: Ts) -> Vec<(Due, Ts)> {
-        self.beats.iter().map(|beat| (beat.what, beat.next(now))).collect()
+        self.ticks.iter().map(|tick| (tick.what, tick.next(now))).collect()
     }
 
     /// When something becomes due next.
     #[must_use]
     pub fn next(&self, now: Ts) -> Ts {
-        self.beats.iter().map(|beat| beat.next(now)).min().unwrap_or(now + DAY)
+        self.ticks.iter().map(|tick| tick.next(now)).min().unwrap_or(now + DAY)
     }
 }
 
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn the_sweep_is_at_two_in_the_morning_utc() {
         let schedule = Schedule::new(&policy(), at("2026-11-01T03:00:00Z"));
-        let sweep = schedule.upcoming(at("2026-11-01T03:00:00Z")).into_iter().find(|(due, _)| *due == Due::Sweep);
-        assert_eq!(sweep.unwrap().1, at("2026-11-02T02:00:00Z"));
+        let full_check = schedule.upcoming(at("2026-11-01T03:00:00Z")).into_iter().find(|(due, _)| *due == Due::Sweep);
+        assert_eq!(full_check.unwrap().1, at("2026-11-02T02:00:00Z"));
     }
 
     #[test]

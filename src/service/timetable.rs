@@ -9,24 +9,24 @@ use barkeep_pipeline::select::Selection;
 use barkeep_store::{StoreError, SymbolRow, Trigger};
 
 impl Service {
-    pub(super) async fn beat(&mut self) {
+    pub(super) async fn tick(&mut self) {
         let mut due = self.schedule.due(self.engine.clock.now());
         if self.failed.is_some() || self.engine.gate.paused().is_some() {
-            for beat in due {
-                if !self.missed.contains(&beat) {
-                    tracing::info!(?beat, "not started now: the engine is paused or failed");
-                    self.missed.push(beat);
+            for tick in due {
+                if !self.missed.contains(&tick) {
+                    tracing::info!(?tick, "not started now: the engine is paused or failed");
+                    self.missed.push(tick);
                 }
             }
             return;
         }
         due.splice(0..0, std::mem::take(&mut self.missed));
-        for (k, beat) in due.iter().enumerate() {
+        for (k, tick) in due.iter().enumerate() {
             // What was missed may have become due again.
-            if due.iter().take(k).any(|earlier| earlier == beat) {
+            if due.iter().take(k).any(|earlier| earlier == tick) {
                 continue;
             }
-            let outcome = match *beat {
+            let outcome = match *tick {
                 Due::Tier(criticality) => self.start_tier(criticality, Trigger::Schedule).await,
                 Due::Sweep => self.start_sweep().await,
             };

@@ -71,8 +71,8 @@ pub(super) struct InFlight<'a>(&'a Counts);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.each(|tally| {
-            tally.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.each(|counts| {
+            counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
@@ -92,11 +92,11 @@ impl Counts {
 
     /// Notes the start of the attempt with this number, 1 for the first.
     pub(super) fn start(&self, number: u32, at: Ts) -> InFlight<'_> {
-        self.each(|tally| {
-            tally.total.fetch_add(1, Ordering::Relaxed);
-            tally.retries.fetch_add(u64::from(number > 1), Ordering::Relaxed);
-            tally.in_flight.fetch_add(1, Ordering::Relaxed);
-            tally.in_minute(at, [1, 0]);
+        self.each(|counts| {
+            counts.total.fetch_add(1, Ordering::Relaxed);
+            counts.retries.fetch_add(u64::from(number > 1), Ordering::Relaxed);
+            counts.in_flight.fetch_add(1, Ordering::Relaxed);
+            counts.in_minute(at, [1, 0]);
         });
         InFlight(self)
     }
@@ -106,16 +106,16 @@ impl Counts {
         let class = fault.map(|fault| fault.class);
         let answered = fault.is_none_or(|fault| fault.status.is_some());
         let latency = u32::try_from(latency.as_millis()).unwrap_or(u32::MAX);
-        self.each(|tally| {
-            tally.bytes.fetch_add(bytes, Ordering::Relaxed);
-            tally.failures.fetch_add(u64::from(class.is_some()), Ordering::Relaxed);
-            tally.malformed.fetch_add(u64::from(class == Some(Class::Malformed)), Ordering::Relaxed);
+        self.each(|counts| {
+            counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+            counts.failures.fetch_add(u64::from(class.is_some()), Ordering::Relaxed);
+            counts.malformed.fetch_add(u64::from(class == Some(Class::Malformed)), Ordering::Relaxed);
             if class == Some(Class::RateLimited) {
-                tally.rate_limited.fetch_add(1, Ordering::Relaxed);
-                tally.in_minute(at, [0, 1]);
+                counts.rate_limited.fetch_add(1, Ordering::Relaxed);
+                counts.in_minute(at, [0, 1]);
             }
             if answered {
-                let mut recent = tally.recent.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut recent = counts.recent.lock().unwrap_or_else(PoisonError::into_inner);
                 if recent.latencies.len() >= RECENT {
                     recent.latencies.pop_front();
                 }
@@ -126,9 +126,9 @@ impl Counts {
 
     /// An answer that came well turned out malformed.
     pub(super) fn rejected(&self) {
-        self.each(|tally| {
-            tally.failures.fetch_add(1, Ordering::Relaxed);
-            tally.malformed.fetch_add(1, Ordering::Relaxed);
+        self.each(|counts| {
+            counts.failures.fetch_add(1, Ordering::Relaxed);
+            counts.malformed.fetch_add(1, Ordering::Relaxed);
         });
     }
 
@@ -179,14 +179,14 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_last_five_hundred_answers() {
-        let tally = Counts::default();
-        assert_eq!(tally.read().latency_p50_ms, None);
+        let counts = Counts::default();
+        assert_eq!(counts.read().latency_p50_ms, None);
         for ms in 0..1_000 {
-            tally.end(Ts(0), Duration::from_millis(ms), 10, None);
+            counts.end(Ts(0), Duration::from_millis(ms), 10, None);
         }
         // A request that was never answered says nothing of how fast answers come.
-        tally.end(Ts(0), Duration::from_mins(1), 0, Some(&fault(None, Class::Transient)));
-        let read = tally.read();
+        counts.end(Ts(0), Duration::from_mins(1), 0, Some(&fault(None, Class::Transient)));
+        let read = counts.read();
         assert_eq!((read.latency_p50_ms, read.latency_p90_ms, read.latency_p99_ms), (Some(749), Some(949), Some(994)));
         assert_eq!((read.bytes, read.failures), (10_000, 1));
     }
@@ -200,8 +200,8 @@ mod tests {
         other.end(Ts(0), Duration::ZERO, 0, Some(&fault(Some(429), Class::RateLimited)));
         one.end(Ts(0), Duration::ZERO, 7, None);
         one.rejected();
-        let counts = |tally: &Counts| {
-            let c = tally.read();
+        let counts = |counts: &Counts| {
+            let c = counts.read();
             [c.total_requests, c.rate_limited_count, c.retries, c.failures, c.malformed, c.bytes, c.in_flight]
         };
         assert_eq!(counts(&one), [1, 0, 0, 1, 1, 7, 1]);
@@ -213,16 +213,16 @@ mod tests {
 
     #[test]
     fn minutes_move_on_by_themselves_and_old_ones_fall_out() {
-        let tally = Counts::default();
+        let counts = Counts::default();
         for at in [10 * MINUTE, 10 * MINUTE + 1, 12 * MINUTE] {
-            drop(tally.start(1, Ts(at)));
+            drop(counts.start(1, Ts(at)));
         }
-        tally.end(Ts(12 * MINUTE), Duration::ZERO, 0, Some(&fault(Some(429), Class::RateLimited)));
-        let minutes = tally.minutes(Ts(13 * MINUTE));
+        counts.end(Ts(12 * MINUTE), Duration::ZERO, 0, Some(&fault(Some(429), Class::RateLimited)));
+        let minutes = counts.minutes(Ts(13 * MINUTE));
         assert_eq!(minutes.len(), MINUTES);
         assert_eq!(minutes[MINUTES - 4..], [[2, 0], [0, 0], [1, 1], [0, 0]]);
-        assert_eq!(tally.minutes(Ts(500 * MINUTE)), [[0, 0]; MINUTES]);
+        assert_eq!(counts.minutes(Ts(500 * MINUTE)), [[0, 0]; MINUTES]);
         // A clock set back neither panics nor loses the newest.
-        assert_eq!(tally.minutes(Ts(0)).len(), MINUTES);
+        assert_eq!(counts.minutes(Ts(0)).len(), MINUTES);
     }
 }

@@ -41,7 +41,7 @@ pub struct Dispatcher {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     rng: Mutex<fastrand::Rng>,
-    tally: Counts,
+    counts: Counts,
     /// The 401 that ended it all, and the signal that wakes whoever waits.
     refusal: Mutex<Option<Fault>>,
     refused: CancellationToken,
@@ -90,7 +90,7 @@ impl Dispatcher {
             journal,
             clock,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-            tally: Counts::within(process),
+            counts: Counts::within(process),
             refusal: Mutex::new(None),
             refused: CancellationToken::new(),
         }
@@ -103,12 +103,12 @@ impl Dispatcher {
 
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.tally.read()
+        self.counts.read()
     }
 
     /// An answer that came well turned out wrong: it counts as malformed, and is written down as that.
     pub async fn reject(&self, attempt: Attempt, fault: &Fault) {
-        self.tally.rejected();
+        self.counts.rejected();
         self.journal.record(&Attempt { fault: Some(fault.clone()), ..attempt }).await;
     }
 
@@ -225,7 +225,7 @@ impl Dispatcher {
                 Ok(value) => {
                     self.limiter.on_success();
                     let got = brought(&value);
-                    self.tally.end(self.clock.now(), attempt.latency, got.bytes, None);
+                    self.counts.end(self.clock.now(), attempt.latency, got.bytes, None);
                     attempt = Attempt {
                         rows: got.rows,
                         query_count: got.query_count,
@@ -239,7 +239,7 @@ impl Dispatcher {
                 }
                 Err(fault) => fault,
             };
-            self.tally.end(self.clock.now(), attempt.latency, 0, Some(&fault));
+            self.counts.end(self.clock.now(), attempt.latency, 0, Some(&fault));
             match fault.class {
                 Class::RateLimited => {
                     if let Some(places) = self.journal.places().await {
@@ -302,7 +302,7 @@ impl Dispatcher {
     ) -> (Result<T, Fault>, Attempt) {
         let started_at = self.clock.now();
         let start = Instant::now();
-        let in_flight = self.tally.start(number, started_at);
+        let in_flight = self.counts.start(number, started_at);
         // The limiter counts on no request outlasting its place.
         let outcome = tokio::time::timeout_at(deadline, call()).await;
         let outcome = outcome.unwrap_or_else(|_| {

@@ -96,11 +96,11 @@ async fn a_holiday_is_no_gap(bench: Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_rises_to_one() {
-    let desk = TestEngine::open("2024-04-02T01:00:00Z", SimConfig { base_limit: 2_000, ..SimConfig::default() }).await;
-    desk.fill(&["AAPL", "BTC"], "5m,1h,1d", "2024-03-01").await;
+    let console = TestEngine::open("2024-04-02T01:00:00Z", SimConfig { base_limit: 2_000, ..SimConfig::default() }).await;
+    console.fill(&["AAPL", "BTC"], "5m,1h,1d", "2024-03-01").await;
     let mut progress: HashMap<u64, f64> = HashMap::new();
     let mut reports = 0;
-    for event in desk.heard.events() {
+    for event in console.heard.events() {
         if let Event::Committed { item: Some(item), done, .. } = event {
             let before = progress.insert(item, done).unwrap_or(0.0);
             assert!((before..=1.0).contains(&done), "item {item} went from {before} to {done}");

@@ -55,20 +55,20 @@ fn selection(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str) -
     }
 }
 
-async fn run(desk: &LocalConsole, selection: Selection) {
+async fn run(console: &LocalConsole, selection: Selection) {
     let what = TriggerScope::Selection(selection);
-    let answer = desk.order(EngineCommand::Trigger { what, trigger: Trigger::Manual }).await.unwrap();
+    let answer = console.order(EngineCommand::Trigger { what, trigger: Trigger::Manual }).await.unwrap();
     assert!(matches!(answer, CommandReply::Started(_)), "{answer:?}");
-    let mut live = desk.handle.watch();
+    let mut live = console.handle.watch();
     live.wait_for(|live| live.state == EngineState::Idle && live.process.as_ref().unwrap().executions_begun > 0)
         .await
         .unwrap();
 }
 
-async fn days(desk: &LocalConsole, series: SeriesName, from: &str, to: &str) -> CoverageRow {
+async fn days(console: &LocalConsole, series: SeriesName, from: &str, to: &str) -> CoverageRow {
     let question =
         ConsoleRequest::Coverage { series: vec![series], from: from.parse().unwrap(), to: to.parse().unwrap() };
-    let ConsoleResponse::Coverage(mut rows) = desk.ask(question).await.unwrap() else { panic!() };
+    let ConsoleResponse::Coverage(mut rows) = console.ask(question).await.unwrap() else { panic!() };
     assert_eq!(rows.len(), 1);
     rows.pop().unwrap()
 }
@@ -118,14 +118,14 @@ async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
     settings.backfill.history = Duration::from_hours(24 * 30);
     let rig = Rig::new(vendor, settings, clock.clone()).await;
     let host = host(&rig).await;
-    let desk = host.desk.clone();
-    let mut board = desk.watch();
-    run(&desk, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
-    assert_eq!(desk.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
+    let console = host.console.clone();
+    let mut publisher = console.watch();
+    run(&console, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
+    assert_eq!(console.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
 
     let calls = rig.vendor.calls().len() as u64;
     let told = |s: &Arc<Snapshot>| s.data.vendor.totals.total_requests.unsigned_abs() == calls;
-    let snapshot = board.wait_for(told).await.unwrap().clone();
+    let snapshot = publisher.wait_for(told).await.unwrap().clone();
     let (totals, pulse) = (&snapshot.data.vendor.totals, &snapshot.live.pulse);
     let all_time = [totals.total_requests, totals.rate_limited_count, totals.failures, totals.retries, totals.bytes];
     assert_eq!(
@@ -143,14 +143,14 @@ async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
     assert_eq!(u64::from(ours), calls);
     let moment = Moment::now(&*clock);
     while rig.store.take_place(60, Duration::from_mins(1), moment).await.unwrap().place.is_some() {}
-    let full = board.wait_for(|s| s.live.limit.used == 60).await.unwrap().clone();
+    let full = publisher.wait_for(|s| s.live.limit.used == 60).await.unwrap().clone();
     let json = serde_json::to_value(&*full).unwrap();
     assert_eq!(json["vendor"]["used"], json["limit"]["used"]);
     let (at, free_at) = (json["at"].as_str().unwrap(), json["vendor"]["next_free_at"].as_str().unwrap());
     let time = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
     let wait = (time(free_at) - time(at)).num_milliseconds() as f64 / 1_000.0;
     assert!(wait > 0.0 && (json["limit"]["next_free_in"].as_f64().unwrap() - wait).abs() < 0.002, "{json}");
-    let idle = board.wait_for(|s| s.live.limit.used == 0).await.unwrap().clone();
+    let idle = publisher.wait_for(|s| s.live.limit.used == 0).await.unwrap().clone();
     assert!(idle.next_free_at().is_none() && clock.now() - moment.at < 125_000, "{:?}", idle.live.limit);
     host.shutdown().cancel();
     host.finish().await.unwrap();
@@ -160,13 +160,13 @@ async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
 async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
     let (rig, clock) = rig_of(|vendor| vendor).await;
     let host = host(&rig).await;
-    let desk = host.desk.clone();
-    let mut board = desk.watch();
-    assert_eq!(board.borrow().data.series_total, 0);
-    assert_eq!(*desk.link().borrow(), Link::Embedded);
-    run(&desk, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
+    let console = host.console.clone();
+    let mut publisher = console.watch();
+    assert_eq!(publisher.borrow().data.series_total, 0);
+    assert_eq!(*console.link().borrow(), Link::Embedded);
+    run(&console, selection(&["AAPL", "BTC"], &[Timeframe::M5, Timeframe::D1], "2024-03-04", "2024-03-06")).await;
 
-    let snapshot = board.wait_for(|s| s.data.tiers.fresh == 4).await.unwrap().clone();
+    let snapshot = publisher.wait_for(|s| s.data.tiers.fresh == 4).await.unwrap().clone();
     assert_eq!((snapshot.data.symbols_total, snapshot.data.market.phase), (2, MarketPhase::AfterHours));
     assert_eq!(snapshot.data.executions[0].status, ExecutionStatus::Completed);
     let requests: u32 = snapshot.live.pulse.requests_by_minute.iter().sum();
@@ -176,13 +176,13 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
 
     // What the limit allows is worked out again once a run has ended, not only every minute.
     let before = tokio::time::Instant::now();
-    board.wait_for(|s| s.data.budget.as_ref().is_some_and(|b| b.overdue == 0 && b.feasible)).await.unwrap();
+    publisher.wait_for(|s| s.data.budget.as_ref().is_some_and(|b| b.overdue == 0 && b.feasible)).await.unwrap();
     assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
 
     // The schedule would keep it fresh; paused, it ages without anybody writing.
-    assert_eq!(desk.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
+    assert_eq!(console.order(EngineCommand::Pause(None)).await.unwrap(), CommandReply::Done);
     tokio::time::sleep(Duration::from_hours(2)).await;
-    let later = board.wait_for(|s| s.data.generated_at > clock.now() - 60_000).await.unwrap().clone();
+    let later = publisher.wait_for(|s| s.data.generated_at > clock.now() - 60_000).await.unwrap().clone();
     let aged = later.data.series.iter().find(|row| row.symbol.as_str() == "BTC" && row.timeframe == Timeframe::M5);
     assert!(aged.unwrap().staleness_seconds > first.map(|s| s + 6_000), "{aged:?}");
     assert_eq!(aged.unwrap().tier, Tier::Aging);
@@ -205,20 +205,20 @@ async fn the_board_shows_what_a_run_stored_and_ages_by_itself() {
 async fn a_reading_asked_for_holds_what_was_written_before() {
     let (rig, _) = rig_of(|vendor| vendor).await;
     let host = host(&rig).await;
-    let desk = host.desk.clone();
+    let console = host.console.clone();
     let mut row = rig.store.symbols().await.unwrap();
     assert!(row.is_empty());
-    run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
+    run(&console, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
     row = rig.store.symbols().await.unwrap();
     row[0].paused = true;
     rig.store.put_symbols(&row).await.unwrap();
     // Written past the engine, as another process would.
-    let reading = desk.board.fresh().await;
+    let reading = console.publisher.fresh().await;
     assert!(reading.data.series[0].paused);
     host.shutdown().cancel();
     host.finish().await.unwrap();
     // Without anybody who reads, the last reading is given rather than nothing.
-    assert_eq!(desk.board.fresh().await.data.series, reading.data.series);
+    assert_eq!(console.publisher.fresh().await.data.series, reading.data.series);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,10 +235,10 @@ async fn each_day_stands_as_its_evidence_says() {
     };
     let (rig, _) = rig_of(|vendor| vendor.telling(quiet)).await;
     let host = host(&rig).await;
-    let desk = host.desk.clone();
-    run(&desk, selection(&["AAPL"], &[Timeframe::M5], "2024-02-27", "2024-03-05")).await;
+    let console = host.console.clone();
+    run(&console, selection(&["AAPL"], &[Timeframe::M5], "2024-02-27", "2024-03-05")).await;
 
-    let row = days(&desk, aapl(Timeframe::M5), "2024-02-24", "2024-03-08").await;
+    let row = days(&console, aapl(Timeframe::M5), "2024-02-24", "2024-03-08").await;
     let expected = [
         Closed,
         Closed,
@@ -263,7 +263,7 @@ async fn each_day_stands_as_its_evidence_says() {
         timeframe: Timeframe::M5,
         date: "2024-02-29".parse().unwrap(),
     };
-    let ConsoleResponse::Session(session) = desk.ask(session).await.unwrap() else { panic!() };
+    let ConsoleResponse::Session(session) = console.ask(session).await.unwrap() else { panic!() };
     assert_eq!(session.pieces.len(), 32, "16 hours of half hours");
     let odd: Vec<_> = session.pieces.iter().filter(|(_, cell, _)| cell.state == Quarantined).collect();
     assert_eq!(odd.len(), 1);
@@ -272,16 +272,16 @@ async fn each_day_stands_as_its_evidence_says() {
     assert_travels(&ConsoleResponse::Session(session));
 
     // An operator rejects it; then the day is as any other.
-    let ConsoleResponse::Quarantine(waiting) = desk.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
+    let ConsoleResponse::Quarantine(waiting) = console.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
         panic!()
     };
     assert_eq!(waiting.len(), 1);
     let decide = EngineCommand::Decide { id: waiting[0].id, verdict: Verdict::Rejected };
-    let reader = desk.as_somebody("reader", Access::Read);
+    let reader = console.as_somebody("reader", Access::Read);
     assert!(matches!(reader.order(decide.clone()).await, Err(CommandError::Refused(_))));
-    assert_eq!(desk.order(decide).await.unwrap(), CommandReply::Done);
-    assert_eq!(days(&desk, aapl(Timeframe::M5), "2024-02-29", "2024-02-29").await.cells[0].state, Present);
-    let ConsoleResponse::Actions(actions) = desk.ask(ConsoleRequest::Actions { limit: 9 }).await.unwrap() else {
+    assert_eq!(console.order(decide).await.unwrap(), CommandReply::Done);
+    assert_eq!(days(&console, aapl(Timeframe::M5), "2024-02-29", "2024-02-29").await.cells[0].state, Present);
+    let ConsoleResponse::Actions(actions) = console.ask(ConsoleRequest::Actions { limit: 9 }).await.unwrap() else {
         panic!()
     };
     assert_eq!((actions[0].action.actor.as_str(), actions[0].action.action.as_str()), ("test", "decide"));
@@ -291,7 +291,7 @@ async fn each_day_stands_as_its_evidence_says() {
         from: "2000-01-01".parse().unwrap(),
         to: "2024-01-01".parse().unwrap(),
     };
-    assert!(matches!(desk.ask(too_much).await, Err(ReadError::Refused(_))));
+    assert!(matches!(console.ask(too_much).await, Err(ReadError::Refused(_))));
     host.shutdown().cancel();
     host.finish().await.unwrap();
 }
@@ -301,12 +301,12 @@ async fn a_detail_tells_gaps_splits_and_why() {
     let split = Split { date: "2024-03-05".parse().unwrap(), from: 1.0, to: 2.0 };
     let (rig, _) = rig_of(|vendor| vendor.with_splits(vec![("AAPL".to_owned(), split)])).await;
     let host = host(&rig).await;
-    let desk = host.desk.clone();
-    run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-02-26", "2024-02-28")).await;
-    run(&desk, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
+    let console = host.console.clone();
+    run(&console, selection(&["AAPL"], &[Timeframe::D1], "2024-02-26", "2024-02-28")).await;
+    run(&console, selection(&["AAPL"], &[Timeframe::D1], "2024-03-04", "2024-03-05")).await;
 
     let ask = ConsoleRequest::Detail { symbol: "AAPL".parse().unwrap(), timeframe: Timeframe::D1 };
-    let ConsoleResponse::Detail(detail) = desk.ask(ask).await.unwrap() else { panic!() };
+    let ConsoleResponse::Detail(detail) = console.ask(ask).await.unwrap() else { panic!() };
     assert_eq!(detail.bars.len(), 5);
     let id = detail.series.id;
     let raw = rig.store.newest_bars(id, (..).into(), 9).await.unwrap();
@@ -325,7 +325,7 @@ async fn a_detail_tells_gaps_splits_and_why() {
     assert_travels(&ConsoleResponse::Detail(detail));
 
     let unknown = ConsoleRequest::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };
-    assert!(matches!(desk.ask(unknown).await, Err(ReadError::NotFound(_))));
+    assert!(matches!(console.ask(unknown).await, Err(ReadError::NotFound(_))));
     host.shutdown().cancel();
     host.finish().await.unwrap();
 }
@@ -338,28 +338,28 @@ async fn failures_are_named_and_previews_cost_nothing() {
     };
     let (rig, _) = rig_of(|vendor| vendor.failing(broken)).await;
     let host = host(&rig).await;
-    let desk = host.desk.clone();
+    let console = host.console.clone();
     let wanted = selection(&["AAPL", "BTC"], &[Timeframe::M5], "2024-03-04", "2024-03-05");
     let preview = EngineCommand::Preview(TriggerScope::Selection(wanted.clone()));
-    let reader = desk.as_somebody("reader", Access::Read);
+    let reader = console.as_somebody("reader", Access::Read);
     let CommandReply::Planned(plan) = reader.order(preview).await.unwrap() else { panic!() };
     assert_eq!((plan.requests, rig.vendor.calls().len()), (plan.lower_bound, 0));
 
-    run(&desk, wanted).await;
-    let ConsoleResponse::Failures { series, features } = desk.ask(ConsoleRequest::Failures { limit: 9 }).await.unwrap()
+    run(&console, wanted).await;
+    let ConsoleResponse::Failures { series, features } = console.ask(ConsoleRequest::Failures { limit: 9 }).await.unwrap()
     else {
         panic!()
     };
     assert_eq!((series.len(), features.len()), (1, 0));
     assert!(series[0].error_message.as_ref().unwrap().contains("no such thing"));
-    let failing = desk.board.fresh().await.data.failing.clone();
+    let failing = console.publisher.fresh().await.data.failing.clone();
     assert_eq!(failing, series);
-    let ConsoleResponse::History(history) = desk.ask(ConsoleRequest::History { limit: 1 }).await.unwrap() else {
+    let ConsoleResponse::History(history) = console.ask(ConsoleRequest::History { limit: 1 }).await.unwrap() else {
         panic!()
     };
     assert_eq!(history[0].status, ExecutionStatus::CompletedWithErrors);
     let id = history[0].execution_id;
-    let ConsoleResponse::Execution(detail) = desk.ask(ConsoleRequest::Execution { id }).await.unwrap() else {
+    let ConsoleResponse::Execution(detail) = console.ask(ConsoleRequest::Execution { id }).await.unwrap() else {
         panic!()
     };
     assert_eq!(detail.series.len(), 2);

@@ -256,10 +256,10 @@ async fn an_announced_closure_reaches_every_judge_of_staleness() {
     let host = host(&rig).await;
     tokio::time::sleep(Duration::from_hours(1)).await;
     // Nobody asks any more, so ages grow with the trading time that the calendar knows.
-    host.desk.order(EngineCommand::Pause(None)).await.unwrap();
+    host.console.order(EngineCommand::Pause(None)).await.unwrap();
     tokio::time::sleep(Duration::from_hours(20)).await;
 
-    let snapshot = host.desk.snapshot();
+    let snapshot = host.console.snapshot();
     assert_eq!(snapshot.data.market.phase, MarketPhase::Closed);
     let breached: usize = snapshot.data.rpo.iter().map(|rpo| rpo.breached).sum();
     assert_eq!((breached, snapshot.data.tiers.stale), (0, 0), "{:?}", snapshot.data.series);
@@ -280,7 +280,7 @@ async fn alerts_follow_the_policy_in_force() {
     let rig = Rig::new(Scripted::of(&["SPY"], clock.clone()), settings(RateLimit::Unlimited), clock).await;
     rig.store.put_symbols(&[spy()]).await.unwrap();
     let host = host(&rig).await;
-    host.desk.order(EngineCommand::Pause(None)).await.unwrap();
+    host.console.order(EngineCommand::Pause(None)).await.unwrap();
     tokio::time::sleep(Duration::from_hours(2)).await;
     let raised = async || {
         let alerts = rig.store.alerts(true, 100).await.unwrap();
@@ -293,7 +293,7 @@ async fn alerts_follow_the_policy_in_force() {
     rig.engine.apply(Config { policy: Arc::new(policy), ..(*config).clone() });
     tokio::time::sleep(Duration::from_mins(2)).await;
     assert!(raised().await, "one hour is allowed now, and two have passed");
-    let refused = host.desk.order(EngineCommand::Reload).await;
+    let refused = host.console.order(EngineCommand::Reload).await;
     assert_eq!(refused, Err(CommandError::CannotReload), "nothing here knows where the settings come from");
     host.shutdown().cancel();
     host.finish().await.unwrap();

@@ -68,7 +68,7 @@ pub(crate) async fn of_symbol(
     let only: Option<Timeframe> = params.only(&["timeframe"])?.parse("timeframe")?;
     let reading = reading_with(&api, &symbol, None).await?;
     let query = |tf: Timeframe| only.is_none_or(|only| only == tf);
-    let of_symbol = reading.inventory.series.iter().map(|known| &known.row);
+    let of_symbol = reading.index.series.iter().map(|known| &known.row);
     let rows: Vec<_> = of_symbol.filter(|row| row.symbol == symbol && query(row.timeframe)).collect();
     let ids: Vec<SeriesId> = rows.iter().map(|row| row.id).collect();
     let covered = api.console.engine.store.coverage(&ids).await?;

@@ -27,9 +27,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// which follows every write within seconds.
 pub(super) async fn reading(api: &Api) -> Reading {
     let requested = Instant::now();
-    let mut reading = api.console.board.reading();
+    let mut reading = api.console.publisher.reading();
     while reading.data.read_ms <= CHEAP_MS && reading.began < requested && requested.elapsed() < READ_TIMEOUT {
-        reading = api.console.board.fresh().await;
+        reading = api.console.publisher.fresh().await;
         if reading.began < requested {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -92,10 +92,10 @@ pub(crate) async fn scheduler_health(
     params.only(&[])?;
     let engine = &api.console.engine;
     let now = engine.clock.now();
-    let inventory = reading(&api).await.inventory;
+    let index = reading(&api).await.index;
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
     let health =
-        SchedulerHealth::of(engine.store.as_ref(), &inventory, &calendar, &config.settings, &config.policy, now)
+        SchedulerHealth::of(engine.store.as_ref(), &index, &calendar, &config.settings, &config.policy, now)
             .await?;
     Ok(Json(SchedulerHealthReport {
         status: health.status,
@@ -145,10 +145,10 @@ pub(crate) struct Staleness {
 pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
     let engine = &api.console.engine;
-    let inventory = reading(&api).await.inventory;
+    let index = reading(&api).await.index;
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
     let now = engine.clock.now();
-    let report = StalenessReport::of(&inventory, &calendar, &config.settings, &config.policy, limit, now);
+    let report = StalenessReport::of(&index, &calendar, &config.settings, &config.policy, limit, now);
     let s = report.summary;
     let ages =
         |rows: Vec<barkeep_monitor::freshness_report::SeriesAge>| rows.into_iter().map(SeriesAge::from).collect();

@@ -42,12 +42,12 @@ struct Found {
 
 /// The row of a symbol in a reading.
 pub(super) fn symbol_in<'r>(reading: &'r Reading, symbol: &Symbol) -> Option<&'r SymbolRow> {
-    let symbols = &reading.inventory.symbols;
+    let symbols = &reading.index.symbols;
     symbols.binary_search_by(|row| row.symbol.cmp(symbol)).ok().and_then(|k| symbols.get(k))
 }
 
 fn series_in(reading: &Reading, symbol: &Symbol, timeframe: Timeframe) -> Option<Found> {
-    let (series, views) = (&reading.inventory.series, &reading.data.series);
+    let (series, views) = (&reading.index.series, &reading.data.series);
     let name = (symbol, timeframe);
     let k = series.binary_search_by(|known| (&known.row.symbol, known.row.timeframe).cmp(&name)).ok()?;
     let v = views.binary_search_by(|view| (&view.symbol, view.timeframe).cmp(&name)).ok()?;
@@ -60,7 +60,7 @@ fn series_in(reading: &Reading, symbol: &Symbol, timeframe: Timeframe) -> Option
 pub(super) async fn reading_with(api: &Api, symbol: &Symbol, timeframe: Option<Timeframe>) -> Result<Reading, Problem> {
     let has =
         |r: &Reading| symbol_in(r, symbol).is_some() && timeframe.is_none_or(|tf| series_in(r, symbol, tf).is_some());
-    let mut reading = api.console.board.reading();
+    let mut reading = api.console.publisher.reading();
     if has(&reading) {
         return Ok(reading);
     }
@@ -73,7 +73,7 @@ pub(super) async fn reading_with(api: &Api, symbol: &Symbol, timeframe: Option<T
         ));
     }
     for _ in 0..READS {
-        reading = api.console.board.fresh().await;
+        reading = api.console.publisher.fresh().await;
         if has(&reading) {
             return Ok(reading);
         }
@@ -90,7 +90,7 @@ async fn find(api: &Api, symbol: &Symbol, timeframe: Timeframe) -> Result<Found,
 
 /// The error for a symbol that is not registered.
 pub(super) fn unknown(reading: &Reading, symbol: &Symbol) -> Problem {
-    let known = reading.inventory.symbols.iter().map(|row| row.symbol.as_str());
+    let known = reading.index.symbols.iter().map(|row| row.symbol.as_str());
     let near =
         suggest::nearest(symbol.as_str(), known).map(|near| format!("did you mean {near}? ")).unwrap_or_default();
     Problem::not_found(format!("{symbol} is not registered"))
@@ -200,9 +200,9 @@ pub(super) async fn answer(
             // Removed since the reading, perhaps registered again.
             attempts += 1;
             if attempts > 1 {
-                return Err(unknown(&api.console.board.reading(), symbol));
+                return Err(unknown(&api.console.publisher.reading(), symbol));
             }
-            api.console.board.fresh().await;
+            api.console.publisher.fresh().await;
             continue;
         };
         let page = Arc::clone(&served.page);

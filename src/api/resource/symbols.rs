@@ -110,7 +110,7 @@ pub(super) fn timeframes_of(given: Option<Vec<Timeframe>>) -> Result<Option<Vec<
 fn page<'r>(reading: &'r Reading, params: &Params) -> Result<(&'r [SymbolRow], Option<String>), Problem> {
     let limit = params.count("limit", 1..=10_000, 1_000)?;
     let after: Option<Symbol> = params.parse("after")?;
-    let all = reading.inventory.symbols.as_slice();
+    let all = reading.index.symbols.as_slice();
     let start = after.map_or(0, |after| all.partition_point(|row| row.symbol <= after));
     let end = start.saturating_add(limit).min(all.len());
     let rows = all.get(start..end).unwrap_or_default();
@@ -128,7 +128,7 @@ pub(crate) async fn list(State(api): State<App>, params: Params) -> Result<Json<
     let reading = reading(&api).await;
     let (rows, next) = page(&reading, &params)?;
     Ok(Json(SymbolList {
-        count: reading.inventory.symbols.len(),
+        count: reading.index.symbols.len(),
         next,
         timestamp: api.console.engine.clock.now(),
         symbols: rows.iter().map(entry).collect(),
@@ -155,7 +155,7 @@ pub(crate) async fn detailed(State(api): State<App>, params: Params) -> Result<J
             one(row, views.get(start..end).unwrap_or_default(), now)
         })
         .collect();
-    Ok(Json(DetailedSymbols { count: reading.inventory.symbols.len(), next, timestamp: now, symbols }))
+    Ok(Json(DetailedSymbols { count: reading.index.symbols.len(), next, timestamp: now, symbols }))
 }
 
 fn one(row: &SymbolRow, series: &[SeriesView], now: Ts) -> DetailedSymbol {

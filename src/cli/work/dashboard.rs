@@ -97,20 +97,20 @@ pub(crate) async fn open(dashboard: &Dashboard<'_>, session: &Session, key: Secr
     let reload = dashboard.loader.clone().map(|loader| Reload { loader, has_screen: true });
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
-    let api = listener.map(|listener| listener.serve(host.desk.clone()));
+    let api = listener.map(|listener| listener.serve(host.console.clone()));
     let drained = CancellationToken::new();
-    let (handle, ended) = (host.desk.handle.clone(), drained.clone());
+    let (handle, ended) = (host.console.handle.clone(), drained.clone());
     let waiting = tokio::spawn(async move {
         handle.closed().await;
         ended.cancel();
     });
     let drain = host.shutdown();
     let access = if dashboard.args.read_only { Access::Read } else { Access::Operate };
-    let desk: Arc<dyn Console> = Arc::new(host.desk.as_somebody(&host.desk.by, access));
-    let shown = show(dashboard, session, desk, screen, &mut outside, (drain.clone(), drained)).await;
-    let last = host.desk.snapshot();
+    let console: Arc<dyn Console> = Arc::new(host.console.as_somebody(&host.console.by, access));
+    let shown = show(dashboard, session, console, screen, &mut outside, (drain.clone(), drained)).await;
+    let last = host.console.snapshot();
     drain.cancel();
-    let handle = host.desk.handle.clone();
+    let handle = host.console.handle.clone();
     let finished = async {
         // While running executions end, the API still says so.
         handle.closed().await;

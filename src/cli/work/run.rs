@@ -75,8 +75,8 @@ async fn serve(
     let reload = Some(Reload { loader: loader(session, globals, listen_on), has_screen: false });
     let (tail, by) = (session.tail(), "run".to_owned());
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
-    let handle = host.desk.handle.clone();
-    let api = listener.map(|listener| listener.serve(host.desk.clone()));
+    let handle = host.console.handle.clone();
+    let api = listener.map(|listener| listener.serve(host.console.clone()));
     if let Some(api) = &api {
         eprintln!("API on http://{}", api.addr());
     }

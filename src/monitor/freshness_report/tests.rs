@@ -51,9 +51,9 @@ fn answered(id: i64, until: Ts) -> Evidence {
     Evidence { series: SeriesId(id), answered_until: Some(until), refused: None }
 }
 
-fn report(inventory: &SeriesIndex, limit: usize, now: Ts) -> StalenessReport {
+fn report(index: &SeriesIndex, limit: usize, now: Ts) -> StalenessReport {
     let (settings, policy) = configured();
-    StalenessReport::of(inventory, &Calendar::new(), &settings, &policy, limit, now)
+    StalenessReport::of(index, &Calendar::new(), &settings, &policy, limit, now)
 }
 
 /// Tuesday, 13:00 in New York.
@@ -89,9 +89,9 @@ fn a_thin_symbol_that_was_answered_is_fresh_and_old_history_changes_nothing() {
     let newest = now - 4 * DAY;
     let judged = |evidence: &[Evidence]| {
         let symbols = vec![symbol("THIN", AssetClass::Stock, Criticality::Low, &[Timeframe::M5])];
-        let inventory =
+        let index =
             SeriesIndex::of(symbols, vec![series(1, "THIN", Timeframe::M5, Some(newest), Some(now))], evidence);
-        let report = report(&inventory, 9, now);
+        let report = report(&index, 9, now);
         let by = report.by_status;
         [by.fresh, by.aging, by.stale].concat().remove(0)
     };
@@ -138,9 +138,9 @@ fn ages_grow_by_themselves_and_rest_on_a_weekend() {
     let friday_close = at("2024-03-02T01:00:00Z");
     let symbols = vec![symbol("AAPL", AssetClass::Stock, Criticality::Critical, &[Timeframe::M5])];
     let rows = vec![series(1, "AAPL", Timeframe::M5, Some(friday_close - 5 * MINUTE), Some(friday_close))];
-    let inventory = SeriesIndex::of(symbols, rows, &[]);
+    let index = SeriesIndex::of(symbols, rows, &[]);
     let age = |now: &str| {
-        let report = report(&inventory, 1, at(now));
+        let report = report(&index, 1, at(now));
         let by = report.by_status;
         [by.fresh, by.aging, by.stale].concat()[0].staleness_seconds
     };
@@ -157,8 +157,8 @@ fn a_bar_that_was_growing_when_it_was_asked_is_known_up_to_then() {
     let symbols = vec![symbol("AAPL", AssetClass::Stock, Criticality::Low, &[Timeframe::D1])];
     let rows = vec![series(1, "AAPL", Timeframe::D1, Some(today), Some(asked))];
     let judged = |now: &str, evidence: &[Evidence]| {
-        let inventory = SeriesIndex::of(symbols.clone(), rows.clone(), evidence);
-        let report = report(&inventory, 1, at(now));
+        let index = SeriesIndex::of(symbols.clone(), rows.clone(), evidence);
+        let report = report(&index, 1, at(now));
         let by = report.by_status;
         let row = [by.fresh, by.aging, by.stale].concat().remove(0);
         (row.status, row.staleness_seconds.unwrap() / 3600)
@@ -207,13 +207,13 @@ fn fifty_thousand_series_take_no_time() {
             evidence.push(answered(id, start + MINUTE));
         }
     }
-    let inventory = SeriesIndex::of(symbols, rows, &evidence);
+    let index = SeriesIndex::of(symbols, rows, &evidence);
     let (settings, policy) = configured();
     let calendar = Calendar::new();
     let best = (0..20)
         .map(|_| {
             let start = std::time::Instant::now();
-            let report = StalenessReport::of(&inventory, &calendar, &settings, &policy, 50, now);
+            let report = StalenessReport::of(&index, &calendar, &settings, &policy, 50, now);
             assert_eq!(report.total, 50_000);
             start.elapsed()
         })

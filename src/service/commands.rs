@@ -20,7 +20,7 @@ use barkeep_pipeline::select::{Selection, Target};
 use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger};
 
 impl Service {
-    pub(super) async fn obey(&mut self, (order, reply): QueuedCommand) {
+    pub(super) async fn handle_command(&mut self, (order, reply): QueuedCommand) {
         let by = order.by.clone();
         let action = order.action.name().to_owned();
         let targets = order.action.targets();
@@ -60,16 +60,16 @@ impl Service {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
-                let wish = Backfill::new(selection, self.mode(), trigger);
-                self.check(&wish).await?;
-                Ok(CommandReply::Started(self.start(wish)))
+                let backfill = Backfill::new(selection, self.mode(), trigger);
+                self.check(&backfill).await?;
+                Ok(CommandReply::Started(self.start(backfill)))
             }
             EngineCommand::Preview(what) => {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
-                let wish = Backfill::new(selection, self.mode(), Trigger::Manual);
-                let plan = wish.preview(&self.engine).await.map_err(|e| match e {
+                let backfill = Backfill::new(selection, self.mode(), Trigger::Manual);
+                let plan = backfill.preview(&self.engine).await.map_err(|e| match e {
                     RunError::Selection(e) => CommandError::Selection(e),
                     e => CommandError::Refused(e.to_string()),
                 })?;
@@ -96,15 +96,15 @@ impl Service {
     }
 
     /// A trigger of what cannot be is refused before it becomes an execution.
-    pub(super) async fn check(&self, wish: &Backfill) -> Result<(), CommandError> {
+    pub(super) async fn check(&self, backfill: &Backfill) -> Result<(), CommandError> {
         let refused = |e: String| CommandError::Refused(e);
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let now = self.engine.clock.now();
         let settings = Arc::clone(&self.engine.config.current().settings);
-        let targets = wish.selection.targets(&known, &settings, now)?;
+        let targets = backfill.selection.targets(&known, &settings, now)?;
         for target in &targets {
             let history = settings.backfill.history;
-            wish.selection.range(target.row.asset_class, history, now)?;
+            backfill.selection.range(target.row.asset_class, history, now)?;
         }
         let series = self.engine.store.series().await.map_err(|e| refused(e.to_string()))?;
         let resting: HashSet<(&Symbol, Timeframe)> =
@@ -131,12 +131,12 @@ impl Service {
     pub(super) async fn stale_symbols(&self) -> Result<Vec<Symbol>, StoreError> {
         let engine = &self.engine;
         let now = engine.clock.now();
-        let inventory = SeriesIndex::read(engine.store.as_ref(), now).await?;
+        let index = SeriesIndex::read(engine.store.as_ref(), now).await?;
         let (config, calendar) = (engine.config.current(), engine.calendar.current());
         let settings = &config.settings;
-        let mut judge = Judge::new(&calendar, settings, settings.staleness.limits, &inventory, now);
+        let mut judge = Judge::new(&calendar, settings, settings.staleness.limits, &index, now);
         let mut symbols: Vec<Symbol> = Vec::new();
-        for (row, known) in inventory.iter().filter(|(row, known)| known.tracked && !row.paused && !known.row.paused) {
+        for (row, known) in index.iter().filter(|(row, known)| known.tracked && !row.paused && !known.row.paused) {
             if judge.judge(row.asset_class, known).tier != Tier::Fresh {
                 symbols.push(row.symbol.clone());
             }
