@@ -25,10 +25,10 @@ impl Service {
         let progress = backfill.progress(&self.engine, Arc::new(sinks));
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
-        let (progress, stop) = (Arc::clone(&progress), cancel.clone());
+        let (followed, stop) = (Arc::clone(&progress), cancel.clone());
         let selection = backfill.selection.clone();
         let task = self.running.spawn(async move {
-            let outcome = backfill.run_with(&engine, progress, stop).await;
+            let outcome = backfill.run_with(&engine, followed, stop).await;
             (id, outcome)
         });
         self.active.insert(id, Active { selection, cancel, progress, task: task.id() });
