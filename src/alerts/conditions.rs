@@ -134,7 +134,7 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
         }
         Kind::VendorKeyRefused => {
             let said = printable(i.key_refused.as_deref()?);
-            (Severity::Critical, format!("the vendor refused the key, nothing can be fetched: {said}"))
+            (Severity::Critical, format!("nothing can be fetched: {said}"))
         }
         Kind::DatabaseLost => {
             let loss = i.database_lost?;

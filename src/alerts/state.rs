@@ -90,7 +90,7 @@ impl AlertState {
         for change in &changes {
             if self.unsaved.len() == MOST_UNSAVED {
                 self.unsaved.pop_front();
-                tracing::warn!("the database is away for so long that the oldest change of an alert is not kept");
+                tracing::warn!("the database has been unreachable for too long: the oldest alert change is dropped");
             }
             self.unsaved.push_back(change.clone());
         }

@@ -112,7 +112,7 @@ fn smtp(at: &Reader<'_>, env: &Environment) -> Result<Option<SmtpSettings>, Conf
     let Some(host) = at.get("host")?.optional() else { return Ok(None) };
     let name = host.text()?;
     if url::Host::parse(name).is_err() {
-        return Err(host.error("is no host name", "write a name such as mail.example.com"));
+        return Err(host.error("is not a host name", "write a name such as mail.example.com"));
     }
     if tls == SmtpTls::None && !is_loopback_host(name) {
         let what = "is none, which would show the mail and the password to everyone on the way";
@@ -172,7 +172,7 @@ fn check_url(text: &str, source: &str) -> Result<(), ConfigError> {
             "{source}: the webhook's URL {what}; write https://HOST/PATH (it is not repeated here)"
         )))
     };
-    let Ok(url) = Url::parse(text) else { return fail("is no URL") };
+    let Ok(url) = Url::parse(text) else { return fail("is not a URL") };
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => Ok(()),
         ("http", Some(host)) if is_loopback_host(host) => Ok(()),

@@ -16,7 +16,7 @@ pub enum InvalidDatabaseUrl {
     NoPath,
     #[error("a database in memory would be lost at the end")]
     Memory,
-    #[error("it is no valid URL ({0})")]
+    #[error("it is not a valid URL ({0})")]
     Url(#[from] url::ParseError),
     #[error("it holds control characters")]
     Control,

@@ -32,7 +32,7 @@ fn checked(text: &str, source: &str) -> Result<SecretString, ConfigError> {
         Ok(SecretString::from(key))
     } else {
         Err(ConfigError(format!(
-            "{source}: does not hold an API key (one word of up to 512 visible characters); write the key and nothing else"
+            "{source}: does not hold an API key (one word of up to 512 visible characters); the file must contain nothing else"
         )))
     }
 }

@@ -149,7 +149,7 @@ pub async fn days(
     let count = (to - from).num_days() + 1;
     if series.len() > MOST_SERIES || !(1..=MOST_DAYS).contains(&count) {
         return Err(ReadError::Refused(format!(
-            "a coverage map has at most {MOST_SERIES} series and {MOST_DAYS} days, asked for {} and {count}",
+            "a coverage map has at most {MOST_SERIES} series and {MOST_DAYS} days; requested: {} and {count}",
             series.len()
         )));
     }

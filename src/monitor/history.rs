@@ -96,7 +96,7 @@ impl ExecutionDetail {
     /// `NotFound` when there is no such execution.
     pub async fn read(store: &dyn Store, id: Uuid) -> Result<Self, StoreError> {
         let row = store.execution(id).await?;
-        let row = row.ok_or_else(|| StoreError::NotFound(format!("there is no execution {id}")))?;
+        let row = row.ok_or_else(|| StoreError::NotFound(format!("no execution has the id {id}")))?;
         Ok(Self { execution: row.into(), series: store.series_statuses(id).await? })
     }
 }

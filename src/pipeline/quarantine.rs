@@ -18,7 +18,7 @@ use barkeep_store::{PageCommit, QuarantineRow, SeriesWrite, Store, StoreError, V
 /// Why a decision was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DecisionError {
-    #[error("there is no pending bar {0} in quarantine")]
+    #[error("no pending bar {0} in quarantine")]
     NotPending(i64),
     #[error("{0} is no longer registered, so its bar cannot be stored")]
     NotRegistered(Symbol),

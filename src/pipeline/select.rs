@@ -52,7 +52,7 @@ impl fmt::Display for TimeBound {
 
 /// A text that is neither a date nor a time between 1970 and 2100.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no day or time; write 2024-01-31 or 2024-01-31T14:30:00Z, from 1970 to 2100")]
+#[error("'{0}' is not a date or time; write 2024-01-31 or 2024-01-31T14:30:00Z, from 1970 to 2100")]
 pub struct InvalidTimeBound(String);
 
 impl FromStr for TimeBound {
@@ -104,7 +104,7 @@ pub enum SelectError {
     NoSymbols,
     #[error("{symbol} is registered as {registered}, not as {requested}")]
     ClassDiffers { symbol: Symbol, registered: AssetClass, requested: AssetClass },
-    #[error("{from} is after {to}; nothing lies between them")]
+    #[error("{from} is after {to}")]
     EmptyRange { from: TimeBound, to: TimeBound },
     #[error("{from} is in the future; there are no bars yet")]
     Future { from: TimeBound },

@@ -185,7 +185,7 @@ impl Service {
             Some(id) => rows
                 .iter()
                 .find(|row| row.execution_id == id)
-                .ok_or_else(|| CommandError::Refused(format!("there is no execution {id}")))?,
+                .ok_or_else(|| CommandError::Refused(format!("no execution has the id {id}")))?,
             None => match rows.iter().filter(ended).find(|row| row.failed_symbols > 0) {
                 Some(row) => row,
                 None => return Ok(CommandReply::Nothing("no execution has failed series".to_owned())),

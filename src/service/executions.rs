@@ -74,8 +74,9 @@ impl Service {
             Err(RunError::Busy(other)) => tracing::debug!(execution = %id, by = %other, "already being worked on"),
             Err(RunError::Selection(e)) => tracing::info!(execution = %id, "nothing to do: {e}"),
             Err(RunError::KeyRefused(fault)) => {
-                let reason = format!("the vendor refused the key: {fault}");
-                self.key_refused = Some(fault.to_string());
+                // The fault says that the vendor refused the key.
+                let reason = fault.to_string();
+                self.key_refused = Some(reason.clone());
                 tracing::error!("{reason}; paused until the key is changed and the engine resumed");
                 self.pause_for_key();
                 self.failed = Some(reason);

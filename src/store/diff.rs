@@ -88,7 +88,7 @@ pub(super) fn check_bar(stored: &StoredBar) -> Result<()> {
     if sound {
         Ok(())
     } else {
-        Err(StoreError::Refused(format!("the bar at {} has a value that is no price or count", b.ts)))
+        Err(StoreError::Refused(format!("the bar at {} has a value that is not a price or count", b.ts)))
     }
 }
 

@@ -277,7 +277,7 @@ impl Dispatcher {
         let wait = self.limiter.expected_wait();
         if !wait.is_zero() {
             let frozen = self.limiter.snapshot().frozen_for.is_some();
-            let why = if frozen { "the vendor asked to wait (429)" } else { "rate limit" };
+            let why = if frozen { "rate limited by the vendor (429)" } else { "rate limit" };
             self.journal.waiting(ask.ticker, why, wait, None);
         }
         let permit = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused);

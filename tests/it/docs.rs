@@ -42,7 +42,7 @@ async fn metrics_are_listed() {
     let served = Served::start(&bench).await;
     // A request has to be answered before requests are counted.
     served.get("/metrics").await;
-    let text = served.get("/metrics").await.text().to_owned();
+    let text = served.get("/metrics").await.text();
     assert_eq!(served.stop().await, 0);
     let mut table = "| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
     for line in text.lines() {

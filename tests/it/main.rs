@@ -28,31 +28,9 @@ mod support {
     pub mod scripted;
 }
 
-mod anchors;
-mod api_data;
-mod api_doors;
-mod attach;
-mod backfill;
-mod baseline;
-mod cli;
-mod console;
+mod api;
+mod command;
 mod docs;
-mod engine_memory;
-mod engine_service;
-mod features;
-mod loadtest;
-mod one_owner;
-mod outage;
-mod plan;
-mod progress;
-mod provisional;
-mod rate_limit;
-mod real_data;
-mod real_days;
-mod recorded_market;
-mod recorded_vendor;
-mod reports;
-mod rto_rpo;
-mod series_control;
-mod service;
+mod engine;
+mod recorded_data;
 mod structure;

@@ -22,14 +22,14 @@ pub struct Served {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub struct ConsoleResponse {
+pub struct HttpResponse {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
-impl ConsoleResponse {
+impl HttpResponse {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
@@ -105,7 +105,7 @@ impl Served {
         Self { child, addr, key: None }
     }
 
-    pub async fn get(&self, path: &str) -> ConsoleResponse {
+    pub async fn get(&self, path: &str) -> HttpResponse {
         self.send("GET", path, &[], "").await
     }
 
@@ -116,12 +116,12 @@ impl Served {
         reply.json()
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> ConsoleResponse {
+    pub async fn post(&self, path: &str, body: &Value) -> HttpResponse {
         self.send("POST", path, &[("Content-Type", "application/json")], &body.to_string()).await
     }
 
     /// One request on its own connection.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> ConsoleResponse {
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> HttpResponse {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             write!(head, "Host: {}\r\n", self.addr).unwrap();
@@ -139,7 +139,7 @@ impl Served {
     }
 
     /// Bytes as they are; the answer up to the end of the connection.
-    pub async fn raw(&self, bytes: &[u8]) -> ConsoleResponse {
+    pub async fn raw(&self, bytes: &[u8]) -> HttpResponse {
         let mut stream = TcpStream::connect(self.addr).await.unwrap();
         // The server may answer and close before all of it is taken.
         let _ = stream.write_all(bytes).await;
@@ -158,7 +158,7 @@ impl Served {
     }
 }
 
-pub fn parse(answer: &[u8]) -> ConsoleResponse {
+pub fn parse(answer: &[u8]) -> HttpResponse {
     let split = answer.windows(4).position(|w| w == b"\r\n\r\n");
     let split = split.unwrap_or_else(|| panic!("no HTTP answer: {:?}", String::from_utf8_lossy(answer)));
     let head = String::from_utf8_lossy(&answer[..split]).into_owned();
@@ -169,7 +169,7 @@ pub fn parse(answer: &[u8]) -> ConsoleResponse {
         headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
     let chunked = headers.iter().any(|(n, v)| n == "transfer-encoding" && v == "chunked");
     let body = &answer[split + 4..];
-    ConsoleResponse { status, headers, body: if chunked { unchunked(body) } else { body.to_vec() } }
+    HttpResponse { status, headers, body: if chunked { unchunked(body) } else { body.to_vec() } }
 }
 
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {

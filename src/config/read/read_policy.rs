@@ -42,7 +42,7 @@ fn severity(at: &Reader<'_>) -> Result<Severity, ConfigError> {
         "info" => Ok(Severity::Info),
         "warning" => Ok(Severity::Warning),
         "critical" => Ok(Severity::Critical),
-        _ => Err(at.error("is no severity", "write info, warning or critical")),
+        _ => Err(at.error("is not a severity", "write info, warning or critical")),
     }
 }
 
@@ -152,7 +152,7 @@ fn recovery(at: &Reader<'_>) -> Result<SchedulerRecovery, ConfigError> {
     };
     let sweep = at.get("normal_operation")?.get("daily_sweep_utc")?;
     let daily_sweep = NaiveTime::parse_from_str(sweep.text()?, "%H:%M")
-        .map_err(|_| sweep.error("is no time of day", "write it in UTC with quotes, like \"02:00\""))?;
+        .map_err(|_| sweep.error("is not a time of day", "write it in UTC with quotes, like \"02:00\""))?;
     Ok(SchedulerRecovery {
         daily_sweep,
         priority_order: order("normal_operation")?,

@@ -118,7 +118,7 @@ fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigEr
 fn base_url(at: &Reader<'_>) -> Result<Url, ConfigError> {
     const EXPECTED: &str = "write an origin such as https://api.massive.com or http://127.0.0.1:8800";
     let fail = |what: &str| Err(at.error(what, EXPECTED));
-    let Ok(url) = Url::parse(at.text()?) else { return fail("is no URL") };
+    let Ok(url) = Url::parse(at.text()?) else { return fail("is not a URL") };
     if !url.username().is_empty() || url.password().is_some() {
         return fail("holds a user name or password");
     }
@@ -202,7 +202,7 @@ fn clock(at: &Reader<'_>) -> Result<StalenessClock, ConfigError> {
     match at.text()? {
         "market" => Ok(StalenessClock::Market),
         "wall" => Ok(StalenessClock::Wall),
-        _ => Err(at.error("is no clock", "write market or wall")),
+        _ => Err(at.error("is not a clock", "write market or wall")),
     }
 }
 
@@ -221,7 +221,7 @@ fn log(at: &Reader<'_>, env: &Environment) -> Result<LogSettings, ConfigError> {
     };
     let level = at.get("level")?;
     if !LEVELS.contains(&level.text()?) {
-        return Err(level.error("is no level", "write error, warn, info, debug or trace"));
+        return Err(level.error("is not a log level", "write error, warn, info, debug or trace"));
     }
     let format = at.get("format")?;
     Ok(LogSettings {
@@ -231,7 +231,7 @@ fn log(at: &Reader<'_>, env: &Environment) -> Result<LogSettings, ConfigError> {
         format: match format.text()? {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
-            _ => return Err(format.error("is no format", "write text or json")),
+            _ => return Err(format.error("is not a log format", "write text or json")),
         },
         keep: at.get("keep")?.int(1..=3650)?,
     })

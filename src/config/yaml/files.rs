@@ -41,7 +41,7 @@ pub(crate) fn read(path: &Path) -> Result<TextFile, ConfigError> {
     if !metadata.is_file() {
         return Err(complaint(path, "is not a regular file", "name a plain YAML file"));
     }
-    let too_large = || complaint(path, "is larger than 1 MiB, so it is no settings file", "name the right file");
+    let too_large = || complaint(path, "is larger than 1 MiB, so it is not a settings file", "name the right file");
     if metadata.len() > LARGEST {
         return Err(too_large());
     }

@@ -135,7 +135,7 @@ fn unknown_key(entry: &Entry, path: &str, known: &[Entry], whole: &Node) -> Conf
         let elsewhere = paths.iter().find(|p| p.rsplit('.').next() == Some(entry.key.as_str()));
         elsewhere.map_or_else(|| format!("use one of {}", siblings.join(", ")), |p| format!("did you mean '{p}'?"))
     };
-    entry.origin.error(format_args!("there is no setting '{full}'"), to_do)
+    entry.origin.error(format_args!("unknown setting '{full}'"), to_do)
 }
 
 /// Parses one document. `origin` names the source; its line is ignored. Empty text is an empty section.
@@ -296,9 +296,9 @@ mod tests {
         for (over, says) in [
             (
                 "vendor:\n  rate_limt: 3\n",
-                "t.yaml:2: there is no setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
+                "t.yaml:2: unknown setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
             ),
-            ("rate_limit: 3\n", "t.yaml:1: there is no setting 'rate_limit'; did you mean 'vendor.rate_limit'?"),
+            ("rate_limit: 3\n", "t.yaml:1: unknown setting 'rate_limit'; did you mean 'vendor.rate_limit'?"),
             ("vendor:\n  zebra: 3\n", "use one of rate_limit, attempts"),
             ("vendor: 3\n", "vendor is a section"),
             ("log:\n  level:\n    a: 1\n", "log.level takes a value, not a section"),

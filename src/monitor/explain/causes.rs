@@ -54,18 +54,18 @@ impl Cause {
     pub const fn words(self) -> &'static str {
         match self {
             Self::MarketClosed => "market closed",
-            Self::BarGrowing => "bar not over yet",
+            Self::BarGrowing => "bar still open",
             Self::VendorDelay => "vendor delay",
             Self::NoTrades => "no trades",
             Self::Quarantined => "quarantined",
             Self::NotEntitled => "not entitled",
             Self::Untracked => "not tracked",
             Self::Paused => "paused",
-            Self::WaitingForTokens => "waiting for tokens",
+            Self::WaitingForTokens => "waiting for the rate limit",
             Self::InProgress => "being fetched",
             Self::Failed => "failed",
             Self::WaitingForRun => "waiting for its next run",
-            Self::NeverAsked => "never asked",
+            Self::NeverAsked => "never requested",
         }
     }
 }

@@ -63,7 +63,7 @@ pub enum RunError {
     /// Every series named is being worked on by another execution.
     #[error("execution {0} already works on all of these series")]
     Busy(Uuid),
-    #[error("the vendor refused the key: {0}")]
+    #[error(transparent)]
     KeyRefused(Fault),
     #[error(transparent)]
     Store(#[from] StoreError),

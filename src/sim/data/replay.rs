@@ -178,7 +178,7 @@ fn read(path: &Path) -> Result<Vec<Row>, Unreadable> {
     let mut rows = Vec::new();
     for (k, line) in lines(path)?.enumerate().skip(1) {
         let line = line.map_err(|e| trouble(path, &e))?;
-        rows.push(parse(&line).ok_or_else(|| trouble(path, &format!("line {}: '{line}' is no bar", k + 1)))?);
+        rows.push(parse(&line).ok_or_else(|| trouble(path, &format!("line {}: '{line}' is not a bar", k + 1)))?);
     }
     rows.sort_by_key(|row: &Row| row.t);
     rows.reverse();

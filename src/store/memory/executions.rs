@@ -54,7 +54,7 @@ impl Executions {
     /// Refuses what names an execution that does not exist, as a foreign key does.
     pub(super) fn check(&self, named: impl IntoIterator<Item = Uuid>) -> Result<()> {
         match named.into_iter().find(|id| !self.by_id.contains_key(id)) {
-            Some(id) => Err(StoreError::Refused(format!("there is no execution {id}"))),
+            Some(id) => Err(StoreError::Refused(format!("no execution has the id {id}"))),
             None => Ok(()),
         }
     }

@@ -110,7 +110,7 @@ impl Work for Put {
 }
 
 pub(crate) fn unkept(symbol: &Symbol, timeframe: Timeframe) -> StoreError {
-    StoreError::NotFound(format!("'{symbol}' is not kept at {timeframe}"))
+    StoreError::NotFound(format!("'{symbol}' is not tracked at {timeframe}"))
 }
 
 /// [`crate::Store::set_paused`].

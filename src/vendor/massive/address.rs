@@ -43,7 +43,7 @@ impl Base {
     pub(super) fn at(&self, path_and_query: &str) -> Result<Url, Fault> {
         let refuse = || {
             let what = printable(path_of(path_and_query));
-            Fault::new(Class::Permanent, format!("'{what}' cannot be asked: it is not a plain path"))
+            Fault::new(Class::Permanent, format!("'{what}' cannot be requested: it is not a plain path"))
         };
         let url = Url::parse(&format!("{}{path_and_query}", self.url)).map_err(|_| refuse())?;
         let intact = url.path().strip_prefix(self.prefix.as_str()) == Some(path_of(path_and_query));

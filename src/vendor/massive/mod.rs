@@ -134,7 +134,7 @@ impl Massive {
 /// The path and query of the first page of aggregates.
 fn aggregates_path(query: &AggregateQuery) -> Result<String, Fault> {
     if query.range.is_empty() || query.ticker.is_empty() {
-        return Err(Fault::new(Class::Permanent, "an empty range or ticker cannot be asked"));
+        return Err(Fault::new(Class::Permanent, "an empty range or ticker cannot be requested"));
     }
     let (multiplier, span) = query.timeframe.vendor_span();
     // Both ends are inclusive. Minutes are asked in milliseconds on the grid, so that bars of several minutes or hours

@@ -20,7 +20,7 @@ pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked
     let rows = envelope.rows(Counts::Exact)?;
     // An answer that names no ticker is taken at its word: the path has named it.
     if let Some(ticker) = envelope.ticker.as_deref().filter(|ticker| *ticker != query.ticker) {
-        let text = format!("the answer is for {}, asked was {}", printable(ticker), query.ticker);
+        let text = format!("the answer is for {}, the request was for {}", printable(ticker), query.ticker);
         return Err(Fault::malformed(text));
     }
     let adjusted = envelope.adjusted == Some(true) && !rows.is_empty();
@@ -106,7 +106,7 @@ fn out_of_range(t: Whole, query: &AggregateQuery) -> String {
         ("nanoseconds", t.0.checked_div(1_000_000)),
     ];
     let hint = units.iter().find(|(_, ms)| holds(*ms)).map(|(unit, _)| format!(" (written in {unit}?)"));
-    format!("a bar at {} lies outside the asked range {}{}", Ts(t.0), query.range, hint.unwrap_or_default())
+    format!("a bar at {} lies outside the requested range {}{}", Ts(t.0), query.range, hint.unwrap_or_default())
 }
 
 /// Drops elements that say the same as an earlier one with the same key. Elements with equal keys must be adjacent.

@@ -17,7 +17,7 @@ pub(super) fn splits(body: &[u8], tickers: &[String], base: &Base, path: &str) -
     for row in envelope.rows(Counts::Loose)? {
         let ticker = printable(&row.ticker);
         if !tickers.contains(&row.ticker) {
-            return Err(Fault::malformed(format!("the answer holds a split of {ticker}, which was not asked for")));
+            return Err(Fault::malformed(format!("the answer holds a split of {ticker}, which was not requested")));
         }
         let (from, to) = (row.split_from, row.split_to);
         if !(from > 0.0 && to > 0.0 && from.is_finite() && to.is_finite()) {

@@ -70,7 +70,7 @@ pub fn notices() -> Vec<LogLine> {
             90,
             Level::Error,
             "barkeep::pipeline::fetch",
-            "ETH 1h: rows outside the asked range; nothing of this page is stored",
+            "ETH 1h: rows outside the requested range; the page was not stored",
         ),
         (60, Level::Info, "barkeep::pipeline::features", "SPY 5m: 98 rows of features written"),
         (3, Level::Warn, "vendor::dispatch", "META: 503 Service Unavailable, retry 2/5 in 4.0 s"),

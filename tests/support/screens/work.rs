@@ -87,7 +87,7 @@ pub fn alerts() -> Vec<AlertRow> {
             82 * MINUTE,
             None,
         ),
-        alert(6, "rpo", Severity::Warning, "META 5m is 12 min past its recovery point of 4 h", 12 * MINUTE, None),
+        alert(6, "rpo", Severity::Warning, "META 5m is 12 min past its RPO of 4 h", 12 * MINUTE, None),
         alert(5, "database", Severity::Critical, "the database did not answer", 5 * HOUR, Some(62 * SECOND)),
         alert(4, "key", Severity::Critical, "the vendor refused the key", 7 * HOUR, Some(11 * MINUTE)),
         alert(3, "stale", Severity::Warning, "54 % of series are stale", 30 * HOUR, Some(47 * MINUTE)),
@@ -131,7 +131,7 @@ pub fn failing() -> Vec<SeriesStatus> {
             3,
             SeriesRunState::Failed,
             80 * MINUTE,
-            Some("rows outside the asked range (malformed)"),
+            Some("rows outside the requested range (malformed)"),
         ),
     ]
 }
@@ -201,7 +201,7 @@ pub fn run() -> RunView {
             H1,
             &[H4],
             Criticality::Critical,
-            ItemState::Failed { reason: "rows outside the asked range".into() },
+            ItemState::Failed { reason: "rows outside the requested range".into() },
             0.4,
             600,
         ),

@@ -65,10 +65,10 @@ pub(crate) async fn pause(
 }
 
 /// Read settings and policy again, from the files, environment and flags of the start
-#[utoipa::path(post, path = "/api/v1/admin/engine/reload", tag = "engine",
+#[utoipa::path(post, path = "/api/v1/admin/engine/reload", operation_id = "reload_settings", tag = "engine",
     description = "All of them take effect, or none: a file that cannot be used is 422 with its place, a changed setting \
         that is only read at start is 409 and named in `needs_restart`.",
-    responses((status = 200, body = Done)))]
+    responses((status = 200, body = Done, description = "The settings are in force")))]
 pub(crate) async fn reload(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
@@ -180,5 +180,5 @@ async fn check_exists(api: &Api, id: Uuid) -> Result<(), Problem> {
     if runs || api.console.engine.store.execution(id).await?.is_some() {
         return Ok(());
     }
-    Err(Problem::not_found(format!("there is no execution {id}")).at("id"))
+    Err(Problem::not_found(format!("no execution has the id {id}")).at("id"))
 }

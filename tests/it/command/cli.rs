@@ -88,7 +88,7 @@ fn a_wrong_settings_file_is_named_with_its_line() {
     for (text, says) in [
         (
             "vendor:\n  rate_limt: 3\n",
-            "barkeep.yaml:2: there is no setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
+            "barkeep.yaml:2: unknown setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
         ),
         ("vendor:\n  attempts: five\n", "barkeep.yaml:2: vendor.attempts is 'five'"),
         ("vendor:\n\tattempts: 5\n", "barkeep.yaml:2: not valid YAML"),

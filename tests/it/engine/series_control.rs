@@ -159,7 +159,7 @@ async fn a_series_that_rests_is_asked_by_nobody_until_it_is_woken() {
     let refused = stand.trigger(named).await.unwrap_err().to_string();
     assert!(refused.contains("paused"), "{refused}");
     let unknown = stand.order(EngineCommand::PauseSeries(vec![series("IBM", Timeframe::W1)])).await.unwrap_err();
-    assert!(unknown.to_string().contains("'IBM' is not kept at 1w"), "{unknown}");
+    assert!(unknown.to_string().contains("'IBM' is not tracked at 1w"), "{unknown}");
 
     let every = vec![series("IBM", M5), series("IBM", H1), series("IBM", D1)];
     stand.order(EngineCommand::ResumeSeries(every)).await.unwrap();

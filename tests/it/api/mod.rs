@@ -1,0 +1,7 @@
+//! The HTTP API, its client and the console.
+
+mod api_data;
+mod api_doors;
+mod attach;
+mod console;
+mod loadtest;

@@ -1,0 +1,6 @@
+//! The command line and its measurements.
+
+mod baseline;
+mod cli;
+mod reports;
+mod rto_rpo;

@@ -1,0 +1,6 @@
+//! Against bars and answers recorded from vendors.
+
+mod real_data;
+mod real_days;
+mod recorded_market;
+mod recorded_vendor;
