@@ -9,11 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::environment::{Environment, SMTP_PASSWORD, WEBHOOK_URL};
-use super::key::read_private;
-use super::settings::NotThat;
-use crate::read::read_settings::path;
 use crate::yaml::error::ConfigError;
+use crate::yaml::path::path;
 use crate::yaml::reader::Reader;
+use crate::yaml::secret::read_private;
+use crate::yaml::word::ParseWordError;
 use barkeep_base::net::is_loopback_host;
 use barkeep_base::text::printable;
 
@@ -51,13 +51,13 @@ pub enum SmtpTls {
 }
 
 impl FromStr for SmtpTls {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
+    type Err = ParseWordError;
+    fn from_str(s: &str) -> Result<Self, ParseWordError> {
         match s {
             "starttls" => Ok(Self::Starttls),
             "implicit" => Ok(Self::Implicit),
             "none" => Ok(Self::None),
-            _ => Err(NotThat::new(s, "a kind of TLS; use starttls, implicit or none")),
+            _ => Err(ParseWordError::new(s, "a kind of TLS; use starttls, implicit or none")),
         }
     }
 }
@@ -80,12 +80,12 @@ impl fmt::Display for MailAddress {
 }
 
 impl FromStr for MailAddress {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
+    type Err = ParseWordError;
+    fn from_str(s: &str) -> Result<Self, ParseWordError> {
         // The same grammar that will write the header: what passes here cannot fail when an alert is due.
         match s.parse::<lettre::Address>() {
             Ok(_) => Ok(Self(s.to_owned())),
-            Err(_) => Err(NotThat::new(s, "a mail address; write name@host")),
+            Err(_) => Err(ParseWordError::new(s, "a mail address; write name@host")),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::settings::NotThat;
 use crate::yaml::error::ConfigError;
 use crate::yaml::reader::Reader;
+use crate::yaml::word::ParseWordError;
 
 /// The HTTP API's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +50,9 @@ impl fmt::Display for HostName {
 }
 
 impl FromStr for HostName {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
-        let wrong = || NotThat::new(s, "a host name; write a name such as barkeep.example.com");
+    type Err = ParseWordError;
+    fn from_str(s: &str) -> Result<Self, ParseWordError> {
+        let wrong = || ParseWordError::new(s, "a host name; write a name such as barkeep.example.com");
         let (name, port) = s.rsplit_once(':').map_or((s, None), |(name, port)| (name, Some(port)));
         let label = |l: &str| {
             (1..=63).contains(&l.len())

@@ -14,6 +14,7 @@ mod environment;
 mod key;
 pub mod policy;
 mod programs;
+mod rate_limit;
 pub mod read;
 mod screen;
 pub mod settings;
@@ -29,11 +30,12 @@ pub use environment::Environment;
 pub use key::find_key;
 pub use policy::Policy;
 pub use programs::postgres_programs;
-pub use read::load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, Sources, load, load_from};
+pub use read::load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, load, load_from};
 pub use screen::{KeySetting, TerminalHints, ThemeName, TuiSettings};
 pub use settings::*;
 pub use yaml::effective::Effective;
 pub use yaml::error::{ConfigError, Origin};
+pub use yaml::sources::Sources;
 
 #[cfg(test)]
 mod tests;

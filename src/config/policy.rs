@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
-use super::settings::RateLimit;
+use super::rate_limit::RateLimit;
 use barkeep_market::{Criticality, Symbol};
 
 /// The seven sections.

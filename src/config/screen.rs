@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::environment::Environment;
-use super::settings::NotThat;
 use crate::yaml::error::{ConfigError, Origin};
 use crate::yaml::reader::Reader;
+use crate::yaml::word::ParseWordError;
 
 /// How the dashboard looks and how often it draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +53,10 @@ impl fmt::Display for ThemeName {
 }
 
 impl FromStr for ThemeName {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
+    type Err = ParseWordError;
+    fn from_str(s: &str) -> Result<Self, ParseWordError> {
         let known = Self::ALL.into_iter().find(|theme| theme.name() == s);
-        known.ok_or_else(|| NotThat::new(s, "a theme; use auto, dark, light, color-blind or mono"))
+        known.ok_or_else(|| ParseWordError::new(s, "a theme; use auto, dark, light, color-blind or mono"))
     }
 }
 

@@ -7,12 +7,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use barkeep_base::log::LogSettings;
-use barkeep_base::text::printable;
 use barkeep_market::freshness::{Delay, StalenessClock, TierLimits};
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
 
 pub use super::database_url::DatabaseUrl;
+pub use super::rate_limit::RateLimit;
+pub use crate::yaml::word::ParseWordError;
 
 /// All settings of one start.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,66 +32,6 @@ pub struct Settings {
     /// Keys of the dashboard that replace the built-in ones.
     pub keys: Vec<super::screen::KeySetting>,
     pub api: super::api::ApiSettings,
-}
-
-/// How fast the vendor may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RateLimit {
-    /// At most this many request starts in any trailing 60 s.
-    PerMinute(u32),
-    /// No agreed limit; stays under 100 a second as the vendor asks.
-    Unlimited,
-}
-
-impl RateLimit {
-    /// Above this the vendor's "under 100 requests a second" would bind first.
-    pub const HIGHEST: u32 = 6000;
-    pub const EXPECTED: &str = "write requests per minute from 1 to 6000, or unlimited";
-
-    /// Requests per minute; `None` when unlimited.
-    #[must_use]
-    pub const fn per_minute(self) -> Option<u32> {
-        match self {
-            Self::PerMinute(n) => Some(n),
-            Self::Unlimited => None,
-        }
-    }
-}
-
-impl fmt::Display for RateLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PerMinute(n) => write!(f, "{n}"),
-            Self::Unlimited => f.write_str("unlimited"),
-        }
-    }
-}
-
-impl FromStr for RateLimit {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
-        match (s, s.parse()) {
-            ("unlimited", _) => Ok(Self::Unlimited),
-            (_, Ok(n)) if (1..=Self::HIGHEST).contains(&n) => Ok(Self::PerMinute(n)),
-            _ => Err(NotThat::new(s, "a rate limit; use 1 to 6000 requests per minute, or unlimited")),
-        }
-    }
-}
-
-/// A word that is not what was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{word}' is not {expected}")]
-pub struct NotThat {
-    word: String,
-    expected: &'static str,
-}
-
-impl NotThat {
-    #[must_use]
-    pub fn new(word: &str, expected: &'static str) -> Self {
-        Self { word: printable(word), expected }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -153,10 +94,10 @@ impl fmt::Display for Mode {
 }
 
 impl FromStr for Mode {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
+    type Err = ParseWordError;
+    fn from_str(s: &str) -> Result<Self, ParseWordError> {
         let known = Self::ALL.into_iter().find(|m| m.name() == s);
-        known.ok_or_else(|| NotThat::new(s, "a mode; use pipeline, staggered or sequential"))
+        known.ok_or_else(|| ParseWordError::new(s, "a mode; use pipeline, staggered or sequential"))
     }
 }
 
@@ -235,13 +176,13 @@ pub struct FeatureSettings {
 }
 
 /// `realtime`, `end_of_day`, or a duration up to 7 days.
-pub fn parse_delay(text: &str) -> Result<Delay, NotThat> {
+pub fn parse_delay(text: &str) -> Result<Delay, ParseWordError> {
     const LONGEST: Duration = Duration::from_hours(7 * 24);
     match (text, humantime::parse_duration(text)) {
         ("realtime", _) => Ok(Delay::After(Duration::ZERO)),
         ("end_of_day", _) => Ok(Delay::EndOfDay),
         (_, Ok(d)) if d <= LONGEST => Ok(Delay::After(d)),
-        _ => Err(NotThat::new(text, "a delay; use realtime, end_of_day, or a duration up to 7d such as 15m")),
+        _ => Err(ParseWordError::new(text, "a delay; use realtime, end_of_day, or a duration up to 7d such as 15m")),
     }
 }
 

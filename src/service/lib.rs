@@ -4,10 +4,10 @@
 //! with its reason. Executions run side by side and meet at the gate, where the most important request goes first.
 
 pub mod activity;
+mod commands;
 mod executions;
 pub mod handle;
 pub mod instance;
-mod commands;
 mod pause;
 pub mod progress;
 mod recovery;

@@ -60,7 +60,9 @@ impl Service {
     pub(super) fn heard(&mut self, heard: Result<Result<Calendar, HolidayError>, tokio::task::JoinError>) {
         match heard {
             Ok(Ok(calendar)) => self.engine.calendar.publish(calendar),
-            Ok(Err(e)) => tracing::info!(error = %e, "announced holidays could not be fetched; the built-in calendar applies"),
+            Ok(Err(e)) => {
+                tracing::info!(error = %e, "announced holidays could not be fetched; the built-in calendar applies")
+            }
             Err(e) => tracing::error!(error = %e, "asking for announced holidays broke"),
         }
     }

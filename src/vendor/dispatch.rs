@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::batch::groups;
-pub use self::journal::{Attempt, Journal};
 pub use super::counters::Counters;
 use super::counters::Counts;
 use super::fault::{Failure, Transport, classify};
+pub use super::journal::{Attempt, Journal};
 use super::limit::{Limiter, Permit, pause};
 pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
@@ -26,7 +26,6 @@ use barkeep_base::timing::{self, Phase};
 use barkeep_market::{AssetClass, Interval, Timeframe, split::Split};
 
 mod batch;
-mod journal;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@ pub mod counters;
 pub mod dispatch;
 pub mod fault;
 pub mod http;
+mod journal;
 pub mod limit;
 pub mod massive;
 pub mod paging;

@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::place::wait;
-pub use self::place::{Place, WINDOW};
+pub use self::place::{Grant, Place, WINDOW};
 pub use self::snapshot::LimitSnapshot;
 use self::state::{Agreed, State};
 use super::Fault;
-use super::dispatch::Journal;
+use super::journal::Journal;
 use barkeep_base::clock::{Clock, Moment};
 use barkeep_config::RateLimit;
 
@@ -74,15 +74,6 @@ pub struct Permit {
     recorded: Option<i64>,
     /// The request must have ended by then.
     pub deadline: Instant,
-}
-
-/// What the journal says to a request for a place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// The place taken; `None` when all are.
-    pub place: Option<i64>,
-    /// The places that were taken before, of all processes.
-    pub taken: Vec<Place>,
 }
 
 impl Limiter {

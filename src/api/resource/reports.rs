@@ -95,8 +95,7 @@ pub(crate) async fn scheduler_health(
     let index = reading(&api).await.index;
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
     let health =
-        SchedulerHealth::of(engine.store.as_ref(), &index, &calendar, &config.settings, &config.policy, now)
-            .await?;
+        SchedulerHealth::of(engine.store.as_ref(), &index, &calendar, &config.settings, &config.policy, now).await?;
     Ok(Json(SchedulerHealthReport {
         status: health.status,
         last_execution: health.last_execution.map(Execution::from),

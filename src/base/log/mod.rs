@@ -100,7 +100,8 @@ fn sink(settings: &LogSettings) -> Result<Option<(NonBlocking, WorkerGuard)>, Lo
         Ok(appender) => Ok(Some(tracing_appender::non_blocking(appender))),
         Err(reason) => {
             let dir = crate::text::printable(&settings.dir.display().to_string());
-            let _ = writeln!(std::io::stderr(), "warning: no log is written: {dir}: {reason}; set log.dir or --log-file");
+            let _ =
+                writeln!(std::io::stderr(), "warning: no log is written: {dir}: {reason}; set log.dir or --log-file");
             Ok(None)
         }
     }

@@ -16,7 +16,7 @@ use crate::output::print;
 use crate::signals::Signals;
 use barkeep_base::clock::SystemClock;
 use barkeep_base::text::printable;
-use barkeep_config::{NotThat, RateLimit, parse_delay};
+use barkeep_config::{ParseWordError, RateLimit, parse_delay};
 use barkeep_market::freshness::Delay;
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Symbol};
@@ -108,8 +108,8 @@ pub struct SplitArg {
 }
 
 impl FromStr for SplitArg {
-    type Err = NotThat;
-    fn from_str(s: &str) -> Result<Self, NotThat> {
+    type Err = ParseWordError;
+    fn from_str(s: &str) -> Result<Self, ParseWordError> {
         let parsed = || {
             // From the right: a symbol may hold a colon.
             let mut parts = s.rsplitn(4, ':');
@@ -120,7 +120,7 @@ impl FromStr for SplitArg {
             let split = Split { date, from, to };
             split.is_sound().then_some(Self { symbol, split })
         };
-        parsed().ok_or_else(|| NotThat::new(s, "a split; use SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
+        parsed().ok_or_else(|| ParseWordError::new(s, "a split; use SYMBOL:DATE:FROM:TO such as AAPL:2020-08-31:1:4"))
     }
 }
 

@@ -7,12 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::environment::{self, Environment};
 use crate::policy::Policy;
+use crate::rate_limit::RateLimit;
 use crate::read::read_policy;
 use crate::read::read_settings;
-use crate::settings::{RateLimit, Settings};
+use crate::settings::Settings;
 use crate::yaml::effective::Effective;
 use crate::yaml::error::{ConfigError, Origin};
 use crate::yaml::files::{self, TextFile};
+use crate::yaml::sources::Sources;
 use crate::yaml::tree::{self, Node};
 
 const SETTINGS_FILE: &str = "barkeep.yaml";
@@ -36,17 +38,6 @@ pub struct Overrides {
     pub rate_limit: Option<RateLimit>,
     /// `--log-file`
     pub log_file: Option<PathBuf>,
-}
-
-/// Which files were used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sources {
-    /// `None`: no file was found, the defaults run.
-    pub config: Option<PathBuf>,
-    /// `None`: the built-in policy runs.
-    pub policy: Option<PathBuf>,
-    /// Where the settings file was looked for.
-    pub searched: Vec<PathBuf>,
 }
 
 /// Everything that was configured.

@@ -13,6 +13,7 @@ use crate::settings::{
     SymbolSettings, VendorSettings, parse_delay,
 };
 use crate::yaml::error::ConfigError;
+use crate::yaml::path::path;
 use crate::yaml::reader::Reader;
 use crate::yaml::tree::Node;
 use barkeep_base::log::{LogFormat, LogSettings};
@@ -51,11 +52,6 @@ pub(crate) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
 /// The policy file named in the settings.
 pub(crate) fn policy_file(tree: &Node, env: &Environment) -> Result<Option<PathBuf>, ConfigError> {
     Reader::root(tree).get("policy_file")?.optional().map(|r| path(&r, env)).transpose()
-}
-
-pub(crate) fn path(at: &Reader<'_>, env: &Environment) -> Result<PathBuf, ConfigError> {
-    let text = at.text()?;
-    if text.contains('\0') { Err(at.error("holds a NUL character", "write a path")) } else { Ok(env.path(text)) }
 }
 
 fn no_home(at: &Reader<'_>) -> ConfigError {

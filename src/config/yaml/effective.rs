@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::read::load::Sources;
 use crate::settings::Settings;
 use crate::yaml::error::Origin;
+use crate::yaml::sources::Sources;
 use crate::yaml::tree::{Node, Value};
 use barkeep_base::text::printable;
 

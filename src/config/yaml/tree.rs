@@ -294,10 +294,7 @@ mod tests {
     fn unknown_keys_are_refused_with_what_was_meant() {
         let base = "vendor:\n  rate_limit: 5\n  attempts: 5\nlog:\n  level: info\n";
         for (over, says) in [
-            (
-                "vendor:\n  rate_limt: 3\n",
-                "t.yaml:2: unknown setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
-            ),
+            ("vendor:\n  rate_limt: 3\n", "t.yaml:2: unknown setting 'vendor.rate_limt'; did you mean 'rate_limit'?"),
             ("rate_limit: 3\n", "t.yaml:1: unknown setting 'rate_limit'; did you mean 'vendor.rate_limit'?"),
             ("vendor:\n  zebra: 3\n", "use one of rate_limit, attempts"),
             ("vendor: 3\n", "vendor is a section"),

@@ -89,8 +89,7 @@ fn a_thin_symbol_that_was_answered_is_fresh_and_old_history_changes_nothing() {
     let newest = now - 4 * DAY;
     let judged = |evidence: &[Evidence]| {
         let symbols = vec![symbol("THIN", AssetClass::Stock, Criticality::Low, &[Timeframe::M5])];
-        let index =
-            SeriesIndex::of(symbols, vec![series(1, "THIN", Timeframe::M5, Some(newest), Some(now))], evidence);
+        let index = SeriesIndex::of(symbols, vec![series(1, "THIN", Timeframe::M5, Some(newest), Some(now))], evidence);
         let report = report(&index, 9, now);
         let by = report.by_status;
         [by.fresh, by.aging, by.stale].concat().remove(0)

@@ -1,6 +1,6 @@
 //! A page, taken whole or not at all: everything that can be refused is refused before anything changes.
 
-use super::State;
+use super::state::State;
 use crate::tables::coverage;
 use crate::tables::page;
 use crate::{PageCommit, RequestRow, Result, WriteOutcome, diff};

@@ -14,73 +14,29 @@ mod monitoring;
 mod reference;
 mod requests;
 mod series;
+mod state;
 mod tracked;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use self::series::Revision;
+pub use self::state::Memory;
 use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter,
-    RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Store, StoreError, StoredBar, SymbolRow,
-    TimeRange, Verdict, Waste, WriteOutcome,
+    RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Store, StoredBar, SymbolRow, TimeRange,
+    Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
-
-/// The store. Handles are clones of one [`Arc`]; closing one closes all.
-#[derive(Debug, Default)]
-pub struct Memory {
-    state: Mutex<State>,
-}
-
-/// Everything remembered, by subject.
-#[derive(Debug, Default)]
-struct State {
-    closed: bool,
-    tracked: tracked::Tracked,
-    reference: reference::Reference,
-    monitoring: monitoring::Monitoring,
-    alerts: alerts::Alerts,
-    engine_pause: Option<EnginePause>,
-    api: api::Api,
-    executions: executions::Executions,
-    requests: requests::Requests,
-    plans: BTreeMap<Uuid, (Ts, String)>,
-}
-
-impl Memory {
-    /// An empty store.
-    #[must_use]
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
-    /// What bars were before they changed or vanished: the table `bar_revisions`, by series in the order of the
-    /// changes. Readable after closing.
-    #[must_use]
-    pub fn revisions(&self) -> Vec<Revision> {
-        self.lock().tracked.revisions()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The state, unless the store was closed.
-    fn open(&self) -> Result<MutexGuard<'_, State>> {
-        let state = self.lock();
-        if state.closed { Err(StoreError::Unreachable("it was closed".into())) } else { Ok(state) }
-    }
-}
 
 #[async_trait]
 impl Store for Memory {

@@ -23,6 +23,15 @@ pub struct Place {
     pub timeout: Duration,
 }
 
+/// What the journal says to a request for a place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The place taken; `None` when all are.
+    pub place: Option<i64>,
+    /// The places that were taken before, of all processes.
+    pub taken: Vec<Place>,
+}
+
 impl Place {
     /// How long the place stays taken at the least; zero once it is free.
     ///

@@ -272,7 +272,8 @@ async fn each_day_stands_as_its_evidence_says() {
     assert_travels(&ConsoleResponse::Session(session));
 
     // An operator rejects it; then the day is as any other.
-    let ConsoleResponse::Quarantine(waiting) = console.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap() else {
+    let ConsoleResponse::Quarantine(waiting) = console.ask(ConsoleRequest::Quarantine { limit: 10 }).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!(waiting.len(), 1);
@@ -346,7 +347,8 @@ async fn failures_are_named_and_previews_cost_nothing() {
     assert_eq!((plan.requests, rig.vendor.calls().len()), (plan.lower_bound, 0));
 
     run(&console, wanted).await;
-    let ConsoleResponse::Failures { series, features } = console.ask(ConsoleRequest::Failures { limit: 9 }).await.unwrap()
+    let ConsoleResponse::Failures { series, features } =
+        console.ask(ConsoleRequest::Failures { limit: 9 }).await.unwrap()
     else {
         panic!()
     };

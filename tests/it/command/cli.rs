@@ -86,10 +86,7 @@ fn a_wrong_command_line_is_refused_and_leaves_nothing() {
 #[test]
 fn a_wrong_settings_file_is_named_with_its_line() {
     for (text, says) in [
-        (
-            "vendor:\n  rate_limt: 3\n",
-            "barkeep.yaml:2: unknown setting 'vendor.rate_limt'; did you mean 'rate_limit'?",
-        ),
+        ("vendor:\n  rate_limt: 3\n", "barkeep.yaml:2: unknown setting 'vendor.rate_limt'; did you mean 'rate_limit'?"),
         ("vendor:\n  attempts: five\n", "barkeep.yaml:2: vendor.attempts is 'five'"),
         ("vendor:\n\tattempts: 5\n", "barkeep.yaml:2: not valid YAML"),
         ("log:\n  keep: 1\nlog:\n  keep: 2\n", "barkeep.yaml:3: 'log' is written twice"),

@@ -96,7 +96,8 @@ async fn a_holiday_is_no_gap(bench: Bench) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn progress_rises_to_one() {
-    let console = TestEngine::open("2024-04-02T01:00:00Z", SimConfig { base_limit: 2_000, ..SimConfig::default() }).await;
+    let console =
+        TestEngine::open("2024-04-02T01:00:00Z", SimConfig { base_limit: 2_000, ..SimConfig::default() }).await;
     console.fill(&["AAPL", "BTC"], "5m,1h,1d", "2024-03-01").await;
     let mut progress: HashMap<u64, f64> = HashMap::new();
     let mut reports = 0;

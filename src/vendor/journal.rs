@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::Fault;
-use crate::limit::{Grant, Place};
+use crate::limit::place::{Grant, Place};
 use barkeep_base::clock::Moment;
 use barkeep_market::{Interval, Timeframe, Ts};
 
