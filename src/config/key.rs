@@ -1,8 +1,9 @@
-//! The vendor's API key: environment first, then a file that only its owner can read. Never an argument, never logged.
+//! API keys: the vendor's (environment first, then a file that only its owner can read), and the one that commands send to a
+//! running service. Never an argument, never logged.
 
 use secrecy::SecretString;
 
-use super::environment::{Environment, FORMER_KEY, KEY};
+use super::environment::{API_KEY, Environment, FORMER_KEY, KEY};
 use super::settings::Settings;
 use crate::yaml::error::ConfigError;
 use crate::yaml::secret::read_private;
@@ -33,4 +34,18 @@ fn checked(text: &str, source: &str) -> Result<SecretString, ConfigError> {
             "{source}: does not hold an API key (one word of up to 512 visible characters); the file must contain nothing else"
         )))
     }
+}
+
+/// The key in `BARKEEP_API_KEY` for a running service; `None` when it is not set.
+///
+/// # Errors
+/// When it holds characters that no key can have.
+pub fn client_key(env: &Environment) -> Result<Option<SecretString>, ConfigError> {
+    let Some(key) = env.get(API_KEY)? else { return Ok(None) };
+    let key = key.trim();
+    if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        // The key itself is not repeated.
+        return Err(ConfigError("BARKEEP_API_KEY holds characters that no key can have; set it again".to_owned()));
+    }
+    Ok(Some(SecretString::from(key)))
 }

@@ -61,7 +61,7 @@ impl Service {
         match heard {
             Ok(Ok(calendar)) => self.engine.calendar.publish(calendar),
             Ok(Err(e)) => {
-                tracing::info!(error = %e, "announced holidays could not be fetched; the built-in calendar applies")
+                tracing::info!(error = %e, "announced holidays could not be fetched; the built-in calendar applies");
             }
             Err(e) => tracing::error!(error = %e, "asking for announced holidays broke"),
         }

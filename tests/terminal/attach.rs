@@ -29,7 +29,7 @@ async fn the_screens_in_front_of_it_steer_it_and_leave_it_running() {
 
     let nobody = bench.run(&["attach", "http://127.0.0.1:9", "--plain"]).await;
     assert_eq!(nobody.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no engine to attach to"));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no service to attach to"));
     let wrong = bench.run(&["attach", "ftp://x", "--plain"]).await;
     assert_eq!(wrong.status.code(), Some(2));
 }
