@@ -1,5 +1,5 @@
 //! The database: one trait, two dialects, the same names and the same behaviour; and a third implementation that only
-//! remembers, for tests ([`Memory`]).
+//! remembers, for tests (`Memory`, behind the feature `memory`).
 //!
 //! Everything a page changes is one transaction ([`Store::commit_page`]): bars, revisions, quarantine, coverage, the
 //! record of the request and the progress of the series. A crash loses no committed page and tears none.
