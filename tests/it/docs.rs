@@ -35,6 +35,15 @@ fn settings_are_listed() {
     check("configuration.md", "settings", &format!("{settings}\nIn `rto_rpo_config.yaml`:\n\n{policy}"));
 }
 
+#[test]
+fn commands_are_listed() {
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_barkeep")).args(["man", "--markdown"]).output().unwrap();
+    assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
+    let table = String::from_utf8(program.stdout).unwrap();
+    assert!(table.lines().count() > 15, "{table}");
+    check("cli.md", "commands", &table);
+}
+
 /// Every metric family that a running service has, by its own HELP and TYPE lines.
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_listed() {
