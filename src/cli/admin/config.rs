@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::exit::CliError;
 use crate::globals::Globals;
 use crate::output::{print, print_json};
+use barkeep_config::describe::{SettingsFile, schema_of};
 use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
 use barkeep_tui::keymap::{Keymap, generated_keys};
 
@@ -26,6 +27,12 @@ pub enum ConfigCommand {
         #[arg(long, conflicts_with = "policy")]
         defaults: bool,
         /// Print the recovery policy (rto_rpo_config.yaml)
+        #[arg(long)]
+        policy: bool,
+    },
+    /// Print the JSON schema of the settings file, for editors that check and complete it
+    Schema {
+        /// The schema of the recovery policy (rto_rpo_config.yaml) instead
         #[arg(long)]
         policy: bool,
     },
@@ -52,6 +59,10 @@ pub(crate) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
                 (false, true) => print(&effective.policy_yaml()),
                 (false, false) => print(&effective.settings_yaml()),
             }
+        }
+        ConfigCommand::Schema { policy } => {
+            let schema = schema_of(if policy { SettingsFile::Policy } else { SettingsFile::Settings })?;
+            print(&format!("{schema:#}\n"))
         }
         ConfigCommand::Path => {
             let sources = globals.load()?.sources;
