@@ -37,7 +37,8 @@ fn settings_are_listed() {
 
 #[test]
 fn commands_are_listed() {
-    let program = std::process::Command::new(env!("CARGO_BIN_EXE_barkeep")).args(["man", "--markdown"]).output().unwrap();
+    let program =
+        std::process::Command::new(env!("CARGO_BIN_EXE_barkeep")).args(["man", "--markdown"]).output().unwrap();
     assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
     let table = String::from_utf8(program.stdout).unwrap();
     assert!(table.lines().count() > 15, "{table}");
