@@ -136,7 +136,7 @@ impl Metrics {
         );
         r.register("barkeep_limit_used", "Requests that count against the vendor's limit now", self.limit_used.clone());
         r.register("barkeep_quarantine_pending", "Quarantined bars pending review", self.quarantine.clone());
-        r.register("barkeep_alerts_open", "Alerts not resolved, of the newest shown", self.alerts.clone());
+        r.register("barkeep_alerts_open", "Open alerts", self.alerts.clone());
         for ((name, help), total) in VENDOR.into_iter().zip(&self.vendor) {
             r.register(name, help, total.clone());
         }
