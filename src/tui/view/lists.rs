@@ -150,7 +150,8 @@ pub fn alerts(view: &mut ViewContext, area: Rect, list: ListId, rows: &[AlertRow
         Message,
         Kind,
     }
-    let open = rows.iter().filter(|row| row.resolved_at.is_none()).count();
+    // The list is cut; how many are open says the store.
+    let open = view.model.snap.data.open_alerts();
     let title = Line::of(Role::Title, "Alerts ").span(
         if open > 0 { Role::Bad } else { Role::Muted },
         if open > 0 { format!("{open} open") } else { "none open".to_owned() },

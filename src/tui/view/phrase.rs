@@ -111,6 +111,15 @@ pub fn symbols_done(row: &Execution) -> String {
     format!("{}/{}", format::count(row.successful_symbols), format::count(row.total_symbols))
 }
 
+/// Requests and bars of an execution. While it runs its row in the database still says 0, so the run itself is asked.
+#[must_use]
+pub fn totals(row: &Execution, run: Option<&RunView>) -> (i64, i64) {
+    match run {
+        Some(run) => (run.requests_answered as i64, run.rows as i64),
+        None => (row.requests, row.total_records_processed),
+    }
+}
+
 /// How far a run is, 0 to 1; 1 only when every item is verified.
 #[must_use]
 pub fn progress(run: &RunView) -> f64 {

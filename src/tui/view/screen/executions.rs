@@ -99,6 +99,7 @@ fn history(view: &mut ViewContext, area: Rect) {
             let Some(row) = rows.get(k) else { return };
             let (sign, word, role) = phrase::execution(row.status);
             let run = model.snap.live.runs.iter().find(|run| run.execution_id == row.execution_id);
+            let (requests, bars) = phrase::totals(row, run);
             match key {
                 ExecutionColumn::Started => slot.text(canvas, &format::stamp(row.started_at, now), Role::Text),
                 ExecutionColumn::Id => slot.text(canvas, &phrase::id(row.execution_id), Role::Muted),
@@ -122,9 +123,9 @@ fn history(view: &mut ViewContext, area: Rect) {
                     );
                 }
                 ExecutionColumn::Bars => {
-                    slot.text(canvas, &format::short(row.total_records_processed as f64), Role::Text);
+                    slot.text(canvas, &format::short(bars as f64), Role::Text);
                 }
-                ExecutionColumn::Requests => slot.text(canvas, &format::count(row.requests), Role::Text),
+                ExecutionColumn::Requests => slot.text(canvas, &format::count(requests), Role::Text),
                 ExecutionColumn::RateLimited if row.rate_limited > 0 => {
                     slot.text(canvas, &format::count(row.rate_limited), Role::Warn);
                 }

@@ -212,6 +212,7 @@ fn executions(view: &mut ViewContext, area: Rect) {
         &empty,
         |canvas, slot, key, k| {
             let Some(row) = rows.get(k) else { return };
+            let run = model.snap.live.runs.iter().find(|run| run.execution_id == row.execution_id);
             match key {
                 OverviewExecutionColumn::Started => slot.text(canvas, &format::when(row.started_at, now), Role::Muted),
                 OverviewExecutionColumn::Trigger => {
@@ -227,7 +228,8 @@ fn executions(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &format::elapsed(took), Role::Muted);
                 }
                 OverviewExecutionColumn::Requests => {
-                    slot.text(canvas, &format!("{} req", format::count(row.requests)), Role::Muted);
+                    let (requests, _) = phrase::totals(row, run);
+                    slot.text(canvas, &format!("{} req", format::count(requests)), Role::Muted);
                 }
             }
         },
