@@ -152,8 +152,7 @@ impl Session {
     fn cannot_open(&self, e: &StoreError) -> CliError {
         let error = CliError::new(DATABASE, e.to_string());
         if let StoreError::NotFound(_) = e {
-            // The message already says what to do.
-            return error;
+            return error.hint("`barkeep symbols add` or `barkeep backfill` creates it");
         }
         let database = &self.loaded.settings.database;
         error.hint(format!("configured database: {database} (`barkeep config print` shows where it is set)"))

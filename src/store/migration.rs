@@ -85,7 +85,7 @@ pub(super) async fn check(conn: &mut Conn<'_>) -> Result<()> {
     );
     const VERSION: Sql = Sql::same("SELECT MAX(version) FROM _sqlx_migrations WHERE success");
     let count = |rows: &[super::conn::Row]| rows.first().map_or(Ok(Some(0)), |r| Fields::of(r).next::<Option<i64>>());
-    let empty = || StoreError::NotFound("the database holds nothing yet; run `barkeep backfill` first".into());
+    let empty = || StoreError::NotFound("the database is empty".into());
     if count(&conn.rows(TABLES, &[]).await?)? != Some(1) {
         return Err(empty());
     }

@@ -36,9 +36,7 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
     let named = |error: StoreError| error.at(&format!("{shown}"));
     if readonly {
         if !path.exists() {
-            return Err(StoreError::NotFound(format!(
-                "no database at {shown}; `barkeep symbols add` or `barkeep backfill` creates it"
-            )));
+            return Err(StoreError::NotFound(format!("there is no database at {shown}")));
         }
         let mut conn = connect(&reading(path)).await.map_err(named)?;
         migration::check(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
