@@ -164,10 +164,10 @@ fn policy_mistakes_are_found_too() {
         ("rpo_by_symbol_criticality:\n  low:\n    priority: 1\n", "taken by another tier"),
         ("staleness_thresholds:\n  aging: { hours: 0.5 }\n", "not above"),
         ("staleness_thresholds:\n  stale: { hours: 24 }\n", "write null"),
-        ("scheduler_recovery:\n  normal_operation:\n    daily_sweep_utc: '25:00'\n", "no time of day"),
+        ("scheduler_recovery:\n  normal_operation:\n    daily_sweep_utc: '25:00'\n", "is not a time of day"),
         ("scheduler_recovery:\n  normal_operation:\n    priority_order: [critical, low]\n", "does not name all tiers"),
         ("monitoring_thresholds:\n  stale_features: { percent: 150 }\n", "from 0 to 100"),
-        ("backfill_optimization:\n  batch_size_records: 500\n", "there is no setting"),
+        ("backfill_optimization:\n  batch_size_records: 500\n", "unknown setting"),
         ("cache_policies: 1\n", "did you mean 'cache_policy'?"),
     ] {
         std::fs::write(dir.path().join("rto_rpo_config.yaml"), text).unwrap();

@@ -55,9 +55,9 @@ pub async fn a_series_rests_by_itself(db: &Db) {
     store.put_symbols(&[symbol_row("A", &[Timeframe::M5])]).await.unwrap();
     store.set_paused(&[(sym("B"), Timeframe::D1)], false).await.unwrap();
     assert_eq!(resting().await, ["A/1d"]);
-    // One that is not kept: none of them changes.
+    // One that is not tracked: none of them changes.
     let wrong = store.set_paused(&[(sym("A"), Timeframe::M5), (sym("B"), Timeframe::H1)], true).await;
-    assert!(matches!(&wrong, Err(StoreError::NotFound(why)) if why.contains("'B' is not kept at 1h")), "{wrong:?}");
+    assert!(matches!(&wrong, Err(StoreError::NotFound(why)) if why.contains("'B' is not tracked at 1h")), "{wrong:?}");
     assert_eq!(resting().await, ["A/1d"]);
 }
 
