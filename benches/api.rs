@@ -24,7 +24,9 @@ use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::freshness_report::StalenessReport;
 use barkeep::pipeline::index::series::SeriesIndex;
-use barkeep::store::{self, Coverage, CoverageState, CriticalitySource, PageCommit, SeriesWrite, StoredBar, SymbolRow};
+use barkeep::store::{
+    self, Coverage, CoverageState, CriticalitySource, Listing, PageCommit, SeriesWrite, StoredBar, SymbolRow,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -307,6 +309,8 @@ async fn staleness() {
         active: true,
         paused: false,
         added_at: now,
+        history_from: None,
+        listing: Listing::default(),
     };
     let symbols: Vec<SymbolRow> = (0..SERIES / TIMEFRAMES.len()).map(row).collect();
     let classes: HashMap<Symbol, AssetClass> = symbols.iter().map(|s| (s.symbol.clone(), s.asset_class)).collect();
@@ -330,16 +334,12 @@ async fn staleness() {
             let stored =
                 StoredBar { bar, provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: now };
             let range = Interval::new(span.start - 30 * DAY, span.end);
-            let covered =
-                Coverage { range, state: CoverageState::Present, request_id: None, fetched_at: now, expires_at: None };
+            let covered = Coverage::answered(range, CoverageState::Present, None, now);
             SeriesWrite {
-                series: row.id,
                 bars: vec![stored],
-                rescored: Vec::new(),
-                replaces: None,
-                quarantine: Vec::new(),
                 coverage: vec![covered],
                 checked_at: Some(now),
+                ..SeriesWrite::nothing(row.id)
             }
         });
         store.commit_page(PageCommit { writes: writes.collect(), ..PageCommit::default() }).await.unwrap();

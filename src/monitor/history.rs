@@ -228,6 +228,8 @@ mod tests {
             error_message: None,
             owner: process::mark(),
             selection: None,
+            late_bars: 0,
+            changed_bars: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::events::{Event, Listener};
 use barkeep_base::clock::Moment;
-use barkeep_store::{RequestRow, Store};
+use barkeep_store::{RequestPurpose, RequestRow, Store};
 use barkeep_vendor::dispatch::{Attempt, Journal};
 use barkeep_vendor::limit::{Grant, Place};
 use barkeep_vendor::{Class, Fault};
@@ -86,5 +86,6 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow 
         bytes: i64::try_from(attempt.bytes).unwrap_or(i64::MAX),
         request_id: attempt.request_id.clone(),
         changed: None,
+        purpose: RequestPurpose::Backfill,
     }
 }

@@ -64,15 +64,7 @@ pub async fn decide(
     let accepted = scored.bars.into_iter().next();
     store.decide_quarantine(id, verdict, accepted, now).await?;
 
-    let rescored = SeriesWrite {
-        series: row.series_id,
-        bars: Vec::new(),
-        rescored: scored.rescored,
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    };
+    let rescored = SeriesWrite { rescored: scored.rescored, ..SeriesWrite::nothing(row.series_id) };
     store.commit_page(PageCommit { writes: vec![rescored], ..PageCommit::default() }).await?;
     let horizon = Horizon { end: Ts::MAX, settled: now };
     ingest::derive_again(store, calendar, &ids, Interval::new(span.start, span.end), horizon, now).await?;

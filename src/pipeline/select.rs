@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use barkeep_base::text::printable;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
-use barkeep_store::{CriticalitySource, SymbolRow};
+use barkeep_store::{CriticalitySource, Listing, SymbolRow};
 
 /// A bound of a range as a user writes it; inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +151,8 @@ impl Selection {
                 active: true,
                 paused: false,
                 added_at: now,
+                history_from: None,
+                listing: Listing::default(),
                 symbol,
             };
             return Ok(Target { row, dirty: true, requested });

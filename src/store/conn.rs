@@ -83,7 +83,7 @@ pub(super) enum Value {
     Flag(bool),
     Time(Option<Ts>),
     Id(Option<Uuid>),
-    Date(NaiveDate),
+    Date(Option<NaiveDate>),
     /// A set of keys: `= ANY($1)` in PostgreSQL, `IN (SELECT value FROM json_each($1))` in SQLite.
     Ints(Vec<i64>),
     /// A set of instants, used like [`Value::Ints`]. Sets of the same length are columns of rows: `unnest($1, $2)` in
@@ -91,6 +91,8 @@ pub(super) enum Value {
     Times(Vec<Option<Ts>>),
     /// Texts, used as a column like [`Value::Times`].
     Texts(Vec<Option<String>>),
+    /// Numbers, used the same way.
+    Reals(Vec<Option<f64>>),
 }
 
 /// Builds the parameter list of a statement.
@@ -116,16 +118,19 @@ value_from! {
     String => |v| Self::Text(Some(v));
     &String => |v| Self::Text(Some(v.clone()));
     &Option<String> => |v| Self::Text(v.clone());
+    Option<String> => |v| Self::Text(v);
     bool => |v| Self::Flag(v);
     Ts => |v| Self::Time(Some(v));
     Option<Ts> => |v| Self::Time(v);
     Uuid => |v| Self::Id(Some(v));
     Option<Uuid> => |v| Self::Id(v);
-    NaiveDate => |v| Self::Date(v);
+    NaiveDate => |v| Self::Date(Some(v));
     Vec<i64> => |v| Self::Ints(v);
     Vec<Ts> => |v| Self::Times(v.into_iter().map(Some).collect());
     Vec<Option<Ts>> => |v| Self::Times(v);
     Vec<Option<String>> => |v| Self::Texts(v);
+    Vec<Option<f64>> => |v| Self::Reals(v);
+    Option<NaiveDate> => |v| Self::Date(v);
     SeriesId => |v| Self::Int(Some(v.0));
     &Symbol => |v| Self::Text(Some(v.as_str().to_owned()));
     Timeframe => |v| Self::Text(Some(v.name().to_owned()));
@@ -150,10 +155,11 @@ fn bind_sqlite(args: &mut SqliteArguments, value: &Value) -> Bound {
         Value::Flag(v) => args.add(i64::from(*v)),
         Value::Time(v) => args.add(v.map(Ts::ms)),
         Value::Id(v) => args.add(v.map(|id| id.to_string())),
-        Value::Date(v) => args.add(v.to_string()),
+        Value::Date(v) => args.add(v.map(|date| date.to_string())),
         Value::Ints(v) => args.add(json(v)?),
         Value::Times(v) => args.add(json(&v.iter().map(|t| t.map(Ts::ms)).collect::<Vec<_>>())?),
         Value::Texts(v) => args.add(json(v)?),
+        Value::Reals(v) => args.add(json(v)?),
     }
 }
 
@@ -169,6 +175,7 @@ fn bind_postgres(args: &mut PgArguments, value: &Value) -> Bound {
         Value::Ints(v) => args.add(v.as_slice()),
         Value::Times(v) => args.add(v.iter().map(|t| t.map(Ts::to_utc)).collect::<Vec<Option<DateTime<Utc>>>>()),
         Value::Texts(v) => args.add(v.as_slice()),
+        Value::Reals(v) => args.add(v.as_slice()),
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
             }
             Some(old) => {
                 d.outcome.revised += 1;
+                d.outcome.changed += u64::from(!old.provisional);
                 d.superseded.push((old.clone(), reason));
                 d.replace.push(new.clone());
             }
@@ -61,6 +62,7 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
         }
     }
     d.outcome.inserted = d.insert.len() as u64;
+    d.outcome.late = d.insert.iter().filter(|new| write.answered_before.contains(new.bar.ts)).count() as u64;
     d.outcome.removed = d.removed.len() as u64;
     d
 }

@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use super::conn::Row;
 use super::{
-    CoverageState, CriticalitySource, ExecutionStatus, Result, Role, SeriesId, SeriesRunState, StoreError, Trigger,
-    Verdict, fault,
+    CoverageState, CriticalitySource, ExecutionStatus, ListingState, RequestPurpose, Result, Role, SeriesId,
+    SeriesRunState, SplitStatus, StoreError, Trigger, Verdict, fault,
 };
 use barkeep_base::text::printable;
 use barkeep_config::policy::Severity;
+use barkeep_market::evidence::Part;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 
@@ -118,6 +119,24 @@ impl Field for NaiveDate {
     }
 }
 
+impl Field for Option<NaiveDate> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        match row {
+            Row::Sqlite(_) => {
+                Option::<String>::read(row, at)?.map(|text| word("a date", &text, |s| s.parse().ok())).transpose()
+            }
+            Row::Postgres(r) => r.try_get(at).map_err(fault::classify),
+        }
+    }
+}
+
+impl Field for Option<Symbol> {
+    fn read(row: &Row, at: usize) -> Result<Self> {
+        let text = Option::<String>::read(row, at)?;
+        text.map(|text| word("a symbol", &text, |s| Symbol::from_str(s).ok())).transpose()
+    }
+}
+
 impl Field for SeriesId {
     fn read(row: &Row, at: usize) -> Result<Self> {
         i64::read(row, at).map(Self)
@@ -151,6 +170,10 @@ words! {
     Tier, "a staleness tier", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Role, "a role", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     SeriesRunState, "a series status", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    Part, "a part of a session", |s| Self::from_str(s).ok();
+    ListingState, "a listing", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    SplitStatus, "a state of a split", |s| Self::ALL.into_iter().find(|t| t.name() == s);
+    RequestPurpose, "a purpose of a request", |s| Self::ALL.into_iter().find(|t| t.name() == s);
     Verdict, "a verdict", |s| [Self::Pending, Self::Accepted, Self::Rejected].into_iter().find(|t| t.name() == s);
 }
 

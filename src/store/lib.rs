@@ -42,6 +42,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use barkeep_base::clock::Moment;
+use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
@@ -87,6 +88,19 @@ pub trait Store: Send + Sync {
     /// Coverage of the given series, each in order of start. Expired rows are included: the caller decides.
     async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>>;
 
+    /// Intervals that are not simply answered for (unjudged, late, suspect, holes, halted, quarantined), over all
+    /// series, by series and start.
+    async fn doubtful(&self) -> Result<Vec<(SeriesId, Coverage)>>;
+
+    /// The profiles of the given series as JSON, by series and part.
+    async fn profiles(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Part, String)>>;
+
+    /// Series that have coverage and no profile: filled before silence was judged, or derived.
+    async fn series_without_profile(&self) -> Result<Vec<SeriesId>>;
+
+    /// Notes that a whole range of each series was compared with the vendor's again.
+    async fn note_verified(&self, series: &[SeriesId], at: Ts) -> Result<()>;
+
     /// Writes a page: one transaction, all or nothing. Outcomes in the order of `page.writes`.
     ///
     /// New coverage replaces what it overlaps; touching intervals of equal state without an expiry become one row that
@@ -104,19 +118,26 @@ pub trait Store: Send + Sync {
 
     // -- splits and holidays -----------------------------------------------------------------------------------------
 
-    /// Splits of a symbol by date.
+    /// Splits of a symbol by date, without those that its prices contradict.
     async fn splits(&self, symbol: &Symbol) -> Result<Vec<Split>>;
 
+    /// All splits of a symbol that the vendor lists, by date.
+    async fn split_rows(&self, symbol: &Symbol) -> Result<Vec<SplitRow>>;
+
     /// Replaces the known splits of each symbol by the given ones and notes when; symbols not named are untouched.
-    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()>;
+    async fn put_splits(&self, splits: &[(Symbol, Vec<SplitRow>)], fetched_at: Ts) -> Result<()>;
 
     /// When splits of each symbol were last fetched; symbols never asked are absent.
     async fn splits_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>>;
 
+    /// How far back the vendor's plan reaches, at most one row a market; none while nothing was refused.
+    async fn plan_starts(&self) -> Result<Vec<PlanStart>>;
+    async fn put_plan_start(&self, start: PlanStart) -> Result<()>;
+
     async fn holidays(&self) -> Result<Vec<HolidayRow>>;
     async fn put_holidays(&self, rows: &[HolidayRow]) -> Result<()>;
 
-    /// Splits of all symbols, by symbol and date.
+    /// Splits of all symbols that their prices do not contradict, by symbol and date.
     async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>>;
 
     // -- features ----------------------------------------------------------------------------------------------------
@@ -319,6 +340,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::monitoring::STATEMENTS,
         tables::page::STATEMENTS,
         tables::plans::STATEMENTS,
+        tables::profiles::STATEMENTS,
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
         tables::requests::STATEMENTS,

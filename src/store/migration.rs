@@ -43,6 +43,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_engine_state.sql"),
         postgres: include_str!("../../migrations/postgres/0004_engine_state.sql"),
     },
+    Step {
+        version: 5,
+        name: "evidence",
+        sqlite: include_str!("../../migrations/sqlite/0005_evidence.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

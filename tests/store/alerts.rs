@@ -26,15 +26,7 @@ async fn seeded(store: &dyn Store) -> Vec<SeriesId> {
 }
 
 fn write(series: SeriesId) -> SeriesWrite {
-    SeriesWrite {
-        series,
-        bars: Vec::new(),
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    }
+    SeriesWrite::nothing(series)
 }
 
 fn bar(ts: i64) -> Bar {
@@ -47,7 +39,7 @@ async fn commit(store: &dyn Store, write: SeriesWrite) {
 
 fn covered(state: CoverageState, start: i64, end: i64, expires: Option<i64>) -> Coverage {
     let range = Interval::new(Ts(start), Ts(end));
-    Coverage { range, state, request_id: None, fetched_at: Ts(end), expires_at: expires.map(Ts) }
+    Coverage { expires_at: expires.map(Ts), ..Coverage::answered(range, state, None, Ts(end)) }
 }
 
 pub async fn open_alerts_are_counted_by_kind_and_severity(db: &Db) {

@@ -105,7 +105,7 @@ pub async fn every_write_to_a_series_shows_in_its_mark(db: &Db) {
     grown("features").await;
     let symbol = store.series().await.unwrap()[0].symbol.clone();
     let split = Split { date: "2024-05-31".parse().unwrap(), from: 1.0, to: 2.0 };
-    store.put_splits(&[(symbol.clone(), vec![split])], Ts(2)).await.unwrap();
+    store.put_splits(&[(symbol.clone(), vec![split.into()])], Ts(2)).await.unwrap();
     grown("splits").await;
     let mut odd = write(id, Vec::new());
     odd.quarantine =

@@ -71,7 +71,7 @@ pub async fn commits_count_what_they_do(db: &Db) {
     let mut bare = late(2, 3.0);
     bare.bar.vwap = None;
     let second = commit(db, write(id, vec![late(0, 1.0), late(1, 2.5), bare.clone(), late(3, 4.0)])).await;
-    assert_eq!(second, WriteOutcome { inserted: 1, revised: 2, unchanged: 1, ..WriteOutcome::default() });
+    assert_eq!(second, WriteOutcome { inserted: 1, revised: 2, changed: 2, unchanged: 1, ..WriteOutcome::default() });
     // The unchanged bar is as it was, time of fetch included.
     assert_eq!(all_bars(db, id).await, [bar(0, 1.0), late(1, 2.5), bare.clone(), late(3, 4.0)]);
 

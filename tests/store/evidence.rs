@@ -103,18 +103,21 @@ pub async fn splits_and_holidays(db: &Db) {
     let (old, new) =
         (Split { date: date(2014, 6, 9), from: 1.0, to: 7.0 }, Split { date: date(2020, 8, 31), from: 1.0, to: 4.0 });
     store
-        .put_splits(&[(sym("AAPL"), vec![new, old]), (sym("B"), vec![new]), (sym("C"), vec![])], Ts(T0))
+        .put_splits(
+            &[(sym("AAPL"), vec![new.into(), old.into()]), (sym("B"), vec![new.into()]), (sym("C"), vec![])],
+            Ts(T0),
+        )
         .await
         .unwrap();
     assert_eq!(store.splits(&sym("AAPL")).await.unwrap(), [old, new]);
     // Replaced for the one named, untouched for the others.
-    store.put_splits(&[(sym("AAPL"), vec![old])], Ts(T0 + 5)).await.unwrap();
+    store.put_splits(&[(sym("AAPL"), vec![old.into()])], Ts(T0 + 5)).await.unwrap();
     assert_eq!(store.splits(&sym("AAPL")).await.unwrap(), [old]);
     assert_eq!(store.splits(&sym("B")).await.unwrap(), [new]);
     let times = store.splits_fetched_at().await.unwrap();
     assert_eq!(times, [(sym("AAPL"), Ts(T0 + 5)), (sym("B"), Ts(T0)), (sym("C"), Ts(T0))]);
     let senseless = Split { to: 0.0, ..old };
-    assert!(store.put_splits(&[(sym("B"), vec![senseless])], Ts(T0)).await.is_err());
+    assert!(store.put_splits(&[(sym("B"), vec![senseless.into()])], Ts(T0)).await.is_err());
     assert_eq!(store.splits(&sym("B")).await.unwrap(), [new]);
 
     let day = |d, close, name: &str| HolidayRow { date: d, close, name: name.into(), fetched_at: Ts(T0) };

@@ -52,15 +52,7 @@ async fn store_bars(store: &Arc<dyn Store>, series: SeriesId, bars: &[Bar]) {
         quality_notes: None,
         fetched_at: Ts(T0),
     };
-    let write = SeriesWrite {
-        series,
-        bars: bars.iter().map(stored).collect(),
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    };
+    let write = SeriesWrite { bars: bars.iter().map(stored).collect(), ..SeriesWrite::nothing(series) };
     store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
 }
 
@@ -283,7 +275,10 @@ pub async fn splits_of_all_symbols(db: &Db) {
     let store = &db.store;
     let split = |date: &str| Split { date: date.parse().unwrap(), from: 1.0, to: 4.0 };
     let (old, new) = (split("2014-06-09"), split("2020-08-31"));
-    store.put_splits(&[(sym("TSLA"), vec![new]), (sym("AAPL"), vec![new, old])], Ts(T0)).await.unwrap();
+    store
+        .put_splits(&[(sym("TSLA"), vec![new.into()]), (sym("AAPL"), vec![new.into(), old.into()])], Ts(T0))
+        .await
+        .unwrap();
     let want = [(sym("AAPL"), old), (sym("AAPL"), new), (sym("TSLA"), new)];
     assert_eq!(store.all_splits().await.unwrap(), want);
 }

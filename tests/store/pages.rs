@@ -66,7 +66,7 @@ pub async fn a_page_of_fifty_thousand_bars(db: &Db) {
         b.bar.close += 1.0;
     }
     let (outcome, changed) = timed(write(id, other.clone())).await;
-    assert_eq!(outcome, WriteOutcome { revised: 50_000, ..WriteOutcome::default() });
+    assert_eq!(outcome, WriteOutcome { revised: 50_000, changed: 50_000, ..WriteOutcome::default() });
     println!("{}: 50,000 bars new {new:?}, the same {same:?}, all changed {changed:?}", db.store.dialect());
 
     assert_eq!(all_bars(db, id).await, other);

@@ -48,15 +48,7 @@ pub fn growing(n: i64, close: f64) -> StoredBar {
 }
 
 pub fn write(series: SeriesId, bars: Vec<StoredBar>) -> SeriesWrite {
-    SeriesWrite {
-        series,
-        bars,
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    }
+    SeriesWrite { bars, ..SeriesWrite::nothing(series) }
 }
 
 pub fn page(write: SeriesWrite) -> PageCommit {
@@ -134,5 +126,8 @@ pub fn covered(from: i64, to: i64, state: CoverageState, fetched: i64, expires: 
         request_id: Some(format!("r{fetched}")),
         fetched_at: Ts(T0 + fetched),
         expires_at: expires.map(|e| Ts(T0 + e)),
+        found_at: None,
+        answers: 1,
+        surprise: None,
     }
 }

@@ -69,7 +69,7 @@ pub async fn removing_a_symbol_removes_everything(db: &Db) {
     commit(db, w).await;
     commit(db, write(id, vec![bar(0, 9.0)])).await;
     let split = Split { date: NaiveDate::from_ymd_opt(2024, 1, 2).unwrap(), from: 1.0, to: 2.0 };
-    db.store.put_splits(&[(sym("AAPL"), vec![split])], Ts(T0)).await.unwrap();
+    db.store.put_splits(&[(sym("AAPL"), vec![split.into()])], Ts(T0)).await.unwrap();
 
     db.store.remove_symbol(&sym("AAPL")).await.unwrap();
     for table in

@@ -2,7 +2,9 @@
 //! &[M5]) }`.
 
 use barkeep::market::{AssetClass, Criticality, Timeframe, Ts};
-use barkeep::store::{CriticalitySource, ExecutionRow, ExecutionStatus, RequestRow, SymbolRow, Trigger};
+use barkeep::store::{
+    CriticalitySource, ExecutionRow, ExecutionStatus, Listing, RequestPurpose, RequestRow, SymbolRow, Trigger,
+};
 use uuid::Uuid;
 
 /// An active stock of standard criticality.
@@ -17,6 +19,8 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
         active: true,
         paused: false,
         added_at: Ts(0),
+        history_from: None,
+        listing: Listing::default(),
     }
 }
 
@@ -39,6 +43,7 @@ pub fn request() -> RequestRow {
         bytes: 1_000,
         request_id: None,
         changed: None,
+        purpose: RequestPurpose::Backfill,
     }
 }
 
@@ -62,5 +67,7 @@ pub fn execution(id: Uuid, status: ExecutionStatus) -> ExecutionRow {
         error_message: None,
         owner: "host:1:boot".to_owned(),
         selection: None,
+        late_bars: 0,
+        changed_bars: 0,
     }
 }

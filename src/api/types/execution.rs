@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::mirror;
 use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
 use barkeep_monitor::history;
-use barkeep_store::{ExecutionStatus, RequestRow, SeriesRunState, SeriesStatus, Trigger};
+use barkeep_store::{ExecutionStatus, RequestPurpose, RequestRow, SeriesRunState, SeriesStatus, Trigger};
 
 mirror! {
     /// One run of the engine.
@@ -168,5 +168,8 @@ mirror! {
         request_id: Option<String>,
         /// Bars that the response inserted, revised or removed; `null` when nothing was committed from it.
         changed: Option<i64>,
+        /// `backfill`, `recheck` (a hole asked about again), `verify` (stored bars compared again) or `lookup`.
+        #[schema(value_type = String, example = "backfill")]
+        purpose: RequestPurpose,
     }
 }

@@ -1,5 +1,6 @@
 //! Single records: symbols, series, alerts, quarantined bars, failures, and what operators did.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -8,8 +9,8 @@ use super::mirror;
 use barkeep_config::policy::Severity;
 use barkeep_market::{self as market, AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_store::{
-    AlertRow, CriticalitySource, FeatureFailureRow, OperatorActionRow, QuarantineRow, SeriesId, SeriesRow, SymbolRow,
-    Verdict,
+    self as store, AlertRow, CriticalitySource, FeatureFailureRow, ListingState, OperatorActionRow, QuarantineRow,
+    SeriesId, SeriesRow, SymbolRow, Verdict,
 };
 
 mirror! {
@@ -31,6 +32,28 @@ mirror! {
         paused: bool,
         #[schema(value_type = String, format = DateTime)]
         added_at: Ts,
+        /// Where an operator lets its history begin; `null`: `backfill.history` says.
+        #[schema(value_type = Option<String>, format = Date)]
+        history_from: Option<NaiveDate>,
+        listing: Listing,
+    }
+}
+
+mirror! {
+    /// What the vendor says a name is.
+    Listing of store::Listing {
+        /// `unchecked`, `listed`, `unknown`, `delisted` or `renamed`.
+        #[schema(value_type = String, example = "listed")]
+        state: ListingState,
+        #[schema(value_type = Option<String>, format = DateTime)]
+        checked_at: Option<Ts>,
+        #[schema(value_type = Option<String>, format = Date)]
+        listed_on: Option<NaiveDate>,
+        /// The last day of a delisted or renamed symbol.
+        #[schema(value_type = Option<String>, format = Date)]
+        ended_on: Option<NaiveDate>,
+        #[schema(value_type = Option<String>)]
+        renamed_to: Option<Symbol>,
     }
 }
 
@@ -52,6 +75,9 @@ mirror! {
         last_ts: Option<Ts>,
         #[schema(value_type = Option<String>, format = DateTime)]
         checked_at: Option<Ts>,
+        /// When a whole range of it was last compared with the vendor's again.
+        #[schema(value_type = Option<String>, format = DateTime)]
+        verified_at: Option<Ts>,
         paused: bool,
     }
 }

@@ -18,7 +18,7 @@ use barkeep_config::yaml::suggest;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
-use barkeep_store::{CriticalitySource, OperatorAction, SeriesRow, Store, SymbolRow};
+use barkeep_store::{CriticalitySource, Listing, OperatorAction, SeriesRow, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]
@@ -119,6 +119,8 @@ pub fn new_row(settings: &Settings, symbol: &Symbol, options: &SymbolOptions, no
         active: true,
         paused: false,
         added_at: now,
+        history_from: None,
+        listing: Listing::default(),
     }
 }
 

@@ -35,7 +35,7 @@ fn facts<'a>(calendar: &'a Calendar, newest_end: &str, now: &str) -> SplitInputs
 
 fn covered(state: CoverageState, start: &str, end: &str) -> Coverage {
     let range = Interval::new(at(start), at(end));
-    Coverage { range, state, request_id: None, fetched_at: at(end), expires_at: None }
+    Coverage::answered(range, state, None, at(end))
 }
 
 /// Minutes of the age and of the staleness by cause.
@@ -194,10 +194,13 @@ fn coverage() -> impl Strategy<Value = Vec<Coverage>> {
     prop::collection::vec(one, 0..6).prop_map(|all| {
         let row = |(ago, len, state, expired): (i64, i64, usize, bool)| Coverage {
             range: Interval::new(Ts(ago), Ts(ago + len)),
-            state: CoverageState::ALL[state],
+            state: [CoverageState::Present, CoverageState::Empty, CoverageState::NotEntitled][state],
             request_id: None,
             fetched_at: Ts(0),
             expires_at: Some(Ts(if expired { -1 } else { 1 })),
+            found_at: None,
+            answers: 1,
+            surprise: None,
         };
         all.into_iter().map(row).collect()
     })

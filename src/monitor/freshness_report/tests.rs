@@ -31,6 +31,8 @@ fn symbol(name: &str, class: AssetClass, criticality: Criticality, timeframes: &
         active: true,
         paused: false,
         added_at: Ts(0),
+        history_from: None,
+        listing: barkeep_store::Listing::default(),
     }
 }
 
@@ -43,6 +45,7 @@ fn series(id: i64, name: &str, timeframe: Timeframe, newest: Option<Ts>, checked
         first_ts: newest,
         last_ts: newest,
         checked_at: checked,
+        verified_at: None,
         paused: false,
     }
 }

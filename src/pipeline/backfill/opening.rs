@@ -97,6 +97,8 @@ fn row(backfill: &Backfill, context: &PlanningContext) -> ExecutionRow {
         error_message: None,
         owner: owner::mark(),
         selection: serde_json::to_string(&backfill.selection).ok(),
+        late_bars: 0,
+        changed_bars: 0,
     }
 }
 

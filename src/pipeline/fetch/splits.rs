@@ -6,6 +6,7 @@ use super::{Fetcher, ItemError};
 use barkeep_market::Symbol;
 use barkeep_market::split::Split;
 use barkeep_plan::Item;
+use barkeep_store::SplitRow;
 use barkeep_vendor::Class;
 
 impl Fetcher {
@@ -26,7 +27,7 @@ impl Fetcher {
         };
         self.registry.register().await?;
         let store = &self.engine.store;
-        let mut rows: Vec<(Symbol, Vec<Split>)> = Vec::with_capacity(symbols.len());
+        let mut rows: Vec<(Symbol, Vec<SplitRow>)> = Vec::with_capacity(symbols.len());
         for (symbol, ticker) in symbols.iter().zip(tickers) {
             let mut splits: Vec<Split> = match &found {
                 Some(found) => found.iter().filter(|(t, _)| t == ticker).map(|(_, split)| *split).collect(),
@@ -34,7 +35,7 @@ impl Fetcher {
             };
             splits.sort_by_key(|split| split.date);
             splits.dedup_by_key(|split| split.date);
-            rows.push((symbol.clone(), splits));
+            rows.push((symbol.clone(), splits.into_iter().map(SplitRow::from).collect()));
         }
         store.put_splits(&rows, self.engine.clock.now()).await?;
         Ok(())

@@ -51,7 +51,8 @@ impl Evidence {
             Verdict::Refused { until } => (CoverageState::NotEntitled, Some(until)),
         };
         let request_id = self.request_id.clone();
-        (!range.is_empty()).then_some(Coverage { range, state, request_id, fetched_at: self.fetched_at, expires_at })
+        let answered = Coverage::answered(range, state, request_id, self.fetched_at);
+        (!range.is_empty()).then_some(Coverage { expires_at, ..answered })
     }
 }
 
@@ -155,15 +156,7 @@ async fn writes(
 }
 
 fn empty_write(series: barkeep_store::SeriesId) -> SeriesWrite {
-    SeriesWrite {
-        series,
-        bars: Vec::new(),
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    }
+    SeriesWrite::nothing(series)
 }
 
 /// What is proven of the base series and has not expired.

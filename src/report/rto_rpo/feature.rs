@@ -95,15 +95,7 @@ async fn put(context: &DrillContext, series: &SeriesRow, oldest: Ts, price: f64)
         quality_notes: None,
         fetched_at: now,
     };
-    let write = SeriesWrite {
-        series: series.id,
-        bars: (0..BARS).map(bar).collect(),
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    };
+    let write = SeriesWrite { bars: (0..BARS).map(bar).collect(), ..SeriesWrite::nothing(series.id) };
     let failed = |e: StoreError| DrillError::failed(e.to_string());
     let store = barkeep_store::open(&context.database, false).await.map_err(failed)?;
     let page = PageCommit { writes: vec![write], request: None, statuses: Vec::new() };

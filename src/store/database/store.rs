@@ -19,6 +19,7 @@ use crate::tables::features;
 use crate::tables::monitoring;
 use crate::tables::page;
 use crate::tables::plans;
+use crate::tables::profiles;
 use crate::tables::quarantine;
 use crate::tables::reference;
 use crate::tables::requests;
@@ -26,11 +27,12 @@ use crate::tables::symbols;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter,
-    RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Stamp, Store, StoredBar, SymbolRow,
-    TimeRange, Verdict, Waste, WriteOutcome,
+    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, PlanStart, QuarantineRow,
+    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store,
+    StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
+use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
@@ -87,6 +89,22 @@ impl Store for Database {
         read!(self, coverage::of(series))
     }
 
+    async fn doubtful(&self) -> Result<Vec<(SeriesId, Coverage)>> {
+        read!(self, coverage::doubtful())
+    }
+
+    async fn profiles(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Part, String)>> {
+        read!(self, profiles::of(series))
+    }
+
+    async fn series_without_profile(&self) -> Result<Vec<SeriesId>> {
+        read!(self, profiles::unreviewed())
+    }
+
+    async fn note_verified(&self, series: &[SeriesId], at: Ts) -> Result<()> {
+        self.write(symbols::Verified { series: series.to_vec(), at }).await
+    }
+
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
         let mut outcomes = self.write(page::Commit(Arc::new([page]))).await?;
         Ok(outcomes.pop().unwrap_or_default())
@@ -104,7 +122,19 @@ impl Store for Database {
         read!(self, reference::splits(symbol))
     }
 
-    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
+    async fn split_rows(&self, symbol: &Symbol) -> Result<Vec<SplitRow>> {
+        read!(self, reference::split_rows(symbol))
+    }
+
+    async fn plan_starts(&self) -> Result<Vec<PlanStart>> {
+        read!(self, reference::plan_starts())
+    }
+
+    async fn put_plan_start(&self, start: PlanStart) -> Result<()> {
+        self.write(reference::PutPlanStart(start)).await
+    }
+
+    async fn put_splits(&self, splits: &[(Symbol, Vec<SplitRow>)], fetched_at: Ts) -> Result<()> {
         self.write(reference::PutSplits { splits: splits.to_vec(), fetched_at }).await
     }
 

@@ -29,12 +29,13 @@ pub use self::state::Memory;
 use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, QuarantineRow, RequestFilter,
-    RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, Store, StoredBar, SymbolRow, TimeRange,
-    Verdict, Waste, WriteOutcome,
+    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, PlanStart, QuarantineRow,
+    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, SplitRow, Store, StoredBar,
+    SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
+use barkeep_market::evidence::Part;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
@@ -83,6 +84,25 @@ impl Store for Memory {
         Ok(series.iter().map(|id| (*id, of(id))).collect())
     }
 
+    async fn doubtful(&self) -> Result<Vec<(SeriesId, Coverage)>> {
+        Ok(self.open()?.tracked.doubtful())
+    }
+
+    async fn profiles(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Part, String)>> {
+        let state = self.open()?;
+        let of = |id: &SeriesId| state.tracked.of(*id).map(|s| s.profile.clone()).unwrap_or_default();
+        Ok(series.iter().flat_map(|id| of(id).into_iter().map(|(part, json)| (*id, part, json))).collect())
+    }
+
+    async fn series_without_profile(&self) -> Result<Vec<SeriesId>> {
+        Ok(self.open()?.tracked.without_profile())
+    }
+
+    async fn note_verified(&self, series: &[SeriesId], at: Ts) -> Result<()> {
+        self.open()?.tracked.note_verified(series, at);
+        Ok(())
+    }
+
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
         let mut state = self.open()?;
         commit::commit(&mut state, &page)
@@ -100,7 +120,20 @@ impl Store for Memory {
         Ok(self.open()?.reference.splits(symbol))
     }
 
-    async fn put_splits(&self, splits: &[(Symbol, Vec<Split>)], fetched_at: Ts) -> Result<()> {
+    async fn split_rows(&self, symbol: &Symbol) -> Result<Vec<SplitRow>> {
+        Ok(self.open()?.reference.split_rows(symbol))
+    }
+
+    async fn plan_starts(&self) -> Result<Vec<PlanStart>> {
+        Ok(self.open()?.reference.plan_starts())
+    }
+
+    async fn put_plan_start(&self, start: PlanStart) -> Result<()> {
+        self.open()?.reference.put_plan_start(start);
+        Ok(())
+    }
+
+    async fn put_splits(&self, splits: &[(Symbol, Vec<SplitRow>)], fetched_at: Ts) -> Result<()> {
         let mut state = self.open()?;
         state.reference.put_splits(splits, fetched_at)?;
         for (symbol, _) in splits {

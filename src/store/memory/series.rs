@@ -9,6 +9,7 @@ use crate::{
     Coverage, CoverageState, Evidence, QuarantineRow, QuarantinedBar, SeriesId, SeriesRow, SeriesWrite, StoredBar,
     TimeRange, Verdict, WriteOutcome, diff,
 };
+use barkeep_market::evidence::Part;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts};
 
 /// A bar as it was before the vendor changed it or took it back, or an operator replaced it.
@@ -32,6 +33,8 @@ pub(super) struct Series {
     pub(super) revisions: Vec<Revision>,
     /// In order of start, never overlapping.
     pub(super) coverage: Vec<Coverage>,
+    pub(super) profile: BTreeMap<Part, String>,
+    pub(super) verified_at: Option<Ts>,
     pub(super) quarantine: Vec<QuarantineRow>,
     pub(super) features: SeriesFeatures,
     /// Grows with every write.
@@ -51,6 +54,8 @@ impl Series {
             paused: false,
             revisions: Vec::new(),
             coverage: Vec::new(),
+            profile: BTreeMap::new(),
+            verified_at: None,
             quarantine: Vec::new(),
             features: SeriesFeatures::default(),
             writes: 0,
@@ -67,6 +72,7 @@ impl Series {
             first_ts: self.bars.keys().next().copied(),
             last_ts: self.bars.keys().next_back().copied(),
             checked_at: self.checked_at,
+            verified_at: self.verified_at,
             paused: self.paused,
         }
     }
@@ -114,6 +120,7 @@ impl Series {
             self.features.mark(first);
         }
         self.coverage = coverage::laid(std::mem::take(&mut self.coverage), &write.coverage);
+        self.profile.extend(write.profile.iter().cloned());
         self.checked_at = self.checked_at.max(write.checked_at);
         change.outcome
     }
@@ -121,10 +128,12 @@ impl Series {
     /// What the vendor has answered for at the newest end, unless it was never asked.
     pub(super) fn evidence(&self, now: Ts) -> Option<Evidence> {
         let refuses = |c: &&Coverage| c.state == CoverageState::NotEntitled;
+        let proves =
+            |c: &&Coverage| c.state.is_answered() && (c.state != CoverageState::Unjudged || c.surprise.is_some());
         let believed = |c: &&Coverage| c.range.contains(now) && c.expires_at.is_none_or(|end| end > now);
         (!self.coverage.is_empty()).then(|| Evidence {
             series: self.id,
-            answered_until: self.coverage.iter().filter(|c| !refuses(c)).map(|c| c.range.end).max(),
+            answered_until: self.coverage.iter().filter(proves).map(|c| c.range.end).max(),
             refused: self.coverage.iter().filter(refuses).find(believed).map(|c| c.range),
         })
     }

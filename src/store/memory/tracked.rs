@@ -8,8 +8,8 @@ use crate::tables::features;
 use crate::tables::quarantine;
 use crate::tables::symbols;
 use crate::{
-    Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId, SeriesRow, SeriesWrite,
-    StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
+    Coverage, CoverageState, Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId,
+    SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
 };
 use barkeep_market::{Symbol, Timeframe, Ts};
 
@@ -122,6 +122,35 @@ impl Tracked {
                 });
             }
             self.symbols.insert(row.symbol.clone(), SymbolRow { timeframes, ..row.clone() });
+        }
+    }
+
+    /// By series and start.
+    pub(super) fn doubtful(&self) -> Vec<(SeriesId, Coverage)> {
+        let sure = |state| {
+            matches!(
+                state,
+                CoverageState::Present | CoverageState::Quiet | CoverageState::Empty | CoverageState::NotEntitled
+            )
+        };
+        let of = |(id, series): (&SeriesId, &Series)| {
+            series.coverage.iter().filter(|c| !sure(c.state)).map(|c| (*id, c.clone())).collect::<Vec<_>>()
+        };
+        self.series.iter().flat_map(of).collect()
+    }
+
+    pub(super) fn without_profile(&self) -> Vec<SeriesId> {
+        let unreviewed = |series: &Series| {
+            series.profile.is_empty() && series.coverage.iter().any(|c| c.state == CoverageState::Present)
+        };
+        self.series.iter().filter(|(_, series)| unreviewed(series)).map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn note_verified(&mut self, series: &[SeriesId], at: Ts) {
+        for id in series {
+            if let Some(series) = self.series.get_mut(id) {
+                series.verified_at = Some(at);
+            }
         }
     }
 

@@ -83,6 +83,12 @@ pub struct ExecutionRow {
     pub owner: String,
     /// What was asked for, as JSON, so that an interrupted execution can be taken up again.
     pub selection: Option<String>,
+    /// Bars that came although an earlier answer for the same time did not have them.
+    #[serde(default)]
+    pub late_bars: i64,
+    /// Final bars whose values an answer changed.
+    #[serde(default)]
+    pub changed_bars: i64,
 }
 
 /// State words of `symbol_computation_status.status`.

@@ -9,6 +9,7 @@ mod operations;
 mod page;
 mod quarantine;
 mod range;
+mod reference;
 mod requests;
 mod series;
 mod waste;
@@ -25,6 +26,7 @@ pub use operations::{AlertRow, EnginePause, HolidayRow, NewAlert, OpenAlertCount
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
-pub use requests::{CountedAnswer, RequestFilter, RequestRow, RequestTotals};
-pub use series::{CriticalitySource, SeriesId, SeriesRow, SymbolRow};
+pub use reference::{PlanStart, SplitRow, SplitStatus};
+pub use requests::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals};
+pub use series::{CriticalitySource, Listing, ListingState, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Coverage, QuarantinedBar, RequestRow, SeriesId, SeriesStatus, StoredBar};
-use barkeep_market::{Interval, Ts};
+use barkeep_market::evidence::Part;
+use barkeep_market::{Interval, IntervalSet, Ts};
 
 /// Everything one series gets from one page.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +19,30 @@ pub struct SeriesWrite {
     pub replaces: Option<Interval>,
     pub quarantine: Vec<QuarantinedBar>,
     pub coverage: Vec<Coverage>,
+    /// What earlier answers covered: a bar that is inserted there came late.
+    pub answered_before: IntervalSet,
+    /// Parts of the profile that change, as JSON.
+    pub profile: Vec<(Part, String)>,
     /// Set when this answer reached the newest end of the series.
     pub checked_at: Option<Ts>,
+}
+
+impl SeriesWrite {
+    /// A write that changes nothing yet.
+    #[must_use]
+    pub const fn nothing(series: SeriesId) -> Self {
+        Self {
+            series,
+            bars: Vec::new(),
+            rescored: Vec::new(),
+            replaces: None,
+            quarantine: Vec::new(),
+            coverage: Vec::new(),
+            answered_before: IntervalSet::new(),
+            profile: Vec::new(),
+            checked_at: None,
+        }
+    }
 }
 
 /// All a page changes, committed as one transaction.
@@ -35,8 +58,12 @@ pub struct PageCommit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteOutcome {
     pub inserted: u64,
+    /// Of them, bars for a time that an earlier answer had covered without them.
+    pub late: u64,
     /// Bars whose values changed; the old ones are in `bar_revisions`.
     pub revised: u64,
+    /// Of them, bars that were final.
+    pub changed: u64,
     /// Bars that were already stored with the same values (their provisional mark may have been lifted).
     pub unchanged: u64,
     /// Provisional bars removed because the vendor no longer has them.

@@ -7,6 +7,35 @@ use uuid::Uuid;
 
 use barkeep_market::{Interval, Timeframe, Ts};
 
+/// Why a request was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestPurpose {
+    /// Bars that are not known.
+    #[default]
+    Backfill,
+    /// A hole that the vendor had answered for.
+    Recheck,
+    /// Stored bars, compared again.
+    Verify,
+    /// What a name is, splits, holidays.
+    Lookup,
+}
+
+impl RequestPurpose {
+    pub const ALL: [Self; 4] = [Self::Backfill, Self::Recheck, Self::Verify, Self::Lookup];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Backfill => "backfill",
+            Self::Recheck => "recheck",
+            Self::Verify => "verify",
+            Self::Lookup => "lookup",
+        }
+    }
+}
+
 /// One request as it was made; a row of `vendor_requests`. Holds no key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestRow {
@@ -33,6 +62,8 @@ pub struct RequestRow {
     /// Bars the answer inserted, revised or removed, over all series it served; set by the commit of its page, `None`
     /// when no page was committed from it.
     pub changed: Option<i64>,
+    #[serde(default)]
+    pub purpose: RequestPurpose,
 }
 
 /// Which requests are meant; everything that is given must fit.

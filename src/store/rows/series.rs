@@ -1,5 +1,6 @@
 //! Symbols and their series.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
@@ -49,6 +50,61 @@ pub struct SymbolRow {
     pub active: bool,
     pub paused: bool,
     pub added_at: Ts,
+    /// Where an operator lets its history begin; absent: `backfill.history` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_from: Option<NaiveDate>,
+    #[serde(default)]
+    pub listing: Listing,
+}
+
+/// What the vendor says a name is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListingState {
+    /// Nobody had a reason to ask.
+    #[default]
+    Unchecked,
+    Listed,
+    /// The vendor knows no such ticker.
+    Unknown,
+    Delisted,
+    Renamed,
+}
+
+impl ListingState {
+    pub const ALL: [Self; 5] = [Self::Unchecked, Self::Listed, Self::Unknown, Self::Delisted, Self::Renamed];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Listed => "listed",
+            Self::Unknown => "unknown",
+            Self::Delisted => "delisted",
+            Self::Renamed => "renamed",
+        }
+    }
+}
+
+/// When a symbol trades at all, as the vendor's reference data have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    pub state: ListingState,
+    pub checked_at: Option<Ts>,
+    /// The first day.
+    pub listed_on: Option<NaiveDate>,
+    /// The last day, of a delisted or renamed one.
+    pub ended_on: Option<NaiveDate>,
+    pub renamed_to: Option<Symbol>,
+}
+
+impl Listing {
+    /// The last day of a name that no longer trades: its series are complete up to it.
+    #[must_use]
+    pub fn ended(&self) -> Option<NaiveDate> {
+        let ended = matches!(self.state, ListingState::Delisted | ListingState::Renamed);
+        self.ended_on.filter(|_| ended)
+    }
 }
 
 /// A series with the figures kept beside it in every commit, so that a report never scans bars.
@@ -63,6 +119,8 @@ pub struct SeriesRow {
     pub last_ts: Option<Ts>,
     /// When the vendor last answered for the newest end of this series.
     pub checked_at: Option<Ts>,
+    /// When a whole range of it was last compared with the vendor's again.
+    pub verified_at: Option<Ts>,
     /// An operator let it rest: no request is made for its sake. Its symbol may rest as a whole besides.
     pub paused: bool,
 }

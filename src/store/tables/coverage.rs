@@ -6,23 +6,25 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::Fields;
+use crate::field::{Fields, collect};
 use crate::{Coverage, Result, SeriesId, SeriesWrite, StoreError};
 use barkeep_market::{Interval, Ts};
 
 statements! {
     OF = Sql::two(
-        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
+        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at, found_at, answers, surprise FROM coverage
          WHERE series_id IN (SELECT value FROM json_each($1)) ORDER BY series_id, start_ts",
-        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at FROM coverage
+        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at, found_at, answers, surprise FROM coverage
          WHERE series_id = ANY($1) ORDER BY series_id, start_ts");
     /// Rows: series, from, to. What lies in or touches each.
     NEAR = Sql::two(
-        "SELECT c.series_id, c.start_ts, c.end_ts, c.state, c.request_id, c.fetched_at, c.expires_at
+        "SELECT c.series_id, c.start_ts, c.end_ts, c.state, c.request_id, c.fetched_at, c.expires_at,
+             c.found_at, c.answers, c.surprise
          FROM json_each($1) AS i CROSS JOIN coverage AS c
          WHERE c.series_id = i.value AND c.start_ts <= ($3 ->> i.key) AND c.end_ts >= ($2 ->> i.key)
          ORDER BY c.series_id, c.start_ts",
-        "SELECT c.series_id, c.start_ts, c.end_ts, c.state, c.request_id, c.fetched_at, c.expires_at
+        "SELECT c.series_id, c.start_ts, c.end_ts, c.state, c.request_id, c.fetched_at, c.expires_at,
+             c.found_at, c.answers, c.surprise
          FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[]) AS i (id, start_ts, end_ts)
          CROSS JOIN LATERAL (SELECT * FROM coverage AS o WHERE o.series_id = i.id AND o.start_ts <= i.end_ts
                                  AND o.end_ts >= i.start_ts ORDER BY o.start_ts) AS c
@@ -33,12 +35,20 @@ statements! {
         "DELETE FROM coverage AS c USING unnest($1::bigint[], $2::timestamptz[]) AS i (id, start_ts)
          WHERE c.series_id = i.id AND c.start_ts = i.start_ts");
     INSERT = Sql::two(
-        "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at)
-         SELECT i.value, $2 ->> i.key, $3 ->> i.key, $4 ->> i.key, $5 ->> i.key, $6 ->> i.key, $7 ->> i.key
+        "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at, found_at, answers,
+             surprise)
+         SELECT i.value, $2 ->> i.key, $3 ->> i.key, $4 ->> i.key, $5 ->> i.key, $6 ->> i.key, $7 ->> i.key,
+             $8 ->> i.key, $9 ->> i.key, $10 ->> i.key
          FROM json_each($1) AS i",
-        "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at)
+        "INSERT INTO coverage (series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at, found_at, answers,
+             surprise)
          SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::text[],
-                              $6::timestamptz[], $7::timestamptz[])");
+                              $6::timestamptz[], $7::timestamptz[], $8::timestamptz[], $9::bigint[], $10::float8[])");
+    /// By series and start.
+    DOUBTFUL = Sql::same(
+        "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at, found_at, answers, surprise
+         FROM coverage WHERE state IN ('unjudged', 'late', 'suspect', 'vendor_hole', 'halted', 'quarantined')
+         ORDER BY series_id, start_ts");
 }
 
 fn read(f: &mut Fields<'_>) -> Result<(SeriesId, Coverage)> {
@@ -50,6 +60,9 @@ fn read(f: &mut Fields<'_>) -> Result<(SeriesId, Coverage)> {
             request_id: f.next()?,
             fetched_at: f.next()?,
             expires_at: f.next()?,
+            found_at: f.next()?,
+            answers: u32::try_from(f.next::<i64>()?).unwrap_or(u32::MAX),
+            surprise: f.next()?,
         },
     ))
 }
@@ -63,6 +76,11 @@ pub(crate) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(
         found.entry(id).or_default().push(one);
     }
     Ok(series.iter().map(|id| (*id, found.get(id).cloned().unwrap_or_default())).collect())
+}
+
+/// What is not simply answered for, over all series; see [`crate::Store::doubtful`].
+pub(crate) async fn doubtful(conn: &mut Conn<'_>) -> Result<Vec<(SeriesId, Coverage)>> {
+    collect(&conn.rows(DOUBTFUL, &[]).await?, read)
 }
 
 /// The smallest interval that holds all new coverage; `None` when there is none.
@@ -115,8 +133,9 @@ pub(crate) async fn put(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<
         conn.run(DELETE, &values![gone.series, gone.starts]).await?;
     }
     if !come.series.is_empty() {
-        let Rows { series, starts, ends, states, requests, fetched, expires } = come;
-        conn.run(INSERT, &values![series, starts, ends, states, requests, fetched, expires]).await?;
+        let Rows { series, starts, ends, states, requests, fetched, expires, found, answers, surprises } = come;
+        let rows = values![series, starts, ends, states, requests, fetched, expires, found, answers, surprises];
+        conn.run(INSERT, &rows).await?;
     }
     Ok(())
 }
@@ -131,6 +150,9 @@ struct Rows {
     requests: Vec<Option<String>>,
     fetched: Vec<Ts>,
     expires: Vec<Option<Ts>>,
+    found: Vec<Option<Ts>>,
+    answers: Vec<i64>,
+    surprises: Vec<Option<f64>>,
 }
 
 impl Rows {
@@ -142,6 +164,9 @@ impl Rows {
         self.requests.push(row.request_id.clone());
         self.fetched.push(row.fetched_at);
         self.expires.push(row.expires_at);
+        self.found.push(row.found_at);
+        self.answers.push(i64::from(row.answers.max(1)));
+        self.surprises.push(row.surprise);
     }
 }
 
@@ -196,6 +221,9 @@ mod tests {
                 request_id: Some(format!("r{fetched}")),
                 fetched_at: Ts(fetched),
                 expires_at: expires.then_some(Ts(1_000 + fetched)),
+                found_at: None,
+                answers: 1,
+                surprise: None,
             }
         })
     }
@@ -233,6 +261,9 @@ mod tests {
             request_id: Some(format!("r{fetched}")),
             fetched_at: Ts(fetched),
             expires_at: None,
+            found_at: None,
+            answers: 1,
+            surprise: None,
         };
         assert_eq!(splice(vec![row(0, 5, 1), row(10, 15, 9)], row(5, 10, 3)), [row(0, 15, 9)]);
         assert_eq!(splice(vec![row(0, 5, 1)], row(3, 8, 2)), [row(0, 8, 2)]);

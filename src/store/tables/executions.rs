@@ -13,7 +13,7 @@ macro_rules! execution {
     () => {
         "execution_id, trigger_kind, mode, started_at, completed_at, duration_seconds, total_symbols, \
          successful_symbols, failed_symbols, total_records_processed, requests, rate_limited, retries, status, \
-         error_message, owner, selection"
+         error_message, owner, selection, late_bars, changed_bars"
     };
 }
 
@@ -26,14 +26,15 @@ macro_rules! status {
 
 statements! {
     PUT = Sql::same(concat!("INSERT INTO scheduler_execution_log (", execution!(), ")
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          ON CONFLICT (execution_id) DO UPDATE SET trigger_kind = excluded.trigger_kind, mode = excluded.mode,
              started_at = excluded.started_at, completed_at = excluded.completed_at,
              duration_seconds = excluded.duration_seconds, total_symbols = excluded.total_symbols,
              successful_symbols = excluded.successful_symbols, failed_symbols = excluded.failed_symbols,
              total_records_processed = excluded.total_records_processed, requests = excluded.requests,
              rate_limited = excluded.rate_limited, retries = excluded.retries, status = excluded.status,
-             error_message = excluded.error_message, owner = excluded.owner, selection = excluded.selection"));
+             error_message = excluded.error_message, owner = excluded.owner, selection = excluded.selection,
+             late_bars = excluded.late_bars, changed_bars = excluded.changed_bars"));
     NEWEST = Sql::same(concat!("SELECT ", execution!(),
         " FROM scheduler_execution_log ORDER BY started_at DESC, execution_id LIMIT $1"));
     RUNNING = Sql::same(concat!("SELECT ", execution!(),
@@ -81,6 +82,8 @@ fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
         error_message: f.next()?,
         owner: f.next()?,
         selection: f.next()?,
+        late_bars: f.next()?,
+        changed_bars: f.next()?,
     })
 }
 
@@ -170,6 +173,8 @@ impl Work for Put {
             &e.error_message,
             &e.owner,
             &e.selection,
+            e.late_bars,
+            e.changed_bars,
         ];
         conn.run(PUT, &row).await.map(drop)
     }

@@ -53,13 +53,13 @@ statements! {
         "INSERT INTO feature_progress (series_id, stale_from, changes)
          SELECT i.id, i.ts, 1 FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, ts) ", on_change!()));
     PROGRESS = Sql::two(
-        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.paused, p.stale_from,
+        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.verified_at, s.paused, p.stale_from,
              COALESCE(p.changes, 0), COALESCE(p.splits, ''),
              EXISTS (SELECT 1 FROM feature_computation_failures AS f
                      WHERE f.symbol = s.symbol AND f.timeframe = s.timeframe AND NOT f.resolved)
          FROM series AS s LEFT JOIN feature_progress AS p ON p.series_id = s.id
          WHERE s.id IN (SELECT value FROM json_each($1))",
-        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.paused, p.stale_from,
+        "SELECT s.id, s.symbol, s.timeframe, s.bar_count, s.first_ts, s.last_ts, s.checked_at, s.verified_at, s.paused, p.stale_from,
              COALESCE(p.changes, 0), COALESCE(p.splits, ''),
              EXISTS (SELECT 1 FROM feature_computation_failures AS f
                      WHERE f.symbol = s.symbol AND f.timeframe = s.timeframe AND NOT f.resolved)
@@ -185,6 +185,7 @@ pub(crate) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result
             first_ts: f.next()?,
             last_ts: f.next()?,
             checked_at: f.next()?,
+            verified_at: f.next()?,
             paused: f.next()?,
         };
         let stale_from = f.next()?;

@@ -10,6 +10,7 @@ pub(crate) mod features;
 pub(crate) mod monitoring;
 pub(crate) mod page;
 pub(crate) mod plans;
+pub(crate) mod profiles;
 pub(crate) mod quarantine;
 pub(crate) mod reference;
 pub(crate) mod requests;

@@ -12,6 +12,7 @@ use crate::conn::{Conn, Sql, statements, values};
 use crate::tables::bars;
 use crate::tables::coverage;
 use crate::tables::executions;
+use crate::tables::profiles;
 use crate::tables::quarantine;
 use crate::tables::requests;
 use crate::writer::Work;
@@ -51,6 +52,7 @@ impl Work for Commit {
             for page in together {
                 outcomes.push(note(conn, page, stored.by_ref().take(page.writes.len()).collect()).await?);
             }
+            profiles::put(conn, &writes).await?;
             let writes: Vec<&SeriesWrite> = writes.into_iter().map(|(write, _)| write).collect();
             coverage::put(conn, &writes).await?;
             checked(conn, &writes).await?;

@@ -112,15 +112,7 @@ pub(crate) fn not_pending(id: i64) -> StoreError {
 
 /// An accepted bar as a write of its series.
 pub(crate) fn accepting(series: SeriesId, bar: StoredBar) -> SeriesWrite {
-    SeriesWrite {
-        series,
-        bars: vec![bar],
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    }
+    SeriesWrite { bars: vec![bar], ..SeriesWrite::nothing(series) }
 }
 
 /// [`crate::Store::decide_quarantine`].

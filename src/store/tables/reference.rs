@@ -5,25 +5,35 @@ use async_trait::async_trait;
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::collect;
 use crate::writer::Work;
-use crate::{HolidayRow, Result, StoreError};
+use crate::{HolidayRow, PlanStart, Result, SplitRow, StoreError};
 use barkeep_market::split::Split;
 use barkeep_market::{Symbol, Ts};
 
 statements! {
     SPLITS = Sql::same(
-        "SELECT execution_date, split_from, split_to FROM splits WHERE symbol = $1 ORDER BY execution_date");
-    ALL_SPLITS = Sql::same("SELECT symbol, execution_date, split_from, split_to FROM splits");
+        "SELECT execution_date, split_from, split_to FROM splits WHERE symbol = $1 AND status <> 'contradicted'
+         ORDER BY execution_date, split_from, split_to");
+    SPLIT_ROWS = Sql::same(
+        "SELECT execution_date, split_from, split_to, status, note FROM splits WHERE symbol = $1
+         ORDER BY execution_date, split_from, split_to");
+    ALL_SPLITS = Sql::same(
+        "SELECT symbol, execution_date, split_from, split_to FROM splits WHERE status <> 'contradicted'");
     CLEAR_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
     PUT_SPLIT = Sql::same(
-        "INSERT INTO splits (symbol, execution_date, split_from, split_to, fetched_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (symbol, execution_date) DO UPDATE SET split_from = excluded.split_from,
-             split_to = excluded.split_to, fetched_at = excluded.fetched_at");
+        "INSERT INTO splits (symbol, execution_date, split_from, split_to, fetched_at, status, note)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (symbol, execution_date, split_from, split_to) DO UPDATE SET fetched_at = excluded.fetched_at,
+             status = excluded.status, note = excluded.note");
     PUT_CHECKED = Sql::same(
         "INSERT INTO splits_checked (symbol, fetched_at) VALUES ($1, $2)
          ON CONFLICT (symbol) DO UPDATE SET fetched_at = excluded.fetched_at");
     /// Prices shown and features change with a split.
     MARK = Sql::same("UPDATE series SET writes = writes + 1 WHERE symbol = $1");
     CHECKED = Sql::same("SELECT symbol, fetched_at FROM splits_checked");
+    PLAN_STARTS = Sql::same("SELECT market, starts_on, learned_at FROM plan_starts ORDER BY market");
+    PUT_PLAN_START = Sql::same(
+        "INSERT INTO plan_starts (market, starts_on, learned_at) VALUES ($1, $2, $3)
+         ON CONFLICT (market) DO UPDATE SET starts_on = excluded.starts_on, learned_at = excluded.learned_at");
     HOLIDAYS = Sql::same("SELECT date, close_ts, name, fetched_at FROM holidays ORDER BY date");
     PUT_HOLIDAY = Sql::same(
         "INSERT INTO holidays (date, close_ts, name, fetched_at) VALUES ($1, $2, $3, $4)
@@ -35,6 +45,38 @@ pub(crate) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<S
     collect(&conn.rows(SPLITS, &values![symbol]).await?, |f| {
         Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })
     })
+}
+
+/// All that the vendor lists, contradicted ones included.
+pub(crate) async fn split_rows(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<SplitRow>> {
+    collect(&conn.rows(SPLIT_ROWS, &values![symbol]).await?, |f| {
+        let split = Split { date: f.next()?, from: f.next()?, to: f.next()? };
+        Ok(SplitRow { split, status: f.next()?, note: f.next()? })
+    })
+}
+
+/// At most one a market.
+pub(crate) async fn plan_starts(conn: &mut Conn<'_>) -> Result<Vec<PlanStart>> {
+    collect(&conn.rows(PLAN_STARTS, &[]).await?, |f| {
+        let continuous = f.next::<String>()? == CONTINUOUS;
+        Ok(PlanStart { continuous, starts_on: f.next()?, learned_at: f.next()? })
+    })
+}
+
+const CONTINUOUS: &str = "continuous";
+
+/// [`crate::Store::put_plan_start`].
+pub(crate) struct PutPlanStart(pub(crate) PlanStart);
+
+#[async_trait]
+impl Work for PutPlanStart {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let PlanStart { continuous, starts_on, learned_at } = self.0;
+        let market = if continuous { CONTINUOUS } else { "exchange" };
+        conn.run(PUT_PLAN_START, &values![market, starts_on, learned_at]).await.map(drop)
+    }
 }
 
 /// By symbol and date.
@@ -67,7 +109,7 @@ pub(crate) fn check(symbol: &Symbol, split: &Split) -> Result<()> {
 
 /// [`crate::Store::put_splits`].
 pub(crate) struct PutSplits {
-    pub(crate) splits: Vec<(Symbol, Vec<Split>)>,
+    pub(crate) splits: Vec<(Symbol, Vec<SplitRow>)>,
     pub(crate) fetched_at: Ts,
 }
 
@@ -76,14 +118,15 @@ impl Work for PutSplits {
     type Output = ();
 
     fn check(&self) -> Result<()> {
-        self.splits.iter().try_for_each(|(symbol, splits)| splits.iter().try_for_each(|split| check(symbol, split)))
+        self.splits.iter().try_for_each(|(symbol, splits)| splits.iter().try_for_each(|row| check(symbol, &row.split)))
     }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for (symbol, splits) in &self.splits {
             conn.run(CLEAR_SPLITS, &values![symbol]).await?;
-            for split in splits {
-                conn.run(PUT_SPLIT, &values![symbol, split.date, split.from, split.to, self.fetched_at]).await?;
+            for SplitRow { split, status, note } in splits {
+                let row = values![symbol, split.date, split.from, split.to, self.fetched_at, status.name(), note];
+                conn.run(PUT_SPLIT, &row).await?;
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;
             conn.run(MARK, &values![symbol]).await?;

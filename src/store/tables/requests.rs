@@ -19,7 +19,7 @@ macro_rules! newest {
     ($condition:literal) => {
         concat!(
             "SELECT execution_id, endpoint, ticker, timeframe, asked_from, asked_to, attempt, started_at, latency_ms,
-             status, outcome, error, row_count, query_count, bytes, request_id, changed
+             status, outcome, error, row_count, query_count, bytes, request_id, changed, purpose
              FROM vendor_requests ",
             $condition,
             " ORDER BY started_at DESC, id DESC LIMIT $1"
@@ -30,8 +30,9 @@ macro_rules! newest {
 statements! {
     RECORD = Sql::same(
         "INSERT INTO vendor_requests (execution_id, endpoint, ticker, timeframe, asked_from, asked_to, attempt,
-             started_at, latency_ms, status, outcome, error, row_count, query_count, bytes, request_id, changed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+             started_at, latency_ms, status, outcome, error, row_count, query_count, bytes, request_id, changed,
+             purpose)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)");
     NEWEST = Sql::same(newest!(""));
     NEWEST_OF_TICKER = Sql::same(newest!("WHERE ticker = $2"));
     NEWEST_OF_EXECUTION = Sql::same(newest!("WHERE execution_id = $2"));
@@ -109,6 +110,7 @@ pub(crate) async fn record(conn: &mut Conn<'_>, r: &RequestRow) -> Result<()> {
         r.bytes,
         &r.request_id,
         r.changed,
+        r.purpose.name(),
     ];
     conn.run(RECORD, &row).await.map(drop)
 }
@@ -155,6 +157,7 @@ pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: u
             bytes: f.next()?,
             request_id: f.next()?,
             changed: f.next()?,
+            purpose: f.next()?,
         })
     })
 }

@@ -5,23 +5,30 @@ use async_trait::async_trait;
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::collect;
 use crate::writer::Work;
-use crate::{Result, SeriesRow, StoreError, SymbolRow};
-use barkeep_market::{Symbol, Timeframe};
+use crate::{Listing, Result, SeriesId, SeriesRow, StoreError, SymbolRow};
+use barkeep_market::{Symbol, Timeframe, Ts};
 
 statements! {
     ALL = Sql::same(
-        "SELECT symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active, paused, added_at
+        "SELECT symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active, paused, added_at,
+             history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to
          FROM symbols");
     PUT = Sql::same(
         "INSERT INTO symbols (symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active,
-             paused, added_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             paused, added_at, history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (symbol) DO UPDATE SET asset_class = excluded.asset_class,
              vendor_ticker = excluded.vendor_ticker, criticality = excluded.criticality,
-             criticality_source = excluded.criticality_source, timeframes = excluded.timeframes, active = excluded.active, paused = excluded.paused,
-             added_at = excluded.added_at");
+             criticality_source = excluded.criticality_source, timeframes = excluded.timeframes,
+             active = excluded.active, paused = excluded.paused,
+             added_at = excluded.added_at, history_from = excluded.history_from, listing = excluded.listing,
+             listing_checked_at = excluded.listing_checked_at, listed_on = excluded.listed_on,
+             ended_on = excluded.ended_on, renamed_to = excluded.renamed_to");
     PUT_SERIES = Sql::same("INSERT INTO series (symbol, timeframe) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-    SERIES = Sql::same("SELECT id, symbol, timeframe, bar_count, first_ts, last_ts, checked_at, paused FROM series");
+    SERIES = Sql::same("SELECT id, symbol, timeframe, bar_count, first_ts, last_ts, checked_at, verified_at, paused FROM series");
+    VERIFIED = Sql::two(
+        "UPDATE series SET verified_at = $2 WHERE id IN (SELECT value FROM json_each($1))",
+        "UPDATE series SET verified_at = $2 WHERE id = ANY($1)");
     PAUSE = Sql::same("UPDATE series SET paused = $3 WHERE symbol = $1 AND timeframe = $2");
     LOCK = Sql::two(
         "SELECT id FROM series WHERE symbol = $1",
@@ -48,6 +55,14 @@ pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
             active: f.next()?,
             paused: f.next()?,
             added_at: f.next()?,
+            history_from: f.next()?,
+            listing: Listing {
+                state: f.next()?,
+                checked_at: f.next()?,
+                listed_on: f.next()?,
+                ended_on: f.next()?,
+                renamed_to: f.next()?,
+            },
         })
     })?;
     rows.sort_by(|a, b| a.symbol.cmp(&b.symbol));
@@ -65,6 +80,7 @@ pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
             first_ts: f.next()?,
             last_ts: f.next()?,
             checked_at: f.next()?,
+            verified_at: f.next()?,
             paused: f.next()?,
         })
     })?;
@@ -99,6 +115,12 @@ impl Work for Put {
                 row.active,
                 row.paused,
                 row.added_at,
+                row.history_from,
+                row.listing.state.name(),
+                row.listing.checked_at,
+                row.listing.listed_on,
+                row.listing.ended_on,
+                row.listing.renamed_to.as_ref().map(ToString::to_string),
             ];
             conn.run(PUT, &values).await?;
             for timeframe in timeframes {
@@ -111,6 +133,22 @@ impl Work for Put {
 
 pub(crate) fn unkept(symbol: &Symbol, timeframe: Timeframe) -> StoreError {
     StoreError::NotFound(format!("'{symbol}' is not tracked at {timeframe}"))
+}
+
+/// [`crate::Store::note_verified`].
+pub(crate) struct Verified {
+    pub(crate) series: Vec<SeriesId>,
+    pub(crate) at: Ts,
+}
+
+#[async_trait]
+impl Work for Verified {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let ids: Vec<i64> = self.series.iter().map(|id| id.0).collect();
+        conn.run(VERIFIED, &values![ids, self.at]).await.map(drop)
+    }
 }
 
 /// [`crate::Store::set_paused`].

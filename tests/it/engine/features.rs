@@ -151,7 +151,7 @@ async fn a_split_known_later_changes_every_feature_before_it(bench: Bench) {
     assert_eq!(bench.backfill(&args).await.0, 0);
     let before = assert_up_to_date(&bench.database).await;
     let store = open(&bench.database.url(), false).await.unwrap();
-    store.put_splits(&[(sym("AAPL"), vec![split("2023-09-13")])], SystemClock.now()).await.unwrap();
+    store.put_splits(&[(sym("AAPL"), vec![split("2023-09-13").into()])], SystemClock.now()).await.unwrap();
     store.close().await;
 
     // Another timeframe is asked for; all series of the symbol follow all the same.
@@ -392,15 +392,7 @@ fn made(n: usize, seed: u16, provisional: bool) -> StoredBar {
 }
 
 async fn apply(store: &Arc<dyn Store>, id: SeriesId, change: &Change) -> Result<(), StoreError> {
-    let mut write = SeriesWrite {
-        series: id,
-        bars: Vec::new(),
-        rescored: Vec::new(),
-        replaces: None,
-        quarantine: Vec::new(),
-        coverage: Vec::new(),
-        checked_at: None,
-    };
+    let mut write = SeriesWrite { ..SeriesWrite::nothing(id) };
     match change {
         Change::Bars { from, count, step, seed, growing } => {
             let bar = |k: usize| made(from + k * step, *seed, k + growing >= *count);
@@ -411,7 +403,7 @@ async fn apply(store: &Arc<dyn Store>, id: SeriesId, change: &Change) -> Result<
             let mut days = days.clone();
             days.sort_unstable();
             days.dedup();
-            let splits = days.iter().map(|d| split(&format!("2024-01-1{d}"))).collect();
+            let splits = days.iter().map(|d| split(&format!("2024-01-1{d}")).into()).collect();
             return store.put_splits(&[(sym("AAPL"), splits)], Ts(0)).await;
         }
         Change::Run => return Ok(()),

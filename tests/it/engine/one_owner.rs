@@ -19,7 +19,7 @@ use barkeep::runtime::console::Console as _;
 use barkeep::runtime::runtime::{Runtime, RuntimeParts};
 use barkeep::service::handle::{CommandError, EngineCommand};
 use barkeep::sim::SimConfig;
-use barkeep::store::{CriticalitySource, NewAlert, Store as _, SymbolRow};
+use barkeep::store::{CriticalitySource, Listing, NewAlert, Store as _, SymbolRow};
 use barkeep::vendor::Holiday;
 use serde_json::{Value, json};
 
@@ -237,6 +237,8 @@ fn spy() -> SymbolRow {
         active: true,
         paused: false,
         added_at: Ts(0),
+        history_from: None,
+        listing: Listing::default(),
     }
 }
 

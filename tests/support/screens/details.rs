@@ -171,6 +171,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             first_ts: view.first_bar,
             last_ts: view.newest_bar,
             checked_at: view.checked_at,
+            verified_at: None,
         },
         timeframes: TIMEFRAMES.to_vec(),
         explanation: Explanation {

@@ -17,7 +17,7 @@ use crate::{Api, App};
 use barkeep_config::{criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_service::handle::EngineCommand;
-use barkeep_store::{CriticalitySource, OperatorAction, SymbolRow};
+use barkeep_store::{CriticalitySource, Listing, OperatorAction, SymbolRow};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TrackedSymbols {
@@ -118,6 +118,8 @@ pub(crate) async fn add(
         active: true,
         paused: false,
         added_at: engine.clock.now(),
+        history_from: None,
+        listing: Listing::default(),
         asset_class,
         symbol: new.symbol,
     };
