@@ -18,6 +18,8 @@ use barkeep_store::EnginePause;
 /// The order in which requests are let in; the smallest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Priority {
+    /// Only asks about holes again: waits for everything else.
+    pub recheck: bool,
     pub criticality: Criticality,
     /// History waits for the newest bars.
     pub history: bool,

@@ -62,6 +62,11 @@ pub struct FamilyState {
     pub derived: Vec<Timeframe>,
     /// What is covered now, by timeframe; absent means nothing.
     pub covered: BTreeMap<Timeframe, IntervalSet>,
+    /// Covered parts of the base that are to be asked about again: holes, and bars in quarantine.
+    pub due: IntervalSet,
+    /// Silence at the newest end of the base that no later bar has ended yet: covered, and asked about again with the next
+    /// bars.
+    pub open: Option<Interval>,
 }
 
 impl FamilyState {
@@ -79,6 +84,8 @@ pub struct Need {
     pub wanted: Interval,
     /// What to request of the base timeframe, in trading time.
     pub gaps: IntervalSet,
+    /// What is to be asked about again, inside `wanted`.
+    pub due: IntervalSet,
     /// Coarser timeframes that are missing where the base is covered: computed without a request.
     pub local: Vec<(Timeframe, IntervalSet)>,
 }
@@ -110,7 +117,8 @@ impl Need {
             })
             .filter(|(_, spans)| !spans.is_empty())
             .collect();
-        Self { state, horizon, wanted, gaps, local }
+        let due = state.due.intersect(&trading).subtract(&gaps);
+        Self { state, horizon, wanted, gaps, due, local }
     }
 
     /// The same, without the holes before the newest one: what is missing from some point up to now.

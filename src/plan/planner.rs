@@ -17,10 +17,14 @@ use super::gaps::Need;
 use super::minutes;
 use super::request::{Item, Request};
 use barkeep_market::calendar::Session;
-use barkeep_market::{Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_market::ts::DAY;
+use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 
 /// Base aggregates the vendor returns per request at most (vendor documentation of `limit`).
 pub const PAGE: u64 = 50_000;
+
+/// Sessions that an overlap goes back at most.
+const LONGEST_OVERLAP: i64 = 30;
 
 /// Tickers of one splits request; keeps the URL below 4 kB.
 pub const SPLIT_BATCH: usize = 250;
@@ -45,6 +49,9 @@ pub struct Plan {
     pub estimated_seconds: f64,
     /// Bars a liquid symbol would have in the gaps, base timeframes only.
     pub expected_bars: u64,
+    /// Requests that only ask about holes again; they are part of `requests`, and go last.
+    #[serde(default)]
+    pub rechecks: u64,
     /// Series that will be computed from stored bars, without a request.
     pub derived_locally: u64,
     /// What the limit allows of it.
@@ -94,14 +101,21 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
         let (daily_items, bound) = daily_items(cal, &daily, market);
         items.extend(daily_items);
         lower_bound += bound;
+        let again = needs.iter().filter(|n| n.state.base == Timeframe::D1 && n.gaps.is_empty());
+        let again = again.filter(|n| n.state.class.is_continuous() == continuous);
+        let holes = again.filter_map(|need| Some((need, Timeframe::D1.snap_out(need.state.class, need.due.hull()?))));
+        let before = items.len();
+        items.extend(holes.map(|(need, range)| Item { recheck: true, ..aggregates(cal, need, range, 1) }));
+        lower_bound += (items.len() - before) as u64;
     }
-    items.sort_by_cached_key(|item| (budget::urgency(item, &market.staleness), shape(item)));
+    items.sort_by_cached_key(|item| (item.recheck, budget::urgency(item, &market.staleness), shape(item)));
     let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
         request: Request::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
         symbols: batch.iter().map(|(symbol, _)| symbol.clone()).collect(),
         criticality: barkeep_market::Criticality::Critical,
         newest: false,
         requests: 1,
+        recheck: false,
     });
     items.splice(0..0, splits);
     lower_bound += market.splits_due.len().div_ceil(SPLIT_BATCH) as u64;
@@ -116,6 +130,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
         optimal: requests == lower_bound,
         estimated_seconds: 0.0,
         expected_bars: needs.iter().map(|n| expected_bars(cal, n)).sum(),
+        rechecks: items.iter().filter(|item| item.recheck).map(|item| item.requests).sum(),
         derived_locally: needs.iter().map(|n| n.local.len() as u64).sum(),
         budget: None,
         items,
@@ -151,6 +166,7 @@ fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> It
         criticality: state.criticality,
         newest: is_newest(cal, need, range.end),
         requests,
+        recheck: false,
     }
 }
 
@@ -165,20 +181,63 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
     let (class, base) = (need.state.class, need.state.base);
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
     if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && hull.end > need.horizon.settled) {
-        // Bars of the last days may be revised by late trades; requesting them again with the newest costs nothing.
-        let overlap = i64::try_from(market.overlap.as_millis()).unwrap_or(i64::MAX);
-        let again = base.span(class, need.horizon.end - overlap).start.max(need.wanted.start);
+        // Bars of the last days may be revised by late trades, and silence at the newest end may have been the vendor's;
+        // requesting them again with the newest costs nothing.
+        let again = base.span(class, overlap_start(cal, class, need.horizon.end, market.overlap)).start;
+        let again = need.state.open.map_or(again, |open| again.min(open.start)).max(need.wanted.start);
         let tail_start = gaps.as_slice().last().map_or(tail.start, |last| last.start);
         gaps.insert(Interval::new(again.min(tail_start), tail.end));
     }
     let slots = |range: Interval| cal.base_slots(class, base.family(), range);
-    minutes::ranges(&gaps, page_of(need, market), slots)
-        .into_iter()
-        .map(|r| {
-            let most = r.slots.div_ceil(PAGE).max(r.pages);
-            (aggregates(cal, need, over_closed_hours(cal, need, r.range), r.pages), most)
-        })
-        .collect()
+    let page = page_of(need, market);
+    let mut ranges = minutes::ranges(&gaps, page, slots);
+    let left = widened(&mut ranges, &need.due, page, slots);
+    let item = |r: minutes::Range, recheck| {
+        let most = r.slots.div_ceil(PAGE).max(r.pages);
+        let range = if recheck { base.snap_out(class, r.range) } else { over_closed_hours(cal, need, r.range) };
+        (Item { recheck, ..aggregates(cal, need, range, r.pages) }, most)
+    };
+    let again = minutes::ranges(&left, page, slots).into_iter().map(|r| item(r, true)).collect::<Vec<_>>();
+    ranges.into_iter().map(|r| item(r, false)).chain(again).collect()
+}
+
+/// Where the last bars begin that are requested again: so long before `end`, closed days not counted.
+fn overlap_start(cal: &Calendar, class: AssetClass, end: Ts, overlap: Duration) -> Ts {
+    let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
+    if class.is_continuous() || overlap == 0 {
+        return end - overlap;
+    }
+    // No more sessions than any plan's overlap needs; a longer one is counted in days.
+    let sessions = (overlap / DAY + i64::from(overlap % DAY > 0)).min(LONGEST_OVERLAP);
+    let first = (0..sessions).try_fold(end, |t, _| cal.session_before(t).map(|session| session.extended_open));
+    first.unwrap_or(end).min(end - overlap)
+}
+
+/// Widens ranges that are requested anyway over what is to be asked about again, where that costs no page; says what is
+/// left.
+fn widened(
+    ranges: &mut [minutes::Range],
+    due: &IntervalSet,
+    page: u64,
+    slots: impl Fn(Interval) -> u64,
+) -> IntervalSet {
+    let mut left = IntervalSet::new();
+    for hole in due.iter() {
+        let hull = |k: usize| ranges.get(k).map(|r| r.range.hull(hole));
+        let alone = |k: usize, wide: Interval| {
+            ranges.iter().enumerate().all(|(other, r)| other == k || !r.range.overlaps(wide))
+        };
+        let free = |k: &usize| {
+            let (Some(wide), Some(r)) = (hull(*k), ranges.get(*k)) else { return false };
+            alone(*k, wide) && slots(wide).div_ceil(page.max(1)) <= r.pages
+        };
+        let found = (0..ranges.len()).find(free).and_then(|k| Some((k, hull(k)?)));
+        match found.and_then(|(k, wide)| Some((ranges.get_mut(k)?, wide))) {
+            Some((range, wide)) => *range = minutes::Range { range: wide, slots: slots(wide), pages: range.pages },
+            None => left.insert(hole),
+        }
+    }
+    left
 }
 
 /// How many possible base minutes fit a page: more than the page holds where not every minute has a trade.
@@ -250,7 +309,9 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
         .iter()
         .filter_map(|row| needs.get(*row as usize))
         .filter_map(|need| {
-            let days = Timeframe::D1.snap_out(class, need.gaps.hull()?);
+            // A request holds 50,000 days, so that what is to be asked about again comes along for nothing.
+            let again = need.due.hull().into_iter().chain(need.state.open).map(|range| range.intersect(need.wanted));
+            let days = Timeframe::D1.snap_out(class, again.fold(need.gaps.hull()?, Interval::hull));
             Some(aggregates(cal, need, over_closed_hours(cal, need, days), 1))
         })
         .collect();
@@ -267,6 +328,7 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
             criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(barkeep_market::Criticality::Low),
             newest: served.iter().any(|n| is_newest(cal, n, Timeframe::D1.span(class, class.midnight(*date)).end)),
             requests: 1,
+            recheck: false,
         });
     }
     (items, cover.lower_bound() as u64)

@@ -38,4 +38,7 @@ pub struct Item {
     /// Requests it takes, pages included: as many as the symbol's observed trading needs, or, for a symbol never requested
     /// before, at most, as far as the calendar tells.
     pub requests: u64,
+    /// Asks about holes again that the vendor had answered for; goes last, and its failure is nobody's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recheck: bool,
 }

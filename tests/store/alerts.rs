@@ -165,6 +165,7 @@ pub async fn evidence_is_the_newest_answer_of_each_series(db: &Db) {
         series: ids[k],
         answered_until: until.map(Ts),
         refused: refused.map(|(a, b)| Interval::new(Ts(a), Ts(b))),
+        late_from: None,
     };
     let want = [row(0, Some(60), None), row(1, None, Some((80, 120))), row(2, Some(5), None)];
     assert_eq!(at(100).await, want, "an expired answer stays evidence, an expired refusal does not");

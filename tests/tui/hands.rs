@@ -98,6 +98,7 @@ pub fn plan(requests: u64) -> CommandReply {
         optimal: true,
         estimated_seconds: 60.0,
         expected_bars: 1_000,
+        rechecks: 0,
         derived_locally: 0,
         budget: None,
         items: Vec::new(),

@@ -51,7 +51,7 @@ fn series(id: i64, name: &str, timeframe: Timeframe, newest: Option<Ts>, checked
 }
 
 fn answered(id: i64, until: Ts) -> Evidence {
-    Evidence { series: SeriesId(id), answered_until: Some(until), refused: None }
+    Evidence { series: SeriesId(id), answered_until: Some(until), refused: None, late_from: None }
 }
 
 fn report(index: &SeriesIndex, limit: usize, now: Ts) -> StalenessReport {
@@ -180,7 +180,7 @@ fn an_end_of_day_plan_is_noticed_from_the_refusal_of_today() {
     let yesterday = at("2024-03-05T01:00:00Z") - 5 * MINUTE;
     let rows = vec![series(1, "AAPL", Timeframe::M5, Some(yesterday), Some(now))];
     let tier = |refused: Option<Interval>| {
-        let evidence = [Evidence { series: SeriesId(1), answered_until: None, refused }];
+        let evidence = [Evidence { series: SeriesId(1), answered_until: None, refused, late_from: None }];
         let report = report(&SeriesIndex::of(symbols.clone(), rows.clone(), &evidence), 0, now);
         (report.summary.fresh_count, report.summary.stale_count)
     };

@@ -20,6 +20,7 @@ impl Run<'_> {
     pub(super) async fn derive_stored(&self) -> Result<(), RunError> {
         let store = &self.engine().store;
         let coverage = CoverageIndex::read(store.as_ref(), &self.context.targets, self.engine().clock.now()).await?;
+        let coverage = coverage.asked_since(self.context.now);
         for need in self.open_needs(&coverage, true)? {
             let (state, horizon) = (&need.state, need.horizon);
             for (timeframe, spans) in &need.local {

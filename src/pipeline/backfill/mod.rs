@@ -160,7 +160,8 @@ impl Run<'_> {
                 0 => None,
                 _ => Some(
                     CoverageIndex::read(self.engine().store.as_ref(), &self.context.targets, self.engine().clock.now())
-                        .await?,
+                        .await?
+                        .asked_since(self.context.now),
                 ),
             };
             let needs = self.open_needs(coverage.as_ref().unwrap_or(&self.context.coverage), round > 0)?;

@@ -119,6 +119,12 @@ impl Run<'_> {
             Class::Cancelled if self.fetcher.cancel.is_cancelled() => return None,
             _ => {}
         }
+        if item.recheck {
+            // What is stored stays as it is; the hole is asked about again by a later run.
+            tracing::info!(symbols = ?item.symbols, error = %fault, "a hole could not be asked about again");
+            self.fetcher.progress.on_event(Event::Finished { item: number });
+            return None;
+        }
         let reason = match fault.class {
             Class::Cancelled => fault.message.clone(),
             class => format!("{class}: {fault}"),

@@ -21,7 +21,7 @@ impl Run<'_> {
         let failed = self.failed().clone();
         let mut unfinished = Unfinished::new();
         let proven = self.context.targets.iter().flat_map(|target| coverage.proven(target));
-        let believed = self.context.targets.iter().flat_map(|target| coverage.families(target));
+        let believed = self.context.targets.iter().flat_map(|target| coverage.answered(target));
         let before = self.context.targets.iter().flat_map(|target| self.context.coverage.families(target));
         for ((state, believed), before) in proven.zip(believed).zip(before) {
             let mut range =

@@ -76,7 +76,12 @@ impl Fetcher {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let priority = Priority { criticality: item.criticality, history: !item.newest, scheduled: self.scheduled };
+        let priority = Priority {
+            recheck: item.recheck,
+            criticality: item.criticality,
+            history: !item.newest,
+            scheduled: self.scheduled,
+        };
         loop {
             let permit = match self.engine.gate.enter(priority, self.purpose(item), &self.cancel).await {
                 Ok(permit) => permit,

@@ -4,7 +4,7 @@ use super::*;
 use barkeep_market::Ts;
 
 fn priority(criticality: Criticality) -> Priority {
-    Priority { criticality, history: false, scheduled: true }
+    Priority { recheck: false, criticality, history: false, scheduled: true }
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub struct CoverageIndex {
     /// Paused series.
     paused: HashSet<SeriesKey>,
     now: Ts,
+    /// From when on an answer without the newest bars is not asked for again.
+    late_since: Option<Ts>,
 }
 
 impl CoverageIndex {
@@ -37,7 +39,13 @@ impl CoverageIndex {
         let ids: Vec<SeriesId> = keys.keys().copied().collect();
         let rows = store.coverage(&ids).await?;
         let coverage = rows.into_iter().filter_map(|(id, rows)| Some((keys.get(&id)?.clone(), rows))).collect();
-        Ok(Self { coverage, paused, now })
+        Ok(Self { coverage, paused, now, late_since: None })
+    }
+
+    /// A run asks the vendor once for what it does not have yet: what is late by an answer since `start` is no gap.
+    #[must_use]
+    pub fn asked_since(self, start: Ts) -> Self {
+        Self { late_since: Some(start), ..self }
     }
 
     /// Whether an operator has paused this series.
@@ -50,29 +58,47 @@ impl CoverageIndex {
     /// The intervals of a series with a state that counts, as far as they have not expired.
     #[must_use]
     pub fn covered(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
-        self.unexpired(symbol, tf, counts)
+        self.matching(symbol, tf, |row| self.holds(row) && counts(row.state))
     }
 
-    fn unexpired(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(CoverageState) -> bool) -> IntervalSet {
-        let rows = self.coverage.get(&(symbol.clone(), tf)).map(Vec::as_slice).unwrap_or_default();
-        let live = rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > self.now));
-        live.filter(|row| counts(row.state)).map(|row| row.range).collect()
+    fn rows(&self, symbol: &Symbol, tf: Timeframe) -> &[Coverage] {
+        self.coverage.get(&(symbol.clone(), tf)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn matching(&self, symbol: &Symbol, tf: Timeframe, counts: impl Fn(&Coverage) -> bool) -> IntervalSet {
+        self.rows(symbol, tf).iter().filter(|row| counts(row)).map(|row| row.range).collect()
+    }
+
+    /// Whether a row is still believed. A hole stays one when it is due to be asked about.
+    fn holds(&self, row: &Coverage) -> bool {
+        match row.state {
+            CoverageState::Empty | CoverageState::NotEntitled => row.expires_at.is_none_or(|t| t > self.now),
+            _ => true,
+        }
     }
 
     /// The families of a target, with everything that need not be requested counted as covered.
     #[must_use]
     pub fn families(&self, target: &Target) -> Vec<FamilyState> {
+        let asked = |row: &Coverage| self.late_since.is_some_and(|start| row.fetched_at >= start);
+        self.states(target, |row| row.state != CoverageState::Late || asked(row))
+    }
+
+    /// The same, with what the vendor does not have yet counted as covered.
+    #[must_use]
+    pub fn answered(&self, target: &Target) -> Vec<FamilyState> {
         self.states(target, |_| true)
     }
 
     /// The same, but a refused range counts as missing: what the user does not have.
     #[must_use]
     pub fn proven(&self, target: &Target) -> Vec<FamilyState> {
-        self.states(target, |state| state != CoverageState::NotEntitled)
+        self.states(target, |row| row.state != CoverageState::NotEntitled)
     }
 
-    fn states(&self, target: &Target, counts: impl Fn(CoverageState) -> bool + Copy) -> Vec<FamilyState> {
+    fn states(&self, target: &Target, counts: impl Fn(&Coverage) -> bool + Copy) -> Vec<FamilyState> {
         let row = &target.row;
+        let covered = |tf| self.matching(&row.symbol, tf, |row| self.holds(row) && counts(row));
         [Family::Day, Family::Minute]
             .into_iter()
             .filter_map(|family| {
@@ -82,8 +108,13 @@ impl CoverageIndex {
                     target.requested.iter().copied().filter(|tf| tf.family() == family).collect();
                 let base = *stored.first()?;
                 requested.first()?;
-                let covered: BTreeMap<Timeframe, IntervalSet> =
-                    stored.iter().map(|tf| (*tf, self.unexpired(&row.symbol, *tf, counts))).collect();
+                let covered: BTreeMap<Timeframe, IntervalSet> = stored.iter().map(|tf| (*tf, covered(*tf))).collect();
+                let due = |row: &Coverage| {
+                    (row.state.is_hole() || row.state == CoverageState::Quarantined)
+                        && row.expires_at.is_some_and(|t| t <= self.now)
+                };
+                let newest = self.rows(&row.symbol, base).last();
+                let open = newest.filter(|row| row.state == CoverageState::Unjudged).map(|row| row.range);
                 Some(FamilyState {
                     symbol: row.symbol.clone(),
                     class: row.asset_class,
@@ -93,6 +124,8 @@ impl CoverageIndex {
                     requested,
                     derived: stored.into_iter().skip(1).collect(),
                     covered,
+                    due: self.matching(&row.symbol, base, due),
+                    open,
                 })
             })
             .collect()

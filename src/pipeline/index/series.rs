@@ -18,6 +18,8 @@ use barkeep_store::{Evidence, SeriesId, SeriesRow, Store, StoreError, SymbolRow}
 pub struct SeriesState {
     pub row: SeriesRow,
     pub answered_until: Option<Ts>,
+    /// Where the vendor is behind: what it has not sent yet begins here.
+    pub late_from: Option<Ts>,
     /// Whether its symbol is active and still lists the timeframe.
     pub tracked: bool,
     /// The place of its symbol in [`SeriesIndex::symbols`].
@@ -70,6 +72,7 @@ impl SeriesIndex {
             }
             series.push(SeriesState {
                 answered_until: known.and_then(|e| e.answered_until),
+                late_from: known.and_then(|e| e.late_from),
                 tracked: symbol.active && symbol.timeframes.contains(&row.timeframe),
                 symbol: place,
                 row,
@@ -154,6 +157,7 @@ impl<'a> Judge<'a> {
             };
             let bar = known.bar_known_until(end);
             let known_until = known.answered_until.map_or(bar, |answered| answered.max(bar));
+            let known_until = known.late_from.map_or(known_until, |late| late.min(known_until));
             let served = self.served.get(market(class) * Timeframe::ALL.len() + tf as usize);
             let served = served.copied().unwrap_or(self.now);
             lag_behind(self.calendar, self.clock, class, known_until, served, self.now)

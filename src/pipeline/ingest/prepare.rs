@@ -4,13 +4,14 @@
 use std::sync::{Arc, PoisonError};
 
 use super::IngestContext;
+use super::ledger::{Answer, Ledger, Proven, coarser};
 use super::page_job::{FamilyAnswer, PageJob, PageState, Received, Verdict};
 use crate::derive;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts, quality};
+use barkeep_market::{Bar, Calendar, Interval, Timeframe, Ts, quality};
 use barkeep_plan::Horizon;
-use barkeep_store::{Coverage, CoverageState, PageCommit, QuarantinedBar, SeriesWrite, Store, StoreError};
+use barkeep_store::{Coverage, CoverageState, PageCommit, QuarantinedBar, SeriesId, SeriesWrite, Store, StoreError};
 
 /// Works out what a page changes. The pages of its families before it must be committed: scores and coarser bars are made
 /// with the bars next to it.
@@ -21,8 +22,11 @@ pub(super) async fn prepare(context: &IngestContext, page: &mut PageJob) -> Resu
     let evidence = Evidence { request_id, fetched_at, only: fetched.only };
     let mut commit = PageCommit { request: fetched.request.take(), ..PageCommit::default() };
     let mut received = Vec::new();
+    let series: Vec<SeriesId> = fetched.answers.iter().map(|answer| answer.ids.base_id).collect();
+    let mut ledgers = Ledger::read(context.store.as_ref(), &series).await?;
     for answer in &fetched.answers {
-        for (timeframe, write) in writes(context.store.as_ref(), &context.calendar, answer, &evidence).await? {
+        let ledger = ledgers.entry(answer.ids.base_id).or_default();
+        for (timeframe, write) in writes(context.store.as_ref(), &context.calendar, answer, ledger, &evidence).await? {
             let series = (answer.ids.symbol.clone(), timeframe);
             received.push(Received { series, bars: write.bars.len() as u64 });
             commit.writes.push(write);
@@ -50,8 +54,7 @@ impl Evidence {
             Verdict::Empty { until } => (CoverageState::Empty, Some(until)),
             Verdict::Refused { until } => (CoverageState::NotEntitled, Some(until)),
         };
-        let request_id = self.request_id.clone();
-        let answered = Coverage::answered(range, state, request_id, self.fetched_at);
+        let answered = Coverage::answered(range, state, self.request_id.clone(), self.fetched_at);
         (!range.is_empty()).then_some(Coverage { expires_at, ..answered })
     }
 }
@@ -66,13 +69,15 @@ pub async fn derive_again(
     at: Ts,
 ) -> Result<(), StoreError> {
     let mut page = PageCommit::default();
+    let mut ledger = Ledger::read(store, &[ids.base_id]).await?.remove(&ids.base_id).unwrap_or_default();
     for (tf, _) in &ids.derived {
         let span = tf.snap_out(ids.class, range);
         let bars = store.bars(ids.base_id, span.into(), None).await?.into_iter().map(|row| row.bar).collect();
         let answer =
             FamilyAnswer { ids: Arc::new(ids.clone()), answered: span, verdict: Verdict::Answered, bars, horizon };
         let evidence = Evidence { request_id: None, fetched_at: at, only: Some(*tf) };
-        page.writes.extend(writes(store, cal, &answer, &evidence).await?.into_iter().map(|(_, write)| write));
+        let computed = writes(store, cal, &answer, &mut ledger, &evidence).await?;
+        page.writes.extend(computed.into_iter().map(|(_, write)| write));
     }
     if !page.writes.is_empty() {
         store.commit_page(page).await?;
@@ -85,12 +90,13 @@ async fn writes(
     store: &dyn Store,
     cal: &Calendar,
     answer: &FamilyAnswer,
+    ledger: &mut Ledger,
     evidence: &Evidence,
 ) -> Result<Vec<(Timeframe, SeriesWrite)>, StoreError> {
     let ids = answer.ids.as_ref();
-    let settled_end = |tf: Timeframe| tf.snap_in(ids.class, Interval::new(Ts::MIN, answer.horizon.settled)).end;
-    let is_settled = |tf: Timeframe, start: Ts| tf.end_of(ids.class, start) <= answer.horizon.settled;
-    let checked_at = (answer.answered.end >= answer.horizon.settled).then_some(evidence.fetched_at);
+    let whole_until = |tf: Timeframe, t: Ts| tf.snap_in(ids.class, Interval::new(Ts::MIN, t)).end;
+    let settled = answer.horizon.settled;
+    let checked_at = (answer.answered.end >= settled).then_some(evidence.fetched_at);
     let mut all = Vec::new();
 
     if let Verdict::Refused { .. } = answer.verdict {
@@ -98,47 +104,65 @@ async fn writes(
             let range = tf.snap_in(ids.class, answer.answered);
             let range = if tf == ids.base { answer.answered } else { range };
             let coverage = evidence.coverage(range, answer.verdict).into_iter().collect();
-            all.push((tf, SeriesWrite { coverage, ..empty_write(series) }));
+            all.push((tf, SeriesWrite { coverage, ..SeriesWrite::nothing(series) }));
         }
         return Ok(all);
     }
 
     let sorted = timing::measured(Phase::Derive, || sort_out(&answer.bars, ids));
+    let mut known = ledger.derivable(evidence.fetched_at);
+    let mut proven = Proven::default();
     if evidence.only.is_none() {
-        let settled = |t: Ts| is_settled(ids.base, t);
-        let scored = derive::score(store, ids, ids.base_id, &sorted.good, settled, evidence.fetched_at).await?;
-        let covered = Interval::new(answer.answered.start, answer.answered.end.min(settled_end(ids.base)));
-        let quarantine = sorted
-            .bad
-            .into_iter()
-            .map(|(bar, reason)| QuarantinedBar { bar, reason, request_id: evidence.request_id.clone() })
+        let final_bar = |t: Ts| ids.base.end_of(ids.class, t) <= settled;
+        let scored = derive::score(store, ids, ids.base_id, &sorted.good, final_bar, evidence.fetched_at).await?;
+        let covered = Interval::new(answer.answered.start, answer.answered.end.min(whole_until(ids.base, settled)));
+        let answered_before = ledger.asked();
+        proven = prove(store, cal, answer, &sorted, covered, ledger, evidence).await?;
+        if sorted.bad.is_empty() || !sorted.good.is_empty() {
+            known.insert(answer.answered);
+        }
+        let bad = sorted.bad.iter();
+        let quarantine = bad
+            .map(|(bar, reason)| QuarantinedBar {
+                bar: *bar,
+                reason: reason.clone(),
+                request_id: evidence.request_id.clone(),
+            })
             .collect();
         let write = SeriesWrite {
             bars: scored.bars,
             rescored: scored.rescored,
             replaces: Some(answer.answered),
             quarantine,
-            coverage: evidence.coverage(covered, answer.verdict).into_iter().collect(),
+            coverage: proven.rows.clone(),
+            answered_before,
+            profile: std::mem::take(&mut proven.profile),
             checked_at,
-            ..empty_write(ids.base_id)
+            ..SeriesWrite::nothing(ids.base_id)
         };
         all.push((ids.base, write));
     }
 
-    let mut proven = proven(store, ids, evidence.fetched_at).await?;
-    if evidence.only.is_none() {
-        proven.insert(answer.answered);
-    }
+    // Coarser bars that hold unbelievable silence at the newest end are as good as growing.
+    let horizon = proven.late.map_or(answer.horizon, |late| Horizon {
+        end: answer.horizon.end.min(late.start),
+        settled: settled.min(late.start),
+    });
+    known = proven.late.map_or(known.clone(), |late| known.subtract(&late.into()));
+    let empty = !proven.rows.is_empty() && proven.rows.iter().all(|row| row.state == CoverageState::Empty);
+    let verdict = if empty { answer.verdict } else { Verdict::Answered };
+    let doubts = if evidence.only.is_none() { &proven.rows } else { &ledger.rows };
     let wanted = ids.derived.iter().filter(|(tf, _)| evidence.only.is_none_or(|only| only == *tf));
     for (tf, series) in wanted {
         let region = answer.answered;
-        let spans =
-            timing::measured(Phase::Derive, || derive::derivable(cal, ids, *tf, region, &proven, answer.horizon));
+        let spans = timing::measured(Phase::Derive, || derive::derivable(cal, ids, *tf, region, &known, horizon));
         let bars = derive::derive(store, ids, *tf, &spans, answer.answered, &sorted.good).await?;
         let bars = derive::keep_rounding(store, *series, bars).await?;
-        let settled = |t: Ts| is_settled(*tf, t);
-        let scored = derive::score(store, ids, *series, &bars, settled, evidence.fetched_at).await?;
-        let final_spans = spans.clip(Interval::new(Ts::MIN, settled_end(*tf)));
+        let final_bar = |t: Ts| tf.end_of(ids.class, t) <= horizon.settled;
+        let scored = derive::score(store, ids, *series, &bars, final_bar, evidence.fetched_at).await?;
+        let final_spans = spans.clip(Interval::new(Ts::MIN, whole_until(*tf, horizon.settled)));
+        let answered = final_spans.iter().filter_map(|span| evidence.coverage(span, verdict));
+        let doubtful = coarser(doubts, ids, *tf, &final_spans, whole_until(*tf, settled));
         let write = SeriesWrite {
             bars: scored.bars,
             rescored: scored.rescored,
@@ -146,28 +170,39 @@ async fn writes(
                 [one] => Some(*one),
                 _ => None,
             },
-            coverage: final_spans.iter().filter_map(|span| evidence.coverage(span, answer.verdict)).collect(),
+            coverage: answered.chain(doubtful).collect(),
             checked_at,
-            ..empty_write(*series)
+            ..SeriesWrite::nothing(*series)
         };
         all.push((*tf, write));
     }
     Ok(all)
 }
 
-fn empty_write(series: barkeep_store::SeriesId) -> SeriesWrite {
-    SeriesWrite::nothing(series)
-}
-
-/// What is proven of the base series and has not expired.
-async fn proven(store: &dyn Store, ids: &SeriesIds, now: Ts) -> Result<IntervalSet, StoreError> {
-    if ids.derived.is_empty() {
-        return Ok(IntervalSet::new());
+/// What an answer proves of its base series.
+async fn prove(
+    store: &dyn Store,
+    cal: &Calendar,
+    answer: &FamilyAnswer,
+    sorted: &Sorted,
+    covered: Interval,
+    ledger: &mut Ledger,
+    evidence: &Evidence,
+) -> Result<Proven, StoreError> {
+    let ids = answer.ids.as_ref();
+    let quarantined: Vec<Ts> = sorted.bad.iter().map(|(bar, _)| bar.ts).filter(|ts| covered.contains(*ts)).collect();
+    let no_bar = sorted.good.is_empty() && sorted.bad.is_empty();
+    if no_bar && store.newest_bars(ids.base_id, (..covered.start).into(), 1).await?.is_empty() {
+        // No history to judge the silence by: it is believed for a while.
+        let rows = evidence.coverage(covered, answer.verdict).into_iter().collect();
+        return Ok(Proven { rows, ..Proven::default() });
     }
-    let rows = store.coverage(&[ids.base_id]).await?;
-    let rows = rows.into_iter().flat_map(|(_, rows)| rows);
-    let live = rows.filter(|c| c.expires_at.is_none_or(|t| t > now) && c.state != CoverageState::NotEntitled);
-    Ok(live.map(|c| c.range).collect())
+    let request_id = evidence.request_id.clone();
+    let answer = Answer { ids, covered, bars: &sorted.good, quarantined, request_id, at: evidence.fetched_at };
+    if sorted.good.is_empty() && !no_bar {
+        return Ok(ledger.unbelievable(&answer));
+    }
+    ledger.prove(store, cal, &answer).await
 }
 
 struct Sorted {

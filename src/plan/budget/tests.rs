@@ -7,6 +7,7 @@ use barkeep_market::{AssetClass, Interval};
 
 fn item(symbol: &str, criticality: Criticality, requests: u64, newest: bool) -> Item {
     Item {
+        recheck: false,
         request: Request::Aggregates {
             ticker: symbol.to_owned(),
             asset_class: AssetClass::Stock,

@@ -135,6 +135,7 @@ impl Series {
             series: self.id,
             answered_until: self.coverage.iter().filter(proves).map(|c| c.range.end).max(),
             refused: self.coverage.iter().filter(refuses).find(believed).map(|c| c.range),
+            late_from: self.coverage.iter().filter(|c| c.state == CoverageState::Late).map(|c| c.range.start).min(),
         })
     }
 

@@ -125,4 +125,6 @@ pub struct Evidence {
     pub answered_until: Option<Ts>,
     /// The interval around now that it refuses for the plan of this key, while that is believed.
     pub refused: Option<Interval>,
+    /// Where the vendor is behind: nothing from here on is known, and that is not believable.
+    pub late_from: Option<Ts>,
 }

@@ -15,7 +15,8 @@ statements! {
                  AND (state <> 'unjudged' OR surprise IS NOT NULL) THEN end_ts END), MAX(CASE WHEN state = 'not_entitled'
              AND start_ts <= $1 AND end_ts > $1 AND (expires_at IS NULL OR expires_at > $1) THEN start_ts END),
              MAX(CASE WHEN state = 'not_entitled' AND start_ts <= $1 AND end_ts > $1
-                 AND (expires_at IS NULL OR expires_at > $1) THEN end_ts END)
+                 AND (expires_at IS NULL OR expires_at > $1) THEN end_ts END),
+             MIN(CASE WHEN state = 'late' THEN start_ts END)
          FROM coverage GROUP BY series_id");
     QUARANTINED = Sql::same(
         "SELECT ts FROM bar_quarantine WHERE series_id = $1 AND ts >= $2 AND status <> 'accepted' ORDER BY ts");
@@ -33,7 +34,7 @@ pub(crate) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidenc
             (Some(start), Some(end)) => Some(Interval::new(start, end)),
             _ => None,
         };
-        Ok(Evidence { series, answered_until, refused })
+        Ok(Evidence { series, answered_until, refused, late_from: f.next()? })
     })
 }
 
