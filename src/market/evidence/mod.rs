@@ -3,11 +3,17 @@
 //! A symbol is measured by itself. Its profile says how often each half hour of its last sessions had a bar and how long
 //! it was ever silent; a silence that is both too improbable and too long for that is not believed.
 
+mod bootstrap;
+mod grid;
 mod halt;
 mod judge;
 mod part;
 mod profile;
 mod run;
+mod seen;
+mod tail;
+mod unit;
+mod window;
 
 pub use halt::{Witness, market_halts};
 pub use judge::judge;
