@@ -20,3 +20,6 @@ pub use judge::judge;
 pub use part::Part;
 pub use profile::{FEWEST_SESSIONS, PartProfile, Profile, SESSIONS, SessionProfile};
 pub use run::{Question, Rule, Run, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ impl Measure<'_> {
 
     /// The rule by which a run after the last bar is late.
     pub(super) fn tail(&self, piece: &Piece, surprise: f64, length: u32, all: bool) -> Option<Rule> {
-        if surprise > LATE && length > self.longest {
+        if surprise > LATE && length > self.longest.max(1) {
             Some(Rule::Surprise)
         } else {
             self.is_missed(piece, all).then_some(Rule::WholeSession)
