@@ -7,8 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::part::Part;
 
-/// Sessions of a profile.
+/// Sessions that a silence is judged by.
 pub const SESSIONS: usize = 60;
+/// Sessions that are kept, a month more: so that a range asked about again within a month is judged by the same sixty as
+/// the first time.
+const KEPT: usize = SESSIONS + 21;
 /// With fewer sessions nothing is judged.
 pub const FEWEST_SESSIONS: usize = 10;
 
@@ -58,10 +61,10 @@ impl PartProfile {
                 Some(old) if *old != session => *old = session,
                 _ => return false,
             },
-            Err(0) if self.sessions.len() >= SESSIONS => return false,
+            Err(0) if self.sessions.len() >= KEPT => return false,
             Err(k) => self.sessions.insert(k, session),
         }
-        let old = self.sessions.len().saturating_sub(SESSIONS);
+        let old = self.sessions.len().saturating_sub(KEPT);
         self.sessions.drain(..old);
         true
     }
@@ -172,7 +175,7 @@ impl<'de> Deserialize<'de> for PartProfile {
             let judged = judged != 0;
             sessions.push(SessionProfile { date, slots, traded, longest_silence, trades, volume, judged });
         }
-        sessions.drain(..sessions.len().saturating_sub(SESSIONS));
+        sessions.drain(..sessions.len().saturating_sub(KEPT));
         Ok(Self { sessions })
     }
 }
