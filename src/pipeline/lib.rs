@@ -12,6 +12,7 @@ pub mod events;
 pub mod features;
 pub mod fetch;
 pub mod gate;
+pub mod halts;
 pub mod holidays;
 pub mod index;
 pub mod ingest;
@@ -20,6 +21,7 @@ pub mod open;
 pub mod planning_inputs;
 pub mod progress;
 pub mod quarantine;
+pub mod review;
 pub mod select;
 pub mod series_statuses;
 pub mod summary;
@@ -43,6 +45,7 @@ use claim::Claims;
 use events::Listener;
 use gate::PriorityGate;
 use journal::StoreJournal;
+use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
 pub use open::{assemble, open};
@@ -61,6 +64,8 @@ pub struct EngineContext {
     pub gate: Arc<PriorityGate>,
     /// Which execution works on which series.
     pub claims: Arc<Claims>,
+    /// Coverage that is still to be judged.
+    pub unreviewed: Arc<Unreviewed>,
     /// Settings and policy in force. Changed by [`apply`](Self::apply) alone.
     pub config: Published<Config>,
     /// The exchange calendar, with the closures announced so far.
@@ -86,6 +91,7 @@ impl EngineContext {
             requests: Arc::clone(&self.requests),
             gate: Arc::clone(&self.gate),
             claims: Arc::clone(&self.claims),
+            unreviewed: Arc::clone(&self.unreviewed),
             calendar: self.calendar.current(),
             settings: Arc::clone(&self.config.current().settings),
             clock: Arc::clone(&self.clock),
@@ -102,6 +108,7 @@ pub struct RunContext {
     pub requests: Arc<Counts>,
     pub gate: Arc<PriorityGate>,
     pub claims: Arc<Claims>,
+    pub unreviewed: Arc<Unreviewed>,
     pub calendar: Arc<Calendar>,
     pub settings: Arc<Settings>,
     pub clock: Arc<dyn Clock>,

@@ -46,7 +46,7 @@ pub async fn assemble(
     let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
     let gate = PriorityGate::new(settings.backfill.concurrency);
-    let (claims, requests) = (Arc::default(), Arc::default());
+    let (claims, requests, unreviewed) = (Arc::default(), Arc::default(), Arc::default());
     let config = Published::new(config);
-    Ok(EngineContext { store, vendor, limiter, requests, gate, claims, config, calendar, clock })
+    Ok(EngineContext { store, vendor, limiter, requests, gate, claims, unreviewed, config, calendar, clock })
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::unfinished::{Unfinished, describe};
 use super::{Run, RunError};
+use crate::halts;
 use crate::index::coverage::SeriesKey;
 use crate::summary::{self, Summary};
 use barkeep_market::{Symbol, Ts};
@@ -34,6 +35,7 @@ impl Run<'_> {
         if !cancel.is_cancelled() {
             self.feature_runner.finish().await?;
         }
+        halts::mark(engine).await?;
         let now = engine.clock.now();
         let unfinished = self.unfinished(now).await?;
         let cancelled = cancel.is_cancelled();

@@ -31,6 +31,7 @@ use super::{EngineContext, RunContext};
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
 use crate::progress::{RunInfo, RunProgress};
+use crate::review::review;
 use crate::series_statuses::SeriesStatuses;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
@@ -108,6 +109,9 @@ impl Backfill {
     ) -> Result<Summary, RunError> {
         let engine = &engine.for_run();
         let mut context = self.planning_context(engine).await?;
+        if review(engine, &context.targets).await? > 0 {
+            context = self.planning_context(engine).await?;
+        }
         close_dead_executions(engine.store.as_ref(), context.now).await?;
         let claim = engine.claims.claim(self.execution_id, &mut context.targets).map_err(RunError::Busy)?;
         let (run, writer) = Run::open(self, engine, context, progress, &cancel);

@@ -5,7 +5,7 @@
 //! one transaction (`commit_queue`), each of them whole, and only then is each acknowledged.
 
 mod commit_queue;
-mod ledger;
+pub(crate) mod ledger;
 mod page_job;
 mod prepare;
 
