@@ -9,14 +9,11 @@ use chrono::NaiveDate;
 
 use super::profile::{FEWEST_SESSIONS, SESSIONS, SessionProfile};
 use super::unit::{Judged, Unit};
-use super::window::{Apply, Window};
+use super::window::{Apply, Window, is_rare};
 use crate::timeframe::Timeframe;
 
 /// So many are accepted without a question: a longer silence than theirs is in every other session.
 const SEED: usize = FEWEST_SESSIONS / 2;
-/// Sessions without a bar, and ones with a silent bar where none is usual, are holes while at most one session in so many
-/// is of that kind; more are the symbol's own way.
-const RARE: usize = 20;
 
 #[derive(Clone, Debug)]
 pub(super) struct Bootstrap {
@@ -69,10 +66,9 @@ impl Bootstrap {
         if sessions < FEWEST_SESSIONS {
             return None;
         }
-        let rare = |n: usize| n <= (sessions / RARE).max(1);
         let silent = pool.iter().filter(|c| c.is_silent()).map(Candidate::sessions).sum();
         let broken = pool.iter().filter(|c| c.longest() > 0).map(Candidate::sessions).sum();
-        let apply = Apply { whole_session: rare(silent), never_silent: rare(broken) };
+        let apply = Apply { whole_session: is_rare(silent, sessions), never_silent: is_rare(broken, sessions) };
         let (accepted, failed) = accept(&pool, apply, tf);
         let judged = pool.iter().map(Candidate::date).collect();
         Some(Self { accepted, judged, failed, apply })

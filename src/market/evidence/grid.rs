@@ -102,10 +102,7 @@ pub(super) fn pieces(calendar: &Calendar, class: AssetClass, timeframe: Timefram
         let (first, last) = (range.start - DAY, range.end + DAY);
         match timeframe {
             Timeframe::W1 => weeks(calendar, class, Timeframe::W1.snap_out(class, range)),
-            Timeframe::D1 => {
-                let days = calendar.sessions(first.utc_date(), last.utc_date());
-                days.iter().map(|s| day_of(class, s.date)).map(|(date, day)| Piece::whole(date, day, day)).collect()
-            }
+            Timeframe::D1 => days(class, &calendar.sessions(first.utc_date(), last.utc_date())),
             _ => {
                 let sessions = calendar.sessions(first.utc_date(), last.utc_date());
                 sessions.iter().flat_map(|s| parts_of(s, timeframe.width())).collect()
@@ -114,6 +111,18 @@ pub(super) fn pieces(calendar: &Calendar, class: AssetClass, timeframe: Timefram
     };
     found.retain(|piece| piece.range.overlaps(range));
     found
+}
+
+fn days(class: AssetClass, sessions: &[Session]) -> Vec<Piece> {
+    let mut days: Vec<Piece> = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        // Midnight takes the time zone's arithmetic: one day's end is the next one's start.
+        let start = days.last().filter(|day| day.date.succ_opt() == Some(session.date)).map(|day| day.range.end);
+        let start = start.unwrap_or_else(|| class.midnight(session.date));
+        let range = Interval::new(start, class.midnight(session.date + Days::new(1)));
+        days.push(Piece::whole(session.date, range, range));
+    }
+    days
 }
 
 fn day_of(class: AssetClass, date: NaiveDate) -> (NaiveDate, Interval) {

@@ -8,12 +8,12 @@ use chrono::NaiveDate;
 use super::bootstrap::Bootstrap;
 use super::grid::pieces;
 use super::part::Part;
-use super::profile::{Profile, SessionProfile};
+use super::profile::{KEPT, Profile, SessionProfile};
 use super::run::{Question, Run};
 use super::seen::Seen;
 use super::tail::{TailRun, stretches, tail_run};
 use super::unit::{Judged, Unit};
-use super::window::{Apply, Window};
+use super::window::Window;
 use crate::interval::Interval;
 use crate::ts::Ts;
 
@@ -30,17 +30,10 @@ pub fn judge(profile: &mut Profile, question: &Question<'_>) -> Vec<Run> {
     let mut open = Vec::new();
     for (part, seen) in read(question, hull, tail) {
         let stored = profile.part(part).map_or(&[][..], |p| p.sessions());
-        let told = OfPart::new(question, &seen, stored, tail).judge();
-        runs.extend(told.runs);
-        open.extend(told.tail);
-        for (dates, sessions) in told.finished {
-            for date in dates.into_iter().filter(|d| sessions.iter().all(|s| s.date != *d)) {
-                profile.remove(part, date);
-            }
-            for session in sessions {
-                profile.insert(part, session);
-            }
-        }
+        let mut told = OfPart::new(question, &seen, stored, tail).judge();
+        runs.append(&mut told.runs);
+        open.append(&mut told.tail);
+        told.record(profile, part);
     }
     runs.extend(tail.and_then(|tail| tail_run(Interval::new(tail, hull.end), &open)));
     runs.retain(|run| run.range.overlaps(question.range));
@@ -73,12 +66,33 @@ struct OfPart<'a> {
     told: Told,
 }
 
+/// What comes of one part.
 #[derive(Default)]
 struct Told {
     runs: Vec<Run>,
     tail: Vec<TailRun>,
     /// Sessions that are known whole and closed: their dates, and what of them joins the profile.
     finished: Vec<(Vec<NaiveDate>, Vec<SessionProfile>)>,
+}
+
+impl Told {
+    /// Brings the profile up to date. Sessions that would be pushed out again by later ones are passed over.
+    fn record(self, profile: &mut Profile, part: Part) {
+        let mut later = 0;
+        let newest = self.finished.into_iter().rev().take_while(|(_, sessions)| {
+            let stays = later < KEPT;
+            later += sessions.len();
+            stays
+        });
+        for (dates, sessions) in newest.collect::<Vec<_>>().into_iter().rev() {
+            for date in dates.into_iter().filter(|d| sessions.iter().all(|s| s.date != *d)) {
+                profile.remove(part, date);
+            }
+            for session in sessions {
+                profile.insert(part, session);
+            }
+        }
+    }
 }
 
 impl<'a> OfPart<'a> {
@@ -117,7 +131,7 @@ impl<'a> OfPart<'a> {
         let judged: Option<Vec<Judged>> = if unit.longest() == 0 {
             Some(Vec::new())
         } else if self.window.is_enough() {
-            Some(unit.judge(&self.window.measure(tf), Apply::ALL))
+            Some(unit.judge(&self.window.measure(tf), self.window.rules()))
         } else {
             self.bootstrap(units, unit.date()).map(|b| b.judge(unit, tf))
         };

@@ -11,7 +11,7 @@ use super::part::Part;
 pub const SESSIONS: usize = 60;
 /// Sessions that are kept, a month more: so that a range asked about again within a month is judged by the same sixty as
 /// the first time.
-const KEPT: usize = SESSIONS + 21;
+pub(super) const KEPT: usize = SESSIONS + 21;
 /// With fewer sessions nothing is judged.
 pub const FEWEST_SESSIONS: usize = 10;
 
@@ -26,6 +26,8 @@ pub struct SessionProfile {
     pub traded: Vec<u16>,
     /// The longest run of slots without a bar. Of a silent day or week: how many sessions the silence has lasted.
     pub longest_silence: u32,
+    /// Slots that are not in `slots` because they are suspect.
+    pub left_out: u32,
     /// Trades of the part; `None` when a bar does not say.
     pub trades: Option<u64>,
     /// Shares or coins.
@@ -135,8 +137,8 @@ impl FromIterator<(Part, PartProfile)> for Profile {
 }
 
 /// A stored session: date as 20240102, judged, slots (`None`: as in the session before), slots without a bar (`None`: no
-/// such slot), longest silence, trades, volume.
-type Row = (i32, u8, Option<Vec<u16>>, Option<Vec<u16>>, u32, Option<u64>, f64);
+/// such slot), longest silence, slots left out, trades, volume.
+type Row = (i32, u8, Option<Vec<u16>>, Option<Vec<u16>>, u32, u32, Option<u64>, f64);
 
 impl Serialize for PartProfile {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -148,7 +150,7 @@ impl Serialize for PartProfile {
                 s.slots.iter().zip(&s.traded).map(|(all, traded)| all.saturating_sub(*traded)).collect();
             let silent = silent.iter().any(|n| *n > 0).then_some(silent);
             let date = s.date.year() * 10_000 + s.date.month() as i32 * 100 + s.date.day() as i32;
-            let row: Row = (date, u8::from(s.judged), slots, silent, s.longest_silence, s.trades, s.volume);
+            let row: Row = (date, u8::from(s.judged), slots, silent, s.longest_silence, s.left_out, s.trades, s.volume);
             row
         }))
     }
@@ -157,7 +159,7 @@ impl Serialize for PartProfile {
 impl<'de> Deserialize<'de> for PartProfile {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let mut sessions: Vec<SessionProfile> = Vec::new();
-        for (date, judged, slots, silent, longest_silence, trades, volume) in Vec::<Row>::deserialize(from)? {
+        for (date, judged, slots, silent, longest_silence, left_out, trades, volume) in Vec::<Row>::deserialize(from)? {
             let (year, month, day) = (date.div_euclid(10_000), date / 100 % 100, date % 100);
             let date = NaiveDate::from_ymd_opt(year, month.unsigned_abs(), day.unsigned_abs())
                 .ok_or_else(|| D::Error::custom(format!("{date} is not a date (20240102)")))?;
@@ -173,7 +175,7 @@ impl<'de> Deserialize<'de> for PartProfile {
             let traded =
                 traded.ok_or_else(|| D::Error::custom(format!("session {date} has more silent slots than slots")))?;
             let judged = judged != 0;
-            sessions.push(SessionProfile { date, slots, traded, longest_silence, trades, volume, judged });
+            sessions.push(SessionProfile { date, slots, traded, longest_silence, left_out, trades, volume, judged });
         }
         sessions.drain(..sessions.len().saturating_sub(KEPT));
         Ok(Self { sessions })

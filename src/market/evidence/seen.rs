@@ -118,9 +118,10 @@ impl Seen {
         let mut slots = vec![0_u16; self.piece.steps()];
         self.piece.by_step((0, self.piece.slots()), |step, n| add(&mut slots, step, n));
         let mut silent = vec![0_u16; slots.len()];
-        let mut longest_silence = 0;
+        let (mut longest_silence, mut left) = (0, 0);
         for run in &self.silent {
             if left_out.contains(run) {
+                left += run.1 - run.0;
                 self.piece.by_step(*run, |step, n| subtract(&mut slots, step, n));
             } else {
                 self.piece.by_step(*run, |step, n| add(&mut silent, step, n));
@@ -131,7 +132,7 @@ impl Seen {
         let date = self.piece.date;
         let some = slots.iter().any(|n| *n > 0);
         let (trades, volume) = (self.trades, self.volume);
-        some.then_some(SessionProfile { date, slots, traded, longest_silence, trades, volume, judged })
+        some.then_some(SessionProfile { date, slots, traded, longest_silence, left_out: left, trades, volume, judged })
     }
 }
 

@@ -22,6 +22,14 @@ const BUSY_TRADES: u64 = 5;
 /// or so many shares where neither is known.
 const BUSY_VOLUME: f64 = 1_000.0;
 
+/// Silent bars and sessions where none is usual are holes while fewer than one session in so many has one; more are the
+/// symbol's own way. Otherwise a symbol that has become thin would be accused for ever, because what is suspect is not
+/// learned from.
+const RARE: usize = 20;
+/// A symbol with so many trades a slot, or so many shares where trades are not known, is never silent by its own way.
+const DENSE_TRADES: f64 = 20.0;
+const DENSE_VOLUME: f64 = 10_000.0;
+
 /// At most sixty sessions, with the sums that probabilities are read from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
@@ -71,7 +79,8 @@ impl Window {
     }
 
     pub(super) fn measure(&self, timeframe: Timeframe) -> Measure<'_> {
-        Measure { never_silent: self.is_enough() && self.never_silent(timeframe), ..self.measure_few(timeframe) }
+        let few = self.measure_few(timeframe);
+        Measure { unbroken: few.unbroken && self.is_enough(), ..few }
     }
 
     /// The same while the window is being gathered, with however few sessions.
@@ -79,14 +88,31 @@ impl Window {
         let all = self.sums.iter().fold((0, 0), |all, sum| (all.0 + sum.0, all.1 + sum.1));
         // A number without slots (four-hour bars shift by an hour twice a year) borrows those of the whole part.
         let points = self.sums.iter().map(|sum| point(if sum.0 == 0 { all } else { *sum })).collect();
-        let never_silent = self.never_silent(timeframe);
-        Measure { window: self, timeframe, points, other: point(all), longest: self.longest(), never_silent }
+        let unbroken = self.is_unbroken(timeframe);
+        Measure { window: self, timeframe, points, other: point(all), longest: self.longest(), unbroken }
     }
 
     /// Whether bars are of half an hour or more, and none is missing.
-    fn never_silent(&self, timeframe: Timeframe) -> bool {
+    fn is_unbroken(&self, timeframe: Timeframe) -> bool {
         let coarse = timeframe.family() == Family::Minute && timeframe >= Timeframe::M30;
         coarse && self.sums.iter().all(|(slots, traded)| slots == traded)
+    }
+
+    /// Whether each of its sessions had so much trade that no slot of half an hour can be without.
+    fn is_dense(&self) -> bool {
+        self.sessions.iter().all(|s| {
+            let slots: u32 = s.slots.iter().map(|n| u32::from(*n)).sum();
+            match s.trades {
+                Some(trades) => trades as f64 >= DENSE_TRADES * f64::from(slots),
+                None => s.volume >= DENSE_VOLUME * f64::from(slots),
+            }
+        })
+    }
+
+    /// The rules that apply after these sessions.
+    pub(super) fn rules(&self) -> Apply {
+        let broken = self.sessions.iter().filter(|s| s.left_out > 0).count();
+        Apply { whole_session: true, never_silent: is_rare(broken + 1, self.len()) }
     }
 
     /// Whether the symbol traded in each of the twenty sessions nearest to `date`, and not just now and then.
@@ -122,18 +148,19 @@ pub(super) struct Measure<'w> {
     other: f64,
     pub longest: u32,
     /// Bars of half an hour or more, and none was ever missing.
-    never_silent: bool,
+    unbroken: bool,
 }
 
-/// Which rules apply beside surprise; see the bootstrap.
+/// Whether so many sessions are few enough of all to be holes.
+pub(super) fn is_rare(broken: usize, sessions: usize) -> bool {
+    broken <= (sessions / RARE).max(1)
+}
+
+/// Which rules apply beside surprise.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Apply {
     pub whole_session: bool,
     pub never_silent: bool,
-}
-
-impl Apply {
-    pub(super) const ALL: Self = Self { whole_session: true, never_silent: true };
 }
 
 impl Measure<'_> {
@@ -153,7 +180,7 @@ impl Measure<'_> {
             Some(Rule::Surprise)
         } else if apply.whole_session && self.is_missed(piece, all) {
             Some(Rule::WholeSession)
-        } else if apply.never_silent && self.never_silent && piece.part.is_main() {
+        } else if self.unbroken && piece.part.is_main() && (apply.never_silent || self.window.is_dense()) {
             Some(Rule::NeverSilent)
         } else {
             None

@@ -1,5 +1,6 @@
 //! A market to ask about: every slot of its hours has a bar, except where a test takes it away.
 
+mod any;
 mod clusters;
 mod halts;
 mod history;

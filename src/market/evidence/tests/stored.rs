@@ -8,7 +8,7 @@ fn a_stored_profile_is_the_same_and_small() {
     let mut k = 0_u64;
     symbol.bars.retain(|_| {
         k += 1;
-        k % 97 != 0
+        !k.is_multiple_of(97)
     });
     symbol.ask_followed(between("2024-01-02 00:00", "2024-08-01 00:00"));
     let regular = symbol.profile.part(Part::Regular).unwrap();
@@ -24,15 +24,18 @@ fn a_stored_profile_is_the_same_and_small() {
 #[test]
 fn what_is_no_profile_is_refused() {
     for text in [
-        r#"[[20240231,1,[1],null,0,null,1.0]]"#,
-        r#"[[20240102,1,[1],[2],1,null,1.0]]"#,
-        r#"[[20240102,1,[1],[0,0],1,null,1.0]]"#,
-        r#"[[20240103,1,[1],null,0,null,1.0],[20240102,1,null,null,0,null,1.0]]"#,
-        r#"[[2147483647,1,[1],null,0,null,1.0]]"#,
-        r#"[[-2147483648,1,[1],null,0,null,1.0]]"#,
+        r"[[20240231,1,[1],null,0,0,null,1.0]]",
+        r"[[20240102,1,[1],[2],1,0,null,1.0]]",
+        r"[[20240102,1,[1],[0,0],1,0,null,1.0]]",
+        r"[[20240103,1,[1],null,0,0,null,1.0],[20240102,1,null,null,0,0,null,1.0]]",
+        r"[[2147483647,1,[1],null,0,0,null,1.0]]",
+        r"[[-2147483648,1,[1],null,0,0,null,1.0]]",
     ] {
         assert!(serde_json::from_str::<PartProfile>(text).is_err(), "{text}");
     }
+    let good = r"[[20240102,1,[1],null,0,0,null,1.0],[20240103,0,null,[1],1,0,4,2.0]]";
+    let read: PartProfile = serde_json::from_str(good).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), good);
     assert_eq!(serde_json::from_str::<PartProfile>("[]").unwrap(), PartProfile::default());
 }
 
