@@ -19,7 +19,7 @@ use crate::ts::Ts;
 
 /// Judges the silence of an answer and brings the profile up to date. The runs are ascending and disjoint.
 ///
-/// Every session is judged by the sixty judged ones before it. Told are all suspect, late, open and unjudged runs that
+/// Every session is judged by the sixty judged ones before it. Returned are all suspect, late, open and unjudged runs that
 /// touch the question's range, and quiet ones of a whole regular session (or day, or week) and more.
 #[must_use]
 pub fn judge(profile: &mut Profile, question: &Question<'_>) -> Vec<Run> {
@@ -30,10 +30,10 @@ pub fn judge(profile: &mut Profile, question: &Question<'_>) -> Vec<Run> {
     let mut open = Vec::new();
     for (part, seen) in read(question, hull, tail) {
         let stored = profile.part(part).map_or(&[][..], |p| p.sessions());
-        let mut told = OfPart::new(question, &seen, stored, tail).judge();
-        runs.append(&mut told.runs);
-        open.append(&mut told.tail);
-        told.record(profile, part);
+        let mut outcome = OfPart::new(question, &seen, stored, tail).judge();
+        runs.append(&mut outcome.runs);
+        open.append(&mut outcome.tail);
+        outcome.record(profile, part);
     }
     runs.extend(tail.and_then(|tail| tail_run(Interval::new(tail, hull.end), &open)));
     runs.retain(|run| run.range.overlaps(question.range));
@@ -63,19 +63,19 @@ struct OfPart<'a> {
     /// The judged sessions before the one in hand.
     window: Window,
     bootstrap: OnceCell<Option<Bootstrap>>,
-    told: Told,
+    outcome: Outcome,
 }
 
 /// What comes of one part.
 #[derive(Default)]
-struct Told {
+struct Outcome {
     runs: Vec<Run>,
     tail: Vec<TailRun>,
     /// Sessions that are known whole and closed: their dates, and what of them joins the profile.
     finished: Vec<(Vec<NaiveDate>, Vec<SessionProfile>)>,
 }
 
-impl Told {
+impl Outcome {
     /// Brings the profile up to date. Sessions that would be pushed out again by later ones are passed over.
     fn record(self, profile: &mut Profile, part: Part) {
         let mut later = 0;
@@ -100,11 +100,11 @@ impl<'a> OfPart<'a> {
         let units = Unit::of(seen, question.timeframe.family());
         let replaced: BTreeSet<NaiveDate> = seen.iter().filter(|s| s.is_final()).map(|s| s.piece.date).collect();
         let stored = stored.iter().filter(|s| !replaced.contains(&s.date)).collect();
-        let (window, told) = (Window::default(), Told::default());
-        Self { question, tail, seen, units, stored, window, bootstrap: OnceCell::new(), told }
+        let (window, outcome) = (Window::default(), Outcome::default());
+        Self { question, tail, seen, units, stored, window, bootstrap: OnceCell::new(), outcome }
     }
 
-    fn judge(mut self) -> Told {
+    fn judge(mut self) -> Outcome {
         let units = std::mem::take(&mut self.units);
         let mut earlier = 0;
         let mut tail_begun = false;
@@ -118,14 +118,14 @@ impl<'a> OfPart<'a> {
             if unit.seen.iter().any(|s| !s.tail.is_empty()) && !tail_begun {
                 // Nothing joins the window from here on.
                 tail_begun = true;
-                self.told.tail = self.tail_from(&units, unit);
+                self.outcome.tail = self.tail_from(&units, unit);
             }
             self.closed(&units, unit);
         }
-        self.told
+        self.outcome
     }
 
-    /// Judges the closed runs of a unit, tells of them, and lets it join the window.
+    /// Judges the closed runs of a unit, reports them, and adds its sessions to the window.
     fn closed(&mut self, units: &[Unit<'_>], unit: &Unit<'_>) {
         let tf = self.question.timeframe;
         let judged: Option<Vec<Judged>> = if unit.longest() == 0 {
@@ -136,15 +136,15 @@ impl<'a> OfPart<'a> {
             self.bootstrap(units, unit.date()).map(|b| b.judge(unit, tf))
         };
         if let Some(judged) = &judged {
-            self.told.runs.extend(unit.runs(judged));
+            self.outcome.runs.extend(unit.runs(judged));
         } else {
             let sessions = self.stored.len() + self.seen.iter().filter(|s| s.is_final()).count();
-            self.told.runs.extend(unit.unjudged(sessions as u32, self.tail));
+            self.outcome.runs.extend(unit.unjudged(sessions as u32, self.tail));
         }
         if unit.is_final() {
             let sessions = unit.profiles(judged.as_deref());
             sessions.iter().filter(|s| s.judged).for_each(|s| self.window.push(s.clone()));
-            self.told.finished.push((unit.dates(), sessions));
+            self.outcome.finished.push((unit.dates(), sessions));
         }
     }
 

@@ -103,26 +103,31 @@ impl Unit<'_> {
     pub(super) fn runs(&self, judged: &[Judged]) -> Vec<Run> {
         let Some((first, last)) = self.first().zip(self.seen.last()) else { return Vec::new() };
         let part = first.piece.part;
-        let told = judged.iter().filter(|j| j.rule.is_some() || j.all && part.is_main());
-        told.map(|j| Run {
-            range: if self.is_days() { first.piece.range.hull(last.piece.range) } else { first.piece.span_of(j.run) },
-            part,
-            verdict: if j.rule.is_some() { Verdict::Suspect } else { Verdict::Quiet },
-            surprise: j.surprise,
-            slots: j.run.1 - j.run.0,
-            longest_silence: j.longest,
-            sessions: j.sessions,
-            rule: j.rule.unwrap_or(Rule::Surprise),
-        })
-        .collect()
+        let reported = judged.iter().filter(|j| j.rule.is_some() || j.all && part.is_main());
+        reported
+            .map(|j| Run {
+                range: if self.is_days() {
+                    first.piece.range.hull(last.piece.range)
+                } else {
+                    first.piece.span_of(j.run)
+                },
+                part,
+                verdict: if j.rule.is_some() { Verdict::Suspect } else { Verdict::Quiet },
+                surprise: j.surprise,
+                slots: j.run.1 - j.run.0,
+                longest_silence: j.longest,
+                sessions: j.sessions,
+                rule: j.rule.unwrap_or(Rule::Surprise),
+            })
+            .collect()
     }
 
-    /// What there is to tell with too few sessions: the whole part, when any slot of it has no bar.
+    /// What to report with too few sessions: the whole part, when any slot of it has no bar.
     pub(super) fn unjudged(&self, sessions: u32, tail: Option<Ts>) -> Option<Run> {
         let first = self.first()?;
         let slots: u32 = self.seen.iter().flat_map(|s| &s.silent).map(|(from, to)| to - from).sum();
         let all = self.seen.iter().fold(first.known, |all: Interval, s| all.hull(s.known));
-        // The tail is told by itself.
+        // The tail is reported by itself.
         let end = tail.map_or(all.end, |tail| all.end.min(tail));
         (slots > 0).then_some(Run {
             range: Interval::new(all.start, end),
