@@ -43,7 +43,7 @@ pub(super) fn stretches(seen: &[Seen], family: Family, by: Option<&Measure<'_>>)
     seen.iter().flat_map(|s| s.tail.iter().map(|run| one(s, *run, s.is_all(*run)))).collect()
 }
 
-/// The tail as one run: late when any stretch of it is; unjudged when none could be measured.
+/// The tail as one run: late when any stretch of it is; else unjudged when one of them could not be measured.
 pub(super) fn tail_run(range: Interval, stretches: &[TailRun]) -> Option<Run> {
     let slots: u32 = stretches.iter().map(|s| s.slots).sum();
     let first = stretches.first().filter(|_| slots > 0)?;
@@ -55,8 +55,8 @@ pub(super) fn tail_run(range: Interval, stretches: &[TailRun]) -> Option<Run> {
     };
     let (verdict, decided) = match (most(true), most(false)) {
         (Some(late), _) => (Verdict::Late, Some(late)),
-        (None, Some(open)) => (Verdict::Open, Some(open)),
-        (None, None) => (Verdict::Unjudged, None),
+        (None, Some(open)) if stretches.iter().all(|s| s.measured.is_some()) => (Verdict::Open, Some(open)),
+        _ => (Verdict::Unjudged, None),
     };
     Some(Run {
         range,

@@ -21,6 +21,8 @@ const APART: i64 = DAY - HOUR;
 const AGREEING: u32 = 3;
 /// How far back a silence may have begun that is judged with an answer.
 const LONGEST_SILENCE: i64 = 21 * DAY;
+/// Silence at the newest end of an answer that is older than this is no delay any more: it is asked about like a hole.
+const LONGEST_DELAY: i64 = 30 * DAY;
 /// Unjudged sessions that are judged along with one answer.
 const UNJUDGED: i64 = 30 * DAY;
 
@@ -42,6 +44,13 @@ pub(crate) struct Answer<'a> {
     pub(crate) quarantined: Vec<Ts>,
     pub(crate) request_id: Option<String>,
     pub(crate) at: Ts,
+}
+
+impl Answer<'_> {
+    /// Whether the vendor may only be behind with a silence that no later bar has ended.
+    fn is_recent(&self, silence: Interval) -> bool {
+        self.at - silence.start <= LONGEST_DELAY
+    }
 }
 
 /// What an answer proves of its base series.
@@ -75,9 +84,11 @@ impl Ledger {
         Ok(all)
     }
 
-    /// What earlier answers covered, refusals and the newest, unbelievable silence left out.
-    pub(crate) fn answered(&self) -> IntervalSet {
-        self.rows.iter().filter(|row| row.state.is_answered()).map(|row| row.range).collect()
+    /// What earlier answers covered and silence can be judged in: not before the first bar of all, and not at the newest
+    /// end while the vendor is behind.
+    fn judged(&self) -> IntervalSet {
+        let judged = |row: &&Coverage| row.state.is_answered() && row.state != CoverageState::Empty;
+        self.rows.iter().filter(judged).map(|row| row.range).collect()
     }
 
     /// Every time that an answer was for, refusals left out: a bar that appears there came late.
@@ -119,11 +130,16 @@ impl Ledger {
             let elsewhere = IntervalSet::from(row.range.intersect(hull)).subtract(&covered.into());
             proven.rows.extend(elsewhere.iter().map(|range| closed(row, range)));
         }
-        let mut known = self.answered().clip(hull);
+        let mut known = self.judged().clip(hull);
         known.insert(covered.intersect(hull));
+        if let Some(first) = bars.first().filter(|_| before.is_none()) {
+            // Nothing says that the symbol traded before its first bar of all.
+            known = known.clip(Interval::new(first.ts, hull.end));
+        }
         let runs = self.judge(store, calendar, ids, &known, &bars, range).await?;
-        proven.late = runs.iter().find(|run| run.verdict == Verdict::Late).map(|run| run.range);
-        self.lay(calendar, answer, &runs, &mut proven.rows);
+        let late = |run: &&Run| run.verdict == Verdict::Late && answer.is_recent(run.range);
+        proven.late = runs.iter().find(late).map(|run| run.range);
+        self.lay(calendar, answer, &known, &runs, &mut proven.rows);
         proven.rows.extend(self.in_quarantine(answer, &bars));
         self.judge_earlier(store, calendar, answer, hull, &mut proven.rows).await?;
         proven.profile = self.changed_parts();
@@ -159,10 +175,22 @@ impl Ledger {
     }
 
     /// Turns runs into rows. Suspect ones with only closed hours between them are one hole.
-    fn lay(&self, calendar: &Calendar, answer: &Answer<'_>, runs: &[Run], rows: &mut Vec<Coverage>) {
+    fn lay(
+        &self,
+        calendar: &Calendar,
+        answer: &Answer<'_>,
+        known: &IntervalSet,
+        runs: &[Run],
+        rows: &mut Vec<Coverage>,
+    ) {
         let mut hole: Option<(Interval, f64)> = None;
         for run in runs {
             let state = match run.verdict {
+                // Never joined with the hole before it, which has a bar behind it.
+                Verdict::Late if !answer.is_recent(run.range) => {
+                    rows.push(self.hole(run.range, run.surprise, answer));
+                    continue;
+                }
                 Verdict::Suspect => {
                     let joined = hole.filter(|(range, _)| {
                         calendar.market_time(answer.ids.class, Interval::new(range.end, run.range.start)) == 0
@@ -178,10 +206,11 @@ impl Ledger {
                 Verdict::Open | Verdict::Unjudged => CoverageState::Unjudged,
             };
             let odds = (run.verdict != Verdict::Unjudged).then_some(run.surprise);
-            rows.push(Coverage {
+            // The silence at the newest end is told as one run, over hours that nobody was asked about too.
+            rows.extend(known.clip(run.range).iter().map(|range| Coverage {
                 surprise: odds,
-                ..Coverage::answered(run.range, state, answer.request_id.clone(), answer.at)
-            });
+                ..Coverage::answered(range, state, answer.request_id.clone(), answer.at)
+            }));
         }
         rows.extend(hole.map(|(range, odds)| self.hole(range, odds, answer)));
     }
@@ -257,10 +286,10 @@ impl Ledger {
         let range = waiting.iter().map(|row| row.range).fold(first, Interval::hull);
         let hull = Timeframe::D1.snap_out(ids.class, range);
         let bars: Vec<Bar> = store.bars(ids.base_id, hull.into(), None).await?.into_iter().map(|row| row.bar).collect();
-        let known = self.answered().clip(hull);
+        let known = self.judged().clip(hull);
         let runs = self.judge(store, calendar, ids, &known, &bars, range).await?;
         rows.extend(waiting.iter().map(|row| closed(row, row.range)));
-        self.lay(calendar, answer, &runs, rows);
+        self.lay(calendar, answer, &known, &runs, rows);
         Ok(())
     }
 

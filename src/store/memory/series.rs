@@ -128,8 +128,9 @@ impl Series {
     /// What the vendor has answered for at the newest end, unless it was never asked.
     pub(super) fn evidence(&self, now: Ts) -> Option<Evidence> {
         let refuses = |c: &&Coverage| c.state == CoverageState::NotEntitled;
-        let proves =
-            |c: &&Coverage| c.state.is_answered() && (c.state != CoverageState::Unjudged || c.surprise.is_some());
+        let proves = |c: &&Coverage| {
+            c.state.is_answered() && !c.state.is_hole() && (c.state != CoverageState::Unjudged || c.surprise.is_some())
+        };
         let believed = |c: &&Coverage| c.range.contains(now) && c.expires_at.is_none_or(|end| end > now);
         (!self.coverage.is_empty()).then(|| Evidence {
             series: self.id,

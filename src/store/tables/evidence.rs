@@ -11,7 +11,7 @@ use barkeep_market::{Interval, Ts};
 statements! {
     /// $1: now. Coverage never overlaps within a series, so at most one refusal holds it.
     EVIDENCE = Sql::same(
-        "SELECT series_id, MAX(CASE WHEN state NOT IN ('not_entitled', 'late', 'quarantined')
+        "SELECT series_id, MAX(CASE WHEN state NOT IN ('not_entitled', 'late', 'quarantined', 'suspect', 'vendor_hole')
                  AND (state <> 'unjudged' OR surprise IS NOT NULL) THEN end_ts END), MAX(CASE WHEN state = 'not_entitled'
              AND start_ts <= $1 AND end_ts > $1 AND (expires_at IS NULL OR expires_at > $1) THEN start_ts END),
              MAX(CASE WHEN state = 'not_entitled' AND start_ts <= $1 AND end_ts > $1
