@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::index::registry::SeriesIds;
-use barkeep_market::evidence::{Part, Profile, Question, Run, Verdict, judge};
+use barkeep_market::evidence::{Part, PartProfile, Profile, Question, Run, Verdict, judge};
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Bar, Calendar, Family, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError};
@@ -272,7 +272,7 @@ impl Ledger {
         judged: Interval,
         rows: &mut Vec<Coverage>,
     ) -> Result<(), StoreError> {
-        let enough = Part::ALL.into_iter().filter_map(|part| self.profile.part(part)).any(|part| part.is_enough());
+        let enough = Part::ALL.into_iter().filter_map(|part| self.profile.part(part)).any(PartProfile::is_enough);
         let waiting: Vec<Coverage> = self
             .rows
             .iter()
