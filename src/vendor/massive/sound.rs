@@ -22,18 +22,19 @@ const BY_CHANCE: f64 = 1e-5;
 /// Refuses a page in which too much is impossible. `bars` are in order.
 pub(super) fn check(bars: &[Bar], query: &AggregateQuery) -> Result<(), Fault> {
     let mut hours = Hours::new(query);
-    let mut reasons: BTreeMap<Wrong, usize> = BTreeMap::new();
-    let mut first: Option<Ts> = None;
+    // How many there are of each, and when the first is.
+    let mut reasons: BTreeMap<Wrong, (usize, Ts)> = BTreeMap::new();
     for bar in bars {
-        if let Some(wrong) = wrong(bar, query, &mut hours) {
-            *reasons.entry(wrong).or_default() += 1;
-            first.get_or_insert(bar.ts);
+        if let Some(wrong) = wrong(bar, query, hours.as_mut()) {
+            reasons.entry(wrong).or_insert((0, bar.ts)).0 += 1;
         }
     }
-    let (all, bad) = (bars.len(), reasons.values().sum::<usize>());
+    if hours.is_some_and(|hours| hours.round_the_clock()) {
+        reasons.retain(|wrong, _| !matches!(wrong, Wrong::OutsideHours | Wrong::NoSession));
+    }
+    let (all, bad) = (bars.len(), reasons.values().map(|(n, _)| n).sum::<usize>());
     if bad > SINGLE_FAULTS && bad * 100 > all * SHARE_PERCENT {
-        let first = first.map(|t| format!(" (the first at {t})")).unwrap_or_default();
-        return Err(Fault::malformed(format!("{}{first}", told(&reasons, query.timeframe, all))));
+        return Err(Fault::malformed(told(&reasons, query.timeframe, all)));
     }
     match coarser(bars, query) {
         Some(wider) => {
@@ -54,40 +55,39 @@ enum Wrong {
     Values(&'static str),
 }
 
-fn wrong(bar: &Bar, query: &AggregateQuery, hours: &mut Option<Hours>) -> Option<Wrong> {
+fn wrong(bar: &Bar, query: &AggregateQuery, hours: Option<&mut Hours>) -> Option<Wrong> {
     let (timeframe, class) = (query.timeframe, query.class);
     let start = timeframe.span(class, bar.ts).start;
     if start != bar.ts {
         return Some(Wrong::OffGrid(bar.ts - start));
     }
     let values = quality::impossible(bar, timeframe, class).map(Wrong::Values);
-    values.or_else(|| hours.as_mut().and_then(|hours| hours.wrong(bar.ts)))
+    let hours = hours.and_then(|hours| hours.wrong(bar.ts));
+    values.or(hours)
 }
 
 /// The reason given: the most frequent one.
-fn told(reasons: &BTreeMap<Wrong, usize>, timeframe: Timeframe, all: usize) -> String {
-    let off: usize = reasons.iter().filter(|(wrong, _)| matches!(wrong, Wrong::OffGrid(_))).map(|(_, n)| n).sum();
-    let most = reasons.iter().max_by_key(|(_, n)| **n);
-    let (wrong, n) = most.map_or((Wrong::OutsideHours, 0), |(wrong, n)| (*wrong, *n));
-    let grid = timeframe.name();
-    if off >= n {
-        let by = match wrong {
-            Wrong::OffGrid(by) if n == off => format!("{} ", length(by)),
-            _ => String::new(),
-        };
-        return if off == all {
-            format!("every time is {by}off the {grid} grid")
-        } else {
-            format!("{off} of {all} times are {by}off the {grid} grid")
-        };
-    }
-    match wrong {
+fn told(reasons: &BTreeMap<Wrong, (usize, Ts)>, timeframe: Timeframe, all: usize) -> String {
+    let off_grid = reasons.iter().filter(|(wrong, _)| matches!(wrong, Wrong::OffGrid(_)));
+    let off: usize = off_grid.map(|(_, (n, _))| n).sum();
+    let most = reasons.iter().max_by_key(|(_, (n, _))| *n);
+    let (wrong, (n, first)) = most.map_or((Wrong::OutsideHours, (0, Ts(0))), |(wrong, found)| (*wrong, *found));
+    let what = match wrong {
+        _ if off >= n => {
+            let by = match wrong {
+                Wrong::OffGrid(by) if n == off => format!("{} ", length(by)),
+                _ => String::new(),
+            };
+            let which = if off == all { "every time is".to_owned() } else { format!("{off} of {all} times are") };
+            format!("{which} {by}off the {} grid", timeframe.name())
+        }
         Wrong::Values(reason) => format!("{n} of {all} bars are impossible: {reason}"),
         Wrong::NoSession => format!("{n} of {all} bars lie on days without a session"),
         Wrong::OutsideHours | Wrong::OffGrid(_) => {
             format!("{n} of {all} bars lie outside the trading hours, 04:00 to 20:00 New York")
         }
-    }
+    };
+    format!("{what} (the first at {first})")
 }
 
 /// A length in the largest unit that holds it whole.
@@ -105,14 +105,25 @@ struct Hours {
     /// The New York day last looked at, and its trading hours.
     day: Interval,
     open: Interval,
+    /// The hours of the day in which there are bars, one bit each.
+    seen: u32,
 }
+
+/// A stock that has bars in so many hours of the day trades at night. A page that is merely shifted has them in sixteen.
+const NIGHT_AND_DAY: u32 = 20;
 
 impl Hours {
     /// `None` when bars can start at any time: those of crypto, and weeks.
     fn new(query: &AggregateQuery) -> Option<Self> {
         let nothing = Interval::new(Ts(0), Ts(0));
         let limited = !query.class.is_continuous() && query.timeframe != Timeframe::W1;
-        limited.then(|| Self { calendar: Calendar::new(), timeframe: query.timeframe, day: nothing, open: nothing })
+        limited.then(|| Self {
+            calendar: Calendar::new(),
+            timeframe: query.timeframe,
+            day: nothing,
+            open: nothing,
+            seen: 0,
+        })
     }
 
     fn wrong(&mut self, ts: Ts) -> Option<Wrong> {
@@ -120,11 +131,21 @@ impl Hours {
             self.day = Timeframe::D1.span(AssetClass::Stock, ts);
             self.open = self.trading();
         }
+        let bar = Interval::new(ts, ts + self.timeframe.width());
+        if self.timeframe.family() == Family::Minute {
+            for hour in (ts - self.day.start) / HOUR..=(bar.end - 1 - self.day.start) / HOUR {
+                self.seen |= 1 << hour.rem_euclid(24);
+            }
+        }
         if self.open.is_empty() {
             return Some(Wrong::NoSession);
         }
-        let bar = Interval::new(ts, ts + self.timeframe.width());
         (self.timeframe.family() == Family::Minute && !bar.overlaps(self.open)).then_some(Wrong::OutsideHours)
+    }
+
+    /// Whether the bars come at all hours. When a symbol trades is then for those to judge who know its history.
+    const fn round_the_clock(&self) -> bool {
+        self.seen.count_ones() >= NIGHT_AND_DAY
     }
 
     fn trading(&self) -> Interval {

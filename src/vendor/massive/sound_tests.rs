@@ -99,6 +99,16 @@ fn hours_without_trading_are_named() {
     // Saturdays, whatever the hour.
     let saturday = TUESDAY + 4 * DAY + 10 * HOUR;
     assert!(refused(&every(5 * MINUTE, 12, saturday), &m5).contains("12 of 12 bars lie on days without a session"));
+    // Some at night among many by day.
+    let mut some = every(MINUTE, 100, OPEN);
+    some.splice(0..0, every(MINUTE, 6, TUESDAY + 3 * HOUR));
+    assert!(refused(&some, &stock(Timeframe::M1)).starts_with("6 of 106 bars lie outside the trading hours"));
+    some.splice(0..2, []);
+    check(&some, &stock(Timeframe::M1)).unwrap();
+    // Round the clock, weekends too, is no mistake in the time.
+    for (timeframe, step) in [(Timeframe::M5, 5 * MINUTE), (Timeframe::H1, HOUR), (Timeframe::H4, 4 * HOUR)] {
+        check(&every(step, 6 * DAY / step, TUESDAY - HOUR), &stock(timeframe)).unwrap();
+    }
     // A closed Monday is for those who know the announcements.
     check(&every(5 * MINUTE, 12, OPEN - DAY), &m5).unwrap();
     // Bars of four hours lie on the UTC grid: the first of a winter's day begins at 03:00.
