@@ -13,7 +13,7 @@ use super::wire::{BarRow, Counts, Envelope, Object, Whole, object};
 use crate::{AggregateQuery, Fault, Page};
 use barkeep_base::text::printable;
 use barkeep_market::ts::{DAY, SECOND};
-use barkeep_market::{AssetClass, Bar, Interval, Timeframe, Ts};
+use barkeep_market::{AssetClass, Bar, Calendar, Interval, Session, Timeframe, Ts};
 
 /// Base aggregates per page: the most the vendor allows, and what is asked for.
 pub(super) const PAGE_LIMIT: u64 = 50_000;
@@ -43,13 +43,13 @@ pub(super) fn aggregates(
     }
     let adjusted = envelope.adjusted == Some(true) && !rows.is_empty();
     let mut bars = Vec::with_capacity(rows.len());
-    let mut dropped = 0;
+    let (mut dropped, mut near) = (0, None);
     for Object(row) in rows {
         let ts = bar_start(query.timeframe, query.class, Ts(row.t.0));
         if !query.range.contains(ts) {
             // A date read in another zone; what lies in the middle of an answer was not read so.
             let at_its_end = if ts < query.range.start { first } else { envelope.next_url().is_none() };
-            if !(at_its_end && margin(query).contains(ts)) {
+            if !(at_its_end && near.get_or_insert_with(|| margin(query)).contains(ts)) {
                 return Err(Fault::malformed(out_of_range(row.t, query)));
             }
             dropped += 1;
@@ -92,10 +92,19 @@ pub(super) fn aggregates(
     })
 }
 
-/// The asked range and as much on either side as an answer may be off: a bar or a day, whichever is longer.
+/// The asked range and as much on either side as an answer may be off: a bar or a day, whichever is longer. The day
+/// beside a stock's range is the session beside it: before a Monday that is Friday.
 fn margin(query: &AggregateQuery) -> Interval {
     let width = query.timeframe.width().max(DAY);
-    Interval::new(query.range.start - width, query.range.end + width)
+    let near = Interval::new(query.range.start - width, query.range.end + width);
+    if query.class.is_continuous() {
+        return near;
+    }
+    let calendar = Calendar::new();
+    let day = |session: Session| Timeframe::D1.span(query.class, session.extended_open);
+    let before = calendar.session_before(query.range.start).map_or(near, day);
+    let after = calendar.session_after(query.range.end).map_or(near, day);
+    near.hull(before).hull(after)
 }
 
 pub(super) fn bar(ts: Ts, [open, high, low, close, volume]: [f64; 5], vwap: Option<f64>, trades: Option<Whole>) -> Bar {

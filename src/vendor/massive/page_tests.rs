@@ -122,8 +122,8 @@ fn a_wrong_page_is_refused_with_its_reason() {
 #[test]
 fn one_time_far_outside_the_range_refuses_the_page_and_is_named() {
     for (t, named) in [
-        (T - 86_400_001, "2024-01-14T14:59:59.999Z"),
-        (T + 90_000_000, "2024-01-16T16:00:00Z"),
+        (T - 4 * 86_400_000 - 1, "2024-01-11T14:59:59.999Z"),
+        (T + 2 * 86_400_000, "2024-01-17T15:00:00Z"),
         (T / 1_000, "written in seconds?"),
         (T * 1_000, "written in microseconds?"),
         (T * 1_000_000, "written in nanoseconds?"),
@@ -156,6 +156,12 @@ fn rows_just_outside_the_range_are_dropped_and_counted() {
     let rows: Vec<String> = (2..6).map(|d| row(at(&format!("2024-06-0{d}T00:00:00Z")).ms(), "1")).collect();
     let page = read(&days, &with_rows(&rows).replace("TEST", "X:BTCUSD")).unwrap();
     assert_eq!((page.bars.len(), page.dropped), (3, 1));
+    // Before Monday comes Friday; after the Friday before Memorial Day comes Tuesday. A session further is too far.
+    let week = query(Timeframe::D1, AssetClass::Stock, "2024-05-20T04:00:00Z", "2024-05-25T04:00:00Z");
+    for (beside, near) in [("2024-05-17", true), ("2024-05-28", true), ("2024-05-16", false), ("2024-05-29", false)] {
+        let rows = [row(at("2024-05-22T04:00:00Z").ms(), "1"), row(at(&format!("{beside}T04:00:00Z")).ms(), "1")];
+        assert_eq!(read(&week, &with_rows(&rows)).is_ok_and(|page| page.dropped == 1), near, "{beside}");
+    }
     // In the middle of an answer a row outside was not read in another zone.
     let more = r#""next_url":"https://api.massive.com/v2/aggs/ticker/TEST/range/5/minute/1705331100000/1705334399999?cursor=a","status""#;
     let late = with_rows(&[row(T, "1"), row(T + 3_600_000, "1")]);
