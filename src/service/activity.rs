@@ -28,6 +28,8 @@ pub struct ActivityView {
     pub latency_p50_ms: Option<u32>,
     pub latency_p90_ms: Option<u32>,
     pub latency_p99_ms: Option<u32>,
+    /// This machine's clock minus the vendor's, as last measured; absent before the first answer that tells.
+    pub clock_skew_ms: Option<i64>,
     /// Since the start of this process, 429 answers among the failures.
     pub requests: u64,
     pub rate_limited: u64,
@@ -66,6 +68,7 @@ impl Activity {
             latency_p50_ms: counters.latency_p50_ms,
             latency_p90_ms: counters.latency_p90_ms,
             latency_p99_ms: counters.latency_p99_ms,
+            clock_skew_ms: counters.clock_skew_ms,
             requests: counters.total_requests,
             rate_limited: counters.rate_limited_count,
             retries: counters.retries,

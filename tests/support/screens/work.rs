@@ -248,6 +248,7 @@ pub fn pulse() -> ActivityView {
         latency_p50_ms: Some(212),
         latency_p90_ms: Some(640),
         latency_p99_ms: Some(1_104),
+        clock_skew_ms: Some(-140),
         requests: 1_204,
         rate_limited: 0,
         retries: 12,
