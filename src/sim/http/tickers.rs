@@ -1,5 +1,7 @@
 //! Tickers: which there are, and what is known of one.
 
+use std::fmt::Write;
+
 use chrono::NaiveDate;
 
 use crate::data::hours::{date_of, is_crypto};
@@ -78,10 +80,10 @@ fn row(known: &Known<'_>, judge: &Judge) -> String {
     let active = known.last.is_none();
     let mut life = String::new();
     if let Some(listed) = known.listed {
-        life.push_str(&format!(r#","list_date":"{listed}""#));
+        let _ = write!(life, r#","list_date":"{listed}""#);
     }
     if let Some(last) = known.last {
-        life.push_str(&format!(r#","delisted_utc":"{last}T00:00:00Z""#));
+        let _ = write!(life, r#","delisted_utc":"{last}T00:00:00Z""#);
     }
     if is_crypto(known.ticker) {
         let base = known.ticker.trim_start_matches("X:").trim_end_matches("USD");

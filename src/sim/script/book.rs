@@ -49,18 +49,18 @@ impl Book {
         self.lineage.names()
     }
 
-    /// Milliseconds that the vendor's clock is ahead.
+    /// Milliseconds that the vendor's clock is ahead; of several events the last one counts.
     pub(crate) fn skew_ms(&self, now: i64) -> i64 {
-        let skews = self.script.events.iter().filter_map(|event| match event {
+        let mut skews = self.script.events.iter().rev().filter_map(|event| match event {
             Event::Skew { seconds, since, until } if holds(*since, *until, false, now) => Some(seconds * 1_000),
             _ => None,
         });
-        skews.last().unwrap_or(0)
+        skews.next().unwrap_or(0)
     }
 
     /// The zone in which dates of paths are read, when it is not the market's.
     pub(crate) fn zone(&self, name: &str, crypto: bool, now: i64) -> Option<FixedOffset> {
-        let zones = self.script.events.iter().filter_map(|event| match event {
+        let mut zones = self.script.events.iter().rev().filter_map(|event| match event {
             Event::Zone { ticker, offset, since, until }
                 if (ticker == ANY || ticker == name) && holds(*since, *until, crypto, now) =>
             {
@@ -68,7 +68,7 @@ impl Book {
             }
             _ => None,
         });
-        zones.last()
+        zones.next()
     }
 
     /// Puts the plan that holds now in place of the configured one.

@@ -10,8 +10,9 @@ impl Event {
             return Err("`ticker` is empty; write a ticker such as AAPL or X:BTCUSD, or '*' for all".to_owned());
         }
         match self {
-            Self::Hole { from, to, .. } | Self::Halt { from, to, .. } => range(*from, *to),
-            Self::Late { from: Some(from), to: Some(to), .. } => range(*from, *to),
+            Self::Hole { from, to, .. }
+            | Self::Halt { from, to, .. }
+            | Self::Late { from: Some(from), to: Some(to), .. } => range(*from, *to),
             Self::Correction { from, to, change, .. } | Self::Wrong { from, to, change, .. } => {
                 range(*from, *to)?;
                 changes(change)

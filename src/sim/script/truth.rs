@@ -122,7 +122,9 @@ pub(crate) fn truth(view: View<'_>, wanted: &Wanted) -> Result<Vec<TruthBar>, Tr
             base.push((midnight(crypto, date), day_published_at(&view, ticker, date)?));
         }
     }
-    base.into_iter().for_each(|(t, at)| publish(t, at));
+    for (t, at) in base {
+        publish(t, at);
+    }
     Ok(bars)
 }
 

@@ -114,7 +114,7 @@ fn check(kind: FaultKind, got: &Got, good: &[Value], first_t: i64, sim: &Sim) {
         FaultKind::ErrorBesideEmpty => assert!(silent() && got.json()["error"].is_string()),
         FaultKind::MessageBesideEmpty => assert!(silent() && got.json()["message"].is_string()),
         FaultKind::BeyondLimit => {
-            assert!(got.json()["queryCount"].as_u64() > Some(1_000) && times().len() > good.len())
+            assert!(got.json()["queryCount"].as_u64() > Some(1_000) && times().len() > good.len());
         }
         FaultKind::NoNextUrl => assert!(got.json().get("next_url").is_none() && got.rows() == good),
         FaultKind::EmptyPage => assert!(silent() && got.json().get("next_url").is_none()),
@@ -125,7 +125,7 @@ fn check(kind: FaultKind, got: &Got, good: &[Value], first_t: i64, sim: &Sim) {
             assert!(times().len() > 5 && times().windows(2).all(|w| w[1] - w[0] >= HOUR && w[1] % HOUR == 0));
         }
         FaultKind::DaysInstead => {
-            assert_eq!(times(), [at("2025-03-04T05:00:00Z"), at("2025-03-05T05:00:00Z")].map(Ts::ms))
+            assert_eq!(times(), [at("2025-03-04T05:00:00Z"), at("2025-03-05T05:00:00Z")].map(Ts::ms));
         }
         FaultKind::ZeroPrices => {
             assert!(got.rows().iter().all(|row| ["o", "h", "l", "c", "vw"].iter().all(|key| row[key] == 0)));
