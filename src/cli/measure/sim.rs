@@ -206,9 +206,9 @@ mod tests {
         std::fs::write(&path, "- {kind: late, ticker: SPY, delay: 3h}\n").unwrap();
         assert_eq!(script(&path).unwrap().events.len(), 1);
         std::fs::write(&path, "- kind: late\n  ticker: SPY\n  delay: soon\n").unwrap();
-        let why = script(&path).unwrap_err().to_string();
+        let why = script(&path).unwrap_err().message;
         assert!(why.contains("night.yaml:3: ") && why.contains("write one such as 90m, 3h or 2d"), "{why}");
-        let why = script(&dir.path().join("none.yaml")).unwrap_err().to_string();
+        let why = script(&dir.path().join("none.yaml")).unwrap_err().message;
         assert!(why.contains("none.yaml cannot be read"), "{why}");
     }
 

@@ -289,6 +289,39 @@ async fn plans_hold_back_what_is_old_or_new() {
     assert_eq!(sim.times("2025-06-20T16:00:00Z", &partly).await[0].ny_date().to_string(), "2025-05-21");
 }
 
+/// Recorded bars take events, too.
+#[tokio::test]
+async fn recordings_are_scripted() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, rows: &[(&str, f64)]| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut text = "t_ms_utc,open,high,low,close,volume\n".to_owned();
+        for (time, price) in rows {
+            text += &format!("{},{price},{price},{price},{price},100\n", at(time).ms());
+        }
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gz, text.as_bytes()).unwrap();
+        std::fs::write(path, gz.finish().unwrap()).unwrap();
+    };
+    let times = ["2025-06-12T15:00:00Z", "2025-06-12T15:05:00Z", "2025-06-12T15:10:00Z"];
+    file("us_5m/OLD.x.csv.gz", &times.map(|time| (time, 10.0)));
+    file("us_5m/NEW.x.csv.gz", &times.map(|time| (time, 70.0)));
+    file("us_1d/OLD.x.csv.gz", &[("2025-06-11T04:00:00Z", 9.0), ("2025-06-12T04:00:00Z", 10.0)]);
+    file("us_1d/NEW.x.csv.gz", &[("2025-06-11T04:00:00Z", 69.0), ("2025-06-12T04:00:00Z", 70.0)]);
+    let sim = start(SimConfig { replay: Some(dir.path().to_owned()), ..SimConfig::default() }).await;
+    let closes = async |span| {
+        let rows = ask(&sim, &range("OLD", span, "2025-06-11", "2025-06-12", 50_000)).await.rows();
+        rows.iter().map(|row| row["c"].as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((closes("5/minute").await, closes("1/day").await), (vec![10.0; 3], vec![9.0, 10.0]));
+    let on = "2025-06-12".parse().unwrap();
+    let reused = Event::Reused { ticker: "OLD".into(), on, company: Some("NEW".into()) };
+    let hole = Event::hole("OLD", at(times[1]), at(times[2]), None);
+    sim.set_script(vec![reused, hole]).unwrap();
+    assert_eq!((closes("5/minute").await, closes("1/day").await), (vec![70.0; 2], vec![9.0, 70.0]));
+}
+
 #[tokio::test]
 async fn scripts_are_set_over_http() {
     let sim = start(SimConfig::default()).await;

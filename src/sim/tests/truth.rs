@@ -99,3 +99,42 @@ async fn the_truth_is_told_over_http() {
         assert!(got.status == 400 && got.text().contains(words), "{}", got.text());
     }
 }
+
+/// Whatever happens, the server serves what it says it had, nothing it says it has not published, and in the end the
+/// truth but for what it never publishes.
+#[tokio::test]
+async fn what_is_served_is_what_the_vendor_had() {
+    use crate::data::random::mix;
+    let sim = Clocked::start("").await;
+    let hour = |k: u64| at("2025-06-09T08:00:00Z") + k as i64 * HOUR;
+    let days = [Timeframe::M5, Timeframe::H1, Timeframe::D1];
+    for seed in 0..25u64 {
+        let dice = |k: u64, sides: u64| mix(mix(seed, 0xd1ce), k) % sides;
+        let events = (0..1 + dice(0, 4)).map(|k| {
+            let dice = |n: u64, sides: u64| dice(10 * (k + 1) + n, sides);
+            let from = hour(dice(1, 100));
+            let to = from + (1 + dice(2, 30) as i64) * HOUR;
+            let then = to + dice(3, 60) as i64 * HOUR;
+            match dice(0, 5) {
+                0 => Event::late("AAPL", Duration::from_mins(dice(1, 3_000))),
+                1 => Event::late_until("AAPL", from, then),
+                2 => Event::hole("*", from, to, (dice(4, 3) > 0).then_some(then.into())),
+                3 => Event::halt(from, to),
+                _ => Event::correction("AAPL", from, to, then, Change::prices(1.25)),
+            }
+        });
+        sim.sim.set_script(events.collect::<Vec<_>>()).unwrap();
+        let wanted = wanted(days[dice(1, 3) as usize], "2025-06-09T04:00:00Z", "2025-06-14T04:00:00Z");
+        let (multiplier, span) = wanted.timeframe.vendor_span();
+        let target = range("AAPL", &format!("{multiplier}/{span}"), "2025-06-09", "2025-06-13", 50_000);
+        let truth = sim.sim.truth(&wanted).unwrap();
+        for now in [hour(30 + dice(2, 90)), hour(130 + dice(3, 60)), hour(10_000)] {
+            let served = sim.times(&now.to_string(), &target).await;
+            let had: Vec<Ts> = sim.sim.had(&wanted, now).unwrap().iter().map(|bar| bar.at).collect();
+            assert_eq!(served, had, "{:?}", sim.sim.script());
+            let published: Vec<Ts> =
+                truth.iter().filter(|bar| bar.was_published_by(now)).map(|bar| bar.bar.at).collect();
+            assert_eq!(served, published, "{now} {:?}", sim.sim.script());
+        }
+    }
+}
