@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fault::FaultRule;
+use crate::plan::{Older, SimDelay};
+use crate::script::event::Script;
 use barkeep_market::Ts;
 use barkeep_market::split::Split;
 
@@ -18,18 +20,6 @@ pub enum Window {
     Sliding,
     /// Windows of 60 s one after the other, counted from the server's start.
     Fixed,
-}
-
-/// How late the plan's data are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SimDelay {
-    #[default]
-    Realtime,
-    /// Answers carry `status: "DELAYED"` and end 15 minutes ago.
-    Minutes15,
-    /// The current day (New York for stocks, UTC for crypto) is refused.
-    EndOfDay,
 }
 
 /// Everything a simulated vendor can be told at its start.
@@ -65,6 +55,8 @@ pub struct SimConfig {
     /// Host (or whole origin) that `next_url` names. `None`: the one the request came to.
     pub next_url_host: Option<String>,
     pub faults: Vec<FaultRule>,
+    /// What happens to the market, and what the vendor knows of it.
+    pub script: Script,
     /// Whether the same question gets the same bytes again, its request id included, instead of being computed anew.
     /// For measurements, with `now` standing still.
     pub keep_answers: bool,
@@ -89,6 +81,7 @@ impl Default for SimConfig {
             splits: Vec::new(),
             next_url_host: None,
             faults: Vec::new(),
+            script: Script::default(),
             keep_answers: false,
         }
     }
@@ -124,6 +117,9 @@ pub(super) struct Live {
     pub(super) now: Option<Ts>,
     pub(super) delay: SimDelay,
     pub(super) plan_years: Option<u32>,
+    /// Days of history; they go before the years.
+    pub(super) history_days: Option<u32>,
+    pub(super) older: Older,
 }
 
 impl Live {
@@ -134,6 +130,8 @@ impl Live {
             now: config.now,
             delay: config.delay,
             plan_years: config.plan_years,
+            history_days: None,
+            older: Older::AsSeen,
         }
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::fault::{FaultKind, FaultRule};
+use super::distort::distort;
+use super::fault::FaultRule;
+use crate::fault_kind::FaultKind;
 use crate::http::answer::Refusal;
 use crate::http::page::Page;
 use barkeep_market::ts::SECOND;
@@ -120,6 +122,8 @@ impl Reply {
             FaultKind::Html502 => Self::html(502),
             FaultKind::Html503 => Self::html(503),
             FaultKind::Html200 => Self::html(200),
+            FaultKind::Html403 => Self::html(403),
+            FaultKind::Empty403 => Self::json(403, String::new(), 0),
             FaultKind::EmptyBody => Self::json(200, String::new(), 0),
             FaultKind::ErrorIn200 => {
                 Self { status: 200, ..refuse(Refusal::BadParameter("Something went wrong".to_owned())) }
@@ -148,7 +152,6 @@ impl Reply {
 /// The first half of a fault's work: on the bars.
 pub(super) fn corrupt_page(page: &mut Page, rule: &FaultRule) {
     let last = page.rows.len().saturating_sub(1);
-    let last_row = page.rows.last().copied();
     match rule.kind {
         FaultKind::WrongTypes | FaultKind::NullField | FaultKind::NanLiteral | FaultKind::MissingResults => {
             page.quirk = Some(rule.kind);
@@ -161,14 +164,16 @@ pub(super) fn corrupt_page(page: &mut Page, rule: &FaultRule) {
         FaultKind::CountMismatch => page.miscount = 7,
         FaultKind::OutOfOrder => page.rows.swap(0, last),
         FaultKind::DuplicateRows | FaultKind::ConflictingDuplicate => {
-            if let Some(mut row) = last_row {
+            let named = rule.ticker.as_ref().and_then(|ticker| page.names.iter().position(|name| name == ticker));
+            let at = named.unwrap_or(last);
+            if let Some(mut row) = page.rows.get(at).copied() {
                 if rule.kind == FaultKind::ConflictingDuplicate {
                     row.v += 1.0;
                     row.h *= 1.01;
                     row.c = row.h;
                 }
                 page.rows.push(row);
-                page.names.extend(page.names.last().cloned());
+                page.names.extend(page.names.get(at).cloned());
             }
         }
         FaultKind::ForeignNextUrl => {
@@ -183,7 +188,7 @@ pub(super) fn corrupt_page(page: &mut Page, rule: &FaultRule) {
             page.base = 0;
             page.next = Some(page.place.again.clone());
         }
-        _ => {}
+        _ => distort(page, rule),
     }
     let end = page.place.end;
     if let Some(row) = page.rows.last_mut() {

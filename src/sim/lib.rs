@@ -11,8 +11,12 @@
 mod config;
 mod corrupt;
 pub mod data;
+mod distort;
 mod fault;
+mod fault_kind;
 pub mod http;
+mod plan;
+mod script;
 mod server;
 mod shared;
 #[cfg(test)]
@@ -29,11 +33,18 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{ConfigChange, SimConfig, SimDelay, Window};
-pub use fault::{FaultCount, FaultKind, FaultRule, fault_names};
+pub use config::{ConfigChange, SimConfig, Window};
+pub use fault::{FaultCount, FaultRule};
+pub use fault_kind::{FaultKind, fault_names};
 pub use http::log::{KeyForm, LoggedRequest};
+pub use plan::{Older, SimDelay};
+pub use script::event::{Change, Event, Market, Script};
+pub use script::file::ScriptError;
+pub use script::truth::{SimBar, TruthBar, TruthError, Wanted};
+pub use script::when::{Offset, When};
 
 use barkeep_base::clock::Clock;
+use barkeep_market::Ts;
 use barkeep_market::split::Split;
 use shared::Shared;
 
@@ -47,6 +58,8 @@ pub enum SimError {
     Listen { addr: SocketAddr, source: std::io::Error },
     #[error("cannot replay {}: {why}", dir.display())]
     Replay { dir: PathBuf, why: String },
+    #[error("the script cannot be used: {0}")]
+    Script(String),
 }
 
 /// A running server. Dropping it stops it without waiting.
@@ -60,6 +73,7 @@ pub struct Sim {
 impl Sim {
     /// Starts listening. Answers come as soon as this returns.
     pub async fn start(listen: SocketAddr, config: SimConfig, clock: Arc<dyn Clock>) -> Result<Self, SimError> {
+        let book = script::book::Book::new(config.script.clone()).map_err(SimError::Script)?;
         let splits = by_ticker(&config.splits);
         let bars: Box<dyn data::source::Bars> = match config.replay.clone() {
             Some(dir) => {
@@ -79,6 +93,7 @@ impl Sim {
             hours: data::hours::Hours::new(),
             limiter: Mutex::default(),
             faults: fault::FaultBook::new(config.seed, config.faults.clone()),
+            book: Mutex::new(Arc::new(book)),
             log: http::log::RequestLog::default(),
             noticed: Mutex::new(config.symbols.iter().cloned().collect()),
             chains: Mutex::default(),
@@ -88,6 +103,7 @@ impl Sim {
             stopping: stopping.clone(),
             config,
         });
+        shared.faults.script(&shared.config.script.faults);
         let app = server::router(Arc::clone(&shared)).into_make_service_with_connect_info::<http::wire::ResetCord>();
         let task = tokio::spawn(async move {
             let stopped = stopping.cancelled_owned();
@@ -140,6 +156,27 @@ impl Sim {
     #[must_use]
     pub fn faults(&self) -> Vec<FaultCount> {
         self.shared.faults.counts()
+    }
+
+    /// Puts a script in force in place of the one before; an empty one ends it. The error names the event.
+    pub fn set_script(&self, script: impl Into<Script>) -> Result<(), SimError> {
+        self.shared.set_script(script.into()).map_err(SimError::Script)
+    }
+
+    /// The script in force.
+    #[must_use]
+    pub fn script(&self) -> Script {
+        self.shared.book().script.clone()
+    }
+
+    /// What really traded, with final values, and when the vendor has it.
+    pub fn truth(&self, wanted: &Wanted) -> Result<Vec<TruthBar>, TruthError> {
+        script::truth::truth(self.shared.view(&self.shared.book(), Ts::MAX), wanted)
+    }
+
+    /// What the vendor has at a moment of its clock, whoever may see it.
+    pub fn had(&self, wanted: &Wanted, at: Ts) -> Result<Vec<SimBar>, TruthError> {
+        script::truth::had(self.shared.view(&self.shared.book(), at), wanted, at)
     }
 
     /// Changes what may change while running.

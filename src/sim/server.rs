@@ -11,10 +11,10 @@ use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 
-use super::fault::{FaultKind, FaultRule, Struck};
-use super::lock;
+use super::fault::{FaultRule, Struck};
 use crate::corrupt::{Delivery, Reply, corrupt_page};
 use crate::data::random::mix;
+use crate::fault_kind::FaultKind;
 use crate::http::aggs;
 use crate::http::answer::{Answer, Refusal};
 use crate::http::control;
@@ -22,8 +22,10 @@ use crate::http::log::{KeyForm, LoggedRequest};
 use crate::http::reference::{self, SplitsApi};
 use crate::http::request::{Cursor, Judge, VendorRequest};
 use crate::http::status;
+use crate::http::tickers;
 use crate::http::wire::ResetCord;
 use crate::shared::{Chain, Shared};
+use barkeep_market::Ts;
 
 /// Pieces of a slow body.
 const PIECES: usize = 64;
@@ -49,8 +51,8 @@ fn find(shared: &Shared, request: &VendorRequest, judge: &Judge, adjusted: bool)
         }
         ["stocks", "v1", "splits"] => reference::splits(shared, request, judge, SplitsApi::New),
         ["v3", "reference", "splits"] => reference::splits(shared, request, judge, SplitsApi::V3),
-        ["v3", "reference", "tickers"] => reference::tickers(shared, request, judge),
-        ["v3", "reference", "tickers", ticker] => reference::ticker(shared, ticker, judge),
+        ["v3", "reference", "tickers"] => tickers::list(shared, request, judge),
+        ["v3", "reference", "tickers", ticker] => tickers::one(shared, ticker, judge),
         ["v1", "marketstatus", "now"] => Ok(status::now(&shared.hours, judge)),
         ["v1", "marketstatus", "upcoming"] => Ok(status::upcoming(&shared.hours, judge)),
         // Snapshots and currencies are in no plan of the simulator.
@@ -66,10 +68,20 @@ fn reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Reply, Opt
     let adjusted = request.param("adjusted") != Some("false");
     let mut answer = find(shared, request, judge, adjusted);
     let bars = matches!(&answer, Ok(Answer::Bars(page)) if !page.rows.is_empty());
-    let rule = shared.faults.pick(&Struck { path: &request.target, page: judge.page, bars });
+    let rule = shared.faults.pick(&Struck {
+        path: &request.target,
+        page: judge.page,
+        bars,
+        more: matches!(&answer, Ok(Answer::Bars(page)) if page.next.is_some()),
+        whole_market: matches!(&answer, Ok(Answer::Bars(page)) if page.ticker.is_none()),
+        now: judge.now,
+    });
     if let Some(rule) = &rule {
         if rule.kind == FaultKind::AdjustedTrue {
             answer = find(shared, request, judge, true);
+        }
+        if rule.kind == FaultKind::BeyondLimit {
+            answer = find(shared, request, &Judge { unlimited: true, ..judge.clone() }, adjusted);
         }
         if let Ok(Answer::Bars(page)) = &mut answer {
             corrupt_page(page, rule);
@@ -114,11 +126,14 @@ async fn vendor(
     let request = VendorRequest::new(&parts);
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let half = |salt| mix(mix(shared.config.seed, salt), number);
+    let (book, now) = (shared.book(), shared.now());
     let judge = Judge {
-        now: shared.now(),
-        live: *lock(&shared.live),
+        now,
+        live: shared.plan(&book, now),
         request_id: format!("{:016x}{:016x}", half(1), half(2)),
         page: shared.page_of(&request),
+        book,
+        unlimited: false,
     };
     let entry = shared.log.open(LoggedRequest {
         number: 0,
@@ -136,6 +151,7 @@ async fn vendor(
     let admitted = shared.admit(&request);
     pause(&shared, judge.live.latency).await;
 
+    let now = judge.now;
     let (id, gzip) = (judge.request_id.clone(), request.gzip);
     let refused = match admitted {
         Err(refusal) => Some(refusal),
@@ -147,7 +163,7 @@ async fn vendor(
     } else {
         let worker = Arc::clone(&shared);
         let work = tokio::task::spawn_blocking(move || {
-            let keep = worker.config.keep_answers;
+            let keep = worker.config.keep_answers && judge.book.is_blank();
             if let Some((known, id)) = Some(&request.target).filter(|_| keep).and_then(|t| worker.memo.get(t, gzip)) {
                 return (known, None, id);
             }
@@ -162,7 +178,7 @@ async fn vendor(
         work.await.unwrap_or_else(|e| (failed(e.to_string()), None, id.clone()))
     };
     shared.log.close(entry, reply.status, reply.rows, rule.map(|rule| rule.kind.name()), shared.elapsed_ms());
-    respond(&shared, &cord, reply, &id).await
+    respond(&shared, &cord, reply, &id, now).await
 }
 
 /// Waits, unless the server stops.
@@ -176,7 +192,7 @@ async fn pause(shared: &Shared, time: Duration) {
 }
 
 /// Sends a reply the way its fault wants it.
-async fn respond(shared: &Arc<Shared>, cord: &ResetCord, reply: Reply, id: &str) -> Response<Body> {
+async fn respond(shared: &Arc<Shared>, cord: &ResetCord, reply: Reply, id: &str, now: Ts) -> Response<Body> {
     let bytes = Bytes::from(reply.body);
     let length = bytes.len();
     let body = match reply.delivery {
@@ -225,6 +241,8 @@ async fn respond(shared: &Arc<Shared>, cord: &ResetCord, reply: Reply, id: &str)
             headers.insert(name, value);
         }
     };
+    // The vendor's own clock, which need not be this machine's.
+    put(header::DATE, &now.to_utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string());
     put(header::SERVER, "nginx/1.19.2");
     put(header::CONTENT_TYPE, reply.content_type);
     put(header::CONTENT_LENGTH, &length.to_string());

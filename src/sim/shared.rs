@@ -17,6 +17,10 @@ use crate::http::limit::Limiter;
 use crate::http::log::RequestLog;
 use crate::http::request::{Cursor, Judge, VendorRequest};
 use crate::lock;
+use crate::script::book::Book;
+use crate::script::event::Script;
+use crate::script::marks::Eye;
+use crate::script::view::View;
 use barkeep_base::clock::Clock;
 use barkeep_market::Ts;
 
@@ -32,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) hours: Hours,
     pub(crate) limiter: Mutex<Limiter>,
     pub(crate) faults: FaultBook,
+    /// The script in force.
+    pub(crate) book: Mutex<Arc<Book>>,
     pub(crate) log: RequestLog,
     /// Tickers requested or configured.
     pub(crate) noticed: Mutex<BTreeSet<String>>,
@@ -53,7 +59,33 @@ pub(crate) struct Chain {
 
 impl Shared {
     pub(crate) fn now(&self) -> Ts {
-        lock(&self.live).now.unwrap_or_else(|| self.clock.now())
+        let now = lock(&self.live).now.unwrap_or_else(|| self.clock.now());
+        let book = self.book();
+        if book.is_blank() { now } else { now + book.skew_ms(now.ms()) }
+    }
+
+    pub(crate) fn book(&self) -> Arc<Book> {
+        Arc::clone(&lock(&self.book))
+    }
+
+    /// Puts a script in force in place of the one before.
+    pub(crate) fn set_script(&self, script: Script) -> Result<(), String> {
+        let book = Arc::new(Book::new(script)?);
+        self.faults.script(&book.script.faults);
+        *lock(&self.book) = book;
+        Ok(())
+    }
+
+    /// The bars as the vendor has them at a moment.
+    pub(crate) fn view<'a>(&'a self, book: &'a Book, now: Ts) -> View<'a> {
+        View { bars: &*self.bars, hours: &self.hours, book, eye: Eye::Vendor(now.ms()) }
+    }
+
+    /// The configuration that holds now, under a script.
+    pub(crate) fn plan(&self, book: &Book, now: Ts) -> Live {
+        let mut live = *lock(&self.live);
+        book.plan(&mut live, now.ms());
+        live
     }
 
     pub(crate) fn configure(&self, change: &ConfigChange) {

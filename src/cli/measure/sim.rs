@@ -1,7 +1,7 @@
 //! `barkeep sim`: the simulated vendor, until a signal ends it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use barkeep_config::{ParseWordError, RateLimit, parse_delay};
 use barkeep_market::freshness::Delay;
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Symbol};
-use barkeep_sim::{FaultRule, Sim, SimConfig, SimDelay, Window, fault_names};
+use barkeep_sim::{FaultRule, Script, Sim, SimConfig, SimDelay, Window, fault_names};
 
 /// How the simulated vendor counts requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -98,6 +98,10 @@ pub struct SimArgs {
     /// Add a fault, as the control endpoint takes it, such as '{"kind":"html_502"}'; may be repeated
     #[arg(long, value_name = "JSON")]
     pub fault: Vec<String>,
+
+    /// Play a script of events and faults, YAML or JSON: late bars, holes, corrections, delistings
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
 }
 
 /// A split on the command line.
@@ -159,10 +163,19 @@ impl SimArgs {
             replay_source: self.replay_source.clone(),
             splits: self.split.iter().map(|s| (s.symbol.to_string(), s.split)).collect(),
             faults: faults.collect::<Result<_, _>>()?,
+            script: self.script.as_deref().map_or_else(|| Ok(Script::default()), script)?,
             keep_answers: self.keep_answers,
             ..SimConfig::default()
         })
     }
+}
+
+/// Reads a script.
+fn script(path: &Path) -> Result<Script, CliError> {
+    let name = printable(&path.display().to_string());
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| CliError::usage(format!("--script {name} cannot be read: {e}; name a readable file")))?;
+    Script::parse(&text, &name).map_err(|e| CliError::usage(e.to_string()))
 }
 
 /// The delay of the vendor's middle plans.
@@ -185,6 +198,19 @@ pub(crate) fn run(args: &SimArgs, globals: &Globals) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_is_read_or_its_mistake_is_placed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("night.yaml");
+        std::fs::write(&path, "- {kind: late, ticker: SPY, delay: 3h}\n").unwrap();
+        assert_eq!(script(&path).unwrap().events.len(), 1);
+        std::fs::write(&path, "- kind: late\n  ticker: SPY\n  delay: soon\n").unwrap();
+        let why = script(&path).unwrap_err().message;
+        assert!(why.contains("night.yaml:3: ") && why.contains("write one such as 90m, 3h or 2d"), "{why}");
+        let why = script(&dir.path().join("none.yaml")).unwrap_err().message;
+        assert!(why.contains("none.yaml cannot be read"), "{why}");
+    }
 
     #[test]
     fn splits_on_the_command_line() {

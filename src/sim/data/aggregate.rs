@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::data::generate::round_mean;
 use crate::data::grid::Grid;
+use crate::data::session::round_mean;
 use crate::data::source::{Row, Sink, Unreadable};
 
 /// A page of bars.

@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use crate::data::hours::{self, Hours, date_of, is_crypto, midnight};
 use crate::data::profile::{Profile, made_up_split};
 use crate::data::random::{lattice, mix, part, smooth, unit};
+use crate::data::session::{self, round, round_mean};
 use crate::data::source::{Bars, Row, Sink, Unreadable};
 use crate::lock;
 use barkeep_market::Ts;
@@ -70,27 +71,13 @@ impl Generated {
         ControlFlow::Continue(())
     }
 
-    fn sum_day(&self, ticker: &Ticker, date: NaiveDate, cutoff: i64) -> Option<Row> {
-        let regular = match self.hours.on(date) {
-            _ if ticker.profile.crypto => i64::MIN..i64::MAX,
-            Some(day) => day.open..day.close,
-            None => return None,
-        };
-        let start = midnight(ticker.profile.crypto, date);
-        let (mut bar, mut volume, mut money, mut trades) = (None::<Row>, 0.0, 0.0, 0);
-        let _ = self.minutes_of(ticker, date, start, (cutoff - MINUTE).saturating_add(1), &mut |row| {
-            volume += row.v;
-            money += row.v * row.vw.unwrap_or(row.c);
-            trades += row.n.unwrap_or(0);
-            if regular.contains(&row.t) {
-                let bar = bar.get_or_insert(Row { t: start, ..*row });
-                bar.h = bar.h.max(row.h);
-                bar.l = bar.l.min(row.l);
-                bar.c = row.c;
-            }
-            ControlFlow::Continue(())
-        });
-        bar.map(|bar| Row { v: volume, vw: Some(round_mean(money / volume)), n: Some(trades), ..bar })
+    fn sum_day(&self, ticker: &Ticker, date: NaiveDate, cutoff: i64) -> Result<Option<Row>, Unreadable> {
+        let crypto = ticker.profile.crypto;
+        session::day_bar(&self.hours, crypto, date, &mut |sink| {
+            let end = (cutoff - MINUTE).saturating_add(1);
+            let _ = self.minutes_of(ticker, date, midnight(crypto, date), end, sink);
+            Ok(())
+        })
     }
 }
 
@@ -121,7 +108,7 @@ impl Bars for Generated {
             return Ok(*row);
         }
         let Some(own) = Ticker::of(self, ticker).filter(|own| own.profile.listed <= date) else { return Ok(None) };
-        let row = self.sum_day(&own, date, cutoff);
+        let row = self.sum_day(&own, date, cutoff)?;
         if complete {
             let mut known = lock(&self.known);
             if known.size >= DAYS_KEPT {
@@ -308,17 +295,6 @@ impl PriceWalk {
         }
         self.price * (self.swing * log).exp()
     }
-}
-
-/// A mean price with enough digits that means of means differ by less than a millionth.
-pub(crate) fn round_mean(x: f64) -> f64 {
-    round(x, if x >= 4.0 { 6 } else { 10 })
-}
-
-/// The nearest number with so many decimals.
-fn round(x: f64, decimals: u32) -> f64 {
-    let scale = 10f64.powi(decimals as i32);
-    (x * scale).round() / scale
 }
 
 /// Cents for shares above a dollar; coins keep about six digits.

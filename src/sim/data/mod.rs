@@ -9,4 +9,5 @@ pub(crate) mod number;
 pub(crate) mod profile;
 pub(crate) mod random;
 pub(crate) mod replay;
+pub(crate) mod session;
 pub(crate) mod source;

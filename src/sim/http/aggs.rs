@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{FixedOffset, NaiveDate, NaiveTime};
 
-use crate::config::SimDelay;
-use crate::data::aggregate::aggregate;
 use crate::data::grid::{Grid, LARGEST};
 use crate::data::hours::{date_of, is_crypto, midnight};
 use crate::data::source::Row;
 use crate::http::answer::Refusal;
 use crate::http::page::{Page, Place};
 use crate::http::request::{Judge, VendorRequest, pack};
+use crate::plan::{Older, SimDelay};
 use crate::shared::Shared;
 use barkeep_market::Ts;
 
@@ -39,8 +38,9 @@ pub(crate) fn range(
         bad("The parameter 'timespan' must be one of second, minute, hour, day, week, month, quarter, year")
     })?;
     let from_text = from;
-    let from = instant(crypto, from, false).ok_or(Refusal::BadTime("from"))?;
-    let to_instant = instant(crypto, to, true).ok_or(Refusal::BadTime("to"))?;
+    let zone = judge.book.zone(ticker, crypto, judge.now.ms());
+    let from = instant(crypto, zone, from, false).ok_or(Refusal::BadTime("from"))?;
+    let to_instant = instant(crypto, zone, to, true).ok_or(Refusal::BadTime("to"))?;
     if to_instant < from {
         return Err(Refusal::ToBeforeFrom);
     }
@@ -58,30 +58,19 @@ pub(crate) fn range(
         Some("desc") => true,
         Some(_) => return Err(bad("The parameter 'sort' must be 'asc' or 'desc'")),
     };
-    let plan_start = entitled(judge, crypto, to_instant)?;
+    let plan_start = entitled(judge, crypto, from, to_instant)?;
 
     shared.notice(ticker);
+    let view = shared.view(&judge.book, judge.now);
     let (start, end) = (grid.span(from).0, grid.span(to_instant).1);
     let first = start.max(plan_start);
     let cutoff = judge.cutoff(crypto);
     let factors = if adjusted { factors(shared, judge, ticker) } else { Vec::new() };
-    let capped = if descending { u64::MAX } else { limit.min(u64::from(shared.config.base_limit.max(1))) };
-    let mut rolled = aggregate(grid, capped, |sink| {
-        let mut adjust = |row: &Row| sink(&scaled(row, &factors));
-        let Some(step) = grid.millis() else {
-            let last = date_of(crypto, end - 1);
-            return shared.bars.days(ticker, date_of(crypto, first), last, cutoff, &mut adjust);
-        };
-        match shared.bars.base_width(ticker) {
-            Some(width) if width <= step => {
-                let last = end.min(cutoff.saturating_sub(width - 1));
-                shared.bars.base(ticker, first, last, &mut adjust)
-            }
-            // Recordings of wider bars cannot answer for narrower ones.
-            _ => Ok(()),
-        }
-    })?;
+    let capped =
+        if descending || judge.unlimited { u64::MAX } else { limit.min(u64::from(shared.config.base_limit.max(1))) };
+    let mut rolled = view.roll(ticker, grid, (first, end), cutoff, capped, &|row| scaled(row, &factors))?;
     if descending {
+        let limit = if judge.unlimited { u64::MAX } else { limit };
         newest_first(&mut rolled.rows, &rolled.counts, &mut rolled.base, limit);
     }
 
@@ -121,12 +110,13 @@ pub(crate) fn grouped(
     date: &str,
 ) -> Result<Page, Refusal> {
     let date = calendar_date(date).ok_or(Refusal::BadTime("date"))?;
-    let plan_start = entitled(judge, crypto, midnight(crypto, date))?;
+    let plan_start = entitled(judge, crypto, midnight(crypto, date), midnight(crypto, date))?;
     let cutoff = judge.cutoff(crypto);
     let (mut names, mut rows) = (Vec::new(), Vec::new());
+    let view = shared.view(&judge.book, judge.now);
     if midnight(crypto, date) >= plan_start && midnight(crypto, date) < cutoff {
         for name in shared.market(crypto) {
-            if let Some(row) = shared.bars.day(&name, date, cutoff)? {
+            if let Some(row) = view.day(&name, date, cutoff)? {
                 let factors = if adjusted { factors(shared, judge, &name) } else { Vec::new() };
                 rows.push(Row { t: window_end(crypto, date), ..scaled(&row, &factors) });
                 names.push(name);
@@ -152,7 +142,7 @@ pub(crate) fn previous(
     let mut rows = Vec::new();
     let last = date_of(crypto, cutoff - 1);
     for date in (0..LOOK_BACK).filter_map(|back| last.checked_sub_days(chrono::Days::new(back))) {
-        if let Some(row) = shared.bars.day(ticker, date, cutoff)? {
+        if let Some(row) = shared.view(&judge.book, judge.now).day(ticker, date, cutoff)? {
             let factors = if adjusted { factors(shared, judge, ticker) } else { Vec::new() };
             rows.push(Row { t: window_end(crypto, date), ..scaled(&row, &factors) });
             break;
@@ -189,12 +179,13 @@ fn single(
 }
 
 /// Refuses what the plan does not hold; otherwise the first instant it does hold.
-fn entitled(judge: &Judge, crypto: bool, to: i64) -> Result<i64, Refusal> {
+fn entitled(judge: &Judge, crypto: bool, from: i64, to: i64) -> Result<i64, Refusal> {
     if judge.live.delay == SimDelay::EndOfDay && to >= judge.today(crypto) {
         return Err(Refusal::Today);
     }
     match judge.plan_start(crypto) {
-        Some(start) if to < start => Err(Refusal::Timeframe),
+        Some(start) if to < start && judge.live.older != Older::CutOff => Err(Refusal::Timeframe),
+        Some(start) if from < start && judge.live.older == Older::Refused => Err(Refusal::Timeframe),
         start => Ok(start.unwrap_or(i64::MIN)),
     }
 }
@@ -203,7 +194,7 @@ fn entitled(judge: &Judge, crypto: bool, to: i64) -> Result<i64, Refusal> {
 fn factors(shared: &Shared, judge: &Judge, ticker: &str) -> Vec<(i64, f64)> {
     let crypto = is_crypto(ticker);
     let today = date_of(crypto, judge.now.ms());
-    let splits = shared.bars.splits(ticker).into_iter().filter(|split| split.date <= today);
+    let splits = shared.view(&judge.book, judge.now).splits(ticker).into_iter().filter(|split| split.date <= today);
     splits.map(|split| (midnight(crypto, split.date), split.from / split.to)).collect()
 }
 
@@ -248,13 +239,19 @@ fn window_end(crypto: bool, date: NaiveDate) -> i64 {
     Ts::ny(date, NaiveTime::from_hms_opt(16, 0, 0).unwrap_or_default()).ms()
 }
 
-/// A path parameter that is a date (its first or last millisecond) or Unix milliseconds.
-fn instant(crypto: bool, text: &str, end_of_day: bool) -> Option<i64> {
+/// A path parameter that is a date (its first or last millisecond, in the market's zone or another one) or Unix
+/// milliseconds.
+fn instant(crypto: bool, zone: Option<FixedOffset>, text: &str, end_of_day: bool) -> Option<i64> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse::<i64>().ok().map(|ms| ms.min(Ts::MAX.ms()));
     }
     let date = calendar_date(text)?;
-    Some(if end_of_day { midnight(crypto, date.succ_opt()?) - 1 } else { midnight(crypto, date) })
+    let date = if end_of_day { date.succ_opt()? } else { date };
+    let start = match zone {
+        None => midnight(crypto, date),
+        Some(zone) => date.and_time(NaiveTime::MIN).and_local_timezone(zone).single()?.timestamp_millis(),
+    };
+    Some(start - i64::from(end_of_day))
 }
 
 fn calendar_date(text: &str) -> Option<NaiveDate> {
@@ -279,7 +276,8 @@ fn bad(text: &str) -> Refusal {
 impl Shared {
     /// Remembers a ticker, so that grouped days hold it from now on.
     pub(crate) fn notice(&self, ticker: &str) {
-        if self.bars.base_width(ticker).is_some() || self.bars.first_date(ticker).is_some() {
+        let book = self.book();
+        if self.view(&book, self.now()).exists(ticker) {
             crate::lock(&self.noticed).insert(ticker.to_owned());
         }
     }
@@ -287,6 +285,7 @@ impl Shared {
     /// All tickers of a market, sorted.
     pub(crate) fn market(&self, crypto: bool) -> BTreeSet<String> {
         let mut all: BTreeSet<String> = self.bars.universe(crypto).into_iter().collect();
+        all.extend(self.book().names().filter(|ticker| is_crypto(ticker) == crypto).cloned());
         all.extend(crate::lock(&self.noticed).iter().filter(|ticker| is_crypto(ticker) == crypto).cloned());
         all
     }

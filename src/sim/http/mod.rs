@@ -9,4 +9,5 @@ pub(crate) mod page;
 pub(crate) mod reference;
 pub(crate) mod request;
 pub(crate) mod status;
+pub(crate) mod tickers;
 pub(crate) mod wire;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::data::number::{push_plain, push_volume};
 use crate::data::source::Row;
-use crate::fault::FaultKind;
+use crate::fault_kind::FaultKind;
 
 /// An answer made of bars.
 #[derive(Debug, Default)]
@@ -69,6 +69,11 @@ impl Page {
                 self.push_row(&mut out, k, row);
             }
             out.push_str("],");
+        }
+        match self.quirk {
+            Some(FaultKind::ErrorBesideEmpty) => out.push_str("\"error\":\"Something went wrong\","),
+            Some(FaultKind::MessageBesideEmpty) => out.push_str("\"message\":\"Data is being prepared\","),
+            _ => {}
         }
         let _ = write!(out, "\"status\":\"{}\",\"request_id\":\"{request_id}\",\"count\":{count}", self.status);
         if let Some(next) = &self.next {

@@ -1,8 +1,7 @@
-//! Splits and tickers.
+//! Splits, and lists that go on.
 
 use chrono::NaiveDate;
 
-use crate::data::hours::is_crypto;
 use crate::data::random::of_name;
 use crate::http::answer::{Answer, Refusal, listing};
 use crate::http::page::json;
@@ -50,8 +49,9 @@ pub(crate) fn splits(
     let filters = date_filters(request)?;
     let kind = request.param("adjustment_type");
     let mut found: Vec<(Split, String, f64)> = Vec::new();
+    let view = shared.view(&judge.book, judge.now);
     for name in names {
-        let all = shared.bars.splits(&name);
+        let all = view.listed_splits(&name);
         for split in &all {
             let factor = all.iter().filter(|s| s.date >= split.date).map(|s| s.from / s.to).product();
             if filters.iter().all(|f| f.lets(split.date)) && kind.is_none_or(|k| k == adjustment_type(split)) {
@@ -117,61 +117,8 @@ fn date_filters(request: &VendorRequest) -> Result<Vec<DateFilter>, Refusal> {
     Ok(filters)
 }
 
-/// `/v3/reference/tickers`
-pub(crate) fn tickers(shared: &Shared, request: &VendorRequest, judge: &Judge) -> Result<Answer, Refusal> {
-    let market = request.param("market");
-    let search = request.param("search").map(str::to_uppercase);
-    let names: Vec<String> = match request.param("ticker") {
-        Some(one) => known(shared, one).then(|| one.to_owned()).into_iter().collect(),
-        None => shared.market(false).into_iter().chain(shared.market(true)).collect(),
-    };
-    let fits = |name: &&String| {
-        market.is_none_or(|market| market == market_of(name))
-            && search.as_ref().is_none_or(|text| name.to_uppercase().contains(text))
-            && request.param("active") != Some("false")
-    };
-    let mut rows: Vec<String> = names.iter().filter(fits).map(|name| ticker_row(name, judge)).collect();
-    if request.param("order") == Some("desc") {
-        rows.reverse();
-    }
-    page(shared, request, judge, &rows, (100, 1_000), true)
-}
-
-/// `/v3/reference/tickers/{ticker}`
-pub(crate) fn ticker(shared: &Shared, name: &str, judge: &Judge) -> Result<Answer, Refusal> {
-    if !known(shared, name) {
-        return Err(Refusal::TickerNotFound);
-    }
-    let body =
-        format!(r#"{{"request_id":"{}","results":{},"status":"OK"}}"#, judge.request_id, ticker_row(name, judge));
-    Ok(Answer::Json(body, 1))
-}
-
-fn known(shared: &Shared, name: &str) -> bool {
-    shared.bars.base_width(name).is_some() || shared.bars.first_date(name).is_some()
-}
-
-fn market_of(name: &str) -> &'static str {
-    if is_crypto(name) { "crypto" } else { "stocks" }
-}
-
-fn ticker_row(name: &str, judge: &Judge) -> String {
-    let (ticker, updated) = (json(name), judge.now.utc_date());
-    if is_crypto(name) {
-        let base = name.trim_start_matches("X:").trim_end_matches("USD");
-        let (base, long) = (json(base), json(&format!("{base} - United States Dollar")));
-        return format!(
-            r#"{{"ticker":{ticker},"name":{long},"market":"crypto","locale":"global","active":true,"currency_symbol":"USD","currency_name":"United States Dollar","base_currency_symbol":{base},"base_currency_name":{base},"last_updated_utc":"{updated}T00:00:00Z"}}"#
-        );
-    }
-    let long = json(&format!("{name} Inc."));
-    format!(
-        r#"{{"ticker":{ticker},"name":{long},"market":"stocks","locale":"us","primary_exchange":"XNYS","type":"CS","active":true,"currency_name":"usd","last_updated_utc":"{updated}T00:00:00Z"}}"#
-    )
-}
-
 /// One page of rows; the cursor remembers all parameters and how many rows came before.
-fn page(
+pub(crate) fn page(
     shared: &Shared,
     request: &VendorRequest,
     judge: &Judge,

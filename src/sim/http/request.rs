@@ -1,14 +1,18 @@
 //! A request, taken apart: path, parameters (the cursor's included), key.
 
+use std::sync::Arc;
+
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use url::form_urlencoded;
 
-use crate::config::{Live, SimDelay};
+use crate::config::Live;
 use crate::data::hours::{date_of, midnight};
 use crate::http::log::KeyForm;
+use crate::plan::SimDelay;
+use crate::script::book::Book;
 use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 
@@ -92,6 +96,10 @@ pub(crate) struct Judge {
     pub(crate) request_id: String,
     /// Place in its cursor chain.
     pub(crate) page: u32,
+    /// The script in force when it came.
+    pub(crate) book: Arc<Book>,
+    /// Whether `limit` is not kept.
+    pub(crate) unlimited: bool,
 }
 
 impl Judge {
@@ -109,10 +117,15 @@ impl Judge {
         }
     }
 
-    /// The first instant of the plan's history: midnight so many years ago.
+    /// The first instant of the plan's history: midnight so many days or years ago.
     pub(crate) fn plan_start(&self, crypto: bool) -> Option<i64> {
+        let today = date_of(crypto, self.now.ms());
+        if let Some(days) = self.live.history_days {
+            let first = today.checked_sub_days(chrono::Days::new(u64::from(days)))?;
+            return Some(midnight(crypto, first));
+        }
         let months = chrono::Months::new(self.live.plan_years?.saturating_mul(12));
-        date_of(crypto, self.now.ms()).checked_sub_months(months).map(|date| midnight(crypto, date))
+        today.checked_sub_months(months).map(|date| midnight(crypto, date))
     }
 
     /// The `status` word of data answers.

@@ -3,7 +3,11 @@
 mod bars;
 mod endpoints;
 mod faults;
+mod names;
 mod refusals;
+mod script;
+mod script_file;
+mod truth;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +18,8 @@ use tokio::net::TcpStream;
 
 use super::*;
 use barkeep_base::clock::FixedClock;
-use barkeep_market::Ts;
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
+use barkeep_market::{Timeframe, Ts};
 
 fn at(text: &str) -> Ts {
     Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
@@ -24,6 +28,39 @@ fn at(text: &str) -> Ts {
 async fn start(config: SimConfig) -> Sim {
     let clock = Arc::new(FixedClock::at(at("2025-06-18T15:02:30Z")));
     Sim::start(([127, 0, 0, 1], 0).into(), config, clock).await.unwrap()
+}
+
+/// A server whose clock the test sets.
+struct Clocked {
+    sim: Sim,
+    clock: Arc<FixedClock>,
+}
+
+impl Clocked {
+    /// With `script` as YAML.
+    async fn start(script: &str) -> Self {
+        let script = Script::parse(script, "script").unwrap();
+        let clock = Arc::new(FixedClock::at(at("2025-06-18T15:02:30Z")));
+        let config = SimConfig { script, ..SimConfig::default() };
+        let sim = Sim::start(([127, 0, 0, 1], 0).into(), config, clock.clone()).await.unwrap();
+        Self { sim, clock }
+    }
+
+    /// An answer at a time.
+    async fn ask(&self, time: &str, target: &str) -> Got {
+        self.clock.set(at(time));
+        ask(&self.sim, target).await
+    }
+
+    async fn rows(&self, time: &str, target: &str) -> Vec<Value> {
+        let got = self.ask(time, target).await;
+        assert_eq!((got.status, &got.json()["status"]), (200, &Value::from("OK")), "{}", got.text());
+        got.rows()
+    }
+
+    async fn times(&self, time: &str, target: &str) -> Vec<Ts> {
+        self.rows(time, target).await.iter().map(|row| Ts(row["t"].as_i64().unwrap())).collect()
+    }
 }
 
 /// An HTTP answer; `whole` says whether as many bytes came as were announced.
