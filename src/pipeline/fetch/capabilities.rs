@@ -7,8 +7,13 @@ use chrono::NaiveDate;
 
 use super::Fetcher;
 use barkeep_market::freshness::Delay;
+use barkeep_market::ts::SECOND;
 use barkeep_market::{AssetClass, Family, Symbol};
 use barkeep_plan::Horizon;
+use barkeep_vendor::dispatch::Attempt;
+
+/// Clocks this near agree: the header has whole seconds, and an answer takes its time.
+const SAME_TIME: i64 = 10 * SECOND;
 
 /// What the run has learned about the vendor's plan on the way.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +23,8 @@ pub struct VendorCapabilities {
     pub grouped_refused: bool,
     pub not_grouped: BTreeSet<Symbol>,
     pub not_grouped_dates: BTreeSet<NaiveDate>,
+    /// How far the vendor's clock is behind ours, milliseconds: nothing is proven after the moment it answered.
+    pub clock_behind: i64,
     /// Requests that the answers so far would have taken at least, had every page been full and none been repeated.
     pub needed: u64,
     /// Grows with everything new: a reason to plan again.
@@ -46,7 +53,19 @@ impl Fetcher {
     pub fn horizon(&self, class: AssetClass, family: Family) -> Horizon {
         let late = self.capabilities().end_of_day.contains(&class.is_continuous());
         let delay = if late { Delay::EndOfDay } else { self.delays.of(class) };
-        Horizon::at(&self.engine.calendar, class, family, delay, self.engine.settings.backfill.settle, self.now)
+        let (calendar, settle) = (&self.engine.calendar, self.engine.settings.backfill.settle);
+        let now = self.now - self.capabilities().clock_behind;
+        Horizon::at(calendar, class, family, delay, settle, now)
+    }
+
+    /// Takes note of the vendor's clock; one that runs ahead of ours is not believed.
+    pub(super) fn hear_clock(&self, attempt: &Attempt) {
+        let Some(server) = attempt.server_time else { return };
+        let behind = self.engine.clock.now() - server;
+        if behind > SAME_TIME {
+            let mut capabilities = self.capabilities();
+            capabilities.clock_behind = capabilities.clock_behind.max(behind);
+        }
     }
 
     pub fn capabilities(&self) -> std::sync::MutexGuard<'_, VendorCapabilities> {

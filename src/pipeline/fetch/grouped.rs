@@ -42,6 +42,7 @@ impl Fetcher {
                 return Ok(());
             }
         };
+        self.hear_clock(&attempt);
         self.report_page(number, 1.0, false);
         self.capabilities().needed += 1;
         let day = Interval::new(class.midnight(date), Timeframe::D1.end_of(class, class.midnight(date)));

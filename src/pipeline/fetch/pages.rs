@@ -15,6 +15,7 @@ use crate::journal::request_row;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
 use barkeep_plan::planner::PAGE;
+use barkeep_store::{RequestPurpose, RequestRow};
 use barkeep_vendor::dispatch::{Attempt, PageGuard};
 use barkeep_vendor::{AggregateQuery, Cursor, Fault, Page};
 
@@ -53,6 +54,8 @@ impl Fetcher {
                 self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
+            self.hear_clock(&attempt);
+            let horizon = self.horizon(query.class, family);
             let more = page.next.is_some();
             let first = page.bars.first().filter(|_| cursor.is_none());
             let unproven = first.and_then(|bar| self.leading_gap(&query, bar.ts));
@@ -83,7 +86,8 @@ impl Fetcher {
             // Never quite all of it while pages follow.
             let done = if more { done.min(0.99) } else { 1.0 };
             let answer = FamilyAnswer { ids, answered, verdict, bars: page.bars, horizon };
-            let request = Some(request_row(&attempt, Some(self.execution)));
+            let purpose = if item.recheck { RequestPurpose::Recheck } else { RequestPurpose::Backfill };
+            let request = Some(RequestRow { purpose, ..request_row(&attempt, Some(self.execution)) });
             let job = PageJob::fetched(vec![answer], request, self.engine.clock.now()).of_item(number, done, permit);
             pending.push_back(self.ingest.send(job).await);
             if !more {
