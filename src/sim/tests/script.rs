@@ -1,5 +1,7 @@
 //! Events: what is served before, while and after they hold.
 
+use std::fmt::Write;
+
 use super::*;
 
 /// What a server without a script serves at that time.
@@ -319,7 +321,7 @@ async fn recordings_are_scripted() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut text = "t_ms_utc,open,high,low,close,volume\n".to_owned();
         for (time, price) in rows {
-            text += &format!("{},{price},{price},{price},{price},100\n", at(time).ms());
+            writeln!(text, "{},{price},{price},{price},{price},100", at(time).ms()).unwrap();
         }
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut gz, text.as_bytes()).unwrap();
