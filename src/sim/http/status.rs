@@ -35,6 +35,7 @@ pub(crate) fn upcoming(hours: &Hours, judge: &Judge) -> Answer {
     let mut rows = Vec::new();
     for date in (0..AHEAD).filter_map(|days| today.checked_add_days(Days::new(days))) {
         let what = match hours.on(date) {
+            _ if judge.book.announces_closure(date, judge.now.ms()) => r#""status":"closed""#.to_owned(),
             None if date.weekday().num_days_from_monday() < 5 => r#""status":"closed""#.to_owned(),
             Some(day) if day.early_close => {
                 format!(r#""status":"early-close","open":"{}","close":"{}""#, millis(day.open), millis(day.close))

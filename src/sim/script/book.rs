@@ -58,6 +58,14 @@ impl Book {
         skews.next().unwrap_or(0)
     }
 
+    /// Whether the vendor announces at this moment that the exchange stays closed on a date.
+    pub(crate) fn announces_closure(&self, date: NaiveDate, now: i64) -> bool {
+        self.script.events.iter().any(|event| match event {
+            Event::Closure { on, since, until } => *on == date && holds(*since, *until, false, now),
+            _ => false,
+        })
+    }
+
     /// The zone in which dates of paths are read, when it is not the market's.
     pub(crate) fn zone(&self, name: &str, crypto: bool, now: i64) -> Option<FixedOffset> {
         let mut zones = self.script.events.iter().rev().filter_map(|event| match event {

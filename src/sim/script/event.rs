@@ -204,6 +204,16 @@ pub enum Event {
         from: When,
         to: When,
     },
+    /// The vendor announces that the stock market stays closed; whether it does is another matter (`halt`).
+    Closure {
+        #[serde(deserialize_with = "when::date")]
+        on: NaiveDate,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<When>,
+        /// The announcement is taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<When>,
+    },
     /// The vendor's clock, and its `Date` header, are ahead of the time (or behind it, when negative).
     Skew {
         seconds: i64,
@@ -337,7 +347,7 @@ impl Event {
             | Self::Unknown { ticker }
             | Self::Split { ticker, .. }
             | Self::Zone { ticker, .. } => Some(ticker),
-            Self::Halt { .. } | Self::Skew { .. } | Self::Plan { .. } => None,
+            Self::Halt { .. } | Self::Closure { .. } | Self::Skew { .. } | Self::Plan { .. } => None,
         }
     }
 

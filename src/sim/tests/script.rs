@@ -1,5 +1,7 @@
 //! Events: what is served before, while and after they hold.
 
+use std::fmt::Write;
+
 use super::*;
 
 /// What a server without a script serves at that time.
@@ -250,6 +252,27 @@ async fn the_date_header_is_the_vendors_clock() {
 }
 
 #[tokio::test]
+async fn closures_are_announced_and_taken_back() {
+    let sim = Clocked::start("[{kind: closure, on: 2025-06-25, since: 2025-06-17, until: 2025-06-18T15:00:00Z}]").await;
+    let announced = async |time| {
+        let days = sim.ask(time, "/v1/marketstatus/upcoming").await.json();
+        let rows = days.as_array().unwrap().iter();
+        rows.filter(|row| row["date"] == "2025-06-25" && row["status"] == "closed").count()
+    };
+    let times = ["2025-06-17T03:59:59Z", "2025-06-17T04:00:00Z", "2025-06-18T14:59:59Z", "2025-06-18T15:00:00Z"];
+    let mut rows = Vec::new();
+    for time in times {
+        rows.push(announced(time).await);
+    }
+    assert_eq!(rows, [0, 3, 3, 0]);
+    assert_eq!(
+        sim.rows("2025-06-26T12:00:00Z", &days("2025-06-25", "2025-06-25")).await.len(),
+        1,
+        "it traded all the same"
+    );
+}
+
+#[tokio::test]
 async fn dates_are_read_in_another_zone() {
     let sim = Clocked::start("[{kind: zone, ticker: '*', offset: '+09:00', until: 2025-06-19}]").await;
     let now = "2025-06-18T15:00:00Z";
@@ -298,7 +321,7 @@ async fn recordings_are_scripted() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut text = "t_ms_utc,open,high,low,close,volume\n".to_owned();
         for (time, price) in rows {
-            text += &format!("{},{price},{price},{price},{price},100\n", at(time).ms());
+            writeln!(text, "{},{price},{price},{price},{price},100", at(time).ms()).unwrap();
         }
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         std::io::Write::write_all(&mut gz, text.as_bytes()).unwrap();

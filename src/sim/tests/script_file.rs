@@ -21,6 +21,7 @@ fn documented_examples_are_read() {
     }
     assert!(examples > 0);
     let all = [
+        "closure",
         "correction",
         "delisted",
         "extra",

@@ -110,7 +110,7 @@ async fn what_is_served_is_what_the_vendor_had() {
     let days = [Timeframe::M5, Timeframe::H1, Timeframe::D1];
     for seed in 0..25u64 {
         let dice = |k: u64, sides: u64| mix(mix(seed, 0xd1ce), k) % sides;
-        let events = (0..1 + dice(0, 4)).map(|k| {
+        let events = (0..=dice(0, 4)).map(|k| {
             let dice = |n: u64, sides: u64| dice(10 * (k + 1) + n, sides);
             let from = hour(dice(1, 100));
             let to = from + (1 + dice(2, 30) as i64) * HOUR;
