@@ -14,7 +14,7 @@ use super::fault::{Class, Fault};
 use super::ring::Ring;
 use barkeep_base::percentile::nearest_rank;
 use barkeep_market::Ts;
-use barkeep_market::ts::MINUTE;
+use barkeep_market::ts::{MINUTE, SECOND};
 
 /// Latencies kept for the percentiles.
 const RECENT: usize = 500;
@@ -42,6 +42,8 @@ pub struct Counters {
     pub latency_p50_ms: Option<u32>,
     pub latency_p90_ms: Option<u32>,
     pub latency_p99_ms: Option<u32>,
+    /// Our clock minus the vendor's, as last measured; absent before the first answer that tells it to 30 s.
+    pub clock_skew_ms: Option<i64>,
 }
 
 /// The counters as they are kept.
@@ -64,6 +66,20 @@ struct Recent {
     latencies: VecDeque<u32>,
     /// Requests started and 429 answers by minute.
     minutes: Ring<[u32; 2]>,
+    clock_skew_ms: Option<i64>,
+}
+
+/// A clock difference less certain than this is none.
+const UNCERTAIN: i64 = 30 * SECOND;
+
+/// Our clock minus the vendor's, milliseconds, from a request that started at `start` by our clock and whose answer is
+/// dated `server`; `None` when it took too long to tell.
+///
+/// The vendor wrote the date somewhere between the start of the request and its end, and cut it down to the second.
+fn clock_skew(start: Ts, latency: Duration, server: Ts) -> Option<i64> {
+    let half = i64::try_from(latency.as_millis() / 2).ok()?;
+    let uncertain = half.saturating_add(SECOND / 2);
+    (uncertain <= UNCERTAIN).then(|| (start + half) - (server + SECOND / 2))
 }
 
 /// Counts a request as on the wire until it is dropped.
@@ -124,6 +140,16 @@ impl Counts {
         });
     }
 
+    /// Notes what the vendor's clock showed in an answer to a request that started at `start` by ours. An answer that took
+    /// too long to tell leaves the last difference as it is.
+    pub(super) fn dated(&self, start: Ts, latency: Duration, server: Ts) {
+        let Some(skew) = clock_skew(start, latency, server) else { return };
+        self.each(|counts| {
+            let mut recent = counts.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            recent.clock_skew_ms = Some(skew);
+        });
+    }
+
     /// An answer that came well turned out malformed.
     pub(super) fn rejected(&self) {
         self.each(|counts| {
@@ -148,9 +174,9 @@ impl Counts {
 
     #[must_use]
     pub fn read(&self) -> Counters {
-        let mut latencies: Vec<u32> = {
+        let (mut latencies, clock_skew_ms): (Vec<u32>, _) = {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            recent.latencies.iter().copied().collect()
+            (recent.latencies.iter().copied().collect(), recent.clock_skew_ms)
         };
         latencies.sort_unstable();
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
@@ -165,6 +191,7 @@ impl Counts {
             latency_p50_ms: nearest_rank(&latencies, 50),
             latency_p90_ms: nearest_rank(&latencies, 90),
             latency_p99_ms: nearest_rank(&latencies, 99),
+            clock_skew_ms,
         }
     }
 }
@@ -209,6 +236,27 @@ mod tests {
         assert_eq!(counts(&process), [2, 1, 1, 2, 1, 7, 1]);
         drop(on_the_wire);
         assert_eq!(process.read().in_flight, 0);
+    }
+
+    #[test]
+    fn the_clock_difference_is_that_of_the_newest_certain_answer() {
+        let process = Arc::new(Counts::default());
+        let counts = Counts::within(Arc::clone(&process));
+        assert_eq!(counts.read().clock_skew_ms, None);
+        // 59 s there and back leave 30 s of doubt; a second more is too much.
+        for (start, latency, server, want) in [
+            (100_000, 1_000, 100_000, 0),
+            (190_000, 200, 100_000, 89_600),
+            (100_000, 59_000, 220_000, -91_000),
+            (500_000, 60_000, 100_000, -91_000),
+            (100_000, 0, 100_000, -500),
+        ] {
+            counts.dated(Ts(start), Duration::from_millis(latency), Ts(server));
+            assert_eq!(counts.read().clock_skew_ms, Some(want), "{start} {latency} {server}");
+        }
+        assert_eq!(process.read().clock_skew_ms, Some(-500));
+        counts.dated(Ts(i64::MAX), Duration::MAX, Ts(i64::MIN));
+        assert_eq!(counts.read().clock_skew_ms, Some(-500));
     }
 
     #[test]

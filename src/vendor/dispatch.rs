@@ -20,10 +20,13 @@ pub use super::journal::{Attempt, Journal};
 use super::limit::{Limiter, Permit, pause};
 pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
-use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
+use super::{
+    AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, TickerDetails,
+    Vendor,
+};
 use barkeep_base::clock::{Clock, Moment};
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{AssetClass, Interval, Timeframe, split::Split};
+use barkeep_market::{AssetClass, Interval, Timeframe, Ts, split::Split};
 
 mod batch;
 #[cfg(test)]
@@ -62,12 +65,19 @@ impl Request<'_> {
 }
 
 /// What an answer brought, for the record.
-#[derive(Default)]
 struct Fetched {
+    status: u16,
     rows: u64,
     query_count: Option<u64>,
     bytes: u64,
     request_id: Option<String>,
+    server_time: Option<Ts>,
+}
+
+impl Fetched {
+    fn rows(rows: usize, server_time: Option<Ts>) -> Self {
+        Self { status: 200, rows: rows as u64, query_count: None, bytes: 0, request_id: None, server_time }
+    }
 }
 
 impl Dispatcher {
@@ -125,10 +135,10 @@ impl Dispatcher {
             asked: Some(query.range),
         };
         let brought = |page: &Page| Fetched {
-            rows: page.bars.len() as u64,
             query_count: Some(page.query_count),
             bytes: page.bytes,
             request_id: page.request_id.clone(),
+            ..Fetched::rows(page.bars.len(), page.server_time)
         };
         self.answered(ask, cancel, || self.vendor.aggregates(query, cursor), brought).await
     }
@@ -143,15 +153,15 @@ impl Dispatcher {
         let day = Timeframe::D1.span(class, class.midnight(date));
         let ask = Request { timeframe: Some(Timeframe::D1), asked: Some(day), ..Request::of("grouped_daily") };
         let brought = |page: &GroupedPage| Fetched {
-            rows: page.bars.len() as u64,
-            query_count: None,
             bytes: page.bytes,
             request_id: page.request_id.clone(),
+            ..Fetched::rows(page.bars.len(), page.server_time)
         };
         self.answered(ask, cancel, || self.vendor.grouped_daily(class, date), brought).await
     }
 
-    /// All splits of the given tickers, by ticker and date, each once.
+    /// All splits of the given tickers, sorted by ticker, date and ratio, equal ones once. Two of one date may contradict
+    /// each other.
     pub async fn splits(&self, tickers: &[String], cancel: &CancellationToken) -> Result<Vec<(String, Split)>, Fault> {
         let mut all: Vec<(String, Split)> = Vec::new();
         for group in groups(tickers) {
@@ -163,48 +173,64 @@ impl Dispatcher {
             let mut seen: HashSet<Cursor> = HashSet::new();
             loop {
                 let from = cursor.as_ref();
-                let rows = |(rows, _): &(Vec<_>, _)| Fetched { rows: rows.len() as u64, ..Fetched::default() };
-                let (splits, next) = self.recorded(ask, cancel, || self.vendor.splits(group, from), rows).await?;
-                all.extend(splits);
-                let Some(next) = next else { break };
+                let page =
+                    self.recorded(ask, cancel, || self.vendor.splits(group, from), |page| page.splits.len()).await?;
+                if page.unreadable > 0 {
+                    tracing::warn!(rows = page.unreadable, "rows in an answer about splits are no splits; left out");
+                }
+                all.extend(page.splits);
+                let Some(next) = page.next else { break };
                 if seen.len() >= SPLIT_PAGES || !seen.insert(next.clone()) {
                     return Err(Fault::malformed("the pages of splits do not end"));
                 }
                 cursor = Some(next);
             }
         }
-        all.sort_by(|a, b| (&a.0, a.1.date).cmp(&(&b.0, b.1.date)));
+        all.sort_by(|(a, x), (b, y)| {
+            let by_date = (a, x.date).cmp(&(b, y.date));
+            by_date.then(x.from.total_cmp(&y.from)).then(x.to.total_cmp(&y.to))
+        });
         all.dedup();
         Ok(all)
     }
 
     pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {
-        let rows = |days: &Vec<Holiday>| Fetched { rows: days.len() as u64, ..Fetched::default() };
-        self.recorded(Request::of("holidays"), cancel, || self.vendor.upcoming_holidays(), rows).await
+        self.recorded(Request::of("holidays"), cancel, || self.vendor.upcoming_holidays(), Vec::len).await
     }
 
     pub async fn market_status(&self, cancel: &CancellationToken) -> Result<MarketStatus, Fault> {
-        self.recorded(Request::of("market_status"), cancel, || self.vendor.market_status(), |_| Fetched::default())
-            .await
+        self.recorded(Request::of("market_status"), cancel, || self.vendor.market_status(), |_| 0).await
     }
 
     /// Tickers that match a search text, one page of at most `limit`.
     pub async fn tickers(&self, search: &str, limit: u32, cancel: &CancellationToken) -> Result<Vec<Ticker>, Fault> {
-        let rows = |found: &Vec<Ticker>| Fetched { rows: found.len() as u64, ..Fetched::default() };
-        self.recorded(Request::of("tickers"), cancel, || self.vendor.tickers(search, limit), rows).await
+        self.recorded(Request::of("tickers"), cancel, || self.vendor.tickers(search, limit), Vec::len).await
+    }
+
+    /// What the vendor knows of exactly this ticker; `None` when it knows none of that name.
+    pub async fn ticker(&self, ticker: &str, cancel: &CancellationToken) -> Result<Option<TickerDetails>, Fault> {
+        let ask = Request { ticker: Some(ticker), ..Request::of("ticker") };
+        let brought = |found: &Dated<Option<TickerDetails>>| Fetched {
+            status: if found.value.is_some() { 200 } else { 404 },
+            ..Fetched::rows(usize::from(found.value.is_some()), found.server_time)
+        };
+        let (found, attempt) = self.answered(ask, cancel, || self.vendor.ticker(ticker), brought).await?;
+        self.journal.record(&attempt).await;
+        Ok(found.value)
     }
 
     /// Like [`Dispatcher::answered`], and writes the successful attempt down too.
-    async fn recorded<T, F: Future<Output = Result<T, Fault>>>(
+    async fn recorded<T, F: Future<Output = Result<Dated<T>, Fault>>>(
         &self,
         ask: Request<'_>,
         cancel: &CancellationToken,
         call: impl Fn() -> F,
-        brought: impl Fn(&T) -> Fetched,
+        rows: impl Fn(&T) -> usize,
     ) -> Result<T, Fault> {
-        let (value, attempt) = self.answered(ask, cancel, call, brought).await?;
+        let brought = |answer: &Dated<T>| Fetched::rows(rows(&answer.value), answer.server_time);
+        let (answer, attempt) = self.answered(ask, cancel, call, brought).await?;
         self.journal.record(&attempt).await;
-        Ok(value)
+        Ok(answer.value)
     }
 
     /// Tries until an answer comes or trying again is of no use. Failed attempts are written down.
@@ -230,9 +256,11 @@ impl Dispatcher {
                         query_count: got.query_count,
                         bytes: got.bytes,
                         request_id: got.request_id,
-                        status: Some(200),
+                        status: Some(got.status),
+                        server_time: got.server_time,
                         ..attempt
                     };
+                    self.dated(&attempt);
                     self.journal.ended(&attempt);
                     return Ok((value, attempt));
                 }
@@ -251,6 +279,8 @@ impl Dispatcher {
             }
             attempt.status = fault.status;
             attempt.request_id.clone_from(&fault.request_id);
+            attempt.server_time = fault.server_time;
+            self.dated(&attempt);
             attempt.fault = Some(fault.clone());
             self.journal.ended(&attempt);
             self.journal.record(&attempt).await;
@@ -321,9 +351,16 @@ impl Dispatcher {
             bytes: 0,
             status: None,
             request_id: None,
+            server_time: None,
             fault: None,
         };
         (outcome, attempt)
+    }
+
+    fn dated(&self, attempt: &Attempt) {
+        if let Some(server) = attempt.server_time {
+            self.counts.dated(attempt.started_at, attempt.latency, server);
+        }
     }
 
     /// Why nothing is asked any more, if the vendor refused the key.

@@ -5,19 +5,21 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::refusal::{self, Plan, Speaker};
 use barkeep_base::text::printable;
+use barkeep_market::Ts;
 
 /// The kinds of failure, each with its own policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Transport errors, timeouts, 408 and 5xx: tried again.
+    /// Transport errors, timeouts, 408, 5xx, and refusals that are not the vendor's own: tried again.
     Transient,
     /// 429: tried again after the window, for the whole account.
     RateLimited,
-    /// 401: the key is refused; the run stops.
+    /// 401 in the vendor's words: the key is refused; the run stops.
     Auth,
     /// 403, the plan does not include this endpoint or ticker.
     NotEntitled,
@@ -83,12 +85,14 @@ pub struct Fault {
     pub request_id: Option<String>,
     /// What `Retry-After` asked for, already parsed and capped.
     pub retry_after: Option<Duration>,
+    /// The vendor's clock when it answered, to the second.
+    pub server_time: Option<Ts>,
 }
 
 impl Fault {
     #[must_use]
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), status: None, request_id: None, retry_after: None }
+        Self { class, message: message.into(), status: None, request_id: None, retry_after: None, server_time: None }
     }
 
     #[must_use]
@@ -128,7 +132,7 @@ pub enum Failure<'a> {
     Transport { kind: Transport, detail: &'a str },
 }
 
-/// Statuses and what they mean, first match wins. 403 is told apart by its text, see [`REFUSALS`].
+/// Statuses and what they mean when it is the vendor who answers (see [`refusal`]), first match wins.
 const STATUSES: [(std::ops::RangeInclusive<u16>, Class, &str); 9] = [
     (401..=401, Class::Auth, "the vendor refused the key"),
     (403..=403, Class::NotEntitled, "the vendor's plan does not include this"),
@@ -141,9 +145,6 @@ const STATUSES: [(std::ops::RangeInclusive<u16>, Class, &str); 9] = [
     // Anything else, 200 with a body that is no page included.
     (0..=u16::MAX, Class::Malformed, "unexpected answer"),
 ];
-
-/// What the text of a 403 gives away, in lower case (bodies recorded from live keys of three plans).
-const REFUSALS: [(&str, Class); 2] = [("data timeframe", Class::PlanWindow), ("today's data", Class::TooEarly)];
 
 /// Transport failures and what they mean.
 const TRANSPORTS: [(Transport, Class, &str); 6] = [
@@ -160,19 +161,21 @@ const TRANSPORTS: [(Transport, Class, &str); 6] = [
 pub fn classify(failure: Failure<'_>) -> Fault {
     match failure {
         Failure::Answer { status, body } => {
-            let said = said(body);
             let row = STATUSES.iter().find(|(range, ..)| range.contains(&status));
-            let (mut class, meaning) = row.map_or((Class::Malformed, "unexpected answer"), |(_, c, text)| (*c, *text));
-            if class == Class::NotEntitled {
-                // Typographic apostrophes have been seen in vendor texts.
-                let text = body.to_lowercase().replace('\u{2019}', "'");
-                if let Some((_, told)) = REFUSALS.iter().find(|(phrase, _)| text.contains(phrase)) {
-                    class = *told;
+            let (class, meaning) = row.map_or((Class::Malformed, "unexpected answer"), |(_, c, text)| (*c, *text));
+            let (class, message) = match refusal::speaker(status, body) {
+                Speaker::Between(what) => {
+                    (Class::Transient, format!("{status} from something between here and the vendor ({what})"))
                 }
-            }
-            let message = match said {
-                Some(said) => format!("{meaning} ({status}): {said}"),
-                None => format!("{meaning} ({status})"),
+                Speaker::Vendor { plan, said } => {
+                    let class = match plan {
+                        Some(Plan::Window) => Class::PlanWindow,
+                        Some(Plan::Today) => Class::TooEarly,
+                        Some(Plan::Entitlement) | None => class,
+                    };
+                    let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+                    (class, format!("{meaning} ({status}){said}"))
+                }
             };
             Fault { status: Some(status), ..Fault::new(class, message) }
         }
@@ -185,24 +188,6 @@ pub fn classify(failure: Failure<'_>) -> Fault {
     }
 }
 
-/// What an error body says, fit to print. The vendor writes `error` or `message`; proxies before it write HTML.
-fn said(body: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct VendorMessage {
-        error: Option<serde_json::Value>,
-        message: Option<serde_json::Value>,
-    }
-    let body = body.trim();
-    if body.starts_with('<') {
-        return Some("an HTML page".to_owned());
-    }
-    if body.starts_with('{') {
-        let said: VendorMessage = serde_json::from_str(body).ok()?;
-        return [said.error, said.message].into_iter().flatten().find_map(|v| v.as_str().map(printable));
-    }
-    (!body.is_empty()).then(|| printable(body))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,12 +196,17 @@ mod tests {
         classify(Failure::Answer { status, body })
     }
 
+    /// An error in the vendor's form.
+    fn vendors(text: &str) -> String {
+        format!(r#"{{"status":"ERROR","request_id":"6a7e4663","error":"{text}"}}"#)
+    }
+
     #[test]
-    fn every_status_has_its_class() {
+    fn every_status_of_the_vendor_has_its_class() {
         use Class::{Auth, Malformed, NotEntitled, Permanent, RateLimited, Transient};
+        let denied = r#"{"status":"NOT_AUTHORIZED","request_id":"d49fca31","message":"No."}"#;
         for (statuses, want) in [
             (&[401][..], Auth),
-            (&[403], NotEntitled),
             (&[429], RateLimited),
             (&[408, 499, 500, 502, 503, 504, 520, 599], Transient),
             (&[400, 402, 404, 405, 410, 413, 422, 451, 498], Permanent),
@@ -224,15 +214,16 @@ mod tests {
             (&[0, 100, 101, 200, 201, 204, 206, 299, 600, 999, u16::MAX], Malformed),
         ] {
             for &status in statuses {
-                let fault = answer(status, "");
+                let fault = answer(status, &vendors("No."));
                 assert_eq!((fault.class, fault.status), (want, Some(status)), "{status}");
             }
         }
+        assert_eq!(answer(403, denied).class, NotEntitled);
         assert!(answer(302, "").message.contains("redirect refused"));
     }
 
     #[test]
-    fn the_three_kinds_of_403_are_told_apart_by_either_field_or_plain_text() {
+    fn the_three_kinds_of_403_are_told_apart_by_either_field() {
         for (text, want) in [
             ("Your plan doesn't include this data timeframe. Please upgrade", Class::PlanWindow),
             ("Attempted to request today's data before end of day. Please upgrade", Class::TooEarly),
@@ -240,14 +231,62 @@ mod tests {
             ("You are not entitled to this data. Please upgrade your plan", Class::NotEntitled),
             ("", Class::NotEntitled),
         ] {
-            for body in [
-                format!("{{\"status\":\"NOT_AUTHORIZED\",\"message\":\"{text}\"}}"),
-                format!("{{\"status\":\"NOT_AUTHORIZED\",\"error\":\"{text}\"}}"),
-                format!("<html><body>{text}</body></html>"),
-                text.to_owned(),
-            ] {
+            for field in ["message", "error"] {
+                let body = format!(r#"{{"status":"NOT_AUTHORIZED","{field}":"{text}"}}"#);
                 assert_eq!(answer(403, &body).class, want, "{body}");
+                // Its known words are enough.
+                if !text.is_empty() {
+                    assert_eq!(answer(403, &format!(r#"{{"{field}":"{text}"}}"#)).class, want, "{text}");
+                }
             }
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_something_in_between_passes_and_says_nothing_of_key_plan_or_ticker() {
+        let html =
+            "<html><head><title>Forbidden</title></head><body>nginx: You are not entitled to this data</body></html>";
+        for (body, what) in [
+            (html, "(an HTML page"),
+            ("<!DOCTYPE html>\n<p>Access denied | Cloudflare</p>", "(an HTML page"),
+            ("", "(an empty answer"),
+            (" \r\n", "(an empty answer"),
+            ("Access denied by the data timeframe filter", "(Access denied by"),
+            ("error code: 1020", "(error code: 1020"),
+            (r#"{"message":"Unauthorized"}"#, "(JSON that is not the vendor's: Unauthorized"),
+            (r#"{"message":"No API key found in request"}"#, "(JSON that is not the vendor's: No API key"),
+            (r#"{"message":"no Route matched with those values"}"#, "(JSON that is not the vendor's: no Route"),
+            (r#"{"status":403,"title":"Forbidden"}"#, "(JSON that is not the vendor's"),
+            (r#"{"status":"denied","request_id":"a"}"#, "(JSON that is not the vendor's"),
+            (r#"{"status":"NOT_AUTHORIZED","mess"#, "(JSON that is cut off or broken"),
+        ] {
+            for status in [401, 403, 404, 407] {
+                let fault = answer(status, body);
+                assert_eq!((fault.class, fault.status), (Class::Transient, Some(status)), "{status} {body}: {fault}");
+                let start = format!("{status} from something between here and the vendor {what}");
+                assert!(fault.message.starts_with(&start), "{fault}");
+            }
+        }
+        assert!(answer(407, html).message.contains("user name and password"));
+        // An HTML page with another refusal is no word of the vendor either; short text with it may well be.
+        for status in [400, 405, 413, 451] {
+            assert_eq!(answer(status, html).class, Class::Transient, "{status}");
+            assert_eq!(answer(status, "").class, Class::Permanent, "{status}");
+        }
+        assert_eq!(answer(429, html).class, Class::RateLimited);
+    }
+
+    #[test]
+    fn the_vendors_own_refusals_count_as_recorded() {
+        for text in ["Unknown API Key", "API Key was not provided"] {
+            assert_eq!(answer(401, &vendors(text)).class, Class::Auth);
+            let reported = format!(r#"{{"message":"{text}"}}"#);
+            assert_eq!(answer(401, &reported).class, Class::Auth);
+        }
+        let unknown = r#"{"status":"NOT_FOUND","request_id":"6a7e4663","message":"Ticker not found."}"#;
+        for body in [unknown, "404 page not found\n"] {
+            let fault = answer(404, body);
+            assert!(fault.class == Class::Permanent && fault.message.contains("not found"), "{fault}");
         }
     }
 

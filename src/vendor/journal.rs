@@ -26,6 +26,8 @@ pub struct Attempt {
     pub bytes: u64,
     pub status: Option<u16>,
     pub request_id: Option<String>,
+    /// The vendor's clock when it answered, to the second.
+    pub server_time: Option<Ts>,
     pub fault: Option<Fault>,
 }
 

@@ -11,8 +11,11 @@ mod journal;
 pub mod limit;
 pub mod massive;
 pub mod paging;
+mod refusal;
 pub mod retry;
 pub mod ring;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -47,9 +50,15 @@ pub struct Page {
     pub bars: Vec<Bar>,
     /// Base aggregates (minutes or days) the vendor used: its `queryCount`.
     pub query_count: u64,
+    /// The vendor used as many as fit into one page, so the answer goes on unless its last bar ends the range.
+    pub full: bool,
+    /// Rows left out because they lie outside the asked range, by no more than a bar or a day.
+    pub dropped: u64,
     pub next: Option<Cursor>,
     /// The vendor's id of this answer, for support tickets.
     pub request_id: Option<String>,
+    /// The vendor's clock when it answered, to the second: the `Date` header.
+    pub server_time: Option<Ts>,
     /// The vendor said `DELAYED`: valid data of a delayed plan.
     pub delayed: bool,
     /// The vendor says that these prices are adjusted for splits, although raw ones were asked for. Where no split has
@@ -59,11 +68,22 @@ pub struct Page {
     pub bytes: u64,
 }
 
-/// The whole market on one date, one row per ticker, every bar at its session midnight.
-#[derive(Clone, Debug, PartialEq)]
+/// The whole market on one date, at most one row per ticker, every bar at its session midnight.
+///
+/// Rows of tickers that nobody asked for are often garbage, so a bad row never spoils the page: it is left out, and
+/// whoever wants its ticker asks for it by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupedPage {
     pub date: NaiveDate,
     pub bars: Vec<(String, Bar)>,
+    /// Tickers that came twice with different values, without a bar here.
+    pub conflicting: BTreeSet<String>,
+    /// Tickers without a bar here, because their row is no row or holds impossible values.
+    pub unreadable: BTreeSet<String>,
+    /// Rows left out because they are of another day.
+    pub dropped: u64,
+    /// As in [`Page`].
+    pub server_time: Option<Ts>,
     /// As in [`Page`].
     pub adjusted: bool,
     pub request_id: Option<String>,
@@ -100,6 +120,40 @@ pub struct Ticker {
     pub active: bool,
 }
 
+/// What the vendor knows of one ticker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TickerDetails {
+    pub ticker: String,
+    pub name: String,
+    /// `stocks`, `crypto`, ...
+    pub market: String,
+    /// The vendor's type code: `CS`, `ETF`, ...
+    pub kind: Option<String>,
+    pub active: bool,
+    pub listed_on: Option<NaiveDate>,
+    /// The last day, or the day after; the vendor writes either.
+    pub delisted_on: Option<NaiveDate>,
+    pub currency: Option<String>,
+    /// The same for one security under all its names, and different for two securities under one name.
+    pub composite_figi: Option<String>,
+}
+
+/// One page of splits, as the vendor sent them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SplitPage {
+    pub splits: Vec<(String, Split)>,
+    /// Rows left out because they are no splits.
+    pub unreadable: u64,
+    pub next: Option<Cursor>,
+}
+
+/// An answer with the vendor's clock, to the second, when it was given: the `Date` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dated<T> {
+    pub value: T,
+    pub server_time: Option<Ts>,
+}
+
 /// A vendor of bars. Every method is exactly one request; pages follow by cursor.
 #[async_trait]
 pub trait Vendor: Send + Sync {
@@ -109,18 +163,17 @@ pub trait Vendor: Send + Sync {
     /// Daily bars of every ticker of a market (`Stock` and `Etf` mean US stocks) on one date.
     async fn grouped_daily(&self, class: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault>;
 
-    /// Splits of the given tickers, one page; the returned cursor leads on.
-    async fn splits(
-        &self,
-        tickers: &[String],
-        cursor: Option<&Cursor>,
-    ) -> Result<(Vec<(String, Split)>, Option<Cursor>), Fault>;
+    /// Splits of the given tickers, one page.
+    async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault>;
 
-    async fn market_status(&self) -> Result<MarketStatus, Fault>;
+    async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault>;
 
     /// Announced holidays and early closes, about a year ahead.
-    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault>;
+    async fn upcoming_holidays(&self) -> Result<Dated<Vec<Holiday>>, Fault>;
 
     /// Tickers that match a search text, one page.
-    async fn tickers(&self, search: &str, limit: u32) -> Result<Vec<Ticker>, Fault>;
+    async fn tickers(&self, search: &str, limit: u32) -> Result<Dated<Vec<Ticker>>, Fault>;
+
+    /// What the vendor knows of exactly this ticker; `None` when it knows none of that name.
+    async fn ticker(&self, ticker: &str) -> Result<Dated<Option<TickerDetails>>, Fault>;
 }

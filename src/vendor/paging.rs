@@ -18,13 +18,15 @@ pub struct PageGuard {
     pages: u32,
     empty_run: u32,
     last: Option<Ts>,
+    /// The last page with bars was full: the vendor named the next one because there is more.
+    after_full: bool,
     seen: HashSet<Cursor>,
 }
 
 impl PageGuard {
     #[must_use]
     pub fn new(max_pages: u32) -> Self {
-        Self { max_pages, pages: 0, empty_run: 0, last: None, seen: HashSet::new() }
+        Self { max_pages, pages: 0, empty_run: 0, last: None, after_full: false, seen: HashSet::new() }
     }
 
     /// Checks the page that came for `asked` (`None` for the first). An error is [`Malformed`](super::Class::Malformed)
@@ -51,6 +53,12 @@ impl PageGuard {
         let leads_nowhere = page.bars.is_empty() && page.next.is_some();
         if leads_nowhere && self.empty_run >= EMPTY_PAGES {
             return refuse(format!("more than {EMPTY_PAGES} empty pages in a row, and still more to come"));
+        }
+        if page.bars.is_empty() && !leads_nowhere && self.after_full {
+            return refuse(format!("page {} is empty, although the one before it was full", self.pages + 1));
+        }
+        if !page.bars.is_empty() {
+            self.after_full = page.full;
         }
         self.empty_run = if leads_nowhere { self.empty_run + 1 } else { 0 };
         self.pages += 1;
@@ -79,8 +87,11 @@ mod tests {
         Page {
             bars: times.iter().map(bar).collect(),
             query_count: 0,
+            full: false,
+            dropped: 0,
             next: next.map(|c| Cursor(c.to_owned())),
             request_id: None,
+            server_time: None,
             delayed: false,
             adjusted: false,
             bytes: 0,
@@ -127,6 +138,26 @@ mod tests {
         }
         assert!(guard.check(&page(&[], Some("3")), None).is_err());
         guard.check(&page(&[], None), None).unwrap();
+    }
+
+    #[test]
+    fn an_empty_end_after_a_full_page_is_refused() {
+        let full = |next| Page { full: true, ..page(&[1, 2], next) };
+        for between in [0, 2] {
+            let mut guard = PageGuard::new(100);
+            guard.check(&full(Some("a")), None).unwrap();
+            for n in 0..between {
+                guard.check(&page(&[], Some(&n.to_string())), Some(&cursor("a"))).unwrap();
+            }
+            let fault = guard.check(&page(&[], None), Some(&cursor("a"))).unwrap_err();
+            assert!(fault.message.contains("is empty, although"), "{fault}");
+            guard.check(&page(&[3], None), Some(&cursor("a"))).unwrap();
+        }
+        // A page that was not full may well be the last one with bars.
+        let mut guard = PageGuard::new(100);
+        guard.check(&full(Some("a")), None).unwrap();
+        guard.check(&page(&[3], Some("b")), Some(&cursor("a"))).unwrap();
+        guard.check(&page(&[], None), Some(&cursor("b"))).unwrap();
     }
 
     #[test]

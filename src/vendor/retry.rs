@@ -73,10 +73,19 @@ pub fn parse_retry_after<'a>(values: impl IntoIterator<Item = &'a str>, now: Ts)
             // Too many digits for a number is still a number of seconds, a very large one.
             return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
         }
-        let at = chrono::DateTime::parse_from_rfc2822(value).ok()?;
-        Some(Duration::from_millis(u64::try_from(Ts(at.timestamp_millis()) - now).unwrap_or(0)))
+        let at = http_date(value)?;
+        Some(Duration::from_millis(u64::try_from(at - now).unwrap_or(0)))
     };
     values.into_iter().filter_map(one).max().map(|d| d.min(LONGEST_RETRY_AFTER))
+}
+
+/// Reads an HTTP date, `Fri, 01 May 2026 22:57:17 GMT` (RFC 9110, 5.6.7).
+///
+/// The two older forms are not read: no vendor sends them, and one has a year of two digits.
+#[must_use]
+pub fn http_date(value: &str) -> Option<Ts> {
+    let at = chrono::DateTime::parse_from_rfc2822(value.trim()).ok()?;
+    Some(Ts(at.timestamp_millis()))
 }
 
 #[cfg(test)]
@@ -125,6 +134,19 @@ mod tests {
         assert_eq!(asked(7), Some(Duration::from_secs(7)));
         assert_eq!(asked(0), Some(Duration::ZERO));
         assert_eq!(asked(301), None);
+    }
+
+    #[test]
+    fn dates_are_read_to_the_second_or_not_at_all() {
+        let at = |text: &str| http_date(text).map(|t| t.to_string());
+        for text in ["Fri, 01 May 2026 22:57:17 GMT", " Fri, 01 May 2026 22:57:17 GMT "] {
+            assert_eq!(at(text).as_deref(), Some("2026-05-01T22:57:17Z"), "{text}");
+        }
+        let wrong_day = "Mon, 01 May 2026 22:57:17 GMT";
+        for text in ["", "now", "2026-05-01T22:57:17Z", "Fri, 01 May 2026", "Fri, 31 Feb 2026 22:57:17 GMT", wrong_day]
+        {
+            assert_eq!(at(text), None, "{text}");
+        }
     }
 
     #[test]

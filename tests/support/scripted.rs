@@ -14,7 +14,10 @@ use barkeep::market::resample::resample;
 use barkeep::market::split::Split;
 use barkeep::market::ts::MINUTE;
 use barkeep::market::{AssetClass, Bar, Calendar, Family, Interval, Timeframe, Ts};
-use barkeep::vendor::{AggregateQuery, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
+use barkeep::vendor::{
+    AggregateQuery, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker, TickerDetails,
+    Vendor,
+};
 use chrono::NaiveDate;
 use tokio::time::Instant;
 
@@ -132,6 +135,11 @@ impl Scripted {
         }
     }
 
+    /// An answer by this vendor's clock, which is the service's.
+    fn dated<T>(&self, value: T) -> Dated<T> {
+        Dated { value, server_time: Some(self.clock.now()) }
+    }
+
     /// Bars of minutes or days that start in `range` and have begun to be served.
     fn base<'a>(
         &'a self,
@@ -198,8 +206,11 @@ impl Vendor for Scripted {
         let bars = made_of(&base, *timeframe, *class);
         Ok(Page {
             query_count: base.len() as u64,
+            full: next.is_some(),
+            dropped: 0,
             next: next.map(|t| Cursor(t.ms().to_string())),
             request_id: Some(id),
+            server_time: Some(self.clock.now()),
             delayed: false,
             adjusted: false,
             bytes: bars.len() as u64 * 100,
@@ -212,19 +223,18 @@ impl Vendor for Scripted {
         let id = self.arrive("grouped_daily", None, Some(day), false).await?;
         let market = self.tickers.iter().filter(|t| t.starts_with("X:") == class.is_continuous());
         let bars: Vec<(String, Bar)> = market.filter_map(|t| Some((t.clone(), self.day(t, class, day)?))).collect();
-        Ok(GroupedPage { date, adjusted: false, bytes: bars.len() as u64 * 100, bars, request_id: Some(id) })
+        let bytes = bars.len() as u64 * 100;
+        let server_time = Some(self.clock.now());
+        Ok(GroupedPage { date, bytes, bars, request_id: Some(id), server_time, ..GroupedPage::default() })
     }
 
-    async fn splits(
-        &self,
-        tickers: &[String],
-        cursor: Option<&Cursor>,
-    ) -> Result<(Vec<(String, Split)>, Option<Cursor>), Fault> {
+    async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         self.arrive("splits", None, None, cursor.is_some()).await?;
-        Ok((self.splits.iter().filter(|(ticker, _)| tickers.contains(ticker)).cloned().collect(), None))
+        let splits = self.splits.iter().filter(|(ticker, _)| tickers.contains(ticker)).cloned().collect();
+        Ok(self.dated(SplitPage { splits, ..SplitPage::default() }))
     }
 
-    async fn market_status(&self) -> Result<MarketStatus, Fault> {
+    async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {
         self.arrive("market_status", None, None, false).await?;
         let now = self.clock.now();
         let moment = Interval::new(now, now + 1);
@@ -235,14 +245,14 @@ impl Vendor for Scripted {
             (true, false) => "extended-hours",
             (true, true) => "closed",
         };
-        Ok(MarketStatus { market: market.to_owned(), server_time: Some(now) })
+        Ok(self.dated(MarketStatus { market: market.to_owned(), server_time: Some(now) }))
     }
 
-    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault> {
-        self.arrive("holidays", None, None, false).await.map(|_| self.holidays.clone())
+    async fn upcoming_holidays(&self) -> Result<Dated<Vec<Holiday>>, Fault> {
+        self.arrive("holidays", None, None, false).await.map(|_| self.dated(self.holidays.clone()))
     }
 
-    async fn tickers(&self, search: &str, limit: u32) -> Result<Vec<Ticker>, Fault> {
+    async fn tickers(&self, search: &str, limit: u32) -> Result<Dated<Vec<Ticker>>, Fault> {
         self.arrive("tickers", None, None, false).await?;
         let found = self.tickers.iter().filter(|t| t.contains(search)).take(limit as usize);
         let row = |ticker: &String| Ticker {
@@ -252,7 +262,23 @@ impl Vendor for Scripted {
             active: true,
             ticker: ticker.clone(),
         };
-        Ok(found.map(row).collect())
+        Ok(self.dated(found.map(row).collect()))
+    }
+
+    async fn ticker(&self, ticker: &str) -> Result<Dated<Option<TickerDetails>>, Fault> {
+        self.arrive("ticker", Some(ticker), None, false).await?;
+        let known = |ticker: &String| TickerDetails {
+            name: ticker.clone(),
+            market: if ticker.starts_with("X:") { "crypto" } else { "stocks" }.to_owned(),
+            kind: None,
+            active: true,
+            listed_on: None,
+            delisted_on: None,
+            currency: None,
+            composite_figi: None,
+            ticker: ticker.clone(),
+        };
+        Ok(self.dated(self.tickers.iter().find(|t| *t == ticker).map(known)))
     }
 }
 

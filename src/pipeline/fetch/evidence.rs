@@ -15,7 +15,6 @@ use crate::ingest::{FamilyAnswer, PageJob, Verdict};
 use crate::journal::request_row;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts};
-use barkeep_plan::planner::PAGE;
 use barkeep_vendor::{AggregateQuery, Class, Fault, Page};
 
 /// An empty answer for a range that ended this recently may only be late.
@@ -30,7 +29,7 @@ impl Fetcher {
     pub(super) fn answered(query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
         let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
         // A vendor that reaches its own limit without saying where to go on has cut the answer.
-        let cut = page.next.is_none() && page.query_count >= PAGE;
+        let cut = page.next.is_none() && page.full;
         let end = if page.next.is_some() || cut { last_end.unwrap_or(from) } else { query.range.end };
         Interval::new(from, end.min(query.range.end).max(from))
     }

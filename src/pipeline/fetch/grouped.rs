@@ -1,7 +1,8 @@
 //! One date of the whole market in one request.
 //!
-//! It saves requests and proves nothing by absence: a symbol that is not in the answer, or whose prices would be in
-//! another scale there, gets a request of its own, and so does every symbol when the answer is unusable.
+//! It saves requests and proves nothing by absence: a symbol that is not in the answer, comes in it twice or unreadable, or
+//! whose prices would be in another scale there, gets a request of its own, and so does every symbol when the answer is
+//! unusable.
 
 use std::sync::Arc;
 
@@ -44,6 +45,11 @@ impl Fetcher {
         self.report_page(number, 1.0, false);
         self.capabilities().needed += 1;
         let day = Interval::new(class.midnight(date), Timeframe::D1.end_of(class, class.midnight(date)));
+        if !page.conflicting.is_empty() || !page.unreadable.is_empty() || page.dropped > 0 {
+            let (conflicting, unreadable) = (page.conflicting.len(), page.unreadable.len());
+            tracing::debug!(%date, conflicting, unreadable, other_days = page.dropped, "rows of the grouped answer left out");
+        }
+        // The reader has left those out that contradict themselves or cannot be read.
         let by_ticker: std::collections::HashMap<&str, &barkeep_market::Bar> =
             page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();
         let mut answers = Vec::new();

@@ -40,6 +40,7 @@ fn ended(status: Option<u16>, class: Option<Class>) -> Event {
         bytes: 0,
         status,
         request_id: None,
+        server_time: None,
         fault: class.map(|class| barkeep_vendor::Fault::new(class, "no")),
     }))
 }

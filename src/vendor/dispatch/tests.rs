@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::*;
+use crate::SplitPage;
 use crate::limit::Grant;
 use barkeep_base::clock::FixedClock;
 use barkeep_config::RateLimit;
@@ -19,12 +20,18 @@ struct Scripted {
     faults: Mutex<VecDeque<Fault>>,
     calls: Mutex<Vec<Instant>>,
     latency: Duration,
+    splits: Vec<Split>,
     pages_of_splits: Mutex<VecDeque<Option<Cursor>>>,
+    server_time: Option<Ts>,
 }
 
 impl Scripted {
     fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self { faults: Mutex::new(faults.into_iter().collect()), ..Self::default() }
+    }
+
+    async fn dated<T>(&self, value: T) -> Result<Dated<T>, Fault> {
+        self.next(Dated { value, server_time: self.server_time }).await
     }
 
     async fn next<T>(&self, value: T) -> Result<T, Fault> {
@@ -42,8 +49,11 @@ impl Vendor for Scripted {
         self.next(Page {
             bars: vec![],
             query_count: 3,
+            full: false,
+            dropped: 0,
             next: None,
             request_id: id,
+            server_time: self.server_time,
             delayed: false,
             adjusted: false,
             bytes: 100,
@@ -52,30 +62,40 @@ impl Vendor for Scripted {
     }
 
     async fn grouped_daily(&self, _: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
-        self.next(GroupedPage { date, bars: vec![], adjusted: false, request_id: None, bytes: 7 }).await
+        self.next(GroupedPage { date, bytes: 7, ..GroupedPage::default() }).await
     }
 
-    async fn splits(
-        &self,
-        tickers: &[String],
-        _: Option<&Cursor>,
-    ) -> Result<(Vec<(String, Split)>, Option<Cursor>), Fault> {
-        let date = NaiveDate::from_ymd_opt(2024, 6, 10).unwrap();
-        let rows = tickers.iter().map(|t| (t.clone(), Split { date, from: 1.0, to: 10.0 })).collect();
+    async fn splits(&self, tickers: &[String], _: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
+        let splits = tickers.iter().flat_map(|t| self.splits.iter().map(|s| (t.clone(), *s))).collect();
         let next = self.pages_of_splits.lock().unwrap().pop_front().flatten();
-        self.next((rows, next)).await
+        self.dated(SplitPage { splits, next, unreadable: 1 }).await
     }
 
-    async fn market_status(&self) -> Result<MarketStatus, Fault> {
-        self.next(MarketStatus { market: "open".to_owned(), server_time: None }).await
+    async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {
+        self.dated(MarketStatus { market: "open".to_owned(), server_time: None }).await
     }
 
-    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault> {
-        self.next(vec![]).await
+    async fn upcoming_holidays(&self) -> Result<Dated<Vec<Holiday>>, Fault> {
+        self.dated(vec![]).await
     }
 
-    async fn tickers(&self, _: &str, _: u32) -> Result<Vec<Ticker>, Fault> {
-        self.next(vec![]).await
+    async fn tickers(&self, _: &str, _: u32) -> Result<Dated<Vec<Ticker>>, Fault> {
+        self.dated(vec![]).await
+    }
+
+    async fn ticker(&self, ticker: &str) -> Result<Dated<Option<TickerDetails>>, Fault> {
+        let details = TickerDetails {
+            ticker: ticker.to_owned(),
+            name: "Test".to_owned(),
+            market: "stocks".to_owned(),
+            kind: None,
+            active: true,
+            listed_on: None,
+            delisted_on: None,
+            currency: None,
+            composite_figi: None,
+        };
+        self.dated((ticker != "NOSUCH").then_some(details)).await
     }
 }
 
@@ -257,12 +277,23 @@ async fn without_a_journal_no_request_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn splits_follow_pages_and_come_once() {
-    let vendor = Scripted::default();
+    let split = |date: &str, from, to| Split { date: date.parse().unwrap(), from, to };
+    // Two of one date contradict each other; both come, in one order whatever the vendor's is.
+    let splits = vec![
+        split("2024-06-10", 1.0, 10.0),
+        split("2024-06-10", 1.0, 4.0),
+        split("2020-08-31", 1.0, 4.0),
+        split("2024-06-10", 1.0, 10.0),
+    ];
+    let vendor = Scripted { splits, ..Scripted::default() };
     vendor.pages_of_splits.lock().unwrap().extend([Some(Cursor("a".to_owned())), Some(Cursor("b".to_owned())), None]);
     let b = bench_with(vendor, Log::default(), 1_000);
     let tickers = ["B".to_owned(), "A".to_owned()];
     let splits = b.dispatcher.splits(&tickers, &b.cancel).await.unwrap();
-    assert_eq!(splits.iter().map(|s| s.0.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    let found: Vec<_> = splits.iter().map(|(t, s)| (t.as_str(), s.date.to_string(), s.to)).collect();
+    let one =
+        |t| [(t, "2020-08-31".to_owned(), 4.0), (t, "2024-06-10".to_owned(), 4.0), (t, "2024-06-10".to_owned(), 10.0)];
+    assert_eq!(found, [one("A"), one("B")].concat());
     assert_eq!(b.log.attempts.lock().unwrap().len(), 3);
     assert!(b.dispatcher.splits(&[], &b.cancel).await.unwrap().is_empty());
     assert_eq!(b.calls(), 3);
@@ -328,4 +359,45 @@ async fn a_page_found_wrong_counts_as_malformed() {
     let counters = b.dispatcher.counters();
     assert_eq!((counters.total_requests, counters.failures, counters.malformed), (1, 1, 1));
     assert_eq!(b.log.attempts.lock().unwrap()[0].fault.as_ref().unwrap().class, Class::Malformed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticker_is_looked_up_within_the_limit_and_written_down() {
+    let b = bench([fault(Class::Transient)]);
+    let found = b.dispatcher.ticker("TEST", &b.cancel).await.unwrap().unwrap();
+    assert_eq!(found.ticker, "TEST");
+    assert_eq!(b.dispatcher.ticker("NOSUCH", &b.cancel).await.unwrap(), None);
+    let attempts = b.log.attempts.lock().unwrap();
+    let told: Vec<_> = attempts.iter().map(|a| (a.endpoint, a.ticker.as_deref(), a.status, a.rows)).collect();
+    let want = [
+        ("ticker", Some("TEST"), Some(599), 0),
+        ("ticker", Some("TEST"), Some(200), 1),
+        ("ticker", Some("NOSUCH"), Some(404), 0),
+    ];
+    assert_eq!(told, want);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_answer_tells_the_vendors_clock() {
+    let told = Some(Ts(1_700_000_090_000));
+    let late = Fault { server_time: told, ..fault(Class::NotEntitled) };
+    let b = bench_with(Scripted { server_time: told, ..Scripted::new([late]) }, Log::default(), 1_000);
+    assert_eq!(b.dispatcher.counters().clock_skew_ms, None);
+    b.page().await.unwrap_err();
+    assert_eq!(b.log.attempts.lock().unwrap()[0].server_time, told);
+    // The middle of the second that the vendor named.
+    assert_eq!(b.dispatcher.counters().clock_skew_ms, Some(-90_500));
+    assert_eq!(b.page().await.unwrap().1.server_time, told);
+    b.dispatcher.market_status(&b.cancel).await.unwrap();
+    assert_eq!(b.log.attempts.lock().unwrap()[1].server_time, told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_or_one_without_a_date_tells_no_clock() {
+    let slow = Scripted { latency: Duration::from_mins(1) - Duration::from_millis(1), ..Scripted::default() };
+    for vendor in [Scripted { server_time: Some(Ts(0)), ..slow }, Scripted::default()] {
+        let b = bench_with(vendor, Log::default(), 1_000);
+        b.page().await.unwrap();
+        assert_eq!(b.dispatcher.counters().clock_skew_ms, None);
+    }
 }

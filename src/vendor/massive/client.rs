@@ -8,10 +8,10 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::{Base, path_of};
-use crate::Fault;
 use crate::fault::{Failure, Transport, classify};
 use crate::http::{self, BodyError, causes, client_builder, with_causes};
-use crate::retry::parse_retry_after;
+use crate::retry::{http_date, parse_retry_after};
+use crate::{Dated, Fault};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
@@ -37,12 +37,31 @@ pub(super) struct Http {
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     pub(super) request_id: Option<String>,
+    pub(super) server_time: Option<Ts>,
+}
+
+/// An answer with another status, or none.
+pub(super) struct Refused {
+    pub(super) fault: Fault,
+    pub(super) body: Vec<u8>,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, body: Vec::new() }
+    }
 }
 
 impl Answer {
+    /// Reads the body.
+    pub(super) fn dated<T>(&self, read: impl FnOnce(&[u8]) -> Result<T, Fault>) -> Result<Dated<T>, Fault> {
+        let value = read(&self.body).map_err(|fault| self.blame(fault))?;
+        Ok(Dated { value, server_time: self.server_time })
+    }
+
     /// Marks a fault found in this answer with where it came from.
     pub(super) fn blame(&self, fault: Fault) -> Fault {
-        Fault { status: Some(200), request_id: self.request_id.clone(), ..fault }
+        Fault { status: Some(200), request_id: self.request_id.clone(), server_time: self.server_time, ..fault }
     }
 }
 
@@ -72,6 +91,11 @@ impl Http {
 
     /// Asks for a path and query, and returns the answer if it has status 200.
     pub(super) async fn get(&self, path_and_query: &str) -> Result<Answer, Fault> {
+        self.exchange(path_and_query).await.map_err(|refused| refused.fault)
+    }
+
+    /// Like [`Http::get`], with the body of a refusal.
+    pub(super) async fn exchange(&self, path_and_query: &str) -> Result<Answer, Refused> {
         let url = self.base.at(path_and_query)?;
         tracing::debug!(path = path_of(path_and_query), "asking the vendor");
         let request =
@@ -80,15 +104,17 @@ impl Http {
         let mut response = answered.map_err(|e| self.transport(e))?;
         let status = response.status().as_u16();
         let request_id = self.request_id(response.headers());
+        let server_time = date(response.headers());
         if status == 200 {
             let body = timing::timed(Phase::Transfer, self.body(&mut response)).await.map_err(|fault| Fault {
                 status: Some(status),
                 request_id: request_id.clone(),
+                server_time,
                 ..fault
             })?;
-            return Ok(Answer { body, request_id });
+            return Ok(Answer { body, request_id, server_time });
         }
-        let retry_after = retry_after(response.headers());
+        let retry_after = retry_after(response.headers(), server_time);
         let mut body = Vec::new();
         // What of the explanation arrives is enough; the status has already decided.
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -100,7 +126,7 @@ impl Http {
         }
         let body = self.without_key(body);
         let fault = classify(Failure::Answer { status, body: &String::from_utf8_lossy(&body) });
-        Err(Fault { request_id, retry_after, ..fault })
+        Err(Refused { fault: Fault { request_id, retry_after, server_time, ..fault }, body })
     }
 
     /// Reads the body, decompressed, up to the limit; cut while it streams, so that a bomb never unfolds.
@@ -152,10 +178,14 @@ pub(super) fn identifier(text: &str) -> String {
     printable(text).chars().take(64).collect()
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    // The vendor's own clock, so that a wrong one on this machine does not matter.
-    let date = headers.get(DATE).and_then(|d| chrono::DateTime::parse_from_rfc2822(d.to_str().ok()?).ok());
-    let now = date.map_or_else(|| SystemClock.now(), |d| Ts(d.timestamp_millis()));
+/// The vendor's clock.
+fn date(headers: &HeaderMap) -> Option<Ts> {
+    headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?))
+}
+
+/// `server_time` is the vendor's own clock, so that a wrong one on this machine does not matter.
+fn retry_after(headers: &HeaderMap, server_time: Option<Ts>) -> Option<Duration> {
+    let now = server_time.unwrap_or_else(|| SystemClock.now());
     parse_retry_after(headers.get_all(RETRY_AFTER).iter().filter_map(|v| v.to_str().ok()), now)
 }
 

@@ -182,6 +182,9 @@ async fn paths_of_all_endpoints() {
     client.grouped_daily(AssetClass::Crypto, date).await.unwrap();
     client.splits(&["BRK.B".to_owned(), "A/B".to_owned()], None).await.unwrap();
     client.tickers("a b&c", 9_999).await.unwrap();
+    let _ = client.ticker("BRK.B").await;
+    let _ = client.ticker("X:BTCUSD").await;
+    let _ = client.ticker("A/../B").await;
     let _ = client.market_status().await;
     let _ = client.upcoming_holidays().await;
     let day =
@@ -197,6 +200,9 @@ async fn paths_of_all_endpoints() {
             "/v2/aggs/grouped/locale/global/market/crypto/2024-03-11?adjusted=false",
             "/stocks/v1/splits?ticker.any_of=BRK.B,A%2FB&limit=5000",
             "/v3/reference/tickers?search=a%20b%26c&active=true&limit=1000",
+            "/v3/reference/tickers/BRK.B",
+            "/v3/reference/tickers/X:BTCUSD",
+            "/v3/reference/tickers/A%2F..%2FB",
             "/v1/marketstatus/now",
             "/v1/marketstatus/upcoming",
             "/v2/aggs/ticker/BRK.B/range/1/day/2024-03-11/2024-03-11?adjusted=false&sort=asc&limit=50000",
@@ -332,6 +338,89 @@ async fn a_vendor_that_repeats_the_key_does_not_spread_it() {
     assert!(outcome(ok(&wrong)).await.unwrap_err().message.contains("[key]"));
 }
 
+const HTML: &[u8] = b"<html><head><title>Forbidden</title></head><body>nginx</body></html>";
+
+#[tokio::test]
+async fn a_refusal_of_something_in_between_is_tried_again() {
+    for (status, body, what) in [
+        ("403 Forbidden", HTML, "403 from something between here and the vendor (an HTML page)"),
+        ("403 Forbidden", b"", "403 from something between here and the vendor (an empty answer)"),
+        ("401 Unauthorized", HTML, "401 from something between here and the vendor (an HTML page)"),
+        ("404 Not Found", HTML, "404 from something between here and the vendor (an HTML page)"),
+        ("407 Proxy Authentication Required", HTML, "407 from something between here and the vendor (an HTML page;"),
+    ] {
+        let fault = outcome(answer(status, "Content-Type: text/html\r\n", body)).await.unwrap_err();
+        assert_eq!(fault.class, Class::Transient, "{fault}");
+        assert!(fault.message.starts_with(what), "{fault}");
+    }
+    // Half of the vendor's word is none.
+    let denied = br#"{"status":"NOT_AUTHORIZED","request_id":"a","message":"You are not entitled to this data."}"#;
+    assert_eq!(outcome(answer("403 Forbidden", "", denied)).await.unwrap_err().class, Class::NotEntitled);
+    assert_eq!(outcome(answer("403 Forbidden", "", &denied[..40])).await.unwrap_err().class, Class::Transient);
+}
+
+#[tokio::test]
+async fn a_404_of_a_proxy_does_not_lead_to_the_older_splits_endpoint() {
+    let missing = answer("404 Not Found", "", HTML);
+    let found = ok(r#"{"results":[],"status":"OK"}"#);
+    let server = Server::start(vec![missing, found]).await;
+    let client = server.client();
+    let tickers = ["A".to_owned()];
+    assert_eq!(client.splits(&tickers, None).await.unwrap_err().class, Class::Transient);
+    client.splits(&tickers, None).await.unwrap();
+    assert!(server.requests().iter().all(|r| r.starts_with("GET /stocks/v1/splits?")), "{:?}", server.requests());
+}
+
+#[tokio::test]
+async fn an_unknown_ticker_is_one_in_the_vendors_words_only() {
+    let unknown = br#"{"status":"NOT_FOUND","request_id":"6a7e4663","message":"Ticker not found."}"#;
+    let replies = vec![
+        answer("404 Not Found", "Date: Fri, 01 May 2026 22:57:17 GMT\r\n", unknown),
+        answer("404 Not Found", "", HTML),
+        answer("404 Not Found", "", b"404 page not found\n"),
+        ok(
+            r#"{"request_id":"a","results":{"ticker":"NEW","name":"New","market":"stocks","active":true},"status":"OK"}"#,
+        ),
+        ok(r#"{"request_id":"a","results":{"ticker":"OTHER"},"status":"OK"}"#),
+    ];
+    let server = Server::start(replies).await;
+    let client = server.client();
+    let missing = client.ticker("NEW").await.unwrap();
+    assert_eq!((missing.value, missing.server_time), (None, Some(Ts(1_777_676_237_000))));
+    assert_eq!(client.ticker("NEW").await.unwrap_err().class, Class::Transient);
+    assert_eq!(
+        client.ticker("NEW").await.unwrap_err().class,
+        Class::Permanent,
+        "the endpoint is missing, not the ticker"
+    );
+    assert_eq!(client.ticker("NEW").await.unwrap().value.unwrap().name, "New");
+    assert_eq!(client.ticker("NEW").await.unwrap_err().class, Class::Malformed);
+    assert_eq!(client.ticker("").await.unwrap_err().class, Class::Permanent);
+}
+
+#[tokio::test]
+async fn the_vendors_clock_comes_with_every_answer() {
+    let date = "Date: Fri, 01 May 2026 22:57:17 GMT\r\n";
+    let told = Some(Ts(1_777_676_237_000));
+    let body = page_with("");
+    assert_eq!(outcome(answer("200 OK", date, body.as_bytes())).await.unwrap().server_time, told);
+    for (status, body) in
+        [("503 Down", HTML), ("403 Forbidden", b""), ("200 OK", b"{}"), ("200 OK", &body.as_bytes()[..50])]
+    {
+        let fault = outcome(answer(status, date, body)).await.unwrap_err();
+        assert_eq!(fault.server_time, told, "{status}");
+    }
+    for header in ["", "Date: yesterday\r\n", "Date: 2026-05-01T22:57:17Z\r\n"] {
+        assert_eq!(outcome(answer("200 OK", header, body.as_bytes())).await.unwrap().server_time, None, "{header}");
+    }
+    let server = Server::start(vec![answer("200 OK", date, br#"{"resultsCount":0,"results":[],"status":"OK"}"#)]).await;
+    let client = server.client();
+    let day = NaiveDate::from_ymd_opt(2024, 3, 11).unwrap();
+    assert_eq!(client.grouped_daily(AssetClass::Etf, day).await.unwrap().server_time, told);
+    assert_eq!(client.splits(&["A".to_owned()], None).await.unwrap().server_time, told);
+    assert_eq!(client.tickers("A", 1).await.unwrap().server_time, told);
+}
+
 #[tokio::test]
 async fn nobody_listening_is_transient() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -360,7 +449,7 @@ async fn a_missing_splits_endpoint_leads_to_the_older_one() {
     let mut found = Vec::new();
     let mut cursor = None;
     loop {
-        let (splits, next) = client.splits(&tickers, cursor.as_ref()).await.unwrap();
+        let SplitPage { splits, next, .. } = client.splits(&tickers, cursor.as_ref()).await.unwrap().value;
         found.extend(splits.into_iter().map(|(ticker, split)| (ticker, split.to)));
         cursor = next;
         if cursor.is_none() {

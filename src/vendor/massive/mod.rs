@@ -5,14 +5,20 @@
 
 mod address;
 mod client;
+mod grouped;
 mod page;
 mod reference;
+mod sound;
 mod wire;
 
+#[cfg(test)]
+mod grouped_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
 mod page_tests;
+#[cfg(test)]
+mod sound_tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,15 +30,16 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use self::address::{encoded, path_of};
-use self::client::{Answer, Http};
-use self::reference::SplitPage;
-use super::{AggregateQuery, Class, Cursor, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, Vendor};
+use self::client::{Answer, Http, Refused};
+use self::page::PAGE_LIMIT;
+use super::refusal::is_not_found;
+use super::{
+    AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker,
+    TickerDetails, Vendor,
+};
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::VendorSettings;
-use barkeep_market::{AssetClass, Family};
-
-/// Base aggregates per page: the most the vendor allows.
-const PAGE_LIMIT: u32 = 50_000;
+use barkeep_market::{AssetClass, Family, Ts};
 
 /// The splits endpoint, and the one it replaced in February 2026, which old accounts and mirrors still serve.
 const SPLITS: &str = "/stocks/v1/splits";
@@ -41,7 +48,13 @@ const OLD_SPLITS: &str = "/v3/reference/splits";
 /// Bodies from here on are read on a thread for such work.
 const LONG_BODY: usize = 32 << 10;
 
-/// Reads the bars of an answer, and hands on its request id.
+/// What the headers of an answer say.
+struct Headers {
+    request_id: Option<String>,
+    server_time: Option<Ts>,
+}
+
+/// Reads the bars of an answer, and hands on what its headers say.
 ///
 /// A full page takes some milliseconds. On the threads that tasks run on, the one that only has to send the next statement
 /// to the database would wait as long, every time. `readers` keeps half of the processors free for the database.
@@ -49,10 +62,10 @@ async fn read<T: Send + 'static>(
     readers: &Semaphore,
     answer: Answer,
     page: impl FnOnce(&[u8]) -> Result<T, Fault> + Send + 'static,
-) -> Result<(T, Option<String>), Fault> {
+) -> Result<(T, Headers), Fault> {
     let short = answer.body.len() < LONG_BODY;
     let work = move || match page(&answer.body) {
-        Ok(page) => Ok((page, answer.request_id)),
+        Ok(page) => Ok((page, Headers { request_id: answer.request_id, server_time: answer.server_time })),
         Err(fault) => Err(answer.blame(fault)),
     };
     if short {
@@ -92,43 +105,49 @@ impl Massive {
         Ok(Self { http, old_splits: AtomicBool::new(false), readers })
     }
 
-    async fn new_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
+    async fn new_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         let first = || {
             let list: Vec<String> = tickers.iter().map(|t| encoded(t)).collect();
             format!("{SPLITS}?ticker.any_of={}&limit=5000", list.join(","))
         };
         let path = cursor.map_or_else(first, |Cursor(next)| next.clone());
         let answer = self.http.get(&path).await.map_err(|fault| {
-            if fault.status != Some(404) || cursor.is_some() {
+            // A 404 of the vendor itself; one of a proxy says nothing of its endpoints.
+            if fault.status != Some(404) || fault.class != Class::Permanent || cursor.is_some() {
                 return fault;
             }
             self.old_splits.store(true, Ordering::Relaxed);
             let message = format!("{}; trying the older splits endpoint", fault.message);
             Fault { class: Class::Transient, message, retry_after: Some(Duration::ZERO), ..fault }
         })?;
-        reference::splits(&answer.body, tickers, &self.http.base, SPLITS).map_err(|f| answer.blame(f))
+        answer.dated(|body| reference::splits(body, tickers, &self.http.base, SPLITS))
     }
 
     /// The old endpoint takes one ticker per request. The cursor carries, behind a `#`, which ticker it is about.
-    async fn old_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
+    async fn old_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         let first = |ticker: &String| format!("{OLD_SPLITS}?ticker={}&limit=1000", encoded(ticker));
         let (path, ticker) = match cursor.and_then(|Cursor(c)| c.split_once('#')) {
             Some((path, ticker)) => (path.to_owned(), ticker.to_owned()),
             None => match tickers.first() {
                 Some(ticker) => (first(ticker), ticker.clone()),
-                None => return Ok((Vec::new(), None)),
+                None => return Ok(no_splits()),
             },
         };
         let answer = self.http.get(&path).await?;
-        let (splits, next) =
-            reference::splits(&answer.body, std::slice::from_ref(&ticker), &self.http.base, OLD_SPLITS)
-                .map_err(|f| answer.blame(f))?;
+        let only = std::slice::from_ref(&ticker);
+        let mut page = answer.dated(|body| reference::splits(body, only, &self.http.base, OLD_SPLITS))?;
         let after = || {
             let next = tickers.iter().skip_while(|t| **t != ticker).nth(1)?;
             Some(Cursor(format!("{}#{next}", first(next))))
         };
-        Ok((splits, next.map(|Cursor(next)| Cursor(format!("{next}#{ticker}"))).or_else(after)))
+        let next = page.value.next.take();
+        page.value.next = next.map(|Cursor(next)| Cursor(format!("{next}#{ticker}"))).or_else(after);
+        Ok(page)
     }
+}
+
+fn no_splits() -> Dated<SplitPage> {
+    Dated { value: SplitPage::default(), server_time: None }
 }
 
 /// The path and query of the first page of aggregates.
@@ -138,14 +157,14 @@ fn aggregates_path(query: &AggregateQuery) -> Result<String, Fault> {
     }
     let (multiplier, span) = query.timeframe.vendor_span();
     // Both ends are inclusive. Minutes are asked in milliseconds on the grid, so that bars of several minutes or hours
-    // start where ours do; days by date, because a date is what they are.
+    // start where ours do; so are days of crypto, because a date may be read in New York. A stock's day is a date.
     let last = query.range.end - 1;
     let (from, to) = match query.timeframe.family() {
-        Family::Minute => (query.range.start.ms().to_string(), last.ms().to_string()),
-        Family::Day => {
+        Family::Day if !query.class.is_continuous() => {
             let date = |t| query.class.date_of(t).to_string();
             (date(query.range.start), date(last))
         }
+        Family::Minute | Family::Day => (query.range.start.ms().to_string(), last.ms().to_string()),
     };
     let ticker = encoded(&query.ticker);
     Ok(format!(
@@ -161,10 +180,10 @@ impl Vendor for Massive {
             None => aggregates_path(query)?,
         };
         let answer = self.http.get(&path).await?;
-        let (query, base) = (query.clone(), self.http.base.clone());
-        let (page, request_id) =
-            read(&self.readers, answer, move |body| page::aggregates(body, &query, &base, &path)).await?;
-        Ok(Page { request_id: page.request_id.or(request_id), ..page })
+        let (query, base, first) = (query.clone(), self.http.base.clone(), cursor.is_none());
+        let read = read(&self.readers, answer, move |body| page::aggregates(body, &query, &base, &path, first));
+        let (page, Headers { request_id, server_time }) = read.await?;
+        Ok(Page { request_id: page.request_id.or(request_id), server_time, ..page })
     }
 
     async fn grouped_daily(&self, class: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
@@ -174,33 +193,44 @@ impl Vendor for Massive {
             format!("/v2/aggs/grouped/locale/us/market/stocks/{date}?adjusted=false&include_otc=false")
         };
         let answer = self.http.get(&path).await?;
-        let (page, request_id) = read(&self.readers, answer, move |body| page::grouped(body, class, date)).await?;
-        Ok(GroupedPage { request_id: page.request_id.or(request_id), ..page })
+        let read = read(&self.readers, answer, move |body| grouped::grouped(body, class, date));
+        let (page, Headers { request_id, server_time }) = read.await?;
+        Ok(GroupedPage { request_id: page.request_id.or(request_id), server_time, ..page })
     }
 
-    async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<SplitPage, Fault> {
+    async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         if tickers.is_empty() {
-            return Ok((Vec::new(), None));
+            return Ok(no_splits());
         }
         let old =
             cursor.map_or_else(|| self.old_splits.load(Ordering::Relaxed), |Cursor(next)| path_of(next) == OLD_SPLITS);
         if old { self.old_splits(tickers, cursor).await } else { self.new_splits(tickers, cursor).await }
     }
 
-    async fn market_status(&self) -> Result<MarketStatus, Fault> {
-        let answer = self.http.get("/v1/marketstatus/now").await?;
-        reference::market_status(&answer.body).map_err(|f| answer.blame(f))
+    async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {
+        self.http.get("/v1/marketstatus/now").await?.dated(reference::market_status)
     }
 
-    async fn upcoming_holidays(&self) -> Result<Vec<Holiday>, Fault> {
-        let answer = self.http.get("/v1/marketstatus/upcoming").await?;
-        reference::holidays(&answer.body).map_err(|f| answer.blame(f))
+    async fn upcoming_holidays(&self) -> Result<Dated<Vec<Holiday>>, Fault> {
+        self.http.get("/v1/marketstatus/upcoming").await?.dated(reference::holidays)
     }
 
-    async fn tickers(&self, search: &str, limit: u32) -> Result<Vec<Ticker>, Fault> {
+    async fn tickers(&self, search: &str, limit: u32) -> Result<Dated<Vec<Ticker>>, Fault> {
         let limit = limit.clamp(1, 1_000);
         let path = format!("/v3/reference/tickers?search={}&active=true&limit={limit}", encoded(search));
-        let answer = self.http.get(&path).await?;
-        reference::tickers(&answer.body).map_err(|f| answer.blame(f))
+        self.http.get(&path).await?.dated(reference::tickers)
+    }
+
+    async fn ticker(&self, ticker: &str) -> Result<Dated<Option<TickerDetails>>, Fault> {
+        if ticker.is_empty() {
+            return Err(Fault::new(Class::Permanent, "an empty ticker cannot be requested"));
+        }
+        match self.http.exchange(&format!("/v3/reference/tickers/{}", encoded(ticker))).await {
+            Ok(answer) => answer.dated(|body| reference::details(body, ticker).map(Some)),
+            Err(Refused { fault, body }) if fault.status == Some(404) && is_not_found(&body) => {
+                Ok(Dated { value: None, server_time: fault.server_time })
+            }
+            Err(Refused { fault, .. }) => Err(fault),
+        }
     }
 }

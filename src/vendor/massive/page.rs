@@ -1,4 +1,5 @@
-//! A page of bars, checked: it belongs to the question, it is whole, and every time in it is inside the asked range.
+//! A page of bars, checked: it belongs to the question, it is whole, every time in it is inside the asked range, and it
+//! can be true.
 //!
 //! A page that fails any check is refused as a whole. What remains possible in a page that passes is a single
 //! impossible bar (a zero price, an off-grid time), which is the engine's to judge.
@@ -7,15 +8,28 @@ use chrono::NaiveTime;
 
 use super::address::{Base, with_parameter};
 use super::client::identifier;
-use super::wire::{BarRow, Counts, Envelope, GroupedRow, Whole, object};
-use crate::{AggregateQuery, Fault, GroupedPage, Page};
+use super::sound;
+use super::wire::{BarRow, Counts, Envelope, Object, Whole, object};
+use crate::{AggregateQuery, Fault, Page};
 use barkeep_base::text::printable;
-use barkeep_market::ts::SECOND;
-use barkeep_market::{AssetClass, Bar, Timeframe, Ts};
+use barkeep_market::ts::{DAY, SECOND};
+use barkeep_market::{AssetClass, Bar, Interval, Timeframe, Ts};
 
-/// Reads a page of aggregates that came for `asked`, a path and query.
-pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked: &str) -> Result<Page, Fault> {
-    let mut envelope: Envelope<BarRow> = object(body)?;
+/// Base aggregates per page: the most the vendor allows, and what is asked for.
+pub(super) const PAGE_LIMIT: u64 = 50_000;
+
+/// Base aggregates per page when the vendor, or something before it, does not see the limit that was asked for.
+const DEFAULT_LIMIT: u64 = 5_000;
+
+/// Reads a page of aggregates that came for `asked`, a path and query; `first` unless a cursor led to it.
+pub(super) fn aggregates(
+    body: &[u8],
+    query: &AggregateQuery,
+    base: &Base,
+    asked: &str,
+    first: bool,
+) -> Result<Page, Fault> {
+    let mut envelope: Envelope<Object<BarRow>> = object(body)?;
     let request_id = envelope.request_id.as_deref().map(identifier);
     let rows = envelope.rows(Counts::Exact)?;
     // An answer that names no ticker is taken at its word: the path has named it.
@@ -23,19 +37,34 @@ pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked
         let text = format!("the answer is for {}, the request was for {}", printable(ticker), query.ticker);
         return Err(Fault::malformed(text));
     }
+    let (count, most) = (rows.len() as u64, PAGE_LIMIT);
+    if count > most {
+        return Err(Fault::malformed(format!("the answer holds {count} bars, at most {most} were asked for")));
+    }
     let adjusted = envelope.adjusted == Some(true) && !rows.is_empty();
     let mut bars = Vec::with_capacity(rows.len());
-    for row in rows {
+    let mut dropped = 0;
+    for Object(row) in rows {
         let ts = bar_start(query.timeframe, query.class, Ts(row.t.0));
         if !query.range.contains(ts) {
-            return Err(Fault::malformed(out_of_range(row.t, query)));
+            // A date read in another zone; what lies in the middle of an answer was not read so.
+            let at_its_end = if ts < query.range.start { first } else { envelope.next_url().is_none() };
+            if !(at_its_end && margin(query).contains(ts)) {
+                return Err(Fault::malformed(out_of_range(row.t, query)));
+            }
+            dropped += 1;
+            continue;
         }
         let BarRow { o, h, l, c, v, vw, n, .. } = row;
         bars.push(bar(ts, [o, h, l, c, v], vw, n));
     }
+    if bars.is_empty() && dropped > 0 {
+        return Err(Fault::malformed(format!("every bar lies outside the requested range {}", query.range)));
+    }
     bars.sort_by_key(|b| b.ts);
     drop_repeats(&mut bars, |a, b| a.ts == b.ts, Bar::same_values);
-    let next = match envelope.next_url.as_deref().filter(|url| !url.is_empty()) {
+    sound::check(&bars, query)?;
+    let next = match envelope.next_url() {
         // Whether the vendor's cursor remembers `adjusted=false` is not documented, so it is always said again.
         Some(url) => {
             let belongs = |s: &[String]| belongs(s, query);
@@ -43,39 +72,33 @@ pub(super) fn aggregates(body: &[u8], query: &AggregateQuery, base: &Base, asked
         }
         None => None,
     };
+    let query_count = envelope.query_count.map_or(0, |Whole(n)| u64::try_from(n).unwrap_or(0));
+    let full = query_count >= most || [query_count, count].iter().any(|n| [DEFAULT_LIMIT, most].contains(n));
+    if full && next.is_none() && sound::is_cut(&bars, query) {
+        let text = format!("the page is full ({query_count} base bars, {count} bars) and names no next one");
+        return Err(Fault::malformed(text));
+    }
     Ok(Page {
         bars,
-        query_count: envelope.query_count.map_or(0, |Whole(n)| u64::try_from(n).unwrap_or(0)),
+        query_count,
+        full,
+        dropped,
         next,
         request_id,
+        server_time: None,
         delayed: envelope.is_delayed(),
         adjusted,
         bytes: body.len() as u64,
     })
 }
 
-/// Reads a whole market day. Rows are keyed by the date that was asked for: their own time is the session's end
-/// (vendor feature-requests#33).
-pub(super) fn grouped(body: &[u8], class: AssetClass, date: chrono::NaiveDate) -> Result<GroupedPage, Fault> {
-    let mut envelope: Envelope<GroupedRow> = object(body)?;
-    let request_id = envelope.request_id.as_deref().map(identifier);
-    let rows = envelope.rows(Counts::Exact)?;
-    if envelope.next_url.as_deref().is_some_and(|url| !url.is_empty()) {
-        return Err(Fault::malformed("a market day came in more than one page"));
-    }
-    let adjusted = envelope.adjusted == Some(true);
-    let ts = class.midnight(date);
-    let keyed = |row: GroupedRow| {
-        let GroupedRow { ticker, o, h, l, c, v, vw, n } = row;
-        (ticker, bar(ts, [o, h, l, c, v], vw, n))
-    };
-    let mut bars: Vec<(String, Bar)> = rows.into_iter().map(keyed).collect();
-    bars.sort_by(|a, b| a.0.cmp(&b.0));
-    drop_repeats(&mut bars, |a, b| a.0 == b.0, |a, b| a.1.same_values(&b.1));
-    Ok(GroupedPage { date, bars, adjusted, request_id, bytes: body.len() as u64 })
+/// The asked range and as much on either side as an answer may be off: a bar or a day, whichever is longer.
+fn margin(query: &AggregateQuery) -> Interval {
+    let width = query.timeframe.width().max(DAY);
+    Interval::new(query.range.start - width, query.range.end + width)
 }
 
-fn bar(ts: Ts, [open, high, low, close, volume]: [f64; 5], vwap: Option<f64>, trades: Option<Whole>) -> Bar {
+pub(super) fn bar(ts: Ts, [open, high, low, close, volume]: [f64; 5], vwap: Option<f64>, trades: Option<Whole>) -> Bar {
     Bar { ts, open, high, low, close, volume, vwap, trades: trades.map(|Whole(n)| n) }
 }
 
@@ -110,7 +133,7 @@ fn out_of_range(t: Whole, query: &AggregateQuery) -> String {
 }
 
 /// Drops elements that say the same as an earlier one with the same key. Elements with equal keys must be adjacent.
-fn drop_repeats<T>(rows: &mut Vec<T>, same_key: impl Fn(&T, &T) -> bool, same: impl Fn(&T, &T) -> bool) {
+pub(super) fn drop_repeats<T>(rows: &mut Vec<T>, same_key: impl Fn(&T, &T) -> bool, same: impl Fn(&T, &T) -> bool) {
     let mut kept: Vec<T> = Vec::with_capacity(rows.len());
     for row in rows.drain(..) {
         let known = kept.iter().rev().take_while(|k| same_key(k, &row)).any(|k| same(k, &row));

@@ -22,7 +22,13 @@ const T: i64 = 1_705_330_800_000;
 
 fn read(query: &AggregateQuery, body: &str) -> Result<Page, Fault> {
     let base = Base::new(&"https://api.example.com".parse().unwrap()).unwrap();
-    page::aggregates(body.as_bytes(), query, &base, &aggregates_path(query).unwrap())
+    page::aggregates(body.as_bytes(), query, &base, &aggregates_path(query).unwrap(), true)
+}
+
+/// A page that a cursor led to.
+fn read_later(query: &AggregateQuery, body: &str) -> Result<Page, Fault> {
+    let base = Base::new(&"https://api.example.com".parse().unwrap()).unwrap();
+    page::aggregates(body.as_bytes(), query, &base, &aggregates_path(query).unwrap(), false)
 }
 
 fn with_rows(rows: &[String]) -> String {
@@ -48,6 +54,7 @@ fn the_vendors_habits_are_accepted() {
         (r#"{"ticker":"TEST","queryCount":0,"resultsCount":0,"adjusted":true,"status":"DELAYED"}"#, 0),
         (r#"{"ticker":"TEST","results":[],"status":"OK","new_key":{"deep":[1,[2]]}}"#, 0),
         (r#"{"ticker":"TEST","results":null,"resultsCount":0}"#, 0),
+        (r#"{"ticker":"TEST","resultsCount":0,"status":"OK","error":null,"message":""}"#, 0),
         (&with_rows(&[format!(r#"{{"v":6.3896155e+07,"o":1,"c":1,"h":1,"l":1,"t":{T},"otc":true}}"#)]), 1),
         (&with_rows(&[format!(r#"{{"v":9099.618093,"o":1,"c":1,"h":1,"l":1,"t":{T},"n":3.0,"vw":null}}"#)]), 1),
         (&with_rows(&[format!(r#"{{"v":0,"o":0,"c":-1,"h":0,"l":5,"t":{}}}"#, T + 7)]), 1),
@@ -72,6 +79,16 @@ fn a_wrong_page_is_refused_with_its_reason() {
         (r#"{"ticker":"TEST","resultsCount":3,"status":"OK"}"#.to_owned(), "counts 3 results and holds none"),
         (r#"{"ticker":"TEST","count":3,"status":"OK"}"#.to_owned(), "counts 3 results and holds none"),
         (r#"{"ticker":"TEST","status":"OK"}"#.to_owned(), "neither results nor a count"),
+        (full.replace("\"status\"", "\"count\":2,\"status\""), "counts 2 results and holds 1"),
+        (full.replace("\"resultsCount\":1", "\"count\":3"), "counts 3 results and holds 1"),
+        (r#"{"ticker":"TEST","results":[],"resultsCount":1,"count":0}"#.to_owned(), "counts 1 results and holds none"),
+        (r#"{"ticker":"TEST","queryCount":12,"resultsCount":0,"status":"OK"}"#.to_owned(), "made of 12 base bars"),
+        (r#"{"ticker":"TEST","queryCount":1,"results":[],"status":"DELAYED"}"#.to_owned(), "made of 1 base bars"),
+        (r#"{"ticker":"TEST","resultsCount":0,"status":"OK","error":"shard down"}"#.to_owned(), "says: shard down"),
+        (r#"{"ticker":"TEST","results":[],"status":"OK","message":"try later"}"#.to_owned(), "says: try later"),
+        (r#"{"ticker":"TEST","resultsCount":0,"error":{"code":7}}"#.to_owned(), "says: {\"code\":7}"),
+        (r#"{"ticker":"TEST","resultsCount":0,"status":"ok"}"#.to_owned(), "status ok"),
+        (r#"{"ticker":"TEST","resultsCount":0,"status":"PARTIAL"}"#.to_owned(), "status PARTIAL"),
         (full.replace("TEST", "OTHER"), "is for OTHER"),
         (
             r#"{"status":"ERROR","request_id":"x","error":"backend \u001b[2J gone"}"#.to_owned(),
@@ -103,10 +120,10 @@ fn a_wrong_page_is_refused_with_its_reason() {
 }
 
 #[test]
-fn one_time_outside_the_range_refuses_the_page_and_is_named() {
+fn one_time_far_outside_the_range_refuses_the_page_and_is_named() {
     for (t, named) in [
-        (T - 1, "2024-01-15T14:59:59.999Z"),
-        (T + 3_600_000, "2024-01-15T16:00:00Z"),
+        (T - 86_400_001, "2024-01-14T14:59:59.999Z"),
+        (T + 90_000_000, "2024-01-16T16:00:00Z"),
         (T / 1_000, "written in seconds?"),
         (T * 1_000, "written in microseconds?"),
         (T * 1_000_000, "written in nanoseconds?"),
@@ -123,6 +140,77 @@ fn one_time_outside_the_range_refuses_the_page_and_is_named() {
             assert!(read(&day, &with_rows(&[row(t, "1")])).is_err(), "{t}");
         }
     }
+}
+
+#[test]
+fn rows_just_outside_the_range_are_dropped_and_counted() {
+    for t in [T - 1, T - 300_000, T - 86_400_000, T + 3_600_000, T + 3_900_000] {
+        let page = read(&hour(), &with_rows(&[row(T, "1"), row(t, "1")])).unwrap();
+        assert_eq!((times(&page), page.dropped), (vec![0], 1), "{t}");
+        // Nothing but such rows is another answer, not an empty one.
+        let fault = read(&hour(), &with_rows(&[row(t, "1")])).unwrap_err();
+        assert!(fault.message.contains("every bar lies outside"), "{t}: {fault}");
+    }
+    // Days of crypto, read in New York: each begins four hours early, and so does the first.
+    let days = query(Timeframe::D1, AssetClass::Crypto, "2024-06-03T00:00:00Z", "2024-06-06T00:00:00Z");
+    let rows: Vec<String> = (2..6).map(|d| row(at(&format!("2024-06-0{d}T00:00:00Z")).ms(), "1")).collect();
+    let page = read(&days, &with_rows(&rows).replace("TEST", "X:BTCUSD")).unwrap();
+    assert_eq!((page.bars.len(), page.dropped), (3, 1));
+    // In the middle of an answer a row outside was not read in another zone.
+    let more = r#""next_url":"https://api.massive.com/v2/aggs/ticker/TEST/range/5/minute/1705331100000/1705334399999?cursor=a","status""#;
+    let late = with_rows(&[row(T, "1"), row(T + 3_600_000, "1")]);
+    assert!(read(&hour(), &late.replace("\"status\"", more)).is_err());
+    assert!(read_later(&hour(), &late).is_ok());
+    let early = with_rows(&[row(T - 300_000, "1"), row(T, "1")]);
+    assert!(read_later(&hour(), &early).is_err());
+    assert!(read(&hour(), &early.replace("\"status\"", more)).is_ok());
+}
+
+/// `n` crypto minutes from 2024-01-15 00:00 UTC on, of a range of `asked` minutes.
+fn minutes(n: i64, asked: i64, used: i64, next: bool) -> Result<Page, Fault> {
+    let start = at("2024-01-15T00:00:00Z");
+    let range = Interval::new(start, start + asked * 60_000);
+    let minutes = AggregateQuery {
+        timeframe: Timeframe::M1,
+        range,
+        ..query(Timeframe::M1, AssetClass::Crypto, "2024-01-15T00:00:00Z", "2024-01-15T00:00:00Z")
+    };
+    let rows: Vec<String> = (0..n).map(|k| row(start.ms() + k * 60_000, "1")).collect();
+    let body = with_rows(&rows).replace("TEST", "X:BTCUSD");
+    let body = body.replace(&format!("\"queryCount\":{n},"), &format!("\"queryCount\":{used},"));
+    let url = r#""next_url":"https://api.massive.com/v2/aggs/ticker/X:BTCUSD/range/1/minute/1705331100000/2?cursor=a","status""#;
+    read(&minutes, &if next { body.replace("\"status\"", url) } else { body })
+}
+
+#[test]
+fn a_full_page_that_names_no_next_one_is_refused() {
+    for (rows, used) in [(50_000, 50_000), (5_000, 5_000), (40, 50_000), (40, 5_000), (5_000, 60)] {
+        let fault = minutes(rows, 60_000, used, false).unwrap_err();
+        assert!(fault.message.contains("is full") && fault.message.contains("names no next one"), "{fault}");
+        assert!(minutes(rows, 60_000, used, true).unwrap().full, "{rows}");
+        // It ends where the range ends.
+        assert!(minutes(rows, rows, used, false).unwrap().full, "{rows}");
+    }
+    for rows in [4_999, 5_001] {
+        assert!(!minutes(rows, 60_000, rows, false).unwrap().full, "{rows}");
+    }
+    let fault = minutes(50_001, 60_000, 50_001, false).unwrap_err();
+    assert!(fault.message.contains("50001 bars, at most 50000"), "{fault}");
+}
+
+#[test]
+fn a_full_page_of_a_symbol_that_rests_at_its_end_is_whole() {
+    // The last bar of the day begins at 18:00 New York, two hours before trading ends.
+    let day = |step: i64| {
+        let (from, to) = ("2024-01-16T05:00:00Z", "2024-01-17T05:00:00Z");
+        let last = at("2024-01-16T23:00:00Z").ms();
+        let rows: Vec<String> = (0..=14 * 12 / step).rev().map(|k| row(last - k * step * 300_000, "1")).collect();
+        let n = rows.len();
+        let body = with_rows(&rows).replace(&format!("\"queryCount\":{n},"), "\"queryCount\":5000,");
+        read(&query(Timeframe::M5, AssetClass::Stock, from, to), &body)
+    };
+    assert!(day(1).unwrap_err().message.contains("names no next one"));
+    assert!(day(36).unwrap().full, "three hours of silence are nothing new for it");
 }
 
 #[test]
@@ -167,8 +255,10 @@ fn paths_are_in_milliseconds_or_in_dates_of_the_class() {
     );
     assert!(
         day(AssetClass::Crypto, "2024-03-08T00:00:00Z", "2024-03-12T00:00:00Z")
-            .contains("/1/day/2024-03-08/2024-03-11?")
+            .contains("/1/day/1709856000000/1710201599999?")
     );
+    let crypto = query(Timeframe::W1, AssetClass::Crypto, "2024-03-10T00:00:00Z", "2024-03-17T00:00:00Z");
+    assert!(asked(&crypto).contains("/1/week/1710028800000/1710633599999?"));
     let week = query(Timeframe::W1, AssetClass::Stock, "2024-03-10T05:00:00Z", "2024-03-17T04:00:00Z");
     assert!(asked(&week).contains("/1/week/2024-03-10/2024-03-16?"));
     assert!(asked(&hour()).contains(&format!("/5/minute/{T}/{}?", T + 3_599_999)));
@@ -192,50 +282,62 @@ fn a_next_url_for_another_question_is_foreign() {
 }
 
 #[test]
-fn a_market_day_is_keyed_by_the_date_asked_for() {
-    let date = NaiveDate::from_ymd_opt(2024, 3, 11).unwrap();
-    let read = |class, rows: &str, n: usize| {
-        let body = format!(r#"{{"resultsCount":{n},"adjusted":false,"results":[{rows}],"status":"OK"}}"#);
-        page::grouped(body.as_bytes(), class, date)
-    };
-    let rows = r#"{"T":"B","v":1,"o":1,"c":1,"h":1,"l":1,"t":1710187200000},{"T":"A","v":1,"o":1,"c":1,"h":1,"l":1,"t":1710187200000,
-        "vw":1.5,"n":2},{"T":"A","v":1,"o":1,"c":1,"h":1,"l":1,"t":1,"vw":1.5,"n":2}"#;
-    let page = read(AssetClass::Stock, rows, 3).unwrap();
-    assert_eq!(page.bars.iter().map(|(t, _)| t.as_str()).collect::<Vec<_>>(), ["A", "B"]);
-    assert!(page.bars.iter().all(|(_, b)| b.ts == at("2024-03-11T04:00:00Z")));
-    assert!(read(AssetClass::Crypto, rows, 3).unwrap().bars.iter().all(|(_, b)| b.ts == at("2024-03-11T00:00:00Z")));
-    assert!(read(AssetClass::Stock, rows, 4).is_err());
-    assert!(read(AssetClass::Stock, &rows.replace("\"o\":1", "\"o\":\"1\""), 3).is_err());
-    assert!(
-        page::grouped(br#"{"queryCount":0,"resultsCount":0,"adjusted":true,"status":"OK"}"#, AssetClass::Etf, date)
-            .is_ok()
-    );
-    let more = br#"{"resultsCount":0,"status":"OK","next_url":"https://h/x"}"#;
-    assert!(page::grouped(more, AssetClass::Etf, date).is_err());
-}
-
-#[test]
-fn impossible_or_foreign_splits_are_refused() {
+fn splits_that_are_none_are_left_out_and_foreign_ones_refused() {
     let base = Base::new(&"https://h".parse().unwrap()).unwrap();
-    let read = |row: &str| {
-        let body = format!(r#"{{"results":[{{"ticker":"A",{row}}}],"status":"OK"}}"#);
+    let read = |rows: &[&str]| {
+        let rows: Vec<String> = rows.iter().map(|row| format!(r#"{{"ticker":"A",{row}}}"#)).collect();
+        let body = format!(r#"{{"results":[{}],"status":"OK"}}"#, rows.join(","));
         reference::splits(body.as_bytes(), &["A".to_owned()], &base, SPLITS)
     };
-    let (splits, _) =
-        read(r#""execution_date":"2024-06-10","split_from":1,"split_to":10,"adjustment_type":"forward_split""#)
-            .unwrap();
-    assert_eq!((splits[0].1.from, splits[0].1.to), (1.0, 10.0));
-    for bad in [
+    let good = r#""execution_date":"2024-06-10","split_from":1,"split_to":10,"adjustment_type":"forward_split""#;
+    let other = r#""execution_date":"2024-06-10","split_from":1,"split_to":4"#;
+    let page = read(&[good, other, good]).unwrap();
+    let ratios: Vec<_> = page.splits.iter().map(|(_, split)| (split.from, split.to)).collect();
+    assert_eq!((ratios, page.unreadable), (vec![(1.0, 10.0), (1.0, 4.0), (1.0, 10.0)], 0));
+    let bad = [
         r#""execution_date":"2024-06-10","split_from":0,"split_to":10"#,
         r#""execution_date":"2024-06-10","split_from":1,"split_to":-2"#,
         r#""execution_date":"2024-06-10","split_from":"1","split_to":2"#,
+        r#""execution_date":"2024-06-10","split_from":null,"split_to":2"#,
         r#""execution_date":"2024-06-31","split_from":1,"split_to":2"#,
         r#""split_from":1,"split_to":2"#,
-    ] {
-        assert_eq!(read(bad).unwrap_err().class, Class::Malformed, "{bad}");
+    ];
+    for row in bad {
+        let page = read(&[row, good]).unwrap();
+        assert_eq!((page.splits.len(), page.unreadable), (1, 1), "{row}");
     }
+    // Nothing but such rows is another kind of answer, not "no splits".
+    assert!(read(&bad).unwrap_err().message.contains("none of the 6 rows is a split: 0 for 10 shares"));
+    assert_eq!(read(&bad[..1]).unwrap().unreadable, 1);
     let other = br#"{"results":[{"ticker":"B","execution_date":"2024-06-10","split_from":1,"split_to":10}]}"#;
     assert!(reference::splits(other, &["A".to_owned()], &base, SPLITS).is_err());
     let astray = br#"{"results":[],"next_url":"https://h/v3/reference/tickers?cursor=a"}"#;
     assert!(reference::splits(astray, &["A".to_owned()], &base, SPLITS).is_err());
+}
+
+#[test]
+fn a_ticker_is_read_with_its_dates() {
+    let details = |row: &str| {
+        reference::details(format!(r#"{{"request_id":"a","results":{row},"status":"OK"}}"#).as_bytes(), "TWTR")
+    };
+    let gone = details(
+        r#"{"ticker":"TWTR","name":"Twitter, Inc.","market":"stocks","type":"CS","active":false,"list_date":"2013-11-07",
+        "delisted_utc":"2022-11-08T00:00:00Z","currency_name":"usd","composite_figi":"BBG000H6HNW3","address":{"city":"x"}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (gone.name.as_str(), gone.market.as_str(), gone.kind.as_deref()),
+        ("Twitter, Inc.", "stocks", Some("CS"))
+    );
+    assert!(!gone.active);
+    assert_eq!((gone.listed_on, gone.delisted_on), ("2013-11-07".parse().ok(), "2022-11-08".parse().ok()));
+    assert_eq!((gone.currency.as_deref(), gone.composite_figi.as_deref()), (Some("usd"), Some("BBG000H6HNW3")));
+    let bare = details(r#"{"ticker":"TWTR"}"#).unwrap();
+    assert!(bare.active && bare.listed_on.is_none() && bare.delisted_on.is_none());
+    assert!(!details(r#"{"ticker":"TWTR","delisted_utc":"2022-11-08"}"#).unwrap().active);
+    for bad in ["null", "[]", "{}", r#"{"ticker":"X"}"#, r#"{"ticker":"TWTR","delisted_utc":"soon"}"#] {
+        assert_eq!(details(bad).unwrap_err().class, Class::Malformed, "{bad}");
+    }
+    let error = br#"{"status":"ERROR","results":{"ticker":"TWTR"}}"#;
+    assert!(reference::details(error, "TWTR").unwrap_err().message.contains("status ERROR"));
 }

@@ -1,36 +1,49 @@
 //! Splits, market status, holidays and tickers: small answers, checked like the big ones.
 
 use super::address::Base;
-use super::wire::{Counts, Envelope, HolidayRow, Object, SplitRow, StatusBody, TickerRow, json, object};
-use crate::{Cursor, Fault, Holiday, MarketStatus, Ticker};
+use super::wire::{
+    Counts, DetailsBody, Envelope, HolidayRow, Object, Raw, SplitRow, StatusBody, TickerRow, json, object, row,
+};
+use crate::{Fault, Holiday, MarketStatus, SplitPage, Ticker, TickerDetails};
 use barkeep_base::text::printable;
 use barkeep_market::Ts;
 use barkeep_market::split::Split;
 
-/// Splits by ticker, and where the next page is.
-pub(super) type SplitPage = (Vec<(String, Split)>, Option<Cursor>);
+/// So many rows of which none can be read have another shape than ours; a single one may be a slip.
+const OTHER_SHAPE: u64 = 2;
 
-/// Reads a page of splits; `path` is the endpoint, which the next page must keep.
+/// Reads a page of splits; `path` is the endpoint, which the next page must keep. Every row of an asked ticker comes
+/// back, also two that contradict each other: which one is right, prices decide.
 pub(super) fn splits(body: &[u8], tickers: &[String], base: &Base, path: &str) -> Result<SplitPage, Fault> {
-    let mut envelope: Envelope<SplitRow> = object(body)?;
-    let mut splits = Vec::new();
-    for row in envelope.rows(Counts::Loose)? {
-        let ticker = printable(&row.ticker);
-        if !tickers.contains(&row.ticker) {
-            return Err(Fault::malformed(format!("the answer holds a split of {ticker}, which was not requested")));
+    let mut envelope: Envelope<Raw> = object(body)?;
+    let mut page = SplitPage::default();
+    let mut why = None;
+    for raw in envelope.rows(Counts::Loose)? {
+        match split(&raw) {
+            Ok((ticker, split)) if tickers.contains(&ticker) => page.splits.push((ticker, split)),
+            Ok((ticker, _)) => {
+                let ticker = printable(&ticker);
+                let text = format!("the answer holds a split of {ticker}, which was not requested");
+                return Err(Fault::malformed(text));
+            }
+            Err(reason) => {
+                page.unreadable += 1;
+                why.get_or_insert(reason);
+            }
         }
-        let (from, to) = (row.split_from, row.split_to);
-        if !(from > 0.0 && to > 0.0 && from.is_finite() && to.is_finite()) {
-            let text = format!("the split of {ticker} on {} is impossible: {from} for {to}", row.execution_date);
-            return Err(Fault::malformed(text));
-        }
-        splits.push((row.ticker, Split { date: row.execution_date, from, to }));
     }
-    let next = match envelope.next_url.as_deref().filter(|url| !url.is_empty()) {
-        Some(url) => Some(base.cursor(url, path, |s| path.split('/').skip(1).eq(s.iter().map(String::as_str)))?),
-        None => None,
-    };
-    Ok((splits, next))
+    if let Some(why) = why.filter(|_| page.splits.is_empty() && page.unreadable >= OTHER_SHAPE) {
+        return Err(Fault::malformed(format!("none of the {} rows is a split: {why}", page.unreadable)));
+    }
+    let belongs = |s: &[String]| path.split('/').skip(1).eq(s.iter().map(String::as_str));
+    page.next = envelope.next_url().map(|url| base.cursor(url, path, belongs)).transpose()?;
+    Ok(page)
+}
+
+fn split(raw: &Raw) -> Result<(String, Split), String> {
+    let SplitRow { ticker, execution_date: date, split_from: from, split_to: to } = row(raw)?;
+    let split = Split { date, from, to };
+    if split.is_sound() { Ok((ticker, split)) } else { Err(format!("{from} for {to} shares on {date}")) }
 }
 
 pub(super) fn market_status(body: &[u8]) -> Result<MarketStatus, Fault> {
@@ -65,15 +78,56 @@ pub(super) fn holidays(body: &[u8]) -> Result<Vec<Holiday>, Fault> {
 }
 
 pub(super) fn tickers(body: &[u8]) -> Result<Vec<Ticker>, Fault> {
-    let mut envelope: Envelope<TickerRow> = object(body)?;
+    let mut envelope: Envelope<Object<TickerRow>> = object(body)?;
     let rows = envelope.rows(Counts::Loose)?;
-    let text = |text: Option<String>| text.map(|t| printable(&t));
-    let known = |row: TickerRow| Ticker {
+    Ok(rows.into_iter().map(|Object(row)| known(row)).collect())
+}
+
+fn known(row: TickerRow) -> Ticker {
+    Ticker {
         ticker: printable(&row.ticker),
         name: text(row.name).unwrap_or_default(),
         market: text(row.market).unwrap_or_default(),
         kind: text(row.kind),
         active: row.active.unwrap_or(true),
+    }
+}
+
+fn text(text: Option<String>) -> Option<String> {
+    text.map(|t| printable(&t))
+}
+
+/// Reads what the vendor knows of the ticker that was asked for.
+pub(super) fn details(body: &[u8], asked: &str) -> Result<TickerDetails, Fault> {
+    let body: DetailsBody = object(body)?;
+    if let Some(status) = body.status.as_deref().filter(|s| !matches!(*s, "OK" | "DELAYED")) {
+        return Err(Fault::malformed(format!("the vendor answered 200 with status {}", printable(status))));
+    }
+    let Some(Object(row)) = body.results else {
+        return Err(Fault::malformed(format!("the answer says nothing of {asked}")));
     };
-    Ok(rows.into_iter().map(known).collect())
+    if row.known.ticker != asked {
+        let ticker = printable(&row.known.ticker);
+        return Err(Fault::malformed(format!("the answer is for {ticker}, the request was for {asked}")));
+    }
+    let delisted_on = row.delisted_utc.as_deref().map(date_of).transpose()?;
+    let active = row.known.active.unwrap_or(delisted_on.is_none());
+    let Ticker { ticker, name, market, kind, .. } = known(row.known);
+    Ok(TickerDetails {
+        ticker,
+        name,
+        market,
+        kind,
+        active,
+        listed_on: row.list_date,
+        delisted_on,
+        currency: text(row.currency_name),
+        composite_figi: text(row.composite_figi),
+    })
+}
+
+/// The date of an instant in RFC 3339, or a date by itself.
+fn date_of(text: &str) -> Result<chrono::NaiveDate, Fault> {
+    let date = text.split(['T', ' ']).next().unwrap_or(text);
+    date.parse().map_err(|_| Fault::malformed(format!("'{}' is not a date", printable(text))))
 }

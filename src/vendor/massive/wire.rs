@@ -13,7 +13,8 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 use crate::Fault;
 use barkeep_base::text::printable;
 
-/// The envelope of everything but market status.
+/// The envelope of everything but market status; `R` is a row: an [`Object`], or [`Raw`] where a bad row must not spoil
+/// the others.
 #[derive(Deserialize)]
 pub(super) struct Envelope<R> {
     pub(super) ticker: Option<String>,
@@ -27,8 +28,8 @@ pub(super) struct Envelope<R> {
     results_count: Option<Whole>,
     count: Option<Whole>,
     pub(super) adjusted: Option<bool>,
-    results: Option<Vec<Object<R>>>,
-    pub(super) next_url: Option<String>,
+    results: Option<Vec<R>>,
+    next_url: Option<String>,
 }
 
 /// A bar of an aggregates page. `vw` and `n` are missing from some.
@@ -44,11 +45,12 @@ pub(super) struct BarRow {
     pub(super) n: Option<Whole>,
 }
 
-/// A row of grouped daily. Its time is the end of the session, not its start, and is not used.
+/// A row of grouped daily. Its time is the end of the session, not its start.
 #[derive(Deserialize)]
 pub(super) struct GroupedRow {
     #[serde(rename = "T")]
     pub(super) ticker: String,
+    pub(super) t: Whole,
     pub(super) o: f64,
     pub(super) h: f64,
     pub(super) l: f64,
@@ -77,6 +79,24 @@ pub(super) struct TickerRow {
     pub(super) active: Option<bool>,
 }
 
+/// `/v3/reference/tickers/{ticker}`: one object where other answers have rows.
+#[derive(Deserialize)]
+pub(super) struct DetailsBody {
+    pub(super) status: Option<String>,
+    pub(super) results: Option<Object<DetailsRow>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DetailsRow {
+    #[serde(flatten)]
+    pub(super) known: TickerRow,
+    pub(super) list_date: Option<chrono::NaiveDate>,
+    /// An instant, of which the date counts.
+    pub(super) delisted_utc: Option<String>,
+    pub(super) currency_name: Option<String>,
+    pub(super) composite_figi: Option<String>,
+}
+
 /// One entry of the bare array of `/v1/marketstatus/upcoming`.
 #[derive(Deserialize)]
 pub(super) struct HolidayRow {
@@ -103,29 +123,63 @@ pub(super) enum Counts {
     Loose,
 }
 
+/// A row as it was written, read by itself.
+pub(super) type Raw = Box<serde_json::value::RawValue>;
+
+/// Reads one row; the text says why it is no such row.
+pub(super) fn row<T: de::DeserializeOwned>(raw: &Raw) -> Result<T, String> {
+    let read = serde_json::from_str::<Object<T>>(raw.get());
+    read.map(|Object(row)| row).map_err(|e| printable(&e.to_string()))
+}
+
 impl<R> Envelope<R> {
-    /// The rows, once status and counts agree with them.
+    /// The rows, once status, texts and counts agree with them.
     pub(super) fn rows(&mut self, counts: Counts) -> Result<Vec<R>, Fault> {
         if let Some(status) = self.status.as_deref().filter(|s| !matches!(*s, "OK" | "DELAYED")) {
-            let texts = [&self.error, &self.message];
-            let said = texts.into_iter().flatten().find_map(|v| v.as_str()).unwrap_or("no reason given");
-            let text = format!("the vendor answered 200 with status {}: {}", printable(status), printable(said));
+            let said = self.said().unwrap_or_else(|| "no reason given".to_owned());
+            let text = format!("the vendor answered 200 with status {}: {said}", printable(status));
             return Err(Fault::malformed(text));
         }
-        let told = self.results_count.or(self.count);
-        let Some(rows) = self.results.take() else {
-            return match told {
-                Some(Whole(0)) => Ok(Vec::new()),
-                Some(Whole(n)) => Err(Fault::malformed(format!("the answer counts {n} results and holds none"))),
-                None => Err(Fault::malformed("the answer has neither results nor a count of them")),
-            };
+        let told = [self.results_count, self.count];
+        let rows = match (self.results.take(), told.into_iter().flatten().next()) {
+            (Some(rows), _) => rows,
+            (None, Some(_)) => Vec::new(),
+            (None, None) => return Err(Fault::malformed("the answer has neither results nor a count of them")),
         };
-        match told {
-            Some(Whole(n)) if counts == Counts::Exact && usize::try_from(n) != Ok(rows.len()) => {
-                Err(Fault::malformed(format!("the answer counts {n} results and holds {}", rows.len())))
+        for Whole(n) in told.into_iter().flatten() {
+            let agrees = usize::try_from(n) == Ok(rows.len()) || (counts == Counts::Loose && !rows.is_empty());
+            if !agrees {
+                let held = if rows.is_empty() { "none".to_owned() } else { rows.len().to_string() };
+                return Err(Fault::malformed(format!("the answer counts {n} results and holds {held}")));
             }
-            _ => Ok(rows.into_iter().map(|Object(row)| row).collect()),
         }
+        if rows.is_empty() {
+            if let Some(said) = self.said() {
+                return Err(Fault::malformed(format!("the answer holds no results and says: {said}")));
+            }
+            let used = self.query_count.map_or(0, |Whole(n)| n);
+            // The vendor withholds a bar that the page cut in two; the next page has it.
+            if used != 0 && self.next_url().is_none() {
+                return Err(Fault::malformed(format!("the answer was made of {used} base bars and holds none")));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// An error text, fit to print.
+    fn said(&self) -> Option<String> {
+        let texts = [&self.error, &self.message];
+        texts.into_iter().flatten().find_map(|said| match said {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) if text.trim().is_empty() => None,
+            serde_json::Value::String(text) => Some(printable(text)),
+            other => Some(printable(&other.to_string())),
+        })
+    }
+
+    /// Where the next page is, if the answer names one.
+    pub(super) fn next_url(&self) -> Option<&str> {
+        self.next_url.as_deref().filter(|url| !url.is_empty())
     }
 
     /// The vendor's word that its data is late: a delayed plan.
