@@ -16,6 +16,7 @@ use crate::tables::coverage;
 use crate::tables::evidence;
 use crate::tables::executions;
 use crate::tables::features;
+use crate::tables::merge;
 use crate::tables::monitoring;
 use crate::tables::page;
 use crate::tables::plans;
@@ -27,9 +28,9 @@ use crate::tables::symbols;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, PlanStart, QuarantineRow,
-    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store,
-    StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -71,6 +72,14 @@ impl Store for Database {
 
     async fn remove_symbol(&self, symbol: &Symbol) -> Result<()> {
         self.write(symbols::Remove(symbol.clone())).await
+    }
+
+    async fn note_listing(&self, symbol: &Symbol, listing: &Listing) -> Result<()> {
+        self.write(symbols::NoteListing(symbol.clone(), listing.clone())).await
+    }
+
+    async fn merge_symbol(&self, double: &Symbol, kept: &Symbol, apply: bool, at: Ts) -> Result<Vec<MergedSeries>> {
+        self.write(merge::Merge { double: double.clone(), kept: kept.clone(), apply, at }).await
     }
 
     async fn series(&self) -> Result<Vec<SeriesRow>> {
