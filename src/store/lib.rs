@@ -71,6 +71,9 @@ pub trait Store: Send + Sync {
     /// longer listed keep their bars.
     async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()>;
 
+    /// Deletes a symbol with everything attached and inserts it anew; one transaction. `NotFound` when there is none.
+    async fn replace_symbol(&self, row: &SymbolRow) -> Result<()>;
+
     /// Deletes a symbol with its series, bars and everything attached. `NotFound` when there is none.
     async fn remove_symbol(&self, symbol: &Symbol) -> Result<()>;
 

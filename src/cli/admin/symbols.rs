@@ -1,9 +1,13 @@
 //! `barkeep symbols`: the symbols that are tracked, and their settings.
 
+mod check;
+mod class;
 mod import;
 mod listed;
+mod merge;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -37,6 +41,9 @@ pub enum SymbolsCommand {
         symbols: Vec<Symbol>,
         #[command(flatten)]
         options: SymbolOptions,
+        /// Do not ask the vendor whether it knows them; asked once, with a key, for up to five
+        #[arg(long)]
+        no_check: bool,
     },
     /// Add or change the symbols of a CSV file; one wrong line, and nothing is changed
     Import {
@@ -47,7 +54,7 @@ pub enum SymbolsCommand {
     /// List symbols
     List,
     /// Change a symbol
-    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused"]))]
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "class"]))]
     Set {
         /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
@@ -64,6 +71,9 @@ pub enum SymbolsCommand {
         /// Pause the symbol (--paused), or resume it (--paused=false)
         #[arg(long, value_name = "BOOL", hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         paused: Option<bool>,
+        /// Asset class: stock, etf or crypto; refused when stored bars would become wrong
+        #[arg(long, value_name = "CLASS")]
+        class: Option<AssetClass>,
         /// With --paused: only these timeframes, separated by commas. A paused timeframe is not requested, but its bars are
         /// still stored when they arrive with another one
         #[arg(
@@ -71,9 +81,15 @@ pub enum SymbolsCommand {
             value_name = "TF,…",
             value_delimiter = ',',
             requires = "paused",
-            conflicts_with_all = ["criticality", "timeframes", "active"]
+            conflicts_with_all = ["criticality", "timeframes", "active", "class"]
         )]
         timeframe: Vec<Timeframe>,
+    },
+    /// Unite symbols that are tracked under two names, such as BTC and BTC-USD; shows what it would do
+    Merge {
+        /// Do it
+        #[arg(long)]
+        yes: bool,
     },
     /// Remove a symbol with all its bars
     Remove {
@@ -132,7 +148,7 @@ pub(crate) fn run(args: &SymbolsArgs, globals: &Globals) -> Result<(), CliError>
     block_on(async {
         let readonly = matches!(args.command, SymbolsCommand::List);
         let store = session.open_store(readonly).await?;
-        let result = execute(args, &lines, &session, store.as_ref()).await;
+        let result = execute(args, &lines, &session, &store).await;
         store.close().await;
         result
     })
@@ -142,13 +158,23 @@ async fn execute(
     args: &SymbolsArgs,
     lines: &[import::Line],
     session: &Session,
-    store: &dyn Store,
+    shared: &Arc<dyn Store>,
 ) -> Result<(), CliError> {
+    let store = shared.as_ref();
     let rows = store.symbols().await?;
     let settings = &session.loaded.settings;
     let now = SystemClock.now();
     match &args.command {
-        SymbolsCommand::Add { symbols, options } => add(symbols, options, &rows, session, store, now).await,
+        SymbolsCommand::Add { symbols, options, no_check } => {
+            let added = add(symbols, options, &rows, session, store, now).await?;
+            if !no_check {
+                for warning in check::check(&added, session, shared, now).await {
+                    eprintln!("warning: {warning}");
+                }
+            }
+            Ok(())
+        }
+        SymbolsCommand::Merge { yes } => merge::merge(&rows, *yes, session, store, now).await,
         SymbolsCommand::Import { file } => {
             let changed = import::merged(file, lines, &rows, settings, now)?;
             store.put_symbols(&changed).await?;
@@ -166,8 +192,14 @@ async fn execute(
             pause_series(&row.symbol, timeframe, *paused, store).await?;
             show_one(row, session, store).await
         }
-        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, timeframe: _ } => {
-            let mut row = find(&rows, symbol)?.clone();
+        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, class, timeframe: _ } => {
+            let before = find(&rows, symbol)?;
+            let mut row = before.clone();
+            if let Some(class) = class {
+                let series = store.series().await?;
+                let bars = series.iter().filter(|s| s.symbol == row.symbol).map(|s| s.bar_count).sum();
+                row = class::changed(before, *class, bars)?;
+            }
             row.criticality = criticality.unwrap_or(row.criticality);
             row.criticality_source = source_of(*criticality, row.criticality_source);
             row.active = active.unwrap_or(row.active);
@@ -176,7 +208,15 @@ async fn execute(
             if !timeframes.is_empty() {
                 row.timeframes = sorted(timeframes);
             }
-            store.put_symbols(std::slice::from_ref(&row)).await?;
+            if row.vendor_ticker == before.vendor_ticker {
+                store.put_symbols(std::slice::from_ref(&row)).await?;
+            } else {
+                // Without bars: what the other ticker was answered for goes too.
+                store.replace_symbol(&row).await?;
+            }
+            if row.asset_class != before.asset_class {
+                record("change_symbol", row.symbol.to_string(), now, store).await?;
+            }
             if switched {
                 // `explain` shows who paused a symbol and since when.
                 record_pause(row.paused, row.symbol.to_string(), store).await?;
@@ -208,7 +248,7 @@ async fn add(
     session: &Session,
     store: &dyn Store,
     now: Ts,
-) -> Result<(), CliError> {
+) -> Result<Vec<SymbolRow>, CliError> {
     let mut added: Vec<SymbolRow> = Vec::new();
     let mut present: Vec<Symbol> = Vec::new();
     let known = Known::new(rows);
@@ -246,11 +286,13 @@ async fn add(
     chosen.extend(added.iter().cloned());
     store.put_symbols(&chosen).await?;
     if session.json {
-        return print_json(&json!({ "added": added, "already_there": present }));
+        print_json(&json!({ "added": added, "already_there": present }))?;
+        return Ok(added);
     }
     let mut text = if added.is_empty() { String::new() } else { listed(&with_paused(&added, &[])) };
     text.extend(present.iter().map(|symbol| format!("{symbol} already exists\n")));
-    print(&text)
+    print(&text)?;
+    Ok(added)
 }
 
 /// Pauses or resumes some timeframes of a symbol.
@@ -279,10 +321,14 @@ async fn pause_series(
 }
 
 async fn record_pause(paused: bool, target: String, store: &dyn Store) -> Result<(), CliError> {
+    record(if paused { PAUSE } else { RESUME }, target, SystemClock.now(), store).await
+}
+
+async fn record(action: &str, target: String, at: Ts, store: &dyn Store) -> Result<(), CliError> {
     let action = OperatorAction {
-        at: SystemClock.now(),
+        at,
         actor: "cli".to_owned(),
-        action: if paused { PAUSE } else { RESUME }.to_owned(),
+        action: action.to_owned(),
         target: Some(target),
         detail: None,
         result: "ok".to_owned(),

@@ -74,6 +74,10 @@ impl Store for Database {
         self.write(symbols::Remove(symbol.clone())).await
     }
 
+    async fn replace_symbol(&self, row: &SymbolRow) -> Result<()> {
+        self.write(symbols::Replace(row.clone())).await
+    }
+
     async fn note_listing(&self, symbol: &Symbol, listing: &Listing) -> Result<()> {
         self.write(symbols::NoteListing(symbol.clone(), listing.clone())).await
     }

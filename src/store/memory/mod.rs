@@ -67,6 +67,11 @@ impl Store for Memory {
         Ok(())
     }
 
+    async fn replace_symbol(&self, row: &SymbolRow) -> Result<()> {
+        self.remove_symbol(&row.symbol).await?;
+        self.put_symbols(std::slice::from_ref(row)).await
+    }
+
     async fn note_listing(&self, symbol: &Symbol, listing: &Listing) -> Result<()> {
         self.open()?.tracked.note_listing(symbol, listing)
     }

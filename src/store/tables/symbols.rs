@@ -211,3 +211,16 @@ impl Work for Remove {
         Ok(())
     }
 }
+
+/// [`crate::Store::replace_symbol`].
+pub(crate) struct Replace(pub(crate) SymbolRow);
+
+#[async_trait]
+impl Work for Replace {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        Remove(self.0.symbol.clone()).run(conn).await?;
+        Put(vec![self.0.clone()]).run(conn).await
+    }
+}

@@ -1,13 +1,16 @@
 //! Symbols as a table or as JSON.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::exit::CliError;
 use crate::globals::Session;
 use crate::output::{print, print_json};
 use barkeep_base::format::table;
-use barkeep_market::Timeframe;
-use barkeep_store::{SeriesRow, Store, SymbolRow};
+use barkeep_market::{Instrument, Timeframe};
+use barkeep_pipeline::names::doubles;
+use barkeep_store::{ListingState, SeriesRow, Store, SymbolRow};
 
 /// A symbol with its paused timeframes.
 #[derive(Serialize)]
@@ -29,7 +32,43 @@ pub(super) async fn show(rows: &[SymbolRow], session: &Session, store: &dyn Stor
     let mut series = store.series().await?;
     series.retain(|s| s.paused);
     let all = with_paused(rows, &series);
-    if session.json { print_json(&all) } else { print(&listed(&all)) }
+    if session.json { print_json(&all) } else { print(&format!("{}{}", listed(&all), odd(rows))) }
+}
+
+/// What is to be done about symbols that would not be added so today.
+fn odd(rows: &[SymbolRow]) -> String {
+    let mut out = String::new();
+    for (double, kept) in doubles(rows) {
+        let (double, kept) = (&double.symbol, &kept.symbol);
+        let _ = writeln!(out, "note: {double} is {kept} under another name; `barkeep symbols merge` unites them");
+    }
+    for row in rows {
+        let remove = format!("`barkeep symbols remove {}` removes it", row.symbol);
+        let _ = match Instrument::of(&row.symbol, row.asset_class) {
+            Err(e) => writeln!(out, "note: {e}; {remove}"),
+            Ok(one) if one.vendor_ticker != row.vendor_ticker => {
+                let (symbol, was, is) = (&row.symbol, &row.vendor_ticker, one.vendor_ticker);
+                writeln!(
+                    out,
+                    "note: the bars of {symbol} are of {was}, but {symbol} is {is}; {remove}, then add it again"
+                )
+            }
+            Ok(_) => Ok(()),
+        };
+    }
+    out
+}
+
+/// What the vendor says of a name, where that is unusual.
+fn listing(row: &SymbolRow) -> String {
+    let on = row.listing.ended_on.map_or_else(String::new, |day| format!(" {day}"));
+    match (row.listing.state, &row.listing.renamed_to) {
+        (ListingState::Unchecked | ListingState::Listed, _) => String::new(),
+        (ListingState::Unknown, _) => ", unknown to the vendor".to_owned(),
+        (ListingState::Renamed, Some(to)) => format!(", renamed to {to}{on}"),
+        (ListingState::Renamed, None) => format!(", renamed{on}"),
+        (ListingState::Delisted, _) => format!(", delisted{on}"),
+    }
 }
 
 pub(super) async fn show_one(row: &SymbolRow, session: &Session, store: &dyn Store) -> Result<(), CliError> {
@@ -59,7 +98,7 @@ pub(super) fn listed(rows: &[Listed<'_>]) -> String {
             row.asset_class.to_string(),
             row.vendor_ticker.clone(),
             row.criticality.to_string(),
-            format!("{state}{paused}"),
+            format!("{state}{paused}{}", listing(row)),
             timeframes.join(","),
         ]
     };
