@@ -16,7 +16,6 @@ pub mod holidays;
 pub mod index;
 pub mod ingest;
 pub mod journal;
-pub mod listing;
 pub mod names;
 pub mod open;
 pub mod planning_inputs;

@@ -348,7 +348,6 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::evidence::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
-        tables::merge::STATEMENTS,
         tables::monitoring::STATEMENTS,
         tables::page::STATEMENTS,
         tables::plans::STATEMENTS,
@@ -358,6 +357,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::requests::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
+        tables::symbols::merge::STATEMENTS,
     ]
     .into_iter()
     .flatten()

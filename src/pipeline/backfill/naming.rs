@@ -8,7 +8,7 @@ use super::{Run, RunError};
 use crate::events::Listener;
 use crate::gate::Priority;
 use crate::index::coverage::CoverageIndex;
-use crate::listing::{self, Answer, Stored, clipped, sessions};
+use crate::names::listing::{self, Answer, Stored, clipped, sessions};
 use crate::select::Target;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_store::{CoverageState, ListingState, SeriesRow, SymbolRow};
@@ -66,7 +66,8 @@ impl Run<'_> {
             if !is_answered(&coverage, target, silent) {
                 continue;
             }
-            let mut answer = Answer { listing: row.listing.clone(), near: None };
+            let near = listing::respelled(row).filter(|_| row.listing.state == ListingState::Unchecked);
+            let mut answer = Answer { listing: row.listing.clone(), near };
             if asks && listing::is_due(&row.listing, now) && !self.fetcher.cancel.is_cancelled() {
                 match self.ask(&dispatcher, row, stored, &rows, now).await {
                     Ok(found) => {

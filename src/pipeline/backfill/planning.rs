@@ -5,7 +5,7 @@
 use super::{Backfill, Run, RunError};
 use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
-use crate::listing::clipped;
+use crate::names::listing::clipped;
 use crate::planning_inputs;
 use crate::select::Target;
 use crate::{EngineContext, RunContext};

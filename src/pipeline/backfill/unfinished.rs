@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Run, RunError};
 use crate::index::coverage::{CoverageIndex, SeriesKey};
-use crate::listing::clipped;
+use crate::names::listing::clipped;
 use barkeep_market::{Symbol, Ts};
 use barkeep_plan::Need;
 use barkeep_store::SymbolRow;

@@ -16,7 +16,6 @@ use crate::tables::coverage;
 use crate::tables::evidence;
 use crate::tables::executions;
 use crate::tables::features;
-use crate::tables::merge;
 use crate::tables::monitoring;
 use crate::tables::page;
 use crate::tables::plans;
@@ -24,7 +23,7 @@ use crate::tables::profiles;
 use crate::tables::quarantine;
 use crate::tables::reference;
 use crate::tables::requests;
-use crate::tables::symbols;
+use crate::tables::symbols::{self, merge};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,

@@ -2,7 +2,8 @@
 
 use super::series::Revision;
 use super::tracked::Tracked;
-use crate::tables::{coverage, merge, symbols};
+use crate::tables::coverage;
+use crate::tables::symbols::{self, merge};
 use crate::{MergedSeries, Result, SeriesWrite};
 use barkeep_market::{Symbol, Ts};
 

@@ -7,7 +7,6 @@ pub(crate) mod coverage;
 pub(crate) mod evidence;
 pub(crate) mod executions;
 pub(crate) mod features;
-pub(crate) mod merge;
 pub(crate) mod monitoring;
 pub(crate) mod page;
 pub(crate) mod plans;

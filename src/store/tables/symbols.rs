@@ -1,5 +1,7 @@
 //! Tracked symbols and their series.
 
+pub(crate) mod merge;
+
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};

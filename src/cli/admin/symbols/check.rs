@@ -10,7 +10,7 @@ use barkeep_base::clock::SystemClock;
 use barkeep_config::Config;
 use barkeep_market::Ts;
 use barkeep_pipeline::events::Silent;
-use barkeep_pipeline::listing::{self, Stored, is_due};
+use barkeep_pipeline::names::listing::{self, Stored, is_due};
 use barkeep_store::{Listing, ListingState, Store, SymbolRow};
 
 /// More names than this are asked by their first backfill.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::symbols::{self, Put, Remove};
-use super::{bars, coverage, page};
+use super::{Put, Remove};
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::column;
+use crate::tables::{bars, coverage, page, symbols};
 use crate::writer::Work;
 use crate::{MergedSeries, Result, SeriesId, SeriesRow, SeriesWrite, StoreError, StoredBar, SymbolRow, TimeRange};
 use crate::{diff, series};

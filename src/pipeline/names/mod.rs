@@ -3,6 +3,8 @@
 //! The only place that makes a row: the command line, files, the API, the dashboard and a backfill of a new name all come
 //! here.
 
+pub mod listing;
+
 use std::collections::{BTreeMap, HashMap};
 
 use barkeep_config::{Settings, criticality_of, default_class};

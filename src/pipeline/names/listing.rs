@@ -152,6 +152,13 @@ async fn suggestion(
     suggest::nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
+/// What a stock's name is at the vendor, whose tickers separate a class of shares by a dot (`BRK-B`: `BRK.B`).
+#[must_use]
+pub fn respelled(row: &SymbolRow) -> Option<String> {
+    let separated = row.symbol.as_str().contains(['-', '/', '_']);
+    (separated && !row.asset_class.is_continuous()).then(|| spellings(row.symbol.as_str()).into_iter().next())?
+}
+
 /// The same letters with another separator between name and class of a share: `BRK-B`, `BRK/B` and `BRKB` are `BRK.B`.
 fn spellings(name: &str) -> Vec<String> {
     let Some((stem, class)) = name.split_once(['-', '/', '.', '_']) else {
@@ -186,7 +193,10 @@ pub fn words(row: &SymbolRow, listing: &Listing, near: Option<&str>) -> String {
             None => format!("{name} was renamed after {day}; its bars end there"),
         },
         (ListingState::Listed, _) => format!("the vendor lists {name}{since} but has no bar for it in this range"),
-        _ => format!("the vendor has no bar for {name} in this range"),
+        _ => {
+            let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            format!("the vendor has no bar for {name} in this range{meant}")
+        }
     }
 }
 
