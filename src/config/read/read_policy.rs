@@ -117,10 +117,8 @@ fn rpo(at: &Reader<'_>) -> Result<RpoByCriticality, ConfigError> {
         let row = at.get(name)?;
         let list = row.get("symbols")?;
         // A pair is one symbol however it is written; whether a bare name is a coin does not matter for its tier.
-        let class = |symbol: &Symbol| match Pair::is_plain(symbol.as_str()) {
-            true => AssetClass::Crypto,
-            false => AssetClass::Stock,
-        };
+        let is_pair = |symbol: &Symbol| Pair::is_plain(symbol.as_str());
+        let class = |symbol: &Symbol| if is_pair(symbol) { AssetClass::Crypto } else { AssetClass::Stock };
         let symbols = tracked(&list, class)?;
         if name == Criticality::Low.name() && !symbols.is_empty() {
             return Err(list.error("is not empty", "remove these symbols: every symbol in no other tier is low"));

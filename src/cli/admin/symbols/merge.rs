@@ -17,7 +17,7 @@ use barkeep_store::{MergedSeries, Store, SymbolRow};
 
 /// One double, and what uniting it moves.
 #[derive(Serialize)]
-struct Double<'a> {
+struct Union<'a> {
     double: &'a Symbol,
     kept: &'a Symbol,
     vendor_ticker: &'a str,
@@ -39,7 +39,7 @@ pub(super) async fn merge(
             record("merge_symbol", format!("{} into {}", double.symbol, kept.symbol), now, store).await?;
         }
         let (double, vendor_ticker) = (&double.symbol, double.vendor_ticker.as_str());
-        all.push(Double { double, kept: &kept.symbol, vendor_ticker, series });
+        all.push(Union { double, kept: &kept.symbol, vendor_ticker, series });
     }
     if session.json {
         return print_json(&json!({ "applied": apply, "doubles": all }));
@@ -47,12 +47,12 @@ pub(super) async fn merge(
     print(&shown(&all, apply))
 }
 
-fn shown(all: &[Double<'_>], applied: bool) -> String {
+fn shown(all: &[Union<'_>], applied: bool) -> String {
     if all.is_empty() {
         return "every symbol is tracked under one name; there is nothing to merge\n".to_owned();
     }
     let mut out = String::new();
-    for Double { double, kept, vendor_ticker, series } in all {
+    for Union { double, kept, vendor_ticker, series } in all {
         let _ = writeln!(out, "{double} is {kept} ({vendor_ticker})");
         let cells = |one: &MergedSeries| {
             [format!("  {}", one.timeframe), one.moved.to_string(), one.equal.to_string(), one.differing.to_string()]
@@ -63,13 +63,14 @@ fn shown(all: &[Double<'_>], applied: bool) -> String {
         }
     }
     let symbols = plural(all.len(), "symbol");
-    let _ = match applied {
-        true => writeln!(out, "merged {symbols}; the bars that differed are revisions of the kept symbol"),
-        false => writeln!(
+    let _ = if applied {
+        writeln!(out, "merged {symbols}; the bars that differed are revisions of the kept symbol")
+    } else {
+        writeln!(
             out,
             "nothing was changed; bars that differ would become revisions of the kept symbol\n\
              to merge {symbols}: barkeep symbols merge --yes"
-        ),
+        )
     };
     out
 }
