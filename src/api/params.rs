@@ -10,10 +10,13 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use url::form_urlencoded;
 
+use super::App;
 use super::pages::Score;
 use super::problem::{Kind, Problem};
 use barkeep_base::text::printable;
-use barkeep_market::{Symbol, Timeframe};
+use barkeep_config::default_class;
+use barkeep_market::{Instrument, Symbol, Timeframe};
+use barkeep_pipeline::names;
 
 /// Query parameters a request may have; far more than any endpoint takes.
 const MAX_PARAMETERS: usize = 64;
@@ -118,8 +121,25 @@ impl<S: Send + Sync, T: FromStr<Err: Display> + Send> FromRequestParts<S> for Na
     }
 }
 
-/// A symbol in a path.
-pub(super) type OfSymbol = Named<Symbol>;
+/// A symbol in a path, by its one name: however it is written, the tracked one it means.
+#[derive(Debug)]
+pub(super) struct OfSymbol(pub(super) Symbol);
+
+impl FromRequestParts<App> for OfSymbol {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &App) -> Result<Self, Problem> {
+        let Named(written) = Named::<Symbol>::from_request_parts(parts, api).await?;
+        let reading = api.console.publisher.reading();
+        if let Some(row) = names::find(&reading.index.symbols, &written) {
+            return Ok(Self(row.symbol.clone()));
+        }
+        // Not tracked, or only a moment ago.
+        let class = default_class(&api.console.engine.config.current().settings, &written);
+        let one = Instrument::of(&written, class).map_err(|e| Problem::new(Kind::Invalid, e.to_string()).at("path"))?;
+        Ok(Self(one.symbol))
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -161,6 +161,7 @@ impl Problem {
             }
             SelectError::EmptyRange { .. } => Self::invalid("from", &e.to_string()).hint("swap from and to"),
             SelectError::Future { .. } => Self::invalid("from", &e.to_string()),
+            SelectError::Name(_) => Self::invalid("symbols", &e.to_string()),
             SelectError::AllPaused => {
                 Self::new(Kind::Conflict, e.to_string()).hint("resume a series, or name the timeframes to fetch")
             }

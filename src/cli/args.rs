@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::exit::CliError;
 use barkeep_base::text::printable;
-use barkeep_market::asset::InvalidSymbol;
+use barkeep_market::instrument::{self, NameError, typed};
+use barkeep_market::symbol::InvalidSymbol;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select;
 pub use barkeep_pipeline::select::TimeBound;
@@ -16,7 +17,7 @@ use barkeep_store::TimeRange;
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
     /// Symbols such as AAPL, SPY or BTC; unknown ones are added to the database
-    #[arg(value_name = "SYMBOL", value_parser = symbol)]
+    #[arg(value_name = "SYMBOL", value_parser = new_symbol)]
     pub symbols: Vec<Symbol>,
 
     /// All active symbols of the database
@@ -111,10 +112,15 @@ pub fn check_range(from: Option<TimeBound>, to: Option<TimeBound>) -> Result<(),
     if empty { Err(CliError::usage(format!("--from {from} is after --to {to}; swap them"))) } else { Ok(()) }
 }
 
-/// A symbol as typed. In lower case it means the same: no vendor ticker is all lower case, though some have a single lower
-/// case letter (`PEBpE`, a preferred share).
+/// A symbol that is tracked already; in lower case it means the same.
 pub fn symbol(text: &str) -> Result<Symbol, InvalidSymbol> {
-    if text.chars().any(|c| c.is_ascii_uppercase()) { text.parse() } else { text.to_ascii_uppercase().parse() }
+    typed(text)
+}
+
+/// A symbol that may be new: names of classes that are not tracked are refused.
+pub fn new_symbol(text: &str) -> Result<Symbol, NameError> {
+    let symbol = typed(text)?;
+    instrument::check(&symbol).map(|()| symbol)
 }
 
 /// `[from, to)` in the time zone of an asset class; an end that is not given is open.
@@ -181,5 +187,7 @@ mod tests {
             assert_eq!(symbol(typed).map(|s| s.to_string()), Ok(meant.to_owned()));
         }
         assert_eq!(symbol("a b").unwrap_err().to_string(), symbol("A B").unwrap_err().to_string());
+        assert!(new_symbol("i:spx").unwrap_err().to_string().contains("'I:SPX' is an index"));
+        assert!(new_symbol("x:btcusd").is_ok() && symbol("i:spx").is_ok());
     }
 }

@@ -172,7 +172,10 @@ pub fn summary(summary: &Summary) -> String {
     if rest > 0 {
         let _ = writeln!(out, "    … and {rest} more (--json shows all)");
     }
-    if !summary.unfinished.is_empty() {
+    for note in &summary.notes {
+        let _ = writeln!(out, "  note: {note}");
+    }
+    if summary.gaps_left > 0 {
         out.push_str("  run the same command again to fetch what is still missing\n");
     }
     if summary.quarantined > 0 {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use barkeep_base::log::LogSettings;
 use barkeep_market::freshness::{Delay, StalenessClock, TierLimits};
+use barkeep_market::pair::Pair;
 use barkeep_market::quality::Thresholds;
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Instrument, Symbol, Timeframe};
 
 pub use super::database_url::DatabaseUrl;
 pub use super::rate_limit::RateLimit;
@@ -186,28 +187,37 @@ pub fn parse_delay(text: &str) -> Result<Delay, ParseWordError> {
     }
 }
 
-/// What a symbol is when nobody says so: crypto or fund if `symbols.known_*` names it, else a stock. Every way to write a
-/// known pair (`BTC-USD`, `X:BTCUSD`) counts.
+/// What a symbol is when nobody says so: crypto or fund if `symbols.known_*` names it, crypto too if it is written as a pair
+/// (`BTC-EUR`, `X:BTCUSD`), else a stock.
 #[must_use]
 pub fn default_class(settings: &Settings, symbol: &Symbol) -> AssetClass {
-    let pair = symbol.vendor_ticker(AssetClass::Crypto);
-    let is_pair = |known: &Symbol| known.vendor_ticker(AssetClass::Crypto) == pair;
-    if symbol.as_str().starts_with("X:") || settings.symbols.known_crypto.iter().any(is_pair) {
-        AssetClass::Crypto
-    } else if settings.symbols.known_etf.contains(symbol) {
+    let text = symbol.as_str();
+    let prefixed = text.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("X:"));
+    if settings.symbols.known_etf.contains(symbol) {
         AssetClass::Etf
+    } else if prefixed
+        || settings.symbols.known_crypto.contains(symbol)
+        || Pair::is_plain(text)
+        || known(settings, symbol)
+    {
+        AssetClass::Crypto
     } else {
         AssetClass::Stock
     }
 }
 
-/// The tier of a symbol by `rto_rpo_config.yaml`. Every way to write a listed crypto pair counts.
+/// Whether `symbols.known_crypto` has the same pair under another name.
+fn known(settings: &Settings, symbol: &Symbol) -> bool {
+    let Ok(pair) = Pair::parse(symbol.as_str()) else { return false };
+    let name = pair.name();
+    settings.symbols.known_crypto.iter().any(|known| known.as_str() == name)
+}
+
+/// The tier of a symbol by `rto_rpo_config.yaml`. Every way to write a crypto pair counts: the lists hold its one name.
 #[must_use]
 pub fn criticality_of(settings: &Settings, symbol: &Symbol) -> Criticality {
-    let class = default_class(settings, symbol);
-    let same = |listed: &Symbol| {
-        default_class(settings, listed) == class && listed.vendor_ticker(class) == symbol.vendor_ticker(class)
-    };
-    let listed = settings.symbols.criticality.iter().find(|(s, _)| same(s));
+    let one = || Instrument::of(symbol, default_class(settings, symbol)).ok().map(|one| one.symbol);
+    let tier = |symbol: &Symbol| settings.symbols.criticality.iter().find(|(listed, _)| listed == symbol);
+    let listed = tier(symbol).or_else(|| tier(&one()?));
     listed.map_or(Criticality::Low, |(_, tier)| *tier)
 }

@@ -86,6 +86,9 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow 
         bytes: i64::try_from(attempt.bytes).unwrap_or(i64::MAX),
         request_id: attempt.request_id.clone(),
         changed: None,
-        purpose: RequestPurpose::Backfill,
+        purpose: match attempt.endpoint {
+            "aggregates" | "grouped_daily" => RequestPurpose::Backfill,
+            _ => RequestPurpose::Lookup,
+        },
     }
 }

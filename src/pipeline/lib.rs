@@ -17,6 +17,7 @@ pub mod holidays;
 pub mod index;
 pub mod ingest;
 pub mod journal;
+pub mod names;
 pub mod open;
 pub mod planning_inputs;
 pub mod progress;

@@ -1,16 +1,18 @@
 //! Which series a command means, and over what time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use crate::names::{Known, Wanted, sorted};
 use barkeep_base::text::printable;
-use barkeep_config::{Settings, criticality_of, default_class};
+use barkeep_config::Settings;
+use barkeep_market::instrument::NameError;
 use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
-use barkeep_store::{CriticalitySource, Listing, SymbolRow};
+use barkeep_store::SymbolRow;
 
 /// A bound of a range as a user writes it; inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,55 +112,50 @@ pub enum SelectError {
     Future { from: TimeBound },
     #[error("every series of this selection is paused")]
     AllPaused,
+    #[error(transparent)]
+    Name(#[from] NameError),
 }
 
 impl Selection {
-    /// The symbols meant, known ones as they are registered, unknown ones as they will be.
+    /// The symbols meant, known ones as they are registered, unknown ones as they will be; each once, however often and in
+    /// whatever spelling it is named.
     ///
     /// # Errors
-    /// [`SelectError::NoSymbols`] and [`SelectError::ClassDiffers`].
-    pub fn targets(&self, known: &[SymbolRow], settings: &Settings, now: Ts) -> Result<Vec<Target>, SelectError> {
-        let by_name: BTreeMap<&Symbol, &SymbolRow> = known.iter().map(|row| (&row.symbol, row)).collect();
-        let mut named: Vec<Symbol> = if self.symbols.is_empty() {
-            known.iter().filter(|row| row.active && !row.paused).map(|row| row.symbol.clone()).collect()
-        } else {
-            self.symbols.clone()
-        };
-        named.sort();
-        named.dedup();
-        if named.is_empty() {
-            return Err(SelectError::NoSymbols);
+    /// [`SelectError::NoSymbols`], [`SelectError::ClassDiffers`] and [`SelectError::Name`].
+    pub fn targets(&self, rows: &[SymbolRow], settings: &Settings, now: Ts) -> Result<Vec<Target>, SelectError> {
+        let known = Known::new(rows);
+        let mut all: BTreeMap<Symbol, Target> = BTreeMap::new();
+        if self.symbols.is_empty() {
+            for row in rows.iter().filter(|row| row.active && !row.paused) {
+                all.insert(row.symbol.clone(), self.tracked(row)?);
+            }
         }
-        named.into_iter().map(|symbol| self.target(symbol, &by_name, settings, now)).collect()
+        for symbol in &self.symbols {
+            let target = self.target(symbol, &known, settings, now)?;
+            all.insert(target.row.symbol.clone(), target);
+        }
+        if all.is_empty() { Err(SelectError::NoSymbols) } else { Ok(one_per_pair(all.into_values(), &known)) }
     }
 
-    fn target(
-        &self,
-        symbol: Symbol,
-        known: &BTreeMap<&Symbol, &SymbolRow>,
-        settings: &Settings,
-        now: Ts,
-    ) -> Result<Target, SelectError> {
-        let Some(&row) = known.get(&symbol) else {
-            let class = self.class.unwrap_or_else(|| default_class(settings, &symbol));
-            let requested = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
-            let row = SymbolRow {
-                vendor_ticker: symbol.vendor_ticker(class),
-                asset_class: class,
-                criticality: criticality_of(settings, &symbol),
-                criticality_source: CriticalitySource::Policy,
-                timeframes: requested.clone(),
-                active: true,
-                paused: false,
-                added_at: now,
-                history_from: None,
-                listing: Listing::default(),
-                symbol,
-            };
-            return Ok(Target { row, dirty: true, requested });
-        };
+    fn target(&self, symbol: &Symbol, known: &Known<'_>, settings: &Settings, now: Ts) -> Result<Target, SelectError> {
+        if let Some(row) = known.find(symbol) {
+            return self.tracked(row);
+        }
+        let wanted =
+            Wanted { class: self.class, timeframes: self.timeframes.clone().unwrap_or_default(), ..Wanted::default() };
+        let row = wanted.row(settings, symbol, now)?;
+        // Its one name may be taken by a symbol of another class.
+        if let Some(other) = known.find(&row.symbol) {
+            return Selection { class: Some(row.asset_class), ..self.clone() }.tracked(other);
+        }
+        let requested = row.timeframes.clone();
+        Ok(Target { row, dirty: true, requested })
+    }
+
+    fn tracked(&self, row: &SymbolRow) -> Result<Target, SelectError> {
         if let Some(requested) = self.class.filter(|class| *class != row.asset_class) {
-            return Err(SelectError::ClassDiffers { symbol, registered: row.asset_class, requested });
+            let (symbol, registered) = (row.symbol.clone(), row.asset_class);
+            return Err(SelectError::ClassDiffers { symbol, registered, requested });
         }
         let requested = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
         let all = sorted(&[row.timeframes.as_slice(), &requested].concat());
@@ -208,12 +205,16 @@ impl Selection {
     }
 }
 
-/// Fine to coarse, without repeats.
-fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
-    let mut all = timeframes.to_vec();
-    all.sort_unstable();
-    all.dedup();
-    all
+/// Of symbols not registered yet that trade as one pair (`QWERTY`, `X:QWERTYUSD`), the first.
+fn one_per_pair(targets: impl Iterator<Item = Target>, known: &Known<'_>) -> Vec<Target> {
+    let mut tickers = BTreeSet::new();
+    targets
+        .filter(|target| {
+            target.row.asset_class != AssetClass::Crypto
+                || known.find(&target.row.symbol).is_some()
+                || tickers.insert(target.row.vendor_ticker.clone())
+        })
+        .collect()
 }
 
 #[cfg(test)]

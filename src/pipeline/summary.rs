@@ -43,6 +43,8 @@ pub struct Summary {
     /// Gaps left in the requested range, over all series.
     pub gaps_left: u64,
     pub duration_seconds: f64,
+    /// What is worth knowing besides: names that ended, or are not listed yet.
+    pub notes: Vec<String>,
     /// Why, for each series that is not complete.
     pub unfinished: Vec<Unfinished>,
 }

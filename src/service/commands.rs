@@ -15,6 +15,7 @@ use barkeep_pipeline::RunContext;
 use barkeep_pipeline::backfill::{Backfill, RunError};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, SeriesIndex};
+use barkeep_pipeline::names::Known;
 use barkeep_pipeline::quarantine;
 use barkeep_pipeline::select::{Selection, Target};
 use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger};
@@ -149,9 +150,14 @@ impl Service {
     pub(super) async fn set_paused(&mut self, symbols: &[Symbol], paused: bool) -> Result<CommandReply, CommandError> {
         let refused = |e: StoreError| CommandError::Refused(e.to_string());
         let rows = self.engine.store.symbols().await.map_err(refused)?;
-        if let Some(unknown) = symbols.iter().find(|s| !rows.iter().any(|row| &row.symbol == *s)) {
-            return Err(CommandError::Refused(format!("{unknown} is not registered")));
-        }
+        let known = Known::new(&rows);
+        let registered = |symbol: &Symbol| {
+            let row = known.find(symbol);
+            row.map(|row| row.symbol.clone())
+                .ok_or_else(|| CommandError::Refused(format!("{symbol} is not registered")))
+        };
+        let symbols = symbols.iter().map(registered).collect::<Result<Vec<Symbol>, CommandError>>()?;
+        let symbols = symbols.as_slice();
         let changed: Vec<SymbolRow> = rows
             .into_iter()
             .filter(|row| symbols.contains(&row.symbol) && row.paused != paused)

@@ -71,8 +71,19 @@ pub trait Store: Send + Sync {
     /// longer listed keep their bars.
     async fn put_symbols(&self, rows: &[SymbolRow]) -> Result<()>;
 
+    /// Deletes a symbol with everything attached and inserts it anew; one transaction. `NotFound` when there is none.
+    async fn replace_symbol(&self, row: &SymbolRow) -> Result<()>;
+
     /// Deletes a symbol with its series, bars and everything attached. `NotFound` when there is none.
     async fn remove_symbol(&self, symbol: &Symbol) -> Result<()>;
+
+    /// Notes what the vendor says a name is, and nothing else of the symbol.
+    async fn note_listing(&self, symbol: &Symbol, listing: &Listing) -> Result<()>;
+
+    /// Unites a symbol with another that trades as the same ticker: bars, coverage, quarantine and revisions that only
+    /// `double` has move to `kept`, bars of it that differ to the revisions of `kept`, and `double` is removed; one
+    /// transaction. Without `apply` it only says what would move.
+    async fn merge_symbol(&self, double: &Symbol, kept: &Symbol, apply: bool, at: Ts) -> Result<Vec<MergedSeries>>;
 
     /// All series, in order of symbol and timeframe.
     async fn series(&self) -> Result<Vec<SeriesRow>>;
@@ -346,6 +357,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::requests::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
+        tables::symbols::merge::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -69,6 +69,8 @@ cases! {
         symbols::symbols_and_series
         symbols::removing_a_symbol_removes_everything
         symbols::a_series_rests_by_itself
+        symbols::a_listing_is_noted_and_nothing_else_changes
+        symbols::a_double_is_merged_into_the_symbol_that_is_kept
         bars::reading_bars
         bars::any_number_of_bars_is_written
         bars::features_read_less_of_a_bar

@@ -2,11 +2,13 @@
 
 use barkeep::market::split::Split;
 use barkeep::market::{AssetClass, Timeframe, Ts};
-use barkeep::store::{CoverageState, Dialect, QuarantinedBar, StoreError, SymbolRow};
+use barkeep::store::{
+    CoverageState, Dialect, Listing, ListingState, MergedSeries, QuarantinedBar, SeriesWrite, StoreError, SymbolRow,
+};
 use chrono::NaiveDate;
 
-use crate::database::Db;
-use crate::sample::{T0, all_bars, bar, commit, covered, one_series, page, sym, symbol_row, write};
+use crate::database::{Db, Superseded};
+use crate::sample::{T0, all_bars, bar, commit, covered, minute, one_series, page, span, sym, symbol_row, write};
 
 pub async fn symbols_and_series(db: &Db) {
     let store = &db.store;
@@ -83,4 +85,91 @@ pub async fn removing_a_symbol_removes_everything(db: &Db) {
     assert!(matches!(gone, Err(StoreError::NotFound(_))), "{gone:?}");
     // A key never comes back for another series.
     assert_ne!(one_series(db).await, id);
+}
+
+pub async fn a_listing_is_noted_and_nothing_else_changes(db: &Db) {
+    let store = &db.store;
+    store.put_symbols(&[symbol_row("A", &[Timeframe::D1])]).await.unwrap();
+    let day = |y| NaiveDate::from_ymd_opt(y, 3, 1);
+    let listing = Listing {
+        state: ListingState::Renamed,
+        checked_at: Some(Ts(T0)),
+        listed_on: day(2004),
+        ended_on: day(2022),
+        renamed_to: Some(sym("B")),
+    };
+    store.note_listing(&sym("A"), &listing).await.unwrap();
+    assert_eq!(store.symbols().await.unwrap(), [SymbolRow { listing, ..symbol_row("A", &[Timeframe::D1]) }]);
+    assert!(matches!(store.note_listing(&sym("Z"), &Listing::default()).await, Err(StoreError::NotFound(_))));
+}
+
+pub async fn a_double_is_merged_into_the_symbol_that_is_kept(db: &Db) {
+    let store = &db.store;
+    let pair = |name: &str, timeframes: &[Timeframe]| SymbolRow {
+        asset_class: AssetClass::Crypto,
+        vendor_ticker: "X:BTCUSD".into(),
+        ..symbol_row(name, timeframes)
+    };
+    let double = SymbolRow { added_at: Ts(T0 - 5), ..pair("BTC-USD", &[Timeframe::M1, Timeframe::H1]) };
+    store.put_symbols(&[pair("BTC", &[Timeframe::M1, Timeframe::D1]), double, symbol_row("X", &[])]).await.unwrap();
+    let id = async |name: &str, timeframe| {
+        let rows = store.series().await.unwrap();
+        rows.iter().find(|s| s.symbol == sym(name) && s.timeframe == timeframe).map(|s| s.id)
+    };
+    let kept = id("BTC", Timeframe::M1).await.unwrap();
+    let from = id("BTC-USD", Timeframe::M1).await.unwrap();
+    let hourly = id("BTC-USD", Timeframe::H1).await.unwrap();
+    let covers = |a, b, state| vec![covered(a, b, state, 1, None)];
+    commit(
+        db,
+        SeriesWrite { coverage: covers(0, 3, CoverageState::Present), ..write(kept, vec![bar(0, 10.5), bar(1, 10.6)]) },
+    )
+    .await;
+    let odd = QuarantinedBar { bar: bar(4, 10.5).bar, reason: "odd".into(), request_id: None };
+    commit(
+        db,
+        SeriesWrite {
+            coverage: covers(0, 9, CoverageState::Empty),
+            quarantine: vec![odd],
+            checked_at: Some(minute(9)),
+            ..write(from, vec![bar(0, 10.5), bar(1, 10.7), bar(2, 10.8), bar(5, 10.9)])
+        },
+    )
+    .await;
+    commit(db, write(hourly, vec![bar(0, 10.5)])).await;
+
+    let expected = [
+        MergedSeries { timeframe: Timeframe::M1, moved: 2, equal: 1, differing: 1 },
+        MergedSeries { timeframe: Timeframe::H1, moved: 1, equal: 0, differing: 0 },
+    ];
+    let before = (store.symbols().await.unwrap(), store.series().await.unwrap());
+    assert_eq!(store.merge_symbol(&sym("BTC-USD"), &sym("BTC"), false, Ts(T0)).await.unwrap(), expected);
+    assert_eq!((store.symbols().await.unwrap(), store.series().await.unwrap()), before);
+    assert_eq!(all_bars(db, kept).await.len(), 2);
+
+    assert_eq!(store.merge_symbol(&sym("BTC-USD"), &sym("BTC"), true, Ts(T0)).await.unwrap(), expected);
+    let names: Vec<_> =
+        store.symbols().await.unwrap().into_iter().map(|r| (r.symbol, r.timeframes, r.added_at)).collect();
+    let all = vec![Timeframe::M1, Timeframe::H1, Timeframe::D1];
+    assert_eq!(names, [(sym("BTC"), all, Ts(T0 - 5)), (sym("X"), vec![], Ts(T0))]);
+    assert_eq!(all_bars(db, kept).await, [bar(0, 10.5), bar(1, 10.6), bar(2, 10.8), bar(5, 10.9)]);
+    assert_eq!(all_bars(db, id("BTC", Timeframe::H1).await.unwrap()).await, [bar(0, 10.5)]);
+    let rows = store.series().await.unwrap();
+    let row = rows.iter().find(|s| s.id == kept).unwrap();
+    assert_eq!((row.bar_count, row.last_ts, row.checked_at), (4, Some(minute(5)), Some(minute(9))));
+    let covered = store.coverage(&[kept]).await.unwrap().remove(0).1;
+    let states: Vec<_> = covered.iter().map(|c| (c.range, c.state)).collect();
+    assert_eq!(states, [(span(0, 3), CoverageState::Present), (span(3, 9), CoverageState::Empty)]);
+    let odd = store.quarantine(false).await.unwrap();
+    assert_eq!(
+        odd.iter().map(|q| (q.series_id, q.symbol.clone(), q.bar.ts)).collect::<Vec<_>>(),
+        [(kept, sym("BTC"), minute(4))]
+    );
+    assert_eq!(db.revisions().await, [Superseded { close: 10.7, vwap: Some(10.1), reason: "changed".into() }]);
+
+    // Only what trades as one ticker, and only what exists.
+    let wrong = store.merge_symbol(&sym("X"), &sym("BTC"), true, Ts(T0)).await;
+    assert!(matches!(&wrong, Err(StoreError::Refused(why)) if why.contains("same ticker")), "{wrong:?}");
+    assert!(matches!(store.merge_symbol(&sym("BTC"), &sym("BTC"), true, Ts(T0)).await, Err(StoreError::Refused(_))));
+    assert!(matches!(store.merge_symbol(&sym("Z"), &sym("BTC"), true, Ts(T0)).await, Err(StoreError::NotFound(_))));
 }

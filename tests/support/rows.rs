@@ -1,7 +1,7 @@
 //! Rows of the database with everything a test does not care about filled in: `SymbolRow { active: false, ..symbol("AAPL",
 //! &[M5]) }`.
 
-use barkeep::market::{AssetClass, Criticality, Timeframe, Ts};
+use barkeep::market::{AssetClass, Criticality, Instrument, Symbol, Timeframe, Ts};
 use barkeep::store::{
     CriticalitySource, ExecutionRow, ExecutionStatus, Listing, RequestPurpose, RequestRow, SymbolRow, Trigger,
 };
@@ -22,6 +22,11 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
         history_from: None,
         listing: Listing::default(),
     }
+}
+
+/// What the vendor calls a symbol of this class.
+pub fn ticker(symbol: &Symbol, class: AssetClass) -> String {
+    Instrument::of(symbol, class).unwrap().vendor_ticker
 }
 
 /// A first request for bars, answered without one.

@@ -49,6 +49,7 @@ pub struct Scripted {
     faults: Box<Faults>,
     splits: Vec<(String, Split)>,
     holidays: Vec<Holiday>,
+    known: Vec<TickerDetails>,
     latency: Duration,
     page: usize,
     calls: Mutex<Vec<Call>>,
@@ -65,6 +66,7 @@ impl Scripted {
             faults: Box::new(|_| None),
             splits: Vec::new(),
             holidays: Vec::new(),
+            known: Vec::new(),
             latency: Duration::ZERO,
             page: 50_000,
             calls: Mutex::default(),
@@ -94,6 +96,11 @@ impl Scripted {
     /// Closures that no rule knows.
     pub fn announcing(self, holidays: Vec<Holiday>) -> Self {
         Self { holidays, ..self }
+    }
+
+    /// Reference data of tickers, besides what is made up of those that trade.
+    pub fn describing(self, known: Vec<TickerDetails>) -> Self {
+        Self { known, ..self }
     }
 
     pub fn with_splits(self, splits: Vec<(String, Split)>) -> Self {
@@ -254,7 +261,17 @@ impl Vendor for Scripted {
 
     async fn tickers(&self, search: &str, limit: u32) -> Result<Dated<Vec<Ticker>>, Fault> {
         self.arrive("tickers", None, None, false).await?;
-        let found = self.tickers.iter().filter(|t| t.contains(search)).take(limit as usize);
+        let described =
+            self.known.iter().filter(|t| t.active && (t.ticker.contains(search) || t.name.contains(search)));
+        let described = described.map(|t| Ticker {
+            ticker: t.ticker.clone(),
+            name: t.name.clone(),
+            market: t.market.clone(),
+            kind: t.kind.clone(),
+            active: t.active,
+        });
+        let other = |t: &&String| self.known.iter().all(|known| known.ticker != **t);
+        let found = self.tickers.iter().filter(|t| t.contains(search)).filter(other);
         let row = |ticker: &String| Ticker {
             name: ticker.clone(),
             market: if ticker.starts_with("X:") { "crypto" } else { "stocks" }.to_owned(),
@@ -262,11 +279,14 @@ impl Vendor for Scripted {
             active: true,
             ticker: ticker.clone(),
         };
-        Ok(self.dated(found.map(row).collect()))
+        Ok(self.dated(described.chain(found.map(row)).take(limit as usize).collect()))
     }
 
     async fn ticker(&self, ticker: &str) -> Result<Dated<Option<TickerDetails>>, Fault> {
         self.arrive("ticker", Some(ticker), None, false).await?;
+        if let Some(described) = self.known.iter().find(|t| t.ticker == ticker) {
+            return Ok(self.dated(Some(described.clone())));
+        }
         let known = |ticker: &String| TickerDetails {
             name: ticker.clone(),
             market: if ticker.starts_with("X:") { "crypto" } else { "stocks" }.to_owned(),

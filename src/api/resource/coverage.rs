@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::series::reading_with;
 use crate::App;
-use crate::params::{Named, OfSymbol, Params};
+use crate::params::{OfSymbol, Params};
 use crate::problem::Problem;
 use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState, SeriesId};
@@ -62,7 +62,7 @@ pub(crate) struct SymbolCoverage {
     responses((status = 200, body = SymbolCoverage, description = "The coverage of each series")))]
 pub(crate) async fn of_symbol(
     State(api): State<App>,
-    Named(symbol): OfSymbol,
+    OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<Json<SymbolCoverage>, Problem> {
     let only: Option<Timeframe> = params.only(&["timeframe"])?.parse("timeframe")?;

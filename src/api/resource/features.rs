@@ -11,7 +11,7 @@ use super::series::{RangeQuery, answer, next_link};
 use crate::App;
 use crate::guard::keys::Caller;
 use crate::pages::{PageQuery, PageSummary, Rows};
-use crate::params::{Named, OfSymbol, Params};
+use crate::params::{OfSymbol, Params};
 use crate::problem::Problem;
 use crate::resource::historical::opened;
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -103,7 +103,7 @@ struct FeatureRow {
 pub(crate) async fn quant(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
-    Named(symbol): OfSymbol,
+    OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<Response, Problem> {
     let range = RangeQuery::read(&params.only(&["timeframe", "start", "end", "before", "limit"])?)?;

@@ -11,7 +11,7 @@ use super::series::{RangeQuery, answer, next_link};
 use crate::App;
 use crate::guard::keys::Caller;
 use crate::pages::{BarRow, PageQuery, PageSummary, Rows};
-use crate::params::{Named, OfSymbol, Params};
+use crate::params::{OfSymbol, Params};
 use crate::problem::Problem;
 use barkeep_market::{Symbol, Timeframe, Ts};
 
@@ -55,7 +55,7 @@ pub(crate) struct BarPage {
 pub(crate) async fn bars(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
-    Named(symbol): OfSymbol,
+    OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<Response, Problem> {
     let known = ["timeframe", "start", "end", "before", "limit", "adjusted", "min_quality"];

@@ -1,24 +1,29 @@
 //! `barkeep symbols`: the symbols that are tracked, and their settings.
 
+mod check;
+mod class;
 mod import;
+mod listed;
+mod merge;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{sorted, symbol};
+use self::listed::{listed, show, show_one, with_paused};
+use crate::args::{new_symbol, sorted, symbol};
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_base::format::{plural, table};
+use barkeep_base::format::plural;
 use barkeep_config::yaml::suggest;
-use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::names::{self, Known, Wanted};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
-use barkeep_store::{CriticalitySource, Listing, OperatorAction, SeriesRow, Store, SymbolRow};
+use barkeep_store::{CriticalitySource, OperatorAction, Store, SymbolRow};
 
 /// Add, list, change and remove symbols
 #[derive(Args, Clone, Debug)]
@@ -32,10 +37,13 @@ pub enum SymbolsCommand {
     /// Add symbols; existing ones are not changed
     Add {
         /// Symbols such as AAPL, SPY or BTC
-        #[arg(value_name = "SYMBOL", required = true, value_parser = symbol)]
+        #[arg(value_name = "SYMBOL", required = true, value_parser = new_symbol)]
         symbols: Vec<Symbol>,
         #[command(flatten)]
         options: SymbolOptions,
+        /// Do not ask the vendor whether it knows them; asked once, with a key, for up to five
+        #[arg(long)]
+        no_check: bool,
     },
     /// Add or change the symbols of a CSV file; one wrong line, and nothing is changed
     Import {
@@ -46,7 +54,7 @@ pub enum SymbolsCommand {
     /// List symbols
     List,
     /// Change a symbol
-    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused"]))]
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "class"]))]
     Set {
         /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
@@ -63,6 +71,9 @@ pub enum SymbolsCommand {
         /// Pause the symbol (--paused), or resume it (--paused=false)
         #[arg(long, value_name = "BOOL", hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         paused: Option<bool>,
+        /// Asset class: stock, etf or crypto; refused when stored bars would become wrong
+        #[arg(long, value_name = "CLASS")]
+        class: Option<AssetClass>,
         /// With --paused: only these timeframes, separated by commas. A paused timeframe is not requested, but its bars are
         /// still stored when they arrive with another one
         #[arg(
@@ -70,9 +81,15 @@ pub enum SymbolsCommand {
             value_name = "TF,…",
             value_delimiter = ',',
             requires = "paused",
-            conflicts_with_all = ["criticality", "timeframes", "active"]
+            conflicts_with_all = ["criticality", "timeframes", "active", "class"]
         )]
         timeframe: Vec<Timeframe>,
+    },
+    /// Unite symbols that are tracked under two names, such as BTC and BTC-USD; shows what it would do
+    Merge {
+        /// Do it
+        #[arg(long)]
+        yes: bool,
     },
     /// Remove a symbol with all its bars
     Remove {
@@ -104,29 +121,16 @@ pub(super) fn source_of(named: Option<Criticality>, before: CriticalitySource) -
     if named.is_some() { CriticalitySource::Operator } else { before }
 }
 
-/// The row of a new symbol.
-#[must_use]
-pub fn new_row(settings: &Settings, symbol: &Symbol, options: &SymbolOptions, now: Ts) -> SymbolRow {
-    let asset_class = options.asset_class.unwrap_or_else(|| default_class(settings, symbol));
-    let timeframes = if options.timeframes.is_empty() { &settings.symbols.timeframes } else { &options.timeframes };
-    SymbolRow {
-        symbol: symbol.clone(),
-        asset_class,
-        vendor_ticker: symbol.vendor_ticker(asset_class),
-        criticality: options.criticality.unwrap_or_else(|| criticality_of(settings, symbol)),
-        criticality_source: source_of(options.criticality, CriticalitySource::Policy),
-        timeframes: sorted(timeframes),
-        active: true,
-        paused: false,
-        added_at: now,
-        history_from: None,
-        listing: Listing::default(),
+impl SymbolOptions {
+    /// As the engine takes them.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted { class: self.asset_class, criticality: self.criticality, timeframes: self.timeframes.clone() }
     }
 }
 
 /// The row of a symbol, or an error that suggests a similar one.
 pub fn find<'a>(rows: &'a [SymbolRow], symbol: &Symbol) -> Result<&'a SymbolRow, CliError> {
-    rows.iter().find(|row| row.symbol == *symbol).ok_or_else(|| {
+    names::find(rows, symbol).ok_or_else(|| {
         let near = suggest::nearest(symbol.as_str(), rows.iter().map(|r| r.symbol.as_str()));
         let list = || "`barkeep symbols list` shows the symbols in the database".to_owned();
         let hint = near.map_or_else(list, |near| format!("did you mean {near}?"));
@@ -144,7 +148,7 @@ pub(crate) fn run(args: &SymbolsArgs, globals: &Globals) -> Result<(), CliError>
     block_on(async {
         let readonly = matches!(args.command, SymbolsCommand::List);
         let store = session.open_store(readonly).await?;
-        let result = execute(args, &lines, &session, store.as_ref()).await;
+        let result = execute(args, &lines, &session, &store).await;
         store.close().await;
         result
     })
@@ -154,13 +158,23 @@ async fn execute(
     args: &SymbolsArgs,
     lines: &[import::Line],
     session: &Session,
-    store: &dyn Store,
+    shared: &Arc<dyn Store>,
 ) -> Result<(), CliError> {
+    let store = shared.as_ref();
     let rows = store.symbols().await?;
     let settings = &session.loaded.settings;
     let now = SystemClock.now();
     match &args.command {
-        SymbolsCommand::Add { symbols, options } => add(symbols, options, &rows, session, store, now).await,
+        SymbolsCommand::Add { symbols, options, no_check } => {
+            let added = add(symbols, options, &rows, session, store, now).await?;
+            if !no_check {
+                for warning in check::check(&added, session, shared, now).await {
+                    eprintln!("warning: {warning}");
+                }
+            }
+            Ok(())
+        }
+        SymbolsCommand::Merge { yes } => merge::merge(&rows, *yes, session, store, now).await,
         SymbolsCommand::Import { file } => {
             let changed = import::merged(file, lines, &rows, settings, now)?;
             store.put_symbols(&changed).await?;
@@ -175,11 +189,17 @@ async fn execute(
         SymbolsCommand::List => show(&rows, session, store).await,
         SymbolsCommand::Set { symbol, paused: Some(paused), timeframe, .. } if !timeframe.is_empty() => {
             let row = find(&rows, symbol)?;
-            pause_series(symbol, timeframe, *paused, store).await?;
+            pause_series(&row.symbol, timeframe, *paused, store).await?;
             show_one(row, session, store).await
         }
-        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, timeframe: _ } => {
-            let mut row = find(&rows, symbol)?.clone();
+        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, class, timeframe: _ } => {
+            let before = find(&rows, symbol)?;
+            let mut row = before.clone();
+            if let Some(class) = class {
+                let series = store.series().await?;
+                let bars = series.iter().filter(|s| s.symbol == row.symbol).map(|s| s.bar_count).sum();
+                row = class::changed(before, *class, bars)?;
+            }
             row.criticality = criticality.unwrap_or(row.criticality);
             row.criticality_source = source_of(*criticality, row.criticality_source);
             row.active = active.unwrap_or(row.active);
@@ -188,7 +208,15 @@ async fn execute(
             if !timeframes.is_empty() {
                 row.timeframes = sorted(timeframes);
             }
-            store.put_symbols(std::slice::from_ref(&row)).await?;
+            if row.vendor_ticker == before.vendor_ticker {
+                store.put_symbols(std::slice::from_ref(&row)).await?;
+            } else {
+                // Without bars: what the other ticker was answered for goes too.
+                store.replace_symbol(&row).await?;
+            }
+            if row.asset_class != before.asset_class {
+                record("change_symbol", row.symbol.to_string(), now, store).await?;
+            }
             if switched {
                 // `explain` shows who paused a symbol and since when.
                 record_pause(row.paused, row.symbol.to_string(), store).await?;
@@ -196,7 +224,7 @@ async fn execute(
             show_one(&row, session, store).await
         }
         SymbolsCommand::Remove { symbol, yes } => {
-            find(&rows, symbol)?;
+            let symbol = &find(&rows, symbol)?.symbol;
             let series = store.series().await?;
             let bars: i64 = series.iter().filter(|s| s.symbol == *symbol).map(|s| s.bar_count).sum();
             let bars_text = plural(bars, "bar");
@@ -220,48 +248,51 @@ async fn add(
     session: &Session,
     store: &dyn Store,
     now: Ts,
-) -> Result<(), CliError> {
+) -> Result<Vec<SymbolRow>, CliError> {
     let mut added: Vec<SymbolRow> = Vec::new();
-    let mut present: Vec<&Symbol> = Vec::new();
+    let mut present: Vec<Symbol> = Vec::new();
+    let known = Known::new(rows);
     let mut chosen: Vec<SymbolRow> = Vec::new();
     for symbol in symbols {
-        match rows.iter().find(|row| row.symbol == *symbol) {
-            Some(row) => {
-                // The same options again are fine; others must not be ignored silently.
-                let other_class = options.asset_class.is_some_and(|c| c != row.asset_class);
-                let differs = other_class
-                    || options.criticality.is_some_and(|c| c != row.criticality)
-                    || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes;
-                if differs {
-                    let hint = if other_class {
-                        format!(
-                            "the asset class of stored bars cannot change; \
-                             `barkeep symbols remove {symbol} --yes` deletes them"
-                        )
-                    } else {
-                        format!("change it with `barkeep symbols set {symbol}`")
-                    };
-                    let message = format!("{symbol} already exists with other settings; nothing was added");
-                    return Err(CliError::usage(message).hint(hint));
-                }
-                present.push(symbol);
-                let criticality_source = source_of(options.criticality, row.criticality_source);
-                if criticality_source != row.criticality_source {
-                    chosen.push(SymbolRow { criticality_source, ..row.clone() });
-                }
+        let new = options.wanted().row(&session.loaded.settings, symbol, now);
+        // Its one name may be taken by a symbol of another class.
+        let taken = |row: &SymbolRow| known.find(&row.symbol);
+        let Some(row) = known.find(symbol).or_else(|| new.as_ref().ok().and_then(taken)) else {
+            let new = new.map_err(|e| CliError::usage(e.to_string()))?;
+            let same = |row: &SymbolRow| (row.asset_class, &row.vendor_ticker) == (new.asset_class, &new.vendor_ticker);
+            if !added.iter().any(same) {
+                added.push(new);
             }
-            None if added.iter().any(|row| row.symbol == *symbol) => {}
-            None => added.push(new_row(&session.loaded.settings, symbol, options, now)),
+            continue;
+        };
+        // The same options again are fine; others must not be ignored silently.
+        let symbol = &row.symbol;
+        let other_class = options.asset_class.is_some_and(|c| c != row.asset_class);
+        let differs = other_class
+            || options.criticality.is_some_and(|c| c != row.criticality)
+            || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes;
+        if differs {
+            let option = if other_class { " --class" } else { "" };
+            let message = format!("{symbol} already exists with other settings; nothing was added");
+            let hint = format!("change it with `barkeep symbols set {symbol}{option}`");
+            return Err(CliError::usage(message).hint(hint));
+        }
+        present.push(symbol.clone());
+        let criticality_source = source_of(options.criticality, row.criticality_source);
+        if criticality_source != row.criticality_source {
+            chosen.push(SymbolRow { criticality_source, ..row.clone() });
         }
     }
     chosen.extend(added.iter().cloned());
     store.put_symbols(&chosen).await?;
     if session.json {
-        return print_json(&json!({ "added": added, "already_there": present }));
+        print_json(&json!({ "added": added, "already_there": present }))?;
+        return Ok(added);
     }
     let mut text = if added.is_empty() { String::new() } else { listed(&with_paused(&added, &[])) };
     text.extend(present.iter().map(|symbol| format!("{symbol} already exists\n")));
-    print(&text)
+    print(&text)?;
+    Ok(added)
 }
 
 /// Pauses or resumes some timeframes of a symbol.
@@ -290,71 +321,17 @@ async fn pause_series(
 }
 
 async fn record_pause(paused: bool, target: String, store: &dyn Store) -> Result<(), CliError> {
+    record(if paused { PAUSE } else { RESUME }, target, SystemClock.now(), store).await
+}
+
+async fn record(action: &str, target: String, at: Ts, store: &dyn Store) -> Result<(), CliError> {
     let action = OperatorAction {
-        at: SystemClock.now(),
+        at,
         actor: "cli".to_owned(),
-        action: if paused { PAUSE } else { RESUME }.to_owned(),
+        action: action.to_owned(),
         target: Some(target),
         detail: None,
         result: "ok".to_owned(),
     };
     Ok(store.record_action(&action).await?)
-}
-
-/// A symbol with its paused timeframes.
-#[derive(Serialize)]
-struct Listed<'a> {
-    #[serde(flatten)]
-    row: &'a SymbolRow,
-    paused_timeframes: Vec<Timeframe>,
-}
-
-fn with_paused<'a>(rows: &'a [SymbolRow], series: &[SeriesRow]) -> Vec<Listed<'a>> {
-    let paused = |row: &SymbolRow| {
-        let mine = series.iter().filter(|s| s.paused && s.symbol == row.symbol);
-        mine.map(|s| s.timeframe).filter(|tf| row.timeframes.contains(tf)).collect()
-    };
-    rows.iter().map(|row| Listed { row, paused_timeframes: paused(row) }).collect()
-}
-
-async fn show(rows: &[SymbolRow], session: &Session, store: &dyn Store) -> Result<(), CliError> {
-    let mut series = store.series().await?;
-    series.retain(|s| s.paused);
-    let all = with_paused(rows, &series);
-    if session.json { print_json(&all) } else { print(&listed(&all)) }
-}
-
-async fn show_one(row: &SymbolRow, session: &Session, store: &dyn Store) -> Result<(), CliError> {
-    let series = store.series().await?;
-    let all = with_paused(std::slice::from_ref(row), &series);
-    match all.first().filter(|_| session.json) {
-        Some(one) => print_json(one),
-        None => print(&listed(&all)),
-    }
-}
-
-fn listed(rows: &[Listed<'_>]) -> String {
-    if rows.is_empty() {
-        return "no symbols yet; add some with `barkeep symbols add AAPL SPY BTC`\n".to_owned();
-    }
-    let cells = |Listed { row, paused_timeframes }: &Listed<'_>| {
-        let timeframes: Vec<&str> = row.timeframes.iter().map(|t| t.name()).collect();
-        let state = match (row.active, row.paused) {
-            (false, _) => "inactive",
-            (true, true) => "paused",
-            (true, false) => "active",
-        };
-        let paused: Vec<&str> = paused_timeframes.iter().map(|t| t.name()).collect();
-        let paused = if paused.is_empty() { String::new() } else { format!(", {} paused", paused.join(",")) };
-        [
-            row.symbol.to_string(),
-            row.asset_class.to_string(),
-            row.vendor_ticker.clone(),
-            row.criticality.to_string(),
-            format!("{state}{paused}"),
-            timeframes.join(","),
-        ]
-    };
-    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES"];
-    table(heading, &rows.iter().map(cells).collect::<Vec<_>>())
 }

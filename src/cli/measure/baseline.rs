@@ -8,7 +8,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{duration, sorted, symbol};
+use crate::args::{duration, new_symbol, sorted};
 use crate::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json, write_json_file};
@@ -53,7 +53,7 @@ pub struct BaselineArgs {
     pub days: Option<u32>,
 
     /// Symbols, separated by commas [default: the 25 symbols of the baseline]
-    #[arg(long, value_name = "SYM,…", value_delimiter = ',', value_parser = symbol)]
+    #[arg(long, value_name = "SYM,…", value_delimiter = ',', value_parser = new_symbol)]
     pub symbols: Vec<Symbol>,
 
     /// Timeframes, separated by commas [default: 5m,15m,1h,4h,1d]

@@ -131,8 +131,9 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let symbols = store.symbols().await?;
     let row = find(&symbols, &args.series.symbol)?;
     let all = store.series().await?;
-    let series = series(&all, &args.series.symbol, args.series.timeframe)?;
-    let splits = if args.raw { Vec::new() } else { store.splits(&args.series.symbol).await? };
+    let symbol = &row.symbol;
+    let series = series(&all, symbol, args.series.timeframe)?;
+    let splits = if args.raw { Vec::new() } else { store.splits(symbol).await? };
     let view = View {
         class: row.asset_class,
         splits,
@@ -152,8 +153,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         let Some(last) = page.last() else { break };
         wanted.from = Some(last.bar.ts + 1);
         let (full, shown) = (page.len() == PAGE, view.of(page));
-        let rows: Vec<Row<'_>> =
-            shown.iter().take(left).map(|b| row_of(&args.series.symbol, args.series.timeframe, b)).collect();
+        let rows: Vec<Row<'_>> = shown.iter().take(left).map(|b| row_of(symbol, args.series.timeframe, b)).collect();
         left -= rows.len();
         written += rows.len() as i64;
         sink.write(&rows).map_err(|e| failed(&e))?;
@@ -164,12 +164,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     sink.finish().map_err(|e| failed(&e))?;
     destination.commit().map_err(|e| failed(&e))?;
     if written == 0 && !session.json {
-        let _ = writeln!(
-            std::io::stderr(),
-            "note: {} {} has no bars in this range",
-            args.series.symbol,
-            args.series.timeframe
-        );
+        let _ = writeln!(std::io::stderr(), "note: {} {} has no bars in this range", symbol, args.series.timeframe);
     }
     Ok(())
 }

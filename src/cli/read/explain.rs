@@ -17,6 +17,7 @@ use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::explain::{self, Blocker, Explanation};
 use barkeep_monitor::snapshot::FreshnessContext;
 use barkeep_pipeline::index::series::SeriesIndex;
+use barkeep_pipeline::names;
 
 /// Explain why a series is stale: the time since its newest bar, split by cause
 #[derive(Args, Clone, Debug)]
@@ -39,7 +40,8 @@ pub(crate) fn run(args: &ExplainArgs, globals: &Globals) -> Result<(), CliError>
         let context = FreshnessContext { calendar: &calendar, settings, policy };
         let now = Moment::now(&SystemClock);
         let index = SeriesIndex::read(store.as_ref(), now.at).await?;
-        let all = explain::explain(store.as_ref(), &index, context, &args.symbol, args.timeframe, now).await;
+        let symbol = names::find(&index.symbols, &args.symbol).map_or(&args.symbol, |row| &row.symbol);
+        let all = explain::explain(store.as_ref(), &index, context, symbol, args.timeframe, now).await;
         store.close().await;
         let all = all.map_err(|e| {
             CliError::from(e).usage_hint("`barkeep symbols list` shows the symbols and their timeframes")

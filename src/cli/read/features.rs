@@ -46,26 +46,22 @@ pub(crate) fn run(args: &FeaturesArgs, globals: &Globals) -> Result<(), CliError
     block_on(async {
         let store = session.open_store(true).await?;
         let symbols = store.symbols().await?;
-        let class = find(&symbols, &args.series.symbol)?.asset_class;
+        let row = find(&symbols, &args.series.symbol)?;
+        let (class, symbol) = (row.asset_class, &row.symbol);
         let all = store.series().await?;
-        let series = series(&all, &args.series.symbol, args.series.timeframe)?;
+        let series = series(&all, symbol, args.series.timeframe)?;
         // More than memory could hold is all of them.
         let limit = usize::try_from(args.limit).ok();
         let rows = store.features(series.id, range(class, args.series.from, args.series.to), limit).await?;
         store.close().await;
         let rows: Vec<Row<'_>> = rows
             .into_iter()
-            .map(|row| Row {
-                symbol: &args.series.symbol,
-                timeframe: args.series.timeframe,
-                time: row.ts,
-                features: row.features,
-            })
+            .map(|row| Row { symbol, timeframe: args.series.timeframe, time: row.ts, features: row.features })
             .collect();
         if session.json {
             print_json(&rows)
         } else if rows.is_empty() {
-            print(&format!("no features of {} at {} in that range\n", args.series.symbol, args.series.timeframe))
+            print(&format!("no features of {} at {} in that range\n", symbol, args.series.timeframe))
         } else {
             print(&shown(&rows))
         }

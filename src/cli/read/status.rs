@@ -28,15 +28,16 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
     block_on(async {
         let store = session.open_store(true).await?;
         let known = store.symbols().await?;
-        args.symbols.iter().try_for_each(|symbol| find(&known, symbol).map(drop))?;
+        let named = args.symbols.iter().map(|symbol| Ok(find(&known, symbol)?.symbol.clone()));
+        let named = named.collect::<Result<Vec<Symbol>, CliError>>()?;
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let now = Moment::now(&SystemClock);
         let Loaded { settings, policy, .. } = &session.loaded;
         let context = FreshnessContext { calendar: &calendar, settings, policy };
         let mut snapshot = Snapshot::read(store.as_ref(), context, now).await?;
         store.close().await;
-        if !args.symbols.is_empty() {
-            Arc::make_mut(&mut snapshot.data).series.retain(|row| args.symbols.contains(&row.symbol));
+        if !named.is_empty() {
+            Arc::make_mut(&mut snapshot.data).series.retain(|row| named.contains(&row.symbol));
         }
         if session.json { print_json(&snapshot) } else { print(&render::snapshot(&snapshot)) }
     })

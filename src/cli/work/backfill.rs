@@ -182,6 +182,7 @@ impl From<SelectError> for CliError {
                 .hint(format!("leave --asset-class out, or remove it first with `barkeep symbols remove {symbol}`")),
             SelectError::EmptyRange { from, to } => Self::usage(format!("--from {from} is after --to {to}; swap them")),
             SelectError::Future { from } => Self::usage(format!("--from {from} is in the future; there are no bars yet")),
+            SelectError::Name(_) => Self::usage(message),
             SelectError::AllPaused => Self::usage(message)
                 .hint("resume one with `barkeep symbols set SYMBOL --paused=false --timeframe TF`, or name --timeframes to fetch it anyway"),
         }

@@ -15,7 +15,6 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use self::symbols::{DemoSymbol, Problem, demo_symbols};
-use crate::admin::symbols::{SymbolOptions, new_row};
 use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::work::backfill::open_engine;
@@ -27,6 +26,7 @@ use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Calendar, Symbol, Timeframe, Ts};
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::events::Silent;
+use barkeep_pipeline::names::Wanted;
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_sim::{ConfigChange, FaultKind, FaultRule, Sim, SimConfig};
 use barkeep_store::{SymbolRow, Trigger};
@@ -111,8 +111,9 @@ fn configure(session: &mut Session, directory: &Path, vendor: &Sim) -> Result<()
 async fn fill(session: &Session, symbols: &[DemoSymbol], key: SecretString) -> Result<(), CliError> {
     let engine = open_engine(session, key, Arc::new(Silent)).await?;
     let now = SystemClock.now();
-    let new = |demo: &DemoSymbol| new_row(&session.loaded.settings, &demo.symbol, &SymbolOptions::default(), now);
-    let rows: Vec<SymbolRow> = symbols.iter().map(new).collect();
+    let new = |demo: &DemoSymbol| Wanted::default().row(&session.loaded.settings, &demo.symbol, now);
+    let rows: Vec<SymbolRow> =
+        symbols.iter().map(new).collect::<Result<_, _>>().map_err(|e| CliError::usage(e.to_string()))?;
     engine.store.put_symbols(&rows).await?;
     let calendar = Calendar::new();
     for (row, demo) in rows.iter().zip(symbols) {

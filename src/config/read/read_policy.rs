@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::NaiveTime;
 
+use super::symbol_list::tracked;
 use crate::policy::{
     BackfillOptimization, CachePolicy, HotSymbols, MonitoringThresholds, Policy, QueryCache, Rpo, RpoByCriticality,
     Rto, RtoByFailure, SchedulerRecovery, Severity, StalenessThresholds, StalenessTier,
@@ -12,7 +13,8 @@ use crate::settings::RateLimit;
 use crate::yaml::error::ConfigError;
 use crate::yaml::reader::Reader;
 use crate::yaml::tree::Node;
-use barkeep_market::{Criticality, Symbol};
+use barkeep_market::pair::Pair;
+use barkeep_market::{AssetClass, Criticality, Symbol};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;
@@ -114,7 +116,10 @@ fn rpo(at: &Reader<'_>) -> Result<RpoByCriticality, ConfigError> {
     let mut one = |name: &'static str| -> Result<Rpo, ConfigError> {
         let row = at.get(name)?;
         let list = row.get("symbols")?;
-        let symbols: Vec<Symbol> = list.set("write symbols such as AAPL")?;
+        // A pair is one symbol however it is written; whether a bare name is a coin does not matter for its tier.
+        let is_pair = |symbol: &Symbol| Pair::is_plain(symbol.as_str());
+        let class = |symbol: &Symbol| if is_pair(symbol) { AssetClass::Crypto } else { AssetClass::Stock };
+        let symbols = tracked(&list, class)?;
         if name == Criticality::Low.name() && !symbols.is_empty() {
             return Err(list.error("is not empty", "remove these symbols: every symbol in no other tier is low"));
         }

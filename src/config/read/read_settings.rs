@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::symbol_list::tracked;
 use crate::environment::Environment;
 use crate::policy::Policy;
 use crate::settings::{
@@ -20,7 +21,7 @@ use barkeep_base::log::{LogFormat, LogSettings};
 use barkeep_base::net::is_loopback_host;
 use barkeep_market::freshness::{StalenessClock, TierLimits};
 use barkeep_market::quality::Thresholds;
-use barkeep_market::{Criticality, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Timeframe};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const MINUTE: Duration = Duration::from_mins(1);
@@ -154,15 +155,14 @@ fn backfill(at: &Reader<'_>) -> Result<BackfillSettings, ConfigError> {
 }
 
 fn symbols(at: &Reader<'_>, policy: &Policy) -> Result<SymbolSettings, ConfigError> {
-    const SYMBOLS: &str = "write symbols such as AAPL";
     let mut timeframes: Vec<Timeframe> = at.get("timeframes")?.set("write some of 1m 5m 15m 30m 1h 4h 1d 1w")?;
     if timeframes.is_empty() {
         return Err(at.get("timeframes")?.error("is empty", "write at least one, such as 1d"));
     }
     timeframes.sort_unstable();
-    let known_crypto: Vec<Symbol> = at.get("known_crypto")?.set(SYMBOLS)?;
+    let known_crypto = tracked(&at.get("known_crypto")?, |_| AssetClass::Crypto)?;
     let funds = at.get("known_etf")?;
-    let known_etf: Vec<Symbol> = funds.set(SYMBOLS)?;
+    let known_etf = tracked(&funds, |_| AssetClass::Etf)?;
     for (symbol, item) in known_etf.iter().zip(funds.items()?) {
         if known_crypto.contains(symbol) {
             return Err(item.error(format_args!("({symbol}) is in symbols.known_crypto too"), "keep it in one list"));

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
+use super::naming::Told;
 use super::unfinished::{Unfinished, describe};
 use super::{Run, RunError};
 use crate::halts;
@@ -37,7 +38,12 @@ impl Run<'_> {
         }
         halts::mark(engine).await?;
         let now = engine.clock.now();
-        let unfinished = self.unfinished(now).await?;
+        let told = match outcome {
+            Ok(()) if !cancel.is_cancelled() => self.look_up(now).await?,
+            _ => Told::default(),
+        };
+        let mut unfinished = self.unfinished(now).await?;
+        told.add_to(&mut unfinished, &self.context.targets);
         let cancelled = cancel.is_cancelled();
         let reasons: BTreeMap<SeriesKey, String> =
             unfinished.iter().map(|(key, (gaps, reason))| (key.clone(), describe(*gaps, reason))).collect();
@@ -45,7 +51,7 @@ impl Run<'_> {
         engine.store.put_series_statuses(&statuses).await?;
 
         let status = self.status(&outcome, cancelled, &unfinished);
-        let summary = self.summary(status, statuses.len(), &unfinished, now);
+        let summary = Summary { notes: told.notes, ..self.summary(status, statuses.len(), &unfinished, now) };
         engine.store.put_execution(&self.closed(&summary, &outcome, &unfinished, now)).await?;
         outcome.map(|()| summary)
     }
@@ -84,6 +90,7 @@ impl Run<'_> {
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
             duration_seconds: (now - self.execution.started_at).max(0) as f64 / 1000.0,
+            notes: Vec::new(),
             unfinished: unfinished
                 .iter()
                 .map(|((symbol, timeframe), (gaps, reason))| summary::Unfinished {

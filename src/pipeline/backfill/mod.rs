@@ -5,12 +5,14 @@
 //! A series that failed in this run is not requested again by it; its gap stays open for the next.
 //!
 //! The way of a run: `planning` reads what is known, `opening` makes ready, `modes` carries out the plan of each
-//! round, `local` computes what needs no request, `closing` adds up with what `unfinished` finds.
+//! round, `local` computes what needs no request, `closing` adds up with what `unfinished` finds
+//! and `naming` learns.
 
 mod closing;
 mod dead;
 mod local;
 mod modes;
+mod naming;
 mod opening;
 mod planning;
 mod unfinished;

@@ -5,6 +5,7 @@
 use super::{Backfill, Run, RunError};
 use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
+use crate::names::listing::clipped;
 use crate::planning_inputs;
 use crate::select::Target;
 use crate::{EngineContext, RunContext};
@@ -71,8 +72,10 @@ impl Backfill {
         horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
         let mut needs = Vec::new();
-        for state in targets.iter().flat_map(|target| coverage.families(target)) {
+        let states = targets.iter().flat_map(|target| coverage.families(target).into_iter().map(move |s| (target, s)));
+        for (target, state) in states {
             let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
+            let range = clipped(range, &target.row);
             let horizon = horizon(&state);
             let need = Need::of(&engine.calendar, state, range, horizon);
             needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });

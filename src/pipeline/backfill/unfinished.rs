@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 
 use super::{Run, RunError};
 use crate::index::coverage::{CoverageIndex, SeriesKey};
-use barkeep_market::Ts;
+use crate::names::listing::clipped;
+use barkeep_market::{Symbol, Ts};
 use barkeep_plan::Need;
+use barkeep_store::SymbolRow;
 
 /// Gaps left and the reason, by series.
 pub(super) type Unfinished = BTreeMap<SeriesKey, (usize, String)>;
@@ -18,6 +20,9 @@ impl Run<'_> {
     pub(super) async fn unfinished(&self, now: Ts) -> Result<Unfinished, RunError> {
         let engine = self.engine();
         let coverage = CoverageIndex::read(engine.store.as_ref(), &self.context.targets, now).await?;
+        // A name that was found to have ended in this run has nothing after its end.
+        let rows: BTreeMap<Symbol, SymbolRow> =
+            engine.store.symbols().await?.into_iter().map(|row| (row.symbol.clone(), row)).collect();
         let failed = self.failed().clone();
         let mut unfinished = Unfinished::new();
         let proven = self.context.targets.iter().flat_map(|target| coverage.proven(target));
@@ -26,6 +31,9 @@ impl Run<'_> {
         for ((state, believed), before) in proven.zip(believed).zip(before) {
             let mut range =
                 self.backfill.selection.range(state.class, engine.settings.backfill.history, self.context.now)?;
+            if let Some(row) = rows.get(&state.symbol) {
+                range = clipped(range, row);
+            }
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             if self.backfill.newest_only {
                 // Older gaps belong to the daily full check: this run neither requested them nor failed with them.

@@ -58,7 +58,7 @@ impl Fetcher {
         for symbol in &item.symbols {
             let ids = self.registry.series_ids(symbol, Family::Day, &self.engine.settings).await?;
             let scaled = page.adjusted && ids.splits.iter().any(|split| split.date > date);
-            match by_ticker.get(symbol.vendor_ticker(ids.class).as_str()).filter(|_| !scaled) {
+            match by_ticker.get(ids.ticker.as_str()).filter(|_| !scaled) {
                 Some(bar) => answers.push(FamilyAnswer {
                     horizon: self.horizon(ids.class, Family::Day),
                     ids: Arc::new(ids),

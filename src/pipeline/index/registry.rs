@@ -20,6 +20,7 @@ use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, Sym
 pub struct SeriesIds {
     pub symbol: Symbol,
     pub class: AssetClass,
+    pub ticker: String,
     pub base: Timeframe,
     pub base_id: SeriesId,
     /// Coarser stored timeframes of the family, fine to coarse.
@@ -116,5 +117,14 @@ pub async fn series_ids(
         AssetClass::Etf => settings.quality.etf,
         AssetClass::Crypto => settings.quality.crypto,
     };
-    Ok(SeriesIds { symbol: row.symbol.clone(), class, base, base_id, derived: stored, splits, thresholds })
+    Ok(SeriesIds {
+        symbol: row.symbol.clone(),
+        class,
+        ticker: row.vendor_ticker.clone(),
+        base,
+        base_id,
+        derived: stored,
+        splits,
+        thresholds,
+    })
 }

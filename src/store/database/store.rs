@@ -23,13 +23,13 @@ use crate::tables::profiles;
 use crate::tables::quarantine;
 use crate::tables::reference;
 use crate::tables::requests;
-use crate::tables::symbols;
+use crate::tables::symbols::{self, merge};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, PlanStart, QuarantineRow,
-    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store,
-    StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -71,6 +71,18 @@ impl Store for Database {
 
     async fn remove_symbol(&self, symbol: &Symbol) -> Result<()> {
         self.write(symbols::Remove(symbol.clone())).await
+    }
+
+    async fn replace_symbol(&self, row: &SymbolRow) -> Result<()> {
+        self.write(symbols::Replace(row.clone())).await
+    }
+
+    async fn note_listing(&self, symbol: &Symbol, listing: &Listing) -> Result<()> {
+        self.write(symbols::NoteListing(symbol.clone(), listing.clone())).await
+    }
+
+    async fn merge_symbol(&self, double: &Symbol, kept: &Symbol, apply: bool, at: Ts) -> Result<Vec<MergedSeries>> {
+        self.write(merge::Merge { double: double.clone(), kept: kept.clone(), apply, at }).await
     }
 
     async fn series(&self) -> Result<Vec<SeriesRow>> {

@@ -10,6 +10,7 @@ mod api;
 mod commit;
 mod executions;
 mod features;
+mod merge;
 mod monitoring;
 mod reference;
 mod requests;
@@ -29,9 +30,9 @@ pub use self::state::Memory;
 use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit, PlanStart, QuarantineRow,
-    RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus, SplitRow, Store, StoredBar,
-    SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
+    SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
@@ -64,6 +65,23 @@ impl Store for Memory {
         state.reference.forget(symbol);
         state.monitoring.forget(symbol);
         Ok(())
+    }
+
+    async fn replace_symbol(&self, row: &SymbolRow) -> Result<()> {
+        self.remove_symbol(&row.symbol).await?;
+        self.put_symbols(std::slice::from_ref(row)).await
+    }
+
+    async fn note_listing(&self, symbol: &Symbol, listing: &Listing) -> Result<()> {
+        self.open()?.tracked.note_listing(symbol, listing)
+    }
+
+    async fn merge_symbol(&self, double: &Symbol, kept: &Symbol, apply: bool, at: Ts) -> Result<Vec<MergedSeries>> {
+        let merged = self.open()?.tracked.merge(double, kept, apply, at)?;
+        if apply {
+            self.remove_symbol(double).await?;
+        }
+        Ok(merged)
     }
 
     async fn series(&self) -> Result<Vec<SeriesRow>> {

@@ -168,6 +168,16 @@ impl Series {
         }
         new
     }
+
+    /// Takes over the quarantine of another series, but for bars that were noted here.
+    pub(super) fn adopt(&mut self, rows: Vec<QuarantineRow>) {
+        for row in rows {
+            let noted = (row.bar.ts, row.reason.clone(), quarantine::fingerprint(&row.bar));
+            if self.noted.insert(noted) {
+                self.quarantine.push(QuarantineRow { series_id: self.id, symbol: self.symbol.clone(), ..row });
+            }
+        }
+    }
 }
 
 /// The bar as the databases keep it: what is no number is NULL and reads as NaN, a `vwap` as absent.

@@ -8,8 +8,8 @@ use crate::tables::features;
 use crate::tables::quarantine;
 use crate::tables::symbols;
 use crate::{
-    Coverage, CoverageState, Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, QuarantineRow, Result, SeriesId,
-    SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
+    Coverage, CoverageState, Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, Listing, QuarantineRow, Result,
+    SeriesId, SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
 };
 use barkeep_market::{Symbol, Timeframe, Ts};
 
@@ -36,6 +36,16 @@ impl Tracked {
 
     pub(super) fn of(&self, id: SeriesId) -> Option<&Series> {
         self.series.get(&id)
+    }
+
+    pub(super) fn series_mut(&mut self, id: SeriesId) -> Option<&mut Series> {
+        self.series.get_mut(&id)
+    }
+
+    pub(super) fn note_listing(&mut self, symbol: &Symbol, listing: &Listing) -> Result<()> {
+        let row = self.symbols.get_mut(symbol).ok_or_else(|| symbols::untracked(symbol))?;
+        row.listing.clone_from(listing);
+        Ok(())
     }
 
     /// Refuses series that do not exist.

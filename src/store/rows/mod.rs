@@ -28,5 +28,5 @@ pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
 pub use reference::{PlanStart, SplitRow, SplitStatus};
 pub use requests::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals};
-pub use series::{CriticalitySource, Listing, ListingState, SeriesId, SeriesRow, SymbolRow};
+pub use series::{CriticalitySource, Listing, ListingState, MergedSeries, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

@@ -124,3 +124,15 @@ pub struct SeriesRow {
     /// An operator let it rest: no request is made for its sake. Its symbol may rest as a whole besides.
     pub paused: bool,
 }
+
+/// What uniting two symbols does to the bars of one timeframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MergedSeries {
+    pub timeframe: Timeframe,
+    /// Bars that only the double has.
+    pub moved: i64,
+    /// Bars that both have with the same values.
+    pub equal: i64,
+    /// Bars that both have with different values; those of the double become revisions.
+    pub differing: i64,
+}

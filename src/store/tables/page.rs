@@ -76,7 +76,7 @@ fn disjoint(pages: &[PageCommit]) -> usize {
 }
 
 /// Notes the series whose newest end was reached.
-async fn checked(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<()> {
+pub(crate) async fn checked(conn: &mut Conn<'_>, writes: &[&SeriesWrite]) -> Result<()> {
     let mut newest: BTreeMap<i64, Ts> = BTreeMap::new();
     for (id, at) in writes.iter().filter_map(|w| Some((w.series.0, w.checked_at?))) {
         newest.entry(id).and_modify(|known| *known = at.max(*known)).or_insert(at);

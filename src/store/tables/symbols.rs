@@ -1,5 +1,7 @@
 //! Tracked symbols and their series.
 
+pub(crate) mod merge;
+
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
@@ -39,6 +41,9 @@ statements! {
     DELETE_SPLITS_CHECKED = Sql::same("DELETE FROM splits_checked WHERE symbol = $1");
     DELETE_FRESHNESS = Sql::same("DELETE FROM feature_freshness WHERE symbol = $1");
     DELETE_FAILURES = Sql::same("DELETE FROM feature_computation_failures WHERE symbol = $1");
+    LISTING = Sql::same(
+        "UPDATE symbols SET listing = $2, listing_checked_at = $3, listed_on = $4, ended_on = $5, renamed_to = $6
+         WHERE symbol = $1");
     DELETE_SYMBOL = Sql::same("DELETE FROM symbols WHERE symbol = $1");
 }
 
@@ -131,6 +136,21 @@ impl Work for Put {
     }
 }
 
+/// [`crate::Store::note_listing`].
+pub(crate) struct NoteListing(pub(crate) Symbol, pub(crate) Listing);
+
+#[async_trait]
+impl Work for NoteListing {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        let Self(symbol, Listing { state, checked_at, listed_on, ended_on, renamed_to }) = self;
+        let renamed_to = renamed_to.as_ref().map(ToString::to_string);
+        let values = values![symbol, state.name(), *checked_at, *listed_on, *ended_on, renamed_to];
+        if conn.run(LISTING, &values).await? == 0 { Err(untracked(symbol)) } else { Ok(()) }
+    }
+}
+
 pub(crate) fn unkept(symbol: &Symbol, timeframe: Timeframe) -> StoreError {
     StoreError::NotFound(format!("'{symbol}' is not tracked at {timeframe}"))
 }
@@ -191,5 +211,18 @@ impl Work for Remove {
             return Err(untracked(&self.0));
         }
         Ok(())
+    }
+}
+
+/// [`crate::Store::replace_symbol`].
+pub(crate) struct Replace(pub(crate) SymbolRow);
+
+#[async_trait]
+impl Work for Replace {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        Remove(self.0.symbol.clone()).run(conn).await?;
+        Put(vec![self.0.clone()]).run(conn).await
     }
 }

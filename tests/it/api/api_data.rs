@@ -511,6 +511,21 @@ async fn symbols_are_kept_changed_and_let_go(bench: Bench) {
     assert_eq!((&added.json()["asset_class"], &added.json()["criticality"]), (&json!("crypto"), &json!("critical")));
     served.post(all, &json!({ "symbol": "ETH" })).await.problem(409);
     served.post(all, &json!({ "symbol": "ETH", "colour": "red" })).await.problem(422);
+    // A pair is one symbol, and other classes are refused by what they are.
+    let again = served.post(all, &json!({ "symbol": "eth/usd" })).await.problem(409);
+    assert!(again["detail"].as_str().unwrap().contains("ETH is already registered"), "{again}");
+    for (name, what) in [("I:SPX", "an index"), ("C:EURUSD", "forex"), ("QWERTY-XYZ:1", "of a market")] {
+        let refused = served.post(all, &json!({ "symbol": name })).await.problem(422);
+        assert!(refused["detail"].as_str().unwrap().contains(what), "{refused}");
+        let start = json!({ "symbols": [name], "dry_run": true });
+        let refused = served.post("/api/v1/backfill", &start).await.problem(422);
+        assert!(refused["detail"].as_str().unwrap().contains(what), "{refused}");
+    }
+    let refused = served.post(all, &json!({ "symbol": "QWERTYUSD", "asset_class": "crypto" })).await.problem(422);
+    assert!(refused["detail"].as_str().unwrap().contains("write X:QWERTYUSD"), "{refused}");
+    assert_eq!(served.get(&format!("{all}/X:ETHUSD")).await.json()["symbol"], "ETH");
+    assert_eq!(served.get(&format!("{all}/eth%2Fusd")).await.json()["symbol"], "ETH");
+    served.get(&format!("{all}/O:AAPL240621C00150000")).await.problem(422);
     let one = format!("{all}/ETH");
     let changed = put(&one, json!({ "criticality": "low", "timeframes": ["1d", "1h", "1d"] })).await.json();
     assert_eq!((&changed["criticality"], &changed["timeframes"]), (&json!("low"), &json!(["1h", "1d"])));

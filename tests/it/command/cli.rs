@@ -252,7 +252,7 @@ fn symbols_are_added_listed_changed_and_removed() {
     assert_refused(&run(dir.path(), &["symbols", "add", "AAPL", "--criticality", "critical"]), 2, "other settings");
     let other_class = run(dir.path(), &["symbols", "add", "AAPL", "--asset-class", "crypto"]);
     assert_refused(&other_class, 2, "other settings");
-    assert!(stderr(&other_class).contains("barkeep symbols remove AAPL"), "`symbols set` cannot change it");
+    assert!(stderr(&other_class).contains("barkeep symbols set AAPL --class"), "{}", stderr(&other_class));
     assert_refused(&run(dir.path(), &["symbols", "set", "APPL", "--active"]), 2, "did you mean AAPL?");
     assert_refused(&run(dir.path(), &["symbols", "remove", "AAPL"]), 2, "0 bars");
     assert!(ok(&["symbols", "remove", "AAPL", "--yes"]).contains("removed AAPL"));
@@ -535,4 +535,52 @@ fn databases_below(dir: &Path) -> Vec<std::path::PathBuf> {
             if path.extension().is_some_and(|e| e == "db") { vec![path] } else { Vec::new() }
         })
         .collect()
+}
+
+#[test]
+fn names_are_checked_at_every_door() {
+    let dir = temp();
+    for args in [
+        &["symbols", "add", "I:SPX"][..],
+        &["symbols", "add", "--no-check", "c:eurusd"],
+        &["backfill", "O:AAPL240621C00150000", "--timeframes", "1d"],
+        &["plan", "EUR/USD"],
+        &["baseline", "--symbols", "AAPL,F:ESZ4"],
+    ] {
+        assert_refused(&run(dir.path(), args), 2, "barkeep tracks stocks, ETFs and crypto");
+    }
+    assert_empty(dir.path());
+    let refused = run(dir.path(), &["symbols", "add", "QWERTYUSD", "--asset-class", "crypto"]);
+    assert_refused(&refused, 2, "write X:QWERTYUSD or X:QWERTYUSDUSD");
+    assert_refused(&run(dir.path(), &["symbols", "add", "X:BTCUSD", "--asset-class", "etf"]), 2, "is a crypto ticker");
+
+    let ok = |args: &[&str]| {
+        let output = run(dir.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let added = ok(&["symbols", "add", "BTC/USD", "btc", "X:BTCUSD", "BTC-EUR", "--timeframes", "1d", "--json"]);
+    let added: serde_json::Value = serde_json::from_str(&added).unwrap();
+    let names: Vec<_> = added["added"].as_array().unwrap().iter().map(|row| row["symbol"].as_str().unwrap()).collect();
+    assert_eq!(names, ["BTC", "BTC-EUR"]);
+    assert!(ok(&["symbols", "add", "X:BTCEUR"]).contains("BTC-EUR already exists"));
+    for name in ["btc-usd", "BTC/USD", "X:BTCUSD"] {
+        assert_eq!(ok(&["bars", name, "--timeframe", "1d", "--json"]).trim(), "[]");
+        assert!(ok(&["status", name]).contains("BTC"));
+        assert!(ok(&["explain", name]).starts_with("BTC 1d"), "{}", ok(&["explain", name]));
+    }
+    assert!(ok(&["symbols", "set", "BTCUSD", "--paused"]).contains("paused"));
+
+    std::fs::write(dir.path().join("bad.csv"), "symbol,asset_class\nTUSD,crypto\nI:SPX,\nTUSD-USD,\nZZUSD,crypto\n")
+        .unwrap();
+    let refused = run(dir.path(), &["symbols", "import", "bad.csv"]);
+    assert_refused(&refused, 2, "bad.csv:3: 'I:SPX' is an index");
+    assert!(stderr(&refused).contains("bad.csv:4: TUSD-USD is TUSD, which is on line 2"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("bad.csv:5: 'ZZUSD' may be ZZ in USD"), "{}", stderr(&refused));
+
+    // A class changes while nothing is stored; the ticker with it.
+    ok(&["symbols", "add", "TUSD"]);
+    assert!(ok(&["symbols", "set", "TUSD", "--class", "crypto"]).contains("X:TUSDUSD"));
+    assert_refused(&run(dir.path(), &["symbols", "set", "BTC-EUR", "--class", "stock"]), 2, "");
+    assert!(ok(&["symbols", "merge"]).contains("nothing to merge"));
 }

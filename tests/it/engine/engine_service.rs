@@ -29,7 +29,7 @@ fn row(name: &str, settings: &Settings, timeframes: &[Timeframe]) -> SymbolRow {
     let symbol: Symbol = name.parse().unwrap();
     let asset_class = default_class(settings, &symbol);
     SymbolRow {
-        vendor_ticker: symbol.vendor_ticker(asset_class),
+        vendor_ticker: rows::ticker(&symbol, asset_class),
         asset_class,
         criticality: criticality_of(settings, &symbol),
         ..rows::symbol(name, timeframes)

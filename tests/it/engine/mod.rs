@@ -5,6 +5,7 @@ mod backfill;
 mod engine_memory;
 mod engine_service;
 mod features;
+mod names;
 mod one_owner;
 mod outage;
 mod plan;

@@ -52,7 +52,7 @@ impl AppContext {
         let row = |name: &str| {
             let (symbol, asset_class) = (sym(name), default_class(&settings, &sym(name)));
             SymbolRow {
-                vendor_ticker: symbol.vendor_ticker(asset_class),
+                vendor_ticker: rows::ticker(&symbol, asset_class),
                 asset_class,
                 criticality: criticality_of(&settings, &symbol),
                 ..rows::symbol(name, &[M5, H1, D1])

@@ -41,7 +41,7 @@ pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, 
     let ok = status == 200;
     RequestRow {
         query_count: ok.then_some(rows),
-        ticker: Some(symbol.parse::<Symbol>().unwrap().vendor_ticker(class(symbol))),
+        ticker: Some(rows::ticker(&symbol.parse::<Symbol>().unwrap(), class(symbol))),
         timeframe: Some(Timeframe::M5),
         asked: Some(Interval::new(now() - 3 * DAY, now() - ago)),
         attempt,
@@ -158,7 +158,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
     Detail {
         symbol: SymbolRow {
             asset_class: view.asset_class,
-            vendor_ticker: view.symbol.vendor_ticker(view.asset_class),
+            vendor_ticker: rows::ticker(&view.symbol, view.asset_class),
             added_at: now() - 400 * DAY,
             ..rows::symbol(symbol, &TIMEFRAMES)
         },

@@ -149,7 +149,7 @@ pub fn item(
 ) -> ItemView {
     let symbol: Option<Symbol> = (label != "market").then(|| label.parse().unwrap());
     let info = ItemInfo {
-        ticker: symbol.as_ref().map(|s| s.vendor_ticker(class(label))),
+        ticker: symbol.as_ref().map(|s| crate::support::rows::ticker(s, class(label))),
         symbol,
         timeframe: Some(tf),
         derives: derives.to_vec(),

@@ -161,19 +161,20 @@ fn selection(request: &BackfillRequest) -> Result<Selection, Problem> {
     })
 }
 
-/// Refuses what the engine would refuse, in the words of a request.
-async fn check(api: &Api, selection: &Selection) -> Result<(), Problem> {
+/// Refuses what the engine would refuse, in the words of a request. The selection names each symbol by its one name.
+async fn check(api: &Api, selection: Selection) -> Result<Selection, Problem> {
     let engine = &api.console.engine;
     let now = engine.clock.now();
     let invalid = |e| Problem::of_selection(&e, "asset_class");
     let known = engine.store.symbols().await?;
     let config = engine.config.current();
     let targets = selection.targets(&known, &config.settings, now).map_err(invalid)?;
-    for target in targets {
+    for target in &targets {
         let history = config.settings.backfill.history;
         selection.range(target.row.asset_class, history, now).map_err(invalid)?;
     }
-    Ok(())
+    let symbols = targets.into_iter().map(|target| target.row.symbol).collect();
+    Ok(Selection { symbols, ..selection })
 }
 
 /// Start a backfill
@@ -191,7 +192,7 @@ pub(crate) async fn start(
 ) -> Result<Response, Problem> {
     params.only(&[])?;
     let selection = selection(&request)?;
-    check(&api, &selection).await?;
+    let selection = check(&api, selection).await?;
     let now = api.console.engine.clock.now();
     let (symbols, timeframes) = (selection.symbols.clone(), selection.timeframes.clone());
     let what = TriggerScope::Selection(selection);

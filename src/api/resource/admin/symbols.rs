@@ -9,15 +9,16 @@ use utoipa::ToSchema;
 
 use crate::body::Input;
 use crate::guard::keys::Caller;
-use crate::params::{Named, OfSymbol, Params};
+use crate::params::{OfSymbol, Params};
 use crate::problem::{Kind, Problem};
 use crate::resource::symbols::{SymbolEntry, entry, timeframes_of};
 use crate::types::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
 use crate::{Api, App};
-use barkeep_config::{criticality_of, default_class};
+use barkeep_market::instrument::NameError;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::names::{Known, Wanted};
 use barkeep_service::handle::EngineCommand;
-use barkeep_store::{CriticalitySource, Listing, OperatorAction, SymbolRow};
+use barkeep_store::{CriticalitySource, OperatorAction, SymbolRow};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TrackedSymbols {
@@ -105,27 +106,18 @@ pub(crate) async fn add(
     params.only(&[])?;
     let engine = &api.console.engine;
     let settings = &engine.config.current().settings;
-    let timeframes = timeframes_of(new.timeframes)?;
-    let asset_class = new.asset_class.unwrap_or_else(|| default_class(settings, &new.symbol));
-    let row = SymbolRow {
-        vendor_ticker: new.symbol.vendor_ticker(asset_class),
-        criticality: new.criticality.unwrap_or_else(|| criticality_of(settings, &new.symbol)),
-        criticality_source: match new.criticality {
-            Some(_) => CriticalitySource::Operator,
-            None => CriticalitySource::Policy,
-        },
-        timeframes: timeframes.unwrap_or_else(|| settings.symbols.timeframes.clone()),
-        active: true,
-        paused: false,
-        added_at: engine.clock.now(),
-        history_from: None,
-        listing: Listing::default(),
-        asset_class,
-        symbol: new.symbol,
+    let wanted = Wanted {
+        class: new.asset_class,
+        criticality: new.criticality,
+        timeframes: timeframes_of(new.timeframes)?.unwrap_or_default(),
     };
-    if engine.store.symbols().await?.iter().any(|known| known.symbol == row.symbol) {
-        return Err(Problem::new(Kind::Conflict, format!("{} is already registered", row.symbol))
-            .hint(format!("PUT /api/v1/admin/symbols/{} changes it", row.symbol)));
+    let refused = |e: NameError| Problem::invalid("symbol", &e.to_string());
+    let row = wanted.row(settings, &new.symbol, engine.clock.now()).map_err(refused)?;
+    let rows = engine.store.symbols().await?;
+    let known = Known::new(&rows);
+    if let Some(known) = known.find(&new.symbol).or_else(|| known.find(&row.symbol)) {
+        return Err(Problem::new(Kind::Conflict, format!("{} is already registered", known.symbol))
+            .hint(format!("PUT /api/v1/admin/symbols/{} changes it", known.symbol)));
     }
     engine.store.put_symbols(std::slice::from_ref(&row)).await?;
     record_action(&api, &caller, "add_symbol", &row.symbol, None).await?;
@@ -141,7 +133,7 @@ pub(crate) async fn add(
     responses((status = 200, body = SymbolEntry, description = "The symbol")))]
 pub(crate) async fn one(
     State(api): State<App>,
-    Named(symbol): OfSymbol,
+    OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<Json<SymbolEntry>, Problem> {
     params.only(&[])?;
@@ -156,7 +148,7 @@ pub(crate) async fn one(
 pub(crate) async fn change(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
-    Named(symbol): OfSymbol,
+    OfSymbol(symbol): OfSymbol,
     params: Params,
     Input(change): Input<SymbolChange>,
 ) -> Result<Json<SymbolEntry>, Problem> {
@@ -196,7 +188,7 @@ pub(crate) async fn change(
 pub(crate) async fn remove(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
-    Named(symbol): OfSymbol,
+    OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<StatusCode, Problem> {
     let purge = params.only(&["purge"])?.flag("purge", false)?;

@@ -5,13 +5,14 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{SymbolOptions, new_row, source_of};
+use super::{SymbolOptions, source_of};
 use crate::args::sorted;
 use crate::exit::CliError;
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
-use barkeep_market::asset::InvalidSymbol;
+use barkeep_market::symbol::InvalidSymbol;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::names::Known;
 use barkeep_store::SymbolRow;
 
 /// Enough for all tickers of a market.
@@ -163,18 +164,36 @@ pub(super) fn merged(
     now: Ts,
 ) -> Result<Vec<SymbolRow>, CliError> {
     let shown = printable(&path.display().to_string());
-    let mut out = Vec::new();
+    let mut out: Vec<SymbolRow> = Vec::new();
     let mut wrong = Vec::new();
+    let mut seen: HashMap<Symbol, usize> = HashMap::new();
+    let known = Known::new(rows);
     for line in lines {
-        let Some(row) = rows.iter().find(|row| row.symbol == line.symbol) else {
-            out.push(new_row(settings, &line.symbol, &line.options, now));
+        let new = line.options.wanted().row(settings, &line.symbol, now);
+        // Its one name may be taken by a symbol of another class.
+        let taken = |row: &SymbolRow| known.find(&row.symbol);
+        let row = known.find(&line.symbol).or_else(|| new.as_ref().ok().and_then(taken));
+        let symbol = match (row, &new) {
+            (Some(row), _) => &row.symbol,
+            (None, Ok(new)) => &new.symbol,
+            (None, Err(e)) => {
+                wrong.push(format!("{shown}:{}: {e}", line.number));
+                continue;
+            }
+        };
+        if let Some(first) = seen.insert(symbol.clone(), line.number) {
+            wrong.push(format!("{shown}:{}: {} is {symbol}, which is on line {first}", line.number, line.symbol));
+            continue;
+        }
+        let Some(row) = row else {
+            out.extend(new.ok());
             continue;
         };
         if let Some(class) = line.options.asset_class.filter(|c| *c != row.asset_class) {
             // Its bars are keyed by the old class's calendar.
             wrong.push(format!(
-                "{shown}:{}: {} is stored as {}, not {class}; remove the symbol first to change that",
-                line.number, row.symbol, row.asset_class
+                "{shown}:{}: {} is stored as {}, not {class}; `barkeep symbols set {} --class {class}` changes that",
+                line.number, row.symbol, row.asset_class, row.symbol
             ));
             continue;
         }
