@@ -22,6 +22,7 @@ pub mod progress;
 pub mod quarantine;
 pub mod select;
 pub mod series_statuses;
+pub mod splits;
 pub mod summary;
 
 use std::sync::Arc;

@@ -141,7 +141,7 @@ impl Selection {
     ) -> Result<Target, SelectError> {
         let Some(&row) = known.get(&symbol) else {
             let class = self.class.unwrap_or_else(|| default_class(settings, &symbol));
-            let requested = sorted(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes));
+            let requested = with_days(self.timeframes.as_deref().unwrap_or(&settings.symbols.timeframes), class);
             let row = SymbolRow {
                 vendor_ticker: symbol.vendor_ticker(class),
                 asset_class: class,
@@ -160,7 +160,7 @@ impl Selection {
         if let Some(requested) = self.class.filter(|class| *class != row.asset_class) {
             return Err(SelectError::ClassDiffers { symbol, registered: row.asset_class, requested });
         }
-        let requested = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
+        let requested = with_days(self.timeframes.as_deref().unwrap_or(&row.timeframes), row.asset_class);
         let all = sorted(&[row.timeframes.as_slice(), &requested].concat());
         let dirty = all != row.timeframes;
         Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, requested })
@@ -208,6 +208,14 @@ impl Selection {
     }
 }
 
+/// The timeframes, and days where weeks are wanted: a week in which shares were split can only be adjusted day by day. Both
+/// cost the same requests. Crypto has no splits.
+fn with_days(timeframes: &[Timeframe], class: AssetClass) -> Vec<Timeframe> {
+    let weeks = timeframes.contains(&Timeframe::W1) && !class.is_continuous();
+    let days: &[Timeframe] = if weeks { &[Timeframe::D1] } else { &[] };
+    sorted(&[timeframes, days].concat())
+}
+
 /// Fine to coarse, without repeats.
 fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
     let mut all = timeframes.to_vec();
@@ -245,6 +253,15 @@ mod tests {
         assert!(matches!(range("2024-02-01", "2024-01-31"), Err(SelectError::EmptyRange { .. })));
         assert!(matches!(range("2025-02-01", "2025-03-01"), Err(SelectError::Future { .. })));
         assert!(range("2024-02-01", "2030-01-01").is_ok());
+    }
+
+    #[test]
+    fn weeks_of_what_can_be_split_bring_their_days() {
+        use Timeframe::{D1, H1, W1};
+        assert_eq!(with_days(&[W1], AssetClass::Stock), [D1, W1]);
+        assert_eq!(with_days(&[W1, H1, D1], AssetClass::Etf), [H1, D1, W1]);
+        assert_eq!(with_days(&[H1], AssetClass::Stock), [H1]);
+        assert_eq!(with_days(&[W1], AssetClass::Crypto), [W1]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! A series that failed in this run is not requested again by it; its gap stays open for the next.
 //!
 //! The way of a run: `planning` reads what is known, `opening` makes ready, `modes` carries out the plan of each
-//! round, `local` computes what needs no request, `closing` adds up with what `unfinished` finds.
+//! round, `local` computes what needs no request, `split_watch` holds splits against prices, `closing` adds up with what `unfinished` finds.
 
 mod closing;
 mod dead;
@@ -13,6 +13,7 @@ mod local;
 mod modes;
 mod opening;
 mod planning;
+mod split_watch;
 mod unfinished;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 pub use self::dead::close_dead_executions;
 use self::planning::{PlanningContext, estimated_seconds};
+use self::split_watch::SplitWatch;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
@@ -129,6 +131,7 @@ struct Run<'a> {
     execution: ExecutionRow,
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
+    split_watch: Mutex<SplitWatch>,
     fetcher: Arc<Fetcher>,
     feature_runner: Arc<FeatureRunner>,
 }
@@ -140,6 +143,10 @@ impl Run<'_> {
 
     fn failed(&self) -> MutexGuard<'_, BTreeMap<(Symbol, Family), String>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn split_watch(&self) -> MutexGuard<'_, SplitWatch> {
+        self.split_watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn statuses(&self) -> MutexGuard<'_, SeriesStatuses> {
