@@ -150,6 +150,8 @@ fn plain(rows: &[StoredBar]) -> Vec<Bar> {
 fn differing(stored: &[StoredBar], scores: Vec<Score>) -> Vec<(Ts, f64, Option<String>)> {
     let pairs = stored.iter().zip(scores);
     pairs
+        // What the vendor said twice keeps its mark.
+        .filter(|(old, _)| old.quality_notes.as_deref().is_none_or(|notes| !notes.contains(quality::SEEN_TWICE)))
         .filter(|(old, new)| old.quality_score != new.score || old.quality_notes != new.notes)
         .map(|(old, new)| (old.bar.ts, new.score, new.notes))
         .collect()

@@ -4,11 +4,12 @@
 use std::sync::{Arc, PoisonError};
 
 use super::IngestContext;
+use super::checks;
 use super::page_job::{FamilyAnswer, PageJob, PageState, Received, Verdict};
 use crate::derive;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts, quality};
+use barkeep_market::{Calendar, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{Coverage, CoverageState, PageCommit, QuarantinedBar, SeriesWrite, Store, StoreError};
 
@@ -103,7 +104,10 @@ async fn writes(
         return Ok(all);
     }
 
-    let sorted = timing::measured(Phase::Derive, || sort_out(&answer.bars, ids));
+    let sorted = match evidence.only {
+        Some(_) => checks::stored(&answer.bars),
+        None => checks::sort_out(store, cal, ids, &answer.bars, evidence.fetched_at).await?,
+    };
     if evidence.only.is_none() {
         let settled = |t: Ts| is_settled(ids.base, t);
         let scored = derive::score(store, ids, ids.base_id, &sorted.good, settled, evidence.fetched_at).await?;
@@ -168,37 +172,4 @@ async fn proven(store: &dyn Store, ids: &SeriesIds, now: Ts) -> Result<IntervalS
     let rows = rows.into_iter().flat_map(|(_, rows)| rows);
     let live = rows.filter(|c| c.expires_at.is_none_or(|t| t > now) && c.state != CoverageState::NotEntitled);
     Ok(live.map(|c| c.range).collect())
-}
-
-struct Sorted {
-    /// Ascending, one per time.
-    good: Vec<Bar>,
-    bad: Vec<(Bar, String)>,
-}
-
-/// Separates bars that can be true from those that cannot. Of several bars with the same time and different values
-/// nobody can say which one is true, so all of them are put aside for an operator to choose.
-fn sort_out(bars: &[Bar], ids: &SeriesIds) -> Sorted {
-    let mut sorted = Sorted { good: Vec::with_capacity(bars.len()), bad: Vec::new() };
-    let mut by_time: Vec<&Bar> = bars.iter().collect();
-    by_time.sort_by_key(|bar| bar.ts);
-    for same_time in by_time.chunk_by(|a, b| a.ts == b.ts) {
-        let mut possible: Vec<Bar> = Vec::with_capacity(1);
-        for bar in same_time {
-            match quality::impossible(bar, ids.base, ids.class) {
-                Some(reason) => sorted.bad.push((**bar, reason.to_string())),
-                None if possible.iter().any(|other| other.same_values(bar)) => {}
-                None => possible.push(**bar),
-            }
-        }
-        match possible.as_slice() {
-            [] => {}
-            [one] => sorted.good.push(*one),
-            several => {
-                let why = "conflicting duplicate: another bar with this time and other values";
-                sorted.bad.extend(several.iter().map(|bar| (*bar, why.to_owned())));
-            }
-        }
-    }
-    sorted
 }
