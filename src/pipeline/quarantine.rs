@@ -70,6 +70,14 @@ pub struct QuarantineView {
 pub async fn view(store: &dyn Store, id: i64) -> Result<QuarantineView, DecisionError> {
     let rows = store.quarantine(false).await?;
     let sent = rows.into_iter().find(|row| row.id == id).ok_or(DecisionError::Unknown(id))?;
+    Ok(view_of(store, sent).await?)
+}
+
+/// The same of a row that was read.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn view_of(store: &dyn Store, sent: QuarantineRow) -> Result<QuarantineView, StoreError> {
     let ts = sent.bar.ts;
     let stored = store.bars(sent.series_id, Interval::new(ts, ts + 1).into(), Some(1)).await?.pop();
     let before = store.newest_bars(sent.series_id, (..ts).into(), NEIGHBORS).await?;
