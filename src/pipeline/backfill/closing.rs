@@ -32,6 +32,7 @@ impl Run<'_> {
         }
         self.fetcher.registry.register().await?;
         if !cancel.is_cancelled() {
+            self.check_announcements().await?;
             self.check_splits().await?;
             self.feature_runner.finish().await?;
         }

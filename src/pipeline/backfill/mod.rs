@@ -108,13 +108,17 @@ impl Backfill {
         progress: Arc<RunProgress>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
-        let engine = &engine.for_run();
+        let shared = engine;
+        let engine = &shared.for_run();
         let mut context = self.planning_context(engine).await?;
         close_dead_executions(engine.store.as_ref(), context.now).await?;
         let claim = engine.claims.claim(self.execution_id, &mut context.targets).map_err(RunError::Busy)?;
         let (run, writer) = Run::open(self, engine, context, progress, &cancel);
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel).await;
+        if run.split_watch().reopened {
+            shared.calendar.publish(crate::calendar(engine.store.as_ref()).await?);
+        }
         drop(run);
         // Every sender is gone, so the writer ends once its queue is empty.
         let _ = writer.await;

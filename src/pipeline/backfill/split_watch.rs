@@ -1,8 +1,11 @@
-//! The splits that this run can say something about: those listed again, and those around which it asked for bars.
+//! What bars may say at the end of a run about things they were asked by: splits that were listed again or around which
+//! bars were asked for, and market days announced against the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Run, RunError};
+use crate::holidays::{Watched, take_back_contradicted};
+use crate::select::Target;
 use crate::splits::check::{Checked, check};
 use barkeep_market::{Family, Interval, Symbol};
 use barkeep_plan::{Item, Request};
@@ -15,6 +18,8 @@ const FEW: usize = 64;
 pub(super) struct SplitWatch {
     ranges: BTreeMap<Symbol, Interval>,
     relisted: BTreeSet<Symbol>,
+    /// Whether the calendar is another one now.
+    pub(super) reopened: bool,
 }
 
 impl SplitWatch {
@@ -42,6 +47,31 @@ impl SplitWatch {
 }
 
 impl Run<'_> {
+    /// Takes back announced closures on which bars came all the same.
+    pub(super) async fn check_announcements(&self) -> Result<(), RunError> {
+        let ranges = self.split_watch().ranges.clone();
+        let engine = self.engine();
+        let ids = self.fetcher.registry.register().await?;
+        let of = |target: &'_ Target| {
+            let range = ranges.get(&target.row.symbol).copied()?;
+            let families = [Family::Day, Family::Minute].into_iter().filter_map(move |family| {
+                let finest = target.row.timeframes.iter().copied().find(|tf| tf.family() == family)?;
+                let series = *ids.get(&(target.row.symbol.clone(), finest))?;
+                Some((family, series, range))
+            });
+            Some(families.collect::<Vec<_>>())
+        };
+        let mut watched = Vec::new();
+        for target in &self.context.targets {
+            for (family, series, range) in of(target).into_iter().flatten() {
+                watched.push(Watched { symbol: &target.row.symbol, series, family, range });
+            }
+        }
+        let reopened = take_back_contradicted(engine.store.as_ref(), &watched, engine.clock.now()).await?;
+        self.split_watch().reopened = reopened;
+        Ok(())
+    }
+
     /// Holds listed splits against the prices that are stored now.
     pub(super) async fn check_splits(&self) -> Result<(), RunError> {
         let (ranges, relisted) = {

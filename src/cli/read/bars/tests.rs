@@ -95,7 +95,7 @@ async fn bars_before_a_split_are_shown_in_todays_terms() {
         min_quality: Some(0.9),
     };
     let page = vec![stored(0, 2.0, None, 1.0), stored(1, 2.0, None, 0.5), stored(86_400_000, 2.0, None, 1.0)];
-    let shown = view.of(&barkeep_store::Memory::default(), page).await.unwrap();
+    let shown = view.of(barkeep_store::Memory::new().as_ref(), page).await.unwrap();
     let values: Vec<(f64, f64)> = shown.iter().map(|b| (b.bar.close, b.bar.volume)).collect();
     assert_eq!(values, [(0.5, 4000.0), (2.0, 1000.0)]);
 }
