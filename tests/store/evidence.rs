@@ -85,10 +85,10 @@ pub async fn a_decision_is_taken_back(db: &Db) {
         decide(close, Verdict::Pending, None, 5).await.unwrap();
     }
     // One bar replaced another, which is back; one had been nowhere before.
-    assert_eq!(all_bars(db, id).await.iter().map(|b| (b.bar.ts, b.bar.close)).collect::<Vec<_>>(), [
-        (minute(4), 1.0),
-        (minute(5), 1.0)
-    ]);
+    assert_eq!(
+        all_bars(db, id).await.iter().map(|b| (b.bar.ts, b.bar.close)).collect::<Vec<_>>(),
+        [(minute(4), 1.0), (minute(5), 1.0)]
+    );
     let series = &store.series().await.unwrap()[0];
     assert_eq!((series.bar_count, series.last_ts), (2, Some(minute(5))));
     let undone = db.revisions().await.into_iter().filter(|r| r.reason == "undone").map(|r| r.close);

@@ -69,7 +69,8 @@ fn is_far(bar: &Bar, other: &Bar, splits: &[Split], class: AssetClass) -> bool {
         return false;
     }
     let (here, there) = (class.date_of(bar.ts), class.date_of(other.ts));
-    let factor = if there <= here { price_factor(splits, there, here) } else { 1.0 / price_factor(splits, here, there) };
+    let factor =
+        if there <= here { price_factor(splits, there, here) } else { 1.0 / price_factor(splits, here, there) };
     far_from(other.close * factor)
 }
 
