@@ -69,6 +69,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
             ("backfill", "Backfills on demand"),
             ("reports", "Health and staleness reports"),
             ("engine", "Engine control"),
+            ("quarantine", "Bars that cannot be true"),
             ("symbols", "Tracked symbols"),
             ("console", "Dashboard protocol"),
             ("service", "Health, readiness and metrics"),

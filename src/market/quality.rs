@@ -4,6 +4,8 @@
 //! one is kept apart in quarantine. A score depends on the series and its splits alone, never on where a page of the
 //! vendor's answer happened to end, so scoring again gives the same figures.
 
+pub mod absurd;
+
 use std::collections::VecDeque;
 
 use super::asset::AssetClass;
@@ -45,7 +47,7 @@ pub struct Score {
 
 /// Why a bar cannot be true; `None` when it can.
 ///
-/// A `vwap` outside `[low, high]` is no reason: the vendor counts odd lots in one and not in the other.
+/// A `vwap` somewhat outside `[low, high]` is no reason: the vendor counts odd lots in one and not in the other.
 #[must_use]
 pub fn impossible(bar: &Bar, tf: Timeframe, class: AssetClass) -> Option<&'static str> {
     let prices = [bar.open, bar.high, bar.low, bar.close];
@@ -60,12 +62,23 @@ pub fn impossible(bar: &Bar, tf: Timeframe, class: AssetClass) -> Option<&'stati
         (bar.volume < 0.0, "volume is negative"),
         (bar.vwap.is_some_and(|p| !p.is_finite()), "vwap is not a finite number"),
         (bar.vwap.is_some_and(|p| p < 0.0), "vwap is negative"),
+        (bar.volume > absurd::MOST_VOLUME, absurd::HUGE_VOLUME),
+        (bar.volume > 0.0 && bar.vwap == Some(0.0), absurd::NO_VWAP),
+        (bar.volume > 0.0 && bar.vwap.is_some_and(|p| outside(bar, p)), absurd::FAR_VWAP),
         (bar.trades.is_some_and(|n| n < 0), "trades are negative"),
         (!(Ts::MIN..=Ts::MAX).contains(&bar.ts), "time is outside the years 1 to 9999"),
     ];
     let found = reasons.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     found.or_else(|| (tf.span(class, bar.ts).start != bar.ts).then_some("time is not a bar's start"))
 }
+
+/// Whether a mean price cannot belong to the bar's prices, however odd lots are counted.
+fn outside(bar: &Bar, vwap: f64) -> bool {
+    vwap > bar.high * absurd::FAR || vwap * absurd::FAR < bar.low
+}
+
+/// What a bar's notes say that the vendor sent twice, days apart, although it is hard to believe.
+pub const SEEN_TWICE: &str = "seen_twice";
 
 /// Scores `bars`, given up to [`CONTEXT`] stored bars `before` them; both ascending, prices raw.
 ///

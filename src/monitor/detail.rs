@@ -6,11 +6,12 @@ use crate::error::{MOST_ROWS, ReadError};
 use crate::explain::{Explanation, explain};
 use crate::snapshot::FreshnessContext;
 use barkeep_base::clock::Moment;
-use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe, split};
+use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::coverage::CoverageIndex;
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_pipeline::select::Target;
+use barkeep_pipeline::splits::adjusted::{Adjusting, daily_of};
 use barkeep_plan::Horizon;
 use barkeep_store::{
     CoverageState, FeatureFailureRow, FeatureRow, QuarantineRow, RequestRow, SeriesRow, SeriesStatus, SymbolRow,
@@ -86,7 +87,9 @@ pub async fn detail(
     let stored = store.newest_bars(series.id, (..).into(), BARS).await?;
     let mut bars: Vec<Bar> = stored.iter().map(|row| row.bar).collect();
     let splits = store.splits(symbol).await?;
-    split::adjust(&mut bars, &splits, class, class.date_of(now));
+    let rows = store.series().await?;
+    let adjusting = Adjusting { class, timeframe, daily: daily_of(&rows, symbol), splits: &splits };
+    adjusting.adjust(store, &mut bars.iter_mut().collect::<Vec<_>>(), class.date_of(now)).await?;
     let from = bars.first().map_or(now, |bar| bar.ts);
     let features = store.features(series.id, (from..).into(), Some(BARS)).await?.pop();
 

@@ -4,13 +4,14 @@
 //! still growing is written too, as provisional.
 
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::quality::{self, CONTEXT};
+use barkeep_market::quality::{self, CONTEXT, Score};
 use barkeep_market::resample::resample;
 use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{SeriesId, Store, StoreError, StoredBar};
 
 use crate::index::registry::SeriesIds;
+use crate::splits::adjusted::Adjusting;
 
 /// The whole spans of `tf` around `region` in which nothing of the base timeframe is unknown.
 ///
@@ -93,12 +94,17 @@ pub async fn score(
     let (Some(first), Some(last)) = (bars.first(), bars.last()) else {
         return Ok(Scored { bars: Vec::new(), rescored: Vec::new() });
     };
-    let plain = |rows: Vec<StoredBar>| rows.into_iter().map(|b| b.bar).collect::<Vec<Bar>>();
-    let before = plain(store.newest_bars(series, (..first.ts).into(), CONTEXT).await?);
-    let score_all = |before: &[Bar], bars: &[Bar]| {
-        timing::measured(Phase::Derive, || quality::score_all(before, bars, &ids.splits, ids.class, &ids.thresholds))
-    };
-    let scores = score_all(&before, bars);
+    let before = plain(&store.newest_bars(series, (..first.ts).into(), CONTEXT).await?);
+    let followers = store.bars(series, (last.ts + 1..).into(), Some(CONTEXT)).await?;
+    let mut all = before;
+    let known = all.len();
+    all.extend(bars.iter().copied());
+    all.extend(plain(&followers));
+    level(store, ids, series, &mut all).await?;
+    let (before, rest) = all.split_at(known);
+    let mut scores =
+        timing::measured(Phase::Derive, || quality::score_all(before, rest, &ids.splits, ids.class, &ids.thresholds));
+    let again = scores.split_off(bars.len());
     let scored = bars
         .iter()
         .zip(scores)
@@ -111,16 +117,53 @@ pub async fn score(
         })
         .collect();
 
-    let followers = store.bars(series, (last.ts + 1..).into(), Some(CONTEXT)).await?;
-    let context: Vec<Bar> = before.iter().chain(bars).copied().collect();
-    let context = context.get(context.len().saturating_sub(CONTEXT)..).unwrap_or_default();
-    let plain_followers: Vec<Bar> = followers.iter().map(|b| b.bar).collect();
-    let again = score_all(context, &plain_followers);
-    let rescored = followers
-        .iter()
-        .zip(again)
+    Ok(Scored { bars: scored, rescored: differing(&followers, again) })
+}
+
+/// The scores of the stored bars from `start` on that a split or a changed bar there can have changed, where they differ.
+///
+/// # Errors
+/// When the bars cannot be read.
+pub async fn score_again(
+    store: &dyn Store,
+    ids: &SeriesIds,
+    series: SeriesId,
+    start: Ts,
+) -> Result<Vec<(Ts, f64, Option<String>)>, StoreError> {
+    let stored = store.bars(series, (start..).into(), Some(CONTEXT + 1)).await?;
+    if stored.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all = plain(&store.newest_bars(series, (..start).into(), CONTEXT).await?);
+    let known = all.len();
+    all.extend(plain(&stored));
+    level(store, ids, series, &mut all).await?;
+    let (before, rest) = all.split_at(known);
+    let scores = quality::score_all(before, rest, &ids.splits, ids.class, &ids.thresholds);
+    Ok(differing(&stored, scores))
+}
+
+fn plain(rows: &[StoredBar]) -> Vec<Bar> {
+    rows.iter().map(|row| row.bar).collect()
+}
+
+fn differing(stored: &[StoredBar], scores: Vec<Score>) -> Vec<(Ts, f64, Option<String>)> {
+    let pairs = stored.iter().zip(scores);
+    pairs
+        // What the vendor said twice keeps its mark.
+        .filter(|(old, _)| old.quality_notes.as_deref().is_none_or(|notes| !notes.contains(quality::SEEN_TWICE)))
         .filter(|(old, new)| old.quality_score != new.score || old.quality_notes != new.notes)
         .map(|(old, new)| (old.bar.ts, new.score, new.notes))
-        .collect();
-    Ok(Scored { bars: scored, rescored })
+        .collect()
+}
+
+/// A week that holds a split is scored as its days make it, in the terms of its first day.
+async fn level(store: &dyn Store, ids: &SeriesIds, series: SeriesId, bars: &mut [Bar]) -> Result<(), StoreError> {
+    let is_week = ids.derived.contains(&(Timeframe::W1, series));
+    if !is_week || ids.splits.is_empty() {
+        return Ok(());
+    }
+    let daily = (ids.base == Timeframe::D1).then_some(ids.base_id);
+    let week = Adjusting { class: ids.class, timeframe: Timeframe::W1, daily, splits: &ids.splits };
+    week.level(store, bars).await
 }

@@ -25,6 +25,7 @@ pub mod quarantine;
 pub mod review;
 pub mod select;
 pub mod series_statuses;
+pub mod splits;
 pub mod summary;
 
 use std::sync::Arc;

@@ -1,25 +1,45 @@
-//! An operator's review of a bar that cannot be true.
+//! Bars that cannot be true: what stands around them, and what an operator or time decides.
 //!
 //! Accepting stores the bar as the vendor sent it, with the low score it deserves, and computes the coarser bars above
-//! it again. Rejecting leaves the bars as they are; either way the bar is not requested again.
+//! it again. Rejecting leaves the bars as they are; either way the bar is not requested again. A decision can be taken
+//! back: the bar waits again, and what an accepted one replaced is stored again.
+//!
+//! An absurd value that the vendor repeats days later is accepted without anybody: then it is what the vendor means. It
+//! gets a low score and says so in its notes.
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::derive;
 use crate::features::{Refresh, SeriesRef};
-use crate::index::registry::series_ids;
+use crate::index::registry::{SeriesIds, series_ids};
 use crate::ingest;
 use barkeep_base::clock::Clock;
 use barkeep_config::Settings;
-use barkeep_market::{Calendar, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::quality::{SEEN_TWICE, absurd};
+use barkeep_market::ts::DAY;
+use barkeep_market::{Bar, Calendar, Interval, Symbol, Timeframe, Ts};
 use barkeep_plan::Horizon;
-use barkeep_store::{PageCommit, QuarantineRow, SeriesWrite, Store, StoreError, Verdict};
+use barkeep_store::{
+    OperatorAction, PageCommit, QuarantineRow, SeriesId, SeriesWrite, Store, StoreError, StoredBar, Verdict,
+};
+
+/// Bars shown on each side of a quarantined one.
+const NEIGHBORS: usize = 3;
+/// Equal answers so far apart are what the vendor means.
+const TWICE_APART: i64 = 2 * DAY;
+/// The score of a bar that is believed only because the vendor insists; less if it deserves less.
+const SEEN_TWICE_SCORE: f64 = 0.3;
 
 /// Why a decision was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DecisionError {
+    #[error("quarantine has no bar {0}")]
+    Unknown(i64),
     #[error("no pending bar {0} in quarantine")]
     NotPending(i64),
+    #[error("bar {0} is not decided; there is nothing to take back")]
+    NotDecided(i64),
     #[error("{0} is no longer registered, so its bar cannot be stored")]
     NotRegistered(Symbol),
     /// Its time is not on the timeframe's grid, or a value is not a finite number of zero or more.
@@ -29,7 +49,51 @@ pub enum DecisionError {
     Store(#[from] StoreError),
 }
 
-/// Decides about one quarantined bar.
+/// A quarantined bar and what is stored around it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineView {
+    /// The bar as the vendor sent it.
+    pub sent: QuarantineRow,
+    /// What is stored for its time now.
+    pub stored: Option<StoredBar>,
+    /// Whether accepting would replace a stored bar of other values.
+    pub replaces: bool,
+    /// Stored bars on both sides, ascending.
+    pub before: Vec<StoredBar>,
+    pub after: Vec<StoredBar>,
+}
+
+/// One quarantined bar with what is stored around it, decided or not.
+///
+/// # Errors
+/// [`DecisionError::Unknown`], or when the database cannot be read.
+pub async fn view(store: &dyn Store, id: i64) -> Result<QuarantineView, DecisionError> {
+    let rows = store.quarantine(false).await?;
+    let sent = rows.into_iter().find(|row| row.id == id).ok_or(DecisionError::Unknown(id))?;
+    Ok(view_of(store, sent).await?)
+}
+
+/// The same of a row that was read.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn view_of(store: &dyn Store, sent: QuarantineRow) -> Result<QuarantineView, StoreError> {
+    let ts = sent.bar.ts;
+    let stored = store.bars(sent.series_id, Interval::new(ts, ts + 1).into(), Some(1)).await?.pop();
+    let before = store.newest_bars(sent.series_id, (..ts).into(), NEIGHBORS).await?;
+    let after = store.bars(sent.series_id, (ts + 1..).into(), Some(NEIGHBORS)).await?;
+    let replaces = stored.as_ref().is_some_and(|row| !row.bar.same_values(&sent.bar));
+    Ok(QuarantineView { sent, stored, replaces, before, after })
+}
+
+/// A decision in words, for the record of what operators did.
+#[must_use]
+pub fn describe(row: &QuarantineRow, verdict: Verdict) -> String {
+    let word = if verdict == Verdict::Pending { "undone" } else { verdict.name() };
+    format!("{word}: {} {} {}", row.symbol, row.timeframe, row.bar.ts)
+}
+
+/// Decides about one quarantined bar, or with [`Verdict::Pending`] takes a decision back. Returns the row as it was.
 ///
 /// # Errors
 /// See [`DecisionError`]; nothing has changed then, unless the database failed half-way.
@@ -42,30 +106,31 @@ pub async fn decide(
     verdict: Verdict,
 ) -> Result<QuarantineRow, DecisionError> {
     let now = clock.now();
-    let rows = store.quarantine(true).await?;
-    let row = rows.into_iter().find(|row| row.id == id).ok_or(DecisionError::NotPending(id))?;
-    if verdict != Verdict::Accepted {
+    let undo = verdict == Verdict::Pending;
+    let rows = store.quarantine(false).await?;
+    let found = rows.into_iter().find(|row| row.id == id && (row.status == Verdict::Pending) != undo);
+    let row = found.ok_or(if undo { DecisionError::NotDecided(id) } else { DecisionError::NotPending(id) })?;
+    if verdict == Verdict::Rejected || row.status == Verdict::Rejected {
         store.decide_quarantine(id, verdict, None, now).await?;
         return Ok(row);
     }
     let mut symbols = store.symbols().await?.into_iter();
     let symbol =
         symbols.find(|s| s.symbol == row.symbol).ok_or_else(|| DecisionError::NotRegistered(row.symbol.clone()))?;
-    let bar = row.bar;
-    let span = row.timeframe.span(symbol.asset_class, bar.ts);
-    let prices = [bar.open, bar.high, bar.low, bar.close, bar.volume];
-    if span.start != bar.ts || prices.iter().any(|x| !x.is_finite() || *x < 0.0) {
+    let span = row.timeframe.span(symbol.asset_class, row.bar.ts);
+    if !undo && !can_be_stored(&row.bar, span) {
         return Err(DecisionError::CannotBeStored { id, reason: row.reason });
     }
     let series = store.series().await?;
     let id_of = |tf| series.iter().find(|s| s.symbol == row.symbol && s.timeframe == tf).map(|s| s.id);
     let ids = series_ids(store, &symbol, row.timeframe.family(), settings, id_of).await?;
-    let scored = derive::score(store, &ids, row.series_id, &[bar], |_| true, now).await?;
-    let accepted = scored.bars.into_iter().next();
-    store.decide_quarantine(id, verdict, accepted, now).await?;
-
-    let rescored = SeriesWrite { rescored: scored.rescored, ..SeriesWrite::nothing(row.series_id) };
-    store.commit_page(PageCommit { writes: vec![rescored], ..PageCommit::default() }).await?;
+    if undo {
+        store.decide_quarantine(id, verdict, None, now).await?;
+        let rescored = derive::score_again(store, &ids, row.series_id, row.bar.ts).await?;
+        rescore(store, row.series_id, rescored).await?;
+    } else {
+        accept(store, &ids, &row, now, |bar| bar).await?;
+    }
     let horizon = Horizon { end: Ts::MAX, settled: now };
     ingest::derive_again(store, calendar, &ids, Interval::new(span.start, span.end), horizon, now).await?;
     if settings.features.enabled {
@@ -77,4 +142,109 @@ pub async fn decide(
         refresh.report(&refresh.run(&series_refs).await?).await?;
     }
     Ok(row)
+}
+
+/// Stores a quarantined bar with its score, changed by `mark`, and scores those behind it again.
+async fn accept(
+    store: &dyn Store,
+    ids: &SeriesIds,
+    row: &QuarantineRow,
+    now: Ts,
+    mark: impl Fn(StoredBar) -> StoredBar,
+) -> Result<(), StoreError> {
+    let scored = derive::score(store, ids, row.series_id, &[row.bar], |_| true, now).await?;
+    let accepted = scored.bars.into_iter().next().map(mark);
+    store.decide_quarantine(row.id, Verdict::Accepted, accepted, now).await?;
+    rescore(store, row.series_id, scored.rescored).await
+}
+
+async fn rescore(
+    store: &dyn Store,
+    series: SeriesId,
+    rescored: Vec<(Ts, f64, Option<String>)>,
+) -> Result<(), StoreError> {
+    let write = SeriesWrite { rescored, ..SeriesWrite::nothing(series) };
+    store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.map(drop)
+}
+
+fn can_be_stored(bar: &Bar, span: Interval) -> bool {
+    let values = [bar.open, bar.high, bar.low, bar.close, bar.volume];
+    span.start == bar.ts && values.iter().all(|x| x.is_finite() && *x >= 0.0)
+}
+
+/// Accepts the bars of an answer that are absurd, wait in quarantine with the same values since days, and so were sent
+/// twice. Only of the base series: the others follow from it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn accept_seen_twice(
+    store: &dyn Store,
+    ids: &SeriesIds,
+    bad: &[(Bar, String)],
+    now: Ts,
+) -> Result<(), StoreError> {
+    if !bad.iter().any(|(_, reason)| absurd::is_absurd(reason)) {
+        return Ok(());
+    }
+    let waiting = store.quarantine(true).await?;
+    for (bar, reason) in bad.iter().filter(|(_, reason)| absurd::is_absurd(reason)) {
+        let same = |row: &&QuarantineRow| {
+            row.series_id == ids.base_id
+                && row.reason == *reason
+                && row.bar.same_values(bar)
+                && now - row.detected_at >= TWICE_APART
+        };
+        let Some(row) = waiting.iter().find(same) else { continue };
+        if !can_be_stored(bar, ids.base.span(ids.class, bar.ts)) {
+            continue;
+        }
+        accept(store, ids, row, now, seen_twice).await?;
+        tracing::info!(symbol = %row.symbol, timeframe = %row.timeframe, at = %bar.ts, reason,
+            "the vendor sent an absurd bar again; it is stored with a low score");
+        let action = OperatorAction {
+            at: now,
+            actor: "engine".to_owned(),
+            action: "decide".to_owned(),
+            target: Some(format!("quarantine {}", row.id)),
+            detail: Some(format!("{} ({SEEN_TWICE})", describe(row, Verdict::Accepted))),
+            result: "ok".to_owned(),
+        };
+        store.record_action(&action).await?;
+    }
+    Ok(())
+}
+
+fn seen_twice(bar: StoredBar) -> StoredBar {
+    let notes = bar.quality_notes.map_or_else(|| SEEN_TWICE.to_owned(), |notes| format!("{notes}; {SEEN_TWICE}"));
+    StoredBar { quality_score: bar.quality_score.min(SEEN_TWICE_SCORE), quality_notes: Some(notes), ..bar }
+}
+
+/// A slot whose bar is too absurd to be believed at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenSlot {
+    pub series: SeriesId,
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
+    /// The bar's start.
+    pub start: Ts,
+    /// From when on an equal answer is believed.
+    pub ask_from: Ts,
+}
+
+/// The slots that are to be asked once more: an equal answer then is stored, another one replaces it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn open_slots(store: &dyn Store) -> Result<Vec<OpenSlot>, StoreError> {
+    let slot = |row: QuarantineRow| OpenSlot {
+        series: row.series_id,
+        start: row.bar.ts,
+        ask_from: row.detected_at + TWICE_APART,
+        symbol: row.symbol,
+        timeframe: row.timeframe,
+    };
+    let rows = store.quarantine(true).await?.into_iter();
+    let mut slots: Vec<OpenSlot> = rows.filter(|row| absurd::is_absurd(&row.reason)).map(slot).collect();
+    slots.sort_by_key(|slot| (slot.series, slot.start));
+    Ok(slots)
 }

@@ -148,8 +148,8 @@ impl Selection {
         if let Some(other) = known.find(&row.symbol) {
             return Selection { class: Some(row.asset_class), ..self.clone() }.tracked(other);
         }
-        let requested = row.timeframes.clone();
-        Ok(Target { row, dirty: true, requested })
+        let requested = with_days(&row.timeframes, row.asset_class);
+        Ok(Target { row: SymbolRow { timeframes: requested.clone(), ..row }, dirty: true, requested })
     }
 
     fn tracked(&self, row: &SymbolRow) -> Result<Target, SelectError> {
@@ -157,7 +157,7 @@ impl Selection {
             let (symbol, registered) = (row.symbol.clone(), row.asset_class);
             return Err(SelectError::ClassDiffers { symbol, registered, requested });
         }
-        let requested = sorted(self.timeframes.as_deref().unwrap_or(&row.timeframes));
+        let requested = with_days(self.timeframes.as_deref().unwrap_or(&row.timeframes), row.asset_class);
         let all = sorted(&[row.timeframes.as_slice(), &requested].concat());
         let dirty = all != row.timeframes;
         Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, requested })
@@ -217,6 +217,14 @@ fn one_per_pair(targets: impl Iterator<Item = Target>, known: &Known<'_>) -> Vec
         .collect()
 }
 
+/// The timeframes, and days where weeks are wanted: a week in which shares were split can only be adjusted day by day. Both
+/// cost the same requests. Crypto has no splits.
+fn with_days(timeframes: &[Timeframe], class: AssetClass) -> Vec<Timeframe> {
+    let weeks = timeframes.contains(&Timeframe::W1) && !class.is_continuous();
+    let days: &[Timeframe] = if weeks { &[Timeframe::D1] } else { &[] };
+    sorted(&[timeframes, days].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +254,15 @@ mod tests {
         assert!(matches!(range("2024-02-01", "2024-01-31"), Err(SelectError::EmptyRange { .. })));
         assert!(matches!(range("2025-02-01", "2025-03-01"), Err(SelectError::Future { .. })));
         assert!(range("2024-02-01", "2030-01-01").is_ok());
+    }
+
+    #[test]
+    fn weeks_of_what_can_be_split_bring_their_days() {
+        use Timeframe::{D1, H1, W1};
+        assert_eq!(with_days(&[W1], AssetClass::Stock), [D1, W1]);
+        assert_eq!(with_days(&[W1, H1, D1], AssetClass::Etf), [H1, D1, W1]);
+        assert_eq!(with_days(&[H1], AssetClass::Stock), [H1]);
+        assert_eq!(with_days(&[W1], AssetClass::Crypto), [W1]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use barkeep_market::{Symbol, Timeframe, Ts};
 pub use barkeep_monitor::history::{Execution, ExecutionDetail};
 use barkeep_monitor::snapshot::Snapshot;
+use barkeep_pipeline::quarantine::QuarantineView;
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 // A view names these rows without knowing the store.
 pub use barkeep_base::log::{Level, LogLine};
@@ -62,6 +63,10 @@ pub enum ConsoleRequest {
     Quarantine {
         limit: usize,
     },
+    /// A quarantined bar, decided or not, with what is stored around it.
+    QuarantinedBar {
+        id: i64,
+    },
     /// Series and features that failed.
     Failures {
         limit: usize,
@@ -90,6 +95,7 @@ pub enum ConsoleResponse {
     Execution(Box<ExecutionDetail>),
     Requests(Vec<RequestRow>),
     Quarantine(Vec<QuarantineRow>),
+    QuarantinedBar(Box<QuarantineView>),
     Failures {
         series: Vec<SeriesStatus>,
         features: Vec<FeatureFailureRow>,

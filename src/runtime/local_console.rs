@@ -16,6 +16,7 @@ use barkeep_monitor::publisher::SnapshotPublisher;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::series::SeriesIndex;
+use barkeep_pipeline::quarantine::{self, DecisionError};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, Handle};
 use barkeep_store::{RequestFilter, RequestRow, SeriesRunState};
 
@@ -128,6 +129,13 @@ impl Console for LocalConsole {
                 let mut rows = store.quarantine(true).await?;
                 rows.truncate(limit.min(MOST_ROWS));
                 ConsoleResponse::Quarantine(rows)
+            }
+            ConsoleRequest::QuarantinedBar { id } => {
+                let view = quarantine::view(store, id).await.map_err(|e| match e {
+                    DecisionError::Store(e) => e.into(),
+                    e => ReadError::NotFound(e.to_string()),
+                })?;
+                ConsoleResponse::QuarantinedBar(Box::new(view))
             }
             ConsoleRequest::Failures { limit } => {
                 let limit = limit.min(MOST_ROWS);

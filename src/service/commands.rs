@@ -18,14 +18,17 @@ use barkeep_pipeline::index::series::{Judge, SeriesIndex};
 use barkeep_pipeline::names::Known;
 use barkeep_pipeline::quarantine;
 use barkeep_pipeline::select::{Selection, Target};
-use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger};
+use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger, Verdict};
 
 impl Service {
     pub(super) async fn handle_command(&mut self, (order, reply): QueuedCommand) {
         let by = order.by.clone();
         let action = order.action.name().to_owned();
         let targets = order.action.targets();
-        let detail = order.action.detail();
+        let detail = match order.action {
+            EngineCommand::Decide { id, verdict } => self.decision(id, verdict).await.or(order.action.detail()),
+            _ => order.action.detail(),
+        };
         let only_looked = matches!(order.action, EngineCommand::Preview(_));
         let answer = self.carry_out(order).await;
         let result = match &answer {
@@ -52,6 +55,12 @@ impl Service {
         }
         // Whoever asked may be gone.
         let _ = reply.send(answer);
+    }
+
+    /// Which bar is decided about, and how.
+    async fn decision(&self, id: i64, verdict: Verdict) -> Option<String> {
+        let rows = self.engine.store.quarantine(false).await.ok()?;
+        rows.iter().find(|row| row.id == id).map(|row| quarantine::describe(row, verdict))
     }
 
     pub(super) async fn carry_out(&mut self, order: IssuedCommand) -> Result<CommandReply, CommandError> {

@@ -1,6 +1,7 @@
 //! What an answer changes about stored bars: one rule for every store, without any of them.
 
 use super::{Result, SeriesWrite, StoreError, StoredBar, WriteOutcome};
+use barkeep_market::quality::SEEN_TWICE;
 use barkeep_market::{Interval, Ts};
 
 /// What a write changes about the bars of a series.
@@ -35,10 +36,12 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
             Some(old) if old.bar.same_values(&new.bar) => {
                 d.outcome.unchanged += 1;
                 // A final bar never becomes provisional again, and the first sight of these values stays the evidence.
+                // That it was hard to believe does not follow from the bars around it, so scoring again cannot find it.
+                let judged = if doubted(old) { old } else { new };
                 let kept = StoredBar {
                     provisional: old.provisional && new.provisional,
                     fetched_at: old.fetched_at,
-                    ..new.clone()
+                    ..judged.clone()
                 };
                 if kept != *old {
                     d.replace.push(kept);
@@ -65,6 +68,10 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
     d.outcome.late = d.insert.iter().filter(|new| write.answered_before.contains(new.bar.ts)).count() as u64;
     d.outcome.removed = d.removed.len() as u64;
     d
+}
+
+fn doubted(stored: &StoredBar) -> bool {
+    stored.quality_notes.as_deref().is_some_and(|notes| notes.contains(SEEN_TWICE))
 }
 
 /// Refuses what no database should be asked to hold. The databases disagree on bad numbers (SQLite turns a NaN into a

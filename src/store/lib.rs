@@ -125,6 +125,10 @@ pub trait Store: Send + Sync {
 
     /// Decides about one quarantined bar. Accepting stores the given bar in the same transaction (a different bar
     /// already stored there moves to `bar_revisions`). `NotFound` when the id is unknown or already decided.
+    ///
+    /// [`Verdict::Pending`] takes a decision back: an accepted bar moves to `bar_revisions` (`undone`), what it replaced is
+    /// stored again and is to be scored, and the bar waits in quarantine again. A bar that the vendor changed since stays.
+    /// `NotFound` when there is no decision.
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()>;
 
     // -- splits and holidays -----------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ pub async fn quarantine_is_kept_once_and_decided_once(db: &Db) {
         assert!(matches!(again, Err(StoreError::NotFound(_))), "{again:?}");
     }
     let undecided = store.decide_quarantine(rows[1].id, Verdict::Pending, None, Ts(T0)).await;
-    assert!(matches!(undecided, Err(StoreError::Refused(_))), "{undecided:?}");
+    assert!(matches!(undecided, Err(StoreError::NotFound(_))), "{undecided:?}");
     assert_eq!(store.quarantine(true).await.unwrap().len(), 1);
     let all = store.quarantine(false).await.unwrap();
     assert_eq!(
@@ -54,6 +54,55 @@ pub async fn quarantine_is_kept_once_and_decided_once(db: &Db) {
     // A rejected bar that the vendor sends again stays rejected.
     assert_eq!(commit(db, w).await.quarantined, 0);
     assert_eq!(store.quarantine(true).await.unwrap().len(), 1);
+}
+
+/// What was decided can be taken back, whatever it was.
+pub async fn a_decision_is_taken_back(db: &Db) {
+    let id = one_series(db).await;
+    let odd = |minute: i64, close: f64| QuarantinedBar {
+        bar: Bar { close, ..bar(minute, 1.0).bar },
+        reason: "odd".into(),
+        request_id: None,
+    };
+    let mut w = write(id, vec![bar(4, 1.0), bar(5, 1.0)]);
+    w.quarantine = vec![odd(5, 7.0), odd(6, 8.0), odd(7, 9.0)];
+    commit(db, w).await;
+    let store = &db.store;
+    let rows = store.quarantine(true).await.unwrap();
+    let row = |close: f64| rows.iter().find(|row| row.bar.close == close).unwrap();
+    let stored = |close: f64, minute: i64| StoredBar { bar: row(close).bar, quality_score: 0.5, ..bar(minute, close) };
+    let decide = async |close: f64, verdict, bar, at: i64| {
+        store.decide_quarantine(row(close).id, verdict, bar, Ts(T0 + at)).await
+    };
+    decide(7.0, Verdict::Accepted, Some(stored(7.0, 5)), 1).await.unwrap();
+    decide(8.0, Verdict::Accepted, Some(stored(8.0, 6)), 2).await.unwrap();
+    decide(9.0, Verdict::Rejected, None, 3).await.unwrap();
+    assert_eq!(store.series().await.unwrap()[0].bar_count, 3);
+
+    let refused = decide(7.0, Verdict::Pending, Some(stored(7.0, 5)), 4).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    for close in [7.0, 8.0, 9.0] {
+        decide(close, Verdict::Pending, None, 5).await.unwrap();
+    }
+    // One bar replaced another, which is back; one had been nowhere before.
+    assert_eq!(
+        all_bars(db, id).await.iter().map(|b| (b.bar.ts, b.bar.close)).collect::<Vec<_>>(),
+        [(minute(4), 1.0), (minute(5), 1.0)]
+    );
+    let series = &store.series().await.unwrap()[0];
+    assert_eq!((series.bar_count, series.last_ts), (2, Some(minute(5))));
+    let undone = db.revisions().await.into_iter().filter(|r| r.reason == "undone").map(|r| r.close);
+    assert_eq!(undone.collect::<Vec<_>>(), [7.0, 8.0]);
+    let waiting = store.quarantine(true).await.unwrap();
+    assert_eq!((waiting.len(), waiting.iter().all(|row| row.decided_at.is_none())), (3, true));
+    let again = decide(7.0, Verdict::Pending, None, 6).await;
+    assert!(matches!(again, Err(StoreError::NotFound(_))), "{again:?}");
+
+    // What the vendor has changed since is left alone.
+    decide(7.0, Verdict::Accepted, Some(stored(7.0, 5)), 7).await.unwrap();
+    commit(db, write(id, vec![bar(5, 2.0)])).await;
+    decide(7.0, Verdict::Pending, None, 8).await.unwrap();
+    assert_eq!(all_bars(db, id).await[1].bar.close, 2.0);
 }
 
 /// Random pages against an array that knows the last word on every minute.

@@ -81,6 +81,7 @@ cases! {
         bars::impossible_numbers_are_refused
         bars::times_are_exact_to_the_millisecond
         evidence::quarantine_is_kept_once_and_decided_once
+        evidence::a_decision_is_taken_back
         evidence::coverage_is_what_was_said_last
         evidence::splits_and_holidays
         pages::a_page_is_all_or_nothing

@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::rows::{BarRow, FeatureRow};
 use super::{PageQuery, Rows, Score};
 use crate::problem::Problem;
-use barkeep_market::{Interval, Ts, split};
-use barkeep_store::{Store, StoredBar};
+use barkeep_market::split::Split;
+use barkeep_market::{Bar, Interval, Timeframe, Ts};
+use barkeep_pipeline::splits::adjusted::{Adjusting, daily_of};
+use barkeep_store::{Store, StoreError, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.
 const CHUNK: usize = 10_000;
@@ -56,7 +58,7 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             read.before = first.ts;
             let span = Interval::new(first.ts, last.ts + 1);
             let mut bars = store.bars(query.series, span.into(), None).await?;
-            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, query.class, query.today);
+            adjust(store, query, &splits, &mut bars).await?;
             let mut bars = bars.into_iter().peekable();
             for row in &rows {
                 while bars.next_if(|bar| bar.bar.ts < row.ts).is_some() {}
@@ -68,13 +70,30 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
         Rows::Bars { min_quality, .. } => {
             let (mut bars, more, before) = bars_before(store, query, min_quality, limit).await?;
             (read.more, read.before) = (more, before);
-            split::adjust(bars.iter_mut().map(|b| &mut b.bar), &splits, query.class, query.today);
+            adjust(store, query, &splits, &mut bars).await?;
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;
             }
         }
     }
     Ok(read)
+}
+
+/// Puts bars in the terms of the day asked for.
+async fn adjust(
+    store: &dyn Store,
+    query: &PageQuery,
+    splits: &[Split],
+    bars: &mut [StoredBar],
+) -> Result<(), StoreError> {
+    // Only weeks need to know the days, and only where shares were split.
+    let daily = match query.timeframe {
+        Timeframe::W1 if !splits.is_empty() => daily_of(&store.series().await?, &query.symbol),
+        _ => None,
+    };
+    let adjusting = Adjusting { class: query.class, timeframe: query.timeframe, daily, splits };
+    let mut bars: Vec<&mut Bar> = bars.iter_mut().map(|row| &mut row.bar).collect();
+    adjusting.adjust(store, &mut bars, query.today).await
 }
 
 /// The newest `limit` bars of the range that are good enough, ascending; whether older ones may follow, and before when.

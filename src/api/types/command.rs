@@ -107,7 +107,7 @@ pub enum Command {
     CancelSeries(CancelSeriesBody),
     /// The failed series of an execution, with `null` of the newest one.
     RetryFailed(ExecutionOrAll),
-    /// Accepts or rejects a quarantined bar.
+    /// Accepts or rejects a quarantined bar; `pending` takes a decision back.
     Decide(DecideBody),
 }
 
@@ -157,6 +157,8 @@ enum TriggerName {
 enum VerdictName {
     Accepted,
     Rejected,
+    /// A decision is taken back.
+    Pending,
 }
 
 /// The id of an execution.

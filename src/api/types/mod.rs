@@ -73,5 +73,6 @@ pub use command::{Command, CommandResult};
 pub use execution::{Execution, SeriesRun};
 pub use names::{AssetClassName, CriticalityName, IdempotencyKey, SymbolName, TimeframeName, WhenText};
 pub use question::{Question, Reply};
+pub use records::QuarantinedBar;
 pub use report::{Rpo, SeriesAge};
 pub use snapshot::{Data, HelloEvent, Live, Snapshot, SnapshotEvent};

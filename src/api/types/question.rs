@@ -12,6 +12,7 @@ use super::names::{SeriesPair, SymbolName, TimeframeName};
 use super::records::{Alert, FeatureFailure, OperatorAction, QuarantinedBar};
 use super::{each, wrap};
 use barkeep_market::{Symbol, Timeframe};
+use barkeep_pipeline::quarantine::QuarantineView;
 use barkeep_runtime::console::{
     ConsoleRequest, ConsoleResponse, CoverageRow, LogLine, MOST_ROWS, SeriesName, SessionCoverage,
 };
@@ -81,6 +82,10 @@ pub enum Question {
     Quarantine {
         limit: RowLimit,
     },
+    /// A quarantined bar, decided or not, with what is stored around it.
+    QuarantinedBar {
+        id: i64,
+    },
     /// Series and features that failed.
     Failures {
         limit: RowLimit,
@@ -108,6 +113,7 @@ impl From<Question> for ConsoleRequest {
             Question::Execution { id } => Self::Execution { id },
             Question::Requests { symbol, limit } => Self::Requests { symbol, limit: limit.0 },
             Question::Quarantine { limit } => Self::Quarantine { limit: limit.0 },
+            Question::QuarantinedBar { id } => Self::QuarantinedBar { id },
             Question::Failures { limit } => Self::Failures { limit: limit.0 },
             Question::Alerts { limit } => Self::Alerts { limit: limit.0 },
             Question::Actions { limit } => Self::Actions { limit: limit.0 },
@@ -126,6 +132,7 @@ impl From<ConsoleRequest> for Question {
             ConsoleRequest::Execution { id } => Self::Execution { id },
             ConsoleRequest::Requests { symbol, limit } => Self::Requests { symbol, limit: RowLimit(limit) },
             ConsoleRequest::Quarantine { limit } => Self::Quarantine { limit: RowLimit(limit) },
+            ConsoleRequest::QuarantinedBar { id } => Self::QuarantinedBar { id },
             ConsoleRequest::Failures { limit } => Self::Failures { limit: RowLimit(limit) },
             ConsoleRequest::Alerts { limit } => Self::Alerts { limit: RowLimit(limit) },
             ConsoleRequest::Actions { limit } => Self::Actions { limit: RowLimit(limit) },
@@ -141,6 +148,10 @@ wrap! {
 wrap! {
     /// The state of each part of a trading day.
     SessionDocument(SessionCoverage) as Object
+}
+wrap! {
+    /// A quarantined bar: `{sent, stored, replaces, before, after}`.
+    QuarantineDocument(Box<QuarantineView>) as Object
 }
 wrap! {
     /// Lines of the log: `{seq, at, level, source, text}`.
@@ -166,6 +177,7 @@ pub enum Reply {
     Execution(Box<ExecutionDetail>),
     Requests(Vec<VendorRequest>),
     Quarantine(Vec<QuarantinedBar>),
+    QuarantinedBar(QuarantineDocument),
     Failures(Failures),
     Alerts(Vec<Alert>),
     Actions(Vec<OperatorAction>),
@@ -183,6 +195,7 @@ impl From<ConsoleResponse> for Reply {
             ConsoleResponse::Execution(detail) => Self::Execution(Box::new((*detail).into())),
             ConsoleResponse::Requests(rows) => Self::Requests(each(rows)),
             ConsoleResponse::Quarantine(rows) => Self::Quarantine(each(rows)),
+            ConsoleResponse::QuarantinedBar(view) => Self::QuarantinedBar(view.into()),
             ConsoleResponse::Failures { series, features } => {
                 Self::Failures(Failures { series: each(series), features: each(features) })
             }
@@ -203,6 +216,7 @@ impl From<Reply> for ConsoleResponse {
             Reply::Execution(detail) => Self::Execution(Box::new((*detail).into())),
             Reply::Requests(rows) => Self::Requests(each(rows)),
             Reply::Quarantine(rows) => Self::Quarantine(each(rows)),
+            Reply::QuarantinedBar(view) => Self::QuarantinedBar(view.into()),
             Reply::Failures(all) => Self::Failures { series: each(all.series), features: each(all.features) },
             Reply::Alerts(rows) => Self::Alerts(each(rows)),
             Reply::Actions(rows) => Self::Actions(each(rows)),

@@ -20,9 +20,10 @@ use crate::args::{SeriesRange, check_range, range};
 use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, Session, block_on};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_market::split::{self, Split};
+use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
-use barkeep_store::{SeriesRow, Store, StoredBar};
+use barkeep_pipeline::splits::adjusted::{Adjusting, daily_of};
+use barkeep_store::{SeriesId, SeriesRow, Store, StoreError, StoredBar};
 
 /// Bars read at a time.
 const PAGE: usize = 20_000;
@@ -136,6 +137,8 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let splits = if args.raw { Vec::new() } else { store.splits(symbol).await? };
     let view = View {
         class: row.asset_class,
+        timeframe: args.series.timeframe,
+        daily: daily_of(&all, symbol),
         splits,
         today: row.asset_class.date_of(SystemClock.now()),
         min_quality: args.min_quality,
@@ -152,7 +155,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         let page = store.bars(series.id, wanted, Some(PAGE)).await?;
         let Some(last) = page.last() else { break };
         wanted.from = Some(last.bar.ts + 1);
-        let (full, shown) = (page.len() == PAGE, view.of(page));
+        let (full, shown) = (page.len() == PAGE, view.of(store, page).await?);
         let rows: Vec<Row<'_>> = shown.iter().take(left).map(|b| row_of(symbol, args.series.timeframe, b)).collect();
         left -= rows.len();
         written += rows.len() as i64;
@@ -188,6 +191,8 @@ pub(crate) fn series<'a>(
 /// How bars are exported.
 struct View {
     class: AssetClass,
+    timeframe: Timeframe,
+    daily: Option<SeriesId>,
     /// Empty for raw prices.
     splits: Vec<Split>,
     today: NaiveDate,
@@ -195,12 +200,15 @@ struct View {
 }
 
 impl View {
-    fn of(&self, mut page: Vec<StoredBar>) -> Vec<StoredBar> {
+    async fn of(&self, store: &dyn Store, mut page: Vec<StoredBar>) -> Result<Vec<StoredBar>, StoreError> {
         if let Some(least) = self.min_quality {
             page.retain(|b| b.quality_score >= least);
         }
-        split::adjust(page.iter_mut().map(|b| &mut b.bar), &self.splits, self.class, self.today);
-        page
+        let adjusting =
+            Adjusting { class: self.class, timeframe: self.timeframe, daily: self.daily, splits: &self.splits };
+        let mut bars: Vec<&mut Bar> = page.iter_mut().map(|b| &mut b.bar).collect();
+        adjusting.adjust(store, &mut bars, self.today).await?;
+        Ok(page)
     }
 }
 

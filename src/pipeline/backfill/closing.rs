@@ -34,6 +34,8 @@ impl Run<'_> {
         }
         self.fetcher.registry.register().await?;
         if !cancel.is_cancelled() {
+            self.check_announcements().await?;
+            self.check_splits().await?;
             self.feature_runner.finish().await?;
         }
         halts::mark(engine).await?;

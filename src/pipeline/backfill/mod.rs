@@ -5,8 +5,8 @@
 //! A series that failed in this run is not requested again by it; its gap stays open for the next.
 //!
 //! The way of a run: `planning` reads what is known, `opening` makes ready, `modes` carries out the plan of each
-//! round, `local` computes what needs no request, `closing` adds up with what `unfinished` finds
-//! and `naming` learns.
+//! round, `local` computes what needs no request, `split_watch` holds splits against prices, `closing` adds up with what
+//! `unfinished` finds and `naming` learns.
 
 mod closing;
 mod dead;
@@ -15,6 +15,7 @@ mod modes;
 mod naming;
 mod opening;
 mod planning;
+mod split_watch;
 mod unfinished;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 pub use self::dead::close_dead_executions;
 use self::planning::{PlanningContext, estimated_seconds};
+use self::split_watch::SplitWatch;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
@@ -109,7 +111,8 @@ impl Backfill {
         progress: Arc<RunProgress>,
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
-        let engine = &engine.for_run();
+        let shared = engine;
+        let engine = &shared.for_run();
         let mut context = self.planning_context(engine).await?;
         if review(engine, &context.targets).await? > 0 {
             context = self.planning_context(engine).await?;
@@ -119,6 +122,9 @@ impl Backfill {
         let (run, writer) = Run::open(self, engine, context, progress, &cancel);
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel).await;
+        if run.split_watch().reopened {
+            shared.calendar.publish(crate::calendar(engine.store.as_ref()).await?);
+        }
         drop(run);
         // Every sender is gone, so the writer ends once its queue is empty.
         let _ = writer.await;
@@ -135,6 +141,7 @@ struct Run<'a> {
     execution: ExecutionRow,
     /// Families that failed in this run, with the reason.
     failed: Mutex<BTreeMap<(Symbol, Family), String>>,
+    split_watch: Mutex<SplitWatch>,
     fetcher: Arc<Fetcher>,
     feature_runner: Arc<FeatureRunner>,
 }
@@ -146,6 +153,10 @@ impl Run<'_> {
 
     fn failed(&self) -> MutexGuard<'_, BTreeMap<(Symbol, Family), String>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn split_watch(&self) -> MutexGuard<'_, SplitWatch> {
+        self.split_watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn statuses(&self) -> MutexGuard<'_, SeriesStatuses> {

@@ -23,6 +23,7 @@ use barkeep_vendor::Class;
 
 impl Run<'_> {
     pub(super) async fn execute(&self, items: Vec<Item>) -> Result<(), RunError> {
+        self.split_watch().expect(&items);
         let (splits, items): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(|item| matches!(item.request, Request::Splits { .. }));
         self.feature_runner.expect(&items);

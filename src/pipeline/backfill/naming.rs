@@ -103,7 +103,8 @@ impl Run<'_> {
         now: Ts,
     ) -> Result<Answer, Fault> {
         let engine = self.engine();
-        let priority = Priority { criticality: row.criticality, history: true, scheduled: self.fetcher.scheduled };
+        let priority =
+            Priority { recheck: true, criticality: row.criticality, history: true, scheduled: self.fetcher.scheduled };
         let cancel = &self.fetcher.cancel;
         let entered = engine.gate.enter(priority, None, cancel).await;
         let _permit = entered.map_err(|_| Fault::cancelled())?;

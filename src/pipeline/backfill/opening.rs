@@ -72,8 +72,8 @@ impl<'a> Run<'a> {
             now: context.now,
             delays: context.delays,
         });
-        let failed = Mutex::default();
-        (Self { backfill, context, statuses, execution, failed, fetcher, feature_runner }, writer)
+        let (failed, split_watch) = (Mutex::default(), Mutex::default());
+        (Self { backfill, context, statuses, execution, failed, split_watch, fetcher, feature_runner }, writer)
     }
 }
 

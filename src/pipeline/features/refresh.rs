@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::batch::Batch;
+use crate::splits::adjusted::Adjusting;
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
 use barkeep_market::features::{State, bars_per_year, extend};
-use barkeep_market::resample::resample;
-use barkeep_market::split::{self, Split};
+use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
 use barkeep_store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError, TimeRange};
 
@@ -244,33 +244,10 @@ impl Refresh<'_> {
 
     /// Puts ascending bars in today's terms.
     async fn adjust(&self, series: &Series<'_>, bars: &mut [Bar]) -> Result<(), StoreError> {
-        let (tf, class, splits) = (series.timeframe, series.target.class, &series.splits);
-        let mut weeks: Vec<(usize, Bar)> = Vec::new();
-        if let (Timeframe::W1, Some(daily)) = (tf, series.target.daily) {
-            for split in splits {
-                let week = tf.span(class, class.midnight(split.date));
-                let Ok(at) = bars.binary_search_by_key(&week.start, |bar| bar.ts) else { continue };
-                let mut days: Vec<Bar> =
-                    self.store.bars(daily, week.into(), None).await?.into_iter().map(|b| b.bar).collect();
-                let whole = |days: &[Bar]| resample(days, tf, class).into_iter().next();
-                // Days that do not make the stored week cannot stand for it.
-                let same = |made: Bar| {
-                    let key = |b: &Bar| (b.high, b.low, b.close, b.volume);
-                    bars.get(at).is_some_and(|stored| key(stored) == key(&made))
-                };
-                if whole(&days).is_some_and(same) {
-                    split::adjust(&mut days, splits, class, series.today);
-                    weeks.extend(whole(&days).map(|week| (at, week)));
-                }
-            }
-        }
-        split::adjust(bars.iter_mut(), splits, class, series.today);
-        for (at, week) in weeks {
-            if let Some(bar) = bars.get_mut(at) {
-                *bar = week;
-            }
-        }
-        Ok(())
+        let SeriesRef { class, daily, .. } = *series.target;
+        let adjusting = Adjusting { class, timeframe: series.timeframe, daily, splits: &series.splits };
+        let mut bars: Vec<&mut Bar> = bars.iter_mut().collect();
+        adjusting.adjust(self.store, &mut bars, series.today).await
     }
 
     /// Writes what is waiting. When it is refused, each piece is tried alone, so that one series does not spoil others.

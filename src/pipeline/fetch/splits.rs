@@ -1,10 +1,10 @@
 //! Splits of some symbols in one request.
 //!
-//! A vendor without a splits endpoint is no reason to go without bars: prices are stored raw and stay right.
+//! What prices have said of a listed split is kept when the list comes again. A vendor without a splits endpoint is no reason to go without bars: prices are stored raw and stay right.
 
 use super::{Fetcher, ItemError};
+use crate::splits::check::relisted;
 use barkeep_market::Symbol;
-use barkeep_market::split::Split;
 use barkeep_plan::Item;
 use barkeep_store::SplitRow;
 use barkeep_vendor::Class;
@@ -29,13 +29,15 @@ impl Fetcher {
         let store = &self.engine.store;
         let mut rows: Vec<(Symbol, Vec<SplitRow>)> = Vec::with_capacity(symbols.len());
         for (symbol, ticker) in symbols.iter().zip(tickers) {
-            let mut splits: Vec<Split> = match &found {
-                Some(found) => found.iter().filter(|(t, _)| t == ticker).map(|(_, split)| *split).collect(),
-                None => store.splits(symbol).await?,
+            let before = store.split_rows(symbol).await?;
+            let listed = match &found {
+                Some(found) => {
+                    let of_symbol = found.iter().filter(|(t, split)| t == ticker && split.is_sound());
+                    relisted(of_symbol.map(|(_, split)| SplitRow::from(*split)), &before)
+                }
+                None => before,
             };
-            splits.sort_by_key(|split| split.date);
-            splits.dedup_by_key(|split| split.date);
-            rows.push((symbol.clone(), splits.into_iter().map(SplitRow::from).collect()));
+            rows.push((symbol.clone(), listed));
         }
         store.put_splits(&rows, self.engine.clock.now()).await?;
         Ok(())

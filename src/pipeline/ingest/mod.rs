@@ -1,9 +1,10 @@
 //! From answers to rows.
 //!
 //! Pages arrive over a bounded queue; when the database is slow the queue fills and the fetchers wait. A page is validated,
-//! scored and derived (`prepare`) while others are being committed; those that are ready when the database is free share
+//! sorted (`checks`), scored and derived (`prepare`) while others are being committed; those that are ready when the database is free share
 //! one transaction (`commit_queue`), each of them whole, and only then is each acknowledged.
 
+mod checks;
 mod commit_queue;
 pub(crate) mod ledger;
 mod page_job;

@@ -4,12 +4,13 @@
 use std::sync::{Arc, PoisonError};
 
 use super::IngestContext;
+use super::checks::{self, Sorted};
 use super::ledger::{Answer, Ledger, Proven, coarser};
 use super::page_job::{FamilyAnswer, PageJob, PageState, Received, Verdict};
 use crate::derive;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{Bar, Calendar, Interval, Timeframe, Ts, quality};
+use barkeep_market::{Calendar, Interval, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{Coverage, CoverageState, PageCommit, QuarantinedBar, SeriesId, SeriesWrite, Store, StoreError};
 
@@ -109,7 +110,10 @@ async fn writes(
         return Ok(all);
     }
 
-    let sorted = timing::measured(Phase::Derive, || sort_out(&answer.bars, ids));
+    let sorted = match evidence.only {
+        Some(_) => checks::stored(&answer.bars),
+        None => checks::sort_out(store, cal, ids, &answer.bars, evidence.fetched_at).await?,
+    };
     let mut known = ledger.derivable(evidence.fetched_at);
     let mut proven = Proven::default();
     if evidence.only.is_none() {
@@ -203,37 +207,4 @@ async fn prove(
         return Ok(ledger.unbelievable(&answer));
     }
     ledger.prove(store, cal, &answer).await
-}
-
-struct Sorted {
-    /// Ascending, one per time.
-    good: Vec<Bar>,
-    bad: Vec<(Bar, String)>,
-}
-
-/// Separates bars that can be true from those that cannot. Of several bars with the same time and different values
-/// nobody can say which one is true, so all of them are put aside for an operator to choose.
-fn sort_out(bars: &[Bar], ids: &SeriesIds) -> Sorted {
-    let mut sorted = Sorted { good: Vec::with_capacity(bars.len()), bad: Vec::new() };
-    let mut by_time: Vec<&Bar> = bars.iter().collect();
-    by_time.sort_by_key(|bar| bar.ts);
-    for same_time in by_time.chunk_by(|a, b| a.ts == b.ts) {
-        let mut possible: Vec<Bar> = Vec::with_capacity(1);
-        for bar in same_time {
-            match quality::impossible(bar, ids.base, ids.class) {
-                Some(reason) => sorted.bad.push((**bar, reason.to_string())),
-                None if possible.iter().any(|other| other.same_values(bar)) => {}
-                None => possible.push(**bar),
-            }
-        }
-        match possible.as_slice() {
-            [] => {}
-            [one] => sorted.good.push(*one),
-            several => {
-                let why = "conflicting duplicate: another bar with this time and other values";
-                sorted.bad.extend(several.iter().map(|bar| (*bar, why.to_owned())));
-            }
-        }
-    }
-    sorted
 }

@@ -18,7 +18,7 @@ pub struct Revision {
     pub series: SeriesId,
     pub bar: StoredBar,
     pub superseded_at: Ts,
-    /// `changed`, `removed` or `accepted`.
+    /// `changed`, `removed`, `accepted` or `undone`.
     pub reason: &'static str,
 }
 
@@ -123,6 +123,30 @@ impl Series {
         self.profile.extend(write.profile.iter().cloned());
         self.checked_at = self.checked_at.max(write.checked_at);
         change.outcome
+    }
+
+    /// Takes the decision about a quarantined bar back; see the databases.
+    pub(super) fn undo(&mut self, id: i64, at: Ts) {
+        let Some(row) = self.quarantine.iter_mut().find(|row| row.id == id) else { return };
+        let (was, decided_at) = (std::mem::replace(&mut row.status, Verdict::Pending), row.decided_at.take());
+        let bar = row.bar;
+        let stored = self.bars.get(&bar.ts).filter(|stored| stored.bar.same_values(&bar)).cloned();
+        let Some(stored) = stored.filter(|_| was == Verdict::Accepted) else { return };
+        let replaced = |r: &&Revision| {
+            r.bar.bar.ts == bar.ts && r.reason == quarantine::ACCEPTED && Some(r.superseded_at) == decided_at
+        };
+        match self.revisions.iter().rev().find(replaced).map(|r| r.bar.clone()) {
+            Some(before) => {
+                let before = StoredBar { quality_score: 1.0, quality_notes: None, ..before };
+                self.write(&quarantine::accepting(self.id, before), at, quarantine::UNDONE);
+            }
+            None => {
+                self.bars.remove(&bar.ts);
+                self.features.mark(bar.ts);
+                let (series, reason) = (self.id, quarantine::UNDONE);
+                self.revisions.push(Revision { series, bar: stored, superseded_at: at, reason });
+            }
+        }
     }
 
     /// What the vendor has answered for at the newest end, unless it was never asked.

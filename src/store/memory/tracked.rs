@@ -213,6 +213,9 @@ impl Tracked {
 
     pub(super) fn decide(&mut self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
         quarantine::check(verdict, accepted.as_ref())?;
+        if verdict == Verdict::Pending {
+            return self.undo(id, at);
+        }
         let waits = |row: &QuarantineRow| row.id == id && row.status == Verdict::Pending;
         let holder = self.series.iter_mut().find(|(_, s)| s.quarantine.iter().any(waits));
         let (series_id, series) = holder.ok_or_else(|| quarantine::not_pending(id))?;
@@ -220,12 +223,21 @@ impl Tracked {
             let write = quarantine::accepting(*series_id, bar);
             diff::check(&write)?;
             series.writes += 1;
-            series.write(&write, at, "accepted");
+            series.write(&write, at, quarantine::ACCEPTED);
         }
         for row in series.quarantine.iter_mut().filter(|row| row.id == id) {
             row.status = verdict;
             row.decided_at = Some(at);
         }
+        Ok(())
+    }
+
+    fn undo(&mut self, id: i64, at: Ts) -> Result<()> {
+        let decided = |row: &QuarantineRow| row.id == id && row.status != Verdict::Pending;
+        let holder = self.series.values_mut().find(|s| s.quarantine.iter().any(decided));
+        let series = holder.ok_or_else(|| quarantine::not_decided(id))?;
+        series.writes += 1;
+        series.undo(id, at);
         Ok(())
     }
 }

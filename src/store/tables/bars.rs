@@ -41,6 +41,13 @@ statements! {
              AS i (id, start_ts, end_ts, key)
          CROSS JOIN LATERAL (SELECT 1 FROM bars AS b WHERE b.series_id = i.id AND b.ts >= i.start_ts AND b.ts < i.end_ts
                              ORDER BY b.ts LIMIT 1) AS one");
+    /// Scores are not kept; a restored bar is scored again.
+    REVISION = Sql::two(
+        "SELECT ts, open, high, low, close, volume, vwap, trades, provisional, 1.0, NULL, fetched_at FROM bar_revisions
+         WHERE series_id = $1 AND ts = $2 AND reason = $3 AND superseded_at = $4 ORDER BY id DESC LIMIT 1",
+        "SELECT ts, open, high, low, close, volume, vwap, trades, provisional, 1.0::double precision, NULL::text,
+             fetched_at FROM bar_revisions
+         WHERE series_id = $1 AND ts = $2 AND reason = $3 AND superseded_at = $4 ORDER BY id DESC LIMIT 1");
     RESCORE = Sql::same("UPDATE bars SET quality_score = $3, quality_notes = $4 WHERE series_id = $1 AND ts = $2");
     /// Rows: series, bars more.
     COUNT = Sql::two(
@@ -204,6 +211,29 @@ struct Change<'w> {
     write: &'w SeriesWrite,
     at: Ts,
     diff: Diff<'w>,
+}
+
+/// Takes one stored bar away; it goes to `bar_revisions`.
+pub(crate) async fn remove(
+    conn: &mut Conn<'_>,
+    series: SeriesId,
+    old: &StoredBar,
+    at: Ts,
+    reason: &'static str,
+) -> Result<()> {
+    let outcome = WriteOutcome { removed: 1, ..WriteOutcome::default() };
+    let (superseded, removed) = (vec![(old.clone(), reason)], vec![old.bar.ts]);
+    let diff = Diff { superseded, removed, outcome, ..Diff::default() };
+    apply(conn, &[Change { write: &SeriesWrite::nothing(series), at, diff }]).await.map(drop)
+}
+
+/// What a bar was before it was superseded at this moment for this reason.
+pub(crate) async fn revision(
+    conn: &mut Conn<'_>,
+    series: SeriesId,
+    (ts, reason, at): (Ts, &'static str, Ts),
+) -> Result<Option<StoredBar>> {
+    Ok(collect(&conn.rows(REVISION, &values![series, ts, reason, at]).await?, read)?.pop())
 }
 
 /// Carries out changes of different series: all rows of a table in one go, then what is kept beside them.

@@ -7,7 +7,7 @@ use crate::field::{collect, column};
 use crate::tables::bars;
 use crate::writer::Work;
 use crate::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, diff, series};
-use barkeep_market::{Bar, Ts};
+use barkeep_market::{Bar, Interval, Ts};
 
 statements! {
     /// The same bar seen again, decided or not, is not noted again.
@@ -25,6 +25,13 @@ statements! {
     PENDING = Sql::two(
         "SELECT series_id FROM bar_quarantine WHERE id = $1 AND status = 'pending'",
         "SELECT series_id FROM bar_quarantine WHERE id = $1 AND status = 'pending' FOR UPDATE");
+    /// A decision that is taken back.
+    DECIDED = Sql::two(
+        "SELECT series_id, ts, open, high, low, close, volume, vwap, trades, status, decided_at
+         FROM bar_quarantine WHERE id = $1 AND status <> 'pending'",
+        "SELECT series_id, ts, open, high, low, close, volume, vwap, trades, status, decided_at
+         FROM bar_quarantine WHERE id = $1 AND status <> 'pending' FOR UPDATE");
+    REOPEN = Sql::same("UPDATE bar_quarantine SET status = 'pending', decided_at = NULL WHERE id = $1");
     DECIDE = Sql::same("UPDATE bar_quarantine SET status = $2, decided_at = $3 WHERE id = $1");
 }
 
@@ -102,8 +109,67 @@ pub(crate) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()
     match (verdict, accepted) {
         (Verdict::Accepted, _) | (Verdict::Rejected, None) => Ok(()),
         (Verdict::Rejected, Some(_)) => Err(StoreError::Refused("a rejected bar is not stored".into())),
-        (Verdict::Pending, _) => Err(StoreError::Refused("a decision accepts or rejects".into())),
+        (Verdict::Pending, None) => Ok(()),
+        (Verdict::Pending, Some(_)) => Err(StoreError::Refused("a decision taken back stores no bar".into())),
     }
+}
+
+pub(crate) fn not_decided(id: i64) -> StoreError {
+    StoreError::NotFound(format!("no bar with id {id} is decided in quarantine; there is nothing to take back"))
+}
+
+/// Why a bar that was accepted goes to `bar_revisions`.
+pub(crate) const UNDONE: &str = "undone";
+/// Why a bar went there that an accepted one replaced.
+pub(crate) const ACCEPTED: &str = "accepted";
+
+/// A decision that was made.
+struct Decided {
+    series: SeriesId,
+    bar: Bar,
+    accepted: bool,
+    at: Option<Ts>,
+}
+
+/// Takes a decision back. The accepted bar goes to `bar_revisions` and what it replaced is stored again; a bar that the
+/// vendor has changed since is left alone.
+async fn undo(conn: &mut Conn<'_>, id: i64, at: Ts) -> Result<()> {
+    let number = |v: Option<f64>| v.unwrap_or(f64::NAN);
+    let found = collect(&conn.rows(DECIDED, &values![id]).await?, |f| {
+        Ok(Decided {
+            series: f.next()?,
+            bar: Bar {
+                ts: f.next()?,
+                open: number(f.next()?),
+                high: number(f.next()?),
+                low: number(f.next()?),
+                close: number(f.next()?),
+                volume: number(f.next()?),
+                vwap: f.next()?,
+                trades: f.next()?,
+            },
+            accepted: f.next::<Verdict>()? == Verdict::Accepted,
+            at: f.next()?,
+        })
+    })?;
+    let Decided { series, bar, accepted, at: decided_at } = found.into_iter().next().ok_or_else(|| not_decided(id))?;
+    if accepted {
+        series::lock(conn, [series]).await?;
+        let here = Interval::new(bar.ts, bar.ts + 1);
+        let stored = bars::within(conn, series, here.into(), Some(1)).await?.pop();
+        if let Some(stored) = stored.filter(|row| row.bar.same_values(&bar)) {
+            let before = match decided_at {
+                Some(decided_at) => bars::revision(conn, series, (bar.ts, ACCEPTED, decided_at)).await?,
+                None => None,
+            };
+            match before {
+                Some(before) => drop(bars::store(conn, &accepting(series, before), at, UNDONE).await?),
+                None => bars::remove(conn, series, &stored, at, UNDONE).await?,
+            }
+        }
+    }
+    conn.run(REOPEN, &values![id]).await?;
+    Ok(())
 }
 
 pub(crate) fn not_pending(id: i64) -> StoreError {
@@ -133,11 +199,14 @@ impl Work for Decide {
     }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        if self.verdict == Verdict::Pending {
+            return undo(conn, self.id, self.at).await;
+        }
         let found: Vec<SeriesId> = column(&conn.rows(PENDING, &values![self.id]).await?)?;
         let series = *found.first().ok_or_else(|| not_pending(self.id))?;
         if let Some(bar) = &self.accepted {
             series::lock(conn, [series]).await?;
-            bars::store(conn, &accepting(series, bar.clone()), self.at, "accepted").await?;
+            bars::store(conn, &accepting(series, bar.clone()), self.at, ACCEPTED).await?;
         }
         conn.run(DECIDE, &values![self.id, self.verdict.name(), self.at]).await?;
         Ok(())

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod backfill;
+mod believed;
 mod engine_memory;
 mod engine_service;
 mod features;

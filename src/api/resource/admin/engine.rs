@@ -37,7 +37,7 @@ pub(crate) struct Done {
 }
 
 /// Gives the engine a command and translates the result.
-async fn execute(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
+pub(super) async fn execute(api: &Api, caller: &Caller, action: EngineCommand) -> Result<Json<Done>, Problem> {
     let now = api.console.engine.clock.now();
     let answer = api.console.handle.order(action, &caller.actor).await?;
     let (result, execution_id, detail) = match answer {

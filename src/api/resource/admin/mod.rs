@@ -3,4 +3,5 @@
 pub mod console;
 pub(crate) mod engine;
 pub(crate) mod jobs;
+pub(crate) mod quarantine;
 pub(crate) mod symbols;

@@ -83,16 +83,19 @@ fn parquet_reads_back_as_it_was() {
     assert_eq!(empty.get_row_iter(None).unwrap().count(), 0);
 }
 
-#[test]
-fn bars_before_a_split_are_shown_in_todays_terms() {
+#[tokio::test]
+async fn bars_before_a_split_are_shown_in_todays_terms() {
     let date: NaiveDate = "1970-01-02".parse().unwrap();
     let view = View {
         class: AssetClass::Crypto,
+        timeframe: Timeframe::M5,
+        daily: None,
         splits: vec![Split { date, from: 1.0, to: 4.0 }],
         today: "2024-01-01".parse().unwrap(),
         min_quality: Some(0.9),
     };
-    let shown = view.of(vec![stored(0, 2.0, None, 1.0), stored(1, 2.0, None, 0.5), stored(86_400_000, 2.0, None, 1.0)]);
+    let page = vec![stored(0, 2.0, None, 1.0), stored(1, 2.0, None, 0.5), stored(86_400_000, 2.0, None, 1.0)];
+    let shown = view.of(barkeep_store::Memory::new().as_ref(), page).await.unwrap();
     let values: Vec<(f64, f64)> = shown.iter().map(|b| (b.bar.close, b.bar.volume)).collect();
     assert_eq!(values, [(0.5, 4000.0), (2.0, 1000.0)]);
 }

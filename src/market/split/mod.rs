@@ -1,7 +1,10 @@
 //! Stock splits: kept beside raw prices and applied on read.
 //!
 //! Stored bars never change when a company splits its shares; what is shown and computed does. The factor here covers
-//! splits only, as the vendor's own `adjusted=true` does; dividends are left alone.
+//! splits only, as the vendor's own `adjusted=true` does; dividends are left alone. Whether a listed split happened is
+//! decided by prices ([`confirm`]).
+
+mod confirm;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -9,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::asset::AssetClass;
 use super::bar::Bar;
 use super::ts::Ts;
+pub use confirm::{Finding, Step, Verdict, confirm, steps};
 
 /// `from` shares became `to` shares before trading on `date` (4-for-1: `from` 1, `to` 4; 1-for-8: `from` 8, `to` 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +48,11 @@ impl Ratio {
 
     fn then(self, later: Self) -> Self {
         Self { from: self.from * later.from, to: self.to * later.to }
+    }
+
+    /// The logarithm of [`of_price`](Self::of_price).
+    fn log(self) -> f64 {
+        self.from.ln() - self.to.ln()
     }
 
     /// What an old price is multiplied by. One division, so whole-number splits round once.
