@@ -1,37 +1,22 @@
-//! Believable silence.
+//! What an answer proves: whether a slot without a bar is believable silence or a hole.
+//!
+//! A symbol is measured by itself. Its profile says how often each half hour of its last sessions had a bar and how long
+//! it was ever silent; a silence that is both too improbable and too long for that is not believed.
 
-use std::str::FromStr;
+mod bootstrap;
+mod grid;
+mod halt;
+mod judge;
+mod part;
+mod profile;
+mod run;
+mod seen;
+mod tail;
+mod unit;
+mod window;
 
-use serde::{Deserialize, Serialize};
-
-/// A part of a session that has habits of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    Pre,
-    Regular,
-    Post,
-    /// The day of a market that never closes, and the one bar of a session in the day family.
-    Day,
-}
-
-impl Part {
-    pub const ALL: [Self; 4] = [Self::Pre, Self::Regular, Self::Post, Self::Day];
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pre => "pre",
-            Self::Regular => "regular",
-            Self::Post => "post",
-            Self::Day => "day",
-        }
-    }
-}
-
-impl FromStr for Part {
-    type Err = ();
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|part| part.name() == s).ok_or(())
-    }
-}
+pub use halt::{Witness, market_halts};
+pub use judge::judge;
+pub use part::Part;
+pub use profile::{FEWEST_SESSIONS, PartProfile, Profile, SESSIONS, SessionProfile};
+pub use run::{Question, Rule, Run, Verdict};
