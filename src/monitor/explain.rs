@@ -6,8 +6,7 @@ pub mod causes;
 
 use serde::{Deserialize, Serialize};
 
-use crate::freshness_report::acceptable;
-use crate::snapshot::FreshnessContext;
+use crate::context::{FreshnessContext, acceptable};
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
 use barkeep_config::Settings;

@@ -72,7 +72,7 @@ enum State {
 }
 
 impl State {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Late,
         Self::Paused,
         Self::Failing,
@@ -82,6 +82,8 @@ impl State {
         Self::Tier(Tier::Stale),
         Self::Tier(Tier::Missing),
         Self::Tier(Tier::Unknown),
+        Self::Tier(Tier::Loading),
+        Self::Tier(Tier::Ended),
     ];
 
     const fn name(self) -> &'static str {

@@ -9,6 +9,7 @@ use barkeep::config::policy::Severity;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
 use barkeep::market::Ts;
 use barkeep::monitor::history::{Health, SchedulerHealth};
+use barkeep::monitor::snapshot::FreshnessContext;
 use barkeep::sim::{FaultRule, SimConfig};
 use barkeep::store::NewAlert;
 use serde_json::{Value, json};
@@ -45,7 +46,8 @@ async fn watched(bench: &Bench) -> (SchedulerHealth, Inputs) {
     let store = barkeep::store::open(&bench.database.url(), true).await.unwrap();
     let calendar = barkeep::pipeline::calendar(store.as_ref()).await.unwrap();
     let now = SystemClock.now();
-    let health = SchedulerHealth::read(store.as_ref(), &calendar, &settings, &policy, now).await.unwrap();
+    let context = FreshnessContext { calendar: &calendar, settings: &settings, policy: &policy };
+    let health = SchedulerHealth::read(store.as_ref(), context, now).await.unwrap();
     let rows = Rows::read(store.as_ref(), now).await.unwrap();
     let inputs = Inputs::of(&rows, &calendar, &settings, now, now);
     store.close().await;
@@ -84,6 +86,8 @@ async fn counts(bench: &Bench) -> (Value, [u64; 5]) {
     let summary = &staleness["summary"];
     let keys = ["fresh_count", "aging_count", "stale_count", "missing_count", "unknown_count"];
     let counts = keys.map(|key| summary[key].as_u64().unwrap());
+    let outside = ["loading_count", "ended_count"].map(|key| summary[key].as_u64().unwrap());
+    assert_eq!(outside, [0, 0], "nothing runs while this looks: {summary}");
     let total = bench.count("SELECT count(*) FROM series").await;
     assert_eq!(staleness["total"], total);
     assert_eq!(counts.iter().sum::<u64>() as i64, total);
@@ -148,7 +152,10 @@ async fn after_a_complete_run_everything_equals_the_tables(bench: Bench) {
         (&staleness["summary"], 2)
     );
     let status = report(&bench, &["status"]).await;
-    assert_eq!(status["tiers"], json!({"fresh": 6, "aging": 0, "stale": 0, "missing": 0, "unknown": 0}));
+    assert_eq!(
+        status["tiers"],
+        json!({"fresh": 6, "aging": 0, "stale": 0, "missing": 0, "unknown": 0, "loading": 0, "ended": 0})
+    );
 
     let history = report(&bench, &["history"]).await;
     let [run] = &history["executions"].as_array().unwrap()[..] else { panic!("{history}") };

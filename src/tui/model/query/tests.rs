@@ -1,4 +1,5 @@
 use super::*;
+use barkeep_monitor::holes::HoleCounts;
 
 fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -> SeriesView {
     SeriesView {
@@ -16,6 +17,7 @@ fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -
         newest_bar: None,
         answered_until: None,
         checked_at: None,
+        holes: HoleCounts::default(),
     }
 }
 
