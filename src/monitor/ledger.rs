@@ -27,13 +27,19 @@ pub struct Ledger {
 impl Ledger {
     /// Reads it for the series of an index. What runs is looked up only while some series wait for their first answer.
     pub async fn read(store: &dyn Store, index: &SeriesIndex, calendar: &Calendar) -> Result<Self, StoreError> {
+        let runs = Self::of_runs(store, index).await?;
+        Ok(Self { doubts: doubtful(index, calendar, store.doubtful().await?), ..runs })
+    }
+
+    /// The same without the doubts.
+    pub(crate) async fn of_runs(store: &dyn Store, index: &SeriesIndex) -> Result<Self, StoreError> {
         let is_new = |known: &SeriesState| known.tracked && known.row.checked_at.is_none();
         let (mut in_run, mut last_start) = (HashSet::new(), None);
         if index.series.iter().any(is_new) {
             in_run = running_series(store).await?;
             last_start = store.executions(1).await?.first().map(|row| row.started_at);
         }
-        Ok(Self { in_run, last_start, doubts: doubtful(index, calendar, store.doubtful().await?) })
+        Ok(Self { in_run, last_start, doubts: HashMap::new() })
     }
 
     /// The doubts of a series, in order of time.

@@ -56,7 +56,7 @@ fn terms_are_joined_words_are_alternatives_and_a_minus_turns_around() {
 #[test]
 fn an_invalid_term_is_answered_with_the_valid_ones() {
     for (text, said) in [
-        ("tier:stael", "tier: unknown value 'stael'; use fresh, aging, stale, missing, unknown"),
+        ("tier:stael", "tier: unknown value 'stael'; use fresh, aging, stale, missing, unknown, loading, ended"),
         (
             "tire:stale",
             "unknown term 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked, is",
