@@ -1,7 +1,7 @@
 //! What is known of the series besides their bars: which of them a run works on, and what their coverage leaves in doubt;
 //! and how fresh each of them is, seen with that.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::context::{FreshnessContext, acceptable};
 use crate::holes::{Doubt, HoleCounts, doubts};
@@ -17,7 +17,7 @@ use barkeep_store::{Coverage, SeriesId, SeriesRunState, Store, StoreError, Symbo
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     /// Series of executions that run now, as far as they are not closed in them.
-    pub in_run: HashSet<SeriesKey>,
+    pub in_run: HashMap<SeriesKey, AtWork>,
     /// When the newest execution began.
     pub last_start: Option<Ts>,
     /// Ranges in doubt, of the series that have any.
@@ -34,7 +34,7 @@ impl Ledger {
     /// The same without the doubts.
     pub(crate) async fn of_runs(store: &dyn Store, index: &SeriesIndex) -> Result<Self, StoreError> {
         let is_new = |known: &SeriesState| known.tracked && known.row.checked_at.is_none();
-        let (mut in_run, mut last_start) = (HashSet::new(), None);
+        let (mut in_run, mut last_start) = (HashMap::new(), None);
         if index.series.iter().any(is_new) {
             in_run = running_series(store).await?;
             last_start = store.executions(1).await?.first().map(|row| row.started_at);
@@ -66,17 +66,31 @@ impl Ledger {
         let patience = i64::try_from(acceptable(policy, symbol.criticality)).unwrap_or(i64::MAX).saturating_mul(1000);
         let is_recent = now - symbol.added_at <= patience;
         let has_begun = self.last_start.is_some_and(|start| start >= symbol.added_at);
-        (is_recent && has_begun) || self.in_run.contains(&(known.row.symbol.clone(), known.row.timeframe))
+        (is_recent && has_begun) || self.in_run.contains_key(&(known.row.symbol.clone(), known.row.timeframe))
     }
 }
 
+/// A run that works on a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtWork {
+    /// When the run began.
+    pub since: Ts,
+    /// Whether the series has got anything in it yet.
+    pub has_begun: bool,
+}
+
 /// The series of executions that run now and are not closed in them. An execution of a dead process does not run.
-pub async fn running_series(store: &dyn Store) -> Result<HashSet<SeriesKey>, StoreError> {
-    let mut all = HashSet::new();
+pub async fn running_series(store: &dyn Store) -> Result<HashMap<SeriesKey, AtWork>, StoreError> {
+    let mut all = HashMap::new();
     for execution in store.running_executions().await?.iter().filter(|row| !process::is_dead(&row.owner)) {
         let rows = store.series_statuses(execution.execution_id).await?.into_iter();
         let open = rows.filter(|row| matches!(row.status, SeriesRunState::Pending | SeriesRunState::InProgress));
-        all.extend(open.map(|row| (row.symbol, row.timeframe)));
+        let since = execution.started_at;
+        for row in open {
+            let has_begun = row.status == SeriesRunState::InProgress;
+            let one = all.entry((row.symbol, row.timeframe)).or_insert(AtWork { since, has_begun });
+            *one = AtWork { since: one.since.min(since), has_begun: one.has_begun || has_begun };
+        }
     }
     Ok(all)
 }

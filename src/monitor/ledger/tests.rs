@@ -81,7 +81,8 @@ fn loading_lasts_as_long_as_its_run_and_else_no_longer_than_its_criticality_allo
     let begun = Ledger { last_start: Some(now() - 2 * HOUR), ..Ledger::default() };
     assert_eq!(tier(added.clone(), series(Some(now() - 330 * DAY), None), &begun), Tier::Stale, "critical: 1 h");
     let key = ("BTC".parse::<Symbol>().unwrap(), Timeframe::M5);
-    let running = Ledger { in_run: HashSet::from([key]), ..begun };
+    let at_work = AtWork { since: now() - 2 * HOUR, has_begun: true };
+    let running = Ledger { in_run: HashMap::from([(key, at_work)]), ..begun };
     assert_eq!(tier(added.clone(), series(Some(now() - 330 * DAY), None), &running), Tier::Loading);
     let mut inactive = added;
     inactive.active = false;
@@ -168,8 +169,9 @@ async fn only_open_series_of_living_runs_are_in_a_run() {
         status(dead.execution_id, Timeframe::W1, SeriesRunState::InProgress),
     ];
     store.put_series_statuses(&rows).await.unwrap();
-    let mut found: Vec<Timeframe> = running_series(store.as_ref()).await.unwrap().into_iter().map(|k| k.1).collect();
+    let found = running_series(store.as_ref()).await.unwrap().into_iter();
+    let mut found: Vec<(Timeframe, Ts, bool)> = found.map(|(key, at)| (key.1, at.since, at.has_begun)).collect();
     found.sort_unstable();
-    assert_eq!(found, [Timeframe::M5, Timeframe::H1]);
+    assert_eq!(found, [(Timeframe::M5, Ts(1), false), (Timeframe::H1, Ts(1), true)]);
     store.close().await;
 }

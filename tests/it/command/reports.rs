@@ -48,8 +48,8 @@ async fn watched(bench: &Bench) -> (SchedulerHealth, Inputs) {
     let now = SystemClock.now();
     let context = FreshnessContext { calendar: &calendar, settings: &settings, policy: &policy };
     let health = SchedulerHealth::read(store.as_ref(), context, now).await.unwrap();
-    let rows = Rows::read(store.as_ref(), now).await.unwrap();
-    let inputs = Inputs::of(&rows, &calendar, &settings, now, now);
+    let rows = Rows::read(store.as_ref(), &calendar, now).await.unwrap();
+    let inputs = Inputs::of(&rows, context, now, now);
     store.close().await;
     (health, inputs)
 }

@@ -67,7 +67,7 @@ fn an_invalid_term_is_answered_with_the_valid_ones() {
         ("behind:>", "'' is not a time; use 90s, 20m, 2h or 3d"),
         (
             "is:lat,x",
-            "is: unknown value 'x'; use late, paused, failing, tracked, fresh, aging, stale, missing, unknown",
+            "is: unknown value 'x'; use late, paused, failing, tracked, fresh, aging, stale, missing, unknown, loading, ended",
         ),
         ("tier>stale", "tier needs a colon, as in tier:stale,missing"),
         ("paused:maybe", "paused is yes or no, not 'maybe'"),
