@@ -3,6 +3,7 @@
 //! The state is in memory, so that a lost database can be told at once; what the table does not have yet is written as
 //! soon as it answers again.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
@@ -86,11 +87,10 @@ impl AlertState {
             }
             for (subject, (severity, message)) in holds {
                 let key = (*kind, subject);
-                if !self.open.contains_key(&key) {
-                    let subject = key.1.clone();
+                if let Entry::Vacant(place) = self.open.entry(key) {
+                    let subject = place.key().1.clone();
                     let change = Change { kind: *kind, subject, severity, message, raised_at: now, resolved_at: None };
-                    self.open.insert(key, change.clone());
-                    changes.push(change);
+                    changes.push(place.insert(change).clone());
                 }
             }
         }

@@ -8,6 +8,7 @@ pub mod odds;
 mod words;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -133,14 +134,14 @@ pub async fn explain(
         let Assessment { judgement, breached } = assessor.assess(row, known);
         let doubts = doubts(calendar, class, tf, &coverage);
         let base = base_of(row, tf);
-        if !profiles.contains_key(&base) {
-            let read = match index.find(symbol, base) {
+        let profile = match profiles.entry(base) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(empty) => empty.insert(match index.find(symbol, base) {
                 Some((_, known)) => habit::profile(store, known.row.id).await?,
                 None => Profile::new(),
-            };
-            profiles.insert(base, read);
-        }
-        let usual = |range| profiles.get(&base).and_then(|profile| Habit::of(calendar, class, base, profile, range));
+            }),
+        };
+        let usual = |range| Habit::of(calendar, class, base, profile, range);
         let statuses = store.recent_statuses(symbol, tf, ATTEMPTS).await?;
         let facts = SplitInputs {
             calendar,

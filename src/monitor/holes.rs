@@ -198,17 +198,17 @@ pub fn sentence(holes: &[Hole], now: Ts) -> Option<String> {
             names.push(if before == Some(*symbol) { date } else { format!("{symbol} {date}") });
             before = Some(symbol);
         }
-        parts.push(listed(&format!("{} missing", plural(sessions.len(), "session")), names, sessions.len()));
+        parts.push(listed(&format!("{} missing", plural(sessions.len(), "session")), &names, sessions.len()));
     }
     if !pieces.is_empty() {
         let name = |(symbol, range): &(&Symbol, Interval)| format!("{symbol} {}", short_range(*range, year));
-        let names = pieces.iter().take(NAMED).map(name).collect();
-        parts.push(listed(&plural(pieces.len(), "hole"), names, pieces.len()));
+        let names: Vec<String> = pieces.iter().take(NAMED).map(name).collect();
+        parts.push(listed(&plural(pieces.len(), "hole"), &names, pieces.len()));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn listed(what: &str, names: Vec<String>, all: usize) -> String {
+fn listed(what: &str, names: &[String], all: usize) -> String {
     let rest = all.saturating_sub(names.len());
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("{what} at the vendor: {}{more}", names.join(", "))

@@ -30,7 +30,7 @@ impl Bench {
         let flags = Overrides { config: Some(path), ..Overrides::default() };
         let loaded = load_from(&flags, &Environment::default()).unwrap();
         let url = format!("sqlite:{}", dir.path().join("a.db").display());
-        let store = barkeep_store::open(&url, false).await.unwrap().into();
+        let store = barkeep_store::open(&url, false).await.unwrap();
         Self { dir, store, loaded, calendar: Calendar::new() }
     }
 
