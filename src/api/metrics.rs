@@ -143,7 +143,7 @@ impl Metrics {
             self.ranges.clone(),
         );
         r.register(
-            "barkeep_series_past_rpo",
+            "barkeep_rpo_breaches",
             "Series past their recovery point objective by criticality",
             self.breached.clone(),
         );

@@ -1,17 +1,21 @@
 //! What is known of the series besides their bars: which of them a run works on, and what their coverage leaves in doubt;
 //! and how fresh each of them is, seen with that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::context::{FreshnessContext, acceptable};
 use crate::holes::{Doubt, HoleCounts, doubts};
 use barkeep_base::process;
 use barkeep_config::Policy;
 use barkeep_market::freshness::Tier;
+use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Timeframe, Ts};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex, SeriesState};
 use barkeep_store::{Coverage, SeriesId, SeriesRunState, Store, StoreError, SymbolRow};
+
+/// Attempts at a new series are looked for this long before the newest run; no criticality allows it to wait longer.
+const LOOKED_BACK: i64 = DAY;
 
 /// Running series and doubtful ranges at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +24,8 @@ pub struct Ledger {
     pub in_run: HashMap<SeriesKey, AtWork>,
     /// When the newest execution began.
     pub last_start: Option<Ts>,
+    /// Series without an answer for their newest end that a run is done with all the same.
+    pub tried: HashSet<SeriesKey>,
     /// Ranges in doubt, of the series that have any.
     pub doubts: HashMap<SeriesId, Vec<Doubt>>,
 }
@@ -34,12 +40,17 @@ impl Ledger {
     /// The same without the doubts.
     pub(crate) async fn of_runs(store: &dyn Store, index: &SeriesIndex) -> Result<Self, StoreError> {
         let is_new = |known: &SeriesState| known.tracked && known.row.checked_at.is_none();
-        let (mut in_run, mut last_start) = (HashMap::new(), None);
-        if index.series.iter().any(is_new) {
-            in_run = running_series(store).await?;
-            last_start = store.executions(1).await?.first().map(|row| row.started_at);
+        let added = index.iter().filter(|(_, known)| is_new(known)).map(|(symbol, _)| symbol.added_at).min();
+        let Some(added) = added else { return Ok(Self::default()) };
+        let last_start = store.executions(1).await?.first().map(|row| row.started_at);
+        let since = last_start.map_or(added, |start| added.max(start - LOOKED_BACK));
+        let mut tried = HashSet::new();
+        for row in store.latest_statuses(since).await? {
+            if index.find(&row.symbol, row.timeframe).is_some_and(|(_, known)| is_new(known)) {
+                tried.insert((row.symbol, row.timeframe));
+            }
         }
-        Ok(Self { in_run, last_start, doubts: HashMap::new() })
+        Ok(Self { in_run: running_series(store).await?, last_start, tried, doubts: HashMap::new() })
     }
 
     /// The doubts of a series, in order of time.
@@ -55,9 +66,9 @@ impl Ledger {
     }
 
     /// Whether the first backfill of a series is not done yet: the vendor has not answered for its newest end, and either
-    /// a run works on it, or some run has begun since its symbol was added and that is no longer ago than its criticality
-    /// lets a series be behind. A symbol that nobody ever fetched stays unknown; one that cannot be fetched is told once
-    /// that time is over.
+    /// a run works on it, or its turn is still to come: runs have begun since its symbol was added, none is done with it,
+    /// and it was added no longer ago than its criticality lets a series be behind. A symbol that nobody ever fetched
+    /// stays unknown; one that could not be fetched, or whose turn does not come, is told.
     #[must_use]
     pub fn is_loading(&self, policy: &Policy, symbol: &SymbolRow, known: &SeriesState, now: Ts) -> bool {
         if !known.tracked || known.row.checked_at.is_some() {
@@ -66,7 +77,8 @@ impl Ledger {
         let patience = i64::try_from(acceptable(policy, symbol.criticality)).unwrap_or(i64::MAX).saturating_mul(1000);
         let is_recent = now - symbol.added_at <= patience;
         let has_begun = self.last_start.is_some_and(|start| start >= symbol.added_at);
-        (is_recent && has_begun) || self.in_run.contains_key(&(known.row.symbol.clone(), known.row.timeframe))
+        let key = (known.row.symbol.clone(), known.row.timeframe);
+        (is_recent && has_begun && !self.tried.contains(&key)) || self.in_run.contains_key(&key)
     }
 }
 

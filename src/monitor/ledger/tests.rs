@@ -71,6 +71,10 @@ fn a_first_backfill_is_no_breach_however_old_its_newest_bar() {
     // Once the vendor has answered for its newest end it has an age like any other.
     let asked = assessed(added.clone(), series(Some(now() - 330 * DAY), Some(now())), &begun);
     assert_eq!((asked.judgement.tier, asked.breached), (Tier::Stale, true));
+    // A run is done with it and brought nothing newer: that is no first backfill any more.
+    let key = (added.symbol.clone(), Timeframe::M5);
+    let tried = Ledger { tried: HashSet::from([key]), ..begun };
+    assert_eq!(tier(added.clone(), half_way, &tried), Tier::Stale);
     // Nobody has begun with it: unknown.
     assert_eq!(tier(added, series(None, None), &Ledger::default()), Tier::Unknown);
 }
