@@ -1,8 +1,6 @@
 //! The inputs of the conditions as the database knows them; what only the process knows is left to the caller.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use uuid::Uuid;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Inputs;
 use super::conditions::{Breach, Failing, SymbolHoles};
@@ -10,10 +8,10 @@ use barkeep_market::freshness::Tier;
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_monitor::holes::{Hole, HoleCounts, sentence};
-use barkeep_monitor::ledger::{Assessor, AtWork, Ledger, running_series};
+use barkeep_monitor::ledger::{Assessor, AtWork, Ledger, RunEndings, running_series};
 use barkeep_monitor::snapshot::FreshnessContext;
 use barkeep_pipeline::index::series::SeriesIndex;
-use barkeep_store::{ExecutionStatus, SeriesId, SeriesRunState, SeriesStatus, Store, StoreError};
+use barkeep_store::{SeriesId, SeriesRunState, SeriesStatus, Store, StoreError};
 
 /// How far back the newest attempt of a series is looked for; every tier runs at least daily.
 const ATTEMPTS_SINCE: i64 = 7 * DAY;
@@ -39,10 +37,11 @@ impl Rows {
     pub async fn read(store: &dyn Store, calendar: &Calendar, now: Ts) -> Result<Self, StoreError> {
         let index = SeriesIndex::read(store, now).await?;
         let ledger = Ledger { in_run: running_series(store).await?, ..Ledger::read(store, &index, calendar).await? };
-        let mut runs = Runs { store, known: HashMap::new() };
+        let mut runs = Runs { store, endings: RunEndings::default() };
         let mut statuses = Vec::new();
         for status in store.latest_statuses(now - ATTEMPTS_SINCE).await? {
-            if status.status != SeriesRunState::Failed || runs.counts(status.execution_id).await? {
+            let has_failed = status.status == SeriesRunState::Failed;
+            if !has_failed || !runs.endings.is_cut_short(store, status.execution_id).await? {
                 statuses.push(status);
             }
         }
@@ -59,24 +58,13 @@ impl Rows {
     }
 }
 
-/// Executions by what became of them, each read once.
+/// Looks for failures in the runs of the past.
 struct Runs<'a> {
     store: &'a dyn Store,
-    known: HashMap<Uuid, bool>,
+    endings: RunEndings,
 }
 
 impl Runs<'_> {
-    /// Whether a failure in an execution is one: what was cancelled or interrupted has not failed.
-    async fn counts(&mut self, id: Uuid) -> Result<bool, StoreError> {
-        if let Some(counts) = self.known.get(&id) {
-            return Ok(*counts);
-        }
-        let status = self.store.execution(id).await?.map(|row| row.status);
-        let counts = !matches!(status, Some(ExecutionStatus::Cancelled | ExecutionStatus::Interrupted));
-        self.known.insert(id, counts);
-        Ok(counts)
-    }
-
     /// The critical symbols whose newest attempt failed, with how many did in a row.
     async fn failing(&mut self, index: &SeriesIndex, statuses: &[SeriesStatus]) -> Result<Vec<Failing>, StoreError> {
         let mut by_symbol: BTreeMap<Symbol, Failing> = BTreeMap::new();
@@ -104,7 +92,7 @@ impl Runs<'_> {
         for row in self.store.recent_statuses(symbol, timeframe, ATTEMPTS).await? {
             match row.status {
                 SeriesRunState::Completed => break,
-                SeriesRunState::Failed if self.counts(row.execution_id).await? => runs += 1,
+                SeriesRunState::Failed if !self.endings.is_cut_short(self.store, row.execution_id).await? => runs += 1,
                 SeriesRunState::Failed | SeriesRunState::Pending | SeriesRunState::InProgress => {}
             }
         }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use uuid::Uuid;
+
 use crate::context::{FreshnessContext, acceptable};
 use crate::holes::{Doubt, HoleCounts, doubts};
 use barkeep_base::process;
@@ -12,7 +14,7 @@ use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Timeframe, Ts};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex, SeriesState};
-use barkeep_store::{Coverage, SeriesId, SeriesRunState, Store, StoreError, SymbolRow};
+use barkeep_store::{Coverage, ExecutionStatus, SeriesId, SeriesRunState, Store, StoreError, SymbolRow};
 
 /// Attempts at a new series are looked for this long before the newest run; no criticality allows it to wait longer.
 const LOOKED_BACK: i64 = DAY;
@@ -44,9 +46,10 @@ impl Ledger {
         let Some(added) = added else { return Ok(Self::default()) };
         let last_start = store.executions(1).await?.first().map(|row| row.started_at);
         let since = last_start.map_or(added, |start| added.max(start - LOOKED_BACK));
-        let mut tried = HashSet::new();
+        let (mut tried, mut endings) = (HashSet::new(), RunEndings::default());
         for row in store.latest_statuses(since).await? {
-            if index.find(&row.symbol, row.timeframe).is_some_and(|(_, known)| is_new(known)) {
+            let of_new = index.find(&row.symbol, row.timeframe).is_some_and(|(_, known)| is_new(known));
+            if of_new && !endings.is_cut_short(store, row.execution_id).await? {
                 tried.insert((row.symbol, row.timeframe));
             }
         }
@@ -89,6 +92,23 @@ pub struct AtWork {
     pub since: Ts,
     /// Whether the series has got anything in it yet.
     pub has_begun: bool,
+}
+
+/// How executions ended, each looked up once.
+#[derive(Clone, Debug, Default)]
+pub struct RunEndings(HashMap<Uuid, bool>);
+
+impl RunEndings {
+    /// Whether a run was cancelled or interrupted: what it leaves behind has not failed.
+    pub async fn is_cut_short(&mut self, store: &dyn Store, id: Uuid) -> Result<bool, StoreError> {
+        if let Some(known) = self.0.get(&id) {
+            return Ok(*known);
+        }
+        let status = store.execution(id).await?.map(|row| row.status);
+        let cut_short = matches!(status, Some(ExecutionStatus::Cancelled | ExecutionStatus::Interrupted));
+        self.0.insert(id, cut_short);
+        Ok(cut_short)
+    }
 }
 
 /// The series of executions that run now and are not closed in them. An execution of a dead process does not run.

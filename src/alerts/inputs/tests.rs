@@ -5,9 +5,10 @@ use barkeep_config::{Environment, Loaded, Overrides, load_from};
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{AssetClass, Bar, Interval};
 use barkeep_store::{
-    Coverage, CoverageState, CriticalitySource, ExecutionRow, Listing, PageCommit, SeriesWrite, StoredBar, SymbolRow,
-    Trigger,
+    Coverage, CoverageState, CriticalitySource, ExecutionRow, ExecutionStatus, Listing, PageCommit, SeriesWrite,
+    StoredBar, SymbolRow, Trigger,
 };
+use uuid::Uuid;
 
 /// Tuesday, 13:00 in New York.
 fn now() -> Ts {
