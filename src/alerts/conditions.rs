@@ -5,12 +5,13 @@ use std::fmt;
 use humantime::format_duration;
 use serde::Serialize;
 
+use barkeep_base::format::{rough, span};
 use barkeep_base::text::printable;
 use barkeep_config::Policy;
 use barkeep_config::policy::Severity;
-use barkeep_market::Ts;
+use barkeep_market::{Criticality, Symbol, Ts};
 
-/// The kinds of alert. Each is open once at most.
+/// The kinds of alert. Each is open once at most, or once for each of its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -20,16 +21,28 @@ pub enum Kind {
     StaleFeatures,
     VendorKeyRefused,
     DatabaseLost,
+    /// A series is older than its criticality allows; one alert a series.
+    RpoBreached,
+    /// A critical symbol fails run after run; one alert a symbol.
+    CriticalFailing,
+    /// The vendor does not have what it should; one alert a symbol.
+    VendorHoles,
+    /// This machine's clock differs from the vendor's.
+    ClockSkew,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::NoSuccessfulBackfill,
         Self::HighSymbolFailureRate,
         Self::FeaturesMissing,
         Self::StaleFeatures,
         Self::VendorKeyRefused,
         Self::DatabaseLost,
+        Self::RpoBreached,
+        Self::CriticalFailing,
+        Self::VendorHoles,
+        Self::ClockSkew,
     ];
 
     /// The word in the table `alerts`.
@@ -42,9 +55,20 @@ impl Kind {
             Self::StaleFeatures => "stale_features",
             Self::VendorKeyRefused => "vendor_key_refused",
             Self::DatabaseLost => "database_lost",
+            Self::RpoBreached => "rpo_breached",
+            Self::CriticalFailing => "critical_failing",
+            Self::VendorHoles => "vendor_holes",
+            Self::ClockSkew => "clock_skew",
         }
     }
 }
+
+/// A clock that differs by more than this from the vendor's is told, milliseconds.
+const SKEW: u64 = 60_000;
+/// Runs in a row that a critical symbol fails before it is told.
+const FAILING_RUNS: usize = 3;
+/// Suspect ranges of a symbol that are not told; holes that the vendor has confirmed always are.
+const FEW_SUSPECTS: usize = 3;
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,6 +82,41 @@ pub struct DatabaseLoss {
     pub since: Ts,
     /// Tries that failed in a row.
     pub failures: u32,
+}
+
+/// A series that is older than its criticality allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// `BTC 5m`.
+    pub series: String,
+    pub criticality: Criticality,
+    /// Milliseconds behind, and how many are allowed.
+    pub behind: i64,
+    pub allowed: i64,
+    /// Nobody need be told now: a run works on it, it is paused, or the service has only just begun to watch.
+    pub is_excused: bool,
+}
+
+/// A critical symbol whose newest attempts failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    pub symbol: Symbol,
+    /// Runs in a row, of its worst series.
+    pub runs: usize,
+    /// What the newest of them said.
+    pub reason: String,
+    pub is_paused: bool,
+}
+
+/// What the vendor does not have of a symbol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolHoles {
+    pub symbol: Symbol,
+    /// Of its series with the most.
+    pub suspects: usize,
+    pub vendor_holes: usize,
+    /// `2 sessions missing at the vendor: SPY 23 Nov, 24 Nov`.
+    pub what: String,
 }
 
 /// What the conditions are judged by. Counts are of tracked symbols and series.
@@ -80,20 +139,73 @@ pub struct Inputs {
     /// What the vendor said when it refused the key, until it accepts one.
     pub key_refused: Option<String>,
     pub database_lost: Option<DatabaseLoss>,
+    /// A run works, and something of it is stored: a long first run is no failure.
+    pub is_working: bool,
+    pub breaches: Vec<Breach>,
+    pub failing: Vec<Failing>,
+    pub holes: Vec<SymbolHoles>,
+    /// How far this machine's clock is ahead of the vendor's, milliseconds; absent until an answer told.
+    pub clock_skew_ms: Option<i64>,
 }
 
 /// Something that is wrong now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub kind: Kind,
+    /// What it is about, of a kind that can be about several things.
+    pub subject: Option<String>,
     pub severity: Severity,
     pub message: String,
+    /// It keeps an alert open, and raises none.
+    pub is_excused: bool,
 }
 
 /// Everything that is wrong, in the order of [`Kind`].
 #[must_use]
 pub fn conditions(inputs: &Inputs, policy: &Policy) -> Vec<Condition> {
-    Kind::ALL.into_iter().filter_map(|kind| of(kind, inputs, policy)).collect()
+    Kind::ALL
+        .into_iter()
+        .flat_map(|kind| match kind {
+            Kind::RpoBreached => inputs.breaches.iter().map(breach).collect(),
+            Kind::CriticalFailing => inputs.failing.iter().filter_map(failing).collect(),
+            Kind::VendorHoles => inputs.holes.iter().filter_map(holes).collect(),
+            _ => Vec::from_iter(of(kind, inputs, policy)),
+        })
+        .collect()
+}
+
+fn breach(breach: &Breach) -> Condition {
+    let Breach { series, criticality, behind, allowed, is_excused } = breach;
+    let critical = *criticality == Criticality::Critical;
+    Condition {
+        kind: Kind::RpoBreached,
+        subject: Some(series.clone()),
+        severity: if critical { Severity::Critical } else { Severity::Warning },
+        message: format!("{series} is {} behind; {criticality} allows {}", rough(*behind), rough(*allowed)),
+        is_excused: *is_excused,
+    }
+}
+
+fn failing(failing: &Failing) -> Option<Condition> {
+    let Failing { symbol, runs, reason, is_paused } = failing;
+    (*runs >= FAILING_RUNS).then(|| Condition {
+        kind: Kind::CriticalFailing,
+        subject: Some(symbol.to_string()),
+        severity: Severity::Critical,
+        message: format!("{symbol} has failed in {runs} runs in a row: {}", printable(reason)),
+        is_excused: *is_paused,
+    })
+}
+
+fn holes(holes: &SymbolHoles) -> Option<Condition> {
+    let SymbolHoles { symbol, suspects, vendor_holes, what } = holes;
+    (*vendor_holes > 0 || *suspects > FEW_SUSPECTS).then(|| Condition {
+        kind: Kind::VendorHoles,
+        subject: Some(symbol.to_string()),
+        severity: Severity::Warning,
+        message: what.clone(),
+        is_excused: false,
+    })
 }
 
 /// The share of `some` in `all` when it is above `threshold`, in percent.
@@ -109,7 +221,7 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
             let (patience, severity) = thresholds.no_successful_backfill;
             let since = i.last_success.unwrap_or(i.watching_since);
             let over = i.now - since > i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
-            if i.symbols == 0 || !over {
+            if i.symbols == 0 || !over || (i.last_success.is_none() && i.is_working) {
                 return None;
             }
             let last = i.last_success.map_or_else(|| "none yet".to_owned(), |t| format!("the last ended at {t}"));
@@ -143,8 +255,19 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
             }
             (Severity::Critical, format!("the database has not answered since {}", loss.since))
         }
+        Kind::ClockSkew => {
+            let skew = i.clock_skew_ms.filter(|ms| ms.unsigned_abs() > SKEW)?;
+            let by = span(i64::try_from(skew.unsigned_abs()).unwrap_or(i64::MAX));
+            let side = if skew > 0 { "ahead of" } else { "behind" };
+            (
+                Severity::Warning,
+                format!("this machine's clock is {by} {side} the vendor's; set it, for example with NTP"),
+            )
+        }
+        // They have a condition for each subject.
+        Kind::RpoBreached | Kind::CriticalFailing | Kind::VendorHoles => return None,
     };
-    Some(Condition { kind, severity, message })
+    Some(Condition { kind, subject: None, severity, message, is_excused: false })
 }
 
 #[cfg(test)]
@@ -188,6 +311,9 @@ mod tests {
             series_without_features: 5,
             series_stale: 25,
             database_lost: Some(DatabaseLoss { since: Ts(0), failures: 2 }),
+            failing: vec![Failing { symbol: btc(), runs: 2, reason: "503".into(), is_paused: false }],
+            holes: vec![SymbolHoles { symbol: btc(), suspects: 3, vendor_holes: 0, what: "3 holes".into() }],
+            clock_skew_ms: Some(60_000),
             ..quiet()
         };
         assert_eq!(raised(&at_all), []);
@@ -201,9 +327,52 @@ mod tests {
             ..at_all
         };
         let (warning, critical) = (Severity::Warning, Severity::Critical);
-        let want = [warning, critical, warning, warning, critical, critical];
+        let above_all = Inputs {
+            breaches: vec![late("BTC 5m", Criticality::Critical)],
+            failing: vec![Failing { symbol: btc(), runs: 3, reason: "503".into(), is_paused: false }],
+            holes: vec![SymbolHoles { symbol: btc(), suspects: 0, vendor_holes: 1, what: "1 hole".into() }],
+            clock_skew_ms: Some(-60_001),
+            ..above_all
+        };
+        let want = [warning, critical, warning, warning, critical, critical, critical, critical, warning, warning];
         let want: Vec<_> = Kind::ALL.into_iter().map(Kind::name).zip(want).collect();
         assert_eq!(raised(&above_all), want);
+    }
+
+    fn btc() -> Symbol {
+        "BTC".parse().unwrap()
+    }
+
+    fn late(series: &str, criticality: Criticality) -> Breach {
+        let (behind, allowed) = (72 * 60_000, HOUR);
+        Breach { series: series.into(), criticality, behind, allowed, is_excused: false }
+    }
+
+    #[test]
+    fn the_words_say_what_how_much_and_what_to_do() {
+        let inputs = Inputs {
+            breaches: vec![late("BTC 5m", Criticality::Critical), late("IBM 1h", Criticality::Low)],
+            failing: vec![Failing { symbol: btc(), runs: 5, reason: "transient: 503\u{7}".into(), is_paused: true }],
+            clock_skew_ms: Some(92_000),
+            ..quiet()
+        };
+        let all = conditions(&inputs, &policy());
+        let told: Vec<_> = all.iter().map(|c| (c.subject.as_deref(), c.message.as_str(), c.is_excused)).collect();
+        let want = [
+            (Some("BTC 5m"), "BTC 5m is 1h 12m behind; critical allows 1h", false),
+            (Some("IBM 1h"), "IBM 1h is 1h 12m behind; low allows 1h", false),
+            (Some("BTC"), "BTC has failed in 5 runs in a row: transient: 503?", true),
+            (None, "this machine's clock is 1m 32s ahead of the vendor's; set it, for example with NTP", false),
+        ];
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn a_long_first_run_that_works_is_no_failure() {
+        let long = Inputs { last_success: None, is_working: true, ..quiet() };
+        assert_eq!(raised(&long), []);
+        let stuck = Inputs { is_working: false, ..long };
+        assert_eq!(raised(&stuck), [("no_successful_backfill", Severity::Warning)]);
     }
 
     #[test]

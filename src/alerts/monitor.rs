@@ -15,12 +15,13 @@ use super::{AlertState, DatabaseLoss, Inputs, Kind, Notifier, conditions};
 use barkeep_config::{Environment, alert_secrets};
 use barkeep_market::Ts;
 use barkeep_monitor::change_detector::ChangeDetector;
+use barkeep_monitor::snapshot::FreshnessContext;
 use barkeep_pipeline::EngineContext;
 use barkeep_service::handle::Live;
 use barkeep_store::{HealthListener, StoreError};
 
 /// What can be judged while the database is away.
-const WITHOUT_DATABASE: [Kind; 2] = [Kind::VendorKeyRefused, Kind::DatabaseLost];
+const WITHOUT_DATABASE: [Kind; 3] = [Kind::VendorKeyRefused, Kind::DatabaseLost, Kind::ClockSkew];
 
 /// A lost database is tried about this often (see [`barkeep_store::Retry`]).
 const TRY: Duration = Duration::from_secs(2);
@@ -141,18 +142,33 @@ impl AlertMonitor {
         }
     }
 
+    /// How far this machine's clock is ahead of the vendor's, milliseconds, as its answers told.
+    #[allow(clippy::unused_self, reason = "the counters of the engine do not have it yet")]
+    const fn clock_skew(&self) -> Option<i64> {
+        None
+    }
+
     fn without_database(&self, watching_since: Ts) -> Inputs {
         let now = self.engine.clock.now();
         let key_refused = self.live.borrow().key_refused.clone();
-        Inputs { now, watching_since, key_refused, database_lost: self.database.loss(now), ..Inputs::default() }
+        let database_lost = self.database.loss(now);
+        Inputs {
+            now,
+            watching_since,
+            key_refused,
+            database_lost,
+            clock_skew_ms: self.clock_skew(),
+            ..Inputs::default()
+        }
     }
 
     async fn look(&self, watch: &mut AlertState, seen: &mut Seen, watching_since: Ts) {
         let Some(rows) = self.rows(seen).await else { return };
         let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
         let known = self.without_database(watching_since);
-        let read = Inputs::of(&rows, &calendar, &config.settings, watching_since, known.now);
-        let inputs = Inputs { key_refused: known.key_refused, database_lost: known.database_lost, ..read };
+        let read = Inputs::of(&rows, FreshnessContext::of(&config, &calendar), watching_since, known.now);
+        let Inputs { key_refused, database_lost, clock_skew_ms, .. } = known;
+        let inputs = Inputs { key_refused, database_lost, clock_skew_ms, ..read };
         self.judge(watch, &Kind::ALL, &inputs);
         if let Err(e) = watch.save(self.engine.store.as_ref()).await {
             tracing::warn!(error = %e, "alerts are kept for later");
@@ -170,7 +186,8 @@ impl AlertMonitor {
         seen.rows = None;
         let at = self.engine.clock.now();
         // A task of its own: when the database goes away now, reading waits for it and is then of no more use.
-        let reading = tokio::spawn(async move { Rows::read(store.as_ref(), at).await });
+        let calendar = self.engine.calendar.current();
+        let reading = tokio::spawn(async move { Rows::read(store.as_ref(), &calendar, at).await });
         match tokio::time::timeout(self.every(), reading).await {
             Ok(Ok(Ok(rows))) => seen.rows = Some(Arc::new(rows)),
             Ok(Ok(Err(e))) => tracing::warn!(error = %e, "the conditions of alerts could not be read"),

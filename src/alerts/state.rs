@@ -3,6 +3,7 @@
 //! The state is in memory, so that a lost database can be told at once; what the table does not have yet is written as
 //! soon as it answers again.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
@@ -12,8 +13,10 @@ use barkeep_config::policy::Severity;
 use barkeep_market::Ts;
 use barkeep_store::{AlertRow, NewAlert, Store, StoreError};
 
-/// Changes kept for a database that does not answer. Six kinds come and go; a day of flapping each minute is cut short.
+/// Changes kept for a database that does not answer. Some kinds come and go; a day of flapping each minute is cut short.
 const MOST_UNSAVED: usize = 256;
+/// Alerts of one kind about different things that are open at once; the rest is told in one of its own.
+const MOST_SUBJECTS: usize = 20;
 /// More alerts than this are never open.
 const MOST_OPEN: usize = 1_000;
 
@@ -21,6 +24,8 @@ const MOST_OPEN: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     pub kind: Kind,
+    /// What it is about, of a kind that can be about several things.
+    pub subject: Option<String>,
     pub severity: Severity,
     pub message: String,
     pub raised_at: Ts,
@@ -33,17 +38,19 @@ impl Change {
         NewAlert {
             kind: self.kind.name().to_owned(),
             severity: self.severity,
-            subject: None,
+            subject: self.subject.clone(),
             message: self.message.clone(),
             raised_at: self.raised_at,
         }
     }
 }
 
+type Key = (Kind, Option<String>);
+
 /// The open alerts, and what the table does not know yet.
 #[derive(Debug, Default)]
 pub struct AlertState {
-    open: BTreeMap<Kind, Change>,
+    open: BTreeMap<Key, Change>,
     unsaved: VecDeque<Change>,
 }
 
@@ -53,8 +60,8 @@ impl AlertState {
         let rows = store.alerts(true, MOST_OPEN).await?;
         let known = rows.into_iter().filter_map(|row| {
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == row.kind)?;
-            let AlertRow { severity, message, raised_at, .. } = row;
-            Some((kind, Change { kind, severity, message, raised_at, resolved_at: None }))
+            let AlertRow { severity, subject, message, raised_at, .. } = row;
+            Some(((kind, subject.clone()), Change { kind, subject, severity, message, raised_at, resolved_at: None }))
         });
         Ok(Self { open: known.collect(), unsaved: VecDeque::new() })
     }
@@ -70,21 +77,21 @@ impl AlertState {
     pub fn step(&mut self, now: Ts, judged: &[Kind], conditions: &[Condition]) -> Vec<Change> {
         let mut changes = Vec::new();
         for kind in judged {
-            let holds = conditions.iter().find(|c| c.kind == *kind);
-            match (holds, self.open.get(kind)) {
-                (Some(c), None) => {
-                    let Condition { kind, severity, message } = c.clone();
-                    let change = Change { kind, severity, message, raised_at: now, resolved_at: None };
-                    self.open.insert(kind, change.clone());
-                    changes.push(change);
+            let holds = self.held(*kind, conditions);
+            let known: Vec<Key> = self.open.keys().filter(|key| key.0 == *kind).cloned().collect();
+            for key in known.iter().filter(|key| !holds.contains_key(&key.1)) {
+                if let Some(over) = self.open.remove(key) {
+                    // A clock set back must not make an alert end before it began.
+                    changes.push(Change { resolved_at: Some(now.max(over.raised_at)), ..over });
                 }
-                (None, Some(_)) => {
-                    if let Some(over) = self.open.remove(kind) {
-                        // A clock set back must not make an alert end before it began.
-                        changes.push(Change { resolved_at: Some(now.max(over.raised_at)), ..over });
-                    }
+            }
+            for (subject, (severity, message)) in holds {
+                let key = (*kind, subject);
+                if let Entry::Vacant(place) = self.open.entry(key) {
+                    let subject = place.key().1.clone();
+                    let change = Change { kind: *kind, subject, severity, message, raised_at: now, resolved_at: None };
+                    changes.push(place.insert(change).clone());
                 }
-                _ => {}
             }
         }
         for change in &changes {
@@ -97,12 +104,35 @@ impl AlertState {
         changes
     }
 
+    /// What holds of one kind, by subject: what is open stays open, new ones come up to a limit, and the rest is one.
+    fn held(&self, kind: Kind, conditions: &[Condition]) -> BTreeMap<Option<String>, (Severity, String)> {
+        let of_kind = || conditions.iter().filter(|c| c.kind == kind);
+        let is_open = |c: &&Condition| self.open.contains_key(&(kind, c.subject.clone()));
+        let told = |c: &Condition| (c.subject.clone(), (c.severity, c.message.clone()));
+        let mut held: BTreeMap<_, _> = of_kind().filter(is_open).map(told).collect();
+        let mut rest: Option<(usize, &Condition)> = None;
+        for new in of_kind().filter(|c| !is_open(c) && !c.is_excused) {
+            if held.len() < MOST_SUBJECTS {
+                held.extend([told(new)]);
+            } else {
+                rest = Some(rest.map_or((1, new), |(n, first)| (n + 1, first)));
+            }
+        }
+        if let Some((n, first)) = rest {
+            let severity = of_kind().map(|c| c.severity).max().unwrap_or(first.severity);
+            held.insert(None, (severity, format!("{n} more, the first of them: {}", first.message)));
+        }
+        held
+    }
+
     /// Writes what the table does not have. On an error the rest stays for the next call.
     pub async fn save(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         while let Some(change) = self.unsaved.front() {
             match change.resolved_at {
                 None => store.raise_alert(&change.row()).await.map(drop)?,
-                Some(at) => store.resolve_alert(change.kind.name(), None, at).await.map(drop)?,
+                Some(at) => {
+                    store.resolve_alert(change.kind.name(), change.subject.as_deref(), at).await.map(drop)?;
+                }
             }
             self.unsaved.pop_front();
         }
@@ -115,7 +145,13 @@ mod tests {
     use super::*;
 
     fn wrong(kind: Kind) -> Condition {
-        Condition { kind, severity: Severity::Warning, message: format!("{kind} is wrong") }
+        Condition {
+            kind,
+            subject: None,
+            severity: Severity::Warning,
+            message: format!("{kind} is wrong"),
+            is_excused: false,
+        }
     }
 
     fn told(changes: &[Change]) -> Vec<(Kind, bool)> {
@@ -160,6 +196,46 @@ mod tests {
         assert_eq!(rows, [("database_lost", Ts(2), Some(Ts(3))), ("stale_features", Ts(1), Some(Ts(3)))]);
         deaf.close().await;
         store.close().await;
+    }
+
+    fn late(series: usize, is_excused: bool) -> Condition {
+        Condition { subject: Some(format!("S{series:03} 5m")), is_excused, ..wrong(Kind::RpoBreached) }
+    }
+
+    #[tokio::test]
+    async fn each_subject_comes_and_goes_by_itself_and_across_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = barkeep_store::open(&format!("sqlite:{}", dir.path().join("a.db").display()), false).await.unwrap();
+        let subjects = |changes: &[Change]| {
+            changes.iter().map(|c| (c.subject.clone().unwrap(), c.resolved_at.is_some())).collect::<Vec<_>>()
+        };
+        let mut watch = AlertState::default();
+        let told = watch.step(Ts(1), &Kind::ALL, &[late(1, false), late(2, false), late(3, true)]);
+        assert_eq!(subjects(&told), [("S001 5m".to_owned(), false), ("S002 5m".to_owned(), false)], "one is excused");
+        watch.save(store.as_ref()).await.unwrap();
+        let mut watch = AlertState::load(store.as_ref()).await.unwrap();
+        let told = watch.step(Ts(2), &Kind::ALL, &[late(1, true), late(3, false)]);
+        assert_eq!(subjects(&told), [("S002 5m".to_owned(), true), ("S003 5m".to_owned(), false)], "one stays");
+        watch.save(store.as_ref()).await.unwrap();
+        let rows = store.alerts(true, 9).await.unwrap();
+        let mut open: Vec<_> = rows.into_iter().filter_map(|row| row.subject).collect();
+        open.sort();
+        assert_eq!(open, ["S001 5m", "S003 5m"]);
+        store.close().await;
+    }
+
+    #[test]
+    fn many_subjects_at_once_are_not_many_messages() {
+        let mut watch = AlertState::default();
+        let all: Vec<Condition> = (0..500).map(|k| late(k, false)).collect();
+        let told = watch.step(Ts(1), &Kind::ALL, &all);
+        assert_eq!(told.len(), MOST_SUBJECTS + 1);
+        let rest: Vec<_> = told.iter().filter(|c| c.subject.is_none()).map(|c| c.message.as_str()).collect();
+        assert_eq!(rest, ["480 more, the first of them: rpo_breached is wrong"]);
+        assert_eq!(watch.step(Ts(2), &Kind::ALL, &all[..490]), [], "it lasts");
+        let over = watch.step(Ts(3), &Kind::ALL, &all[..5]);
+        assert_eq!(over.iter().filter(|c| c.resolved_at.is_some()).count(), MOST_SUBJECTS - 5 + 1);
+        assert_eq!(watch.open().count(), 5);
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub(super) fn body(notice: &Notification) -> Value {
     json!({
         "text": text,
         "kind": notice.kind,
+        "subject": notice.subject,
         "severity": notice.severity,
         "state": if notice.resolved_at.is_some() { "resolved" } else { "raised" },
         "message": notice.message,

@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 
 use super::pages::CacheReport;
 use barkeep_market::freshness::Tier;
+use barkeep_monitor::holes::HoleCounts;
 use barkeep_monitor::snapshot::Snapshot;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -51,6 +52,11 @@ struct OfState {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfCriticality {
+    criticality: &'static str,
+}
+
 type Total = Counter<u64, AtomicU64>;
 
 /// All metrics.
@@ -65,6 +71,8 @@ pub(super) struct Metrics {
     connections: Gauge,
     streams: Gauge,
     series: Family<OfTier, Gauge>,
+    ranges: Family<OfState, Gauge>,
+    breached: Family<OfCriticality, Gauge>,
     state: Family<OfState, Gauge>,
     symbols: Gauge,
     in_flight: Gauge,
@@ -100,6 +108,8 @@ impl Metrics {
             connections: Gauge::default(),
             streams: Gauge::default(),
             series: Family::default(),
+            ranges: Family::default(),
+            breached: Family::default(),
             state: Family::default(),
             symbols: Gauge::default(),
             in_flight: Gauge::default(),
@@ -127,6 +137,16 @@ impl Metrics {
         r.register("barkeep_http_connections", "Open connections to the API", self.connections.clone());
         r.register("barkeep_http_event_streams", "Open event streams", self.streams.clone());
         r.register("barkeep_series", "Series by staleness tier", self.series.clone());
+        r.register(
+            "barkeep_ranges",
+            "Ranges of series in doubt by state: vendor behind, holes, halts, bars not believed",
+            self.ranges.clone(),
+        );
+        r.register(
+            "barkeep_rpo_breaches",
+            "Series past their recovery point objective by criticality",
+            self.breached.clone(),
+        );
         r.register("barkeep_engine_state", "1 for the current state of the engine", self.state.clone());
         r.register("barkeep_symbols", "Registered symbols", self.symbols.clone());
         r.register(
@@ -161,6 +181,13 @@ impl Metrics {
         let data = &snapshot.data;
         for tier in Tier::ALL {
             self.series.get_or_create(&OfTier { tier: tier.name() }).set(count(data.tiers.of(tier)));
+        }
+        for (state, n) in HoleCounts::NAMES.into_iter().zip(data.holes.all()) {
+            self.ranges.get_or_create(&OfState { state }).set(count(n));
+        }
+        for rpo in &data.rpo {
+            let criticality = rpo.criticality.name();
+            self.breached.get_or_create(&OfCriticality { criticality }).set(count(rpo.breached));
         }
         self.state.clear();
         self.state.get_or_create(&OfState { state: snapshot.live.state.name() }).set(1);

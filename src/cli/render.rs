@@ -6,7 +6,8 @@ use barkeep_base::format::{count, hms, plural, rough, table};
 use barkeep_base::text::printable;
 use barkeep_base::ts::SECOND;
 use barkeep_market::{Symbol, Ts};
-use barkeep_monitor::snapshot::Snapshot;
+use barkeep_monitor::holes::{self, HoleCounts};
+use barkeep_monitor::snapshot::{SeriesView, Snapshot};
 use barkeep_pipeline::Summary;
 use barkeep_plan::budget::{Breach, Budget};
 use barkeep_plan::{Plan, Request};
@@ -206,9 +207,18 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
     }
     let _ = writeln!(
         out,
-        "fresh {}  aging {}  stale {}  missing {}  unknown {}",
-        tiers.fresh, tiers.aging, tiers.stale, tiers.missing, tiers.unknown
+        "fresh {}  aging {}  stale {}  missing {}  unknown {}{}",
+        tiers.fresh,
+        tiers.aging,
+        tiers.stale,
+        tiers.missing,
+        tiers.unknown,
+        outside(tiers.loading, tiers.ended)
     );
+    if let Some(sentence) = holes::sentence(&snapshot.newest_holes, snapshot.generated_at) {
+        let _ = writeln!(out, "{sentence}");
+    }
+    out.push_str(&doubts(snapshot.holes));
     let vendor = &snapshot.vendor;
     let used = match vendor.limit_per_minute {
         Some(limit) => format!("{} of {limit}/min used", live.limit.used),
@@ -264,7 +274,7 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
                 format!("{:>7}", row.staleness_seconds.map_or_else(|| "-".to_owned(), |s| rough(s * SECOND))),
                 row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string()),
                 format!("{:>10}", count(row.bars)),
-                if row.paused { "paused".to_owned() } else { String::new() },
+                notes(row),
             ]
         })
         .collect();
@@ -274,6 +284,30 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
         out.push_str(&table(heading, &rows));
     }
     out
+}
+
+/// What else there is to say of a series.
+fn notes(row: &SeriesView) -> String {
+    let paused = row.paused.then(|| "paused".to_owned());
+    paused.into_iter().chain(doubt_words(row.holes)).collect::<Vec<_>>().join(", ")
+}
+
+/// The tiers outside the counts, where there are any.
+pub(crate) fn outside(loading: usize, ended: usize) -> String {
+    let of = |name: &str, n: usize| if n > 0 { format!("  {name} {n}") } else { String::new() };
+    of("loading", loading) + &of("ended", ended)
+}
+
+/// Ranges in doubt of each kind that occurs, in words.
+pub(crate) fn doubt_words(holes: HoleCounts) -> Vec<String> {
+    let words = ["late", "suspect", "vendor hole", "halted", "unjudged", "quarantined"];
+    let some = words.into_iter().zip(holes.all()).filter(|(_, n)| *n > 0);
+    some.map(|(word, n)| format!("{} {word}", count(n))).collect()
+}
+
+/// A line on the ranges in doubt; empty when there is none.
+pub(crate) fn doubts(holes: HoleCounts) -> String {
+    if holes.is_empty() { String::new() } else { format!("ranges in doubt: {}\n", doubt_words(holes).join(", ")) }
 }
 
 /// Without milliseconds.

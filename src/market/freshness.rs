@@ -24,7 +24,7 @@ pub enum Delay {
     EndOfDay,
 }
 
-/// How stale a series is, from best to worst.
+/// How stale a series is, from best to worst; the last two stand outside that order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
@@ -35,10 +35,21 @@ pub enum Tier {
     Missing,
     /// The vendor was never asked, and there is no bar.
     Unknown,
+    /// Its first backfill is not done yet: its age says nothing.
+    Loading,
+    /// Delisted or renamed, and stored up to its last day: it has no age any more.
+    Ended,
 }
 
 impl Tier {
-    pub const ALL: [Self; 5] = [Self::Fresh, Self::Aging, Self::Stale, Self::Missing, Self::Unknown];
+    pub const ALL: [Self; 7] =
+        [Self::Fresh, Self::Aging, Self::Stale, Self::Missing, Self::Unknown, Self::Loading, Self::Ended];
+
+    /// Whether an age is judged at all: not while a series is loaded for the first time, nor after its end.
+    #[must_use]
+    pub const fn counts(self) -> bool {
+        !matches!(self, Self::Loading | Self::Ended)
+    }
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -48,6 +59,8 @@ impl Tier {
             Self::Stale => "stale",
             Self::Missing => "missing",
             Self::Unknown => "unknown",
+            Self::Loading => "loading",
+            Self::Ended => "ended",
         }
     }
 
@@ -60,6 +73,8 @@ impl Tier {
             Self::Stale => 'S',
             Self::Missing => 'M',
             Self::Unknown => 'U',
+            Self::Loading => 'L',
+            Self::Ended => 'E',
         }
     }
 }

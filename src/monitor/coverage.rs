@@ -35,6 +35,16 @@ pub enum CellState {
     NotEntitled,
     /// Bars that cannot be true wait for an operator.
     Quarantined,
+    /// No bar, and that is believable for this symbol.
+    Quiet,
+    /// No bar up to the newest answer, and that is not believable: the vendor is behind.
+    Late,
+    /// Bars are missing, and that is not believable.
+    Suspect,
+    /// Bars are missing at the vendor: three answers agree.
+    VendorHole,
+    /// The market stood still.
+    Halted,
 }
 
 /// A piece of time of a series.
@@ -64,12 +74,29 @@ pub struct SessionCoverage {
     pub pieces: Vec<(Ts, Cell, u32)>,
 }
 
+/// The evidence that has a cell state of its own.
+const MARKS: [(CoverageState, CellState); 6] = [
+    (CoverageState::Quarantined, CellState::Quarantined),
+    (CoverageState::Late, CellState::Late),
+    (CoverageState::Suspect, CellState::Suspect),
+    (CoverageState::VendorHole, CellState::VendorHole),
+    (CoverageState::Halted, CellState::Halted),
+    (CoverageState::Quiet, CellState::Quiet),
+];
+
+/// Whether a state is told although the rest of the cell is fine.
+const fn needs_word(state: CellState) -> bool {
+    matches!(state, CellState::Quarantined | CellState::Late | CellState::Suspect | CellState::VendorHole)
+}
+
 /// What is known of one series over a stretch.
 struct Known {
     class: AssetClass,
     timeframe: Timeframe,
     answered: IntervalSet,
     refused: IntervalSet,
+    /// Ranges whose evidence needs a letter of its own.
+    marked: Vec<(CellState, IntervalSet)>,
     quarantined: Vec<Ts>,
     /// Starts of hours that hold bars, with how many.
     bars: BTreeMap<Ts, i64>,
@@ -88,9 +115,13 @@ impl Known {
         let store = engine.store.as_ref();
         let now = engine.clock.now();
         let live = || rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > now));
-        let of = |refused: bool| -> IntervalSet {
-            live().filter(|row| (row.state == CoverageState::NotEntitled) == refused).map(|row| row.range).collect()
+        let of = |counts: fn(CoverageState) -> bool| -> IntervalSet {
+            live().filter(|row| counts(row.state)).map(|row| row.range).collect()
         };
+        // Evidence of a hole stays one after it is due to be asked about again.
+        let marked = MARKS.map(|(state, cell)| {
+            (cell, rows.iter().filter(|row| row.state == state).map(|row| row.range).collect::<IntervalSet>())
+        });
         let (config, calendar) = (engine.config.current(), engine.calendar.current());
         let settings = &config.settings;
         let lag = settings.backfill.settle;
@@ -99,8 +130,9 @@ impl Known {
         Ok(Self {
             class,
             timeframe,
-            answered: of(false),
-            refused: of(true),
+            answered: of(CoverageState::is_answered),
+            refused: of(|state| state == CoverageState::NotEntitled),
+            marked: marked.into_iter().filter(|(_, ranges)| !ranges.is_empty()).collect(),
             // Only what still waits for a word: a rejected bar is a hole the operator knows.
             quarantined: pending.iter().filter(|row| row.series_id == id).map(|row| row.bar.ts).collect(),
             bars: store.bar_counts(id, range, bucket).await?.into_iter().collect(),
@@ -123,14 +155,21 @@ impl Known {
         let answered = due.intersect(&self.answered).total();
         let eighths = u8::try_from(answered.saturating_mul(8) / due.total().max(1)).unwrap_or(8).min(8);
         let refused = due.intersect(&self.refused).subtract(&self.answered).total();
+        let marks = self.marked.iter().map(|(state, ranges)| (*state, due.intersect(ranges).total()));
+        let marks: Vec<(CellState, i64)> = marks.filter(|(_, ms)| *ms > 0).collect();
+        // Of what needs a word, the longest; quiet and halted only where no bar is.
+        let worst = marks.iter().filter(|(state, _)| needs_word(*state)).max_by_key(|(_, ms)| *ms);
+        let silent = marks.iter().filter(|(state, _)| !needs_word(*state)).max_by_key(|(_, ms)| *ms);
         let state = if self.quarantined.iter().any(|t| span.contains(*t)) {
             CellState::Quarantined
+        } else if let Some((state, _)) = worst {
+            *state
         } else if refused * 2 > due.total() {
             CellState::NotEntitled
         } else if answered * 2 < due.total() && bars == 0 {
             CellState::Unverified
         } else if bars == 0 {
-            CellState::NoTrade
+            silent.map_or(CellState::NoTrade, |(state, _)| *state)
         } else {
             CellState::Present
         };
@@ -218,3 +257,6 @@ fn keys(index: &SeriesIndex, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId
     };
     series.iter().filter_map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ pub async fn detail(
     let settled = timeframe.snap_in(class, Interval::new(begin, horizon.settled));
     let trading = calendar.trading(class, timeframe.family(), settled);
     let believed = |counts: fn(CoverageState) -> bool| survey.covered(symbol, timeframe, counts);
-    let answered: IntervalSet = believed(|state| state != CoverageState::NotEntitled);
+    let answered: IntervalSet = believed(CoverageState::is_answered);
     let refused = believed(|state| state == CoverageState::NotEntitled).subtract(&answered);
     let missing = trading.subtract(&answered);
     let gap = |not_entitled: bool| move |range: Interval| Gap { range, not_entitled };

@@ -3,29 +3,43 @@
 //! The split itself is pure ([`causes`]); this file reads what it needs and says it in words.
 
 pub mod causes;
+pub mod habit;
+pub mod odds;
+mod words;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use crate::freshness_report::acceptable;
-use crate::snapshot::FreshnessContext;
+use crate::context::{FreshnessContext, acceptable};
+use crate::holes::{Doubt, HoleCounts, doubts};
+use crate::ledger::{Assessment, Assessor, Ledger, base_of};
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
 use barkeep_config::Settings;
+use barkeep_market::evidence::Profile;
 use barkeep_market::freshness::{Tier, served_until};
 use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
-use barkeep_pipeline::index::series::{Judge, SeriesIndex, SeriesState};
+use barkeep_pipeline::index::series::{SeriesIndex, SeriesState};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
 use barkeep_store::{
-    ExecutionRow, ExecutionStatus, OperatorActionRow, SeriesRow, SeriesRunState, SeriesStatus, Store, StoreError,
-    SymbolRow,
+    ExecutionRow, ExecutionStatus, Listing, OperatorActionRow, SeriesRow, SeriesRunState, SeriesStatus, Store,
+    StoreError, SymbolRow,
 };
 use barkeep_vendor::limit::LimitSnapshot;
 pub use causes::{Attempt, Blocker, Cause, Outcome, Pause, Scope, Share, Split, SplitInputs};
+pub use habit::Habit;
 
 /// Attempts looked back on. A longer row of failures is told as beginning there.
 const ATTEMPTS: usize = 200;
 /// Actions looked back on for a pause.
 const ACTIONS: usize = 200;
+
+/// Ranges in doubt that are told.
+const DOUBTS: usize = 20;
 
 /// Why one series is as stale as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,8 +54,12 @@ pub struct Explanation {
     pub expected: Interval,
     /// The newest stored bar; it may still be growing.
     pub stored: Option<Interval>,
-    /// How far the vendor has answered, with bars or without.
+    /// How far the vendor has answered, with bars or without; silence that is not believable is no answer.
     pub answered_until: Option<Ts>,
+    /// When the vendor last answered for the newest end.
+    #[serde(default)]
+    pub checked_at: Option<Ts>,
+    /// Absent without a bar, while it is loaded for the first time and after its end.
     pub staleness_seconds: Option<i64>,
     pub acceptable_staleness_seconds: u64,
     /// Older than its criticality allows.
@@ -50,6 +68,33 @@ pub struct Explanation {
     pub blocker: Blocker,
     /// Absent without a bar: then nothing has an age.
     pub split: Option<Split>,
+    /// Ranges in doubt.
+    #[serde(default)]
+    pub holes: HoleCounts,
+    /// The newest of them, newest first, and what each was judged by.
+    #[serde(default)]
+    pub doubts: Vec<JudgedDoubt>,
+    /// What silence at the newest end is judged by.
+    #[serde(default)]
+    pub habit: Option<Habit>,
+    /// When the schedule asks for the newest end again; absent while nothing will.
+    #[serde(default)]
+    pub next_run: Option<Ts>,
+    /// What the vendor says the name is.
+    #[serde(default)]
+    pub listing: Listing,
+    /// How far back the vendor's plan reaches, as its answers have shown.
+    #[serde(default)]
+    pub plan_starts_on: Option<NaiveDate>,
+}
+
+/// A range in doubt and what it was judged by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JudgedDoubt {
+    #[serde(flatten)]
+    pub doubt: Doubt,
+    /// Absent when the range lies outside every part that is judged.
+    pub habit: Option<Habit>,
 }
 
 /// Explains one series of a symbol, or all of them, fine to coarse.
@@ -77,12 +122,26 @@ pub async fn explain(
     let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;
     let free_at = window_full_until(store, settings, &moment).await?;
-    let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
+    let ledger = Ledger::of_runs(store, index).await?;
+    let plan_starts = store.plan_starts().await?;
+    let mut assessor = Assessor::new(context, index, &ledger, now);
+    let mut profiles: BTreeMap<Timeframe, Profile> = BTreeMap::new();
     let mut all = Vec::with_capacity(series.len());
     for (row, known) in series {
         let (class, tf, id) = (row.asset_class, known.row.timeframe, known.row.id);
         let newest_end = known.row.last_ts.map(|start| known.bar_known_until(tf.end_of(class, start)));
         let coverage = store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
+        let Assessment { judgement, breached } = assessor.assess(row, known);
+        let doubts = doubts(calendar, class, tf, &coverage);
+        let base = base_of(row, tf);
+        let profile = match profiles.entry(base) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(empty) => empty.insert(match index.find(symbol, base) {
+                Some((_, known)) => habit::profile(store, known.row.id).await?,
+                None => Profile::new(),
+            }),
+        };
+        let usual = |range| Habit::of(calendar, class, base, profile, range);
         let statuses = store.recent_statuses(symbol, tf, ATTEMPTS).await?;
         let facts = SplitInputs {
             calendar,
@@ -101,8 +160,9 @@ pub async fn explain(
             attempts: statuses.iter().filter_map(|s| attempt(s, &executions)).collect(),
             window_full_until: free_at,
             refresh_every: policy.rpo_by_symbol_criticality.of(row.criticality).refresh_every,
+            tier: judgement.tier,
         };
-        let judgement = judge.judge(class, known);
+        let runs = known.tracked && facts.pause.is_none() && judgement.tier != Tier::Ended;
         let acceptable = acceptable(policy, row.criticality);
         all.push(Explanation {
             symbol: symbol.clone(),
@@ -116,12 +176,33 @@ pub async fn explain(
             answered_until: known.answered_until,
             staleness_seconds: judgement.behind.map(|ms| ms / 1000),
             acceptable_staleness_seconds: acceptable,
-            breached: judgement.behind.is_some_and(|ms| ms.unsigned_abs() > acceptable.saturating_mul(1000)),
+            breached,
             blocker: facts.blocker(),
             split: facts.split(),
+            checked_at: known.row.checked_at,
+            holes: HoleCounts::of(&doubts),
+            habit: newest_end.and_then(|end| usual(Interval::new(end - tf.width().max(1), end))),
+            doubts: doubts
+                .into_iter()
+                .rev()
+                .take(DOUBTS)
+                .map(|doubt| JudgedDoubt { habit: usual(doubt.range), doubt })
+                .collect(),
+            next_run: runs.then(|| next_beat(facts.refresh_every, now)),
+            listing: row.listing.clone(),
+            plan_starts_on: plan_starts
+                .iter()
+                .find(|start| start.continuous == class.is_continuous())
+                .map(|start| start.starts_on),
         });
     }
     Ok(all)
+}
+
+/// The schedule's next beat: beats lie on the grid of their period.
+fn next_beat(every: Duration, now: Ts) -> Ts {
+    let period = i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
+    Ts(now.ms().div_euclid(period).saturating_add(1).saturating_mul(period))
 }
 
 /// The newest complete bar that could be served: the one holding the last trading before the served end.

@@ -6,11 +6,13 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
+use crate::context::{FreshnessContext, acceptable};
+use crate::holes::HoleCounts;
+use crate::ledger::{Assessment, Assessor, Ledger};
 use crate::tier_counts::TierCounts;
-use barkeep_config::{Policy, Settings};
 use barkeep_market::freshness::Tier;
-use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex, SeriesState};
+use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_pipeline::index::series::{Judgement, SeriesIndex, SeriesState};
 use barkeep_store::{Store, StoreError, SymbolRow};
 
 /// How many series are in each tier, in the words of the HTTP API.
@@ -21,6 +23,10 @@ pub struct StalenessSummary {
     pub stale_count: usize,
     pub missing_count: usize,
     pub unknown_count: usize,
+    #[serde(default)]
+    pub loading_count: usize,
+    #[serde(default)]
+    pub ended_count: usize,
 }
 
 impl From<TierCounts> for StalenessSummary {
@@ -31,6 +37,8 @@ impl From<TierCounts> for StalenessSummary {
             stale_count: t.stale,
             missing_count: t.missing,
             unknown_count: t.unknown,
+            loading_count: t.loading,
+            ended_count: t.ended,
         }
     }
 }
@@ -43,7 +51,7 @@ pub struct SeriesAge {
     pub asset_class: AssetClass,
     pub criticality: Criticality,
     pub status: Tier,
-    /// Absent without a bar.
+    /// Absent without a bar, while it is loaded for the first time and after its end.
     pub staleness_seconds: Option<i64>,
     pub data_point_count: i64,
     pub newest_bar: Option<Ts>,
@@ -55,6 +63,9 @@ pub struct SeriesAge {
     pub tracked: bool,
     /// It, or its whole symbol.
     pub paused: bool,
+    /// Ranges in doubt.
+    #[serde(default, skip_serializing_if = "HoleCounts::is_empty")]
+    pub holes: HoleCounts,
 }
 
 /// The stalest series of each tier, at most the limit asked for.
@@ -65,6 +76,10 @@ pub struct ByStatus {
     pub stale: Vec<SeriesAge>,
     pub missing: Vec<SeriesAge>,
     pub unknown: Vec<SeriesAge>,
+    #[serde(default)]
+    pub loading: Vec<SeriesAge>,
+    #[serde(default)]
+    pub ended: Vec<SeriesAge>,
 }
 
 /// How the tracked series of one criticality keep to their recovery point.
@@ -77,6 +92,9 @@ pub struct RpoReport {
     pub breached: usize,
     /// Without any bar, so without an age; counted apart.
     pub without_data: usize,
+    /// Loaded for the first time, so not judged yet; counted apart.
+    #[serde(default)]
+    pub loading: usize,
     /// The stalest breaches, at most the limit asked for.
     pub worst: Vec<SeriesAge>,
 }
@@ -90,57 +108,53 @@ pub struct StalenessReport {
     pub summary: StalenessSummary,
     pub by_status: ByStatus,
     pub rpo: Vec<RpoReport>,
+    /// Ranges in doubt, over all series.
+    #[serde(default)]
+    pub holes: HoleCounts,
 }
 
 impl StalenessReport {
     pub async fn read(
         store: &dyn Store,
-        calendar: &Calendar,
-        settings: &Settings,
-        policy: &Policy,
+        context: FreshnessContext<'_>,
         limit: usize,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        Ok(Self::of(&SeriesIndex::read(store, now).await?, calendar, settings, policy, limit, now))
+        let index = SeriesIndex::read(store, now).await?;
+        let ledger = Ledger::read(store, &index, context.calendar).await?;
+        Ok(Self::of(&index, &ledger, context, limit, now))
     }
 
     /// Works the report out over rows already read.
     #[must_use]
-    pub fn of(
-        index: &SeriesIndex,
-        calendar: &Calendar,
-        settings: &Settings,
-        policy: &Policy,
-        limit: usize,
-        now: Ts,
-    ) -> Self {
-        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
+    pub fn of(index: &SeriesIndex, ledger: &Ledger, context: FreshnessContext<'_>, limit: usize, now: Ts) -> Self {
+        let mut assessor = Assessor::new(context, index, ledger, now);
         let mut counts = TierCounts::default();
+        let mut holes = HoleCounts::default();
         let mut tiers: [Vec<Aged<'_>>; Tier::ALL.len()] = Default::default();
         let mut breaches: [Vec<Aged<'_>>; Criticality::ALL.len()] = Default::default();
         let mut rpo = Criticality::ALL.map(|criticality| RpoReport {
             criticality,
-            acceptable_staleness_seconds: acceptable(policy, criticality),
+            acceptable_staleness_seconds: acceptable(context.policy, criticality),
             series: 0,
             breached: 0,
             without_data: 0,
+            loading: 0,
             worst: Vec::new(),
         });
         for (symbol, known) in index.iter() {
-            let judgement = judge.judge(symbol.asset_class, known);
+            let Assessment { judgement, breached } = assessor.assess(symbol, known);
             counts.count(judgement.tier);
-            let mut aged = Aged { symbol, known, judgement, breached: false };
+            let aged = Aged { symbol, known, judgement, breached, holes: ledger.counts(known.row.id) };
+            holes += aged.holes;
             if let Some(report) = rpo.get_mut(symbol.criticality as usize).filter(|_| known.tracked) {
-                report.series += 1;
-                report.without_data += usize::from(judgement.behind.is_none());
-                aged.breached = judgement
-                    .behind
-                    .is_some_and(|ms| ms.unsigned_abs() > report.acceptable_staleness_seconds.saturating_mul(1000));
-                report.breached += usize::from(aged.breached);
+                let is_judged = judgement.tier.counts();
+                report.series += usize::from(is_judged);
+                report.loading += usize::from(judgement.tier == Tier::Loading);
+                report.without_data += usize::from(is_judged && judgement.behind.is_none());
+                report.breached += usize::from(breached);
             }
-            if aged.breached
-                && let Some(list) = breaches.get_mut(symbol.criticality as usize)
-            {
+            if breached && let Some(list) = breaches.get_mut(symbol.criticality as usize) {
                 list.push(aged);
             }
             if let Some(list) = tiers.get_mut(judgement.tier as usize) {
@@ -150,13 +164,14 @@ impl StalenessReport {
         for (report, breached) in rpo.iter_mut().zip(breaches) {
             report.worst = stalest(breached, limit);
         }
-        let [fresh, aging, stale, missing, unknown] = tiers.map(|list| stalest(list, limit));
+        let [fresh, aging, stale, missing, unknown, loading, ended] = tiers.map(|list| stalest(list, limit));
         Self {
             generated_at: now,
             total: index.series.len(),
             summary: counts.into(),
-            by_status: ByStatus { fresh, aging, stale, missing, unknown },
+            by_status: ByStatus { fresh, aging, stale, missing, unknown, loading, ended },
             rpo: rpo.into(),
+            holes,
         }
     }
 
@@ -167,11 +182,6 @@ impl StalenessReport {
     }
 }
 
-/// How stale a criticality may be, in seconds.
-pub(super) fn acceptable(policy: &Policy, criticality: Criticality) -> u64 {
-    policy.rpo_by_symbol_criticality.of(criticality).acceptable_staleness.as_secs()
-}
-
 /// A judged series, before anybody asks for its details.
 #[derive(Clone, Copy)]
 struct Aged<'a> {
@@ -179,6 +189,7 @@ struct Aged<'a> {
     known: &'a SeriesState,
     judgement: Judgement,
     breached: bool,
+    holes: HoleCounts,
 }
 
 impl Aged<'_> {
@@ -198,6 +209,7 @@ impl Aged<'_> {
             breached: self.breached,
             tracked: self.known.tracked,
             paused: self.symbol.paused || row.paused,
+            holes: self.holes,
         }
     }
 }

@@ -6,11 +6,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::context::FreshnessContext;
 use crate::freshness_report::StalenessReport;
+use crate::ledger::Ledger;
 use barkeep_base::process;
-use barkeep_config::{Policy, Settings};
+use barkeep_config::Policy;
+use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
-use barkeep_market::{Calendar, Ts};
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError, Trigger};
 
@@ -145,33 +147,27 @@ pub struct SchedulerHealth {
 }
 
 impl SchedulerHealth {
-    pub async fn read(
-        store: &dyn Store,
-        calendar: &Calendar,
-        settings: &Settings,
-        policy: &Policy,
-        now: Ts,
-    ) -> Result<Self, StoreError> {
+    pub async fn read(store: &dyn Store, context: FreshnessContext<'_>, now: Ts) -> Result<Self, StoreError> {
         let index = SeriesIndex::read(store, now).await?;
-        Self::of(store, &index, calendar, settings, policy, now).await
+        let ledger = Ledger::read(store, &index, context.calendar).await?;
+        Self::of(store, &index, &ledger, context, now).await
     }
 
     /// The same over symbols and series already read.
     pub async fn of(
         store: &dyn Store,
         index: &SeriesIndex,
-        calendar: &Calendar,
-        settings: &Settings,
-        policy: &Policy,
+        ledger: &Ledger,
+        context: FreshnessContext<'_>,
         now: Ts,
     ) -> Result<Self, StoreError> {
         let last = store.executions(1).await?.pop().map(Execution::from);
         let success = store.last_success().await?.and_then(|row| row.completed_at);
         let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
         failures.retain(|row| row.failure.failed_at >= now - DAY);
-        let report = StalenessReport::of(index, calendar, settings, policy, 0, now);
+        let report = StalenessReport::of(index, ledger, context, 0, now);
         let symbols = index.symbols.iter().filter(|s| s.active).count();
-        let status = health(last.as_ref(), success, &report, !failures.is_empty(), policy, now);
+        let status = health(last.as_ref(), success, &report, !failures.is_empty(), context.policy, now);
         Ok(Self {
             status,
             last_execution: last,

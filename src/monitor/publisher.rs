@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::change_detector::ChangeDetector;
+use crate::ledger::Ledger;
 use crate::snapshot::{Data, FreshnessContext, Snapshot};
 use barkeep_base::clock::Moment;
 use barkeep_pipeline::EngineContext;
@@ -49,6 +50,7 @@ const BUDGET_AT_REST: Duration = Duration::from_mins(15);
 pub struct Reading {
     pub data: Arc<Data>,
     pub index: Arc<SeriesIndex>,
+    pub ledger: Arc<Ledger>,
     /// When the reading began.
     pub began: Instant,
     /// How often somebody had asked for one by then: what they had seen written is in it.
@@ -75,8 +77,7 @@ impl SnapshotPublisher {
     /// When the database cannot be read.
     pub async fn new(engine: EngineContext, live: Arc<Live>) -> Result<Arc<Self>, StoreError> {
         let began = Instant::now();
-        let (data, index) = read(&engine).await?;
-        let reading = Reading { data: Arc::new(data), index: Arc::new(index), began, asked: 0 };
+        let reading = read(&engine, began, 0).await?;
         let first = Snapshot { seq: 1, live, data: Arc::clone(&reading.data) };
         let (snapshot, reading) = (watch::channel(Arc::new(first)).0, watch::channel(reading).0);
         Ok(Arc::new(Self {
@@ -238,7 +239,8 @@ impl SnapshotPublisher {
         let reading = self.reading();
         let mut data = Data::clone(&reading.data);
         let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
-        data.judge(FreshnessContext::of(&config, &calendar), &reading.index, self.engine.clock.now());
+        let context = FreshnessContext::of(&config, &calendar);
+        data.judge(context, &reading.index, &reading.ledger, self.engine.clock.now());
         data.budget.clone_from(&self.budget());
         self.reading.send_modify(|r| r.data = Arc::new(data));
     }
@@ -249,9 +251,9 @@ impl SnapshotPublisher {
 
     async fn reread(self: Arc<Self>) -> Result<Reading, StoreError> {
         let (began, asked) = (Instant::now(), self.asked.load(Ordering::Relaxed));
-        let (mut data, index) = read(&self.engine).await?;
-        data.budget.clone_from(&self.budget());
-        Ok(Reading { data: Arc::new(data), index: Arc::new(index), began, asked })
+        let mut reading = read(&self.engine, began, asked).await?;
+        Arc::make_mut(&mut reading.data).budget.clone_from(&self.budget());
+        Ok(reading)
     }
 
     /// Works out what the limit allows, after every run and now and then, until `stop`. Nothing is asked of the vendor
@@ -290,13 +292,13 @@ impl SnapshotPublisher {
     }
 }
 
-async fn read(engine: &EngineContext) -> Result<(Data, SeriesIndex), StoreError> {
+async fn read(engine: &EngineContext, began: Instant, asked: u64) -> Result<Reading, StoreError> {
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
     let context = FreshnessContext::of(&config, &calendar);
-    let read = Data::read(engine.store.as_ref(), context, engine.clock.now()).await?;
+    let (data, index, ledger) = Data::read(engine.store.as_ref(), context, engine.clock.now()).await?;
     // Other processes may have asked the vendor since.
     engine.limiter.observe(&engine.store.places().await?, &Moment::now(engine.clock.as_ref()));
-    Ok(read)
+    Ok(Reading { data: Arc::new(data), index: Arc::new(index), ledger: Arc::new(ledger), began, asked })
 }
 
 /// Whether an engine does something that a view should follow closely.

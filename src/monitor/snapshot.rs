@@ -7,15 +7,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::context::FreshnessContext;
+use crate::context::acceptable;
 use crate::history::Execution;
+use crate::holes::{Hole, HoleCounts};
+use crate::ledger::{Assessment, Assessor, Ledger};
 pub use crate::tier_counts::TierCounts;
 use barkeep_base::clock::Moment;
-use barkeep_config::policy::{Policy, Severity};
-use barkeep_config::{Config, RateLimit, Settings};
+use barkeep_config::policy::Severity;
+use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
-use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex};
+use barkeep_pipeline::index::series::{Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
 use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
@@ -25,6 +29,8 @@ use barkeep_vendor::limit::LimitSnapshot;
 const RECENT: usize = 20;
 /// Failed series of the last day that are named.
 const FAILING: usize = 200;
+/// Holes at the vendor that are named.
+const HOLES: usize = 50;
 
 /// How the kept series of one criticality keep to their recovery point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +42,9 @@ pub struct RpoCount {
     pub breached: usize,
     /// Without any bar, so without an age; counted apart.
     pub without_data: usize,
+    /// Loaded for the first time, so not judged yet; counted apart.
+    #[serde(default)]
+    pub loading: usize,
 }
 
 /// One series.
@@ -46,7 +55,8 @@ pub struct SeriesView {
     pub criticality: Criticality,
     pub timeframe: Timeframe,
     pub tier: Tier,
-    /// How far behind the newest bar the vendor could serve; in market time, seconds.
+    /// How far behind the newest bar the vendor could serve; in market time, seconds. Absent without a bar, while it is
+    /// loaded for the first time and after its end.
     pub staleness_seconds: Option<i64>,
     /// Older than its criticality allows.
     pub breached: bool,
@@ -60,6 +70,9 @@ pub struct SeriesView {
     /// How far the vendor has answered, with bars or without.
     pub answered_until: Option<Ts>,
     pub checked_at: Option<Ts>,
+    /// Ranges in doubt.
+    #[serde(default, skip_serializing_if = "HoleCounts::is_empty")]
+    pub holes: HoleCounts,
 }
 
 /// The vendor, and what it was asked over all time. How much of its limit is used now is [`Live::limit`].
@@ -149,6 +162,12 @@ pub struct Data {
     pub failing: Vec<SeriesStatus>,
     #[serde(default)]
     pub failing_total: usize,
+    /// Ranges in doubt, over all series.
+    #[serde(default)]
+    pub holes: HoleCounts,
+    /// What the vendor does not have although it should, newest first; the first of `suspect` and `vendor_holes`.
+    #[serde(default)]
+    pub newest_holes: Vec<Hole>,
     pub series: Vec<SeriesView>,
 }
 
@@ -197,31 +216,16 @@ impl Serialize for Snapshot {
     }
 }
 
-/// What judging the database's content takes.
-#[derive(Clone, Copy)]
-pub struct FreshnessContext<'a> {
-    pub calendar: &'a Calendar,
-    pub settings: &'a Settings,
-    pub policy: &'a Policy,
-}
-
-impl<'a> FreshnessContext<'a> {
-    /// By the configuration and the calendar in force.
-    #[must_use]
-    pub fn of(config: &'a Config, calendar: &'a Calendar) -> Self {
-        Self { calendar, settings: &config.settings, policy: &config.policy }
-    }
-}
-
 impl Data {
     /// Reads the database once and works out every tier.
     pub async fn read(
         store: &dyn Store,
         context: FreshnessContext<'_>,
         now: Ts,
-    ) -> Result<(Self, SeriesIndex), StoreError> {
+    ) -> Result<(Self, SeriesIndex, Ledger), StoreError> {
         let began = std::time::Instant::now();
         let index = SeriesIndex::read(store, now).await?;
+        let ledger = Ledger::read(store, &index, context.calendar).await?;
         let mut failing = store.latest_statuses(now - DAY).await?;
         failing.retain(|row| row.status == SeriesRunState::Failed);
         failing.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
@@ -245,11 +249,13 @@ impl Data {
             open_alerts: store.open_alert_counts().await?,
             failing,
             failing_total,
+            holes: HoleCounts::default(),
+            newest_holes: Vec::new(),
             series: Vec::new(),
         };
-        data.judge(context, &index, now);
+        data.judge(context, &index, &ledger, now);
         data.read_ms = began.elapsed().as_secs_f64() * 1000.0;
-        Ok((data, index))
+        Ok((data, index, ledger))
     }
 
     /// It as JSON of its own, without what the limiter says now.
@@ -271,38 +277,43 @@ impl Data {
     }
 
     /// Works every tier out again for `now`: ages grow by themselves.
-    pub fn judge(&mut self, context: FreshnessContext<'_>, index: &SeriesIndex, now: Ts) {
-        let FreshnessContext { calendar, settings, policy } = context;
-        let mut judge = Judge::new(calendar, settings, settings.staleness.limits, index, now);
-        let acceptable = Criticality::ALL.map(|c| crate::freshness_report::acceptable(policy, c));
-        let mut rpo: Vec<RpoCount> = Criticality::ALL
-            .into_iter()
-            .zip(acceptable)
-            .map(|(criticality, acceptable_staleness_seconds)| RpoCount {
-                criticality,
-                acceptable_staleness_seconds,
-                series: 0,
-                breached: 0,
-                without_data: 0,
-            })
-            .collect();
+    pub fn judge(&mut self, context: FreshnessContext<'_>, index: &SeriesIndex, ledger: &Ledger, now: Ts) {
+        let mut assessor = Assessor::new(context, index, ledger, now);
+        let mut rpo = Criticality::ALL.map(|criticality| RpoCount {
+            criticality,
+            acceptable_staleness_seconds: acceptable(context.policy, criticality),
+            series: 0,
+            breached: 0,
+            without_data: 0,
+            loading: 0,
+        });
         self.generated_at = now;
-        self.market = MarketView::at(calendar, now);
+        self.market = MarketView::at(context.calendar, now);
         self.tiers = TierCounts::default();
+        self.holes = HoleCounts::default();
+        self.newest_holes.clear();
         self.series.clear();
         self.series.reserve(index.series.len());
         for (symbol, known) in index.iter() {
-            let Judgement { behind, tier } = judge.judge(symbol.asset_class, known);
+            let Assessment { judgement: Judgement { behind, tier }, breached } = assessor.assess(symbol, known);
             self.tiers.count(tier);
-            let mut breached = false;
             if let Some(count) = rpo.get_mut(symbol.criticality as usize).filter(|_| known.tracked) {
-                count.series += 1;
-                count.without_data += usize::from(behind.is_none());
-                breached = behind
-                    .is_some_and(|ms| ms.unsigned_abs() > count.acceptable_staleness_seconds.saturating_mul(1000));
+                count.series += usize::from(tier.counts());
+                count.loading += usize::from(tier == Tier::Loading);
+                count.without_data += usize::from(tier.counts() && behind.is_none());
                 count.breached += usize::from(breached);
             }
             let row = &known.row;
+            let holes = ledger.counts(row.id);
+            self.holes += holes;
+            if holes.at_the_vendor() > 0 {
+                let doubts = ledger.of(row.id).iter().filter(|doubt| doubt.state.is_hole());
+                self.newest_holes.extend(doubts.map(|doubt| Hole {
+                    symbol: row.symbol.clone(),
+                    timeframe: row.timeframe,
+                    doubt: doubt.clone(),
+                }));
+            }
             self.series.push(SeriesView {
                 asset_class: symbol.asset_class,
                 criticality: symbol.criticality,
@@ -318,16 +329,20 @@ impl Data {
                 newest_bar: row.last_ts,
                 answered_until: known.answered_until,
                 checked_at: row.checked_at,
+                holes,
             });
         }
-        self.rpo = rpo;
+        // Stable: holes of one end stay in the order of their series.
+        self.newest_holes.sort_by_key(|hole| std::cmp::Reverse(hole.doubt.range.end));
+        self.newest_holes.truncate(HOLES);
+        self.rpo = rpo.into();
     }
 }
 
 impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
     pub async fn read(store: &dyn Store, context: FreshnessContext<'_>, now: Moment) -> Result<Self, StoreError> {
-        let (data, _) = Data::read(store, context, now.at).await?;
+        let (data, ..) = Data::read(store, context, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
         let limit = LimitSnapshot::observed(context.settings.vendor.rate_limit, &store.places().await?, &now);
         let live = Live::from_outside(running, store.engine_pause().await?, limit, now.at);

@@ -12,6 +12,10 @@ pub struct TierCounts {
     pub stale: usize,
     pub missing: usize,
     pub unknown: usize,
+    #[serde(default)]
+    pub loading: usize,
+    #[serde(default)]
+    pub ended: usize,
 }
 
 impl TierCounts {
@@ -26,6 +30,8 @@ impl TierCounts {
             Tier::Stale => &mut self.stale,
             Tier::Missing => &mut self.missing,
             Tier::Unknown => &mut self.unknown,
+            Tier::Loading => &mut self.loading,
+            Tier::Ended => &mut self.ended,
         }
     }
 
@@ -37,6 +43,6 @@ impl TierCounts {
 
     #[must_use]
     pub fn total(self) -> usize {
-        self.fresh + self.aging + self.stale + self.missing + self.unknown
+        Tier::ALL.into_iter().map(|tier| self.of(tier)).sum()
     }
 }

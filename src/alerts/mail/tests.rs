@@ -123,6 +123,7 @@ async fn delivered(settings: &SmtpSettings) -> Result<(), Undelivered> {
     let mailbox = Mailbox::new(settings, Some(&password), Duration::from_secs(10)).unwrap();
     let notice = Notification {
         kind: Kind::StaleFeatures,
+        subject: None,
         severity: Severity::Warning,
         message: "26 of 50 series are stale".to_owned(),
         raised_at: Ts(1_700_000_000_000),

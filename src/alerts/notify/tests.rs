@@ -20,6 +20,7 @@ const SHORT: Duration = Duration::from_millis(300);
 fn notice(message: &str, resolved_at: Option<i64>) -> Notification {
     Change {
         kind: Kind::StaleFeatures,
+        subject: None,
         severity: Severity::Warning,
         message: message.to_owned(),
         raised_at: Ts(1_700_000_000_000),

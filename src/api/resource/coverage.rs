@@ -9,6 +9,7 @@ use super::series::reading_with;
 use crate::App;
 use crate::params::{OfSymbol, Params};
 use crate::problem::Problem;
+use crate::types::HoleCounts;
 use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState, SeriesId};
 
@@ -23,7 +24,10 @@ struct Covered {
     /// Exclusive.
     #[schema(value_type = String, format = DateTime)]
     end: Ts,
-    /// `present`, `empty` (there are no bars) or `not_entitled` (the plan does not include it).
+    /// `present` (each bar is stored, and other silence is believable), `quiet` (a believable silence), `unjudged` (too
+    /// little history to say), `late` (the vendor is behind), `suspect` (missing, and not believable), `vendor_hole`
+    /// (suspect, and confirmed by three answers), `halted` (the market stood still), `empty` (an answer without any bar),
+    /// `not_entitled` (the plan does not include it) or `quarantined` (bars came, and none could be believed).
     #[schema(value_type = String, example = "present")]
     state: CoverageState,
     #[schema(value_type = String, format = DateTime)]
@@ -31,6 +35,13 @@ struct Covered {
     /// From this time on the range counts as unknown again.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Ts>,
+    /// When a hole was found.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    found_at: Option<Ts>,
+    /// Answers a day or more apart that agree.
+    answers: u32,
+    /// How unlikely the silence is: the sum of -ln(1 - p) over its bars.
+    surprise: Option<f64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -43,6 +54,8 @@ struct SeriesCoverage {
     intervals: Vec<Covered>,
     /// There are older intervals that are not listed.
     truncated: bool,
+    /// Ranges in doubt.
+    holes: HoleCounts,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -78,13 +91,14 @@ pub(crate) async fn of_symbol(
             let all = covered.iter().find(|(id, _)| *id == row.id).map_or(&[][..], |(_, found)| found);
             let hidden = all.len().saturating_sub(MAX_INTERVALS);
             let intervals = all.iter().skip(hidden).map(shown).collect();
-            SeriesCoverage { timeframe: row.timeframe, bars: row.bar_count, intervals, truncated: hidden > 0 }
+            let holes = reading.ledger.counts(row.id).into();
+            SeriesCoverage { timeframe: row.timeframe, bars: row.bar_count, intervals, truncated: hidden > 0, holes }
         })
         .collect();
     Ok(Json(SymbolCoverage { symbol, series, timestamp: api.console.engine.clock.now() }))
 }
 
 fn shown(c: &Coverage) -> Covered {
-    let Coverage { range, state, fetched_at, expires_at, .. } = *c;
-    Covered { start: range.start, end: range.end, state, fetched_at, expires_at }
+    let Coverage { range, state, fetched_at, expires_at, found_at, answers, surprise, .. } = *c;
+    Covered { start: range.start, end: range.end, state, fetched_at, expires_at, found_at, answers, surprise }
 }

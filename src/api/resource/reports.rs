@@ -11,12 +11,13 @@ use uuid::Uuid;
 
 use crate::params::Params;
 use crate::problem::Problem;
-use crate::types::{Execution, Rpo, SeriesAge};
+use crate::types::{Execution, HoleCounts, Rpo, SeriesAge};
 use crate::{Api, App};
 use barkeep_market::{Symbol, Timeframe, Ts};
 use barkeep_monitor::freshness_report::StalenessReport;
 use barkeep_monitor::history::{self, ExecutionHistory, Health, SchedulerHealth};
 use barkeep_monitor::publisher::Reading;
+use barkeep_monitor::snapshot::FreshnessContext;
 
 /// Up to this many milliseconds for reading the database, it is read again for a report.
 const CHEAP_MS: f64 = 200.0;
@@ -92,10 +93,10 @@ pub(crate) async fn scheduler_health(
     params.only(&[])?;
     let engine = &api.console.engine;
     let now = engine.clock.now();
-    let index = reading(&api).await.index;
+    let reading = reading(&api).await;
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
-    let health =
-        SchedulerHealth::of(engine.store.as_ref(), &index, &calendar, &config.settings, &config.policy, now).await?;
+    let context = FreshnessContext::of(&config, &calendar);
+    let health = SchedulerHealth::of(engine.store.as_ref(), &reading.index, &reading.ledger, context, now).await?;
     Ok(Json(SchedulerHealthReport {
         status: health.status,
         last_execution: health.last_execution.map(Execution::from),
@@ -114,6 +115,10 @@ struct Summary {
     stale_count: usize,
     missing_count: usize,
     unknown_count: usize,
+    /// Their first backfill is not done yet; in no other count.
+    loading_count: usize,
+    /// Delisted or renamed, and stored up to their last day; in no other count.
+    ended_count: usize,
     total_monitored: usize,
 }
 
@@ -125,6 +130,8 @@ struct ByStatus {
     stale: Vec<SeriesAge>,
     missing: Vec<SeriesAge>,
     unknown: Vec<SeriesAge>,
+    loading: Vec<SeriesAge>,
+    ended: Vec<SeriesAge>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -135,6 +142,8 @@ pub(crate) struct Staleness {
     by_status: ByStatus,
     /// Series past their recovery point objective, by criticality.
     rpo: Vec<Rpo>,
+    /// Ranges in doubt, over all series.
+    holes: HoleCounts,
 }
 
 /// Staleness of every series
@@ -144,10 +153,11 @@ pub(crate) struct Staleness {
 pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<Json<Staleness>, Problem> {
     let limit = params.only(&["limit"])?.count("limit", 1..=500, 50)?;
     let engine = &api.console.engine;
-    let index = reading(&api).await.index;
+    let reading = reading(&api).await;
     let (config, calendar) = (engine.config.current(), engine.calendar.current());
     let now = engine.clock.now();
-    let report = StalenessReport::of(&index, &calendar, &config.settings, &config.policy, limit, now);
+    let context = FreshnessContext::of(&config, &calendar);
+    let report = StalenessReport::of(&reading.index, &reading.ledger, context, limit, now);
     let s = report.summary;
     let ages =
         |rows: Vec<barkeep_monitor::freshness_report::SeriesAge>| rows.into_iter().map(SeriesAge::from).collect();
@@ -160,6 +170,8 @@ pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<
             stale_count: s.stale_count,
             missing_count: s.missing_count,
             unknown_count: s.unknown_count,
+            loading_count: s.loading_count,
+            ended_count: s.ended_count,
             total_monitored: report.total,
         },
         by_status: ByStatus {
@@ -168,8 +180,11 @@ pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<
             stale: ages(by.stale),
             missing: ages(by.missing),
             unknown: ages(by.unknown),
+            loading: ages(by.loading),
+            ended: ages(by.ended),
         },
         rpo: report.rpo.into_iter().map(Rpo::from).collect(),
+        holes: report.holes.into(),
     }))
 }
 

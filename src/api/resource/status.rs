@@ -9,6 +9,7 @@ use super::reports::reading;
 use crate::App;
 use crate::params::Params;
 use crate::problem::Problem;
+use crate::types::{Hole, HoleCounts, each};
 use barkeep_market::Ts;
 use barkeep_service::handle::EngineState;
 
@@ -47,6 +48,10 @@ struct DatabaseStatus {
 struct DataQuality {
     /// Quarantined bars pending review.
     quarantine_pending: usize,
+    /// Ranges in doubt, over all series.
+    holes: HoleCounts,
+    /// What the vendor does not have although it should, newest first; the first 50.
+    newest_holes: Vec<Hole>,
     feature_failures_open: i64,
     scheduler_status: &'static str,
     /// End of the last execution with at least one successful symbol.
@@ -61,6 +66,10 @@ struct SeriesTiers {
     stale: usize,
     missing: usize,
     unknown: usize,
+    /// Their first backfill is not done yet.
+    loading: usize,
+    /// Delisted or renamed, and stored up to their last day.
+    ended: usize,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -100,6 +109,8 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
         },
         data_quality: DataQuality {
             quarantine_pending: data.quarantine_pending,
+            holes: data.holes.into(),
+            newest_holes: each(data.newest_holes.clone()),
             feature_failures_open: data.feature_failures_open,
             scheduler_status: if matches!(live.state, EngineState::Idle | EngineState::Running) {
                 "running"
@@ -114,6 +125,8 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
             stale: tiers.stale,
             missing: tiers.missing,
             unknown: tiers.unknown,
+            loading: tiers.loading,
+            ended: tiers.ended,
         },
         vendor: VendorStatus {
             limit_per_minute: data.vendor.limit_per_minute,

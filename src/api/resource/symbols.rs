@@ -160,7 +160,8 @@ pub(crate) async fn detailed(State(api): State<App>, params: Params) -> Result<J
 
 fn one(row: &SymbolRow, series: &[SeriesView], now: Ts) -> DetailedSymbol {
     let latest_data = series.iter().filter_map(|s| s.newest_bar).max();
-    let worst = series.iter().filter(|s| s.tracked).map(|s| s.tier).max();
+    // What is loading or has ended only shows when nothing else does.
+    let worst = series.iter().filter(|s| s.tracked).map(|s| s.tier).max_by_key(|tier| (tier.counts(), *tier));
     DetailedSymbol {
         symbol: entry(row),
         records: series.iter().map(|s| s.bars).sum(),

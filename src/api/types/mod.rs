@@ -7,6 +7,7 @@
 mod command;
 mod detail;
 mod execution;
+mod holes;
 mod names;
 mod question;
 mod records;
@@ -71,6 +72,7 @@ pub fn each<A, B: From<A>>(all: Vec<A>) -> Vec<B> {
 
 pub use command::{Command, CommandResult};
 pub use execution::{Execution, SeriesRun};
+pub use holes::{DoubtfulRange, Hole, HoleCounts};
 pub use names::{AssetClassName, CriticalityName, IdempotencyKey, SymbolName, TimeframeName, WhenText};
 pub use question::{Question, Reply};
 pub use records::QuarantinedBar;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::holes::HoleCounts;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_monitor::freshness_report::{self, RpoReport};
@@ -18,10 +19,11 @@ pub struct SeriesAge {
     asset_class: AssetClass,
     #[schema(value_type = String, example = "standard")]
     criticality: Criticality,
-    /// The tier: `fresh`, `aging`, `stale`, `missing` or `unknown`; `tier` in a snapshot.
+    /// The tier: `fresh`, `aging`, `stale`, `missing`, `unknown`, `loading` or `ended`; `tier` in a snapshot.
     #[schema(value_type = String, example = "fresh")]
     status: Tier,
-    /// Behind the newest bar the vendor could serve, in market time; `null` without a bar.
+    /// Behind the newest bar the vendor could serve, in market time; `null` without a bar, while the series is loading
+    /// and after its end.
     staleness_seconds: Option<i64>,
     /// Stored bars; `bars` in a snapshot.
     data_point_count: i64,
@@ -38,6 +40,8 @@ pub struct SeriesAge {
     /// Whether it is kept up to date at all.
     tracked: bool,
     paused: bool,
+    /// Ranges in doubt.
+    holes: HoleCounts,
 }
 
 impl From<freshness_report::SeriesAge> for SeriesAge {
@@ -56,6 +60,7 @@ impl From<freshness_report::SeriesAge> for SeriesAge {
             breached: row.breached,
             tracked: row.tracked,
             paused: row.paused,
+            holes: row.holes.into(),
         }
     }
 }
@@ -69,6 +74,8 @@ pub struct Rpo {
     series: usize,
     breached: usize,
     without_data: usize,
+    /// Series whose first backfill is not done yet; in no other count.
+    loading: usize,
     /// The stalest series past their objective.
     worst: Vec<SeriesAge>,
 }
@@ -81,6 +88,7 @@ impl From<RpoReport> for Rpo {
             series: report.series,
             breached: report.breached,
             without_data: report.without_data,
+            loading: report.loading,
             worst: report.worst.into_iter().map(SeriesAge::from).collect(),
         }
     }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::each;
 use super::execution::{Execution, SeriesRun};
+use super::holes::{Hole, HoleCounts};
 use super::records::Alert;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::{self as model, MarketView, RpoCount, SeriesView, TierCounts, VendorView};
@@ -156,7 +157,7 @@ pub struct Data<'a> {
     read_ms: f64,
     symbols_total: usize,
     series_total: usize,
-    /// Series by tier: `{fresh, aging, stale, missing, unknown}`.
+    /// Series by tier: `{fresh, aging, stale, missing, unknown, loading, ended}`.
     #[schema(value_type = Object)]
     tiers: TierCounts,
     /// How the tracked series of each criticality keep to their recovery point objective.
@@ -184,8 +185,15 @@ pub struct Data<'a> {
     failing: Vec<SeriesRun>,
     #[serde(default)]
     failing_total: usize,
+    /// Ranges in doubt, over all series.
+    #[serde(default)]
+    holes: HoleCounts,
+    /// What the vendor does not have although it should, newest first; the first 50 of `suspect` and `vendor_holes`.
+    #[serde(default)]
+    newest_holes: Vec<Hole>,
     /// Every series. `bars` is the number of stored bars (`data_point_count` in the staleness report, `records` in the
-    /// list of symbols), `newest_bar` the newest of them (`latest_data`), `tier` its age (`status`).
+    /// list of symbols), `newest_bar` the newest of them (`latest_data`), `tier` its age (`status`),
+    /// `holes` its ranges in doubt (absent when there is none).
     #[schema(value_type = Vec<Object>)]
     series: Cow<'a, [SeriesView]>,
 }
@@ -210,6 +218,8 @@ impl<'a> From<&'a model::Data> for Data<'a> {
             open_alerts: data.open_alerts.clone(),
             failing: each(data.failing.clone()),
             failing_total: data.failing_total,
+            holes: data.holes.into(),
+            newest_holes: each(data.newest_holes.clone()),
             // By far the largest part, so it is not copied.
             series: Cow::Borrowed(&data.series),
         }
@@ -236,6 +246,8 @@ impl From<Data<'_>> for model::Data {
             open_alerts: wire.open_alerts,
             failing: each(wire.failing),
             failing_total: wire.failing_total,
+            holes: wire.holes.into(),
+            newest_holes: each(wire.newest_holes),
             series: wire.series.into_owned(),
         }
     }

@@ -64,6 +64,9 @@ fn text(e: &Explanation) -> String {
         e.criticality,
         rough(limit.saturating_mul(SECOND))
     );
+    for sentence in e.sentences() {
+        let _ = writeln!(out, "  {}", printable(&sentence));
+    }
     let _ = writeln!(out, "  expected  {}", e.expected);
     let stored = e.stored.map_or_else(|| "no bar".to_owned(), |bar| bar.to_string());
     let _ = writeln!(out, "  stored    {stored}");

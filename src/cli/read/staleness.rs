@@ -7,10 +7,13 @@ use clap::Args;
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json};
+use crate::render;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{plural, rough, table};
 use barkeep_base::ts::SECOND;
+use barkeep_config::Loaded;
 use barkeep_monitor::freshness_report::{SeriesAge, StalenessReport};
+use barkeep_monitor::snapshot::FreshnessContext;
 
 /// Show how stale every series is, stalest first, and which ones are past their RPO
 #[derive(Args, Clone, Debug)]
@@ -25,10 +28,11 @@ pub(crate) fn run(args: &StalenessArgs, globals: &Globals) -> Result<(), CliErro
     block_on(async {
         let store = session.open_store(true).await?;
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
-        let (settings, policy) = (&session.loaded.settings, &session.loaded.policy);
+        let Loaded { settings, policy, .. } = &session.loaded;
+        let context = FreshnessContext { calendar: &calendar, settings, policy };
         let limit = args.limit as usize;
         let now = SystemClock.now();
-        let report = StalenessReport::read(store.as_ref(), &calendar, settings, policy, limit, now).await?;
+        let report = StalenessReport::read(store.as_ref(), context, limit, now).await?;
         store.close().await;
         if session.json { print_json(&report) } else { print(&text(&report)) }
     })
@@ -40,9 +44,15 @@ fn text(report: &StalenessReport) -> String {
     let _ = writeln!(out, "{}  at {}", plural(report.total, "series"), report.generated_at);
     let _ = writeln!(
         out,
-        "fresh {}  aging {}  stale {}  missing {}  unknown {}",
-        s.fresh_count, s.aging_count, s.stale_count, s.missing_count, s.unknown_count
+        "fresh {}  aging {}  stale {}  missing {}  unknown {}{}",
+        s.fresh_count,
+        s.aging_count,
+        s.stale_count,
+        s.missing_count,
+        s.unknown_count,
+        render::outside(s.loading_count, s.ended_count)
     );
+    out.push_str(&render::doubts(report.holes));
     for rpo in &report.rpo {
         let allowed = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX);
         let allowed = rough(allowed.saturating_mul(SECOND));
@@ -53,7 +63,7 @@ fn text(report: &StalenessReport) -> String {
         );
     }
     let by = &report.by_status;
-    let all = [&by.stale, &by.aging, &by.missing, &by.unknown, &by.fresh].into_iter().flatten();
+    let all = [&by.stale, &by.aging, &by.missing, &by.unknown, &by.loading, &by.fresh, &by.ended].into_iter().flatten();
     let rows: Vec<_> = all.map(cells).collect();
     if !rows.is_empty() {
         out.push('\n');
@@ -65,7 +75,9 @@ fn text(report: &StalenessReport) -> String {
 fn cells(row: &SeriesAge) -> [String; 8] {
     let time = |t: Option<barkeep_market::Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
     let notes = [(row.breached, "breach"), (row.paused, "paused"), (!row.tracked, "not tracked")];
-    let notes: Vec<&str> = notes.into_iter().filter(|(applies, _)| *applies).map(|(_, word)| word).collect();
+    let mut notes: Vec<&str> = notes.into_iter().filter(|(applies, _)| *applies).map(|(_, word)| word).collect();
+    let doubts = render::doubt_words(row.holes);
+    notes.extend(doubts.iter().map(String::as_str));
     [
         row.symbol.to_string(),
         row.timeframe.to_string(),

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::odds::odds;
+use barkeep_base::format::hour_minute;
 use barkeep_base::text::printable;
-use barkeep_market::freshness::{Delay, StalenessClock, horizon, served_until};
+use barkeep_market::freshness::{Delay, StalenessClock, Tier, horizon, served_until};
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_store::{Coverage, CoverageState};
 use barkeep_vendor::Class;
@@ -28,10 +30,18 @@ pub enum Cause {
     VendorDelay,
     /// The vendor answered that nothing was traded.
     NoTrades,
+    /// The vendor answered, and its newest bar is older than this symbol's habits allow.
+    VendorLate,
+    /// The market stood still.
+    Halted,
+    /// There is too little history to say whether the silence is believable.
+    Unjudged,
     /// The vendor's bars cannot be true and wait for an operator.
     Quarantined,
     /// The plan of the key does not include it.
     NotEntitled,
+    /// Delisted or renamed, and stored up to its last day.
+    Ended,
     /// The symbol is inactive or no longer lists the timeframe.
     Untracked,
     /// An operator paused the series, the symbol or the engine.
@@ -42,6 +52,8 @@ pub enum Cause {
     InProgress,
     /// The last attempts failed.
     Failed,
+    /// Its first backfill is not done yet.
+    Loading,
     /// Nothing is wrong: its next run is not due yet.
     WaitingForRun,
     /// Nobody has asked for it yet.
@@ -57,13 +69,18 @@ impl Cause {
             Self::BarGrowing => "bar still open",
             Self::VendorDelay => "vendor delay",
             Self::NoTrades => "no trades",
+            Self::VendorLate => "vendor behind",
+            Self::Halted => "trading halted",
+            Self::Unjudged => "too little history to judge",
             Self::Quarantined => "quarantined",
             Self::NotEntitled => "not entitled",
+            Self::Ended => "ended",
             Self::Untracked => "not tracked",
             Self::Paused => "paused",
             Self::WaitingForTokens => "waiting for the rate limit",
             Self::InProgress => "being fetched",
             Self::Failed => "failed",
+            Self::Loading => "first backfill",
             Self::WaitingForRun => "waiting for its next run",
             Self::NeverAsked => "never requested",
         }
@@ -168,6 +185,8 @@ pub struct SplitInputs<'a> {
     /// When the next token comes free; `None` when one is free now.
     pub window_full_until: Option<Ts>,
     pub refresh_every: Duration,
+    /// While it is loaded for the first time and after its end, nothing of its age counts.
+    pub tier: Tier,
 }
 
 impl SplitInputs<'_> {
@@ -180,8 +199,12 @@ impl SplitInputs<'_> {
         if let Some(row) = self.coverage.iter().find(is_refused).filter(|_| self.tracked && self.pause.is_none()) {
             return refusal(row.fetched_at);
         }
-        let waiting = Blocker { cause: Cause::WaitingForRun, since: None, by: None, detail: None };
-        self.timeline().pop().map_or(waiting, |(_, blocker)| blocker)
+        let now = self.timeline().pop().map_or_else(|| plain(Cause::WaitingForRun), |(_, blocker)| blocker);
+        // Nothing else is wrong: then it is the vendor who has to bring something.
+        match self.late().filter(|_| now.cause == Cause::WaitingForRun) {
+            Some(row) => behind(row),
+            None => now,
+        }
     }
 
     /// The split; `None` without a bar.
@@ -194,6 +217,7 @@ impl SplitInputs<'_> {
         let served = self.served(self.now);
         let trading = self.calendar.trading(self.class, Family::Minute, life);
         let counts = match self.clock {
+            _ if !self.tier.counts() => IntervalSet::new(),
             StalenessClock::Wall => IntervalSet::from(Interval::new(known, life.end)),
             StalenessClock::Market => trading.clip(Interval::new(known, served)),
         };
@@ -213,8 +237,14 @@ impl SplitInputs<'_> {
         if let Some(last) = refused.iter().map(|c| c.fetched_at).max() {
             charge(refusal(last), &until_served(refused.iter().map(|c| c.range).collect()));
         }
-        let quarantined = self.quarantined.iter().map(|t| self.timeframe.span(self.class, *t)).collect();
+        let bars = self.quarantined.iter().map(|t| self.timeframe.span(self.class, *t));
+        let quarantined = bars.chain(self.in_state(CoverageState::Quarantined)).collect();
         charge(self.in_quarantine(), &quarantined);
+        charge(plain(Cause::Halted), &self.in_state(CoverageState::Halted).collect());
+        let late = self.late().map_or_else(|| plain(Cause::VendorLate), behind);
+        charge(late, &until_served(self.in_state(CoverageState::Late).collect()));
+        let unjudged = self.in_state(CoverageState::Unjudged).collect::<IntervalSet>().subtract(&answered);
+        charge(plain(Cause::Unjudged), &until_served(unjudged));
         charge(plain(Cause::NoTrades), &answered);
         let quiet = horizon(self.class, self.delay, self.now - ms(self.lag));
         let delayed = Blocker { detail: Some(self.delay_in_words()), ..plain(Cause::VendorDelay) };
@@ -231,13 +261,21 @@ impl SplitInputs<'_> {
 
     /// What held the series back, from when on (wall clock); the first entry holds since ever.
     fn timeline(&self) -> Vec<(Ts, Blocker)> {
+        if self.tier == Tier::Ended {
+            return vec![(Ts::MIN, plain(Cause::Ended))];
+        }
         if !self.tracked {
             return vec![(Ts::MIN, plain(Cause::Untracked))];
         }
         let asked = !self.attempts.is_empty() || self.checked_at.is_some() || !self.coverage.is_empty();
         let every = format!("every {}", humantime::format_duration(self.refresh_every));
-        let base = if asked { Cause::WaitingForRun } else { Cause::NeverAsked };
-        let mut line = vec![(Ts::MIN, Blocker { detail: Some(every), ..plain(base) })];
+        let base = if self.tier == Tier::Loading {
+            plain(Cause::Loading)
+        } else {
+            let cause = if asked { Cause::WaitingForRun } else { Cause::NeverAsked };
+            Blocker { detail: Some(every), ..plain(cause) }
+        };
+        let mut line = vec![(Ts::MIN, base)];
         let running = self.attempts.iter().find(|a| a.outcome == Outcome::Running);
         if let Some((since, detail)) = self.failing_since() {
             line.push((since, Blocker { since: Some(since), detail: Some(detail), ..plain(Cause::Failed) }));
@@ -284,9 +322,22 @@ impl SplitInputs<'_> {
         coverage.expires_at.is_none_or(|t| t > self.now)
     }
 
-    /// What the vendor answered for; an expired answer still was one.
+    /// What the vendor answered for, as far as its silence is believable; an expired answer still was one. The same rows
+    /// as those of [`barkeep_store::Evidence`].
     fn answered(&self) -> IntervalSet {
-        self.coverage.iter().filter(|c| c.state != CoverageState::NotEntitled).map(|c| c.range).collect()
+        let counts =
+            |c: &&Coverage| c.state.is_answered() && (c.state != CoverageState::Unjudged || c.surprise.is_some());
+        self.coverage.iter().filter(counts).map(|c| c.range).collect()
+    }
+
+    fn in_state(&self, state: CoverageState) -> impl Iterator<Item = Interval> {
+        self.coverage.iter().filter(move |c| c.state == state).map(|c| c.range)
+    }
+
+    /// The newest silence that is not believable, when no bar is known after it.
+    fn late(&self) -> Option<&Coverage> {
+        let after = |c: &&Coverage| self.newest_end.is_none_or(|end| c.range.end > end);
+        self.coverage.iter().filter(|c| c.state == CoverageState::Late).filter(after).max_by_key(|c| c.range.end)
     }
 
     fn in_quarantine(&self) -> Blocker {
@@ -309,6 +360,12 @@ impl SplitInputs<'_> {
 
 fn plain(cause: Cause) -> Blocker {
     Blocker { cause, since: None, by: None, detail: None }
+}
+
+fn behind(row: &Coverage) -> Blocker {
+    let odds = row.surprise.map(|surprise| format!(", odds {}", odds(surprise))).unwrap_or_default();
+    let detail = format!("it answered at {} without a newer bar{odds}", hour_minute(row.fetched_at));
+    Blocker { since: Some(row.found_at.unwrap_or(row.fetched_at)), detail: Some(detail), ..plain(Cause::VendorLate) }
 }
 
 fn refusal(at: Ts) -> Blocker {

@@ -30,6 +30,7 @@ fn facts<'a>(calendar: &'a Calendar, newest_end: &str, now: &str) -> SplitInputs
         attempts: Vec::new(),
         window_full_until: None,
         refresh_every: Duration::from_hours(1),
+        tier: Tier::Stale,
     }
 }
 
@@ -190,17 +191,17 @@ fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
 }
 
 fn coverage() -> impl Strategy<Value = Vec<Coverage>> {
-    let one = (0..12 * DAY, 1..2 * DAY, 0..3_usize, any::<bool>());
+    let one = (0..12 * DAY, 1..2 * DAY, 0..CoverageState::ALL.len(), any::<bool>(), any::<bool>());
     prop::collection::vec(one, 0..6).prop_map(|all| {
-        let row = |(ago, len, state, expired): (i64, i64, usize, bool)| Coverage {
+        let row = |(ago, len, state, expired, judged): (i64, i64, usize, bool, bool)| Coverage {
             range: Interval::new(Ts(ago), Ts(ago + len)),
-            state: [CoverageState::Present, CoverageState::Empty, CoverageState::NotEntitled][state],
+            state: CoverageState::ALL[state],
             request_id: None,
             fetched_at: Ts(0),
             expires_at: Some(Ts(if expired { -1 } else { 1 })),
             found_at: None,
             answers: 1,
-            surprise: None,
+            surprise: judged.then_some(3.0),
         };
         all.into_iter().map(row).collect()
     })
@@ -254,10 +255,16 @@ proptest! {
             attempts,
             window_full_until: full.then_some(now),
             refresh_every: Duration::from_mins(15),
+            tier: Tier::Stale,
         };
         let split = facts.split().unwrap();
         let end = facts.newest_end.unwrap();
-        let answered = facts.coverage.iter().filter(|c| c.state != CoverageState::NotEntitled).map(|c| c.range.end).max();
+        // As `Store::evidence` has it.
+        let believed = |c: &&Coverage| {
+            !matches!(c.state, CoverageState::NotEntitled | CoverageState::Late | CoverageState::Quarantined)
+                && (c.state != CoverageState::Unjudged || c.surprise.is_some())
+        };
+        let answered = facts.coverage.iter().filter(believed).map(|c| c.range.end).max();
         let known = answered.map_or(end, |a| a.max(end));
         let served = served_until(&cal, class, tf, delay, lag, now);
         prop_assert_eq!(split.age_ms, (now - end).max(0));

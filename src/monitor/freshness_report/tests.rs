@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use barkeep_config::{Environment, Overrides, load_from};
-use barkeep_market::Interval;
+use barkeep_config::{Environment, Overrides, Policy, Settings, load_from};
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
+use barkeep_market::{Calendar, Interval};
 use barkeep_store::{CriticalitySource, Evidence, SeriesId, SeriesRow};
 
 fn at(text: &str) -> Ts {
@@ -56,7 +56,8 @@ fn answered(id: i64, until: Ts) -> Evidence {
 
 fn report(index: &SeriesIndex, limit: usize, now: Ts) -> StalenessReport {
     let (settings, policy) = configured();
-    StalenessReport::of(index, &Calendar::new(), &settings, &policy, limit, now)
+    let context = FreshnessContext { calendar: &Calendar::new(), settings: &settings, policy: &policy };
+    StalenessReport::of(index, &Ledger::default(), context, limit, now)
 }
 
 /// Tuesday, 13:00 in New York.
@@ -77,8 +78,14 @@ fn counts_are_over_all_series_and_lists_are_the_stalest() {
         series(k, &format!("S{k:02}"), Timeframe::M5, newest, (k < 35).then_some(now))
     });
     let report = report(&SeriesIndex::of(symbols, rows.collect(), &[]), 3, now);
-    let want =
-        StalenessSummary { fresh_count: 10, aging_count: 10, stale_count: 10, missing_count: 5, unknown_count: 5 };
+    let want = StalenessSummary {
+        fresh_count: 10,
+        aging_count: 10,
+        stale_count: 10,
+        missing_count: 5,
+        unknown_count: 5,
+        ..StalenessSummary::default()
+    };
     assert_eq!((report.total, report.summary), (40, want));
     let names = |list: &[SeriesAge]| list.iter().map(|s| s.symbol.to_string()).collect::<Vec<_>>();
     assert_eq!(names(&report.by_status.stale), ["S29", "S28", "S27"], "stalest first");
@@ -215,7 +222,8 @@ fn fifty_thousand_series_take_no_time() {
     let best = (0..20)
         .map(|_| {
             let start = std::time::Instant::now();
-            let report = StalenessReport::of(&index, &calendar, &settings, &policy, 50, now);
+            let context = FreshnessContext { calendar: &calendar, settings: &settings, policy: &policy };
+            let report = StalenessReport::of(&index, &Ledger::default(), context, 50, now);
             assert_eq!(report.total, 50_000);
             start.elapsed()
         })

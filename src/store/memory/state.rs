@@ -49,6 +49,11 @@ impl Memory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Opens it again once it was closed, as a process that is started again does.
+    pub fn reopen(&self) {
+        self.lock().closed = false;
+    }
+
     /// The state, unless the store was closed.
     pub(super) fn open(&self) -> Result<MutexGuard<'_, State>> {
         let state = self.lock();

@@ -44,6 +44,10 @@ pub enum Role {
     Stale,
     Missing,
     Unknown,
+    /// Loaded for the first time.
+    Loading,
+    /// Delisted or renamed.
+    Ended,
     /// Past the recovery point of its criticality.
     Breach,
     /// A stretch of time that is answered for: there is much of it, so it is quiet.
@@ -66,7 +70,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Text,
         Self::Strong,
         Self::Muted,
@@ -84,6 +88,8 @@ impl Role {
         Self::Stale,
         Self::Missing,
         Self::Unknown,
+        Self::Loading,
+        Self::Ended,
         Self::Breach,
         Self::Covered,
         Self::Good,
@@ -106,6 +112,8 @@ impl From<Tier> for Role {
             Tier::Stale => Self::Stale,
             Tier::Missing => Self::Missing,
             Tier::Unknown => Self::Unknown,
+            Tier::Loading => Self::Loading,
+            Tier::Ended => Self::Ended,
         }
     }
 }

@@ -13,7 +13,7 @@ use barkeep_monitor::snapshot::{Data, SeriesView};
 
 /// All terms, for help: the term, an example, and what it matches.
 pub const TERMS: &[(&str, &str, &str)] = &[
-    ("tier:", "tier:stale,missing", "freshness: fresh, aging, stale, missing, unknown"),
+    ("tier:", "tier:stale,missing", "freshness: fresh, aging, stale, missing, unknown, loading, ended"),
     ("class:", "class:crypto", "asset class: stock, etf, crypto"),
     ("rpo:", "rpo:critical", "criticality: critical, standard, low"),
     ("tf:", "tf:5m,1h", "timeframe: 1m 5m 15m 30m 1h 4h 1d 1w"),
@@ -72,7 +72,7 @@ enum State {
 }
 
 impl State {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Late,
         Self::Paused,
         Self::Failing,
@@ -82,6 +82,8 @@ impl State {
         Self::Tier(Tier::Stale),
         Self::Tier(Tier::Missing),
         Self::Tier(Tier::Unknown),
+        Self::Tier(Tier::Loading),
+        Self::Tier(Tier::Ended),
     ];
 
     const fn name(self) -> &'static str {

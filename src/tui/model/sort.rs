@@ -113,11 +113,13 @@ impl Sort {
 /// it is. A series that is not tracked is never bad.
 fn severity(row: &SeriesView) -> u64 {
     let rank = match row.tier {
-        Tier::Fresh => 0,
-        Tier::Aging => 1,
-        Tier::Unknown => 2,
-        Tier::Missing => 3,
-        Tier::Stale => 4,
+        Tier::Ended => 0,
+        Tier::Fresh => 1,
+        Tier::Loading => 2,
+        Tier::Aging => 3,
+        Tier::Unknown => 4,
+        Tier::Missing => 5,
+        Tier::Stale => 6,
     };
     let behind = row.staleness_seconds.unwrap_or(0).clamp(0, (1 << 40) - 1) as u64;
     u64::from(row.tracked) << 62 | u64::from(row.breached) << 61 | rank << 48 | behind
@@ -127,6 +129,7 @@ fn severity(row: &SeriesView) -> u64 {
 mod tests {
     use super::*;
     use barkeep_market::{AssetClass, Criticality, Timeframe};
+    use barkeep_monitor::holes::HoleCounts;
 
     fn rows() -> Vec<SeriesView> {
         let row = |symbol: &str, timeframe, tier, behind: Option<i64>, bars| SeriesView {
@@ -144,6 +147,7 @@ mod tests {
             newest_bar: behind.map(|b| Ts(-b)),
             answered_until: None,
             checked_at: None,
+            holes: HoleCounts::default(),
         };
         vec![
             row("AA", Timeframe::M5, Tier::Fresh, Some(10), 5),

@@ -37,7 +37,8 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
     line(view, y, &[(9, state), (3, Line::of(Role::Muted, used))]);
     y += 1;
     let mut tiers: Vec<(u8, Line)> = Vec::new();
-    for (k, tier) in (0..).zip([Tier::Stale, Tier::Missing, Tier::Aging, Tier::Fresh, Tier::Unknown]) {
+    let order = [Tier::Stale, Tier::Missing, Tier::Aging, Tier::Fresh, Tier::Unknown, Tier::Loading, Tier::Ended];
+    for (k, tier) in (0..).zip(order) {
         let n = data.tiers.of(tier);
         if n > 0 || tier == Tier::Fresh {
             tiers.push((9 - k, Line::of(tier.into(), format!("{}{}", tier.letter(), format::count(n)))));

@@ -16,13 +16,13 @@ use barkeep_runtime::console::Detail;
 /// How a cause looks: what the market and the vendor explain is quiet.
 const fn role(cause: Cause) -> Role {
     match cause {
-        Cause::MarketClosed | Cause::BarGrowing | Cause::NoTrades | Cause::Untracked => Role::Muted,
-        Cause::VendorDelay | Cause::WaitingForRun | Cause::NeverAsked => Role::Info,
+        Cause::MarketClosed | Cause::BarGrowing | Cause::NoTrades | Cause::Untracked | Cause::Ended => Role::Muted,
+        Cause::VendorDelay | Cause::WaitingForRun | Cause::NeverAsked | Cause::Halted | Cause::Unjudged => Role::Info,
         Cause::Quarantined | Cause::Failed => Role::Bad,
         Cause::NotEntitled => Role::Refused,
         Cause::Paused => Role::Paused,
-        Cause::WaitingForTokens => Role::Warn,
-        Cause::InProgress => Role::Running,
+        Cause::WaitingForTokens | Cause::VendorLate => Role::Warn,
+        Cause::InProgress | Cause::Loading => Role::Running,
     }
 }
 

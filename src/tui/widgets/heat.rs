@@ -22,6 +22,11 @@ pub fn appearance(cell: Cell) -> (&'static str, Role) {
         CellState::Unverified => ("?", Role::Warn),
         CellState::NotEntitled => ("x", Role::Refused),
         CellState::Quarantined => ("q", Role::Bad),
+        CellState::Quiet => (":", Role::Muted),
+        CellState::Late => ("l", Role::Warn),
+        CellState::Suspect => ("s", Role::Stale),
+        CellState::VendorHole => ("o", Role::Missing),
+        CellState::Halted => ("h", Role::Muted),
     }
 }
 
@@ -36,6 +41,11 @@ pub const fn name(state: CellState) -> &'static str {
         CellState::Unverified => "not fetched yet",
         CellState::NotEntitled => "not entitled",
         CellState::Quarantined => "quarantined",
+        CellState::Quiet => "quiet",
+        CellState::Late => "vendor behind",
+        CellState::Suspect => "suspect hole",
+        CellState::VendorHole => "hole at the vendor",
+        CellState::Halted => "trading halted",
     }
 }
 
@@ -53,6 +63,11 @@ pub fn legend(canvas: &mut Canvas, x: u16, y: u16, room: u16) {
         (8, one(of(CellState::Unverified, 0), "not fetched")),
         (5, one(of(CellState::NotEntitled, 0), "not entitled")),
         (7, one(of(CellState::Quarantined, 0), "quarantined")),
+        (4, one(of(CellState::Late, 0), "late")),
+        (4, one(of(CellState::Suspect, 0), "suspect")),
+        (4, one(of(CellState::VendorHole, 0), "hole")),
+        (1, one(of(CellState::Halted, 0), "halted")),
+        (1, one(of(CellState::Quiet, 0), "quiet")),
         (1, one(of(CellState::Ahead, 0), "future")),
         (2, Line::of(Role::Muted, "blank: closed")),
     ];
@@ -65,11 +80,17 @@ pub fn merge(cells: &[Cell]) -> Cell {
     let count = |state: CellState| cells.iter().filter(|c| c.state == state).count();
     let (present, unverified, refused) =
         (count(CellState::Present), count(CellState::Unverified), count(CellState::NotEntitled));
-    let quiet = count(CellState::NoTrade);
-    let due = present + unverified + refused + quiet + count(CellState::Quarantined);
+    let halted = count(CellState::Halted);
+    let quiet = count(CellState::NoTrade) + count(CellState::Quiet) + halted;
+    let doubtful = [CellState::Late, CellState::Suspect, CellState::VendorHole].map(|state| (count(state), state));
+    let doubts: usize = doubtful.iter().map(|(n, _)| n).sum();
+    let due = present + unverified + refused + quiet + doubts + count(CellState::Quarantined);
     let of = |state, eighths| Cell { state, eighths };
     if count(CellState::Quarantined) > 0 {
         return of(CellState::Quarantined, 8);
+    }
+    if let Some((_, state)) = doubtful.into_iter().filter(|(n, _)| *n > 0).max_by_key(|(n, _)| *n) {
+        return of(state, 8);
     }
     if due == 0 {
         return if count(CellState::Ahead) > 0 { of(CellState::Ahead, 0) } else { of(CellState::Closed, 0) };
@@ -81,13 +102,15 @@ pub fn merge(cells: &[Cell]) -> Cell {
         return of(CellState::NotEntitled, 0);
     }
     if present == 0 {
-        return if unverified > 0 { of(CellState::Unverified, 0) } else { of(CellState::NoTrade, 8) };
+        let most = if halted * 2 > quiet { CellState::Halted } else { CellState::NoTrade };
+        let most = if count(CellState::Quiet) * 2 > quiet { CellState::Quiet } else { most };
+        return if unverified > 0 { of(CellState::Unverified, 0) } else { of(most, 8) };
     }
     let eighths: usize = cells
         .iter()
         .map(|c| match c.state {
             CellState::Present => usize::from(c.eighths),
-            CellState::NoTrade => 8,
+            CellState::NoTrade | CellState::Quiet | CellState::Halted => 8,
             _ => 0,
         })
         .sum();
@@ -217,6 +240,11 @@ mod tests {
                 '?' => of(CellState::Unverified, 0),
                 'x' => of(CellState::NotEntitled, 0),
                 'q' => of(CellState::Quarantined, 8),
+                ':' => of(CellState::Quiet, 8),
+                'l' => of(CellState::Late, 4),
+                's' => of(CellState::Suspect, 8),
+                'o' => of(CellState::VendorHole, 8),
+                'h' => of(CellState::Halted, 8),
                 digit => of(CellState::Present, digit.to_digit(10).unwrap_or(8) as u8),
             })
             .collect()
@@ -231,6 +259,13 @@ mod tests {
             ("88xxx", "x"),
             ("88q", "q"),
             ("....", "·"),
+            (".:::", ":"),
+            ("hh. ", "h"),
+            ("88:h", "▇"),
+            ("888l", "l"),
+            ("88sso", "s"),
+            ("8so", "o"),
+            ("8qs", "q"),
             ("   ", " "),
             (" --", "╌"),
             ("8.--", "▇"),
@@ -241,7 +276,7 @@ mod tests {
 
     #[test]
     fn no_two_states_look_the_same() {
-        let all = cells("8.?xq- ");
+        let all = cells("8.?xq- :lsoh");
         let glyphs: std::collections::BTreeSet<&str> = all.iter().map(|c| appearance(*c).0).collect();
         assert_eq!(glyphs.len(), all.len());
     }

@@ -7,10 +7,13 @@ use barkeep::alerts::{Inputs, Kind, conditions};
 use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::config::policy::Severity;
 use barkeep::config::{Environment, Loaded, Overrides, load_from};
-use barkeep::market::Ts;
+use barkeep::market::ts::DAY;
+use barkeep::market::{AssetClass, Calendar, Criticality, Timeframe, Ts};
 use barkeep::monitor::history::{Health, SchedulerHealth};
+use barkeep::monitor::snapshot::FreshnessContext;
 use barkeep::sim::{FaultRule, SimConfig};
-use barkeep::store::NewAlert;
+use barkeep::store::{Coverage, CoverageState, NewAlert, PageCommit, SeriesWrite, SymbolRow};
+use chrono::Datelike as _;
 use serde_json::{Value, json};
 
 use crate::support::bench::{Bench, Database, quick_retries};
@@ -45,9 +48,10 @@ async fn watched(bench: &Bench) -> (SchedulerHealth, Inputs) {
     let store = barkeep::store::open(&bench.database.url(), true).await.unwrap();
     let calendar = barkeep::pipeline::calendar(store.as_ref()).await.unwrap();
     let now = SystemClock.now();
-    let health = SchedulerHealth::read(store.as_ref(), &calendar, &settings, &policy, now).await.unwrap();
-    let rows = Rows::read(store.as_ref(), now).await.unwrap();
-    let inputs = Inputs::of(&rows, &calendar, &settings, now, now);
+    let context = FreshnessContext { calendar: &calendar, settings: &settings, policy: &policy };
+    let health = SchedulerHealth::read(store.as_ref(), context, now).await.unwrap();
+    let rows = Rows::read(store.as_ref(), &calendar, now).await.unwrap();
+    let inputs = Inputs::of(&rows, context, now, now);
     store.close().await;
     (health, inputs)
 }
@@ -84,9 +88,10 @@ async fn counts(bench: &Bench) -> (Value, [u64; 5]) {
     let summary = &staleness["summary"];
     let keys = ["fresh_count", "aging_count", "stale_count", "missing_count", "unknown_count"];
     let counts = keys.map(|key| summary[key].as_u64().unwrap());
+    let outside: u64 = ["loading_count", "ended_count"].iter().map(|key| summary[key].as_u64().unwrap()).sum();
     let total = bench.count("SELECT count(*) FROM series").await;
     assert_eq!(staleness["total"], total);
-    assert_eq!(counts.iter().sum::<u64>() as i64, total);
+    assert_eq!((counts.iter().sum::<u64>() + outside) as i64, total);
     (staleness, counts)
 }
 
@@ -148,7 +153,10 @@ async fn after_a_complete_run_everything_equals_the_tables(bench: Bench) {
         (&staleness["summary"], 2)
     );
     let status = report(&bench, &["status"]).await;
-    assert_eq!(status["tiers"], json!({"fresh": 6, "aging": 0, "stale": 0, "missing": 0, "unknown": 0}));
+    assert_eq!(
+        status["tiers"],
+        json!({"fresh": 6, "aging": 0, "stale": 0, "missing": 0, "unknown": 0, "loading": 0, "ended": 0})
+    );
 
     let history = report(&bench, &["history"]).await;
     let [run] = &history["executions"].as_array().unwrap()[..] else { panic!("{history}") };
@@ -344,4 +352,85 @@ async fn requests_that_changed_nothing_are_told_by_reason(bench: Bench) {
     assert_eq!(reasons().await, [("rate_limited".to_owned(), 1), ("failed".to_owned(), 1)]);
     let said = plain(&bench, &["status"]).await;
     assert!(said.contains("requests that changed nothing: 2 (1 rate-limited, 1 failed)"), "{said}");
+}
+
+on_both!(ranges_in_doubt_are_told_by_every_report, SimConfig::default());
+async fn ranges_in_doubt_are_told_by_every_report(bench: Bench) {
+    let store = barkeep::store::open(&bench.database.url(), false).await.unwrap();
+    let now = SystemClock.now();
+    let class = AssetClass::Etf;
+    // Paused, so that nobody asks about them while this looks.
+    let row = SymbolRow {
+        asset_class: class,
+        criticality: Criticality::Critical,
+        paused: true,
+        ..crate::support::rows::symbol("SPY", &[Timeframe::D1])
+    };
+    store.put_symbols(&[row]).await.unwrap();
+    let id = store.series().await.unwrap()[0].id;
+    let sessions = Calendar::new().sessions(class.date_of(now - 30 * DAY), class.date_of(now - 10 * DAY));
+    let [.., first, second] = &sessions[..] else { panic!("no sessions") };
+    let doubt = |date: chrono::NaiveDate, state, answers| Coverage {
+        found_at: Some(now - 9 * DAY),
+        expires_at: Some(now + DAY),
+        answers,
+        surprise: Some(14.0),
+        ..Coverage::answered(Timeframe::D1.span(class, class.midnight(date)), state, None, now - DAY)
+    };
+    let coverage = vec![doubt(first.date, CoverageState::Suspect, 1), doubt(second.date, CoverageState::VendorHole, 3)];
+    let write = SeriesWrite { coverage, ..SeriesWrite::nothing(id) };
+    store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
+    store.close().await;
+
+    let day = |date: chrono::NaiveDate| {
+        let pattern = if date.year() == now.utc_date().year() { "%-d %b" } else { "%-d %b %Y" };
+        date.format(pattern).to_string()
+    };
+    let (one, two) = (day(first.date), day(second.date));
+    let said = plain(&bench, &["status"]).await;
+    let sentence =
+        format!("2 sessions missing at the vendor: SPY {one}, {two}\nranges in doubt: 1 suspect, 1 vendor hole\n");
+    assert!(said.contains(&sentence), "{said}");
+    assert!(said.lines().last().unwrap().ends_with("paused, 1 suspect, 1 vendor hole"), "{said}");
+    let holes = json!({"late": 0, "suspect": 1, "vendor_holes": 1, "halted": 0, "unjudged": 0, "quarantined": 0});
+    let status = report(&bench, &["status"]).await;
+    assert_eq!((&status["holes"], &status["series"][0]["holes"]), (&holes, &holes));
+    let newest = &status["newest_holes"][0];
+    assert_eq!((&newest["symbol"], &newest["timeframe"]), (&json!("SPY"), &json!("1d")));
+    assert_eq!((&newest["state"], &newest["answers"]), (&json!("vendor_hole"), &json!(3)));
+    assert_eq!(newest["sessions"], json!([second.date]));
+    assert_eq!(report(&bench, &["staleness"]).await["holes"], holes);
+    let why = report(&bench, &["explain", "SPY", "1d"]).await;
+    assert_eq!((&why[0]["holes"], why[0]["doubts"].as_array().unwrap().len()), (&holes, 2));
+    let said = plain(&bench, &["explain", "SPY", "1d"]).await;
+    assert!(
+        said.contains(&format!("  {one}, a whole session, is missing, and that silence is not believable")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("  {two}, a whole session, is missing at the vendor: 3 answers days apart")),
+        "{said}"
+    );
+
+    let served = crate::support::api::Served::start(&bench).await;
+    let status = served.json("/api/v1/status").await;
+    assert_eq!((&status["data_quality"]["holes"], &status["series"]["loading"]), (&holes, &json!(0)));
+    assert_eq!(status["data_quality"]["newest_holes"].as_array().unwrap().len(), 2);
+    let coverage = served.json("/api/v1/coverage/SPY").await;
+    let series = &coverage["series"][0];
+    assert_eq!((&series["holes"], &series["intervals"][1]["answers"]), (&holes, &json!(3)));
+    assert_eq!(served.json("/api/v1/admin/features/staleness").await["holes"], holes);
+    let snapshot = served.json("/api/v1/snapshot").await;
+    assert_eq!((&snapshot["holes"], &snapshot["series"][0]["holes"]), (&holes, &holes));
+    let metrics = served.get("/metrics").await.text();
+    for line in [
+        "barkeep_ranges{state=\"suspect\"} 1",
+        "barkeep_ranges{state=\"vendor_hole\"} 1",
+        "barkeep_ranges{state=\"late\"} 0",
+        "barkeep_series{tier=\"ended\"} 0",
+        "barkeep_rpo_breaches{criticality=\"critical\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    assert_eq!(served.stop().await, 0);
 }

@@ -87,7 +87,7 @@ async fn a_week_at_five_requests_a_minute() {
         let engine = &rig.engine;
         let (config, calendar) = (engine.config.current(), engine.calendar.current());
         let bench = FreshnessContext::of(&config, &calendar);
-        let (snapshot, _) = Data::read(engine.store.as_ref(), bench, clock.now()).await.unwrap();
+        let (snapshot, ..) = Data::read(engine.store.as_ref(), bench, clock.now()).await.unwrap();
         assert_eq!(snapshot.series_total, SYMBOLS.len() * timeframes.len());
         for series in &snapshot.series {
             let behind = series.staleness_seconds.expect("every series has bars after an hour");

@@ -1,5 +1,6 @@
 //! Runs and the service: what is fetched, what survives, what is limited.
 
+mod alerts;
 mod anchors;
 mod backfill;
 mod believed;

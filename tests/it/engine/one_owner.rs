@@ -13,6 +13,8 @@ use barkeep::base::log::Tail;
 use barkeep::config::{Config, Environment, RateLimit, alert_secrets};
 use barkeep::market::{AssetClass, Criticality, Timeframe, Ts};
 use barkeep::monitor::freshness_report::StalenessReport;
+use barkeep::monitor::ledger::Ledger;
+use barkeep::monitor::snapshot::FreshnessContext;
 use barkeep::monitor::snapshot::MarketPhase;
 use barkeep::pipeline::index::series::SeriesIndex;
 use barkeep::runtime::console::Console as _;
@@ -268,7 +270,8 @@ async fn an_announced_closure_reaches_every_judge_of_staleness() {
     let (config, calendar) = (rig.engine.config.current(), rig.engine.calendar.current());
     let now = rig.engine.clock.now();
     let index = SeriesIndex::read(rig.store.as_ref(), now).await.unwrap();
-    let report = StalenessReport::of(&index, &calendar, &config.settings, &config.policy, 50, now);
+    let context = FreshnessContext::of(&config, &calendar);
+    let report = StalenessReport::of(&index, &Ledger::default(), context, 50, now);
     assert_eq!((report.summary.stale_count, report.rpo.iter().map(|r| r.breached).sum::<usize>()), (0, 0));
     let alerts = rig.store.alerts(false, 100).await.unwrap();
     assert!(alerts.iter().all(|alert| alert.kind != "stale_features"), "{alerts:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Timeframe, Ts};
+use barkeep::monitor::holes::HoleCounts;
 use barkeep::monitor::snapshot::{
     Data, MarketPhase, MarketView, RpoCount, SeriesView, Snapshot, TierCounts, VendorView, Wasted,
 };
@@ -68,6 +69,7 @@ pub fn series_view(symbol: &str, criticality: Criticality, timeframe: Timeframe)
         newest_bar: newest,
         answered_until: newest.map(|t| t + timeframe.width()),
         checked_at: newest.map(|t| t + timeframe.width() + 20 * MINUTE),
+        holes: HoleCounts::default(),
     }
 }
 
@@ -90,6 +92,8 @@ pub fn counted(series: &[SeriesView]) -> (TierCounts, Vec<RpoCount>) {
         stale: of(Tier::Stale),
         missing: of(Tier::Missing),
         unknown: of(Tier::Unknown),
+        loading: of(Tier::Loading),
+        ended: of(Tier::Ended),
     };
     let rpo = Criticality::ALL.map(|criticality| {
         let mine = || series.iter().filter(|s| s.criticality == criticality && s.tracked);
@@ -99,6 +103,7 @@ pub fn counted(series: &[SeriesView]) -> (TierCounts, Vec<RpoCount>) {
             series: mine().count(),
             breached: mine().filter(|s| s.breached).count(),
             without_data: mine().filter(|s| s.staleness_seconds.is_none()).count(),
+            loading: 0,
         }
     });
     (tiers, rpo.to_vec())
@@ -139,6 +144,8 @@ pub fn data(series: Vec<SeriesView>) -> Data {
         alerts: alerts(),
         failing_total: failing().len(),
         failing: failing(),
+        holes: HoleCounts::default(),
+        newest_holes: Vec::new(),
         series,
     }
 }

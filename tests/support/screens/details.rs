@@ -5,8 +5,9 @@ use barkeep::market::freshness::Tier;
 use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::explain::{Blocker, Cause, Explanation, Share, Split};
+use barkeep::monitor::holes::HoleCounts;
 use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesRunState, Verdict};
-use barkeep::store::{FeatureRow, SeriesId, SeriesRow, SymbolRow};
+use barkeep::store::{FeatureRow, Listing, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;
 use super::{TIMEFRAMES, at, class, now, series_view};
@@ -188,6 +189,13 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             acceptable_staleness_seconds: 4 * 3_600,
             breached: true,
             blocker: failed.clone(),
+            checked_at: view.checked_at,
+            holes: HoleCounts::default(),
+            doubts: Vec::new(),
+            habit: None,
+            next_run: None,
+            listing: Listing::default(),
+            plan_starts_on: None,
             split: Some(Split {
                 age_ms: (13 * 60 + 34) * MINUTE + 14 * SECOND,
                 staleness_ms: (4 * 60 + 12) * MINUTE,

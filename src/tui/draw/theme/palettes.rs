@@ -49,7 +49,7 @@ pub(super) const fn plain_modifier(role: Role) -> Modifier {
         | Role::Stale
         | Role::Bad
         | Role::Running => Modifier::BOLD,
-        Role::Muted | Role::Border | Role::Unknown => Modifier::DIM,
+        Role::Muted | Role::Border | Role::Unknown | Role::Ended => Modifier::DIM,
         _ => Modifier::empty(),
     }
 }
@@ -60,9 +60,10 @@ pub(super) const fn dark(role: Role) -> Brush {
         Role::Strong => ink(0xf0_f4_f8, Color::White),
         Role::Muted | Role::Header | Role::Unknown => ink(0x83_90_a0, Color::Gray),
         Role::Border => ink(0x36_41_4e, Color::DarkGray),
+        Role::Ended => ink(0x9a_8c_7a, Color::LightBlue),
         Role::BorderFocused => ink(0x4d_7d_a8, Color::Cyan),
         Role::Title => ink(0xb9_c6_d6, Color::White),
-        Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x5c_b3_ff, Color::Cyan),
+        Role::Accent | Role::Key | Role::Info | Role::Running | Role::Loading => ink(0x5c_b3_ff, Color::Cyan),
         Role::Selected => Brush { fg: None, bg: Some(Ink(0x1d_33_4d, Color::Blue)) },
         Role::Marked => ink(0xff_cf_6b, Color::LightYellow),
         Role::Bar => on(0xc5_d0_dc, Color::White, 0x1a_23_2e, Color::Black),
@@ -84,9 +85,10 @@ pub(super) const fn light(role: Role) -> Brush {
         Role::Strong => ink(0x0a_10_18, Color::Black),
         Role::Muted | Role::Header | Role::Unknown => ink(0x5f_6b_78, Color::DarkGray),
         Role::Border => ink(0xc3_cb_d4, Color::Gray),
+        Role::Ended => ink(0x74_63_4c, Color::Cyan),
         Role::BorderFocused => ink(0x5a_93_d0, Color::Blue),
         Role::Title => ink(0x2f_3b_49, Color::Black),
-        Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x06_5f_c4, Color::Blue),
+        Role::Accent | Role::Key | Role::Info | Role::Running | Role::Loading => ink(0x06_5f_c4, Color::Blue),
         Role::Selected => Brush { fg: None, bg: Some(Ink(0xd6_e8_fd, Color::Cyan)) },
         Role::Marked => ink(0x8a_56_00, Color::Magenta),
         Role::Bar => on(0x2f_3b_49, Color::Black, 0xe6_eb_f1, Color::Gray),
@@ -112,8 +114,9 @@ pub(super) const fn cvd(role: Role) -> Brush {
         Role::Missing | Role::Refused => ink(0xcc_79_a7, Color::Magenta),
         Role::Breach => on(0x00_00_00, Color::Black, 0xe6_9f_00, Color::Yellow),
         Role::Bad | Role::Fall => ink(0xe8_76_1e, Color::LightRed),
-        Role::Accent | Role::Key | Role::Info | Role::Running => ink(0x8c_d0_ff, Color::LightCyan),
+        Role::Accent | Role::Key | Role::Info | Role::Running | Role::Loading => ink(0x8c_d0_ff, Color::LightCyan),
         Role::Paused => ink(0xcc_79_a7, Color::LightMagenta),
+        Role::Ended => ink(0xb0_a2_8f, Color::White),
         _ => dark(role),
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use barkeep_monitor::holes::HoleCounts;
 
 fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -> SeriesView {
     SeriesView {
@@ -16,6 +17,7 @@ fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -
         newest_bar: None,
         answered_until: None,
         checked_at: None,
+        holes: HoleCounts::default(),
     }
 }
 
@@ -54,7 +56,7 @@ fn terms_are_joined_words_are_alternatives_and_a_minus_turns_around() {
 #[test]
 fn an_invalid_term_is_answered_with_the_valid_ones() {
     for (text, said) in [
-        ("tier:stael", "tier: unknown value 'stael'; use fresh, aging, stale, missing, unknown"),
+        ("tier:stael", "tier: unknown value 'stael'; use fresh, aging, stale, missing, unknown, loading, ended"),
         (
             "tire:stale",
             "unknown term 'tire'; use tier, class, rpo, tf, behind, bars, breached, paused, failing, tracked, is",
@@ -65,7 +67,7 @@ fn an_invalid_term_is_answered_with_the_valid_ones() {
         ("behind:>", "'' is not a time; use 90s, 20m, 2h or 3d"),
         (
             "is:lat,x",
-            "is: unknown value 'x'; use late, paused, failing, tracked, fresh, aging, stale, missing, unknown",
+            "is: unknown value 'x'; use late, paused, failing, tracked, fresh, aging, stale, missing, unknown, loading, ended",
         ),
         ("tier>stale", "tier needs a colon, as in tier:stale,missing"),
         ("paused:maybe", "paused is yes or no, not 'maybe'"),

@@ -245,6 +245,10 @@ fn sums(view: &mut ViewContext, area: Rect, cells: &[Cell]) {
         line(CellState::NotEntitled, 0, "not entitled", of(CellState::NotEntitled)),
         line(CellState::Quarantined, 8, "quarantined", of(CellState::Quarantined)),
     ];
+    // What is rare is listed where there is some.
+    let rare = [CellState::Quiet, CellState::Halted, CellState::Late, CellState::Suspect, CellState::VendorHole];
+    let rare = rare.map(|state| line(state, 8, heat::name(state), of(state))).into_iter().filter(|(.., n)| *n > 0);
+    let lines = lines.into_iter().chain(rare);
     let whole = share(cells).map_or_else(|| "-".to_owned(), |s| format::percent(s).trim().to_owned());
     view.canvas.line(area.x, area.y, area.width, &Line::of(Role::Muted, "complete ").span(Role::Strong, whole));
     for (y, (cell, what, n)) in (area.y + 1..area.bottom()).zip(lines) {

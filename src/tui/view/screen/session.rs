@@ -68,7 +68,15 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
         }
     }
     let open = session.pieces.iter().filter(|(_, cell, _)| {
-        matches!(cell.state, CellState::Unverified | CellState::Quarantined | CellState::NotEntitled)
+        matches!(
+            cell.state,
+            CellState::Unverified
+                | CellState::Quarantined
+                | CellState::NotEntitled
+                | CellState::Late
+                | CellState::Suspect
+                | CellState::VendorHole
+        )
     });
     for (y, (start, cell, bars)) in (bottom + 4..inner.bottom()).zip(open) {
         let (glyph, role) = heat::appearance(*cell);

@@ -192,8 +192,12 @@ pub(crate) fn share(cells: &[Cell]) -> Option<f64> {
     let due = cells.iter().filter(|c| !matches!(c.state, CellState::Closed | CellState::Ahead));
     let (count, eighths) = due.fold((0_u32, 0_u32), |(n, sum), c| {
         let answered = match c.state {
-            CellState::NoTrade => 8,
-            CellState::Present | CellState::Quarantined => u32::from(c.eighths),
+            CellState::NoTrade | CellState::Quiet | CellState::Halted => 8,
+            CellState::Present
+            | CellState::Quarantined
+            | CellState::Late
+            | CellState::Suspect
+            | CellState::VendorHole => u32::from(c.eighths),
             _ => 0,
         };
         (n + 1, sum + answered)
