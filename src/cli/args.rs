@@ -70,6 +70,7 @@ impl Selection {
             from: self.from,
             to: self.to,
             class: self.asset_class,
+            refetch: false,
         }
     }
 }

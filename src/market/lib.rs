@@ -12,6 +12,7 @@ pub mod freshness;
 pub mod interval;
 pub mod quality;
 pub mod resample;
+pub mod restatement;
 pub mod split;
 pub mod timeframe;
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::EngineContext;
 use crate::events::Silent;
 use barkeep_market::{Calendar, Ts};
-use barkeep_store::{HolidayRow, StoreError};
+use barkeep_store::{HolidayRow, RequestPurpose, StoreError};
 use barkeep_vendor::{Fault, Holiday};
 
 /// Why nothing new was learned.
@@ -27,7 +27,8 @@ pub enum HolidayError {
 /// # Errors
 /// When the vendor does not answer or the database fails.
 pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Result<Calendar, HolidayError> {
-    let announced = engine.for_run().dispatcher(None, Arc::new(Silent)).upcoming_holidays(cancel).await?;
+    let announced =
+        engine.for_run().dispatcher(None, RequestPurpose::Lookup, Arc::new(Silent)).upcoming_holidays(cancel).await?;
     engine.store.put_holidays(&rows(announced, engine.clock.now())).await?;
     Ok(crate::calendar(engine.store.as_ref()).await?)
 }

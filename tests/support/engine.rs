@@ -82,6 +82,7 @@ impl TestEngine {
             from: from.map(|day| day.parse().unwrap()),
             to: to.map(|day| day.parse().unwrap()),
             class: None,
+            refetch: false,
         };
         let wish = Backfill::new(selection, Mode::Pipeline, Trigger::Cli);
         let key = secrecy::SecretString::from("key-of-the-tests");

@@ -20,7 +20,7 @@ impl Run<'_> {
     pub(super) async fn derive_stored(&self) -> Result<(), RunError> {
         let store = &self.engine().store;
         let coverage = CoverageIndex::read(store.as_ref(), &self.context.targets, self.engine().clock.now()).await?;
-        for need in self.open_needs(&coverage, true)? {
+        for need in self.local_needs(&coverage)? {
             let (state, horizon) = (&need.state, need.horizon);
             for (timeframe, spans) in &need.local {
                 let family = state.base.family();

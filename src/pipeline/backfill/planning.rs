@@ -2,11 +2,14 @@
 //!
 //! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
+use super::refetch::unverified;
+use super::wanted::{Beginnings, Wanted};
 use super::{Backfill, Run, RunError};
-use crate::fetch::{Delays, VendorCapabilities};
+use crate::fetch::plan_start::{self, PlanStarts};
+use crate::fetch::{Delays, VendorCapabilities, Verification};
 use crate::index::coverage::CoverageIndex;
 use crate::planning_inputs;
-use crate::select::Target;
+use crate::select::{Selection, Target};
 use crate::{EngineContext, RunContext};
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
@@ -22,6 +25,24 @@ pub(super) struct PlanningContext {
     pub(super) targets: Vec<Target>,
     pub(super) coverage: CoverageIndex,
     pub(super) delays: Delays,
+    pub(super) beginnings: Beginnings,
+    /// How far back the vendor's plan reaches, as far as it was learned before and holds for this run.
+    pub(super) plan_starts: PlanStarts,
+}
+
+impl PlanningContext {
+    pub(super) fn wanted<'a>(&'a self, selection: &'a Selection, engine: &'a RunContext) -> Wanted<'a> {
+        Wanted { selection, beginnings: &self.beginnings, engine, now: self.now }
+    }
+}
+
+/// What planning counts as known.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) coverage: &'a CoverageIndex,
+    pub(super) starts: &'a PlanStarts,
+    /// Set when stored bars are asked again: only what that has brought counts.
+    pub(super) refetch: Option<Option<&'a Verification>>,
 }
 
 impl Backfill {
@@ -39,7 +60,13 @@ impl Backfill {
             exchange: coverage.delay(AssetClass::Stock, &targets, configured),
             continuous: coverage.delay(AssetClass::Crypto, &targets, configured),
         };
-        Ok(PlanningContext { now, targets, coverage, delays })
+        let beginnings = Beginnings::read(engine.store.as_ref(), &targets).await?;
+        // Whoever asks for stored bars again wants to know whether there are more by now.
+        let plan_starts = match self.selection.refetch && !self.idle {
+            true => PlanStarts::new(),
+            false => plan_start::known(engine.store.as_ref(), now).await?,
+        };
+        Ok(PlanningContext { now, targets, coverage, delays, beginnings, plan_starts })
     }
 
     /// What a run would request now.
@@ -54,7 +81,12 @@ impl Backfill {
             let (class, family) = (state.class, state.base.family());
             Horizon::at(&engine.calendar, class, family, context.delays.of(class), settle, context.now)
         };
-        let needs = self.needs(engine, &context.targets, &context.coverage, context.now, horizon)?;
+        let known = Known {
+            coverage: &context.coverage,
+            starts: &context.plan_starts,
+            refetch: self.selection.refetch.then_some(None),
+        };
+        let needs = self.needs(engine, &context, known, horizon)?;
         let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
         let mut plan = barkeep_plan::build(&engine.calendar, &needs, &market);
         plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
@@ -65,15 +97,19 @@ impl Backfill {
     pub(super) fn needs(
         &self,
         engine: &RunContext,
-        targets: &[Target],
-        coverage: &CoverageIndex,
-        now: Ts,
+        context: &PlanningContext,
+        known: Known<'_>,
         horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
+        let wanted = context.wanted(&self.selection, engine);
         let mut needs = Vec::new();
-        for state in targets.iter().flat_map(|target| coverage.families(target)) {
-            let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
+        for state in context.targets.iter().flat_map(|target| known.coverage.families(target)) {
+            let range = wanted.range(&state, known.starts)?;
             let horizon = horizon(&state);
+            let state = match known.refetch {
+                Some(verification) => unverified(state, verification),
+                None => state,
+            };
             let need = Need::of(&engine.calendar, state, range, horizon);
             needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
         }
@@ -103,13 +139,30 @@ impl Backfill {
 impl Run<'_> {
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just requested.
     pub(super) fn open_needs(&self, coverage: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
+        let verification = self.fetcher.verification.as_ref();
+        self.needs(coverage, settled_only, self.backfill.selection.refetch.then_some(verification))
+    }
+
+    /// What can be computed from stored bars.
+    pub(super) fn local_needs(&self, coverage: &CoverageIndex) -> Result<Vec<Need>, RunError> {
+        self.needs(coverage, true, None)
+    }
+
+    fn needs(
+        &self,
+        coverage: &CoverageIndex,
+        settled_only: bool,
+        refetch: Option<Option<&Verification>>,
+    ) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
             let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         };
-        let needs = self.backfill.needs(self.engine(), &self.context.targets, coverage, self.context.now, horizon)?;
+        let starts = self.fetcher.plan_starts();
+        let known = Known { coverage, starts: &starts, refetch };
+        let needs = self.backfill.needs(self.engine(), &self.context, known, horizon)?;
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())

@@ -19,13 +19,13 @@ impl Run<'_> {
         let engine = self.engine();
         let coverage = CoverageIndex::read(engine.store.as_ref(), &self.context.targets, now).await?;
         let failed = self.failed().clone();
+        let starts = self.fetcher.plan_starts();
         let mut unfinished = Unfinished::new();
         let proven = self.context.targets.iter().flat_map(|target| coverage.proven(target));
         let believed = self.context.targets.iter().flat_map(|target| coverage.families(target));
         let before = self.context.targets.iter().flat_map(|target| self.context.coverage.families(target));
         for ((state, believed), before) in proven.zip(believed).zip(before) {
-            let mut range =
-                self.backfill.selection.range(state.class, engine.settings.backfill.history, self.context.now)?;
+            let mut range = self.wanted().range(&state, &starts)?;
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             if self.backfill.newest_only {
                 // Older gaps belong to the daily full check: this run neither requested them nor failed with them.
