@@ -84,6 +84,11 @@ impl TestEngine {
             class: None,
             refetch: false,
         };
+        self.select(selection).await
+    }
+
+    /// A backfill of a selection.
+    pub async fn select(&self, selection: Selection) -> Summary {
         let wish = Backfill::new(selection, Mode::Pipeline, Trigger::Cli);
         let key = secrecy::SecretString::from("key-of-the-tests");
         let listener = Arc::clone(&self.heard) as Arc<dyn Listener>;

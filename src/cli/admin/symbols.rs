@@ -3,17 +3,20 @@
 mod import;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::args::{sorted, symbol};
+use crate::args::{TimeBound, sorted, symbol};
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{plural, table};
+use barkeep_base::text::printable;
 use barkeep_config::yaml::suggest;
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
@@ -46,7 +49,7 @@ pub enum SymbolsCommand {
     /// List symbols
     List,
     /// Change a symbol
-    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused"]))]
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "since"]))]
     Set {
         /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
@@ -63,6 +66,9 @@ pub enum SymbolsCommand {
         /// Pause the symbol (--paused), or resume it (--paused=false)
         #[arg(long, value_name = "BOOL", hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
         paused: Option<bool>,
+        /// First day of its history, or none for backfill.history
+        #[arg(long, value_name = "DATE")]
+        since: Option<Since>,
         /// With --paused: only these timeframes, separated by commas. A paused timeframe is not requested, but its bars are
         /// still stored when they arrive with another one
         #[arg(
@@ -70,7 +76,7 @@ pub enum SymbolsCommand {
             value_name = "TF,…",
             value_delimiter = ',',
             requires = "paused",
-            conflicts_with_all = ["criticality", "timeframes", "active"]
+            conflicts_with_all = ["criticality", "timeframes", "active", "since"]
         )]
         timeframe: Vec<Timeframe>,
     },
@@ -97,6 +103,24 @@ pub struct SymbolOptions {
     /// Timeframes, separated by commas [default: symbols.timeframes]
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
+    /// First day of its history [default: backfill.history ago]
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<Since>,
+}
+
+/// The first day of a symbol's history, or that none is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since(pub Option<NaiveDate>);
+
+impl FromStr for Since {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<TimeBound>() {
+            _ if text == "none" => Ok(Self(None)),
+            Ok(TimeBound::Date(date)) => Ok(Self(Some(date))),
+            _ => Err(format!("'{}' is not a day; write 2024-01-31, from 1970 to 2100, or none", printable(text))),
+        }
+    }
 }
 
 /// Whose choice the criticality is: the operator's where one is named.
@@ -119,7 +143,7 @@ pub fn new_row(settings: &Settings, symbol: &Symbol, options: &SymbolOptions, no
         active: true,
         paused: false,
         added_at: now,
-        history_from: None,
+        history_from: options.since.and_then(|since| since.0),
         listing: Listing::default(),
     }
 }
@@ -178,13 +202,14 @@ async fn execute(
             pause_series(symbol, timeframe, *paused, store).await?;
             show_one(row, session, store).await
         }
-        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, timeframe: _ } => {
+        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, since, timeframe: _ } => {
             let mut row = find(&rows, symbol)?.clone();
             row.criticality = criticality.unwrap_or(row.criticality);
             row.criticality_source = source_of(*criticality, row.criticality_source);
             row.active = active.unwrap_or(row.active);
             let switched = paused.is_some_and(|paused| paused != row.paused);
             row.paused = paused.unwrap_or(row.paused);
+            row.history_from = since.map_or(row.history_from, |since| since.0);
             if !timeframes.is_empty() {
                 row.timeframes = sorted(timeframes);
             }
@@ -231,7 +256,8 @@ async fn add(
                 let other_class = options.asset_class.is_some_and(|c| c != row.asset_class);
                 let differs = other_class
                     || options.criticality.is_some_and(|c| c != row.criticality)
-                    || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes;
+                    || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes
+                    || options.since.is_some_and(|since| since.0 != row.history_from);
                 if differs {
                     let hint = if other_class {
                         format!(
@@ -353,8 +379,11 @@ fn listed(rows: &[Listed<'_>]) -> String {
             row.criticality.to_string(),
             format!("{state}{paused}"),
             timeframes.join(","),
+            row.history_from.map_or_else(String::new, |date| date.to_string()),
         ]
     };
-    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES"];
+    // A column that nobody has used is none.
+    let since = if rows.iter().any(|one| one.row.history_from.is_some()) { "SINCE" } else { "" };
+    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES", since];
     table(heading, &rows.iter().map(cells).collect::<Vec<_>>())
 }

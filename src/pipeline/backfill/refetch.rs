@@ -75,7 +75,8 @@ impl Run<'_> {
             let key = (state.symbol.clone(), state.base.family());
             let mut range = self.wanted().range(&state, &starts).ok()?;
             let first = self.context.beginnings.first_bar(&key.0, key.1)?;
-            let begins = range.start <= first || starts.contains_key(&state.class.is_continuous());
+            let from_the_start = self.backfill.selection.from.is_none() || range.start <= first;
+            let begins = from_the_start || starts.contains_key(&state.class.is_continuous());
             let horizon = self.fetcher.horizon(state.class, key.1);
             range.start = range.start.max(state.base.span(state.class, first).start);
             let open = unverified(state.clone(), Some(verification));

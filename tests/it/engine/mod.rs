@@ -4,6 +4,7 @@ mod anchors;
 mod backfill;
 mod engine_memory;
 mod engine_service;
+mod evidence_restate;
 mod features;
 mod one_owner;
 mod outage;
