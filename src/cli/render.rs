@@ -1,6 +1,7 @@
 //! Plans, summaries and snapshots as text.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use barkeep_base::format::{count, hms, plural, rough, table};
 use barkeep_base::text::printable;
@@ -262,9 +263,9 @@ fn named(sessions: &[MissingSession]) -> String {
     out
 }
 
-/// A snapshot as text.
+/// A snapshot as text, and how often stored daily bars are checked.
 #[must_use]
-pub fn snapshot(snapshot: &Snapshot) -> String {
+pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> String {
     let mut out = String::new();
     let next_free_at = snapshot.next_free_at();
     let (live, snapshot) = (&snapshot.live, &snapshot.data);
@@ -311,6 +312,10 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
             .collect();
         let _ = writeln!(out, "requests that changed nothing: {} ({})", count(total), reasons.join(", "));
     }
+    if let Some(every) = daily_checked_every.filter(|_| snapshot.series_total > 0) {
+        let days = every.as_secs().div_ceil(86_400);
+        let _ = writeln!(out, "every daily bar checked every {}", plural(days, "day"));
+    }
     if snapshot.quarantine_pending > 0 {
         let _ = writeln!(
             out,
@@ -342,13 +347,15 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
                 format!("{:>7}", row.staleness_seconds.map_or_else(|| "-".to_owned(), |s| rough(s * SECOND))),
                 row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string()),
                 format!("{:>10}", count(row.bars)),
+                format!("{:>5}", row.gaps.map_or_else(|| "-".to_owned(), count)),
                 if row.paused { "paused".to_owned() } else { String::new() },
             ]
         })
         .collect();
     if !rows.is_empty() {
         out.push('\n');
-        let heading = ["SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", " BEHIND", "NEWEST BAR", "      BARS", ""];
+        let heading =
+            ["SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", " BEHIND", "NEWEST BAR", "      BARS", " GAPS", ""];
         out.push_str(&table(heading, &rows));
     }
     out

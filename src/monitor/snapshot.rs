@@ -60,6 +60,9 @@ pub struct SeriesView {
     /// How far the vendor has answered, with bars or without.
     pub answered_until: Option<Ts>,
     pub checked_at: Option<Ts>,
+    /// Gaps in its history; absent where nobody counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gaps: Option<usize>,
 }
 
 /// The vendor, and what it was asked over all time. How much of its limit is used now is [`Live::limit`].
@@ -318,6 +321,7 @@ impl Data {
                 newest_bar: row.last_ts,
                 answered_until: known.answered_until,
                 checked_at: row.checked_at,
+                gaps: None,
             });
         }
         self.rpo = rpo;

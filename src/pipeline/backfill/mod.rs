@@ -28,6 +28,7 @@ pub use self::dead::close_dead_executions;
 use self::planning::{PlanningContext, estimated_seconds};
 pub use self::refetch::RESTATED;
 use self::wanted::Wanted;
+pub use self::wanted::gaps;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};

@@ -32,7 +32,8 @@ pub(super) struct PlanningContext {
 
 impl PlanningContext {
     pub(super) fn wanted<'a>(&'a self, selection: &'a Selection, engine: &'a RunContext) -> Wanted<'a> {
-        Wanted { selection, beginnings: &self.beginnings, engine, now: self.now }
+        let history = engine.settings.backfill.history;
+        Wanted { selection, beginnings: &self.beginnings, history, now: self.now }
     }
 }
 

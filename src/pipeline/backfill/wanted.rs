@@ -1,15 +1,17 @@
 //! The range a run wants of each series: what was asked for, as far as the vendor's plan reaches back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 
-use crate::RunContext;
-use crate::fetch::plan_start::PlanStarts;
+use crate::fetch::plan_start::{self, PlanStarts};
+use crate::index::coverage::{CoverageIndex, SeriesKey};
 use crate::select::{SelectError, Selection, Target};
-use barkeep_market::{AssetClass, Family, Interval, Symbol, Ts};
-use barkeep_plan::FamilyState;
-use barkeep_store::{Store, StoreError};
+use barkeep_config::Settings;
+use barkeep_market::{AssetClass, Calendar, Family, Interval, Symbol, Ts};
+use barkeep_plan::{FamilyState, Horizon, Need};
+use barkeep_store::{Store, StoreError, SymbolRow};
 
 /// Where the history of each family begins, unless the selection says.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +43,8 @@ impl Beginnings {
 pub(super) struct Wanted<'a> {
     pub(super) selection: &'a Selection,
     pub(super) beginnings: &'a Beginnings,
-    pub(super) engine: &'a RunContext,
+    /// `backfill.history`
+    pub(super) history: Duration,
     pub(super) now: Ts,
 }
 
@@ -51,8 +54,7 @@ impl Wanted<'_> {
         let family = state.base.family();
         let history_from = self.beginnings.history_from.get(&state.symbol).copied();
         let first_bar = self.beginnings.first_bar(&state.symbol, family);
-        let history = self.engine.settings.backfill.history;
-        self.selection.range_of(state.class, history_from, first_bar, history, self.now)
+        self.selection.range_of(state.class, history_from, first_bar, self.history, self.now)
     }
 
     /// The range of a family without what lies before the plan's history.
@@ -60,6 +62,43 @@ impl Wanted<'_> {
         let asked = self.asked(state)?;
         Ok(Interval::new(begin(asked, state.class, starts), asked.end))
     }
+}
+
+/// How many gaps each tracked series of some symbols has: what `backfill --all` would plan for, before the settled end.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn gaps(
+    store: &dyn Store,
+    calendar: &Calendar,
+    settings: &Settings,
+    symbols: &[SymbolRow],
+    now: Ts,
+) -> Result<BTreeMap<SeriesKey, usize>, StoreError> {
+    let tracked = symbols.iter().filter(|row| row.active);
+    let target = |row: &SymbolRow| Target { row: row.clone(), dirty: false, requested: row.timeframes.clone() };
+    let targets: Vec<Target> = tracked.map(target).collect();
+    let coverage = CoverageIndex::read(store, &targets, now).await?;
+    let beginnings = Beginnings::read(store, &targets).await?;
+    let starts = plan_start::known(store, now).await?;
+    let history = settings.backfill.history;
+    let wanted = Wanted { selection: &Selection::default(), beginnings: &beginnings, history, now };
+    let configured = settings.vendor.delay;
+    let delay = |class| coverage.delay(class, &targets, configured);
+    let (exchange, continuous) = (delay(AssetClass::Stock), delay(AssetClass::Crypto));
+    let mut all = BTreeMap::new();
+    for state in targets.iter().flat_map(|target| coverage.proven(target)) {
+        let delay = if state.class.is_continuous() { continuous } else { exchange };
+        let family = state.base.family();
+        let horizon = Horizon::at(calendar, state.class, family, delay, settings.backfill.settle, now);
+        // Without a first or last day there is nothing to contradict.
+        let Ok(range) = wanted.range(&state, &starts) else { continue };
+        for tf in &state.requested {
+            let open = Need::open_gaps(calendar, &state, *tf, range, horizon);
+            all.insert((state.symbol.clone(), *tf), open);
+        }
+    }
+    Ok(all)
 }
 
 /// Where a range begins when the plan's history does not reach further back.

@@ -144,6 +144,7 @@ mod tests {
             newest_bar: behind.map(|b| Ts(-b)),
             answered_until: None,
             checked_at: None,
+            gaps: None,
         };
         vec![
             row("AA", Timeframe::M5, Tier::Fresh, Some(10), 5),

@@ -183,7 +183,7 @@ async fn rescaled_prices_and_bars_no_longer_sent_are_told() {
 
     mode.store(1, Ordering::Relaxed);
     let summary = rig.run(&wish(refetch("2024-03-01"))).await.unwrap();
-    assert_eq!(summary.bars_changed, 31, "every session before the day: {summary:?}");
+    assert_eq!(summary.bars_changed, 30, "every session before the day: {summary:?}");
     let alerts = rig.store.alerts(true, 10).await.unwrap();
     assert!(
         alerts[0].message.contains("multiplied by 0.2500") && alerts[0].message.contains("2024-04-12"),

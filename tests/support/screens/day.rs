@@ -68,6 +68,7 @@ pub fn series_view(symbol: &str, criticality: Criticality, timeframe: Timeframe)
         newest_bar: newest,
         answered_until: newest.map(|t| t + timeframe.width()),
         checked_at: newest.map(|t| t + timeframe.width() + 20 * MINUTE),
+        gaps: None,
     }
 }
 

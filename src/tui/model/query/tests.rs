@@ -16,6 +16,7 @@ fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -
         newest_bar: None,
         answered_until: None,
         checked_at: None,
+        gaps: None,
     }
 }
 
