@@ -156,7 +156,8 @@ async fn another_company_under_the_ticker_overwrites_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn rescaled_prices_and_bars_no_longer_sent_are_told() {
-    let clock = Wall::at("2024-06-03T12:00:00Z");
+    // A Sunday: every bar is final.
+    let clock = Wall::at("2024-06-02T12:00:00Z");
     let mode = Arc::new(AtomicU32::new(0));
     let (switch, split_day) = (Arc::clone(&mode), at("2024-04-15T04:00:00Z"));
     let gone = at("2024-05-01T04:00:00Z")..at("2024-05-04T04:00:00Z");
