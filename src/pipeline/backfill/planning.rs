@@ -42,8 +42,22 @@ impl PlanningContext {
 pub(super) struct Known<'a> {
     pub(super) coverage: &'a CoverageIndex,
     pub(super) starts: &'a PlanStarts,
-    /// Set when stored bars are asked again: only what that has brought counts.
-    pub(super) refetch: Option<Option<&'a Verification>>,
+    pub(super) basis: Basis<'a>,
+}
+
+/// What makes a range need no request.
+#[derive(Clone, Copy)]
+pub(super) enum Basis<'a> {
+    /// That it is covered.
+    Covered,
+    /// That it was answered again, in a run that asks stored bars again. Nothing was before its first request.
+    AnsweredAgain(Option<&'a Verification>),
+}
+
+impl<'a> Basis<'a> {
+    const fn of(selection: &Selection, verification: Option<&'a Verification>) -> Self {
+        if selection.refetch { Self::AnsweredAgain(verification) } else { Self::Covered }
+    }
 }
 
 impl Backfill {
@@ -63,9 +77,10 @@ impl Backfill {
         };
         let beginnings = Beginnings::read(engine.store.as_ref(), &targets).await?;
         // Whoever asks for stored bars again wants to know whether there are more by now.
-        let plan_starts = match self.selection.refetch && !self.idle {
-            true => PlanStarts::new(),
-            false => plan_start::known(engine.store.as_ref(), now).await?,
+        let plan_starts = if self.selection.refetch && !self.idle {
+            PlanStarts::new()
+        } else {
+            plan_start::known(engine.store.as_ref(), now).await?
         };
         Ok(PlanningContext { now, targets, coverage, delays, beginnings, plan_starts })
     }
@@ -85,7 +100,7 @@ impl Backfill {
         let known = Known {
             coverage: &context.coverage,
             starts: &context.plan_starts,
-            refetch: self.selection.refetch.then_some(None),
+            basis: Basis::of(&self.selection, None),
         };
         let needs = self.needs(engine, &context, known, horizon)?;
         let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
@@ -107,9 +122,9 @@ impl Backfill {
         for state in context.targets.iter().flat_map(|target| known.coverage.families(target)) {
             let range = wanted.range(&state, known.starts)?;
             let horizon = horizon(&state);
-            let state = match known.refetch {
-                Some(verification) => unverified(state, verification),
-                None => state,
+            let state = match known.basis {
+                Basis::AnsweredAgain(verification) => unverified(state, verification),
+                Basis::Covered => state,
             };
             let need = Need::of(&engine.calendar, state, range, horizon);
             needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
@@ -141,20 +156,15 @@ impl Run<'_> {
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just requested.
     pub(super) fn open_needs(&self, coverage: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
         let verification = self.fetcher.verification.as_ref();
-        self.needs(coverage, settled_only, self.backfill.selection.refetch.then_some(verification))
+        self.needs(coverage, settled_only, Basis::of(&self.backfill.selection, verification))
     }
 
     /// What can be computed from stored bars.
     pub(super) fn local_needs(&self, coverage: &CoverageIndex) -> Result<Vec<Need>, RunError> {
-        self.needs(coverage, true, None)
+        self.needs(coverage, true, Basis::Covered)
     }
 
-    fn needs(
-        &self,
-        coverage: &CoverageIndex,
-        settled_only: bool,
-        refetch: Option<Option<&Verification>>,
-    ) -> Result<Vec<Need>, RunError> {
+    fn needs(&self, coverage: &CoverageIndex, settled_only: bool, basis: Basis<'_>) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
@@ -162,7 +172,7 @@ impl Run<'_> {
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         };
         let starts = self.fetcher.plan_starts();
-        let known = Known { coverage, starts: &starts, refetch };
+        let known = Known { coverage, starts: &starts, basis };
         let needs = self.backfill.needs(self.engine(), &self.context, known, horizon)?;
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));

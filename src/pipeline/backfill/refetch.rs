@@ -45,7 +45,9 @@ impl Run<'_> {
         let mut all = Differences::default();
         for (symbol, families) in by_symbol {
             let changes: Vec<String> = families.iter().filter_map(|(family, one)| told(*family, one)).collect();
-            families.iter().for_each(|(_, one)| all.add(&one.differences));
+            for (_, one) in &families {
+                all.add(&one.differences);
+            }
             if changes.is_empty() {
                 let whole = families.iter().all(|(family, _)| verified.contains(&(symbol.clone(), *family)));
                 if whole {

@@ -47,6 +47,7 @@ pub(crate) struct NewSymbol {
 /// What to change of a symbol; what is omitted stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::option_option, reason = "`null` and absent mean different things here")]
 pub(crate) struct SymbolChange {
     /// Whether it is kept up to date.
     active: Option<bool>,
