@@ -23,6 +23,8 @@ use barkeep::config::{Environment, Loaded, Overrides, load_from};
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Bar, Calendar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::freshness_report::StalenessReport;
+use barkeep::monitor::ledger::Ledger;
+use barkeep::monitor::snapshot::FreshnessContext;
 use barkeep::pipeline::index::series::SeriesIndex;
 use barkeep::store::{
     self, Coverage, CoverageState, CriticalitySource, Listing, PageCommit, SeriesWrite, StoredBar, SymbolRow,
@@ -345,14 +347,16 @@ async fn staleness() {
         store.commit_page(PageCommit { writes: writes.collect(), ..PageCommit::default() }).await.unwrap();
     }
     let (calendar, Loaded { settings, policy, .. }) = (Calendar::new(), loaded());
+    let context = FreshnessContext { calendar: &calendar, settings: &settings, policy: &policy };
     let (mut read, mut work) = (Vec::new(), Vec::new());
     let mut counted = 0;
     for _ in 0..ROUNDS {
         let start = Instant::now();
         let inventory = SeriesIndex::read(store.as_ref(), now).await.unwrap();
+        let ledger = Ledger::read(store.as_ref(), &inventory, &calendar).await.unwrap();
         read.push(start.elapsed());
         let start = Instant::now();
-        let report = StalenessReport::of(black_box(&inventory), &calendar, &settings, &policy, 50, now);
+        let report = StalenessReport::of(black_box(&inventory), &ledger, context, 50, now);
         work.push(start.elapsed());
         counted = black_box(report).total;
     }

@@ -143,9 +143,8 @@ impl AlertMonitor {
     }
 
     /// How far this machine's clock is ahead of the vendor's, milliseconds, as its answers told.
-    #[allow(clippy::unused_self, reason = "the counters of the engine do not have it yet")]
-    const fn clock_skew(&self) -> Option<i64> {
-        None
+    fn clock_skew(&self) -> Option<i64> {
+        self.engine.requests.read().clock_skew_ms
     }
 
     fn without_database(&self, watching_since: Ts) -> Inputs {

@@ -71,6 +71,7 @@ impl Selection {
             from: self.from,
             to: self.to,
             class: self.asset_class,
+            refetch: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Plans, summaries and snapshots as text.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use barkeep_base::format::{count, hms, plural, rough, table};
 use barkeep_base::text::printable;
@@ -9,9 +10,12 @@ use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::holes::{self, HoleCounts};
 use barkeep_monitor::snapshot::{SeriesView, Snapshot};
 use barkeep_pipeline::Summary;
+use barkeep_pipeline::summary::{Doubts, MissingSession};
 use barkeep_plan::budget::{Breach, Budget};
 use barkeep_plan::{Plan, Request};
 
+/// Missing sessions named in a line.
+const MOST_SESSIONS: usize = 6;
 /// Lines of detail shown before "and N more".
 const MOST_LINES: usize = 20;
 
@@ -132,7 +136,7 @@ fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
 pub fn summary(summary: &Summary) -> String {
     let mut out = String::new();
     let status = summary.status.name().replace('_', " ");
-    let _ = writeln!(out, "{status} in {}", hms(summary.duration_seconds));
+    let _ = writeln!(out, "{status} in {}", hms(summary.duration_seconds as f64));
     let _ = writeln!(
         out,
         "  requests  {} ({} retries, {} rate-limited; lower bound {})",
@@ -153,13 +157,19 @@ pub fn summary(summary: &Summary) -> String {
         n => format!(", {n} series failed (see the log)"),
     };
     let _ = writeln!(out, "  features  {} written{failed}", count(summary.features_written));
+    out.push_str(&changes(summary));
     let complete = summary.series_total - summary.series_failed.min(summary.series_total);
     let _ = writeln!(
         out,
-        "  series    {complete} of {} complete, {} left",
+        "  series    {complete} of {} answered, {} left{}",
         summary.series_total,
-        plural(summary.gaps_left, "gap")
+        plural(summary.gaps_left, "gap"),
+        missing(&summary.doubts)
     );
+    for begins in &summary.plan_starts {
+        let market = if begins.continuous { " for crypto" } else { "" };
+        let _ = writeln!(out, "  your plan starts at {}{market}; older history is not included", begins.starts_on);
+    }
     for open in summary.unfinished.iter().take(MOST_LINES) {
         let _ = writeln!(
             out,
@@ -185,9 +195,81 @@ pub fn summary(summary: &Summary) -> String {
     out
 }
 
-/// A snapshot as text.
+/// What came late and what changed; nothing when neither.
+fn changes(summary: &Summary) -> String {
+    let mut out = String::new();
+    if summary.bars_late > 0 {
+        let _ = writeln!(
+            out,
+            "  late      {} came after the vendor had answered without",
+            plural(summary.bars_late, "bar")
+        );
+    }
+    let restated = &summary.restated;
+    if summary.bars_changed > 0 {
+        let by = match (restated.mean_close_change_pct, restated.largest_change_pct) {
+            (Some(mean), Some(most)) => format!(": close by {} on average, {} at most", percent(mean), percent(most)),
+            _ => String::new(),
+        };
+        let _ = writeln!(out, "  changed   {} changed{by}", plural(summary.bars_changed, "bar"));
+    } else if let Some(compared) = restated.bars_compared {
+        let _ = writeln!(out, "  changed   none of {}", plural(compared, "compared bar"));
+    }
+    if let Some(vanished) = restated.bars_vanished.filter(|n| *n > 0) {
+        let verb = if vanished == 1 { "is" } else { "are" };
+        let _ =
+            writeln!(out, "            {} {verb} no longer sent; nothing was deleted", plural(vanished, "stored bar"));
+    }
+    out
+}
+
+/// Two digits are enough, and none is lost of a small one.
+fn percent(value: f64) -> String {
+    match value {
+        _ if value > 0.0 && value < 0.01 => "less than 0.01 %".to_owned(),
+        _ if value < 0.1 => format!("{value:.2} %"),
+        _ => format!("{value:.1} %"),
+    }
+}
+
+/// What the vendor has not sent though it should have, as the end of a line.
+fn missing(doubts: &Doubts) -> String {
+    let mut parts = Vec::new();
+    let sessions = &doubts.missing_sessions;
+    if !sessions.is_empty() {
+        parts.push(format!("{} missing at the vendor ({})", plural(sessions.len(), "session"), named(sessions)));
+    } else if doubts.suspect + doubts.vendor_holes > 0 {
+        parts.push(format!("{} at the vendor", plural(doubts.suspect + doubts.vendor_holes, "hole")));
+    }
+    let counted = [(doubts.late, "late"), (doubts.halted, "halted"), (doubts.unjudged, "not judged yet")];
+    parts.extend(counted.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", plural(*n, "range"))));
+    parts.iter().map(|part| format!(", {part}")).collect()
+}
+
+/// `SPY 23 Nov, 24 Nov`; the first few.
+fn named(sessions: &[MissingSession]) -> String {
+    let mut out = String::new();
+    let mut symbol = None;
+    for one in sessions.iter().take(MOST_SESSIONS) {
+        let date = one.date.format("%-d %b");
+        if symbol == Some(&one.symbol) {
+            let _ = write!(out, ", {date}");
+        } else {
+            let separator = if out.is_empty() { "" } else { "; " };
+            let _ = write!(out, "{separator}{} {date}", one.symbol);
+        }
+        symbol = Some(&one.symbol);
+    }
+    let rest = sessions.len().saturating_sub(MOST_SESSIONS);
+    if rest > 0 {
+        let _ = write!(out, " and {rest} more");
+    }
+    out
+}
+
+/// A snapshot as text, and how often stored daily bars are checked.
 #[must_use]
-pub fn snapshot(snapshot: &Snapshot) -> String {
+pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> String {
     let mut out = String::new();
     let next_free_at = snapshot.next_free_at();
     let (live, snapshot) = (&snapshot.live, &snapshot.data);
@@ -243,6 +325,10 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
             .collect();
         let _ = writeln!(out, "requests that changed nothing: {} ({})", count(total), reasons.join(", "));
     }
+    if let Some(every) = daily_checked_every.filter(|_| snapshot.series_total > 0) {
+        let days = every.as_secs().div_ceil(86_400);
+        let _ = writeln!(out, "every daily bar checked every {}", plural(days, "day"));
+    }
     if snapshot.quarantine_pending > 0 {
         let _ = writeln!(
             out,
@@ -274,13 +360,15 @@ pub fn snapshot(snapshot: &Snapshot) -> String {
                 format!("{:>7}", row.staleness_seconds.map_or_else(|| "-".to_owned(), |s| rough(s * SECOND))),
                 row.newest_bar.map_or_else(|| "-".to_owned(), |t| t.to_string()),
                 format!("{:>10}", count(row.bars)),
+                format!("{:>5}", row.gaps.map_or_else(|| "-".to_owned(), count)),
                 notes(row),
             ]
         })
         .collect();
     if !rows.is_empty() {
         out.push('\n');
-        let heading = ["SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", " BEHIND", "NEWEST BAR", "      BARS", ""];
+        let heading =
+            ["SYMBOL", "CLASS", "CRITICALITY", "TF", "TIER", " BEHIND", "NEWEST BAR", "      BARS", " GAPS", ""];
         out.push_str(&table(heading, &rows));
     }
     out

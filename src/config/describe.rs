@@ -179,10 +179,11 @@ fn of_scalar(text: &str, node: &Node, path: &str) -> Json {
     if let Ok(number) = text.parse::<f64>() {
         return json!({ "type": ["number", "null"], "default": number });
     }
-    if humantime::parse_duration(text).is_ok() {
+    // A duration that can be switched off stands beside a word.
+    if humantime::parse_duration(text).is_ok() && path != "backfill.verify_every" {
         return json!({ "type": ["string", "null"], "pattern": DURATION, "default": text });
     }
-    // `auto` and `realtime` stand beside other words, numbers and booleans.
+    // `off`, `auto` and `realtime` stand beside other words, numbers and booleans.
     json!({ "type": ["string", "boolean", "null"], "default": text })
 }
 

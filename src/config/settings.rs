@@ -125,6 +125,10 @@ pub struct BackfillSettings {
     pub not_entitled_recheck: Duration,
     /// How often splits of a symbol are asked.
     pub splits_recheck: Duration,
+    /// How often daily history is asked again and compared; `None` when never.
+    pub verify_every: Option<Duration>,
+    /// Share of the limit for what is asked while nothing else waits.
+    pub idle_share: f64,
     /// How long a lost database is waited for.
     pub database_patience: Duration,
 }

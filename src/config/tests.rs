@@ -48,6 +48,9 @@ fn the_defaults_are_those_of_the_specification() {
     assert_eq!((b.mode, b.concurrency, b.max_concurrent_symbols), (Mode::Pipeline, 8, 3));
     assert_eq!(b.database_patience, Duration::from_mins(2));
     assert_eq!(b.history, Duration::from_hours(365 * 24));
+    assert_eq!((b.verify_every, b.idle_share), (Some(Duration::from_hours(30 * 24)), 0.2));
+    let off = loaded("backfill:\n  verify_every: off\n").unwrap();
+    assert_eq!(off.settings.backfill.verify_every, None);
     let names: Vec<_> = all.settings.symbols.timeframes.iter().map(|t| t.name()).collect();
     assert_eq!(names, ["5m", "15m", "1h", "4h", "1d"]);
     assert!(all.settings.database.as_str().ends_with("/data/barkeep.db"));

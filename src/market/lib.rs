@@ -14,6 +14,7 @@ pub mod interval;
 pub mod pair;
 pub mod quality;
 pub mod resample;
+pub mod restatement;
 pub mod split;
 pub mod symbol;
 pub mod timeframe;

@@ -73,6 +73,9 @@ pub struct SeriesView {
     /// Ranges in doubt.
     #[serde(default, skip_serializing_if = "HoleCounts::is_empty")]
     pub holes: HoleCounts,
+    /// Gaps in its history; absent where nobody counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gaps: Option<usize>,
 }
 
 /// The vendor, and what it was asked over all time. How much of its limit is used now is [`Live::limit`].
@@ -330,6 +333,7 @@ impl Data {
                 answered_until: known.answered_until,
                 checked_at: row.checked_at,
                 holes,
+                gaps: None,
             });
         }
         // Stable: holes of one end stay in the order of their series.

@@ -16,7 +16,7 @@ use crate::EngineContext;
 use crate::events::Silent;
 use barkeep_market::calendar::Override;
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Ts};
-use barkeep_store::{HolidayRow, SeriesId, Store, StoreError};
+use barkeep_store::{HolidayRow, RequestPurpose, SeriesId, Store, StoreError};
 use barkeep_vendor::{Fault, Holiday};
 
 /// How the name of an announcement begins that was taken back.
@@ -36,7 +36,8 @@ pub enum HolidayError {
 /// # Errors
 /// When the vendor does not answer or the database fails.
 pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Result<Calendar, HolidayError> {
-    let announced = engine.for_run().dispatcher(None, Arc::new(Silent)).upcoming_holidays(cancel).await?;
+    let announced =
+        engine.for_run().dispatcher(None, RequestPurpose::Lookup, Arc::new(Silent)).upcoming_holidays(cancel).await?;
     let (store, now) = (engine.store.as_ref(), engine.clock.now());
     let today = AssetClass::Stock.date_of(now);
     let ahead = ahead(announced, today, now);

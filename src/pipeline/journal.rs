@@ -18,13 +18,19 @@ pub struct StoreJournal {
     store: Arc<dyn Store>,
     listener: Arc<dyn Listener>,
     execution: Option<Uuid>,
+    purpose: RequestPurpose,
 }
 
 impl StoreJournal {
-    /// A journal whose attempts belong to `execution`, if to any.
+    /// A journal whose attempts belong to `execution`, if to any. `purpose` is that of its requests for bars.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, listener: Arc<dyn Listener>, execution: Option<Uuid>) -> Self {
-        Self { store, listener, execution }
+    pub fn new(
+        store: Arc<dyn Store>,
+        listener: Arc<dyn Listener>,
+        execution: Option<Uuid>,
+        purpose: RequestPurpose,
+    ) -> Self {
+        Self { store, listener, execution, purpose }
     }
 }
 
@@ -46,7 +52,7 @@ impl Journal for StoreJournal {
     }
 
     async fn record(&self, attempt: &Attempt) {
-        let row = request_row(attempt, self.execution);
+        let row = request_row(attempt, self.execution, self.purpose);
         if let Err(e) = self.store.record_request(&row).await {
             tracing::error!(error = %e, "a request could not be recorded");
         }
@@ -65,9 +71,9 @@ impl Journal for StoreJournal {
     }
 }
 
-/// An attempt as a row of `vendor_requests`.
+/// An attempt as a row of `vendor_requests`. `bars` is the purpose of requests for bars; the others only look things up.
 #[must_use]
-pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow {
+pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>, bars: RequestPurpose) -> RequestRow {
     let fault = attempt.fault.as_ref();
     RequestRow {
         execution_id,
@@ -87,7 +93,7 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>) -> RequestRow 
         request_id: attempt.request_id.clone(),
         changed: None,
         purpose: match attempt.endpoint {
-            "aggregates" | "grouped_daily" => RequestPurpose::Backfill,
+            "aggregates" | "grouped_daily" => bars,
             _ => RequestPurpose::Lookup,
         },
     }

@@ -37,7 +37,7 @@ use barkeep_base::published::Published;
 use barkeep_config::{Config, Settings};
 use barkeep_market::Calendar;
 use barkeep_market::calendar::Override;
-use barkeep_store::{Store, StoreError};
+use barkeep_store::{RequestPurpose, Store, StoreError};
 use barkeep_vendor::Vendor;
 use barkeep_vendor::counters::Counts;
 use barkeep_vendor::dispatch::Dispatcher;
@@ -117,10 +117,16 @@ pub struct RunContext {
 }
 
 impl RunContext {
-    /// A dispatcher whose attempts are counted by themselves and for the process, and recorded for one execution, or for none.
+    /// A dispatcher whose attempts are counted by themselves and for the process, and recorded for one execution, or for
+    /// none, with the purpose of its requests for bars.
     #[must_use]
-    pub fn dispatcher(&self, execution: Option<Uuid>, listener: Arc<dyn Listener>) -> Dispatcher {
-        let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution);
+    pub fn dispatcher(
+        &self,
+        execution: Option<Uuid>,
+        purpose: RequestPurpose,
+        listener: Arc<dyn Listener>,
+    ) -> Dispatcher {
+        let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution, purpose);
         let policy = RetryPolicy::from(&self.settings.vendor);
         Dispatcher::new(
             Arc::clone(&self.vendor),

@@ -130,6 +130,12 @@ pub struct RunTotals {
     pub written: u64,
     /// Bars sent again with the values already stored.
     pub unchanged: u64,
+    /// Bars for times that an earlier answer had covered without them.
+    pub late: u64,
+    /// Final bars whose values changed.
+    pub changed: u64,
+    /// Requests for holes that the vendor had answered for.
+    pub rechecks: u64,
     pub quarantined: u64,
     /// Series committed; a round without any brought nothing.
     pub commits: u64,
@@ -227,6 +233,11 @@ impl RunProgress {
         self.lock().totals.features_written += written;
     }
 
+    /// Counts a request for a hole that the vendor had answered for.
+    pub fn add_recheck(&self) {
+        self.lock().totals.rechecks += 1;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -301,6 +312,8 @@ impl State {
                 totals.received += received;
                 totals.written += written;
                 totals.unchanged += outcome.unchanged;
+                totals.late += outcome.late;
+                totals.changed += outcome.changed;
                 totals.quarantined += outcome.quarantined;
                 totals.commits += 1;
                 let Some(entry) = item.and_then(|item| self.under_way.get_mut(&item)) else { return };

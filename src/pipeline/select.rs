@@ -86,6 +86,9 @@ pub struct Selection {
     pub to: Option<TimeBound>,
     /// Asset class of symbols not yet registered.
     pub class: Option<AssetClass>,
+    /// Whether what is stored is asked again and compared, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refetch: bool,
 }
 
 /// A symbol to work on.
@@ -193,10 +196,30 @@ impl Selection {
     /// # Errors
     /// [`SelectError::EmptyRange`] and [`SelectError::Future`].
     pub fn range(&self, class: AssetClass, history: std::time::Duration, now: Ts) -> Result<Interval, SelectError> {
+        self.range_of(class, None, None, history, now)
+    }
+
+    /// The same for one series. Without `from` it begins where an operator lets its history begin, else `history` back
+    /// from the end, or at its first stored bar when that is earlier: holes in what is stored are gaps however old.
+    ///
+    /// # Errors
+    /// As [`Selection::range`].
+    pub fn range_of(
+        &self,
+        class: AssetClass,
+        history_from: Option<NaiveDate>,
+        first_bar: Option<Ts>,
+        history: std::time::Duration,
+        now: Ts,
+    ) -> Result<Interval, SelectError> {
         let end = self.to.map_or(now, |to| to.end(class));
         let history = i64::try_from(history.as_millis()).unwrap_or(i64::MAX);
-        let default_start = class.midnight(class.date_of(end.min(now) - history));
-        let start = self.from.map_or(default_start, |from| from.start(class));
+        let default_start = || {
+            let start = class.midnight(class.date_of(end.min(now) - history));
+            first_bar.map_or(start, |first| start.min(class.midnight(class.date_of(first))))
+        };
+        let configured = || history_from.map_or_else(default_start, |date| class.midnight(date).min(end));
+        let start = self.from.map_or_else(configured, |from| from.start(class));
         match (self.from, self.to) {
             (Some(from), Some(to)) if start >= end => Err(SelectError::EmptyRange { from, to }),
             (Some(from), _) if start > now => Err(SelectError::Future { from }),

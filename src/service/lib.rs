@@ -10,6 +10,7 @@ pub mod handle;
 pub mod instance;
 mod pause;
 pub mod progress;
+pub mod radar;
 mod recovery;
 pub mod reload;
 pub mod schedule;
@@ -68,6 +69,7 @@ pub struct Service {
     /// Absent where the settings cannot be read again.
     reload: Option<Reload>,
     schedule: Schedule,
+    radar: radar::Radar,
     commands: mpsc::Receiver<QueuedCommand>,
     live: watch::Sender<Arc<Live>>,
     events: broadcast::Sender<Arc<RunEvent>>,
@@ -111,6 +113,7 @@ impl Service {
             engine,
             reload,
             schedule,
+            radar: radar::Radar::default(),
             commands,
             live,
             events,

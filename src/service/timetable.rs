@@ -34,6 +34,9 @@ impl Service {
                 self.lost(&e);
             }
         }
+        if let Err(e) = self.look_for_restatements().await {
+            self.lost(&e);
+        }
     }
 
     pub(super) async fn start_tier(&mut self, criticality: Criticality, trigger: Trigger) -> Result<(), StoreError> {

@@ -99,8 +99,8 @@ pub trait Store: Send + Sync {
     /// Coverage of the given series, each in order of start. Expired rows are included: the caller decides.
     async fn coverage(&self, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>>;
 
-    /// Intervals that are not simply answered for (unjudged, late, suspect, holes, halted, quarantined), over all
-    /// series, by series and start.
+    /// Intervals in doubt (unjudged, late, suspect, holes, halted, quarantined), over all series, by series and start.
+    /// Silence at the newest end that is believable so far is none.
     async fn doubtful(&self) -> Result<Vec<(SeriesId, Coverage)>>;
 
     /// The profiles of the given series as JSON, by series and part.

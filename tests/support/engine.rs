@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use barkeep::base::clock::{Clock, FixedClock, Moment};
 use barkeep::config::{self, Config, Environment, Loaded, Mode, Overrides, Policy, Settings};
-use barkeep::market::{Symbol, Timeframe, Ts};
+use barkeep::market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::Summary;
@@ -82,7 +82,13 @@ impl TestEngine {
             from: from.map(|day| day.parse().unwrap()),
             to: to.map(|day| day.parse().unwrap()),
             class: None,
+            refetch: false,
         };
+        self.select(selection).await
+    }
+
+    /// A backfill of a selection.
+    pub async fn select(&self, selection: Selection) -> Summary {
         let wish = Backfill::new(selection, Mode::Pipeline, Trigger::Cli);
         let key = secrecy::SecretString::from("key-of-the-tests");
         let listener = Arc::clone(&self.heard) as Arc<dyn Listener>;
@@ -154,7 +160,9 @@ impl TestEngine {
         first_pages
             .map(|r| {
                 let path = r.target.split('?').next().unwrap();
-                path.rsplit('/').nth(1).unwrap().parse().map_or_else(|_| panic!("{path}"), Ts)
+                let from = path.rsplit('/').nth(1).unwrap();
+                // Days are those of the exchange.
+                from.parse().map_or_else(|_| AssetClass::Stock.midnight(from.parse().unwrap()), Ts)
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,6 +28,9 @@ pub(crate) struct SymbolEntry {
     timeframes: Vec<Timeframe>,
     active: bool,
     paused: bool,
+    /// First day of its history; `null`: `backfill.history` ago.
+    #[schema(value_type = Option<String>, format = Date)]
+    history_from: Option<NaiveDate>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -91,6 +95,7 @@ pub(super) fn entry(row: &SymbolRow) -> SymbolEntry {
         timeframes: row.timeframes.clone(),
         active: row.active,
         paused: row.paused,
+        history_from: row.history_from,
     }
 }
 

@@ -29,6 +29,9 @@ mirror! {
         /// For symbols that are not registered yet.
         #[schema(value_type = Option<AssetClassName>)]
         class: Option<AssetClass>,
+        /// Whether stored bars are requested again, too, and compared.
+        #[serde(default)]
+        refetch: bool,
     }
 }
 

@@ -7,18 +7,21 @@ mod listed;
 mod merge;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::listed::{listed, show, show_one, with_paused};
-use crate::args::{new_symbol, sorted, symbol};
+use crate::args::{TimeBound, new_symbol, sorted, symbol};
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
+use barkeep_base::text::printable;
 use barkeep_config::yaml::suggest;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::{self, Known, Wanted};
@@ -54,7 +57,7 @@ pub enum SymbolsCommand {
     /// List symbols
     List,
     /// Change a symbol
-    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "class"]))]
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "class", "since"]))]
     Set {
         /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
@@ -74,6 +77,9 @@ pub enum SymbolsCommand {
         /// Asset class: stock, etf or crypto; refused when stored bars would become wrong
         #[arg(long, value_name = "CLASS")]
         class: Option<AssetClass>,
+        /// First day of its history, or none for backfill.history
+        #[arg(long, value_name = "DATE")]
+        since: Option<Since>,
         /// With --paused: only these timeframes, separated by commas. A paused timeframe is not requested, but its bars are
         /// still stored when they arrive with another one
         #[arg(
@@ -81,7 +87,7 @@ pub enum SymbolsCommand {
             value_name = "TF,…",
             value_delimiter = ',',
             requires = "paused",
-            conflicts_with_all = ["criticality", "timeframes", "active", "class"]
+            conflicts_with_all = ["criticality", "timeframes", "active", "class", "since"]
         )]
         timeframe: Vec<Timeframe>,
     },
@@ -114,6 +120,24 @@ pub struct SymbolOptions {
     /// Timeframes, separated by commas [default: symbols.timeframes]
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
+    /// First day of its history [default: backfill.history ago]
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<Since>,
+}
+
+/// The first day of a symbol's history, or that none is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since(pub Option<NaiveDate>);
+
+impl FromStr for Since {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<TimeBound>() {
+            _ if text == "none" => Ok(Self(None)),
+            Ok(TimeBound::Date(date)) => Ok(Self(Some(date))),
+            _ => Err(format!("'{}' is not a day; write 2024-01-31, from 1970 to 2100, or none", printable(text))),
+        }
+    }
 }
 
 /// Whose choice the criticality is: the operator's where one is named.
@@ -124,7 +148,12 @@ pub(super) fn source_of(named: Option<Criticality>, before: CriticalitySource) -
 impl SymbolOptions {
     /// As the engine takes them.
     pub(super) fn wanted(&self) -> Wanted {
-        Wanted { class: self.asset_class, criticality: self.criticality, timeframes: self.timeframes.clone() }
+        Wanted {
+            class: self.asset_class,
+            criticality: self.criticality,
+            timeframes: self.timeframes.clone(),
+            history_from: self.since.and_then(|since| since.0),
+        }
     }
 }
 
@@ -192,7 +221,7 @@ async fn execute(
             pause_series(&row.symbol, timeframe, *paused, store).await?;
             show_one(row, session, store).await
         }
-        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, class, timeframe: _ } => {
+        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, class, since, timeframe: _ } => {
             let before = find(&rows, symbol)?;
             let mut row = before.clone();
             if let Some(class) = class {
@@ -205,6 +234,7 @@ async fn execute(
             row.active = active.unwrap_or(row.active);
             let switched = paused.is_some_and(|paused| paused != row.paused);
             row.paused = paused.unwrap_or(row.paused);
+            row.history_from = since.map_or(row.history_from, |since| since.0);
             if !timeframes.is_empty() {
                 row.timeframes = sorted(timeframes);
             }
@@ -270,7 +300,8 @@ async fn add(
         let other_class = options.asset_class.is_some_and(|c| c != row.asset_class);
         let differs = other_class
             || options.criticality.is_some_and(|c| c != row.criticality)
-            || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes;
+            || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes
+            || options.since.is_some_and(|since| since.0 != row.history_from);
         if differs {
             let option = if other_class { " --class" } else { "" };
             let message = format!("{symbol} already exists with other settings; nothing was added");

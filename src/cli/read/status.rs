@@ -12,8 +12,14 @@ use crate::output::{print, print_json};
 use crate::render;
 use barkeep_base::clock::{Moment, SystemClock};
 use barkeep_config::Loaded;
-use barkeep_market::Symbol;
+use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::snapshot::{FreshnessContext, Snapshot};
+use barkeep_pipeline::backfill::gaps;
+use barkeep_service::radar;
+
+/// With more series shown than this their gaps are not counted: that takes all of their coverage, and a glance at fifty
+/// thousand series must stay one.
+const MOST_COUNTED: usize = 5_000;
 
 /// Show all series: how fresh they are and how many bars they have
 #[derive(Args, Clone, Debug)]
@@ -35,10 +41,19 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         let Loaded { settings, policy, .. } = &session.loaded;
         let context = FreshnessContext { calendar: &calendar, settings, policy };
         let mut snapshot = Snapshot::read(store.as_ref(), context, now).await?;
-        store.close().await;
-        if !named.is_empty() {
-            Arc::make_mut(&mut snapshot.data).series.retain(|row| named.contains(&row.symbol));
+        let data = Arc::make_mut(&mut snapshot.data);
+        let shown = |symbol: &Symbol| named.is_empty() || named.contains(symbol);
+        data.series.retain(|row| shown(&row.symbol));
+        if data.series.len() <= MOST_COUNTED {
+            let rows: Vec<_> = known.into_iter().filter(|row| shown(&row.symbol)).collect();
+            let gaps = gaps(store.as_ref(), &calendar, settings, &rows, now.at).await?;
+            for row in &mut data.series {
+                row.gaps = gaps.get(&(row.symbol.clone(), row.timeframe)).copied();
+            }
         }
-        if session.json { print_json(&snapshot) } else { print(&render::snapshot(&snapshot)) }
+        let daily = data.series.iter().filter(|row| row.timeframe == Timeframe::D1 && row.tracked && !row.paused);
+        let checked = radar::period(&settings.backfill, settings.vendor.rate_limit, daily.count());
+        store.close().await;
+        if session.json { print_json(&snapshot) } else { print(&render::snapshot(&snapshot, checked)) }
     })
 }

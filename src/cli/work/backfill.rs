@@ -1,5 +1,6 @@
 //! `barkeep backfill`: fetches what is missing from the selected series.
 
+use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use clap::Args;
@@ -16,6 +17,7 @@ use crate::progress::Progress;
 use crate::signals::{Received, Signals};
 use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::format::plural;
 use barkeep_config::{Config, Mode};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
@@ -28,17 +30,20 @@ use barkeep_store::{HealthListener, Trigger};
 
 /// Fetch missing bars
 ///
-/// Only what is missing is requested, so the same command run again resumes after any interruption.
+/// Only what is missing is requested, so the same command run again resumes after any interruption. With --refetch stored
+/// bars are requested again, too: values that differ replace the old ones, which are kept in bar_revisions. Stored bars that
+/// are no longer sent stay, and are counted.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep backfill AAPL SPY BTC --simulated
   barkeep backfill AAPL SPY BTC --timeframes 5m,15m,1h,4h,1d --from 2024-01-01
   barkeep backfill --all
   barkeep backfill --all --dry-run --json
+  barkeep backfill AAPL --from 2024-01-01 --to 2024-03-31 --refetch
 
 Exit codes:
     0  done
-    1  some series failed
+    1  some series failed, bars were quarantined, or a critical series is late
     2  usage or configuration error
     3  the vendor refused the API key
     4  database unreachable
@@ -55,8 +60,20 @@ pub struct BackfillArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Request stored bars again, too, and compare them; asks first on a terminal
+    #[arg(long)]
+    pub refetch: bool,
+
+    /// With --refetch: do not ask first
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Exit with 1, too, when the vendor has holes or there is too little history to say
+    #[arg(long)]
+    pub strict: bool,
+
     /// Run the plan that `barkeep plan` saved under this id
-    #[arg(long, value_name = "UUID", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class"])]
+    #[arg(long, value_name = "UUID", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class", "refetch"])]
     pub plan_id: Option<Uuid>,
 }
 
@@ -106,6 +123,10 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let progress = Arc::new(Progress::new(session.rate_limit()));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn HealthListener>).await?;
     let backfill = backfill(args, session, &engine).await?;
+    if backfill.selection.refetch && !session.json && !confirmed(&backfill, args, session, &engine).await? {
+        engine.store.close().await;
+        return Err(CliError::usage("nothing was requested"));
+    }
     if let Some(pause) = engine.store.engine_pause().await? {
         // The pause holds back what would start by itself; this was requested.
         eprintln!("note: the engine is paused by {} since {}; this backfill runs all the same", pause.by, pause.since);
@@ -128,13 +149,35 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     if cancel.is_cancelled() {
         return Err(CliError::silent(INTERRUPTED));
     }
-    if summary.is_complete() { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
+    if summary.is_clean(args.strict) { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
+}
+
+/// Shows what asking stored bars again costs. On a terminal somebody has to agree.
+async fn confirmed(
+    backfill: &Backfill,
+    args: &BackfillArgs,
+    session: &Session,
+    engine: &EngineContext,
+) -> Result<bool, CliError> {
+    let plan = match &backfill.plan {
+        Some(plan) => plan.clone(),
+        None => backfill.preview(engine).await?,
+    };
+    print(&render::plan(&plan, session.rate_limit()))?;
+    if args.yes || plan.items.is_empty() || !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return Ok(true);
+    }
+    print(&format!("Make {} now? [y/N] ", plural(plan.requests, "request")))?;
+    let mut answer = String::new();
+    // No answer is a no.
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 async fn backfill(args: &BackfillArgs, session: &Session, engine: &EngineContext) -> Result<Backfill, CliError> {
     let mode = args.mode.unwrap_or(session.loaded.settings.backfill.mode);
     let (selection, plan) = match args.plan_id {
-        None => (args.selection.resolve(), None),
+        None => (select::Selection { refetch: args.refetch, ..args.selection.resolve() }, None),
         Some(id) => {
             let stored = engine.store.plan(id).await?.ok_or_else(|| {
                 CliError::usage(format!("there is no plan {id} in this database"))

@@ -125,6 +125,7 @@ async fn fill(session: &Session, symbols: &[DemoSymbol], key: SecretString) -> R
             from: None,
             to: Some(TimeBound::Time(to)),
             class: None,
+            refetch: false,
         };
         let backfill = Backfill::new(selection, session.loaded.settings.backfill.mode, Trigger::Cli);
         backfill.run(&engine, Arc::new(Silent), CancellationToken::new()).await?;

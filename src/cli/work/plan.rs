@@ -17,6 +17,7 @@ use crate::work::backfill::{StoredPlan, open_engine};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::events::Silent;
+use barkeep_pipeline::select;
 use barkeep_store::Trigger;
 
 /// Show the requests a backfill would make, and save the plan under an id
@@ -28,13 +29,18 @@ use barkeep_store::Trigger;
 #[command(after_help = "Examples:
   barkeep plan AAPL SPY --from 2024-01-01
   barkeep plan --all --json
+  barkeep plan AAPL --from 2024-01-01 --refetch
   barkeep plan --cells missing.csv --json")]
 pub struct PlanArgs {
     #[command(flatten)]
     pub selection: Selection,
 
+    /// Plan to ask stored bars again, too
+    #[arg(long)]
+    pub refetch: bool,
+
     /// Plan for the missing daily bars in this CSV file (symbol,session) instead
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class", "refetch"])]
     pub cells: Option<PathBuf>,
 }
 
@@ -47,7 +53,7 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
     block_on(async {
         // No request is made, so no key is needed.
         let engine = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
-        let selection = args.selection.resolve();
+        let selection = select::Selection { refetch: args.refetch, ..args.selection.resolve() };
         let mode = session.loaded.settings.backfill.mode;
         let backfill = Backfill::new(selection.clone(), mode, Trigger::Cli);
         let plan = backfill.preview(&engine).await?;

@@ -145,6 +145,15 @@ fn backfill(at: &Reader<'_>) -> Result<BackfillSettings, ConfigError> {
         recent_empty_recheck: at.get("recent_empty_recheck")?.duration(MINUTE..=3650 * DAY)?,
         not_entitled_recheck: at.get("not_entitled_recheck")?.duration(MINUTE..=3650 * DAY)?,
         splits_recheck: at.get("splits_recheck")?.duration(HOUR..=365 * DAY)?,
+        verify_every: {
+            let every = at.get("verify_every")?;
+            // `off` is text here, as YAML 1.2 has it.
+            match every.text() {
+                Ok("off") => None,
+                _ => Some(every.duration(DAY..=3650 * DAY)?),
+            }
+        },
+        idle_share: at.get("idle_share")?.float(0.01..=1.0)?,
         database_patience: at.get("database_patience")?.duration(Duration::ZERO..=DAY)?,
     };
     if all.recent_empty_recheck > all.empty_recheck {

@@ -3,18 +3,28 @@
 //! Every series named is closed, complete or failed with its reason, before the execution is. With the database lost
 //! nothing is closed; a later start does it (`dead`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_util::sync::CancellationToken;
 
 use super::naming::Told;
 use super::unfinished::{Unfinished, describe};
+use super::wanted::cutting;
 use super::{Run, RunError};
+use crate::fetch::plan_start::PlanStarts;
 use crate::halts;
 use crate::index::coverage::SeriesKey;
-use crate::summary::{self, Summary};
-use barkeep_market::{Symbol, Ts};
-use barkeep_store::{ExecutionRow, ExecutionStatus};
+use crate::select::{SelectError, Target};
+use crate::summary::{self, CountedSeries, Doubts, PlanBegins, Restated, Summary};
+use barkeep_market::{Criticality, Symbol, Ts};
+use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesRow};
+
+/// What was found besides the bars.
+struct Found {
+    doubts: Doubts,
+    restated: Restated,
+    plan_starts: Vec<PlanBegins>,
+}
 
 impl Run<'_> {
     /// Adds up, closes the execution and the status rows.
@@ -40,6 +50,9 @@ impl Run<'_> {
         }
         halts::mark(engine).await?;
         let now = engine.clock.now();
+        self.fetcher.forget_outgrown_plan_starts().await?;
+        let restated = self.close_verification(now).await?.unwrap_or_default();
+        let doubts = self.doubts().await?;
         let told = match outcome {
             Ok(()) if !cancel.is_cancelled() => self.look_up(now).await?,
             _ => Told::default(),
@@ -53,7 +66,9 @@ impl Run<'_> {
         engine.store.put_series_statuses(&statuses).await?;
 
         let status = self.status(&outcome, cancelled, &unfinished);
-        let summary = Summary { notes: told.notes, ..self.summary(status, statuses.len(), &unfinished, now) };
+        let plan_starts = self.plan_begins()?;
+        let found = Found { doubts, restated, plan_starts };
+        let summary = Summary { notes: told.notes, ..self.summary(status, statuses.len(), &unfinished, found, now) };
         engine.store.put_execution(&self.closed(&summary, &outcome, &unfinished, now)).await?;
         outcome.map(|()| summary)
     }
@@ -72,7 +87,37 @@ impl Run<'_> {
         }
     }
 
-    fn summary(&self, status: ExecutionStatus, series: usize, unfinished: &Unfinished, now: Ts) -> Summary {
+    /// What the ledger says of the series of this run.
+    async fn doubts(&self) -> Result<Doubts, RunError> {
+        let engine = self.engine();
+        let targets: HashMap<&Symbol, &Target> = self.context.targets.iter().map(|t| (&t.row.symbol, t)).collect();
+        let counted = |row: SeriesRow| {
+            let target = targets.get(&row.symbol).filter(|target| target.requested.contains(&row.timeframe))?;
+            let is_critical = target.row.criticality == Criticality::Critical;
+            Some((row.id, CountedSeries { symbol: row.symbol, class: target.row.asset_class, is_critical }))
+        };
+        let series = engine.store.series().await?.into_iter().filter_map(counted).collect();
+        Ok(Doubts::of(&engine.store.doubtful().await?, &series, &engine.calendar))
+    }
+
+    /// Where the plan's history begins, where it cut off something that was asked.
+    fn plan_begins(&self) -> Result<Vec<PlanBegins>, RunError> {
+        let starts = self.fetcher.plan_starts();
+        let states = self.context.targets.iter().flat_map(|target| self.context.coverage.families(target));
+        let asked = states.map(|state| Ok((state.class, self.wanted().asked(&state)?)));
+        let asked = asked.collect::<Result<Vec<_>, SelectError>>()?;
+        let cut = if self.backfill.newest_only { PlanStarts::new() } else { cutting(&starts, asked.into_iter()) };
+        Ok(cut.into_iter().map(|(continuous, starts_on)| PlanBegins { continuous, starts_on }).collect())
+    }
+
+    fn summary(
+        &self,
+        status: ExecutionStatus,
+        series: usize,
+        unfinished: &Unfinished,
+        found: Found,
+        now: Ts,
+    ) -> Summary {
         let totals = self.fetcher.progress.totals();
         let requests_needed = self.fetcher.capabilities().needed;
         Summary {
@@ -91,6 +136,12 @@ impl Run<'_> {
             series_total: series as u64,
             series_failed: unfinished.len() as u64,
             gaps_left: unfinished.values().map(|(gaps, _)| *gaps as u64).sum(),
+            doubts: found.doubts,
+            bars_late: totals.late,
+            bars_changed: totals.changed,
+            rechecks: totals.rechecks,
+            restated: found.restated,
+            plan_starts: found.plan_starts,
             duration_seconds: (now - self.execution.started_at).max(0) as f64 / 1000.0,
             notes: Vec::new(),
             unfinished: unfinished
@@ -116,13 +167,15 @@ impl Run<'_> {
         let (total, failed) = (self.context.targets.len() as i64, symbols(unfinished).len() as i64);
         ExecutionRow {
             completed_at: Some(now),
-            duration_seconds: Some(summary.duration_seconds),
+            duration_seconds: Some((now - self.execution.started_at).max(0) as f64 / 1000.0),
             successful_symbols: total - failed,
             failed_symbols: failed,
             total_records_processed: self.fetcher.progress.totals().received as i64,
             requests: summary.requests as i64,
             rate_limited: summary.rate_limited as i64,
             retries: summary.retries as i64,
+            late_bars: summary.bars_late as i64,
+            changed_bars: summary.bars_changed as i64,
             status: summary.status,
             error_message: self.first_reason(outcome),
             ..self.execution.clone()

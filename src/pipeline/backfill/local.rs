@@ -21,7 +21,7 @@ impl Run<'_> {
         let store = &self.engine().store;
         let coverage = CoverageIndex::read(store.as_ref(), &self.context.targets, self.engine().clock.now()).await?;
         let coverage = coverage.asked_since(self.context.now);
-        for need in self.open_needs(&coverage, true)? {
+        for need in self.local_needs(&coverage)? {
             let (state, horizon) = (&need.state, need.horizon);
             for (timeframe, spans) in &need.local {
                 let family = state.base.family();

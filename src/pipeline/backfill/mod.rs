@@ -6,7 +6,8 @@
 //!
 //! The way of a run: `planning` reads what is known, `opening` makes ready, `modes` carries out the plan of each
 //! round, `local` computes what needs no request, `split_watch` holds splits against prices, `closing` adds up with what
-//! `unfinished` finds and `naming` learns.
+//! `unfinished` finds and `naming` learns. `wanted` says which range each series should have, `refetch` what is different
+//! when stored bars are asked again.
 
 mod closing;
 mod dead;
@@ -15,8 +16,10 @@ mod modes;
 mod naming;
 mod opening;
 mod planning;
+mod refetch;
 mod split_watch;
 mod unfinished;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +29,10 @@ use uuid::Uuid;
 
 pub use self::dead::close_dead_executions;
 use self::planning::{PlanningContext, estimated_seconds};
+pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
+use self::wanted::Wanted;
+pub use self::wanted::gaps;
 use super::features::FeatureRunner;
 use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
@@ -58,6 +64,8 @@ pub struct Backfill {
     pub newest_only: bool,
     /// Run exactly this plan instead of making one.
     pub plan: Option<Plan>,
+    /// Started because nothing else waits: its requests let everybody else go first.
+    pub idle: bool,
 }
 
 /// Why a run could not be finished at all.
@@ -78,7 +86,7 @@ impl Backfill {
     /// A run of everything that is missing.
     #[must_use]
     pub fn new(selection: Selection, mode: Mode, trigger: Trigger) -> Self {
-        Self { execution_id: Uuid::new_v4(), selection, mode, trigger, newest_only: false, plan: None }
+        Self { execution_id: Uuid::new_v4(), selection, mode, trigger, newest_only: false, plan: None, idle: false }
     }
 
     /// Runs to the end, or until `cancel`. Pages in flight are committed either way.
@@ -161,6 +169,10 @@ impl Run<'_> {
 
     fn statuses(&self) -> MutexGuard<'_, SeriesStatuses> {
         self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        self.context.wanted(&self.backfill.selection, self.engine())
     }
 
     fn progress_mark(&self) -> (u64, u64) {

@@ -11,7 +11,7 @@ use crate::index::coverage::CoverageIndex;
 use crate::names::listing::{self, Answer, Stored, clipped, sessions};
 use crate::select::Target;
 use barkeep_market::{Interval, Symbol, Ts};
-use barkeep_store::{CoverageState, ListingState, SeriesRow, SymbolRow};
+use barkeep_store::{CoverageState, ListingState, RequestPurpose, SeriesRow, SymbolRow};
 use barkeep_vendor::Fault;
 use barkeep_vendor::dispatch::Dispatcher;
 
@@ -91,7 +91,11 @@ impl Run<'_> {
         let mut engine = self.engine().clone();
         let settings = Arc::make_mut(&mut engine.settings);
         settings.vendor.attempts = settings.vendor.attempts.min(MOST_ATTEMPTS);
-        engine.dispatcher(Some(self.fetcher.execution), Arc::clone(&self.fetcher.progress) as Arc<dyn Listener>)
+        engine.dispatcher(
+            Some(self.fetcher.execution),
+            RequestPurpose::Lookup,
+            Arc::clone(&self.fetcher.progress) as Arc<dyn Listener>,
+        )
     }
 
     async fn ask(

@@ -14,14 +14,15 @@ use super::{Backfill, Run};
 use crate::RunContext;
 use crate::events::Listener;
 use crate::features::{FeatureRunner, PLACES};
-use crate::fetch::Fetcher;
+use crate::fetch::plan_start::PlanHistory;
+use crate::fetch::{Fetcher, Verification};
 use crate::index::registry::SeriesRegistry;
 use crate::ingest::{Ingest, IngestContext};
 use crate::progress::RunProgress;
 use crate::select::Target;
 use crate::series_statuses::SeriesStatuses;
 use barkeep_base::process as owner;
-use barkeep_store::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
+use barkeep_store::{ExecutionRow, ExecutionStatus, RequestPurpose, SeriesRunState, SeriesStatus, Trigger};
 
 impl<'a> Run<'a> {
     /// A run that has not requested anything. The writer ends when the run is dropped and its queue is empty.
@@ -48,6 +49,8 @@ impl<'a> Run<'a> {
             progress: Arc::clone(&progress),
         });
         let stop = cancel.child_token();
+        let refetch = backfill.selection.refetch;
+        let purpose = if refetch { RequestPurpose::Verify } else { RequestPurpose::Backfill };
         let feature_runner = Arc::new(FeatureRunner {
             engine: engine.clone(),
             registry: Arc::clone(&registry),
@@ -61,7 +64,11 @@ impl<'a> Run<'a> {
         });
         let fetcher = Arc::new(Fetcher {
             engine: engine.clone(),
-            dispatcher: engine.dispatcher(Some(backfill.execution_id), Arc::clone(&progress) as Arc<dyn Listener>),
+            dispatcher: engine.dispatcher(
+                Some(backfill.execution_id),
+                purpose,
+                Arc::clone(&progress) as Arc<dyn Listener>,
+            ),
             scheduled: matches!(backfill.trigger, Trigger::Schedule | Trigger::CatchUp),
             registry,
             ingest,
@@ -71,6 +78,9 @@ impl<'a> Run<'a> {
             execution: backfill.execution_id,
             now: context.now,
             delays: context.delays,
+            plan_history: Mutex::new(PlanHistory::new(context.plan_starts.clone())),
+            verification: refetch.then(Verification::default),
+            idle: backfill.idle,
         });
         let (failed, split_watch) = (Mutex::default(), Mutex::default());
         (Self { backfill, context, statuses, execution, failed, split_watch, fetcher, feature_runner }, writer)

@@ -2,12 +2,15 @@
 //!
 //! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
+use super::refetch::unverified;
+use super::wanted::{Beginnings, Wanted};
 use super::{Backfill, Run, RunError};
-use crate::fetch::{Delays, VendorCapabilities};
+use crate::fetch::plan_start::{self, PlanStarts};
+use crate::fetch::{Delays, VendorCapabilities, Verification};
 use crate::index::coverage::CoverageIndex;
 use crate::names::listing::clipped;
 use crate::planning_inputs;
-use crate::select::Target;
+use crate::select::{Selection, Target};
 use crate::{EngineContext, RunContext};
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
@@ -23,6 +26,39 @@ pub(super) struct PlanningContext {
     pub(super) targets: Vec<Target>,
     pub(super) coverage: CoverageIndex,
     pub(super) delays: Delays,
+    pub(super) beginnings: Beginnings,
+    /// How far back the vendor's plan reaches, as far as it was learned before and holds for this run.
+    pub(super) plan_starts: PlanStarts,
+}
+
+impl PlanningContext {
+    pub(super) fn wanted<'a>(&'a self, selection: &'a Selection, engine: &'a RunContext) -> Wanted<'a> {
+        let history = engine.settings.backfill.history;
+        Wanted { selection, beginnings: &self.beginnings, history, now: self.now }
+    }
+}
+
+/// What planning counts as known.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) coverage: &'a CoverageIndex,
+    pub(super) starts: &'a PlanStarts,
+    pub(super) basis: Basis<'a>,
+}
+
+/// What makes a range need no request.
+#[derive(Clone, Copy)]
+pub(super) enum Basis<'a> {
+    /// That it is covered.
+    Covered,
+    /// That it was answered again, in a run that asks stored bars again. Nothing was before its first request.
+    AnsweredAgain(Option<&'a Verification>),
+}
+
+impl<'a> Basis<'a> {
+    const fn of(selection: &Selection, verification: Option<&'a Verification>) -> Self {
+        if selection.refetch { Self::AnsweredAgain(verification) } else { Self::Covered }
+    }
 }
 
 impl Backfill {
@@ -40,7 +76,14 @@ impl Backfill {
             exchange: coverage.delay(AssetClass::Stock, &targets, configured),
             continuous: coverage.delay(AssetClass::Crypto, &targets, configured),
         };
-        Ok(PlanningContext { now, targets, coverage, delays })
+        let beginnings = Beginnings::read(engine.store.as_ref(), &targets).await?;
+        // Whoever asks for stored bars again wants to know whether there are more by now.
+        let plan_starts = if self.selection.refetch && !self.idle {
+            PlanStarts::new()
+        } else {
+            plan_start::known(engine.store.as_ref(), now).await?
+        };
+        Ok(PlanningContext { now, targets, coverage, delays, beginnings, plan_starts })
     }
 
     /// What a run would request now.
@@ -55,7 +98,12 @@ impl Backfill {
             let (class, family) = (state.class, state.base.family());
             Horizon::at(&engine.calendar, class, family, context.delays.of(class), settle, context.now)
         };
-        let needs = self.needs(engine, &context.targets, &context.coverage, context.now, horizon)?;
+        let known = Known {
+            coverage: &context.coverage,
+            starts: &context.plan_starts,
+            basis: Basis::of(&self.selection, None),
+        };
+        let needs = self.needs(engine, &context, known, horizon)?;
         let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
         let mut plan = barkeep_plan::build(&engine.calendar, &needs, &market);
         plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
@@ -66,17 +114,21 @@ impl Backfill {
     pub(super) fn needs(
         &self,
         engine: &RunContext,
-        targets: &[Target],
-        coverage: &CoverageIndex,
-        now: Ts,
+        context: &PlanningContext,
+        known: Known<'_>,
         horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
+        let wanted = context.wanted(&self.selection, engine);
         let mut needs = Vec::new();
-        let states = targets.iter().flat_map(|target| coverage.families(target).into_iter().map(move |s| (target, s)));
+        let coverage = known.coverage;
+        let states = context.targets.iter().flat_map(|t| coverage.families(t).into_iter().map(move |state| (t, state)));
         for (target, state) in states {
-            let range = self.selection.range(state.class, engine.settings.backfill.history, now)?;
-            let range = clipped(range, &target.row);
+            let range = clipped(wanted.range(&state, known.starts)?, &target.row);
             let horizon = horizon(&state);
+            let state = match known.basis {
+                Basis::AnsweredAgain(verification) => unverified(state, verification),
+                Basis::Covered => state,
+            };
             let need = Need::of(&engine.calendar, state, range, horizon);
             needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
         }
@@ -106,13 +158,25 @@ impl Backfill {
 impl Run<'_> {
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just requested.
     pub(super) fn open_needs(&self, coverage: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
+        let verification = self.fetcher.verification.as_ref();
+        self.needs(coverage, settled_only, Basis::of(&self.backfill.selection, verification))
+    }
+
+    /// What can be computed from stored bars.
+    pub(super) fn local_needs(&self, coverage: &CoverageIndex) -> Result<Vec<Need>, RunError> {
+        self.needs(coverage, true, Basis::Covered)
+    }
+
+    fn needs(&self, coverage: &CoverageIndex, settled_only: bool, basis: Basis<'_>) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
             let horizon = self.fetcher.horizon(state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
             let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
         };
-        let needs = self.backfill.needs(self.engine(), &self.context.targets, coverage, self.context.now, horizon)?;
+        let starts = self.fetcher.plan_starts();
+        let known = Known { coverage, starts: &starts, basis };
+        let needs = self.backfill.needs(self.engine(), &self.context, known, horizon)?;
         let failed = self.failed();
         let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
         Ok(needs.into_iter().filter(open).collect())

@@ -24,13 +24,13 @@ impl Run<'_> {
         let rows: BTreeMap<Symbol, SymbolRow> =
             engine.store.symbols().await?.into_iter().map(|row| (row.symbol.clone(), row)).collect();
         let failed = self.failed().clone();
+        let starts = self.fetcher.plan_starts();
         let mut unfinished = Unfinished::new();
         let proven = self.context.targets.iter().flat_map(|target| coverage.proven(target));
         let believed = self.context.targets.iter().flat_map(|target| coverage.answered(target));
         let before = self.context.targets.iter().flat_map(|target| self.context.coverage.families(target));
         for ((state, believed), before) in proven.zip(believed).zip(before) {
-            let mut range =
-                self.backfill.selection.range(state.class, engine.settings.backfill.history, self.context.now)?;
+            let mut range = self.wanted().range(&state, &starts)?;
             if let Some(row) = rows.get(&state.symbol) {
                 range = clipped(range, row);
             }

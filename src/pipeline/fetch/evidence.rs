@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::plan_start::RefusedRange;
 use super::{Fetcher, ItemError};
 use crate::index::registry::SeriesIds;
 use crate::ingest::{FamilyAnswer, PageJob, Verdict};
-use crate::journal::request_row;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts};
+use barkeep_store::StoreError;
 use barkeep_vendor::{AggregateQuery, Class, Fault, Page};
 
 /// An empty answer for a range that ended this recently may only be late.
@@ -70,27 +71,66 @@ impl Fetcher {
         let day = Timeframe::D1.span(query.class, first.start);
         let range = query.timeframe.snap_out(query.class, day.intersect(gap));
         let probe = AggregateQuery { range, ..query.clone() };
-        let whole = AggregateQuery { range: gap, ..query.clone() };
         match self.dispatcher.aggregates(&probe, None, token).await {
             Ok((page, attempt)) if page.bars.is_empty() => {
                 let ids = self.registry.series_ids(symbol, query.timeframe.family(), &self.engine.settings).await?;
-                let answer = FamilyAnswer {
-                    ids: Arc::new(ids),
-                    answered: gap,
-                    verdict: self.verdict(false, gap),
-                    bars: Vec::new(),
-                    horizon: self.horizon(query.class, query.timeframe.family()),
-                };
-                let request = Some(request_row(&attempt, Some(self.execution)));
-                let job = PageJob::fetched(vec![answer], request, self.engine.clock.now());
+                // The stored bars there are are no longer sent.
+                self.verify(&ids, gap, &[]).await?;
+                let answers = self.without_bars(Arc::new(ids), gap, self.verdict(false, gap)).await?;
+                let request = Some(self.request_row(&attempt));
+                let job = PageJob::fetched(answers, request, self.engine.clock.now());
                 Ok(self.ingest.send(job).await.wait().await?)
             }
             // It has bars after all: the gap stays open and gets a request of its own.
             Ok((_, attempt)) => Ok(self.record(&attempt).await?),
             // Paused before it started: the gap stays open.
             Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => Ok(()),
-            Err(fault) => self.refused(symbol, &whole, gap.start, fault).await,
+            Err(fault) => {
+                let last = sessions.as_slice().last().unwrap_or(first);
+                let last = Timeframe::D1.span(query.class, last.start);
+                self.head_refused(symbol, query, Interval::new(gap.start, day.end), last, fault, token).await
+            }
         }
+    }
+
+    /// The first session of a leading gap, `refused`, is refused. Whether its last one is too decides how far the
+    /// refusal reaches: a symbol that was listed after the plan's history begins has nothing there instead.
+    async fn head_refused(
+        &self,
+        symbol: &Symbol,
+        query: &AggregateQuery,
+        refused: Interval,
+        last: Interval,
+        fault: Fault,
+        token: &CancellationToken,
+    ) -> Result<(), ItemError> {
+        let is_refusal = |fault: &Fault| matches!(fault.class, Class::PlanWindow | Class::NotEntitled);
+        let mut range = refused;
+        if is_refusal(&fault) && last.end > refused.end {
+            let probe = AggregateQuery { range: query.timeframe.snap_out(query.class, last), ..query.clone() };
+            match self.dispatcher.aggregates(&probe, None, token).await {
+                // The rest of the gap stays open and gets a request of its own.
+                Ok((_, attempt)) => self.record(&attempt).await?,
+                Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => return Ok(()),
+                Err(fault) if is_refusal(&fault) => range.end = last.end,
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        let head = AggregateQuery { range, ..query.clone() };
+        self.refused_range(symbol, &head, range.start, fault, true).await
+    }
+
+    /// An answer without bars. Coverage of stored bars is left as it is.
+    pub(super) async fn without_bars(
+        &self,
+        ids: Arc<SeriesIds>,
+        range: Interval,
+        verdict: Verdict,
+    ) -> Result<Vec<FamilyAnswer>, StoreError> {
+        let horizon = self.horizon(ids.class, ids.base.family());
+        let pieces = self.not_proven(&ids, range).await?;
+        let answer = |answered| FamilyAnswer { ids: Arc::clone(&ids), answered, verdict, bars: Vec::new(), horizon };
+        Ok(pieces.into_iter().map(answer).collect())
     }
 
     fn until(&self, wait: Duration) -> Ts {
@@ -105,6 +145,18 @@ impl Fetcher {
         from: Ts,
         fault: Fault,
     ) -> Result<(), ItemError> {
+        self.refused_range(symbol, query, from, fault, false).await
+    }
+
+    /// The same; `is_head` when bars came for the time after it.
+    async fn refused_range(
+        &self,
+        symbol: &Symbol,
+        query: &AggregateQuery,
+        from: Ts,
+        fault: Fault,
+        is_head: bool,
+    ) -> Result<(), ItemError> {
         let class = query.class;
         let today = Timeframe::D1.span(class, self.now);
         let (range, until) = match fault.class {
@@ -117,10 +169,9 @@ impl Fetcher {
         };
         let family = query.timeframe.family();
         let ids = Arc::new(self.registry.series_ids(symbol, family, &self.engine.settings).await?);
-        let horizon = self.horizon(class, family);
         let answered = query.timeframe.snap_out(class, range);
-        let answer = FamilyAnswer { ids, answered, verdict: Verdict::Refused { until }, bars: Vec::new(), horizon };
-        let job = PageJob::fetched(vec![answer], None, self.engine.clock.now());
+        let answers = self.without_bars(ids, answered, Verdict::Refused { until }).await?;
+        let job = PageJob::fetched(answers, None, self.engine.clock.now());
         self.ingest.send(job).await.wait().await?;
         if fault.class == Class::TooEarly {
             self.learn(|capabilities| {
@@ -128,7 +179,8 @@ impl Fetcher {
             });
             return Ok(());
         }
-        Err(fault.into())
+        let refused = RefusedRange { symbol, class, range, why: fault.class, is_head };
+        if self.is_before_plan(refused).await? { Ok(()) } else { Err(fault.into()) }
     }
 }
 

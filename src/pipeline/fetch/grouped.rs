@@ -10,7 +10,6 @@ use chrono::NaiveDate;
 
 use super::{Fetcher, ItemError};
 use crate::ingest::{FamilyAnswer, PageJob, Verdict};
-use crate::journal::request_row;
 use barkeep_market::{AssetClass, Family, Interval, Timeframe};
 use barkeep_plan::Item;
 use barkeep_vendor::Class;
@@ -59,13 +58,17 @@ impl Fetcher {
             let ids = self.registry.series_ids(symbol, Family::Day, &self.engine.settings).await?;
             let scaled = page.adjusted && ids.splits.iter().any(|split| split.date > date);
             match by_ticker.get(ids.ticker.as_str()).filter(|_| !scaled) {
-                Some(bar) => answers.push(FamilyAnswer {
-                    horizon: self.horizon(ids.class, Family::Day),
-                    ids: Arc::new(ids),
-                    answered: day,
-                    verdict: Verdict::Answered,
-                    bars: vec![**bar],
-                }),
+                Some(bar) => {
+                    // One bar is too little to be called another company's.
+                    self.verify(&ids, day, &[**bar]).await?;
+                    answers.push(FamilyAnswer {
+                        horizon: self.horizon(ids.class, Family::Day),
+                        ids: Arc::new(ids),
+                        answered: day,
+                        verdict: Verdict::Answered,
+                        bars: vec![**bar],
+                    });
+                }
                 None => absent.push(symbol.clone()),
             }
         }
@@ -78,7 +81,7 @@ impl Fetcher {
                 }
             });
         }
-        let request = Some(request_row(&attempt, Some(self.execution)));
+        let request = Some(self.request_row(&attempt));
         let job = PageJob::fetched(answers, request, self.engine.clock.now()).of_item(number, 1.0, permit);
         Ok(self.ingest.send(job).await.wait().await?)
     }

@@ -2,13 +2,16 @@
 //!
 //! A request is made when its turn has come at the gate. `pages` fetches one symbol until no page follows, `grouped` one
 //! date of the whole market; `evidence` decides what an answer proves, so that no more is ever stored as known;
-//! `capabilities` keeps what answers say about the vendor's plan.
+//! `capabilities` keeps what answers say about the vendor's plan, `plan_start` how far back it reaches; `verify` compares
+//! stored bars that are asked again.
 
 mod capabilities;
 mod evidence;
 mod grouped;
 mod pages;
+pub mod plan_start;
 mod splits;
+mod verify;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -16,6 +19,8 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use self::capabilities::{Delays, VendorCapabilities};
+use self::plan_start::PlanHistory;
+pub use self::verify::{Verification, Verified};
 use super::RunContext;
 use super::gate::{Permit, Priority, Purpose, Refused};
 use super::ingest::Ingest;
@@ -24,9 +29,9 @@ use crate::events::{Event, ItemInfo, ItemTiming, Listener as _};
 use crate::index::registry::SeriesRegistry;
 use crate::progress::RunProgress;
 use barkeep_base::timing;
-use barkeep_market::{Family, Timeframe, Ts};
+use barkeep_market::{Criticality, Family, Timeframe, Ts};
 use barkeep_plan::{Item, Request};
-use barkeep_store::StoreError;
+use barkeep_store::{RequestPurpose, RequestRow, StoreError};
 use barkeep_vendor::dispatch::{Attempt, Dispatcher};
 use barkeep_vendor::{AggregateQuery, Class, Fault};
 
@@ -66,6 +71,11 @@ pub struct Fetcher {
     /// The time the whole run plans by.
     pub now: Ts,
     pub delays: Delays,
+    pub plan_history: Mutex<PlanHistory>,
+    /// Set in a run that asks stored bars again.
+    pub verification: Option<Verification>,
+    /// Made while nothing else waits: everybody else goes first.
+    pub idle: bool,
 }
 
 impl Fetcher {
@@ -78,8 +88,8 @@ impl Fetcher {
     {
         let priority = Priority {
             recheck: item.recheck,
-            criticality: item.criticality,
-            history: !item.newest,
+            criticality: if self.idle { Criticality::Low } else { item.criticality },
+            history: self.idle || !item.newest,
             scheduled: self.scheduled,
         };
         loop {
@@ -151,7 +161,22 @@ impl Fetcher {
     }
 
     async fn record(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        self.engine.store.record_request(&request_row(attempt, Some(self.execution))).await
+        self.engine.store.record_request(&self.request_row(attempt)).await
+    }
+
+    /// What the requests of this run are for.
+    const fn bars_purpose(&self) -> RequestPurpose {
+        if self.verification.is_some() { RequestPurpose::Verify } else { RequestPurpose::Backfill }
+    }
+
+    fn request_row(&self, attempt: &Attempt) -> RequestRow {
+        request_row(attempt, Some(self.execution), self.bars_purpose())
+    }
+
+    /// The same of a request for an item, which may only be about a hole.
+    fn row_of(&self, attempt: &Attempt, item: &Item) -> RequestRow {
+        let row = self.request_row(attempt);
+        if item.recheck { RequestRow { purpose: RequestPurpose::Recheck, ..row } } else { row }
     }
 
     fn report_page(&self, item: u64, done: f64, more: bool) {

@@ -10,12 +10,10 @@ use super::evidence::wrongly_adjusted;
 use super::{Fetcher, ItemError};
 use crate::gate::Permit;
 use crate::index::registry::SeriesIds;
-use crate::ingest::{FamilyAnswer, PageJob, PendingCommit};
-use crate::journal::request_row;
+use crate::ingest::{FamilyAnswer, PageJob, PendingCommit, Verdict};
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
 use barkeep_plan::planner::PAGE;
-use barkeep_store::{RequestPurpose, RequestRow};
 use barkeep_vendor::dispatch::{Attempt, PageGuard};
 use barkeep_vendor::{AggregateQuery, Cursor, Fault, Page};
 
@@ -32,7 +30,8 @@ impl Fetcher {
     ) -> Result<(), ItemError> {
         let family = query.timeframe.family();
         let horizon = self.horizon(query.class, family);
-        let reachable = query.timeframe.snap_out(query.class, Interval::new(Ts::MIN, horizon.end));
+        let begin = self.plan_start(query.class).unwrap_or(Ts::MIN);
+        let reachable = query.timeframe.snap_out(query.class, Interval::new(begin, horizon.end));
         query.range = query.range.intersect(reachable);
         if query.range.is_empty() {
             return Ok(());
@@ -58,6 +57,9 @@ impl Fetcher {
             let horizon = self.horizon(query.class, family);
             let more = page.next.is_some();
             let first = page.bars.first().filter(|_| cursor.is_none());
+            if let Some(bar) = first {
+                self.note_served(query.class, bar.ts);
+            }
             let unproven = first.and_then(|bar| self.leading_gap(&query, bar.ts));
             if let Some(gap) = unproven {
                 answered_to = gap.end;
@@ -76,6 +78,10 @@ impl Fetcher {
                 self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
+            if let Some(fault) = self.verify(&ids, answered, &page.bars).await? {
+                self.dispatcher.reject(attempt, &fault).await;
+                break Err(fault.into());
+            }
             if let Some(gap) = unproven {
                 leading_gap = self.probe_leading_gap(symbol, &query, gap, &permit.token).await;
             }
@@ -85,10 +91,15 @@ impl Fetcher {
             let done = share(query.range, answered_to);
             // Never quite all of it while pages follow.
             let done = if more { done.min(0.99) } else { 1.0 };
-            let answer = FamilyAnswer { ids, answered, verdict, bars: page.bars, horizon };
-            let purpose = if item.recheck { RequestPurpose::Recheck } else { RequestPurpose::Backfill };
-            let request = Some(RequestRow { purpose, ..request_row(&attempt, Some(self.execution)) });
-            let job = PageJob::fetched(vec![answer], request, self.engine.clock.now()).of_item(number, done, permit);
+            let answers = match verdict {
+                Verdict::Answered => vec![FamilyAnswer { ids, answered, verdict, bars: page.bars, horizon }],
+                _ => self.without_bars(ids, answered, verdict).await?,
+            };
+            if item.recheck {
+                self.progress.add_recheck();
+            }
+            let request = Some(self.row_of(&attempt, item));
+            let job = PageJob::fetched(answers, request, self.engine.clock.now()).of_item(number, done, permit);
             pending.push_back(self.ingest.send(job).await);
             if !more {
                 break Ok(());

@@ -7,6 +7,8 @@ pub mod listing;
 
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::NaiveDate;
+
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::instrument::{NameError, typed};
 use barkeep_market::{AssetClass, Criticality, Instrument, Symbol, Timeframe, Ts};
@@ -52,6 +54,8 @@ pub struct Wanted {
     pub criticality: Option<Criticality>,
     /// Empty: those of the settings.
     pub timeframes: Vec<Timeframe>,
+    /// Where its history begins; none: as the settings say.
+    pub history_from: Option<NaiveDate>,
 }
 
 impl Wanted {
@@ -75,7 +79,7 @@ impl Wanted {
             active: true,
             paused: false,
             added_at: now,
-            history_from: None,
+            history_from: self.history_from,
             listing: Listing::default(),
             symbol,
         })

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Waste};
+use crate::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals, Waste};
 use barkeep_base::clock::Moment;
 use barkeep_market::{Interval, Timeframe};
 use barkeep_vendor::limit::place::fits;
@@ -51,7 +51,8 @@ impl Requests {
 
     pub(super) fn wasted(&self) -> Vec<(Waste, i64)> {
         let of = |row: &RequestRow| Waste::of(&row.outcome, &row.endpoint, row.changed, row.rows);
-        Waste::summed(self.rows.iter().map(|row| (of(row), 1)))
+        let verified = |row: &&RequestRow| row.purpose == RequestPurpose::Verify && row.outcome == "ok";
+        Waste::summed(self.rows.iter().filter(|row| !verified(row)).map(|row| (of(row), 1)))
     }
 
     pub(super) fn counted(&self) -> Vec<CountedAnswer> {

@@ -143,8 +143,15 @@ impl Tracked {
                 CoverageState::Present | CoverageState::Quiet | CoverageState::Empty | CoverageState::NotEntitled
             )
         };
+        let doubted = |c: &&Coverage| c.state != CoverageState::Unjudged || c.surprise.is_none();
         let of = |(id, series): (&SeriesId, &Series)| {
-            series.coverage.iter().filter(|c| !sure(c.state)).map(|c| (*id, c.clone())).collect::<Vec<_>>()
+            series
+                .coverage
+                .iter()
+                .filter(|c| !sure(c.state))
+                .filter(doubted)
+                .map(|c| (*id, c.clone()))
+                .collect::<Vec<_>>()
         };
         self.series.iter().flat_map(of).collect()
     }

@@ -48,6 +48,7 @@ statements! {
     DOUBTFUL = Sql::same(
         "SELECT series_id, start_ts, end_ts, state, request_id, fetched_at, expires_at, found_at, answers, surprise
          FROM coverage WHERE state IN ('unjudged', 'late', 'suspect', 'vendor_hole', 'halted', 'quarantined')
+             AND (state <> 'unjudged' OR surprise IS NULL)
          ORDER BY series_id, start_ts");
 }
 

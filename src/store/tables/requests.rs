@@ -37,10 +37,10 @@ statements! {
     NEWEST_OF_TICKER = Sql::same(newest!("WHERE ticker = $2"));
     NEWEST_OF_EXECUTION = Sql::same(newest!("WHERE execution_id = $2"));
     NEWEST_OF_BOTH = Sql::same(newest!("WHERE ticker = $2 AND execution_id = $3"));
-    /// What [`Waste::of`] looks at, counted.
+    /// What [`Waste::of`] looks at, counted. Stored bars that were confirmed are what a verification is for.
     UNPRODUCTIVE = Sql::same(
         "SELECT outcome, endpoint, CAST(MIN(changed) AS BIGINT), CAST(MAX(row_count) AS BIGINT), COUNT(*)
-         FROM vendor_requests WHERE changed IS NULL OR changed = 0
+         FROM vendor_requests WHERE (changed IS NULL OR changed = 0) AND (purpose <> 'verify' OR outcome <> 'ok')
          GROUP BY outcome, endpoint, changed IS NULL, row_count > 0");
     TOTALS = Sql::same(
         "SELECT COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END), COUNT(CASE WHEN outcome <> 'ok' THEN 1 END),

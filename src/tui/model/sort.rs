@@ -148,6 +148,7 @@ mod tests {
             answered_until: None,
             checked_at: None,
             holes: HoleCounts::default(),
+            gaps: None,
         };
         vec![
             row("AA", Timeframe::M5, Tier::Fresh, Some(10), 5),

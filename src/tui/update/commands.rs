@@ -79,6 +79,7 @@ impl Model {
             from: Some(TimeBound::Time(start)),
             to: Some(TimeBound::Time(last)),
             class: None,
+            refetch: false,
         };
         self.trigger(&title, TriggerScope::Selection(selection), effects);
     }

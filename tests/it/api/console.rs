@@ -52,6 +52,7 @@ fn selection(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str) -
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class: None,
+        refetch: false,
     }
 }
 

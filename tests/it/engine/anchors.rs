@@ -135,7 +135,7 @@ async fn a_quarantined_bar_is_not_asked_again(bench: Bench) {
     bench.sim.add_fault(FaultRule { path_contains: Some("/5/minute/".into()), ..rule });
     let args = ["AAPL", "--timeframes", "5m,1h", "--from", "2024-03-04", "--to", "2024-03-08"];
     let (code, summary) = bench.backfill(&args).await;
-    assert_eq!((code, summary["quarantined"].as_u64()), (0, Some(1)), "{summary}");
+    assert_eq!((code, summary["quarantined"].as_u64()), (1, Some(1)), "{summary}");
     bench.sim.clear_faults();
     bench.assert_settled(&args).await;
     let vendor = bench.vendor_bars("AAPL", "5m", "2024-03-04", "2024-03-08").await;

@@ -216,7 +216,7 @@ async fn a_bad_third_page_of_seven_never_leaves_a_bad_row() {
                 assert_eq!(reasons, 2, "{name}: both minute series say why");
             }
             Outcome::Quarantine => {
-                assert_eq!(code, 0, "{name}: {summary}");
+                assert_eq!((code, &summary["status"]), (1, &json!("completed")), "{name}: {summary}");
                 assert!(summary["quarantined"].as_u64() >= Some(1), "{name}: {summary}");
                 let got = assert_subset(&stored, "AAPL", "5m", &vendor, name);
                 assert!(got < vendor.len(), "{name}: the bad bar is stored");
@@ -301,17 +301,20 @@ async fn what_the_plan_does_not_include_is_told_apart_from_what_did_not_trade() 
     let bench = Bench::sqlite(SimConfig { plan_years: Some(2), ..SimConfig::default() }).await;
     let args = ["AAPL", "--timeframes", "1h,1d", "--from", "2019-01-01", "--to", "2019-03-01"];
     let (code, summary) = bench.backfill(&args).await;
-    assert_eq!(code, 1, "{summary}");
-    assert!(summary["unfinished"][0]["reason"].as_str().unwrap().contains("plan"), "{summary}");
+    assert_eq!((code, summary["status"].as_str()), (0, Some("completed")), "{summary}");
+    assert_eq!(
+        summary["plan_starts"][0]["starts_on"], "2019-03-02",
+        "what was refused is all that is known: {summary}"
+    );
     let asked = bench.asked("/ticker/AAPL/");
     let (code, again) = bench.backfill(&args).await;
-    assert_eq!((code, again["requests"].as_u64()), (1, Some(0)), "a refusal is believed for a day: {again}");
+    assert_eq!((code, again["requests"].as_u64()), (0, Some(0)), "what is not in the plan is not requested: {again}");
     assert_eq!(bench.asked("/ticker/AAPL/"), asked);
 
     // A range that begins before the plan's history is clipped silently; the head must not count as answered.
     let wide = ["MSFT", "--timeframes", "1h,1d", "--from", "2019-01-01", "--to", "2026-01-31"];
     let (code, summary) = bench.backfill(&wide).await;
-    assert_eq!(code, 1, "{summary}");
+    assert_eq!((code, summary["gaps_left"].as_u64()), (0, Some(0)), "{summary}");
     let stored = bench.stored().await;
     let vendor = bench.vendor_bars("MSFT", "1h", "2019-01-01", "2026-01-31").await;
     assert_same(&stored, "MSFT", "1h", &vendor);

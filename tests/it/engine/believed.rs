@@ -65,6 +65,7 @@ fn wish(timeframes: &[Timeframe], from: &str) -> Backfill {
         from: Some(from.parse().unwrap()),
         to: Some("2024-03-05".parse().unwrap()),
         class: Some(AssetClass::Stock),
+        refetch: false,
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }

@@ -31,11 +31,13 @@ fn wish(from: &str, to: Option<&str>) -> Backfill {
             from: Some(from.parse().unwrap()),
             to: to.map(|to| to.parse().unwrap()),
             class: None,
+            refetch: false,
         },
         mode: Mode::Pipeline,
         trigger: Trigger::Cli,
         newest_only: false,
         plan: None,
+        idle: false,
     }
 }
 

@@ -286,7 +286,7 @@ async fn an_accepted_bar_counts_at_once() {
     bench.sim.add_fault(serde_json::from_value::<FaultRule>(broken).unwrap());
     let args = ["AAPL", "--timeframes", "15m,1h", "--from", "2024-02-01", "--to", "2024-02-29"];
     let (code, run) = bench.backfill(&args).await;
-    assert_eq!(code, 0, "{run}");
+    assert_eq!(code, 1, "quarantined bars want somebody: {run}");
     assert!(run["quarantined"].as_u64() >= Some(1), "{run}");
     let before = assert_up_to_date(&bench.database).await;
     let id = bench.count("SELECT min(id) FROM bar_quarantine").await.to_string();

@@ -6,6 +6,7 @@ mod backfill;
 mod believed;
 mod engine_memory;
 mod engine_service;
+mod evidence_restate;
 mod features;
 mod names;
 mod one_owner;

@@ -235,6 +235,7 @@ async fn one_gap_is_filled_and_nothing_else() {
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class: None,
+        refetch: false,
     };
     let Ok(CommandReply::Planned(plan)) =
         stand.order(EngineCommand::Preview(TriggerScope::Selection(gap.clone()))).await

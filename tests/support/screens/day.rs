@@ -70,6 +70,7 @@ pub fn series_view(symbol: &str, criticality: Criticality, timeframe: Timeframe)
         answered_until: newest.map(|t| t + timeframe.width()),
         checked_at: newest.map(|t| t + timeframe.width() + 20 * MINUTE),
         holes: HoleCounts::default(),
+        gaps: None,
     }
 }
 

@@ -70,6 +70,9 @@ pub(crate) struct BackfillRequest {
     /// For symbols that are not registered yet.
     #[schema(value_type = Option<AssetClassName>)]
     asset_class: Option<AssetClass>,
+    /// Request stored bars again, too: values that differ replace the old ones, which stay as revisions.
+    #[serde(default)]
+    refetch: bool,
     /// Only plan the requests.
     #[serde(default)]
     dry_run: bool,
@@ -158,6 +161,7 @@ fn selection(request: &BackfillRequest) -> Result<Selection, Problem> {
         from: request.from.map(|b| b.0),
         to: request.to.map(|b| b.0),
         class: request.asset_class,
+        refetch: request.refetch,
     })
 }
 

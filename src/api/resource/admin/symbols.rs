@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
+use chrono::{Datelike as _, NaiveDate};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::body::Input;
@@ -39,11 +40,15 @@ pub(crate) struct NewSymbol {
     criticality: Option<Criticality>,
     #[schema(value_type = Option<Vec<TimeframeName>>, min_items = 1, max_items = 8)]
     timeframes: Option<Vec<Timeframe>>,
+    /// First day of its history; `backfill.history` ago by default.
+    #[schema(value_type = Option<String>, format = Date)]
+    history_from: Option<NaiveDate>,
 }
 
 /// What to change of a symbol; what is omitted stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::option_option, reason = "`null` and absent mean different things here")]
 pub(crate) struct SymbolChange {
     /// Whether it is kept up to date.
     active: Option<bool>,
@@ -54,6 +59,26 @@ pub(crate) struct SymbolChange {
     /// Bars of timeframes that are not listed stay stored.
     #[schema(value_type = Option<Vec<TimeframeName>>, min_items = 1, max_items = 8)]
     timeframes: Option<Vec<Timeframe>>,
+    /// First day of its history; `null`: `backfill.history` ago.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = Date)]
+    history_from: Option<Option<NaiveDate>>,
+}
+
+/// Tells `null` from absent: called only when the key is there.
+#[allow(clippy::option_option, reason = "`null` and absent mean different things here")]
+fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
+    Option::<NaiveDate>::deserialize(d).map(Some)
+}
+
+/// A first day between 1970 and 2100, as everywhere.
+fn first_day(date: Option<NaiveDate>) -> Result<Option<NaiveDate>, Problem> {
+    match date {
+        Some(date) if !(1970..=2100).contains(&date.year()) => {
+            Err(Problem::invalid("history_from", "is not between 1970 and 2100"))
+        }
+        date => Ok(date),
+    }
 }
 
 async fn row_of(api: &Api, symbol: &Symbol) -> Result<SymbolRow, Problem> {
@@ -110,6 +135,7 @@ pub(crate) async fn add(
         class: new.asset_class,
         criticality: new.criticality,
         timeframes: timeframes_of(new.timeframes)?.unwrap_or_default(),
+        history_from: first_day(new.history_from)?,
     };
     let refused = |e: NameError| Problem::invalid("symbol", &e.to_string());
     let row = wanted.row(settings, &new.symbol, engine.clock.now()).map_err(refused)?;
@@ -153,7 +179,7 @@ pub(crate) async fn change(
     Input(change): Input<SymbolChange>,
 ) -> Result<Json<SymbolEntry>, Problem> {
     params.only(&[])?;
-    let SymbolChange { active, paused, criticality, timeframes } = change;
+    let SymbolChange { active, paused, criticality, timeframes, history_from } = change;
     let timeframes = timeframes_of(timeframes)?;
     let mut row = row_of(&api, &symbol).await?;
     if let Some(paused) = paused.filter(|paused| *paused != row.paused) {
@@ -169,10 +195,12 @@ pub(crate) async fn change(
         (row.criticality, row.criticality_source) = (criticality, CriticalitySource::Operator);
     }
     row.timeframes = timeframes.unwrap_or(row.timeframes);
+    row.history_from = first_day(history_from.unwrap_or(row.history_from))?;
     if row != before {
         api.console.engine.store.put_symbols(std::slice::from_ref(&row)).await?;
         let frames: Vec<&str> = row.timeframes.iter().map(|tf| tf.name()).collect();
-        let detail = format!("active {}, {}, {}", row.active, row.criticality, frames.join(" "));
+        let since = row.history_from.map_or_else(String::new, |date| format!(", since {date}"));
+        let detail = format!("active {}, {}, {}{since}", row.active, row.criticality, frames.join(" "));
         record_action(&api, &caller, "change_symbol", &symbol, Some(detail)).await?;
     }
     Ok(Json(entry(&row)))

@@ -11,7 +11,7 @@ use barkeep_config::Config;
 use barkeep_market::Ts;
 use barkeep_pipeline::events::Silent;
 use barkeep_pipeline::names::listing::{self, Stored, is_due};
-use barkeep_store::{Listing, ListingState, Store, SymbolRow};
+use barkeep_store::{Listing, ListingState, RequestPurpose, Store, SymbolRow};
 
 /// More names than this are asked by their first backfill.
 const MOST: usize = 5;
@@ -29,7 +29,7 @@ pub(super) async fn check(added: &[SymbolRow], session: &Session, store: &Arc<dy
     let engine = barkeep_pipeline::open(Arc::clone(store), Config::from(loaded), key, Arc::new(SystemClock)).await;
     let Ok(engine) = engine else { return Vec::new() };
     let run = engine.for_run();
-    let dispatcher = run.dispatcher(None, Arc::new(Silent));
+    let dispatcher = run.dispatcher(None, RequestPurpose::Lookup, Arc::new(Silent));
     let cancel = CancellationToken::new();
     let asked = async {
         let mut warnings = Vec::new();

@@ -151,6 +151,7 @@ fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> 
             asset_class: field("asset_class").map(AssetClass::from_str).transpose().map_err(|e| e.to_string())?,
             criticality: field("criticality").map(Criticality::from_str).transpose().map_err(|e| e.to_string())?,
             timeframes: timeframes.map_err(|e| e.to_string())?,
+            since: None,
         },
     })
 }

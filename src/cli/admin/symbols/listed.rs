@@ -100,8 +100,11 @@ pub(super) fn listed(rows: &[Listed<'_>]) -> String {
             row.criticality.to_string(),
             format!("{state}{paused}{}", listing(row)),
             timeframes.join(","),
+            row.history_from.map_or_else(String::new, |date| date.to_string()),
         ]
     };
-    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES"];
+    // A column that nobody has used is none.
+    let since = if rows.iter().any(|one| one.row.history_from.is_some()) { "SINCE" } else { "" };
+    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES", since];
     table(heading, &rows.iter().map(cells).collect::<Vec<_>>())
 }

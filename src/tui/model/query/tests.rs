@@ -18,6 +18,7 @@ fn series(symbol: &str, timeframe: Timeframe, tier: Tier, behind: Option<i64>) -
         answered_until: None,
         checked_at: None,
         holes: HoleCounts::default(),
+        gaps: None,
     }
 }
 

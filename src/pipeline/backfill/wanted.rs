@@ -1,0 +1,119 @@
+//! The range a run wants of each series: what was asked for, as far as the vendor's plan reaches back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use crate::fetch::plan_start::{self, PlanStarts};
+use crate::index::coverage::{CoverageIndex, SeriesKey};
+use crate::select::{SelectError, Selection, Target};
+use barkeep_config::Settings;
+use barkeep_market::{AssetClass, Calendar, Family, Interval, Symbol, Ts};
+use barkeep_plan::{FamilyState, Horizon, Need};
+use barkeep_store::{Store, StoreError, SymbolRow};
+
+/// Where the history of each family begins, unless the selection says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beginnings {
+    history_from: BTreeMap<Symbol, NaiveDate>,
+    first_bars: BTreeMap<(Symbol, Family), Ts>,
+}
+
+impl Beginnings {
+    pub(super) async fn read(store: &dyn Store, targets: &[Target]) -> Result<Self, StoreError> {
+        let with_date = targets.iter().filter_map(|t| Some((t.row.symbol.clone(), t.row.history_from?)));
+        let mut all = Self { history_from: with_date.collect(), first_bars: BTreeMap::new() };
+        for series in store.series().await? {
+            let Some(first) = series.first_ts else { continue };
+            let earliest = all.first_bars.entry((series.symbol, series.timeframe.family())).or_insert(first);
+            *earliest = first.min(*earliest);
+        }
+        Ok(all)
+    }
+
+    /// The first stored bar of a family.
+    pub(super) fn first_bar(&self, symbol: &Symbol, family: Family) -> Option<Ts> {
+        self.first_bars.get(&(symbol.clone(), family)).copied()
+    }
+}
+
+/// What decides about ranges in a run.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) selection: &'a Selection,
+    pub(super) beginnings: &'a Beginnings,
+    /// `backfill.history`
+    pub(super) history: Duration,
+    pub(super) now: Ts,
+}
+
+impl Wanted<'_> {
+    /// The range of a family, plan or no plan.
+    pub(super) fn asked(&self, state: &FamilyState) -> Result<Interval, SelectError> {
+        let family = state.base.family();
+        let history_from = self.beginnings.history_from.get(&state.symbol).copied();
+        let first_bar = self.beginnings.first_bar(&state.symbol, family);
+        self.selection.range_of(state.class, history_from, first_bar, self.history, self.now)
+    }
+
+    /// The range of a family without what lies before the plan's history.
+    pub(super) fn range(&self, state: &FamilyState, starts: &PlanStarts) -> Result<Interval, SelectError> {
+        let asked = self.asked(state)?;
+        Ok(Interval::new(begin(asked, state.class, starts), asked.end))
+    }
+}
+
+/// How many gaps each tracked series of some symbols has: what `backfill --all` would plan for, before the settled end.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn gaps(
+    store: &dyn Store,
+    calendar: &Calendar,
+    settings: &Settings,
+    symbols: &[SymbolRow],
+    now: Ts,
+) -> Result<BTreeMap<SeriesKey, usize>, StoreError> {
+    let tracked = symbols.iter().filter(|row| row.active);
+    let target = |row: &SymbolRow| Target { row: row.clone(), dirty: false, requested: row.timeframes.clone() };
+    let targets: Vec<Target> = tracked.map(target).collect();
+    let coverage = CoverageIndex::read(store, &targets, now).await?;
+    let beginnings = Beginnings::read(store, &targets).await?;
+    let starts = plan_start::known(store, now).await?;
+    let history = settings.backfill.history;
+    let wanted = Wanted { selection: &Selection::default(), beginnings: &beginnings, history, now };
+    let configured = settings.vendor.delay;
+    let delay = |class| coverage.delay(class, &targets, configured);
+    let (exchange, continuous) = (delay(AssetClass::Stock), delay(AssetClass::Crypto));
+    let mut all = BTreeMap::new();
+    for state in targets.iter().flat_map(|target| coverage.proven(target)) {
+        let delay = if state.class.is_continuous() { continuous } else { exchange };
+        let family = state.base.family();
+        let horizon = Horizon::at(calendar, state.class, family, delay, settings.backfill.settle, now);
+        // Without a first or last day there is nothing to contradict.
+        let Ok(range) = wanted.range(&state, &starts) else { continue };
+        for tf in &state.requested {
+            let open = Need::open_gaps(calendar, &state, *tf, range, horizon);
+            all.insert((state.symbol.clone(), *tf), open);
+        }
+    }
+    Ok(all)
+}
+
+/// Where a range begins when the plan's history does not reach further back.
+fn begin(asked: Interval, class: AssetClass, starts: &PlanStarts) -> Ts {
+    let plan = starts.get(&class.is_continuous()).map(|date| class.midnight(*date));
+    plan.map_or(asked.start, |plan| asked.start.max(plan.min(asked.end)))
+}
+
+/// The first days of the plan that cut anything off what was asked.
+pub(super) fn cutting(starts: &PlanStarts, asked: impl Iterator<Item = (AssetClass, Interval)>) -> PlanStarts {
+    let mut cut = PlanStarts::new();
+    for (class, range) in asked {
+        if let Some(date) = starts.get(&class.is_continuous()).filter(|_| begin(range, class, starts) > range.start) {
+            cut.insert(class.is_continuous(), *date);
+        }
+    }
+    cut
+}
