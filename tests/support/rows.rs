@@ -25,6 +25,7 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
 }
 
 /// What the vendor calls a symbol of this class.
+#[allow(dead_code, reason = "the suite of the store needs none")]
 pub fn ticker(symbol: &Symbol, class: AssetClass) -> String {
     Instrument::of(symbol, class).unwrap().vendor_ticker
 }
