@@ -159,10 +159,7 @@ async fn take_back(store: &dyn Store, ids: &SeriesIds, sorted: &mut Sorted, at: 
     for (bar, reason) in std::mem::take(&mut sorted.bad) {
         // A time that no database can hold has no bar.
         let here = Interval::new(bar.ts, bar.ts + 1).intersect(Interval::new(Ts::MIN, Ts::MAX));
-        let found = match here.is_empty() {
-            true => None,
-            false => store.bars(ids.base_id, here.into(), Some(1)).await?.pop(),
-        };
+        let found = if here.is_empty() { None } else { store.bars(ids.base_id, here.into(), Some(1)).await?.pop() };
         let known = found.as_ref().is_some_and(|row| row.bar.same_values(&bar));
         // A bar that was still growing when it came is no final one.
         if let Some(row) = found.filter(|row| known || !row.provisional) {

@@ -135,17 +135,14 @@ impl Series {
         let replaced = |r: &&Revision| {
             r.bar.bar.ts == bar.ts && r.reason == quarantine::ACCEPTED && Some(r.superseded_at) == decided_at
         };
-        match self.revisions.iter().rev().find(replaced).map(|r| r.bar.clone()) {
-            Some(before) => {
-                let before = StoredBar { quality_score: 1.0, quality_notes: None, ..before };
-                self.write(&quarantine::accepting(self.id, before), at, quarantine::UNDONE);
-            }
-            None => {
-                self.bars.remove(&bar.ts);
-                self.features.mark(bar.ts);
-                let (series, reason) = (self.id, quarantine::UNDONE);
-                self.revisions.push(Revision { series, bar: stored, superseded_at: at, reason });
-            }
+        if let Some(before) = self.revisions.iter().rev().find(replaced).map(|r| r.bar.clone()) {
+            let before = StoredBar { quality_score: 1.0, quality_notes: None, ..before };
+            self.write(&quarantine::accepting(self.id, before), at, quarantine::UNDONE);
+        } else {
+            self.bars.remove(&bar.ts);
+            self.features.mark(bar.ts);
+            let (series, reason) = (self.id, quarantine::UNDONE);
+            self.revisions.push(Revision { series, bar: stored, superseded_at: at, reason });
         }
     }
 

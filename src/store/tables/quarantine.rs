@@ -107,9 +107,8 @@ pub(crate) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<Q
 /// Refuses what is no decision.
 pub(crate) fn check(verdict: Verdict, accepted: Option<&StoredBar>) -> Result<()> {
     match (verdict, accepted) {
-        (Verdict::Accepted, _) | (Verdict::Rejected, None) => Ok(()),
+        (Verdict::Accepted, _) | (Verdict::Rejected | Verdict::Pending, None) => Ok(()),
         (Verdict::Rejected, Some(_)) => Err(StoreError::Refused("a rejected bar is not stored".into())),
-        (Verdict::Pending, None) => Ok(()),
         (Verdict::Pending, Some(_)) => Err(StoreError::Refused("a decision taken back stores no bar".into())),
     }
 }

@@ -12,7 +12,9 @@ use barkeep::pipeline::quarantine::{decide, view};
 use barkeep::pipeline::select::Selection;
 use barkeep::pipeline::splits::adjusted::{Adjusting, daily_of};
 use barkeep::sim::{FaultKind, FaultRule, SimConfig};
-use barkeep::store::{HolidayRow, SplitStatus, Store as _, StoredBar, Trigger, Verdict};
+use barkeep::store::{
+    HolidayRow, PageCommit, QuarantinedBar, SeriesWrite, SplitStatus, Store as _, StoredBar, Trigger, Verdict,
+};
 use barkeep::vendor::Holiday;
 use serde_json::{Value, json};
 
@@ -194,10 +196,15 @@ fn values(rows: Vec<StoredBar>) -> BTreeMap<Ts, (Bar, String)> {
 async fn an_accepted_bar_that_replaced_a_good_one_is_taken_back() {
     let engine = TestEngine::open("2024-03-14T01:00:00Z", SimConfig::default()).await;
     engine.fill(&["AAPL"], "5m,1h", "2024-03-04").await;
-    let broken = FaultRule { path_contains: Some("/5/minute/".into()), ..FaultRule::new(FaultKind::BrokenOhlc) };
-    engine.sim.add_fault(broken);
-    engine.set("2024-03-14T14:00:00Z");
-    engine.fill(&["AAPL"], "5m,1h", "2024-03-04").await;
+    // Another answer had a broken bar in the place of a good one.
+    let all = engine.store.series().await.unwrap();
+    let series = all.iter().find(|row| row.timeframe == Timeframe::M5).unwrap().id;
+    let good = engine.bars("AAPL", "5m").await[300].bar;
+    let broken = Bar { low: good.high * 2.0, volume: good.volume * 2.0, ..good };
+    let quarantine =
+        vec![QuarantinedBar { bar: broken, reason: "low is above open or close".to_owned(), request_id: None }];
+    let write = SeriesWrite { quarantine, ..SeriesWrite::nothing(series) };
+    engine.store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.unwrap();
     let id = engine.store.quarantine(true).await.unwrap()[0].id;
     let seen = view(engine.store.as_ref(), id).await.unwrap();
     let stored = seen.stored.clone().expect("a good bar is stored for its time");

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use barkeep::market::{AssetClass, Calendar, Family, Interval, Ts};
 use barkeep::sim::SimConfig;
 
 use crate::support::bench::{Bench, assert_same, series};
@@ -31,6 +32,10 @@ fn ticker(folder: &Folder, file: &str) -> String {
     if folder.class == "crypto" { format!("X:{file}") } else { file.to_owned() }
 }
 
+/// Days with one trade far from all others, undone by the exchange or famous for its flash crash: Google on 2008-09-30 at
+/// 0.01, bitcoin at Coinbase on 2017-04-15 at 0.06.
+const ABSURD: [(&str, i64); 2] = [("GOOG.lean", 1_222_747_200_000), ("X:BTCUSD.lean-coinbase", 1_492_214_400_000)];
+
 async fn replay(bench: &Bench, data: &Path, folder: Folder) {
     let files: BTreeMap<String, Series> = recorded::names(data, folder.name)
         .into_iter()
@@ -51,7 +56,9 @@ async fn replay(bench: &Bench, data: &Path, folder: Folder) {
     let (mut compared, mut all) = (0, 0);
     let mut impossible = 0;
     for (symbol, rows) in &files {
-        let (good, bad): (Series, Series) = rows.iter().partition(|(_, values)| recorded::possible(values));
+        let (good, bad): (Series, Series) = rows
+            .iter()
+            .partition(|(t, values)| recorded::possible(values) && !ABSURD.contains(&(symbol.as_str(), **t)));
         impossible += bad.len() as u64;
         let mine = series(&stored, symbol, folder.base);
         assert_eq!(mine.len(), good.len(), "{symbol}: rows");
@@ -139,7 +146,7 @@ fn crypto_1d(data: &Path) -> SimConfig {
 
 on_both_with_data!(crypto_days, crypto_1d);
 async fn crypto_days(bench: Bench, data: PathBuf) {
-    let folder = Folder { name: "crypto_1d", class: "crypto", base: "1d", derived: &[], least: 1_318 };
+    let folder = Folder { name: "crypto_1d", class: "crypto", base: "1d", derived: &[], least: 1_317 };
     replay(&bench, &data, folder).await;
 }
 
@@ -167,9 +174,9 @@ fn around_the_clock() -> (Series, Series) {
     (minutes, days)
 }
 
-/// The calendar says when to ask, not what may come: inside an asked range the vendor is right.
+/// A bar for a time at which the market is closed cannot be true; it is put aside and never lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn bars_outside_the_calendar_are_kept() {
+async fn bars_outside_the_calendar_are_put_aside() {
     let dir = tempfile::tempdir().unwrap();
     let (minutes, days) = around_the_clock();
     write(dir.path(), "us_1m/NIGHT.own", &minutes);
@@ -183,7 +190,16 @@ async fn bars_outside_the_calendar_are_kept() {
         bench.assert_settled(&args).await;
     }
     let stored = bench.stored().await;
-    assert_same(&stored, "NIGHT", "1m", &minutes);
-    assert_same(&stored, "NIGHT", "1h", &recorded::roll_up(&minutes, 60 * MINUTE));
-    assert_same(&stored, "NIGHT", "1d", &days);
+    let open = |all: &Series, family: Family| -> Series {
+        let range = Interval::new(Ts(*all.keys().next().unwrap()), Ts(all.keys().next_back().unwrap() + 1));
+        let hours = Calendar::new().trading(AssetClass::Stock, family, range);
+        all.iter().filter(|(t, _)| hours.contains(Ts(**t))).map(|(t, values)| (*t, *values)).collect()
+    };
+    let (sessions, traded) = (open(&days, Family::Day), open(&minutes, Family::Minute));
+    assert!(!traded.is_empty() && sessions.len() == 3);
+    assert_same(&stored, "NIGHT", "1m", &traded);
+    assert_same(&stored, "NIGHT", "1h", &recorded::roll_up(&traded, 60 * MINUTE));
+    assert_same(&stored, "NIGHT", "1d", &sessions);
+    let aside = bench.count("SELECT CAST(count(*) AS bigint) FROM bar_quarantine").await;
+    assert_eq!(aside as usize, minutes.len() - traded.len() + days.len() - sessions.len());
 }
