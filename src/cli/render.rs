@@ -243,7 +243,7 @@ fn missing(doubts: &Doubts) -> String {
     }
     let counted = [(doubts.late, "late"), (doubts.halted, "halted"), (doubts.unjudged, "not judged yet")];
     parts.extend(counted.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", plural(*n, "range"))));
-    parts.iter().map(|part| format!(", {part}")).collect()
+    if parts.is_empty() { String::new() } else { format!(", {}", parts.join(", ")) }
 }
 
 /// `SPY 23 Nov, 24 Nov`; the first few.
