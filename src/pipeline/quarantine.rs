@@ -21,7 +21,8 @@ use barkeep_market::ts::DAY;
 use barkeep_market::{Bar, Calendar, Interval, Symbol, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{
-    OperatorAction, PageCommit, QuarantineRow, SeriesId, SeriesWrite, Store, StoreError, StoredBar, Verdict,
+    Coverage, CoverageState, OperatorAction, PageCommit, QuarantineRow, SeriesId, SeriesWrite, Store, StoreError,
+    StoredBar, Verdict,
 };
 
 /// Bars shown on each side of a quarantined one.
@@ -110,29 +111,32 @@ pub async fn decide(
     let rows = store.quarantine(false).await?;
     let found = rows.into_iter().find(|row| row.id == id && (row.status == Verdict::Pending) != undo);
     let row = found.ok_or(if undo { DecisionError::NotDecided(id) } else { DecisionError::NotPending(id) })?;
-    if verdict == Verdict::Rejected || row.status == Verdict::Rejected {
-        store.decide_quarantine(id, verdict, None, now).await?;
-        return Ok(row);
-    }
+    let bars_stay = verdict == Verdict::Rejected || row.status == Verdict::Rejected;
     let mut symbols = store.symbols().await?.into_iter();
     let symbol =
         symbols.find(|s| s.symbol == row.symbol).ok_or_else(|| DecisionError::NotRegistered(row.symbol.clone()))?;
     let span = row.timeframe.span(symbol.asset_class, row.bar.ts);
-    if !undo && !can_be_stored(&row.bar, span) {
+    if !undo && !bars_stay && !can_be_stored(&row.bar, span) {
         return Err(DecisionError::CannotBeStored { id, reason: row.reason });
     }
     let series = store.series().await?;
     let id_of = |tf| series.iter().find(|s| s.symbol == row.symbol && s.timeframe == tf).map(|s| s.id);
     let ids = series_ids(store, &symbol, row.timeframe.family(), settings, id_of).await?;
-    if undo {
+    if bars_stay {
+        store.decide_quarantine(id, verdict, None, now).await?;
+    } else if undo {
         store.decide_quarantine(id, verdict, None, now).await?;
         let rescored = derive::score_again(store, &ids, row.series_id, row.bar.ts).await?;
         rescore(store, row.series_id, rescored).await?;
     } else {
         accept(store, &ids, &row, now, |bar| bar).await?;
     }
+    cover(store, &row, span, verdict, now).await?;
     let horizon = Horizon { end: Ts::MAX, settled: now };
     ingest::derive_again(store, calendar, &ids, Interval::new(span.start, span.end), horizon, now).await?;
+    if bars_stay {
+        return Ok(row);
+    }
     if settings.features.enabled {
         let cancel = CancellationToken::new();
         let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
@@ -142,6 +146,26 @@ pub async fn decide(
         refresh.report(&refresh.run(&series_refs).await?).await?;
     }
     Ok(row)
+}
+
+/// What a decision says about its time: decided, it is answered for; taken back, it waits for somebody again. Of several
+/// bars of one time that contradict each other, the last to be rejected decides.
+async fn cover(
+    store: &dyn Store,
+    row: &QuarantineRow,
+    slot: Interval,
+    verdict: Verdict,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let pending = store.quarantine(true).await?;
+    let waits = |other: &QuarantineRow| other.series_id == row.series_id && slot.contains(other.bar.ts);
+    if slot.is_empty() || verdict == Verdict::Rejected && pending.iter().any(waits) {
+        return Ok(());
+    }
+    let state = if verdict == Verdict::Pending { CoverageState::Quarantined } else { CoverageState::Present };
+    let coverage = vec![Coverage::answered(slot, state, row.request_id.clone(), now)];
+    let write = SeriesWrite { coverage, ..SeriesWrite::nothing(row.series_id) };
+    store.commit_page(PageCommit { writes: vec![write], ..PageCommit::default() }).await.map(drop)
 }
 
 /// Stores a quarantined bar with its score, changed by `mark`, and scores those behind it again.

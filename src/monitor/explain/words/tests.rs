@@ -35,6 +35,7 @@ fn profile(silent: u16) -> PartProfile {
             slots,
             traded,
             longest_silence,
+            left_out: 0,
             trades: Some(90_000),
             volume: 1e8,
             judged: true,

@@ -29,7 +29,19 @@ async fn series(class: AssetClass, base: Timeframe) -> (Arc<Memory>, SeriesIds) 
     store.put_symbols(&[row]).await.unwrap();
     let base_id = store.series().await.unwrap()[0].id;
     let thresholds = Thresholds { gap: 0.15, volume_low: 0.2, volume_high: 5.0 };
-    (store, SeriesIds { ticker: symbol.to_string(), symbol, class, base, base_id, derived: Vec::new(), splits: Vec::new(), thresholds })
+    (
+        store,
+        SeriesIds {
+            ticker: symbol.to_string(),
+            symbol,
+            class,
+            base,
+            base_id,
+            derived: Vec::new(),
+            splits: Vec::new(),
+            thresholds,
+        },
+    )
 }
 
 fn bar(ts: Ts, price: f64) -> Bar {
