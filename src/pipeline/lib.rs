@@ -17,13 +17,11 @@ pub mod holidays;
 pub mod index;
 pub mod ingest;
 pub mod journal;
-pub mod names;
 pub mod open;
 pub mod planning_inputs;
 pub mod progress;
 pub mod quarantine;
 pub mod review;
-pub mod select;
 pub mod series_statuses;
 pub mod splits;
 pub mod summary;
@@ -50,6 +48,7 @@ use journal::StoreJournal;
 use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
+pub use barkeep_names::{self as names, select};
 pub use open::{assemble, open};
 pub use summary::Summary;
 

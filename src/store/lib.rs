@@ -21,18 +21,17 @@ mod migration;
 mod open;
 pub mod postgres;
 mod retry;
-mod rows;
 mod series;
 pub mod sqlite;
 pub mod tables;
 mod writer;
 
+pub use barkeep_records::*;
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
 pub use open::{open, open_with_retry, sqlite_file};
 pub use retry::{HealthListener, Retry};
-pub use rows::*;
 pub use sqlite::Stamp;
 
 use std::sync::Arc;
@@ -355,7 +354,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::monitoring::STATEMENTS,
         tables::page::STATEMENTS,
         tables::plans::STATEMENTS,
-        tables::profiles::STATEMENTS,
+        tables::coverage::profiles::STATEMENTS,
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
         tables::requests::STATEMENTS,

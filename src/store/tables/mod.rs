@@ -10,7 +10,6 @@ pub(crate) mod features;
 pub(crate) mod monitoring;
 pub(crate) mod page;
 pub(crate) mod plans;
-pub(crate) mod profiles;
 pub(crate) mod quarantine;
 pub(crate) mod reference;
 pub(crate) mod requests;

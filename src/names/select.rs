@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use crate::names::{Known, Wanted, sorted};
+use crate::{Known, Wanted, sorted};
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
 use barkeep_market::instrument::NameError;

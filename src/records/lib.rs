@@ -1,4 +1,4 @@
-//! The types that cross the [`Store`](super::Store) trait, by topic.
+//! What a database keeps, by topic, and what can go wrong with it: the types that cross the interface of the store.
 
 mod api;
 mod bars;

@@ -31,7 +31,8 @@ impl StoreError {
     }
 
     /// The same error, saying which database it is about.
-    pub(crate) fn at(self, place: &str) -> Self {
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
         let named = |message: String| format!("{place}: {message}");
         match self {
             Self::Unreachable(m) => Self::Unreachable(named(m)),

@@ -4,6 +4,7 @@
 //! here.
 
 pub mod listing;
+pub mod select;
 
 use std::collections::{BTreeMap, HashMap};
 

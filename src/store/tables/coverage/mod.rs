@@ -3,6 +3,8 @@
 //! The rows of a series never overlap: newer knowledge cuts older knowledge away. Touching rows of the same state that
 //! do not expire become one, so a series filled page by page stays one row; rows that expire keep their own date.
 
+pub(crate) mod profiles;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::conn::{Conn, Sql, statements, values};

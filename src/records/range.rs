@@ -19,7 +19,8 @@ impl TimeRange {
     }
 
     /// The same between the first and the last instant that a database can hold.
-    pub(crate) fn closed(self) -> Interval {
+    #[must_use]
+    pub fn closed(self) -> Interval {
         Interval::new(self.from.unwrap_or(Ts::MIN), self.until.unwrap_or(Ts(i64::MAX)))
     }
 }

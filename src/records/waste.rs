@@ -76,7 +76,7 @@ impl Waste {
     }
 
     /// Adds counts up by reason; reasons that do not occur are left out.
-    pub(crate) fn summed(counts: impl IntoIterator<Item = (Option<Self>, i64)>) -> Vec<(Self, i64)> {
+    pub fn summed(counts: impl IntoIterator<Item = (Option<Self>, i64)>) -> Vec<(Self, i64)> {
         let mut sums = std::collections::BTreeMap::new();
         for (waste, count) in counts {
             if let Some(waste) = waste {
