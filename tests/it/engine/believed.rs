@@ -233,7 +233,7 @@ async fn a_decision_is_shown_noted_and_taken_back_everywhere() {
     let rule = FaultRule { path_contains: Some("/5/minute/".into()), ..FaultRule::new(FaultKind::BrokenOhlc) };
     bench.sim.add_fault(rule);
     let args = ["AAPL", "--timeframes", "5m,1h", "--from", "2024-03-04", "--to", "2024-03-08"];
-    assert_eq!(bench.backfill(&args).await.0, 0);
+    assert_eq!(bench.backfill(&args).await.0, 1);
     bench.sim.clear_faults();
     let parsed = |output: std::process::Output| -> Value {
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
