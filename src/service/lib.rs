@@ -204,6 +204,9 @@ impl Service {
             state: self.state(paused.is_some(), in_flight),
             reason: self.failed.clone(),
             key_refused: self.key_refused.clone(),
+            vendor_silent: self.pulse.silence(),
+            // The board looks at the database; this task may be waiting for it.
+            write_waits_since: None,
             paused,
             runs: self.active.values().map(|a| a.progress.view()).collect(),
             limit: self.engine.limiter.snapshot(),
