@@ -3,7 +3,6 @@
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
 pub mod answers;
-pub mod attention;
 pub mod cursor;
 pub mod layer;
 pub mod lists;
@@ -33,6 +32,7 @@ use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
 use crate::model::sort::Sort;
 use crate::model::toast::Toasts;
+use crate::now::digest::Digest;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
@@ -62,6 +62,8 @@ pub struct Model {
     /// What is drawn: the newest, or the one of the moment the view was frozen.
     pub snap: Arc<Snapshot>,
     pub newest: Arc<Snapshot>,
+    /// What the shown series come to.
+    pub digest: Digest,
     /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
@@ -109,8 +111,6 @@ pub struct SymbolsState {
     pub range_from: Option<SeriesName>,
     /// Indexes into the series of the snapshot: those that match the filter, sorted.
     pub order: Vec<u32>,
-    /// Indexes of the series that need attention, whatever the filter; see [`crate::model::attention`].
-    pub attention: Vec<u32>,
 }
 
 /// How much time a cell of the coverage map holds.
@@ -208,6 +208,7 @@ impl Model {
     pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, display: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
+            digest: Digest::default(),
             snap,
             frozen: None,
             link,
@@ -270,6 +271,6 @@ impl Model {
         let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.symbols.attention = crate::model::attention::needs_attention(&self.snap.data);
+        self.digest = Digest::of(&self.snap.data);
     }
 }

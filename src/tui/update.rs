@@ -152,8 +152,8 @@ impl Model {
         }
         self.quitting = true;
         effects.quit = Some(Exit::Drain);
-        let running = self.newest.live.in_flight;
-        let more = if running > 0 { format!(" after {} in flight", plural(running, "request")) } else { String::new() };
+        let running = crate::view::phrase::on_the_wire(&self.newest.live);
+        let more = if running > 0 { format!(" after finishing {}", plural(running, "request")) } else { String::new() };
         let key = self.keymap.hint(super::actions::ActionId::Quit).unwrap_or_default();
         self.show_toast(Level::Warn, format!("quitting{more}; press {key} again to quit at once"), effects);
     }

@@ -22,6 +22,7 @@ mod bytes;
 mod chance;
 mod hands;
 mod looping;
+mod now;
 mod screens;
 mod update;
 

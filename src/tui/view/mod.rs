@@ -16,7 +16,6 @@ pub mod lists;
 pub mod phrase;
 pub mod runs;
 pub mod screen;
-pub mod summary;
 mod tiny;
 pub mod why;
 

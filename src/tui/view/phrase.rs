@@ -5,12 +5,19 @@ use uuid::Uuid;
 use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::glyphs::{DONE, FAILED, RUNNING, WAITING};
+use crate::draw::hits::HitMap;
 use crate::draw::theme::Role;
+use crate::now::conditions::{Condition, Facts, changes_at};
+use crate::now::digest::is_loading;
+use crate::now::wording;
 use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
+use barkeep_market::ts::{MINUTE, SECOND};
 use barkeep_market::{Timeframe, Ts};
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{Execution, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
+use barkeep_service::activity::ActivityView;
+use barkeep_service::handle::Live;
 use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
@@ -27,7 +34,8 @@ pub fn series_tier(row: &SeriesView, room: u16) -> Line {
         return Line::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
     }
     let line = tier(row.tier);
-    match (row.breached, room >= WITH_WORD) {
+    // A first fetch brings the oldest bars first; how old the newest is then says nothing.
+    match (row.breached && !is_loading(row), room >= WITH_WORD) {
         (true, true) => line.span(Role::Text, " ").span(Role::Breach, "!late"),
         (true, false) => line.span(Role::Text, " ").span(Role::Breach, "!"),
         _ => line,
@@ -127,6 +135,49 @@ pub fn progress(run: &RunView) -> f64 {
         return 1.0;
     }
     (run.percent() / 100.0).min(0.99)
+}
+
+/// Requests that are on the wire or being stored; those that only wait do not count.
+#[must_use]
+pub fn on_the_wire(live: &Live) -> usize {
+    let items = live.runs.iter().flat_map(|run| &run.items);
+    items.filter(|item| matches!(item.state, ItemState::Fetching { .. } | ItemState::Storing)).count()
+}
+
+/// Bars written by second up to now: what was published a while ago has moved on since.
+#[must_use]
+pub fn rows_by_second(pulse: &ActivityView, now: Ts) -> Vec<f64> {
+    moved_on(pulse.rows_by_second.iter().map(|n| *n as f64), now.ms() / SECOND - pulse.until.ms() / SECOND)
+}
+
+/// Requests by minute up to now, likewise.
+#[must_use]
+pub fn requests_by_minute(pulse: &ActivityView, now: Ts) -> Vec<f64> {
+    moved_on(pulse.requests_by_minute.iter().map(|n| f64::from(*n)), now.ms() / MINUTE - pulse.until.ms() / MINUTE)
+}
+
+/// The same entries so many steps later: nothing has happened in the last ones.
+fn moved_on(values: impl ExactSizeIterator<Item = f64>, steps: i64) -> Vec<f64> {
+    let len = values.len();
+    let steps = usize::try_from(steps).unwrap_or(0).min(len);
+    values.skip(steps).chain(std::iter::repeat_n(0.0, steps)).collect()
+}
+
+/// Says when the lines about what is wrong change by themselves.
+pub fn changes(hits: &mut HitMap, facts: &Facts<'_>, conditions: &[Condition<'_>]) {
+    match wording::counts(facts, conditions) {
+        None => hits.tick(),
+        Some(times) => times.into_iter().for_each(|at| hits.counts(facts.now, at)),
+    }
+    if let Some(at) = changes_at(facts) {
+        hits.changes_at(at);
+    }
+}
+
+/// What an item of a run requests: `AAPL 5m`, `all symbols 1d`.
+#[must_use]
+pub fn item_label(label: &str) -> String {
+    if label == "market 1d" { "all symbols 1d".to_owned() } else { label.to_owned() }
 }
 
 /// What an item waits for.

@@ -67,15 +67,8 @@ fn heading(view: &mut ViewContext, width: u16) -> (Line, Line) {
         title = title.span(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
     if width > 90 {
-        let fewest = run.requests_planned == run.lower_bound;
-        let bound = if fewest { "fewest possible".to_owned() } else { format!("at least {}", run.lower_bound) };
-        title = title
-            .span(Role::Muted, "  requests ")
-            .span(
-                Role::Text,
-                format!("{}/{}", format::count(run.requests_answered), format::count(run.requests_planned)),
-            )
-            .span(Role::Muted, format!(" ({bound})"));
+        let (answered, all) = (format::count(run.requests_answered), format::plural(run.requests_planned, "request"));
+        title = title.span(Role::Text, format!("  {answered} of at most {all}"));
     }
     view.hits.tick();
     let tail = match run.not_before.filter(|at| *at > now) {
@@ -93,8 +86,8 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
             .span(Role::Muted, format!(" {:<8} ", run.trigger.name().replace('_', " ")));
         x += view.canvas.line(x, at.y, at.width, &line);
     }
-    let seconds = &view.model.snap.live.pulse.rows_by_second;
-    let rate = seconds.iter().rev().take(10).sum::<u64>() as f64 / 10.0;
+    let seconds = phrase::rows_by_second(&view.model.snap.live.pulse, view.now());
+    let rate = seconds.iter().rev().take(10).sum::<f64>() / 10.0;
     let mut pieces = vec![
         (9, Line::of(Role::Strong, format::percent(done))),
         (
@@ -104,9 +97,12 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
                 format!("{}/{} items", format::count(run.items_done), format::count(run.items_planned)),
             ),
         ),
-        (4, Line::of(Role::Text, format!("{:>7} bars", format::short(run.rows as f64)))),
-        (3, Line::of(Role::Muted, format!("{:>5}/s", format::short(rate)))),
+        (4, Line::of(Role::Text, format!("{:>7} bars", format::short(run.written as f64)))),
     ];
+    // The rate is that of the process: several runs share it.
+    if !named {
+        pieces.push((3, Line::of(Role::Muted, format!("{:>5}/s", format::short(rate)))));
+    }
     if run.items_failed > 0 {
         pieces.insert(2, (8, Line::of(Role::Bad, format!("{} failed", format::count(run.items_failed)))));
     }
@@ -148,7 +144,7 @@ fn items(view: &mut ViewContext, area: Rect) {
             ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
             match key {
                 ItemColumn::Sign => slot.text(canvas, sign, role),
-                ItemColumn::Label => slot.text(canvas, &item.label, Role::Strong),
+                ItemColumn::Label => slot.text(canvas, &phrase::item_label(&item.label), Role::Strong),
                 ItemColumn::Criticality => slot.text(canvas, item.info.criticality.name(), Role::Muted),
                 ItemColumn::Timeframes => {
                     slot.text(canvas, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);

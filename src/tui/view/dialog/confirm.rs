@@ -51,8 +51,6 @@ pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, b
 
 /// Requests with their proof, time at the limit in force, bars.
 fn cost(model: &Model, plan: &Plan) -> Vec<Line> {
-    let minimum =
-        if plan.optimal { "fewest possible".to_owned() } else { format!("at least {}", count(plan.lower_bound)) };
     let limit = &model.snap.live.limit;
     let at = limit.limit.map_or_else(|| "without a limit".to_owned(), |_| format!("at {} per minute", limit.effective));
     let (time, at) = match plan.estimated_seconds {
@@ -60,9 +58,7 @@ fn cost(model: &Model, plan: &Plan) -> Vec<Line> {
         s => (format!("about {}", span((s * 1000.0) as i64)), at),
     };
     let mut lines = vec![
-        Line::of(Role::Muted, "requests  ")
-            .span(Role::Strong, count(plan.requests))
-            .span(Role::Muted, format!("  {minimum}")),
+        Line::of(Role::Muted, "requests  ").span(Role::Muted, "at most ").span(Role::Strong, count(plan.requests)),
         Line::of(Role::Muted, "time      ").span(Role::Strong, time).span(Role::Muted, format!("  {at}")),
         Line::of(Role::Muted, "bars      ").span(Role::Text, format!("about {}", count(plan.expected_bars))),
     ];

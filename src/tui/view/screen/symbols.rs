@@ -14,8 +14,9 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::model::sort::SortBy;
+use crate::now::reasons::reason;
 use crate::view::context::ViewContext;
-use crate::view::{phrase, summary};
+use crate::view::phrase;
 use crate::widgets::heat;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::freshness::Tier;
@@ -170,12 +171,12 @@ fn note(model: &Model, row: &SeriesView, failed: bool) -> Line {
         return Line::of(Role::Muted, "not tracked");
     }
     if failed {
-        return Line::of(Role::Bad, summary::reason(&model.snap, row));
+        return Line::of(Role::Bad, reason(&model.snap, row));
     }
     if row.tier == Tier::Fresh {
         return Line::new();
     }
-    Line::of(Role::Muted, summary::reason(&model.snap, row))
+    Line::of(Role::Muted, reason(&model.snap, row))
 }
 
 /// The last `count` days that trade, oldest first.
