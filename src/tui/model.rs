@@ -134,7 +134,7 @@ pub struct CoverageState {
 /// The screen about one series.
 #[derive(Clone, Debug, Default)]
 pub struct DetailState {
-    /// The one last looked at; else the first of the table.
+    /// The one last opened; without one it is the one under the cursor of the table.
     pub series: Option<SeriesName>,
     /// Whether the selected bar in quarantine is shown beside its neighbors.
     pub compare: bool,
@@ -260,10 +260,14 @@ impl Model {
         self.coverage.date.unwrap_or_else(|| self.shown_now().utc_date())
     }
 
-    /// What time the screen shows: the moment of freezing, while it is frozen.
+    /// What time the screen shows: the moment of freezing, while it is frozen; the last word of an engine that is silent.
     #[must_use]
     pub fn shown_now(&self) -> Ts {
-        self.frozen.unwrap_or(self.now.wall)
+        match (self.frozen, &self.link) {
+            (Some(frozen), _) => frozen,
+            (None, Link::Lost { since, .. }) => *since,
+            _ => self.now.wall,
+        }
     }
 
     /// Filters and sorts the series of the shown snapshot again.

@@ -23,6 +23,7 @@ mod chance;
 mod hands;
 mod looping;
 mod now;
+mod operating;
 mod screens;
 mod update;
 

@@ -3,6 +3,8 @@
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
 use barkeep_market::Symbol;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{Access, ExecutionStatus, Link, SeriesName};
 use barkeep_service::handle::EngineState;
 use barkeep_service::progress::RunView;
@@ -54,6 +56,12 @@ pub fn triggerable(model: &Model) -> Vec<SeriesName> {
         return model.symbols.marks.iter().cloned().collect();
     }
     model.selected_series().into_iter().collect()
+}
+
+/// Something is not fresh.
+pub(super) fn stale(model: &Model) -> Availability {
+    let stale = |row: &SeriesView| row.tracked && !row.paused && row.tier != Tier::Fresh;
+    if model.snap.data.series.iter().any(stale) { Ok(()) } else { no("every series is fresh") }
 }
 
 pub(super) fn series(model: &Model) -> Availability {

@@ -1,7 +1,7 @@
 //! Commands to the engine.
 
 use super::availability::{
-    cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series,
+    cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series, stale,
 };
 use super::{ActionId, Confirmation, Scope, Spec, Title, WITH_SERIES, command};
 use crate::model::screen::Screen;
@@ -21,6 +21,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
+        enabled: stale,
         footer: Some(13),
         ..command(
             ActionId::TriggerStale,

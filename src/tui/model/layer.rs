@@ -3,6 +3,7 @@
 use tui_input::Input;
 
 use barkeep_plan::Plan;
+use barkeep_runtime::console::QuarantineRow;
 use barkeep_service::handle::EngineCommand;
 
 /// One layer.
@@ -36,6 +37,8 @@ pub struct Confirm {
     /// What it is done to.
     pub scope: String,
     pub cost: Cost,
+    /// The quarantined bar it decides on; shown beside what is stored.
+    pub bar: Option<Box<QuarantineRow>>,
     /// What is sent when the answer is yes.
     pub command: EngineCommand,
     /// Whether yes is selected.

@@ -26,8 +26,8 @@ impl Model {
     /// The series that the detail screen is about.
     #[must_use]
     pub fn detail_series(&self) -> Option<SeriesName> {
-        let named = self.detail.series.clone();
-        named.or_else(|| self.series_at(0).map(|row| (row.symbol.clone(), row.timeframe)))
+        let chosen = || self.series_at(self.cursor(ListId::Symbols)?).map(|row| (row.symbol.clone(), row.timeframe));
+        self.detail.series.clone().or_else(chosen)
     }
 
     /// Items of the running executions, with their run.

@@ -4,6 +4,7 @@ use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
 use crate::draw::theme::ThemeKind;
+use crate::model::cursor::{Cursor, RowKey};
 use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
@@ -50,6 +51,7 @@ impl Model {
             }
             ActionId::ZoomIn => self.zoom(1),
             ActionId::ZoomOut => self.zoom(-1),
+            ActionId::Compare if self.screen == Screen::Failures => self.compare_in_detail(),
             ActionId::Compare => self.detail.compare = !self.detail.compare,
             ActionId::LogLevel => self.next_level(),
             ActionId::Follow => self.follow_log(!self.log.follow),
@@ -85,7 +87,7 @@ impl Model {
             ActionId::PauseSeries => self.pause_series(),
             ActionId::Cancel => self.cancel(),
             ActionId::CancelSeries => self.cancel_series(),
-            ActionId::Retry => self.retry(),
+            ActionId::Retry => self.retry(effects),
             ActionId::Accept => self.decide(Verdict::Accepted),
             ActionId::Reject => self.decide(Verdict::Rejected),
             ActionId::Copy => {
@@ -122,6 +124,11 @@ impl Model {
     /// Shows a screen as if it had been chosen by its number: there is no way back but the overview.
     pub(super) fn go(&mut self, screen: Screen) {
         self.trail.clear();
+        if screen == Screen::Detail && self.screen != Screen::Detail {
+            // The series under the cursor, and it stays that one while the table is sorted anew.
+            let series = self.detail_series();
+            self.show_series(series);
+        }
         self.screen = screen;
     }
 
@@ -169,15 +176,33 @@ impl Model {
     }
 
     fn open_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
+        if series.is_some() {
+            self.show_series(series);
+            self.descend(Screen::Detail);
+        }
+    }
+
+    /// Makes a series that of the detail screen and, where it is listed, of the table.
+    fn show_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
         let Some(series) = series else { return };
         if self.detail.series.as_ref() != Some(&series) {
             for list in Screen::Detail.lists() {
                 self.cursors.remove(list);
             }
+            self.detail.compare = false;
         }
+        self.select_series(&series);
         self.detail.series = Some(series);
-        self.detail.compare = false;
-        self.descend(Screen::Detail);
+    }
+
+    /// Opens the series of the selected bar in quarantine, with the bar beside what is stored.
+    fn compare_in_detail(&mut self) {
+        let Some(row) = self.selected_quarantine() else { return };
+        let (id, series) = (row.id, (row.symbol.clone(), row.timeframe));
+        self.open_series(Some(series));
+        self.focus_list(ListId::DetailQuarantine);
+        self.cursors.insert(ListId::DetailQuarantine, Cursor { index: 0, key: Some(RowKey::Id(id)) });
+        self.detail.compare = true;
     }
 
     /// Leaves the innermost thing first: a range, a comparison, a zoom, a screen, the filter, the marks.
@@ -187,6 +212,10 @@ impl Model {
             return;
         }
         let on_table = matches!(self.screen, Screen::Symbols | Screen::Coverage);
+        // A run list that stands on one item follows the run again.
+        if self.focus() == ListId::Items && self.cursors.remove(&ListId::Items).is_some() {
+            return;
+        }
         if self.screen == Screen::Detail && self.detail.compare {
             self.detail.compare = false;
         } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {

@@ -1,14 +1,14 @@
 //! Commands to the engine: shown as sent, and as done only once the engine confirms.
 
 use crate::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
-use crate::draw::format::plural;
+use crate::draw::format::{self, plural};
 use crate::model::Model;
 use crate::model::layer::{Confirm, Cost, Layer};
 use crate::model::msg::{Effects, Pending, Redraw};
 use barkeep_market::{Criticality, Ts};
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_plan::Plan;
-use barkeep_runtime::console::{Level, Trigger, Verdict};
+use barkeep_runtime::console::{Level, SeriesRunState, Trigger, Verdict};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 
 impl Model {
@@ -29,12 +29,17 @@ impl Model {
 
     /// Shows the plan of a command that costs requests before it is sent.
     pub(super) fn trigger(&mut self, title: &str, what: TriggerScope, effects: &mut Effects) {
+        let command = EngineCommand::Trigger { what: what.clone(), trigger: Trigger::Manual };
+        self.planned(title.to_owned(), what, command, effects);
+    }
+
+    /// Shows the plan for `what` before `command` is sent.
+    fn planned(&mut self, title: String, what: TriggerScope, command: EngineCommand, effects: &mut Effects) {
         self.last_command += 1;
         let id = self.last_command;
-        effects.commands.push((id, EngineCommand::Preview(what.clone())));
-        let command = EngineCommand::Trigger { what, trigger: Trigger::Manual };
-        let (title, scope) = (title.to_owned(), String::new());
-        self.confirm(Confirm { id, title, scope, cost: Cost::Planning, command, yes: false });
+        effects.commands.push((id, EngineCommand::Preview(what)));
+        let scope = String::new();
+        self.confirm(Confirm { id, title, scope, cost: Cost::Planning, bar: None, command, yes: false });
     }
 
     fn confirm(&mut self, confirm: Confirm) {
@@ -43,7 +48,7 @@ impl Model {
 
     fn confirm_free(&mut self, title: String, scope: String, command: EngineCommand) {
         self.last_command += 1;
-        self.confirm(Confirm { id: self.last_command, title, scope, cost: Cost::Free, command, yes: false });
+        self.confirm(Confirm { id: self.last_command, title, scope, cost: Cost::Free, bar: None, command, yes: false });
     }
 
     pub(super) fn trigger_tier(&mut self, tier: Criticality, effects: &mut Effects) {
@@ -134,31 +139,43 @@ impl Model {
         );
     }
 
-    pub(super) fn retry(&mut self) {
+    pub(super) fn retry(&mut self, effects: &mut Effects) {
         let Ok(id) = executions_to_retry(self) else { return };
         let title = id.map_or_else(
             || "Retry the failed series of the last execution".to_owned(),
             |id| format!("Retry the failed series of execution {}", short(id)),
         );
-        let failed = id.and_then(|id| self.executions().into_iter().find(|row| row.execution_id == id));
-        let scope = failed.map_or_else(
-            || "The failed series are requested again.".to_owned(),
-            |row| format!("Series of {} are requested again.", plural(row.failed_symbols, "symbol")),
-        );
-        self.confirm_free(title, scope, EngineCommand::RetryFailed(ExecutionSelector(id)));
+        // The engine plans them anew; what they cost is planned for exactly these series.
+        let series: Vec<_> = match id.and_then(|id| self.answers.execution(id).value) {
+            Some(detail) => detail.series.iter().filter(|row| row.status == SeriesRunState::Failed).collect(),
+            None => self.failing_series().iter().filter(|row| id.is_none_or(|id| row.execution_id == id)).collect(),
+        };
+        let mut symbols: Vec<_> = series.iter().map(|row| row.symbol.clone()).collect();
+        let mut timeframes: Vec<_> = series.iter().map(|row| row.timeframe).collect();
+        symbols.sort();
+        symbols.dedup();
+        timeframes.sort_unstable();
+        timeframes.dedup();
+        let command = EngineCommand::RetryFailed(ExecutionSelector(id));
+        if symbols.is_empty() {
+            return self.confirm_free(title, "The failed series are requested again.".to_owned(), command);
+        }
+        let selection = Selection { symbols, timeframes: Some(timeframes), ..Selection::default() };
+        self.planned(title, TriggerScope::Selection(selection), command, effects);
     }
 
     pub(super) fn decide(&mut self, verdict: Verdict) {
-        let Some(bar) = self.selected_quarantine() else { return };
-        let (id, what) = (bar.id, format!("{} {} {}", bar.symbol, bar.timeframe, bar.bar.ts));
-        let (title, scope) = match verdict {
-            Verdict::Accepted => {
-                (format!("Accept the bar {what}"), "The bar is stored as the vendor sent it, with a low quality score.")
-            }
-            _ => (format!("Reject the bar {what}"), "The bar is not stored and not requested again."),
+        let Some(row) = self.selected_quarantine().cloned() else { return };
+        let what = format!("{} {} {}", row.symbol, row.timeframe, format::stamp(row.bar.ts, self.now.wall));
+        let (title, after) = match verdict {
+            Verdict::Accepted => (format!("Accept the bar {what}"), ""),
+            _ => (format!("Reject the bar {what}"), " The bar is not stored and not requested again."),
         };
-        let scope = format!("{}. {scope}", bar.reason);
+        let (id, scope) = (row.id, format!("Quarantined because {}.{after}", row.reason));
         self.confirm_free(title, scope, EngineCommand::Decide { id, verdict });
+        if let Some(Layer::Confirm(confirm)) = self.layers.last_mut() {
+            confirm.bar = Some(Box::new(row));
+        }
     }
 
     /// Takes in the result of a command or of a preview.

@@ -35,7 +35,7 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
     }
     if let Link::Lost { since, error, .. } = &model.link {
         hits.tick();
-        let text = format!("CONNECTION LOST for {}: {error}", span(canvas.now - *since));
+        let text = format!("CONNECTION LOST for {}: {error}", span(model.now.wall - *since));
         pieces.push((99, Line::of(Role::Bad, text)));
     }
     if let Some(since) = model.frozen {
@@ -46,6 +46,9 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         let more = snap.live.runs.len() - 1;
         let more = if more > 0 { format!(" +{}", plural(more, "run")) } else { String::new() };
         pieces.push((80, Line::of(Role::Running, format!("{share}{more}"))));
+    }
+    if let Link::Connected { url } | Link::Lost { url, .. } = &model.link {
+        pieces.push((65, Line::new().pair("at", url.clone())));
     }
     pieces.push((70, vendor(snap, canvas.now, hits)));
     pieces.push((50, database(snap, canvas.now)));

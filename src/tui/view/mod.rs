@@ -16,6 +16,7 @@ pub mod lists;
 pub mod phrase;
 pub mod runs;
 pub mod screen;
+pub mod suspect;
 mod tiny;
 pub mod why;
 

@@ -15,6 +15,7 @@ use barkeep_market::freshness::Tier;
 use barkeep_market::ts::{MINUTE, SECOND};
 use barkeep_market::{Timeframe, Ts};
 use barkeep_monitor::snapshot::SeriesView;
+use barkeep_pipeline::select::Selection;
 use barkeep_runtime::console::{Execution, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
 use barkeep_service::activity::ActivityView;
 use barkeep_service::handle::Live;
@@ -93,9 +94,7 @@ pub fn result(text: &str) -> (&str, Role) {
 /// An operator's action and its result.
 #[must_use]
 pub fn operator_action(action: &OperatorAction) -> String {
-    let target = action.target.as_ref().map_or_else(String::new, |t| format!(" {t}"));
-    let detail = action.detail.as_ref().map_or_else(String::new, |d| format!(" ({d})"));
-    format!("{} {}{target}{detail}: {}", action.actor, action.action, action.result)
+    format!("{} {}: {}", action.actor, deed(action), action.result)
 }
 
 /// A bar in quarantine: why, and its values.
@@ -126,6 +125,38 @@ pub fn totals(row: &Execution, run: Option<&RunView>) -> (i64, i64) {
         Some(run) => (run.requests_answered as i64, run.rows as i64),
         None => (row.requests, row.total_records_processed),
     }
+}
+
+/// How long a run took: `00:08:51`, `< 1 s`.
+#[must_use]
+pub fn took(ms: i64) -> String {
+    if (0..1_000).contains(&ms) { "< 1 s".to_owned() } else { format::elapsed(ms) }
+}
+
+/// An operator's action in words: `trigger ADA, BTC and 23 more at 5m`, `accepted quarantined bar 31`.
+#[must_use]
+pub fn deed(action: &OperatorAction) -> String {
+    let target = action.target.as_deref().unwrap_or_default();
+    let detail = action.detail.as_deref().unwrap_or_default();
+    if let Some(id) = target.strip_prefix("quarantine ") {
+        let verdict = if detail.is_empty() { "decided on" } else { detail };
+        return format!("{verdict} quarantined bar {id}");
+    }
+    let what = match serde_json::from_str::<Selection>(detail) {
+        Ok(selection) => {
+            let named: Vec<String> = selection.symbols.iter().take(3).map(ToString::to_string).collect();
+            let more = selection.symbols.len().saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let names = if named.is_empty() { "every symbol".to_owned() } else { named.join(", ") };
+            let at: Vec<&str> = selection.timeframes.iter().flatten().map(|tf| tf.name()).collect();
+            let at = if at.is_empty() { String::new() } else { format!(" at {}", at.join(", ")) };
+            format!("{names}{more}{at}")
+        }
+        Err(_) if target.is_empty() => detail.to_owned(),
+        Err(_) if detail.is_empty() => target.to_owned(),
+        Err(_) => format!("{target}: {detail}"),
+    };
+    format!("{} {what}", action.action).trim_end().to_owned()
 }
 
 /// How far a run is, 0 to 1; 1 only when every item is verified.

@@ -118,7 +118,7 @@ fn history(view: &mut ViewContext, area: Rect) {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
                     slot.text(
                         canvas,
-                        &format::elapsed(took),
+                        &phrase::took(took),
                         if row.completed_at.is_none() { Role::Running } else { Role::Text },
                     );
                 }
@@ -197,7 +197,7 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
                 }
                 ExecutionSeriesColumn::Duration => {
                     let took =
-                        row.duration_seconds.map_or_else(|| "-".to_owned(), |s| format::elapsed((s * 1000.0) as i64));
+                        row.duration_seconds.map_or_else(|| "-".to_owned(), |s| phrase::took((s * 1000.0) as i64));
                     slot.text(canvas, &took, Role::Muted);
                 }
                 ExecutionSeriesColumn::Error => {

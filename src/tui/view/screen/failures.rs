@@ -13,6 +13,7 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
+use crate::now::cause::cause;
 use crate::view::context::{ViewContext, absence};
 use crate::view::{lists, phrase};
 use crate::widgets::table::Column;
@@ -114,7 +115,8 @@ fn series(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
                 }
                 FailingSeriesColumn::Error => {
-                    slot.text(canvas, row.error_message.as_deref().unwrap_or("no message"), Role::Bad);
+                    let cause = row.error_message.as_deref().map_or_else(|| "no message".to_owned(), cause);
+                    slot.text(canvas, &cause, Role::Bad);
                 }
             }
         },
@@ -199,9 +201,7 @@ fn actions(view: &mut ViewContext, area: Rect) {
                 OperatorActionColumn::Time => slot.text(canvas, &format::when(row.at, now), Role::Muted),
                 OperatorActionColumn::Actor => slot.text(canvas, &row.actor, Role::Text),
                 OperatorActionColumn::Action => {
-                    let target =
-                        row.target.as_ref().or(row.detail.as_ref()).map_or_else(String::new, |t| format!(" {t}"));
-                    slot.line(canvas, &Line::of(Role::Strong, row.action.clone()).span(Role::Text, target));
+                    slot.text(canvas, &phrase::deed(row), Role::Strong);
                 }
                 OperatorActionColumn::Result => {
                     let (sign, role) = phrase::result(&row.result);

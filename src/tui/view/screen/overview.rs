@@ -24,6 +24,10 @@ use crate::now::{conditions, wording};
 use crate::view::context::ViewContext;
 use crate::view::{brief, freshness, limit, phrase, runs};
 use crate::widgets::table::Column;
+use barkeep_market::ts::SECOND;
+
+/// A run that lasts so long gets more room.
+const LASTING: i64 = 10 * SECOND;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
@@ -35,8 +39,12 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         return brief::draw(view, area);
     }
     let wide = area.width >= 76;
-    // While nothing runs there is little to say about it.
-    let idle = model.snap.live.runs.is_empty();
+    // While nothing runs there is little to say about it. A run of a second moves nothing.
+    let time = view.now();
+    let idle = model.snap.live.runs.iter().all(|run| time - run.started_at < LASTING);
+    for run in model.snap.live.runs.iter().filter(|run| time - run.started_at < LASTING) {
+        view.hits.changes_at(run.started_at + LASTING);
+    }
     let (runs, rest) = if idle { (7, u16::MAX) } else { (40, 9) };
     let panes: [(Panel, Constraint); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
@@ -197,7 +205,7 @@ fn executions(view: &mut ViewContext, area: Rect) {
                 OverviewExecutionColumn::Symbols => slot.text(canvas, &phrase::symbols_done(row), Role::Text),
                 OverviewExecutionColumn::Duration => {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
-                    slot.text(canvas, &format::elapsed(took), Role::Muted);
+                    slot.text(canvas, &phrase::took(took), Role::Muted);
                 }
                 OverviewExecutionColumn::Requests => {
                     let (requests, _) = phrase::totals(row, run);

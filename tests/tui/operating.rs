@@ -1,0 +1,167 @@
+//! What an operator does about what is wrong: one selection for three screens, plans before requests, bars side by side.
+
+use std::sync::Arc;
+
+use barkeep::market::Timeframe;
+use barkeep::market::ts::SECOND;
+use barkeep::runtime::console::{Link, Verdict};
+use barkeep::service::handle::{EngineCommand, TriggerScope};
+use barkeep::tui::draw::context::DrawContext;
+use barkeep::tui::draw::theme::Role;
+use barkeep::tui::model::msg::Msg;
+use barkeep::tui::model::screen::{ListId, Screen};
+use barkeep::tui::view::frame::frame;
+use barkeep::tui::view::phrase;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::hands::{model, plan, press, said, show, tell};
+use crate::support::screens::{self, name};
+
+#[test]
+fn symbols_coverage_and_detail_share_one_selection() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "2 enter");
+    let first = model.detail_series().unwrap();
+    let _ = press(&mut model, "esc j j 4");
+    let third = model.detail_series().unwrap();
+    assert_ne!(first, third);
+    assert_eq!(model.selected_series(), Some(third.clone()));
+    let _ = press(&mut model, "3");
+    assert_eq!(model.selected_series(), Some(third));
+    // What is opened elsewhere is selected in the table too.
+    let _ = press(&mut model, "7");
+    model.panes[Screen::Failures as usize] = 0;
+    let failing = model.selected_series().unwrap();
+    let _ = press(&mut model, "enter 2");
+    assert_eq!(model.selected_series(), Some(failing));
+}
+
+#[test]
+fn a_quarantined_bar_stands_beside_the_bar_it_would_replace() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "7");
+    model.panes[Screen::Failures as usize] = 2;
+    let bar = model.selected_quarantine().unwrap().bar;
+    let _ = press(&mut model, "a");
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("stored") && text.contains("sent") && text.contains("replaces the stored bar"), "{text}");
+    assert!(text.contains("kept in bar_revisions"), "{text}");
+    let effects = press(&mut model, "y");
+    assert!(matches!(effects.commands[..], [(_, EngineCommand::Decide { verdict: Verdict::Accepted, .. })]));
+    // `v` compares here too: with the neighbors, in the detail of the series; Esc leads back.
+    let _ = press(&mut model, "v");
+    assert_eq!((model.screen, model.detail.compare), (Screen::Detail, true));
+    assert_eq!(model.selected_quarantine().map(|row| row.bar.ts), Some(bar.ts));
+    let _ = press(&mut model, "esc esc");
+    assert_eq!(model.screen, Screen::Failures);
+}
+
+#[test]
+fn where_nothing_is_stored_accepting_replaces_nothing() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "7");
+    model.panes[Screen::Failures as usize] = 2;
+    let series = name("AAPL", Timeframe::M5);
+    let request = barkeep::runtime::console::ConsoleRequest::Detail { symbol: series.0, timeframe: series.1 };
+    let mut detail = screens::detail("AAPL", Timeframe::M5);
+    let at = model.selected_quarantine().unwrap().bar.ts;
+    detail.bars.retain(|bar| bar.ts != at);
+    screens::answer(&mut model, &request, barkeep::runtime::console::ConsoleResponse::Detail(Box::new(detail)));
+    let _ = press(&mut model, "a");
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("Nothing is stored for this time") && !text.contains("replaces"), "{text}");
+}
+
+#[test]
+fn a_retry_shows_its_plan_before_it_is_sent() {
+    let mut model = model(screens::running());
+    let effects = press(&mut model, "7 r");
+    let [(id, EngineCommand::Preview(TriggerScope::Selection(selection)))] = effects.commands.as_slice() else {
+        panic!("{:?}", effects.commands)
+    };
+    assert_eq!(selection.symbols.len(), 2);
+    let _ = tell(&mut model, Msg::CommandFinished { id: *id, outcome: Ok(plan(3)) });
+    assert!(show(&mut model).join("\n").contains("at most 3"));
+    assert!(matches!(press(&mut model, "y").commands[..], [(_, EngineCommand::RetryFailed(_))]));
+}
+
+#[test]
+fn with_everything_fresh_there_is_nothing_stale_to_fetch() {
+    let mut model = model(screens::at_rest());
+    assert!(press(&mut model, "T").commands.is_empty());
+    assert_eq!(said(&model), "trigger stale: every series is fresh");
+}
+
+#[test]
+fn the_picture_of_a_silent_engine_fades_and_its_clocks_stand_still() {
+    let mut model = model(screens::running());
+    let since = screens::now() - 6 * SECOND;
+    model.link = Link::Lost { url: "http://bars:8000".into(), since, error: "it has sent nothing for 5 s".into() };
+    let area = Rect::new(0, 0, 120, 40);
+    let draw = |model: &barkeep::tui::model::Model| {
+        let mut buf = Buffer::empty(area);
+        let _ = frame(model, &DrawContext::of(model), area, &mut buf);
+        buf
+    };
+    let before = draw(&model);
+    let muted = DrawContext::of(&model).theme.style(Role::Muted).fg;
+    let faded = (10..38).flat_map(|y| (0..120).map(move |x| (x, y))).all(|at| Some(before[at].fg) == muted);
+    assert!(faded, "something below the box is not faded");
+    model.now.wall = model.now.wall + 30 * SECOND;
+    let after = draw(&model);
+    // Only how long it has been silent goes on.
+    let text =
+        |buf: &Buffer| barkeep::tui::terminal::screenshot::text(buf).lines().skip(1).collect::<Vec<_>>().join("\n");
+    assert_eq!(text(&before), text(&after));
+    let header = barkeep::tui::terminal::screenshot::text(&after);
+    assert!(header.lines().next().unwrap().contains("CONNECTION LOST for 36s"), "{header}");
+}
+
+#[test]
+fn a_run_of_a_second_moves_no_panel() {
+    let rows = |snap| {
+        let mut model = model(snap);
+        let text = show(&mut model);
+        let at = |what: &str| text.iter().position(|line| line.contains(what)).unwrap();
+        (at("─ Freshness "), at("─ Alerts "))
+    };
+    let mut short = screens::at_rest();
+    let mut live = (*short.live).clone();
+    live.runs = screens::live().runs;
+    live.runs[0].started_at = screens::now() - SECOND;
+    short.live = Arc::new(live);
+    assert_eq!(rows(screens::at_rest()), rows(short.clone()));
+    // A run that lasts gets its room.
+    let mut live = (*short.live).clone();
+    live.runs[0].started_at = screens::now() - 11 * SECOND;
+    short.live = Arc::new(live);
+    assert_ne!(rows(screens::at_rest()), rows(short));
+}
+
+#[test]
+fn escape_lets_the_run_list_follow_the_run_again() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "j j");
+    assert_eq!(model.cursor(ListId::Items), Some(2));
+    let _ = press(&mut model, "esc");
+    assert_eq!((model.screen, model.cursor(ListId::Items)), (Screen::Overview, Some(0)));
+}
+
+#[test]
+fn actions_are_told_in_words() {
+    let action = |name: &str, target: Option<&str>, detail: Option<&str>| barkeep::store::OperatorAction {
+        at: screens::now(),
+        actor: "tui:ana".into(),
+        action: name.into(),
+        target: target.map(str::to_owned),
+        detail: detail.map(str::to_owned),
+        result: "ok".into(),
+    };
+    let words = |a: barkeep::store::OperatorAction| phrase::deed(&a);
+    assert_eq!(words(action("decide", Some("quarantine 31"), Some("accepted"))), "accepted quarantined bar 31");
+    let selection = r#"{"symbols":["ADA","BTC","ETH","SOL"],"timeframes":["5m"]}"#;
+    assert_eq!(words(action("trigger", None, Some(selection))), "trigger ADA, BTC, ETH and 1 more at 5m");
+    assert_eq!(words(action("pause", Some("SOL"), None)), "pause SOL");
+    assert_eq!(words(action("trigger", None, Some("everything stale"))), "trigger everything stale");
+}
