@@ -33,9 +33,11 @@ use crate::model::screen::{ListId, Screen};
 use crate::model::sort::Sort;
 use crate::model::toast::Toasts;
 use crate::now::digest::Digest;
+use crate::terminal::keys::Key;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
+use barkeep_service::handle::EngineCommand;
 
 /// Log lines in memory at most.
 pub const LOG_LINES: usize = 2_000;
@@ -96,8 +98,27 @@ pub struct Model {
     pub pending: Vec<Pending>,
     /// The id of the last command.
     pub last_command: u64,
+    /// Keys pressed so far of several that mean something together.
+    pub typed: Vec<Key>,
+    /// Said once in the last line, until the next key.
+    pub footnote: Option<String>,
+    /// Keys that were said to mean nothing.
+    pub unknown: BTreeSet<String>,
+    /// What can be undone, the last one last.
+    pub undo: Vec<Undo>,
+    /// Filters that were typed, the newest last.
+    pub typed_filters: Vec<String>,
     /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
+}
+
+/// How something is undone.
+#[derive(Clone, Debug)]
+pub enum Undo {
+    /// The marks as they were.
+    Marks(BTreeSet<SeriesName>),
+    /// The opposite command, and what it does.
+    Send(String, EngineCommand),
 }
 
 /// The table of series.
@@ -234,6 +255,11 @@ impl Model {
             keymap: Arc::default(),
             pending: Vec::new(),
             last_command: 0,
+            typed: Vec::new(),
+            footnote: None,
+            unknown: BTreeSet::new(),
+            undo: Vec::new(),
+            typed_filters: Vec::new(),
             quitting: false,
         };
         model.reorder();

@@ -257,6 +257,9 @@ fn carry_out<C: TerminalOutput>(
     if effects.repaint {
         output.forget();
     }
+    if effects.suspend && output.suspend().is_err() {
+        return Some(Ended::Gone);
+    }
     let copied = effects.copy.map_or(Ok(()), |text| output.copy(&text));
     let caught = effects.mouse.map_or(Ok(()), |catch| output.mouse(catch));
     if copied.and(caught).is_err() {

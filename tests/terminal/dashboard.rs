@@ -61,7 +61,7 @@ async fn a_run_started_with_a_key_ends_in_the_rows_of_the_command_line() {
     pty.until(" started");
     pty.type_in("5");
     pty.until("completed");
-    pty.type_in("q");
+    pty.type_in("qy");
     pty.until("barkeep ran for");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
@@ -109,7 +109,7 @@ async fn pause_resume_and_cancel_are_shown_as_the_engine_confirms_them() {
     pty.until("Cancel execution");
     pty.type_in("y5");
     pty.until("cancelled");
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
 }
@@ -135,7 +135,7 @@ async fn a_storm_of_sizes_leaves_the_last_one() {
             text.lines().nth(usize::from(rows) - 1).is_some_and(|line| line.contains("q quit")) && text.contains(screen)
         });
     }
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
 }
@@ -179,7 +179,7 @@ async fn suspended_and_continued_it_shows_the_same_again() {
     assert!(!pty.look(vt100::Screen::alternate_screen));
     pty.signal(Signal::CONT);
     pty.until("IDLE");
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
 }
@@ -203,7 +203,7 @@ async fn without_colours_nothing_is_coloured_and_the_selection_is_seen() {
     };
     assert_eq!(cells(|cell| cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default), 0);
     assert!(cells(vt100::Cell::inverse) > 50, "{}", pty.text());
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
 }
 
@@ -214,7 +214,7 @@ async fn who_may_only_look_can_do_nothing() {
     pty.until("read-only");
     pty.type_in("2T");
     pty.until("this dashboard is read-only");
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     assert_eq!(bench.sim.log().len(), 0);
 }
@@ -227,7 +227,7 @@ async fn a_second_dashboard_on_the_same_file_is_refused() {
     let mut second = dashboard(&bench, &[]);
     assert_eq!(second.ended(), 4);
     second.until("already serves this database");
-    first.type_in("q");
+    first.type_in("qy");
     assert_eq!(first.ended(), 0);
 }
 

@@ -327,12 +327,12 @@ async fn log_lines_that_come_too_fast_are_counted() {
 async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
     let rig = Rig::new(screens::running());
     sleep(Duration::from_millis(300)).await;
-    rig.press("p");
+    rig.press("p y");
     sleep(Duration::from_millis(99)).await;
     assert!(rig.paper.last().contains("sent: pause the engine"));
     assert_eq!(rig.puppet.orders.lock().unwrap().len(), 1);
     rig.puppet.answers.lock().unwrap().push_back(Ok(CommandReply::Done));
-    rig.press("p");
+    rig.press("p y");
     sleep(Duration::from_millis(50)).await;
     assert!(rig.paper.last().contains("engine paused"));
 }
@@ -340,7 +340,7 @@ async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
 #[tokio::test(start_paused = true)]
 async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
     let rig = Rig::new(screens::running());
-    rig.press("q");
+    rig.press("q y");
     sleep(Duration::from_secs(2)).await;
     assert!(rig.drain.is_cancelled() && !rig.task.is_finished());
     assert!(rig.paper.last().contains("finishing"), "{}", rig.paper.last());
@@ -348,7 +348,7 @@ async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
     assert_eq!(rig.task.await.unwrap().0, Ended::Drained);
 
     let rig = Rig::new(screens::running());
-    rig.press("q q");
+    rig.press("q y q");
     assert_eq!(rig.task.await.unwrap().0, Ended::AtOnce);
 
     let rig = Rig::new(screens::running());

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use barkeep::market::Timeframe;
 use barkeep::market::ts::SECOND;
 use barkeep::runtime::console::{Link, Verdict};
-use barkeep::service::handle::{EngineCommand, TriggerScope};
+use barkeep::service::handle::{CommandReply, EngineCommand, TriggerScope};
 use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::theme::Role;
-use barkeep::tui::model::msg::Msg;
+use barkeep::tui::model::layer::Layer;
+use barkeep::tui::model::msg::{Exit, Msg};
 use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::view::frame::frame;
 use barkeep::tui::view::phrase;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::hands::{model, plan, press, said, show, tell};
+use super::hands::{key, model, plan, press, said, show, tell};
 use crate::support::screens::{self, name};
 
 #[test]
@@ -164,4 +165,118 @@ fn actions_are_told_in_words() {
     assert_eq!(words(action("trigger", None, Some(selection))), "trigger ADA, BTC, ETH and 1 more at 5m");
     assert_eq!(words(action("pause", Some("SOL"), None)), "pause SOL");
     assert_eq!(words(action("trigger", None, Some("everything stale"))), "trigger everything stale");
+}
+
+#[test]
+fn what_was_done_can_be_undone() {
+    let mut model = model(screens::running());
+    let paused = press(&mut model, "2 P");
+    let [(id, EngineCommand::PauseSymbols(symbols))] = paused.commands.as_slice() else { panic!("{paused:?}") };
+    // Only what the engine has done can be undone.
+    assert!(press(&mut model, "u").commands.is_empty());
+    assert_eq!(said(&model), "undo: there is nothing to undo");
+    let _ = tell(&mut model, Msg::CommandFinished { id: *id, outcome: Ok(CommandReply::Done) });
+    let undone = press(&mut model, "u");
+    let [(id, EngineCommand::ResumeSymbols(back))] = undone.commands.as_slice() else { panic!("{undone:?}") };
+    assert_eq!(back, symbols);
+    let _ = tell(&mut model, Msg::CommandFinished { id: *id, outcome: Ok(CommandReply::Done) });
+    // What undid something is not undone in turn.
+    assert!(press(&mut model, "u").commands.is_empty());
+    // Marks come back one step at a time.
+    let _ = press(&mut model, "space j space A");
+    let all = model.symbols.marks.len();
+    let _ = press(&mut model, "u");
+    assert_eq!(model.symbols.marks.len(), 2);
+    let _ = press(&mut model, "u u");
+    assert!(all > 100 && model.symbols.marks.is_empty());
+}
+
+#[test]
+fn several_symbols_are_paused_after_a_question() {
+    let mut model = model(screens::running());
+    assert!(press(&mut model, "2 A P").commands.is_empty());
+    assert!(show(&mut model).join("\n").contains("will not fetch them until you resume them"));
+    assert!(matches!(press(&mut model, "y").commands[..], [(_, EngineCommand::PauseSymbols(_))]));
+}
+
+#[test]
+fn an_unknown_key_says_so_once() {
+    let mut model = model(screens::running());
+    let last = |model: &mut barkeep::tui::model::Model| show(model).last().unwrap().clone();
+    let _ = press(&mut model, "d");
+    assert!(last(&mut model).contains("no action on 'd'; ? lists keys"), "{}", last(&mut model));
+    let _ = press(&mut model, "j");
+    assert!(!last(&mut model).contains("no action"));
+    let _ = press(&mut model, "d");
+    assert!(!last(&mut model).contains("no action"));
+}
+
+#[test]
+fn the_last_line_says_what_can_follow() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "2 j j g");
+    let last = show(&mut model).last().unwrap().clone();
+    assert!(last.contains("g …") && last.contains("g top") && last.contains("esc never mind"), "{last}");
+    let _ = press(&mut model, "esc");
+    assert_eq!((model.screen, model.cursor(ListId::Symbols)), (Screen::Symbols, Some(2)));
+    let _ = press(&mut model, "g g");
+    assert_eq!(model.cursor(ListId::Symbols), Some(0));
+    let _ = press(&mut model, "g x");
+    assert!(show(&mut model).last().unwrap().contains("no action on 'gx'"));
+}
+
+#[test]
+fn keys_of_other_programs_do_what_they_do_there() {
+    let mut model = model(screens::big(100));
+    let _ = press(&mut model, "2 ctrl-n ctrl-e");
+    assert_eq!(model.cursor(ListId::Symbols), Some(2));
+    let _ = press(&mut model, "ctrl-f");
+    assert!(model.cursor(ListId::Symbols) > Some(10));
+    let _ = press(&mut model, "ctrl-b ctrl-p ctrl-y");
+    assert_eq!(model.cursor(ListId::Symbols), Some(0));
+    let _ = press(&mut model, "f1");
+    assert!(matches!(model.layers.last(), Some(Layer::Help(_))));
+    let _ = press(&mut model, "esc");
+    assert!(tell(&mut model, Msg::Key(key("ctrl-z"))).suspend);
+    for (typed, quit) in [("q!", Some(Exit::Drain)), ("wq", None)] {
+        let mut model = super::hands::model(screens::running());
+        let _ = press(&mut model, ":");
+        super::hands::type_in(&mut model, typed);
+        assert_eq!(press(&mut model, "enter").quit, quit, "{typed}");
+    }
+}
+
+#[test]
+fn an_engine_elsewhere_and_a_demonstration_are_left_without_a_question() {
+    let mut model = model(screens::running());
+    model.link = Link::Connected { url: "http://bars:8000".into() };
+    assert_eq!(press(&mut model, "q").quit, Some(Exit::Drain));
+    let mut model = super::hands::model(screens::running());
+    model.label = Some("DEMO".into());
+    assert_eq!(press(&mut model, "q").quit, Some(Exit::Drain));
+}
+
+#[test]
+fn messages_can_be_read_again() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "m ctrl-t");
+    let _ = press(&mut model, "@");
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("Messages") && text.contains("theme: light") && text.contains("mouse captured"), "{text}");
+    let _ = press(&mut model, "esc");
+    assert!(model.layers.is_empty());
+}
+
+#[test]
+fn the_help_ends_with_what_the_signs_mean() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "?");
+    for _ in 0..20 {
+        let _ = press(&mut model, "pagedown");
+    }
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("F A S M U") && text.contains("recovery point objective"), "{text}");
+    // A sign is no command.
+    let _ = press(&mut model, "enter");
+    assert!(matches!(model.layers.last(), Some(Layer::Help(_))));
 }

@@ -174,3 +174,7 @@ pub(super) fn copy(model: &Model) -> Availability {
     let list = model.focus();
     if model.cursor(list).is_none() { no("no row is selected") } else { Ok(()) }
 }
+
+pub(super) fn undo(model: &Model) -> Availability {
+    if model.undo.is_empty() { no("there is nothing to undo") } else { Ok(()) }
+}

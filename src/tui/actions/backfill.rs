@@ -78,9 +78,9 @@ pub(super) const SPECS: &[Spec] = &[
             ActionId::Pause,
             "pause",
             "",
-            "Pause or resume the engine; requests in flight are finished and stored",
+            "Pause or resume the engine; requests under way are finished and stored",
             &["p"],
-            Confirmation::None,
+            Confirmation::WhenBusy,
         )
     },
     Spec {
@@ -93,7 +93,7 @@ pub(super) const SPECS: &[Spec] = &[
             "",
             "Pause or resume the marked symbols or the selected one",
             &["P"],
-            Confirmation::Confirm,
+            Confirmation::WhenSeveral,
         )
     },
     Spec {
@@ -106,7 +106,7 @@ pub(super) const SPECS: &[Spec] = &[
             "",
             "Pause or resume the marked series or the selected one, not the whole symbol",
             &["z"],
-            Confirmation::Confirm,
+            Confirmation::WhenSeveral,
         )
     },
     Spec {

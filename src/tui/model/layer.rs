@@ -19,6 +19,8 @@ pub enum Layer {
         before: String,
     },
     Confirm(Box<Confirm>),
+    /// The messages of the last minutes, newest first; how many are scrolled away.
+    Messages(usize),
 }
 
 /// A line of text and the actions that fit it.
@@ -39,10 +41,17 @@ pub struct Confirm {
     pub cost: Cost,
     /// The quarantined bar it decides on; shown beside what is stored.
     pub bar: Option<Box<QuarantineRow>>,
-    /// What is sent when the answer is yes.
-    pub command: EngineCommand,
+    /// What follows when the answer is yes.
+    pub then: Then,
     /// Whether yes is selected.
     pub yes: bool,
+}
+
+/// What follows a yes.
+#[derive(Clone, Debug)]
+pub enum Then {
+    Send(EngineCommand),
+    Quit,
 }
 
 /// What it would cost.

@@ -163,8 +163,9 @@ impl Condition<'_> {
             | Self::Alerts { worst: AlertSeverity::Critical, .. } => Severity::Bad,
             Self::Failing { critical, .. } if *critical > 0 => Severity::Bad,
             Self::Paused { .. } | Self::ShuttingDown { .. } => Severity::Stopped,
-            Self::Loading { running: true, .. } | Self::NoSymbols => Severity::Note,
-            Self::Alerts { worst: AlertSeverity::Info, .. } => Severity::Note,
+            Self::Loading { running: true, .. } | Self::NoSymbols | Self::Alerts { worst: AlertSeverity::Info, .. } => {
+                Severity::Note
+            }
             _ => Severity::Warn,
         }
     }

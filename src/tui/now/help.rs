@@ -96,11 +96,9 @@ fn of(facts: &Facts<'_>, condition: &Condition<'_>, available: &impl Fn(ActionId
             let see = key(ActionId::Go(Screen::Failures), "failures");
             if available(ActionId::Retry) { vec![retry, see] } else { vec![see] }
         }
-        // Once it is being fetched there is nothing to add.
         Condition::Late { .. } | Condition::WillBeLate { .. } if facts.snap.live.runs.is_empty() => {
             vec![fetch("fetch what is due")]
         }
-        Condition::Late { .. } | Condition::WillBeLate { .. } => Vec::new(),
         Condition::PausedSeries { .. } => vec![key(ActionId::Go(Screen::Symbols), "series; / is:paused finds them")],
         Condition::LimitTooLow { .. } => vec![key(ActionId::Go(Screen::Vendor), "limit: what is due when")],
         Condition::WithoutBars { .. } => vec![key(ActionId::Go(Screen::Symbols), "series; / bars<1 finds them")],
@@ -110,7 +108,8 @@ fn of(facts: &Facts<'_>, condition: &Condition<'_>, available: &impl Fn(ActionId
         }
         Condition::FeaturesFailing { .. } => vec![key(ActionId::Go(Screen::Failures), "failures")],
         Condition::Alerts { .. } => vec![key(ActionId::Go(Screen::Failures), "alerts")],
-        Condition::Loading { running: true, .. } => Vec::new(),
+        // Once it is being fetched there is nothing to add.
+        Condition::Late { .. } | Condition::WillBeLate { .. } | Condition::Loading { running: true, .. } => Vec::new(),
         Condition::Loading { running: false, .. } => vec![fetch("fetch them now")],
         Condition::NoSymbols => vec![text("barkeep symbols add SPY QQQ BTC")],
     }

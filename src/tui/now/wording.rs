@@ -127,7 +127,7 @@ fn matters(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
 
 fn doing(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
     let (live, now) = (&facts.snap.live, facts.now);
-    for condition in conditions.iter().filter(|condition| condition.stops()) {
+    if let Some(condition) = conditions.iter().find(|condition| condition.stops()) {
         return match condition {
             Condition::NotAnswering { .. } => Line::of(Role::Bad, "nobody knows; this is the picture of then"),
             Condition::KeyRefused { .. } => Line::of(Role::Bad, "nothing until the vendor accepts a key"),

@@ -3,16 +3,17 @@
 use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
+use crate::draw::format;
 use crate::draw::theme::ThemeKind;
 use crate::model::cursor::{Cursor, RowKey};
 use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
-use crate::model::{Model, Zoom};
+use crate::model::{Model, Undo, Zoom};
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
-use barkeep_service::handle::{EngineCommand, TriggerScope};
+use barkeep_service::handle::TriggerScope;
 
 impl Model {
     /// Runs an action, or shows why it is not available.
@@ -64,6 +65,7 @@ impl Model {
             ActionId::MarkRange => self.mark_range(),
             ActionId::MarkAll => self.mark_all(),
             ActionId::Unmark => {
+                self.remember_marks();
                 self.symbols.marks.clear();
                 self.symbols.range_from = None;
             }
@@ -74,17 +76,9 @@ impl Model {
             ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
             ActionId::TriggerLow => self.trigger_tier(Criticality::Low, effects),
             ActionId::TriggerGap => self.trigger_gap(effects),
-            ActionId::Pause => {
-                let paused = self.snap.live.paused.is_some();
-                let (what, command) = if paused {
-                    ("resume the engine", EngineCommand::Resume)
-                } else {
-                    ("pause the engine", EngineCommand::Pause(None))
-                };
-                self.send(what.to_owned(), command, effects);
-            }
-            ActionId::PauseSymbol => self.pause_symbols(),
-            ActionId::PauseSeries => self.pause_series(),
+            ActionId::Pause => self.pause_engine(effects),
+            ActionId::PauseSymbol => self.pause_symbols(effects),
+            ActionId::PauseSeries => self.pause_series(effects),
             ActionId::Cancel => self.cancel(),
             ActionId::CancelSeries => self.cancel_series(),
             ActionId::Retry => self.retry(effects),
@@ -117,7 +111,11 @@ impl Model {
             ActionId::Repaint => effects.repaint = true,
             ActionId::Help => self.layers.push(Layer::Help(Menu::default())),
             ActionId::Palette => self.layers.push(Layer::Palette(Menu::default())),
-            ActionId::Quit => self.quit(effects),
+            ActionId::Undo => self.undo(effects),
+            ActionId::Messages => self.layers.push(Layer::Messages(0)),
+            ActionId::Suspend => effects.suspend = true,
+            ActionId::Quit => self.ask_to_quit(effects),
+            ActionId::QuitNow => self.quit(effects),
         }
     }
 
@@ -281,10 +279,36 @@ impl Model {
 
     fn mark(&mut self) {
         let Some(series) = self.selected_series() else { return };
+        self.remember_marks();
         if !self.symbols.marks.remove(&series) {
             self.symbols.marks.insert(series);
         }
-        self.move_by(1);
+    }
+
+    /// Keeps the marks as they are, to be undone to.
+    fn remember_marks(&mut self) {
+        self.push_undo(Undo::Marks(self.symbols.marks.clone()));
+    }
+
+    pub(super) fn push_undo(&mut self, undo: Undo) {
+        const MOST: usize = 50;
+        if self.undo.len() == MOST {
+            self.undo.remove(0);
+        }
+        self.undo.push(undo);
+    }
+
+    fn undo(&mut self, effects: &mut Effects) {
+        match self.undo.pop() {
+            Some(Undo::Marks(marks)) => {
+                self.symbols.marks = marks;
+                let marked = format::plural(self.symbols.marks.len(), "mark");
+                self.show_toast(Level::Info, format!("undone: {marked}"), effects);
+            }
+            // What it undoes is not to be done again by the next one.
+            Some(Undo::Send(what, command)) => self.send_once(what, command, effects),
+            None => {}
+        }
     }
 
     fn mark_range(&mut self) {
@@ -295,12 +319,14 @@ impl Model {
         };
         let at = |name| (0..self.symbols.order.len()).find(|row| self.name_at(*row).as_ref() == Some(name));
         if let (Some(a), Some(b)) = (at(&from), at(&to)) {
+            self.remember_marks();
             let range: Vec<_> = (a.min(b)..=a.max(b)).filter_map(|row| self.name_at(row)).collect();
             self.symbols.marks.extend(range);
         }
     }
 
     fn mark_all(&mut self) {
+        self.remember_marks();
         let all: Vec<_> = (0..self.symbols.order.len()).filter_map(|row| self.name_at(row)).collect();
         self.symbols.marks.extend(all);
     }

@@ -20,7 +20,7 @@ use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::screen::Screen;
 use crate::view::dialog::confirm;
-use crate::view::dialog::menu;
+use crate::view::dialog::{menu, messages};
 use barkeep_runtime::console::Link;
 
 /// Less than this is one line.
@@ -63,6 +63,7 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
     match model.layers.last() {
         Some(Layer::Help(menu) | Layer::Palette(menu)) => menu::draw(model, menu, canvas, body, &mut hits),
         Some(Layer::Confirm(question)) => confirm::draw(model, question, canvas, body, &mut hits),
+        Some(Layer::Messages(offset)) => messages::draw(model, *offset, canvas, body),
         Some(Layer::Filter { .. }) | None => {}
     }
     context.glyphs.apply(area, buf);

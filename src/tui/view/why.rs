@@ -9,6 +9,7 @@ use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
+use crate::now::cause::cause;
 use crate::widgets::bar;
 use barkeep_market::Bar;
 use barkeep_monitor::explain::{Blocker, Cause};
@@ -36,7 +37,7 @@ fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Line {
         line = line.span(Role::Muted, format!(" since {}", format::due(since, now)));
     }
     if let Some(detail) = &blocker.detail {
-        line = line.span(Role::Text, format!(": {detail}"));
+        line = line.span(Role::Text, format!(": {}", cause(detail)));
     }
     line
 }
@@ -112,7 +113,7 @@ fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::
         let role = role(share.blocker.cause);
         let mut line = Line::of(role, share.blocker.cause.words());
         if let Some(detail) = &share.blocker.detail {
-            line = line.span(Role::Muted, format!(": {detail}"));
+            line = line.span(Role::Muted, format!(": {}", cause(detail)));
         }
         one(view, y, share.ms, share.stale_ms, &line, role);
         y += 1;
