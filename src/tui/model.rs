@@ -8,6 +8,7 @@ pub mod layer;
 pub mod lists;
 pub mod msg;
 pub mod query;
+pub mod row_filter;
 pub mod screen;
 mod selection;
 pub mod sort;
@@ -106,6 +107,8 @@ pub struct Model {
     pub unknown: BTreeSet<String>,
     /// What can be undone, the last one last.
     pub undo: Vec<Undo>,
+    /// Filters of lists other than that of the series and the log.
+    pub filters: BTreeMap<ListId, String>,
     /// Filters that were typed, the newest last.
     pub typed_filters: Vec<String>,
     /// Whether the operator has quit: the engine is shutting down.
@@ -259,6 +262,7 @@ impl Model {
             footnote: None,
             unknown: BTreeSet::new(),
             undo: Vec::new(),
+            filters: BTreeMap::new(),
             typed_filters: Vec::new(),
             quitting: false,
         };

@@ -280,3 +280,47 @@ fn the_help_ends_with_what_the_signs_mean() {
     let _ = press(&mut model, "enter");
     assert!(matches!(model.layers.last(), Some(Layer::Help(_))));
 }
+
+#[test]
+fn a_filter_is_for_the_list_in_front() {
+    let mut model = model(screens::running());
+    let all = model.requests().len();
+    let _ = press(&mut model, "6 /");
+    super::hands::type_in(&mut model, "status:503");
+    assert_eq!((model.screen, model.requests().len()), (Screen::Vendor, 2));
+    let _ = press(&mut model, "enter");
+    let text = show(&mut model).join("\n");
+    assert!(text.contains("filter status:503"), "{text}");
+    // The lists of other screens are as they were, and Esc clears it.
+    assert_eq!(model.len_of(ListId::Symbols), 125);
+    let _ = press(&mut model, "esc");
+    assert_eq!((model.screen, model.requests().len()), (Screen::Vendor, all));
+    let _ = press(&mut model, "5 /");
+    super::hands::type_in(&mut model, "status:failed");
+    assert!(
+        model.executions().iter().all(|row| row.status.name().contains("failed")) && !model.executions().is_empty()
+    );
+    let _ = press(&mut model, "esc 7 tab tab tab /");
+    super::hands::type_in(&mut model, "is:res");
+    let _ = press(&mut model, "tab");
+    assert_eq!((model.filter(), model.alerts().len()), ("is:resolved", 3));
+}
+
+#[test]
+fn filters_are_completed_and_recalled() {
+    let mut model = model(screens::running());
+    let _ = press(&mut model, "2 /");
+    super::hands::type_in(&mut model, "ti");
+    let _ = press(&mut model, "tab");
+    super::hands::type_in(&mut model, "sta");
+    let _ = press(&mut model, "tab enter");
+    assert_eq!(model.symbols.filter, "tier:stale");
+    let _ = press(&mut model, "esc /");
+    super::hands::type_in(&mut model, "aapl");
+    let _ = press(&mut model, "enter esc / up");
+    assert_eq!(model.symbols.filter, "aapl");
+    let _ = press(&mut model, "up");
+    assert_eq!(model.symbols.filter, "tier:stale");
+    let _ = press(&mut model, "down down");
+    assert_eq!(model.symbols.filter, "");
+}

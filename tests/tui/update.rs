@@ -88,8 +88,8 @@ fn a_filter_is_typed_live_kept_with_enter_and_undone_with_escape() {
     assert_eq!((model.symbols.filter.as_str(), model.len_of(ListId::Symbols)), ("aapl tf:5m", 1));
     press(&mut model, "esc");
     assert_eq!(model.len_of(ListId::Symbols), all);
-    // From a screen without one, the filter is that of the table.
-    press(&mut model, "6 /");
+    // From a screen without a list of its own, the filter is that of the table.
+    press(&mut model, "1 /");
     assert_eq!(model.screen, Screen::Symbols);
     // Pasted text is text, whatever is in it.
     let _ = tell(&mut model, Msg::Paste("tier:stale\nq\u{1b}[2J".to_owned()));

@@ -139,7 +139,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
 pub fn executions_to_retry(model: &Model) -> Result<Option<Uuid>, String> {
     let executions = model.executions();
     let Some(id) = model.selected_execution() else {
-        let any = executions.iter().any(|row| row.failed_symbols > 0) || !model.failing_series().is_empty();
+        let any = executions.iter().any(|row| row.failed_symbols > 0) || !model.all_failing().is_empty();
         return if any { Ok(None) } else { no("no execution has failed series") };
     };
     let Some(row) = executions.iter().find(|row| row.execution_id == id) else {

@@ -17,6 +17,8 @@ pub enum Layer {
     Filter {
         input: Input,
         before: String,
+        /// Which of the filters typed before is shown; their number when it is none of them.
+        recalled: usize,
     },
     Confirm(Box<Confirm>),
     /// The messages of the last minutes, newest first; how many are scrolled away.

@@ -216,6 +216,8 @@ impl Model {
         }
         if self.screen == Screen::Detail && self.detail.compare {
             self.detail.compare = false;
+        } else if self.filtered_list().is_some() && !self.filter().is_empty() {
+            self.set_filter(String::new());
         } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {
             self.set_pane(0);
             if let Some(screen) = self.trail.pop() {
@@ -238,20 +240,46 @@ impl Model {
     }
 
     fn edit_filter(&mut self) {
-        if self.screen == Screen::Log {
-            let before = self.log.filter.clone();
-            self.layers.push(Layer::Filter { input: Input::from(before.clone()), before });
-            return;
-        }
-        if !matches!(self.screen, Screen::Symbols | Screen::Coverage) {
+        // On a screen without a list of its own it is the series that are looked for.
+        if matches!(self.screen, Screen::Overview | Screen::Detail) {
             self.go(Screen::Symbols);
         }
-        let before = self.symbols.filter.clone();
-        self.layers.push(Layer::Filter { input: Input::from(before.clone()), before });
+        let before = self.filter().to_owned();
+        let input = Input::from(before.clone());
+        self.layers.push(Layer::Filter { input, before, recalled: self.typed_filters.len() });
     }
 
-    /// Sets the filter of the screen's list.
+    /// The list in front that a filter is for; none when it is the series or the log.
+    #[must_use]
+    pub fn filtered_list(&self) -> Option<ListId> {
+        let others = matches!(self.screen, Screen::Executions | Screen::Vendor | Screen::Failures);
+        others.then(|| self.focus())
+    }
+
+    /// The filter of the list in front.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        match self.filtered_list() {
+            Some(list) => self.filters.get(&list).map_or("", String::as_str),
+            None if self.screen == Screen::Log => &self.log.filter,
+            None => &self.symbols.filter,
+        }
+    }
+
+    /// Sets the filter of the list in front.
     pub(super) fn set_filter(&mut self, text: String) {
+        if let Some(list) = self.filtered_list() {
+            let selected = self.selected_key(list);
+            self.filters.insert(list, text);
+            // What is selected stays selected while it is shown.
+            let row =
+                selected.and_then(|key| (0..self.len_of(list)).find(|k| self.key_of(list, *k) == Some(key.clone())));
+            match row {
+                Some(row) => self.select(list, row),
+                None => drop(self.cursors.remove(&list)),
+            }
+            return;
+        }
         if self.screen == Screen::Log {
             self.log.filter = text;
             return;

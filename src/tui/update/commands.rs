@@ -222,7 +222,7 @@ impl Model {
         // The engine plans them anew; what they cost is planned for exactly these series.
         let series: Vec<_> = match id.and_then(|id| self.answers.execution(id).value) {
             Some(detail) => detail.series.iter().filter(|row| row.status == SeriesRunState::Failed).collect(),
-            None => self.failing_series().iter().filter(|row| id.is_none_or(|id| row.execution_id == id)).collect(),
+            None => self.all_failing().iter().filter(|row| id.is_none_or(|id| row.execution_id == id)).collect(),
         };
         let mut symbols: Vec<_> = series.iter().map(|row| row.symbol.clone()).collect();
         let mut timeframes: Vec<_> = series.iter().map(|row| row.timeframe).collect();

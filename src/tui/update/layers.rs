@@ -1,16 +1,21 @@
 //! Keys that go to the uppermost layer: text into its line, a choice among what it lists, yes or no.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::actions::{ACTIONS, ActionId, SIGNS, Spec};
 use crate::model::Model;
 use crate::model::layer::{Layer, Menu, Then};
 use crate::model::msg::Effects;
+use crate::model::row_filter::complete;
 use crate::update::commands::sentence;
 
 /// The longest line that can be typed or pasted.
 const MAX_INPUT: usize = 200;
+
+/// Filters that can be recalled.
+const MAX_HISTORY: usize = 50;
 
 /// What a layer makes of a key.
 enum Outcome {
@@ -18,6 +23,8 @@ enum Outcome {
     Close,
     /// The filter is now this.
     Filter(String),
+    /// Closed with this filter, which can be recalled.
+    Filtered(String),
     /// Closed, and the filter is again this.
     Unfilter(String),
     Run(&'static Spec),
@@ -33,14 +40,25 @@ impl Model {
             return;
         }
         let (listed, len) = (self.listed(), self.menu_len());
+        let (list, history) = (self.filtered_list(), self.typed_filters.clone());
         let messages = self.toasts.past().len().saturating_sub(1);
         let page = isize::try_from(self.size.height / 2).unwrap_or(1);
         let outcome = match self.layers.last_mut() {
             None => return,
             Some(Layer::Help(menu) | Layer::Palette(menu)) => key_in_menu(menu, &listed, len, page, event),
-            Some(Layer::Filter { input, before }) => match event.code {
-                KeyCode::Enter => Outcome::Close,
+            Some(Layer::Filter { input, before, recalled }) => match event.code {
+                KeyCode::Enter => Outcome::Filtered(input.value().to_owned()),
                 KeyCode::Esc => Outcome::Unfilter(before.clone()),
+                KeyCode::Tab => {
+                    *input = Input::from(complete(list, input.value()));
+                    Outcome::Filter(input.value().to_owned())
+                }
+                KeyCode::Up | KeyCode::Down => {
+                    let step = if event.code == KeyCode::Up { -1 } else { 1 };
+                    *recalled = recalled.saturating_add_signed(step).min(history.len());
+                    *input = Input::from(history.get(*recalled).cloned().unwrap_or_default());
+                    Outcome::Filter(input.value().to_owned())
+                }
                 _ => {
                     type_into(input, event);
                     Outcome::Filter(input.value().to_owned())
@@ -84,6 +102,16 @@ impl Model {
             Outcome::Stay => {}
             Outcome::Close => drop(self.layers.pop()),
             Outcome::Filter(text) => self.set_filter(text),
+            Outcome::Filtered(text) => {
+                self.layers.pop();
+                self.typed_filters.retain(|typed| *typed != text);
+                if !text.is_empty() {
+                    self.typed_filters.push(text);
+                }
+                if self.typed_filters.len() > MAX_HISTORY {
+                    self.typed_filters.remove(0);
+                }
+            }
             Outcome::Unfilter(text) => {
                 self.layers.pop();
                 self.set_filter(text);

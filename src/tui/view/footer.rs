@@ -11,6 +11,7 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::query::FIELDS;
+use crate::model::row_filter::fields;
 use crate::model::screen::Screen;
 use crate::terminal::keys::Keys;
 
@@ -93,7 +94,10 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
 
 /// The filter as it is typed, with the number of matches or the error.
 fn filter(model: &Model, input: &tui_input::Input, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
-    let tail = if model.screen == Screen::Log {
+    let tail = if let Some(list) = model.filtered_list() {
+        let help = if input.value().is_empty() { format!("  {}", fields(list).join(" ")) } else { String::new() };
+        Line::of(Role::Muted, format!("{} rows{help}  tab completes", model.len_of(list)))
+    } else if model.screen == Screen::Log {
         Line::of(Role::Muted, format!("{} lines", model.log.lines().count()))
     } else if let Some(error) = &model.symbols.query.error {
         Line::of(Role::Warn, error.clone())

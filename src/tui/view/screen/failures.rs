@@ -70,11 +70,11 @@ fn one(view: &mut ViewContext, place: Option<Rect>, list: ListId) {
     let Some(area) = place else { return };
     let model = view.model;
     match list {
-        ListId::Alerts => lists::alerts(view, area, list, model.alerts()),
+        ListId::Alerts => lists::alerts(view, area, list, &model.alerts()),
         ListId::Quarantine => {
             let answer = model.answers.quarantine();
             let empty = absence(&answer, &[Line::of(Role::Good, "no quarantined bars")]);
-            lists::quarantine(view, area, list, model.quarantine(), Line::of(Role::Title, "Quarantine"), &empty);
+            lists::quarantine(view, area, list, &model.quarantine(), Line::of(Role::Title, "Quarantine"), &empty);
         }
         ListId::FailingFeatures => features(view, area),
         ListId::Actions => actions(view, area),

@@ -247,5 +247,5 @@ fn newest(view: &mut ViewContext, area: Rect) {
     let rows = view.model.requests();
     let answer = view.model.answers.requests();
     let empty = absence(&answer, &[Line::of(Role::Muted, "no requests yet")]);
-    lists::requests(view, area, ListId::Requests, rows, Line::of(Role::Title, "Requests, newest first"), &empty);
+    lists::requests(view, area, ListId::Requests, &rows, Line::of(Role::Title, "Requests, newest first"), &empty);
 }
