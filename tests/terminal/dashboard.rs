@@ -98,6 +98,8 @@ async fn pause_resume_and_cancel_are_shown_as_the_engine_confirms_them() {
     let mut pty = dashboard(&bench, &[]);
     pty.until("RUNNING");
     pty.type_in("p");
+    pty.until("Pause the engine");
+    pty.type_in("y");
     pty.until("PAUSED by tui:");
     let asked = bench.sim.log().len();
     pty.until("resume");

@@ -78,6 +78,7 @@ impl Toasts {
     }
 
     /// What was said, newest first, with when.
+    #[must_use]
     pub fn past(&self) -> impl ExactSizeIterator<Item = &(Duration, Level, String)> {
         self.past.iter().rev()
     }

@@ -141,8 +141,15 @@ impl Model {
         let runs = &self.snap.live.runs;
         let (answered, all) =
             runs.iter().fold((0, 0), |(a, b), run| (a + run.requests_answered, b + run.requests_planned));
-        let under_way = if runs.len() == 1 { "1 run is under way" } else { "several runs are under way" };
-        (!runs.is_empty()).then(|| format!("{under_way}: {answered} of at most {} answered.", plural(all, "request")))
+        let under_way = match runs.len() {
+            0 => return None,
+            1 => "1 run is under way".to_owned(),
+            n => format!("{n} runs are under way"),
+        };
+        Some(match all {
+            0 => format!("{under_way}, still being planned."),
+            all => format!("{under_way}: {answered} of at most {} answered.", plural(all, "request")),
+        })
     }
 
     pub(super) fn confirm_quit(&mut self) {
