@@ -6,7 +6,7 @@ use std::time::Duration;
 use barkeep::sim::SimConfig;
 use rustix::process::Signal;
 
-use crate::support::bench::{Bench, configure};
+use crate::support::bench::{Bench, Database, configure};
 use crate::support::pty::Pty;
 
 const BARKEEP: &str = env!("CARGO_BIN_EXE_barkeep");
@@ -334,4 +334,24 @@ fn a_panic_gives_the_terminal_back_before_its_message() {
     assert_ne!(pty.ended(), 0);
     pty.until("as if by a bug");
     pty.assert_restored();
+}
+
+/// Another program holds the lock: reads go on, and the screen says that nothing is written and what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_is_told_within_seconds_and_not_longer_than_it_lasts() {
+    use sqlx::{Connection as _, Executor as _};
+    let bench = bench(1_000, &["AAPL", "MSFT", "SPY", "QQQ", "BTC", "ETH", "IBM", "KO"], true).await;
+    let pty = dashboard(&bench, &[]);
+    pty.until("RUNNING");
+    let Database::Sqlite(path) = &bench.database else { unreachable!() };
+    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    other.execute("PRAGMA busy_timeout = 30000; BEGIN IMMEDIATE").await.unwrap();
+    let locked = std::time::Instant::now();
+    pty.until("DATABASE BLOCKED");
+    assert!(locked.elapsed() < Duration::from_secs(12), "told after {:?}", locked.elapsed());
+    let text = pty.text();
+    assert!(text.contains("has taken no write for") && text.contains("end the program that holds a lock"), "{text}");
+    assert!(text.contains("not before the database takes writes again"), "{text}");
+    other.execute("ROLLBACK").await.unwrap();
+    pty.until_so("it writes again", |text| !text.contains("DATABASE BLOCKED"));
 }

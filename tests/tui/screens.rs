@@ -188,6 +188,21 @@ fn every_screen_in_every_state_at_three_sizes() {
     }
 }
 
+/// The box on top at the sizes in between, with and without work.
+#[test]
+fn the_overview_at_more_sizes() {
+    for (case, snap) in
+        [("running", running as fn() -> Snapshot), ("paused", paused), ("failed", failed), ("at_rest", at_rest)]
+    {
+        let model = on(Screen::Overview, answered(snap(), 160, 45));
+        let mut all = String::new();
+        for (width, height) in [(160, 45), (100, 30), (60, 20)] {
+            let _ = writeln!(all, "{width}x{height}\n{}", text(&model, width, height));
+        }
+        insta::assert_snapshot!(format!("overview_sizes_{case}"), all);
+    }
+}
+
 #[test]
 fn ascii_shows_the_same_in_ascii() {
     for (case, model) in CASES {

@@ -132,7 +132,8 @@ fn what(facts: &Facts<'_>, condition: &Condition<'_>) -> (String, String) {
 }
 
 /// What the vendor said, without saying twice that it refused the key.
-fn refusal(said: &str) -> &str {
+#[must_use]
+pub fn refusal(said: &str) -> &str {
     let mut rest = said;
     while let Some(shorter) = rest.strip_prefix("the vendor refused the key") {
         rest = shorter.trim_start_matches(" (401)").trim_start_matches([':', ' ']);

@@ -7,6 +7,7 @@ use crate::draw::format;
 use crate::draw::glyphs::{DONE, FAILED, RUNNING, WAITING};
 use crate::draw::hits::HitMap;
 use crate::draw::theme::Role;
+use crate::now::cause::cause;
 use crate::now::conditions::{Condition, Facts, changes_at};
 use crate::now::digest::is_loading;
 use crate::now::wording;
@@ -242,9 +243,9 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
             let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
             let line = match (retry, left) {
                 (Some(n), Some(left)) => {
-                    Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, why.clone())
+                    Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, cause(why))
                 }
-                (Some(n), None) => Line::of(role, format!("attempt {n}  ")).span(Role::Muted, why.clone()),
+                (Some(n), None) => Line::of(role, format!("attempt {n}  ")).span(Role::Muted, cause(why)),
                 (None, Some(left)) => Line::of(role, format!("{left}  ")).span(Role::Muted, waits_for(why)),
                 (None, None) => Line::of(role, waits_for(why)),
             };
@@ -259,7 +260,7 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
         }
         ItemState::Storing => (RUNNING, Line::of(Role::Running, "storing")),
         ItemState::Verified => (DONE, Line::of(Role::Good, "verified")),
-        ItemState::Failed { reason } => (FAILED, Line::of(Role::Bad, reason.clone())),
+        ItemState::Failed { reason } => (FAILED, Line::of(Role::Bad, cause(reason))),
     }
 }
 

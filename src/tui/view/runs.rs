@@ -9,6 +9,7 @@ use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
+use crate::now::what::refusal;
 use crate::widgets::bar;
 use crate::widgets::table::{Column, Table, range};
 use barkeep_service::handle::EngineState;
@@ -194,17 +195,18 @@ fn idle(view: &mut ViewContext, area: Rect) {
     view.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
     let inner = view.canvas.block(area, &Line::of(Role::Title, title), &Line::new(), frame);
     let mut lines = Vec::new();
-    if let Some(reason) = &live.reason {
-        lines.push(Line::of(Role::Bad, reason.clone()));
-    }
-    if let Some(message) = &live.key_refused {
-        lines.push(Line::of(Role::Bad, format!("the vendor rejected the API key: {message}")));
+    match (&live.key_refused, &live.reason) {
+        (Some(said), _) => {
+            lines.push(Line::of(Role::Bad, format!("the vendor refuses the API key: {}", refusal(said))))
+        }
+        (None, Some(reason)) => lines.push(Line::of(Role::Bad, reason.clone())),
+        (None, None) => {}
     }
     if let Some(pause) = &live.paused {
         view.hits.counts(now, pause.since);
         lines.push(Line::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
         lines
-            .push(Line::of(Role::Muted, "requests in flight are finished and stored; nothing starts until you resume"));
+            .push(Line::of(Role::Muted, "requests under way are finished and stored; nothing starts until you resume"));
     }
     let mut next: Vec<_> = live.next.iter().collect();
     next.sort_by_key(|run| run.at);

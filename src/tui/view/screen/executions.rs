@@ -12,6 +12,7 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
+use crate::now::cause::cause;
 use crate::view::context::{ViewContext, absence};
 use crate::view::{phrase, runs};
 use crate::widgets::bar;
@@ -201,7 +202,7 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
                     slot.text(canvas, &took, Role::Muted);
                 }
                 ExecutionSeriesColumn::Error => {
-                    slot.text(canvas, row.error_message.as_deref().unwrap_or(""), Role::Bad);
+                    slot.text(canvas, &row.error_message.as_deref().map_or_else(String::new, cause), Role::Bad);
                 }
             }
         },

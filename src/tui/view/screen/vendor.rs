@@ -121,9 +121,9 @@ fn wasted(vendor: &VendorView) -> Option<Line> {
     let named = reasons.iter().map(|w| format!("{} {}", w.reason.name().replace('_', " "), format::count(w.requests)));
     let share = all as f64 / vendor.totals.total_requests.max(all) as f64;
     Some(
-        Line::of(Role::Muted, format!("{:<10}", "redundant"))
+        Line::of(Role::Muted, format!("{:<10}", "of these"))
             .span(Role::Text, format!("{:>12}", format::count(all)))
-            .span(Role::Muted, format!("   {}  ", format::fine_percent(share)))
+            .span(Role::Muted, format!(" brought nothing new ({}): ", format::fine_percent(share).trim()))
             .span(Role::Muted, named.collect::<Vec<_>>().join(", ")),
     )
 }
