@@ -197,7 +197,7 @@ fn idle(view: &mut ViewContext, area: Rect) {
     let mut lines = Vec::new();
     match (&live.key_refused, &live.reason) {
         (Some(said), _) => {
-            lines.push(Line::of(Role::Bad, format!("the vendor refuses the API key: {}", refusal(said))))
+            lines.push(Line::of(Role::Bad, format!("the vendor refuses the API key: {}", refusal(said))));
         }
         (None, Some(reason)) => lines.push(Line::of(Role::Bad, reason.clone())),
         (None, None) => {}
