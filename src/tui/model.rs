@@ -232,7 +232,7 @@ impl Model {
     pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, display: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
-            digest: Digest::default(),
+            digest: Digest::of(&snap.data),
             snap,
             frozen: None,
             link,
@@ -305,6 +305,5 @@ impl Model {
         let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.digest = Digest::of(&self.snap.data);
     }
 }

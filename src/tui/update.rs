@@ -20,6 +20,7 @@ use crate::draw::format::plural;
 use crate::draw::hits::HitMap;
 use crate::keymap::Meaning;
 use crate::model::msg::{Effects, Exit, Msg, Redraw};
+use crate::now::digest::Digest;
 use crate::terminal::keys::{Key, Keys};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link};
@@ -111,6 +112,7 @@ impl Model {
         let same_series = Arc::ptr_eq(&self.snap.data, &self.newest.data);
         self.snap = Arc::clone(&self.newest);
         if !same_series {
+            self.digest = Digest::of(&self.snap.data);
             self.keep_selection(Self::reorder);
         }
     }

@@ -355,3 +355,13 @@ async fn a_locked_database_is_told_within_seconds_and_not_longer_than_it_lasts()
     other.execute("ROLLBACK").await.unwrap();
     pty.until_so("it writes again", |text| !text.contains("DATABASE BLOCKED"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dumb_terminal_gets_lines() {
+    let bench = bench(0, &["AAPL"], true).await;
+    let mut env = env(&bench);
+    env.push(("TERM", "dumb".to_owned()));
+    let pty = Pty::start(BARKEEP, &[], bench.dir.path(), &env, 120, 40);
+    pty.until("series: ");
+    assert!(!pty.text().contains("Overview"), "{}", pty.text());
+}

@@ -59,14 +59,21 @@ pub struct DashboardArgs {
     pub mouse: bool,
 }
 
+impl DashboardArgs {
+    /// Whether lines are printed instead: because somebody says so, or because the terminal can do no more.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain || Environment::of_process().terminal().dumb
+    }
+}
+
 /// Reads the settings and starts the log, which must not go to the screen.
 pub(crate) fn start(args: &DashboardArgs, globals: &Globals) -> Result<Session, CliError> {
-    if args.plain { globals.start() } else { globals.start_quiet() }
+    if args.is_plain() { globals.start() } else { globals.start_quiet() }
 }
 
 /// Fails when there is no terminal to draw on.
 pub(crate) fn require_terminal(args: &DashboardArgs) -> Result<(), CliError> {
-    if args.plain || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
+    if args.is_plain() || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
         return Ok(());
     }
     Err(CliError::usage("the dashboard needs a terminal")
@@ -168,7 +175,7 @@ pub(crate) fn screen(
     session: &Session,
     waiting: &str,
 ) -> Result<Option<TerminalGuard>, CliError> {
-    if dashboard.args.plain {
+    if dashboard.args.is_plain() {
         return Ok(None);
     }
     guard_against_panics();
