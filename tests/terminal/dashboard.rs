@@ -365,3 +365,17 @@ async fn a_dumb_terminal_gets_lines() {
     pty.until("series: ");
     assert!(!pty.text().contains("Overview"), "{}", pty.text());
 }
+
+/// Nobody answers at the vendor's address: the box on top says so, and nothing looks fine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_cannot_be_reached_is_told_at_once() {
+    let bench = bench(0, &["AAPL", "BTC"], true).await;
+    let mut env = env(&bench);
+    env.push(("BARKEEP_VENDOR_URL", "http://127.0.0.1:9".to_owned()));
+    let pty = Pty::start(BARKEEP, &[], bench.dir.path(), &env, 120, 40);
+    pty.until("VENDOR UNREACHABLE");
+    let text = pty.text();
+    assert!(text.contains("the vendor has not answered since") && text.contains("cannot connect"), "{text}");
+    assert!(text.contains("not before the vendor answers") && text.contains("check the network"), "{text}");
+    assert!(!text.contains("nothing wrong") && !text.contains("rate limit is high enough"), "{text}");
+}

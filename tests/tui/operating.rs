@@ -324,3 +324,16 @@ fn filters_are_completed_and_recalled() {
     let _ = press(&mut model, "down down");
     assert_eq!(model.symbols.filter, "");
 }
+
+#[test]
+fn rates_fall_to_nothing_by_themselves() {
+    let pulse = screens::live().pulse;
+    let now = screens::now();
+    let last_ten = |at| phrase::rows_by_second(&pulse, at).iter().rev().take(10).sum::<f64>();
+    assert!(last_ten(now) > 0.0);
+    // Nothing was published meanwhile, and nothing was written.
+    assert_eq!(last_ten(now + 10 * SECOND), 0.0);
+    assert_eq!(phrase::rows_by_second(&pulse, now + 90 * SECOND), vec![0.0; 60]);
+    let minutes = phrase::requests_by_minute(&pulse, now + 60 * SECOND);
+    assert_eq!((minutes.len(), minutes.last()), (30, Some(&0.0)));
+}
