@@ -93,6 +93,8 @@ pub(super) fn keys(at: &Reader<'_>) -> Result<Vec<KeySetting>, ConfigError> {
 pub struct TerminalHints {
     /// `NO_COLOR` is set (no-color.org), or the terminal is a dumb one.
     pub no_color: bool,
+    /// It can only print one line after the other.
+    pub dumb: bool,
     /// `COLORTERM` promises 24 bits.
     pub true_color: bool,
     /// `TERM` promises 256 colours.
@@ -116,6 +118,7 @@ impl Environment {
         let locale = locale.unwrap_or_default().to_lowercase();
         TerminalHints {
             no_color: !get("NO_COLOR").is_empty() || term == "dumb",
+            dumb: term == "dumb",
             true_color: matches!(get("COLORTERM").as_str(), "truecolor" | "24bit"),
             indexed: term.contains("256color") || matches!(term.as_str(), "alacritty" | "foot" | "xterm-kitty"),
             light: matches!(background, Some(7 | 15)),

@@ -18,6 +18,7 @@ use crate::change_detector::ChangeDetector;
 use crate::ledger::Ledger;
 use crate::snapshot::{Data, FreshnessContext, Snapshot};
 use barkeep_base::clock::Moment;
+use barkeep_market::Ts;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::index::series::SeriesIndex;
@@ -44,6 +45,11 @@ const BUSY_SHARE: u32 = 20;
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
 /// The same while the database rests: time alone makes bars due.
 const BUDGET_AT_REST: Duration = Duration::from_mins(15);
+
+/// A write that takes longer than this is told; ordinary ones end in less.
+const LONG_WRITE: Duration = Duration::from_secs(2);
+/// How often writes under way are looked at.
+const WRITES_EVERY: Duration = Duration::from_secs(1);
 
 /// What was read last.
 #[derive(Clone)]
@@ -130,6 +136,7 @@ impl SnapshotPublisher {
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         let (mut config, mut calendar) = (self.engine.config.subscribe(), self.engine.calendar.subscribe());
         loop {
+            let stuck = self.snapshot.borrow().live.write_waits_since.is_some();
             let cost = Duration::from_secs_f64(self.reading.borrow().data.read_ms.max(0.0) / 1000.0);
             let anyway = last + ANYWAY.max(cost * IDLE_SHARE);
             let due = if wanted {
@@ -215,6 +222,13 @@ impl SnapshotPublisher {
                     self.publish(&live);
                     published = Instant::now();
                 }
+                // While nothing is being done nothing is written.
+                () = tokio::time::sleep(WRITES_EVERY), if stuck || is_busy(state) => {
+                    if self.write_waits_since().is_some() != stuck {
+                        self.publish(&live);
+                        published = Instant::now();
+                    }
+                }
                 () = tokio::time::sleep_until(age) => {
                     aged = Instant::now();
                     self.age();
@@ -230,8 +244,17 @@ impl SnapshotPublisher {
     }
 
     fn publish(&self, live: &watch::Receiver<Arc<Live>>) {
-        let (live, data) = (Arc::clone(&live.borrow()), Arc::clone(&self.reading.borrow().data));
+        let (mut live, data) = (Arc::clone(&live.borrow()), Arc::clone(&self.reading.borrow().data));
+        if let Some(since) = self.write_waits_since() {
+            live = Arc::new(Live { write_waits_since: Some(since), ..Live::clone(&live) });
+        }
         self.snapshot.send_modify(|s| *s = Arc::new(Snapshot { seq: s.seq + 1, live, data }));
+    }
+
+    /// Since when a write has not ended, when that takes long.
+    fn write_waits_since(&self) -> Option<Ts> {
+        let waited = self.engine.store.oldest_write().filter(|waited| *waited > LONG_WRITE)?;
+        Some(self.engine.clock.now() - i64::try_from(waited.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// The same rows at a later time.

@@ -344,9 +344,14 @@ impl State {
 
     /// The item a request belongs to is the one under way with this ticker.
     fn set(&mut self, ticker: Option<&str>, to: ItemState) {
-        if let Some(item) = self.under_way.values_mut().find(|item| item.info.ticker.as_deref() == ticker) {
-            item.state = to;
-        }
+        let Some(item) = self.under_way.values_mut().find(|item| item.info.ticker.as_deref() == ticker) else { return };
+        item.state = match (&mut item.state, to) {
+            // A retry that waits for its token is still that retry, for the same fault.
+            (ItemState::Waiting { why, retry: Some(n), .. }, ItemState::Waiting { until, retry: None, .. }) => {
+                ItemState::Waiting { why: std::mem::take(why), until, retry: Some(*n) }
+            }
+            (_, to) => to,
+        };
     }
 
     fn end(&mut self, number: u64, state: ItemState) {

@@ -5,7 +5,7 @@
 //! free until then. What is missing at the worst deadline is the number of requests that start too late in the best
 //! order there is, and in no order are there fewer. Which series pay for it follows from the order of the plan.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,18 @@ pub struct Budget {
     /// The first hundred of them, most important first.
     pub breaches: Vec<Breach>,
     pub next: Purchase,
+    /// The series that become staler than accepted next if nothing is requested, soonest first; the first hundred.
+    #[serde(default)]
+    pub deadlines: Vec<Deadline>,
+}
+
+/// When a series becomes staler than its tier accepts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Deadline {
+    pub at: Ts,
+    pub criticality: Criticality,
+    pub symbol: Symbol,
+    pub timeframe: Timeframe,
 }
 
 /// The deadline with the least room.
@@ -168,6 +180,8 @@ impl Budget {
         // Requests by deadline; those that are late already go first whatever is done.
         let mut due: BTreeMap<Ts, u64> = BTreeMap::new();
         let mut late = 0;
+        // The latest of those kept is on top.
+        let mut ahead = BinaryHeap::new();
         for item in items {
             let mut served_at = None;
             for _ in 0..item.requests {
@@ -177,6 +191,20 @@ impl Budget {
             let mut earliest = Ts::MAX;
             for (symbol, stale) in served(item, staleness) {
                 earliest = earliest.min(stale.deadline);
+                if stale.deadline > tokens.now && stale.deadline < Ts::MAX {
+                    let full = ahead.len() == NAMED;
+                    if !full || ahead.peek().is_some_and(|last: &Deadline| stale.deadline < last.at) {
+                        ahead.push(Deadline {
+                            at: stale.deadline,
+                            criticality: item.criticality,
+                            symbol: symbol.clone(),
+                            timeframe: stale.timeframe,
+                        });
+                        if full {
+                            ahead.pop();
+                        }
+                    }
+                }
                 if stale.deadline <= tokens.now {
                     budget.overdue += 1;
                 } else if let Some(served_at) = served_at.filter(|at| *at > stale.deadline) {
@@ -213,6 +241,7 @@ impl Budget {
                 budget.tightest = Some(Tightest { deadline, due: sum + late, available });
             }
         }
+        budget.deadlines = ahead.into_sorted_vec();
         budget.feasible = budget.requests_short == 0;
         budget
     }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use barkeep_market::Ts;
 use barkeep_market::ts::SECOND;
+use barkeep_vendor::Class;
 use barkeep_vendor::counters::Counts;
+use barkeep_vendor::dispatch::Attempt;
 use barkeep_vendor::ring::Ring;
 
 /// Seconds of rows kept.
@@ -38,17 +40,51 @@ pub struct ActivityView {
     pub bytes: u64,
 }
 
-/// Keeps the rows by second.
+/// The vendor has not answered the last attempts, whatever they asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorSilence {
+    /// When the first of them ended.
+    pub since: Ts,
+    pub attempts: u32,
+    /// What was wrong with the last one.
+    pub error: String,
+}
+
+/// Keeps the rows by second, and whether the vendor answers.
 #[derive(Debug, Default)]
-pub struct Activity(Mutex<Ring<u64>>);
+pub struct Activity {
+    rows: Mutex<Ring<u64>>,
+    silence: Mutex<Option<VendorSilence>>,
+}
 
 impl Activity {
     /// Bars were written.
     pub fn written(&self, at: Ts, rows: u64) {
-        let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seconds = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(second) = seconds.at(at.ms() / SECOND, SECONDS).back_mut() {
             *second += rows;
         }
+    }
+
+    /// An attempt ended at `at`, with an answer or without. One that was called off, or that never left, says nothing.
+    pub fn heard(&self, at: Ts, attempt: &Attempt) {
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        match &attempt.fault {
+            _ if attempt.status.is_some() => *silence = None,
+            None => *silence = None,
+            Some(fault) if matches!(fault.class, Class::Cancelled | Class::Journal) => {}
+            Some(fault) => {
+                let known = silence.take();
+                let (since, attempts) = known.map_or((at, 0), |known| (known.since, known.attempts));
+                *silence = Some(VendorSilence { since, attempts: attempts + 1, error: fault.message.clone() });
+            }
+        }
+    }
+
+    /// Since when the vendor has not answered; `None` after an answer.
+    #[must_use]
+    pub fn silence(&self) -> Option<VendorSilence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All of it as it stands at `now`; `requests` are those of the process.
@@ -57,7 +93,7 @@ impl Activity {
         let counters = requests.read();
         let minutes = requests.minutes(now);
         let rows_by_second = {
-            let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seconds = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
             seconds.at(now.ms() / SECOND, SECONDS).iter().copied().collect()
         };
         ActivityView {
@@ -81,6 +117,38 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn attempt(status: Option<u16>, fault: Option<Class>) -> Attempt {
+        Attempt {
+            server_time: None,
+            endpoint: "aggregates",
+            ticker: None,
+            timeframe: None,
+            asked: None,
+            number: 1,
+            started_at: Ts(0),
+            latency: std::time::Duration::ZERO,
+            rows: 0,
+            query_count: None,
+            bytes: 0,
+            status,
+            request_id: None,
+            fault: fault.map(|class| barkeep_vendor::Fault::new(class, "cannot connect to the vendor")),
+        }
+    }
+
+    #[test]
+    fn the_vendor_is_silent_from_the_first_of_its_missing_answers_to_the_next_answer() {
+        let activity = Activity::default();
+        activity.heard(Ts(1_000), &attempt(None, Some(Class::Transient)));
+        activity.heard(Ts(2_000), &attempt(None, Some(Class::Cancelled)));
+        activity.heard(Ts(3_000), &attempt(None, Some(Class::Transient)));
+        let silence = activity.silence().unwrap();
+        assert_eq!((silence.since, silence.attempts), (Ts(1_000), 2));
+        // A refusal is an answer too.
+        activity.heard(Ts(4_000), &attempt(Some(503), Some(Class::Transient)));
+        assert_eq!(activity.silence(), None);
+    }
 
     #[test]
     fn rows_are_counted_by_second() {

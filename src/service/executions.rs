@@ -50,11 +50,12 @@ impl Service {
                 return;
             }
         };
-        self.active.remove(&id);
+        let active = self.active.remove(&id);
         self.engine.gate.forget(id);
+        // However it ended, what it wrote is written.
+        self.rows_written += active.map_or(0, |active| active.progress.totals().written);
         match outcome {
             Ok(summary) => {
-                self.rows_written += summary.bars_written;
                 self.failed = None;
                 if summary.requests > 0 {
                     self.key_refused = None;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::activity::ActivityView;
+use crate::activity::{ActivityView, VendorSilence};
 use crate::progress::{RunEvent, RunView};
 use barkeep_config::BoundSetting;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
@@ -231,6 +231,12 @@ pub struct Live {
     pub reason: Option<String>,
     /// What the vendor said when it refused the key, until it accepts one.
     pub key_refused: Option<String>,
+    /// The vendor has not answered lately; absent after an answer.
+    #[serde(default)]
+    pub vendor_silent: Option<VendorSilence>,
+    /// Since when the oldest write to the database has not ended; absent unless that takes long.
+    #[serde(default)]
+    pub write_waits_since: Option<Ts>,
     pub paused: Option<EnginePause>,
     pub runs: Vec<RunView>,
     pub limit: LimitSnapshot,
@@ -259,6 +265,8 @@ impl Live {
             state,
             reason: None,
             key_refused: None,
+            vendor_silent: None,
+            write_waits_since: None,
             paused,
             runs: Vec::new(),
             limit,

@@ -5,6 +5,7 @@
 
 pub mod activity;
 mod commands;
+mod eta;
 mod executions;
 pub mod handle;
 pub mod instance;
@@ -202,14 +203,24 @@ impl Service {
             bars_written: self.rows_written,
             ..process(self.started_at)
         };
+        let limit = self.engine.limiter.snapshot();
+        let mut runs: Vec<_> = self.active.values().map(|a| a.progress.view()).collect();
+        // They share the limit, so none is done before what all of them have left.
+        let left = runs.iter().map(|run| run.requests_left).sum();
+        for run in &mut runs {
+            run.not_before = eta::last_start(&limit, left, now).filter(|_| run.requests_left > 0);
+        }
         let live = Live {
             at: now,
             state: self.state(paused.is_some(), in_flight),
             reason: self.failed.clone(),
             key_refused: self.key_refused.clone(),
+            vendor_silent: self.pulse.silence(),
+            // The board looks at the database; this task may be waiting for it.
+            write_waits_since: None,
             paused,
-            runs: self.active.values().map(|a| a.progress.view()).collect(),
-            limit: self.engine.limiter.snapshot(),
+            runs,
+            limit,
             in_flight,
             next: ticks(&self.schedule, now),
             pulse,

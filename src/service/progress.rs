@@ -30,8 +30,12 @@ pub struct EventSinks {
 
 impl Listener for EventSinks {
     fn on_event(&self, event: Event) {
-        if let Event::Committed { outcome, .. } = &event {
-            self.pulse.written(self.clock.now(), outcome.inserted + outcome.revised);
+        match &event {
+            Event::Committed { outcome, .. } => {
+                self.pulse.written(self.clock.now(), outcome.inserted + outcome.revised);
+            }
+            Event::Ended(attempt) => self.pulse.heard(self.clock.now(), attempt),
+            _ => {}
         }
         // Nobody may be listening, and a slow listener misses events rather than holding the engine up.
         let _ = self.events.send(Arc::new(RunEvent { execution_id: self.execution_id, event }));

@@ -19,6 +19,7 @@ mod load;
 pub mod memory;
 mod migration;
 mod open;
+mod open_writes;
 pub mod postgres;
 mod retry;
 mod series;
@@ -58,6 +59,11 @@ pub trait Store: Send + Sync {
     /// Something that differs after a write, whoever writes; `None` where telling costs as much as reading. Two writes
     /// within the same moment of the file system's clock may leave the same stamp.
     fn stamp(&self) -> Option<Stamp> {
+        None
+    }
+
+    /// How long the oldest write that has not ended has been under way; `None` while none is.
+    fn oldest_write(&self) -> Option<Duration> {
         None
     }
 

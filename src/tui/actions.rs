@@ -74,7 +74,11 @@ pub enum ActionId {
     Repaint,
     Help,
     Palette,
+    Undo,
+    Messages,
+    Suspend,
     Quit,
+    QuitNow,
 }
 
 /// The section of the help an action belongs to.
@@ -129,6 +133,10 @@ impl Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
     None,
+    /// A yes or no while a run is under way or an engine would stop.
+    WhenBusy,
+    /// A yes or no when it is about more than one symbol or series.
+    WhenSeveral,
     /// A yes or no.
     Confirm,
     /// A yes or no with the engine's plan: the action costs requests.
@@ -251,6 +259,22 @@ pub static ACTIONS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
 pub fn spec(id: ActionId) -> Option<&'static Spec> {
     ACTIONS.iter().find(|spec| spec.id == id)
 }
+
+/// What the signs of the screens mean, for the end of the help.
+pub const SIGNS: [(&str, &str); 12] = [
+    ("F A S M U", "fresh, aging, stale, missing, unknown: how old the newest bar is, in market time"),
+    ("!late", "later than the criticality of the symbol allows (its recovery point objective, RPO)"),
+    ("loading", "the first fetch of a series has not reached its newest bar; it is not late yet"),
+    ("● ○ ✓ ✗", "under way, waiting, done, failed"),
+    ("! - ~", "with errors, cancelled, interrupted"),
+    ("▇ · ?", "a day with bars, without trades, not asked yet"),
+    ("! x q", "a hole at the vendor, not in your vendor plan, quarantined"),
+    ("5m → 15m 1h", "what is fetched and what is computed from it"),
+    ("at most 44", "the plan of a run; it shrinks when the vendor has fewer bars than expected"),
+    ("next request in", "when the rate limit lets the next request start"),
+    ("30 DAYS, 1 YEAR", "the share of that time, without today, that the vendor has answered for"),
+    ("BEHIND", "how far the newest bar is behind the newest one the vendor has"),
+];
 
 /// The table for people, as Markdown.
 #[must_use]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::actions::{ACTIONS, ActionId, Spec, key_table};
 use crate::model::screen::Screen;
-use crate::terminal::keys::Key;
+use crate::terminal::keys::{Key, Keys};
 use barkeep_base::text::printable;
 use barkeep_config::yaml::suggest::nearest;
 use barkeep_config::{ConfigError, KeySetting};
@@ -16,8 +16,17 @@ use barkeep_config::{ConfigError, KeySetting};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keymap {
     /// In the order of the table.
-    bound: Vec<Vec<Key>>,
-    by_key: HashMap<Key, Vec<usize>>,
+    bound: Vec<Vec<Keys>>,
+    by_keys: HashMap<Vec<Key>, Vec<usize>>,
+}
+
+/// What keys pressed one after the other mean.
+#[derive(Clone, Copy)]
+pub enum Meaning {
+    Action(&'static Spec),
+    /// They are the beginning of something.
+    Begun,
+    Nothing,
 }
 
 impl Keymap {
@@ -27,7 +36,7 @@ impl Keymap {
     /// When settings name no action, no key, or give one key two meanings; every mistake in a line of its own.
     pub fn new(settings: &[KeySetting]) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
-        let mut bound: Vec<Vec<Key>> =
+        let mut bound: Vec<Vec<Keys>> =
             ACTIONS.iter().map(|spec| spec.keys.iter().filter_map(|key| key.parse().ok()).collect()).collect();
         let mut set_by: Vec<Option<&KeySetting>> = vec![None; ACTIONS.len()];
         for setting in settings {
@@ -37,7 +46,7 @@ impl Keymap {
             };
             let mut keys = Vec::new();
             for text in &setting.keys {
-                match text.parse::<Key>() {
+                match text.parse::<Keys>() {
                     Ok(key) if !keys.contains(&key) => keys.push(key),
                     Ok(_) => {}
                     Err(e) => wrong.push(format!("{}: keys.{}: {e}", setting.origin, setting.action)),
@@ -47,20 +56,47 @@ impl Keymap {
                 (*slot, *by) = (keys, Some(setting));
             }
         }
-        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
+        let mut by_keys: HashMap<Vec<Key>, Vec<usize>> = HashMap::new();
+        let mut before: Vec<(usize, &Keys)> = Vec::new();
         for (at, (spec, keys)) in ACTIONS.iter().zip(&bound).enumerate() {
             for key in keys {
-                let others = by_key.entry(*key).or_default();
-                for (other_at, other) in others.iter().filter_map(|&i| Some((i, ACTIONS.get(i)?))) {
-                    if spec.scope.overlaps(other.scope) {
-                        let by = set_by.get(at).copied().flatten().or(set_by.get(other_at).copied().flatten());
-                        wrong.push(conflict(*key, other, spec, by));
+                for (other_at, other_key) in &before {
+                    // The same keys, or one is the beginning of the other.
+                    let meet = key.0.starts_with(&other_key.0) || other_key.0.starts_with(&key.0);
+                    let other = ACTIONS.get(*other_at).filter(|other| meet && spec.scope.overlaps(other.scope));
+                    if let Some(other) = other {
+                        let by = set_by.get(at).copied().flatten().or(set_by.get(*other_at).copied().flatten());
+                        let shorter = if key.0.len() < other_key.0.len() { key } else { *other_key };
+                        wrong.push(conflict(shorter, other, spec, by));
                     }
                 }
-                others.push(at);
+                before.push((at, key));
+                by_keys.entry(key.0.clone()).or_default().push(at);
             }
         }
-        if wrong.is_empty() { Ok(Self { bound, by_key }) } else { Err(ConfigError(wrong.join("\n       "))) }
+        drop(before);
+        if wrong.is_empty() { Ok(Self { bound, by_keys }) } else { Err(ConfigError(wrong.join("\n       "))) }
+    }
+
+    /// What keys mean on a screen.
+    #[must_use]
+    pub fn meaning(&self, typed: &[Key], screen: Screen) -> Meaning {
+        let here = |at: &usize| ACTIONS.get(*at).filter(|spec| spec.scope.includes(screen));
+        if let Some(spec) = self.by_keys.get(typed).and_then(|all| all.iter().find_map(here)) {
+            return Meaning::Action(spec);
+        }
+        if self.following(typed, screen).is_empty() { Meaning::Nothing } else { Meaning::Begun }
+    }
+
+    /// What can follow the keys pressed so far, each with what it does.
+    #[must_use]
+    pub fn following(&self, typed: &[Key], screen: Screen) -> Vec<(Keys, &'static Spec)> {
+        let mut all = Vec::new();
+        for (spec, keys) in ACTIONS.iter().zip(&self.bound).filter(|(spec, _)| spec.scope.includes(screen)) {
+            let longer = keys.iter().filter(|key| key.0.len() > typed.len() && key.0.starts_with(typed));
+            all.extend(longer.map(|key| (Keys(key.0.iter().skip(typed.len()).copied().collect()), spec)));
+        }
+        all
     }
 
     /// What a key means on a screen.
@@ -71,12 +107,12 @@ impl Keymap {
 
     /// What a key means somewhere.
     pub fn meant(&self, key: Key) -> impl Iterator<Item = &'static Spec> {
-        self.by_key.get(&key).into_iter().flatten().filter_map(|&at| ACTIONS.get(at))
+        self.by_keys.get(&vec![key]).into_iter().flatten().filter_map(|&at| ACTIONS.get(at))
     }
 
     /// The keys of an action.
     #[must_use]
-    pub fn keys(&self, id: ActionId) -> &[Key] {
+    pub fn keys(&self, id: ActionId) -> &[Keys] {
         let at = ACTIONS.iter().position(|spec| spec.id == id);
         at.and_then(|at| self.bound.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
@@ -84,7 +120,7 @@ impl Keymap {
     /// The first key of an action as it is written, if it has any.
     #[must_use]
     pub fn hint(&self, id: ActionId) -> Option<String> {
-        self.keys(id).first().map(Key::to_string)
+        self.keys(id).first().map(Keys::to_string)
     }
 
     /// Every action with the keys in force, for `config keys`.
@@ -92,7 +128,7 @@ impl Keymap {
     pub fn listing(&self) -> String {
         let mut out = String::new();
         for spec in ACTIONS.iter() {
-            let keys: Vec<String> = self.keys(spec.id).iter().map(Key::to_string).collect();
+            let keys: Vec<String> = self.keys(spec.id).iter().map(Keys::to_string).collect();
             // Writing to a string does not fail.
             let _ = writeln!(out, "{:<18} {:<16} {}", spec.name, keys.join(" "), spec.help);
         }
@@ -108,7 +144,7 @@ fn unknown(setting: &KeySetting) -> String {
     format!("{}: keys: unknown action '{name}'; {to_do}", setting.origin)
 }
 
-fn conflict(key: Key, first: &Spec, second: &Spec, by: Option<&KeySetting>) -> String {
+fn conflict(key: &Keys, first: &Spec, second: &Spec, by: Option<&KeySetting>) -> String {
     let origin = by.map_or_else(|| "built-in keys".to_owned(), |setting| setting.origin.to_string());
     format!(
         "{origin}: keys: '{key}' is bound to both '{}' and '{}' on the same screen; bind one of them to another key, or to []",
@@ -170,6 +206,23 @@ mod tests {
         assert_eq!(keymap.action(v, Screen::Symbols).unwrap().id, ActionId::MarkRange);
         assert_eq!(keymap.action(v, Screen::Failures).unwrap().id, ActionId::Compare);
         assert!(keymap.action(v, Screen::Log).is_none());
+    }
+
+    #[test]
+    fn keys_can_be_pressed_one_after_the_other() {
+        let keymap = loaded("keys:\n  theme: [gt, 'ctrl-x t']\n").unwrap();
+        let typed = |text: &str| text.split(' ').map(|key| key.parse::<Key>().unwrap()).collect::<Vec<_>>();
+        let meaning = |text: &str| keymap.meaning(&typed(text), Screen::Log);
+        assert!(matches!(meaning("g g"), Meaning::Action(spec) if spec.id == ActionId::Top));
+        assert!(matches!(meaning("ctrl-x t"), Meaning::Action(spec) if spec.id == ActionId::Theme));
+        assert!(matches!(meaning("g"), Meaning::Begun) && matches!(meaning("g x"), Meaning::Nothing));
+        let following = keymap.following(&typed("ctrl-x"), Screen::Log);
+        let following: Vec<_> = following.iter().map(|(keys, spec)| (keys.to_string(), spec.id)).collect();
+        assert_eq!(following, [("t".to_owned(), ActionId::Theme)]);
+        assert_eq!(keymap.hint(ActionId::Top).unwrap(), "gg");
+        // A key that is the beginning of another would never let it come about.
+        let message = loaded("keys:\n  theme: [g]\n").unwrap_err();
+        assert!(message.contains("'g' is bound to both 'top' and 'theme'"), "{message}");
     }
 
     #[test]

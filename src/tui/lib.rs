@@ -12,6 +12,7 @@ pub mod draw;
 pub mod farewell;
 pub mod keymap;
 pub mod model;
+pub mod now;
 pub mod plain;
 pub mod run;
 pub mod terminal;

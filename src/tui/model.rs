@@ -3,12 +3,12 @@
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
 pub mod answers;
-pub mod attention;
 pub mod cursor;
 pub mod layer;
 pub mod lists;
 pub mod msg;
 pub mod query;
+pub mod row_filter;
 pub mod screen;
 mod selection;
 pub mod sort;
@@ -33,9 +33,12 @@ use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
 use crate::model::sort::Sort;
 use crate::model::toast::Toasts;
+use crate::now::digest::Digest;
+use crate::terminal::keys::Key;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
+use barkeep_service::handle::EngineCommand;
 
 /// Log lines in memory at most.
 pub const LOG_LINES: usize = 2_000;
@@ -62,6 +65,8 @@ pub struct Model {
     /// What is drawn: the newest, or the one of the moment the view was frozen.
     pub snap: Arc<Snapshot>,
     pub newest: Arc<Snapshot>,
+    /// What the shown series come to.
+    pub digest: Digest,
     /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
@@ -94,8 +99,29 @@ pub struct Model {
     pub pending: Vec<Pending>,
     /// The id of the last command.
     pub last_command: u64,
+    /// Keys pressed so far of several that mean something together.
+    pub typed: Vec<Key>,
+    /// Said once in the last line, until the next key.
+    pub footnote: Option<String>,
+    /// Keys that were said to mean nothing.
+    pub unknown: BTreeSet<String>,
+    /// What can be undone, the last one last.
+    pub undo: Vec<Undo>,
+    /// Filters of lists other than that of the series and the log.
+    pub filters: BTreeMap<ListId, String>,
+    /// Filters that were typed, the newest last.
+    pub typed_filters: Vec<String>,
     /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
+}
+
+/// How something is undone.
+#[derive(Clone, Debug)]
+pub enum Undo {
+    /// The marks as they were.
+    Marks(BTreeSet<SeriesName>),
+    /// The opposite command, and what it does.
+    Send(String, EngineCommand),
 }
 
 /// The table of series.
@@ -109,8 +135,6 @@ pub struct SymbolsState {
     pub range_from: Option<SeriesName>,
     /// Indexes into the series of the snapshot: those that match the filter, sorted.
     pub order: Vec<u32>,
-    /// Indexes of the series that need attention, whatever the filter; see [`crate::model::attention`].
-    pub attention: Vec<u32>,
 }
 
 /// How much time a cell of the coverage map holds.
@@ -134,7 +158,7 @@ pub struct CoverageState {
 /// The screen about one series.
 #[derive(Clone, Debug, Default)]
 pub struct DetailState {
-    /// The one last looked at; else the first of the table.
+    /// The one last opened; without one it is the one under the cursor of the table.
     pub series: Option<SeriesName>,
     /// Whether the selected bar in quarantine is shown beside its neighbors.
     pub compare: bool,
@@ -208,6 +232,7 @@ impl Model {
     pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, display: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
+            digest: Digest::of(&snap.data),
             snap,
             frozen: None,
             link,
@@ -233,6 +258,12 @@ impl Model {
             keymap: Arc::default(),
             pending: Vec::new(),
             last_command: 0,
+            typed: Vec::new(),
+            footnote: None,
+            unknown: BTreeSet::new(),
+            undo: Vec::new(),
+            filters: BTreeMap::new(),
+            typed_filters: Vec::new(),
             quitting: false,
         };
         model.reorder();
@@ -259,10 +290,14 @@ impl Model {
         self.coverage.date.unwrap_or_else(|| self.shown_now().utc_date())
     }
 
-    /// What time the screen shows: the moment of freezing, while it is frozen.
+    /// What time the screen shows: the moment of freezing, while it is frozen; the last word of an engine that is silent.
     #[must_use]
     pub fn shown_now(&self) -> Ts {
-        self.frozen.unwrap_or(self.now.wall)
+        match (self.frozen, &self.link) {
+            (Some(frozen), _) => frozen,
+            (None, Link::Lost { since, .. }) => *since,
+            _ => self.now.wall,
+        }
     }
 
     /// Filters and sorts the series of the shown snapshot again.
@@ -270,6 +305,5 @@ impl Model {
         let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.symbols.attention = crate::model::attention::needs_attention(&self.snap.data);
     }
 }

@@ -12,8 +12,9 @@ use crossterm::event::{Event, EventStream};
 use futures_util::{Stream, StreamExt as _};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,8 @@ const MAX_TASKS: usize = 64;
 /// What the dashboard runs on.
 pub struct AppContext<'a> {
     pub console: Arc<dyn Console>,
+    /// Where commands and requests are worked on: beside the engine, never where keys are answered.
+    pub engine: Handle,
     pub clock: Arc<dyn Clock>,
     pub caps: FrameCaps,
     pub signals: &'a mut mpsc::Receiver<SignalEvent>,
@@ -65,6 +68,59 @@ pub enum Ended {
 #[must_use]
 pub fn input() -> EventStream {
     EventStream::new()
+}
+
+/// What a dashboard on a thread of its own runs on: the parts of an [`AppContext`], its signals among them.
+pub struct OwnedContext {
+    pub console: Arc<dyn Console>,
+    pub clock: Arc<dyn Clock>,
+    pub caps: FrameCaps,
+    pub signals: mpsc::Receiver<SignalEvent>,
+    pub drain: CancellationToken,
+    pub drained: CancellationToken,
+    pub screenshots: Screenshots,
+}
+
+/// Runs the dashboard on a thread of its own with a runtime of its own, so that a key is answered and a frame is drawn
+/// whatever the engine is busy with. Commands and requests go to the runtime this is called on. The signals come back.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub async fn run_on_thread<C, I>(
+    app: OwnedContext,
+    model: Model,
+    mut output: C,
+    input: impl FnOnce() -> I + Send + 'static,
+) -> io::Result<(Ended, mpsc::Receiver<SignalEvent>)>
+where
+    C: TerminalOutput + Send + 'static,
+    I: Stream<Item = io::Result<Event>> + Unpin,
+{
+    let engine = Handle::current();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (ended, end) = oneshot::channel();
+    let work = move || {
+        let OwnedContext { console, clock, caps, mut signals, drain, drained, screenshots } = app;
+        output.begin();
+        let shown = runtime.block_on(async {
+            let signals = &mut signals;
+            let app = AppContext { console, engine, clock, caps, signals, drain, drained, screenshots };
+            run(app, model, &mut output, &mut input()).await.0
+        });
+        // The terminal is given back before anybody hears of the end.
+        drop(output);
+        // Whoever waited may be gone.
+        let _ = ended.send((shown, signals));
+    };
+    let thread = std::thread::Builder::new().name("dashboard".to_owned()).spawn(work)?;
+    match end.await {
+        Ok(ended) => Ok(ended),
+        // It ends without a word only by a panic, which goes on here.
+        Err(_) => match thread.join() {
+            Err(bug) => std::panic::resume_unwind(bug),
+            Ok(()) => Err(io::Error::other("the dashboard ended without a word")),
+        },
+    }
 }
 
 /// Runs the dashboard until it ends; the model comes back as it was last.
@@ -161,7 +217,8 @@ where
             break end;
         }
     };
-    tasks.shutdown().await;
+    // What is under way on a busy engine need not be waited for.
+    let _ = tokio::time::timeout(Duration::from_millis(200), tasks.shutdown()).await;
     (ended, model)
 }
 
@@ -235,19 +292,21 @@ fn carry_out<C: TerminalOutput>(
     for (id, command) in effects.commands {
         let console = Arc::clone(&app.console);
         let accepted = tasks.len() < MAX_TASKS;
-        tasks.spawn(async move {
+        let work = async move {
             let busy = || CommandError::Refused("too many commands at once".to_owned());
             let outcome = if accepted { console.order(command).await } else { Err(busy()) };
             Msg::CommandFinished { id, outcome }
-        });
+        };
+        tasks.spawn_on(work, &app.engine);
     }
     for request in effects.requests {
         let console = Arc::clone(&app.console);
         let data_at = model.snap.data.generated_at;
-        tasks.spawn(async move {
+        let work = async move {
             let response = console.ask(request.clone()).await;
             Msg::Answered { request, data_at, response }
-        });
+        };
+        tasks.spawn_on(work, &app.engine);
     }
     if effects.screenshot {
         let (screenshots, theme, at) = (app.screenshots.clone(), DrawContext::of(model).theme, model.now.wall);
@@ -256,6 +315,9 @@ fn carry_out<C: TerminalOutput>(
     }
     if effects.repaint {
         output.forget();
+    }
+    if effects.suspend && output.suspend().is_err() {
+        return Some(Ended::Gone);
     }
     let copied = effects.copy.map_or(Ok(()), |text| output.copy(&text));
     let caught = effects.mouse.map_or(Ok(()), |catch| output.mouse(catch));

@@ -61,6 +61,10 @@ impl Drop for TerminalGuard {
 }
 
 impl TerminalOutput for TerminalGuard {
+    fn begin(&mut self) {
+        *DRAWS.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
+    }
+
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()> {
         self.painter.paint(frame, caret)
     }

@@ -11,16 +11,19 @@ mod row_text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
 use super::model::{Model, Now};
+use crate::actions::ActionId;
 use crate::draw::format::plural;
 use crate::draw::hits::HitMap;
+use crate::keymap::Meaning;
 use crate::model::msg::{Effects, Exit, Msg, Redraw};
-use crate::terminal::keys::Key;
+use crate::now::digest::Digest;
+use crate::terminal::keys::{Key, Keys};
 use barkeep_monitor::snapshot::Snapshot;
-use barkeep_runtime::console::Level;
+use barkeep_runtime::console::{Access, Level, Link};
 
 impl Model {
     /// Takes in one message.
@@ -109,6 +112,7 @@ impl Model {
         let same_series = Arc::ptr_eq(&self.snap.data, &self.newest.data);
         self.snap = Arc::clone(&self.newest);
         if !same_series {
+            self.digest = Digest::of(&self.snap.data);
             self.keep_selection(Self::reorder);
         }
     }
@@ -132,17 +136,43 @@ impl Model {
         }
     }
 
-    /// Runs the action of a key on this screen.
+    /// Runs the action of a key on this screen, or of several pressed one after the other.
     fn press(&mut self, key: Key, effects: &mut Effects) {
-        let keymap = Arc::clone(&self.keymap);
-        if let Some(spec) = keymap.action(key, self.screen) {
-            self.act(spec, effects);
-        } else if let Some(spec) = keymap.meant(key).next() {
-            let title = spec.any_title();
-            self.show_toast(Level::Info, format!("{title} ({key}) is not available on this screen"), effects);
-        } else {
-            effects.redraw = Redraw::No;
+        let said = self.footnote.take().is_some();
+        let mut typed = std::mem::take(&mut self.typed);
+        if !typed.is_empty() && key.code == KeyCode::Esc {
+            return;
         }
+        typed.push(key);
+        let keymap = Arc::clone(&self.keymap);
+        match keymap.meaning(&typed, self.screen) {
+            Meaning::Action(spec) => self.act(spec, effects),
+            Meaning::Begun => self.typed = typed,
+            Meaning::Nothing => {
+                let elsewhere = keymap.meant(key).next().filter(|_| typed.len() == 1);
+                let name = Keys(typed).to_string();
+                if let Some(spec) = elsewhere {
+                    let title = spec.any_title();
+                    self.show_toast(Level::Info, format!("{title} ({key}) is not available on this screen"), effects);
+                } else if self.unknown.insert(name.clone()) {
+                    let help =
+                        keymap.hint(ActionId::Help).map_or_else(String::new, |key| format!("; {key} lists keys"));
+                    self.footnote = Some(format!("no action on '{name}'{help}"));
+                } else if !said {
+                    effects.redraw = Redraw::No;
+                }
+            }
+        }
+    }
+
+    /// Quits, after a question when an engine would stop.
+    fn ask_to_quit(&mut self, effects: &mut Effects) {
+        // An engine elsewhere goes on, and nothing is lost of a demonstration.
+        let stops = matches!(self.link, Link::Embedded) && self.label.is_none() && self.access == Access::Operate;
+        if self.quitting || !stops {
+            return self.quit(effects);
+        }
+        self.confirm_quit();
     }
 
     fn quit(&mut self, effects: &mut Effects) {
@@ -152,9 +182,9 @@ impl Model {
         }
         self.quitting = true;
         effects.quit = Some(Exit::Drain);
-        let running = self.newest.live.in_flight;
-        let more = if running > 0 { format!(" after {} in flight", plural(running, "request")) } else { String::new() };
-        let key = self.keymap.hint(super::actions::ActionId::Quit).unwrap_or_default();
+        let running = crate::view::phrase::on_the_wire(&self.newest.live);
+        let more = if running > 0 { format!(" after finishing {}", plural(running, "request")) } else { String::new() };
+        let key = self.keymap.hint(ActionId::Quit).unwrap_or_default();
         self.show_toast(Level::Warn, format!("quitting{more}; press {key} again to quit at once"), effects);
     }
 }

@@ -53,6 +53,28 @@ async fn tell_by_their_stamp_that_somebody_wrote() {
     assert_eq!(store.stamp(), None, "nothing to look at");
 }
 
+/// Reads go on while another program holds the lock, so only the write that does not end tells of it.
+#[tokio::test]
+async fn tell_how_long_a_write_has_waited_for_a_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bars.db");
+    let store = open(&format!("sqlite:{}", path.display()), false).await.unwrap();
+    assert_eq!(store.oldest_write(), None);
+    let mut other = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let writer = Arc::clone(&store);
+    let write = tokio::spawn(async move { writer.put_symbols(&[symbol_row("A", &[])]).await });
+    let long = std::time::Duration::from_millis(300);
+    while store.oldest_write().is_none_or(|waited| waited < long) {
+        assert!(store.symbols().await.unwrap().is_empty() && !write.is_finished());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    other.execute("ROLLBACK").await.unwrap();
+    write.await.unwrap().unwrap();
+    assert_eq!(store.oldest_write(), None);
+    assert_eq!(store.symbols().await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn that_are_no_database_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();

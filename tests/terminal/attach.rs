@@ -18,6 +18,8 @@ async fn the_screens_in_front_of_it_steer_it_and_leave_it_running() {
     let seen = tokio::task::spawn_blocking(move || {
         let mut pty = Pty::start(env!("CARGO_BIN_EXE_barkeep"), &["attach", &url], &path, &[], 120, 36);
         pty.until("2 symbols");
+        // With a run under way it would ask first.
+        pty.until("IDLE");
         pty.type_in("p");
         pty.until_so("it is paused", |text| text.contains("PAUSED"));
         pty.type_in("q");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use barkeep::sim::SimConfig;
 use rustix::process::Signal;
 
-use crate::support::bench::{Bench, configure};
+use crate::support::bench::{Bench, Database, configure};
 use crate::support::pty::Pty;
 
 const BARKEEP: &str = env!("CARGO_BIN_EXE_barkeep");
@@ -61,7 +61,7 @@ async fn a_run_started_with_a_key_ends_in_the_rows_of_the_command_line() {
     pty.until(" started");
     pty.type_in("5");
     pty.until("completed");
-    pty.type_in("q");
+    pty.type_in("qy");
     pty.until("barkeep ran for");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
@@ -98,6 +98,8 @@ async fn pause_resume_and_cancel_are_shown_as_the_engine_confirms_them() {
     let mut pty = dashboard(&bench, &[]);
     pty.until("RUNNING");
     pty.type_in("p");
+    pty.until("Pause the engine");
+    pty.type_in("y");
     pty.until("PAUSED by tui:");
     let asked = bench.sim.log().len();
     pty.until("resume");
@@ -109,7 +111,7 @@ async fn pause_resume_and_cancel_are_shown_as_the_engine_confirms_them() {
     pty.until("Cancel execution");
     pty.type_in("y5");
     pty.until("cancelled");
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
 }
@@ -135,7 +137,7 @@ async fn a_storm_of_sizes_leaves_the_last_one() {
             text.lines().nth(usize::from(rows) - 1).is_some_and(|line| line.contains("q quit")) && text.contains(screen)
         });
     }
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
 }
@@ -179,7 +181,7 @@ async fn suspended_and_continued_it_shows_the_same_again() {
     assert!(!pty.look(vt100::Screen::alternate_screen));
     pty.signal(Signal::CONT);
     pty.until("IDLE");
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
 }
@@ -203,7 +205,7 @@ async fn without_colours_nothing_is_coloured_and_the_selection_is_seen() {
     };
     assert_eq!(cells(|cell| cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default), 0);
     assert!(cells(vt100::Cell::inverse) > 50, "{}", pty.text());
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
 }
 
@@ -214,7 +216,7 @@ async fn who_may_only_look_can_do_nothing() {
     pty.until("read-only");
     pty.type_in("2T");
     pty.until("this dashboard is read-only");
-    pty.type_in("q");
+    pty.type_in("qy");
     assert_eq!(pty.ended(), 0);
     assert_eq!(bench.sim.log().len(), 0);
 }
@@ -227,7 +229,7 @@ async fn a_second_dashboard_on_the_same_file_is_refused() {
     let mut second = dashboard(&bench, &[]);
     assert_eq!(second.ended(), 4);
     second.until("already serves this database");
-    first.type_in("q");
+    first.type_in("qy");
     assert_eq!(first.ended(), 0);
 }
 
@@ -332,4 +334,48 @@ fn a_panic_gives_the_terminal_back_before_its_message() {
     assert_ne!(pty.ended(), 0);
     pty.until("as if by a bug");
     pty.assert_restored();
+}
+
+/// Another program holds the lock: reads go on, and the screen says that nothing is written and what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_is_told_within_seconds_and_not_longer_than_it_lasts() {
+    use sqlx::{Connection as _, Executor as _};
+    let bench = bench(1_000, &["AAPL", "MSFT", "SPY", "QQQ", "BTC", "ETH", "IBM", "KO"], true).await;
+    let pty = dashboard(&bench, &[]);
+    pty.until("RUNNING");
+    let Database::Sqlite(path) = &bench.database else { unreachable!() };
+    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    other.execute("PRAGMA busy_timeout = 30000; BEGIN IMMEDIATE").await.unwrap();
+    let locked = std::time::Instant::now();
+    pty.until("DATABASE BLOCKED");
+    assert!(locked.elapsed() < Duration::from_secs(12), "told after {:?}", locked.elapsed());
+    let text = pty.text();
+    assert!(text.contains("has taken no write for") && text.contains("end the program that holds a lock"), "{text}");
+    assert!(text.contains("not before the database takes writes again"), "{text}");
+    other.execute("ROLLBACK").await.unwrap();
+    pty.until_so("it writes again", |text| !text.contains("DATABASE BLOCKED"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dumb_terminal_gets_lines() {
+    let bench = bench(0, &["AAPL"], true).await;
+    let mut env = env(&bench);
+    env.push(("TERM", "dumb".to_owned()));
+    let pty = Pty::start(BARKEEP, &[], bench.dir.path(), &env, 120, 40);
+    pty.until("series: ");
+    assert!(!pty.text().contains("Overview"), "{}", pty.text());
+}
+
+/// Nobody answers at the vendor's address: the box on top says so, and nothing looks fine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_cannot_be_reached_is_told_at_once() {
+    let bench = bench(0, &["AAPL", "BTC"], true).await;
+    let mut env = env(&bench);
+    env.push(("BARKEEP_VENDOR_URL", "http://127.0.0.1:9".to_owned()));
+    let pty = Pty::start(BARKEEP, &[], bench.dir.path(), &env, 120, 40);
+    pty.until("VENDOR UNREACHABLE");
+    let text = pty.text();
+    assert!(text.contains("the vendor has not answered since") && text.contains("cannot connect"), "{text}");
+    assert!(text.contains("not before the vendor answers") && text.contains("check the network"), "{text}");
+    assert!(!text.contains("nothing wrong") && !text.contains("rate limit is high enough"), "{text}");
 }

@@ -51,7 +51,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let letters: Vec<char> = "123456789tTpcrfyuUvAaxoskjhlgGLFmSB/?:+-=bPqn ".chars().collect();
+    let letters: Vec<char> = "123456789tTpcrfyuUgZ@vAaxoskjhlgGLFmSB/?:+-=bPqn ".chars().collect();
     let named = vec![
         KeyCode::Enter,
         KeyCode::Esc,
@@ -69,7 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => proptest::sample::select(letters).prop_map(|c| Step::Key(KeyCode::Char(c), KeyModifiers::NONE)),
         8 => proptest::sample::select(named).prop_map(|code| Step::Key(code, KeyModifiers::NONE)),
-        2 => proptest::sample::select(vec!['d', 'u', 't', 'r', 'l', 'w'])
+        2 => proptest::sample::select(vec!['d', 'u', 't', 'r', 'l', 'w', 'f', 'b', 'e', 'y', 'n', 'p', 'z'])
             .prop_map(|c| Step::Key(KeyCode::Char(c), KeyModifiers::CONTROL)),
         2 => (0_u16..300, 0_u16..100).prop_map(|(x, y)| Step::Click(x, y)),
         3 => (1_u16..=300, 1_u16..=100).prop_map(|(w, h)| Step::Size(w, h)),
@@ -123,7 +123,14 @@ proptest! {
             let now = model.now;
             let effects = model.update(msg, now);
             for (_, action) in &effects.commands {
-                let free = matches!(action, EngineCommand::Preview(_) | EngineCommand::Pause(_) | EngineCommand::Resume);
+                // A single symbol or series is paused at once; the same key resumes it, and so does undoing it.
+                let undone = matches!(step, Step::Key(KeyCode::Char('u'), _));
+                let free = match action {
+                    EngineCommand::Preview(_) | EngineCommand::Pause(_) | EngineCommand::Resume => true,
+                    EngineCommand::PauseSymbols(all) | EngineCommand::ResumeSymbols(all) => undone || all.len() == 1,
+                    EngineCommand::PauseSeries(all) | EngineCommand::ResumeSeries(all) => undone || all.len() == 1,
+                    _ => false,
+                };
                 prop_assert!(free || asked.is_some(), "{step:?} ordered {action:?} without asking");
             }
             draw(&mut model);

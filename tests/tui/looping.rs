@@ -12,7 +12,7 @@ use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Level, LogLine};
 use barkeep::service::handle::CommandReply;
 use barkeep::tui::model::Model;
-use barkeep::tui::run::{AppContext, Ended, run};
+use barkeep::tui::run::{AppContext, Ended, OwnedContext, run, run_on_thread};
 use barkeep::tui::terminal::painter::TerminalOutput;
 use barkeep::tui::terminal::schedule::FrameCaps;
 use barkeep::tui::terminal::screenshot;
@@ -156,6 +156,7 @@ impl Rig {
         let task = tokio::spawn(async move {
             let app = AppContext {
                 console,
+                engine: tokio::runtime::Handle::current(),
                 clock: Arc::new(Wall(start)),
                 caps: FrameCaps::per_second(10, 1),
                 signals: &mut came,
@@ -327,12 +328,12 @@ async fn log_lines_that_come_too_fast_are_counted() {
 async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
     let rig = Rig::new(screens::running());
     sleep(Duration::from_millis(300)).await;
-    rig.press("p");
+    rig.press("p y");
     sleep(Duration::from_millis(99)).await;
     assert!(rig.paper.last().contains("sent: pause the engine"));
     assert_eq!(rig.puppet.orders.lock().unwrap().len(), 1);
     rig.puppet.answers.lock().unwrap().push_back(Ok(CommandReply::Done));
-    rig.press("p");
+    rig.press("p y");
     sleep(Duration::from_millis(50)).await;
     assert!(rig.paper.last().contains("engine paused"));
 }
@@ -340,7 +341,7 @@ async fn an_order_is_answered_on_the_screen_within_a_tenth_of_a_second() {
 #[tokio::test(start_paused = true)]
 async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
     let rig = Rig::new(screens::running());
-    rig.press("q");
+    rig.press("q y");
     sleep(Duration::from_secs(2)).await;
     assert!(rig.drain.is_cancelled() && !rig.task.is_finished());
     assert!(rig.paper.last().contains("finishing"), "{}", rig.paper.last());
@@ -348,7 +349,7 @@ async fn quitting_waits_for_the_engine_and_a_second_time_does_not() {
     assert_eq!(rig.task.await.unwrap().0, Ended::Drained);
 
     let rig = Rig::new(screens::running());
-    rig.press("q q");
+    rig.press("q y q");
     assert_eq!(rig.task.await.unwrap().0, Ended::AtOnce);
 
     let rig = Rig::new(screens::running());
@@ -381,4 +382,59 @@ async fn a_row_is_copied_and_a_picture_is_written() {
     assert!(rig.paper.1.lock().unwrap().as_ref().is_some_and(|text| text.contains("bars")));
     let pictures: Vec<_> = std::fs::read_dir(rig.dir.path().join("screenshots")).unwrap().collect();
     assert_eq!(pictures.len(), 2);
+}
+
+/// The only thread of the engine is busy with one thing, as with a plan of fifty thousand series; keys are answered.
+#[test]
+fn keys_are_answered_while_the_engine_is_busy() {
+    let engine = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let (begun, working) = std::sync::mpsc::channel::<()>();
+    engine.spawn(async move {
+        begun.send(()).unwrap();
+        let _ = blocked.recv();
+    });
+    working.recv().unwrap();
+    let (keys, start) = (Keys::default(), Instant::now());
+    let paper = Paper(Arc::default(), Arc::default(), Some(start));
+    let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
+    let (_signals, came) = mpsc::channel(8);
+    let dir = tempfile::tempdir().unwrap();
+    let app = OwnedContext {
+        console: Puppet::new(screens::running()),
+        clock: Arc::new(Wall(start)),
+        caps: FrameCaps::per_second(10, 1),
+        signals: came,
+        drain: drain.clone(),
+        drained: drained.clone(),
+        screenshots: Screenshots { dir: dir.path().join("screenshots") },
+    };
+    let (typed, seen) = (keys.clone(), paper.clone());
+    let operator = std::thread::spawn(move || {
+        let until = |what: &str| {
+            let began = std::time::Instant::now();
+            while !seen.0.lock().unwrap().last().is_some_and(|(_, text)| text.contains(what)) {
+                assert!(began.elapsed() < Duration::from_secs(20), "no frame with {what}");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        };
+        until("Now");
+        for (pressed, what) in
+            [("2", "Series 125"), ("5", "Executions"), ("7", "Failing series"), ("?", "Help: Failures")]
+        {
+            typed.send(Event::Key(key(pressed)));
+            until(what);
+        }
+        // Quitting is heard too, although the engine does not hear it.
+        for pressed in ["esc", "q", "y"] {
+            typed.send(Event::Key(key(pressed)));
+        }
+        until("quitting");
+        drained.cancel();
+    });
+    let (ended, _) =
+        engine.block_on(run_on_thread(app, model(screens::running()), paper, move || Typed(keys))).unwrap();
+    operator.join().unwrap();
+    assert!(ended == Ended::Drained && drain.is_cancelled());
+    drop(release);
 }

@@ -22,6 +22,8 @@ mod bytes;
 mod chance;
 mod hands;
 mod looping;
+mod now;
+mod operating;
 mod screens;
 mod update;
 

@@ -188,6 +188,21 @@ fn every_screen_in_every_state_at_three_sizes() {
     }
 }
 
+/// The box on top at the sizes in between, with and without work.
+#[test]
+fn the_overview_at_more_sizes() {
+    for (case, snap) in
+        [("running", running as fn() -> Snapshot), ("paused", paused), ("failed", failed), ("at_rest", at_rest)]
+    {
+        let model = on(Screen::Overview, answered(snap(), 160, 45));
+        let mut all = String::new();
+        for (width, height) in [(160, 45), (100, 30), (60, 20)] {
+            let _ = writeln!(all, "{width}x{height}\n{}", text(&model, width, height));
+        }
+        insta::assert_snapshot!(format!("overview_sizes_{case}"), all);
+    }
+}
+
 #[test]
 fn ascii_shows_the_same_in_ascii() {
     for (case, model) in CASES {
@@ -303,6 +318,10 @@ fn a_second_later_nothing_has_moved() {
         let mut model = model();
         let before = text(&model, 120, 40);
         model.now.wall = model.now.wall + SECOND;
+        // The same rows of the last minute as the engine would publish them now: the curve has moved on, nothing else.
+        let mut live = (*model.snap.live).clone();
+        live.pulse.until = live.pulse.until + SECOND;
+        model.snap = Arc::new(Snapshot { live: Arc::new(live), ..(*model.snap).clone() });
         let after = text(&model, 120, 40);
         let shape = |s: &str| s.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
         assert_eq!(shape(&before), shape(&after), "{case}");
@@ -351,72 +370,6 @@ fn text_from_outside_cannot_draw() {
         let controls = buf.content.iter().filter(|cell| cell.symbol().chars().any(char::is_control)).count();
         assert_eq!(controls, 0, "{}", screen.title());
     }
-}
-
-/// The lines of the summary as text.
-fn answers(model: &Model) -> [String; 4] {
-    let now = model.shown_now();
-    let lines = view::summary::summary(&model.snap, &model.symbols.attention, &model.link, now);
-    lines.map(|line| line.answer.to_string())
-}
-
-#[test]
-fn the_summary_is_derived_from_the_snapshot_alone() {
-    let of = |snap: Snapshot| answers(&opened(snap, 120, 40));
-    let [stale, why, doing, by] = of(running());
-    assert_eq!(stale, "3 series later than allowed: ETH 1h by 6h 02m, META 5m by 12m, META 15m by 2m; 2 without bars");
-    assert!(why.starts_with("2 × 503 Service Unavailable, attempt 2 next"), "{why}");
-    assert!(doing.starts_with("run 7f3a91ce (schedule) 9 of 25 items, 1 failed"), "{doing}");
-    assert!(by.starts_with("15:24Z at the earliest, in 02:36 (13 requests left at 5/min)"), "{by}");
-    assert!(by.ends_with("2 deadlines will be missed: ETH 4h"), "{by}");
-
-    let [stale, why, doing, by] = of(at_rest());
-    assert_eq!(stale, "none: all 124 series are as fresh as required");
-    assert_eq!((why.as_str(), doing.as_str()), ("-", "idle; next critical symbols at 15:30Z"));
-    assert_eq!(by, "critical symbols at 15:30Z, in 7m");
-
-    let [_, why, doing, by] = of(paused());
-    assert_eq!(why, "engine paused by tui:ana at 15:10Z");
-    assert!(
-        doing.starts_with("nothing: the engine is paused") && by.starts_with("not until you resume the engine"),
-        "{doing} {by}"
-    );
-
-    let [_, why, doing, _] = of(failed());
-    assert_eq!(why, "the vendor rejected the API key: Unknown API Key");
-    assert_eq!(doing, "nothing until this is fixed");
-
-    let [stale, ..] = of(empty());
-    assert!(stale.starts_with("no symbols yet"), "{stale}");
-
-    let draining = with_live(|live| live.state = barkeep::service::handle::EngineState::Draining);
-    assert!(of(draining)[2].starts_with("shutting down"));
-
-    let mut lost = opened(running(), 120, 40);
-    let since = screens::now() - 4 * MINUTE;
-    lost.link = Link::Lost { url: "http://bars".into(), since, error: "connection refused".into() };
-    assert_eq!(answers(&lost)[2], "unknown since 15:18Z: connection refused");
-}
-
-#[test]
-fn a_paused_symbol_and_an_empty_series_have_their_own_reasons() {
-    let mut snap = at_rest();
-    let mut data = (*snap.data).clone();
-    let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
-    (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Stale, true, true);
-    row.staleness_seconds = Some(5 * 3_600);
-    data.rpo[1].breached = 1;
-    snap.data = Arc::new(data.clone());
-    let [stale, why, ..] = answers(&opened(snap.clone(), 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series later than allowed: AAPL 5m by 1h", "paused"));
-
-    let row = data.series.iter_mut().find(|s| s.symbol.as_str() == "AAPL").unwrap();
-    (row.tier, row.breached, row.paused) = (barkeep::market::freshness::Tier::Missing, false, false);
-    (row.staleness_seconds, row.checked_at) = (None, None);
-    (data.rpo[1].breached, data.rpo[1].without_data) = (0, 1);
-    snap.data = Arc::new(data);
-    let [stale, why, ..] = answers(&opened(snap, 120, 40));
-    assert_eq!((stale.as_str(), why.as_str()), ("1 series without bars: AAPL 5m", "never fetched"));
 }
 
 #[test]

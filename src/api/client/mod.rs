@@ -99,7 +99,8 @@ impl Remote {
                 error = self.receive(&mut events) => error,
             };
             tracing::info!(%error, "connection to the engine lost");
-            let (url, since) = (self.origin.display_url(), self.clock.now());
+            let silent = i64::try_from(events.silent_for().as_millis()).unwrap_or(0);
+            let (url, since) = (self.origin.display_url(), self.clock.now() - silent);
             let lost = |error: String| Link::Lost { url: url.clone(), since, error };
             self.link.send_replace(lost(error.to_string()));
             let mut pause = FIRST_PAUSE;

@@ -17,7 +17,7 @@ use barkeep_base::text::printable;
 use barkeep_vendor::http::{self, BodyError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The service sends at least a comment every 15 s.
+/// Between two pieces of a response. A stream of events has a limit of its own.
 const READ_TIMEOUT: Duration = Duration::from_secs(40);
 /// A longer response does not come from barkeep.
 const MAX_BODY: usize = 64 << 20;

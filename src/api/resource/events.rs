@@ -31,7 +31,7 @@ use barkeep_store::Role;
 /// Shortest time between two snapshots of one stream.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// A comment is sent this often when nothing happens, so that both ends notice a dead connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// Streams at a time.
 const MAX_STREAMS: i64 = 64;
 

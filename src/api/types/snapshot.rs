@@ -15,7 +15,7 @@ use barkeep_market::Ts;
 use barkeep_monitor::snapshot::{self as model, MarketView, RpoCount, SeriesView, TierCounts, VendorView};
 use barkeep_plan::budget::Budget;
 use barkeep_runtime::console::Access;
-use barkeep_service::activity::ActivityView;
+use barkeep_service::activity::{ActivityView, VendorSilence};
 use barkeep_service::handle::{self, EngineState, Process, Tick};
 use barkeep_service::progress::RunView;
 use barkeep_store::{EnginePause, OpenAlertCount};
@@ -90,6 +90,14 @@ pub struct Live {
     reason: Option<String>,
     /// What the vendor said when it refused the key, until it accepts one.
     key_refused: Option<String>,
+    /// Since when and for how many attempts the vendor has not answered: `{since, attempts, error}`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    vendor_silent: Option<VendorSilence>,
+    /// Since when a write to the database has not ended; `null` unless that takes long.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    write_waits_since: Option<Ts>,
     /// Who paused the engine and when: `{by, since}`.
     #[schema(value_type = Option<Object>)]
     paused: Option<EnginePause>,
@@ -117,6 +125,8 @@ impl From<&handle::Live> for Live {
             state: live.state,
             reason: live.reason.clone(),
             key_refused: live.key_refused.clone(),
+            vendor_silent: live.vendor_silent.clone(),
+            write_waits_since: live.write_waits_since,
             paused: live.paused.clone(),
             runs: live.runs.clone(),
             limit: live.limit.into(),
@@ -135,6 +145,8 @@ impl From<Live> for handle::Live {
             state: wire.state,
             reason: wire.reason,
             key_refused: wire.key_refused,
+            vendor_silent: wire.vendor_silent,
+            write_waits_since: wire.write_waits_since,
             paused: wire.paused,
             runs: wire.runs,
             limit: wire.limit.into(),

@@ -27,7 +27,7 @@ use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::model::{DisplayOptions, Model, Now};
 use barkeep_tui::plain;
-use barkeep_tui::run::{self, AppContext, Ended};
+use barkeep_tui::run::{self, Ended, OwnedContext};
 use barkeep_tui::terminal::painter::TerminalOutput as _;
 use barkeep_tui::terminal::schedule::FrameCaps;
 use barkeep_tui::terminal::screenshot::Screenshots;
@@ -59,14 +59,21 @@ pub struct DashboardArgs {
     pub mouse: bool,
 }
 
+impl DashboardArgs {
+    /// Whether lines are printed instead: because somebody says so, or because the terminal can do no more.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain || Environment::of_process().terminal().dumb
+    }
+}
+
 /// Reads the settings and starts the log, which must not go to the screen.
 pub(crate) fn start(args: &DashboardArgs, globals: &Globals) -> Result<Session, CliError> {
-    if args.plain { globals.start() } else { globals.start_quiet() }
+    if args.is_plain() { globals.start() } else { globals.start_quiet() }
 }
 
 /// Fails when there is no terminal to draw on.
 pub(crate) fn require_terminal(args: &DashboardArgs) -> Result<(), CliError> {
-    if args.plain || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
+    if args.is_plain() || (std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
         return Ok(());
     }
     Err(CliError::usage("the dashboard needs a terminal")
@@ -168,7 +175,7 @@ pub(crate) fn screen(
     session: &Session,
     waiting: &str,
 ) -> Result<Option<TerminalGuard>, CliError> {
-    if dashboard.args.plain {
+    if dashboard.args.is_plain() {
         return Ok(None);
     }
     guard_against_panics();
@@ -192,7 +199,7 @@ pub(crate) async fn show(
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if dashboard.args.read_only { Access::Read } else { console.access() };
-    let Some(mut canvas) = screen else {
+    let Some(canvas) = screen else {
         if let Some(label) = &dashboard.label {
             print(&format!("{label}\n"))?;
         }
@@ -203,23 +210,26 @@ pub(crate) async fn show(
     let clock = Arc::new(SystemClock);
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
-    let mut input = run::input();
     let now = Now { wall: barkeep_base::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
     let snap = console.watch().borrow().clone();
     let link = console.link().borrow().clone();
     let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);
     model.keymap = Arc::clone(&dashboard.keymap);
     model.label.clone_from(&dashboard.label);
-    let stand = AppContext {
+    // The signals go along and come back: afterwards the next one means not to wait.
+    let signals = std::mem::replace(outside, tokio::sync::mpsc::channel(1).1);
+    let stand = OwnedContext {
         console,
         clock,
         caps: FrameCaps::per_second(settings.max_frames, settings.max_frames_unfocused),
-        signals: outside,
+        signals,
         drain,
         drained,
         screenshots: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
-    let (ended, _) = run::run(stand, model, &mut canvas, &mut input).await;
+    let shown = run::run_on_thread(stand, model, canvas, run::input).await;
+    let (ended, signals) = shown.map_err(|e| CliError::new(SOME_FAILED, format!("cannot start the dashboard: {e}")))?;
+    *outside = signals;
     Ok(ended)
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
 
 /// The dashboard needs a key to fetch anything; the demo does not.
 fn without_a_key(args: &DashboardArgs, globals: &Globals) -> Result<(), CliError> {
-    let interactive = !args.plain && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let interactive = !args.is_plain() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !interactive {
         return Err(CliError::usage(NO_API_KEY)
             .hint("set MASSIVE_API_KEY; `barkeep demo` needs no key, `barkeep --help` lists all commands"));

@@ -98,7 +98,7 @@ fn a_run_under_way_waits_for_tokens_or_is_fetched() {
     facts.window_full_until = Some(at("2024-03-05T18:00:40Z"));
     let want = [(Cause::VendorDelay, 15, 0), (Cause::WaitingForTokens, 5, 5), (Cause::WaitingForRun, 160, 160)];
     assert_eq!(minutes(&facts), want);
-    assert!(facts.blocker().detail.unwrap().contains("2024-03-05T18:00:40Z"));
+    assert!(facts.blocker().detail.unwrap().contains("18:00:40Z"));
 }
 
 #[test]

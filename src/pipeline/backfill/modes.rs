@@ -140,7 +140,8 @@ impl Run<'_> {
                 return None;
             }
         };
-        tracing::warn!(symbols = ?item.symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
+        let symbols = item.symbols.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        tracing::warn!(symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
         let mut failed = self.failed();
         for symbol in &item.symbols {
             failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());

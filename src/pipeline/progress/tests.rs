@@ -60,6 +60,10 @@ fn an_item_is_running_only_once_its_token_is_taken_and_full_only_once_verified()
     let wait = Duration::from_secs(4);
     run.on_event(Event::Waiting { ticker: Some("AAPL".into()), why: "503".into(), wait, retry: Some(2) });
     assert_eq!(state(), ItemState::Waiting { why: "503".into(), until: Some(Ts(5_000)), retry: Some(2) });
+    // When the retry then waits for its token it is still that retry, for the same fault.
+    let token = Duration::from_secs(11);
+    run.on_event(Event::Waiting { ticker: Some("AAPL".into()), why: "rate limit".into(), wait: token, retry: None });
+    assert_eq!(state(), ItemState::Waiting { why: "503".into(), until: Some(Ts(12_000)), retry: Some(2) });
     run.on_event(Event::Requested { ticker: Some("AAPL".into()), attempt: 2 });
     assert_eq!(state(), ItemState::Fetching { attempt: 2 });
     run.on_event(ended(Some(200), None));

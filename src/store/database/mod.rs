@@ -11,6 +11,7 @@ use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
 
 use super::conn::Conn;
+use super::open_writes::OpenWrites;
 use super::retry::Retry;
 use super::writer::{Work, Writer};
 use super::{Result, StoreError, fault};
@@ -31,6 +32,7 @@ pub(super) struct Database {
     pub(super) file: Option<PathBuf>,
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
+    pub(super) open_writes: OpenWrites,
 }
 
 enum Reader {
@@ -78,6 +80,7 @@ impl Database {
         let Some(writer) = &self.writer else {
             return Err(StoreError::Refused("it was opened for reading only".into()));
         };
+        let _open = self.open_writes.begin();
         let work = Arc::new(work);
         self.retrying(|| writer.perform(Arc::clone(&work))).await
     }

@@ -57,6 +57,10 @@ impl Store for Database {
         self.file.as_deref().and_then(Stamp::of)
     }
 
+    fn oldest_write(&self) -> Option<Duration> {
+        self.open_writes.oldest()
+    }
+
     async fn ping(&self) -> Result<()> {
         self.read(|mut reader| async move { reader.conn().rows(Sql::same("SELECT 1"), &[]).await.map(drop) }).await
     }

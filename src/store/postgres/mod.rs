@@ -10,6 +10,7 @@ use sqlx::{Connection, Executor};
 
 use super::conn::{Conn, Dialect, answered};
 use super::database::{Database, Readers};
+use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
@@ -42,11 +43,23 @@ pub(super) async fn open(options: PgConnectOptions, readonly: bool) -> Result<Da
         let mut conn = connect(&reading).await?;
         migration::check(&mut Conn::Postgres(&mut conn)).await?;
         Owned::Postgres(Box::new(conn)).close().await;
-        return Ok(Database { readers: Readers::Postgres(readers(reading)), writer: None, file: None, retry: None });
+        return Ok(Database {
+            readers: Readers::Postgres(readers(reading)),
+            writer: None,
+            file: None,
+            retry: None,
+            open_writes: OpenWrites::default(),
+        });
     }
     migrate(&options).await?;
     let writer = Writer::start(writing, None)?;
-    Ok(Database { readers: Readers::Postgres(readers(reading)), writer: Some(writer), file: None, retry: None })
+    Ok(Database {
+        readers: Readers::Postgres(readers(reading)),
+        writer: Some(writer),
+        file: None,
+        retry: None,
+        open_writes: OpenWrites::default(),
+    })
 }
 
 fn readers(options: PgConnectOptions) -> PgPool {

@@ -18,6 +18,7 @@ use sqlx::{Connection, Row};
 
 use super::conn::{Conn, Dialect};
 use super::database::{Database, Readers};
+use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
@@ -46,6 +47,7 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
             writer: None,
             file: Some(path.to_owned()),
             retry: None,
+            open_writes: OpenWrites::default(),
         });
     }
     file::make_directory(path)?;
@@ -63,6 +65,7 @@ pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
         writer: Some(writer),
         file: Some(path.to_owned()),
         retry: None,
+        open_writes: OpenWrites::default(),
     })
 }
 

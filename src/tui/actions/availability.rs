@@ -3,6 +3,8 @@
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
 use barkeep_market::Symbol;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{Access, ExecutionStatus, Link, SeriesName};
 use barkeep_service::handle::EngineState;
 use barkeep_service::progress::RunView;
@@ -54,6 +56,12 @@ pub fn triggerable(model: &Model) -> Vec<SeriesName> {
         return model.symbols.marks.iter().cloned().collect();
     }
     model.selected_series().into_iter().collect()
+}
+
+/// Something is not fresh.
+pub(super) fn stale(model: &Model) -> Availability {
+    let stale = |row: &SeriesView| row.tracked && !row.paused && row.tier != Tier::Fresh;
+    if model.snap.data.series.iter().any(stale) { Ok(()) } else { no("every series is fresh") }
 }
 
 pub(super) fn series(model: &Model) -> Availability {
@@ -131,7 +139,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
 pub fn executions_to_retry(model: &Model) -> Result<Option<Uuid>, String> {
     let executions = model.executions();
     let Some(id) = model.selected_execution() else {
-        let any = executions.iter().any(|row| row.failed_symbols > 0) || !model.failing_series().is_empty();
+        let any = executions.iter().any(|row| row.failed_symbols > 0) || !model.all_failing().is_empty();
         return if any { Ok(None) } else { no("no execution has failed series") };
     };
     let Some(row) = executions.iter().find(|row| row.execution_id == id) else {
@@ -165,4 +173,8 @@ pub(super) fn decide(model: &Model) -> Availability {
 pub(super) fn copy(model: &Model) -> Availability {
     let list = model.focus();
     if model.cursor(list).is_none() { no("no row is selected") } else { Ok(()) }
+}
+
+pub(super) fn undo(model: &Model) -> Availability {
+    if model.undo.is_empty() { no("there is nothing to undo") } else { Ok(()) }
 }

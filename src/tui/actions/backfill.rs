@@ -1,7 +1,7 @@
 //! Commands to the engine.
 
 use super::availability::{
-    cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series,
+    cancel, cancel_series, decide, gap, is_series_paused, is_symbol_paused, pause, pause_symbol, retry, series, stale,
 };
 use super::{ActionId, Confirmation, Scope, Spec, Title, WITH_SERIES, command};
 use crate::model::screen::Screen;
@@ -21,6 +21,7 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
+        enabled: stale,
         footer: Some(13),
         ..command(
             ActionId::TriggerStale,
@@ -77,9 +78,9 @@ pub(super) const SPECS: &[Spec] = &[
             ActionId::Pause,
             "pause",
             "",
-            "Pause or resume the engine; requests in flight are finished and stored",
+            "Pause or resume the engine; requests under way are finished and stored",
             &["p"],
-            Confirmation::None,
+            Confirmation::WhenBusy,
         )
     },
     Spec {
@@ -92,7 +93,7 @@ pub(super) const SPECS: &[Spec] = &[
             "",
             "Pause or resume the marked symbols or the selected one",
             &["P"],
-            Confirmation::Confirm,
+            Confirmation::WhenSeveral,
         )
     },
     Spec {
@@ -105,7 +106,7 @@ pub(super) const SPECS: &[Spec] = &[
             "",
             "Pause or resume the marked series or the selected one, not the whole symbol",
             &["z"],
-            Confirmation::Confirm,
+            Confirmation::WhenSeveral,
         )
     },
     Spec {

@@ -1,7 +1,7 @@
 //! Actions on the dashboard itself.
 
-use super::availability::copy;
-use super::{ActionId, Group, Spec, view_action};
+use super::availability::{copy, undo};
+use super::{ActionId, Confirmation, Group, Spec, view_action};
 
 const fn general(
     id: ActionId,
@@ -30,15 +30,32 @@ pub(super) const SPECS: &[Spec] = &[
     general(ActionId::Mouse, "mouse", "mouse", "Capture the mouse, or leave it to the terminal", &["m"]),
     general(ActionId::Repaint, "repaint", "repaint", "Redraw the whole screen", &["ctrl-l"]),
     Spec { footer: Some(70), ..general(ActionId::Palette, "palette", "commands", "Search all commands", &[":"]) },
-    Spec { footer: Some(71), ..general(ActionId::Help, "help", "help", "Keys and commands of this screen", &["?"]) },
+    Spec {
+        footer: Some(71),
+        ..general(ActionId::Help, "help", "help", "Keys, commands and signs of this screen", &["?", "f1"])
+    },
+    Spec {
+        enabled: undo,
+        ..general(ActionId::Undo, "undo", "undo", "Undo the last pause, resume or change of marks", &["u"])
+    },
+    general(ActionId::Messages, "messages", "messages", "Messages of the last minutes", &["@"]),
+    general(ActionId::Suspend, "suspend", "suspend", "Suspend; `fg` in the shell brings it back", &["ctrl-z"]),
     Spec {
         footer: Some(72),
+        confirmation: Confirmation::WhenBusy,
         ..general(
             ActionId::Quit,
             "quit",
             "quit",
-            "Quit once requests in flight are stored; press again to quit at once",
-            &["q", "ctrl-c"],
+            "Quit once requests under way are stored; press again to quit at once",
+            &["q"],
         )
     },
+    general(
+        ActionId::QuitNow,
+        "quit-now",
+        "quit unasked",
+        "Quit without a question; press again to quit at once",
+        &["ctrl-c", "ZZ"],
+    ),
 ];

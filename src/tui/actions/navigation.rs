@@ -14,8 +14,8 @@ const fn navigate(
 }
 
 pub(super) const SPECS: &[Spec] = &[
-    navigate(ActionId::Up, "up", "up", "Select the row above", &["up", "k"]),
-    navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j"]),
+    navigate(ActionId::Up, "up", "up", "Select the row above", &["up", "k", "ctrl-p", "ctrl-y"]),
+    navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j", "ctrl-n", "ctrl-e"]),
     Spec {
         scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
         ..navigate(ActionId::Left, "left", "earlier", "Previous day; in Detail, the shorter timeframe", &["left", "h"])
@@ -24,14 +24,14 @@ pub(super) const SPECS: &[Spec] = &[
         scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
         ..navigate(ActionId::Right, "right", "later", "Next day; in Detail, the longer timeframe", &["right", "l"])
     },
-    navigate(ActionId::PageUp, "page-up", "page up", "Move one page up", &["pageup"]),
-    navigate(ActionId::PageDown, "page-down", "page down", "Move one page down", &["pagedown"]),
+    navigate(ActionId::PageUp, "page-up", "page up", "Move one page up", &["pageup", "ctrl-b"]),
+    navigate(ActionId::PageDown, "page-down", "page down", "Move one page down", &["pagedown", "ctrl-f"]),
     navigate(ActionId::HalfUp, "half-page-up", "half page up", "Move half a page up", &["ctrl-u"]),
     navigate(ActionId::HalfDown, "half-page-down", "half page down", "Move half a page down", &["ctrl-d"]),
-    navigate(ActionId::Top, "top", "top", "Go to the first row", &["g", "home"]),
+    navigate(ActionId::Top, "top", "top", "Go to the first row", &["gg", "home"]),
     navigate(ActionId::Bottom, "bottom", "bottom", "Go to the last row", &["G", "end"]),
     navigate(ActionId::NextPane, "next-pane", "next pane", "Focus the next list", &["tab"]),
     navigate(ActionId::PreviousPane, "previous-pane", "previous pane", "Focus the previous list", &["shift-tab"]),
     Spec { footer: Some(20), ..navigate(ActionId::Open, "open", "open", "Open the selected row", &["enter"]) },
-    navigate(ActionId::Back, "back", "back", "Go back; clears the filter, then the marks", &["esc"]),
+    navigate(ActionId::Back, "back", "back", "Go back; clears the filter, then the marks", &["esc", "backspace"]),
 ];

@@ -18,7 +18,7 @@ pub(super) const SPECS: &[Spec] = &[
         scope: TABLES,
         enabled: mark,
         footer: Some(42),
-        ..select(ActionId::Mark, "mark", "mark", "Mark or unmark the selected series", &["space"])
+        ..select(ActionId::Mark, "mark", "mark", "Mark or unmark the selected series, and stay on it", &["space"])
     },
     Spec {
         scope: TABLES,

@@ -168,12 +168,20 @@ pub enum ColorDepth {
 pub struct Theme {
     pub kind: ThemeKind,
     pub depth: ColorDepth,
+    /// Whether nothing may look good: what is good is drawn as plain text.
+    pub sober: bool,
 }
 
 impl Theme {
     #[must_use]
     pub const fn new(kind: ThemeKind, depth: ColorDepth) -> Self {
-        Self { kind, depth }
+        Self { kind, depth, sober: false }
+    }
+
+    /// The same in which nothing looks good.
+    #[must_use]
+    pub const fn sober(self) -> Self {
+        Self { sober: true, ..self }
     }
 
     /// Whether nothing has a color.
@@ -186,6 +194,7 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
     pub fn style(self, role: Role) -> Style {
+        let role = if self.sober && matches!(role, Role::Good | Role::Fresh) { Role::Text } else { role };
         if self.is_mono() {
             return Style::new().add_modifier(plain_modifier(role));
         }

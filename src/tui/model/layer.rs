@@ -3,6 +3,7 @@
 use tui_input::Input;
 
 use barkeep_plan::Plan;
+use barkeep_runtime::console::QuarantineRow;
 use barkeep_service::handle::EngineCommand;
 
 /// One layer.
@@ -16,8 +17,12 @@ pub enum Layer {
     Filter {
         input: Input,
         before: String,
+        /// Which of the filters typed before is shown; their number when it is none of them.
+        recalled: usize,
     },
     Confirm(Box<Confirm>),
+    /// The messages of the last minutes, newest first; how many are scrolled away.
+    Messages(usize),
 }
 
 /// A line of text and the actions that fit it.
@@ -36,10 +41,19 @@ pub struct Confirm {
     /// What it is done to.
     pub scope: String,
     pub cost: Cost,
-    /// What is sent when the answer is yes.
-    pub command: EngineCommand,
+    /// The quarantined bar it decides on; shown beside what is stored.
+    pub bar: Option<Box<QuarantineRow>>,
+    /// What follows when the answer is yes.
+    pub then: Then,
     /// Whether yes is selected.
     pub yes: bool,
+}
+
+/// What follows a yes.
+#[derive(Clone, Debug)]
+pub enum Then {
+    Send(EngineCommand),
+    Quit,
 }
 
 /// What it would cost.

@@ -2,6 +2,7 @@
 
 use crate::model::Model;
 use crate::model::cursor::RowKey;
+use crate::model::row_filter::{RowFilter, RowText};
 use crate::model::screen::ListId;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{
@@ -26,8 +27,19 @@ impl Model {
     /// The series that the detail screen is about.
     #[must_use]
     pub fn detail_series(&self) -> Option<SeriesName> {
-        let named = self.detail.series.clone();
-        named.or_else(|| self.series_at(0).map(|row| (row.symbol.clone(), row.timeframe)))
+        let chosen = || self.series_at(self.cursor(ListId::Symbols)?).map(|row| (row.symbol.clone(), row.timeframe));
+        self.detail.series.clone().or_else(chosen)
+    }
+
+    /// The rows of a list that fit its filter.
+    fn filtered<'a, T: RowText>(&self, list: ListId, rows: impl IntoIterator<Item = T> + 'a) -> Vec<T> {
+        match self.filters.get(&list).filter(|text| !text.is_empty()) {
+            None => rows.into_iter().collect(),
+            Some(text) => {
+                let filter = RowFilter::parse(text);
+                rows.into_iter().filter(|row| filter.fits(&row.row_text())).collect()
+            }
+        }
     }
 
     /// Items of the running executions, with their run.
@@ -40,14 +52,15 @@ impl Model {
     #[must_use]
     pub fn executions(&self) -> Vec<&Execution> {
         let newest = &self.snap.data.executions;
-        match self.answers.history().value {
+        let all: Vec<&Execution> = match self.answers.history().value {
             Some(history) => {
                 // The snapshot is the newer of the two; the answer reaches further back.
                 let known = |row: &Execution| newest.iter().any(|n| n.execution_id == row.execution_id);
                 newest.iter().chain(history.iter().filter(|row| !known(row))).collect()
             }
             None => newest.iter().collect(),
-        }
+        };
+        self.filtered(ListId::Executions, all)
     }
 
     /// Series of the opened execution, failed ones first.
@@ -58,7 +71,7 @@ impl Model {
         };
         let mut rows: Vec<&SeriesStatus> = detail.series.iter().collect();
         rows.sort_by_key(|row| (row.status != SeriesRunState::Failed, &row.symbol, row.timeframe));
-        rows
+        self.filtered(ListId::ExecutionSeries, rows)
     }
 
     #[must_use]
@@ -86,34 +99,40 @@ impl Model {
     }
 
     #[must_use]
-    pub fn requests(&self) -> &[RequestRow] {
-        self.answers.requests().value.unwrap_or_default()
+    pub fn requests(&self) -> Vec<&RequestRow> {
+        self.filtered(ListId::Requests, self.answers.requests().value.unwrap_or_default())
+    }
+
+    /// Series whose last attempt failed, whatever the filter.
+    #[must_use]
+    pub fn all_failing(&self) -> &[SeriesStatus] {
+        self.answers.failing_series().value.unwrap_or(&self.snap.data.failing)
     }
 
     /// Series whose last attempt failed: of a week once requested, else of a day.
     #[must_use]
-    pub fn failing_series(&self) -> &[SeriesStatus] {
-        self.answers.failing_series().value.unwrap_or(&self.snap.data.failing)
+    pub fn failing_series(&self) -> Vec<&SeriesStatus> {
+        self.filtered(ListId::FailingSeries, self.answers.failing_series().value.unwrap_or(&self.snap.data.failing))
     }
 
     #[must_use]
-    pub fn failing_features(&self) -> &[FeatureFailureRow] {
-        self.answers.failing_features().value.unwrap_or_default()
+    pub fn failing_features(&self) -> Vec<&FeatureFailureRow> {
+        self.filtered(ListId::FailingFeatures, self.answers.failing_features().value.unwrap_or_default())
     }
 
     #[must_use]
-    pub fn quarantine(&self) -> &[QuarantineRow] {
-        self.answers.quarantine().value.unwrap_or_default()
+    pub fn quarantine(&self) -> Vec<&QuarantineRow> {
+        self.filtered(ListId::Quarantine, self.answers.quarantine().value.unwrap_or_default())
     }
 
     #[must_use]
-    pub fn alerts(&self) -> &[AlertRow] {
-        self.answers.alerts().value.unwrap_or(&self.snap.data.alerts)
+    pub fn alerts(&self) -> Vec<&AlertRow> {
+        self.filtered(ListId::Alerts, self.answers.alerts().value.unwrap_or(&self.snap.data.alerts))
     }
 
     #[must_use]
-    pub fn operator_actions(&self) -> &[OperatorActionRow] {
-        self.answers.actions().value.unwrap_or_default()
+    pub fn operator_actions(&self) -> Vec<&OperatorActionRow> {
+        self.filtered(ListId::Actions, self.answers.actions().value.unwrap_or_default())
     }
 
     #[must_use]

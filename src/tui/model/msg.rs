@@ -68,6 +68,8 @@ pub struct Effects {
     pub mouse: Option<bool>,
     /// Send every cell again.
     pub repaint: bool,
+    /// Stop the process until the shell lets it go on.
+    pub suspend: bool,
     pub quit: Option<Exit>,
 }
 
@@ -81,11 +83,13 @@ pub enum Exit {
 }
 
 /// A command that the engine has not answered yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Pending {
     pub id: u64,
     pub toast: u64,
     pub what: String,
     /// What is shown once it is done.
     pub done: String,
+    /// How it is undone, if it can be.
+    pub undo: Option<(String, EngineCommand)>,
 }

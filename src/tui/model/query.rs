@@ -281,6 +281,20 @@ fn each<T: Copy>(field: &str, values: &str, all: &[T], name: impl Fn(&T) -> &'st
     values.split(',').map(one).collect()
 }
 
+/// The values a field can have, as far as they are words.
+#[must_use]
+pub fn values(field: &str) -> Vec<&'static str> {
+    match field {
+        "tier" => Tier::ALL.iter().map(|t| t.name()).collect(),
+        "class" => AssetClass::ALL.iter().map(|c| c.name()).collect(),
+        "rpo" => Criticality::ALL.iter().map(|c| c.name()).collect(),
+        "tf" => Timeframe::ALL.iter().map(|t| t.name()).collect(),
+        "breached" | "paused" | "failing" | "tracked" => vec!["yes", "no"],
+        "is" => State::ALL.iter().map(|s| s.name()).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn yes_or_no(field: &str, word: &str) -> Result<bool, String> {
     match word.to_ascii_lowercase().as_str() {
         "yes" | "y" | "true" => Ok(true),

@@ -31,15 +31,15 @@ impl Model {
                 (status.symbol.clone(), status.timeframe)
             }
             ListId::FailingSeries => {
-                let status = self.failing_series().get(row)?;
+                let status = self.failing_series().get(row).copied()?;
                 (status.symbol.clone(), status.timeframe)
             }
             ListId::FailingFeatures => {
-                let failure = &self.failing_features().get(row)?.failure;
+                let failure = &self.failing_features().get(row).copied()?.failure;
                 (failure.symbol.clone(), failure.timeframe)
             }
             ListId::Quarantine => {
-                let bar = self.quarantine().get(row)?;
+                let bar = self.quarantine().get(row).copied()?;
                 (bar.symbol.clone(), bar.timeframe)
             }
             _ => return None,
@@ -52,7 +52,7 @@ impl Model {
         let list = self.focus();
         let row = self.cursor(list)?;
         match list {
-            ListId::Quarantine => self.quarantine().get(row),
+            ListId::Quarantine => self.quarantine().get(row).copied(),
             ListId::DetailQuarantine => self.detail_quarantine().get(row),
             _ => None,
         }

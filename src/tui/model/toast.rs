@@ -8,6 +8,9 @@ use barkeep_runtime::console::Level;
 /// Shown at most at once.
 const MOST: usize = 3;
 
+/// Kept to be read again.
+const KEPT: usize = 200;
+
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
@@ -23,6 +26,8 @@ pub struct Toast {
 pub struct Toasts {
     next: u64,
     shown: VecDeque<Toast>,
+    /// All of them with when they came, on the loop's clock; the newest last.
+    past: VecDeque<(Duration, Level, String)>,
 }
 
 impl Toasts {
@@ -34,6 +39,10 @@ impl Toasts {
             Level::Warn => Duration::from_secs(7),
             Level::Info | Level::Debug => Duration::from_secs(4),
         };
+        if self.past.len() == KEPT {
+            self.past.pop_front();
+        }
+        self.past.push_back((now, level, text.clone()));
         let id = self.next;
         self.next += 1;
         if self.shown.len() == MOST {
@@ -66,6 +75,12 @@ impl Toasts {
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Toast> {
         self.shown.iter()
+    }
+
+    /// What was said, newest first, with when.
+    #[must_use]
+    pub fn past(&self) -> impl ExactSizeIterator<Item = &(Duration, Level, String)> {
+        self.past.iter().rev()
     }
 
     pub fn clear(&mut self) {

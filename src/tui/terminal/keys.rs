@@ -114,6 +114,43 @@ impl FromStr for Key {
     }
 }
 
+/// Keys pressed one after the other, mostly one: `T`, `gg`, `ctrl-x s`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Keys(pub Vec<Key>);
+
+impl FromStr for Keys {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let whole = text.parse::<Key>();
+        if let Ok(key) = whole {
+            return Ok(Self(vec![key]));
+        }
+        let several: Result<Vec<Key>, _> = match text.chars().collect::<Vec<_>>()[..] {
+            // Two letters, as `gg`; longer words are more likely to be misspelled names.
+            [a, b] if a.is_alphabetic() && b.is_alphabetic() => {
+                [a, b].iter().map(|c| c.to_string().parse::<Key>()).collect()
+            }
+            _ => text.split_whitespace().map(str::parse::<Key>).collect(),
+        };
+        match several {
+            Ok(keys) if (2..=3).contains(&keys.len()) => Ok(Self(keys)),
+            _ => Err(InvalidKey(printable(text))),
+        }
+    }
+}
+
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |key: &Key| matches!(key.code, KeyCode::Char(c) if c.is_alphabetic()) && key.modifiers.is_empty();
+        let gap = if self.0.iter().all(plain) { "" } else { " " };
+        for (k, key) in self.0.iter().enumerate() {
+            write!(f, "{}{key}", if k > 0 { gap } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, held) in HELD {

@@ -17,6 +17,8 @@ use ratatui::layout::Position;
 
 /// Where frames go.
 pub trait TerminalOutput {
+    /// From now on this thread draws.
+    fn begin(&mut self) {}
     /// Shows a frame.
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()>;
     /// Sends every cell with the next frame.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// How often the terminal is checked. A hang-up is normally noticed by a signal, by the end of the input or by a frame that
 /// cannot be written; this is for when all of them fail, and seldom, because each check wakes an idle process.
@@ -29,12 +29,45 @@ pub enum SignalEvent {
     Continued,
 }
 
-/// Watches until the receiver is dropped.
+/// Ends the watch.
+#[derive(Debug)]
+pub struct Watch(CancellationToken);
+
+impl Watch {
+    pub fn abort(&self) {
+        self.0.cancel();
+    }
+}
+
+/// Watches until the receiver is dropped, on a thread of its own: a signal must be heard however busy everything else is.
 #[must_use]
-pub fn watch() -> (mpsc::Receiver<SignalEvent>, JoinHandle<()>) {
+pub fn watch() -> (mpsc::Receiver<SignalEvent>, Watch) {
     // A few are enough: a receiver that does not take them within seconds is ending anyway.
     let (sender, receiver) = mpsc::channel(8);
-    // Registered before this returns, so that none is missed.
+    let stop = CancellationToken::new();
+    let watch = Watch(stop.clone());
+    let (ready, registered) = std::sync::mpsc::channel();
+    let watching = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(async {
+                tokio::select! {
+                    () = pass_on(&sender, &ready) => {}
+                    () = stop.cancelled() => {}
+                }
+            }),
+            Err(e) => tracing::warn!(error = %e, "signals cannot be caught"),
+        }
+    };
+    match std::thread::Builder::new().name("signals".to_owned()).spawn(watching) {
+        // Registered before this returns, so that none is missed.
+        Ok(_) => drop(registered.recv()),
+        Err(e) => tracing::warn!(error = %e, "signals cannot be caught"),
+    }
+    (receiver, watch)
+}
+
+async fn pass_on(sender: &mpsc::Sender<SignalEvent>, ready: &std::sync::mpsc::Sender<()>) {
     let caught = [
         (SignalKind::terminate(), SignalEvent::Quit),
         (SignalKind::interrupt(), SignalEvent::Quit),
@@ -47,32 +80,31 @@ pub fn watch() -> (mpsc::Receiver<SignalEvent>, JoinHandle<()>) {
         let signal = signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
         (signal, means)
     });
-    let task = tokio::spawn(async move {
-        let [mut terminate, mut interrupt, mut quit, mut hangup, mut stop, mut go_on] = caught;
-        let mut tick = tokio::time::interval(CHECK_EVERY);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        loop {
-            let came = tokio::select! {
-                came = next(&mut terminate) => came,
-                came = next(&mut interrupt) => came,
-                came = next(&mut quit) => came,
-                came = next(&mut hangup) => came,
-                came = next(&mut stop) => came,
-                came = next(&mut go_on) => came,
-                _ = tick.tick() => {
-                    if !is_gone() {
-                        continue;
-                    }
-                    SignalEvent::Gone
+    // Nobody may be waiting any more.
+    let _ = ready.send(());
+    let [mut terminate, mut interrupt, mut quit, mut hangup, mut stop, mut go_on] = caught;
+    let mut tick = tokio::time::interval(CHECK_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        let came = tokio::select! {
+            came = next(&mut terminate) => came,
+            came = next(&mut interrupt) => came,
+            came = next(&mut quit) => came,
+            came = next(&mut hangup) => came,
+            came = next(&mut stop) => came,
+            came = next(&mut go_on) => came,
+            _ = tick.tick() => {
+                if !is_gone() {
+                    continue;
                 }
-                () = sender.closed() => return,
-            };
-            if sender.send(came).await.is_err() || came == SignalEvent::Gone {
-                return;
+                SignalEvent::Gone
             }
+            () = sender.closed() => return,
+        };
+        if sender.send(came).await.is_err() || came == SignalEvent::Gone {
+            return;
         }
-    });
-    (receiver, task)
+    }
 }
 
 async fn next((signal, means): &mut (Option<Signal>, SignalEvent)) -> SignalEvent {

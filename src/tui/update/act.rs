@@ -3,15 +3,17 @@
 use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
+use crate::draw::format;
 use crate::draw::theme::ThemeKind;
+use crate::model::cursor::{Cursor, RowKey};
 use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
-use crate::model::{Model, Zoom};
+use crate::model::{Model, Undo, Zoom};
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
-use barkeep_service::handle::{EngineCommand, TriggerScope};
+use barkeep_service::handle::TriggerScope;
 
 impl Model {
     /// Runs an action, or shows why it is not available.
@@ -50,6 +52,7 @@ impl Model {
             }
             ActionId::ZoomIn => self.zoom(1),
             ActionId::ZoomOut => self.zoom(-1),
+            ActionId::Compare if self.screen == Screen::Failures => self.compare_in_detail(),
             ActionId::Compare => self.detail.compare = !self.detail.compare,
             ActionId::LogLevel => self.next_level(),
             ActionId::Follow => self.follow_log(!self.log.follow),
@@ -62,6 +65,7 @@ impl Model {
             ActionId::MarkRange => self.mark_range(),
             ActionId::MarkAll => self.mark_all(),
             ActionId::Unmark => {
+                self.remember_marks();
                 self.symbols.marks.clear();
                 self.symbols.range_from = None;
             }
@@ -72,20 +76,12 @@ impl Model {
             ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
             ActionId::TriggerLow => self.trigger_tier(Criticality::Low, effects),
             ActionId::TriggerGap => self.trigger_gap(effects),
-            ActionId::Pause => {
-                let paused = self.snap.live.paused.is_some();
-                let (what, command) = if paused {
-                    ("resume the engine", EngineCommand::Resume)
-                } else {
-                    ("pause the engine", EngineCommand::Pause(None))
-                };
-                self.send(what.to_owned(), command, effects);
-            }
-            ActionId::PauseSymbol => self.pause_symbols(),
-            ActionId::PauseSeries => self.pause_series(),
+            ActionId::Pause => self.pause_engine(effects),
+            ActionId::PauseSymbol => self.pause_symbols(effects),
+            ActionId::PauseSeries => self.pause_series(effects),
             ActionId::Cancel => self.cancel(),
             ActionId::CancelSeries => self.cancel_series(),
-            ActionId::Retry => self.retry(),
+            ActionId::Retry => self.retry(effects),
             ActionId::Accept => self.decide(Verdict::Accepted),
             ActionId::Reject => self.decide(Verdict::Rejected),
             ActionId::Copy => {
@@ -115,13 +111,22 @@ impl Model {
             ActionId::Repaint => effects.repaint = true,
             ActionId::Help => self.layers.push(Layer::Help(Menu::default())),
             ActionId::Palette => self.layers.push(Layer::Palette(Menu::default())),
-            ActionId::Quit => self.quit(effects),
+            ActionId::Undo => self.undo(effects),
+            ActionId::Messages => self.layers.push(Layer::Messages(0)),
+            ActionId::Suspend => effects.suspend = true,
+            ActionId::Quit => self.ask_to_quit(effects),
+            ActionId::QuitNow => self.quit(effects),
         }
     }
 
     /// Shows a screen as if it had been chosen by its number: there is no way back but the overview.
     pub(super) fn go(&mut self, screen: Screen) {
         self.trail.clear();
+        if screen == Screen::Detail && self.screen != Screen::Detail {
+            // The series under the cursor, and it stays that one while the table is sorted anew.
+            let series = self.detail_series();
+            self.show_series(series);
+        }
         self.screen = screen;
     }
 
@@ -169,15 +174,33 @@ impl Model {
     }
 
     fn open_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
+        if series.is_some() {
+            self.show_series(series);
+            self.descend(Screen::Detail);
+        }
+    }
+
+    /// Makes a series that of the detail screen and, where it is listed, of the table.
+    fn show_series(&mut self, series: Option<barkeep_runtime::console::SeriesName>) {
         let Some(series) = series else { return };
         if self.detail.series.as_ref() != Some(&series) {
             for list in Screen::Detail.lists() {
                 self.cursors.remove(list);
             }
+            self.detail.compare = false;
         }
+        self.select_series(&series);
         self.detail.series = Some(series);
-        self.detail.compare = false;
-        self.descend(Screen::Detail);
+    }
+
+    /// Opens the series of the selected bar in quarantine, with the bar beside what is stored.
+    fn compare_in_detail(&mut self) {
+        let Some(row) = self.selected_quarantine() else { return };
+        let (id, series) = (row.id, (row.symbol.clone(), row.timeframe));
+        self.open_series(Some(series));
+        self.focus_list(ListId::DetailQuarantine);
+        self.cursors.insert(ListId::DetailQuarantine, Cursor { index: 0, key: Some(RowKey::Id(id)) });
+        self.detail.compare = true;
     }
 
     /// Leaves the innermost thing first: a range, a comparison, a zoom, a screen, the filter, the marks.
@@ -187,8 +210,14 @@ impl Model {
             return;
         }
         let on_table = matches!(self.screen, Screen::Symbols | Screen::Coverage);
+        // A run list that stands on one item follows the run again.
+        if self.focus() == ListId::Items && self.cursors.remove(&ListId::Items).is_some() {
+            return;
+        }
         if self.screen == Screen::Detail && self.detail.compare {
             self.detail.compare = false;
+        } else if self.filtered_list().is_some() && !self.filter().is_empty() {
+            self.set_filter(String::new());
         } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {
             self.set_pane(0);
             if let Some(screen) = self.trail.pop() {
@@ -211,20 +240,46 @@ impl Model {
     }
 
     fn edit_filter(&mut self) {
-        if self.screen == Screen::Log {
-            let before = self.log.filter.clone();
-            self.layers.push(Layer::Filter { input: Input::from(before.clone()), before });
-            return;
-        }
-        if !matches!(self.screen, Screen::Symbols | Screen::Coverage) {
+        // On a screen without a list of its own it is the series that are looked for.
+        if matches!(self.screen, Screen::Overview | Screen::Detail) {
             self.go(Screen::Symbols);
         }
-        let before = self.symbols.filter.clone();
-        self.layers.push(Layer::Filter { input: Input::from(before.clone()), before });
+        let before = self.filter().to_owned();
+        let input = Input::from(before.clone());
+        self.layers.push(Layer::Filter { input, before, recalled: self.typed_filters.len() });
     }
 
-    /// Sets the filter of the screen's list.
+    /// The list in front that a filter is for; none when it is the series or the log.
+    #[must_use]
+    pub fn filtered_list(&self) -> Option<ListId> {
+        let others = matches!(self.screen, Screen::Executions | Screen::Vendor | Screen::Failures);
+        others.then(|| self.focus())
+    }
+
+    /// The filter of the list in front.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        match self.filtered_list() {
+            Some(list) => self.filters.get(&list).map_or("", String::as_str),
+            None if self.screen == Screen::Log => &self.log.filter,
+            None => &self.symbols.filter,
+        }
+    }
+
+    /// Sets the filter of the list in front.
     pub(super) fn set_filter(&mut self, text: String) {
+        if let Some(list) = self.filtered_list() {
+            let selected = self.selected_key(list);
+            self.filters.insert(list, text);
+            // What is selected stays selected while it is shown.
+            let row =
+                selected.and_then(|key| (0..self.len_of(list)).find(|k| self.key_of(list, *k) == Some(key.clone())));
+            match row {
+                Some(row) => self.select(list, row),
+                None => drop(self.cursors.remove(&list)),
+            }
+            return;
+        }
         if self.screen == Screen::Log {
             self.log.filter = text;
             return;
@@ -252,10 +307,36 @@ impl Model {
 
     fn mark(&mut self) {
         let Some(series) = self.selected_series() else { return };
+        self.remember_marks();
         if !self.symbols.marks.remove(&series) {
             self.symbols.marks.insert(series);
         }
-        self.move_by(1);
+    }
+
+    /// Keeps the marks as they are, to be undone to.
+    fn remember_marks(&mut self) {
+        self.push_undo(Undo::Marks(self.symbols.marks.clone()));
+    }
+
+    pub(super) fn push_undo(&mut self, undo: Undo) {
+        const MOST: usize = 50;
+        if self.undo.len() == MOST {
+            self.undo.remove(0);
+        }
+        self.undo.push(undo);
+    }
+
+    fn undo(&mut self, effects: &mut Effects) {
+        match self.undo.pop() {
+            Some(Undo::Marks(marks)) => {
+                self.symbols.marks = marks;
+                let marked = format::plural(self.symbols.marks.len(), "mark");
+                self.show_toast(Level::Info, format!("undone: {marked}"), effects);
+            }
+            // What it undoes is not to be done again by the next one.
+            Some(Undo::Send(what, command)) => self.send_once(what, command, effects),
+            None => {}
+        }
     }
 
     fn mark_range(&mut self) {
@@ -266,12 +347,14 @@ impl Model {
         };
         let at = |name| (0..self.symbols.order.len()).find(|row| self.name_at(*row).as_ref() == Some(name));
         if let (Some(a), Some(b)) = (at(&from), at(&to)) {
+            self.remember_marks();
             let range: Vec<_> = (a.min(b)..=a.max(b)).filter_map(|row| self.name_at(row)).collect();
             self.symbols.marks.extend(range);
         }
     }
 
     fn mark_all(&mut self) {
+        self.remember_marks();
         let all: Vec<_> = (0..self.symbols.order.len()).filter_map(|row| self.name_at(row)).collect();
         self.symbols.marks.extend(all);
     }

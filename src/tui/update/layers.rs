@@ -1,15 +1,21 @@
 //! Keys that go to the uppermost layer: text into its line, a choice among what it lists, yes or no.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
-use crate::actions::{ACTIONS, ActionId, Spec};
+use crate::actions::{ACTIONS, ActionId, SIGNS, Spec};
 use crate::model::Model;
-use crate::model::layer::{Layer, Menu};
+use crate::model::layer::{Layer, Menu, Then};
 use crate::model::msg::Effects;
+use crate::model::row_filter::complete;
+use crate::update::commands::sentence;
 
 /// The longest line that can be typed or pasted.
 const MAX_INPUT: usize = 200;
+
+/// Filters that can be recalled.
+const MAX_HISTORY: usize = 50;
 
 /// What a layer makes of a key.
 enum Outcome {
@@ -17,6 +23,8 @@ enum Outcome {
     Close,
     /// The filter is now this.
     Filter(String),
+    /// Closed with this filter, which can be recalled.
+    Filtered(String),
     /// Closed, and the filter is again this.
     Unfilter(String),
     Run(&'static Spec),
@@ -31,23 +39,49 @@ impl Model {
             self.quit(effects);
             return;
         }
-        let listed = self.listed();
+        let (listed, len) = (self.listed(), self.menu_len());
+        let (list, history) = (self.filtered_list(), self.typed_filters.clone());
+        let messages = self.toasts.past().len().saturating_sub(1);
         let page = isize::try_from(self.size.height / 2).unwrap_or(1);
         let outcome = match self.layers.last_mut() {
             None => return,
-            Some(Layer::Help(menu) | Layer::Palette(menu)) => key_in_menu(menu, &listed, page, event),
-            Some(Layer::Filter { input, before }) => match event.code {
-                KeyCode::Enter => Outcome::Close,
+            Some(Layer::Help(menu) | Layer::Palette(menu)) => key_in_menu(menu, &listed, len, page, event),
+            Some(Layer::Filter { input, before, recalled }) => match event.code {
+                KeyCode::Enter => Outcome::Filtered(input.value().to_owned()),
                 KeyCode::Esc => Outcome::Unfilter(before.clone()),
+                KeyCode::Tab => {
+                    *input = Input::from(complete(list, input.value()));
+                    Outcome::Filter(input.value().to_owned())
+                }
+                KeyCode::Up | KeyCode::Down => {
+                    let step = if event.code == KeyCode::Up { -1 } else { 1 };
+                    *recalled = recalled.saturating_add_signed(step).min(history.len());
+                    *input = Input::from(history.get(*recalled).cloned().unwrap_or_default());
+                    Outcome::Filter(input.value().to_owned())
+                }
                 _ => {
                     type_into(input, event);
                     Outcome::Filter(input.value().to_owned())
                 }
             },
+            Some(Layer::Messages(offset)) => match event.code {
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '@') => Outcome::Close,
+                KeyCode::Down | KeyCode::Char('j') => {
+                    *offset = offset.saturating_add(1).min(messages);
+                    Outcome::Stay
+                }
+                KeyCode::Up | KeyCode::Char('k') => {
+                    *offset = offset.saturating_sub(1);
+                    Outcome::Stay
+                }
+                _ => Outcome::Stay,
+            },
             Some(Layer::Confirm(confirm)) => {
                 let ready = confirm.cost.is_known();
                 match event.code {
                     KeyCode::Char('y' | 'Y') if ready => Outcome::Confirmed,
+                    // Who presses the key of the question again means it.
+                    KeyCode::Char('q') if matches!(confirm.then, Then::Quit) => Outcome::Confirmed,
                     KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
                     KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => Outcome::Close,
                     KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l')
@@ -68,6 +102,16 @@ impl Model {
             Outcome::Stay => {}
             Outcome::Close => drop(self.layers.pop()),
             Outcome::Filter(text) => self.set_filter(text),
+            Outcome::Filtered(text) => {
+                self.layers.pop();
+                self.typed_filters.retain(|typed| *typed != text);
+                if !text.is_empty() {
+                    self.typed_filters.push(text);
+                }
+                if self.typed_filters.len() > MAX_HISTORY {
+                    self.typed_filters.remove(0);
+                }
+            }
             Outcome::Unfilter(text) => {
                 self.layers.pop();
                 self.set_filter(text);
@@ -78,12 +122,10 @@ impl Model {
             }
             Outcome::Confirmed => {
                 if let Some(Layer::Confirm(confirm)) = self.layers.pop() {
-                    let mut what = confirm.title;
-                    // Within a sentence it is no longer a title.
-                    if let Some(first) = what.get_mut(..1) {
-                        first.make_ascii_lowercase();
+                    match confirm.then {
+                        Then::Send(command) => self.send(sentence(confirm.title), command, effects),
+                        Then::Quit => self.quit(effects),
                     }
-                    self.send(what, confirm.command, effects);
                 }
             }
         }
@@ -107,10 +149,20 @@ impl Model {
 
     /// Moves within the menu on top.
     pub(super) fn move_in_menu(&mut self, lines: isize) {
-        let len = self.listed().len();
+        let len = self.menu_len();
         if let Some(Layer::Help(menu) | Layer::Palette(menu)) = self.layers.last_mut() {
             menu.cursor = menu.cursor.saturating_add_signed(lines).min(len.saturating_sub(1));
         }
+    }
+
+    /// Lines of the menu on top that the cursor can stand on: its actions, and below the whole help the signs.
+    #[must_use]
+    pub fn menu_len(&self) -> usize {
+        let signs = match self.layers.last() {
+            Some(Layer::Help(menu)) if menu.input.value().is_empty() => SIGNS.len(),
+            _ => 0,
+        };
+        self.listed().len() + signs
     }
 
     /// Pasted text goes where typed text would go, and nowhere else: a paste never runs anything.
@@ -149,6 +201,15 @@ impl Model {
             }
             Some(Layer::Palette(menu)) => {
                 let wanted = menu.input.value().to_lowercase();
+                // As in other programs.
+                let named = match wanted.trim() {
+                    "q" | "quit" | "qa" | "wq" | "x" => Some(ActionId::Quit),
+                    "q!" | "qa!" | "wq!" => Some(ActionId::QuitNow),
+                    _ => None,
+                };
+                if let Some(id) = named {
+                    return ACTIONS.iter().filter(|spec| spec.id == id).collect();
+                }
                 let scored =
                     ACTIONS.iter().filter(|spec| self.offers(spec) && !is_motion(spec.id)).filter_map(|spec| {
                         let title = spec.title(self).to_lowercase();
@@ -197,8 +258,8 @@ fn match_cost(typed: &str, name: &str) -> Option<usize> {
     Some(cost)
 }
 
-fn key_in_menu(menu: &mut Menu, listed: &[&'static Spec], page: isize, event: KeyEvent) -> Outcome {
-    let last = listed.len().saturating_sub(1);
+fn key_in_menu(menu: &mut Menu, listed: &[&'static Spec], len: usize, page: isize, event: KeyEvent) -> Outcome {
+    let last = len.saturating_sub(1);
     let control = event.modifiers.contains(KeyModifiers::CONTROL);
     let step = match event.code {
         KeyCode::Esc => return Outcome::Close,

@@ -39,7 +39,7 @@ impl Model {
                 Some(Target::No) => self.answer(false, effects),
                 _ => {}
             },
-            Some(Layer::Filter { .. }) => drop(self.layers.pop()),
+            Some(Layer::Filter { .. } | Layer::Messages(_)) => drop(self.layers.pop()),
             None => self.click_on_screen(target, effects),
         }
     }
@@ -55,13 +55,13 @@ impl Model {
                 if list == ListId::Log {
                     self.log.follow = false;
                 }
-                self.select(list, row);
+                self.select_by_hand(list, row);
                 if again && let Some(open) = spec(crate::actions::ActionId::Open) {
                     self.act(open, effects);
                 }
             }
             Some(Target::Day(row, date)) => {
-                self.select(ListId::Coverage, row);
+                self.select_by_hand(ListId::Coverage, row);
                 self.coverage.date = Some(date);
             }
             Some(Target::Column(by)) => {

@@ -55,7 +55,15 @@ impl Model {
             // Whoever goes to the end wants to stay there.
             self.log.follow = to == last && rows > 0;
         }
-        self.select(list, to);
+        self.select_by_hand(list, to);
+    }
+
+    /// The same when the operator does it: the detail screen then shows what is selected in the table.
+    pub(super) fn select_by_hand(&mut self, list: ListId, row: usize) {
+        self.select(list, row);
+        if matches!(list, ListId::Symbols | ListId::Coverage) {
+            self.detail.series = None;
+        }
     }
 
     pub(super) fn follow_log(&mut self, follow: bool) {
@@ -121,7 +129,9 @@ impl Model {
             self.show_toast(Level::Info, format!("{symbol} has no {which} timeframe"), effects);
             return;
         };
-        self.detail.series = Some((symbol, *next));
+        let next = (symbol, *next);
+        self.select_series(&next);
+        self.detail.series = Some(next);
         for list in Screen::Detail.lists() {
             self.cursors.remove(list);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use crate::model::answers::{self, CoverageCache};
+use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
@@ -29,6 +30,20 @@ const MAP_DAYS: i64 = 365;
 impl Model {
     /// The requests of the open screen.
     fn needed_requests(&self) -> Vec<ConsoleRequest> {
+        let mut needed = self.requests_of_screen();
+        // Beside a quarantined bar stands what is stored.
+        if let Some(Layer::Confirm(confirm)) = self.layers.last()
+            && let Some(row) = &confirm.bar
+        {
+            let request = ConsoleRequest::Detail { symbol: row.symbol.clone(), timeframe: row.timeframe };
+            if !needed.contains(&request) {
+                needed.push(request);
+            }
+        }
+        needed
+    }
+
+    fn requests_of_screen(&self) -> Vec<ConsoleRequest> {
         match self.screen {
             Screen::Overview | Screen::Symbols => Vec::new(),
             Screen::Coverage => {

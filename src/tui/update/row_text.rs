@@ -55,7 +55,7 @@ impl Model {
                 let status = match list {
                     ListId::Attempts => self.attempts().get(row)?,
                     ListId::ExecutionSeries => *self.execution_series().get(row)?,
-                    _ => self.failing_series().get(row)?,
+                    _ => self.failing_series().get(row).copied()?,
                 };
                 vec![
                     status.symbol.to_string(),
@@ -67,7 +67,7 @@ impl Model {
             }
             ListId::Requests | ListId::DetailRequests => {
                 let request = if list == ListId::Requests {
-                    self.requests().get(row)?
+                    self.requests().get(row).copied()?
                 } else {
                     self.detail_requests().get(row)?
                 };
@@ -81,7 +81,7 @@ impl Model {
                 ]
             }
             ListId::FailingFeatures => {
-                let failure = &self.failing_features().get(row)?.failure;
+                let failure = &self.failing_features().get(row).copied()?.failure;
                 vec![failure.symbol.to_string(), failure.timeframe.to_string(), failure.error_message.clone()]
             }
             ListId::Quarantine | ListId::DetailQuarantine => {
@@ -97,12 +97,15 @@ impl Model {
                 ]
             }
             ListId::Alerts | ListId::OverviewAlerts => {
-                let alert =
-                    if list == ListId::Alerts { self.alerts().get(row)? } else { self.snap.data.alerts.get(row)? };
+                let alert = if list == ListId::Alerts {
+                    self.alerts().get(row).copied()?
+                } else {
+                    self.snap.data.alerts.get(row)?
+                };
                 vec![alert.raised_at.to_string(), alert.kind.clone(), alert.message.clone()]
             }
             ListId::Actions => {
-                let action = &self.operator_actions().get(row)?.action;
+                let action = &self.operator_actions().get(row).copied()?.action;
                 vec![action.at.to_string(), action.actor.clone(), action.action.clone()]
             }
             ListId::Log => {

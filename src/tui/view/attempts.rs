@@ -8,6 +8,7 @@ use crate::draw::format;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
+use crate::now::cause::cause;
 use crate::widgets::table::Column;
 
 /// Stretches without an answer.
@@ -85,7 +86,9 @@ pub fn attempts(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &format!("+{}", format::count(row.records_inserted)), Role::Text);
                 }
                 AttemptColumn::Run => slot.text(canvas, &phrase::id(row.execution_id), Role::Muted),
-                AttemptColumn::Error => slot.text(canvas, row.error_message.as_deref().unwrap_or(""), Role::Bad),
+                AttemptColumn::Error => {
+                    slot.text(canvas, &row.error_message.as_deref().map_or_else(String::new, cause), Role::Bad);
+                }
             }
         },
         |k| rows.get(k)?.error_message.clone(),

@@ -4,10 +4,10 @@ use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::phrase;
-use super::summary::{severity, summary};
 use crate::draw::format;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
+use crate::now::{conditions, wording};
 use barkeep_market::freshness::Tier;
 
 /// Draws it.
@@ -16,14 +16,20 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
     let (snap, now) = (&model.snap, view.now());
     let (live, data) = (&snap.live, &snap.data);
     let mut y = area.y;
-    let mut state = Line::of(severity(snap, &model.symbols.attention), live.state.name().to_uppercase());
-    if let Some(run) = live.runs.first() {
+    let (facts, conditions) = (model.facts(), model.conditions());
+    let stopped = conditions.iter().any(conditions::Condition::stops);
+    let role = conditions::severity(&conditions).map_or(Role::Good, conditions::Severity::role);
+    phrase::changes(view.hits, &facts, &conditions);
+    let mut state = Line::of(role, live.state.name().to_uppercase());
+    if stopped {
+        // No time is named.
+    } else if let Some(run) = live.runs.first() {
         state = state.span(Role::Strong, format!(" {}", format::percent(phrase::progress(run)).trim()));
         view.hits.tick();
         if let Some(at) = run.not_before.filter(|at| *at > now) {
             state = state.span(Role::Text, format!(" {} left", format::until(at - now)));
         }
-    } else if let Some(next) = live.next.iter().min_by_key(|run| run.at).filter(|_| live.paused.is_none()) {
+    } else if let Some(next) = live.next.iter().min_by_key(|run| run.at) {
         view.hits.counts(now, next.at);
         state =
             state.span(Role::Muted, format!(" {} in {}", phrase::schedule(&next.what), format::ahead(next.at - now)));
@@ -44,19 +50,24 @@ pub fn draw(view: &mut ViewContext, area: Rect) {
             tiers.push((9 - k, Line::of(tier.into(), format!("{}{}", tier.letter(), format::count(n)))));
         }
     }
-    let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
+    let breached = model.digest.late.len();
     if breached > 0 {
-        tiers.insert(0, (10, Line::of(Role::Breach, format!("{breached} too late"))));
+        tiers.insert(0, (10, Line::of(Role::Breach, format!("{} late", format::count(breached)))));
     }
     line(view, y, &tiers);
     y += 1;
-    let all = summary(snap, &model.symbols.attention, &model.link, now);
-    let brief = if model.symbols.attention.is_empty() { all.into_iter().skip(2) } else { all.into_iter().skip(1) };
-    for answer in brief {
-        line(view, y, &[(9, Line::of(Role::Muted, format!("{} ", answer.label))), (9, answer.answer)][1..]);
+    let [wrong, matters, doing, done, you_can] = wording::lines(&facts, &conditions, |id| model.key_now(id));
+    let why = if model.digest.late.is_empty() { matters.text } else { wording::because(&facts) };
+    let rest = if conditions.is_empty() {
+        vec![doing.text, done.text]
+    } else {
+        vec![wrong.text, why, doing.text, done.text, you_can.text]
+    };
+    for text in rest {
+        line(view, y, &[(9, text)]);
         y += 1;
     }
-    for row in model.symbols.attention.iter().filter_map(|k| data.series.get(*k as usize)) {
+    for row in model.digest.attention().filter_map(|k| data.series.get(k as usize)) {
         if y >= area.bottom() {
             return;
         }

@@ -79,6 +79,13 @@ impl<'a> ViewContext<'a> {
         let rows = if titled && height > 3 && len > 0 { height - 1 } else { height };
         let cursor = self.model.cursor(list);
         let tail = Line::of(Role::Muted, range(before.around(cursor, len, rows), len));
+        let filter = self.model.filters.get(&list).filter(|text| !text.is_empty());
+        let title = match filter {
+            Some(text) => title.span(Role::Muted, "  filter ").span(Role::Accent, text.clone()),
+            None => title,
+        };
+        let nothing = [Line::of(Role::Muted, "no row matches "), Line::of(Role::Muted, "Esc shows all of them")];
+        let empty = if filter.is_some() { &nothing[..] } else { empty };
         let inner = self.list_panel(list, area, title, &tail);
         let table =
             Table { list, columns, len, cursor, focused: self.model.has_focus(list), sort: None, before, empty };

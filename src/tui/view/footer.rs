@@ -11,7 +11,9 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::query::FIELDS;
+use crate::model::row_filter::fields;
 use crate::model::screen::Screen;
+use crate::terminal::keys::Keys;
 
 pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     canvas.overlay(area, Role::Bar);
@@ -25,6 +27,8 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         Some(Layer::Confirm(_)) => {
             fixed(canvas, area, &[("y", "yes"), ("n", "no"), ("tab", "choose"), ("enter", "confirm")]);
         }
+        Some(Layer::Messages(_)) => fixed(canvas, area, &[("esc", "close"), ("up down", "scroll")]),
+        None if !model.typed.is_empty() => which(model, canvas, area),
         None => hints(model, canvas, area, hits),
     }
 }
@@ -32,6 +36,17 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
 fn fixed(canvas: &mut Canvas<'_>, area: Rect, hints: &[(&str, &str)]) {
     let pieces: Vec<(u8, Line)> =
         hints.iter().map(|(key, title)| (1, Line::of(Role::Key, *key).span(Role::Text, format!(" {title}")))).collect();
+    canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), 2, &pieces);
+}
+
+/// What can follow the keys pressed so far.
+fn which(model: &Model, canvas: &mut Canvas<'_>, area: Rect) {
+    let begun = Keys(model.typed.clone()).to_string();
+    let mut pieces = vec![(20, Line::of(Role::Key, begun).span(Role::Muted, " …"))];
+    for (keys, spec) in model.keymap.following(&model.typed, model.screen) {
+        pieces.push((9, Line::of(Role::Key, keys.to_string()).span(Role::Text, format!(" {}", spec.title(model)))));
+    }
+    pieces.push((10, Line::of(Role::Key, "esc").span(Role::Text, " never mind")));
     canvas.pieces(area.x + 1, area.y, area.width.saturating_sub(2), 2, &pieces);
 }
 
@@ -61,6 +76,10 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
         right = right.saturating_sub(2);
     }
     let mut x = area.x + 1;
+    if let Some(text) = &model.footnote {
+        canvas.text(x, area.y, right.saturating_sub(x + 1), text, Role::Warn);
+        return;
+    }
     for (_, spec) in specs.iter().filter(|(rank, _)| *rank < first_of_program) {
         let Some(line) = hint(spec) else { continue };
         let needs = line.width();
@@ -75,7 +94,10 @@ fn hints(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) 
 
 /// The filter as it is typed, with the number of matches or the error.
 fn filter(model: &Model, input: &tui_input::Input, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
-    let tail = if model.screen == Screen::Log {
+    let tail = if let Some(list) = model.filtered_list() {
+        let help = if input.value().is_empty() { format!("  {}", fields(list).join(" ")) } else { String::new() };
+        Line::of(Role::Muted, format!("{} rows{help}  tab completes", model.len_of(list)))
+    } else if model.screen == Screen::Log {
         Line::of(Role::Muted, format!("{} lines", model.log.lines().count()))
     } else if let Some(error) = &model.symbols.query.error {
         Line::of(Role::Warn, error.clone())

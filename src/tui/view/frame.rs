@@ -15,14 +15,19 @@ use super::{footer, header, screen, tiny};
 use crate::draw::canvas::Canvas;
 use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
+use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::Layer;
+use crate::model::screen::Screen;
 use crate::view::dialog::confirm;
-use crate::view::dialog::menu;
+use crate::view::dialog::{menu, messages};
+use barkeep_runtime::console::Link;
 
 /// Less than this is one line.
 pub const LEAST_WIDTH: u16 = 40;
 pub const LEAST_HEIGHT: u16 = 10;
+/// Rows of the box that says what is wrong.
+const NOW: u16 = 7;
 /// From here on there is a line for the screens.
 const WITH_TABS: u16 = 14;
 
@@ -48,11 +53,17 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
     }
     screen(model, context, body, buf, &mut hits);
     let canvas = &mut Canvas::new(buf, context.theme, context.now);
+    if matches!(model.link, Link::Lost { .. }) {
+        // The picture is an old one; what to make of it stays readable.
+        let top = if model.screen == Screen::Overview { NOW.min(body.height) } else { 0 };
+        canvas.overlay(Rect::new(body.x, body.y + top, body.width, body.height - top), Role::Muted);
+    }
     footer::toasts(model, canvas, body);
     footer::draw(model, canvas, line(area.bottom() - 1), &mut hits);
     match model.layers.last() {
         Some(Layer::Help(menu) | Layer::Palette(menu)) => menu::draw(model, menu, canvas, body, &mut hits),
         Some(Layer::Confirm(question)) => confirm::draw(model, question, canvas, body, &mut hits),
+        Some(Layer::Messages(offset)) => messages::draw(model, *offset, canvas, body),
         Some(Layer::Filter { .. }) | None => {}
     }
     context.glyphs.apply(area, buf);

@@ -21,7 +21,13 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
         format!("{} · {}", format::plural(data.symbols_total, "symbol"), format::plural(data.series_total, "series")),
     );
     let inner = view.panel(area, "Freshness", &tail);
-    let breached: usize = data.rpo.iter().map(|r| r.breached).sum();
+    let digest = &view.model.digest;
+    let of = |list: &[u32], criticality| {
+        let rows = list.iter().filter_map(|k| data.series.get(*k as usize));
+        rows.filter(|row| row.criticality == criticality).count()
+    };
+    let late = |criticality| of(&digest.late, criticality);
+    let breached = digest.late.len();
     // Empty tiers are left out first, then the lines on criticalities.
     let shown = Tier::ALL.map(|tier| (tier, counts.of(tier)));
     let mut needs: Vec<Constraint> = shown
@@ -30,7 +36,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
             Constraint::new(1, 1, if *n > 0 || *tier == Tier::Fresh || *tier == Tier::Stale { 9 } else { 3 })
         })
         .collect();
-    needs.extend(data.rpo.iter().map(|r| Constraint::new(1, 1, if r.breached > 0 { 8 } else { 5 })));
+    needs.extend(data.rpo.iter().map(|r| Constraint::new(1, 1, if late(r.criticality) > 0 { 8 } else { 5 })));
     let places = rows(inner, &needs);
     for ((tier, n), place) in shown.into_iter().zip(&places) {
         let Some(place) = place else { continue };
@@ -38,19 +44,28 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
     }
     for (rpo, place) in data.rpo.iter().zip(places.iter().skip(shown.len())) {
         let Some(place) = place else { continue };
-        let within = rpo.series.saturating_sub(rpo.breached + rpo.without_data);
+        let late = late(rpo.criticality);
+        let (first, empty) = (of(&digest.loading, rpo.criticality), of(&digest.without_bars, rpo.criticality));
+        let within = rpo.series.saturating_sub(late + first + empty);
         let accepted = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000) * 1000;
-        let (sign, role) = if rpo.breached > 0 { ("!", Role::Bad) } else { ("✓", Role::Good) };
+        let (sign, role) = match (late, within == rpo.series && rpo.series > 0) {
+            (0, true) => ("✓", Role::Good),
+            (0, false) => (" ", Role::Text),
+            _ => ("!", Role::Bad),
+        };
         let mut note = vec![
             (9, Line::of(role, sign).span(Role::Text, format!(" {:<8}", rpo.criticality.name()))),
             (8, Line::of(Role::Text, format!("{:>6} of {:<6}", format::count(within), format::count(rpo.series)))),
             (4, Line::of(Role::Muted, format!("within {:<6}", format::rough(accepted)))),
         ];
-        if rpo.breached > 0 {
-            note.push((7, Line::of(Role::Breach, format!(" {} too late ", format::count(rpo.breached)))));
+        if late > 0 {
+            note.push((7, Line::of(Role::Breach, format!(" {} late ", format::count(late)))));
         }
-        if rpo.without_data > 0 {
-            note.push((3, Line::of(Role::Missing, format!("{} without bars", format::count(rpo.without_data)))));
+        if first > 0 {
+            note.push((6, Line::of(Role::Info, format!("{} loading", format::count(first)))));
+        }
+        if empty > 0 {
+            note.push((3, Line::of(Role::Missing, format!("{} without bars", format::count(empty)))));
         }
         view.canvas.pieces(place.x, place.y, place.width, 1, &note);
     }

@@ -11,6 +11,7 @@ use crate::draw::hits::{HitMap, Target};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::Screen;
+use crate::now::conditions::{self, Condition};
 use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 use barkeep_monitor::snapshot::{MarketPhase, MarketView, Snapshot};
@@ -28,9 +29,13 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         pieces.push((101, Line::of(Role::Warn, text)));
     }
     pieces.push((100, state(model, hits)));
+    let worst = worst(model);
+    if !worst.is_empty() {
+        pieces.push((97, worst));
+    }
     if let Link::Lost { since, error, .. } = &model.link {
         hits.tick();
-        let text = format!("CONNECTION LOST for {}: {error}", span(canvas.now - *since));
+        let text = format!("CONNECTION LOST for {}: {error}", span(model.now.wall - *since));
         pieces.push((99, Line::of(Role::Bad, text)));
     }
     if let Some(since) = model.frozen {
@@ -41,6 +46,9 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         let more = snap.live.runs.len() - 1;
         let more = if more > 0 { format!(" +{}", plural(more, "run")) } else { String::new() };
         pieces.push((80, Line::of(Role::Running, format!("{share}{more}"))));
+    }
+    if let Link::Connected { url } | Link::Lost { url, .. } = &model.link {
+        pieces.push((65, Line::new().pair("at", url.clone())));
     }
     pieces.push((70, vendor(snap, canvas.now, hits)));
     pieces.push((50, database(snap, canvas.now)));
@@ -61,11 +69,33 @@ fn today(now: Ts) -> String {
     format!("{} {}", now.to_utc().format("%a %d %b"), hour_minute(now))
 }
 
-/// The state in a word, and since when or why where that matters.
+/// What is worst in a word, and how many series it is about; empty when nothing is wrong or the state says it already.
+pub(super) fn worst(model: &Model) -> Line {
+    let conditions = model.conditions();
+    let worst = conditions::severity(&conditions);
+    let Some(condition) = conditions.iter().find(|condition| Some(condition.severity()) == worst) else {
+        return Line::new();
+    };
+    let lost = matches!(condition, Condition::NotAnswering { .. });
+    if lost || condition.word() == model.snap.live.state.name().to_uppercase() {
+        return Line::new();
+    }
+    let role = if matches!(condition, Condition::Late { .. }) { Role::Breach } else { condition.severity().role() };
+    match condition {
+        Condition::Late { count } => Line::of(role, format!(" LATE {} ", crate::draw::format::count(*count))),
+        Condition::Failing { total, .. } => Line::of(role, format!("FAILING {}", crate::draw::format::count(*total))),
+        _ => Line::of(role, condition.word()),
+    }
+}
+
+/// The state of the engine in a word, and since when where that matters. It looks good only while nothing is wrong, and
+/// fades while nobody knows whether it is still true.
 pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
     let live = &model.snap.live;
     let role = match live.state {
-        EngineState::Idle => Role::Good,
+        _ if matches!(model.link, Link::Lost { .. }) => Role::Muted,
+        EngineState::Idle if model.conditions().is_empty() => Role::Good,
+        EngineState::Idle => Role::Text,
         EngineState::Running => Role::Running,
         EngineState::Pausing | EngineState::Paused => Role::Paused,
         EngineState::Draining => Role::Warn,
@@ -75,21 +105,16 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
     if let Some(pause) = &live.paused {
         line = line.span(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
     }
-    if let Some(reason) = live.reason.as_deref().or(live.key_refused.as_deref()) {
-        line = line.span(Role::Bad, format!(" {reason}"));
-    }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
-        line = line.span(Role::Warn, format!(" finishing {}", plural(live.in_flight, "request")));
+        line =
+            line.span(Role::Warn, format!(" finishing {}", plural(crate::view::phrase::on_the_wire(live), "request")));
     }
     line
 }
 
 fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Line {
     let limit = &snap.live.limit;
-    if snap.live.key_refused.is_some() {
-        return Line::of(Role::Bad, "API key rejected");
-    }
     if let Some(frozen) = limit.frozen_for {
         let left = i64::try_from(frozen.as_millis()).unwrap_or(i64::MAX) - (now - snap.live.at);
         if left > 0 {

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::context::ViewContext;
+use super::phrase;
 use crate::draw::canvas::{Line, rows};
 use crate::draw::format;
 use crate::draw::layout::Constraint;
@@ -44,7 +45,7 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
                 view.canvas.line(at.x, at.y, at.width, &line);
             }
             5 => {
-                let line = deadlines(snap.data.budget.as_ref(), now);
+                let line = deadlines(&snap, view.model.digest.loading.len(), now);
                 view.canvas.line(at.x, at.y, at.width, &line);
             }
             6 => latency(view, at),
@@ -71,7 +72,7 @@ pub fn window(view: &mut ViewContext, at: Rect) {
     let gauge = u16::try_from(agreed).unwrap_or(u16::MAX).min(room.saturating_sub(8)).min(20);
     bar::places(&mut view.canvas, x, at.y, gauge, used, limit.effective.max(1));
     let free = next_token(view);
-    let mut pieces = vec![(9, Line::of(Role::Strong, format!("{used}/{}", limit.effective)))];
+    let mut pieces = vec![(9, Line::of(Role::Strong, format!("{used} of {}", limit.effective)))];
     if limit.effective < agreed {
         pieces.push((6, Line::of(Role::Warn, format!("lowered from {agreed} after a 429"))));
     }
@@ -117,8 +118,8 @@ fn labelled(view: &mut ViewContext, at: Rect, label: &str) -> Rect {
 
 pub fn requests_by_minute(view: &mut ViewContext, at: Rect) {
     let pulse = &view.model.snap.live.pulse;
-    let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
-    let top = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
+    let values = phrase::requests_by_minute(pulse, view.now());
+    let top = values.iter().copied().fold(0.0, f64::max) as u64;
     let rest = labelled(view, at, "req/min");
     let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
     spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Accent);
@@ -130,7 +131,7 @@ pub fn requests_by_minute(view: &mut ViewContext, at: Rect) {
 
 pub fn rows_by_second(view: &mut ViewContext, at: Rect) {
     let pulse = &view.model.snap.live.pulse;
-    let values: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
+    let values = phrase::rows_by_second(pulse, view.now());
     let rest = labelled(view, at, "rows/s");
     let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
     spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Good);
@@ -192,24 +193,34 @@ pub fn purchase(budget: Option<&Budget>, now: Ts) -> Line {
     }
 }
 
-/// Whether the limit lets every series keep its recovery point.
+/// Whether the limit lets every series keep its recovery point; `loading` of them have no newest bars yet, so nothing can
+/// be said about them.
 #[must_use]
-pub fn deadlines(budget: Option<&Budget>, now: Ts) -> Line {
-    let Some(budget) = budget else { return Line::new() };
-    if budget.feasible {
-        return Line::of(Role::Good, "✓ ").span(Role::Muted, "the rate limit is high enough");
+pub fn deadlines(snap: &Snapshot, loading: usize, now: Ts) -> Line {
+    let Some(budget) = &snap.data.budget else { return Line::new() };
+    let rate = snap.live.limit.limit.map_or_else(|| "the limit".to_owned(), |n| format!("{n} a minute"));
+    if budget.feasible && loading > 0 {
+        let text = format!("{rate} is enough for the rest; {} are fetched first", format::plural(loading, "series"));
+        return Line::of(Role::Muted, text);
     }
-    let short = format::plural(budget.requests_short, "request");
-    let mut line = Line::of(Role::Bad, format!("! rate limit too low: {short} late"));
+    if budget.feasible {
+        return Line::of(Role::Good, "✓ ").span(Role::Muted, format!("{rate} is enough"));
+    }
+    let mut line = Line::of(Role::Bad, format!("! {rate} is too few"));
     if let Some(first) = budget.breaches.first() {
+        let late = format::rough((first.served_at - first.deadline).max(0));
+        let more = budget.breaching.saturating_sub(1);
+        let more = if more > 0 { format!(" and {} more", format::count(more)) } else { String::new() };
         let text = format!(
-            ", {} missed, first {} {} at {}",
-            format::plural(budget.breaching, "deadline"),
+            ": {} {} will be {late} late at {}{more}",
             first.symbol,
             first.timeframe,
             format::due(first.deadline, now)
         );
         line = line.span(Role::Text, text);
+    } else {
+        let short = format::plural(budget.requests_short, "request");
+        line = line.span(Role::Text, format!(": {short} too many"));
     }
     line
 }

@@ -16,7 +16,7 @@ pub fn quarantine(
     view: &mut ViewContext,
     area: Rect,
     list: ListId,
-    rows: &[QuarantineRow],
+    rows: &[&QuarantineRow],
     title: Line,
     empty: &[Line],
 ) {
@@ -65,12 +65,12 @@ pub fn quarantine(
                 }
             }
         },
-        |k| rows.get(k).map(phrase::suspect),
+        |k| rows.get(k).map(|row| phrase::suspect(row)),
     );
 }
 
 /// Requests as they were made, newest first.
-pub fn requests(view: &mut ViewContext, area: Rect, list: ListId, rows: &[RequestRow], title: Line, empty: &[Line]) {
+pub fn requests(view: &mut ViewContext, area: Rect, list: ListId, rows: &[&RequestRow], title: Line, empty: &[Line]) {
     #[derive(Clone, Copy)]
     enum RequestColumn {
         Time,
@@ -142,7 +142,7 @@ pub fn requests(view: &mut ViewContext, area: Rect, list: ListId, rows: &[Reques
 }
 
 /// Alerts, newest first.
-pub fn alerts(view: &mut ViewContext, area: Rect, list: ListId, rows: &[AlertRow]) {
+pub fn alerts(view: &mut ViewContext, area: Rect, list: ListId, rows: &[&AlertRow]) {
     #[derive(Clone, Copy)]
     enum AlertColumn {
         Raised,

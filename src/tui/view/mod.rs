@@ -16,7 +16,7 @@ pub mod lists;
 pub mod phrase;
 pub mod runs;
 pub mod screen;
-pub mod summary;
+pub mod suspect;
 mod tiny;
 pub mod why;
 

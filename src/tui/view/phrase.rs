@@ -5,12 +5,21 @@ use uuid::Uuid;
 use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::glyphs::{DONE, FAILED, RUNNING, WAITING};
+use crate::draw::hits::HitMap;
 use crate::draw::theme::Role;
+use crate::now::cause::cause;
+use crate::now::conditions::{Condition, Facts, changes_at};
+use crate::now::digest::is_loading;
+use crate::now::wording;
 use barkeep_config::policy::Severity;
 use barkeep_market::freshness::Tier;
+use barkeep_market::ts::{MINUTE, SECOND};
 use barkeep_market::{Timeframe, Ts};
 use barkeep_monitor::snapshot::SeriesView;
+use barkeep_pipeline::select::Selection;
 use barkeep_runtime::console::{Execution, ExecutionStatus, Level, OperatorAction, QuarantineRow, SeriesRunState};
+use barkeep_service::activity::ActivityView;
+use barkeep_service::handle::Live;
 use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 /// Letter and word: `S stale`.
@@ -27,7 +36,8 @@ pub fn series_tier(row: &SeriesView, room: u16) -> Line {
         return Line::of(Role::Muted, format!("{} {}", row.tier.letter(), row.tier.name()));
     }
     let line = tier(row.tier);
-    match (row.breached, room >= WITH_WORD) {
+    // A first fetch brings the oldest bars first; how old the newest is then says nothing.
+    match (row.breached && !is_loading(row), room >= WITH_WORD) {
         (true, true) => line.span(Role::Text, " ").span(Role::Breach, "!late"),
         (true, false) => line.span(Role::Text, " ").span(Role::Breach, "!"),
         _ => line,
@@ -85,9 +95,7 @@ pub fn result(text: &str) -> (&str, Role) {
 /// An operator's action and its result.
 #[must_use]
 pub fn operator_action(action: &OperatorAction) -> String {
-    let target = action.target.as_ref().map_or_else(String::new, |t| format!(" {t}"));
-    let detail = action.detail.as_ref().map_or_else(String::new, |d| format!(" ({d})"));
-    format!("{} {}{target}{detail}: {}", action.actor, action.action, action.result)
+    format!("{} {}: {}", action.actor, deed(action), action.result)
 }
 
 /// A bar in quarantine: why, and its values.
@@ -120,6 +128,38 @@ pub fn totals(row: &Execution, run: Option<&RunView>) -> (i64, i64) {
     }
 }
 
+/// How long a run took: `00:08:51`, `< 1 s`.
+#[must_use]
+pub fn took(ms: i64) -> String {
+    if (0..1_000).contains(&ms) { "< 1 s".to_owned() } else { format::elapsed(ms) }
+}
+
+/// An operator's action in words: `trigger ADA, BTC and 23 more at 5m`, `accepted quarantined bar 31`.
+#[must_use]
+pub fn deed(action: &OperatorAction) -> String {
+    let target = action.target.as_deref().unwrap_or_default();
+    let detail = action.detail.as_deref().unwrap_or_default();
+    if let Some(id) = target.strip_prefix("quarantine ") {
+        let verdict = if detail.is_empty() { "decided on" } else { detail };
+        return format!("{verdict} quarantined bar {id}");
+    }
+    let what = match serde_json::from_str::<Selection>(detail) {
+        Ok(selection) => {
+            let named: Vec<String> = selection.symbols.iter().take(3).map(ToString::to_string).collect();
+            let more = selection.symbols.len().saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let names = if named.is_empty() { "every symbol".to_owned() } else { named.join(", ") };
+            let at: Vec<&str> = selection.timeframes.iter().flatten().map(|tf| tf.name()).collect();
+            let at = if at.is_empty() { String::new() } else { format!(" at {}", at.join(", ")) };
+            format!("{names}{more}{at}")
+        }
+        Err(_) if target.is_empty() => detail.to_owned(),
+        Err(_) if detail.is_empty() => target.to_owned(),
+        Err(_) => format!("{target}: {detail}"),
+    };
+    format!("{} {what}", action.action).trim_end().to_owned()
+}
+
 /// How far a run is, 0 to 1; 1 only when every item is verified.
 #[must_use]
 pub fn progress(run: &RunView) -> f64 {
@@ -127,6 +167,49 @@ pub fn progress(run: &RunView) -> f64 {
         return 1.0;
     }
     (run.percent() / 100.0).min(0.99)
+}
+
+/// Requests that are on the wire or being stored; those that only wait do not count.
+#[must_use]
+pub fn on_the_wire(live: &Live) -> usize {
+    let items = live.runs.iter().flat_map(|run| &run.items);
+    items.filter(|item| matches!(item.state, ItemState::Fetching { .. } | ItemState::Storing)).count()
+}
+
+/// Bars written by second up to now: what was published a while ago has moved on since.
+#[must_use]
+pub fn rows_by_second(pulse: &ActivityView, now: Ts) -> Vec<f64> {
+    moved_on(pulse.rows_by_second.iter().map(|n| *n as f64), now.ms() / SECOND - pulse.until.ms() / SECOND)
+}
+
+/// Requests by minute up to now, likewise.
+#[must_use]
+pub fn requests_by_minute(pulse: &ActivityView, now: Ts) -> Vec<f64> {
+    moved_on(pulse.requests_by_minute.iter().map(|n| f64::from(*n)), now.ms() / MINUTE - pulse.until.ms() / MINUTE)
+}
+
+/// The same entries so many steps later: nothing has happened in the last ones.
+fn moved_on(values: impl ExactSizeIterator<Item = f64>, steps: i64) -> Vec<f64> {
+    let len = values.len();
+    let steps = usize::try_from(steps).unwrap_or(0).min(len);
+    values.skip(steps).chain(std::iter::repeat_n(0.0, steps)).collect()
+}
+
+/// Says when the lines about what is wrong change by themselves.
+pub fn changes(hits: &mut HitMap, facts: &Facts<'_>, conditions: &[Condition<'_>]) {
+    match wording::counts(facts, conditions) {
+        None => hits.tick(),
+        Some(times) => times.into_iter().for_each(|at| hits.counts(facts.now, at)),
+    }
+    if let Some(at) = changes_at(facts) {
+        hits.changes_at(at);
+    }
+}
+
+/// What an item of a run requests: `AAPL 5m`, `all symbols 1d`.
+#[must_use]
+pub fn item_label(label: &str) -> String {
+    if label == "market 1d" { "all symbols 1d".to_owned() } else { label.to_owned() }
 }
 
 /// What an item waits for.
@@ -160,9 +243,9 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
             let left = until.filter(|at| *at > now).map(|at| format::until(at - now));
             let line = match (retry, left) {
                 (Some(n), Some(left)) => {
-                    Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, why.clone())
+                    Line::of(role, format!("attempt {n} in {left}  ")).span(Role::Muted, cause(why))
                 }
-                (Some(n), None) => Line::of(role, format!("attempt {n}  ")).span(Role::Muted, why.clone()),
+                (Some(n), None) => Line::of(role, format!("attempt {n}  ")).span(Role::Muted, cause(why)),
                 (None, Some(left)) => Line::of(role, format!("{left}  ")).span(Role::Muted, waits_for(why)),
                 (None, None) => Line::of(role, waits_for(why)),
             };
@@ -177,7 +260,7 @@ pub fn item(item: &ItemView, now: Ts) -> (&'static str, Line) {
         }
         ItemState::Storing => (RUNNING, Line::of(Role::Running, "storing")),
         ItemState::Verified => (DONE, Line::of(Role::Good, "verified")),
-        ItemState::Failed { reason } => (FAILED, Line::of(Role::Bad, reason.clone())),
+        ItemState::Failed { reason } => (FAILED, Line::of(Role::Bad, cause(reason))),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
+use crate::now::what::refusal;
 use crate::widgets::bar;
 use crate::widgets::table::{Column, Table, range};
 use barkeep_service::handle::EngineState;
@@ -67,15 +68,8 @@ fn heading(view: &mut ViewContext, width: u16) -> (Line, Line) {
         title = title.span(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
     if width > 90 {
-        let fewest = run.requests_planned == run.lower_bound;
-        let bound = if fewest { "fewest possible".to_owned() } else { format!("at least {}", run.lower_bound) };
-        title = title
-            .span(Role::Muted, "  requests ")
-            .span(
-                Role::Text,
-                format!("{}/{}", format::count(run.requests_answered), format::count(run.requests_planned)),
-            )
-            .span(Role::Muted, format!(" ({bound})"));
+        let (answered, all) = (format::count(run.requests_answered), format::plural(run.requests_planned, "request"));
+        title = title.span(Role::Text, format!("  {answered} of at most {all}"));
     }
     view.hits.tick();
     let tail = match run.not_before.filter(|at| *at > now) {
@@ -93,8 +87,8 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
             .span(Role::Muted, format!(" {:<8} ", run.trigger.name().replace('_', " ")));
         x += view.canvas.line(x, at.y, at.width, &line);
     }
-    let seconds = &view.model.snap.live.pulse.rows_by_second;
-    let rate = seconds.iter().rev().take(10).sum::<u64>() as f64 / 10.0;
+    let seconds = phrase::rows_by_second(&view.model.snap.live.pulse, view.now());
+    let rate = seconds.iter().rev().take(10).sum::<f64>() / 10.0;
     let mut pieces = vec![
         (9, Line::of(Role::Strong, format::percent(done))),
         (
@@ -104,9 +98,12 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
                 format!("{}/{} items", format::count(run.items_done), format::count(run.items_planned)),
             ),
         ),
-        (4, Line::of(Role::Text, format!("{:>7} bars", format::short(run.rows as f64)))),
-        (3, Line::of(Role::Muted, format!("{:>5}/s", format::short(rate)))),
+        (4, Line::of(Role::Text, format!("{:>7} bars", format::short(run.written as f64)))),
     ];
+    // The rate is that of the process: several runs share it.
+    if !named {
+        pieces.push((3, Line::of(Role::Muted, format!("{:>5}/s", format::short(rate)))));
+    }
     if run.items_failed > 0 {
         pieces.insert(2, (8, Line::of(Role::Bad, format!("{} failed", format::count(run.items_failed)))));
     }
@@ -148,7 +145,7 @@ fn items(view: &mut ViewContext, area: Rect) {
             ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
             match key {
                 ItemColumn::Sign => slot.text(canvas, sign, role),
-                ItemColumn::Label => slot.text(canvas, &item.label, Role::Strong),
+                ItemColumn::Label => slot.text(canvas, &phrase::item_label(&item.label), Role::Strong),
                 ItemColumn::Criticality => slot.text(canvas, item.info.criticality.name(), Role::Muted),
                 ItemColumn::Timeframes => {
                     slot.text(canvas, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);
@@ -198,17 +195,18 @@ fn idle(view: &mut ViewContext, area: Rect) {
     view.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
     let inner = view.canvas.block(area, &Line::of(Role::Title, title), &Line::new(), frame);
     let mut lines = Vec::new();
-    if let Some(reason) = &live.reason {
-        lines.push(Line::of(Role::Bad, reason.clone()));
-    }
-    if let Some(message) = &live.key_refused {
-        lines.push(Line::of(Role::Bad, format!("the vendor rejected the API key: {message}")));
+    match (&live.key_refused, &live.reason) {
+        (Some(said), _) => {
+            lines.push(Line::of(Role::Bad, format!("the vendor refuses the API key: {}", refusal(said))));
+        }
+        (None, Some(reason)) => lines.push(Line::of(Role::Bad, reason.clone())),
+        (None, None) => {}
     }
     if let Some(pause) = &live.paused {
         view.hits.counts(now, pause.since);
         lines.push(Line::of(Role::Paused, format!("paused by {} {} ago", pause.by, format::rough(now - pause.since))));
         lines
-            .push(Line::of(Role::Muted, "requests in flight are finished and stored; nothing starts until you resume"));
+            .push(Line::of(Role::Muted, "requests under way are finished and stored; nothing starts until you resume"));
     }
     let mut next: Vec<_> = live.next.iter().collect();
     next.sort_by_key(|run| run.at);

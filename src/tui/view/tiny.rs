@@ -11,16 +11,17 @@ use barkeep_market::freshness::Tier;
 
 pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     let tiers = model.snap.data.tiers;
-    let mut line = header::state(model, hits);
+    // What is wrong comes first: it is the last to be cut.
+    let mut line = header::worst(model);
+    if !line.is_empty() {
+        line = line.span(Role::Text, " ");
+    }
+    line.spans.extend(header::state(model, hits).spans);
     for tier in Tier::ALL {
         let count = tiers.of(tier);
         if count > 0 {
             line = line.span(Role::Text, " ").span(tier.into(), format!("{}{count}", tier.letter()));
         }
-    }
-    let breached: usize = model.snap.data.rpo.iter().map(|rpo| rpo.breached).sum();
-    if breached > 0 {
-        line = line.span(Role::Breach, format!(" !{breached}"));
     }
     canvas.line(area.x, area.y, area.width, &line);
     if area.height > 1 {

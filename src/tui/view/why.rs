@@ -4,10 +4,12 @@
 use ratatui::layout::Rect;
 
 use super::context::ViewContext;
+use super::suspect::{self, Stored};
 use crate::draw::canvas::Line;
 use crate::draw::format;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
+use crate::now::cause::cause;
 use crate::widgets::bar;
 use barkeep_market::Bar;
 use barkeep_monitor::explain::{Blocker, Cause};
@@ -35,7 +37,7 @@ fn blocker(blocker: &Blocker, now: barkeep_market::Ts) -> Line {
         line = line.span(Role::Muted, format!(" since {}", format::due(since, now)));
     }
     if let Some(detail) = &blocker.detail {
-        line = line.span(Role::Text, format!(": {detail}"));
+        line = line.span(Role::Text, format!(": {}", cause(detail)));
     }
     line
 }
@@ -70,10 +72,12 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
         view.canvas.text(inner.x, y, inner.width, "no bars stored yet", Role::Missing);
         return;
     };
-    let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::due(i.end, now));
-    let newest = Line::of(Role::Muted, "newest   ends ")
-        .span(Role::Text, stored)
-        .span(Role::Muted, format!(", available to {}", format::due(why.expected.end, now)));
+    let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::stamp(i.end, now));
+    let mut newest = Line::of(Role::Muted, "newest   ends ").span(Role::Text, stored);
+    // A bar that still grows ends later than what the vendor has.
+    if why.stored.is_none_or(|stored| stored.end < why.expected.end) {
+        newest = newest.span(Role::Muted, format!(", the vendor has bars to {}", format::stamp(why.expected.end, now)));
+    }
     view.canvas.line(inner.x, y, inner.width, &newest);
     y += 1;
     // An empty line, when all causes fit below it.
@@ -109,7 +113,7 @@ fn causes(view: &mut ViewContext, area: Rect, split: &barkeep_monitor::explain::
         let role = role(share.blocker.cause);
         let mut line = Line::of(role, share.blocker.cause.words());
         if let Some(detail) = &share.blocker.detail {
-            line = line.span(Role::Muted, format!(": {detail}"));
+            line = line.span(Role::Muted, format!(": {}", cause(detail)));
         }
         one(view, y, share.ms, share.stale_ms, &line, role);
         y += 1;
@@ -136,48 +140,25 @@ pub fn compare(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let title = Line::of(Role::Title, "Quarantine ").span(Role::Bad, row.reason.clone());
     let inner = view.list_panel(ListId::DetailQuarantine, area, title, &Line::of(Role::Muted, "with its neighbors"));
     let at = row.bar.ts;
-    let reaches = detail.bars.first().is_some_and(|bar| bar.ts < at);
-    let around =
-        |is_before: bool| detail.bars.iter().filter(move |b| reaches && (b.ts < at) == is_before && b.ts != at);
+    let around = |is_before: bool| detail.bars.iter().filter(move |b| b.ts != at && (b.ts < at) == is_before);
     let before: Vec<&Bar> = around(true).rev().take(2).collect();
-    let after = around(false).take(2);
-    let head = ["open", "high", "low", "close", "volume", "vwap"];
-    let widths = (inner.width.saturating_sub(18) / 6).min(12);
-    for (k, name) in (0..).zip(head) {
-        view.canvas.right(inner.x + 18 + k * widths, inner.y, widths.saturating_sub(1), name, Role::Header);
-    }
-    let line = |view: &mut ViewContext, y: u16, bar: &Bar, suspect: bool| {
-        if y >= inner.bottom() {
-            return;
-        }
-        let (sign, role) = if suspect { ("q", Role::Bad) } else { (" ", Role::Muted) };
-        view.canvas.text(inner.x, y, 2, sign, role);
-        view.canvas.text(inner.x + 2, y, 13, &format::stamp(bar.ts, view.canvas.now), role);
-        let vwap = bar.vwap.map_or_else(|| "-".to_owned(), format::price);
-        let figures = [bar.open, bar.high, bar.low, bar.close].map(format::price);
-        let all = figures.into_iter().chain([format::short(bar.volume), vwap]);
-        for (k, text) in (0..).zip(all) {
-            view.canvas.right(
-                inner.x + 18 + k * widths,
-                y,
-                widths.saturating_sub(1),
-                &text,
-                if suspect { Role::Bad } else { Role::Text },
-            );
-        }
-    };
+    let line_at = |y: u16| Rect::new(inner.x, y, inner.width, 1);
+    suspect::heading(&mut view.canvas, line_at(inner.y));
+    let stored = suspect::stored(Some(detail), at);
+    let replaced = if let Stored::Bar(bar) = stored { Some(bar) } else { None };
+    let mut lines: Vec<(&str, &Bar, Role)> = before.into_iter().rev().map(|bar| ("", bar, Role::Text)).collect();
+    lines.extend(replaced.map(|bar| ("stored", bar, Role::Strong)));
+    lines.push(("sent", &row.bar, Role::Bad));
+    lines.extend(around(false).take(2).map(|bar| ("", bar, Role::Text)));
     let mut y = inner.y + 1;
-    for bar in before.into_iter().rev() {
-        line(view, y, bar, false);
+    for (what, bar, role) in lines {
+        if y < inner.bottom() {
+            let other = replaced.filter(|_| what == "sent");
+            suspect::line(&mut view.canvas, line_at(y), what, bar, role, other);
+        }
         y += 1;
     }
-    line(view, y, &row.bar, true);
-    y += 1;
-    for bar in after {
-        line(view, y, bar, false);
-        y += 1;
-    }
-    if !reaches && y < inner.bottom() {
-        view.canvas.text(inner.x, y, inner.width, "its neighbors are older than the chart", Role::Muted);
+    if y < inner.bottom() {
+        view.canvas.line(inner.x, y, inner.width, &suspect::consequence(stored));
     }
 }

@@ -101,3 +101,30 @@ async fn a_key_decides_what_may_be_done() {
     assert_eq!(actors.await, 1);
     assert_eq!(served.stop().await, 0);
 }
+
+/// An engine that hangs keeps its connections open; only its silence tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_engine_is_marked_after_five_seconds_and_taken_up_again() {
+    let bench = with_bars().await;
+    let served = Served::start(&bench).await;
+    let remote = connect(&served, None).await.unwrap();
+    let mut link = remote.link();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(served.child.id().unwrap()).unwrap()).unwrap();
+    // Two heartbeats and more pass while nothing happens: it is not silent.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(matches!(&*link.borrow(), Link::Connected { .. }));
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let stopped = std::time::Instant::now();
+    let lost = tokio::time::timeout(Duration::from_secs(15), link.wait_for(|link| matches!(link, Link::Lost { .. })));
+    let said = lost.await.expect("its silence is noticed").unwrap().clone();
+    let Link::Lost { error, since, .. } = said else { panic!() };
+    assert!(error.contains("nothing for 5 s") && stopped.elapsed() < Duration::from_secs(8), "{error}");
+    // It counts from the last word.
+    let ago = barkeep::base::clock::Clock::now(&SystemClock) - since;
+    assert!(ago > 4_000, "{ago}");
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    let back =
+        tokio::time::timeout(Duration::from_secs(30), link.wait_for(|link| matches!(link, Link::Connected { .. })));
+    back.await.expect("it is back").unwrap();
+    assert_eq!(served.stop().await, 0);
+}

@@ -166,6 +166,7 @@ pub fn at_rest() -> Snapshot {
     }
     let mut data = data(series);
     data.failing.clear();
+    data.failing_total = 0;
     data.executions.remove(0);
     data.alerts.retain(|a| a.resolved_at.is_some());
     data.open_alerts.clear();
@@ -203,6 +204,7 @@ pub fn empty() -> Snapshot {
     data.alerts.clear();
     data.open_alerts.clear();
     data.failing.clear();
+    data.failing_total = 0;
     data.budget = None;
     (data.quarantine_pending, data.feature_failures_open) = (0, 0);
     data.vendor.totals = RequestTotals::default();

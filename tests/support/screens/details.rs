@@ -50,7 +50,7 @@ pub fn request(symbol: &str, ago: i64, latency: i64, status: u16, attempt: u32, 
         latency_ms: latency,
         status: Some(status),
         outcome: if ok { "ok" } else { "transient" }.into(),
-        error: (!ok).then(|| format!("{status} Service Unavailable")),
+        error: (!ok).then(|| format!("the vendor failed ({status})")),
         rows,
         bytes: rows * 96 + 210,
         request_id: Some(format!("9f{ago:x}c1")),
@@ -135,7 +135,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
         cause: Cause::Failed,
         since: Some(now() - 82 * MINUTE),
         by: None,
-        detail: Some("503 Service Unavailable after 5 attempts".into()),
+        detail: Some("1 gap left: transient: the vendor failed (503)".into()),
     };
     let share = |blocker, ms, stale_ms| Share { blocker, ms, stale_ms };
     let width = timeframe.width();
@@ -150,7 +150,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
             3,
             SeriesRunState::Failed,
             81 * MINUTE,
-            Some("503 Service Unavailable after 5 attempts"),
+            Some("1 gap left: transient: the vendor failed (503)"),
         ),
         status(symbol, timeframe, 5, SeriesRunState::Completed, 4 * HOUR, None),
         status(symbol, timeframe, 8, SeriesRunState::Completed, 13 * HOUR, None),

@@ -55,25 +55,44 @@ pub fn actions() -> Vec<OperatorActionRow> {
 }
 
 pub fn notices() -> Vec<LogLine> {
+    // As the engine writes them: message and fields.
     let lines = [
-        (420, Level::Info, "barkeep::service", "serving 25 symbols, 125 series"),
-        (400, Level::Debug, "vendor::limit", "the journal agrees: 3 starts in the last 60 s"),
+        (420, Level::Info, "api::server", "the API is listening  address=127.0.0.1:8000"),
+        (400, Level::Debug, "service::commands", "order  by=tui:ana  action=preview  result=planned 44 requests"),
+        (300, Level::Info, "service::commands", "order  by=tui:ana  action=trigger  result=started 7f3a91ce"),
         (
-            300,
+            210,
             Level::Info,
-            "barkeep::pipeline::backfill",
-            "run 7f3a91ce (schedule): 25 items, 44 requests, lower bound 44",
+            "pipeline::fetch::grouped",
+            "the grouped answer is unusable; requesting symbol by symbol  date=2026-11-17  error=the answer is too long",
         ),
-        (210, Level::Warn, "vendor::dispatch", "META: 503 Service Unavailable, retry 1/5 in 1.4 s"),
-        (180, Level::Info, "barkeep::pipeline::ingest", "BTC 5m: 29,804 bars, 12 revised"),
+        (
+            180,
+            Level::Info,
+            "service::executions",
+            "execution ended  execution=7f3a91ce-0001-4000-8000-000000000001  status=completed  requests=5  written=312  \
+             gaps_left=0",
+        ),
         (
             90,
-            Level::Error,
-            "barkeep::pipeline::fetch",
-            "ETH 1h: rows outside the requested range; the page was not stored",
+            Level::Warn,
+            "pipeline::backfill::modes",
+            "an item failed; its gap stays open  symbols=ETH  class=malformed  error=a bar at 2026-11-18T16:00:00Z lies \
+             outside the requested range",
         ),
-        (60, Level::Info, "barkeep::pipeline::features", "SPY 5m: 98 rows of features written"),
-        (3, Level::Warn, "vendor::dispatch", "META: 503 Service Unavailable, retry 2/5 in 4.0 s"),
+        (
+            60,
+            Level::Warn,
+            "pipeline::features::report",
+            "features could not be computed; the next run tries again  symbol=ADA  timeframe=5m  why=a rolling sum \
+             overflowed at 2026-11-02T10:00:00Z",
+        ),
+        (
+            3,
+            Level::Warn,
+            "pipeline::backfill::modes",
+            "an item failed; its gap stays open  symbols=META  class=transient  error=the vendor failed (503)",
+        ),
     ];
     lines
         .into_iter()
@@ -103,7 +122,7 @@ pub fn execution_series() -> Vec<SeriesStatus> {
                 3,
                 SeriesRunState::Failed,
                 81 * MINUTE,
-                Some("503 Service Unavailable after 5 attempts"),
+                Some("1 gap left: transient: the vendor failed (503)"),
             );
         }
     }

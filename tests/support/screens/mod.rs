@@ -11,7 +11,7 @@ pub use coverage::{coverage_row, session};
 pub use day::{at_rest, big, empty, failed, paused, running, series_view};
 pub use details::{detail, quarantine, requests};
 pub use events::{actions, execution_series, feature_failures, notices};
-pub use work::{alerts, executions, failing, live};
+pub use work::{alerts, executions, failing, live, status};
 
 use std::sync::Arc;
 use std::time::Duration;

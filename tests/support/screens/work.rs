@@ -36,8 +36,8 @@ pub fn execution(n: u128, trigger: Trigger, started: i64, status: ExecutionStatu
         rate_limited: i64::from(n == 3) * 2,
         retries: i64::from(n.is_multiple_of(3)) * 3,
         error_message: match status {
-            ExecutionStatus::Failed => Some("the vendor refused the key (401)".into()),
-            ExecutionStatus::CompletedWithErrors => Some("2 series failed: META 5m, META 15m".into()),
+            ExecutionStatus::Failed => Some("the vendor refused the key (401): Unknown API Key".into()),
+            ExecutionStatus::CompletedWithErrors => Some("META: the vendor failed (503)".into()),
             _ => None,
         },
         ..rows::execution(id(n), status)
@@ -80,17 +80,37 @@ pub fn alerts() -> Vec<AlertRow> {
     };
     vec![
         alert(
-            7,
-            "failure_rate",
-            Severity::Critical,
-            "8 % of series failed in the last run: META 5m, META 15m",
-            82 * MINUTE,
+            6,
+            "features_missing",
+            Severity::Warning,
+            "features are missing for 14 of 123 series (11.4 %)",
+            12 * MINUTE,
             None,
         ),
-        alert(6, "rpo", Severity::Warning, "META 5m is 12 min past its RPO of 4 h", 12 * MINUTE, None),
-        alert(5, "database", Severity::Critical, "the database did not answer", 5 * HOUR, Some(62 * SECOND)),
-        alert(4, "key", Severity::Critical, "the vendor refused the key", 7 * HOUR, Some(11 * MINUTE)),
-        alert(3, "stale", Severity::Warning, "54 % of series are stale", 30 * HOUR, Some(47 * MINUTE)),
+        alert(
+            5,
+            "database_lost",
+            Severity::Critical,
+            "the database has not answered since 2026-11-18T10:22:14Z",
+            5 * HOUR,
+            Some(62 * SECOND),
+        ),
+        alert(
+            4,
+            "vendor_key_refused",
+            Severity::Critical,
+            "nothing can be fetched: the vendor refused the key (401): Unknown API Key",
+            7 * HOUR,
+            Some(11 * MINUTE),
+        ),
+        alert(
+            3,
+            "stale_features",
+            Severity::Warning,
+            "67 of 124 series are stale (54.0 %)",
+            30 * HOUR,
+            Some(47 * MINUTE),
+        ),
     ]
 }
 
@@ -121,7 +141,7 @@ pub fn status(
 }
 
 pub fn failing() -> Vec<SeriesStatus> {
-    let busy = Some("503 Service Unavailable after 5 attempts");
+    let busy = Some("1 gap left: transient: the vendor failed (503)");
     vec![
         status("META", Timeframe::M5, 3, SeriesRunState::Failed, 81 * MINUTE, busy),
         status("META", Timeframe::M15, 3, SeriesRunState::Failed, 81 * MINUTE, busy),
@@ -131,7 +151,7 @@ pub fn failing() -> Vec<SeriesStatus> {
             3,
             SeriesRunState::Failed,
             80 * MINUTE,
-            Some("rows outside the requested range (malformed)"),
+            Some("1 gap left: malformed: a bar at 2026-11-18T16:00:00Z lies outside the requested range"),
         ),
     ]
 }
@@ -187,7 +207,7 @@ pub fn run() -> RunView {
             M5,
             &coarser,
             Criticality::Standard,
-            wait("503 Service Unavailable", Some(4 * SECOND), Some(2)),
+            wait("the vendor failed (503)", Some(4 * SECOND), Some(2)),
             0.16,
             2_010,
         ),
@@ -201,7 +221,9 @@ pub fn run() -> RunView {
             H1,
             &[H4],
             Criticality::Critical,
-            ItemState::Failed { reason: "rows outside the requested range".into() },
+            ItemState::Failed {
+                reason: "malformed: a bar at 2026-11-18T16:00:00Z lies outside the requested range".into(),
+            },
             0.4,
             600,
         ),
@@ -274,6 +296,8 @@ pub fn live() -> Live {
         state: EngineState::Running,
         reason: None,
         key_refused: None,
+        vendor_silent: None,
+        write_waits_since: None,
         paused: None,
         runs: vec![run()],
         limit: LimitSnapshot {
@@ -332,5 +356,6 @@ pub fn budget() -> Budget {
             history_requests: 12,
             staleness_removed_seconds: 412_000,
         },
+        deadlines: Vec::new(),
     }
 }

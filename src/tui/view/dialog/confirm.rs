@@ -8,6 +8,7 @@ use crate::draw::hits::{HitMap, Target};
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::{Confirm, Cost};
+use crate::view::suspect::{self, Stored};
 use barkeep_plan::Plan;
 
 pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, body: Rect, hits: &mut HitMap) {
@@ -21,6 +22,9 @@ pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, b
         Cost::Known(plan) => lines.extend(cost(model, plan)),
         Cost::Unknown(why) => lines.extend(wrap(why, room).into_iter().map(|line| Line::of(Role::Warn, line))),
     }
+    let bar_lines = if question.bar.is_some() { 5 } else { 0 };
+    let scope_lines = lines.len();
+    lines.extend(std::iter::repeat_n(Line::new(), bar_lines));
     let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
     let height = body.height.min(wanted);
     let area = Rect::new(body.x + (body.width - width) / 2, body.y + (body.height - height) / 3, width, height);
@@ -31,6 +35,26 @@ pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, b
     }
     for (y, line) in (inner.y..inner.bottom().saturating_sub(1)).zip(&lines) {
         canvas.line(inner.x, y, inner.width, line);
+    }
+    if let Some(row) = &question.bar {
+        let top = inner.y + u16::try_from(scope_lines).unwrap_or(0) + 1;
+        let stored = suspect::stored_of(model, row);
+        let replaced = if let Stored::Bar(bar) = stored { Some(bar) } else { None };
+        let place = |k: u16| Rect::new(inner.x, top + k, inner.width, 1);
+        let last = inner.bottom().saturating_sub(1);
+        let draw = |k: u16| top + k < last;
+        if draw(0) {
+            suspect::heading(canvas, place(0));
+        }
+        if let Some(bar) = replaced.filter(|_| draw(1)) {
+            suspect::line(canvas, place(1), "stored", bar, Role::Strong, None);
+        }
+        if draw(2) {
+            suspect::line(canvas, place(2), "sent", &row.bar, Role::Bad, replaced);
+        }
+        if draw(3) {
+            canvas.line(inner.x, top + 3, inner.width, &suspect::consequence(stored));
+        }
     }
     let y = inner.bottom() - 1;
     let mut x = inner.x;
@@ -51,8 +75,6 @@ pub(crate) fn draw(model: &Model, question: &Confirm, canvas: &mut Canvas<'_>, b
 
 /// Requests with their proof, time at the limit in force, bars.
 fn cost(model: &Model, plan: &Plan) -> Vec<Line> {
-    let minimum =
-        if plan.optimal { "fewest possible".to_owned() } else { format!("at least {}", count(plan.lower_bound)) };
     let limit = &model.snap.live.limit;
     let at = limit.limit.map_or_else(|| "without a limit".to_owned(), |_| format!("at {} per minute", limit.effective));
     let (time, at) = match plan.estimated_seconds {
@@ -60,9 +82,7 @@ fn cost(model: &Model, plan: &Plan) -> Vec<Line> {
         s => (format!("about {}", span((s * 1000.0) as i64)), at),
     };
     let mut lines = vec![
-        Line::of(Role::Muted, "requests  ")
-            .span(Role::Strong, count(plan.requests))
-            .span(Role::Muted, format!("  {minimum}")),
+        Line::of(Role::Muted, "requests  ").span(Role::Muted, "at most ").span(Role::Strong, count(plan.requests)),
         Line::of(Role::Muted, "time      ").span(Role::Strong, time).span(Role::Muted, format!("  {at}")),
         Line::of(Role::Muted, "bars      ").span(Role::Text, format!("about {}", count(plan.expected_bars))),
     ];

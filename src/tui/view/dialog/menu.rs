@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use crate::actions::{Group, Spec};
+use crate::actions::{Group, SIGNS, Spec};
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::format::plural;
 use crate::draw::hits::{HitMap, Target, Window};
@@ -19,12 +19,15 @@ const TITLE: u16 = 16;
 enum Entry {
     Group(Group),
     Action(usize, &'static Spec),
+    /// The heading of the signs, and a sign with its number.
+    Signs,
+    Sign(usize, &'static str, &'static str),
 }
 
 pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect, hits: &mut HitMap) {
     let help = matches!(model.layers.last(), Some(Layer::Help(_)));
     let listed = model.listed();
-    let cursor = menu.cursor.min(listed.len().saturating_sub(1));
+    let cursor = menu.cursor.min(model.menu_len().saturating_sub(1));
     let lines = lines(&listed, help && menu.input.value().is_empty());
     let width = body.width.min(if help { 110 } else { 90 });
     let height = body.height.min(u16::try_from(lines.len().max(1)).unwrap_or(u16::MAX).saturating_add(4)).max(3);
@@ -59,13 +62,24 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
         canvas.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "no match", Role::Muted);
         return;
     }
-    let at = lines.iter().position(|line| matches!(line, Entry::Action(k, _) if *k == cursor));
+    let at = lines.iter().position(|line| matches!(line, Entry::Action(k, _) | Entry::Sign(k, ..) if *k == cursor));
     let window = Window::default().around(at, lines.len(), usize::from(list.height));
     let shown = lines.iter().skip(window.offset).take(window.height);
     for (y, line) in (list.y..list.bottom()).zip(shown) {
         match line {
             Entry::Group(group) => {
                 canvas.text(list.x, y, list.width, group.title(), Role::Header);
+            }
+            Entry::Signs => {
+                canvas.text(list.x, y, list.width, "Signs", Role::Header);
+            }
+            Entry::Sign(number, sign, meaning) => {
+                let room = if list.width >= 60 { KEYS } else { 9 };
+                canvas.text(list.x, y, room.saturating_sub(1).min(list.width), sign, Role::Strong);
+                canvas.text(list.x + room, y, list.width.saturating_sub(room), meaning, Role::Text);
+                if *number == cursor {
+                    canvas.overlay(Rect::new(list.x, y, list.width, 1), Role::Selected);
+                }
             }
             Entry::Action(number, spec) => {
                 let row = Rect::new(list.x, y, list.width, 1);
@@ -88,6 +102,10 @@ fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Entry> {
             lines.push(Entry::Group(spec.group));
         }
         lines.push(Entry::Action(number, spec));
+    }
+    if grouped {
+        lines.push(Entry::Signs);
+        lines.extend(SIGNS.iter().enumerate().map(|(k, (sign, meaning))| Entry::Sign(listed.len() + k, sign, meaning)));
     }
     lines
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod confirm;
 pub(crate) mod menu;
+pub(crate) mod messages;

@@ -122,6 +122,9 @@ pub(crate) fn map(view: &mut ViewContext, area: Rect) {
     view.hits.window(ListId::Coverage, window);
     let taken = u16::try_from(dates.len() * each).unwrap_or(room).min(room);
     let start = inner.x + NAMES + (room - taken);
+    if percent > 0 {
+        view.canvas.right(inner.right() - percent, inner.y, percent, "1 YEAR", Role::Header);
+    }
     axis(view, Rect::new(start, inner.y, inner.right() - start - percent, 1), &dates, each);
     if len == 0 {
         let lines = [Line::of(Role::Muted, "no series")];
@@ -146,7 +149,8 @@ pub(crate) fn map(view: &mut ViewContext, area: Rect) {
                 let days = DayCells { from, cells: &known.cells, selected: None };
                 let cells = dates.iter().flat_map(|d| std::iter::repeat_n(cell_of(days, *d, zoom), each));
                 heat::strip(&mut view.canvas, start, y, room, cells);
-                if let Some(share) = share(&known.cells).filter(|_| percent > 0) {
+                if let Some(share) = known.cells.split_last().and_then(|(_, past)| share(past)).filter(|_| percent > 0)
+                {
                     let role = if share < 1.0 { Role::Aging } else { Role::Muted };
                     view.canvas.right(inner.right() - 5, y, 5, &format::percent(share), role);
                 }

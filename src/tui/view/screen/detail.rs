@@ -210,24 +210,24 @@ fn one(view: &mut ViewContext, area: Rect, list: ListId) {
     match list {
         ListId::Gaps => attempts::gaps(view, area),
         ListId::DetailQuarantine => {
-            let rows = view.model.detail_quarantine();
+            let rows: Vec<_> = view.model.detail_quarantine().iter().collect();
             lists::quarantine(
                 view,
                 area,
                 list,
-                rows,
+                &rows,
                 Line::of(Role::Title, "Quarantine"),
                 &[Line::of(Role::Good, "no quarantined bars")],
             );
         }
         ListId::Attempts => attempts::attempts(view, area),
         _ => {
-            let rows = view.model.detail_requests();
+            let rows: Vec<_> = view.model.detail_requests().iter().collect();
             lists::requests(
                 view,
                 area,
                 list,
-                rows,
+                &rows,
                 Line::of(Role::Title, "Requests"),
                 &[Line::of(Role::Muted, "no requests")],
             );

@@ -12,6 +12,7 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
+use crate::now::cause::cause;
 use crate::view::context::{ViewContext, absence};
 use crate::view::{phrase, runs};
 use crate::widgets::bar;
@@ -118,7 +119,7 @@ fn history(view: &mut ViewContext, area: Rect) {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
                     slot.text(
                         canvas,
-                        &format::elapsed(took),
+                        &phrase::took(took),
                         if row.completed_at.is_none() { Role::Running } else { Role::Text },
                     );
                 }
@@ -197,11 +198,11 @@ fn one(view: &mut ViewContext, area: Rect, open: Uuid) {
                 }
                 ExecutionSeriesColumn::Duration => {
                     let took =
-                        row.duration_seconds.map_or_else(|| "-".to_owned(), |s| format::elapsed((s * 1000.0) as i64));
+                        row.duration_seconds.map_or_else(|| "-".to_owned(), |s| phrase::took((s * 1000.0) as i64));
                     slot.text(canvas, &took, Role::Muted);
                 }
                 ExecutionSeriesColumn::Error => {
-                    slot.text(canvas, row.error_message.as_deref().unwrap_or(""), Role::Bad);
+                    slot.text(canvas, &row.error_message.as_deref().map_or_else(String::new, cause), Role::Bad);
                 }
             }
         },

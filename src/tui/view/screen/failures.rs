@@ -13,6 +13,7 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
+use crate::now::cause::cause;
 use crate::view::context::{ViewContext, absence};
 use crate::view::{lists, phrase};
 use crate::widgets::table::Column;
@@ -69,11 +70,11 @@ fn one(view: &mut ViewContext, place: Option<Rect>, list: ListId) {
     let Some(area) = place else { return };
     let model = view.model;
     match list {
-        ListId::Alerts => lists::alerts(view, area, list, model.alerts()),
+        ListId::Alerts => lists::alerts(view, area, list, &model.alerts()),
         ListId::Quarantine => {
             let answer = model.answers.quarantine();
             let empty = absence(&answer, &[Line::of(Role::Good, "no quarantined bars")]);
-            lists::quarantine(view, area, list, model.quarantine(), Line::of(Role::Title, "Quarantine"), &empty);
+            lists::quarantine(view, area, list, &model.quarantine(), Line::of(Role::Title, "Quarantine"), &empty);
         }
         ListId::FailingFeatures => features(view, area),
         ListId::Actions => actions(view, area),
@@ -114,7 +115,8 @@ fn series(view: &mut ViewContext, area: Rect) {
                     slot.text(canvas, &at.map_or_else(String::new, |t| format::when(t, now)), Role::Muted);
                 }
                 FailingSeriesColumn::Error => {
-                    slot.text(canvas, row.error_message.as_deref().unwrap_or("no message"), Role::Bad);
+                    let cause = row.error_message.as_deref().map_or_else(|| "no message".to_owned(), cause);
+                    slot.text(canvas, &cause, Role::Bad);
                 }
             }
         },
@@ -199,9 +201,7 @@ fn actions(view: &mut ViewContext, area: Rect) {
                 OperatorActionColumn::Time => slot.text(canvas, &format::when(row.at, now), Role::Muted),
                 OperatorActionColumn::Actor => slot.text(canvas, &row.actor, Role::Text),
                 OperatorActionColumn::Action => {
-                    let target =
-                        row.target.as_ref().or(row.detail.as_ref()).map_or_else(String::new, |t| format!(" {t}"));
-                    slot.line(canvas, &Line::of(Role::Strong, row.action.clone()).span(Role::Text, target));
+                    slot.text(canvas, &phrase::deed(row), Role::Strong);
                 }
                 OperatorActionColumn::Result => {
                     let (sign, role) = phrase::result(&row.result);

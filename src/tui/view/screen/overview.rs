@@ -1,8 +1,8 @@
-//! The Overview: a summary in four lines, then tiers, limit, runs, alerts and past executions.
+//! The Overview: what is wrong and what to do in five lines, then tiers, limit, runs, alerts and past executions.
 //!
 //! ```text
 //! ╭ Now ───────────────────────────────────────────────╮
-//! │ late / reason / doing / done by                      │
+//! │ wrong / matters / doing / done / you can             │
 //! ├ Freshness ───────────────┬ Vendor limit ───────────┤
 //! ├ Run 7f3a … ──────────────┴─────────────────────────┤
 //! ├ Alerts ──────────────────┬ Executions ─────────────┤
@@ -20,25 +20,36 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
+use crate::now::{conditions, wording};
 use crate::view::context::ViewContext;
-use crate::view::summary::{severity, summary};
 use crate::view::{brief, freshness, limit, phrase, runs};
 use crate::widgets::table::Column;
+use barkeep_market::ts::SECOND;
+
+/// A run that lasts so long gets more room.
+const LASTING: i64 = 10 * SECOND;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
+    // Nothing looks good while something is wrong.
+    let theme = if model.conditions().is_empty() { context.theme } else { context.theme.sober() };
+    let context = &DrawContext { theme, ..context.clone() };
     let view = &mut ViewContext::new(model, context, area, buf, hits);
     if area.width < 50 || area.height < 14 {
         return brief::draw(view, area);
     }
     let wide = area.width >= 76;
-    // While nothing runs there is little to say about it.
-    let idle = model.snap.live.runs.is_empty();
+    // While nothing runs there is little to say about it. A run of a second moves nothing.
+    let time = view.now();
+    let idle = model.snap.live.runs.iter().all(|run| time - run.started_at < LASTING);
+    for run in model.snap.live.runs.iter().filter(|run| time - run.started_at < LASTING) {
+        view.hits.changes_at(run.started_at + LASTING);
+    }
     let (runs, rest) = if idle { (7, u16::MAX) } else { (40, 9) };
     let panes: [(Panel, Constraint); 6] = if wide {
         let tiers = if area.height >= 34 { 10 } else { 7 };
         [
-            (Panel::Now, Constraint::new(6, 6, 9)),
+            (Panel::Now, Constraint::new(7, 7, 9)),
             (Panel::TiersAndLimit, Constraint::new(6, tiers, 7)),
             (Panel::Runs, Constraint::new(5, runs, 4)),
             (Panel::AlertsAndExecutions, Constraint::new(4, rest, if idle { 3 } else { 5 })),
@@ -47,7 +58,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         ]
     } else {
         [
-            (Panel::Now, Constraint::new(6, 6, 9)),
+            (Panel::Now, Constraint::new(7, 7, 9)),
             (Panel::Tiers, Constraint::new(4, 7, 7)),
             (Panel::Runs, Constraint::new(4, 20, 6)),
             (Panel::Limit, Constraint::new(4, 6, 5)),
@@ -102,47 +113,16 @@ enum Panel {
 
 fn now(view: &mut ViewContext, area: Rect) {
     let model = view.model;
-    let role = severity(&model.snap, &model.symbols.attention);
-    let frame = if role == Role::Bad { Role::Bad } else { Role::Border };
-    let market = market(view);
-    let inner = view.canvas.block(area, &Line::of(Role::Title, "Now"), &market, frame);
-    answers(view, inner);
-}
-
-fn answers(view: &mut ViewContext, area: Rect) {
-    let model = view.model;
-    let (live, now) = (&model.snap.live, view.now());
-    if live.runs.is_empty() {
-        live.next.iter().for_each(|next| view.hits.counts(now, next.at));
-    } else {
-        view.hits.tick();
-    }
-    let lines = summary(&model.snap, &model.symbols.attention, &model.link, view.now());
-    for (y, line) in (area.y..area.bottom()).zip(lines) {
-        let label = 9.min(area.width);
-        view.canvas.text(area.x, y, label, line.label, Role::Muted);
-        view.canvas.line(area.x + label, y, area.width - label, &line.answer);
-    }
-}
-
-/// What the exchange does.
-fn market(view: &mut ViewContext) -> Line {
-    use barkeep_monitor::snapshot::MarketPhase;
-    let (market, now) = (view.model.snap.data.market, view.now());
-    let (word, role) = match market.phase {
-        MarketPhase::Closed => ("closed", Role::Muted),
-        MarketPhase::PreMarket => ("pre-market", Role::Info),
-        MarketPhase::Open => ("open", Role::Good),
-        MarketPhase::AfterHours => ("after hours", Role::Info),
-    };
-    let line = Line::of(Role::Muted, "NYSE ").span(role, word);
-    match (market.phase, market.opens_at, market.until) {
-        (MarketPhase::Closed | MarketPhase::PreMarket, Some(at), _) => {
-            view.hits.counts(now, at);
-            line.span(Role::Muted, format!(", opens in {}", format::ahead(at - now)))
-        }
-        (_, _, Some(at)) => line.span(Role::Muted, format!(", until {}", format::due(at, now))),
-        _ => line,
+    let (facts, conditions) = (model.facts(), model.conditions());
+    let frame = conditions::severity(&conditions).map_or(Role::Border, conditions::Severity::role);
+    let headline = wording::headline(&facts, &conditions);
+    let inner = view.canvas.block(area, &Line::of(Role::Title, "Now"), &headline, frame);
+    phrase::changes(view.hits, &facts, &conditions);
+    let lines = wording::lines(&facts, &conditions, |id| model.key_now(id));
+    for (y, line) in (inner.y..inner.bottom()).zip(lines) {
+        let label = 9.min(inner.width);
+        view.canvas.text(inner.x, y, label, line.label, Role::Muted);
+        view.canvas.line(inner.x + label, y, inner.width - label, &line.text);
     }
 }
 
@@ -225,7 +205,7 @@ fn executions(view: &mut ViewContext, area: Rect) {
                 OverviewExecutionColumn::Symbols => slot.text(canvas, &phrase::symbols_done(row), Role::Text),
                 OverviewExecutionColumn::Duration => {
                     let took = row.completed_at.unwrap_or(now) - row.started_at;
-                    slot.text(canvas, &format::elapsed(took), Role::Muted);
+                    slot.text(canvas, &phrase::took(took), Role::Muted);
                 }
                 OverviewExecutionColumn::Requests => {
                     let (requests, _) = phrase::totals(row, run);

@@ -14,8 +14,9 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::model::sort::SortBy;
+use crate::now::reasons::reason;
 use crate::view::context::ViewContext;
-use crate::view::{phrase, summary};
+use crate::view::phrase;
 use crate::widgets::heat;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::freshness::Tier;
@@ -47,8 +48,8 @@ const COLUMNS: [Column<SymbolColumn>; 11] = [
     Column::new(SymbolColumn::Class, "CLASS", 6, 5).sorts(SortBy::Class),
     Column::new(SymbolColumn::Newest, "NEWEST BAR", 13, 12).sorts(SortBy::Newest),
     Column::new(SymbolColumn::Bars, "BARS", 9, 7).right().sorts(SortBy::Bars),
-    Column::new(SymbolColumn::Coverage, "COVER", 5, 8).right(),
-    Column::new(SymbolColumn::Strip, "LAST 30 SESSIONS", 16, 10).up_to(30),
+    Column::new(SymbolColumn::Coverage, "30 DAYS", 7, 8).right(),
+    Column::new(SymbolColumn::Strip, "SESSIONS", 16, 10).up_to(30),
     Column::new(SymbolColumn::Reason, "REASON", 24, 13).up_to(60),
 ];
 
@@ -146,7 +147,10 @@ fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: 
         },
         SymbolColumn::Bars => slot.text(canvas, &format::count(row.bars), Role::Text),
         SymbolColumn::Coverage => {
-            let share = sessions(model, row, 30).and_then(|cells| share(&cells));
+            // Today is not over, so it is no measure of what is complete.
+            let known = model.answers.strips.row(&(row.symbol.clone(), row.timeframe));
+            let past = known.and_then(|row| row.cells.split_last()).map(|(_, past)| last_open(past, 30));
+            let share = past.and_then(|cells| share(&cells));
             let role = if share.is_some_and(|s| s < 1.0) { Role::Aging } else { Role::Muted };
             slot.text(canvas, &share.map_or_else(|| "-".to_owned(), format::percent), role);
         }
@@ -170,21 +174,24 @@ fn note(model: &Model, row: &SeriesView, failed: bool) -> Line {
         return Line::of(Role::Muted, "not tracked");
     }
     if failed {
-        return Line::of(Role::Bad, summary::reason(&model.snap, row));
+        return Line::of(Role::Bad, reason(&model.snap, row));
     }
     if row.tier == Tier::Fresh {
         return Line::new();
     }
-    Line::of(Role::Muted, summary::reason(&model.snap, row))
+    Line::of(Role::Muted, reason(&model.snap, row))
 }
 
 /// The last `count` days that trade, oldest first.
 fn sessions(model: &Model, row: &SeriesView, count: usize) -> Option<Vec<Cell>> {
-    let cells = &model.answers.strips.row(&(row.symbol.clone(), row.timeframe))?.cells;
+    Some(last_open(&model.answers.strips.row(&(row.symbol.clone(), row.timeframe))?.cells, count))
+}
+
+fn last_open(cells: &[Cell], count: usize) -> Vec<Cell> {
     let open = cells.iter().rev().filter(|c| !matches!(c.state, CellState::Closed | CellState::Ahead));
     let mut last: Vec<Cell> = open.take(count).copied().collect();
     last.reverse();
-    Some(last)
+    last
 }
 
 /// The share of the time that is covered.

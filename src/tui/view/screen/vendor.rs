@@ -121,9 +121,9 @@ fn wasted(vendor: &VendorView) -> Option<Line> {
     let named = reasons.iter().map(|w| format!("{} {}", w.reason.name().replace('_', " "), format::count(w.requests)));
     let share = all as f64 / vendor.totals.total_requests.max(all) as f64;
     Some(
-        Line::of(Role::Muted, format!("{:<10}", "redundant"))
+        Line::of(Role::Muted, format!("{:<10}", "of these"))
             .span(Role::Text, format!("{:>12}", format::count(all)))
-            .span(Role::Muted, format!("   {}  ", format::fine_percent(share)))
+            .span(Role::Muted, format!(" brought nothing new ({}): ", format::fine_percent(share).trim()))
             .span(Role::Muted, named.collect::<Vec<_>>().join(", ")),
     )
 }
@@ -138,8 +138,8 @@ fn pulse(view: &mut ViewContext, area: Rect) {
         Line::of(Role::Muted, "no 429s")
     };
     let inner = view.panel(area, "Last 30 minutes", &tail);
-    let values: Vec<f64> = pulse.requests_by_minute.iter().map(|n| f64::from(*n)).collect();
-    let written: Vec<f64> = pulse.rows_by_second.iter().map(|n| *n as f64).collect();
+    let values = phrase::requests_by_minute(pulse, view.now());
+    let written = phrase::rows_by_second(pulse, view.now());
     let places = rows(inner, &[Constraint::new(1, 3, 9), Constraint::new(1, 3, 8), Constraint::new(1, 1, 7)]);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
     let room = inner.width.saturating_sub(30).clamp(inner.width.min(10), 60);
@@ -150,7 +150,7 @@ fn pulse(view: &mut ViewContext, area: Rect) {
         view.canvas.line(x, at.bottom() - 1, at.right().saturating_sub(x), &note);
     };
     if let Some(at) = place(0) {
-        let most = pulse.requests_by_minute.iter().copied().max().unwrap_or(0);
+        let most = values.iter().copied().fold(0.0, f64::max) as u64;
         let note = Line::of(Role::Muted, "30 min, max ").span(Role::Text, format::count(most));
         chart(view, at, "req/min", &values, Role::Accent, note);
     }
@@ -181,7 +181,7 @@ fn enough(view: &mut ViewContext, area: Rect) {
                 .span(Role::Muted, format!("; {} for old bars", format::plural(next.history_requests, "request"))),
             );
         }
-        lines.push(limit::deadlines(Some(budget), now));
+        lines.push(limit::deadlines(&view.model.snap, view.model.digest.loading.len(), now));
         if let Some(tight) = budget.tightest {
             let text = format!(
                 "busiest moment {}: {} requests due, {} possible",
@@ -217,8 +217,9 @@ fn wire(view: &mut ViewContext, area: Rect) {
     let model = view.model;
     let now = view.now();
     let live = &model.snap.live;
-    let tail = Line::of(Role::Muted, format!("{} in flight, {} waiting", live.in_flight, live.limit.waiting));
-    let inner = view.panel(area, "Active requests", &tail);
+    let tail =
+        Line::of(Role::Muted, format!("{} under way, {} waiting", phrase::on_the_wire(live), live.limit.waiting));
+    let inner = view.panel(area, "Requests under way", &tail);
     let busy: Vec<_> = model
         .items()
         .into_iter()
@@ -237,7 +238,7 @@ fn wire(view: &mut ViewContext, area: Rect) {
         let (sign, line) = phrase::item(item, now);
         let role = line.role();
         view.canvas.text(inner.x, y, 1, sign, role);
-        view.canvas.text(inner.x + 2, y, 11, &item.label, Role::Strong);
+        view.canvas.text(inner.x + 2, y, 11, &phrase::item_label(&item.label), Role::Strong);
         view.canvas.line(inner.x + 14, y, inner.width.saturating_sub(14), &line);
     }
 }
@@ -246,5 +247,5 @@ fn newest(view: &mut ViewContext, area: Rect) {
     let rows = view.model.requests();
     let answer = view.model.answers.requests();
     let empty = absence(&answer, &[Line::of(Role::Muted, "no requests yet")]);
-    lists::requests(view, area, ListId::Requests, rows, Line::of(Role::Title, "Requests, newest first"), &empty);
+    lists::requests(view, area, ListId::Requests, &rows, Line::of(Role::Title, "Requests, newest first"), &empty);
 }
