@@ -62,7 +62,8 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// How long the oldest write that has not ended has been under way; `None` while none is.
+    /// How long the oldest write that has not ended has been under way, or no call at all has worked; `None` while neither
+    /// is so.
     fn oldest_write(&self) -> Option<Duration> {
         None
     }

@@ -69,6 +69,11 @@ impl Retry {
         }
     }
 
+    /// How long no call has worked.
+    pub(super) fn lost_for(&self) -> Option<Duration> {
+        self.lost().map(|since| since.elapsed())
+    }
+
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,6 +165,7 @@ mod tests {
         assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
         let waited = start.elapsed();
         assert!(waited >= LIMIT && waited < LIMIT + LONGEST_PAUSE, "{waited:?}");
+        assert!(retry.lost_for() >= Some(LIMIT));
         // The next one is not waited for all over again.
         let start = Instant::now();
         retry.run(|| async { away::<()>() }).await.unwrap_err();
@@ -167,6 +173,7 @@ mod tests {
         assert_eq!(heard.words().len(), 1, "{:?}", heard.words());
         // One success, and it is.
         retry.run(|| async { Ok(()) }).await.unwrap();
+        assert_eq!(retry.lost_for(), None);
         retry.run(|| async { away::<()>() }).await.unwrap_err();
         assert!(start.elapsed() >= LIMIT);
         assert_eq!(heard.words().len(), 3, "{:?}", heard.words());

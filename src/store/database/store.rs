@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Database, Readers};
 use crate::conn::{Dialect, Sql};
 use crate::engine_state;
+use crate::retry::Retry;
 use crate::tables::alerts;
 use crate::tables::api;
 use crate::tables::bars;
@@ -58,7 +59,7 @@ impl Store for Database {
     }
 
     fn oldest_write(&self) -> Option<Duration> {
-        self.open_writes.oldest()
+        self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
     }
 
     async fn ping(&self) -> Result<()> {

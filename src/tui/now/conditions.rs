@@ -6,7 +6,7 @@ use crate::view::phrase::on_the_wire;
 use barkeep_config::policy::Severity as AlertSeverity;
 use barkeep_market::ts::{MINUTE, SECOND};
 use barkeep_market::{Criticality, Timeframe, Ts};
-use barkeep_monitor::snapshot::{SeriesView, Snapshot};
+use barkeep_monitor::snapshot::{Data, SeriesView, Snapshot};
 use barkeep_plan::budget::Deadline;
 use barkeep_runtime::console::Link;
 use barkeep_service::handle::EngineState;
@@ -16,8 +16,12 @@ use barkeep_service::progress::ItemState;
 pub const WRITE_PATIENCE: i64 = 5 * SECOND;
 /// So many attempts in a row without an answer make a vendor unreachable.
 const SILENT_ATTEMPTS: u32 = 3;
-/// The database is read at least every half minute; twice that without an answer means it is away.
-const READ_PATIENCE: i64 = MINUTE;
+/// How old what was read may be before the database counts as away: it is judged anew every half minute, less often when
+/// reading it takes long.
+#[must_use]
+pub fn read_patience(data: &Data) -> i64 {
+    MINUTE + (data.read_ms * 200.0) as i64
+}
 
 /// Holes in what is stored. Nothing counts them yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -247,7 +251,7 @@ fn of_the_engine<'a>(facts: &Facts<'a>) -> Vec<Condition<'a>> {
     }
     match live.write_waits_since {
         Some(since) if now - since >= WRITE_PATIENCE => all.push(Condition::NotWriting { since }),
-        _ if now - snap.data.generated_at > READ_PATIENCE && matches!(link, Link::Embedded) => {
+        _ if now - snap.data.generated_at > read_patience(&snap.data) && matches!(link, Link::Embedded) => {
             all.push(Condition::NotReading { since: snap.data.generated_at });
         }
         _ => {}
@@ -387,6 +391,7 @@ fn is_being_fetched(snap: &Snapshot, deadline: &Deadline) -> bool {
 #[must_use]
 pub fn changes_at(facts: &Facts<'_>) -> Option<Ts> {
     let writes = facts.snap.live.write_waits_since.map(|since| since + WRITE_PATIENCE);
-    let reads = matches!(facts.link, Link::Embedded).then(|| facts.snap.data.generated_at + READ_PATIENCE + 1);
+    let reads = matches!(facts.link, Link::Embedded)
+        .then(|| facts.snap.data.generated_at + read_patience(&facts.snap.data) + 1);
     writes.into_iter().chain(reads).filter(|at| *at > facts.now).min()
 }

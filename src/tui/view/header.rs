@@ -130,8 +130,7 @@ fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Line {
 
 fn database(snap: &Snapshot, now: Ts) -> Line {
     let behind = now - snap.data.generated_at;
-    // It is read at least every half minute; twice that without an answer means it is away.
-    if behind > MINUTE {
+    if behind > conditions::read_patience(&snap.data) {
         return Line::of(Role::Bad, format!("{} not responding for {}", snap.data.database, span(behind)));
     }
     Line::new().pair(&snap.data.database, format!("{:.0} ms", snap.data.read_ms))
