@@ -282,7 +282,9 @@ impl SplitInputs<'_> {
         }
         if let Some(run) = running {
             let (cause, detail) = match self.window_full_until {
-                Some(free) => (Cause::WaitingForTokens, Some(format!("next request at {}", barkeep_base::format::clock(free)))),
+                Some(free) => {
+                    (Cause::WaitingForTokens, Some(format!("next request at {}", barkeep_base::format::clock(free))))
+                }
                 None => (Cause::InProgress, None),
             };
             line.retain(|(at, _)| *at == Ts::MIN || *at < run.at);

@@ -23,7 +23,7 @@ pub fn read_patience(data: &Data) -> i64 {
     MINUTE + (data.read_ms * 200.0) as i64
 }
 
-/// Holes in what is stored. Nothing counts them yet.
+/// Holes in what is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holes {
     /// Series whose newest bars are missing although they should have traded.
@@ -327,8 +327,9 @@ fn of_the_rest<'a>(facts: &Facts<'a>, known: &[Condition<'a>]) -> Vec<Condition<
                 (condition, kind),
                 (Condition::KeyRefused { .. }, "vendor_key_refused")
                     | (Condition::Late { .. }, "rpo_breached")
-                    | (Condition::Failing { .. }, "symbol_failing" | "high_symbol_failure_rate")
+                    | (Condition::Failing { .. }, "critical_failing" | "high_symbol_failure_rate")
                     | (Condition::VendorUnreachable { .. }, "vendor_unreachable")
+                    | (Condition::Holes(_), "vendor_holes")
                     | (
                         Condition::NotWriting { .. } | Condition::NotReading { .. } | Condition::Failed { .. },
                         "database_lost"

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::now::cause::{cause, was_called_off};
+use barkeep_market::freshness::Tier;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_monitor::snapshot::{Data, SeriesView};
 use barkeep_runtime::console::SeriesName;
@@ -115,8 +116,8 @@ fn add<'a>(groups: &mut HashMap<&'a str, FailingGroup>, cause: &'a str, row: &Se
 
 /// Whether the first fetch of a series has not reached its newest bar yet.
 #[must_use]
-pub const fn is_loading(row: &SeriesView) -> bool {
-    row.tracked && row.checked_at.is_none() && !row.paused
+pub fn is_loading(row: &SeriesView) -> bool {
+    row.tracked && !row.paused && (row.tier == Tier::Loading || row.checked_at.is_none())
 }
 
 /// How far past its recovery point a series is, in milliseconds; 0 when it is not.

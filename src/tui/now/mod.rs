@@ -20,7 +20,10 @@ impl Model {
     /// What the conditions are judged by: what is shown, at the time that is shown.
     #[must_use]
     pub fn facts(&self) -> Facts<'_> {
-        let holes = Holes::default();
+        let data = &self.snap.data;
+        // A hole that the vendor has confirmed is a fact about the past, and no reason to look twice.
+        let late = data.series.iter().filter(|row| row.holes.late > 0).count();
+        let holes = Holes { late, suspect: data.holes.suspect };
         Facts { snap: &self.snap, digest: &self.digest, link: &self.link, holes, now: self.shown_now() }
     }
 
