@@ -11,8 +11,8 @@ use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::coverage::CoverageIndex;
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_pipeline::select::Target;
-use barkeep_pipeline::splits::adjusted::{Adjusting, daily_of};
 use barkeep_plan::Horizon;
+use barkeep_store::adjusted::{Adjusting, daily_of};
 use barkeep_store::{
     CoverageState, FeatureFailureRow, FeatureRow, QuarantineRow, RequestRow, SeriesRow, SeriesStatus, SymbolRow,
 };

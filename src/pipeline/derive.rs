@@ -11,7 +11,7 @@ use barkeep_plan::Horizon;
 use barkeep_store::{SeriesId, Store, StoreError, StoredBar};
 
 use crate::index::registry::SeriesIds;
-use crate::splits::adjusted::Adjusting;
+use barkeep_store::adjusted::Adjusting;
 
 /// The whole spans of `tf` around `region` in which nothing of the base timeframe is unknown.
 ///

@@ -242,33 +242,3 @@ fn seen_twice(bar: StoredBar) -> StoredBar {
     let notes = bar.quality_notes.map_or_else(|| SEEN_TWICE.to_owned(), |notes| format!("{notes}; {SEEN_TWICE}"));
     StoredBar { quality_score: bar.quality_score.min(SEEN_TWICE_SCORE), quality_notes: Some(notes), ..bar }
 }
-
-/// A slot whose bar is too absurd to be believed at once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OpenSlot {
-    pub series: SeriesId,
-    pub symbol: Symbol,
-    pub timeframe: Timeframe,
-    /// The bar's start.
-    pub start: Ts,
-    /// From when on an equal answer is believed.
-    pub ask_from: Ts,
-}
-
-/// The slots that are to be asked once more: an equal answer then is stored, another one replaces it.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn open_slots(store: &dyn Store) -> Result<Vec<OpenSlot>, StoreError> {
-    let slot = |row: QuarantineRow| OpenSlot {
-        series: row.series_id,
-        start: row.bar.ts,
-        ask_from: row.detected_at + TWICE_APART,
-        symbol: row.symbol,
-        timeframe: row.timeframe,
-    };
-    let rows = store.quarantine(true).await?.into_iter();
-    let mut slots: Vec<OpenSlot> = rows.filter(|row| absurd::is_absurd(&row.reason)).map(slot).collect();
-    slots.sort_by_key(|slot| (slot.series, slot.start));
-    Ok(slots)
-}

@@ -7,6 +7,7 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
+pub mod adjusted;
 mod conn;
 mod copy;
 mod database;

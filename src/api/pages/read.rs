@@ -10,7 +10,7 @@ use super::{PageQuery, Rows, Score};
 use crate::problem::Problem;
 use barkeep_market::split::Split;
 use barkeep_market::{Bar, Interval, Timeframe, Ts};
-use barkeep_pipeline::splits::adjusted::{Adjusting, daily_of};
+use barkeep_store::adjusted::{Adjusting, daily_of};
 use barkeep_store::{Store, StoreError, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.

@@ -22,7 +22,7 @@ use crate::globals::{Globals, Session, block_on};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
-use barkeep_pipeline::splits::adjusted::{Adjusting, daily_of};
+use barkeep_store::adjusted::{Adjusting, daily_of};
 use barkeep_store::{SeriesId, SeriesRow, Store, StoreError, StoredBar};
 
 /// Bars read at a time.

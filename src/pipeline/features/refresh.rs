@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::batch::Batch;
-use crate::splits::adjusted::Adjusting;
 use barkeep_base::clock::Clock;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
 use barkeep_market::features::{State, bars_per_year, extend};
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
+use barkeep_store::adjusted::Adjusting;
 use barkeep_store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError, TimeRange};
 
 /// Bars computed at a time. A multiple of the spacing of states.

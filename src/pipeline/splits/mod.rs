@@ -1,4 +1,3 @@
 //! Splits of stored series: whether they happened, and bars that one lies inside.
 
-pub mod adjusted;
 pub mod check;

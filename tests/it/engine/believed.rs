@@ -10,8 +10,8 @@ use barkeep::market::{AssetClass, Bar, Calendar, Symbol, Timeframe, Ts};
 use barkeep::pipeline::Backfill;
 use barkeep::pipeline::quarantine::{decide, view};
 use barkeep::pipeline::select::Selection;
-use barkeep::pipeline::splits::adjusted::{Adjusting, daily_of};
 use barkeep::sim::{FaultKind, FaultRule, SimConfig};
+use barkeep::store::adjusted::{Adjusting, daily_of};
 use barkeep::store::{
     HolidayRow, PageCommit, QuarantinedBar, SeriesWrite, SplitStatus, Store as _, StoredBar, Trigger, Verdict,
 };

@@ -6,11 +6,11 @@
 
 use chrono::NaiveDate;
 
+use crate::{SeriesId, SeriesRow, Store, StoreError};
 use barkeep_market::Symbol;
 use barkeep_market::resample::resample;
 use barkeep_market::split::{self, Split};
 use barkeep_market::{AssetClass, Bar, Timeframe};
-use barkeep_store::{SeriesId, SeriesRow, Store, StoreError};
 
 /// A series as adjusting sees it.
 #[derive(Clone, Copy, Debug)]
