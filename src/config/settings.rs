@@ -133,6 +133,18 @@ pub struct BackfillSettings {
     pub database_patience: Duration,
 }
 
+/// A limit to share where there is none.
+const UNLIMITED: u32 = 100;
+
+impl BackfillSettings {
+    /// Requests a minute for what is asked while nothing else waits: holes again, stored bars again. At least 1.
+    #[must_use]
+    pub fn idle_per_minute(&self, limit: RateLimit) -> usize {
+        let limit = limit.per_minute().unwrap_or(UNLIMITED);
+        ((f64::from(limit) * self.idle_share) as usize).max(1)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct SymbolSettings {
     /// Timeframes of a symbol that names none.

@@ -303,3 +303,12 @@ fn the_simulated_vendor_has_no_limit_but_one_that_was_set_for_it() {
     assert_eq!(limit("", &[("BARKEEP_RATE_LIMIT", "9")], None, true), PerMinute(9));
     assert_eq!(limit("", &[("BARKEEP_RATE_LIMIT", "9")], Some(PerMinute(10)), true), PerMinute(10));
 }
+
+#[test]
+fn a_share_of_the_limit_and_at_least_one() {
+    let settings = loaded("").unwrap().settings.backfill.clone();
+    let of = |limit| settings.idle_per_minute(limit);
+    assert_eq!(settings.idle_share, 0.2);
+    assert_eq!([3, 5, 300].map(|n| of(RateLimit::PerMinute(n))), [1, 1, 60]);
+    assert_eq!(of(RateLimit::Unlimited), 20);
+}

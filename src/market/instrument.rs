@@ -42,10 +42,14 @@ impl Instrument {
             return Err(NameError::OtherClass { name: printable(text), kind });
         }
         match class {
-            AssetClass::Crypto => {
-                let pair = Pair::parse(text)?;
-                Ok(Self { symbol: pair.name().parse()?, class, vendor_ticker: pair.ticker() })
-            }
+            AssetClass::Crypto => match Pair::parse(text) {
+                Ok(pair) => Ok(Self { symbol: pair.name().parse()?, class, vendor_ticker: pair.ticker() }),
+                // The vendor's form is always a way: what it calls a ticker is one.
+                Err(NotAPair::Form { .. }) if has_prefix(text, 'X') && text.len() > 2 => {
+                    Ok(Self { symbol: symbol.clone(), class, vendor_ticker: text.to_owned() })
+                }
+                Err(e) => Err(e.into()),
+            },
             AssetClass::Stock | AssetClass::Etf if has_prefix(text, 'X') => {
                 Err(NameError::Crypto { name: printable(text), class })
             }
@@ -137,6 +141,9 @@ mod tests {
             ["BTC", "BTC-USD", "BTC/USD", "BTC_USD", "BTCUSD", "X:BTCUSD", "btc", "btc-usd", "x:btcusd", "X:BTC-USD"]
         {
             assert_eq!(of(name, AssetClass::Crypto), Ok(pair("BTC", "X:BTCUSD")), "{name}");
+        }
+        for name in ["X:BTCUSD.kraken", "X:1000SATS.2"] {
+            assert_eq!(of(name, AssetClass::Crypto), Ok(pair(name, name)), "the vendor's form is believed");
         }
         for name in ["BTC-EUR", "BTC/EUR", "BTCEUR", "X:BTCEUR", "btceur"] {
             assert_eq!(of(name, AssetClass::Crypto), Ok(pair("BTC-EUR", "X:BTCEUR")), "{name}");

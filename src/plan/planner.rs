@@ -60,6 +60,24 @@ pub struct Plan {
     pub items: Vec<Item>,
 }
 
+impl Plan {
+    /// Leaves out requests that only ask about holes again, but for so many: the others are due at the next run.
+    pub fn keep_rechecks(&mut self, most: u64) {
+        let mut left = most;
+        self.items.retain(|item| {
+            let kept = !item.recheck || item.requests <= left;
+            left -= if item.recheck && kept { item.requests } else { 0 };
+            kept
+        });
+        let rechecks = self.items.iter().filter(|item| item.recheck).map(|item| item.requests).sum();
+        let dropped = self.rechecks - rechecks;
+        self.rechecks = rechecks;
+        self.requests -= dropped;
+        self.lower_bound -= dropped.min(self.lower_bound);
+        self.requests_low = self.requests_low.min(self.requests);
+    }
+}
+
 /// What planning may use.
 #[derive(Clone, Debug, Default)]
 pub struct Market {

@@ -14,8 +14,6 @@ use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::select::Selection;
 use barkeep_store::{SeriesRow, StoreError, SymbolRow, Trigger};
 
-/// Requests a minute of which the share is taken when there is no limit.
-const UNLIMITED: u32 = 100;
 /// A symbol that could not be verified is left alone for so long.
 const AFTER_FAILURE: i64 = DAY;
 /// When nothing is due, one looks again after this at the latest: symbols may have been added.
@@ -30,18 +28,11 @@ pub(super) struct Radar {
     tried: HashMap<Symbol, Ts>,
 }
 
-/// Symbols asked for each minute.
-#[must_use]
-pub fn per_minute(limit: RateLimit, share: f64) -> usize {
-    let limit = limit.per_minute().unwrap_or(UNLIMITED);
-    ((f64::from(limit) * share) as usize).max(1)
-}
-
 /// How often every daily bar is checked, given how many daily series there are; `None` when never.
 #[must_use]
 pub fn period(settings: &BackfillSettings, limit: RateLimit, daily_series: usize) -> Option<Duration> {
     let every = settings.verify_every?;
-    let minutes = daily_series.div_ceil(per_minute(limit, settings.idle_share));
+    let minutes = daily_series.div_ceil(settings.idle_per_minute(limit));
     Some(every.max(Duration::from_mins(minutes as u64)))
 }
 
@@ -84,7 +75,7 @@ impl Service {
         self.radar.tried.retain(|_, at| (0..AFTER_FAILURE).contains(&(now - *at)));
         let ready = all.iter().filter(|(_, symbol)| !self.radar.tried.contains_key(*symbol));
         let soonest = ready.clone().map(|(due, _)| *due).next().unwrap_or(now + LOOK_AGAIN);
-        let count = per_minute(config.settings.vendor.rate_limit, backfill.idle_share);
+        let count = backfill.idle_per_minute(config.settings.vendor.rate_limit);
         let chosen: Vec<Symbol> =
             ready.take_while(|(due, _)| *due <= now).take(count).map(|(_, symbol)| (*symbol).clone()).collect();
         self.radar.next = Some(if chosen.is_empty() { soonest.min(now + LOOK_AGAIN) } else { now + MINUTE });
@@ -96,18 +87,5 @@ impl Service {
         let selection = Selection { symbols: chosen, timeframes, refetch: true, ..Selection::default() };
         self.start(Backfill { idle: true, ..Backfill::new(selection, self.mode(), Trigger::Schedule) });
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_of_the_limit_and_at_least_one() {
-        assert_eq!(per_minute(RateLimit::PerMinute(5), 0.2), 1);
-        assert_eq!(per_minute(RateLimit::PerMinute(3), 0.2), 1);
-        assert_eq!(per_minute(RateLimit::PerMinute(300), 0.2), 60);
-        assert_eq!(per_minute(RateLimit::Unlimited, 0.2), 20);
     }
 }

@@ -149,7 +149,6 @@ where
                 Some(SignalEvent::Gone) | None => break Ended::Gone,
                 Some(SignalEvent::Suspend) => {
                     if output.suspend().is_err() { break Ended::Gone }
-                    frames.request(crate::model::msg::Redraw::Now, true, Instant::now());
                 }
                 Some(SignalEvent::Continued) => {
                     if output.retake().is_err() { break Ended::Gone }

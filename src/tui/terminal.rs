@@ -66,6 +66,10 @@ impl TerminalOutput for TerminalGuard {
     }
 
     fn paint(&mut self, frame: &Buffer, caret: Option<Position>) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            // About to stop: the terminal is the shell's.
+            return Ok(());
+        }
         self.painter.paint(frame, caret)
     }
 
@@ -84,9 +88,8 @@ impl TerminalOutput for TerminalGuard {
 
     fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        // Everything stops here, and goes on here when the shell says so.
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
-        self.retake()
+        // Everything stops, this thread perhaps a moment later. SIGCONT says when the terminal is ours again.
+        Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?)
     }
 
     fn retake(&mut self) -> io::Result<()> {

@@ -194,7 +194,7 @@ impl Run<'_> {
                 ),
             };
             let needs = self.open_needs(coverage.as_ref().unwrap_or(&self.context.coverage), round > 0)?;
-            let plan = match (&self.backfill.plan, round) {
+            let mut plan = match (&self.backfill.plan, round) {
                 (Some(fixed), 0) => fixed.clone(),
                 (Some(_), _) => break,
                 (None, _) => {
@@ -206,6 +206,10 @@ impl Run<'_> {
                     barkeep_plan::build(&self.engine().calendar, &needs, &market)
                 }
             };
+            if self.fetcher.scheduled {
+                let settings = &self.engine().settings;
+                plan.keep_rechecks(settings.backfill.idle_per_minute(settings.vendor.rate_limit) as u64);
+            }
             if plan.items.is_empty() {
                 break;
             }

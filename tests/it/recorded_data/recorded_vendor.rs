@@ -137,7 +137,9 @@ async fn a_market_day() {
     let vendor = client(200, &wire("grouped_daily_2019-02-01")).await;
     let page = vendor.grouped_daily(AssetClass::Stock, date("2019-02-01")).await.unwrap();
     assert!(page.bars.len() > 8_300, "{}", page.bars.len());
-    assert_eq!((page.dropped, page.conflicting.len(), page.unreadable.len()), (0, 0, 0));
+    // Prices adjusted for later reverse splits beside a raw vwap: such a row is asked for by itself.
+    assert_eq!((page.dropped, page.conflicting.len(), page.unreadable.len()), (0, 0, 43));
+    assert!(page.unreadable.contains("MYO"));
     let (_, peb) = page.bars.iter().find(|(t, _)| t == "PEB").unwrap();
     assert_eq!((peb.ts, peb.close), (Ts::ny_midnight(date("2019-02-01")), 31.63));
 }
