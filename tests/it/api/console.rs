@@ -300,7 +300,7 @@ async fn each_day_stands_as_its_evidence_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_detail_tells_gaps_splits_and_why() {
-    let split = Split { date: "2024-03-01".parse().unwrap(), from: 1.0, to: 2.0 };
+    let split = Split { date: "2024-03-06".parse().unwrap(), from: 1.0, to: 2.0 };
     let (rig, _) = rig_of(|vendor| vendor.with_splits(vec![("AAPL".to_owned(), split)])).await;
     let host = host(&rig).await;
     let console = host.console.clone();
