@@ -14,7 +14,7 @@ use barkeep::store::{Coverage, CoverageState, RequestFilter, RequestPurpose, Req
 use super::history::{History, Liquidity, Name};
 use crate::support::engine::TestEngine;
 
-/// Ninety days less than the schedule has.
+/// An hour, six, a day, three, seven and thirty after it was found, and once more for the first month.
 const ASKS_IN_FORTY_DAYS: usize = 7;
 /// The longest that bars settle after their end.
 const SETTLE: i64 = 15 * MINUTE;
@@ -169,13 +169,13 @@ impl<'a> Oracle<'a> {
                 }
                 while row.next_if(|row| row.range.end <= at).is_some() {}
                 let covering = row.peek().copied().filter(|row| row.range.contains(at));
+                self.tally.claims += u64::from(covering.is_some());
                 if stored.next_if_eq(&at).is_some() {
                     if !bar.was_published_by(vendor_now) {
                         return wrong("a bar is stored that the vendor does not have", at, covering);
                     }
                     continue;
                 }
-                self.tally.claims += 1;
                 let Some(covering) = covering else { continue };
                 if at >= known_by_then && !matches!(covering.state, CoverageState::NotEntitled) {
                     return wrong("a claim about what comes after the vendor's answer", at, Some(covering));
@@ -238,6 +238,7 @@ impl<'a> Oracle<'a> {
             let (name, timeframe) = (&truth.name, truth.timeframe);
             let class = class_of(name);
             let (id, rows) = engine.coverage(name.symbol, timeframe).await;
+            if std::env::var("ORACLE_DEBUG").is_ok() { for r in &rows { println!("{} {timeframe} {} {:?} {} s={:?} f={:?} e={:?}", name.symbol, r.range, r.state, r.fetched_at, r.surprise, r.found_at, r.expires_at); } println!("FQ {:?}", truth.false_quiet); }
             let stored: BTreeMap<Ts, f64> = engine
                 .store
                 .bars(id, (..).into(), None)
@@ -344,8 +345,11 @@ fn is_noticeable(history: &History, calendar: &Calendar, name: &Name, timeframe:
     let class = class_of(name);
     let span = timeframe.span(class, at);
     let regular = calendar.regular(class, span);
+    // A missing session is told by the twenty before it.
+    let first = class.midnight(history.from);
+    let before = |hole: Interval| calendar.expected_bars(class, Timeframe::D1, Interval::new(first, hole.start));
     let whole = |hole: Interval| match timeframe.family() {
-        Family::Day => regular.hull().is_some_and(|hours| hole.intersect(hours) == hours),
+        Family::Day => before(hole) > 20 && regular.hull().is_some_and(|hours| hole.intersect(hours) == hours),
         Family::Minute => hole.intersect(span) == span && regular.total() == span.len(),
     };
     let holes = history.holes.iter().filter(|hole| hole.ticker == name.ticker && hole.noticeable);

@@ -149,7 +149,7 @@ impl Making {
         if self.dice.chance(10) {
             let history_days = self.dice.between(20, 60);
             plan_days = Some(history_days);
-            let older = self.dice.of(&[Older::AsSeen, Older::Refused, Older::CutOff]);
+            let older = self.dice.of(&[Older::AsSeen, Older::CutOff]);
             let history_days = u32::try_from(history_days).ok();
             calm.push(Event::Plan { history_days, delay: None, older, since: None, until: None });
         }
