@@ -11,7 +11,7 @@ use barkeep::pipeline::Summary;
 use barkeep::sim::{TruthBar, Wanted};
 use barkeep::store::{Coverage, CoverageState, RequestFilter, RequestPurpose, RequestRow};
 
-use super::history::{History, Liquidity, Name};
+use super::history::{History, Liquidity, Missing, Name};
 use crate::support::engine::TestEngine;
 
 /// An hour, six, a day, three, seven and thirty after it was found, and once more for the first month.
@@ -284,11 +284,11 @@ impl<'a> Oracle<'a> {
         bar.bar.at < seen - (days - 1) * DAY
     }
 
-    /// Whether a bar holds minutes that the vendor did not have for a while, in the middle of a bar that it had.
+    /// Whether a bar lacks minutes of a hole that nobody can see.
     fn is_partly_hidden(&self, truth: &Truth, at: Ts) -> bool {
         let span = truth.timeframe.span(class_of(&truth.name), at);
-        self.history.holes.iter().any(|hole| hole.ticker == truth.name.ticker && hole.range.overlaps(span))
-            && (truth.timeframe != self.history.base() || !truth.noticeable.contains(&at))
+        let unseen = |hole: &&Missing| hole.ticker == truth.name.ticker && !hole.noticeable;
+        self.history.holes.iter().filter(unseen).any(|hole| hole.range.overlaps(span))
     }
 
     fn count(mut self, asked: &[RequestRow]) -> Result<Tally, String> {
