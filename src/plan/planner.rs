@@ -197,19 +197,30 @@ fn is_newest(cal: &Calendar, need: &Need, end: Ts) -> bool {
 /// Ranges for one symbol's gaps, each with the most requests it can take.
 fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)> {
     let (class, base) = (need.state.class, need.state.base);
+    let bar_before = |t: Ts| base.span(class, t - 1).start;
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
-    if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && hull.end > need.horizon.settled) {
+    if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && is_newest(cal, need, hull.end)) {
         // Bars of the last days may be revised by late trades, and silence at the newest end may have been the vendor's;
         // requesting them again with the newest costs nothing.
         let again = base.span(class, overlap_start(cal, class, need.horizon.end, market.overlap)).start;
-        let again = need.state.open.map_or(again, |open| again.min(open.start)).max(need.wanted.start);
-        let tail_start = gaps.as_slice().last().map_or(tail.start, |last| last.start);
-        gaps.insert(Interval::new(again.min(tail_start), tail.end));
+        let again = need.state.open.map_or(again, |open| again.min(open.start));
+        let open_time = |range| !cal.trading(class, base.family(), range).is_empty();
+        let tail_start = gaps
+            .as_slice()
+            .iter()
+            .rev()
+            .fold(tail.end, |start, gap| if open_time(Interval::new(gap.end, start)) { start } else { gap.start });
+        // The newest bar may have been sent in part.
+        let start = again.min(bar_before(tail_start)).max(need.wanted.start).min(tail_start);
+        gaps.insert(Interval::new(start, tail.end));
     }
+    // The bars beside a hole may lack the trades that the vendor did not have.
+    let beside = |hole: Interval| Interval::new(bar_before(hole.start), base.span(class, hole.end).end);
+    let due: IntervalSet = need.due.iter().map(|hole| beside(hole).intersect(need.wanted)).collect();
     let slots = |range: Interval| cal.base_slots(class, base.family(), range);
     let page = page_of(need, market);
     let mut ranges = minutes::ranges(&gaps, page, slots);
-    let left = widened(&mut ranges, &need.due, page, slots);
+    let left = widened(&mut ranges, &due, page, slots);
     let item = |r: minutes::Range, recheck| {
         let most = r.slots.div_ceil(PAGE).max(r.pages);
         let range = if recheck { base.snap_out(class, r.range) } else { over_closed_hours(cal, need, r.range) };
@@ -351,3 +362,6 @@ fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, 
     }
     (items, cover.lower_bound() as u64)
 }
+
+#[cfg(test)]
+mod tests;

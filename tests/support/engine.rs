@@ -51,8 +51,17 @@ pub struct TestEngine {
 
 impl TestEngine {
     pub async fn open(now: &str, vendor: SimConfig) -> Self {
+        Self::with(at(now), vendor, false).await
+    }
+
+    /// On a store that only remembers, and without features: for long histories.
+    pub async fn in_memory(now: Ts, vendor: SimConfig) -> Self {
+        Self::with(now, vendor, true).await
+    }
+
+    async fn with(now: Ts, vendor: SimConfig, in_memory: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(FixedClock::at(at(now)));
+        let clock = Arc::new(FixedClock::at(now));
         let sim = Sim::start("127.0.0.1:0".parse().unwrap(), vendor, Arc::clone(&clock) as Arc<dyn Clock>);
         let sim = sim.await.unwrap();
         let url = format!("sqlite:{}", dir.path().join("bars.db").display());
@@ -65,13 +74,27 @@ impl TestEngine {
         );
         std::fs::write(&file, yaml).unwrap();
         let overrides = Overrides { config: Some(file), ..Overrides::default() };
-        let Loaded { settings, policy, .. } = config::load_from(&overrides, &Environment::default()).unwrap();
-        let store = store::open(&url, false).await.unwrap();
+        let Loaded { mut settings, policy, .. } = config::load_from(&overrides, &Environment::default()).unwrap();
+        let store: Arc<dyn Store> = if in_memory {
+            settings.features.enabled = false;
+            store::Memory::new()
+        } else {
+            store::open(&url, false).await.unwrap()
+        };
         Self { sim, store, clock, settings, policy, heard: Arc::default(), dir }
     }
 
     pub fn set(&self, now: &str) {
         self.clock.set(at(now));
+    }
+
+    /// The key of a series and its coverage.
+    pub async fn coverage(&self, symbol: &str, timeframe: Timeframe) -> (store::SeriesId, Vec<store::Coverage>) {
+        let series = self.store.series().await.unwrap();
+        let is = |row: &&store::SeriesRow| row.symbol.as_str() == symbol && row.timeframe == timeframe;
+        let id = series.iter().find(is).unwrap_or_else(|| panic!("no series {symbol} {timeframe}")).id;
+        let rows = self.store.coverage(&[id]).await.unwrap().into_iter().flat_map(|(_, rows)| rows).collect();
+        (id, rows)
     }
 
     /// A backfill of some symbols: `timeframes` separated by commas, inclusive dates.

@@ -1,0 +1,1 @@
+//! What an answer proves, one behavior after the other.
