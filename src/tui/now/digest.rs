@@ -114,10 +114,12 @@ fn add<'a>(groups: &mut HashMap<&'a str, FailingGroup>, cause: &'a str, row: &Se
     group.tried_at = group.tried_at.max(tried_at);
 }
 
-/// Whether the first fetch of a series has not reached its newest bar yet.
+/// Whether the first fetch of a series is under way, or still to come.
 #[must_use]
 pub fn is_loading(row: &SeriesView) -> bool {
-    row.tracked && !row.paused && (row.tier == Tier::Loading || row.checked_at.is_none())
+    // Old history that was fetched apart can be new enough all the same.
+    let behind = row.checked_at.is_none() && !matches!(row.tier, Tier::Fresh | Tier::Aging);
+    row.tracked && !row.paused && (row.tier == Tier::Loading || behind)
 }
 
 /// How far past its recovery point a series is, in milliseconds; 0 when it is not.

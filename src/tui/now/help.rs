@@ -110,7 +110,7 @@ fn of(facts: &Facts<'_>, condition: &Condition<'_>, available: &impl Fn(ActionId
         Condition::Alerts { .. } => vec![key(ActionId::Go(Screen::Failures), "alerts")],
         // Once it is being fetched there is nothing to add.
         Condition::Late { .. } | Condition::WillBeLate { .. } | Condition::Loading { running: true, .. } => Vec::new(),
-        Condition::Loading { running: false, .. } => vec![fetch("fetch them now")],
+        Condition::Loading { running: false, .. } => vec![fetch("fetch what is due")],
         Condition::NoSymbols => vec![text("barkeep symbols add SPY QQQ BTC")],
     }
 }
