@@ -118,7 +118,7 @@ fn add<'a>(groups: &mut HashMap<&'a str, FailingGroup>, cause: &'a str, row: &Se
 #[must_use]
 pub fn is_loading(row: &SeriesView) -> bool {
     // Old history that was fetched apart can be new enough all the same.
-    let behind = row.checked_at.is_none() && !matches!(row.tier, Tier::Fresh | Tier::Aging);
+    let behind = row.checked_at.is_none() && (row.breached || row.bars == 0);
     row.tracked && !row.paused && (row.tier == Tier::Loading || behind)
 }
 
