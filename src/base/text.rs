@@ -5,15 +5,23 @@
 #[must_use]
 pub fn printable(text: &str) -> String {
     const LONGEST: usize = 200;
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut out: String = text.chars().take(LONGEST).map(|c| if harmful(c) { '?' } else { c }).collect();
+    let mut out: String = text.chars().take(LONGEST).map(harmless).collect();
     if text.chars().nth(LONGEST).is_some() {
         out.push('…');
     }
     out
+}
+
+/// The same, whole: for sentences of our own that mention something from outside.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    text.chars().map(harmless).collect()
+}
+
+fn harmless(c: char) -> char {
+    let harmful = c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    if harmful { '?' } else { c }
 }
 
 #[cfg(test)]
@@ -22,6 +30,7 @@ mod tests {
 
     #[test]
     fn long_text_is_cut() {
+        assert_eq!(sentence(&format!("{}\u{1b}", "x".repeat(300))), format!("{}?", "x".repeat(300)));
         assert_eq!(printable(&"x".repeat(10_000)).chars().count(), 201);
     }
 }

@@ -10,7 +10,8 @@ use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json};
 use barkeep_base::clock::{Moment, SystemClock};
 use barkeep_base::format::rough;
-use barkeep_base::text::printable;
+use barkeep_base::text::{printable, sentence as whole};
+use barkeep_base::ts::SECOND;
 use barkeep_base::ts::SECOND;
 use barkeep_config::Loaded;
 use barkeep_market::{Symbol, Timeframe};
@@ -65,7 +66,7 @@ fn text(e: &Explanation) -> String {
         rough(limit.saturating_mul(SECOND))
     );
     for sentence in e.sentences() {
-        let _ = writeln!(out, "  {}", printable(&sentence));
+        let _ = writeln!(out, "  {}", whole(&sentence));
     }
     let _ = writeln!(out, "  expected  {}", e.expected);
     let stored = e.stored.map_or_else(|| "no bar".to_owned(), |bar| bar.to_string());
@@ -96,7 +97,7 @@ fn describe(blocker: &Blocker) -> String {
         let _ = write!(out, " by {}", printable(by));
     }
     if let Some(since) = blocker.since {
-        let _ = write!(out, " since {since}");
+        let _ = write!(out, " since {}", since.floor(SECOND));
     }
     if let Some(detail) = &blocker.detail {
         let _ = write!(out, " ({})", printable(detail));

@@ -206,7 +206,10 @@ impl Run<'_> {
                     barkeep_plan::build(&self.engine().calendar, &needs, &market)
                 }
             };
-            if self.fetcher.scheduled {
+            if round > 0 {
+                // Asked about once in a run.
+                plan.keep_rechecks(0);
+            } else if self.fetcher.scheduled {
                 let settings = &self.engine().settings;
                 plan.keep_rechecks(settings.backfill.idle_per_minute(settings.vendor.rate_limit) as u64);
             }

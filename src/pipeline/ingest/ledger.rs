@@ -327,7 +327,8 @@ pub(crate) fn coarser(
 
 /// When a hole is asked about next.
 pub(crate) fn next_ask(found_at: Ts, now: Ts) -> Ts {
-    let age = now - found_at;
+    // One that is due in a moment has just been asked.
+    let age = now - found_at + HOUR / 2;
     let next = ASKS.into_iter().find(|ask| *ask > age);
     next.map_or(now + MONTH, |ask| found_at + ask)
 }
