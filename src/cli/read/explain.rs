@@ -12,7 +12,6 @@ use barkeep_base::clock::{Moment, SystemClock};
 use barkeep_base::format::rough;
 use barkeep_base::text::{printable, sentence as whole};
 use barkeep_base::ts::SECOND;
-use barkeep_base::ts::SECOND;
 use barkeep_config::Loaded;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::explain::{self, Blocker, Explanation};
