@@ -82,7 +82,12 @@ async fn one(engine: &RunContext, ids: &SeriesIds) -> Result<(), StoreError> {
             let request_id = row.request_id.clone();
             let answer = Answer { ids, covered, bars: &[], quarantined: Vec::new(), request_id, at: row.fetched_at };
             let proven = ledger.prove(store, &engine.calendar, &answer).await?;
-            rows.extend(proven.rows);
+            // What nobody ever asked about again is due now.
+            let due = |row: Coverage| Coverage {
+                expires_at: if row.state.is_hole() { Some(engine.clock.now()) } else { row.expires_at },
+                ..row
+            };
+            rows.extend(proven.rows.into_iter().map(due));
             profile.extend(proven.profile);
         }
     }
