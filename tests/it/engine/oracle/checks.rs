@@ -300,10 +300,10 @@ impl<'a> Oracle<'a> {
         bar.bar.at < seen - (days - 1) * DAY
     }
 
-    /// Whether a bar lacks minutes of a hole that nobody can see.
+    /// Whether a bar lacks minutes of a hole that nobody can see or that is never filled.
     fn is_partly_hidden(&self, truth: &Truth, at: Ts) -> bool {
         let span = truth.timeframe.span(class_of(&truth.name), at);
-        let unseen = |hole: &&Missing| hole.ticker == truth.name.ticker && !hole.noticeable;
+        let unseen = |hole: &&Missing| hole.ticker == truth.name.ticker && !(hole.noticeable && hole.filled);
         self.history.holes.iter().filter(unseen).any(|hole| hole.range.overlaps(span))
     }
 
@@ -365,8 +365,9 @@ fn is_noticeable(history: &History, calendar: &Calendar, name: &Name, timeframe:
     let class = class_of(name);
     let span = timeframe.span(class, at);
     let regular = calendar.regular(class, span);
-    // A missing session is told by the twenty before it.
-    let first = class.midnight(history.from);
+    // A missing session is told by the twenty before it, of those that the vendor's plan holds.
+    let planned = history.plan_days.map_or(Ts::MIN, |days| history.runs[0] - days * DAY);
+    let first = class.midnight(history.from).max(planned);
     let before = |hole: Interval| calendar.expected_bars(class, Timeframe::D1, Interval::new(first, hole.start));
     let whole = |hole: Interval| match timeframe.family() {
         Family::Day => before(hole) > 20 && regular.hull().is_some_and(|hours| hole.intersect(hours) == hours),

@@ -46,6 +46,8 @@ pub struct Missing {
     pub range: Interval,
     /// Whether the judge has to notice it: a liquid symbol, and an hour of regular hours or more.
     pub noticeable: bool,
+    /// Whether the vendor has it in the end.
+    pub filled: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -63,8 +65,6 @@ pub struct History {
     pub skew: i64,
     /// Days of history that the plan holds.
     pub plan_days: Option<i64>,
-    /// Whether bars get new values, so that stored ones may differ.
-    pub corrected: Vec<Missing>,
 }
 
 impl History {
@@ -121,7 +121,6 @@ struct Making {
     calm_from: Ts,
     script: Vec<Event>,
     holes: Vec<Missing>,
-    corrected: Vec<Missing>,
 }
 
 impl Making {
@@ -134,7 +133,7 @@ impl Making {
         let from = first - Days::new(days.unsigned_abs());
         let calm_from = live + dice.between(5, 9) * DAY;
         let calendar = Calendar::new();
-        Self { seed, dice, calendar, from, live, calm_from, script: vec![], holes: vec![], corrected: vec![] }
+        Self { seed, dice, calendar, from, live, calm_from, script: vec![], holes: vec![] }
     }
 
     fn history(mut self) -> History {
@@ -167,8 +166,8 @@ impl Making {
             }
         }
         let runs = self.runs();
-        let Self { seed, from, script, holes, corrected, .. } = self;
-        History { seed, names, timeframes, from, runs, script, calm, holes, skew, plan_days, corrected }
+        let Self { seed, from, script, holes, .. } = self;
+        History { seed, names, timeframes, from, runs, script, calm, holes, skew, plan_days }
     }
 
     fn names(&mut self) -> Vec<Name> {
@@ -245,31 +244,33 @@ impl Making {
                 let start = hours.start + self.dice.between(0, hours.len() - length);
                 let range = Interval::new(start.floor(MINUTE), (start + length).floor(MINUTE));
                 let filled = self.filled(range.end);
+                let in_the_end = filled.is_some();
                 self.script.push(Event::hole(ticker, range.start, range.end, filled));
-                self.holes.push(Missing { ticker: ticker.into(), range, noticeable: liquid });
+                self.holes.push(Missing { ticker: ticker.into(), range, noticeable: liquid, filled: in_the_end });
             }
             6 => {
                 // Minutes, at any time of day.
                 let start = hours.start + self.dice.between(-4 * HOUR, hours.len() + 2 * HOUR);
                 let range = Interval::new(start.floor(MINUTE), start.floor(MINUTE) + self.dice.between(2, 55) * MINUTE);
                 let filled = self.filled(range.end);
+                let in_the_end = filled.is_some();
                 self.script.push(Event::hole(ticker, range.start, range.end, filled));
-                self.holes.push(Missing { ticker: ticker.into(), range, noticeable: false });
+                self.holes.push(Missing { ticker: ticker.into(), range, noticeable: false, filled: in_the_end });
             }
             7 | 8 => {
                 let last = date + Days::new(self.dice.between(0, 2).unsigned_abs());
                 let range =
                     Interval::new(hours.start - 12 * HOUR, hours.end + (last - date).num_days() * DAY + 8 * HOUR);
                 let filled = self.filled(range.end);
+                let in_the_end = filled.is_some();
                 self.script.push(Event::hole(ticker, date, last, filled));
-                self.holes.push(Missing { ticker: ticker.into(), range, noticeable: liquid });
+                self.holes.push(Missing { ticker: ticker.into(), range, noticeable: liquid, filled: in_the_end });
             }
             _ => {
                 let start = (hours.start + self.dice.between(0, hours.len() / 2)).floor(MINUTE);
                 let range = Interval::new(start, start + self.dice.between(5, 120) * MINUTE);
                 let at = range.end + self.dice.between(HOUR, 10 * DAY);
                 self.script.push(Event::correction(ticker, range.start, range.end, at, Change::prices(1.01)));
-                self.corrected.push(Missing { ticker: ticker.into(), range, noticeable: false });
             }
         }
     }
