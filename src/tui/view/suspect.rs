@@ -39,7 +39,7 @@ pub fn stored_of<'a>(model: &'a Model, row: &QuarantineRow) -> Stored<'a> {
     stored(model.answers.detail(&(row.symbol.clone(), row.timeframe)).value, row.bar.ts)
 }
 
-/// The heading of [`line`].
+/// The heading of [`line()`].
 pub fn heading(canvas: &mut Canvas<'_>, area: Rect) {
     let widths = widths(area);
     for (k, name) in (0..).zip(["open", "high", "low", "close", "volume", "vwap"]) {
