@@ -8,9 +8,11 @@ use barkeep::config::{self, Config, Environment, Loaded, Mode, Overrides, Policy
 use barkeep::market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep::monitor::snapshot::{FreshnessContext, Snapshot};
 use barkeep::pipeline::Backfill;
+use barkeep::pipeline::EngineContext;
 use barkeep::pipeline::Summary;
 use barkeep::pipeline::events::{Event, Listener};
 use barkeep::pipeline::select::Selection;
+use barkeep::plan::Plan;
 use barkeep::sim::{Sim, SimConfig};
 use barkeep::store::{self, Store, StoredBar, Trigger};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +22,18 @@ use super::bench::{Values, vendor_bars};
 /// An instant from RFC 3339.
 pub fn at(text: &str) -> Ts {
     Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+}
+
+fn wish(symbols: &[&str], timeframes: &str, from: Option<&str>, to: Option<&str>) -> Backfill {
+    let selection = Selection {
+        symbols: symbols.iter().map(|s| Symbol::from_str(s).unwrap()).collect(),
+        timeframes: Some(timeframes.split(',').map(|tf| Timeframe::from_str(tf).unwrap()).collect()),
+        from: from.map(|day| day.parse().unwrap()),
+        to: to.map(|day| day.parse().unwrap()),
+        class: None,
+        refetch: false,
+    };
+    Backfill::new(selection, Mode::Pipeline, Trigger::Cli)
 }
 
 /// Keeps every event of a run.
@@ -99,28 +113,33 @@ impl TestEngine {
 
     /// A backfill of some symbols: `timeframes` separated by commas, inclusive dates.
     pub async fn run(&self, symbols: &[&str], timeframes: &str, from: Option<&str>, to: Option<&str>) -> Summary {
-        let selection = Selection {
-            symbols: symbols.iter().map(|s| Symbol::from_str(s).unwrap()).collect(),
-            timeframes: Some(timeframes.split(',').map(|tf| Timeframe::from_str(tf).unwrap()).collect()),
-            from: from.map(|day| day.parse().unwrap()),
-            to: to.map(|day| day.parse().unwrap()),
-            class: None,
-            refetch: false,
-        };
-        self.select(selection).await
+        self.carry_out(wish(symbols, timeframes, from, to)).await
     }
 
     /// A backfill of a selection.
     pub async fn select(&self, selection: Selection) -> Summary {
-        let wish = Backfill::new(selection, Mode::Pipeline, Trigger::Cli);
-        let key = secrecy::SecretString::from("key-of-the-tests");
+        self.carry_out(Backfill::new(selection, Mode::Pipeline, Trigger::Cli)).await
+    }
+
+    async fn carry_out(&self, wish: Backfill) -> Summary {
         let listener = Arc::clone(&self.heard) as Arc<dyn Listener>;
+        wish.run(&self.engine().await, listener, CancellationToken::new()).await.unwrap()
+    }
+
+    /// What such a backfill would ask.
+    pub async fn plan(&self, symbols: &[&str], timeframes: &str, from: Option<&str>, to: Option<&str>) -> Plan {
+        wish(symbols, timeframes, from, to).preview(&self.engine().await).await.unwrap()
+    }
+
+    /// An engine as a process that has just started has it.
+    async fn engine(&self) -> EngineContext {
+        let key = secrecy::SecretString::from("key-of-the-tests");
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let store = Arc::clone(&self.store);
         let config = Config::new(self.settings.clone(), self.policy.clone());
-        let opened = barkeep::pipeline::open(store, config, key, clock).await;
-        let Ok(engine) = opened else { panic!("the engine does not open") };
-        wish.run(&engine, listener, CancellationToken::new()).await.unwrap()
+        let Ok(engine) = barkeep::pipeline::open(Arc::clone(&self.store), config, key, clock).await else {
+            panic!("the engine does not open")
+        };
+        engine
     }
 
     /// Runs and expects that it is complete.
@@ -166,6 +185,14 @@ impl TestEngine {
         let url = format!("sqlite:{}?mode=ro", self.dir.path().join("bars.db").display());
         let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&mut db).await.unwrap()
+    }
+
+    /// Changes the database behind the engine's back.
+    pub async fn alter(&self, sql: &'static str) {
+        use sqlx::Connection as _;
+        let url = format!("sqlite:{}?mode=rw", self.dir.path().join("bars.db").display());
+        let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
     }
 
     pub async fn snapshot(&self) -> Snapshot {
