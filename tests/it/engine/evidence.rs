@@ -90,6 +90,7 @@ async fn a_friday_afternoon_that_came_late_is_stored_by_mondays_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hole_is_asked_about_at_growing_intervals_until_it_is_the_vendors() {
+    use CoverageState::{Suspect, VendorHole};
     let hole = Event::hole("SPY", at("2024-03-12T15:00:00Z"), at("2024-03-12T17:00:00Z"), None);
     let engine = open("2024-03-13T02:00:00Z", vec![hole]).await;
     let found = at("2024-03-13T02:00:00Z");
@@ -100,7 +101,6 @@ async fn a_hole_is_asked_about_at_growing_intervals_until_it_is_the_vendors() {
         let known = row(&engine, "SPY", M5, at("2024-03-12T16:00:00Z")).await.unwrap();
         (asked_again(&engine).await, known.state, known.answers)
     };
-    use CoverageState::{Suspect, VendorHole};
     assert_eq!(ask(0).await, (0, Suspect, 1));
     let known = row(&engine, "SPY", M5, at("2024-03-12T16:00:00Z")).await.unwrap();
     assert_eq!(known.range, Interval::new(at("2024-03-12T15:00:00Z"), at("2024-03-12T17:00:00Z")));
