@@ -138,6 +138,9 @@ pub trait Store: Send + Sync {
     /// `NotFound` when there is no decision.
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()>;
 
+    /// Notes a decision about many bars, whose bars are stored already or stay out. Those that are decided keep their decision.
+    async fn close_quarantine(&self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()>;
+
     // -- splits and holidays -----------------------------------------------------------------------------------------
 
     /// Splits of a symbol by date, without those that its prices contradict.
@@ -291,6 +294,12 @@ pub trait Store: Send + Sync {
 
     /// Keeps a pause of the engine, or its end.
     async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()>;
+
+    /// Since when stocks are known to trade at night.
+    async fn nights_from(&self) -> Result<Option<Ts>>;
+
+    /// Keeps since when they do.
+    async fn set_nights_from(&self, from: Ts) -> Result<()>;
 
     // -- the HTTP API ------------------------------------------------------------------------------------------------
 

@@ -49,6 +49,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_evidence.sql"),
         postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
     },
+    Step {
+        version: 8,
+        name: "nights",
+        sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -82,6 +82,8 @@ cases! {
         bars::times_are_exact_to_the_millisecond
         evidence::quarantine_is_kept_once_and_decided_once
         evidence::a_decision_is_taken_back
+        evidence::many_quarantined_bars_are_decided_at_once
+        evidence::nights_are_kept
         evidence::coverage_is_what_was_said_last
         evidence::splits_and_holidays
         pages::a_page_is_all_or_nothing

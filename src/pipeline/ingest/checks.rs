@@ -8,10 +8,11 @@ use crate::index::registry::SeriesIds;
 use crate::quarantine;
 use barkeep_base::timing::{self, Phase};
 use barkeep_market::quality::{self, absurd};
-use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Ts};
+use barkeep_market::{Bar, Calendar, Family, Interval, IntervalSet, Ts};
 use barkeep_store::{Store, StoreError, StoredBar};
 
-const CLOSED: &str = "its market is closed at this time";
+/// Why bars outside the hours of their market wait in quarantine.
+pub(crate) const CLOSED: &str = "its market is closed at this time";
 const CONFLICT: &str = "conflicting duplicate: another bar with this time and other values";
 
 /// Bars of the series that are looked at when a volume seems too large.
@@ -114,7 +115,9 @@ fn closed(calendar: &Calendar, ids: &SeriesIds, bars: &[Bar]) -> Vec<bool> {
         return announced;
     }
     let by_rule = outside(&hours(&Calendar::new()));
-    announced.into_iter().zip(by_rule).map(|(announced, rule)| announced && rule).collect()
+    let at_night = |bar: &Bar| ids.base.family() == Family::Minute && calendar.trades_at_night(bar.ts);
+    let marks = bars.iter().zip(announced).zip(by_rule);
+    marks.map(|((bar, announced), rule)| announced && rule && !at_night(bar)).collect()
 }
 
 /// Stored bars around a page, ascending.

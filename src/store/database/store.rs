@@ -131,6 +131,10 @@ impl Store for Database {
         read!(self, quarantine::all(only_pending))
     }
 
+    async fn close_quarantine(&self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()> {
+        self.write(quarantine::Close { ids: ids.to_vec(), verdict, at }).await
+    }
+
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
         self.write(quarantine::Decide { id, verdict, accepted, at }).await
     }
@@ -329,6 +333,14 @@ impl Store for Database {
 
     async fn engine_pause(&self) -> Result<Option<EnginePause>> {
         engine_state::pause(&mut self.reader().await?.conn()).await
+    }
+
+    async fn nights_from(&self) -> Result<Option<Ts>> {
+        engine_state::nights_from(&mut self.reader().await?.conn()).await
+    }
+
+    async fn set_nights_from(&self, from: Ts) -> Result<()> {
+        self.write(engine_state::SetNightsFrom(from)).await
     }
 
     async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {

@@ -130,6 +130,10 @@ impl Store for Memory {
         Ok(self.open()?.tracked.quarantine(only_pending))
     }
 
+    async fn close_quarantine(&self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()> {
+        self.open()?.tracked.close_quarantine(ids, verdict, at)
+    }
+
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
         self.open()?.tracked.decide(id, verdict, accepted, at)
     }
@@ -343,6 +347,15 @@ impl Store for Memory {
 
     async fn engine_pause(&self) -> Result<Option<EnginePause>> {
         Ok(self.open()?.engine_pause.clone())
+    }
+
+    async fn nights_from(&self) -> Result<Option<Ts>> {
+        Ok(self.open()?.nights_from)
+    }
+
+    async fn set_nights_from(&self, from: Ts) -> Result<()> {
+        self.open()?.nights_from = Some(from);
+        Ok(())
     }
 
     async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {

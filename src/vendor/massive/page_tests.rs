@@ -10,7 +10,13 @@ fn at(text: &str) -> Ts {
 
 fn query(timeframe: Timeframe, class: AssetClass, from: &str, to: &str) -> AggregateQuery {
     let ticker = if class == AssetClass::Crypto { "X:BTCUSD" } else { "TEST" };
-    AggregateQuery { ticker: ticker.to_owned(), class, timeframe, range: Interval::new(at(from), at(to)) }
+    AggregateQuery {
+        ticker: ticker.to_owned(),
+        class,
+        timeframe,
+        range: Interval::new(at(from), at(to)),
+        nights: false,
+    }
 }
 
 /// Five minute bars of one hour: 15:00 is 1705330800000.

@@ -102,6 +102,8 @@ fn length(ms: i64) -> String {
 struct Hours {
     calendar: Calendar,
     timeframe: Timeframe,
+    /// Whether nights are traded.
+    nights: bool,
     /// The New York day last looked at, and its trading hours.
     day: Interval,
     open: Interval,
@@ -120,6 +122,7 @@ impl Hours {
         limited.then(|| Self {
             calendar: Calendar::new(),
             timeframe: query.timeframe,
+            nights: query.nights,
             day: nothing,
             open: nothing,
             seen: 0,
@@ -137,10 +140,12 @@ impl Hours {
                 self.seen |= 1 << hour.rem_euclid(24);
             }
         }
-        if self.open.is_empty() {
-            return Some(Wrong::NoSession);
+        let minutes = self.timeframe.family() == Family::Minute;
+        let closed = self.open.is_empty() || (minutes && !bar.overlaps(self.open));
+        if !closed || (minutes && self.nights && self.calendar.night_before(ts).is_some()) {
+            return None;
         }
-        (self.timeframe.family() == Family::Minute && !bar.overlaps(self.open)).then_some(Wrong::OutsideHours)
+        Some(if self.open.is_empty() { Wrong::NoSession } else { Wrong::OutsideHours })
     }
 
     /// Whether the bars come at all hours. When a symbol trades is then for those to judge who know its history.

@@ -10,6 +10,7 @@ mod evidence;
 mod evidence_restate;
 mod features;
 mod names;
+mod nights;
 mod one_owner;
 mod oracle;
 mod outage;
