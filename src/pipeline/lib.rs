@@ -8,19 +8,15 @@
 pub mod backfill;
 pub mod claim;
 pub mod derive;
-pub mod events;
 pub mod features;
 pub mod fetch;
-pub mod gate;
 pub mod halts;
 pub mod holidays;
 pub mod index;
 pub mod ingest;
-pub mod journal;
 pub mod nights;
 pub mod open;
 pub mod planning_inputs;
-pub mod progress;
 pub mod quarantine;
 pub mod review;
 pub mod series_statuses;
@@ -50,6 +46,7 @@ use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
 pub use barkeep_names::{self as names, select};
+pub use barkeep_progress::{events, gate, journal, progress};
 pub use open::{assemble, open};
 pub use summary::Summary;
 

@@ -7,10 +7,8 @@ use barkeep_market::freshness::Delay;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_plan::FamilyState;
+pub use barkeep_progress::SeriesKey;
 use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError};
-
-/// The key of a series as users name it.
-pub type SeriesKey = (Symbol, Timeframe);
 
 /// A refused interval around now that is no longer than this (a day as whole bars) says that today's data come late; a
 /// longer one refuses history or the whole ticker.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::coverage::SeriesKey;
+use crate::SeriesKey;
 use barkeep_base::timing::Spent;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use crate::SeriesKey;
 use crate::events::{Event, ItemInfo, ItemTiming, Listener};
-use crate::index::coverage::SeriesKey;
 use barkeep_base::clock::Clock;
 use barkeep_config::Mode;
 use barkeep_market::Ts;
@@ -142,7 +142,7 @@ impl RunProgress {
     }
 
     /// Adds feature rows that were written.
-    pub(crate) fn add_features(&self, written: u64) {
+    pub fn add_features(&self, written: u64) {
         self.lock().totals.features_written += written;
     }
 
