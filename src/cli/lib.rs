@@ -91,6 +91,7 @@ pub fn run() -> ExitCode {
         tracing::error!("barkeep hit a bug: {message}{place}");
         let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
+    barkeep_base::process::keep_memory_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return usage(e),

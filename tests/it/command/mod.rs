@@ -4,3 +4,4 @@ mod baseline;
 mod cli;
 mod reports;
 mod rto_rpo;
+mod secrets;
