@@ -27,7 +27,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
             format!("{text}%{b:02X}")
         }
     });
-    let hex = secret.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = secret.bytes().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat();
     let json = secret.replace('/', "\\/");
     let base64 = base64::engine::general_purpose::STANDARD.encode(secret);
     // Debug output of bytes.
@@ -144,7 +144,8 @@ async fn nothing_that_is_written_or_shown_holds_a_secret(mut bench: Bench) {
         served.key = key;
         for path in &paths[..8] {
             let reply = served.get(path).await;
-            let headers = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
+            let headers =
+                reply.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<Vec<_>>().concat();
             sinks.push((format!("headers of {path}"), headers.into_bytes()));
             sinks.push((format!("body of {path}"), reply.body));
         }
