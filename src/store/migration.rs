@@ -49,6 +49,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_evidence.sql"),
         postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
     },
+    Step {
+        version: 7,
+        name: "orders",
+        sqlite: include_str!("../../migrations/sqlite/0007_orders.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_orders.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {
