@@ -12,6 +12,7 @@ mod features;
 mod names;
 mod one_owner;
 mod oracle;
+mod orders;
 mod outage;
 mod plan;
 mod progress;
