@@ -40,7 +40,7 @@ fn session(options: &PgConnectOptions, settings: &[(&str, &str)]) -> PgConnectOp
 
 /// How a server is spoken to.
 ///
-/// A pooler in transaction mode (PgBouncer, pgcat, Supavisor, RDS Proxy) gives each transaction to another session of the
+/// A pooler in transaction mode (`PgBouncer`, pgcat, Supavisor, RDS Proxy) gives each transaction to another session of the
 /// server. So nothing may belong to a session there: no settings, no named statements, no locks. Limits are set by each
 /// transaction, reads are transactions too, and statements have no names.
 #[derive(Clone, Debug)]
