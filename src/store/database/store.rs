@@ -10,22 +10,10 @@ use super::{Database, Readers, ping, read};
 use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
-use crate::tables::alerts;
-use crate::tables::api;
-use crate::tables::bars;
-use crate::tables::claims;
-use crate::tables::coverage;
-use crate::tables::coverage::profiles;
-use crate::tables::evidence;
-use crate::tables::executions;
-use crate::tables::features;
-use crate::tables::monitoring;
-use crate::tables::page;
-use crate::tables::plans;
-use crate::tables::quarantine;
-use crate::tables::reference;
-use crate::tables::requests;
+use crate::tables::coverage::{self, profiles};
 use crate::tables::symbols::{self, merge};
+use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{quarantine, reference, requests};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
