@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::exit::{CliError, DATABASE};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
-use barkeep_store::{HealthListener, Retry, Store, StoreError};
+use barkeep_store::{HealthListener, Opening, Retry, Store, StoreError};
 
 /// What every command says that needs a key and finds none.
 pub const NO_API_KEY: &str = "no API key: MASSIVE_API_KEY, POLYGON_API_KEY and vendor.key_file are not set";
@@ -138,14 +138,17 @@ impl Session {
 
     /// Opens the database. With `readonly` it must exist and is not changed.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
-        barkeep_store::open(self.loaded.settings.database.as_str(), readonly).await.map_err(|e| self.cannot_open(&e))
+        let Settings { database, database_connections: connections, .. } = &self.loaded.settings;
+        let opening = Opening { retry: None, connections: *connections };
+        barkeep_store::open_with(database.as_str(), readonly, opening).await.map_err(|e| self.cannot_open(&e))
     }
 
     /// Opens the database for work that waits when the database is lost meanwhile, and reports that to `health`.
     pub async fn open_store_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
-        let Settings { database, backfill, .. } = &self.loaded.settings;
-        let retry = Retry::new(backfill.database_patience, health);
-        barkeep_store::open_with_retry(database.as_str(), false, retry).await.map_err(|e| self.cannot_open(&e))
+        let Settings { database, database_connections: connections, backfill, .. } = &self.loaded.settings;
+        let retry = Some(Retry::new(backfill.database_patience, health));
+        let opening = Opening { retry, connections: *connections };
+        barkeep_store::open_with(database.as_str(), false, opening).await.map_err(|e| self.cannot_open(&e))
     }
 
     /// Whatever the reason, at this point the database is what is missing.

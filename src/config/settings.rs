@@ -21,6 +21,8 @@ pub use crate::yaml::word::ParseWordError;
 pub struct Settings {
     /// `sqlite:PATH` or `postgres://…`; may hold a password, so it is never printed whole.
     pub database: DatabaseUrl,
+    /// Connections to a PostgreSQL server: one writes, the others read.
+    pub database_connections: u32,
     pub vendor: VendorSettings,
     pub backfill: BackfillSettings,
     pub symbols: SymbolSettings,

@@ -61,6 +61,8 @@ pub enum Event {
         series: Vec<SeriesKey>,
         reason: String,
     },
+    /// The run waits for its turn, and why; without a reason that has come.
+    Queued { why: Option<String> },
     /// A request waits for a token, a back-off or the vendor's own delay.
     Waiting {
         ticker: Option<String>,

@@ -2,6 +2,7 @@
 
 mod api;
 mod bars;
+pub mod claims;
 mod error;
 mod executions;
 mod features;
@@ -16,6 +17,7 @@ mod waste;
 
 pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
+pub use claims::{Claimed, Claiming as SeriesClaiming, Holder, KeptClaim, SeriesClaim};
 pub use error::{Result, StoreError};
 pub use executions::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 pub use features::{

@@ -39,7 +39,7 @@ use barkeep_pipeline::RunError;
 use barkeep_pipeline::holidays::HolidayError;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
-use barkeep_store::StoreError;
+use barkeep_store::{StoreError, Trigger};
 
 /// Orders that may wait.
 const ORDERS: usize = 64;
@@ -51,6 +51,8 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 /// How often a lost database is looked for.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
+/// Orders that may wait for their turn.
+const MOST_QUEUED: usize = 100;
 /// Interrupted executions that are taken up again at a start.
 const MOST_RESUMED: usize = 20;
 
@@ -59,6 +61,8 @@ type Ended = (Uuid, Result<Summary, RunError>);
 /// A running execution.
 struct Active {
     selection: Selection,
+    newest_only: bool,
+    trigger: Trigger,
     cancel: CancellationToken,
     progress: Arc<RunProgress>,
     task: tokio::task::Id,

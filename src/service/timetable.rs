@@ -43,7 +43,7 @@ impl Service {
         let symbols = self.symbols_of(|row| row.criticality == criticality).await?;
         if !symbols.is_empty() {
             let selection = Selection { symbols, ..Selection::default() };
-            self.start(Backfill { newest_only: true, ..Backfill::new(selection, self.mode(), trigger) });
+            self.start_scheduled(Backfill { newest_only: true, ..Backfill::new(selection, self.mode(), trigger) });
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ impl Service {
             let (engine, stop) = (self.engine.clone(), self.stop.clone());
             self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
             let selection = Selection { symbols, ..Selection::default() };
-            self.start(Backfill::new(selection, self.mode(), Trigger::Schedule));
+            self.start_scheduled(Backfill::new(selection, self.mode(), Trigger::Schedule));
         }
         Ok(())
     }

@@ -25,8 +25,15 @@ const SQLITE: &[(i32, Class, &str)] = &[
     (26, StoreError::Unusable, "the file is not a SQLite database; name another file"),
 ];
 
+const POOLER: &str = "if a pooler such as PgBouncer stands between, in transaction mode, let its session mode serve barkeep, \
+                      or connect to the server itself";
+
 /// SQLSTATE codes and, with two characters, classes; the first match wins. What is not listed is `Refused`.
 const POSTGRES: &[(&str, Class, &str)] = &[
+    // Statements are named only where the server keeps what belongs to a session.
+    ("26000", StoreError::Unreachable, POOLER),
+    ("42P05", StoreError::Unreachable, POOLER),
+    ("08P01", StoreError::Unreachable, POOLER),
     ("08", StoreError::Unreachable, "the connection was lost"),
     ("57P0", StoreError::Unreachable, "the server is starting, stopping or ended the connection"),
     ("53300", StoreError::Unreachable, "the server accepts no more connections"),
@@ -61,7 +68,7 @@ pub(super) fn classify(error: Error) -> StoreError {
             class(if hint.is_empty() { said } else { format!("{said} ({hint})") })
         }
         Error::Io(e) => StoreError::Unreachable(printable(&e.to_string())),
-        Error::Tls(e) => StoreError::Unreachable(format!("no TLS connection: {}", printable(&e.to_string()))),
+        Error::Tls(e) => StoreError::Unreachable(no_tls(&e.to_string())),
         Error::PoolTimedOut => StoreError::Unreachable("no connection within 5 s".into()),
         Error::PoolClosed => StoreError::Unreachable("it was closed".into()),
         Error::WorkerCrashed => StoreError::Unreachable("its worker thread ended".into()),
@@ -72,6 +79,22 @@ pub(super) fn classify(error: Error) -> StoreError {
         }
         other => StoreError::Refused(printable(&other.to_string())),
     }
+}
+
+/// Why there is no TLS connection, and what helps where that is known.
+fn no_tls(why: &str) -> String {
+    let why = printable(why);
+    let hint = match () {
+        () if why.contains("UnsupportedCertVersion") => {
+            " (the server's certificate is an X.509 version 1 one; make a version 3 one, for example with \
+             `openssl req -x509 -addext subjectAltName=DNS:HOST`, which also names the host)"
+        }
+        () if why.contains("UnknownIssuer") => " (name its certificate authority in the URL: sslrootcert=FILE)",
+        () if why.contains("NotValidForName") => " (connect by a name that is in the server's certificate)",
+        () if why.contains("Expired") => " (the server's certificate is expired; renew it)",
+        () => "",
+    };
+    format!("no TLS connection: {why}{hint}")
 }
 
 fn of_sqlite(extended: i32) -> (Class, &'static str) {

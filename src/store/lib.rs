@@ -32,7 +32,7 @@ pub use barkeep_records::*;
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
-pub use open::{open, open_with_retry, sqlite_file};
+pub use open::{Opening, open, open_with, open_with_retry, sqlite_file};
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
 
@@ -210,6 +210,19 @@ pub trait Store: Send + Sync {
     /// Rows whose status is `running`, whoever owns them.
     async fn running_executions(&self) -> Result<Vec<ExecutionRow>>;
 
+    /// Rows whose status is `queued`, whoever owns them, oldest first.
+    async fn queued_executions(&self) -> Result<Vec<ExecutionRow>>;
+
+    /// Takes series for an execution, atomically over all processes that use this database, or a place in the line. Asked
+    /// again, it keeps its place. Claims of processes that are gone, or have not renewed them for 30 s, no longer count.
+    async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming>;
+
+    /// Says that these executions still live.
+    async fn renew_claims(&self, executions: &[Uuid]) -> Result<()>;
+
+    /// Gives up what an execution holds, or its place in the line.
+    async fn release_claim(&self, execution: Uuid) -> Result<()>;
+
     /// Inserts or updates status rows by (execution, symbol, timeframe).
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()>;
 
@@ -366,6 +379,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::coverage::STATEMENTS,
         engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
+        tables::claims::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
         tables::monitoring::STATEMENTS,

@@ -50,6 +50,12 @@ const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
     },
     Step {
+        version: 7,
+        name: "orders",
+        sqlite: include_str!("../../migrations/sqlite/0007_orders.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_orders.sql"),
+    },
+    Step {
         version: 8,
         name: "nights",
         sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),

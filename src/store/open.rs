@@ -16,19 +16,41 @@ use super::{Result, Retry, Store, StoreError, postgres, sqlite};
 /// database or was made by a newer barkeep, with `Disk` when it cannot be written, and with `NotFound` when there is
 /// nothing to read. No message holds the password.
 pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(connect(url, readonly).await?))
+    open_with(url, readonly, Opening::default()).await
 }
 
 /// Opens a database like [`open`], and fails as fast; once it is open, calls wait for it when it is lost.
 pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<Arc<dyn Store>> {
-    let database = connect(url, readonly).await?;
-    Ok(Arc::new(Database { retry: Some(retry), ..database }))
+    open_with(url, readonly, Opening { retry: Some(retry), ..Opening::default() }).await
 }
 
-async fn connect(url: &str, readonly: bool) -> Result<Database> {
+/// How a database is opened.
+pub struct Opening {
+    /// With it, calls wait for a database that is lost once it was open.
+    pub retry: Option<Retry>,
+    /// Connections to a PostgreSQL server, at least 2: one writes, the others read.
+    pub connections: u32,
+}
+
+/// Connections to a server, unless somebody says otherwise: far below its usual 100.
+const CONNECTIONS: u32 = 5;
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self { retry: None, connections: CONNECTIONS }
+    }
+}
+
+/// Opens a database like [`open`].
+pub async fn open_with(url: &str, readonly: bool, opening: Opening) -> Result<Arc<dyn Store>> {
+    let database = connect(url, readonly, opening.connections).await?;
+    Ok(Arc::new(Database { retry: opening.retry, ..database }))
+}
+
+async fn connect(url: &str, readonly: bool, connections: u32) -> Result<Database> {
     match parse(url)? {
         Target::Sqlite(path) => sqlite::open(&path, readonly).await,
-        Target::Postgres(options) => postgres::open(*options, readonly).await,
+        Target::Postgres(options) => postgres::open(*options, readonly, connections).await,
     }
 }
 

@@ -21,7 +21,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::conn::{Conn, Sql};
+use super::conn::{Conn, Sql, Statements};
 use super::{Result, StoreError};
 
 /// Pieces of work that may wait.
@@ -53,22 +53,28 @@ pub(super) trait Connect: Send + Sync + 'static {
 /// A connection that is owned.
 pub(super) enum Owned {
     Sqlite(SqliteConnection),
-    Postgres(Box<PgConnection>),
+    Postgres(Box<PgConnection>, Statements),
 }
 
 impl Owned {
     pub(super) fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(c) => Conn::Sqlite(c),
-            Self::Postgres(c) => Conn::Postgres(c),
+            Self::Postgres(c, statements) => Conn::Postgres(c, *statements),
         }
+    }
+
+    /// Begins a transaction.
+    async fn begin(&mut self) -> Result<()> {
+        let begin = if matches!(self, Self::Postgres(_, Statements::Unnamed)) { BEGIN_LIMITED } else { BEGIN };
+        self.conn().command(begin).await
     }
 
     /// Closes in good order; SQLite then folds its write-ahead log into the file.
     pub(super) async fn close(self) {
         let closed = match self {
             Self::Sqlite(c) => c.close().await,
-            Self::Postgres(c) => c.close().await,
+            Self::Postgres(c, _) => c.close().await,
         };
         if let Err(error) = closed {
             tracing::debug!(%error, "closing a database connection");
@@ -164,8 +170,20 @@ struct Task {
 }
 
 const BEGIN: Sql = Sql::two("BEGIN IMMEDIATE", "BEGIN");
-const COMMIT: Sql = Sql::same("COMMIT");
-const ROLLBACK: Sql = Sql::same("ROLLBACK");
+/// Behind a pooler no session has our limits, so every transaction sets them for itself.
+const BEGIN_LIMITED: Sql = Sql::two(
+    "BEGIN IMMEDIATE",
+    "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '15s'",
+);
+/// The same for reading alone.
+pub(super) const BEGIN_READING: Sql = Sql::two(
+    "BEGIN",
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '15s'",
+);
+pub(super) const COMMIT: Sql = Sql::same("COMMIT");
+pub(super) const ROLLBACK: Sql = Sql::same("ROLLBACK");
 
 impl Task {
     async fn serve(mut self, mut jobs: mpsc::Receiver<Message>) {
@@ -226,7 +244,7 @@ impl Task {
     /// A connection with an open transaction. A connection that died while idle is replaced once, unseen.
     async fn begin(&mut self) -> Result<Owned> {
         if let Some(mut owned) = self.conn.take() {
-            match owned.conn().command(BEGIN).await {
+            match owned.begin().await {
                 Ok(()) => return Ok(owned),
                 Err(error @ (StoreError::Busy(_) | StoreError::Refused(_) | StoreError::NotFound(_))) => {
                     self.conn = Some(owned);
@@ -236,7 +254,7 @@ impl Task {
             }
         }
         let mut owned = self.source.connect().await?;
-        owned.conn().command(BEGIN).await?;
+        owned.begin().await?;
         Ok(owned)
     }
 }

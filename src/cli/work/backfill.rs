@@ -22,11 +22,12 @@ use barkeep_config::{Config, Mode};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
+use barkeep_pipeline::backfill::close_open;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select::{self, SelectError};
 use barkeep_plan::Plan;
-use barkeep_store::{HealthListener, Trigger};
+use barkeep_store::{ExecutionStatus, HealthListener, Trigger};
 
 /// Fetch missing bars
 ///
@@ -137,6 +138,11 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let run = backfill.progress(&engine, listener);
     progress.follow(&run);
     let outcome = backfill.run_with(&engine, run, cancel.clone()).await;
+    if let Err(e @ (RunError::CancelledInLine | RunError::KeyRefused(_) | RunError::Selection(_))) = &outcome {
+        let status = if cancel.is_cancelled() { ExecutionStatus::Cancelled } else { ExecutionStatus::Failed };
+        let now = engine.clock.now();
+        close_open(engine.store.as_ref(), backfill.execution_id, status, &e.to_string(), now).await?;
+    }
     signals.abort();
     progress.clear();
     engine.store.close().await;
@@ -236,7 +242,7 @@ impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
         match e {
             RunError::Selection(e) => e.into(),
-            RunError::Busy(_) => Self::usage(e.to_string()),
+            RunError::CancelledInLine => Self::new(INTERRUPTED, e.to_string()),
             // The fault itself says that the vendor refused the key.
             RunError::KeyRefused(fault) => Self::new(KEY_REFUSED, fault.to_string())
                 .hint("check MASSIVE_API_KEY, POLYGON_API_KEY or vendor.key_file; no more requests were made"),

@@ -32,6 +32,7 @@ pub(crate) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
     let root = Reader::root(tree);
     Ok(Settings {
         database: database(&root.get("database")?.get("url")?, env)?,
+        database_connections: root.get("database")?.get("connections")?.int(2..=50)?,
         vendor: vendor(&root.get("vendor")?, env)?,
         backfill: backfill(&root.get("backfill")?)?,
         symbols: symbols(&root.get("symbols")?, policy)?,

@@ -4,6 +4,8 @@
 //! is closed, values far from everything around them. What an operator accepted before, and what the vendor repeats days
 //! later although it is hard to believe, passes.
 
+use std::collections::HashSet;
+
 use crate::index::registry::SeriesIds;
 use crate::quarantine;
 use barkeep_base::timing::{self, Phase};
@@ -64,10 +66,11 @@ fn by_themselves(bars: &[Bar], ids: &SeriesIds) -> Sorted {
     by_time.sort_by_key(|bar| bar.ts);
     for same_time in by_time.chunk_by(|a, b| a.ts == b.ts) {
         let mut possible: Vec<Bar> = Vec::with_capacity(1);
+        let mut seen = HashSet::new();
         for bar in same_time {
             match quality::impossible(bar, ids.base, ids.class) {
                 Some(reason) => sorted.bad.push((**bar, reason.to_string())),
-                None if possible.iter().any(|other| other.same_values(bar)) => {}
+                None if same_time.len() > 1 && !seen.insert(bar.value_bits()) => {}
                 None => possible.push(**bar),
             }
         }

@@ -10,10 +10,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
 
-use super::conn::Conn;
+use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
-use super::writer::{Work, Writer};
+use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
 
@@ -21,6 +21,8 @@ use barkeep_base::timing::{self, Phase};
 pub(super) enum Readers {
     Sqlite(SqlitePool),
     Postgres(PgPool),
+    /// A server behind a pooler: what belongs together is asked in one transaction.
+    Pooled(PgPool),
 }
 
 /// An open database.
@@ -38,15 +40,60 @@ pub(super) struct Database {
 enum Reader {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
+    Pooled(Lent),
+}
+
+/// A connection that is in a transaction. When the query is given up on the way, so is the connection.
+struct Lent(Option<PoolConnection<Postgres>>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Detached it is not used again, and closed; the pooler ends the transaction.
+        drop(self.0.take().map(PoolConnection::detach));
+    }
 }
 
 impl Reader {
-    fn conn(&mut self) -> Conn<'_> {
+    async fn pooled(mut conn: PoolConnection<Postgres>) -> Result<Self> {
+        Conn::Postgres(&mut conn, Statements::Unnamed).command(BEGIN_READING).await?;
+        Ok(Self::Pooled(Lent(Some(conn))))
+    }
+
+    fn conn(&mut self) -> Result<Conn<'_>> {
         match self {
-            Self::Sqlite(c) => Conn::Sqlite(c),
-            Self::Postgres(c) => Conn::Postgres(c),
+            Self::Sqlite(c) => Ok(Conn::Sqlite(c)),
+            Self::Postgres(c) => Ok(Conn::Postgres(c, Statements::Kept)),
+            Self::Pooled(Lent(Some(c))) => Ok(Conn::Postgres(c, Statements::Unnamed)),
+            Self::Pooled(Lent(None)) => Err(StoreError::Unreachable("its connection was given up".into())),
         }
     }
+
+    /// The end of what a query asked. The connection is kept only when its state is certain.
+    async fn end<T>(mut self, result: Result<T>) -> Result<T> {
+        let Self::Pooled(lent) = &mut self else { return result };
+        let Some(conn) = lent.0.as_mut() else { return result };
+        let end = if result.is_ok() { COMMIT } else { ROLLBACK };
+        let ended = Conn::Postgres(conn, Statements::Unnamed).command(end).await;
+        if ended.is_ok() {
+            drop(lent.0.take());
+        }
+        result
+    }
+}
+
+/// A query of another file, asked through [`Database::read`]: `read!(self, bars::within(series, range))`.
+macro_rules! read {
+    ($database:expr, $($query:ident)::+ ($($argument:expr),*)) => {
+        $database.read(|mut reader| async move {
+            let result = $($query)::+(&mut reader.conn()?, $($argument),*).await;
+            reader.end(result).await
+        }).await
+    };
+}
+use read;
+
+async fn ping(conn: &mut Conn<'_>) -> Result<()> {
+    conn.rows(Sql::same("SELECT 1"), &[]).await.map(drop)
 }
 
 impl Database {
@@ -58,6 +105,7 @@ impl Database {
                 Err(error) => Err(fault::classify(error)),
             },
             Readers::Postgres(pool) => pool.acquire().await.map(Reader::Postgres).map_err(fault::classify),
+            Readers::Pooled(pool) => Reader::pooled(pool.acquire().await.map_err(fault::classify)?).await,
         }
     }
 

@@ -6,22 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Database, Readers};
-use crate::conn::{Dialect, Sql};
+use super::{Database, Readers, ping, read};
+use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
-use crate::tables::coverage::profiles;
+use crate::tables::coverage::{self, profiles};
 use crate::tables::symbols::{self, merge};
-use crate::tables::{
-    alerts, api, bars, coverage, evidence, executions, features, monitoring, page, plans, quarantine, reference,
-    requests,
-};
+use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{quarantine, reference, requests};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
+    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -29,19 +27,12 @@ use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
-/// A query of another file, asked through [`Database::read`]: `read!(self, bars::within(series, range))`.
-macro_rules! read {
-    ($database:expr, $($query:ident)::+ ($($argument:expr),*)) => {
-        $database.read(|mut reader| async move { $($query)::+(&mut reader.conn(), $($argument),*).await }).await
-    };
-}
-
 #[async_trait]
 impl Store for Database {
     fn dialect(&self) -> &'static str {
         match self.readers {
             Readers::Sqlite(_) => Dialect::Sqlite.name(),
-            Readers::Postgres(_) => Dialect::Postgres.name(),
+            Readers::Postgres(_) | Readers::Pooled(_) => Dialect::Postgres.name(),
         }
     }
 
@@ -54,7 +45,7 @@ impl Store for Database {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.read(|mut reader| async move { reader.conn().rows(Sql::same("SELECT 1"), &[]).await.map(drop) }).await
+        read!(self, ping())
     }
 
     async fn symbols(&self) -> Result<Vec<SymbolRow>> {
@@ -218,6 +209,22 @@ impl Store for Database {
         read!(self, executions::running())
     }
 
+    async fn queued_executions(&self) -> Result<Vec<ExecutionRow>> {
+        read!(self, executions::queued())
+    }
+
+    async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming> {
+        self.write(claims::Claim(claim.clone())).await
+    }
+
+    async fn renew_claims(&self, executions: &[Uuid]) -> Result<()> {
+        self.write(claims::Renew(executions.to_vec())).await
+    }
+
+    async fn release_claim(&self, execution: Uuid) -> Result<()> {
+        self.write(claims::Release(execution)).await
+    }
+
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
         self.write(executions::PutStatuses(rows.to_vec())).await
     }
@@ -263,7 +270,7 @@ impl Store for Database {
         // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) => pool.close().await,
+            Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
         if let Some(writer) = &self.writer {
             writer.close().await;
@@ -319,15 +326,19 @@ impl Store for Database {
     }
 
     async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>> {
-        alerts::open_counts(&mut self.reader().await?.conn()).await
+        let mut reader = self.reader().await?;
+        let result = alerts::open_counts(&mut reader.conn()?).await;
+        reader.end(result).await
     }
 
     async fn engine_pause(&self) -> Result<Option<EnginePause>> {
-        engine_state::pause(&mut self.reader().await?.conn()).await
+        let mut reader = self.reader().await?;
+        let result = engine_state::pause(&mut reader.conn()?).await;
+        reader.end(result).await
     }
 
     async fn nights_from(&self) -> Result<Option<Ts>> {
-        engine_state::nights_from(&mut self.reader().await?.conn()).await
+        read!(self, engine_state::nights_from())
     }
 
     async fn set_nights_from(&self, from: Ts) -> Result<()> {

@@ -31,8 +31,8 @@ use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
+    SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
@@ -238,6 +238,27 @@ impl Store for Memory {
     async fn running_executions(&self) -> Result<Vec<ExecutionRow>> {
         let running = |row: &ExecutionRow| row.status == super::ExecutionStatus::Running;
         Ok(self.open()?.executions.newest(None, running))
+    }
+
+    async fn queued_executions(&self) -> Result<Vec<ExecutionRow>> {
+        let queued = |row: &ExecutionRow| row.status == super::ExecutionStatus::Queued;
+        let mut rows = self.open()?.executions.newest(None, queued);
+        rows.reverse();
+        Ok(rows)
+    }
+
+    async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming> {
+        Ok(self.open()?.executions.claim(claim))
+    }
+
+    async fn renew_claims(&self, _executions: &[Uuid]) -> Result<()> {
+        // Nobody else can see them, and they end with their process.
+        self.open().map(drop)
+    }
+
+    async fn release_claim(&self, execution: Uuid) -> Result<()> {
+        self.open()?.executions.release(execution);
+        Ok(())
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {

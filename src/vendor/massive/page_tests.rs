@@ -207,7 +207,7 @@ fn a_full_page_that_names_no_next_one_is_refused() {
         assert!(!minutes(rows, 60_000, rows, false).unwrap().full, "{rows}");
     }
     let fault = minutes(50_001, 60_000, 50_001, false).unwrap_err();
-    assert!(fault.message.contains("50001 bars, at most 50000"), "{fault}");
+    assert!(fault.message.contains("more than 50000 results, at most 50000"), "{fault}");
 }
 
 #[test]

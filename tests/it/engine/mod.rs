@@ -13,6 +13,7 @@ mod names;
 mod nights;
 mod one_owner;
 mod oracle;
+mod orders;
 mod outage;
 mod plan;
 mod progress;
