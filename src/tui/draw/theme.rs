@@ -209,6 +209,16 @@ impl Theme {
         style
     }
 
+    /// The style of a cell whose upper half has the color of one role and whose lower half that of another. Where nothing
+    /// has a color there are no halves.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
+    pub fn halves(self, above: Role, below: Role) -> Style {
+        let (above, below) = (self.style(above), self.style(below));
+        let style = Style { fg: above.fg, ..Style::new() };
+        below.fg.map_or(style, |color| style.bg(color))
+    }
+
     fn brush(self, role: Role) -> Brush {
         match self.kind {
             ThemeKind::Dark => dark(role),

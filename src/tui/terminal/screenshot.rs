@@ -220,6 +220,7 @@ fn shapes(symbol: &str) -> Vec<Shape> {
     let fill = |n: f64| vec![(0.0, 0.04, n / 8.0, 0.92, 1.0)];
     let down = |from: f64, to: f64, thick: f64| (0.5 - thick / 2.0, from, thick, to - from, 1.0);
     let across = |from: f64, to: f64| (from, 0.5 - THIN / 2.0, to - from, THIN, 1.0);
+    let walls = |from: f64, to: f64| vec![(0.19, from, LIGHT, to - from, 1.0), (0.67, from, LIGHT, to - from, 1.0)];
     match symbol {
         "█" => fill(8.0),
         "▉" => fill(7.0),
@@ -248,6 +249,11 @@ fn shapes(symbol: &str) -> Vec<Shape> {
         "╹" => vec![down(0.0, 0.5, HEAVY)],
         "╽" => vec![down(0.0, 0.5, LIGHT), down(0.5, 1.0, HEAVY)],
         "╿" => vec![down(0.0, 0.5, HEAVY), down(0.5, 1.0, LIGHT)],
+        "▀" => vec![(0.0, 0.0, 1.0, 0.5, 1.0)],
+        "║" => walls(0.0, 1.0),
+        "╥" => [walls(0.5, 1.0), vec![across(0.19, 0.81)]].concat(),
+        "╨" => [walls(0.0, 0.5), vec![across(0.19, 0.81)]].concat(),
+        "╎" => vec![down(0.1, 0.4, LIGHT), down(0.6, 0.9, LIGHT)],
         "╭" => vec![down(0.5, 1.0, LIGHT), across(0.5, 1.0)],
         "╮" => vec![down(0.5, 1.0, LIGHT), across(0.0, 0.5)],
         "╰" => vec![down(0.0, 0.5, LIGHT), across(0.5, 1.0)],
