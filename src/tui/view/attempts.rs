@@ -67,9 +67,9 @@ pub fn gaps(view: &mut ViewContext, area: Rect) {
         title = title.span(Role::Muted, format!(", the first {}", rows.len()));
     }
     let columns = [
-        Column::new(GapColumn::What, "", 22, 9).up_to(46),
-        Column::new(GapColumn::Cost, "", 11, 7).right(),
-        Column::new(GapColumn::Cause, "", 14, 6).up_to(24),
+        Column::new(GapColumn::What, "", 28, 9).up_to(46),
+        Column::new(GapColumn::Cost, "", 10, 7).right(),
+        Column::new(GapColumn::Cause, "", 9, 6).up_to(14),
     ];
     let now = view.now();
     let empty = [Line::of(Role::Good, "no gaps")];

@@ -63,8 +63,15 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let inner = view.canvas.block(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
     view.canvas.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
     let x = inner.x + 9.min(inner.width);
-    view.canvas.line(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
+    let said = blocker(&why.blocker, now);
+    let room = Rect::new(x, inner.y, inner.right() - x, if inner.height > 12 { 2 } else { 1 });
     let mut y = inner.y + 1;
+    if said.width() > room.width && room.height > 1 {
+        y = inner.y + view.canvas.paragraph(room, &said.to_string(), role(why.blocker.cause));
+    } else {
+        view.canvas.line(x, inner.y, room.width, &said);
+    }
+    let top = y;
     if y >= inner.bottom() {
         return;
     }
@@ -73,8 +80,8 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let room = inner.bottom().saturating_sub(y).saturating_sub(causes_need + 1);
     for sentence in why.sentences() {
         let lines = u16::try_from(wrap(&sentence, inner.width).len()).unwrap_or(u16::MAX);
-        let left = (inner.y + 1 + room).saturating_sub(y);
-        if left == 0 || (lines > left && y > inner.y + 1) {
+        let left = (top + room).saturating_sub(y);
+        if left == 0 || (lines > left && y > top) {
             break;
         }
         let place = Rect::new(inner.x, y, inner.width, lines.min(left));

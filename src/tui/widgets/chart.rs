@@ -58,8 +58,7 @@ impl Chart<'_> {
         let stored = |at: &Ts| self.bars.binary_search_by_key(at, |bar| bar.ts).is_ok();
         let mut extras: Vec<(Ts, Vec<Column>)> = Vec::new();
         for (k, hole) in self.holes.iter().enumerate().filter(|(_, hole)| hole.range.end > first) {
-            let bars = usize::try_from(hole.range.len() / self.timeframe.width()).unwrap_or(HOLE);
-            let columns = (0..bars.clamp(2, HOLE)).map(|column| Column::Hole(k, column)).collect();
+            let columns = (0..hole_columns(hole, self.timeframe)).map(|column| Column::Hole(k, column)).collect();
             extras.push((hole.range.start.max(first), columns));
         }
         let pending = self.quarantined.iter().filter(|at| **at > first && !stored(at));
@@ -119,7 +118,8 @@ impl Chart<'_> {
         let Some(scale) = Scale::of(bars.iter().map(|(_, _, bar)| *bar), plot.height) else { return Vec::new() };
         let scale_at = Rect::new(plot.right() + 1, plot.y, scale_width.saturating_sub(1), plot.height);
         self.prices(canvas, plot, scale_at, &scale);
-        for (x, column) in &columns {
+        // Backwards, so that the text of a hole lies on all of its columns.
+        for (x, column) in columns.iter().rev() {
             self.other(canvas, plot, *x, *column);
         }
         self.lines(canvas, plot, &bars, &scale);
@@ -179,16 +179,15 @@ impl Chart<'_> {
                 for y in plot.top()..plot.bottom() {
                     canvas.glyph(x, y, TRACK, Role::Border);
                 }
-                // The text runs down where it finds no room across.
-                let text: Vec<char> = if at == 0 { hole.what.chars().collect() } else { Vec::new() };
-                if at == 0 {
-                    canvas.glyph(x, plot.top(), hole.letter, hole.role);
+                if at != 0 {
+                    return;
                 }
-                for (y, c) in (plot.top() + 2..plot.bottom()).zip(text) {
-                    if c != ' ' {
-                        canvas.glyph(x, y, c.encode_utf8(&mut [0; 4]), hole.role);
-                    }
-                }
+                let columns = hole_columns(hole, self.timeframe);
+                let text = format!("{} {}", hole.letter, hole.what);
+                let text = if usize::from(width(&text)) <= columns { text } else { hole.letter.to_owned() };
+                let free = u16::try_from(columns).unwrap_or(0).saturating_sub(width(&text));
+                let y = plot.y + plot.height / 2;
+                canvas.text(x + free / 2, y, plot.right().saturating_sub(x + free / 2), &text, hole.role);
             }
         }
     }
@@ -254,6 +253,12 @@ impl Chart<'_> {
         pieces.extend(point.atr.map(|atr| (40, pair("atr", price(atr)))));
         pieces
     }
+}
+
+/// The columns of a hole: one a bar as far as it is short.
+fn hole_columns(hole: &Hole, timeframe: Timeframe) -> usize {
+    let bars = usize::try_from(hole.range.len() / timeframe.width()).unwrap_or(HOLE);
+    bars.clamp(2, HOLE)
 }
 
 fn volume(canvas: &mut Canvas, area: Rect, bars: &[(u16, usize, &Bar)]) {

@@ -146,7 +146,7 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
 fn holes(detail: &Detail) -> Vec<Hole> {
     let hole = |range: Interval, state: CellState| {
         let (letter, role) = heat::appearance(Cell { state, eighths: 8 });
-        Hole { range, letter, role, what: format!("{} {}", heat::name(state), format::rough(range.len())) }
+        Hole { range, letter, role, what: format::rough(range.len()) }
     };
     let gaps = detail
         .gaps
