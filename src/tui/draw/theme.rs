@@ -214,9 +214,18 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
     pub fn halves(self, above: Role, below: Role) -> Style {
-        let (above, below) = (self.style(above), self.style(below));
-        let style = Style { fg: above.fg, ..Style::new() };
-        below.fg.map_or(style, |color| style.bg(color))
+        let style = Style { fg: self.style(above).fg, ..Style::new() };
+        // What is answered for is much: a darker lower half keeps the rows apart.
+        let color = match (below, self.style(below).fg) {
+            (Role::Covered, Some(Color::Rgb(r, g, b))) => {
+                let [_, red, green, blue] = self.paper().1.to_be_bytes();
+                let mix =
+                    |ink: u8, paper: u8| u8::try_from((u16::from(ink) * 7 + u16::from(paper) * 3) / 10).unwrap_or(ink);
+                Some(Color::Rgb(mix(r, red), mix(g, green), mix(b, blue)))
+            }
+            (_, color) => color,
+        };
+        color.map_or(style, |color| style.bg(color))
     }
 
     fn brush(self, role: Role) -> Brush {

@@ -55,7 +55,7 @@ impl Model {
             let lines = self.map_lines();
             let Some(at) = self.map_cursor(&lines) else { return };
             let to = at.saturating_add_signed(rows).min(lines.len().saturating_sub(1));
-            let Some(row) = lines.get(to).filter(|_| to != at).map(|line| line.anchor()) else { return };
+            let Some(row) = lines.get(to).filter(|_| to != at).map(MapLine::anchor) else { return };
             return self.select_by_hand(list, row);
         }
         let last = len.saturating_sub(1);

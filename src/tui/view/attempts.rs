@@ -55,7 +55,6 @@ pub fn gaps(view: &mut ViewContext, area: Rect) {
     enum GapColumn {
         What,
         Cost,
-        Cause,
     }
     let rows = view.model.gaps();
     let name = view.model.detail_series();
@@ -66,23 +65,18 @@ pub fn gaps(view: &mut ViewContext, area: Rect) {
     if total > rows.len() {
         title = title.span(Role::Muted, format!(", the first {}", rows.len()));
     }
-    let columns = [
-        Column::new(GapColumn::What, "", 28, 9).up_to(46),
-        Column::new(GapColumn::Cost, "", 10, 7).right(),
-        Column::new(GapColumn::Cause, "", 9, 6).up_to(14),
-    ];
+    let columns = [Column::new(GapColumn::What, "", 28, 9).up_to(46), Column::new(GapColumn::Cost, "", 14, 7).right()];
     let now = view.now();
     let empty = [Line::of(Role::Good, "no gaps")];
     view.table(ListId::Gaps, area, title, &columns, &empty, |canvas, slot, key, k| {
         let Some(gap) = rows.get(k) else { return };
         match key {
             GapColumn::What => slot.text(canvas, &hole(gap, class, now), Role::Text),
+            GapColumn::Cost if gap.not_entitled => slot.text(canvas, "x not entitled", Role::Refused),
             GapColumn::Cost => {
-                let cost = gap.requests.map_or_else(String::new, |requests| format::plural(requests, "request"));
-                slot.text(canvas, &cost, Role::Muted);
+                let cost = gap.requests.map_or_else(|| "missing".to_owned(), |n| format::plural(n, "request"));
+                slot.text(canvas, &cost, Role::Aging);
             }
-            GapColumn::Cause if gap.not_entitled => slot.text(canvas, "x not entitled", Role::Refused),
-            GapColumn::Cause => slot.text(canvas, "? missing", Role::Aging),
         }
     });
 }

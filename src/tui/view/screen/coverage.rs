@@ -119,7 +119,7 @@ fn holes(view: &mut ViewContext, line: Rect, name: &SeriesName) {
         pieces.push((9, whole));
         let more = model.gaps_of(&of).len().saturating_sub(1);
         if more > 0 {
-            pieces.push((5, Line::of(Role::Muted, format!("{} more", format::plural(more, "hole")))));
+            pieces.push((5, Line::of(Role::Muted, format::plural(more, "more hole"))));
         }
     } else if model.answers.coverage.row(name).is_some_and(|row| row.gaps.is_empty()) {
         pieces.push((9, Line::of(Role::Good, "nothing is missing")));
