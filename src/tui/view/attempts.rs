@@ -41,7 +41,10 @@ pub fn hole(gap: &Gap, class: AssetClass, now: Ts) -> String {
 #[must_use]
 pub fn fetches(model: &Model, gap: &Gap) -> Line {
     let Some(requests) = gap.requests else { return Line::new() };
-    let key = model.keymap.hint(ActionId::TriggerGap).filter(|_| requests > 0);
+    if requests == 0 {
+        return Line::of(Role::Muted, ", nothing to fetch now");
+    }
+    let key = model.keymap.hint(ActionId::TriggerGap);
     let cost = Line::of(Role::Text, format!(", {}", format::plural(requests, "request")));
     match key {
         Some(key) => cost.span(Role::Text, "  ").span(Role::Key, key).span(Role::Muted, " fetches it"),
@@ -74,7 +77,12 @@ pub fn gaps(view: &mut ViewContext, area: Rect) {
             GapColumn::What => slot.text(canvas, &hole(gap, class, now), Role::Text),
             GapColumn::Cost if gap.not_entitled => slot.text(canvas, "x not entitled", Role::Refused),
             GapColumn::Cost => {
-                let cost = gap.requests.map_or_else(|| "missing".to_owned(), |n| format::plural(n, "request"));
+                let cost = gap.requests.map_or_else(
+                    || "missing".to_owned(),
+                    |n| {
+                        if n == 0 { "no request".to_owned() } else { format::plural(n, "request") }
+                    },
+                );
                 slot.text(canvas, &cost, Role::Aging);
             }
         }

@@ -59,7 +59,8 @@ pub const YEAR: u16 = 8;
 /// The columns a year takes at `each` columns a week.
 #[must_use]
 pub const fn year_width(each: u16) -> u16 {
-    LABELS + 53 * each
+    // A year begins and ends within a week.
+    LABELS + 54 * each
 }
 
 /// The names of weekdays and a space.
