@@ -88,8 +88,11 @@ fn chosen(view: &mut ViewContext, area: Rect) {
     let beside = |sums: u16| inner.width.saturating_sub(MONTH - 4 + sums);
     let wide = [4, 3, 2, 1].into_iter().find(|each| calendar::year_width(*each) <= beside(0)).unwrap_or(1);
     let year = calendar::year_width(wide);
-    let needs =
-        [Constraint::new(24, year, 9), Constraint::new(MONTH - 7, MONTH, 5), Constraint::new(SUMS - 2, SUMS + 2, 6)];
+    let needs = [
+        Constraint::new(if wide > 1 { year } else { 24 }, year, 9),
+        Constraint::new(MONTH - 7, MONTH, if wide > 1 { 7 } else { 5 }),
+        Constraint::new(SUMS - 2, SUMS + 2, 6),
+    ];
     let places = columns(map, 3, &needs);
     let place = |k: usize| places.get(k).copied().flatten();
     if let Some(at) = place(0) {

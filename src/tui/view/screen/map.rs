@@ -229,7 +229,9 @@ fn note(view: &mut ViewContext, line: &MapLine<'_>, is_selected: bool, place: Re
     };
     let Some((gap, class)) = selected.or_else(newest).zip(class) else { return };
     let text = attempts::hole(gap, class, view.now());
-    let key = if is_selected { attempts::fetches(model, gap) } else { Line::new() };
+    let mut key = if is_selected { attempts::fetches(model, gap) } else { Line::new() };
+    // The line below the map says in words what the key does.
+    key.spans.truncate(3);
     let role = if is_selected { Role::Text } else { Role::Muted };
     let mut whole = Line::of(role, text);
     whole.spans.extend(key.spans);
