@@ -30,9 +30,8 @@ pub fn coverage_row(symbol: &str, timeframe: Timeframe, from: NaiveDate, to: Nai
             }
             match (symbol, back) {
                 ("NFLX", 0..120) if timeframe < Timeframe::D1 => of(CellState::Unverified, 0),
-                ("AVGO", 200..) => of(CellState::Unverified, 0),
+                ("AVGO", 200..) | ("META", 0) => of(CellState::Unverified, 0),
                 (_, ..0) => of(CellState::Ahead, 0),
-                ("META", 0) => of(CellState::Unverified, 0),
                 ("META", 1) => of(CellState::Present, 3),
                 ("AAPL", 0) => of(CellState::Quarantined, 8),
                 ("ASML", _) if timeframe >= Timeframe::H4 => of(CellState::Unverified, 0),

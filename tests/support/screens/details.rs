@@ -137,7 +137,7 @@ fn points(bars: &[Bar]) -> Vec<ChartPoint> {
         Some((window.iter().map(|b| (b.close - middle).powi(2)).sum::<f64>() / 20.0).sqrt())
     };
     let point = |k: usize| ChartPoint {
-        score: if k % 97 == 0 { 0.8 } else { 1.0 },
+        score: if k.is_multiple_of(97) { 0.8 } else { 1.0 },
         sma_20: mean(k, 20),
         sma_50: mean(k, 50),
         bb_upper: mean(k, 20).zip(spread(k)).map(|(m, s)| m + 2.0 * s),
