@@ -188,6 +188,28 @@ fn every_screen_in_every_state_at_three_sizes() {
     }
 }
 
+/// The map and the chart on a large screen, with and without color, in Unicode and in ASCII.
+#[test]
+fn coverage_and_detail_at_more_sizes() {
+    let mut all = String::new();
+    let plain = |change: fn(&mut Model), model: &Model, all: &mut String| {
+        let mut model = Model { answers: model.answers.clone(), ..on(model.screen, opened(running(), 160, 45)) };
+        change(&mut model);
+        let _ = writeln!(all, "{}", text(&model, 160, 45));
+    };
+    for screen in [Screen::Coverage, Screen::Detail] {
+        let mut model = select(on(screen, busy()), "META", Timeframe::M5);
+        model.coverage.unfolded.insert("META".parse().unwrap());
+        model.detail.series = Some(name("META", Timeframe::M5));
+        for (width, height) in [(160, 45), (120, 32)] {
+            let _ = writeln!(all, "{width}x{height}\n{}", text(&model, width, height));
+        }
+        plain(|model| model.display.theme = ThemeKind::Mono, &model, &mut all);
+        plain(|model| model.display.ascii = true, &model, &mut all);
+    }
+    insta::assert_snapshot!("coverage_and_detail_sizes", all);
+}
+
 /// The box on top at the sizes in between, with and without work.
 #[test]
 fn the_overview_at_more_sizes() {

@@ -25,6 +25,15 @@ pub struct CoverageIndex {
     late_since: Option<Ts>,
 }
 
+/// Whether a row is still believed. A hole stays one when it is due to be asked about.
+#[must_use]
+pub fn is_believed(row: &Coverage, now: Ts) -> bool {
+    match row.state {
+        CoverageState::Empty | CoverageState::NotEntitled => row.expires_at.is_none_or(|t| t > now),
+        _ => true,
+    }
+}
+
 impl CoverageIndex {
     /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
     pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
@@ -67,12 +76,8 @@ impl CoverageIndex {
         self.rows(symbol, tf).iter().filter(|row| counts(row)).map(|row| row.range).collect()
     }
 
-    /// Whether a row is still believed. A hole stays one when it is due to be asked about.
     fn holds(&self, row: &Coverage) -> bool {
-        match row.state {
-            CoverageState::Empty | CoverageState::NotEntitled => row.expires_at.is_none_or(|t| t > self.now),
-            _ => true,
-        }
+        is_believed(row, self.now)
     }
 
     /// The families of a target, with everything that need not be requested counted as covered.
