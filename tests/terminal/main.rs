@@ -16,9 +16,11 @@ mod support {
 
     pub mod api;
     pub mod bench;
+    pub mod cast;
     pub mod http;
     pub mod pty;
 }
 
 mod attach;
 mod dashboard;
+mod pictures;

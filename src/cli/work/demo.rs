@@ -32,7 +32,7 @@ use barkeep_sim::{ConfigChange, FaultKind, FaultRule, Sim, SimConfig};
 use barkeep_tui::keymap::Keymap;
 
 /// Requests per minute of the simulated vendor.
-const LIMIT: u32 = 60;
+const LIMIT: u32 = 150;
 /// The ticker that is sent wrong: one that is asked for all the time.
 const BAD_TICKER: &str = "X:ETHUSD";
 
@@ -70,10 +70,11 @@ pub(crate) fn run(args: &DemoArgs, globals: &Globals) -> Result<(), CliError> {
         eprintln!("note: demo: simulated vendor, temporary database that is deleted at the end");
         let key = SecretString::from("no-key-needed");
         session.loaded.settings.vendor.rate_limit = RateLimit::Unlimited;
-        fill(&session, &symbols, key.clone()).await?;
+        // The vendor counts by the key; what is there at the opening was fetched long ago.
+        let old = fill(&session, &symbols, SecretString::from("before-the-opening")).await?;
         session.loaded.settings.vendor.rate_limit = limit;
         add_faults(&vendor, &symbols, limit);
-        play(&args.dashboard, keymap, &session, key, (&symbols, &vendor, path)).await
+        play(&args.dashboard, keymap, &session, key, (&old, &vendor, path)).await
     })
 }
 
@@ -83,7 +84,7 @@ async fn play(
     keymap: Arc<Keymap>,
     session: &Session,
     key: SecretString,
-    (symbols, vendor, database): (&[DemoSymbol], &Arc<Sim>, PathBuf),
+    (old, vendor, database): (&[Symbol], &Arc<Sim>, PathBuf),
 ) -> Result<(), CliError> {
     let limit = session.loaded.settings.vendor.rate_limit;
     let (opened, runs) = oneshot::channel();
@@ -95,7 +96,7 @@ async fn play(
     let beside = async {
         if let Ok((handle, stopping)) = runs.await {
             let (again, stop) = (handle.clone(), stopping.clone());
-            tokio::join!(stage.play((handle, stopping)), go_back(symbols, now, (again, stop)));
+            tokio::join!(stage.play((handle, stopping)), go_back(old, now, (again, stop)));
         }
         // The dashboard says when it is over.
         std::future::pending().await
@@ -139,7 +140,7 @@ fn having(symbols: &[DemoSymbol], problem: Problem) -> impl Iterator<Item = &Sym
 fn add_faults(vendor: &Sim, symbols: &[DemoSymbol], limit: RateLimit) {
     vendor.configure(&ConfigChange {
         rate_limit: Some(limit.per_minute()),
-        latency_ms: Some(180),
+        latency_ms: Some(300),
         ..ConfigChange::default()
     });
     for symbol in having(symbols, Problem::Fails) {
@@ -148,6 +149,5 @@ fn add_faults(vendor: &Sim, symbols: &[DemoSymbol], limit: RateLimit) {
     for symbol in having(symbols, Problem::ImpossibleBars) {
         vendor.add_fault(FaultRule::new(FaultKind::BrokenOhlc).on(&format!("/{symbol}/")).times(2));
     }
-    vendor.add_fault(FaultRule::new(FaultKind::Status429).after(45).times(1));
-    vendor.add_fault(FaultRule::new(FaultKind::Status503).probability(0.04));
+    vendor.add_fault(FaultRule::new(FaultKind::Status503).probability(0.03));
 }

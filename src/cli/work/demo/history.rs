@@ -26,13 +26,20 @@ use barkeep_store::{SymbolRow, Trigger};
 const TIMEFRAMES: [Timeframe; 5] = [Timeframe::M5, Timeframe::M15, Timeframe::H1, Timeframe::H4, Timeframe::D1];
 /// What is there when the demo opens.
 const DAYS: i64 = 21;
-const MINUTES_BACK: i64 = 26 * HOUR;
+/// Minutes of less than ten sessions would not tell a vendor that is late from a market that is quiet.
+const DAYS_OF_MINUTES: i64 = 18;
 /// A year of each symbol, then the year before that.
 const YEARS: i64 = 5;
+/// From one order to the next: the limit is for the schedule too.
+const BETWEEN: Duration = Duration::from_secs(8);
 const YEAR: i64 = 365 * DAY;
 
-/// Registers the symbols and fetches the last days of those that have a history.
-pub(super) async fn fill(session: &Session, symbols: &[DemoSymbol], key: SecretString) -> Result<(), CliError> {
+/// Registers the symbols and fetches the last days of those that have a history. Gives those that have years to fetch.
+pub(super) async fn fill(
+    session: &Session,
+    symbols: &[DemoSymbol],
+    key: SecretString,
+) -> Result<Vec<Symbol>, CliError> {
     let engine = open_engine(session, key, Arc::new(Silent)).await?;
     let now = session.clock.now();
     let new = |demo: &DemoSymbol| {
@@ -56,25 +63,31 @@ pub(super) async fn fill(session: &Session, symbols: &[DemoSymbol], key: SecretS
             let backfill = Backfill::new(selection, session.loaded.settings.backfill.mode, Trigger::Cli);
             backfill.run(&engine, Arc::new(Silent), CancellationToken::new()).await
         };
-        fetch(&TIMEFRAMES, now - DAYS * DAY).await?;
-        if row.timeframes.contains(&Timeframe::M1) {
-            fetch(&[Timeframe::M1], (to - MINUTES_BACK).floor(DAY)).await?;
+        if row.criticality == Criticality::Critical {
+            // The coarser ones are computed from the minutes.
+            fetch(&row.timeframes, now - DAYS_OF_MINUTES * DAY).await?;
+            fetch(&[Timeframe::D1], now - YEAR).await?;
+        } else {
+            fetch(&TIMEFRAMES, now - DAYS * DAY).await?;
         }
     }
     engine.store.close().await;
-    Ok(())
+    // Years of minutes are too much for a demo.
+    let others = rows.into_iter().filter(|row| row.criticality != Criticality::Critical);
+    Ok(others.map(|row| row.symbol).collect())
 }
 
+/// A selection of one symbol.
 fn of(symbol: &Symbol, timeframes: &[Timeframe]) -> Selection {
     Selection { symbols: vec![symbol.clone()], timeframes: Some(timeframes.to_vec()), ..Selection::default() }
 }
 
 /// Orders the history of one symbol after the other, always one at a time, until the engine is to stop. One at a time
 /// because an execution has its series to itself, and the schedule is to keep the others fresh meanwhile.
-pub(super) async fn go_back(symbols: &[DemoSymbol], now: Ts, (handle, stopping): Opened) {
+pub(super) async fn go_back(symbols: &[Symbol], now: Ts, (handle, stopping): Opened) {
     let orders = async {
         for years in 1..=YEARS {
-            for demo in symbols {
+            for symbol in symbols {
                 // Not while the operator or a refused key has it stopped, nor beside another order.
                 let mut live = handle.watch();
                 let free = |live: &Arc<barkeep_service::handle::Live>| {
@@ -86,11 +99,11 @@ pub(super) async fn go_back(symbols: &[DemoSymbol], now: Ts, (handle, stopping):
                     return;
                 }
                 let from = Some(TimeBound::Time(now - years * YEAR));
-                let selection = Selection { from, ..of(&demo.symbol, &TIMEFRAMES) };
+                let selection = Selection { from, ..of(symbol, &TIMEFRAMES) };
                 let what = TriggerScope::Selection(selection);
                 // A symbol that is being worked on has its turn with the next year.
                 let _ = handle.order(EngineCommand::Trigger { what, trigger: Trigger::Manual }, BY).await;
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                tokio::time::sleep(BETWEEN).await;
             }
         }
     };

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::work::dashboard::Opened;
 use barkeep_base::clock::Clock;
+use barkeep_base::ts::MINUTE;
 use barkeep_service::handle::{EngineCommand, Handle};
 use barkeep_sim::{Event, FaultKind, FaultRule, Script, Sim};
 use barkeep_store::sqlite::hold;
@@ -16,14 +17,17 @@ use barkeep_store::sqlite::hold;
 pub(super) const BY: &str = "demo";
 
 /// Before the first one, and between one and the next.
-const CALM: Duration = Duration::from_secs(15);
+const CALM: Duration = Duration::from_secs(16);
+
+/// How far a late vendor is behind, minutes.
+const BEHIND: i64 = 6;
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Incident {
     /// Every answer is a 503.
     Storm,
-    /// No bar is newer than the moment it begins.
+    /// Answers end some minutes ago, as from a copy that lags.
     Late,
     /// One bar cannot be.
     BadBar,
@@ -39,7 +43,7 @@ impl Incident {
     pub(super) const fn lasts(self) -> Duration {
         Duration::from_secs(match self {
             Self::Storm => 20,
-            Self::Late => 75,
+            Self::Late => 45,
             Self::BadBar => 10,
             Self::KeyRefused => 15,
             Self::Locked => 14,
@@ -51,7 +55,7 @@ impl Incident {
         let seconds = self.lasts().as_secs();
         match self {
             Self::Storm => format!("demo: the vendor answers 503 for {seconds} s"),
-            Self::Late => format!("demo: the vendor publishes no new bars for {seconds} s"),
+            Self::Late => format!("demo: the vendor is {BEHIND} minutes behind for {seconds} s"),
             Self::BadBar => {
                 "demo: the vendor sends bars that cannot be (high below low); barkeep keeps them apart".into()
             }
@@ -64,7 +68,7 @@ impl Incident {
     pub(super) const fn ends(self) -> &'static str {
         match self {
             Self::Storm => "demo: the vendor answers again",
-            Self::Late => "demo: the vendor publishes again",
+            Self::Late => "demo: the vendor is up to date again",
             Self::BadBar => "demo: the vendor's bars are right again; look at the quarantine on screen 7",
             Self::KeyRefused => {
                 "demo: the key is accepted again, and the demo resumes the engine (your key would be p)"
@@ -136,7 +140,8 @@ impl Stage {
         let (events, faults) = match incident {
             Incident::Storm => (vec![], vec![fault(FaultKind::Status503)]),
             Incident::Late => {
-                let late = Event::LateUntil { ticker: "*".into(), bars_from: now.into(), published_at: until.into() };
+                let bars_from = (now - BEHIND * MINUTE).into();
+                let late = Event::LateUntil { ticker: "*".into(), bars_from, published_at: until.into() };
                 (vec![late], vec![])
             }
             Incident::BadBar => (vec![], vec![fault(FaultKind::BrokenOhlc).on(&self.bad_ticker).times(3)]),

@@ -33,7 +33,7 @@ pub(super) fn hurry(loaded: &mut Loaded) {
     let (policy, settings) = (&mut loaded.policy, &mut loaded.settings);
     let rpo = &mut policy.rpo_by_symbol_criticality;
     for (tier, every, allowed) in [
-        (&mut rpo.critical, seconds(10), seconds(90)),
+        (&mut rpo.critical, seconds(15), seconds(75)),
         (&mut rpo.standard, seconds(30), seconds(6 * 60)),
         (&mut rpo.low, seconds(2 * 60), seconds(30 * 60)),
     ] {
@@ -46,6 +46,8 @@ pub(super) fn hurry(loaded: &mut Loaded) {
     policy.staleness_thresholds.aging.until = Some(limits.aging);
     // One lost try is told: the lock of the demo is short.
     policy.rto_by_failure_type.database_connection_loss.alert_threshold = 1;
+    // A vendor that fails for 20 s is not to use up the whole limit on retries.
+    settings.vendor.backoff_base = seconds(2);
     settings.alerts.check_every = seconds(3);
 }
 
