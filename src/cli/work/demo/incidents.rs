@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::work::dashboard::Opened;
 use barkeep_base::clock::Clock;
-use barkeep_base::ts::MINUTE;
 use barkeep_service::handle::{EngineCommand, Handle};
 use barkeep_sim::{Event, FaultKind, FaultRule, Script, Sim};
 use barkeep_store::sqlite::hold;
@@ -19,15 +19,18 @@ pub(super) const BY: &str = "demo";
 /// Before the first one, and between one and the next.
 const CALM: Duration = Duration::from_secs(16);
 
-/// How far a late vendor is behind, minutes.
-const BEHIND: i64 = 6;
+/// Until something else happens although the vendor is late.
+const LATE_ALONE: Duration = Duration::from_secs(24);
+/// After the last one, so that everything can recover.
+const RECOVERY: Duration = Duration::from_secs(45);
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Incident {
     /// Every answer is a 503.
     Storm,
-    /// Answers end some minutes ago, as from a copy that lags.
+    /// No bar is newer than the moment it begins. It goes on while the next ones happen: one minute without a bar is
+    /// believed, three are not.
     Late,
     /// One bar cannot be.
     BadBar,
@@ -43,7 +46,7 @@ impl Incident {
     pub(super) const fn lasts(self) -> Duration {
         Duration::from_secs(match self {
             Self::Storm => 20,
-            Self::Late => 45,
+            Self::Late => 180,
             Self::BadBar => 10,
             Self::KeyRefused => 15,
             Self::Locked => 14,
@@ -55,7 +58,7 @@ impl Incident {
         let seconds = self.lasts().as_secs();
         match self {
             Self::Storm => format!("demo: the vendor answers 503 for {seconds} s"),
-            Self::Late => format!("demo: the vendor is {BEHIND} minutes behind for {seconds} s"),
+            Self::Late => format!("demo: the vendor publishes no new bars for {seconds} s"),
             Self::BadBar => {
                 "demo: the vendor sends bars that cannot be (high below low); barkeep keeps them apart".into()
             }
@@ -68,7 +71,7 @@ impl Incident {
     pub(super) const fn ends(self) -> &'static str {
         match self {
             Self::Storm => "demo: the vendor answers again",
-            Self::Late => "demo: the vendor is up to date again",
+            Self::Late => "demo: the vendor publishes new bars again",
             Self::BadBar => "demo: the vendor's bars are right again; look at the quarantine on screen 7",
             Self::KeyRefused => {
                 "demo: the key is accepted again, and the demo resumes the engine (your key would be p)"
@@ -92,11 +95,10 @@ impl Stage {
     pub(super) async fn play(&self, (handle, stopping): Opened) {
         let acts = async {
             sleep(CALM / 2).await;
-            for incident in Incident::ORDER.into_iter().cycle() {
-                announce(&incident.begins(), true);
-                self.happen(incident, &handle).await;
-                announce(incident.ends(), false);
-                sleep(CALM).await;
+            loop {
+                self.round(&handle).await;
+                announce("demo: everything recovers; then it begins again", false);
+                sleep(RECOVERY).await;
             }
         };
         tokio::select! {
@@ -105,30 +107,49 @@ impl Stage {
         }
     }
 
-    /// Lets one happen, and puts it right.
-    async fn happen(&self, incident: Incident, handle: &Handle) {
-        match incident {
-            Incident::Locked => {
-                match hold(&self.database).await {
-                    Ok(lock) => {
+    /// All of them once.
+    async fn round(&self, handle: &Handle) {
+        // They end by themselves, at the time they name.
+        let mut script = Script::default();
+        let mut later = JoinSet::new();
+        for incident in Incident::ORDER {
+            announce(&incident.begins(), true);
+            let Script { events, faults } = self.script(incident);
+            script.events.extend(events);
+            script.faults.extend(faults);
+            if let Err(e) = self.vendor.set_script(script.clone()) {
+                tracing::warn!(error = %e, "the simulated vendor does not take the demo's script");
+            }
+            match incident {
+                Incident::Late => {
+                    later.spawn(async move {
                         sleep(incident.lasts()).await;
-                        lock.release().await;
-                    }
-                    Err(e) => tracing::warn!(error = %e, "the demo cannot lock its database"),
+                        announce(incident.ends(), false);
+                    });
+                    sleep(LATE_ALONE).await;
                 }
-                return;
+                Incident::Locked => self.lock(incident.lasts()).await,
+                _ => sleep(incident.lasts()).await,
             }
-            at_the_vendor => {
-                if let Err(e) = self.vendor.set_script(self.script(at_the_vendor)) {
-                    tracing::warn!(error = %e, "the simulated vendor does not take the demo's script");
-                }
+            if incident == Incident::KeyRefused {
+                resume(handle).await;
             }
+            if incident != Incident::Late {
+                announce(incident.ends(), false);
+            }
+            sleep(CALM).await;
         }
-        sleep(incident.lasts()).await;
-        // What it leaves in the vendor's book ends here.
-        let _ = self.vendor.set_script(Script::default());
-        if incident == Incident::KeyRefused {
-            resume(handle).await;
+        while later.join_next().await.is_some() {}
+    }
+
+    /// Keeps everyone else from writing to the database.
+    async fn lock(&self, time: Duration) {
+        match hold(&self.database).await {
+            Ok(lock) => {
+                sleep(time).await;
+                lock.release().await;
+            }
+            Err(e) => tracing::warn!(error = %e, "the demo cannot lock its database"),
         }
     }
 
@@ -140,8 +161,7 @@ impl Stage {
         let (events, faults) = match incident {
             Incident::Storm => (vec![], vec![fault(FaultKind::Status503)]),
             Incident::Late => {
-                let bars_from = (now - BEHIND * MINUTE).into();
-                let late = Event::LateUntil { ticker: "*".into(), bars_from, published_at: until.into() };
+                let late = Event::LateUntil { ticker: "*".into(), bars_from: now.into(), published_at: until.into() };
                 (vec![late], vec![])
             }
             Incident::BadBar => (vec![], vec![fault(FaultKind::BrokenOhlc).on(&self.bad_ticker).times(3)]),
@@ -198,13 +218,14 @@ mod tests {
             stage.vendor.set_script(script.clone()).unwrap();
             assert_eq!(script == Script::default(), incident == Incident::Locked, "{incident:?}");
             for rule in &script.faults {
-                assert!(rule.since >= Some(before) && rule.until <= Some(stage.clock.now() + 75_000), "{rule:?}");
+                assert!(rule.since >= Some(before) && rule.until <= Some(stage.clock.now() + 200_000), "{rule:?}");
             }
             let said = incident.begins() + incident.ends();
             assert_eq!(said.matches("demo: ").count(), 2, "{said}");
         }
-        let round: Duration = Incident::ORDER.into_iter().map(|incident| incident.lasts() + CALM).sum();
+        let alone = |incident: Incident| incident.lasts().min(LATE_ALONE) + CALM;
+        let round: Duration = Incident::ORDER.into_iter().map(alone).sum();
         let each = round / u32::try_from(Incident::ORDER.len()).unwrap();
-        assert!((30..=45).contains(&each.as_secs()), "one every {each:?}");
+        assert!((28..=45).contains(&each.as_secs()), "one every {each:?}");
     }
 }

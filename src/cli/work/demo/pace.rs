@@ -47,7 +47,9 @@ pub(super) fn hurry(loaded: &mut Loaded) {
     // One lost try is told: the lock of the demo is short.
     policy.rto_by_failure_type.database_connection_loss.alert_threshold = 1;
     // A vendor that fails for 20 s is not to use up the whole limit on retries.
-    settings.vendor.backoff_base = seconds(2);
+    (settings.vendor.backoff_base, settings.vendor.attempts) = (seconds(2), 4);
+    // One symbol in eight: the storm is enough.
+    policy.monitoring_thresholds.high_symbol_failure_rate.0 = 0.12;
     settings.alerts.check_every = seconds(3);
 }
 
