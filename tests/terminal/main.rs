@@ -18,6 +18,7 @@ mod support {
     pub mod bench;
     pub mod cast;
     pub mod http;
+    pub mod messages;
     pub mod pty;
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::cast::Cast;
+use crate::support::messages::{is_made_by, messages};
 use crate::support::pty::Pty;
 
 const BARKEEP: &str = env!("CARGO_BIN_EXE_barkeep");
@@ -90,8 +91,15 @@ fn take_pictures() {
     take("vendor", "6", "vendor error 503");
     take("log", "8", "vendor failed (503)");
     take("symbols", "2", "sorted by");
-    take("executions", "5\r", "demo");
-    take("failures", "\x1b7", "high backfill failure");
+    take("executions", "5\r", "SYMBOL");
+    photographer.pty.type_in("7");
+    let began = Instant::now();
+    while ["no alerts yet", "loading"].iter().any(|word| photographer.pty.text().contains(word)) {
+        assert!(began.elapsed() < Duration::from_mins(5), "no alert\n{}", photographer.pty.text());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let mut take = |name: &str, keys: &str, wanted: &str| photographer.take(name, keys, wanted);
+    take("failures", "", "Quarantine");
     take("overview", "1", "Freshness");
     take("overview-light", "\x14", "Freshness");
     // Past the light theme and the one for every color vision, and around to the dark one.
@@ -118,56 +126,6 @@ fn lines(svg: &str) -> Vec<String> {
     lines.into_values().map(|parts| parts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("  ")).collect()
 }
 
-/// Every text between quotes in the program, as the pieces around what is filled in.
-fn messages() -> Vec<Vec<String>> {
-    let mut all = Vec::new();
-    let mut dirs = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    while let Some(dir) = dirs.pop() {
-        for path in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                dirs.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
-                let source = std::fs::read_to_string(path).unwrap();
-                // What is only a test logs nothing.
-                let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                all.extend(source.lines().filter_map(|line| line.split_once('"')?.1.rsplit_once('"')).map(|(t, _)| {
-                    let plain = t.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
-                    plain.map(str::to_owned).collect::<Vec<String>>()
-                }));
-            }
-        }
-    }
-    all.retain(|pieces| pieces.iter().map(|piece| piece.trim().len()).sum::<usize>() >= 8);
-    all
-}
-
-/// Whether a line is what a message makes, as far as it is shown.
-fn is_made_by(line: &str, pieces: &[String]) -> bool {
-    let shown = line.trim_end_matches('…').trim_end();
-    let mut rest = shown;
-    for (k, piece) in pieces.iter().enumerate() {
-        match rest.find(piece.as_str()) {
-            Some(0) => rest = &rest[piece.len()..],
-            Some(at) if k > 0 => rest = &rest[at + piece.len()..],
-            // The line is cut off in the middle of the message.
-            _ => return k > 0 && shown.len() < line.len(),
-        }
-    }
-    // Only fields come after a message that does not end with something filled in.
-    pieces.last().is_some_and(String::is_empty) || rest.is_empty() || rest.starts_with("  ")
-}
-
-#[test]
-fn a_line_is_recognized_by_the_message_that_makes_it() {
-    let message: Vec<String> = ["", ": ", " written"].map(str::to_owned).to_vec();
-    assert!(is_made_by("AAPL 5m: 12 bars written", &message));
-    assert!(is_made_by("AAPL 5m: 12 bars wri…", &message));
-    assert!(!is_made_by("AAPL 5m has 12 bars", &message));
-    let fields = ["execution ended".to_owned()];
-    assert!(is_made_by("execution ended  status=completed", &fields));
-    assert!(!is_made_by("the execution ended", &fields));
-}
-
 #[test]
 fn the_pictures_are_taken_from_the_demo_and_show_what_the_engine_says() {
     if is_update() {
@@ -184,14 +142,17 @@ fn the_pictures_are_taken_from_the_demo_and_show_what_the_engine_says() {
     let mut said = 0;
     for line in &log {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let Some(level) = words.iter().position(|word| levels.contains(word)).filter(|at| *at <= 2) else { continue };
+        // The time stands before the level, and the source after it.
+        let timed = |at: &usize| *at > 0 && words[at - 1].ends_with('Z') && words.len() > at + 1;
+        let Some(level) = words.iter().position(|word| levels.contains(word)).filter(timed) else { continue };
         let text = line.split_once(words[level + 1]).unwrap().1.trim_start();
         assert!(messages.iter().any(|pieces| is_made_by(text, pieces)), "nothing in the program says: {text}");
         said += 1;
     }
     assert!(said >= 10, "{log:?}");
     let failures = lines(&std::fs::read_to_string(stored("failures.svg")).unwrap()).join("\n");
-    assert!(["high backfill failure", " allows "].iter().any(|said| failures.contains(said)), "{failures}");
+    let alerts = ["high backfill failure", " allows ", "nothing can be fetched", "the database has not answered"];
+    assert!(alerts.iter().any(|said| failures.contains(said)), "{failures}");
 }
 
 fn record() {

@@ -99,7 +99,7 @@ async fn play(
             tokio::join!(stage.play((handle, stopping)), go_back(old, now, (again, stop)));
         }
         // The dashboard says when it is over.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         result = open(dashboard, session, key) => result,
