@@ -290,7 +290,8 @@ impl Dispatcher {
                 self.policy.pause(&fault, number, &mut rng)
             };
             let Some(wait) = again else { return Err(fault) };
-            let (what, tries) = (ask.ticker.unwrap_or(ask.endpoint), self.policy.tries(fault.class));
+            let whole = if ask.endpoint == "grouped_daily" { "all symbols" } else { ask.endpoint };
+            let (what, tries) = (ask.ticker.unwrap_or(whole), self.policy.tries(fault.class));
             let next = number.saturating_add(1);
             tracing::info!("{what}: {}; try {next} of {tries} in {:.1} s", fault.message, wait.as_secs_f64());
             if !wait.is_zero() {

@@ -21,7 +21,7 @@ pub fn messages() -> Vec<Vec<String>> {
             }
         }
     }
-    all.retain(|pieces| pieces.iter().map(|piece| piece.trim().len()).sum::<usize>() >= 8);
+    all.retain(|pieces| pieces.iter().map(|piece| piece.trim().len()).sum::<usize>() >= 5);
     all
 }
 
@@ -34,7 +34,11 @@ pub fn is_made_by(line: &str, pieces: &[String]) -> bool {
             Some(0) => rest = &rest[piece.len()..],
             Some(at) if k > 0 => rest = &rest[at + piece.len()..],
             // The line is cut off in the middle of the message.
-            _ => return k > 0 && shown.len() < line.len(),
+            _ => {
+                let before: usize = pieces[..k].iter().map(|piece| piece.trim().len()).sum();
+                let begins = |n| piece.get(..n).is_some_and(|start| !start.trim().is_empty() && rest.ends_with(start));
+                return shown.len() < line.len() && (before >= 5 || (1..piece.len()).any(begins));
+            }
         }
     }
     // Only fields come after a message that does not end with something filled in.
