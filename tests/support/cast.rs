@@ -23,7 +23,7 @@ impl Cast {
         let mut rest: Vec<u8> = Vec::new();
         let mut events = Vec::new();
         for (time, bytes) in written {
-            at += (*time - before).min(LONGEST_PAUSE);
+            at += time.saturating_sub(before).min(LONGEST_PAUSE);
             before = *time;
             rest.extend_from_slice(bytes);
             // A character may be cut in two by the buffer it was read into.
@@ -44,7 +44,8 @@ impl Cast {
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.header);
         for (at, written) in &self.events {
-            text.push_str(&format!("{}\n", json!([at, "o", written])));
+            text += &json!([at, "o", written]).to_string();
+            text.push('\n');
         }
         text
     }
