@@ -8,6 +8,7 @@ use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
+use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
 use barkeep_store::{HealthListener, Opening, Retry, Store, StoreError};
@@ -101,7 +102,8 @@ impl Globals {
 
     fn session(&self, loaded: Loaded, stderr: bool) -> Result<Session, CliError> {
         let telemetry = barkeep_base::log::start(&loaded.settings.log, self.verbose, stderr)?;
-        Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
+        let clock = Arc::new(SystemClock);
+        Ok(Session { loaded, json: self.json, simulated: self.simulated, clock, telemetry })
     }
 }
 
@@ -112,6 +114,8 @@ pub struct Session {
     pub json: bool,
     /// Whether `--simulated` was given.
     pub simulated: bool,
+    /// What time it is for the engine and the screens.
+    pub clock: Arc<dyn Clock>,
     telemetry: Telemetry,
 }
 

@@ -206,7 +206,7 @@ pub(crate) async fn open_engine(
 ) -> Result<EngineContext, CliError> {
     let store = session.open_store_with_retry(health).await?;
     let config = Config::from(session.loaded.clone());
-    barkeep_pipeline::open(store, config, key, Arc::new(SystemClock)).await.map_err(|e| match e {
+    barkeep_pipeline::open(store, config, key, Arc::clone(&session.clock)).await.map_err(|e| match e {
         OpenError::Store(e) => e.into(),
         OpenError::Vendor(message) => CliError::usage(message),
     })

@@ -30,7 +30,8 @@ pub(super) async fn prepare(context: &IngestContext, page: &mut PageJob) -> Resu
         let ledger = ledgers.entry(answer.ids.base_id).or_default();
         for (timeframe, write) in writes(context.store.as_ref(), &context.calendar, answer, ledger, &evidence).await? {
             let series = (answer.ids.symbol.clone(), timeframe);
-            received.push(Received { series, bars: write.bars.len() as u64 });
+            let doubt = write.quarantine.first().map(|bad| format!("{}: {}", bad.bar.ts, bad.reason));
+            received.push(Received { series, bars: write.bars.len() as u64, doubt });
             commit.writes.push(write);
         }
     }
