@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::exit::{CliError, DATABASE};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
-use barkeep_store::{HealthListener, Retry, Store, StoreError};
+use barkeep_store::{HealthListener, Retry, Starting, Store, StoreError};
 
 /// What every command says that needs a key and finds none.
 pub const NO_API_KEY: &str = "no API key: MASSIVE_API_KEY, POLYGON_API_KEY and vendor.key_file are not set";
@@ -101,7 +101,7 @@ impl Globals {
 
     fn session(&self, loaded: Loaded, stderr: bool) -> Result<Session, CliError> {
         let telemetry = barkeep_base::log::start(&loaded.settings.log, self.verbose, stderr)?;
-        Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
+        Ok(Session { loaded, json: self.json, simulated: self.simulated, quiet: !stderr, telemetry })
     }
 }
 
@@ -112,6 +112,8 @@ pub struct Session {
     pub json: bool,
     /// Whether `--simulated` was given.
     pub simulated: bool,
+    /// Whether a screen is shown, so that nothing may be printed.
+    quiet: bool,
     telemetry: Telemetry,
 }
 
@@ -138,14 +140,26 @@ impl Session {
 
     /// Opens the database. With `readonly` it must exist and is not changed.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
-        barkeep_store::open(self.loaded.settings.database.as_str(), readonly).await.map_err(|e| self.cannot_open(&e))
+        self.open(readonly, None).await
     }
 
     /// Opens the database for work that waits when the database is lost meanwhile, and reports that to `health`.
     pub async fn open_store_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
+        self.open(false, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
+    }
+
+    /// A server that is still starting is waited for, and that is said.
+    async fn open(&self, readonly: bool, retry: Option<Retry>) -> Result<Arc<dyn Store>, CliError> {
         let Settings { database, backfill, .. } = &self.loaded.settings;
-        let retry = Retry::new(backfill.database_patience, health);
-        barkeep_store::open_with_retry(database.as_str(), false, retry).await.map_err(|e| self.cannot_open(&e))
+        let told = |line: &str| {
+            tracing::warn!("{line}");
+            if !self.quiet {
+                eprintln!("{line}");
+            }
+        };
+        let starting = Starting { patience: backfill.database_patience, told: &told };
+        let opened = barkeep_store::open_starting(database.as_str(), readonly, retry, starting).await;
+        opened.map_err(|e| self.cannot_open(&e))
     }
 
     /// Whatever the reason, at this point the database is what is missing.

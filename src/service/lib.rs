@@ -139,9 +139,11 @@ impl Service {
     /// Runs until `shutdown`, then lets executions end in order.
     ///
     /// # Errors
-    /// When the database cannot be read at the start. Later losses are waited out.
+    /// When the database cannot be read at the start, or is taken away. Other losses are waited out.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
         self.recover().await?;
+        let store = Arc::clone(&self.engine.store);
+        let mut gone = std::pin::pin!(async move { store.gone().await });
         let mut changed = self.changed.subscribe();
         let mut left = self.engine.gate.left();
         loop {
@@ -153,6 +155,7 @@ impl Service {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                error = &mut gone => return self.taken_away(error, &shutdown).await,
                 Some(command) = self.commands.recv() => self.handle_command(command).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),

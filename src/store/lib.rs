@@ -32,7 +32,7 @@ pub use barkeep_records::*;
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
-pub use open::{open, open_with_retry, sqlite_file};
+pub use open::{Starting, open, open_starting, open_with_retry, sqlite_file};
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
 
@@ -67,6 +67,17 @@ pub trait Store: Send + Sync {
     /// is so.
     fn oldest_write(&self) -> Option<Duration> {
         None
+    }
+
+    /// Why the database is no more what was opened, when its file was deleted, moved or replaced. Reads and writes fail
+    /// then.
+    fn taken_away(&self) -> Option<StoreError> {
+        None
+    }
+
+    /// Waits until it is so, looking every two seconds.
+    async fn gone(&self) -> StoreError {
+        std::future::pending().await
     }
 
     // -- symbols and series ------------------------------------------------------------------------------------------

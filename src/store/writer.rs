@@ -48,6 +48,14 @@ pub(super) trait Work: Send + Sync + 'static {
 #[async_trait]
 pub(super) trait Connect: Send + Sync + 'static {
     async fn connect(&self) -> Result<Owned>;
+
+    /// Fails when what is written would not reach the database that was opened.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// A transaction was begun.
+    fn began(&self) {}
 }
 
 /// A connection that is owned.
@@ -201,10 +209,13 @@ impl Task {
 
     /// One transaction. The connection is kept only when its state is certain.
     async fn transaction(&mut self, job: &mut dyn Job) -> Result<()> {
+        self.source.check()?;
         let mut owned = self.begin().await?;
+        self.source.began();
         let mut conn = owned.conn();
         let result = match AssertUnwindSafe(job.attempt(&mut conn)).catch_unwind().await {
-            Ok(Ok(())) => conn.command(COMMIT).await,
+            // A commit into a file that was taken away meanwhile is none.
+            Ok(Ok(())) => conn.command(COMMIT).await.and_then(|()| self.source.check()),
             Ok(Err(error)) => Err(error),
             // A bug; it must not end the writer. The connection is dropped, which rolls back.
             Err(_) => return Err(StoreError::Refused("internal error: a write panicked".into())),

@@ -13,6 +13,7 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use super::conn::Conn;
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
+use super::sqlite::Identity;
 use super::writer::{Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
@@ -30,6 +31,8 @@ pub(super) struct Database {
     pub(super) writer: Option<Writer>,
     /// SQLite's.
     pub(super) file: Option<PathBuf>,
+    /// SQLite's.
+    pub(super) identity: Option<Arc<Identity>>,
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
@@ -50,7 +53,14 @@ impl Reader {
 }
 
 impl Database {
+    /// Fails when the database is not the one that was opened.
+    fn check_identity(&self) -> Result<()> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.check())
+    }
+
     async fn reader(&self) -> Result<Reader> {
+        // A new connection would open whatever lies at the path.
+        self.check_identity()?;
         match &self.readers {
             Readers::Sqlite(pool) => match pool.acquire().await {
                 Ok(conn) => Ok(Reader::Sqlite(conn)),
@@ -143,7 +153,8 @@ mod tests {
 
     async fn database(retry: Option<Retry>) -> (tempfile::TempDir, Database) {
         let dir = tempfile::tempdir().unwrap();
-        let database = sqlite::open(&dir.path().join("a.db"), false).await.unwrap();
+        let address = sqlite::Address::parse(dir.path().join("a.db").to_str().unwrap()).unwrap();
+        let database = sqlite::open(&address, false).await.unwrap();
         (dir, Database { retry, ..database })
     }
 

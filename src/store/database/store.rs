@@ -30,7 +30,7 @@ use crate::{
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
     PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -60,6 +60,23 @@ impl Store for Database {
 
     fn oldest_write(&self) -> Option<Duration> {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
+    }
+
+    fn taken_away(&self) -> Option<StoreError> {
+        self.check_identity().err()
+    }
+
+    async fn gone(&self) -> StoreError {
+        const EVERY: Duration = Duration::from_secs(2);
+        if self.identity.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Some(error) = self.taken_away() {
+                return error;
+            }
+        }
     }
 
     async fn ping(&self) -> Result<()> {

@@ -10,6 +10,7 @@ use sqlx::{Connection, Executor};
 
 use super::conn::{Conn, Dialect, answered};
 use super::database::{Database, Readers};
+use super::open::Starting;
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
@@ -35,28 +36,30 @@ fn session(options: &PgConnectOptions, settings: &[(&str, &str)]) -> PgConnectOp
     options.clone().application_name("barkeep").options(settings.iter().copied())
 }
 
-pub(super) async fn open(options: PgConnectOptions, readonly: bool) -> Result<Database> {
+pub(super) async fn open(options: PgConnectOptions, readonly: bool, starting: Starting<'_>) -> Result<Database> {
     let limits = [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
     let writing = session(&options, &limits);
     let reading = session(&writing, &[("default_transaction_read_only", "on")]);
     if readonly {
-        let mut conn = connect(&reading).await?;
+        let mut conn = connect_starting(&reading, starting).await?;
         migration::check(&mut Conn::Postgres(&mut conn)).await?;
         Owned::Postgres(Box::new(conn)).close().await;
         return Ok(Database {
             readers: Readers::Postgres(readers(reading)),
             writer: None,
             file: None,
+            identity: None,
             retry: None,
             open_writes: OpenWrites::default(),
         });
     }
-    migrate(&options).await?;
+    migrate(&options, starting).await?;
     let writer = Writer::start(writing, None)?;
     Ok(Database {
         readers: Readers::Postgres(readers(reading)),
         writer: Some(writer),
         file: None,
+        identity: None,
         retry: None,
         open_writes: OpenWrites::default(),
     })
@@ -68,14 +71,43 @@ fn readers(options: PgConnectOptions) -> PgPool {
 
 /// A connection, or the reason why there is none, within five seconds.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    try_connect(options).await.map_err(|(_, error)| error)
+}
+
+/// The first connection: a server that is still starting is waited for.
+pub(super) async fn connect_starting(options: &PgConnectOptions, starting: Starting<'_>) -> Result<PgConnection> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let began = tokio::time::Instant::now();
+    let mut told = false;
+    loop {
+        match try_connect(options).await {
+            Err((true, error)) if began.elapsed() < starting.patience => {
+                if !told {
+                    told = true;
+                    (starting.told)(&format!("{error}; waiting for it for up to {} s", starting.patience.as_secs()));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome.map_err(|(_, error)| error),
+        }
+    }
+}
+
+/// Whether a failure means that the server takes no connections yet stands beside it.
+async fn try_connect(options: &PgConnectOptions) -> std::result::Result<PgConnection, (bool, StoreError)> {
     let place = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
     match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
         Ok(Ok(conn)) => {
             nodelay::turn_off_delay(options.get_port());
             Ok(conn)
         }
-        Ok(Err(e)) => Err(fault::classify(e).at(&place)),
-        Err(_) => Err(StoreError::Unreachable(format!("{place} does not answer; check host, port and firewall"))),
+        Ok(Err(e)) => {
+            let not_yet = e.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "57P03");
+            Err((not_yet, fault::classify(e).at(&place)))
+        }
+        Err(_) => {
+            Err((false, StoreError::Unreachable(format!("{place} does not answer; check host, port and firewall"))))
+        }
     }
 }
 
@@ -88,9 +120,9 @@ impl Connect for PgConnectOptions {
 
 /// Makes the schema on a connection of its own, under an advisory lock that ends with the connection: a failed
 /// migration leaves no lock behind.
-async fn migrate(options: &PgConnectOptions) -> Result<()> {
+async fn migrate(options: &PgConnectOptions, starting: Starting<'_>) -> Result<()> {
     let migrating = session(options, &[("lock_timeout", "60s"), ("statement_timeout", "0")]);
-    let mut conn = connect(&migrating).await?;
+    let mut conn = connect_starting(&migrating, starting).await?;
     // A number of ours; locks of other programs in the same database do not meet it.
     let lock = conn.execute("SELECT pg_advisory_lock(7142083905)");
     let waited = tokio::time::timeout(Duration::from_secs(70), lock).await;
