@@ -26,6 +26,7 @@ mod retry;
 mod series;
 pub mod sqlite;
 pub mod tables;
+pub mod upkeep;
 mod writer;
 
 pub use barkeep_records::*;
@@ -251,6 +252,10 @@ pub trait Store: Send + Sync {
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()>;
     async fn plan(&self, id: Uuid) -> Result<Option<String>>;
 
+    /// Deletes at most `rows` rows of a log from before `before`, and says how many. What totals count stays counted; what
+    /// is still going on, the last good execution and the last action of a kind on a target stay.
+    async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64>;
+
     /// Waits for queued writes and closes the connections.
     async fn close(&self);
 
@@ -377,9 +382,12 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
         tables::requests::STATEMENTS,
+        tables::retention::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
+        upkeep::check::STATEMENTS,
+        upkeep::repair::STATEMENTS,
     ]
     .into_iter()
     .flatten()

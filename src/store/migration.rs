@@ -49,6 +49,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_evidence.sql"),
         postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
     },
+    Step {
+        version: 6,
+        name: "retention",
+        sqlite: include_str!("../../migrations/sqlite/0006_retention.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_retention.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {
@@ -100,7 +106,8 @@ pub(super) async fn check(conn: &mut Conn<'_>) -> Result<()> {
         None => Err(empty()),
         Some(version) if version > known => Err(newer(version)),
         Some(version) if version < known => Err(StoreError::Unusable(format!(
-            "its schema is {version} and this barkeep needs {known}; any command that writes brings it up to date"
+            "its schema is {version}, older than the {known} this barkeep reads; any command that may write to it brings it \
+             up to date, or read it with the barkeep that made it"
         ))),
         Some(_) => Ok(()),
     }

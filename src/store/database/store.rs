@@ -24,11 +24,12 @@ use crate::tables::plans;
 use crate::tables::quarantine;
 use crate::tables::reference;
 use crate::tables::requests;
+use crate::tables::retention;
 use crate::tables::symbols::{self, merge};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
     PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
     SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
@@ -279,6 +280,10 @@ impl Store for Database {
 
     async fn plan(&self, id: Uuid) -> Result<Option<String>> {
         read!(self, plans::get(id))
+    }
+
+    async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64> {
+        self.write(retention::Prune { log, before, rows }).await
     }
 
     async fn close(&self) {

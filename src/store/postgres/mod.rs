@@ -111,6 +111,17 @@ async fn try_connect(options: &PgConnectOptions) -> std::result::Result<PgConnec
     }
 }
 
+/// A connection for work that takes as long as it takes.
+pub(crate) async fn connect_without_limits(
+    options: &PgConnectOptions,
+    write: bool,
+    starting: Starting<'_>,
+) -> Result<PgConnection> {
+    let readonly = if write { "off" } else { "on" };
+    let settings = [("statement_timeout", "0"), ("lock_timeout", "60s"), ("default_transaction_read_only", readonly)];
+    connect_starting(&session(options, &settings), starting).await
+}
+
 #[async_trait]
 impl Connect for PgConnectOptions {
     async fn connect(&self) -> Result<Owned> {

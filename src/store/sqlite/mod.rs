@@ -95,7 +95,7 @@ fn missing(path: &Path) -> StoreError {
 ///
 /// SQLite has to make two files beside the database to read it. Where it cannot (a read-only mount, another user's
 /// directory), a database whose log is empty is read as one that does not change.
-pub(super) async fn connect_reading(
+pub(crate) async fn connect_reading(
     address: &Address,
 ) -> Result<(SqliteConnection, SqliteConnectOptions, Arc<Identity>)> {
     let path = address.path.as_path();
@@ -122,6 +122,30 @@ pub(super) async fn connect_reading(
     let options = options.immutable(true);
     // What was said first is the reason.
     connect(&options).await.map(|conn| (conn, options, identity)).map_err(|_| named(error))
+}
+
+/// A connection that may write to a database that exists. It makes nothing and brings nothing up to date.
+pub(crate) async fn connect_existing(address: &Address) -> Result<SqliteConnection> {
+    let named = |error: StoreError| error.at(&address.path.display().to_string());
+    address.writable().map_err(named)?;
+    if !address.path.exists() {
+        return Err(missing(&address.path));
+    }
+    file::catch_size_limit();
+    connect(&writing(address)).await.map_err(named)
+}
+
+/// Makes an empty file that must not exist, readable by this user only.
+pub(crate) fn create_private(path: &Path) -> Result<()> {
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Err(StoreError::Refused(format!("{} exists already; name a new file", path.display())));
+    }
+    file::create(path)
+}
+
+/// Where SQLite keeps the write-ahead log of a database.
+pub(crate) fn log_of(path: &Path) -> std::path::PathBuf {
+    beside(path, "-wal")
 }
 
 fn options(address: &Address) -> SqliteConnectOptions {
