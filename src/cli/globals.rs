@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
 use barkeep_base::log::{Tail, Telemetry};
-use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
+use barkeep_config::{Environment, Loaded, Overrides, RateLimit};
 use barkeep_store::{HealthListener, Retry, Starting, Store, StoreError};
 
 /// What every command says that needs a key and finds none.
@@ -148,18 +148,24 @@ impl Session {
         self.open(false, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
     }
 
-    /// A server that is still starting is waited for, and that is said.
     async fn open(&self, readonly: bool, retry: Option<Retry>) -> Result<Arc<dyn Store>, CliError> {
-        let Settings { database, backfill, .. } = &self.loaded.settings;
+        let url = self.loaded.settings.database.as_str();
+        self.while_starting(async |starting| barkeep_store::open_starting(url, readonly, retry, starting).await).await
+    }
+
+    /// Opens something in the database. A server that is still starting is waited for, and that is said.
+    pub(crate) async fn while_starting<T>(
+        &self,
+        open: impl AsyncFnOnce(Starting<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, CliError> {
         let told = |line: &str| {
             tracing::warn!("{line}");
             if !self.quiet {
                 eprintln!("{line}");
             }
         };
-        let starting = Starting { patience: backfill.database_patience, told: &told };
-        let opened = barkeep_store::open_starting(database.as_str(), readonly, retry, starting).await;
-        opened.map_err(|e| self.cannot_open(&e))
+        let patience = self.loaded.settings.backfill.database_patience;
+        open(Starting { patience, told: &told }).await.map_err(|e| self.cannot_open(&e))
     }
 
     /// Whatever the reason, at this point the database is what is missing.

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod radar;
 mod recovery;
 pub mod reload;
+pub mod retention;
 pub mod schedule;
 mod timetable;
 
@@ -81,6 +82,8 @@ pub struct Service {
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
     announcements: JoinSet<Result<Calendar, HolidayError>>,
+    /// When old rows are deleted next.
+    prune_at: Ts,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
     missed: Vec<Due>,
     /// Cancelled when the service stops.
@@ -123,6 +126,7 @@ impl Service {
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
+            prune_at: now + retention::AFTER_START,
             missed: Vec::new(),
             stop: CancellationToken::new(),
             failed: None,

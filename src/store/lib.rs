@@ -36,6 +36,7 @@ pub use memory::Memory;
 pub use open::{Starting, open, open_starting, open_with_retry, sqlite_file};
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
+pub use tables::plans::PLANS_KEPT;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -388,6 +389,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::symbols::merge::STATEMENTS,
         upkeep::check::STATEMENTS,
         upkeep::repair::STATEMENTS,
+        upkeep::short::STATEMENTS,
     ]
     .into_iter()
     .flatten()

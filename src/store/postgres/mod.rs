@@ -13,7 +13,7 @@ use super::database::{Database, Readers};
 use super::open::Starting;
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
-use super::{Result, StoreError, fault, migration};
+use super::{Result, StoreError, fault, migration, upkeep};
 
 /// Connections that read; with the writer this stays far below a server's usual 100.
 const READERS: u32 = 4;
@@ -147,6 +147,10 @@ async fn migrate(options: &PgConnectOptions, starting: Starting<'_>) -> Result<(
         },
         Ok(Err(error)) => Err(fault::classify(error)),
         Err(_) => Err(StoreError::Unreachable("no answer from PostgreSQL".into())),
+    };
+    let result = match result {
+        Ok(()) => upkeep::short::look(&mut Conn::Postgres(&mut conn)).await,
+        failed => failed,
     };
     drop(answered(conn.close()).await);
     result

@@ -23,7 +23,7 @@ use super::conn::{Conn, Dialect};
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
-use super::{Result, StoreError, fault, migration};
+use super::{Result, StoreError, fault, migration, upkeep};
 
 pub(crate) use address::Address;
 pub use held::{HeldLock, hold};
@@ -70,6 +70,7 @@ pub(super) async fn open(address: &Address, readonly: bool) -> Result<Database> 
     identity.check()?;
     own(&mut conn).await.map_err(named)?;
     migration::apply(Dialect::Sqlite, &mut conn).await.map_err(named)?;
+    upkeep::short::look(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
     drop(lock);
     let source = Source { options, identity: Arc::clone(&identity) };
     let writer = Writer::start(source, Some(Owned::Sqlite(conn)))?;

@@ -59,17 +59,29 @@ const TABLES: [&str; 21] = [
     "plans",
 ];
 
+/// What the database takes, and what of it nothing uses.
+const PAGES: Sql = Sql::two(
+    "SELECT p.page_count * s.page_size, f.freelist_count * s.page_size
+     FROM pragma_page_count AS p, pragma_page_size AS s, pragma_freelist_count AS f",
+    "SELECT pg_database_size(current_database()), CAST(NULL AS BIGINT)",
+);
+
 impl Upkeep {
+    /// Bytes that the database takes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn size(&mut self) -> Result<u64> {
+        let rows = self.conn().rows(PAGES, &[]).await?;
+        Ok(column::<Option<i64>>(&rows)?.first().copied().flatten().unwrap_or_default().unsigned_abs())
+    }
+
     /// Sizes, rows and growth. Counts every table, so it takes a while on a large database.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn info(&mut self, now: Ts) -> Result<DatabaseInfo> {
         const VERSION: Sql = Sql::same("SELECT MAX(version) FROM _sqlx_migrations WHERE success");
-        const PAGES: Sql = Sql::two(
-            "SELECT p.page_count * s.page_size, f.freelist_count * s.page_size
-             FROM pragma_page_count AS p, pragma_page_size AS s, pragma_freelist_count AS f",
-            "SELECT pg_database_size(current_database()), CAST(NULL AS BIGINT)");
         const GROWTH: Sql = Sql::same("SELECT COUNT(*) FROM bars WHERE fetched_at >= $1");
         let dialect = self.dialect();
         let log = self.file.as_deref().map(sqlite::log_of);
