@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
+use barkeep_base::format::plural;
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{AssetClass, Calendar, Interval, Timeframe, Ts};
 use barkeep_store::upkeep::{Finding, Invariant};
@@ -46,7 +47,7 @@ fn finding(row: &SeriesRow, count: usize, first: Ts, last: Ts) -> Finding {
         invariant: Invariant::Sessions,
         symbol: Some(row.symbol.clone()),
         timeframe: Some(row.timeframe),
-        what: format!("{rows} sessions without a bar are said to be stored"),
+        what: format!("{} without a bar that should be stored", plural(rows, "session")),
         rows,
         first: Some(first),
         last: Some(last),

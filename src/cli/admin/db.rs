@@ -12,7 +12,7 @@ use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_base::format::{bytes, count, table};
+use barkeep_base::format::{bytes, count, plural, table};
 use barkeep_service::retention;
 use barkeep_store::upkeep::{DatabaseInfo, Upkeep};
 use barkeep_store::{Dialect, StoreError};
@@ -41,8 +41,8 @@ pub enum DbCommand {
         thorough: bool,
         /// Mend what can be mended from what is stored, then check again
         ///
-        /// Counts are made anew, rows that belong to nothing are deleted, wrong features are computed again by the next
-        /// run, and coverage of bars that are gone is forgotten, so that the next run fetches them.
+        /// Counts are made anew, rows that belong to nothing are deleted, bars that cannot be true move to the revisions, and
+        /// coverage of bars that are gone is forgotten. The next run fetches those and computes features again.
         #[arg(long)]
         repair: bool,
     },
@@ -165,11 +165,15 @@ async fn prune(session: &Session) -> Result<(), CliError> {
         .iter()
         .map(|(log, n)| {
             let kept = retention::kept(&settings, *log);
-            let kept = kept.map_or_else(|| "forever".to_owned(), |kept| humantime::format_duration(kept).to_string());
+            let kept = kept.map_or_else(|| "forever".to_owned(), |kept| days(kept.as_secs() / 86_400));
             [log.name().to_owned(), kept, count(*n)]
         })
         .collect();
     print(&table(["LOG", "KEPT", "DELETED"], &rows))
+}
+
+fn days(n: u64) -> String {
+    plural(n, "day")
 }
 
 async fn vacuum(session: &Session) -> Result<(), CliError> {

@@ -6,6 +6,7 @@ use super::Upkeep;
 use crate::Result;
 use crate::conn::{Sql, statements};
 use crate::field::collect;
+use barkeep_base::format::plural;
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// What must hold.
@@ -56,20 +57,43 @@ macro_rules! by_series {
     };
 }
 
-macro_rules! off_grid {
-    ($ms:literal) => {
+/// Bars `b` of series `s` that break something, by series.
+macro_rules! found {
+    ($condition:expr) => {
         concat!(
             "SELECT s.symbol, s.timeframe, COUNT(*), MIN(b.ts), MAX(b.ts) FROM bars AS b JOIN series AS s
-                 ON s.id = b.series_id JOIN symbols AS y ON y.symbol = s.symbol
-             WHERE CASE s.timeframe WHEN '1m' THEN ", $ms, " % 60000 <> 0 WHEN '5m' THEN ", $ms, " % 300000 <> 0
-                 WHEN '15m' THEN ", $ms, " % 900000 <> 0 WHEN '30m' THEN ", $ms, " % 1800000 <> 0
-                 WHEN '1h' THEN ", $ms, " % 3600000 <> 0 WHEN '4h' THEN ", $ms, " % 14400000 <> 0
-                 ELSE CASE y.asset_class WHEN 'crypto' THEN ", $ms, " % 86400000 <> 0
-                     ELSE ", $ms, " % 86400000 NOT IN (14400000, 18000000, -72000000, -68400000) END END",
+                 ON s.id = b.series_id WHERE ",
+            $condition,
             by_series!()
         )
     };
 }
+
+/// Whether the start `$ms` of a bar is none of its timeframe. Days of the exchange start at 00:00 in New York.
+macro_rules! off_grid {
+    ($ms:literal) => {
+        concat!(
+            "CASE s.timeframe WHEN '1m' THEN ", $ms, " % 60000 <> 0 WHEN '5m' THEN ", $ms, " % 300000 <> 0
+                 WHEN '15m' THEN ", $ms, " % 900000 <> 0 WHEN '30m' THEN ", $ms, " % 1800000 <> 0
+                 WHEN '1h' THEN ", $ms, " % 3600000 <> 0 WHEN '4h' THEN ", $ms, " % 14400000 <> 0
+                 ELSE CASE (SELECT y.asset_class FROM symbols AS y WHERE y.symbol = s.symbol)
+                     WHEN 'crypto' THEN ", $ms, " % 86400000 <> 0
+                     ELSE ", $ms, " % 86400000 NOT IN (14400000, 18000000, -72000000, -68400000) END END"
+        )
+    };
+}
+pub(super) use off_grid;
+
+/// What an operator accepted is his.
+macro_rules! impossible {
+    () => {
+        "(b.low <= 0 OR b.high < b.low OR b.open > b.high OR b.open < b.low OR b.close > b.high OR b.close < b.low
+             OR b.volume < 0)
+             AND NOT EXISTS (SELECT 1 FROM bar_quarantine AS q WHERE q.series_id = b.series_id AND q.ts = b.ts
+                 AND q.status = 'accepted')"
+    };
+}
+pub(super) use impossible;
 
 statements! {
     /// Columns of each: symbol, timeframe, rows concerned, first, last.
@@ -102,15 +126,9 @@ statements! {
              ON s.id = c.series_id
          WHERE EXISTS (SELECT 1 FROM coverage AS n WHERE n.series_id = c.series_id AND n.start_ts > c.start_ts
              AND n.start_ts < c.end_ts)", by_series!()));
-    /// What an operator accepted is his.
-    IMPOSSIBLE = Sql::same(concat!(
-        "SELECT s.symbol, s.timeframe, COUNT(*), MIN(b.ts), MAX(b.ts) FROM bars AS b JOIN series AS s
-             ON s.id = b.series_id
-         WHERE (b.low <= 0 OR b.high < b.low OR b.open > b.high OR b.open < b.low OR b.close > b.high OR b.close < b.low
-             OR b.volume < 0)
-             AND NOT EXISTS (SELECT 1 FROM bar_quarantine AS q WHERE q.series_id = b.series_id AND q.ts = b.ts
-                 AND q.status = 'accepted')", by_series!()));
-    OFF_GRID = Sql::two(off_grid!("b.ts"), off_grid!("CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)"));
+    IMPOSSIBLE = Sql::same(found!(impossible!()));
+    OFF_GRID = Sql::two(
+        found!(off_grid!("b.ts")), found!(off_grid!("CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)")));
     ORPHANS = Sql::same(
         "SELECT what, CAST(NULL AS TEXT), n, CAST(NULL AS BIGINT), CAST(NULL AS BIGINT) FROM (
              SELECT 'bars' AS what, COUNT(*) AS n FROM bars WHERE series_id NOT IN (SELECT id FROM series)
@@ -140,16 +158,16 @@ statements! {
          ORDER BY s.symbol, s.timeframe");
 }
 
-/// What is asked and how a finding reads; `{}` stands for the number of rows.
-const QUESTIONS: [(Invariant, Sql, &str); 8] = [
-    (Invariant::Counts, COUNTS, "the counted bars, the first or the last bar differ from what is stored by {} bars"),
-    (Invariant::FeaturesHaveBars, FEATURES_WITHOUT_BARS, "{} bars are gone whose features are still there"),
-    (Invariant::BarsHaveFeatures, BARS_WITHOUT_FEATURES, "{} bars lack the features that they are said to have"),
-    (Invariant::BarsAreCovered, UNCOVERED, "{} bars lie where nothing is covered"),
-    (Invariant::CoverageIsOrdered, OVERLAPS, "{} intervals of coverage overlap the next one"),
-    (Invariant::BarsArePossible, IMPOSSIBLE, "{} bars cannot be true"),
-    (Invariant::BarsOnGrid, OFF_GRID, "{} bars start at a time at which this timeframe has none"),
-    (Invariant::Freshness, FRESHNESS, "feature_freshness is off by {} features"),
+/// What is asked, what is counted, and how a finding reads; `{}` stands for the count.
+const QUESTIONS: [(Invariant, Sql, &str, &str); 8] = [
+    (Invariant::Counts, COUNTS, "bar", "the series is said to hold other bars than it does: {} more or fewer, or other ends"),
+    (Invariant::FeaturesHaveBars, FEATURES_WITHOUT_BARS, "bar", "{} gone, with features that are still there"),
+    (Invariant::BarsHaveFeatures, BARS_WITHOUT_FEATURES, "bar", "{} without the features that are said to be there"),
+    (Invariant::BarsAreCovered, UNCOVERED, "bar", "{} where nothing is covered"),
+    (Invariant::CoverageIsOrdered, OVERLAPS, "interval", "{} of coverage overlapping the next"),
+    (Invariant::BarsArePossible, IMPOSSIBLE, "bar", "{} that cannot be true"),
+    (Invariant::BarsOnGrid, OFF_GRID, "bar", "{} at times at which this timeframe has none"),
+    (Invariant::Freshness, FRESHNESS, "feature", "feature_freshness is off by {}"),
 ];
 
 impl Upkeep {
@@ -159,7 +177,7 @@ impl Upkeep {
     /// When the database cannot be read. What is damaged is a finding.
     pub async fn findings(&mut self, mut begun: impl FnMut(Invariant) + Send) -> Result<Vec<Finding>> {
         let mut all = Vec::new();
-        for (invariant, sql, text) in QUESTIONS {
+        for (invariant, sql, noun, text) in QUESTIONS {
             begun(invariant);
             let rows = match self.conn().rows(sql, &[]).await {
                 Ok(rows) => rows,
@@ -175,7 +193,7 @@ impl Upkeep {
                     Invariant::Freshness => (None, None),
                     _ => (f.next()?, f.next()?),
                 };
-                let what = text.replace("{}", &rows.unsigned_abs().to_string());
+                let what = text.replace("{}", &plural(rows.unsigned_abs(), noun));
                 let (symbol, timeframe) = (Some(symbol), Some(timeframe));
                 Ok(Finding { invariant, symbol, timeframe, what, rows: rows.abs(), first, last })
             })?);
@@ -183,7 +201,7 @@ impl Upkeep {
         begun(Invariant::NoOrphans);
         let orphans = collect(&self.conn().rows(ORPHANS, &[]).await?, |f| {
             let (table, _, rows) = (f.next::<String>()?, f.next::<Option<String>>()?, f.next::<i64>()?);
-            let what = format!("{rows} rows of {table} belong to nothing that exists");
+            let what = format!("{} of {table} belonging to nothing that exists", plural(rows, "row"));
             Ok(Finding { rows, ..Finding::of_database(Invariant::NoOrphans, what) })
         })?;
         all.extend(orphans);

@@ -2,9 +2,41 @@
 
 use super::Upkeep;
 use crate::Result;
+use super::check::{impossible, off_grid};
 use crate::conn::{Conn, Sql, statements};
 
+/// What becomes of bars that cannot be: `$before`, then those bars.
+macro_rules! wrong_bars {
+    ($before:expr, $ms:literal, $after:literal) => {
+        concat!($before, " EXISTS (SELECT 1 FROM bars AS b JOIN series AS s ON s.id = b.series_id WHERE ", $after,
+            " AND (", off_grid!($ms), " OR (", impossible!(), ")))")
+    };
+}
+
+macro_rules! keep_wrong {
+    ($now:literal, $ms:literal) => {
+        concat!("INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional,
+                fetched_at, superseded_at, reason)
+            SELECT b.series_id, b.ts, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades, b.provisional,
+                b.fetched_at, ", $now, ", 'removed' FROM bars AS b JOIN series AS s ON s.id = b.series_id
+            WHERE ", off_grid!($ms), " OR (", impossible!(), ")")
+    };
+}
+
 statements! {
+    /// A bar that cannot be true moves to the revisions, and the next run asks for what should be there.
+    KEEP_WRONG = Sql::two(
+        keep_wrong!("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "b.ts"),
+        keep_wrong!("now()", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)"));
+    UNCOVER_WRONG = Sql::two(
+        wrong_bars!("DELETE FROM coverage WHERE", "b.ts",
+            "b.series_id = coverage.series_id AND b.ts >= coverage.start_ts AND b.ts < coverage.end_ts"),
+        wrong_bars!("DELETE FROM coverage WHERE", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)",
+            "b.series_id = coverage.series_id AND b.ts >= coverage.start_ts AND b.ts < coverage.end_ts"));
+    DELETE_WRONG = Sql::two(
+        wrong_bars!("DELETE FROM bars WHERE", "b.ts", "b.series_id = bars.series_id AND b.ts = bars.ts"),
+        wrong_bars!("DELETE FROM bars WHERE", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)",
+            "b.series_id = bars.series_id AND b.ts = bars.ts"));
     /// Features whose bar is gone take their place in coverage along, so that the next run asks for the bar again.
     UNCOVER = Sql::same(
         "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM features AS f
@@ -62,7 +94,7 @@ statements! {
 }
 
 /// In this order: what is gone is looked for by what it left behind.
-const STEPS: [Sql; 18] = [
+const STEPS: [Sql; 21] = [
     ORPHAN_SERIES,
     ORPHAN_BARS,
     ORPHAN_REVISIONS,
@@ -75,6 +107,9 @@ const STEPS: [Sql; 18] = [
     ORPHAN_STATUSES,
     ORPHAN_FRESHNESS,
     OVERLAPPING,
+    KEEP_WRONG,
+    UNCOVER_WRONG,
+    DELETE_WRONG,
     UNCOVER,
     STALE_AFTER_LOSS,
     LOST_FEATURES,

@@ -100,9 +100,11 @@ fn mend(finding: &Finding) -> String {
         | Invariant::CoverageIsOrdered
         | Invariant::NoOrphans
         | Invariant::Freshness => "barkeep db check --repair".to_owned(),
-        Invariant::FeaturesHaveBars => format!("barkeep db check --repair, then {}", fetch("")),
+        Invariant::FeaturesHaveBars | Invariant::BarsArePossible | Invariant::BarsOnGrid => {
+            format!("barkeep db check --repair, then {}", fetch(""))
+        }
         Invariant::BarsAreCovered => fetch(""),
-        Invariant::BarsArePossible | Invariant::BarsOnGrid | Invariant::Sessions => fetch(" --refetch"),
+        Invariant::Sessions => fetch(" --refetch"),
     }
 }
 
