@@ -30,8 +30,11 @@ pub async fn lost_sessions(store: &dyn Store, calendar: &Calendar) -> Result<Vec
         }
         let coverage = store.coverage(&[row.id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
         let pieces = store.bar_counts(row.id, Interval::new(first, last + 1), PIECE).await?;
-        let traded: BTreeSet<NaiveDate> =
-            pieces.iter().filter(|(at, _)| is_of_its_day(class, row.timeframe, *at)).map(|(at, _)| date_of(*at)).collect();
+        let traded: BTreeSet<NaiveDate> = pieces
+            .iter()
+            .filter(|(at, _)| is_of_its_day(class, row.timeframe, *at))
+            .map(|(at, _)| date_of(*at))
+            .collect();
         let sessions = sessions(calendar, class, date_of(first), date_of(last));
         let lost = lost(&sessions, &traded, &coverage);
         if let (Some(from), Some(to)) = (lost.first(), lost.last()) {
@@ -67,16 +70,16 @@ fn is_of_its_day(class: AssetClass, timeframe: Timeframe, piece: Ts) -> bool {
 fn sessions(calendar: &Calendar, class: AssetClass, from: NaiveDate, to: NaiveDate) -> Vec<(NaiveDate, Interval)> {
     if class == AssetClass::Crypto {
         let start = |day: NaiveDate| Ts::from(day.and_time(chrono::NaiveTime::MIN).and_utc());
-        return from.iter_days().take_while(|d| *d <= to).map(|d| (d, Interval::new(start(d), start(d) + DAY))).collect();
+        return from
+            .iter_days()
+            .take_while(|d| *d <= to)
+            .map(|d| (d, Interval::new(start(d), start(d) + DAY)))
+            .collect();
     }
     calendar.sessions(from, to).into_iter().map(|s| (s.date, s.regular())).collect()
 }
 
-fn lost(
-    sessions: &[(NaiveDate, Interval)],
-    traded: &BTreeSet<NaiveDate>,
-    coverage: &[Coverage],
-) -> Vec<Interval> {
+fn lost(sessions: &[(NaiveDate, Interval)], traded: &BTreeSet<NaiveDate>, coverage: &[Coverage]) -> Vec<Interval> {
     let present = |hours: Interval| {
         let holds = |c: &&Coverage| c.range.start <= hours.start && c.range.end >= hours.end;
         coverage.iter().find(holds).is_some_and(|c| c.state == CoverageState::Present)

@@ -100,7 +100,9 @@ impl Service {
         self.publish();
         if self.reload.as_ref().is_some_and(|reload| reload.has_screen) {
             // Orders are turned down: their answers are dropped.
-            while tokio::select! { () = shutdown.cancelled() => false, order = self.commands.recv() => order.is_some() } {}
+            while tokio::select! { () = shutdown.cancelled() => false, order = self.commands.recv() => order.is_some() }
+            {
+            }
         }
         self.running.abort_all();
         Err(error)

@@ -84,7 +84,11 @@ async fn info(session: &Session) -> Result<(), CliError> {
     let info = upkeep.info(SystemClock.now()).await;
     upkeep.close().await;
     let info = info?;
-    if session.json { print_json(&info) } else { print(&described(&info, &session.loaded.settings.database.to_string())) }
+    if session.json {
+        print_json(&info)
+    } else {
+        print(&described(&info, &session.loaded.settings.database.to_string()))
+    }
 }
 
 fn described(info: &DatabaseInfo, database: &str) -> String {
@@ -101,11 +105,8 @@ fn described(info: &DatabaseInfo, database: &str) -> String {
         count(info.bars_last_30_days)
     ));
     let told = info.tables.iter().any(|t| t.bytes.is_some());
-    let rows: Vec<[String; 3]> = info
-        .tables
-        .iter()
-        .map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, size)])
-        .collect();
+    let rows: Vec<[String; 3]> =
+        info.tables.iter().map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, size)]).collect();
     if told {
         out.push_str(&table(["TABLE", "ROWS", "SIZE"], &rows));
     } else {

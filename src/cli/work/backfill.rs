@@ -267,7 +267,9 @@ impl From<RunError> for CliError {
                 let error = Self::new(DATABASE, e.to_string());
                 match e {
                     // What was committed is safe as long as the file is.
-                    e if e.is_transient() => error.hint("what is committed is safe; run the same command again to resume"),
+                    e if e.is_transient() => {
+                        error.hint("what is committed is safe; run the same command again to resume")
+                    }
                     StoreError::Unusable(_) => error.hint("`barkeep db check` shows what is wrong with the database"),
                     _ => error,
                 }

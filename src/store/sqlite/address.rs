@@ -91,9 +91,11 @@ mod tests {
     #[test]
     fn parameters_mean_what_they_mean_for_sqlx() {
         use sqlx::sqlite::SqliteConnectOptions;
-        for text in ["a.db", "a.db?mode=ro", "/x/a b.db?mode=rw&cache=private", "//rel/a.db?immutable=true", "a.db?vfs=unix"]
+        for text in
+            ["a.db", "a.db?mode=ro", "/x/a b.db?mode=rw&cache=private", "//rel/a.db?immutable=true", "a.db?vfs=unix"]
         {
-            let (ours, theirs) = (parse(text).unwrap(), format!("sqlite:{text}").parse::<SqliteConnectOptions>().unwrap());
+            let (ours, theirs) =
+                (parse(text).unwrap(), format!("sqlite:{text}").parse::<SqliteConnectOptions>().unwrap());
             assert_eq!(ours.path, theirs.get_filename(), "{text}");
         }
         assert_eq!(parse("a.db?mode=ro").unwrap().mode, Mode::ReadOnly);
@@ -102,7 +104,12 @@ mod tests {
         for wrong in ["a.db?mode=r", "a.db?mood=ro", "a.db?immutable=yes", "a.db?vfs=", "a.db?mode=ro&=", "?mode=ro"] {
             let why = parse(wrong).unwrap_err();
             assert!(why.contains("not understood"), "{wrong}: {why}");
-            assert!(wrong.starts_with('?') || format!("sqlite:{wrong}").parse::<SqliteConnectOptions>().is_err() || wrong.ends_with("vfs="), "{wrong}");
+            assert!(
+                wrong.starts_with('?')
+                    || format!("sqlite:{wrong}").parse::<SqliteConnectOptions>().is_err()
+                    || wrong.ends_with("vfs="),
+                "{wrong}"
+            );
         }
     }
 

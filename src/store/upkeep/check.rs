@@ -73,12 +73,28 @@ macro_rules! found {
 macro_rules! off_grid {
     ($ms:literal) => {
         concat!(
-            "CASE s.timeframe WHEN '1m' THEN ", $ms, " % 60000 <> 0 WHEN '5m' THEN ", $ms, " % 300000 <> 0
-                 WHEN '15m' THEN ", $ms, " % 900000 <> 0 WHEN '30m' THEN ", $ms, " % 1800000 <> 0
-                 WHEN '1h' THEN ", $ms, " % 3600000 <> 0 WHEN '4h' THEN ", $ms, " % 14400000 <> 0
+            "CASE s.timeframe WHEN '1m' THEN ",
+            $ms,
+            " % 60000 <> 0 WHEN '5m' THEN ",
+            $ms,
+            " % 300000 <> 0
+                 WHEN '15m' THEN ",
+            $ms,
+            " % 900000 <> 0 WHEN '30m' THEN ",
+            $ms,
+            " % 1800000 <> 0
+                 WHEN '1h' THEN ",
+            $ms,
+            " % 3600000 <> 0 WHEN '4h' THEN ",
+            $ms,
+            " % 14400000 <> 0
                  ELSE CASE (SELECT y.asset_class FROM symbols AS y WHERE y.symbol = s.symbol)
-                     WHEN 'crypto' THEN ", $ms, " % 86400000 <> 0
-                     ELSE ", $ms, " % 86400000 NOT IN (14400000, 18000000, -72000000, -68400000) END END"
+                     WHEN 'crypto' THEN ",
+            $ms,
+            " % 86400000 <> 0
+                     ELSE ",
+            $ms,
+            " % 86400000 NOT IN (14400000, 18000000, -72000000, -68400000) END END"
         )
     };
 }
@@ -160,7 +176,12 @@ statements! {
 
 /// What is asked, what is counted, and how a finding reads; `{}` stands for the count.
 const QUESTIONS: [(Invariant, Sql, &str, &str); 8] = [
-    (Invariant::Counts, COUNTS, "bar", "the series is said to hold other bars than it does: {} more or fewer, or other ends"),
+    (
+        Invariant::Counts,
+        COUNTS,
+        "bar",
+        "the series is said to hold other bars than it does: {} more or fewer, or other ends",
+    ),
     (Invariant::FeaturesHaveBars, FEATURES_WITHOUT_BARS, "bar", "{} gone, with features that are still there"),
     (Invariant::BarsHaveFeatures, BARS_WITHOUT_FEATURES, "bar", "{} without the features that are said to be there"),
     (Invariant::BarsAreCovered, UNCOVERED, "bar", "{} where nothing is covered"),

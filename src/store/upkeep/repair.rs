@@ -1,25 +1,41 @@
 //! What can be mended from what is stored, in one transaction.
 
 use super::Upkeep;
-use crate::Result;
 use super::check::{impossible, off_grid};
+use crate::Result;
 use crate::conn::{Conn, Sql, statements};
 
 /// What becomes of bars that cannot be: `$before`, then those bars.
 macro_rules! wrong_bars {
     ($before:expr, $ms:literal, $after:literal) => {
-        concat!($before, " EXISTS (SELECT 1 FROM bars AS b JOIN series AS s ON s.id = b.series_id WHERE ", $after,
-            " AND (", off_grid!($ms), " OR (", impossible!(), ")))")
+        concat!(
+            $before,
+            " EXISTS (SELECT 1 FROM bars AS b JOIN series AS s ON s.id = b.series_id WHERE ",
+            $after,
+            " AND (",
+            off_grid!($ms),
+            " OR (",
+            impossible!(),
+            ")))"
+        )
     };
 }
 
 macro_rules! keep_wrong {
     ($now:literal, $ms:literal) => {
-        concat!("INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional,
+        concat!(
+            "INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional,
                 fetched_at, superseded_at, reason)
             SELECT b.series_id, b.ts, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades, b.provisional,
-                b.fetched_at, ", $now, ", 'removed' FROM bars AS b JOIN series AS s ON s.id = b.series_id
-            WHERE ", off_grid!($ms), " OR (", impossible!(), ")")
+                b.fetched_at, ",
+            $now,
+            ", 'removed' FROM bars AS b JOIN series AS s ON s.id = b.series_id
+            WHERE ",
+            off_grid!($ms),
+            " OR (",
+            impossible!(),
+            ")"
+        )
     };
 }
 

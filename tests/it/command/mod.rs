@@ -2,5 +2,6 @@
 
 mod baseline;
 mod cli;
+mod database;
 mod reports;
 mod rto_rpo;

@@ -39,14 +39,15 @@ pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Re
         upkeep.close().await;
         repaired_rows = outcome?;
     }
-    let findings: Vec<Found> = find(session, thorough)
-        .await?
-        .into_iter()
-        .map(|finding| Found { mend: mend(&finding), finding })
-        .collect();
+    let findings: Vec<Found> =
+        find(session, thorough).await?.into_iter().map(|finding| Found { mend: mend(&finding), finding }).collect();
     let database = session.loaded.settings.database.to_string();
     let report = Report { database, ok: findings.is_empty(), repaired_rows, findings };
-    if session.json { print_json(&report)? } else { print(&text(&report))? }
+    if session.json {
+        print_json(&report)?
+    } else {
+        print(&text(&report))?
+    }
     if report.ok { Ok(()) } else { Err(CliError::silent(FOUND)) }
 }
 
