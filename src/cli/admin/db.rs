@@ -2,6 +2,7 @@
 
 mod findings;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -93,17 +94,15 @@ async fn info(session: &Session) -> Result<(), CliError> {
 
 fn described(info: &DatabaseInfo, database: &str) -> String {
     let mut out = format!("database  {database}\nschema    {}\nsize      {}", info.schema, size(info.total_bytes));
+    // Writing to a String cannot fail.
     if info.log_bytes > 0 {
-        out.push_str(&format!(" and {} in the write-ahead log", size(info.log_bytes)));
+        let _ = write!(out, " and {} in the write-ahead log", size(info.log_bytes));
     }
     if let Some(unused) = info.unused_bytes.filter(|unused| *unused > 0) {
-        out.push_str(&format!(", {} of it unused (`barkeep db vacuum` gives it back)", size(unused)));
+        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` gives it back)", size(unused));
     }
-    out.push_str(&format!(
-        "\ngrowth    {} bars in the last day, {} in the last 30 days\n\n",
-        count(info.bars_last_day),
-        count(info.bars_last_30_days)
-    ));
+    let (day, month) = (count(info.bars_last_day), count(info.bars_last_30_days));
+    let _ = write!(out, "\ngrowth    {day} bars in the last day, {month} in the last 30 days\n\n");
     let told = info.tables.iter().any(|t| t.bytes.is_some());
     let rows: Vec<[String; 3]> =
         info.tables.iter().map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, size)]).collect();

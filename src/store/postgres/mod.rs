@@ -102,7 +102,8 @@ async fn try_connect(options: &PgConnectOptions) -> std::result::Result<PgConnec
             Ok(conn)
         }
         Ok(Err(e)) => {
-            let not_yet = e.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "57P03");
+            let not_yet =
+                e.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "57P03");
             Err((not_yet, fault::classify(e).at(&place)))
         }
         Err(_) => {

@@ -28,30 +28,35 @@ pub(crate) struct Identity {
 impl Identity {
     /// Of the file that is about to be opened.
     pub(super) fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: look(path).flatten(), log: Mutex::default(), gone: OnceLock::new() }
+        Self { path: path.to_owned(), file: look(path).id(), log: Mutex::default(), gone: OnceLock::new() }
     }
 
     /// Fails when the file is not the one that was opened.
     pub(crate) fn check(&self) -> Result<()> {
-        let what = match (self.gone.get(), self.file) {
-            (Some(what), _) => what.clone(),
-            (None, None) => return Ok(()),
-            (None, Some(file)) => {
-                let log = *self.log();
-                let what = match (look(&self.path), log.map(|log| (log, look(&beside(&self.path, "-wal"))))) {
-                    (Some(None), _) => "was deleted or moved",
-                    (Some(Some(found)), _) if found != file => "was replaced by another file",
-                    (_, Some((log, Some(found)))) if found != Some(log) => "lost its write-ahead log (-wal)",
-                    // What cannot be looked at is not judged; SQLite will say what is wrong with it.
-                    _ => return Ok(()),
-                };
-                self.gone.get_or_init(|| format!("{} {what}", self.path.display())).clone()
-            }
+        let Some(file) = self.file else { return Ok(()) };
+        let what = match self.gone.get() {
+            Some(what) => what,
+            None => match self.change(file) {
+                Some(what) => self.gone.get_or_init(|| format!("{} {what}", self.path.display())),
+                None => return Ok(()),
+            },
         };
         Err(StoreError::Unusable(format!(
             "{what} while barkeep was using it, so nothing more is written; put the file back, or restore a backup (without \
              the old -wal and -shm files), then start barkeep again"
         )))
+    }
+
+    fn change(&self, file: Id) -> Option<&'static str> {
+        let log = *self.log();
+        match look(&self.path) {
+            Found::Nothing => Some("was deleted or moved"),
+            found if found.is_other_than(file) => Some("was replaced by another file"),
+            _ if log.is_some_and(|log| look(&beside(&self.path, "-wal")).is_other_than(log)) => {
+                Some("lost its write-ahead log (-wal)")
+            }
+            _ => None,
+        }
     }
 
     /// A writing connection was made.
@@ -63,7 +68,7 @@ impl Identity {
     pub(super) fn began(&self) {
         let mut log = self.log();
         if log.is_none() && self.file.is_some() {
-            *log = look(&beside(&self.path, "-wal")).flatten();
+            *log = look(&beside(&self.path, "-wal")).id();
         }
     }
 
@@ -79,19 +84,41 @@ pub(super) fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// `None` when it cannot be told, `Some(None)` when there is no file.
+/// What lies at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    File(Id),
+    Nothing,
+    /// What cannot be looked at is not judged; SQLite will say what is wrong with it.
+    Unknown,
+}
+
+impl Found {
+    const fn id(self) -> Option<Id> {
+        match self {
+            Self::File(id) => Some(id),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
+
+    /// Whether it is known to be something else.
+    fn is_other_than(self, id: Id) -> bool {
+        self != Self::Unknown && self != Self::File(id)
+    }
+}
+
 #[cfg(unix)]
-fn look(path: &Path) -> Option<Option<Id>> {
+fn look(path: &Path) -> Found {
     use std::io::ErrorKind;
     use std::os::unix::fs::MetadataExt as _;
     match std::fs::metadata(path) {
-        Ok(meta) => Some(Some((meta.dev(), meta.ino()))),
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Some(None),
-        Err(_) => None,
+        Ok(meta) => Found::File((meta.dev(), meta.ino())),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Found::Nothing,
+        Err(_) => Found::Unknown,
     }
 }
 
 #[cfg(not(unix))]
-fn look(_: &Path) -> Option<Option<Id>> {
-    None
+fn look(_: &Path) -> Found {
+    Found::Unknown
 }

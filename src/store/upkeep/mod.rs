@@ -42,9 +42,10 @@ impl Upkeep {
     pub async fn open(url: &str, write: bool, starting: Starting<'_>) -> Result<Self> {
         let (mut conn, file) = match parse(url)? {
             Target::Sqlite(address) => {
-                let conn = match write {
-                    true => sqlite::connect_existing(&address).await?,
-                    false => sqlite::connect_reading(&address).await?.0,
+                let conn = if write {
+                    sqlite::connect_existing(&address).await?
+                } else {
+                    sqlite::connect_reading(&address).await?.0
                 };
                 (Owned::Sqlite(conn), Some(address.path))
             }

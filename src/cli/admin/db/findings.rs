@@ -1,12 +1,14 @@
 //! `barkeep db check`: what does not hold, and which command mends it.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::FOUND;
 use crate::exit::CliError;
 use crate::globals::Session;
 use crate::output::{print, print_json};
-use barkeep_base::format::table;
+use barkeep_base::format::{plural, table};
 use barkeep_market::Ts;
 use barkeep_report::soundness;
 use barkeep_store::StoreError;
@@ -44,9 +46,9 @@ pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Re
     let database = session.loaded.settings.database.to_string();
     let report = Report { database, ok: findings.is_empty(), repaired_rows, findings };
     if session.json {
-        print_json(&report)?
+        print_json(&report)?;
     } else {
-        print(&text(&report))?
+        print(&text(&report))?;
     }
     if report.ok { Ok(()) } else { Err(CliError::silent(FOUND)) }
 }
@@ -112,7 +114,8 @@ fn mend(finding: &Finding) -> String {
 fn text(report: &Report) -> String {
     let mut out = String::new();
     if let Some(rows) = report.repaired_rows {
-        out.push_str(&format!("mended: {rows} rows changed\n"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "mended: {} changed", plural(rows, "row"));
     }
     if report.ok {
         out.push_str("the database is sound\n");
