@@ -33,7 +33,8 @@ pub use barkeep_records::*;
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
-pub use open::{Starting, open, open_starting, open_with_retry, sqlite_file};
+pub use open::{open, open_starting, open_with_retry, sqlite_file};
+pub use postgres::Starting;
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
 pub use tables::plans::PLANS_KEPT;
@@ -389,7 +390,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::symbols::merge::STATEMENTS,
         upkeep::check::STATEMENTS,
         upkeep::repair::STATEMENTS,
-        upkeep::short::STATEMENTS,
+        migration::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -2,31 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::database::Database;
+use super::postgres::Starting;
 use super::sqlite::Address;
 use super::{Result, Retry, Store, StoreError, postgres, sqlite};
-
-/// How long a server that is still starting is waited for, and who is told, once.
-#[derive(Clone, Copy)]
-pub struct Starting<'a> {
-    pub patience: Duration,
-    pub told: &'a (dyn Fn(&str) + Send + Sync),
-}
-
-impl Default for Starting<'_> {
-    /// Long enough for a server that was started together with barkeep.
-    fn default() -> Self {
-        Self { patience: Duration::from_secs(30), told: &|line| tracing::warn!("{line}") }
-    }
-}
-
-impl std::fmt::Debug for Starting<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Starting").field("patience", &self.patience).finish_non_exhaustive()
-    }
-}
 
 /// Opens a database, makes the file and the schema when they are missing, and starts the writer.
 ///

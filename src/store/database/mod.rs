@@ -1,10 +1,12 @@
 //! An open database and its two doors: reads on a small pool, writes through the writer task. Both wait for a lost
 //! database.
 
+pub(crate) mod identity;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
@@ -13,10 +15,10 @@ use sqlx::sqlite::{Sqlite, SqlitePool};
 use super::conn::Conn;
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
-use super::sqlite::Identity;
 use super::writer::{Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
+use identity::Identity;
 
 /// Connections that only read.
 pub(super) enum Readers {
@@ -56,6 +58,20 @@ impl Database {
     /// Fails when the database is not the one that was opened.
     fn check_identity(&self) -> Result<()> {
         self.identity.as_ref().map_or(Ok(()), |identity| identity.check())
+    }
+
+    /// Waits until it is not.
+    async fn watch_identity(&self) -> StoreError {
+        const EVERY: Duration = Duration::from_secs(2);
+        if self.identity.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = self.check_identity() {
+                return error;
+            }
+        }
     }
 
     async fn reader(&self) -> Result<Reader> {
@@ -107,7 +123,6 @@ impl Database {
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
     use async_trait::async_trait;
 

@@ -10,22 +10,12 @@ use super::{Database, Readers};
 use crate::conn::{Dialect, Sql};
 use crate::engine_state;
 use crate::retry::Retry;
-use crate::tables::alerts;
-use crate::tables::api;
-use crate::tables::bars;
-use crate::tables::coverage;
 use crate::tables::coverage::profiles;
-use crate::tables::evidence;
-use crate::tables::executions;
-use crate::tables::features;
-use crate::tables::monitoring;
-use crate::tables::page;
-use crate::tables::plans;
-use crate::tables::quarantine;
-use crate::tables::reference;
-use crate::tables::requests;
-use crate::tables::retention;
 use crate::tables::symbols::{self, merge};
+use crate::tables::{
+    alerts, api, bars, coverage, evidence, executions, features, monitoring, page, plans, quarantine, reference,
+    requests, retention,
+};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
@@ -68,16 +58,7 @@ impl Store for Database {
     }
 
     async fn gone(&self) -> StoreError {
-        const EVERY: Duration = Duration::from_secs(2);
-        if self.identity.is_none() {
-            return std::future::pending().await;
-        }
-        loop {
-            tokio::time::sleep(EVERY).await;
-            if let Some(error) = self.taken_away() {
-                return error;
-            }
-        }
+        self.watch_identity().await
     }
 
     async fn ping(&self) -> Result<()> {

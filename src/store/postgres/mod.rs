@@ -10,15 +10,34 @@ use sqlx::{Connection, Executor};
 
 use super::conn::{Conn, Dialect, answered};
 use super::database::{Database, Readers};
-use super::open::Starting;
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
-use super::{Result, StoreError, fault, migration, upkeep};
+use super::{Result, StoreError, fault, migration};
 
 /// Connections that read; with the writer this stays far below a server's usual 100.
 const READERS: u32 = 4;
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server that is still starting is waited for, and who is told, once.
+#[derive(Clone, Copy)]
+pub struct Starting<'a> {
+    pub patience: Duration,
+    pub told: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+impl Default for Starting<'_> {
+    /// Long enough for a server that was started together with barkeep.
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(30), told: &|line| tracing::warn!("{line}") }
+    }
+}
+
+impl std::fmt::Debug for Starting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Starting").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
 
 /// Reads a URL. A URL without a user means `$PGUSER`, else `postgres` (sqlx's own default is "anonymous").
 pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
@@ -150,7 +169,7 @@ async fn migrate(options: &PgConnectOptions, starting: Starting<'_>) -> Result<(
         Err(_) => Err(StoreError::Unreachable("no answer from PostgreSQL".into())),
     };
     let result = match result {
-        Ok(()) => upkeep::short::look(&mut Conn::Postgres(&mut conn)).await,
+        Ok(()) => migration::look(&mut Conn::Postgres(&mut conn)).await,
         failed => failed,
     };
     drop(answered(conn.close()).await);

@@ -6,7 +6,6 @@
 mod address;
 mod file;
 mod held;
-mod identity;
 mod stamp;
 
 use std::path::Path;
@@ -23,15 +22,14 @@ use super::conn::{Conn, Dialect};
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
-use super::{Result, StoreError, fault, migration, upkeep};
+use super::{Result, StoreError, fault, migration};
 
 pub(crate) use address::Address;
 pub use held::{HeldLock, hold};
-pub(crate) use identity::Identity;
 pub use stamp::Stamp;
 
+use super::database::identity::{Identity, beside};
 use address::Mode;
-use identity::beside;
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -70,7 +68,7 @@ pub(super) async fn open(address: &Address, readonly: bool) -> Result<Database> 
     identity.check()?;
     own(&mut conn).await.map_err(named)?;
     migration::apply(Dialect::Sqlite, &mut conn).await.map_err(named)?;
-    upkeep::short::look(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
+    migration::look(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
     drop(lock);
     let source = Source { options, identity: Arc::clone(&identity) };
     let writer = Writer::start(source, Some(Owned::Sqlite(conn)))?;

@@ -4,7 +4,6 @@
 pub(crate) mod check;
 mod info;
 pub(crate) mod repair;
-pub(crate) mod short;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,8 @@ use sqlx::Executor as _;
 use sqlx::Row as _;
 
 use crate::conn::{Conn, Dialect};
-use crate::open::{Starting, Target, parse};
+use crate::open::{Target, parse};
+use crate::postgres::Starting;
 use crate::writer::Owned;
 use crate::{Result, StoreError, fault, migration, postgres, sqlite};
 use barkeep_base::text::printable;

@@ -27,7 +27,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Of the file that is about to be opened.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         Self { path: path.to_owned(), file: look(path).id(), log: Mutex::default(), gone: OnceLock::new() }
     }
 
@@ -60,12 +60,12 @@ impl Identity {
     }
 
     /// A writing connection was made.
-    pub(super) fn connected(&self) {
+    pub(crate) fn connected(&self) {
         *self.log() = None;
     }
 
     /// The writing connection has begun a transaction, so its log exists.
-    pub(super) fn began(&self) {
+    pub(crate) fn began(&self) {
         let mut log = self.log();
         if log.is_none() && self.file.is_some() {
             *log = look(&beside(&self.path, "-wal")).id();
@@ -78,7 +78,7 @@ impl Identity {
 }
 
 /// The file of SQLite's that lies beside a database.
-pub(super) fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
