@@ -56,6 +56,9 @@ pub(super) trait Connect: Send + Sync + 'static {
 
     /// A transaction was begun.
     fn began(&self) {}
+
+    /// The connection is given up.
+    fn ended(&self) {}
 }
 
 /// A connection that is owned.
@@ -218,7 +221,10 @@ impl Task {
             Ok(Ok(())) => conn.command(COMMIT).await.and_then(|()| self.source.check()),
             Ok(Err(error)) => Err(error),
             // A bug; it must not end the writer. The connection is dropped, which rolls back.
-            Err(_) => return Err(StoreError::Refused("internal error: a write panicked".into())),
+            Err(_) => {
+                self.source.ended();
+                return Err(StoreError::Refused("internal error: a write panicked".into()));
+            }
         };
         let keep = match &result {
             Ok(()) => true,
@@ -230,6 +236,8 @@ impl Task {
         };
         if keep {
             self.conn = Some(owned);
+        } else {
+            self.source.ended();
         }
         result
     }

@@ -59,8 +59,8 @@ impl Identity {
         }
     }
 
-    /// A writing connection was made.
-    pub(crate) fn connected(&self) {
+    /// The writing connection is given up; SQLite deletes the log with the last one.
+    pub(crate) fn ended(&self) {
         *self.log() = None;
     }
 

@@ -216,9 +216,8 @@ struct Source {
 #[async_trait]
 impl Connect for Source {
     async fn connect(&self) -> Result<Owned> {
-        let conn = connect(&self.options).await?;
-        self.identity.connected();
-        Ok(Owned::Sqlite(conn))
+        self.identity.ended();
+        connect(&self.options).await.map(Owned::Sqlite)
     }
 
     fn check(&self) -> Result<()> {
@@ -227,6 +226,10 @@ impl Connect for Source {
 
     fn began(&self) {
         self.identity.began();
+    }
+
+    fn ended(&self) {
+        self.identity.ended();
     }
 }
 
