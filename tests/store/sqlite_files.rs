@@ -150,7 +150,8 @@ async fn that_are_damaged_inside_are_found_to_be() {
 #[cfg(unix)]
 #[tokio::test]
 async fn that_are_taken_away_are_not_written_any_more() {
-    let ways: [(&str, fn(&std::path::Path)); 4] = [
+    type Taking = (&'static str, fn(&std::path::Path));
+    let ways: [Taking; 4] = [
         ("deleted or moved", |path| std::fs::remove_file(path).unwrap()),
         ("deleted or moved", |path| std::fs::rename(path, path.with_extension("moved")).unwrap()),
         ("replaced", |path| {
