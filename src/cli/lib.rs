@@ -72,6 +72,7 @@ pub enum Command {
     Features(read::features::FeaturesArgs),
     Quarantine(admin::quarantine::QuarantineArgs),
     Keys(admin::keys::KeysArgs),
+    Db(admin::db::DbArgs),
     Baseline(measure::baseline::BaselineArgs),
     Loadtest(measure::loadtest::LoadtestArgs),
     #[command(name = "rto-rpo")]
@@ -125,6 +126,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Features(args) => read::features::run(args, &cli.globals),
         Command::Quarantine(args) => admin::quarantine::run(args, &cli.globals),
         Command::Keys(args) => admin::keys::run(args, &cli.globals),
+        Command::Db(args) => admin::db::run(args, &cli.globals),
         Command::Baseline(args) => measure::baseline::run(args, &cli.globals),
         Command::Loadtest(args) => measure::loadtest::run(args, &cli.globals),
         Command::RtoRpo(args) => measure::rto_rpo::run(args, &cli.globals),

@@ -24,7 +24,9 @@ pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,
 };
-pub use operations::{AlertRow, EnginePause, HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow};
+pub use operations::{
+    AlertRow, EnginePause, HolidayRow, Log, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
+};
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod radar;
 mod recovery;
 pub mod reload;
+pub mod retention;
 pub mod schedule;
 mod timetable;
 
@@ -85,6 +86,8 @@ pub struct Service {
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
     announcements: JoinSet<Result<Calendar, HolidayError>>,
+    /// When old rows are deleted next.
+    prune_at: Ts,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
     missed: Vec<Due>,
     /// Cancelled when the service stops.
@@ -127,6 +130,7 @@ impl Service {
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
+            prune_at: now + retention::AFTER_START,
             missed: Vec::new(),
             stop: CancellationToken::new(),
             failed: None,
@@ -143,9 +147,11 @@ impl Service {
     /// Runs until `shutdown`, then lets executions end in order.
     ///
     /// # Errors
-    /// When the database cannot be read at the start. Later losses are waited out.
+    /// When the database cannot be read at the start, or is taken away. Other losses are waited out.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
         self.recover().await?;
+        let store = Arc::clone(&self.engine.store);
+        let mut gone = std::pin::pin!(async move { store.gone().await });
         let mut changed = self.changed.subscribe();
         let mut left = self.engine.gate.left();
         loop {
@@ -157,6 +163,7 @@ impl Service {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                error = &mut gone => return self.taken_away(error, &shutdown).await,
                 Some(command) = self.commands.recv() => self.handle_command(command).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{MOST_RESUMED, Service};
 use crate::schedule::Due;
 use barkeep_base::process as owner;
@@ -96,6 +98,30 @@ impl Service {
         tracing::error!(error = %error, "the database does not answer");
         self.database_lost = error.is_transient();
         self.failed = Some(format!("the database does not answer: {error}"));
+    }
+
+    /// The database is no more what was opened: nothing of what is under way can be kept, and nothing new is begun. Where
+    /// somebody looks at a screen, it shows the reason until it is closed.
+    pub(super) async fn taken_away(
+        &mut self,
+        error: StoreError,
+        shutdown: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        tracing::error!(%error, "the service stops");
+        self.failed = Some(error.to_string());
+        self.stop.cancel();
+        for active in self.active.values() {
+            active.cancel.cancel();
+        }
+        self.publish();
+        if self.reload.as_ref().is_some_and(|reload| reload.has_screen) {
+            // Orders are turned down: their answers are dropped.
+            while tokio::select! { () = shutdown.cancelled() => false, order = self.commands.recv() => order.is_some() }
+            {
+            }
+        }
+        self.running.abort_all();
+        Err(error)
     }
 
     pub(super) async fn probe_database(&mut self) {

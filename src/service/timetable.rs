@@ -11,6 +11,9 @@ use barkeep_store::{StoreError, SymbolRow, Trigger};
 impl Service {
     pub(super) async fn tick(&mut self) {
         let mut due = self.schedule.due(self.engine.clock.now());
+        if !self.database_lost {
+            self.look_for_old_rows();
+        }
         if self.failed.is_some() || self.engine.gate.paused().is_some() {
             for tick in due {
                 if !self.missed.contains(&tick) {

@@ -237,6 +237,21 @@ impl Conn<'_> {
         }
     }
 
+    /// Runs a query that is made of constants and has no parameters.
+    pub(super) async fn counted(&mut self, sql: &str) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(conn) => {
+                let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut **conn).await;
+                Ok(rows.map_err(fault::classify)?.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(conn, statements) => {
+                let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(*statements == Statements::Kept);
+                let rows = query.fetch_all(&mut **conn).await;
+                Ok(rows.map_err(fault::classify)?.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
     /// Runs a bare command such as `COMMIT`, which is not prepared.
     pub(super) async fn command(&mut self, sql: Sql) -> Result<()> {
         match self {

@@ -35,6 +35,7 @@ const POSTGRES: &[(&str, Class, &str)] = &[
     ("42P05", StoreError::Unreachable, POOLER),
     ("08P01", StoreError::Unreachable, POOLER),
     ("08", StoreError::Unreachable, "the connection was lost"),
+    ("57P03", StoreError::Unreachable, "the server is starting or stopping"),
     ("57P0", StoreError::Unreachable, "the server is starting, stopping or ended the connection"),
     ("53300", StoreError::Unreachable, "the server accepts no more connections"),
     ("28", StoreError::Unreachable, "check user and password in the database URL"),
@@ -54,6 +55,13 @@ const POSTGRES: &[(&str, Class, &str)] = &[
     ("XX002", StoreError::Unusable, "an index is damaged; REINDEX it"),
 ];
 
+/// A write failed, and not for want of space: also how SQLite tells that a file-size limit was reached.
+const IOERR_WRITE: i32 = 778;
+
+fn has_size_limit() -> bool {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some()
+}
+
 /// The class of a driver error.
 pub(super) fn classify(error: Error) -> StoreError {
     match error {
@@ -62,6 +70,9 @@ pub(super) fn classify(error: Error) -> StoreError {
             let said = printable(e.message());
             // SQLite's codes are plain numbers of up to four digits; SQLSTATEs have five characters.
             let (class, hint) = match code.parse::<i32>() {
+                Ok(IOERR_WRITE) if has_size_limit() => {
+                    (StoreError::Disk as Class, "raise the file-size limit (ulimit -f, LimitFSIZE) or check the disk")
+                }
                 Ok(number) if code.len() < 5 => of_sqlite(number),
                 _ => of_postgres(&code),
             };

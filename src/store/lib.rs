@@ -26,6 +26,7 @@ mod retry;
 mod series;
 pub mod sqlite;
 pub mod tables;
+pub mod upkeep;
 mod writer;
 
 pub use barkeep_records::*;
@@ -33,8 +34,10 @@ pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
 pub use open::{Opening, open, open_with, open_with_retry, sqlite_file};
+pub use postgres::Starting;
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
+pub use tables::plans::PLANS_KEPT;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +70,17 @@ pub trait Store: Send + Sync {
     /// is so.
     fn oldest_write(&self) -> Option<Duration> {
         None
+    }
+
+    /// Why the database is no more what was opened, when its file was deleted, moved or replaced. Reads and writes fail
+    /// then.
+    fn taken_away(&self) -> Option<StoreError> {
+        None
+    }
+
+    /// Waits until it is so, looking every two seconds.
+    async fn gone(&self) -> StoreError {
+        std::future::pending().await
     }
 
     // -- symbols and series ------------------------------------------------------------------------------------------
@@ -256,6 +270,10 @@ pub trait Store: Send + Sync {
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()>;
     async fn plan(&self, id: Uuid) -> Result<Option<String>>;
 
+    /// Deletes at most `rows` rows of a log from before `before`, and says how many. What totals count stays counted; what
+    /// is still going on, the last good execution and the last action of a kind on a target stay.
+    async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64>;
+
     /// Waits for queued writes and closes the connections.
     async fn close(&self);
 
@@ -389,9 +407,13 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
         tables::requests::STATEMENTS,
+        tables::retention::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
+        upkeep::check::STATEMENTS,
+        upkeep::repair::STATEMENTS,
+        migration::STATEMENTS,
     ]
     .into_iter()
     .flatten()

@@ -48,6 +48,17 @@ pub(super) trait Work: Send + Sync + 'static {
 #[async_trait]
 pub(super) trait Connect: Send + Sync + 'static {
     async fn connect(&self) -> Result<Owned>;
+
+    /// Fails when what is written would not reach the database that was opened.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// A transaction was begun.
+    fn began(&self) {}
+
+    /// The connection is given up.
+    fn ended(&self) {}
 }
 
 /// A connection that is owned.
@@ -219,13 +230,19 @@ impl Task {
 
     /// One transaction. The connection is kept only when its state is certain.
     async fn transaction(&mut self, job: &mut dyn Job) -> Result<()> {
+        self.source.check()?;
         let mut owned = self.begin().await?;
+        self.source.began();
         let mut conn = owned.conn();
         let result = match AssertUnwindSafe(job.attempt(&mut conn)).catch_unwind().await {
-            Ok(Ok(())) => conn.command(COMMIT).await,
+            // A commit into a file that was taken away meanwhile is none.
+            Ok(Ok(())) => conn.command(COMMIT).await.and_then(|()| self.source.check()),
             Ok(Err(error)) => Err(error),
             // A bug; it must not end the writer. The connection is dropped, which rolls back.
-            Err(_) => return Err(StoreError::Refused("internal error: a write panicked".into())),
+            Err(_) => {
+                self.source.ended();
+                return Err(StoreError::Refused("internal error: a write panicked".into()));
+            }
         };
         let keep = match &result {
             Ok(()) => true,
@@ -237,6 +254,8 @@ impl Task {
         };
         if keep {
             self.conn = Some(owned);
+        } else {
+            self.source.ended();
         }
         result
     }

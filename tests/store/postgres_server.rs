@@ -319,3 +319,67 @@ async fn two_connections_are_enough() {
     raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
     db.finish().await;
 }
+/// Answers the first connections as a server does that is still starting, and passes the others on to one that runs.
+async fn starting_server(target: String, refusals: usize) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for n in 0.. {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let target = target.clone();
+            tokio::spawn(async move {
+                if n >= refusals {
+                    let mut server = tokio::net::TcpStream::connect(&target).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    return;
+                }
+                let mut asked = [0; 1_024];
+                loop {
+                    let length = client.read(&mut asked).await.unwrap_or(0);
+                    match (length, asked.get(4..8)) {
+                        (0, _) => return,
+                        // A request for TLS comes before the start-up message.
+                        (8, Some([4, 210, 22, 47])) => client.write_all(b"N").await.unwrap(),
+                        _ => break,
+                    }
+                }
+                let fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+                let mut message = vec![b'E'];
+                message.extend_from_slice(&(fields.len() as u32 + 4).to_be_bytes());
+                message.extend_from_slice(fields);
+                let _ = client.write_all(&message).await;
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn that_is_still_starting_is_waited_for() {
+    use barkeep::store::Starting;
+    let cluster = shared();
+    let name = cluster.create_database().await;
+    let url = cluster.url(&name);
+    let host = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let port = starting_server(host.clone(), 2).await;
+    let url = url.replace(&host, &format!("127.0.0.1:{port}"));
+    let told = Mutex::new(Vec::new());
+    let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
+    let patient = |seconds| Starting { patience: Duration::from_secs(seconds), told: &tell };
+    let store = open_with(&url, false, Opening { starting: patient(60), ..Opening::default() }).await.unwrap();
+    assert!(store.symbols().await.unwrap().is_empty());
+    store.close().await;
+    let lines = told.lock().unwrap().clone();
+    assert!(matches!(lines.as_slice(), [line] if line.contains("starting up") && line.contains("60 s")), "{lines:?}");
+
+    let port = starting_server(host, usize::MAX).await;
+    let never = format!("postgres://postgres@127.0.0.1:{port}/{name}");
+    let error = open_with(&never, true, Opening { starting: patient(1), ..Opening::default() })
+        .await
+        .err()
+        .expect("it never starts");
+    assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+    cluster.drop_database(&name).await;
+}

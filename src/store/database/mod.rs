@@ -1,10 +1,12 @@
 //! An open database and its two doors: reads on a small pool, writes through the writer task. Both wait for a lost
 //! database.
 
+pub(crate) mod identity;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
@@ -16,6 +18,7 @@ use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
+use identity::Identity;
 
 /// Connections that only read.
 pub(super) enum Readers {
@@ -32,6 +35,8 @@ pub(super) struct Database {
     pub(super) writer: Option<Writer>,
     /// SQLite's.
     pub(super) file: Option<PathBuf>,
+    /// SQLite's.
+    pub(super) identity: Option<Arc<Identity>>,
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
@@ -97,7 +102,28 @@ async fn ping(conn: &mut Conn<'_>) -> Result<()> {
 }
 
 impl Database {
+    /// Fails when the database is not the one that was opened.
+    fn check_identity(&self) -> Result<()> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.check())
+    }
+
+    /// Waits until it is not.
+    async fn watch_identity(&self) -> StoreError {
+        const EVERY: Duration = Duration::from_secs(2);
+        if self.identity.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = self.check_identity() {
+                return error;
+            }
+        }
+    }
+
     async fn reader(&self) -> Result<Reader> {
+        // A new connection would open whatever lies at the path.
+        self.check_identity()?;
         match &self.readers {
             Readers::Sqlite(pool) => match pool.acquire().await {
                 Ok(conn) => Ok(Reader::Sqlite(conn)),
@@ -145,7 +171,6 @@ impl Database {
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
     use async_trait::async_trait;
 
@@ -191,7 +216,8 @@ mod tests {
 
     async fn database(retry: Option<Retry>) -> (tempfile::TempDir, Database) {
         let dir = tempfile::tempdir().unwrap();
-        let database = sqlite::open(&dir.path().join("a.db"), false).await.unwrap();
+        let address = sqlite::Address::parse(dir.path().join("a.db").to_str().unwrap()).unwrap();
+        let database = sqlite::open(&address, false).await.unwrap();
         (dir, Database { retry, ..database })
     }
 

@@ -13,13 +13,14 @@ use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
 use crate::tables::symbols::{self, merge};
 use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
-use crate::tables::{quarantine, reference, requests};
+use crate::tables::{quarantine, reference, requests, retention};
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
     PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
-    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
+    WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -42,6 +43,14 @@ impl Store for Database {
 
     fn oldest_write(&self) -> Option<Duration> {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
+    }
+
+    fn taken_away(&self) -> Option<StoreError> {
+        self.check_identity().err()
+    }
+
+    async fn gone(&self) -> StoreError {
+        self.watch_identity().await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -264,6 +273,10 @@ impl Store for Database {
 
     async fn plan(&self, id: Uuid) -> Result<Option<String>> {
         read!(self, plans::get(id))
+    }
+
+    async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64> {
+        self.write(retention::Prune { log, before, rows }).await
     }
 
     async fn close(&self) {

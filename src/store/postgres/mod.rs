@@ -17,6 +17,26 @@ use super::{Result, StoreError, fault, migration};
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a server that is still starting is waited for, and who is told, once.
+#[derive(Clone, Copy)]
+pub struct Starting<'a> {
+    pub patience: Duration,
+    pub told: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+impl Default for Starting<'_> {
+    /// Long enough for a server that was started together with barkeep.
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(30), told: &|line| tracing::warn!("{line}") }
+    }
+}
+
+impl std::fmt::Debug for Starting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Starting").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
 /// Reads a URL. A URL without a user means `$PGUSER`, else `postgres` (sqlx's own default is "anonymous").
 pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
     let options: PgConnectOptions = url.parse().map_err(|_| {
@@ -50,10 +70,11 @@ struct Server {
 }
 
 impl Server {
-    /// Connects, and finds out whether a pooler is in between: it refuses the settings of a session, or loses them.
-    async fn find(options: &PgConnectOptions) -> Result<(Self, PgConnection)> {
+    /// Connects, and finds out whether a pooler is in between: it refuses the settings of a session, or loses them. A server
+    /// that is still starting is waited for.
+    async fn find(options: &PgConnectOptions, starting: Starting<'_>) -> Result<(Self, PgConnection)> {
         let direct = Self { options: session(options, &LIMITS), statements: Statements::Kept };
-        match reach(&direct.options).await {
+        match reach_starting(&direct.options, starting).await {
             Ok(mut conn) => {
                 let asked = answered(conn.fetch_one("SELECT current_setting('statement_timeout')")).await?;
                 let limit: String = asked.try_get(0).map_err(fault::classify)?;
@@ -63,7 +84,7 @@ impl Server {
                 drop(answered(conn.close()).await);
             }
             Err(Refusal::Settings) => {}
-            Err(Refusal::Other(error)) => return Err(error),
+            Err(Refusal::NotYet(error) | Refusal::Other(error)) => return Err(error),
         }
         let pooled = Self { options: session(options, &[]), statements: Statements::Unnamed };
         let conn = connect(&pooled.options).await?;
@@ -85,21 +106,28 @@ impl Server {
     }
 }
 
-pub(super) async fn open(options: PgConnectOptions, readonly: bool, connections: u32) -> Result<Database> {
-    let (server, mut conn) = Server::find(&options).await?;
+pub(super) async fn open(
+    options: PgConnectOptions,
+    readonly: bool,
+    connections: u32,
+    starting: Starting<'_>,
+) -> Result<Database> {
+    let (server, mut conn) = Server::find(&options, starting).await?;
     let prepared = if readonly { check(&mut conn, server.statements).await } else { migrate(&mut conn, &server).await };
     // Only one connection is open at a time here.
     drop(answered(conn.close()).await);
     prepared?;
     let readers = server.readers(connections.saturating_sub(1).max(1));
     let writer = if readonly { None } else { Some(Writer::start(server, None)?) };
-    Ok(Database { readers, writer, file: None, retry: None, open_writes: OpenWrites::default() })
+    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes: OpenWrites::default() })
 }
 
 /// Why there is no connection.
 enum Refusal {
     /// The settings of the session are what is in the way.
     Settings,
+    /// It takes no connections yet.
+    NotYet(StoreError),
     Other(StoreError),
 }
 
@@ -107,8 +135,30 @@ enum Refusal {
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
     reach(options).await.map_err(|refusal| match refusal {
         Refusal::Settings => StoreError::Refused("the server takes no settings for a session".into()),
-        Refusal::Other(error) => error,
+        Refusal::NotYet(error) | Refusal::Other(error) => error,
     })
+}
+
+/// The first connection: a server that is still starting is waited for.
+async fn reach_starting(
+    options: &PgConnectOptions,
+    starting: Starting<'_>,
+) -> std::result::Result<PgConnection, Refusal> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let began = tokio::time::Instant::now();
+    let mut told = false;
+    loop {
+        match reach(options).await {
+            Err(Refusal::NotYet(error)) if began.elapsed() < starting.patience => {
+                if !told {
+                    told = true;
+                    (starting.told)(&format!("{error}; waiting for it for up to {} s", starting.patience.as_secs()));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 async fn reach(options: &PgConnectOptions) -> std::result::Result<PgConnection, Refusal> {
@@ -126,11 +176,36 @@ async fn reach(options: &PgConnectOptions) -> std::result::Result<PgConnection, 
             Ok(conn)
         }
         Ok(Err(e)) if options.get_options().is_some() && of_settings(&e) => Err(Refusal::Settings),
-        Ok(Err(e)) => Err(Refusal::Other(fault::classify(e).at(&place))),
+        Ok(Err(e)) => {
+            let not_yet =
+                e.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "57P03");
+            let error = fault::classify(e).at(&place);
+            Err(if not_yet { Refusal::NotYet(error) } else { Refusal::Other(error) })
+        }
         Err(_) => Err(Refusal::Other(StoreError::Unreachable(format!(
             "{place} does not answer; check host, port and firewall"
         )))),
     }
+}
+
+/// A connection for work that takes as long as it takes.
+pub(crate) async fn connect_without_limits(
+    options: &PgConnectOptions,
+    write: bool,
+    starting: Starting<'_>,
+) -> Result<Owned> {
+    let (server, conn) = Server::find(options, starting).await?;
+    let conn = match server.statements {
+        Statements::Kept => {
+            drop(answered(conn.close()).await);
+            let readonly = if write { "off" } else { "on" };
+            let settings =
+                [("statement_timeout", "0"), ("lock_timeout", "60s"), ("default_transaction_read_only", readonly)];
+            connect(&session(options, &settings)).await?
+        }
+        Statements::Unnamed => conn,
+    };
+    Ok(Owned::Postgres(Box::new(conn), server.statements))
 }
 
 #[async_trait]
@@ -152,12 +227,16 @@ async fn check(conn: &mut PgConnection, statements: Statements) -> Result<()> {
 /// Makes the schema in one transaction, under an advisory lock that ends with it: whatever happens leaves no lock behind,
 /// and a pooler cannot give the lock to somebody else's session.
 async fn migrate(conn: &mut PgConnection, server: &Server) -> Result<()> {
-    let migrated = migrate_once(conn).await;
-    match migrated {
+    match migrate_once(conn).await {
         // A role that may write rows but make no tables is welcome once the schema is there.
-        Err(error @ StoreError::Disk(_)) => check(conn, server.statements).await.map_err(|_| error),
-        migrated => migrated,
+        Err(error @ StoreError::Disk(_)) => check(conn, server.statements).await.map_err(|_| error)?,
+        migrated => migrated?,
     }
+    let mut conn = Conn::Postgres(conn, server.statements);
+    conn.command(BEGIN_READING).await?;
+    let looked = migration::look(&mut conn).await;
+    conn.command(ROLLBACK).await?;
+    looked
 }
 
 async fn migrate_once(conn: &mut PgConnection) -> Result<()> {
