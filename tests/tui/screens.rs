@@ -178,7 +178,7 @@ fn text(model: &Model, width: u16, height: u16) -> String {
 }
 
 /// Puts the selection on a series.
-fn select(mut model: Model, symbol: &str, timeframe: Timeframe) -> Model {
+pub fn select(mut model: Model, symbol: &str, timeframe: Timeframe) -> Model {
     let wanted = name(symbol, timeframe);
     let row = (0..model.symbols.order.len())
         .find(|row| model.series_at(*row).is_some_and(|s| (s.symbol.clone(), s.timeframe) == wanted))

@@ -16,7 +16,8 @@ use barkeep::tui::model::{Model, Overlay, Zoom};
 use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
-use crate::support::{screens, stills};
+use crate::screens::select;
+use crate::support::screens;
 
 fn selected(model: &Model) -> String {
     model.selected_series().map(|(symbol, timeframe)| format!("{symbol} {timeframe}")).unwrap_or_default()
@@ -452,7 +453,7 @@ fn the_cursor_of_the_chart_moves_from_the_newest_bar_and_escape_takes_it_away() 
 
 #[test]
 fn a_day_in_a_hole_means_the_whole_hole_and_any_other_day_itself() {
-    let mut model = stills::select(screens::answered(screens::running(), 120, 40), "NFLX", Timeframe::M5);
+    let mut model = select(screens::answered(screens::running(), 120, 40), "NFLX", Timeframe::M5);
     model.screen = Screen::Coverage;
     let (series, start, end) = model.selected_stretch().unwrap();
     assert_eq!((series, (end - start) / DAY), (screens::name("NFLX", Timeframe::M5), 120));
