@@ -278,7 +278,7 @@ proptest! {
 /// A young listing with heavy trade in each of its days: one or several missing days are missed, among few others too.
 #[test]
 fn whole_days_of_a_heavy_trader_are_missed_after_ten_sessions() {
-    let heavy = |holes: &[Interval], trades: Option<u64>| {
+    let heavy = |holes: &[Interval], trades: Option<i64>| {
         let mut symbol = Symbol::stock(Timeframe::D1, "2024-03-04", "2024-03-28");
         for hole in holes {
             symbol = symbol.without(*hole);
