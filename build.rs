@@ -64,12 +64,14 @@ fn programs() -> bool {
     found.is_some()
 }
 
-/// Whether PgBouncer can be started here.
+/// Whether `PgBouncer` can be started here.
 fn pooler() -> bool {
     let path = variable("PATH").unwrap_or_default();
     let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join("pgbouncer"));
     let found = places.find(|program| program.is_file());
-    found.iter().for_each(|program| watch(program));
+    for program in &found {
+        watch(program);
+    }
     found.is_some()
 }
 

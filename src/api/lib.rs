@@ -7,7 +7,6 @@
 mod body;
 mod cache;
 mod cache_version;
-pub mod client;
 mod current_pages;
 mod docs;
 pub mod guard;
@@ -20,7 +19,8 @@ mod process_metrics;
 mod recent_jobs;
 pub mod resource;
 mod server;
-pub mod types;
+
+pub use barkeep_wire::{client, types};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -407,7 +407,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
         tables::requests::STATEMENTS,
-        tables::retention::STATEMENTS,
+        upkeep::retention::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,

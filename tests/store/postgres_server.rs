@@ -177,7 +177,7 @@ async fn without_rights_is_a_clear_error() {
     db.finish().await;
 }
 
-/// A PgBouncer in transaction mode before the shared server, for as long as it lives.
+/// A `PgBouncer` in transaction mode before the shared server, for as long as it lives.
 struct Pooler {
     child: std::process::Child,
     port: u16,

@@ -13,7 +13,8 @@ use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
 use crate::tables::symbols::{self, merge};
 use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
-use crate::tables::{quarantine, reference, requests, retention};
+use crate::tables::{quarantine, reference, requests};
+use crate::upkeep::retention;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,

@@ -14,5 +14,4 @@ pub(crate) mod plans;
 pub(crate) mod quarantine;
 pub(crate) mod reference;
 pub(crate) mod requests;
-pub(crate) mod retention;
 pub(crate) mod symbols;

@@ -4,6 +4,7 @@
 pub(crate) mod check;
 mod info;
 pub(crate) mod repair;
+pub(crate) mod retention;
 
 use std::path::{Path, PathBuf};
 

@@ -52,8 +52,7 @@ fn what_is_claimed_is_what_traded_over_random_histories() {
         for _ in 0..workers {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                loop {
-                    let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { break };
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     match runtime.block_on(replay(seed)) {
                         Ok(of_seed) => tally.lock().unwrap().add(&of_seed),
                         Err(wrong) => failed.lock().unwrap().push((seed, wrong)),
