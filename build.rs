@@ -69,7 +69,7 @@ fn pooler() -> bool {
     let path = variable("PATH").unwrap_or_default();
     let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join("pgbouncer"));
     let found = places.find(|program| program.is_file());
-    for program in &found {
+    if let Some(program) = &found {
         watch(program);
     }
     found.is_some()

@@ -23,7 +23,13 @@ const MEMORY_MIB: u64 = 160;
 
 fn query() -> AggregateQuery {
     let range = Interval::new(Ts(START), Ts(START + 500_000 * MINUTE));
-    AggregateQuery { ticker: "X:BTCUSD".to_owned(), class: AssetClass::Crypto, timeframe: Timeframe::M1, range }
+    AggregateQuery {
+        ticker: "X:BTCUSD".to_owned(),
+        class: AssetClass::Crypto,
+        timeframe: Timeframe::M1,
+        range,
+        nights: false,
+    }
 }
 
 fn read(body: &[u8]) -> Result<Page, Fault> {
