@@ -23,7 +23,7 @@ use barkeep_pipeline::index::series::{Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
 use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
-use barkeep_vendor::limit::LimitSnapshot;
+pub use barkeep_vendor::limit::{HeldPlace, LimitSnapshot};
 
 /// Executions and alerts shown.
 const RECENT: usize = 20;

@@ -1,5 +1,7 @@
 //! The vendor's rate limit in a panel: the last minute, when the next request may start, and what is due.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
 
 use super::context::ViewContext;
@@ -8,7 +10,7 @@ use crate::draw::canvas::{Line, rows};
 use crate::draw::format;
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
-use crate::widgets::{bar, spark};
+use crate::widgets::{bar, belt, spark};
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_plan::budget::Budget;
@@ -56,10 +58,15 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
 
 /// Where labels end and figures begin.
 const LABEL: u16 = 10;
+/// The belt of the last minute: its length, and the room that the words beside it need.
+const SHORTEST_BELT: u16 = 15;
+const LONGEST_BELT: u16 = 60;
+const NOTES: u16 = 40;
 
 /// Requests of the last minute, and when the next one may start.
 pub fn window(view: &mut ViewContext, at: Rect) {
-    let limit = view.model.snap.live.limit;
+    let live = view.model.snap.live.clone();
+    let (limit, noted) = (&live.limit, live.at);
     let used = limit.used;
     view.canvas.text(at.x, at.y, LABEL.min(at.width), "last 60 s", Role::Muted);
     let x = at.x + LABEL;
@@ -69,8 +76,21 @@ pub fn window(view: &mut ViewContext, at: Rect) {
         return;
     };
     let room = at.width.saturating_sub(LABEL);
-    let gauge = u16::try_from(agreed).unwrap_or(u16::MAX).min(room.saturating_sub(8)).min(20);
-    bar::places(&mut view.canvas, x, at.y, gauge, used, limit.effective.max(1));
+    // As time where there is room for it, else as places.
+    let belt_room = room.saturating_sub(NOTES);
+    let gauge = if belt_room >= SHORTEST_BELT {
+        let width = belt_room.min(LONGEST_BELT);
+        let since = u64::try_from(view.now() - noted).unwrap_or(0);
+        if !limit.held.is_empty() {
+            view.hits.tick();
+        }
+        belt::belt(&mut view.canvas, x, at.y, width, &limit.held, Duration::from_millis(since));
+        width
+    } else {
+        let width = u16::try_from(agreed).unwrap_or(u16::MAX).min(room.saturating_sub(8)).min(20);
+        bar::places(&mut view.canvas, x, at.y, width, used, limit.effective.max(1));
+        width
+    };
     let free = next_token(view);
     let mut pieces = vec![(9, Line::of(Role::Strong, format!("{used} of {}", limit.effective)))];
     if limit.effective < agreed {

@@ -2,6 +2,7 @@
 
 pub mod axis;
 pub mod bar;
+pub mod belt;
 pub mod braille;
 pub mod calendar;
 pub mod candles;
@@ -9,3 +10,4 @@ pub mod chart;
 pub mod heat;
 pub mod spark;
 pub mod table;
+pub mod wall;

@@ -29,7 +29,7 @@ pub fn chart(canvas: &mut Canvas, x: u16, y: u16, width: u16, height: u16, value
             for row in 0..height {
                 let here = eighths.saturating_sub(usize::from(height - 1 - row) * 8).min(8);
                 match LEVELS.get(here) {
-                    Some(level) if here > 0 => canvas.glyph(at, y + row, level, role),
+                    Some(level) if here > 0 => canvas.shade(at, y + row, level, role, value / top),
                     _ if row + 1 == height => canvas.glyph(at, y + row, "▁", Role::Border),
                     _ => {}
                 }
