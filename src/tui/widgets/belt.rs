@@ -8,7 +8,7 @@ use crate::draw::theme::Role;
 use barkeep_monitor::snapshot::HeldPlace;
 
 /// What a place is taken for after the answer.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// A place that waits to be free, and one whose request has no answer yet.
 const HELD: &str = "▮";
 const WIRE: &str = "▯";

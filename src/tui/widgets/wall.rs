@@ -204,6 +204,7 @@ mod tests {
 
     const TIMEFRAMES: [&str; 2] = ["5m", "1d"];
 
+    #[allow(clippy::unnecessary_wraps, reason = "a place of the wall may be empty")]
     fn brick(tier: Tier) -> Option<Brick> {
         Some(Brick { tier, late: false, fetching: false, behind: Some(60) })
     }
