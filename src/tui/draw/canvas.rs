@@ -161,11 +161,13 @@ impl<'a> Canvas<'a> {
 
     /// Makes an area blank.
     pub fn clear(&mut self, area: Rect) {
+        let ground = self.theme.ground();
         let area = area.intersection(self.place);
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
                 if let Some(cell) = self.buf.cell_mut((x, y)) {
                     cell.reset();
+                    cell.set_style(ground);
                 }
             }
         }
