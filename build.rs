@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
+//! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_data)");
+    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -26,6 +27,10 @@ fn main() {
         if !url {
             println!("cargo::rustc-cfg=without_postgres");
         }
+    }
+    let pooler_required = is_required("BARKEEP_REQUIRE_PGBOUNCER");
+    if !(pooler() && (programs || url)) && !pooler_required {
+        println!("cargo::rustc-cfg=without_pgbouncer");
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
     if !data() && !data_required {
@@ -55,6 +60,17 @@ fn programs() -> bool {
         Some(programs) => programs.iter().for_each(|program| watch(program)),
         // Where they would come to. A file that does not exist cannot be watched: cargo would run this every time.
         None => dirs.iter().for_each(|dir| watch(dir)),
+    }
+    found.is_some()
+}
+
+/// Whether `PgBouncer` can be started here.
+fn pooler() -> bool {
+    let path = variable("PATH").unwrap_or_default();
+    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join("pgbouncer"));
+    let found = places.find(|program| program.is_file());
+    for program in &found {
+        watch(program);
     }
     found.is_some()
 }

@@ -26,9 +26,10 @@ lint:
 ci:
     .ci/run
 
-# draw the snapshots and the pictures of the dashboard again
+# draw the snapshots of the dashboard again, and take its pictures and its recording from the demo
 screenshots:
-    INSTA_UPDATE=always BARKEEP_UPDATE_SCREENSHOTS=1 cargo test --locked --test tui screens
+    INSTA_UPDATE=always cargo test --locked --test tui screens
+    BARKEEP_UPDATE_SCREENSHOTS=1 cargo test --locked --test terminal pictures
 
 # one benchmark: pipeline, plan, api or tui
 bench name *args:

@@ -7,7 +7,6 @@
 mod body;
 mod cache;
 mod cache_version;
-pub mod client;
 mod current_pages;
 mod docs;
 pub mod guard;
@@ -16,10 +15,12 @@ mod metrics;
 mod pages;
 mod params;
 mod problem;
+mod process_metrics;
 mod recent_jobs;
 pub mod resource;
 mod server;
-pub mod types;
+
+pub use barkeep_wire::{client, types};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -134,7 +135,7 @@ impl ApiListener {
             console,
         });
         let app = guard::admission::guarded(&api);
-        let max_connections = api.settings.max_connections;
+        let max_connections = server::connections_possible(api.settings.max_connections);
         let serving =
             tokio::spawn(server::serve(self.listener, app, api.connections.clone(), max_connections, stop.clone()));
         let recording = tokio::spawn(record_used_keys(Arc::clone(&api)));

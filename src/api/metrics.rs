@@ -15,9 +15,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::pages::CacheReport;
+use crate::process_metrics::ProcessMetrics;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::holes::HoleCounts;
 use barkeep_monitor::snapshot::Snapshot;
+use barkeep_store::ExecutionStatus;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {
@@ -53,6 +55,16 @@ struct OfState {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfKind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OfCriticality {
     criticality: &'static str,
 }
@@ -77,6 +89,12 @@ pub(super) struct Metrics {
     symbols: Gauge,
     in_flight: Gauge,
     limit_used: Gauge,
+    limit: Gauge,
+    worst_staleness: Family<OfCriticality, Gauge>,
+    last_success: Gauge,
+    alerts_by_kind: Family<OfKind, Gauge>,
+    build: Family<Build, Gauge>,
+    process: ProcessMetrics,
     quarantine: Gauge,
     alerts: Gauge,
     vendor: [Total; 5],
@@ -114,6 +132,12 @@ impl Metrics {
             symbols: Gauge::default(),
             in_flight: Gauge::default(),
             limit_used: Gauge::default(),
+            limit: Gauge::default(),
+            worst_staleness: Family::default(),
+            last_success: Gauge::default(),
+            alerts_by_kind: Family::default(),
+            build: Family::default(),
+            process: ProcessMetrics::default(),
             quarantine: Gauge::default(),
             alerts: Gauge::default(),
             vendor: std::array::from_fn(|_| Total::default()),
@@ -157,6 +181,25 @@ impl Metrics {
         r.register("barkeep_limit_used", "Requests that count against the vendor's limit now", self.limit_used.clone());
         r.register("barkeep_quarantine_pending", "Quarantined bars pending review", self.quarantine.clone());
         r.register("barkeep_alerts_open", "Open alerts", self.alerts.clone());
+        r.register("barkeep_alerts", "Open alerts by kind", self.alerts_by_kind.clone());
+        r.register(
+            "barkeep_limit",
+            "Requests per minute that the vendor's limit allows; 0 without one",
+            self.limit.clone(),
+        );
+        r.register(
+            "barkeep_worst_staleness_seconds",
+            "How far the series that is furthest behind is behind, by criticality, in seconds of market time",
+            self.worst_staleness.clone(),
+        );
+        r.register(
+            "barkeep_last_success_timestamp_seconds",
+            "When the last run that completed ended, of those that are shown; 0 before the first",
+            self.last_success.clone(),
+        );
+        r.register("barkeep_build_info", "Always 1; the label names the version", self.build.clone());
+        self.build.get_or_create(&Build { version: env!("CARGO_PKG_VERSION") }).set(1);
+        self.process.register(&mut r);
         for ((name, help), total) in VENDOR.into_iter().zip(&self.vendor) {
             r.register(name, help, total.clone());
         }
@@ -196,6 +239,21 @@ impl Metrics {
         self.limit_used.set(i64::from(snapshot.live.limit.used));
         self.quarantine.set(count(data.quarantine_pending));
         self.alerts.set(count(data.open_alerts()));
+        self.alerts_by_kind.clear();
+        for open in &data.open_alerts {
+            self.alerts_by_kind.get_or_create(&OfKind { kind: open.kind.clone() }).inc_by(count(open.open));
+        }
+        self.limit.set(data.vendor.limit_per_minute.map_or(0, i64::from));
+        for rpo in &data.rpo {
+            let of_class = data.series.iter().filter(|s| s.criticality == rpo.criticality && s.tracked);
+            let worst = of_class.filter_map(|s| s.staleness_seconds).max().unwrap_or(0);
+            let criticality = rpo.criticality.name();
+            self.worst_staleness.get_or_create(&OfCriticality { criticality }).set(worst);
+        }
+        let completed = data.executions.iter().filter(|run| run.status == ExecutionStatus::Completed);
+        let last = completed.filter_map(|run| run.completed_at).max();
+        self.last_success.set(last.map_or(0, |t| t.ms() / 1_000));
+        self.process.read();
         self.connections.set(count(connections));
         let t = &data.vendor.totals;
         let totals = [t.total_requests, t.rate_limited_count, t.failures, t.retries, t.bytes];

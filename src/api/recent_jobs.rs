@@ -1,7 +1,6 @@
 //! Executions that were started through this API a short time ago.
 //!
-//! An execution gets its row in the database once it knows its series, a moment after it was started. Until then, and
-//! when other executions already work on all of its series, this is what is known about it.
+//! Reading a series that is missing triggers a backfill of it; whoever reads it again is told of that one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -30,10 +29,6 @@ impl RecentJobs {
         if all.len() > MAX_JOBS {
             all.pop_front();
         }
-    }
-
-    pub(super) fn find(&self, id: Uuid) -> Option<RecentJob> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|job| job.id == id).cloned()
     }
 
     /// The execution started for exactly this symbol at or after `since`.

@@ -32,6 +32,11 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// How long running requests have once the service stops.
 const GRACE: Duration = Duration::from_secs(2);
+/// Connections beyond the limit that may still ask whether the service is alive, and how long they have to do so.
+const PROBE_CONNECTIONS: usize = 16;
+const PROBE_HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+/// File descriptors for all else: databases, logs, the vendor.
+const OTHER_FILES: u64 = 128;
 /// Pause after the system refused a connection (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,6 +45,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct ConnectionInfo {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
+    /// Beyond the limit: only `/health` and `/ready` are answered, one request a connection.
+    pub(super) probes_only: bool,
 }
 
 /// The number of open connections.
@@ -66,6 +73,22 @@ impl Drop for OpenConnection {
     }
 }
 
+/// As many connections as the setting allows and the process may have files for; its own limit is raised as far as it can.
+pub(super) fn connections_possible(setting: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(u64::MAX).min(setting as u64 + OTHER_FILES);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
+    }
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let possible = usize::try_from(files.saturating_sub(OTHER_FILES).max(1)).unwrap_or(usize::MAX).min(setting);
+    if possible < setting {
+        tracing::warn!(possible, setting, "api.max_connections is more than the limit of open files allows");
+    }
+    possible
+}
+
 /// Serves until `shutdown`, then ends every connection.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -75,6 +98,7 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
+    let probes = ConnectionCount::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -93,11 +117,14 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        match (count.open(max_connections), stream.local_addr()) {
+        let ordinary = count.open(max_connections);
+        let probes_only = ordinary.is_none();
+        let counted = ordinary.or_else(|| probes.open(PROBE_CONNECTIONS));
+        match (counted, stream.local_addr()) {
             (Some(counted), Ok(local)) => {
                 let (app, shutdown) = (app.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    connection(stream, ConnectionInfo { peer, local }, app, shutdown).await;
+                    connection(stream, ConnectionInfo { peer, local, probes_only }, app, shutdown).await;
                     drop(counted);
                 });
             }
@@ -123,7 +150,8 @@ async fn connection(stream: TcpStream, info: ConnectionInfo, app: Router, shutdo
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(if info.probes_only { PROBE_HEAD_TIMEOUT } else { HEAD_TIMEOUT })
+        .keep_alive(!info.probes_only)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_TIMEOUT)), service);

@@ -203,7 +203,8 @@ pub fn dates(start: Ts, end: Ts) -> String {
     }
 }
 
-/// A price with as many digits as its size asks for: `0.4312`, `42.10`, `1,234.5`, `91,204`.
+/// A price with as many digits as its size asks for: `3.100e-9`, `0.00001234`, `0.4312`, `42.10`, `91,204`. Below a cent four
+/// digits count, however small it is.
 #[must_use]
 pub fn price(p: f64) -> String {
     match p.abs() {
@@ -211,7 +212,9 @@ pub fn price(p: f64) -> String {
         a if a >= 10_000.0 => count(p.round() as i64),
         a if a >= 1.0 => format!("{p:.2}"),
         a if a >= 0.01 => format!("{p:.4}"),
-        _ => format!("{p:.6}"),
+        a if a >= 1e-5 => format!("{p:.*}", (3.0 - a.log10().floor()) as usize),
+        a if a > 0.0 => format!("{p:.3e}"),
+        _ => "0".to_owned(),
     }
 }
 

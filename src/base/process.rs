@@ -42,6 +42,13 @@ fn start_of(pid: u32) -> Option<String> {
     fields.nth(18).map(str::to_owned)
 }
 
+/// Keeps what the process knows out of core files and away from debuggers of the same user: its memory holds the vendor's
+/// key. A system that cannot do so still limits core files by its own settings.
+pub fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,9 +8,10 @@ use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
 use super::exit::{CliError, DATABASE};
+use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
-use barkeep_store::{HealthListener, Retry, Store, StoreError};
+use barkeep_store::{HealthListener, Opening, Retry, Starting, Store, StoreError};
 
 /// What every command says that needs a key and finds none.
 pub const NO_API_KEY: &str = "no API key: MASSIVE_API_KEY, POLYGON_API_KEY and vendor.key_file are not set";
@@ -101,7 +102,8 @@ impl Globals {
 
     fn session(&self, loaded: Loaded, stderr: bool) -> Result<Session, CliError> {
         let telemetry = barkeep_base::log::start(&loaded.settings.log, self.verbose, stderr)?;
-        Ok(Session { loaded, json: self.json, simulated: self.simulated, telemetry })
+        let clock = Arc::new(SystemClock);
+        Ok(Session { loaded, json: self.json, simulated: self.simulated, clock, quiet: !stderr, telemetry })
     }
 }
 
@@ -112,6 +114,10 @@ pub struct Session {
     pub json: bool,
     /// Whether `--simulated` was given.
     pub simulated: bool,
+    /// What time it is for the engine and the screens.
+    pub clock: Arc<dyn Clock>,
+    /// Whether a screen is shown, so that nothing may be printed.
+    quiet: bool,
     telemetry: Telemetry,
 }
 
@@ -138,14 +144,36 @@ impl Session {
 
     /// Opens the database. With `readonly` it must exist and is not changed.
     pub async fn open_store(&self, readonly: bool) -> Result<Arc<dyn Store>, CliError> {
-        barkeep_store::open(self.loaded.settings.database.as_str(), readonly).await.map_err(|e| self.cannot_open(&e))
+        self.open(readonly, None).await
     }
 
     /// Opens the database for work that waits when the database is lost meanwhile, and reports that to `health`.
     pub async fn open_store_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
-        let Settings { database, backfill, .. } = &self.loaded.settings;
-        let retry = Retry::new(backfill.database_patience, health);
-        barkeep_store::open_with_retry(database.as_str(), false, retry).await.map_err(|e| self.cannot_open(&e))
+        self.open(false, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
+    }
+
+    async fn open(&self, readonly: bool, retry: Option<Retry>) -> Result<Arc<dyn Store>, CliError> {
+        let Settings { database, database_connections: connections, .. } = &self.loaded.settings;
+        let connections = *connections;
+        self.while_starting(async |starting| {
+            barkeep_store::open_with(database.as_str(), readonly, Opening { retry, connections, starting }).await
+        })
+        .await
+    }
+
+    /// Opens something in the database. A server that is still starting is waited for, and that is said.
+    pub(crate) async fn while_starting<T>(
+        &self,
+        open: impl AsyncFnOnce(Starting<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, CliError> {
+        let told = |line: &str| {
+            tracing::warn!("{line}");
+            if !self.quiet {
+                eprintln!("{line}");
+            }
+        };
+        let patience = self.loaded.settings.backfill.database_patience;
+        open(Starting { patience, told: &told }).await.map_err(|e| self.cannot_open(&e))
     }
 
     /// Whatever the reason, at this point the database is what is missing.

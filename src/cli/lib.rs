@@ -72,6 +72,7 @@ pub enum Command {
     Features(read::features::FeaturesArgs),
     Quarantine(admin::quarantine::QuarantineArgs),
     Keys(admin::keys::KeysArgs),
+    Db(admin::db::DbArgs),
     Baseline(measure::baseline::BaselineArgs),
     Loadtest(measure::loadtest::LoadtestArgs),
     #[command(name = "rto-rpo")]
@@ -91,6 +92,7 @@ pub fn run() -> ExitCode {
         tracing::error!("barkeep hit a bug: {message}{place}");
         let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
+    barkeep_base::process::keep_memory_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return usage(e),
@@ -124,6 +126,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Features(args) => read::features::run(args, &cli.globals),
         Command::Quarantine(args) => admin::quarantine::run(args, &cli.globals),
         Command::Keys(args) => admin::keys::run(args, &cli.globals),
+        Command::Db(args) => admin::db::run(args, &cli.globals),
         Command::Baseline(args) => measure::baseline::run(args, &cli.globals),
         Command::Loadtest(args) => measure::loadtest::run(args, &cli.globals),
         Command::RtoRpo(args) => measure::rto_rpo::run(args, &cli.globals),

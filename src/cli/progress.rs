@@ -199,6 +199,8 @@ impl Listener for Progress {
                     self.print(&format!("{whose}waiting {} s: {why}", wait.as_secs_f64().ceil()));
                 }
             }
+            Event::Queued { why: Some(why) } => self.print(&format!("queued: {why}")),
+            Event::Queued { why: None } => self.print("its turn has come"),
             Event::Requested { .. } | Event::Committed { item: None, .. } => {}
         }
     }

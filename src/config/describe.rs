@@ -11,6 +11,9 @@ use crate::{DEFAULT_POLICY, DEFAULT_SETTINGS, ThemeName};
 /// Durations as the reader takes them: `500ms`, `15m`, `1h 30m`.
 const DURATION: &str = r"^[0-9]+[a-z]+( ?[0-9]+[a-z]+)*$";
 
+/// Durations that may be a word instead (`off`, `forever`).
+const MAY_BE_A_WORD: [&str; 2] = ["backfill.verify_every", "retention."];
+
 /// One of the two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingsFile {
@@ -180,7 +183,7 @@ fn of_scalar(text: &str, node: &Node, path: &str) -> Json {
         return json!({ "type": ["number", "null"], "default": number });
     }
     // A duration that can be switched off stands beside a word.
-    if humantime::parse_duration(text).is_ok() && path != "backfill.verify_every" {
+    if humantime::parse_duration(text).is_ok() && !MAY_BE_A_WORD.iter().any(|word| path.starts_with(word)) {
         return json!({ "type": ["string", "null"], "pattern": DURATION, "default": text });
     }
     // `off`, `auto` and `realtime` stand beside other words, numbers and booleans.

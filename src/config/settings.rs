@@ -21,6 +21,9 @@ pub use crate::yaml::word::ParseWordError;
 pub struct Settings {
     /// `sqlite:PATH` or `postgres://…`; may hold a password, so it is never printed whole.
     pub database: DatabaseUrl,
+    /// Connections to a PostgreSQL server: one writes, the others read.
+    pub database_connections: u32,
+    pub retention: RetentionSettings,
     pub vendor: VendorSettings,
     pub backfill: BackfillSettings,
     pub symbols: SymbolSettings,
@@ -33,6 +36,15 @@ pub struct Settings {
     /// Keys of the dashboard that replace the built-in ones.
     pub keys: Vec<super::screen::KeySetting>,
     pub api: super::api::ApiSettings,
+}
+
+/// How long rows that only tell of the past are kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionSettings {
+    pub requests: Option<Duration>,
+    pub executions: Option<Duration>,
+    pub audit: Option<Duration>,
+    pub alerts: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

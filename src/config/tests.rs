@@ -49,6 +49,10 @@ fn the_defaults_are_those_of_the_specification() {
     assert_eq!(b.database_patience, Duration::from_mins(2));
     assert_eq!(b.history, Duration::from_hours(365 * 24));
     assert_eq!((b.verify_every, b.idle_share), (Some(Duration::from_hours(30 * 24)), 0.2));
+    let days = |n: u64| Some(Duration::from_hours(n * 24));
+    let kept = loaded("retention:\n  requests: 30d\n  audit: forever\n").unwrap().settings.retention;
+    assert_eq!((kept.requests, kept.executions, kept.audit, kept.alerts), (days(30), days(90), None, days(90)));
+    assert!(loaded("retention:\n  alerts: 1h\n").is_err());
     let off = loaded("backfill:\n  verify_every: off\n").unwrap();
     assert_eq!(off.settings.backfill.verify_every, None);
     let names: Vec<_> = all.settings.symbols.timeframes.iter().map(|t| t.name()).collect();

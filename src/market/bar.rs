@@ -27,4 +27,24 @@ impl Bar {
     pub fn same_values(&self, other: &Self) -> bool {
         self == other
     }
+
+    /// The values without the time, as something that can be looked up: bars of one time have the same ones exactly when
+    /// these are equal.
+    #[must_use]
+    pub fn value_bits(&self) -> [u64; 9] {
+        // Adding zero gives every zero one sign.
+        let bits = |x: f64| (x + 0.0).to_bits();
+        let Self { ts: _, open, high, low, close, volume, vwap, trades } = *self;
+        [
+            bits(open),
+            bits(high),
+            bits(low),
+            bits(close),
+            bits(volume),
+            u64::from(vwap.is_some()),
+            bits(vwap.unwrap_or_default()),
+            u64::from(trades.is_some()),
+            trades.unwrap_or_default().cast_unsigned(),
+        ]
+    }
 }

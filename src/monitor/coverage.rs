@@ -3,6 +3,8 @@
 //! A cell says what dominates its trading time: bars, an answer without bars, nothing asked yet, a refusal, a bar in
 //! quarantine. A day on which the market is closed is blank, not missing.
 
+mod kept;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -12,11 +14,17 @@ use crate::error::{MOST_DAYS, MOST_SERIES, ReadError, SeriesName};
 use barkeep_market::ts::HOUR;
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::index::coverage::is_believed;
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{Coverage, CoverageState, QuarantineRow, SeriesId};
 
-/// Pieces of a trading date, for days and weeks only one.
-const PIECE: i64 = HOUR / 2;
+pub use kept::{Gap, Kept, cost, selection};
+
+/// Holes of a row; older ones are left out.
+const HOLES: usize = 20;
+
+/// What may be missing at the end of a day that goes on, without the day looking incomplete.
+const GRACE: i64 = HOUR;
 
 /// What dominates a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,15 +70,21 @@ pub struct CoverageRow {
     pub timeframe: Timeframe,
     /// One cell a day from the first date asked for.
     pub cells: Vec<Cell>,
+    /// The share of the trading time of the kept history that the vendor has answered for, 0 to 1.
+    #[serde(default)]
+    pub complete: Option<f64>,
+    /// What is missing of it, oldest first; the newest twenty.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
 }
 
-/// The pieces of one trading date of a series.
+/// The bars of one trading date of a series, in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionCoverage {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
     pub date: NaiveDate,
-    /// Piece by piece: when it starts, how it stands, and the bars it holds.
+    /// Slot by slot, of one bar each: when it starts, how it stands, and the bars it holds.
     pub pieces: Vec<(Ts, Cell, u32)>,
 }
 
@@ -114,9 +128,8 @@ impl Known {
     ) -> Result<Self, ReadError> {
         let store = engine.store.as_ref();
         let now = engine.clock.now();
-        let live = || rows.iter().filter(|row| row.expires_at.is_none_or(|t| t > now));
         let of = |counts: fn(CoverageState) -> bool| -> IntervalSet {
-            live().filter(|row| counts(row.state)).map(|row| row.range).collect()
+            rows.iter().filter(|row| is_believed(row, now) && counts(row.state)).map(|row| row.range).collect()
         };
         // Evidence of a hole stays one after it is due to be asked about again.
         let marked = MARKS.map(|(state, cell)| {
@@ -149,11 +162,19 @@ impl Known {
             return (cell(CellState::Closed, 0), bars);
         }
         let due = trading.clip(Interval::new(Ts::MIN, self.served));
-        if due.is_empty() && bars == 0 {
-            return (cell(CellState::Ahead, 0), 0);
+        if due.is_empty() {
+            // A bar that still grows is more than anybody may ask for.
+            return (if bars == 0 { cell(CellState::Ahead, 0) } else { cell(CellState::Present, 8) }, bars);
         }
-        let answered = due.intersect(&self.answered).total();
-        let eighths = u8::try_from(answered.saturating_mul(8) / due.total().max(1)).unwrap_or(8).min(8);
+        let missing = due.subtract(&self.answered);
+        let answered = due.total() - missing.total();
+        let goes_on = due.total() < trading.total();
+        let tail = missing.clip(Interval::new(self.served - GRACE, self.served)).total();
+        let eighths = if goes_on && answered > 0 && tail == missing.total() {
+            8
+        } else {
+            u8::try_from(answered.saturating_mul(8) / due.total().max(1)).unwrap_or(8).min(8)
+        };
         let refused = due.intersect(&self.refused).subtract(&self.answered).total();
         let marks = self.marked.iter().map(|(state, ranges)| (*state, due.intersect(ranges).total()));
         let marks: Vec<(CellState, i64)> = marks.filter(|(_, ms)| *ms > 0).collect();
@@ -196,7 +217,8 @@ pub async fn days(
     let ids: Vec<SeriesId> = known.iter().map(|(_, id, _)| *id).collect();
     let coverage: BTreeMap<SeriesId, Vec<Coverage>> = engine.store.coverage(&ids).await?.into_iter().collect();
     let pending = engine.store.quarantine(true).await?;
-    let calendar = engine.calendar.current();
+    let (config, calendar, now) = (engine.config.current(), engine.calendar.current(), engine.clock.now());
+    let settings = &config.settings;
     let mut all = Vec::with_capacity(known.len());
     for ((symbol, timeframe), id, class) in known {
         let last = to.succ_opt().unwrap_or(to);
@@ -206,7 +228,10 @@ pub async fn days(
         let known = Known::read(engine, id, (class, timeframe), (rows, &pending), range, HOUR).await?;
         let dates = from.iter_days().take(usize::try_from(count).unwrap_or(0));
         let cells = dates.map(|date| known.cell(&calendar, day(class, timeframe, date)).0).collect();
-        all.push(CoverageRow { symbol, timeframe, cells });
+        let kept = Kept::range(&calendar, settings, (class, timeframe), index.delay(class, settings.vendor.delay), now);
+        let Kept { gaps, complete } = Kept::of_known(&calendar, &known, kept);
+        let gaps = gaps.get(gaps.len().saturating_sub(HOLES)..).unwrap_or_default().to_vec();
+        all.push(CoverageRow { symbol, timeframe, cells, complete, gaps });
     }
     Ok(all)
 }
@@ -234,10 +259,10 @@ pub async fn session(
     let whole = day(class, timeframe, date);
     let calendar = engine.calendar.current();
     let hours = calendar.trading(class, timeframe.family(), whole).hull().unwrap_or(whole);
-    let step = if timeframe.family() == Family::Day { whole.len() } else { PIECE.max(timeframe.width()) };
+    let step = if timeframe.family() == Family::Day { whole.len() } else { timeframe.width() };
     let rows = engine.store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
     let pending = engine.store.quarantine(true).await?;
-    let known = Known::read(engine, id, (class, timeframe), (&rows, &pending), whole, PIECE.min(step)).await?;
+    let known = Known::read(engine, id, (class, timeframe), (&rows, &pending), whole, HOUR.min(step)).await?;
     let mut pieces = Vec::new();
     let mut start = if step == whole.len() { whole.start } else { hours.start.floor(step) };
     while start < hours.end {

@@ -2,19 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::coverage::Gap;
+use crate::coverage::{Kept, cost};
 use crate::error::{MOST_ROWS, ReadError};
 use crate::explain::{Explanation, explain};
 use crate::snapshot::FreshnessContext;
 use barkeep_base::clock::Moment;
-use barkeep_market::{Bar, Interval, IntervalSet, Symbol, Timeframe};
+use barkeep_market::features::Features;
+use barkeep_market::{Bar, IntervalSet, Symbol, Timeframe};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::coverage::CoverageIndex;
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_pipeline::select::Target;
-use barkeep_plan::Horizon;
 use barkeep_store::adjusted::{Adjusting, daily_of};
 use barkeep_store::{
-    CoverageState, FeatureFailureRow, FeatureRow, QuarantineRow, RequestRow, SeriesRow, SeriesStatus, SymbolRow,
+    CoverageState, FeatureFailureRow, FeatureRow, QuarantineRow, RequestRow, SeriesRow, SeriesStatus, SplitRow,
+    SplitStatus, StoredBar, SymbolRow,
 };
 
 /// Bars of the chart.
@@ -34,6 +37,8 @@ pub struct Detail {
     pub explanation: Explanation,
     /// The newest bars, ascending, adjusted for splits.
     pub bars: Vec<Bar>,
+    /// What the chart says of each of them, in their order.
+    pub points: Vec<ChartPoint>,
     /// Of the newest bar that has any.
     pub features: Option<FeatureRow>,
     /// What is missing of the history that is kept, oldest first; the first hundred.
@@ -46,15 +51,39 @@ pub struct Detail {
     pub attempts: Vec<SeriesStatus>,
     pub feature_failures: Vec<FeatureFailureRow>,
     pub requests: Vec<RequestRow>,
+    /// Splits that the vendor lists and stored prices contradict; they are not applied.
+    pub contradicted_splits: Vec<SplitRow>,
 }
 
-/// A stretch of trading time without an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Gap {
-    #[serde(flatten)]
-    pub range: Interval,
-    /// The vendor refuses it for the plan of this key; nobody asks again before it expires.
-    pub not_entitled: bool,
+/// What the chart says of a bar besides its prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChartPoint {
+    /// 0 to 1; 1 is unremarkable.
+    pub score: f64,
+    pub sma_20: Option<f64>,
+    pub sma_50: Option<f64>,
+    pub bb_upper: Option<f64>,
+    pub bb_lower: Option<f64>,
+    pub rsi_14: Option<f64>,
+    pub atr: Option<f64>,
+}
+
+impl ChartPoint {
+    const fn of(score: f64, features: Option<&Features>) -> Self {
+        match features {
+            None => Self { score, sma_20: None, sma_50: None, bb_upper: None, bb_lower: None, rsi_14: None, atr: None },
+            Some(f) => Self {
+                score,
+                sma_20: f.sma_20,
+                sma_50: f.sma_50,
+                bb_upper: f.bb_upper,
+                bb_lower: f.bb_lower,
+                rsi_14: f.rsi_14,
+                atr: f.atr,
+            },
+        }
+    }
 }
 
 /// Reads it all. `requests` are those of the symbol, newest first.
@@ -91,27 +120,25 @@ pub async fn detail(
     let adjusting = Adjusting { class, timeframe, daily: daily_of(&rows, symbol), splits: &splits };
     adjusting.adjust(store, &mut bars.iter_mut().collect::<Vec<_>>(), class.date_of(now)).await?;
     let from = bars.first().map_or(now, |bar| bar.ts);
-    let features = store.features(series.id, (from..).into(), Some(BARS)).await?.pop();
+    let mut computed = store.features(series.id, (from..).into(), Some(BARS)).await?;
+    let of = |t| computed.binary_search_by_key(&t, |row| row.ts).ok().and_then(|k| computed.get(k));
+    let point = |row: &StoredBar| ChartPoint::of(row.quality_score, of(row.bar.ts).map(|row| &row.features));
+    let points = stored.iter().map(point).collect();
+    let features = computed.pop();
 
     let target = Target { row: row.clone(), dirty: false, requested: vec![timeframe] };
     let survey = CoverageIndex::read(store, std::slice::from_ref(&target), now).await?;
     let delay = index.delay(class, settings.vendor.delay);
-    let horizon = Horizon::at(calendar, class, timeframe.family(), delay, settings.backfill.settle, now);
-    let history = i64::try_from(settings.backfill.history.as_millis()).unwrap_or(i64::MAX);
-    let begin = class.midnight(class.date_of(now - history));
-    let settled = timeframe.snap_in(class, Interval::new(begin, horizon.settled));
-    let trading = calendar.trading(class, timeframe.family(), settled);
+    let kept = Kept::range(calendar, settings, (class, timeframe), delay, now);
     let believed = |counts: fn(CoverageState) -> bool| survey.covered(symbol, timeframe, counts);
     let answered: IntervalSet = believed(CoverageState::is_answered);
-    let refused = believed(|state| state == CoverageState::NotEntitled).subtract(&answered);
-    let missing = trading.subtract(&answered);
-    let gap = |not_entitled: bool| move |range: Interval| Gap { range, not_entitled };
-    let mut gaps: Vec<Gap> = missing.subtract(&refused).iter().map(gap(false)).collect();
-    gaps.extend(missing.intersect(&refused).iter().map(gap(true)));
-    gaps.sort_by_key(|gap| gap.range.start);
+    let refused = believed(|state| state == CoverageState::NotEntitled);
+    let Kept { mut gaps, complete } = Kept::of(calendar, (class, timeframe), kept, &answered, &refused);
     let gaps_total = gaps.len();
     gaps.truncate(GAPS);
-    let covered = 1.0 - missing.total() as f64 / trading.total().max(1) as f64;
+    cost(engine, &(symbol.clone(), timeframe), &mut gaps).await;
+    let mut contradicted_splits = store.split_rows(symbol).await?;
+    contradicted_splits.retain(|row| row.status == SplitStatus::Contradicted);
 
     let mut quarantine = store.quarantine(true).await?;
     quarantine.retain(|bar| bar.symbol == *symbol && bar.timeframe == timeframe);
@@ -125,13 +152,15 @@ pub async fn detail(
         timeframes,
         explanation,
         bars,
+        points,
         features,
         gaps,
         gaps_total,
-        covered,
+        covered: complete.unwrap_or(1.0),
         quarantine,
         attempts,
         feature_failures,
         requests,
+        contradicted_splits,
     })
 }

@@ -50,7 +50,7 @@ impl From<ExecutionRow> for Execution {
         let share = row.successful_symbols as f64 / row.total_symbols.max(1) as f64;
         let known = row.completed_at.is_some() && row.total_symbols > 0;
         let success_rate = known.then(|| (share * 1000.0).round() / 10.0);
-        let crashed = row.status == ExecutionStatus::Running && process::is_dead(&row.owner);
+        let crashed = row.status.is_open() && process::is_dead(&row.owner);
         Self {
             execution_id: row.execution_id,
             trigger: row.trigger,
@@ -192,7 +192,7 @@ fn health(
     let patience = i64::try_from(thresholds.no_successful_backfill.0.as_millis()).unwrap_or(i64::MAX);
     // Before the first success the clock runs from the newest start: a first run under way is no failure.
     let quiet_since = success.unwrap_or(last.started_at);
-    let working = last.status == ExecutionStatus::Running && !last.crashed;
+    let working = last.status.is_open() && !last.crashed;
     if now - quiet_since > patience || (success.is_none() && !working) {
         return Health::Unhealthy;
     }

@@ -1,62 +1,150 @@
-//! Two executions never work on the same series.
+//! Two executions never work on the same series, in whichever processes they run.
 //!
-//! A run claims the families it will fill before it plans. What another run has claimed is left out: that run requests
-//! everything missing anyway.
+//! A run claims the families it will fill before it plans. An order waits until all of them are free; a run of the schedule
+//! takes what is free. The claims are rows of the database, renewed for as long as their process lives.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::select::Target;
+use barkeep_base::process;
 use barkeep_market::{Family, Symbol};
+use barkeep_store::claims::distinct;
+use barkeep_store::{Holder, SeriesClaim, SeriesClaiming, Store, StoreError};
 
-/// Which execution works on which family of which symbol.
-#[derive(Debug, Default)]
-pub struct Claims(Mutex<HashMap<(Symbol, Family), Uuid>>);
+/// How often a claim is renewed; it counts for six times as long.
+const RENEWED: Duration = Duration::from_secs(5);
+/// How often the claims of other processes are looked at. Those of this one are heard of.
+const LOOKED_AT: Duration = Duration::from_secs(1);
 
-/// What one execution has claimed; given up when dropped.
+/// The claims of this process.
 #[derive(Debug)]
+pub struct Claims {
+    mine: Mutex<BTreeSet<Uuid>>,
+    /// Changes when one of them is given up.
+    released: watch::Sender<u64>,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self { mine: Mutex::default(), released: watch::channel(0).0 }
+    }
+}
+
+/// What one execution has claimed, or its place in the line. Given up by [`Claim::release`], or when dropped.
 pub struct Claim {
     claims: Arc<Claims>,
+    store: Arc<dyn Store>,
     execution: Uuid,
+    is_kept: bool,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.claims.held().retain(|_, owner| *owner != self.execution);
+        if !std::mem::take(&mut self.is_kept) {
+            return;
+        }
+        self.claims.mine().remove(&self.execution);
+        let (claims, store, execution) = (Arc::clone(&self.claims), Arc::clone(&self.store), self.execution);
+        // Without a runtime the process ends, and its claims with it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { claims.give_up(store.as_ref(), execution).await });
+        }
+    }
+}
+
+impl Claim {
+    /// Gives up what is held, and returns once others may have it.
+    pub async fn release(mut self) {
+        self.is_kept = false;
+        self.claims.mine().remove(&self.execution);
+        self.claims.give_up(self.store.as_ref(), self.execution).await;
+    }
+
+    /// Asks for `targets`, all their families. Granted families are returned; else who is in the way.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ask(&self, targets: &[Target], scheduled: bool) -> Result<SeriesClaiming, StoreError> {
+        let families = targets.iter().flat_map(|target| {
+            let symbol = &target.row.symbol;
+            target.requested.iter().map(move |tf| (symbol.clone(), tf.family()))
+        });
+        let families = distinct(families);
+        let claim = SeriesClaim { execution_id: self.execution, owner: process::mark(), scheduled, families };
+        self.store.claim_series(&claim).await
     }
 }
 
 impl Claims {
-    fn held(&self) -> MutexGuard<'_, HashMap<(Symbol, Family), Uuid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mine(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims what is free of `targets` and takes the rest out of them.
-    ///
-    /// # Errors
-    /// The execution that holds them, when nothing is free.
-    pub fn claim(self: &Arc<Self>, execution: Uuid, targets: &mut Vec<Target>) -> Result<Claim, Uuid> {
-        let mut held = self.held();
-        let mut holder = None;
-        for target in targets.iter_mut() {
-            let symbol = target.row.symbol.clone();
-            target.requested.retain(|tf| match held.get(&(symbol.clone(), tf.family())) {
-                Some(owner) if *owner != execution => {
-                    holder = Some(*owner);
-                    false
-                }
-                _ => {
-                    held.insert((symbol.clone(), tf.family()), execution);
-                    true
-                }
-            });
+    /// Opens a claim of an execution; nothing is asked for yet.
+    #[must_use]
+    pub fn open(self: &Arc<Self>, store: &Arc<dyn Store>, execution: Uuid) -> Claim {
+        let is_first = {
+            let mut mine = self.mine();
+            mine.insert(execution);
+            mine.len() == 1
+        };
+        if is_first {
+            tokio::spawn(Arc::clone(self).renew(Arc::clone(store)));
         }
-        targets.retain(|target| !target.requested.is_empty());
-        match holder {
-            Some(owner) if targets.is_empty() => Err(owner),
-            _ => Ok(Claim { claims: Arc::clone(self), execution }),
+        Claim { claims: Arc::clone(self), store: Arc::clone(store), execution, is_kept: true }
+    }
+
+    /// Yields when a claim of this process was given up, or when it is time to look at those of others.
+    pub async fn moved(&self) {
+        let mut released = self.released.subscribe();
+        // The limit of the wait is what matters; a closed channel cannot be.
+        let _ = tokio::time::timeout(LOOKED_AT, released.changed()).await;
+    }
+
+    async fn give_up(&self, store: &dyn Store, execution: Uuid) {
+        if let Err(e) = store.release_claim(execution).await {
+            tracing::warn!(%execution, error = %e, "the series of an execution could not be given up; they are free in 30 s");
+        }
+        self.released.send_modify(|n| *n += 1);
+    }
+
+    /// Until nothing is claimed any more.
+    async fn renew(self: Arc<Self>, store: Arc<dyn Store>) {
+        loop {
+            tokio::time::sleep(RENEWED).await;
+            let mine: Vec<Uuid> = self.mine().iter().copied().collect();
+            if mine.is_empty() {
+                return;
+            }
+            if let Err(e) = store.renew_claims(&mine).await {
+                tracing::warn!(error = %e, "the claims of this process could not be renewed");
+            }
         }
     }
+}
+
+/// Leaves only what was granted in `targets`; returns the symbols of which something is missing.
+pub(crate) fn keep(targets: &mut Vec<Target>, granted: &[(Symbol, Family)]) -> Vec<Symbol> {
+    let granted: std::collections::HashSet<&(Symbol, Family)> = granted.iter().collect();
+    let mut left_out = Vec::new();
+    for target in targets.iter_mut() {
+        let (symbol, before) = (target.row.symbol.clone(), target.requested.len());
+        target.requested.retain(|tf| granted.contains(&(symbol.clone(), tf.family())));
+        if target.requested.len() < before {
+            left_out.push(symbol);
+        }
+    }
+    targets.retain(|target| !target.requested.is_empty());
+    left_out
+}
+
+/// Who is in the way, in words.
+#[must_use]
+pub fn waits_for(holder: &Holder) -> String {
+    format!("waits for execution {}, which has {}", holder.execution_id, holder.symbol)
 }

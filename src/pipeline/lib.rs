@@ -8,18 +8,15 @@
 pub mod backfill;
 pub mod claim;
 pub mod derive;
-pub mod events;
 pub mod features;
 pub mod fetch;
-pub mod gate;
 pub mod halts;
 pub mod holidays;
 pub mod index;
 pub mod ingest;
-pub mod journal;
+pub mod nights;
 pub mod open;
 pub mod planning_inputs;
-pub mod progress;
 pub mod quarantine;
 pub mod review;
 pub mod series_statuses;
@@ -49,6 +46,7 @@ use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
 pub use barkeep_names::{self as names, select};
+pub use barkeep_progress::{events, gate, journal, progress};
 pub use open::{assemble, open};
 pub use summary::Summary;
 
@@ -140,13 +138,14 @@ impl RunContext {
     }
 }
 
-/// The exchange calendar with the vendor's announcements kept in the database.
+/// The exchange calendar with what the database knows of it: the vendor's announcements, and whether nights are traded.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn calendar(store: &dyn Store) -> Result<Calendar, StoreError> {
     let rows = store.holidays().await?;
-    Ok(rows.into_iter().fold(Calendar::new(), |cal, row| {
+    let by_rule = Calendar::new().with_nights_from(store.nights_from().await?);
+    Ok(rows.into_iter().fold(by_rule, |cal, row| {
         cal.with_override(row.date, row.close.map_or(Override::Closed, Override::EarlyClose))
     }))
 }

@@ -137,15 +137,28 @@ pub async fn decide(
     if bars_stay {
         return Ok(row);
     }
-    if settings.features.enabled {
-        let cancel = CancellationToken::new();
-        let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
-        let daily = id_of(Timeframe::D1);
-        let stored = std::iter::once(ids.base_id).chain(ids.derived.iter().map(|(_, id)| *id));
-        let series_refs: Vec<SeriesRef> = stored.map(|series| SeriesRef { series, class: ids.class, daily }).collect();
-        refresh.report(&refresh.run(&series_refs).await?).await?;
-    }
+    refresh_features(store, calendar, settings, clock, &ids).await?;
     Ok(row)
+}
+
+/// Computes the features of a family again where its bars changed.
+pub(crate) async fn refresh_features(
+    store: &dyn Store,
+    calendar: &Calendar,
+    settings: &Settings,
+    clock: &dyn Clock,
+    ids: &SeriesIds,
+) -> Result<(), StoreError> {
+    if !settings.features.enabled {
+        return Ok(());
+    }
+    let series = store.series().await?;
+    let daily = series.iter().find(|s| s.symbol == ids.symbol && s.timeframe == Timeframe::D1).map(|s| s.id);
+    let cancel = CancellationToken::new();
+    let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
+    let stored = std::iter::once(ids.base_id).chain(ids.derived.iter().map(|(_, id)| *id));
+    let series_refs: Vec<SeriesRef> = stored.map(|series| SeriesRef { series, class: ids.class, daily }).collect();
+    refresh.report(&refresh.run(&series_refs).await?).await
 }
 
 /// What a decision says about its time: decided, it is answered for; taken back, it waits for somebody again. Of several

@@ -203,7 +203,7 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
         // Bars of the last days may be revised by late trades, and silence at the newest end may have been the vendor's;
         // requesting them again with the newest costs nothing.
         let again = base.span(class, overlap_start(cal, class, need.horizon.end, market.overlap)).start;
-        let again = need.state.open.map_or(again, |open| again.min(open.start));
+        let again = need.state.open.map_or(again, |open| again.min(bar_before(open.start)));
         let open_time = |range| !cal.trading(class, base.family(), range).is_empty();
         let tail_start = gaps
             .as_slice()

@@ -2,6 +2,7 @@
 
 mod api;
 mod bars;
+pub mod claims;
 mod error;
 mod executions;
 mod features;
@@ -16,13 +17,16 @@ mod waste;
 
 pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
+pub use claims::{Claimed, Claiming as SeriesClaiming, Holder, KeptClaim, SeriesClaim};
 pub use error::{Result, StoreError};
 pub use executions::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
 pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,
 };
-pub use operations::{AlertRow, EnginePause, HolidayRow, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow};
+pub use operations::{
+    AlertRow, EnginePause, HolidayRow, Log, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
+};
 pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;

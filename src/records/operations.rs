@@ -80,3 +80,34 @@ pub struct OperatorActionRow {
     #[serde(flatten)]
     pub action: OperatorAction,
 }
+
+/// Rows that only tell of the past and are deleted once they are old. Bars, their revisions and quarantine are no log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Log {
+    /// `vendor_requests`.
+    Requests,
+    /// Executions, the states of their series, resolved failures of features.
+    Executions,
+    /// `operator_actions`.
+    Audit,
+    /// Resolved alerts.
+    Alerts,
+    /// Plans that nobody ran.
+    Plans,
+}
+
+impl Log {
+    pub const ALL: [Self; 5] = [Self::Requests, Self::Executions, Self::Audit, Self::Alerts, Self::Plans];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Executions => "executions",
+            Self::Audit => "audit",
+            Self::Alerts => "alerts",
+            Self::Plans => "plans",
+        }
+    }
+}

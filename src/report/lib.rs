@@ -4,3 +4,4 @@ pub mod baseline;
 mod child;
 pub mod loadtest;
 pub mod rto_rpo;
+pub mod soundness;

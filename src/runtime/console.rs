@@ -18,12 +18,13 @@ use barkeep_pipeline::quarantine::QuarantineView;
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 // A view names these rows without knowing the store.
 pub use barkeep_base::log::{Level, LogLine};
+pub use barkeep_monitor::coverage::selection as gap_selection;
 pub use barkeep_monitor::coverage::{Cell, CellState, CoverageRow, SessionCoverage};
-pub use barkeep_monitor::detail::{Detail, Gap};
+pub use barkeep_monitor::detail::{ChartPoint, Detail, Gap};
 pub use barkeep_monitor::{MOST_DAYS, MOST_ROWS, MOST_SERIES, ReadError, SeriesName};
 pub use barkeep_store::{
-    AlertRow, EnginePause, ExecutionStatus, FeatureFailureRow, OpenAlertCount, OperatorAction, OperatorActionRow,
-    QuarantineRow, RequestRow, SeriesRunState, SeriesStatus, Trigger, Verdict,
+    AlertRow, CoverageState, EnginePause, ExecutionStatus, FeatureFailureRow, OpenAlertCount, OperatorAction,
+    OperatorActionRow, QuarantineRow, RequestRow, SeriesRunState, SeriesStatus, SplitRow, Trigger, Verdict,
 };
 
 /// What can be asked about what is stored. Answered from the database when asked.

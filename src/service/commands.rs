@@ -71,8 +71,8 @@ impl Service {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
                 let backfill = Backfill::new(selection, self.mode(), trigger);
-                self.check(&backfill).await?;
-                Ok(CommandReply::Started(self.start(backfill)))
+                let symbols = self.check(&backfill).await?;
+                self.order(backfill, symbols).await
             }
             EngineCommand::Preview(what) => {
                 let Some(selection) = self.selection(what).await.map_err(refused)? else {
@@ -105,8 +105,8 @@ impl Service {
         }
     }
 
-    /// A trigger of what cannot be is refused before it becomes an execution.
-    pub(super) async fn check(&self, backfill: &Backfill) -> Result<(), CommandError> {
+    /// A trigger of what cannot be is refused before it becomes an execution. Says how many symbols it is for.
+    pub(super) async fn check(&self, backfill: &Backfill) -> Result<usize, CommandError> {
         let refused = |e: String| CommandError::Refused(e);
         let known = self.engine.store.symbols().await.map_err(|e| refused(e.to_string()))?;
         let now = self.engine.clock.now();
@@ -126,7 +126,7 @@ impl Service {
         if !targets.is_empty() && targets.iter().all(rests) {
             return Err(refused("everything named is paused; resume it first".to_owned()));
         }
-        Ok(())
+        Ok(targets.len())
     }
 
     pub(super) async fn selection(&self, what: TriggerScope) -> Result<Option<Selection>, StoreError> {
@@ -216,6 +216,7 @@ impl Service {
         let symbols = failed.iter().map(|s| s.symbol.clone()).collect();
         let timeframes = Some(failed.iter().map(|s| s.timeframe).collect());
         let selection = Selection { symbols, timeframes, class: None, ..before };
-        Ok(CommandReply::Started(self.start(Backfill::new(selection, self.mode(), Trigger::Manual))))
+        let symbols = selection.symbols.iter().collect::<HashSet<_>>().len();
+        self.order(Backfill::new(selection, self.mode(), Trigger::Manual), symbols).await
     }
 }

@@ -5,14 +5,56 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Active, Ended, MOST_RESUMED, Service};
+use super::{Active, Ended, MOST_QUEUED, Service};
 use crate::handle::{CommandError, CommandReply};
 use crate::progress::EventSinks;
-use barkeep_pipeline::backfill::{Backfill, RunError};
+use barkeep_pipeline::backfill::{Backfill, RunError, close_open};
 use barkeep_pipeline::index::coverage::SeriesKey;
-use barkeep_store::{ExecutionRow, ExecutionStatus};
+use barkeep_pipeline::select::Selection;
+use barkeep_store::{ExecutionRow, ExecutionStatus, Trigger};
+
+impl Active {
+    fn is_queued(&self) -> bool {
+        self.progress.reading().queued.is_some()
+    }
+
+    const fn is_scheduled(&self) -> bool {
+        matches!(self.trigger, Trigger::Schedule | Trigger::CatchUp)
+    }
+}
 
 impl Service {
+    /// Takes an order for so many symbols. It is kept before anybody is told that it was taken.
+    pub(super) async fn order(&mut self, backfill: Backfill, symbols: usize) -> Result<CommandReply, CommandError> {
+        let waiting = || self.active.iter().filter(|(_, active)| active.is_queued());
+        let same = waiting().find(|(_, active)| active.selection == backfill.selection && !active.newest_only);
+        if let Some((id, _)) = same {
+            return Err(CommandError::Refused(format!("execution {id} waits to do exactly this already")));
+        }
+        if let Some((id, _)) = waiting().next().filter(|_| waiting().count() >= MOST_QUEUED) {
+            let text = format!("{MOST_QUEUED} executions wait for their turn, the first is {id}; cancel some, or wait");
+            return Err(CommandError::Refused(text));
+        }
+        backfill.enqueue(&self.engine, symbols).await.map_err(|e| CommandError::Refused(e.to_string()))?;
+        Ok(CommandReply::Started(self.start(backfill)))
+    }
+
+    /// Starts what the schedule asks for, unless the same waits for its turn already.
+    pub(super) fn start_scheduled(&mut self, backfill: Backfill) {
+        let includes = |active: &Active| {
+            let same = active.newest_only == backfill.newest_only || !active.newest_only;
+            let mut symbols = backfill.selection.symbols.iter();
+            same && active.is_scheduled() && symbols.all(|symbol| active.selection.symbols.contains(symbol))
+        };
+        let waiting = self.active.iter().find(|(_, active)| active.is_queued() && includes(active));
+        if let Some((id, active)) = waiting {
+            let why = active.progress.reading().queued.unwrap_or_default();
+            tracing::info!(execution = %id, why, "not started again: a scheduled run for the same waits for its turn");
+            return;
+        }
+        self.start(backfill);
+    }
+
     pub(super) fn start(&mut self, backfill: Backfill) -> Uuid {
         let id = backfill.execution_id;
         let sinks = EventSinks {
@@ -26,12 +68,12 @@ impl Service {
         let cancel = CancellationToken::new();
         let engine = self.engine.clone();
         let (followed, stop) = (Arc::clone(&progress), cancel.clone());
-        let selection = backfill.selection.clone();
+        let (selection, newest_only, trigger) = (backfill.selection.clone(), backfill.newest_only, backfill.trigger);
         let task = self.running.spawn(async move {
             let outcome = backfill.run_with(&engine, followed, stop).await;
             (id, outcome)
         });
-        self.active.insert(id, Active { selection, cancel, progress, task: task.id() });
+        self.active.insert(id, Active { selection, newest_only, trigger, cancel, progress, task: task.id() });
         self.executions += 1;
         id
     }
@@ -45,7 +87,7 @@ impl Service {
                 if let Some(id) = broken {
                     self.active.remove(&id);
                     self.engine.gate.forget(id);
-                    self.close_broken(id).await;
+                    self.close(id, ExecutionStatus::Failed, "barkeep hit a bug; see the log").await;
                 }
                 return;
             }
@@ -53,7 +95,10 @@ impl Service {
         let active = self.active.remove(&id);
         self.engine.gate.forget(id);
         // However it ended, what it wrote is written.
-        self.rows_written += active.map_or(0, |active| active.progress.totals().written);
+        self.rows_written += active.as_ref().map_or(0, |active| active.progress.totals().written);
+        if let Some(active) = active.filter(|_| !self.draining && outcome.is_ok()) {
+            self.make_up_for_left_out(&active);
+        }
         match outcome {
             Ok(summary) => {
                 self.failed = None;
@@ -72,12 +117,21 @@ impl Service {
                     self.mark_interrupted(id).await;
                 }
             }
-            Err(RunError::Busy(other)) => tracing::debug!(execution = %id, by = %other, "already being worked on"),
-            Err(RunError::Selection(e)) => tracing::info!(execution = %id, "nothing to do: {e}"),
+            // An order that waits when the service stops is taken up again at the next start.
+            Err(RunError::CancelledInLine) if self.draining => {}
+            Err(e @ RunError::CancelledInLine) => {
+                tracing::info!(execution = %id, "{e}");
+                self.close(id, ExecutionStatus::Cancelled, &e.to_string()).await;
+            }
+            Err(RunError::Selection(e)) => {
+                tracing::info!(execution = %id, "nothing to do: {e}");
+                self.close(id, ExecutionStatus::Failed, &e.to_string()).await;
+            }
             Err(RunError::KeyRefused(fault)) => {
                 // The fault says that the vendor refused the key.
                 let reason = fault.to_string();
                 self.key_refused = Some(reason.clone());
+                self.close(id, ExecutionStatus::Failed, &reason).await;
                 tracing::error!("{reason}; paused until the key is changed and the engine resumed");
                 self.pause_for_key();
                 self.failed = Some(reason);
@@ -86,32 +140,29 @@ impl Service {
         }
     }
 
-    /// An execution that hit a bug is not left as running.
-    async fn close_broken(&self, id: Uuid) {
+    /// An execution that ended without closing its row is not left as running or queued.
+    async fn close(&self, id: Uuid, status: ExecutionStatus, why: &str) {
         let now = self.engine.clock.now();
-        let closed = match self.engine.store.execution(id).await {
-            Ok(Some(row)) => {
-                let row = ExecutionRow {
-                    status: ExecutionStatus::Failed,
-                    completed_at: Some(now),
-                    duration_seconds: Some((now - row.started_at).max(0) as f64 / 1000.0),
-                    error_message: Some("barkeep hit a bug; see the log".to_owned()),
-                    ..row
-                };
-                self.engine.store.put_execution(&row).await
-            }
-            Ok(None) => Ok(()),
-            Err(e) => Err(e),
-        };
-        if let Err(e) = closed {
-            tracing::error!(error = %e, "a broken execution could not be closed");
+        if let Err(e) = close_open(self.engine.store.as_ref(), id, status, why, now).await {
+            tracing::error!(execution = %id, error = %e, "an execution could not be closed");
         }
+    }
+
+    /// What a scheduled run left to others is asked for once they have ended.
+    fn make_up_for_left_out(&mut self, active: &Active) {
+        let symbols = active.progress.left_out();
+        if symbols.is_empty() {
+            return;
+        }
+        tracing::info!(symbols = symbols.len(), "left to other executions; asked for after them");
+        let selection = Selection { symbols, ..active.selection.clone() };
+        let backfill = Backfill::new(selection, self.mode(), active.trigger);
+        self.start_scheduled(Backfill { newest_only: active.newest_only, whole: true, ..backfill });
     }
 
     /// An execution ended by the service's own stop is taken up again at the next start.
     pub(super) async fn mark_interrupted(&self, id: Uuid) {
-        let rows = self.engine.store.executions(MOST_RESUMED).await.unwrap_or_default();
-        if let Some(row) = rows.into_iter().find(|row| row.execution_id == id) {
+        if let Ok(Some(row)) = self.engine.store.execution(id).await {
             let row = ExecutionRow { status: ExecutionStatus::Interrupted, ..row };
             if let Err(e) = self.engine.store.put_execution(&row).await {
                 tracing::error!(error = %e, "an interrupted execution could not be marked");

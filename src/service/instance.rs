@@ -4,11 +4,15 @@
 //! SQLite's locks (POSIX advisory locks belong to the process). The kernel gives the lock back when the process dies,
 //! however it dies. PostgreSQL is made for many; there, claims and idempotent writes keep services apart.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use barkeep_base::text::printable;
+
+/// Read and written by the user of the service alone.
+const OWNER_ONLY: u32 = 0o600;
 
 /// Held for as long as the service runs.
 #[derive(Debug)]
@@ -32,8 +36,11 @@ impl Instance {
         path.push(".instance");
         let path = PathBuf::from(path);
         let unusable = |reason| InstanceError::Unusable { path: path.clone(), reason };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(OWNER_ONLY);
+        let mut file = options.open(&path).map_err(unusable)?;
+        // One of an earlier version was readable by all.
+        file.set_permissions(Permissions::from_mode(OWNER_ONLY)).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -63,7 +70,11 @@ mod tests {
     fn the_second_learns_who_holds_it() {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("bars.db");
+        let lock = dir.path().join("bars.db.instance");
+        std::fs::write(&lock, "").unwrap();
+        std::fs::set_permissions(&lock, Permissions::from_mode(0o644)).unwrap();
         let first = Instance::take(&database).unwrap();
+        assert_eq!(std::fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
         let error = Instance::take(&database).unwrap_err().to_string();
         assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         drop(first);

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod radar;
 mod recovery;
 pub mod reload;
+pub mod retention;
 pub mod schedule;
 mod timetable;
 
@@ -39,7 +40,7 @@ use barkeep_pipeline::RunError;
 use barkeep_pipeline::holidays::HolidayError;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
-use barkeep_store::StoreError;
+use barkeep_store::{StoreError, Trigger};
 
 /// Orders that may wait.
 const ORDERS: usize = 64;
@@ -51,6 +52,8 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 /// How often a lost database is looked for.
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
+/// Orders that may wait for their turn.
+const MOST_QUEUED: usize = 100;
 /// Interrupted executions that are taken up again at a start.
 const MOST_RESUMED: usize = 20;
 
@@ -59,6 +62,8 @@ type Ended = (Uuid, Result<Summary, RunError>);
 /// A running execution.
 struct Active {
     selection: Selection,
+    newest_only: bool,
+    trigger: Trigger,
     cancel: CancellationToken,
     progress: Arc<RunProgress>,
     task: tokio::task::Id,
@@ -81,6 +86,8 @@ pub struct Service {
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
     announcements: JoinSet<Result<Calendar, HolidayError>>,
+    /// When old rows are deleted next.
+    prune_at: Ts,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
     missed: Vec<Due>,
     /// Cancelled when the service stops.
@@ -123,6 +130,7 @@ impl Service {
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
+            prune_at: now + retention::AFTER_START,
             missed: Vec::new(),
             stop: CancellationToken::new(),
             failed: None,
@@ -139,9 +147,11 @@ impl Service {
     /// Runs until `shutdown`, then lets executions end in order.
     ///
     /// # Errors
-    /// When the database cannot be read at the start. Later losses are waited out.
+    /// When the database cannot be read at the start, or is taken away. Other losses are waited out.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
         self.recover().await?;
+        let store = Arc::clone(&self.engine.store);
+        let mut gone = std::pin::pin!(async move { store.gone().await });
         let mut changed = self.changed.subscribe();
         let mut left = self.engine.gate.left();
         loop {
@@ -153,6 +163,7 @@ impl Service {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                error = &mut gone => return self.taken_away(error, &shutdown).await,
                 Some(command) = self.commands.recv() => self.handle_command(command).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),

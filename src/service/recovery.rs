@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{MOST_RESUMED, Service};
 use crate::schedule::Due;
+use barkeep_base::process as owner;
 use barkeep_market::Symbol;
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
 use barkeep_pipeline::index::coverage::SeriesKey;
@@ -34,28 +37,7 @@ impl Service {
         let policy = Arc::clone(&self.engine.config.current().policy);
         let newest = self.engine.store.executions(1).await?.into_iter().next();
         let dead = close_dead_executions(self.engine.store.as_ref(), now).await?;
-        let interrupted = self.engine.store.executions(MOST_RESUMED).await?;
-        let mut resumed = Vec::new();
-        if policy.scheduler_recovery.resume_interrupted {
-            let open = interrupted.iter().filter(|row| row.status == ExecutionStatus::Interrupted);
-            for row in open.chain(dead.iter()) {
-                let selection = row.selection.as_deref().and_then(|text| serde_json::from_str::<Selection>(text).ok());
-                // The schedule's own runs come again by themselves.
-                if matches!(row.trigger, Trigger::Schedule | Trigger::CatchUp) || resumed.contains(&row.execution_id) {
-                    continue;
-                }
-                resumed.push(row.execution_id);
-                if let Some(selection) = selection {
-                    tracing::info!(execution = %row.execution_id, "taking up an interrupted execution again");
-                    self.start(Backfill::new(selection, self.mode(), Trigger::CatchUp));
-                    // Taken up: it must not be taken up again at the next start.
-                    let noted = "interrupted; taken up again by a later execution".to_owned();
-                    let closed =
-                        ExecutionRow { status: ExecutionStatus::Cancelled, error_message: Some(noted), ..row.clone() };
-                    self.engine.store.put_execution(&closed).await?;
-                }
-            }
-        }
+        self.take_up(&dead).await?;
 
         let last_activity = newest.map(|row| row.completed_at.unwrap_or(row.started_at));
         let patience = i64::try_from(policy.scheduler_recovery.catch_up_after.as_millis()).unwrap_or(i64::MAX);
@@ -76,10 +58,70 @@ impl Service {
         Ok(())
     }
 
+    /// Takes up what was ordered and has not ended: what waited, and what `dead` processes and earlier stops interrupted.
+    async fn take_up(&mut self, dead: &[ExecutionRow]) -> Result<(), StoreError> {
+        let queued = self.engine.store.queued_executions().await?;
+        let is_left = |row: &ExecutionRow| owner::is_dead(&row.owner) || row.owner == owner::mark();
+        let mut open: Vec<ExecutionRow> = queued.into_iter().filter(is_left).collect();
+        if self.engine.config.current().policy.scheduler_recovery.resume_interrupted {
+            let newest = self.engine.store.executions(MOST_RESUMED).await?;
+            open.extend(newest.into_iter().filter(|row| row.status == ExecutionStatus::Interrupted));
+            open.extend(dead.iter().cloned());
+        }
+        for row in open {
+            // The schedule's own runs come again by themselves.
+            if matches!(row.trigger, Trigger::Schedule | Trigger::CatchUp)
+                || self.active.contains_key(&row.execution_id)
+            {
+                continue;
+            }
+            let selection = row.selection.as_deref().and_then(|text| serde_json::from_str::<Selection>(text).ok());
+            let Some(selection) = selection else { continue };
+            tracing::info!(execution = %row.execution_id, was = row.status.name(), "taking up an execution again");
+            let id = row.execution_id;
+            let backfill = Backfill { execution_id: id, ..Backfill::new(selection, self.mode(), row.trigger) };
+            let queued = ExecutionRow {
+                status: ExecutionStatus::Queued,
+                completed_at: None,
+                duration_seconds: None,
+                error_message: None,
+                owner: owner::mark(),
+                ..row
+            };
+            self.engine.store.put_execution(&queued).await?;
+            self.start(backfill);
+        }
+        Ok(())
+    }
+
     pub(super) fn lost(&mut self, error: &StoreError) {
         tracing::error!(error = %error, "the database does not answer");
         self.database_lost = error.is_transient();
         self.failed = Some(format!("the database does not answer: {error}"));
+    }
+
+    /// The database is no more what was opened: nothing of what is under way can be kept, and nothing new is begun. Where
+    /// somebody looks at a screen, it shows the reason until it is closed.
+    pub(super) async fn taken_away(
+        &mut self,
+        error: StoreError,
+        shutdown: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        tracing::error!(%error, "the service stops");
+        self.failed = Some(error.to_string());
+        self.stop.cancel();
+        for active in self.active.values() {
+            active.cancel.cancel();
+        }
+        self.publish();
+        if self.reload.as_ref().is_some_and(|reload| reload.has_screen) {
+            // Orders are turned down: their answers are dropped.
+            while tokio::select! { () = shutdown.cancelled() => false, order = self.commands.recv() => order.is_some() }
+            {
+            }
+        }
+        self.running.abort_all();
+        Err(error)
     }
 
     pub(super) async fn probe_database(&mut self) {
@@ -87,6 +129,10 @@ impl Service {
             tracing::info!("the database answers again");
             self.database_lost = false;
             self.failed = None;
+            if let Err(e) = self.take_up(&[]).await {
+                self.lost(&e);
+                return;
+            }
             let policy = Arc::clone(&self.engine.config.current().policy);
             for criticality in policy.scheduler_recovery.catch_up_order.iter().copied() {
                 if let Err(e) = self.start_tier(criticality, Trigger::CatchUp).await {

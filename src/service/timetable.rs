@@ -11,6 +11,9 @@ use barkeep_store::{StoreError, SymbolRow, Trigger};
 impl Service {
     pub(super) async fn tick(&mut self) {
         let mut due = self.schedule.due(self.engine.clock.now());
+        if !self.database_lost {
+            self.look_for_old_rows();
+        }
         if self.failed.is_some() || self.engine.gate.paused().is_some() {
             for tick in due {
                 if !self.missed.contains(&tick) {
@@ -43,7 +46,7 @@ impl Service {
         let symbols = self.symbols_of(|row| row.criticality == criticality).await?;
         if !symbols.is_empty() {
             let selection = Selection { symbols, ..Selection::default() };
-            self.start(Backfill { newest_only: true, ..Backfill::new(selection, self.mode(), trigger) });
+            self.start_scheduled(Backfill { newest_only: true, ..Backfill::new(selection, self.mode(), trigger) });
         }
         Ok(())
     }
@@ -54,7 +57,7 @@ impl Service {
             let (engine, stop) = (self.engine.clone(), self.stop.clone());
             self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
             let selection = Selection { symbols, ..Selection::default() };
-            self.start(Backfill::new(selection, self.mode(), Trigger::Schedule));
+            self.start_scheduled(Backfill::new(selection, self.mode(), Trigger::Schedule));
         }
         Ok(())
     }

@@ -188,7 +188,16 @@ pub(super) enum Row {
 /// A connection of either dialect, borrowed for some statements.
 pub(super) enum Conn<'a> {
     Sqlite(&'a mut SqliteConnection),
-    Postgres(&'a mut PgConnection),
+    Postgres(&'a mut PgConnection, Statements),
+}
+
+/// Whether a server keeps prepared statements for the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Statements {
+    /// Under a name of the session.
+    Kept,
+    /// Each is prepared anew: behind a pooler the session is another one after every transaction.
+    Unnamed,
 }
 
 impl Conn<'_> {
@@ -199,8 +208,9 @@ impl Conn<'_> {
                 let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
                 Ok(conn.execute(query).await.map_err(fault::classify)?.rows_affected())
             }
-            Self::Postgres(conn) => {
+            Self::Postgres(conn, statements) => {
                 let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
+                let query = query.persistent(*statements == Statements::Kept);
                 Ok(answered(conn.execute(query)).await?.rows_affected())
             }
         }
@@ -218,10 +228,26 @@ impl Conn<'_> {
                 }
                 Ok(rows)
             }
-            Self::Postgres(conn) => {
+            Self::Postgres(conn, statements) => {
                 let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
+                let query = query.persistent(*statements == Statements::Kept);
                 let rows = answered(conn.fetch_all(query)).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    /// Runs a query that is made of constants and has no parameters.
+    pub(super) async fn counted(&mut self, sql: &str) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(conn) => {
+                let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut **conn).await;
+                Ok(rows.map_err(fault::classify)?.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(conn, statements) => {
+                let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(*statements == Statements::Kept);
+                let rows = query.fetch_all(&mut **conn).await;
+                Ok(rows.map_err(fault::classify)?.into_iter().map(Row::Postgres).collect())
             }
         }
     }
@@ -230,7 +256,7 @@ impl Conn<'_> {
     pub(super) async fn command(&mut self, sql: Sql) -> Result<()> {
         match self {
             Self::Sqlite(conn) => conn.execute(AssertSqlSafe(sql.sqlite)).await.map(drop).map_err(fault::classify),
-            Self::Postgres(conn) => answered(conn.execute(AssertSqlSafe(sql.postgres))).await.map(drop),
+            Self::Postgres(conn, _) => answered(conn.execute(AssertSqlSafe(sql.postgres))).await.map(drop),
         }
     }
 }

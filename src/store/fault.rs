@@ -25,9 +25,17 @@ const SQLITE: &[(i32, Class, &str)] = &[
     (26, StoreError::Unusable, "the file is not a SQLite database; name another file"),
 ];
 
+const POOLER: &str = "if a pooler such as PgBouncer stands between, in transaction mode, let its session mode serve barkeep, \
+                      or connect to the server itself";
+
 /// SQLSTATE codes and, with two characters, classes; the first match wins. What is not listed is `Refused`.
 const POSTGRES: &[(&str, Class, &str)] = &[
+    // Statements are named only where the server keeps what belongs to a session.
+    ("26000", StoreError::Unreachable, POOLER),
+    ("42P05", StoreError::Unreachable, POOLER),
+    ("08P01", StoreError::Unreachable, POOLER),
     ("08", StoreError::Unreachable, "the connection was lost"),
+    ("57P03", StoreError::Unreachable, "the server is starting or stopping"),
     ("57P0", StoreError::Unreachable, "the server is starting, stopping or ended the connection"),
     ("53300", StoreError::Unreachable, "the server accepts no more connections"),
     ("28", StoreError::Unreachable, "check user and password in the database URL"),
@@ -47,6 +55,13 @@ const POSTGRES: &[(&str, Class, &str)] = &[
     ("XX002", StoreError::Unusable, "an index is damaged; REINDEX it"),
 ];
 
+/// A write failed, and not for want of space: also how SQLite tells that a file-size limit was reached.
+const IOERR_WRITE: i32 = 778;
+
+fn has_size_limit() -> bool {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some()
+}
+
 /// The class of a driver error.
 pub(super) fn classify(error: Error) -> StoreError {
     match error {
@@ -55,13 +70,16 @@ pub(super) fn classify(error: Error) -> StoreError {
             let said = printable(e.message());
             // SQLite's codes are plain numbers of up to four digits; SQLSTATEs have five characters.
             let (class, hint) = match code.parse::<i32>() {
+                Ok(IOERR_WRITE) if has_size_limit() => {
+                    (StoreError::Disk as Class, "raise the file-size limit (ulimit -f, LimitFSIZE) or check the disk")
+                }
                 Ok(number) if code.len() < 5 => of_sqlite(number),
                 _ => of_postgres(&code),
             };
             class(if hint.is_empty() { said } else { format!("{said} ({hint})") })
         }
         Error::Io(e) => StoreError::Unreachable(printable(&e.to_string())),
-        Error::Tls(e) => StoreError::Unreachable(format!("no TLS connection: {}", printable(&e.to_string()))),
+        Error::Tls(e) => StoreError::Unreachable(no_tls(&e.to_string())),
         Error::PoolTimedOut => StoreError::Unreachable("no connection within 5 s".into()),
         Error::PoolClosed => StoreError::Unreachable("it was closed".into()),
         Error::WorkerCrashed => StoreError::Unreachable("its worker thread ended".into()),
@@ -72,6 +90,22 @@ pub(super) fn classify(error: Error) -> StoreError {
         }
         other => StoreError::Refused(printable(&other.to_string())),
     }
+}
+
+/// Why there is no TLS connection, and what helps where that is known.
+fn no_tls(why: &str) -> String {
+    let why = printable(why);
+    let hint = match () {
+        () if why.contains("UnsupportedCertVersion") => {
+            " (the server's certificate is an X.509 version 1 one; make a version 3 one, for example with \
+             `openssl req -x509 -addext subjectAltName=DNS:HOST`, which also names the host)"
+        }
+        () if why.contains("UnknownIssuer") => " (name its certificate authority in the URL: sslrootcert=FILE)",
+        () if why.contains("NotValidForName") => " (connect by a name that is in the server's certificate)",
+        () if why.contains("Expired") => " (the server's certificate is expired; renew it)",
+        () => "",
+    };
+    format!("no TLS connection: {why}{hint}")
 }
 
 fn of_sqlite(extended: i32) -> (Class, &'static str) {

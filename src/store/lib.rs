@@ -26,15 +26,18 @@ mod retry;
 mod series;
 pub mod sqlite;
 pub mod tables;
+pub mod upkeep;
 mod writer;
 
 pub use barkeep_records::*;
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
-pub use open::{open, open_with_retry, sqlite_file};
+pub use open::{Opening, open, open_with, open_with_retry, sqlite_file};
+pub use postgres::Starting;
 pub use retry::{HealthListener, Retry};
 pub use sqlite::Stamp;
+pub use tables::plans::PLANS_KEPT;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +70,17 @@ pub trait Store: Send + Sync {
     /// is so.
     fn oldest_write(&self) -> Option<Duration> {
         None
+    }
+
+    /// Why the database is no more what was opened, when its file was deleted, moved or replaced. Reads and writes fail
+    /// then.
+    fn taken_away(&self) -> Option<StoreError> {
+        None
+    }
+
+    /// Waits until it is so, looking every two seconds.
+    async fn gone(&self) -> StoreError {
+        std::future::pending().await
     }
 
     // -- symbols and series ------------------------------------------------------------------------------------------
@@ -138,6 +152,9 @@ pub trait Store: Send + Sync {
     /// `NotFound` when there is no decision.
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()>;
 
+    /// Notes a decision about many bars, whose bars are stored already or stay out. Those that are decided keep their decision.
+    async fn close_quarantine(&self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()>;
+
     // -- splits and holidays -----------------------------------------------------------------------------------------
 
     /// Splits of a symbol by date, without those that its prices contradict.
@@ -207,6 +224,19 @@ pub trait Store: Send + Sync {
     /// Rows whose status is `running`, whoever owns them.
     async fn running_executions(&self) -> Result<Vec<ExecutionRow>>;
 
+    /// Rows whose status is `queued`, whoever owns them, oldest first.
+    async fn queued_executions(&self) -> Result<Vec<ExecutionRow>>;
+
+    /// Takes series for an execution, atomically over all processes that use this database, or a place in the line. Asked
+    /// again, it keeps its place. Claims of processes that are gone, or have not renewed them for 30 s, no longer count.
+    async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming>;
+
+    /// Says that these executions still live.
+    async fn renew_claims(&self, executions: &[Uuid]) -> Result<()>;
+
+    /// Gives up what an execution holds, or its place in the line.
+    async fn release_claim(&self, execution: Uuid) -> Result<()>;
+
     /// Inserts or updates status rows by (execution, symbol, timeframe).
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()>;
 
@@ -239,6 +269,10 @@ pub trait Store: Send + Sync {
     /// Keeps a plan as JSON so that `backfill --plan-id` can run exactly what was shown. Plans older than 7 days go.
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()>;
     async fn plan(&self, id: Uuid) -> Result<Option<String>>;
+
+    /// Deletes at most `rows` rows of a log from before `before`, and says how many. What totals count stays counted; what
+    /// is still going on, the last good execution and the last action of a kind on a target stay.
+    async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64>;
 
     /// Waits for queued writes and closes the connections.
     async fn close(&self);
@@ -291,6 +325,12 @@ pub trait Store: Send + Sync {
 
     /// Keeps a pause of the engine, or its end.
     async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()>;
+
+    /// Since when stocks are known to trade at night.
+    async fn nights_from(&self) -> Result<Option<Ts>>;
+
+    /// Keeps since when they do.
+    async fn set_nights_from(&self, from: Ts) -> Result<()>;
 
     // -- the HTTP API ------------------------------------------------------------------------------------------------
 
@@ -357,6 +397,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::coverage::STATEMENTS,
         engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
+        tables::claims::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
         tables::monitoring::STATEMENTS,
@@ -366,9 +407,13 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
         tables::requests::STATEMENTS,
+        upkeep::retention::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
+        upkeep::check::STATEMENTS,
+        upkeep::repair::STATEMENTS,
+        migration::STATEMENTS,
     ]
     .into_iter()
     .flatten()

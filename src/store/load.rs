@@ -140,7 +140,7 @@ pub(super) async fn load<T: Sync>(
                 piece = following;
             }
         }
-        Conn::Postgres(conn) => {
+        Conn::Postgres(conn, _) => {
             let sql = format!("COPY {} FROM STDIN WITH (FORMAT binary)", table.into);
             let mut copy = answered(conn.copy_in_raw(&sql)).await?;
             let mut encoder = Encoder::new();

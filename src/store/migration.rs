@@ -1,4 +1,4 @@
-//! Bringing a database to the schema this binary needs, once, and refusing one that is too new.
+//! Bringing a database to the schema this binary needs, once, and refusing one that is too new or damaged.
 //!
 //! The SQL is compiled in. Locking is ours: sqlx's lock does nothing on SQLite (three processes starting on a new file
 //! failed in half of the trials) and leaks on PostgreSQL when a migration fails, which hangs every later start.
@@ -6,8 +6,8 @@
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 
-use super::conn::{Conn, Dialect, Sql};
-use super::field::Fields;
+use super::conn::{Conn, Dialect, Sql, statements};
+use super::field::{Fields, column};
 use super::{Result, StoreError, fault};
 use barkeep_base::text::printable;
 
@@ -48,6 +48,24 @@ const STEPS: &[Step] = &[
         name: "evidence",
         sqlite: include_str!("../../migrations/sqlite/0005_evidence.sql"),
         postgres: include_str!("../../migrations/postgres/0005_evidence.sql"),
+    },
+    Step {
+        version: 6,
+        name: "retention",
+        sqlite: include_str!("../../migrations/sqlite/0006_retention.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_retention.sql"),
+    },
+    Step {
+        version: 7,
+        name: "orders",
+        sqlite: include_str!("../../migrations/sqlite/0007_orders.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_orders.sql"),
+    },
+    Step {
+        version: 8,
+        name: "nights",
+        sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
 ];
 
@@ -100,8 +118,37 @@ pub(super) async fn check(conn: &mut Conn<'_>) -> Result<()> {
         None => Err(empty()),
         Some(version) if version > known => Err(newer(version)),
         Some(version) if version < known => Err(StoreError::Unusable(format!(
-            "its schema is {version} and this barkeep needs {known}; any command that writes brings it up to date"
+            "its schema is {version}, older than the {known} this barkeep reads; any command that may write to it brings it \
+             up to date, or read it with the barkeep that made it"
         ))),
         Some(_) => Ok(()),
     }
+}
+
+statements! {
+    /// The series that were added last, at most 200, each with two looks at an index.
+    ENDS = Sql::same(
+        "SELECT COUNT(*) FROM (SELECT id, first_ts, last_ts FROM series ORDER BY id DESC LIMIT 200) AS s
+         WHERE s.last_ts IS DISTINCT FROM (SELECT MAX(b.ts) FROM bars AS b WHERE b.series_id = s.id)
+             OR s.first_ts IS DISTINCT FROM (SELECT MIN(b.ts) FROM bars AS b WHERE b.series_id = s.id)");
+}
+
+/// A look at every start, cheap however large the database is. Refuses a file whose small tables are damaged, and logs when counts do not fit the bars.
+pub(crate) async fn look(conn: &mut Conn<'_>) -> Result<()> {
+    if matches!(conn, Conn::Sqlite(_)) {
+        for table in ["symbols", "series", "engine_state"] {
+            let said: Vec<String> = column(&conn.counted(&format!("PRAGMA quick_check('{table}')")).await?)?;
+            if let Some(damage) = said.iter().find(|line| *line != "ok") {
+                return Err(StoreError::Unusable(format!(
+                    "the table {table} is damaged ({}); restore a backup, or see what is left with `barkeep db check`",
+                    printable(damage)
+                )));
+            }
+        }
+    }
+    let wrong: Vec<i64> = column(&conn.rows(ENDS, &[]).await?)?;
+    if let Some(series) = wrong.first().filter(|n| **n > 0) {
+        tracing::warn!(series, "the first or last bar of series is not what it is said to be; see `barkeep db check`");
+    }
+    Ok(())
 }

@@ -4,31 +4,58 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::database::Database;
+use super::postgres::Starting;
+use super::sqlite::Address;
 use super::{Result, Retry, Store, StoreError, postgres, sqlite};
 
 /// Opens a database, makes the file and the schema when they are missing, and starts the writer.
 ///
-/// `sqlite:PATH` (also `sqlite://PATH`; everything behind is taken as the path) or
+/// `sqlite:PATH` (also `sqlite://PATH`, with parameters such as `?mode=ro`) or
 /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. A PostgreSQL URL without a user means `$PGUSER`, else `postgres`.
 /// With `readonly` nothing is created or changed and every write is `Refused`.
 ///
-/// Fails within about five seconds with `Unreachable` when there is no server, with `Unusable` when the file is no
+/// Fails within about five seconds with `Unreachable` when there is no server (one that is still starting is waited for),
+/// with `Unusable` when the file is no
 /// database or was made by a newer barkeep, with `Disk` when it cannot be written, and with `NotFound` when there is
 /// nothing to read. No message holds the password.
 pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(connect(url, readonly).await?))
+    open_with(url, readonly, Opening::default()).await
 }
 
 /// Opens a database like [`open`], and fails as fast; once it is open, calls wait for it when it is lost.
 pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<Arc<dyn Store>> {
-    let database = connect(url, readonly).await?;
-    Ok(Arc::new(Database { retry: Some(retry), ..database }))
+    open_with(url, readonly, Opening { retry: Some(retry), ..Opening::default() }).await
 }
 
-async fn connect(url: &str, readonly: bool) -> Result<Database> {
+/// How a database is opened.
+pub struct Opening<'a> {
+    /// With it, calls wait for a database that is lost once it was open.
+    pub retry: Option<Retry>,
+    /// Connections to a PostgreSQL server, at least 2: one writes, the others read.
+    pub connections: u32,
+    /// How long a server that is still starting is waited for, and who hears of it.
+    pub starting: Starting<'a>,
+}
+
+/// Connections to a server, unless somebody says otherwise: far below its usual 100.
+const CONNECTIONS: u32 = 5;
+
+impl Default for Opening<'_> {
+    fn default() -> Self {
+        Self { retry: None, connections: CONNECTIONS, starting: Starting::default() }
+    }
+}
+
+/// Opens a database like [`open`].
+pub async fn open_with(url: &str, readonly: bool, opening: Opening<'_>) -> Result<Arc<dyn Store>> {
+    let database = connect(url, readonly, &opening).await?;
+    Ok(Arc::new(Database { retry: opening.retry, ..database }))
+}
+
+async fn connect(url: &str, readonly: bool, opening: &Opening<'_>) -> Result<Database> {
     match parse(url)? {
-        Target::Sqlite(path) => sqlite::open(&path, readonly).await,
-        Target::Postgres(options) => postgres::open(*options, readonly).await,
+        Target::Sqlite(address) => sqlite::open(&address, readonly).await,
+        Target::Postgres(options) => postgres::open(*options, readonly, opening.connections, opening.starting).await,
     }
 }
 
@@ -36,27 +63,20 @@ async fn connect(url: &str, readonly: bool) -> Result<Database> {
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     match parse(url) {
-        Ok(Target::Sqlite(path)) => Some(path),
+        Ok(Target::Sqlite(address)) => Some(address.path),
         _ => None,
     }
 }
 
-enum Target {
-    Sqlite(PathBuf),
+pub(super) enum Target {
+    Sqlite(Address),
     Postgres(Box<sqlx::postgres::PgConnectOptions>),
 }
 
-fn parse(url: &str) -> Result<Target> {
+pub(super) fn parse(url: &str) -> Result<Target> {
     const FORMS: &str = "use sqlite:PATH or postgres://USER@HOST/DATABASE";
     if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        return match path {
-            "" => Err(StoreError::Unusable(format!("the database URL names no file; {FORMS}"))),
-            ":memory:" => Err(StoreError::Unusable(
-                "a database in memory would be lost at the end; name a file, for example sqlite:/tmp/bars.db".into(),
-            )),
-            _ => Ok(Target::Sqlite(PathBuf::from(path))),
-        };
+        return Address::parse(path).map(Target::Sqlite);
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return postgres::options(url).map(|o| Target::Postgres(Box::new(o)));
@@ -85,7 +105,7 @@ mod tests {
             ("sqlite:///abs/a.db", "/abs/a.db"),
             ("sqlite:odd?name#.db", "odd?name#.db"),
         ] {
-            assert!(matches!(parse(url), Ok(Target::Sqlite(p)) if p.as_os_str() == path), "{url}");
+            assert!(matches!(parse(url), Ok(Target::Sqlite(a)) if a.path.as_os_str() == path), "{url}");
         }
     }
 

@@ -21,7 +21,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::conn::{Conn, Sql};
+use super::conn::{Conn, Sql, Statements};
 use super::{Result, StoreError};
 
 /// Pieces of work that may wait.
@@ -48,27 +48,44 @@ pub(super) trait Work: Send + Sync + 'static {
 #[async_trait]
 pub(super) trait Connect: Send + Sync + 'static {
     async fn connect(&self) -> Result<Owned>;
+
+    /// Fails when what is written would not reach the database that was opened.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// A transaction was begun.
+    fn began(&self) {}
+
+    /// The connection is given up.
+    fn ended(&self) {}
 }
 
 /// A connection that is owned.
 pub(super) enum Owned {
     Sqlite(SqliteConnection),
-    Postgres(Box<PgConnection>),
+    Postgres(Box<PgConnection>, Statements),
 }
 
 impl Owned {
     pub(super) fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(c) => Conn::Sqlite(c),
-            Self::Postgres(c) => Conn::Postgres(c),
+            Self::Postgres(c, statements) => Conn::Postgres(c, *statements),
         }
+    }
+
+    /// Begins a transaction.
+    async fn begin(&mut self) -> Result<()> {
+        let begin = if matches!(self, Self::Postgres(_, Statements::Unnamed)) { BEGIN_LIMITED } else { BEGIN };
+        self.conn().command(begin).await
     }
 
     /// Closes in good order; SQLite then folds its write-ahead log into the file.
     pub(super) async fn close(self) {
         let closed = match self {
             Self::Sqlite(c) => c.close().await,
-            Self::Postgres(c) => c.close().await,
+            Self::Postgres(c, _) => c.close().await,
         };
         if let Err(error) = closed {
             tracing::debug!(%error, "closing a database connection");
@@ -164,8 +181,20 @@ struct Task {
 }
 
 const BEGIN: Sql = Sql::two("BEGIN IMMEDIATE", "BEGIN");
-const COMMIT: Sql = Sql::same("COMMIT");
-const ROLLBACK: Sql = Sql::same("ROLLBACK");
+/// Behind a pooler no session has our limits, so every transaction sets them for itself.
+const BEGIN_LIMITED: Sql = Sql::two(
+    "BEGIN IMMEDIATE",
+    "BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '15s'",
+);
+/// The same for reading alone.
+pub(super) const BEGIN_READING: Sql = Sql::two(
+    "BEGIN",
+    "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '15s'",
+);
+pub(super) const COMMIT: Sql = Sql::same("COMMIT");
+pub(super) const ROLLBACK: Sql = Sql::same("ROLLBACK");
 
 impl Task {
     async fn serve(mut self, mut jobs: mpsc::Receiver<Message>) {
@@ -201,13 +230,19 @@ impl Task {
 
     /// One transaction. The connection is kept only when its state is certain.
     async fn transaction(&mut self, job: &mut dyn Job) -> Result<()> {
+        self.source.check()?;
         let mut owned = self.begin().await?;
+        self.source.began();
         let mut conn = owned.conn();
         let result = match AssertUnwindSafe(job.attempt(&mut conn)).catch_unwind().await {
-            Ok(Ok(())) => conn.command(COMMIT).await,
+            // A commit into a file that was taken away meanwhile is none.
+            Ok(Ok(())) => conn.command(COMMIT).await.and_then(|()| self.source.check()),
             Ok(Err(error)) => Err(error),
             // A bug; it must not end the writer. The connection is dropped, which rolls back.
-            Err(_) => return Err(StoreError::Refused("internal error: a write panicked".into())),
+            Err(_) => {
+                self.source.ended();
+                return Err(StoreError::Refused("internal error: a write panicked".into()));
+            }
         };
         let keep = match &result {
             Ok(()) => true,
@@ -219,6 +254,8 @@ impl Task {
         };
         if keep {
             self.conn = Some(owned);
+        } else {
+            self.source.ended();
         }
         result
     }
@@ -226,7 +263,7 @@ impl Task {
     /// A connection with an open transaction. A connection that died while idle is replaced once, unseen.
     async fn begin(&mut self) -> Result<Owned> {
         if let Some(mut owned) = self.conn.take() {
-            match owned.conn().command(BEGIN).await {
+            match owned.begin().await {
                 Ok(()) => return Ok(owned),
                 Err(error @ (StoreError::Busy(_) | StoreError::Refused(_) | StoreError::NotFound(_))) => {
                     self.conn = Some(owned);
@@ -236,7 +273,7 @@ impl Task {
             }
         }
         let mut owned = self.source.connect().await?;
-        owned.conn().command(BEGIN).await?;
+        owned.begin().await?;
         Ok(owned)
     }
 }

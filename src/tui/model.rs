@@ -6,6 +6,7 @@ pub mod answers;
 pub mod cursor;
 pub mod layer;
 pub mod lists;
+pub mod map;
 pub mod msg;
 pub mod query;
 pub mod row_filter;
@@ -35,7 +36,7 @@ use crate::model::sort::Sort;
 use crate::model::toast::Toasts;
 use crate::now::digest::Digest;
 use crate::terminal::keys::Key;
-use barkeep_market::Ts;
+use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
 use barkeep_service::handle::EngineCommand;
@@ -135,6 +136,8 @@ pub struct SymbolsState {
     pub range_from: Option<SeriesName>,
     /// Indexes into the series of the snapshot: those that match the filter, sorted.
     pub order: Vec<u32>,
+    /// The rows of each symbol, in the order in which the symbols come first; fine to coarse.
+    pub groups: Vec<Vec<usize>>,
 }
 
 /// How much time a cell of the coverage map holds.
@@ -153,6 +156,19 @@ pub struct CoverageState {
     pub zoom: Zoom,
     /// The selected date; the newest when there is none.
     pub date: Option<NaiveDate>,
+    /// Symbols whose timeframes have a line each.
+    pub unfolded: BTreeSet<Symbol>,
+}
+
+/// Lines over the candles of a chart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlay {
+    /// The averages of 20 and of 50 bars.
+    #[default]
+    Averages,
+    /// Bollinger bands.
+    Bands,
+    None,
 }
 
 /// The screen about one series.
@@ -162,6 +178,9 @@ pub struct DetailState {
     pub series: Option<SeriesName>,
     /// Whether the selected bar in quarantine is shown beside its neighbors.
     pub compare: bool,
+    /// The bar under the cursor of the chart.
+    pub at: Option<Ts>,
+    pub overlay: Overlay,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -305,5 +324,6 @@ impl Model {
         let failing = crate::model::query::failing(&self.snap.data);
         let query = &self.symbols.query;
         self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
+        self.symbols.groups = map::groups(&self.snap.data.series, &self.symbols.order);
     }
 }

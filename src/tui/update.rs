@@ -25,6 +25,9 @@ use crate::terminal::keys::{Key, Keys};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link};
 
+/// Where the announcements of a demonstration come from.
+const DEMO: &str = "demo";
+
 impl Model {
     /// Takes in one message.
     #[must_use]
@@ -52,6 +55,10 @@ impl Model {
                 effects.redraw = Redraw::Now;
             }
             Msg::LogLine(notice) => {
+                // Whoever looks at another screen must not take what a demonstration does for a fault.
+                if notice.source == DEMO {
+                    self.show_toast(notice.level, notice.text.clone(), &mut effects);
+                }
                 self.log.add(notice);
                 self.log_changed(&mut effects);
             }

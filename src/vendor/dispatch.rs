@@ -290,8 +290,12 @@ impl Dispatcher {
                 self.policy.pause(&fault, number, &mut rng)
             };
             let Some(wait) = again else { return Err(fault) };
+            let whole = if ask.endpoint == "grouped_daily" { "all symbols" } else { ask.endpoint };
+            let (what, tries) = (ask.ticker.unwrap_or(whole), self.policy.tries(fault.class));
+            let next = number.saturating_add(1);
+            tracing::info!("{what}: {}; try {next} of {tries} in {:.1} s", fault.message, wait.as_secs_f64());
             if !wait.is_zero() {
-                self.journal.waiting(ask.ticker, &fault.message, wait, Some(number.saturating_add(1)));
+                self.journal.waiting(ask.ticker, &fault.message, wait, Some(next));
                 pause(wait, cancel, &self.refused).await.map_err(|f| self.refusal().unwrap_or(f))?;
             }
         }

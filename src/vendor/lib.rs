@@ -34,6 +34,8 @@ pub struct AggregateQuery {
     pub class: AssetClass,
     pub timeframe: Timeframe,
     pub range: Interval,
+    /// Whether bars between the sessions are believed: the market is known to trade at night.
+    pub nights: bool,
 }
 
 /// Where the next page is: path and query of the vendor's `next_url`. Never contains a host or a key.

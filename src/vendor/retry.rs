@@ -35,15 +35,20 @@ impl From<&VendorSettings> for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// How many tries a request has in all, when it fails like this.
+    #[must_use]
+    pub fn tries(&self, class: Class) -> u32 {
+        match class {
+            Class::Transient | Class::RateLimited => self.attempts,
+            Class::Malformed => self.malformed_attempts.min(self.attempts),
+            _ => 1,
+        }
+    }
+
     /// How long to wait before the next try, or `None` to give up. `tried` counts the tries so far, 1 after the first.
     #[must_use]
     pub fn pause(&self, fault: &Fault, tried: u32, rng: &mut fastrand::Rng) -> Option<Duration> {
-        let allowed = match fault.class {
-            Class::Transient | Class::RateLimited => self.attempts,
-            Class::Malformed => self.malformed_attempts.min(self.attempts),
-            _ => return None,
-        };
-        if tried >= allowed {
+        if tried >= self.tries(fault.class) {
             return None;
         }
         match fault.retry_after {

@@ -6,13 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; a module uses only modules before it.
-const MODULES: [&str; 18] = [
-    "base", "market", "plan", "config", "vendor", "records", "store", "names", "pipeline", "service", "monitor",
-    "alerts", "runtime", "sim", "api", "tui", "report", "cli",
+const MODULES: [&str; 20] = [
+    "base", "market", "plan", "config", "vendor", "records", "store", "names", "progress", "pipeline", "service",
+    "monitor", "alerts", "runtime", "sim", "wire", "api", "tui", "report", "cli",
 ];
 /// Lines of code of a module, tests and comments apart. The dashboard is one program by itself.
 const MODULE_LINES: usize = 6_000;
 const FILE_LINES: usize = 400;
+/// The trait of the store has a method for each operation, and one file routes each of them.
+const ROUTES: [&str; 2] = ["store/lib.rs", "store/database/store.rs"];
+const ROUTE_LINES: usize = 500;
 const FOLDER_FILES: usize = 15;
 /// A table of actions whose entries are functions of the model, which holds the keys that the table defines.
 const ACCEPTED_CYCLES: [&str; 1] = ["tui"];
@@ -84,7 +87,9 @@ fn no_file_folder_or_module_is_too_large() {
         for path in rust_files(&module_dir(module)) {
             *folders.entry(path.parent().unwrap().to_path_buf()).or_default() += 1;
             let whole = fs::read_to_string(&path).unwrap().lines().count();
-            if whole > FILE_LINES && !is_test_file(&path) {
+            let routes = ROUTES.iter().any(|file| path.ends_with(file));
+            let most = if routes { ROUTE_LINES } else { FILE_LINES };
+            if whole > most && !is_test_file(&path) {
                 faults.push(format!("{} has {whole} lines", path.display()));
             }
             if !is_test_file(&path) {

@@ -56,6 +56,35 @@ pub async fn quarantine_is_kept_once_and_decided_once(db: &Db) {
     assert_eq!(store.quarantine(true).await.unwrap().len(), 1);
 }
 
+/// A decision about many bars at once leaves those alone that are decided, and each can be taken back.
+pub async fn many_quarantined_bars_are_decided_at_once(db: &Db) {
+    let id = one_series(db).await;
+    let odd = |n: i64| QuarantinedBar { bar: bar(n, 5.0).bar, reason: "closed".into(), request_id: None };
+    let mut w = write(id, vec![bar(1, 5.0)]);
+    w.quarantine = vec![odd(1), odd(2), odd(3)];
+    commit(db, w).await;
+    let store = &db.store;
+    let ids: Vec<i64> = store.quarantine(true).await.unwrap().iter().map(|row| row.id).collect();
+    store.decide_quarantine(ids[1], Verdict::Rejected, None, Ts(T0 + 1)).await.unwrap();
+    let undone = store.close_quarantine(&ids, Verdict::Pending, Ts(T0 + 2)).await;
+    assert!(matches!(undone, Err(StoreError::Refused(_))), "{undone:?}");
+    store.close_quarantine(&ids, Verdict::Accepted, Ts(T0 + 3)).await.unwrap();
+    let rows = store.quarantine(false).await.unwrap();
+    let decided: Vec<_> = rows.iter().map(|row| (row.status, row.decided_at)).collect();
+    let accepted = (Verdict::Accepted, Some(Ts(T0 + 3)));
+    assert_eq!(decided, [accepted, (Verdict::Rejected, Some(Ts(T0 + 1))), accepted]);
+    assert_eq!(all_bars(db, id).await, [bar(1, 5.0)], "the bars are stored by whoever decides");
+    store.decide_quarantine(ids[2], Verdict::Pending, None, Ts(T0 + 4)).await.unwrap();
+    assert_eq!(store.quarantine(true).await.unwrap().len(), 1);
+    assert_eq!(all_bars(db, id).await, [], "the accepted bar is taken back");
+}
+
+pub async fn nights_are_kept(db: &Db) {
+    assert_eq!(db.store.nights_from().await.unwrap(), None);
+    db.store.set_nights_from(Ts(T0)).await.unwrap();
+    assert_eq!(db.store.nights_from().await.unwrap(), Some(Ts(T0)));
+}
+
 /// What was decided can be taken back, whatever it was.
 pub async fn a_decision_is_taken_back(db: &Db) {
     let id = one_series(db).await;

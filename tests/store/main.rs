@@ -29,6 +29,7 @@ mod sample;
 mod schema;
 mod sqlite_files;
 mod symbols;
+mod upkeep;
 
 /// Makes a test of every case on every store it is for. The store in memory is tested on a paused clock: it must not
 /// need time to pass.
@@ -82,6 +83,8 @@ cases! {
         bars::times_are_exact_to_the_millisecond
         evidence::quarantine_is_kept_once_and_decided_once
         evidence::a_decision_is_taken_back
+        evidence::many_quarantined_bars_are_decided_at_once
+        evidence::nights_are_kept
         evidence::coverage_is_what_was_said_last
         evidence::splits_and_holidays
         pages::a_page_is_all_or_nothing
@@ -136,5 +139,8 @@ cases! {
         schema::reopening_keeps_everything
         schema::reading_only_changes_nothing
         schema::a_newer_schema_is_refused
+        upkeep::old_rows_go_and_totals_stay
+        upkeep::what_a_hand_breaks_is_found_and_mended
+        upkeep::sizes_are_told_and_space_is_given_back
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use barkeep::market::Timeframe;
-use barkeep::store::{HealthListener, Retry, StoreError, StoredBar, open, open_with_retry};
+use barkeep::store::{HealthListener, Opening, Retry, StoreError, StoredBar, open, open_with, open_with_retry};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -175,4 +175,211 @@ async fn without_rights_is_a_clear_error() {
     store.close().await;
     raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
     db.finish().await;
+}
+
+/// A `PgBouncer` in transaction mode before the shared server, for as long as it lives.
+struct Pooler {
+    child: std::process::Child,
+    port: u16,
+}
+
+impl Pooler {
+    /// One connection to the server for each database unless `connections` says otherwise: every transaction meets what
+    /// another left behind.
+    fn start(more: &str, connections: u32) -> Self {
+        let server: url::Url = shared().url("postgres").parse().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let dir = tempfile::tempdir().unwrap().keep();
+        let user = server.username();
+        let user = if user.is_empty() { "postgres" } else { user };
+        let password = server.password().map(|p| format!(" password={p}")).unwrap_or_default();
+        let ini = format!(
+            "[databases]\n* = host={} port={} user={user}{password}\n[pgbouncer]\nlisten_addr=127.0.0.1\n\
+             listen_port={port}\nauth_type=any\npool_mode=transaction\ndefault_pool_size={connections}\n\
+             unix_socket_dir=\n{more}\n",
+            server.host_str().unwrap_or("127.0.0.1"),
+            server.port().unwrap_or(5432),
+        );
+        let file = dir.join("pgbouncer.ini");
+        std::fs::write(&file, ini).unwrap();
+        let of_all = std::os::unix::fs::PermissionsExt::from_mode;
+        std::fs::set_permissions(&dir, of_all(0o755)).unwrap();
+        let mut command = crate::support::postgres::as_owner("pgbouncer");
+        let child = command.arg("-q").arg(&file).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let pooler = Self { child, port };
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < until, "PgBouncer does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+        pooler
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        // SIGTERM goes through `runuser`; a plain kill would leave PgBouncer behind.
+        let pid = self.child.id().to_string();
+        drop(std::process::Command::new("kill").arg(&pid).status());
+        drop(self.child.wait());
+    }
+}
+
+/// Everything a store does with one symbol, through two stores that share one connection to the server.
+async fn works_through(pooler: &Pooler) {
+    let cluster = shared();
+    let name = cluster.create_database().await;
+    let url = pooler.url(&name);
+    let two = || async { tokio::join!(open(&url, false), open(&url, false)) };
+    let (first, second) = two().await;
+    let (first, second) = (first.unwrap(), second.unwrap());
+    first.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
+    let id = first.series().await.unwrap()[0].id;
+    for round in 0..5_i64 {
+        let bars = |from: i64| (from..from + 1_000).map(|n| bar(n, 1.0)).collect::<Vec<StoredBar>>();
+        let (a, b) = tokio::join!(
+            first.commit_page(page(write(id, bars(round * 2_000)))),
+            second.commit_page(page(write(id, bars(round * 2_000 + 1_000)))),
+        );
+        assert_eq!((a.unwrap()[0].inserted, b.unwrap()[0].inserted), (1_000, 1_000));
+        let (a, b) = tokio::join!(first.series(), second.series());
+        assert_eq!((a.unwrap()[0].bar_count, b.unwrap()[0].bar_count), (2_000 * (round + 1), 2_000 * (round + 1)));
+        assert!(first.take_place(50, TIMEOUT, moment(round)).await.unwrap().place.is_some());
+        assert!(second.bars(id, (..).into(), Some(10)).await.unwrap().len() == 10);
+        // A reader that is given up in the middle leaves no transaction behind.
+        drop(tokio::time::timeout(Duration::from_micros(300), second.bars(id, (..).into(), None)).await);
+    }
+    assert!(matches!(first.set_paused(&[], true).await, Ok(())));
+    first.close().await;
+    second.close().await;
+    let again = open(&url, true).await.unwrap();
+    assert_eq!(again.series().await.unwrap()[0].bar_count, 10_000);
+    again.close().await;
+    let mut raw = <sqlx::postgres::PgConnection as sqlx::Connection>::connect(&cluster.url(&name)).await.unwrap();
+    let locks: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
+    .fetch_one(&mut raw)
+    .await
+    .unwrap();
+    assert_eq!(locks, 0, "advisory locks left behind");
+    let idle: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'",
+    )
+    .fetch_one(&mut raw)
+    .await
+    .unwrap();
+    assert_eq!(idle, 0, "transactions left behind");
+    drop(raw);
+    // What PgBouncer still holds open is ended with the database.
+    cluster.drop_database(&name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_pgbouncer, ignore = "needs PgBouncer and PostgreSQL: apt-get install pgbouncer postgresql")]
+async fn a_pooler_that_refuses_the_settings_of_a_session() {
+    works_through(&Pooler::start("", 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_pgbouncer, ignore = "needs PgBouncer and PostgreSQL: apt-get install pgbouncer postgresql")]
+async fn a_pooler_that_loses_the_settings_of_a_session() {
+    works_through(&Pooler::start("ignore_startup_parameters=extra_float_digits,options", 1)).await;
+}
+
+#[tokio::test]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn two_connections_are_enough() {
+    let db = Db::postgres().await;
+    let role = format!("two_{}", Uuid::new_v4().simple());
+    let mut raw = db.raw().await;
+    raw.run(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 2; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role};
+         GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    ))
+    .await
+    .unwrap();
+    let mut url: url::Url = db.url().parse().unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("x")).unwrap();
+    let opening = Opening { connections: 2, ..Opening::default() };
+    let store = open_with(url.as_str(), false, opening).await.unwrap();
+    store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
+    let reads = (0..20).map(|_| store.series());
+    for read in futures_util::future::join_all(reads).await {
+        assert_eq!(read.unwrap().len(), 1);
+    }
+    store.close().await;
+    raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+    db.finish().await;
+}
+/// Answers the first connections as a server does that is still starting, and passes the others on to one that runs.
+async fn starting_server(target: String, refusals: usize) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        for n in 0.. {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let target = target.clone();
+            tokio::spawn(async move {
+                if n >= refusals {
+                    let mut server = tokio::net::TcpStream::connect(&target).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    return;
+                }
+                let mut asked = [0; 1_024];
+                loop {
+                    let length = client.read(&mut asked).await.unwrap_or(0);
+                    match (length, asked.get(4..8)) {
+                        (0, _) => return,
+                        // A request for TLS comes before the start-up message.
+                        (8, Some([4, 210, 22, 47])) => client.write_all(b"N").await.unwrap(),
+                        _ => break,
+                    }
+                }
+                let fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+                let mut message = vec![b'E'];
+                message.extend_from_slice(&(fields.len() as u32 + 4).to_be_bytes());
+                message.extend_from_slice(fields);
+                let _ = client.write_all(&message).await;
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn that_is_still_starting_is_waited_for() {
+    use barkeep::store::Starting;
+    let cluster = shared();
+    let name = cluster.create_database().await;
+    let url = cluster.url(&name);
+    let host = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let port = starting_server(host.clone(), 2).await;
+    let url = url.replace(&host, &format!("127.0.0.1:{port}"));
+    let told = Mutex::new(Vec::new());
+    let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
+    let patient = |seconds| Starting { patience: Duration::from_secs(seconds), told: &tell };
+    let store = open_with(&url, false, Opening { starting: patient(60), ..Opening::default() }).await.unwrap();
+    assert!(store.symbols().await.unwrap().is_empty());
+    store.close().await;
+    let lines = told.lock().unwrap().clone();
+    assert!(matches!(lines.as_slice(), [line] if line.contains("starting up") && line.contains("60 s")), "{lines:?}");
+
+    let port = starting_server(host, usize::MAX).await;
+    let never = format!("postgres://postgres@127.0.0.1:{port}/{name}");
+    let error = open_with(&never, true, Opening { starting: patient(1), ..Opening::default() })
+        .await
+        .err()
+        .expect("it never starts");
+    assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+    cluster.drop_database(&name).await;
 }

@@ -127,3 +127,77 @@ async fn that_are_damaged_are_refused() {
     };
     assert!(matches!(error, StoreError::Unusable(_)), "{error}");
 }
+
+#[tokio::test]
+async fn that_are_damaged_inside_are_found_to_be() {
+    use barkeep::store::Starting;
+    use barkeep::store::upkeep::Upkeep;
+    let db = Db::sqlite().await;
+    let id = one_series(&db).await;
+    commit(&db, write(id, (0..20_000).map(|n| bar(n, 1.0)).collect())).await;
+    db.store.close().await;
+    let path = db.url().strip_prefix("sqlite:").unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    let page = bytes.len() / 4_096 - 40;
+    bytes[page * 4_096..(page + 1) * 4_096].fill(0xff);
+    std::fs::write(path, bytes).unwrap();
+    let mut upkeep = Upkeep::open(db.url(), false, Starting::default()).await.unwrap();
+    assert!(!upkeep.damages(false).await.unwrap().is_empty());
+    upkeep.close().await;
+}
+
+/// What can become of a file under an open store.
+#[cfg(unix)]
+#[tokio::test]
+async fn that_are_taken_away_are_not_written_any_more() {
+    type Taking = (&'static str, fn(&std::path::Path));
+    let ways: [Taking; 4] = [
+        ("deleted or moved", |path| std::fs::remove_file(path).unwrap()),
+        ("deleted or moved", |path| std::fs::rename(path, path.with_extension("moved")).unwrap()),
+        ("replaced", |path| {
+            std::fs::copy(path.with_extension("other"), path.with_extension("new")).unwrap();
+            std::fs::rename(path.with_extension("new"), path).unwrap();
+        }),
+        ("write-ahead log", |path| std::fs::remove_file(path.with_extension("db-wal")).unwrap()),
+    ];
+    for (says, take) in ways {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bars.db");
+        let other = path.with_extension("other");
+        open(&format!("sqlite:{}", other.display()), false).await.unwrap().close().await;
+        let untouched = std::fs::read(&other).unwrap();
+        let store = open(&format!("sqlite:{}", path.display()), false).await.unwrap();
+        store.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+        assert!(store.taken_away().is_none());
+        take(&path);
+        let error = store.put_symbols(&[symbol_row("B", &[])]).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Unusable(why) if why.contains(says)), "{error}");
+        let error = store.symbols().await.unwrap_err();
+        assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+        let noticed = tokio::time::timeout(std::time::Duration::from_secs(5), store.gone()).await.unwrap();
+        assert!(matches!(noticed, StoreError::Unusable(_)), "{noticed}");
+        store.close().await;
+        if says == "replaced" {
+            assert!(std::fs::read(&path).unwrap() == untouched, "the log of one file went into another");
+        }
+    }
+}
+
+#[tokio::test]
+async fn are_opened_as_their_url_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = |parameters: &str| format!("sqlite:{}{parameters}", dir.path().join("bars.db").display());
+    let error = failure(open(&url("?mode=rw"), false).await);
+    assert!(matches!(error, StoreError::NotFound(_)), "{error}");
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is made");
+    let store = open(&url("?mode=rwc"), false).await.unwrap();
+    store.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+    store.close().await;
+    for parameters in ["?mode=ro", "?immutable=1", "?mode=ro&cache=private"] {
+        let store = open(&url(parameters), true).await.unwrap();
+        assert_eq!(store.symbols().await.unwrap().len(), 1, "{parameters}");
+        store.close().await;
+        let error = failure(open(&url(parameters), false).await);
+        assert!(matches!(&error, StoreError::Disk(why) if why.contains("URL says")), "{error}");
+    }
+}

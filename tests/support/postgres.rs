@@ -145,7 +145,7 @@ impl Cluster {
 }
 
 /// A command run by a user who may run PostgreSQL: root may not, so then it is the user `postgres`.
-fn as_owner(program: &str) -> Command {
+pub fn as_owner(program: &str) -> Command {
     let id = Command::new("id").arg("-u").output().map(|o| o.stdout).unwrap_or_default();
     let mut command = if id.trim_ascii() == b"0" {
         let mut c = Command::new("runuser");

@@ -22,7 +22,12 @@ pub struct Pty {
     emulator: Arc<Mutex<vt100::Parser>>,
     /// Whether nobody reads any more.
     closed: Arc<AtomicBool>,
+    /// What was written to the terminal, with the time since the start.
+    written: Written,
 }
+
+/// Pieces of output in the order they came.
+type Written = Arc<Mutex<Vec<(Duration, Vec<u8>)>>>;
 
 fn size(columns: u16, rows: u16) -> PtySize {
     PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
@@ -66,6 +71,8 @@ impl Pty {
         let screen = Arc::clone(&emulator);
         let closed = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&closed);
+        let written = Written::default();
+        let (record, began) = (Arc::clone(&written), Instant::now());
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(n) = reader.read(&mut bytes) {
@@ -73,10 +80,11 @@ impl Pty {
                     break;
                 }
                 screen.lock().unwrap().process(&bytes[..n]);
+                record.lock().unwrap().push((began.elapsed(), bytes[..n].to_vec()));
             }
         });
         let keys = Some(master.take_writer().unwrap());
-        Self { master: Some(master), keys, child, emulator, closed }
+        Self { master: Some(master), keys, child, emulator, closed, written }
     }
 
     /// Types; `\r` is enter, `\x1b` escape.
@@ -84,6 +92,11 @@ impl Pty {
         let keys = self.keys.as_mut().unwrap();
         keys.write_all(text.as_bytes()).unwrap();
         keys.flush().unwrap();
+    }
+
+    /// Everything written to the terminal so far.
+    pub fn written(&self) -> Vec<(Duration, Vec<u8>)> {
+        self.written.lock().unwrap().clone()
     }
 
     /// What is on the screen.

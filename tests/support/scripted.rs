@@ -93,6 +93,11 @@ impl Scripted {
         Self { page, ..self }
     }
 
+    /// Stocks trade at night too, from `from` on.
+    pub fn trading_at_night(self, from: Ts) -> Self {
+        Self { calendar: self.calendar.with_nights_from(Some(from)), ..self }
+    }
+
     /// Closures that no rule knows.
     pub fn announcing(self, holidays: Vec<Holiday>) -> Self {
         Self { holidays, ..self }
@@ -171,7 +176,8 @@ impl Scripted {
 
     fn minutes<'a>(&'a self, ticker: &'a str, class: AssetClass, range: Interval) -> impl Iterator<Item = Bar> + 'a {
         let over = Interval::new(Ts::MIN, self.clock.now() - (MINUTE - 1));
-        let open = self.calendar.trading(class, Family::Minute, range.intersect(over));
+        let served = range.intersect(over);
+        let open = self.calendar.trading(class, Family::Minute, served).union(&self.calendar.nights(class, served));
         let starts = open.as_slice().to_vec().into_iter().flat_map(|span| {
             (span.start.ceil(MINUTE).ms()..span.end.ms()).step_by(usize::try_from(MINUTE).unwrap()).map(Ts)
         });
@@ -200,7 +206,7 @@ fn made_of(base: &[Bar], timeframe: Timeframe, class: AssetClass) -> Vec<Bar> {
 #[async_trait]
 impl Vendor for Scripted {
     async fn aggregates(&self, query: &AggregateQuery, cursor: Option<&Cursor>) -> Result<Page, Fault> {
-        let AggregateQuery { ticker, class, timeframe, range } = query;
+        let AggregateQuery { ticker, class, timeframe, range, .. } = query;
         let id = self.arrive("aggregates", Some(ticker), Some(*range), cursor.is_some()).await?;
         let from = cursor.map_or(range.start, |c| Ts(c.0.parse().expect("a cursor of this vendor")));
         let rest = Interval::new(from, range.end);

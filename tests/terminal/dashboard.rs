@@ -251,11 +251,13 @@ fn the_demonstration_has_life_on_it_and_leaves_nothing_behind() {
     std::fs::create_dir_all(&tmp).unwrap();
     let env = [("TMPDIR", tmp.display().to_string())];
     let mut pty = Pty::start(BARKEEP, &["demo"], home.path(), &env, 140, 44);
-    pty.until("DEMO simulated vendor, 60 requests/min");
+    pty.until("DEMO simulated vendor, 150 requests/min");
     pty.until("RUNNING");
+    // What goes wrong is announced as the demonstration's own.
+    pty.until("demo: the vendor answers 503 for 20 s");
     // History to different points in time makes for different tiers.
     pty.type_in("2");
-    pty.until_so("fresh and other series", |text| text.contains("F fresh") && text.contains("U unknown"));
+    pty.until_so("fresh and other series", |text| text.contains("F fresh") && text.contains("L loading"));
     assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 1);
     pty.type_in("qq");
     pty.ended();

@@ -16,9 +16,12 @@ mod support {
 
     pub mod api;
     pub mod bench;
+    pub mod cast;
     pub mod http;
+    pub mod messages;
     pub mod pty;
 }
 
 mod attach;
 mod dashboard;
+mod pictures;

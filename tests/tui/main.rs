@@ -7,15 +7,15 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking, its helper functions too"
 )]
-#![allow(clippy::disallowed_methods, reason = "the screenshots are written anew when the environment says so")]
+#![allow(clippy::disallowed_methods, reason = "snapshots are written anew when the environment says so")]
 #![allow(unreachable_pub, reason = "modules share by `pub`")]
 
 #[path = "../support"]
 mod support {
+    pub mod messages;
     #[allow(dead_code, reason = "`store` uses the rest of it")]
     pub mod rows;
     pub mod screens;
-    pub mod stills;
 }
 
 mod bytes;

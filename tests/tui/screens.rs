@@ -12,6 +12,7 @@ use barkeep::service::handle::Live;
 use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::{HitMap, Target};
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
+use barkeep::tui::model::cursor::Cursor;
 use barkeep::tui::model::query::Query;
 use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::model::sort::{Sort, SortBy};
@@ -23,8 +24,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-use crate::support::screens::{self, answered, at_rest, empty, failed, name, opened, paused, running};
-use crate::support::stills::{self, select};
+use crate::support::messages::{is_made_by, messages};
+use crate::support::screens::{self, answered, at_rest, empty, failed, name, notices, opened, paused, running};
 
 const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
@@ -176,6 +177,17 @@ fn text(model: &Model, width: u16, height: u16) -> String {
     screenshot::text(&frame(model, width, height).0)
 }
 
+/// Puts the selection on a series.
+pub fn select(mut model: Model, symbol: &str, timeframe: Timeframe) -> Model {
+    let wanted = name(symbol, timeframe);
+    let row = (0..model.symbols.order.len())
+        .find(|row| model.series_at(*row).is_some_and(|s| (s.symbol.clone(), s.timeframe) == wanted))
+        .unwrap();
+    let key = model.key_of(ListId::Symbols, row);
+    model.cursors.insert(ListId::Symbols, Cursor { index: row, key });
+    model
+}
+
 #[test]
 fn every_screen_in_every_state_at_three_sizes() {
     for (case, model) in CASES {
@@ -186,6 +198,28 @@ fn every_screen_in_every_state_at_three_sizes() {
         }
         insta::assert_snapshot!(case, all);
     }
+}
+
+/// The map and the chart on a large screen, with and without color, in Unicode and in ASCII.
+#[test]
+fn coverage_and_detail_at_more_sizes() {
+    let mut all = String::new();
+    let plain = |change: fn(&mut Model), model: &Model, all: &mut String| {
+        let mut model = Model { answers: model.answers.clone(), ..on(model.screen, opened(running(), 160, 45)) };
+        change(&mut model);
+        let _ = writeln!(all, "{}", text(&model, 160, 45));
+    };
+    for screen in [Screen::Coverage, Screen::Detail] {
+        let mut model = select(on(screen, busy()), "META", Timeframe::M5);
+        model.coverage.unfolded.insert("META".parse().unwrap());
+        model.detail.series = Some(name("META", Timeframe::M5));
+        for (width, height) in [(160, 45), (120, 32)] {
+            let _ = writeln!(all, "{width}x{height}\n{}", text(&model, width, height));
+        }
+        plain(|model| model.display.theme = ThemeKind::Mono, &model, &mut all);
+        plain(|model| model.display.ascii = true, &model, &mut all);
+    }
+    insta::assert_snapshot!("coverage_and_detail_sizes", all);
 }
 
 /// The box on top at the sizes in between, with and without work.
@@ -373,20 +407,9 @@ fn text_from_outside_cannot_draw() {
 }
 
 #[test]
-fn the_screenshots_are_those_of_the_real_screens() {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
-    let rewrite = std::env::var_os("BARKEEP_UPDATE_SCREENSHOTS").is_some_and(|v| v == "1");
-    for (file, picture) in stills::stills() {
-        let path = dir.join(format!("{file}.svg"));
-        if rewrite {
-            std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(&path, picture).unwrap();
-            continue;
-        }
-        let stored = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            stored == picture,
-            "screenshots/{file}.svg is not what the screen shows now; look at it after BARKEEP_UPDATE_SCREENSHOTS=1"
-        );
+fn the_log_of_the_made_up_day_holds_what_the_program_says() {
+    let known = messages();
+    for notice in notices() {
+        assert!(known.iter().any(|message| is_made_by(&notice.text, message)), "nobody says: {}", notice.text);
     }
 }

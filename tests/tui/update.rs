@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use barkeep::market::Timeframe;
+use barkeep::market::ts::DAY;
 use barkeep::monitor::snapshot::Snapshot;
-use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine};
+use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine, Verdict};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation};
 use barkeep::tui::draw::hits::Target;
 use barkeep::tui::model::layer::{Cost, Layer};
 use barkeep::tui::model::msg::{Exit, Msg, Redraw};
 use barkeep::tui::model::screen::{ListId, Screen};
-use barkeep::tui::model::{Model, Zoom};
+use barkeep::tui::model::{Model, Overlay, Zoom};
 use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
+use crate::screens::select;
 use crate::support::screens;
 
 fn selected(model: &Model) -> String {
@@ -388,15 +390,77 @@ fn zoom_days_and_timeframes_move_sideways() {
     assert_eq!(model.coverage_date(), today.pred_opt().unwrap());
     press(&mut model, "-");
     assert_eq!(model.coverage.zoom, Zoom::Weeks);
+    // First the symbol unfolds, then time does.
+    press(&mut model, "+");
+    assert_eq!((model.coverage.zoom, model.coverage.unfolded.len()), (Zoom::Weeks, 1));
     press(&mut model, "+ enter");
     assert_eq!(model.coverage.zoom, Zoom::Session);
     press(&mut model, "esc");
-    assert_eq!(model.coverage.zoom, Zoom::Days);
+    assert_eq!((model.coverage.zoom, model.coverage.unfolded.len()), (Zoom::Days, 1));
+    press(&mut model, "-");
+    assert_eq!((model.coverage.zoom, model.coverage.unfolded.len()), (Zoom::Days, 0));
     model.detail.series = Some(screens::name("AAPL", Timeframe::M5));
-    press(&mut model, "4 right");
+    press(&mut model, "4 ]");
     assert_eq!(model.detail.series, Some(screens::name("AAPL", Timeframe::M15)));
-    press(&mut model, "left left");
+    press(&mut model, "[ [");
     assert!(said(&model).contains("has no shorter timeframe"), "{}", said(&model));
+}
+
+#[test]
+fn the_map_moves_symbol_by_symbol_and_through_the_timeframes_of_an_unfolded_one() {
+    let mut model = model(screens::running());
+    press(&mut model, "3");
+    let symbol = |model: &Model| selected(model).split(' ').next().unwrap().to_owned();
+    let first = symbol(&model);
+    press(&mut model, "j");
+    let second = symbol(&model);
+    assert_ne!(first, second);
+    press(&mut model, "k enter");
+    let timeframes: Vec<String> = (0..5)
+        .map(|_| {
+            let at = selected(&model);
+            press(&mut model, "j");
+            at
+        })
+        .collect();
+    let all: std::collections::BTreeSet<&String> = timeframes.iter().collect();
+    // From its first row in the table on: those below it are the coarser ones.
+    assert!(all.len() > 1 && timeframes[0].starts_with(&first), "{timeframes:?}");
+    press(&mut model, "G");
+    let lines = model.map_lines();
+    assert_eq!(model.map_cursor(&lines), Some(lines.len() - 1));
+}
+
+#[test]
+fn the_cursor_of_the_chart_moves_from_the_newest_bar_and_escape_takes_it_away() {
+    let mut model = screens::answered(screens::running(), 120, 40);
+    model.detail.series = Some(screens::name("META", Timeframe::M5));
+    press(&mut model, "4");
+    let series = screens::name("META", Timeframe::M5);
+    let bars: Vec<_> = model.answers.detail(&series).value.unwrap().bars.iter().map(|bar| bar.ts).collect();
+    let last = bars.len() - 1;
+    press(&mut model, "h h");
+    assert_eq!(model.detail.at, Some(bars[last - 2]));
+    press(&mut model, "l");
+    assert_eq!(model.detail.at, Some(bars[last - 1]));
+    press(&mut model, "right right right");
+    assert_eq!(model.detail.at, Some(bars[last]), "there is no bar after the newest");
+    press(&mut model, "i");
+    assert_eq!(model.detail.overlay, Overlay::Bands);
+    press(&mut model, "esc");
+    assert_eq!((model.detail.at, model.screen), (None, Screen::Detail));
+}
+
+#[test]
+fn a_day_in_a_hole_means_the_whole_hole_and_any_other_day_itself() {
+    let mut model = select(screens::answered(screens::running(), 120, 40), "NFLX", Timeframe::M5);
+    model.screen = Screen::Coverage;
+    let (series, start, end) = model.selected_stretch().unwrap();
+    assert_eq!((series, (end - start) / DAY), (screens::name("NFLX", Timeframe::M5), 120));
+    model.coverage.date = Some((screens::now() - 100 * DAY).utc_date());
+    assert_eq!(model.selected_stretch().map(|(_, start, end)| (end - start) / DAY), Some(120));
+    model.coverage.date = Some((screens::now() - 200 * DAY).utc_date());
+    assert_eq!(model.selected_stretch().map(|(_, start, end)| (end - start) / DAY), Some(1));
 }
 
 #[test]
@@ -468,4 +532,16 @@ fn a_bar_in_quarantine_is_decided_after_a_question() {
     let id = model.selected_quarantine().unwrap().id;
     let given = press(&mut model, "x y");
     assert!(matches!(given.commands.as_slice(), [(_, EngineCommand::Decide { id: decided, .. })] if *decided == id));
+    // Once the engine has done it, it can be taken back; the taking back cannot.
+    let (command, _) = given.commands[0];
+    let _ = tell(&mut model, Msg::CommandFinished { id: command, outcome: Ok(CommandReply::Done) });
+    let undone = press(&mut model, "u");
+    assert!(matches!(
+        undone.commands.as_slice(),
+        [(_, EngineCommand::Decide { id: back, verdict: Verdict::Pending })] if *back == id
+    ));
+    let (command, _) = undone.commands[0];
+    let _ = tell(&mut model, Msg::CommandFinished { id: command, outcome: Ok(CommandReply::Done) });
+    assert!(press(&mut model, "u").commands.is_empty());
+    assert!(said(&model).contains("nothing to undo"), "{}", said(&model));
 }

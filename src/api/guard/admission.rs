@@ -16,8 +16,7 @@ use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::guard::keys::Caller;
-use crate::guard::origin;
-use crate::guard::origin::Named;
+use crate::guard::origin::{self, Named, PROBES};
 use crate::problem::{Kind, Problem};
 use crate::server::ConnectionInfo;
 use crate::{Api, App, body, docs, idempotency, resource};
@@ -76,7 +75,7 @@ const KNOWN_METHODS: [Method; 7] =
 
 async fn check_and_run(api: &App, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let Some(ConnectionInfo { peer, local: own_address }) = parts.extensions.get().copied() else {
+    let Some(ConnectionInfo { peer, local: own_address, probes_only }) = parts.extensions.get().copied() else {
         return Err(Problem::internal("the request has no connection info"));
     };
     let named = origin::check(&parts, &api.settings.hosts, own_address)?;
@@ -84,6 +83,11 @@ async fn check_and_run(api: &App, request: Request, next: Next) -> Result<Respon
         return Err(Problem::new(Kind::UriTooLong, format!("the URL is longer than {MAX_TARGET_BYTES} bytes")));
     }
     let path = parts.uri.path();
+    if probes_only && !PROBES.contains(&path) {
+        return Err(Problem::unavailable("too many connections")
+            .hint("try again in a few seconds, or raise api.max_connections")
+            .header(header::RETRY_AFTER, HeaderValue::from_static("5")));
+    }
     let read_only = matches!(parts.method, Method::GET | Method::HEAD);
     if !(read_only && (PUBLIC.contains(&path) || path.starts_with("/docs/"))) {
         let local = named == Named::ByAddress && is_loopback(peer.ip());

@@ -6,13 +6,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header, request::Parts};
 
 use crate::problem::{Kind, Problem};
 use barkeep_base::net::is_loopback;
 use barkeep_config::HostName;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What load balancers and supervisors ask.
+pub(crate) const PROBES: [&str; 2] = ["/health", "/ready"];
 
 /// How a request named this server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,9 @@ fn named_host(parts: &Parts, hosts: &[HostName], local: SocketAddr) -> Result<Na
     if second.is_some() {
         return Err(Problem::new(Kind::Malformed, "there is more than one Host header").at("host"));
     }
+    if first.is_none() && is_old_probe(parts) {
+        return Ok(Named::ByName);
+    }
     let host = first.and_then(|value| value.to_str().ok()).ok_or_else(misdirected)?;
     let named = allowed(host, hosts, local).ok_or_else(misdirected)?;
     // A target in absolute form names a host too; proxies and servers may differ in which of the two they use.
@@ -48,6 +54,11 @@ fn named_host(parts: &Parts, hosts: &[HostName], local: SocketAddr) -> Result<Na
         Some(authority) => allowed(authority.as_str(), hosts, local).ok_or_else(misdirected),
         None => Ok(named),
     }
+}
+
+/// A load balancer's check: HTTP/1.0 has no Host header, and browsers do not send it.
+fn is_old_probe(parts: &Parts) -> bool {
+    parts.version <= Version::HTTP_10 && PROBES.contains(&parts.uri.path()) && parts.uri.authority().is_none()
 }
 
 fn allowed(host: &str, hosts: &[HostName], local: SocketAddr) -> Option<Named> {

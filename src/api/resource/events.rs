@@ -32,6 +32,8 @@ use barkeep_store::Role;
 const INTERVAL: Duration = Duration::from_millis(250);
 /// A comment is sent this often when nothing happens, so that both ends notice a dead connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// How often it is looked whether the key of a stream is still valid: one that is revoked loses it within a second.
+const KEY_CHECK: Duration = Duration::from_millis(450);
 /// Streams at a time.
 const MAX_STREAMS: i64 = 64;
 
@@ -61,6 +63,8 @@ struct Stream {
     /// There is a newer snapshot that has not been sent.
     pending: bool,
     stop: CancellationToken,
+    caller: Caller,
+    next_check: Instant,
     _counted: Streaming,
     /// Sent first.
     hello: Option<HelloEvent>,
@@ -88,6 +92,12 @@ impl Stream {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep_until(self.next_check) => {
+                    if !self.api.keys.still_admits(&self.caller).await {
+                        return None;
+                    }
+                    self.next_check = Instant::now() + KEY_CHECK;
+                }
                 line = self.notices.recv() => match line {
                     Ok(notice) => {
                         let Ok(json) = serde_json::to_string(notice.as_ref()) else { continue };
@@ -145,6 +155,8 @@ pub(crate) async fn events(
         stop: api.stop.clone(),
         _counted: counted,
         hello: Some(HelloEvent { access: if caller.role == Role::Operate { Access::Operate } else { Access::Read } }),
+        caller,
+        next_check: Instant::now() + KEY_CHECK,
         api,
     };
     Ok(Sse::new(unfold(stream, Stream::next)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())

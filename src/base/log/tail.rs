@@ -31,6 +31,8 @@ pub struct Tail {
 #[derive(Debug, Default)]
 struct Ring {
     next: u64,
+    /// What the lines are dated by; the machine's clock unless somebody says otherwise.
+    clock: Option<Arc<dyn Clock>>,
     lines: VecDeque<Arc<LogLine>>,
 }
 
@@ -41,6 +43,11 @@ impl Default for Tail {
 }
 
 impl Tail {
+    /// Dates the lines from now on by another clock.
+    pub fn set_clock(&self, clock: Arc<dyn Clock>) {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).clock = Some(clock);
+    }
+
     /// Lines from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<LogLine>> {
@@ -58,7 +65,7 @@ impl Tail {
     pub fn add(&self, level: Level, source: &str, text: &str) {
         let cut: String = text.chars().take(LONGEST).collect();
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = SystemClock.now();
+        let at = ring.clock.as_ref().map_or_else(|| SystemClock.now(), |clock| clock.now());
         let line = LogLine { seq: ring.next, at, level, source: printable(source), text: printable(&cut) };
         let line = Arc::new(line);
         ring.next += 1;

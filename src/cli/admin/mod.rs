@@ -1,6 +1,7 @@
-//! Commands that manage symbols, quarantined bars, API keys and the configuration.
+//! Commands that manage symbols, quarantined bars, API keys, the database and the configuration.
 
 pub mod config;
+pub mod db;
 pub mod keys;
 pub mod quarantine;
 pub mod shell;

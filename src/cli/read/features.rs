@@ -130,7 +130,10 @@ fn shown(rows: &[Row<'_>]) -> String {
 fn number(value: Option<f64>) -> String {
     let Some(v) = value else { return String::new() };
     let size = if v == 0.0 { 0 } else { v.abs().log10().floor() as i32 };
-    let decimals = usize::try_from((5 - size).clamp(0, 8)).unwrap_or(0);
+    if size < -4 {
+        return format!("{v:.5e}");
+    }
+    let decimals = usize::try_from((5 - size).max(0)).unwrap_or(0);
     format!("{v:.decimals$}")
 }
 
@@ -143,7 +146,9 @@ mod tests {
         assert_eq!(number(None), "");
         assert_eq!(number(Some(0.0)), "0.00000");
         assert_eq!(number(Some(187.123_456_7)), "187.123");
-        assert_eq!(number(Some(-0.000_123_456)), "-0.00012346");
+        assert_eq!(number(Some(-0.000_123_456)), "-0.000123456");
+        assert_eq!(number(Some(0.000_012_345_67)), "1.23457e-5");
+        assert_eq!(number(Some(3.1e-9)), "3.10000e-9");
         assert_eq!(number(Some(98_765_432.1)), "98765432");
     }
 }

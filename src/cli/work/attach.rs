@@ -42,7 +42,7 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
     let session = start(&args.dashboard, globals)?;
     block_on(async {
         let (mut outside, watching) = signals::watch();
-        let dashboard = Dashboard { args: &args.dashboard, keymap, label: None, loader: None };
+        let dashboard = Dashboard { args: &args.dashboard, keymap, label: None, loader: None, opened: None };
         let waiting = format!("connecting to {}", barkeep_base::text::printable(&args.url));
         let screen = screen(&dashboard, &session, &waiting)?;
         let stop = CancellationToken::new();
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
         match shown? {
             Ended::AtOnce => Err(CliError::silent(INTERRUPTED)),
             Ended::Drained => {
-                print_summary(&last);
+                print_summary(&last, &SystemClock);
                 Ok(())
             }
             Ended::Gone => Ok(()),

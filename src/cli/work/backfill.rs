@@ -22,11 +22,12 @@ use barkeep_config::{Config, Mode};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
+use barkeep_pipeline::backfill::close_open;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select::{self, SelectError};
 use barkeep_plan::Plan;
-use barkeep_store::{HealthListener, Trigger};
+use barkeep_store::{ExecutionStatus, HealthListener, Store, StoreError, Trigger};
 
 /// Fetch missing bars
 ///
@@ -105,8 +106,7 @@ pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
 }
 
 async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
-    // No request is made, so no key is needed.
-    let engine = open_engine(session, SecretString::from("none"), Arc::new(Silent)).await?;
+    let (engine, _) = open_planner(session).await?;
     let backfill = backfill(args, session, &engine).await?;
     let plan = match backfill.plan {
         Some(plan) => plan,
@@ -136,9 +136,21 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     let listener = Arc::clone(&progress) as Arc<dyn Listener>;
     let run = backfill.progress(&engine, listener);
     progress.follow(&run);
-    let outcome = backfill.run_with(&engine, run, cancel.clone()).await;
+    let outcome = tokio::select! {
+        outcome = backfill.run_with(&engine, run, cancel.clone()) => outcome,
+        // Nothing of what is under way can be kept.
+        gone = engine.store.gone() => Err(RunError::Store(gone)),
+    };
+    if let Err(e @ (RunError::CancelledInLine | RunError::KeyRefused(_) | RunError::Selection(_))) = &outcome {
+        let status = if cancel.is_cancelled() { ExecutionStatus::Cancelled } else { ExecutionStatus::Failed };
+        let now = engine.clock.now();
+        close_open(engine.store.as_ref(), backfill.execution_id, status, &e.to_string(), now).await?;
+    }
     signals.abort();
     progress.clear();
+    if let (Err(RunError::Store(_)), Some(gone)) = (&outcome, engine.store.taken_away()) {
+        return Err(gone.into());
+    }
     engine.store.close().await;
     let summary = outcome?;
     if session.json {
@@ -199,8 +211,25 @@ pub(crate) async fn open_engine(
     health: Arc<dyn HealthListener>,
 ) -> Result<EngineContext, CliError> {
     let store = session.open_store_with_retry(health).await?;
+    engine_on(session, store, key).await
+}
+
+/// An engine that only plans, and whether it can keep a plan: a database that cannot be written is read all the same.
+pub(crate) async fn open_planner(session: &Session) -> Result<(EngineContext, bool), CliError> {
+    // No request is made, so no key is needed.
+    let key = || SecretString::from("none");
+    match open_engine(session, key(), Arc::new(Silent)).await {
+        Ok(engine) => Ok((engine, true)),
+        Err(error) => match session.open_store(true).await {
+            Ok(store) => Ok((engine_on(session, store, key()).await?, false)),
+            Err(_) => Err(error),
+        },
+    }
+}
+
+async fn engine_on(session: &Session, store: Arc<dyn Store>, key: SecretString) -> Result<EngineContext, CliError> {
     let config = Config::from(session.loaded.clone());
-    barkeep_pipeline::open(store, config, key, Arc::new(SystemClock)).await.map_err(|e| match e {
+    barkeep_pipeline::open(store, config, key, Arc::clone(&session.clock)).await.map_err(|e| match e {
         OpenError::Store(e) => e.into(),
         OpenError::Vendor(message) => CliError::usage(message),
     })
@@ -236,12 +265,21 @@ impl From<RunError> for CliError {
     fn from(e: RunError) -> Self {
         match e {
             RunError::Selection(e) => e.into(),
-            RunError::Busy(_) => Self::usage(e.to_string()),
+            RunError::CancelledInLine => Self::new(INTERRUPTED, e.to_string()),
             // The fault itself says that the vendor refused the key.
             RunError::KeyRefused(fault) => Self::new(KEY_REFUSED, fault.to_string())
                 .hint("check MASSIVE_API_KEY, POLYGON_API_KEY or vendor.key_file; no more requests were made"),
-            RunError::Store(_) => Self::new(DATABASE, e.to_string())
-                .hint("what is committed is safe; run the same command again to resume"),
+            RunError::Store(e) => {
+                let error = Self::new(DATABASE, e.to_string());
+                match e {
+                    // What was committed is safe as long as the file is.
+                    e if e.is_transient() => {
+                        error.hint("what is committed is safe; run the same command again to resume")
+                    }
+                    StoreError::Unusable(_) => error.hint("`barkeep db check` shows what is wrong with the database"),
+                    _ => error,
+                }
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use secrecy::SecretString;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
@@ -16,10 +17,11 @@ use crate::output::print;
 use crate::work::backfill::open_engine;
 use crate::work::run::listen;
 use barkeep_alerts::{DatabaseHealth, Notifier};
-use barkeep_base::clock::SystemClock;
+use barkeep_base::clock::Clock;
 use barkeep_config::{Environment, ThemeName, TuiSettings};
 use barkeep_runtime::console::{Access, Console};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
+use barkeep_service::handle::Handle;
 use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_store::HealthListener;
 use barkeep_tui::draw::theme::{ColorDepth, ThemeKind};
@@ -88,10 +90,17 @@ pub(crate) struct Dashboard<'a> {
     pub(crate) label: Option<String>,
     /// Reads the settings again; absent where they are not those of the files.
     pub(crate) loader: Option<ConfigLoader>,
+    /// Who wants to know that the engine runs.
+    pub(crate) opened: Option<oneshot::Sender<Opened>>,
 }
 
+/// An engine that runs, and what is cancelled when it is to stop.
+pub(crate) type Opened = (Handle, CancellationToken);
+
 /// Starts the engine, shows it until the operator quits, and ends it.
-pub(crate) async fn open(dashboard: &Dashboard<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
+pub(crate) async fn open(mut dashboard: Dashboard<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
+    let opened = dashboard.opened.take();
+    let dashboard = &dashboard;
     // First, so that a signal during a slow start is not lost.
     let (mut outside, watching) = signals::watch();
     let screen = screen(dashboard, session, &format!("opening {}", session.loaded.settings.database))?;
@@ -112,6 +121,10 @@ pub(crate) async fn open(dashboard: &Dashboard<'_>, session: &Session, key: Secr
         ended.cancel();
     });
     let drain = host.shutdown();
+    if let Some(opened) = opened {
+        // Whoever wanted to know may be gone.
+        let _ = opened.send((host.console.handle.clone(), drain.clone()));
+    }
     let access = if dashboard.args.read_only { Access::Read } else { Access::Operate };
     let console: Arc<dyn Console> = Arc::new(host.console.as_somebody(&host.console.by, access));
     let shown = show(dashboard, session, console, screen, &mut outside, (drain.clone(), drained)).await;
@@ -139,7 +152,7 @@ pub(crate) async fn open(dashboard: &Dashboard<'_>, session: &Session, key: Secr
     watching.abort();
     waiting.abort();
     if matches!(shown, Ok(Ended::Drained | Ended::AtOnce)) {
-        print_summary(&last);
+        print_summary(&last, session.clock.as_ref());
     }
     shown?;
     match outcome {
@@ -162,10 +175,9 @@ async fn second_signal(outside: &mut tokio::sync::mpsc::Receiver<signals::Signal
 }
 
 /// Prints a plain summary when the screen is gone.
-pub(crate) fn print_summary(last: &barkeep_monitor::snapshot::Snapshot) {
-    use barkeep_base::clock::Clock as _;
+pub(crate) fn print_summary(last: &barkeep_monitor::snapshot::Snapshot, clock: &dyn Clock) {
     // The terminal may be gone.
-    let _ = std::io::stdout().write_all(farewell(last, SystemClock.now()).as_bytes());
+    let _ = std::io::stdout().write_all(farewell(last, clock.now()).as_bytes());
 }
 
 /// Takes the terminal and shows what is being waited for, because a large database takes a moment to read. `None` with
@@ -207,10 +219,10 @@ pub(crate) async fn show(
     };
     let settings = session.loaded.settings.tui;
     let options = display_options(dashboard.args, settings);
-    let clock = Arc::new(SystemClock);
+    let clock = Arc::clone(&session.clock);
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
-    let now = Now { wall: barkeep_base::clock::Clock::now(clock.as_ref()), since_start: std::time::Duration::ZERO };
+    let now = Now { wall: clock.now(), since_start: std::time::Duration::ZERO };
     let snap = console.watch().borrow().clone();
     let link = console.link().borrow().clone();
     let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);

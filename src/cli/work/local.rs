@@ -32,14 +32,15 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
             let limit = session.rate_limit().map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
             let loader = Some(loader(&session, globals, None));
             let label = Some(format!("SIMULATED vendor, {limit}"));
-            let dashboard = Dashboard { args, keymap, label, loader };
-            let result = open(&dashboard, &session, key).await;
+            let dashboard = Dashboard { args, keymap, label, loader, opened: None };
+            let result = open(dashboard, &session, key).await;
             vendor.stop().await;
             return result;
         }
-        let dashboard = Dashboard { args, keymap, label: None, loader: Some(loader(&session, globals, None)) };
+        let dashboard =
+            Dashboard { args, keymap, label: None, loader: Some(loader(&session, globals, None)), opened: None };
         let key = session.api_key()?;
-        open(&dashboard, &session, key).await
+        open(dashboard, &session, key).await
     })
 }
 

@@ -3,20 +3,17 @@
 mod cells;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use secrecy::SecretString;
 
 use crate::args::Selection;
 use crate::exit::{CliError, SOME_FAILED};
 use crate::globals::{Globals, block_on};
 use crate::output::{print, print_json_line};
 use crate::render;
-use crate::work::backfill::{StoredPlan, open_engine};
+use crate::work::backfill::{StoredPlan, open_planner};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_pipeline::Backfill;
-use barkeep_pipeline::events::Silent;
 use barkeep_pipeline::select;
 use barkeep_store::Trigger;
 
@@ -51,8 +48,7 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
     let session = globals.start()?;
     args.selection.check(SystemClock.now())?;
     block_on(async {
-        // No request is made, so no key is needed.
-        let engine = open_engine(&session, SecretString::from("none"), Arc::new(Silent)).await?;
+        let (engine, can_keep) = open_planner(&session).await?;
         let selection = select::Selection { refetch: args.refetch, ..args.selection.resolve() };
         let mode = session.loaded.settings.backfill.mode;
         let backfill = Backfill::new(selection.clone(), mode, Trigger::Cli);
@@ -60,13 +56,17 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         let stored = StoredPlan { selection, plan };
         let body = serde_json::to_string(&stored)
             .map_err(|e| CliError::new(SOME_FAILED, format!("the plan cannot be saved: {e}")))?;
-        engine.store.put_plan(stored.plan.plan_id, SystemClock.now(), &body).await?;
+        if can_keep {
+            engine.store.put_plan(stored.plan.plan_id, SystemClock.now(), &body).await?;
+        } else {
+            eprintln!("note: the database cannot be written, so this plan was not saved");
+        }
         engine.store.close().await;
         if session.json {
             return print_json_line(&stored.plan);
         }
         print(&render::plan(&stored.plan, session.rate_limit()))?;
-        if stored.plan.items.is_empty() && stored.plan.derived_locally == 0 {
+        if !can_keep || stored.plan.items.is_empty() && stored.plan.derived_locally == 0 {
             return Ok(());
         }
         let vendor = if session.simulated { " --simulated" } else { "" };

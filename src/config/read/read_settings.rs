@@ -10,8 +10,8 @@ use super::symbol_list::tracked;
 use crate::environment::Environment;
 use crate::policy::Policy;
 use crate::settings::{
-    BackfillSettings, DatabaseUrl, FeatureSettings, Mode, QualitySettings, RateLimit, Settings, StalenessSettings,
-    SymbolSettings, VendorSettings, parse_delay,
+    BackfillSettings, DatabaseUrl, FeatureSettings, Mode, QualitySettings, RateLimit, RetentionSettings, Settings,
+    StalenessSettings, SymbolSettings, VendorSettings, parse_delay,
 };
 use crate::yaml::error::ConfigError;
 use crate::yaml::path::path;
@@ -32,6 +32,8 @@ pub(crate) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
     let root = Reader::root(tree);
     Ok(Settings {
         database: database(&root.get("database")?.get("url")?, env)?,
+        database_connections: root.get("database")?.get("connections")?.int(2..=50)?,
+        retention: retention(&root.get("retention")?)?,
         vendor: vendor(&root.get("vendor")?, env)?,
         backfill: backfill(&root.get("backfill")?)?,
         symbols: symbols(&root.get("symbols")?, policy)?,
@@ -73,6 +75,22 @@ fn database(at: &Reader<'_>, env: &Environment) -> Result<DatabaseUrl, ConfigErr
         // The text is not repeated: it may hold a password.
         _ => text.parse().map_err(|e| at.error(format_args!("cannot be used: {e}"), DatabaseUrl::EXPECTED)),
     }
+}
+
+fn retention(at: &Reader<'_>) -> Result<RetentionSettings, ConfigError> {
+    let one = |name: &str| {
+        let row = at.get(name)?;
+        match row.text() {
+            Ok("forever") => Ok(None),
+            _ => row.duration(DAY..=3653 * DAY).map(Some),
+        }
+    };
+    Ok(RetentionSettings {
+        requests: one("requests")?,
+        executions: one("executions")?,
+        audit: one("audit")?,
+        alerts: one("alerts")?,
+    })
 }
 
 fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigError> {

@@ -10,7 +10,7 @@ use crate::ts::{DAY, MINUTE, Ts};
 
 impl Calendar {
     /// The most base aggregates the vendor can have in `range`, partly covered ones included: minutes of extended
-    /// hours for the minute family, sessions for the day family. This is what its page limit counts.
+    /// hours and of traded nights for the minute family, sessions for the day family. This is what its page limit counts.
     #[must_use]
     pub fn base_slots(&self, class: AssetClass, family: Family, range: Interval) -> u64 {
         let range = bounded(range);
@@ -18,7 +18,8 @@ impl Calendar {
             (true, Family::Minute) => touched(range, MINUTE),
             (true, Family::Day) => touched(range, DAY),
             (false, Family::Minute) => {
-                self.trading(class, family, range).iter().map(|hours| touched(hours, MINUTE)).sum()
+                let open = self.trading(class, family, range).union(&self.nights(class, range));
+                open.iter().map(|hours| touched(hours, MINUTE)).sum()
             }
             (false, Family::Day) => self.slots(range).count() as u64,
         }

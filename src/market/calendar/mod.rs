@@ -28,6 +28,9 @@ use session::{Slot, Year};
 const FIRST_YEAR: i32 = 1900;
 const LAST_YEAR: i32 = 2199;
 
+/// From 20:00 to 04:00 New York.
+const NIGHT: i64 = 8 * HOUR;
+
 /// What is announced for a date against the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Override {
@@ -42,6 +45,8 @@ pub enum Override {
 #[derive(Clone)]
 pub struct Calendar {
     overrides: BTreeMap<NaiveDate, Override>,
+    /// Since when stocks also trade at night, once that was seen.
+    nights_from: Option<Ts>,
     /// One cell per year from [`FIRST_YEAR`], filled when first needed.
     years: Arc<[OnceLock<Year>]>,
 }
@@ -65,7 +70,7 @@ impl Calendar {
     /// The built-in rules.
     #[must_use]
     pub fn new() -> Self {
-        Self { overrides: BTreeMap::new(), years: Arc::clone(&BY_RULE) }
+        Self { overrides: BTreeMap::new(), nights_from: None, years: Arc::clone(&BY_RULE) }
     }
 
     /// The calendar with one date changed. The last override of a date wins.
@@ -77,6 +82,58 @@ impl Calendar {
             |(k, year): (usize, &OnceLock<Year>)| if changed == Some(k) { OnceLock::new() } else { year.clone() };
         self.years = self.years.iter().enumerate().map(kept).collect();
         self
+    }
+
+    /// The calendar of a market that also trades at night, between the sessions, from an instant on.
+    ///
+    /// Bars of the night are believed then. They are no part of [`trading`](Self::trading): nobody waits for one, and a
+    /// night without any is not a gap.
+    #[must_use]
+    pub fn with_nights_from(mut self, from: Option<Ts>) -> Self {
+        self.nights_from = from;
+        self
+    }
+
+    /// Whether bars of some night before `t` are believed.
+    #[must_use]
+    pub fn has_nights_before(&self, t: Ts) -> bool {
+        self.nights_from.is_some_and(|from| from < t)
+    }
+
+    /// Whether `t` lies in a night that is traded.
+    #[must_use]
+    pub fn trades_at_night(&self, t: Ts) -> bool {
+        self.nights_from.is_some_and(|from| from <= t) && self.night_before(t).is_some()
+    }
+
+    /// The traded nights inside `range`, and of stocks and funds alone.
+    #[must_use]
+    pub fn nights(&self, class: AssetClass, range: Interval) -> IntervalSet {
+        let Some(from) = self.nights_from.filter(|_| !class.is_continuous()) else { return IntervalSet::new() };
+        let after = Interval::new(range.start, range.end.max(range.start) + NIGHT);
+        let night = |slot: &Slot| {
+            let open = slot.session.extended_open;
+            let over = self.session_before(open).map_or(Ts::MIN, |last| last.extended_close);
+            Interval::new((open - NIGHT).max(over).max(from), open).intersect(range)
+        };
+        self.slots(after).map(night).filter(|night| !night.is_empty()).collect()
+    }
+
+    /// Where a range of minutes that starts with a session's first begins with the traded night before it; `start` itself
+    /// elsewhere.
+    #[must_use]
+    pub fn evening_of(&self, class: AssetClass, family: Family, start: Ts) -> Ts {
+        let opens = family == Family::Minute && self.session_after(start).is_some_and(|s| s.extended_open == start);
+        let night = Interval::new(if opens { start - NIGHT } else { start }, start);
+        self.nights(class, night).hull().map_or(start, |night| night.start)
+    }
+
+    /// The session whose night `t` lies in, traded or not: the eight hours before its extended hours begin, as far as the
+    /// session before it is over. Weekends and holidays have no night of their own.
+    #[must_use]
+    pub fn night_before(&self, t: Ts) -> Option<Session> {
+        let next = self.session_after(t).filter(|next| t < next.extended_open && next.extended_open - t <= NIGHT)?;
+        self.session_before(t).is_none_or(|last| last.extended_close <= t).then_some(next)
     }
 
     /// The session of a New York date; `None` when the exchange is closed.

@@ -262,3 +262,43 @@ proptest! {
         prop_assert_eq!(both, vec![before, after]);
     }
 }
+
+#[test]
+fn a_night_lies_between_two_sessions_and_belongs_to_the_second() {
+    let calendar = Calendar::new();
+    let night_of = |text: &str| calendar.night_before(ny(text)).map(|session| session.date.to_string());
+    let tuesday = Some("2024-02-06".to_owned());
+    assert_eq!(night_of("2024-02-05 19:59"), None);
+    assert_eq!(night_of("2024-02-05 20:00"), tuesday);
+    assert_eq!(night_of("2024-02-06 03:59"), tuesday);
+    assert_eq!(night_of("2024-02-06 04:00"), None);
+    // The night to Monday begins on Sunday; Friday and Saturday have none.
+    assert_eq!(night_of("2024-02-04 20:00"), Some("2024-02-05".to_owned()));
+    for none in ["2024-02-02 22:00", "2024-02-03 02:00", "2024-02-03 22:00", "2024-02-04 12:00"] {
+        assert_eq!(night_of(none), None, "{none}");
+    }
+    // An early close leaves three hours that are of nobody; nights of eight hours when the clocks change, too.
+    assert_eq!(night_of("2024-07-02 20:30"), Some("2024-07-03".to_owned()));
+    assert_eq!(night_of("2024-07-03 18:00"), None);
+    let open = Calendar::new().with_nights_from(Some(ny("2024-02-05 20:00")));
+    let range = Interval::new(ny("2024-02-02 00:00"), ny("2024-02-09 12:00"));
+    let nights = open.nights(STOCK, range);
+    assert_eq!(nights.as_slice().len(), 4);
+    assert!(nights.iter().all(|night| night.len() == 8 * HOUR));
+    assert_eq!(open.nights(AssetClass::Crypto, range), IntervalSet::new());
+    assert_eq!(calendar.nights(STOCK, range), IntervalSet::new(), "unless they are known to be traded");
+    for (text, traded) in [("2024-02-05 20:00", true), ("2024-02-05 19:59", false), ("2024-02-01 22:00", false)] {
+        assert_eq!(open.trades_at_night(ny(text)), traded, "{text}");
+    }
+    // A page holds their minutes too, and a session's first minutes take the night before them along.
+    let week = Interval::new(ny("2024-02-06 04:00"), ny("2024-02-07 20:00"));
+    let minutes = |calendar: &Calendar| calendar.base_slots(STOCK, Family::Minute, week);
+    assert_eq!(minutes(&open) - minutes(&calendar), 480);
+    let first = ny("2024-02-06 04:00");
+    assert_eq!(open.evening_of(STOCK, Family::Minute, first), ny("2024-02-05 20:00"));
+    for other in [first + MINUTE, first - HOUR, ny("2024-02-02 04:00")] {
+        assert_eq!(open.evening_of(STOCK, Family::Minute, other), other);
+    }
+    assert_eq!(open.evening_of(STOCK, Family::Day, first), first);
+    assert_eq!(calendar.evening_of(STOCK, Family::Minute, first), first);
+}

@@ -15,12 +15,15 @@ use crate::timeframe::{Family, Timeframe};
 const SUSPECT: f64 = 13.8;
 /// A run at its end is late above this.
 const LATE: f64 = 6.9;
-/// A session without a bar is believed unless there was trading in each of so many before it,
+/// A session without a bar is believed unless there was trading in each of so many near it,
 const BUSY_SESSIONS: usize = 20;
 /// with at least so many trades, or one-minute bars, in the quietest,
 const BUSY_TRADES: u64 = 5;
 /// or so many shares where neither is known.
 const BUSY_VOLUME: f64 = 1_000.0;
+/// Ten sessions say the same where the quietest had so many trades, or shares: such a symbol is never away for a day.
+const HEAVY_TRADES: u64 = 1_000;
+const HEAVY_VOLUME: f64 = 100_000.0;
 
 /// Silent bars and sessions where none is usual are holes while fewer than one session in so many has one; more are the
 /// symbol's own way. Otherwise a symbol that has become thin would be accused for ever, because what is suspect is not
@@ -115,21 +118,31 @@ impl Window {
         Apply { whole_session: true, never_silent: is_rare(broken + 1, self.len()) }
     }
 
-    /// Whether the symbol traded in each of the twenty sessions nearest to `date`, and not just now and then.
-    fn is_busy(&self, date: NaiveDate, timeframe: Timeframe) -> bool {
+    /// The sessions nearest to a date, if there are so many.
+    fn nearest(&self, date: NaiveDate, count: usize) -> Option<impl Iterator<Item = &SessionProfile>> {
         let mut near: Vec<&SessionProfile> = self.sessions.iter().collect();
         near.sort_by_key(|s| ((s.date - date).abs(), s.date));
-        near.truncate(BUSY_SESSIONS);
-        near.len() == BUSY_SESSIONS
-            && near.iter().all(|s| {
-                let traded: u64 = s.traded.iter().map(|n| u64::from(*n)).sum();
-                let enough = match s.trades {
-                    Some(trades) => trades >= BUSY_TRADES,
-                    None if timeframe == Timeframe::M1 => traded >= BUSY_TRADES,
-                    None => s.volume >= BUSY_VOLUME,
-                };
-                traded > 0 && enough
-            })
+        (near.len() >= count).then(|| near.into_iter().take(count))
+    }
+
+    /// Whether the symbol traded in each of the twenty sessions nearest to `date`, and not just now and then.
+    fn is_busy(&self, date: NaiveDate, timeframe: Timeframe) -> bool {
+        let busy = |s: &SessionProfile| {
+            let traded: u64 = s.traded.iter().map(|n| u64::from(*n)).sum();
+            let enough = match s.trades {
+                Some(trades) => trades >= BUSY_TRADES,
+                None if timeframe == Timeframe::M1 => traded >= BUSY_TRADES,
+                None => s.volume >= BUSY_VOLUME,
+            };
+            traded > 0 && enough
+        };
+        self.nearest(date, BUSY_SESSIONS).is_some_and(|mut near| near.all(busy))
+    }
+
+    /// Whether it traded heavily in each of the ten sessions nearest to `date`.
+    fn is_heavy(&self, date: NaiveDate) -> bool {
+        let heavy = |s: &SessionProfile| s.trades.map_or(s.volume >= HEAVY_VOLUME, |trades| trades >= HEAVY_TRADES);
+        self.nearest(date, FEWEST_SESSIONS).is_some_and(|mut near| near.all(heavy))
     }
 }
 
@@ -178,7 +191,7 @@ impl Measure<'_> {
     pub(super) fn inside(&self, piece: &Piece, surprise: f64, length: u32, all: bool, apply: Apply) -> Option<Rule> {
         if surprise > SUSPECT && length > 2 * self.longest.max(1) {
             Some(Rule::Surprise)
-        } else if apply.whole_session && self.is_missed(piece, all) {
+        } else if self.is_missed(piece, all, apply.whole_session) {
             Some(Rule::WholeSession)
         } else if self.unbroken && piece.part.is_main() && (apply.never_silent || self.window.is_dense()) {
             Some(Rule::NeverSilent)
@@ -192,11 +205,14 @@ impl Measure<'_> {
         if surprise > LATE && length > self.longest.max(1) {
             Some(Rule::Surprise)
         } else {
-            self.is_missed(piece, all).then_some(Rule::WholeSession)
+            self.is_missed(piece, all, true).then_some(Rule::WholeSession)
         }
     }
 
-    fn is_missed(&self, piece: &Piece, all: bool) -> bool {
-        all && matches!(piece.part, Part::Regular | Part::Day) && self.window.is_busy(piece.date, self.timeframe)
+    /// Whether a whole session is missed. `usual` says that whole sessions without a bar are rare; of what trades heavily
+    /// they always are.
+    fn is_missed(&self, piece: &Piece, all: bool, usual: bool) -> bool {
+        all && matches!(piece.part, Part::Regular | Part::Day)
+            && (usual && self.window.is_busy(piece.date, self.timeframe) || self.window.is_heavy(piece.date))
     }
 }

@@ -46,6 +46,7 @@ impl Run<'_> {
         if !cancel.is_cancelled() {
             self.check_announcements().await?;
             self.check_splits().await?;
+            self.check_nights().await?;
             self.feature_runner.finish().await?;
         }
         halts::mark(engine).await?;
@@ -164,18 +165,19 @@ impl Run<'_> {
         unfinished: &Unfinished,
         now: Ts,
     ) -> ExecutionRow {
+        let before = &self.execution;
         let (total, failed) = (self.context.targets.len() as i64, symbols(unfinished).len() as i64);
         ExecutionRow {
             completed_at: Some(now),
             duration_seconds: Some((now - self.execution.started_at).max(0) as f64 / 1000.0),
             successful_symbols: total - failed,
             failed_symbols: failed,
-            total_records_processed: self.fetcher.progress.totals().received as i64,
-            requests: summary.requests as i64,
-            rate_limited: summary.rate_limited as i64,
-            retries: summary.retries as i64,
-            late_bars: summary.bars_late as i64,
-            changed_bars: summary.bars_changed as i64,
+            total_records_processed: before.total_records_processed + self.fetcher.progress.totals().received as i64,
+            requests: before.requests + summary.requests as i64,
+            rate_limited: before.rate_limited + summary.rate_limited as i64,
+            retries: before.retries + summary.retries as i64,
+            late_bars: before.late_bars + summary.bars_late as i64,
+            changed_bars: before.changed_bars + summary.bars_changed as i64,
             status: summary.status,
             error_message: self.first_reason(outcome),
             ..self.execution.clone()

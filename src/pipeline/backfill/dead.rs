@@ -2,9 +2,33 @@
 //!
 //! Every run closes them before it begins. One whose process may still live, on this host or another, is left alone.
 
+use uuid::Uuid;
+
 use barkeep_base::process as owner;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, Store, StoreError};
+
+/// Ends an execution that nobody works on any more, if it is still open.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close_open(
+    store: &dyn Store,
+    id: Uuid,
+    status: ExecutionStatus,
+    why: &str,
+    now: Ts,
+) -> Result<(), StoreError> {
+    let Some(row) = store.execution(id).await?.filter(|row| row.status.is_open()) else { return Ok(()) };
+    let closed = ExecutionRow {
+        status,
+        completed_at: Some(now),
+        duration_seconds: Some((now - row.started_at).max(0) as f64 / 1000.0),
+        error_message: Some(why.to_owned()),
+        ..row
+    };
+    store.put_execution(&closed).await
+}
 
 /// Executions whose process is gone are no longer running. Returns them as they were closed.
 pub async fn close_dead_executions(store: &dyn Store, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {

@@ -18,6 +18,7 @@ mod opening;
 mod planning;
 mod refetch;
 mod split_watch;
+mod turn;
 mod unfinished;
 mod wanted;
 
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use self::dead::close_dead_executions;
+pub use self::dead::{close_dead_executions, close_open};
 use self::planning::{PlanningContext, estimated_seconds};
 pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
@@ -38,10 +39,10 @@ use super::fetch::Fetcher;
 use super::select::{SelectError, Selection};
 use super::summary::Summary;
 use super::{EngineContext, RunContext};
+use crate::claim::Claim;
 use crate::events::{Event, Listener};
 use crate::index::coverage::CoverageIndex;
 use crate::progress::{RunInfo, RunProgress};
-use crate::review::review;
 use crate::series_statuses::SeriesStatuses;
 use barkeep_config::Mode;
 use barkeep_market::{Family, Symbol};
@@ -66,6 +67,8 @@ pub struct Backfill {
     pub plan: Option<Plan>,
     /// Started because nothing else waits: its requests let everybody else go first.
     pub idle: bool,
+    /// Wait until all of it is free, although the schedule asks.
+    pub whole: bool,
 }
 
 /// Why a run could not be finished at all.
@@ -73,9 +76,9 @@ pub struct Backfill {
 pub enum RunError {
     #[error(transparent)]
     Selection(#[from] SelectError),
-    /// Every series named is being worked on by another execution.
-    #[error("execution {0} already works on all of these series")]
-    Busy(Uuid),
+    /// It was cancelled before its turn came.
+    #[error("cancelled while it waited for its turn")]
+    CancelledInLine,
     #[error(transparent)]
     KeyRefused(Fault),
     #[error(transparent)]
@@ -86,7 +89,16 @@ impl Backfill {
     /// A run of everything that is missing.
     #[must_use]
     pub fn new(selection: Selection, mode: Mode, trigger: Trigger) -> Self {
-        Self { execution_id: Uuid::new_v4(), selection, mode, trigger, newest_only: false, plan: None, idle: false }
+        Self {
+            execution_id: Uuid::new_v4(),
+            selection,
+            mode,
+            trigger,
+            newest_only: false,
+            plan: None,
+            idle: false,
+            whole: false,
+        }
     }
 
     /// Runs to the end, or until `cancel`. Pages in flight are committed either way.
@@ -120,14 +132,31 @@ impl Backfill {
         cancel: CancellationToken,
     ) -> Result<Summary, RunError> {
         let shared = engine;
-        let engine = &shared.for_run();
-        let mut context = self.planning_context(engine).await?;
-        if review(engine, &context.targets).await? > 0 {
-            context = self.planning_context(engine).await?;
+        let claim = shared.claims.open(&shared.store, self.execution_id);
+        let outcome = self.run_claimed(shared, &claim, progress, cancel).await;
+        match &outcome {
+            // It is not waited for once more.
+            Err(RunError::Store(_)) => drop(claim),
+            _ => claim.release().await,
         }
-        close_dead_executions(engine.store.as_ref(), context.now).await?;
-        let claim = engine.claims.claim(self.execution_id, &mut context.targets).map_err(RunError::Busy)?;
-        let (run, writer) = Run::open(self, engine, context, progress, &cancel);
+        outcome
+    }
+
+    async fn run_claimed(
+        &self,
+        shared: &EngineContext,
+        claim: &Claim,
+        progress: Arc<RunProgress>,
+        cancel: CancellationToken,
+    ) -> Result<Summary, RunError> {
+        let before = shared.store.execution(self.execution_id).await?;
+        let (engine, context) = self.take_turn(shared, claim, before.as_ref(), &progress, &cancel).await?;
+        let engine = &engine;
+        let (run, writer) = Run::open(self, engine, context, before.as_ref(), progress, &cancel);
+        if before.is_some() {
+            // Whoever looks at the order sees that its turn has come.
+            engine.store.put_execution(&run.execution).await?;
+        }
         let outcome = run.rounds().await;
         let summary = run.finish(outcome, &cancel).await;
         if run.split_watch().reopened {
@@ -136,7 +165,6 @@ impl Backfill {
         drop(run);
         // Every sender is gone, so the writer ends once its queue is empty.
         let _ = writer.await;
-        drop(claim);
         summary
     }
 }

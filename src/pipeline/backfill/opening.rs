@@ -22,6 +22,7 @@ use crate::progress::RunProgress;
 use crate::select::Target;
 use crate::series_statuses::SeriesStatuses;
 use barkeep_base::process as owner;
+use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, RequestPurpose, SeriesRunState, SeriesStatus, Trigger};
 
 impl<'a> Run<'a> {
@@ -30,11 +31,12 @@ impl<'a> Run<'a> {
         backfill: &'a Backfill,
         engine: &RunContext,
         context: PlanningContext,
+        before: Option<&ExecutionRow>,
         progress: Arc<RunProgress>,
         cancel: &CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let pending = pending(&context.targets, backfill.execution_id);
-        let execution = row(backfill, &context);
+        let execution = row(backfill, &context, before);
         let statuses = Arc::new(Mutex::new(SeriesStatuses::new(&pending)));
         let registry = Arc::new(SeriesRegistry::new(
             Arc::clone(&engine.store),
@@ -87,23 +89,39 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The execution as it begins.
-fn row(backfill: &Backfill, context: &PlanningContext) -> ExecutionRow {
+/// The execution as it begins. One that is taken up again goes on counting.
+fn row(backfill: &Backfill, context: &PlanningContext, before: Option<&ExecutionRow>) -> ExecutionRow {
+    let fresh = queued(backfill, context.now, context.targets.len());
+    let count = |of: fn(&ExecutionRow) -> i64| before.map_or(0, of);
+    ExecutionRow {
+        status: ExecutionStatus::Running,
+        total_records_processed: count(|row| row.total_records_processed),
+        requests: count(|row| row.requests),
+        rate_limited: count(|row| row.rate_limited),
+        retries: count(|row| row.retries),
+        late_bars: count(|row| row.late_bars),
+        changed_bars: count(|row| row.changed_bars),
+        ..fresh
+    }
+}
+
+/// An execution that was ordered and waits for its turn.
+pub(super) fn queued(backfill: &Backfill, now: Ts, symbols: usize) -> ExecutionRow {
     ExecutionRow {
         execution_id: backfill.execution_id,
         trigger: backfill.trigger,
         mode: backfill.mode.name().to_owned(),
-        started_at: context.now,
+        started_at: now,
         completed_at: None,
         duration_seconds: None,
-        total_symbols: context.targets.len() as i64,
+        total_symbols: symbols as i64,
         successful_symbols: 0,
         failed_symbols: 0,
         total_records_processed: 0,
         requests: 0,
         rate_limited: 0,
         retries: 0,
-        status: ExecutionStatus::Running,
+        status: ExecutionStatus::Queued,
         error_message: None,
         owner: owner::mark(),
         selection: serde_json::to_string(&backfill.selection).ok(),

@@ -13,11 +13,11 @@ use crate::planning_inputs;
 use crate::select::{Selection, Target};
 use crate::{EngineContext, RunContext};
 use barkeep_base::clock::Moment;
-use barkeep_config::RateLimit;
+use barkeep_config::{Mode, RateLimit};
 use barkeep_market::{AssetClass, Interval, Ts};
 use barkeep_plan::budget::Budget;
 use barkeep_plan::{FamilyState, Horizon, Need, Plan, estimate};
-use barkeep_store::StoreError;
+use barkeep_store::{StoreError, Trigger};
 use barkeep_vendor::limit::{WINDOW, place};
 
 /// Everything planning needs, read at one moment.
@@ -93,6 +93,39 @@ impl Backfill {
     pub async fn preview(&self, engine: &EngineContext) -> Result<Plan, RunError> {
         let engine = &engine.for_run();
         let context = self.planning_context(engine).await?;
+        let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
+        let mut plan = self.plan(engine, &context, &market)?;
+        plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
+        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &planning_inputs::tokens(engine).await?));
+        Ok(plan)
+    }
+
+    /// The requests that each of these selections would take by itself. They are of the same series and differ in their
+    /// ranges, so what planning needs is read once.
+    ///
+    /// # Errors
+    /// As [`preview`](Self::preview).
+    pub async fn costs(
+        engine: &EngineContext,
+        mode: Mode,
+        trigger: Trigger,
+        selections: Vec<Selection>,
+    ) -> Result<Vec<u64>, RunError> {
+        let Some(first) = selections.first() else { return Ok(Vec::new()) };
+        let engine = &engine.for_run();
+        let any = Self::new(Selection { from: None, to: None, ..first.clone() }, mode, trigger);
+        let context = any.planning_context(engine).await?;
+        let market = any.market(engine, &context, &VendorCapabilities::default()).await?;
+        let cost = |selection| Ok(Self::new(selection, mode, trigger).plan(engine, &context, &market)?.requests);
+        selections.into_iter().map(cost).collect()
+    }
+
+    fn plan(
+        &self,
+        engine: &RunContext,
+        context: &PlanningContext,
+        market: &barkeep_plan::Market,
+    ) -> Result<Plan, RunError> {
         let settle = engine.settings.backfill.settle;
         let horizon = |state: &FamilyState| {
             let (class, family) = (state.class, state.base.family());
@@ -103,12 +136,8 @@ impl Backfill {
             starts: &context.plan_starts,
             basis: Basis::of(&self.selection, None),
         };
-        let needs = self.needs(engine, &context, known, horizon)?;
-        let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
-        let mut plan = barkeep_plan::build(&engine.calendar, &needs, &market);
-        plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
-        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &planning_inputs::tokens(engine).await?));
-        Ok(plan)
+        let needs = self.needs(engine, context, known, horizon)?;
+        Ok(barkeep_plan::build(&engine.calendar, &needs, market))
     }
 
     pub(super) fn needs(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Run, RunError};
 use crate::holidays::{Watched, take_back_contradicted};
+use crate::nights;
 use crate::select::Target;
 use crate::splits::check::{Checked, check};
 use barkeep_market::{Family, Interval, Symbol};
@@ -68,7 +69,16 @@ impl Run<'_> {
             }
         }
         let reopened = take_back_contradicted(engine.store.as_ref(), &watched, engine.clock.now()).await?;
-        self.split_watch().reopened = reopened;
+        self.split_watch().reopened |= reopened;
+        Ok(())
+    }
+
+    /// Opens the nights when enough bars wait that were put aside for their hour.
+    pub(super) async fn check_nights(&self) -> Result<(), RunError> {
+        if self.fetcher.progress.totals().quarantined > 0 {
+            let opened = nights::open(self.engine()).await?;
+            self.split_watch().reopened |= opened;
+        }
         Ok(())
     }
 

@@ -152,6 +152,7 @@ impl Fetcher {
                     class: *asset_class,
                     timeframe: *timeframe,
                     range: *range,
+                    nights: self.engine.calendar.has_nights_before(range.end),
                 };
                 self.aggregates(number, item, symbol, query).await
             }

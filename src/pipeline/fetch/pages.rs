@@ -32,7 +32,10 @@ impl Fetcher {
         let horizon = self.horizon(query.class, family);
         let begin = self.plan_start(query.class).unwrap_or(Ts::MIN);
         let reachable = query.timeframe.snap_out(query.class, Interval::new(begin, horizon.end));
-        query.range = query.range.intersect(reachable);
+        // The night before a session costs nothing beside it.
+        let evening = self.engine.calendar.evening_of(query.class, family, query.range.start);
+        let asked = query.timeframe.snap_out(query.class, Interval::new(evening, query.range.end));
+        query.range = asked.intersect(reachable);
         if query.range.is_empty() {
             return Ok(());
         }

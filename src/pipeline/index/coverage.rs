@@ -7,10 +7,8 @@ use barkeep_market::freshness::Delay;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_plan::FamilyState;
+pub use barkeep_progress::SeriesKey;
 use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError};
-
-/// The key of a series as users name it.
-pub type SeriesKey = (Symbol, Timeframe);
 
 /// A refused interval around now that is no longer than this (a day as whole bars) says that today's data come late; a
 /// longer one refuses history or the whole ticker.
@@ -25,6 +23,15 @@ pub struct CoverageIndex {
     now: Ts,
     /// From when on an answer without the newest bars is not asked for again.
     late_since: Option<Ts>,
+}
+
+/// Whether a row is still believed. A hole stays one when it is due to be asked about.
+#[must_use]
+pub fn is_believed(row: &Coverage, now: Ts) -> bool {
+    match row.state {
+        CoverageState::Empty | CoverageState::NotEntitled => row.expires_at.is_none_or(|t| t > now),
+        _ => true,
+    }
 }
 
 impl CoverageIndex {
@@ -69,12 +76,8 @@ impl CoverageIndex {
         self.rows(symbol, tf).iter().filter(|row| counts(row)).map(|row| row.range).collect()
     }
 
-    /// Whether a row is still believed. A hole stays one when it is due to be asked about.
     fn holds(&self, row: &Coverage) -> bool {
-        match row.state {
-            CoverageState::Empty | CoverageState::NotEntitled => row.expires_at.is_none_or(|t| t > self.now),
-            _ => true,
-        }
+        is_believed(row, self.now)
     }
 
     /// The families of a target, with everything that need not be requested counted as covered.

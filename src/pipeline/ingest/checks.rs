@@ -4,14 +4,17 @@
 //! is closed, values far from everything around them. What an operator accepted before, and what the vendor repeats days
 //! later although it is hard to believe, passes.
 
+use std::collections::HashSet;
+
 use crate::index::registry::SeriesIds;
 use crate::quarantine;
 use barkeep_base::timing::{self, Phase};
 use barkeep_market::quality::{self, absurd};
-use barkeep_market::{Bar, Calendar, Interval, IntervalSet, Ts};
+use barkeep_market::{Bar, Calendar, Family, Interval, IntervalSet, Ts};
 use barkeep_store::{Store, StoreError, StoredBar};
 
-const CLOSED: &str = "its market is closed at this time";
+/// Why bars outside the hours of their market wait in quarantine.
+pub(crate) const CLOSED: &str = "its market is closed at this time";
 const CONFLICT: &str = "conflicting duplicate: another bar with this time and other values";
 
 /// Bars of the series that are looked at when a volume seems too large.
@@ -63,10 +66,11 @@ fn by_themselves(bars: &[Bar], ids: &SeriesIds) -> Sorted {
     by_time.sort_by_key(|bar| bar.ts);
     for same_time in by_time.chunk_by(|a, b| a.ts == b.ts) {
         let mut possible: Vec<Bar> = Vec::with_capacity(1);
+        let mut seen = HashSet::new();
         for bar in same_time {
             match quality::impossible(bar, ids.base, ids.class) {
                 Some(reason) => sorted.bad.push((**bar, reason.to_string())),
-                None if possible.iter().any(|other| other.same_values(bar)) => {}
+                None if same_time.len() > 1 && !seen.insert(bar.value_bits()) => {}
                 None => possible.push(**bar),
             }
         }
@@ -114,7 +118,9 @@ fn closed(calendar: &Calendar, ids: &SeriesIds, bars: &[Bar]) -> Vec<bool> {
         return announced;
     }
     let by_rule = outside(&hours(&Calendar::new()));
-    announced.into_iter().zip(by_rule).map(|(announced, rule)| announced && rule).collect()
+    let at_night = |bar: &Bar| ids.base.family() == Family::Minute && calendar.trades_at_night(bar.ts);
+    let marks = bars.iter().zip(announced).zip(by_rule);
+    marks.map(|((bar, announced), rule)| announced && rule && !at_night(bar)).collect()
 }
 
 /// Stored bars around a page, ascending.

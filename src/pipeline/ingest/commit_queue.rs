@@ -14,9 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use super::IngestContext;
-use super::page_job::{PageJob, PageState};
+use super::page_job::{PageJob, PageState, Received};
 use super::prepare::prepare;
 use crate::events::{Event, Listener as _};
+use barkeep_base::format::{count, plural};
+use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
 use barkeep_store::{SeriesId, Store, StoreError, WriteOutcome};
 
@@ -181,6 +183,7 @@ impl CommitQueue {
     /// Counts a committed page, series by series.
     fn report(&self, page: &PageJob, outcomes: Vec<WriteOutcome>) {
         let PageState::Committing { received } = &page.state else { return };
+        tell(received, &outcomes, page.families.len());
         for (received, outcome) in received.iter().zip(outcomes) {
             let (symbol, timeframe) = received.series.clone();
             {
@@ -196,6 +199,30 @@ impl CommitQueue {
                 done: page.of.map_or(0.0, |of| of.done),
             });
         }
+    }
+}
+
+/// Says in the log what a page brought. Coarser bars go without saying, and so does a page that changed nothing.
+fn tell(received: &[Received], outcomes: &[WriteOutcome], families: usize) {
+    for (Received { series: (symbol, timeframe), doubt, .. }, outcome) in received.iter().zip(outcomes) {
+        if let Some(doubt) = doubt.as_ref().filter(|_| outcome.quarantined > 0) {
+            let bars = plural(outcome.quarantined, "bar");
+            tracing::warn!("{symbol} {timeframe}: {bars} quarantined, the first at {}", printable(doubt));
+        }
+    }
+    let changes = |outcome: &WriteOutcome| outcome.inserted + outcome.revised;
+    let Some((Received { series: (symbol, timeframe), .. }, own)) = received.iter().zip(outcomes).next() else {
+        return;
+    };
+    if families > 1 {
+        let written: u64 = outcomes.iter().map(changes).sum();
+        if written > 0 {
+            tracing::info!("{timeframe} of {families} symbols: {} written", plural(written, "bar"));
+        }
+    } else if changes(own) > 0 {
+        let bars = plural(changes(own), "bar");
+        let revised = if own.revised > 0 { format!(", {} of them revised", count(own.revised)) } else { String::new() };
+        tracing::info!("{symbol} {timeframe}: {bars} written{revised}");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::index::registry::SeriesIds;
 use barkeep_market::evidence::{Part, PartProfile, Profile, Question, Run, Verdict, judge};
 use barkeep_market::ts::{DAY, HOUR};
 use barkeep_market::{Bar, Calendar, Family, Interval, IntervalSet, Timeframe, Ts};
-use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError};
+use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError, StoredBar};
 
 /// How long after it was found a hole is asked about again; then every [`MONTH`].
 const ASKS: [i64; 6] = [HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY];
@@ -60,6 +60,8 @@ pub(crate) struct Proven {
     pub(crate) rows: Vec<Coverage>,
     /// The unbelievable silence at the newest end, if there is one.
     pub(crate) late: Option<Interval>,
+    /// Final bars in its range that it has not, and that stay all the same.
+    pub(crate) kept: Vec<Bar>,
     /// Parts of the profile that have changed, as JSON.
     pub(crate) profile: Vec<(Part, String)>,
 }
@@ -116,11 +118,15 @@ impl Ledger {
         }
         let before = newest_before(store, ids.base_id, covered.start).await?;
         let hull = self.hull(ids, covered, before);
-        let stored: Vec<Bar> =
-            store.bars(ids.base_id, hull.into(), None).await?.into_iter().map(|stored| stored.bar).collect();
+        let stored = store.bars(ids.base_id, hull.into(), None).await?;
+        // A growing bar that the vendor does not send any more is taken away with this answer.
+        let stays = |stored: &StoredBar| !stored.provisional || stored.bar.ts < covered.start;
+        let stored: Vec<Bar> = stored.into_iter().filter(stays).map(|stored| stored.bar).collect();
+        let is_sent = |bar: &Bar| answer.bars.binary_search_by_key(&bar.ts, |sent| sent.ts).is_ok();
+        let kept = stored.iter().filter(|bar| covered.contains(bar.ts) && !is_sent(bar)).copied().collect();
         let bars = merged(stored, answer.bars);
 
-        let mut proven = Proven::default();
+        let mut proven = Proven { kept, ..Proven::default() };
         let answered = |range| Coverage::answered(range, CoverageState::Present, answer.request_id.clone(), answer.at);
         proven.rows.push(answered(covered));
         let mut range = covered;
@@ -348,7 +354,7 @@ async fn newest_before(store: &dyn Store, series: SeriesId, t: Ts) -> Result<Opt
 }
 
 /// Stored bars and those of an answer, ascending, one per time.
-fn merged(mut stored: Vec<Bar>, sent: &[Bar]) -> Vec<Bar> {
+pub(crate) fn merged(mut stored: Vec<Bar>, sent: &[Bar]) -> Vec<Bar> {
     if stored.is_empty() {
         return sent.to_vec();
     }

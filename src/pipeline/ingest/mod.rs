@@ -10,6 +10,7 @@ pub(crate) mod ledger;
 mod page_job;
 mod prepare;
 
+pub(crate) use checks::CLOSED;
 pub use page_job::{FamilyAnswer, PageJob, PendingCommit, Verdict};
 pub use prepare::derive_again;
 

@@ -84,6 +84,8 @@ pub(super) struct Fetched {
 pub(super) struct Received {
     pub(super) series: SeriesKey,
     pub(super) bars: u64,
+    /// What is wrong with the first bar that cannot be believed.
+    pub(super) doubt: Option<String>,
 }
 
 impl PageJob {

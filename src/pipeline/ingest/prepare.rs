@@ -1,16 +1,17 @@
 //! From a page to what it changes: validated, scored, derived. Reads what is stored around it and writes nothing, so the
 //! pages of different families are prepared side by side.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use super::IngestContext;
 use super::checks::{self, Sorted};
-use super::ledger::{Answer, Ledger, Proven, coarser};
+use super::ledger::{Answer, Ledger, Proven, coarser, merged};
 use super::page_job::{FamilyAnswer, PageJob, PageState, Received, Verdict};
 use crate::derive;
 use crate::index::registry::SeriesIds;
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{Calendar, Interval, Timeframe, Ts};
+use barkeep_market::{Calendar, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_plan::Horizon;
 use barkeep_store::{Coverage, CoverageState, PageCommit, QuarantinedBar, SeriesId, SeriesWrite, Store, StoreError};
 
@@ -29,7 +30,8 @@ pub(super) async fn prepare(context: &IngestContext, page: &mut PageJob) -> Resu
         let ledger = ledgers.entry(answer.ids.base_id).or_default();
         for (timeframe, write) in writes(context.store.as_ref(), &context.calendar, answer, ledger, &evidence).await? {
             let series = (answer.ids.symbol.clone(), timeframe);
-            received.push(Received { series, bars: write.bars.len() as u64 });
+            let doubt = write.quarantine.first().map(|bad| format!("{}: {}", bad.bar.ts, bad.reason));
+            received.push(Received { series, bars: write.bars.len() as u64, doubt });
             commit.writes.push(write);
         }
     }
@@ -157,16 +159,24 @@ async fn writes(
     let verdict = if empty { answer.verdict } else { Verdict::Answered };
     let doubts = if evidence.only.is_none() { &proven.rows } else { &ledger.rows };
     let wanted = ids.derived.iter().filter(|(tf, _)| evidence.only.is_none_or(|only| only == *tf));
+    let base_bars = merged(std::mem::take(&mut proven.kept), &sorted.good);
+    let decided: Vec<&Coverage> = proven.rows.iter().filter(|row| !row.range.overlaps(answer.answered)).collect();
+    let open = unjudged(store, ids, !decided.is_empty()).await?;
     for (tf, series) in wanted {
         let region = answer.answered;
         let spans = timing::measured(Phase::Derive, || derive::derivable(cal, ids, *tf, region, &known, horizon));
-        let bars = derive::derive(store, ids, *tf, &spans, answer.answered, &sorted.good).await?;
+        let bars = derive::derive(store, ids, *tf, &spans, answer.answered, &base_bars).await?;
         let bars = derive::keep_rounding(store, *series, bars).await?;
         let final_bar = |t: Ts| tf.end_of(ids.class, t) <= horizon.settled;
         let scored = derive::score(store, ids, *series, &bars, final_bar, evidence.fetched_at).await?;
         let final_spans = spans.clip(Interval::new(Ts::MIN, whole_until(*tf, horizon.settled)));
         let answered = final_spans.iter().filter_map(|span| evidence.coverage(span, verdict));
         let doubtful = coarser(doubts, ids, *tf, &final_spans, whole_until(*tf, settled));
+        let open = open.get(series).cloned().unwrap_or_default();
+        let decided = decided.iter().flat_map(|row| {
+            let waited = open.clip(tf.snap_out(ids.class, row.range));
+            waited.iter().map(|range| Coverage { range, ..(*row).clone() }).collect::<Vec<_>>()
+        });
         let write = SeriesWrite {
             bars: scored.bars,
             rescored: scored.rescored,
@@ -174,13 +184,25 @@ async fn writes(
                 [one] => Some(*one),
                 _ => None,
             },
-            coverage: answered.chain(doubtful).collect(),
+            coverage: decided.chain(answered).chain(doubtful).collect(),
             checked_at,
             ..SeriesWrite::nothing(*series)
         };
         all.push((*tf, write));
     }
     Ok(all)
+}
+
+/// Where coarser series wait for a verdict that the answer has brought, if it has brought any.
+async fn unjudged(store: &dyn Store, ids: &SeriesIds, any: bool) -> Result<HashMap<SeriesId, IntervalSet>, StoreError> {
+    if !any {
+        return Ok(HashMap::new());
+    }
+    let derived: Vec<SeriesId> = ids.derived.iter().map(|(_, series)| *series).collect();
+    let open = |rows: Vec<Coverage>| {
+        rows.into_iter().filter(|row| row.state == CoverageState::Unjudged).map(|row| row.range).collect()
+    };
+    Ok(store.coverage(&derived).await?.into_iter().map(|(series, rows)| (series, open(rows))).collect())
 }
 
 /// What an answer proves of its base series.
@@ -196,7 +218,7 @@ async fn prove(
     let ids = answer.ids.as_ref();
     let quarantined: Vec<Ts> = sorted.bad.iter().map(|(bar, _)| bar.ts).filter(|ts| covered.contains(*ts)).collect();
     let no_bar = sorted.good.is_empty() && sorted.bad.is_empty();
-    if no_bar && store.newest_bars(ids.base_id, (..covered.start).into(), 1).await?.is_empty() {
+    if no_bar && store.newest_bars(ids.base_id, (..covered.end).into(), 1).await?.is_empty() {
         // No history to judge the silence by: it is believed for a while.
         let rows = evidence.coverage(covered, answer.verdict).into_iter().collect();
         return Ok(Proven { rows, ..Proven::default() });

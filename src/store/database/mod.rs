@@ -1,26 +1,31 @@
 //! An open database and its two doors: reads on a small pool, writes through the writer task. Both wait for a lost
 //! database.
 
+pub(crate) mod identity;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
 
-use super::conn::Conn;
+use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
-use super::writer::{Work, Writer};
+use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
+use identity::Identity;
 
 /// Connections that only read.
 pub(super) enum Readers {
     Sqlite(SqlitePool),
     Postgres(PgPool),
+    /// A server behind a pooler: what belongs together is asked in one transaction.
+    Pooled(PgPool),
 }
 
 /// An open database.
@@ -30,6 +35,8 @@ pub(super) struct Database {
     pub(super) writer: Option<Writer>,
     /// SQLite's.
     pub(super) file: Option<PathBuf>,
+    /// SQLite's.
+    pub(super) identity: Option<Arc<Identity>>,
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
@@ -38,19 +45,85 @@ pub(super) struct Database {
 enum Reader {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
+    Pooled(Lent),
 }
 
-impl Reader {
-    fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(c) => Conn::Sqlite(c),
-            Self::Postgres(c) => Conn::Postgres(c),
-        }
+/// A connection that is in a transaction. When the query is given up on the way, so is the connection.
+struct Lent(Option<PoolConnection<Postgres>>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Detached it is not used again, and closed; the pooler ends the transaction.
+        drop(self.0.take().map(PoolConnection::detach));
     }
 }
 
+impl Reader {
+    async fn pooled(mut conn: PoolConnection<Postgres>) -> Result<Self> {
+        Conn::Postgres(&mut conn, Statements::Unnamed).command(BEGIN_READING).await?;
+        Ok(Self::Pooled(Lent(Some(conn))))
+    }
+
+    fn conn(&mut self) -> Result<Conn<'_>> {
+        match self {
+            Self::Sqlite(c) => Ok(Conn::Sqlite(c)),
+            Self::Postgres(c) => Ok(Conn::Postgres(c, Statements::Kept)),
+            Self::Pooled(Lent(Some(c))) => Ok(Conn::Postgres(c, Statements::Unnamed)),
+            Self::Pooled(Lent(None)) => Err(StoreError::Unreachable("its connection was given up".into())),
+        }
+    }
+
+    /// The end of what a query asked. The connection is kept only when its state is certain.
+    async fn end<T>(mut self, result: Result<T>) -> Result<T> {
+        let Self::Pooled(lent) = &mut self else { return result };
+        let Some(conn) = lent.0.as_mut() else { return result };
+        let end = if result.is_ok() { COMMIT } else { ROLLBACK };
+        let ended = Conn::Postgres(conn, Statements::Unnamed).command(end).await;
+        if ended.is_ok() {
+            drop(lent.0.take());
+        }
+        result
+    }
+}
+
+/// A query of another file, asked through [`Database::read`]: `read!(self, bars::within(series, range))`.
+macro_rules! read {
+    ($database:expr, $($query:ident)::+ ($($argument:expr),*)) => {
+        $database.read(|mut reader| async move {
+            let result = $($query)::+(&mut reader.conn()?, $($argument),*).await;
+            reader.end(result).await
+        }).await
+    };
+}
+use read;
+
+async fn ping(conn: &mut Conn<'_>) -> Result<()> {
+    conn.rows(Sql::same("SELECT 1"), &[]).await.map(drop)
+}
+
 impl Database {
+    /// Fails when the database is not the one that was opened.
+    fn check_identity(&self) -> Result<()> {
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.check())
+    }
+
+    /// Waits until it is not.
+    async fn watch_identity(&self) -> StoreError {
+        const EVERY: Duration = Duration::from_secs(2);
+        if self.identity.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(EVERY).await;
+            if let Err(error) = self.check_identity() {
+                return error;
+            }
+        }
+    }
+
     async fn reader(&self) -> Result<Reader> {
+        // A new connection would open whatever lies at the path.
+        self.check_identity()?;
         match &self.readers {
             Readers::Sqlite(pool) => match pool.acquire().await {
                 Ok(conn) => Ok(Reader::Sqlite(conn)),
@@ -58,6 +131,7 @@ impl Database {
                 Err(error) => Err(fault::classify(error)),
             },
             Readers::Postgres(pool) => pool.acquire().await.map(Reader::Postgres).map_err(fault::classify),
+            Readers::Pooled(pool) => Reader::pooled(pool.acquire().await.map_err(fault::classify)?).await,
         }
     }
 
@@ -97,7 +171,6 @@ impl Database {
 mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
 
     use async_trait::async_trait;
 
@@ -143,7 +216,8 @@ mod tests {
 
     async fn database(retry: Option<Retry>) -> (tempfile::TempDir, Database) {
         let dir = tempfile::tempdir().unwrap();
-        let database = sqlite::open(&dir.path().join("a.db"), false).await.unwrap();
+        let address = sqlite::Address::parse(dir.path().join("a.db").to_str().unwrap()).unwrap();
+        let database = sqlite::open(&address, false).await.unwrap();
         (dir, Database { retry, ..database })
     }
 

@@ -6,31 +6,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Database, Readers};
-use crate::conn::{Dialect, Sql};
+use super::{Database, Readers, ping, read};
+use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
-use crate::tables::alerts;
-use crate::tables::api;
-use crate::tables::bars;
-use crate::tables::coverage;
-use crate::tables::coverage::profiles;
-use crate::tables::evidence;
-use crate::tables::executions;
-use crate::tables::features;
-use crate::tables::monitoring;
-use crate::tables::page;
-use crate::tables::plans;
-use crate::tables::quarantine;
-use crate::tables::reference;
-use crate::tables::requests;
+use crate::tables::coverage::{self, profiles};
 use crate::tables::symbols::{self, merge};
+use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{quarantine, reference, requests};
+use crate::upkeep::retention;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    SplitRow, Stamp, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
+    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
+    WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -38,19 +29,12 @@ use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
-/// A query of another file, asked through [`Database::read`]: `read!(self, bars::within(series, range))`.
-macro_rules! read {
-    ($database:expr, $($query:ident)::+ ($($argument:expr),*)) => {
-        $database.read(|mut reader| async move { $($query)::+(&mut reader.conn(), $($argument),*).await }).await
-    };
-}
-
 #[async_trait]
 impl Store for Database {
     fn dialect(&self) -> &'static str {
         match self.readers {
             Readers::Sqlite(_) => Dialect::Sqlite.name(),
-            Readers::Postgres(_) => Dialect::Postgres.name(),
+            Readers::Postgres(_) | Readers::Pooled(_) => Dialect::Postgres.name(),
         }
     }
 
@@ -62,8 +46,16 @@ impl Store for Database {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
     }
 
+    fn taken_away(&self) -> Option<StoreError> {
+        self.check_identity().err()
+    }
+
+    async fn gone(&self) -> StoreError {
+        self.watch_identity().await
+    }
+
     async fn ping(&self) -> Result<()> {
-        self.read(|mut reader| async move { reader.conn().rows(Sql::same("SELECT 1"), &[]).await.map(drop) }).await
+        read!(self, ping())
     }
 
     async fn symbols(&self) -> Result<Vec<SymbolRow>> {
@@ -129,6 +121,10 @@ impl Store for Database {
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
         read!(self, quarantine::all(only_pending))
+    }
+
+    async fn close_quarantine(&self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()> {
+        self.write(quarantine::Close { ids: ids.to_vec(), verdict, at }).await
     }
 
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
@@ -223,6 +219,22 @@ impl Store for Database {
         read!(self, executions::running())
     }
 
+    async fn queued_executions(&self) -> Result<Vec<ExecutionRow>> {
+        read!(self, executions::queued())
+    }
+
+    async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming> {
+        self.write(claims::Claim(claim.clone())).await
+    }
+
+    async fn renew_claims(&self, executions: &[Uuid]) -> Result<()> {
+        self.write(claims::Renew(executions.to_vec())).await
+    }
+
+    async fn release_claim(&self, execution: Uuid) -> Result<()> {
+        self.write(claims::Release(execution)).await
+    }
+
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
         self.write(executions::PutStatuses(rows.to_vec())).await
     }
@@ -264,11 +276,15 @@ impl Store for Database {
         read!(self, plans::get(id))
     }
 
+    async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64> {
+        self.write(retention::Prune { log, before, rows }).await
+    }
+
     async fn close(&self) {
         // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) => pool.close().await,
+            Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
         if let Some(writer) = &self.writer {
             writer.close().await;
@@ -324,11 +340,23 @@ impl Store for Database {
     }
 
     async fn open_alert_counts(&self) -> Result<Vec<OpenAlertCount>> {
-        alerts::open_counts(&mut self.reader().await?.conn()).await
+        let mut reader = self.reader().await?;
+        let result = alerts::open_counts(&mut reader.conn()?).await;
+        reader.end(result).await
     }
 
     async fn engine_pause(&self) -> Result<Option<EnginePause>> {
-        engine_state::pause(&mut self.reader().await?.conn()).await
+        let mut reader = self.reader().await?;
+        let result = engine_state::pause(&mut reader.conn()?).await;
+        reader.end(result).await
+    }
+
+    async fn nights_from(&self) -> Result<Option<Ts>> {
+        read!(self, engine_state::nights_from())
+    }
+
+    async fn set_nights_from(&self, from: Ts) -> Result<()> {
+        self.write(engine_state::SetNightsFrom(from)).await
     }
 
     async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::{ExecutionRow, ExecutionStatus, Result, SeriesRunState, SeriesStatus, StoreError};
+use crate::{
+    ExecutionRow, ExecutionStatus, KeptClaim, Result, SeriesClaim, SeriesClaiming, SeriesRunState, SeriesStatus,
+    StoreError, claims,
+};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Executions {
     by_id: BTreeMap<Uuid, Execution>,
     last_status: i64,
+    claims: Vec<KeptClaim>,
 }
 
 #[derive(Debug)]
@@ -27,6 +31,22 @@ impl Executions {
             .entry(row.execution_id)
             .and_modify(|e| e.row = row.clone())
             .or_insert_with(|| Execution { row: row.clone(), statuses: BTreeMap::new() });
+    }
+
+    pub(super) fn claim(&mut self, wanted: &SeriesClaim) -> SeriesClaiming {
+        let claiming = claims::decide(&self.claims, wanted);
+        let place = claims::place_of(&self.claims, wanted.execution_id);
+        let (granted, families) = match &claiming {
+            SeriesClaiming::Granted(families) => (true, families.clone()),
+            SeriesClaiming::Waits(_) => (false, wanted.families.clone()),
+        };
+        self.release(wanted.execution_id);
+        self.claims.push(KeptClaim { place, granted, claim: SeriesClaim { families, ..wanted.clone() } });
+        claiming
+    }
+
+    pub(super) fn release(&mut self, execution: Uuid) {
+        self.claims.retain(|kept| kept.claim.execution_id != execution);
     }
 
     pub(super) fn one(&self, id: Uuid) -> Option<ExecutionRow> {

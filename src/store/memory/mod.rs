@@ -30,9 +30,9 @@ pub use self::state::Memory;
 use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesId, SeriesRow, SeriesStatus,
-    SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
+    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
+    SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
@@ -128,6 +128,10 @@ impl Store for Memory {
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
         Ok(self.open()?.tracked.quarantine(only_pending))
+    }
+
+    async fn close_quarantine(&self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()> {
+        self.open()?.tracked.close_quarantine(ids, verdict, at)
     }
 
     async fn decide_quarantine(&self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
@@ -236,6 +240,27 @@ impl Store for Memory {
         Ok(self.open()?.executions.newest(None, running))
     }
 
+    async fn queued_executions(&self) -> Result<Vec<ExecutionRow>> {
+        let queued = |row: &ExecutionRow| row.status == super::ExecutionStatus::Queued;
+        let mut rows = self.open()?.executions.newest(None, queued);
+        rows.reverse();
+        Ok(rows)
+    }
+
+    async fn claim_series(&self, claim: &SeriesClaim) -> Result<SeriesClaiming> {
+        Ok(self.open()?.executions.claim(claim))
+    }
+
+    async fn renew_claims(&self, _executions: &[Uuid]) -> Result<()> {
+        // Nobody else can see them, and they end with their process.
+        self.open().map(drop)
+    }
+
+    async fn release_claim(&self, execution: Uuid) -> Result<()> {
+        self.open()?.executions.release(execution);
+        Ok(())
+    }
+
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
         let mut state = self.open()?;
         state.executions.check_statuses(rows)?;
@@ -282,6 +307,11 @@ impl Store for Memory {
 
     async fn plan(&self, id: Uuid) -> Result<Option<String>> {
         Ok(self.open()?.plans.get(&id).map(|(_, json)| json.clone()))
+    }
+
+    /// Nothing grows old here.
+    async fn prune(&self, _: Log, _: Ts, _: u32) -> Result<u64> {
+        self.open().map(|_| 0)
     }
 
     async fn close(&self) {
@@ -343,6 +373,15 @@ impl Store for Memory {
 
     async fn engine_pause(&self) -> Result<Option<EnginePause>> {
         Ok(self.open()?.engine_pause.clone())
+    }
+
+    async fn nights_from(&self) -> Result<Option<Ts>> {
+        Ok(self.open()?.nights_from)
+    }
+
+    async fn set_nights_from(&self, from: Ts) -> Result<()> {
+        self.open()?.nights_from = Some(from);
+        Ok(())
     }
 
     async fn set_engine_pause(&self, pause: Option<&EnginePause>) -> Result<()> {

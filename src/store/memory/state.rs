@@ -25,6 +25,7 @@ pub(super) struct State {
     pub(super) monitoring: monitoring::Monitoring,
     pub(super) alerts: alerts::Alerts,
     pub(super) engine_pause: Option<EnginePause>,
+    pub(super) nights_from: Option<Ts>,
     pub(super) api: api::Api,
     pub(super) executions: executions::Executions,
     pub(super) requests: requests::Requests,

@@ -218,6 +218,16 @@ impl Tracked {
         rows
     }
 
+    pub(super) fn close_quarantine(&mut self, ids: &[i64], verdict: Verdict, at: Ts) -> Result<()> {
+        quarantine::check_closing(verdict)?;
+        let rows = self.series.iter_mut().flat_map(|(_, series)| &mut series.quarantine);
+        for row in rows.filter(|row| row.status == Verdict::Pending && ids.contains(&row.id)) {
+            row.status = verdict;
+            row.decided_at = Some(at);
+        }
+        Ok(())
+    }
+
     pub(super) fn decide(&mut self, id: i64, verdict: Verdict, accepted: Option<StoredBar>, at: Ts) -> Result<()> {
         quarantine::check(verdict, accepted.as_ref())?;
         if verdict == Verdict::Pending {

@@ -5,19 +5,37 @@ mod nodelay;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{Connection, Executor};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{Connection, Executor, Row as _};
 
-use super::conn::{Conn, Dialect, answered};
+use super::conn::{Conn, Dialect, Statements, answered};
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
-use super::writer::{Connect, Owned, Writer};
+use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
 use super::{Result, StoreError, fault, migration};
 
-/// Connections that read; with the writer this stays far below a server's usual 100.
-const READERS: u32 = 4;
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server that is still starting is waited for, and who is told, once.
+#[derive(Clone, Copy)]
+pub struct Starting<'a> {
+    pub patience: Duration,
+    pub told: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+impl Default for Starting<'_> {
+    /// Long enough for a server that was started together with barkeep.
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(30), told: &|line| tracing::warn!("{line}") }
+    }
+}
+
+impl std::fmt::Debug for Starting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Starting").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
 
 /// Reads a URL. A URL without a user means `$PGUSER`, else `postgres` (sqlx's own default is "anonymous").
 pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
@@ -31,80 +49,216 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
     Ok(if matches!(options.get_username(), "anonymous" | "unknown") { options.username("postgres") } else { options })
 }
 
+/// What every session of ours is limited by. A server that does not say so about a session of ours has a pooler before it.
+const LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
+
 fn session(options: &PgConnectOptions, settings: &[(&str, &str)]) -> PgConnectOptions {
-    options.clone().application_name("barkeep").options(settings.iter().copied())
+    let options = options.clone().application_name("barkeep").extra_float_digits(None);
+    if settings.is_empty() { options } else { options.options(settings.iter().copied()) }
 }
 
-pub(super) async fn open(options: PgConnectOptions, readonly: bool) -> Result<Database> {
-    let limits = [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
-    let writing = session(&options, &limits);
-    let reading = session(&writing, &[("default_transaction_read_only", "on")]);
-    if readonly {
-        let mut conn = connect(&reading).await?;
-        migration::check(&mut Conn::Postgres(&mut conn)).await?;
-        Owned::Postgres(Box::new(conn)).close().await;
-        return Ok(Database {
-            readers: Readers::Postgres(readers(reading)),
-            writer: None,
-            file: None,
-            retry: None,
-            open_writes: OpenWrites::default(),
-        });
+/// How a server is spoken to.
+///
+/// A pooler in transaction mode (`PgBouncer`, pgcat, Supavisor, RDS Proxy) gives each transaction to another session of the
+/// server. So nothing may belong to a session there: no settings, no named statements, no locks. Limits are set by each
+/// transaction, reads are transactions too, and statements have no names.
+#[derive(Clone, Debug)]
+struct Server {
+    options: PgConnectOptions,
+    statements: Statements,
+}
+
+impl Server {
+    /// Connects, and finds out whether a pooler is in between: it refuses the settings of a session, or loses them. A server
+    /// that is still starting is waited for.
+    async fn find(options: &PgConnectOptions, starting: Starting<'_>) -> Result<(Self, PgConnection)> {
+        let direct = Self { options: session(options, &LIMITS), statements: Statements::Kept };
+        match reach_starting(&direct.options, starting).await {
+            Ok(mut conn) => {
+                let asked = answered(conn.fetch_one("SELECT current_setting('statement_timeout')")).await?;
+                let limit: String = asked.try_get(0).map_err(fault::classify)?;
+                if LIMITS.contains(&("statement_timeout", &limit)) {
+                    return Ok((direct, conn));
+                }
+                drop(answered(conn.close()).await);
+            }
+            Err(Refusal::Settings) => {}
+            Err(Refusal::NotYet(error) | Refusal::Other(error)) => return Err(error),
+        }
+        let pooled = Self { options: session(options, &[]), statements: Statements::Unnamed };
+        let conn = connect(&pooled.options).await?;
+        tracing::info!("PostgreSQL is behind a pooler: nothing is kept in a session");
+        Ok((pooled, conn))
     }
-    migrate(&options).await?;
-    let writer = Writer::start(writing, None)?;
-    Ok(Database {
-        readers: Readers::Postgres(readers(reading)),
-        writer: Some(writer),
-        file: None,
-        retry: None,
-        open_writes: OpenWrites::default(),
-    })
+
+    fn readers(&self, connections: u32) -> Readers {
+        let reading = match self.statements {
+            Statements::Kept => session(&self.options, &[("default_transaction_read_only", "on")]),
+            Statements::Unnamed => self.options.clone(),
+        };
+        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
+        let pool = pool.connect_lazy_with(reading);
+        match self.statements {
+            Statements::Kept => Readers::Postgres(pool),
+            Statements::Unnamed => Readers::Pooled(pool),
+        }
+    }
 }
 
-fn readers(options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(READERS).acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(options)
+pub(super) async fn open(
+    options: PgConnectOptions,
+    readonly: bool,
+    connections: u32,
+    starting: Starting<'_>,
+) -> Result<Database> {
+    let (server, mut conn) = Server::find(&options, starting).await?;
+    let prepared = if readonly { check(&mut conn, server.statements).await } else { migrate(&mut conn, &server).await };
+    // Only one connection is open at a time here.
+    drop(answered(conn.close()).await);
+    prepared?;
+    let readers = server.readers(connections.saturating_sub(1).max(1));
+    let writer = if readonly { None } else { Some(Writer::start(server, None)?) };
+    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes: OpenWrites::default() })
+}
+
+/// Why there is no connection.
+enum Refusal {
+    /// The settings of the session are what is in the way.
+    Settings,
+    /// It takes no connections yet.
+    NotYet(StoreError),
+    Other(StoreError),
 }
 
 /// A connection, or the reason why there is none, within five seconds.
-pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
+    reach(options).await.map_err(|refusal| match refusal {
+        Refusal::Settings => StoreError::Refused("the server takes no settings for a session".into()),
+        Refusal::NotYet(error) | Refusal::Other(error) => error,
+    })
+}
+
+/// The first connection: a server that is still starting is waited for.
+async fn reach_starting(
+    options: &PgConnectOptions,
+    starting: Starting<'_>,
+) -> std::result::Result<PgConnection, Refusal> {
+    const PAUSE: Duration = Duration::from_millis(500);
+    let began = tokio::time::Instant::now();
+    let mut told = false;
+    loop {
+        match reach(options).await {
+            Err(Refusal::NotYet(error)) if began.elapsed() < starting.patience => {
+                if !told {
+                    told = true;
+                    (starting.told)(&format!("{error}; waiting for it for up to {} s", starting.patience.as_secs()));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn reach(options: &PgConnectOptions) -> std::result::Result<PgConnection, Refusal> {
     let place = format!("PostgreSQL at {}:{}", options.get_host(), options.get_port());
+    // "unsupported startup parameter: options", and newer ones: "... in options: statement_timeout".
+    let of_settings = |e: &sqlx::Error| {
+        e.as_database_error().is_some_and(|e| {
+            let said = e.message();
+            said.contains("unsupported") && (said.contains("startup parameter") || said.contains("options"))
+        })
+    };
     match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
         Ok(Ok(conn)) => {
             nodelay::turn_off_delay(options.get_port());
             Ok(conn)
         }
-        Ok(Err(e)) => Err(fault::classify(e).at(&place)),
-        Err(_) => Err(StoreError::Unreachable(format!("{place} does not answer; check host, port and firewall"))),
+        Ok(Err(e)) if options.get_options().is_some() && of_settings(&e) => Err(Refusal::Settings),
+        Ok(Err(e)) => {
+            let not_yet =
+                e.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "57P03");
+            let error = fault::classify(e).at(&place);
+            Err(if not_yet { Refusal::NotYet(error) } else { Refusal::Other(error) })
+        }
+        Err(_) => Err(Refusal::Other(StoreError::Unreachable(format!(
+            "{place} does not answer; check host, port and firewall"
+        )))),
     }
+}
+
+/// A connection for work that takes as long as it takes.
+pub(crate) async fn connect_without_limits(
+    options: &PgConnectOptions,
+    write: bool,
+    starting: Starting<'_>,
+) -> Result<Owned> {
+    let (server, conn) = Server::find(options, starting).await?;
+    let conn = match server.statements {
+        Statements::Kept => {
+            drop(answered(conn.close()).await);
+            let readonly = if write { "off" } else { "on" };
+            let settings =
+                [("statement_timeout", "0"), ("lock_timeout", "60s"), ("default_transaction_read_only", readonly)];
+            connect(&session(options, &settings)).await?
+        }
+        Statements::Unnamed => conn,
+    };
+    Ok(Owned::Postgres(Box::new(conn), server.statements))
 }
 
 #[async_trait]
-impl Connect for PgConnectOptions {
+impl Connect for Server {
     async fn connect(&self) -> Result<Owned> {
-        connect(self).await.map(|conn| Owned::Postgres(Box::new(conn)))
+        connect(&self.options).await.map(|conn| Owned::Postgres(Box::new(conn), self.statements))
     }
 }
 
-/// Makes the schema on a connection of its own, under an advisory lock that ends with the connection: a failed
-/// migration leaves no lock behind.
-async fn migrate(options: &PgConnectOptions) -> Result<()> {
-    let migrating = session(options, &[("lock_timeout", "60s"), ("statement_timeout", "0")]);
-    let mut conn = connect(&migrating).await?;
-    // A number of ours; locks of other programs in the same database do not meet it.
-    let lock = conn.execute("SELECT pg_advisory_lock(7142083905)");
+/// Whether the schema is the one this binary knows.
+async fn check(conn: &mut PgConnection, statements: Statements) -> Result<()> {
+    let mut conn = Conn::Postgres(conn, statements);
+    conn.command(BEGIN_READING).await?;
+    let checked = migration::check(&mut conn).await;
+    conn.command(ROLLBACK).await?;
+    checked
+}
+
+/// Makes the schema in one transaction, under an advisory lock that ends with it: whatever happens leaves no lock behind,
+/// and a pooler cannot give the lock to somebody else's session.
+async fn migrate(conn: &mut PgConnection, server: &Server) -> Result<()> {
+    match migrate_once(conn).await {
+        // A role that may write rows but make no tables is welcome once the schema is there.
+        Err(error @ StoreError::Disk(_)) => check(conn, server.statements).await.map_err(|_| error)?,
+        migrated => migrated?,
+    }
+    let mut conn = Conn::Postgres(conn, server.statements);
+    conn.command(BEGIN_READING).await?;
+    let looked = migration::look(&mut conn).await;
+    conn.command(ROLLBACK).await?;
+    looked
+}
+
+async fn migrate_once(conn: &mut PgConnection) -> Result<()> {
+    let mut transaction = answered(conn.begin()).await?;
+    // The number is ours; locks of other programs in the same database do not meet it.
+    let lock = transaction.execute(
+        "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(7142083905)",
+    );
     let waited = tokio::time::timeout(Duration::from_secs(70), lock).await;
     let result = match waited {
-        Ok(Ok(_)) => match migration::apply(Dialect::Postgres, &mut conn).await {
-            // A role that may write rows but make no tables is welcome once the schema is there.
-            Err(error @ StoreError::Disk(_)) => {
-                migration::check(&mut Conn::Postgres(&mut conn)).await.map_err(|_| error)
-            }
-            result => result,
-        },
+        Ok(Ok(_)) => migration::apply(Dialect::Postgres, &mut *transaction).await,
         Ok(Err(error)) => Err(fault::classify(error)),
-        Err(_) => Err(StoreError::Unreachable("no answer from PostgreSQL".into())),
+        Err(_) => return Err(StoreError::Unreachable("no answer from PostgreSQL".into())),
     };
-    drop(answered(conn.close()).await);
-    result
+    // The names of its statements belong to the session, which may be somebody else's next.
+    answered(transaction.clear_cached_statements()).await?;
+    match result {
+        Ok(()) => answered(transaction.commit()).await,
+        Err(error) => {
+            answered(transaction.rollback()).await?;
+            Err(error)
+        }
+    }
 }

@@ -14,7 +14,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 fn failed(what: &str, path: &Path, error: &Error) -> StoreError {
     let hint = match error.kind() {
         ErrorKind::PermissionDenied => "; check the permissions, or name another place with database.url",
-        ErrorKind::StorageFull => "; free some space",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space",
+        ErrorKind::FileTooLarge => "; raise the file-size limit (ulimit -f, LimitFSIZE)",
         ErrorKind::ReadOnlyFilesystem => "; the file system is read-only",
         _ => "",
     };
@@ -37,6 +38,18 @@ fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Lets a write that passes the file-size limit fail, as on a full disk, instead of ending the process (SIGXFSZ).
+pub(super) fn catch_size_limit() {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Both systems have the number; the handler stays when its listener is dropped.
+        if let Err(error) = signal(SignalKind::from_raw(25)) {
+            tracing::warn!(%error, "a file-size limit would end this process");
+        }
+    }
 }
 
 /// Makes an empty file, readable by this user only, unless there is one. An existing file is not opened (`O_EXCL`).

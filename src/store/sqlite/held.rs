@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Result, connect, fault, writing};
+use super::{Address, Result, connect, fault, writing};
 use crate::writer::Owned;
 
-/// Longest wait for the lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// A drill waits longer for the lock than barkeep's own statements do.
+const DRILL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A held lock. Dropping it gives the lock back too, some time later.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ pub struct HeldLock(SqliteConnection);
 
 /// Takes the write lock of a file that exists.
 pub async fn hold(path: &Path) -> Result<HeldLock> {
-    let mut conn = connect(&writing(path).busy_timeout(LOCK_TIMEOUT)).await?;
+    let address = Address::file(path);
+    let mut conn = connect(&writing(&address).busy_timeout(DRILL_TIMEOUT)).await?;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut conn).await.map_err(fault::classify)?;
     Ok(HeldLock(conn))
 }

@@ -3,11 +3,13 @@
 //! The file is created with mode 0600 before SQLite sees it, and never opened by anything else afterwards: closing any
 //! other descriptor of it drops all of SQLite's locks in this process (POSIX advisory locks).
 
+mod address;
 mod file;
 mod held;
 mod stamp;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,58 +24,140 @@ use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
 
+pub(crate) use address::Address;
 pub use held::{HeldLock, hold};
 pub use stamp::Stamp;
 
+use super::database::identity::{Identity, beside};
+use address::Mode;
+
 /// Connections that read.
 const READERS: u32 = 4;
+
+/// How long SQLite waits for another connection's lock before a statement is `Busy`. Whoever can wait longer makes the
+/// statement again.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Versions before this one can lose committed rows when two connections write and checkpoint at once (the WAL-reset
 /// bug, 3.7.0 to 3.51.2).
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 
-pub(super) async fn open(path: &Path, readonly: bool) -> Result<Database> {
+pub(super) async fn open(address: &Address, readonly: bool) -> Result<Database> {
+    let path = address.path.as_path();
     let shown = path.display();
     let named = |error: StoreError| error.at(&format!("{shown}"));
     if readonly {
-        if !path.exists() {
-            return Err(StoreError::NotFound(format!("there is no database at {shown}")));
-        }
-        let mut conn = connect(&reading(path)).await.map_err(named)?;
+        let (mut conn, options, identity) = connect_reading(address).await?;
         migration::check(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
         close(conn).await;
-        return Ok(Database {
-            readers: Readers::Sqlite(readers(path)),
-            writer: None,
-            file: Some(path.to_owned()),
-            retry: None,
-            open_writes: OpenWrites::default(),
-        });
+        return Ok(database(readers(options), None, path, identity));
     }
-    file::make_directory(path)?;
+    address.writable().map_err(named)?;
+    if address.mode == Mode::Create {
+        file::make_directory(path)?;
+    } else if !path.exists() {
+        return Err(missing(path));
+    }
     // Held while the file and its schema come into being; a second process waits here.
     let lock = file::lock(path).await?;
     file::create(path)?;
-    let options = writing(path);
+    file::catch_size_limit();
+    let options = writing(address);
+    let identity = Arc::new(Identity::of(path));
     let mut conn = connect(&options).await.map_err(named)?;
+    identity.check()?;
     own(&mut conn).await.map_err(named)?;
     migration::apply(Dialect::Sqlite, &mut conn).await.map_err(named)?;
+    migration::look(&mut Conn::Sqlite(&mut conn)).await.map_err(named)?;
     drop(lock);
-    let writer = Writer::start(options, Some(Owned::Sqlite(conn)))?;
-    Ok(Database {
-        readers: Readers::Sqlite(readers(path)),
-        writer: Some(writer),
-        file: Some(path.to_owned()),
-        retry: None,
-        open_writes: OpenWrites::default(),
-    })
+    let source = Source { options, identity: Arc::clone(&identity) };
+    let writer = Writer::start(source, Some(Owned::Sqlite(conn)))?;
+    Ok(database(readers(reading(address)), Some(writer), path, identity))
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
+fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: Arc<Identity>) -> Database {
+    Database {
+        readers: Readers::Sqlite(readers),
+        writer,
+        file: Some(path.to_owned()),
+        identity: Some(identity),
+        retry: None,
+        open_writes: OpenWrites::default(),
+    }
+}
+
+fn missing(path: &Path) -> StoreError {
+    StoreError::NotFound(format!("there is no database at {}", path.display()))
+}
+
+/// A connection that only reads, with the options that made it possible.
+///
+/// SQLite has to make two files beside the database to read it. Where it cannot (a read-only mount, another user's
+/// directory), a database whose log is empty is read as one that does not change.
+pub(crate) async fn connect_reading(
+    address: &Address,
+) -> Result<(SqliteConnection, SqliteConnectOptions, Arc<Identity>)> {
+    let path = address.path.as_path();
+    let named = |error: StoreError| error.at(&path.display().to_string());
+    if !path.exists() {
+        return Err(missing(path));
+    }
+    let identity = Arc::new(Identity::of(path));
+    let options = reading(address);
+    let error = match connect(&options).await {
+        Ok(conn) => return Ok((conn, options, identity)),
+        Err(error @ StoreError::Disk(_)) if !address.immutable => error,
+        Err(error) => return Err(named(error)),
+    };
+    let log = beside(path, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
+        return Err(named(StoreError::Disk(format!(
+            "{} holds changes that cannot be read from here, for SQLite needs {} as well; read it as its owner, or copy \
+             the database with its -wal file to a directory you can write to",
+            log.display(),
+            beside(path, "-shm").display()
+        ))));
+    }
+    let options = options.immutable(true);
+    // What was said first is the reason.
+    connect(&options).await.map(|conn| (conn, options, identity)).map_err(|_| named(error))
+}
+
+/// A connection that may write to a database that exists. It makes nothing and brings nothing up to date.
+pub(crate) async fn connect_existing(address: &Address) -> Result<SqliteConnection> {
+    let named = |error: StoreError| error.at(&address.path.display().to_string());
+    address.writable().map_err(named)?;
+    if !address.path.exists() {
+        return Err(missing(&address.path));
+    }
+    file::catch_size_limit();
+    connect(&writing(address)).await.map_err(named)
+}
+
+/// Makes an empty file that must not exist, readable by this user only.
+pub(crate) fn create_private(path: &Path) -> Result<()> {
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Err(StoreError::Refused(format!("{} exists already; name a new file", path.display())));
+    }
+    file::create(path)
+}
+
+/// Where SQLite keeps the write-ahead log of a database.
+pub(crate) fn log_of(path: &Path) -> std::path::PathBuf {
+    beside(path, "-wal")
+}
+
+fn options(address: &Address) -> SqliteConnectOptions {
+    let options = match &address.vfs {
+        Some(vfs) => SqliteConnectOptions::new().vfs(vfs.clone()),
+        None => SqliteConnectOptions::new(),
+    };
+    options
+        .filename(&address.path)
         .create_if_missing(false)
-        .busy_timeout(Duration::from_secs(5))
+        .immutable(address.immutable)
+        .shared_cache(address.shared_cache)
+        .busy_timeout(LOCK_TIMEOUT)
         .foreign_keys(true)
         // One connection, one thread (sqlx gives it its own): SQLite need not lock at every value.
         .serialized(false)
@@ -82,8 +166,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// `synchronous=FULL`: with NORMAL a power loss takes every commit since the last checkpoint.
-fn writing(path: &Path) -> SqliteConnectOptions {
-    options(path)
+fn writing(address: &Address) -> SqliteConnectOptions {
+    options(address)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", "67108864")
@@ -93,12 +177,12 @@ fn writing(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "4096")
 }
 
-fn reading(path: &Path) -> SqliteConnectOptions {
+fn reading(address: &Address) -> SqliteConnectOptions {
     // Rows cross from SQLite's thread in a queue; with the usual 50 places the two threads mostly wake each other up.
-    options(path).read_only(true).row_buffer_size(1_024)
+    options(address).read_only(true).row_buffer_size(1_024)
 }
 
-fn readers(path: &Path) -> SqlitePool {
+fn readers(options: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(READERS)
         // Only asks whether its thread lives, which giving back asks as well.
@@ -106,7 +190,7 @@ fn readers(path: &Path) -> SqlitePool {
         .acquire_timeout(Duration::from_secs(30))
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_lazy_with(reading(path))
+        .connect_lazy_with(options)
 }
 
 /// A connection to a file that exists, through a SQLite that is sound.
@@ -123,10 +207,29 @@ pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConn
     Ok(conn)
 }
 
+/// Where the writer's connections come from.
+struct Source {
+    options: SqliteConnectOptions,
+    identity: Arc<Identity>,
+}
+
 #[async_trait]
-impl Connect for SqliteConnectOptions {
+impl Connect for Source {
     async fn connect(&self) -> Result<Owned> {
-        connect(self).await.map(Owned::Sqlite)
+        self.identity.ended();
+        connect(&self.options).await.map(Owned::Sqlite)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.identity.check()
+    }
+
+    fn began(&self) {
+        self.identity.began();
+    }
+
+    fn ended(&self) {
+        self.identity.ended();
     }
 }
 

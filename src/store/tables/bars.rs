@@ -259,7 +259,7 @@ async fn apply(conn: &mut Conn<'_>, changes: &[Change<'_>]) -> Result<Vec<WriteO
     .await?;
     for Change { write, diff, .. } in changes {
         let mut gone = diff.removed.clone();
-        if let Conn::Postgres(_) = conn {
+        if let Conn::Postgres(..) = conn {
             // COPY only appends; SQLite replaces in place.
             gone.extend(diff.replace.iter().map(|b| b.bar.ts));
         }

@@ -39,6 +39,8 @@ statements! {
         " FROM scheduler_execution_log ORDER BY started_at DESC, execution_id LIMIT $1"));
     RUNNING = Sql::same(concat!("SELECT ", execution!(),
         " FROM scheduler_execution_log WHERE status = 'running' ORDER BY started_at DESC, execution_id"));
+    QUEUED = Sql::same(concat!("SELECT ", execution!(),
+        " FROM scheduler_execution_log WHERE status = 'queued' ORDER BY started_at, execution_id"));
     PUT_STATUS = Sql::same(concat!("INSERT INTO symbol_computation_status (", status!(), ")
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (execution_id, symbol, timeframe) DO UPDATE SET asset_class = excluded.asset_class,
@@ -93,6 +95,10 @@ pub(crate) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<Exec
 
 pub(crate) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
     collect(&conn.rows(RUNNING, &[]).await?, read)
+}
+
+pub(crate) async fn queued(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
+    collect(&conn.rows(QUEUED, &[]).await?, read)
 }
 
 pub(crate) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {

@@ -309,7 +309,7 @@ async fn store<'w>(conn: &mut Conn<'_>, write: &'w FeatureWrite) -> Result<(Feat
     let range = write.replaces;
     let Diff { changed, replaced, vanished, outcome } = diff(&newest(conn, id, range.into(), None).await?, write);
     let mut gone = vanished;
-    if let Conn::Postgres(_) = conn {
+    if let Conn::Postgres(..) = conn {
         // COPY only appends; SQLite replaces in place.
         gone.extend(replaced);
     }

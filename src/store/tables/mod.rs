@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod bars;
+pub(crate) mod claims;
 pub(crate) mod coverage;
 pub(crate) mod evidence;
 pub(crate) mod executions;

@@ -1,5 +1,7 @@
 //! Plans that were shown and may be run exactly so.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -19,6 +21,7 @@ statements! {
 }
 
 /// How long a plan is kept.
+pub const PLANS_KEPT: Duration = Duration::from_hours(7 * 24);
 pub(crate) const KEEP: i64 = 7 * DAY;
 
 /// [`crate::Store::put_plan`].

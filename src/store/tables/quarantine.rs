@@ -32,6 +32,8 @@ statements! {
         "SELECT series_id, ts, open, high, low, close, volume, vwap, trades, status, decided_at
          FROM bar_quarantine WHERE id = $1 AND status <> 'pending' FOR UPDATE");
     REOPEN = Sql::same("UPDATE bar_quarantine SET status = 'pending', decided_at = NULL WHERE id = $1");
+    CLOSE = Sql::same(
+        "UPDATE bar_quarantine SET status = $2, decided_at = $3 WHERE id = $1 AND status = 'pending'");
     DECIDE = Sql::same("UPDATE bar_quarantine SET status = $2, decided_at = $3 WHERE id = $1");
 }
 
@@ -209,5 +211,36 @@ impl Work for Decide {
         }
         conn.run(DECIDE, &values![self.id, self.verdict.name(), self.at]).await?;
         Ok(())
+    }
+}
+
+/// [`crate::Store::close_quarantine`].
+pub(crate) struct Close {
+    pub(crate) ids: Vec<i64>,
+    pub(crate) verdict: Verdict,
+    pub(crate) at: Ts,
+}
+
+#[async_trait]
+impl Work for Close {
+    type Output = ();
+
+    fn check(&self) -> Result<()> {
+        check_closing(self.verdict)
+    }
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for id in &self.ids {
+            conn.run(CLOSE, &values![*id, self.verdict.name(), self.at]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what decides nothing.
+pub(crate) fn check_closing(verdict: Verdict) -> Result<()> {
+    match verdict {
+        Verdict::Accepted | Verdict::Rejected => Ok(()),
+        Verdict::Pending => Err(StoreError::Refused("decisions are taken back one by one".into())),
     }
 }

@@ -41,11 +41,24 @@ statements! {
     UNPRODUCTIVE = Sql::same(
         "SELECT outcome, endpoint, CAST(MIN(changed) AS BIGINT), CAST(MAX(row_count) AS BIGINT), COUNT(*)
          FROM vendor_requests WHERE (changed IS NULL OR changed = 0) AND (purpose <> 'verify' OR outcome <> 'ok')
-         GROUP BY outcome, endpoint, changed IS NULL, row_count > 0");
+         GROUP BY outcome, endpoint, changed IS NULL, row_count > 0
+         UNION ALL
+         SELECT outcome, endpoint, CASE WHEN committed = 1 THEN 0 END, had_rows, requests
+         FROM pruned_requests WHERE unproductive = 1");
+    /// With those that were deleted as old.
     TOTALS = Sql::same(
-        "SELECT COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END), COUNT(CASE WHEN outcome <> 'ok' THEN 1 END),
-             COUNT(CASE WHEN attempt > 1 THEN 1 END), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
-         FROM vendor_requests");
+        "SELECT CAST(SUM(requests) AS BIGINT), CAST(SUM(rate_limited) AS BIGINT), CAST(SUM(failures) AS BIGINT),
+             CAST(SUM(retries) AS BIGINT), CAST(SUM(bytes) AS BIGINT)
+         FROM (SELECT COUNT(*) AS requests, COUNT(CASE WHEN status = 429 THEN 1 END) AS rate_limited,
+                   COUNT(CASE WHEN outcome <> 'ok' THEN 1 END) AS failures,
+                   COUNT(CASE WHEN attempt > 1 THEN 1 END) AS retries,
+                   CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
+               FROM vendor_requests
+               UNION ALL
+               SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(rate_limited), 0),
+                   COALESCE(SUM(CASE WHEN outcome <> 'ok' THEN requests END), 0), COALESCE(SUM(retries), 0),
+                   COALESCE(SUM(bytes), 0)
+               FROM pruned_requests) AS all_requests");
     /// Pages of one answer share what was asked. A page that counts less than the vendor's 50,000 is the last of its
     /// answer, so their number says how often the whole was given. The newest requests tell enough, and the limit keeps
     /// this a matter of milliseconds.

@@ -5,7 +5,7 @@ use crate::model::{Model, Zoom};
 use barkeep_market::Symbol;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::SeriesView;
-use barkeep_runtime::console::{Access, ExecutionStatus, Link, SeriesName};
+use barkeep_runtime::console::{Access, Link, SeriesName};
 use barkeep_service::handle::EngineState;
 use barkeep_service::progress::RunView;
 use uuid::Uuid;
@@ -145,7 +145,7 @@ pub fn executions_to_retry(model: &Model) -> Result<Option<Uuid>, String> {
     let Some(row) = executions.iter().find(|row| row.execution_id == id) else {
         return no("this execution is not in the history yet");
     };
-    if row.status == ExecutionStatus::Running {
+    if row.status.is_open() {
         no("this execution is still running")
     } else if row.failed_symbols == 0 {
         no("this execution has no failed series")

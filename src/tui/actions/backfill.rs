@@ -65,7 +65,7 @@ pub(super) const SPECS: &[Spec] = &[
             ActionId::TriggerGap,
             "trigger-gap",
             "trigger gap",
-            "Backfill the selected gap or day",
+            "Backfill the selected gap, or the selected day",
             &["b"],
             Confirmation::Cost,
         )

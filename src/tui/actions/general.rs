@@ -42,7 +42,13 @@ pub(super) const SPECS: &[Spec] = &[
     },
     Spec {
         enabled: undo,
-        ..general(ActionId::Undo, "undo", "undo", "Undo the last pause, resume or change of marks", &["u"])
+        ..general(
+            ActionId::Undo,
+            "undo",
+            "undo",
+            "Undo the last pause, resume, word on a bar or change of marks",
+            &["u"],
+        )
     },
     general(ActionId::Messages, "messages", "messages", "Messages of the last minutes", &["@"]),
     general(ActionId::Suspend, "suspend", "suspend", "Suspend; `fg` in the shell brings it back", &["ctrl-z"]),

@@ -18,11 +18,33 @@ pub(super) const SPECS: &[Spec] = &[
     navigate(ActionId::Down, "down", "down", "Select the row below", &["down", "j", "ctrl-n", "ctrl-e"]),
     Spec {
         scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
-        ..navigate(ActionId::Left, "left", "earlier", "Previous day; in Detail, the shorter timeframe", &["left", "h"])
+        ..navigate(ActionId::Left, "left", "earlier", "Previous day; in Detail, the previous bar", &["left", "h"])
     },
     Spec {
         scope: Scope::On(&[Screen::Coverage, Screen::Detail]),
-        ..navigate(ActionId::Right, "right", "later", "Next day; in Detail, the longer timeframe", &["right", "l"])
+        ..navigate(ActionId::Right, "right", "later", "Next day; in Detail, the next bar", &["right", "l"])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Detail]),
+        footer: Some(36),
+        ..navigate(
+            ActionId::ShorterTimeframe,
+            "shorter-timeframe",
+            "shorter",
+            "Show the next shorter timeframe of the symbol",
+            &["["],
+        )
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Detail]),
+        footer: Some(37),
+        ..navigate(
+            ActionId::LongerTimeframe,
+            "longer-timeframe",
+            "longer",
+            "Show the next longer timeframe of the symbol",
+            &["]"],
+        )
     },
     navigate(ActionId::PageUp, "page-up", "page up", "Move one page up", &["pageup", "ctrl-b"]),
     navigate(ActionId::PageDown, "page-down", "page down", "Move one page down", &["pagedown", "ctrl-f"]),

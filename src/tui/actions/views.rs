@@ -45,12 +45,29 @@ pub(super) const SPECS: &[Spec] = &[
         scope: Scope::On(&[Screen::Coverage]),
         enabled: map,
         footer: Some(40),
-        ..show(ActionId::ZoomIn, "zoom-in", "zoom in", "Zoom in: weeks, days, one session", &["+", "="])
+        ..show(
+            ActionId::ZoomIn,
+            "zoom-in",
+            "zoom in",
+            "Unfold a symbol, then zoom in: weeks, days, one session",
+            &["+", "="],
+        )
     },
     Spec {
         scope: Scope::On(&[Screen::Coverage]),
         footer: Some(41),
-        ..show(ActionId::ZoomOut, "zoom-out", "zoom out", "Zoom out: one session, days, weeks", &["-"])
+        ..show(ActionId::ZoomOut, "zoom-out", "zoom out", "Zoom out: one session, fold the symbol, days, weeks", &["-"])
+    },
+    Spec {
+        scope: Scope::On(&[Screen::Detail]),
+        footer: Some(35),
+        ..show(
+            ActionId::Overlay,
+            "indicators",
+            "indicators",
+            "Change the lines over the chart: averages, Bollinger bands, none",
+            &["i"],
+        )
     },
     Spec {
         scope: Scope::On(&[Screen::Detail, Screen::Failures]),

@@ -144,6 +144,12 @@ impl<'a> Canvas<'a> {
         self.glyph_styled(x, y, glyph, style);
     }
 
+    /// A cell of two colors, one above the other.
+    pub fn halves(&mut self, x: u16, y: u16, above: Role, below: Role) {
+        let style = self.theme.halves(above, below);
+        self.glyph_styled(x, y, "▀", style);
+    }
+
     fn glyph_styled(&mut self, x: u16, y: u16, glyph: &str, style: Style) {
         if !self.place.contains((x, y).into()) {
             return;

@@ -23,6 +23,8 @@ pub enum Target {
     Row(ListId, usize),
     /// A column of the coverage map.
     Day(usize, NaiveDate),
+    /// A bar of a chart.
+    Bar(Ts),
     Column(SortBy),
     Action(ActionId),
     /// A line of the palette or of the help.

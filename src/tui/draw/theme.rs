@@ -301,6 +301,25 @@ impl Theme {
         Some([brush.fg?, middle, end])
     }
 
+    /// The style of a cell whose upper half has the color of one role and whose lower half that of another. Where nothing
+    /// has a color there are no halves.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
+    pub fn halves(self, above: Role, below: Role) -> Style {
+        let style = Style { fg: self.style(above).fg, ..Style::new() };
+        // What is answered for is much: a darker lower half keeps the rows apart.
+        let color = match (below, self.style(below).fg) {
+            (Role::Covered, Some(Color::Rgb(r, g, b))) => {
+                let [_, red, green, blue] = self.paper().1.to_be_bytes();
+                let mix =
+                    |ink: u8, paper: u8| u8::try_from((u16::from(ink) * 7 + u16::from(paper) * 3) / 10).unwrap_or(ink);
+                Some(Color::Rgb(mix(r, red), mix(g, green), mix(b, blue)))
+            }
+            (_, color) => color,
+        };
+        color.map_or(style, |color| style.bg(color))
+    }
+
     fn brush(self, role: Role) -> Brush {
         palette(self.kind).map_or_else(Brush::default, |palette| palette.brush(role))
     }

@@ -83,6 +83,9 @@ impl Model {
                 Some((self.detail_series()?, gap.range.start, gap.range.end))
             }
             ListId::Coverage => {
+                if let Some((name, gap)) = self.selected_hole() {
+                    return Some((name, gap.range.start, gap.range.end));
+                }
                 let series = self.series_at(self.cursor(ListId::Coverage)?)?;
                 let date = self.coverage_date();
                 let class = series.asset_class;

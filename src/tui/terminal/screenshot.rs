@@ -220,6 +220,7 @@ fn shapes(symbol: &str) -> Vec<Shape> {
     let fill = |n: f64| vec![(0.0, 0.04, n / 8.0, 0.92, 1.0)];
     let down = |from: f64, to: f64, thick: f64| (0.5 - thick / 2.0, from, thick, to - from, 1.0);
     let across = |from: f64, to: f64| (from, 0.5 - THIN / 2.0, to - from, THIN, 1.0);
+    let walls = |from: f64, to: f64| vec![(0.19, from, LIGHT, to - from, 1.0), (0.67, from, LIGHT, to - from, 1.0)];
     match symbol {
         "█" => fill(8.0),
         "▉" => fill(7.0),
@@ -248,12 +249,29 @@ fn shapes(symbol: &str) -> Vec<Shape> {
         "╹" => vec![down(0.0, 0.5, HEAVY)],
         "╽" => vec![down(0.0, 0.5, LIGHT), down(0.5, 1.0, HEAVY)],
         "╿" => vec![down(0.0, 0.5, HEAVY), down(0.5, 1.0, LIGHT)],
+        "▀" => vec![(0.0, 0.0, 1.0, 0.5, 1.0)],
+        "║" => walls(0.0, 1.0),
+        "╥" => [walls(0.5, 1.0), vec![across(0.19, 0.81)]].concat(),
+        "╨" => [walls(0.0, 0.5), vec![across(0.19, 0.81)]].concat(),
+        "╎" => vec![down(0.1, 0.4, LIGHT), down(0.6, 0.9, LIGHT)],
         "╭" => vec![down(0.5, 1.0, LIGHT), across(0.5, 1.0)],
         "╮" => vec![down(0.5, 1.0, LIGHT), across(0.0, 0.5)],
         "╰" => vec![down(0.0, 0.5, LIGHT), across(0.5, 1.0)],
         "╯" => vec![down(0.0, 0.5, LIGHT), across(0.0, 0.5)],
-        _ => Vec::new(),
+        _ => dots(symbol),
     }
+}
+
+/// The dots of a braille pattern.
+fn dots(symbol: &str) -> Vec<Shape> {
+    let bits = symbol.chars().next().map_or(0, |c| u32::from(c).wrapping_sub(0x2800));
+    if bits == 0 || bits > 0xff {
+        return Vec::new();
+    }
+    // In the order of the bits: down the left column, down the right one, then the lowest row.
+    let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
+    let set = places.into_iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+    set.map(|(_, (x, y))| (0.1 + 0.5 * f64::from(x), 0.05 + 0.25 * f64::from(y), 0.3, 0.15, 1.0)).collect()
 }
 
 fn hex(rgb: u32) -> String {

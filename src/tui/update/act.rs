@@ -10,7 +10,7 @@ use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
 use crate::model::query::Query;
 use crate::model::screen::{ListId, Screen};
-use crate::model::{Model, Undo, Zoom};
+use crate::model::{Model, Overlay, Undo, Zoom};
 use barkeep_market::Criticality;
 use barkeep_runtime::console::{Level, Verdict};
 use barkeep_service::handle::TriggerScope;
@@ -33,8 +33,8 @@ impl Model {
             ActionId::HalfDown => self.move_by((self.page() / 2).max(1)),
             ActionId::Top => self.move_by(isize::MIN),
             ActionId::Bottom => self.move_by(isize::MAX),
-            ActionId::Left => self.sideways(-1, effects),
-            ActionId::Right => self.sideways(1, effects),
+            ActionId::Left => self.sideways(-1),
+            ActionId::Right => self.sideways(1),
             ActionId::NextPane => self.next_pane(1),
             ActionId::PreviousPane => self.next_pane(-1),
             ActionId::Open => self.open(effects),
@@ -54,6 +54,15 @@ impl Model {
             ActionId::ZoomOut => self.zoom(-1),
             ActionId::Compare if self.screen == Screen::Failures => self.compare_in_detail(),
             ActionId::Compare => self.detail.compare = !self.detail.compare,
+            ActionId::Overlay => {
+                self.detail.overlay = match self.detail.overlay {
+                    Overlay::Averages => Overlay::Bands,
+                    Overlay::Bands => Overlay::None,
+                    Overlay::None => Overlay::Averages,
+                };
+            }
+            ActionId::ShorterTimeframe => self.next_timeframe(-1, effects),
+            ActionId::LongerTimeframe => self.next_timeframe(1, effects),
             ActionId::LogLevel => self.next_level(),
             ActionId::Follow => self.follow_log(!self.log.follow),
             ActionId::Freeze => self.freeze(),
@@ -154,6 +163,7 @@ impl Model {
                 self.descend(Screen::Failures);
                 self.focus_list(ListId::Alerts);
             }
+            ListId::Coverage if self.unfold() => {}
             ListId::Coverage => match self.coverage.zoom {
                 Zoom::Weeks | Zoom::Days => self.zoom(1),
                 Zoom::Session => self.open_series(series),
@@ -188,6 +198,7 @@ impl Model {
                 self.cursors.remove(list);
             }
             self.detail.compare = false;
+            self.detail.at = None;
         }
         self.select_series(&series);
         self.detail.series = Some(series);
@@ -216,6 +227,8 @@ impl Model {
         }
         if self.screen == Screen::Detail && self.detail.compare {
             self.detail.compare = false;
+        } else if self.screen == Screen::Detail && self.detail.at.is_some() {
+            self.detail.at = None;
         } else if self.filtered_list().is_some() && !self.filter().is_empty() {
             self.set_filter(String::new());
         } else if self.screen == Screen::Executions && self.focus() == ListId::ExecutionSeries {
@@ -225,6 +238,7 @@ impl Model {
             }
         } else if self.screen == Screen::Coverage && self.coverage.zoom == Zoom::Session {
             self.coverage.zoom = Zoom::Days;
+        } else if self.screen == Screen::Coverage && self.fold() {
         } else if let Some(screen) = self.trail.pop() {
             self.screen = screen;
         } else if on_table && !self.symbols.filter.is_empty() {

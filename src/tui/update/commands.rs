@@ -5,10 +5,10 @@ use crate::draw::format::{self, plural};
 use crate::model::layer::{Confirm, Cost, Layer, Then};
 use crate::model::msg::{Effects, Pending, Redraw};
 use crate::model::{Model, Undo};
-use barkeep_market::{Criticality, Ts};
-use barkeep_pipeline::select::{Selection, TimeBound};
+use barkeep_market::{Criticality, Interval};
+use barkeep_pipeline::select::Selection;
 use barkeep_plan::Plan;
-use barkeep_runtime::console::{Level, SeriesName, SeriesRunState, Trigger, Verdict};
+use barkeep_runtime::console::{Level, SeriesName, SeriesRunState, Trigger, Verdict, gap_selection};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 
 impl Model {
@@ -107,17 +107,9 @@ impl Model {
     pub(super) fn trigger_gap(&mut self, effects: &mut Effects) {
         let Some(((symbol, timeframe), start, end)) = self.selected_stretch() else { return };
         let now = self.now.wall;
-        // The end of a selection is included.
-        let (start, last) = (start.min(now), Ts(end.ms() - 1).min(now));
+        let range = Interval::new(start.min(now), end.min(now + 1));
         let title = format!("Backfill {symbol} {timeframe} from {start} to {end}");
-        let selection = Selection {
-            symbols: vec![symbol],
-            timeframes: Some(vec![timeframe]),
-            from: Some(TimeBound::Time(start)),
-            to: Some(TimeBound::Time(last)),
-            class: None,
-            refetch: false,
-        };
+        let selection = gap_selection((symbol, timeframe), range);
         self.trigger(&title, TriggerScope::Selection(selection), effects);
     }
 
@@ -349,6 +341,11 @@ fn opposite(command: &EngineCommand) -> Option<(String, EngineCommand)> {
             (format!("resume {}", series(all)), EngineCommand::ResumeSeries(all.clone()))
         }
         EngineCommand::ResumeSeries(all) => (format!("pause {}", series(all)), EngineCommand::PauseSeries(all.clone())),
+        // It waits for an operator again, and what it replaced is back.
+        EngineCommand::Decide { id, verdict: Verdict::Accepted | Verdict::Rejected } => (
+            "undo the decision about the quarantined bar".to_owned(),
+            EngineCommand::Decide { id: *id, verdict: Verdict::Pending },
+        ),
         _ => return None,
     })
 }

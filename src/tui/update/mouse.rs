@@ -64,6 +64,7 @@ impl Model {
                 self.select_by_hand(ListId::Coverage, row);
                 self.coverage.date = Some(date);
             }
+            Some(Target::Bar(at)) => self.detail.at = Some(at),
             Some(Target::Column(by)) => {
                 let sort = &mut self.symbols.sort;
                 (sort.by, sort.reversed) = (by, sort.by == by && !sort.reversed);

@@ -3,9 +3,11 @@
 use chrono::{Datelike as _, Days};
 
 use crate::model::cursor::{Cursor, RowKey};
+use crate::model::map::MapLine;
 use crate::model::msg::Effects;
 use crate::model::screen::{ListId, Screen};
 use crate::model::{Model, Zoom};
+use barkeep_market::Symbol;
 use barkeep_market::ts::DAY;
 use barkeep_runtime::console::{Level, SeriesName};
 
@@ -49,6 +51,13 @@ impl Model {
     pub(super) fn move_by(&mut self, rows: isize) {
         let list = self.focus();
         let (Some(row), len) = (self.cursor(list), self.len_of(list)) else { return };
+        if list == ListId::Coverage {
+            let lines = self.map_lines();
+            let Some(at) = self.map_cursor(&lines) else { return };
+            let to = at.saturating_add_signed(rows).min(lines.len().saturating_sub(1));
+            let Some(row) = lines.get(to).filter(|_| to != at).map(MapLine::anchor) else { return };
+            return self.select_by_hand(list, row);
+        }
         let last = len.saturating_sub(1);
         let to = row.saturating_add_signed(rows).min(last);
         if list == ListId::Log {
@@ -63,7 +72,36 @@ impl Model {
         self.select(list, row);
         if matches!(list, ListId::Symbols | ListId::Coverage) {
             self.detail.series = None;
+            self.detail.at = None;
         }
+    }
+
+    /// Gives each timeframe of the selected symbol a line of the map; says whether there was anything to unfold.
+    pub(super) fn unfold(&mut self) -> bool {
+        let lines = self.map_lines();
+        let line = self.map_cursor(&lines).and_then(|at| lines.get(at));
+        if self.coverage.zoom == Zoom::Session || !line.is_some_and(MapLine::is_folded) {
+            return false;
+        }
+        self.selected_symbol().is_some_and(|symbol| self.coverage.unfolded.insert(symbol))
+    }
+
+    /// Puts the timeframes of the selected symbol into one line again; says whether they had several.
+    pub(super) fn fold(&mut self) -> bool {
+        self.selected_symbol().is_some_and(|symbol| self.coverage.unfolded.remove(&symbol))
+    }
+
+    fn selected_symbol(&self) -> Option<Symbol> {
+        self.cursor(ListId::Coverage).and_then(|row| self.series_at(row)).map(|row| row.symbol.clone())
+    }
+
+    /// Moves the cursor of the chart by so many bars; it begins at the newest.
+    fn move_in_chart(&mut self, step: i64) {
+        let Some(detail) = self.detail_series().and_then(|name| self.answers.detail(&name).value) else { return };
+        let last = detail.bars.len().saturating_sub(1);
+        let at = self.detail.at.and_then(|at| detail.bars.binary_search_by_key(&at, |bar| bar.ts).ok());
+        let to = at.unwrap_or(last).saturating_add_signed(isize::try_from(step).unwrap_or(0)).min(last);
+        self.detail.at = detail.bars.get(to).map(|bar| bar.ts);
     }
 
     pub(super) fn follow_log(&mut self, follow: bool) {
@@ -97,11 +135,10 @@ impl Model {
         self.set_pane(next);
     }
 
-    /// Left and right: days of the map, timeframes of a symbol.
-    pub(super) fn sideways(&mut self, step: i64, effects: &mut Effects) {
+    /// Left and right: days of the map, bars of the chart.
+    pub(super) fn sideways(&mut self, step: i64) {
         if self.screen == Screen::Detail {
-            self.next_timeframe(step, effects);
-            return;
+            return self.move_in_chart(step);
         }
         let days = if self.coverage.zoom == Zoom::Weeks { 7 } else { 1 };
         let now = self.shown_now();
@@ -114,7 +151,7 @@ impl Model {
         }
     }
 
-    fn next_timeframe(&mut self, step: i64, effects: &mut Effects) {
+    pub(super) fn next_timeframe(&mut self, step: i64, effects: &mut Effects) {
         let Some((symbol, timeframe)) = self.detail_series() else { return };
         let mut known: Vec<_> =
             self.snap.data.series.iter().filter(|row| row.symbol == symbol).map(|row| row.timeframe).collect();
@@ -132,12 +169,17 @@ impl Model {
         let next = (symbol, *next);
         self.select_series(&next);
         self.detail.series = Some(next);
+        self.detail.at = None;
         for list in Screen::Detail.lists() {
             self.cursors.remove(list);
         }
     }
 
     pub(super) fn zoom(&mut self, step: i8) {
+        let folds = self.coverage.zoom != Zoom::Session && if step > 0 { self.unfold() } else { self.fold() };
+        if folds {
+            return;
+        }
         let zoom = &mut self.coverage.zoom;
         *zoom = match (*zoom, step > 0) {
             (Zoom::Weeks, true) | (Zoom::Session, false) => Zoom::Days,

@@ -50,7 +50,10 @@ impl Model {
                 let selected = self.selected_series().filter(|_| self.coverage.zoom == Zoom::Session);
                 let session =
                     |(symbol, timeframe)| ConsoleRequest::Session { symbol, timeframe, date: self.coverage_date() };
-                selected.map(session).into_iter().collect()
+                // What fetching a hole costs is said with the details of its series.
+                let costed = |(symbol, timeframe): SeriesName| ConsoleRequest::Detail { symbol, timeframe };
+                let hole = self.selected_hole().map(|(name, _)| costed(name));
+                selected.map(session).into_iter().chain(hole).collect()
             }
             Screen::Detail => {
                 let detail = |(symbol, timeframe)| ConsoleRequest::Detail { symbol, timeframe };
@@ -121,8 +124,12 @@ impl Model {
         let range = days_back(self.shown_now(), days);
         let frozen = self.frozen.is_some();
         let data_at = if frozen { Ts::MIN } else { self.snap.data.generated_at };
-        let shown: Vec<SeriesName> =
-            (window.offset..window.offset + window.height).filter_map(|row| self.name_at(row)).collect();
+        let shown: Vec<SeriesName> = if list == ListId::Coverage {
+            let lines = self.map_lines().into_iter().skip(window.offset).take(window.height);
+            lines.flat_map(|line| line.rows).filter_map(|row| self.name_at(*row)).collect()
+        } else {
+            (window.offset..window.offset + window.height).filter_map(|row| self.name_at(row)).collect()
+        };
         let cache = cache_of(&mut self.answers);
         let failed = cache.error.is_some() && cache.requested_at.is_some_and(|at| at + AFTER_ERROR > now);
         if cache.loading || failed {

@@ -67,6 +67,7 @@ pub const fn level(level: Level) -> Role {
 #[must_use]
 pub const fn execution(status: ExecutionStatus) -> (&'static str, &'static str, Role) {
     match status {
+        ExecutionStatus::Queued => ("…", "queued", Role::Paused),
         ExecutionStatus::Running => (RUNNING, "running", Role::Running),
         ExecutionStatus::Completed => (DONE, "completed", Role::Good),
         ExecutionStatus::CompletedWithErrors => ("!", "with errors", Role::Warn),

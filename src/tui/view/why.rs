@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::suspect::{self, Stored};
-use crate::draw::canvas::Line;
+use crate::draw::canvas::{Line, wrap};
 use crate::draw::format;
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
@@ -63,24 +63,31 @@ pub fn panel(view: &mut ViewContext, area: Rect, detail: &Detail) {
     let inner = view.canvas.block(area, &title, &tail, if why.breached { Role::Bad } else { Role::Border });
     view.canvas.text(inner.x, inner.y, 9.min(inner.width), "now", Role::Muted);
     let x = inner.x + 9.min(inner.width);
-    view.canvas.line(x, inner.y, inner.right() - x, &blocker(&why.blocker, now));
+    let said = blocker(&why.blocker, now);
+    let room = Rect::new(x, inner.y, inner.right() - x, if inner.height > 12 { 2 } else { 1 });
     let mut y = inner.y + 1;
+    if said.width() > room.width && room.height > 1 {
+        y = inner.y + view.canvas.paragraph(room, &said.to_string(), role(why.blocker.cause));
+    } else {
+        view.canvas.line(x, inner.y, room.width, &said);
+    }
+    let top = y;
     if y >= inner.bottom() {
         return;
     }
-    let Some(split) = &why.split else {
-        view.canvas.text(inner.x, y, inner.width, "no bars stored yet", Role::Missing);
-        return;
-    };
-    let stored = why.stored.map_or_else(|| "none".to_owned(), |i| format::stamp(i.end, now));
-    let mut newest = Line::of(Role::Muted, "newest   ends ").span(Role::Text, stored);
-    // A bar that still grows ends later than what the vendor has.
-    if why.stored.is_none_or(|stored| stored.end < why.expected.end) {
-        newest = newest.span(Role::Muted, format!(", the vendor has bars to {}", format::stamp(why.expected.end, now)));
+    let causes_need = why.split.as_ref().map_or(0, |split| u16::try_from(split.causes.len() + 1).unwrap_or(u16::MAX));
+    // What it is in sentences first; the figures keep their place, and one empty line between where there is one.
+    let room = inner.bottom().saturating_sub(y).saturating_sub(causes_need + 1);
+    for sentence in why.sentences() {
+        let lines = u16::try_from(wrap(&sentence, inner.width).len()).unwrap_or(u16::MAX);
+        let left = (top + room).saturating_sub(y);
+        if left == 0 || (lines > left && y > top) {
+            break;
+        }
+        let place = Rect::new(inner.x, y, inner.width, lines.min(left));
+        y += view.canvas.paragraph(place, &sentence, Role::Text);
     }
-    view.canvas.line(inner.x, y, inner.width, &newest);
-    y += 1;
-    // An empty line, when all causes fit below it.
+    let Some(split) = &why.split else { return };
     if usize::from(inner.bottom().saturating_sub(y)) > split.causes.len() + 1 {
         y += 1;
     }

@@ -1,9 +1,7 @@
-//! Coverage in colors and letters: strips of days, a year as weeks, a month as a calendar page.
+//! Coverage in colors and letters: cells, strips of them, and two series in one row of cells.
 //!
 //! A cell says by its glyph what its color says too: a level for how much is there, a letter for why something is not.
-
-use chrono::{Datelike as _, Days, NaiveDate};
-use ratatui::layout::Rect;
+//! What was never asked is dim, however much of it there is; bright is only what is due and missing.
 
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::glyphs::LEVELS;
@@ -18,7 +16,7 @@ pub fn appearance(cell: Cell) -> (&'static str, Role) {
         CellState::Ahead => ("╌", Role::Border),
         CellState::Present if cell.eighths >= 8 => ("▇", Role::Covered),
         CellState::Present => (LEVELS.get(usize::from(cell.eighths.clamp(1, 6))).copied().unwrap_or("▄"), Role::Aging),
-        CellState::NoTrade => ("·", Role::Muted),
+        CellState::NoTrade => ("n", Role::Muted),
         CellState::Unverified => ("?", Role::Warn),
         CellState::NotEntitled => ("x", Role::Refused),
         CellState::Quarantined => ("q", Role::Bad),
@@ -30,6 +28,65 @@ pub fn appearance(cell: Cell) -> (&'static str, Role) {
     }
 }
 
+/// The glyph and the role of what lies before everything that was ever asked.
+pub const UNASKED: (&str, Role) = ("·", Role::Border);
+
+/// The first cell that anybody asked about: what is missing behind it is a hole, before it the history has not begun.
+#[must_use]
+pub fn first_asked(cells: &[Cell]) -> usize {
+    let asked = |c: &Cell| !matches!(c.state, CellState::Closed | CellState::Ahead | CellState::Unverified);
+    cells.iter().position(asked).unwrap_or(cells.len())
+}
+
+/// The same as [`appearance`], given whether the cell lies before the first one asked.
+#[must_use]
+pub fn look(cell: Cell, is_before: bool) -> (&'static str, Role) {
+    if is_before && cell.state == CellState::Unverified { UNASKED } else { appearance(cell) }
+}
+
+/// Whether a glyph stands for an amount, not for a word.
+#[must_use]
+pub fn is_level(glyph: &str) -> bool {
+    LEVELS.contains(&glyph)
+}
+
+/// The color of half a cell; nothing where nothing trades.
+#[must_use]
+pub fn shade(cell: Cell, is_before: bool) -> Option<Role> {
+    match cell.state {
+        CellState::Closed | CellState::Ahead => None,
+        CellState::NoTrade | CellState::Quiet | CellState::Halted => Some(Role::Covered),
+        CellState::Unverified if is_before => Some(Role::Border),
+        _ => Some(appearance(cell).1),
+    }
+}
+
+/// Whether a cell is told by its letter although another one shares its place.
+#[must_use]
+pub const fn needs_letter(state: CellState) -> bool {
+    matches!(state, CellState::Quarantined | CellState::Late | CellState::Suspect | CellState::VendorHole)
+}
+
+/// Two cells in one place, each with whether it lies before the first one asked: their colors above each other, or the
+/// letter of the one that needs one.
+pub fn pair(canvas: &mut Canvas, x: u16, y: u16, upper: (Cell, bool), lower: (Cell, bool)) {
+    let lettered = [upper.0, lower.0].into_iter().find(|cell| needs_letter(cell.state));
+    if let Some(cell) = lettered {
+        let (glyph, role) = appearance(cell);
+        return canvas.glyph(x, y, glyph, role);
+    }
+    let unasked = |(cell, before): (Cell, bool)| before && cell.state == CellState::Unverified;
+    let due = |(cell, before): (Cell, bool)| !before && cell.state == CellState::Unverified;
+    match (shade(upper.0, upper.1), shade(lower.0, lower.1)) {
+        (None, None) => {}
+        _ if unasked(upper) && unasked(lower) => canvas.glyph(x, y, UNASKED.0, UNASKED.1),
+        _ if due(upper) && due(lower) => canvas.glyph(x, y, "?", Role::Warn),
+        (Some(role), None) => canvas.glyph(x, y, "▀", role),
+        (None, Some(role)) => canvas.glyph(x, y, "▄", role),
+        (Some(above), Some(below)) => canvas.halves(x, y, above, below),
+    }
+}
+
 /// The name of a state.
 #[must_use]
 pub const fn name(state: CellState) -> &'static str {
@@ -38,7 +95,7 @@ pub const fn name(state: CellState) -> &'static str {
         CellState::Ahead => "not available yet",
         CellState::Present => "present",
         CellState::NoTrade => "no trades",
-        CellState::Unverified => "not fetched yet",
+        CellState::Unverified => "missing",
         CellState::NotEntitled => "not entitled",
         CellState::Quarantined => "quarantined",
         CellState::Quiet => "quiet",
@@ -60,7 +117,8 @@ pub fn legend(canvas: &mut Canvas, x: u16, y: u16, room: u16) {
         (9, one(of(CellState::Present, 8), "present")),
         (6, one(of(CellState::Present, 4), "partial")),
         (3, one(of(CellState::NoTrade, 8), "no trades")),
-        (8, one(of(CellState::Unverified, 0), "not fetched")),
+        (8, one(of(CellState::Unverified, 0), "missing")),
+        (7, Line::of(UNASKED.1, UNASKED.0).span(Role::Muted, " not asked yet")),
         (5, one(of(CellState::NotEntitled, 0), "not entitled")),
         (7, one(of(CellState::Quarantined, 0), "quarantined")),
         (4, one(of(CellState::Late, 0), "late")),
@@ -117,111 +175,11 @@ pub fn merge(cells: &[Cell]) -> Cell {
     of(CellState::Present, u8::try_from(eighths / due).unwrap_or(8).min(8))
 }
 
-/// Cells side by side, one column each.
-pub fn strip(canvas: &mut Canvas, x: u16, y: u16, room: u16, cells: impl Iterator<Item = Cell>) {
-    for (x, cell) in (x..x.saturating_add(room)).zip(cells) {
-        let (glyph, role) = appearance(cell);
-        if cell.state != CellState::Closed {
+/// Cells side by side, one column each, as they look.
+pub fn strip(canvas: &mut Canvas, x: u16, y: u16, room: u16, cells: impl Iterator<Item = (&'static str, Role)>) {
+    for (x, (glyph, role)) in (x..x.saturating_add(room)).zip(cells) {
+        if glyph != " " {
             canvas.glyph(x, y, glyph, role);
-        }
-    }
-}
-
-/// The days of one series, and which of them is selected.
-#[derive(Clone, Copy)]
-pub struct DayCells<'a> {
-    pub from: NaiveDate,
-    pub cells: &'a [Cell],
-    pub selected: Option<NaiveDate>,
-}
-
-impl DayCells<'_> {
-    /// The cell of a date.
-    #[must_use]
-    pub fn on(&self, date: NaiveDate) -> Option<Cell> {
-        let at = usize::try_from((date - self.from).num_days()).ok()?;
-        self.cells.get(at).copied()
-    }
-
-    /// The last date there is.
-    #[must_use]
-    pub fn last(&self) -> NaiveDate {
-        let count = u64::try_from(self.cells.len().saturating_sub(1)).unwrap_or(0);
-        self.from.checked_add_days(Days::new(count)).unwrap_or(self.from)
-    }
-}
-
-/// The lines a year takes.
-pub const YEAR: u16 = 8;
-
-/// A year: a column a week, a row a weekday, months above. Shows the weeks that fit, the newest at the right.
-pub fn year(canvas: &mut Canvas, area: Rect, days: DayCells<'_>) {
-    const LABELS: u16 = 4;
-    if area.width < LABELS + 8 || area.height < YEAR || days.cells.is_empty() {
-        return;
-    }
-    let room = area.width - LABELS;
-    let monday = |date: NaiveDate| date - Days::new(u64::from(date.weekday().num_days_from_monday()));
-    let last = monday(days.last());
-    let all = u16::try_from((last - monday(days.from)).num_days() / 7 + 1).unwrap_or(u16::MAX);
-    let each = (room / all.max(1)).clamp(1, 3);
-    let weeks = all.min(room / each);
-    for (row, name) in [(1, "Mon"), (3, "Wed"), (5, "Fri"), (7, "Sun")] {
-        canvas.text(area.x, area.y + row, 3, name, Role::Muted);
-    }
-    let mut free_from = 0;
-    for week in 0..weeks {
-        let Some(start) = last.checked_sub_days(Days::new(u64::from(weeks - 1 - week) * 7)) else { continue };
-        let x = area.x + LABELS + week * each;
-        let first_of_month = (0..7).map(|d| start + Days::new(d)).find(|date| date.day() == 1);
-        if let Some(first) = first_of_month.filter(|_| x >= free_from) {
-            let name = first.format(if first.month() == 1 { "%b %Y" } else { "%b" }).to_string();
-            let name_takes = crate::draw::canvas::width(&name);
-            if x + name_takes <= area.right() {
-                canvas.text(x, area.y, name_takes, &name, Role::Muted);
-                free_from = x + name_takes + 1;
-            }
-        }
-        for (row, date) in (1..YEAR).zip(start.iter_days()) {
-            let Some(cell) = days.on(date) else { continue };
-            let (glyph, role) = appearance(cell);
-            canvas.glyph(x, area.y + row, glyph, role);
-            if days.selected == Some(date) {
-                canvas.overlay(Rect::new(x, area.y + row, 1, 1), Role::Selected);
-                canvas.overlay(Rect::new(x, area.y + row, 1, 1), Role::Strong);
-            }
-        }
-    }
-}
-
-/// The columns a month takes.
-pub const MONTH: u16 = 7 * 5;
-
-/// A month as a calendar page: day and state.
-pub fn month(canvas: &mut Canvas, area: Rect, days: DayCells<'_>, of: NaiveDate) {
-    let Some(first) = of.with_day(1) else { return };
-    canvas.text(area.x, area.y, area.width, &first.format("%B %Y").to_string(), Role::Title);
-    let each = (area.width / 7).min(5);
-    if each < 4 || area.height < 3 {
-        return;
-    }
-    for (k, name) in (0..).zip(["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]) {
-        canvas.text(area.x + k * each, area.y + 1, 2, name, Role::Muted);
-    }
-    let lead = u16::try_from(first.weekday().num_days_from_monday()).unwrap_or(0);
-    for (k, date) in (lead..).zip(first.iter_days().take_while(|d| d.month() == first.month())) {
-        let (x, y) = (area.x + k % 7 * each, area.y + 2 + k / 7);
-        if y >= area.bottom() {
-            break;
-        }
-        let cell = days.on(date).unwrap_or(Cell { state: CellState::Closed, eighths: 0 });
-        let (glyph, role) = appearance(cell);
-        let is_open = cell.state != CellState::Closed;
-        canvas.right(x, y, 2, &date.day().to_string(), if is_open { Role::Text } else { Role::Border });
-        canvas.text(x + 2, y, 1, glyph, role);
-        if days.selected == Some(date) {
-            canvas.overlay(Rect::new(x, y, 3, 1), Role::Selected);
-            canvas.overlay(Rect::new(x, y, 2, 1), Role::Strong);
         }
     }
 }
@@ -258,7 +216,7 @@ mod tests {
             ("8???", "?"),
             ("88xxx", "x"),
             ("88q", "q"),
-            ("....", "·"),
+            ("....", "n"),
             (".:::", ":"),
             ("hh. ", "h"),
             ("88:h", "▇"),

@@ -163,6 +163,7 @@ fn query() -> AggregateQuery {
         class: AssetClass::Stock,
         timeframe: Timeframe::M5,
         range: Interval::new(Ts(0), Ts(300_000)),
+        nights: false,
     }
 }
 

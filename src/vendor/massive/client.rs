@@ -8,10 +8,10 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::{Base, path_of};
+use crate::Fault;
 use crate::fault::{Failure, Transport, classify};
 use crate::http::{self, BodyError, causes, client_builder, with_causes};
 use crate::retry::{http_date, parse_retry_after};
-use crate::{Dated, Fault};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
@@ -53,12 +53,6 @@ impl From<Fault> for Refused {
 }
 
 impl Answer {
-    /// Reads the body.
-    pub(super) fn dated<T>(&self, read: impl FnOnce(&[u8]) -> Result<T, Fault>) -> Result<Dated<T>, Fault> {
-        let value = read(&self.body).map_err(|fault| self.blame(fault))?;
-        Ok(Dated { value, server_time: self.server_time })
-    }
-
     /// Marks a fault found in this answer with where it came from.
     pub(super) fn blame(&self, fault: Fault) -> Fault {
         Fault { status: Some(200), request_id: self.request_id.clone(), server_time: self.server_time, ..fault }
@@ -175,7 +169,8 @@ impl Http {
 
 /// A request id fit to store: printable and short.
 pub(super) fn identifier(text: &str) -> String {
-    printable(text).chars().take(64).collect()
+    let start: String = text.chars().take(64).collect();
+    printable(&start).chars().take(64).collect()
 }
 
 /// The vendor's clock.

@@ -11,10 +11,15 @@ use super::wire::{Counts, Envelope, GroupedRow, Raw, object, row};
 use crate::{Fault, GroupedPage};
 use barkeep_market::{AssetClass, Bar, Interval, Timeframe, Ts, quality};
 
+/// No row of a ticker that anybody could ask for is longer, bytes.
+const LONGEST_ROW: usize = 4_096;
+
 /// Reads a whole market day. Rows are keyed by the date that was asked for, in which their own time must lie: it is the
 /// session's end (vendor feature-requests#33).
 pub(super) fn grouped(body: &[u8], class: AssetClass, date: NaiveDate) -> Result<GroupedPage, Fault> {
-    let mut envelope: Envelope<Raw> = object(body)?;
+    // A name in another encoding is one bad row, not a bad day.
+    let text = String::from_utf8_lossy(body);
+    let mut envelope: Envelope<Raw> = object(text.as_bytes())?;
     let request_id = envelope.request_id.as_deref().map(identifier);
     let rows = envelope.rows(Counts::Exact)?;
     if envelope.next_url().is_some() {
@@ -24,7 +29,7 @@ pub(super) fn grouped(body: &[u8], class: AssetClass, date: NaiveDate) -> Result
     let mut bars: Vec<(String, Bar)> = Vec::with_capacity(rows.len());
     let mut unreadable = BTreeSet::new();
     let (mut dropped, mut dropped_at) = (0_u64, None);
-    for raw in &rows {
+    for raw in rows.iter().filter(|raw| raw.get().len() <= LONGEST_ROW) {
         let Ok(GroupedRow { ticker, t, o, h, l, c, v, vw, n }) = row(raw) else {
             unreadable.extend(ticker_of(raw));
             continue;
@@ -47,7 +52,7 @@ pub(super) fn grouped(body: &[u8], class: AssetClass, date: NaiveDate) -> Result
         return Err(Fault::malformed(format!("none of the {} rows is a bar that can be true", rows.len())));
     }
     bars.sort_by(|a, b| a.0.cmp(&b.0));
-    drop_repeats(&mut bars, |a, b| a.0 == b.0, |a, b| a.1.same_values(&b.1));
+    drop_repeats(&mut bars, |a, b| a.0 == b.0, |row| row.1.value_bits());
     let pairs = bars.iter().zip(bars.iter().skip(1));
     let conflicting: BTreeSet<String> = pairs.filter(|(a, b)| a.0 == b.0).map(|(a, _)| a.0.clone()).collect();
     bars.retain(|(ticker, _)| !conflicting.contains(ticker) && !unreadable.contains(ticker));

@@ -132,6 +132,7 @@ fn query() -> AggregateQuery {
         class: AssetClass::Crypto,
         timeframe: Timeframe::M5,
         range: Interval::new(Ts(1_700_000_100_000), Ts(1_700_000_700_000)),
+        nights: false,
     }
 }
 
@@ -189,8 +190,13 @@ async fn paths_of_all_endpoints() {
     let _ = client.upcoming_holidays().await;
     let day =
         Timeframe::D1.snap_out(AssetClass::Stock, Interval::new(Ts::ny_midnight(date), Ts::ny_midnight(date) + 1));
-    let daily =
-        AggregateQuery { ticker: "BRK.B".to_owned(), class: AssetClass::Stock, timeframe: Timeframe::D1, range: day };
+    let daily = AggregateQuery {
+        ticker: "BRK.B".to_owned(),
+        class: AssetClass::Stock,
+        timeframe: Timeframe::D1,
+        range: day,
+        nights: false,
+    };
     let _ = client.aggregates(&daily, None).await;
     let paths: Vec<String> = server.requests().iter().map(|r| r.split(' ').nth(1).unwrap().to_owned()).collect();
     assert_eq!(

@@ -14,6 +14,8 @@ mod wire;
 #[cfg(test)]
 mod grouped_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod http_tests;
 #[cfg(test)]
 mod page_tests;
@@ -31,7 +33,7 @@ use tokio::sync::Semaphore;
 
 use self::address::{encoded, path_of};
 use self::client::{Answer, Http, Refused};
-use self::page::PAGE_LIMIT;
+use self::wire::PAGE_LIMIT;
 use super::refusal::is_not_found;
 use super::{
     AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker,
@@ -54,7 +56,7 @@ struct Headers {
     server_time: Option<Ts>,
 }
 
-/// Reads the bars of an answer, and hands on what its headers say.
+/// Reads an answer, and hands on what its headers say.
 ///
 /// A full page takes some milliseconds. On the threads that tasks run on, the one that only has to send the next statement
 /// to the database would wait as long, every time. `readers` keeps half of the processors free for the database.
@@ -105,6 +107,15 @@ impl Massive {
         Ok(Self { http, old_splits: AtomicBool::new(false), readers })
     }
 
+    async fn dated<T: Send + 'static>(
+        &self,
+        answer: Answer,
+        value: impl FnOnce(&[u8]) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<Dated<T>, Fault> {
+        let (value, Headers { server_time, .. }) = read(&self.readers, answer, value).await?;
+        Ok(Dated { value, server_time })
+    }
+
     async fn new_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         let first = || {
             let list: Vec<String> = tickers.iter().map(|t| encoded(t)).collect();
@@ -120,7 +131,8 @@ impl Massive {
             let message = format!("{}; trying the older splits endpoint", fault.message);
             Fault { class: Class::Transient, message, retry_after: Some(Duration::ZERO), ..fault }
         })?;
-        answer.dated(|body| reference::splits(body, tickers, &self.http.base, SPLITS))
+        let (tickers, base) = (tickers.to_vec(), self.http.base.clone());
+        self.dated(answer, move |body| reference::splits(body, &tickers, &base, SPLITS)).await
     }
 
     /// The old endpoint takes one ticker per request. The cursor carries, behind a `#`, which ticker it is about.
@@ -134,8 +146,8 @@ impl Massive {
             },
         };
         let answer = self.http.get(&path).await?;
-        let only = std::slice::from_ref(&ticker);
-        let mut page = answer.dated(|body| reference::splits(body, only, &self.http.base, OLD_SPLITS))?;
+        let (only, base) = (vec![ticker.clone()], self.http.base.clone());
+        let mut page = self.dated(answer, move |body| reference::splits(body, &only, &base, OLD_SPLITS)).await?;
         let after = || {
             let next = tickers.iter().skip_while(|t| **t != ticker).nth(1)?;
             Some(Cursor(format!("{}#{next}", first(next))))
@@ -208,17 +220,17 @@ impl Vendor for Massive {
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {
-        self.http.get("/v1/marketstatus/now").await?.dated(reference::market_status)
+        self.dated(self.http.get("/v1/marketstatus/now").await?, reference::market_status).await
     }
 
     async fn upcoming_holidays(&self) -> Result<Dated<Vec<Holiday>>, Fault> {
-        self.http.get("/v1/marketstatus/upcoming").await?.dated(reference::holidays)
+        self.dated(self.http.get("/v1/marketstatus/upcoming").await?, reference::holidays).await
     }
 
     async fn tickers(&self, search: &str, limit: u32) -> Result<Dated<Vec<Ticker>>, Fault> {
         let limit = limit.clamp(1, 1_000);
         let path = format!("/v3/reference/tickers?search={}&active=true&limit={limit}", encoded(search));
-        self.http.get(&path).await?.dated(reference::tickers)
+        self.dated(self.http.get(&path).await?, reference::tickers).await
     }
 
     async fn ticker(&self, ticker: &str) -> Result<Dated<Option<TickerDetails>>, Fault> {
@@ -226,7 +238,10 @@ impl Vendor for Massive {
             return Err(Fault::new(Class::Permanent, "an empty ticker cannot be requested"));
         }
         match self.http.exchange(&format!("/v3/reference/tickers/{}", encoded(ticker))).await {
-            Ok(answer) => answer.dated(|body| reference::details(body, ticker).map(Some)),
+            Ok(answer) => {
+                let ticker = ticker.to_owned();
+                self.dated(answer, move |body| reference::details(body, &ticker).map(Some)).await
+            }
             Err(Refused { fault, body }) if fault.status == Some(404) && is_not_found(&body) => {
                 Ok(Dated { value: None, server_time: fault.server_time })
             }

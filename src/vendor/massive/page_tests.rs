@@ -10,7 +10,13 @@ fn at(text: &str) -> Ts {
 
 fn query(timeframe: Timeframe, class: AssetClass, from: &str, to: &str) -> AggregateQuery {
     let ticker = if class == AssetClass::Crypto { "X:BTCUSD" } else { "TEST" };
-    AggregateQuery { ticker: ticker.to_owned(), class, timeframe, range: Interval::new(at(from), at(to)) }
+    AggregateQuery {
+        ticker: ticker.to_owned(),
+        class,
+        timeframe,
+        range: Interval::new(at(from), at(to)),
+        nights: false,
+    }
 }
 
 /// Five minute bars of one hour: 15:00 is 1705330800000.
@@ -201,7 +207,7 @@ fn a_full_page_that_names_no_next_one_is_refused() {
         assert!(!minutes(rows, 60_000, rows, false).unwrap().full, "{rows}");
     }
     let fault = minutes(50_001, 60_000, 50_001, false).unwrap_err();
-    assert!(fault.message.contains("50001 bars, at most 50000"), "{fault}");
+    assert!(fault.message.contains("more than 50000 results, at most 50000"), "{fault}");
 }
 
 #[test]

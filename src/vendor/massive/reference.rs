@@ -2,10 +2,9 @@
 
 use super::address::Base;
 use super::wire::{
-    Counts, DetailsBody, Envelope, HolidayRow, Object, Raw, SplitRow, StatusBody, TickerRow, json, object, row,
+    Counts, DetailsBody, Envelope, HolidayRow, Object, Raw, SplitRow, StatusBody, TickerRow, json, object, row, shown,
 };
 use crate::{Fault, Holiday, MarketStatus, SplitPage, Ticker, TickerDetails};
-use barkeep_base::text::printable;
 use barkeep_market::Ts;
 use barkeep_market::split::Split;
 
@@ -22,7 +21,7 @@ pub(super) fn splits(body: &[u8], tickers: &[String], base: &Base, path: &str) -
         match split(&raw) {
             Ok((ticker, split)) if tickers.contains(&ticker) => page.splits.push((ticker, split)),
             Ok((ticker, _)) => {
-                let ticker = printable(&ticker);
+                let ticker = shown(&ticker);
                 let text = format!("the answer holds a split of {ticker}, which was not requested");
                 return Err(Fault::malformed(text));
             }
@@ -49,7 +48,7 @@ fn split(raw: &Raw) -> Result<(String, Split), String> {
 pub(super) fn market_status(body: &[u8]) -> Result<MarketStatus, Fault> {
     let status: StatusBody = object(body)?;
     Ok(MarketStatus {
-        market: printable(&status.market),
+        market: shown(&status.market),
         server_time: status.server_time.map(|t| Ts(t.timestamp_millis())),
     })
 }
@@ -67,11 +66,11 @@ pub(super) fn holidays(body: &[u8]) -> Result<Vec<Holiday>, Fault> {
                 return Err(Fault::malformed(format!("the early close on {} names no time", row.date)));
             }
             (other, _) => {
-                tracing::warn!(date = %row.date, status = printable(other), "an announced market day of unknown kind");
+                tracing::warn!(date = %row.date, status = shown(other), "an announced market day of unknown kind");
                 continue;
             }
         };
-        let (exchange, name) = (printable(&row.exchange), printable(&row.name));
+        let (exchange, name) = (shown(&row.exchange), shown(&row.name));
         days.push(Holiday { exchange, name, date: row.date, close });
     }
     Ok(days)
@@ -85,7 +84,7 @@ pub(super) fn tickers(body: &[u8]) -> Result<Vec<Ticker>, Fault> {
 
 fn known(row: TickerRow) -> Ticker {
     Ticker {
-        ticker: printable(&row.ticker),
+        ticker: shown(&row.ticker),
         name: text(row.name).unwrap_or_default(),
         market: text(row.market).unwrap_or_default(),
         kind: text(row.kind),
@@ -94,20 +93,20 @@ fn known(row: TickerRow) -> Ticker {
 }
 
 fn text(text: Option<String>) -> Option<String> {
-    text.map(|t| printable(&t))
+    text.map(|t| shown(&t))
 }
 
 /// Reads what the vendor knows of the ticker that was asked for.
 pub(super) fn details(body: &[u8], asked: &str) -> Result<TickerDetails, Fault> {
     let body: DetailsBody = object(body)?;
     if let Some(status) = body.status.as_deref().filter(|s| !matches!(*s, "OK" | "DELAYED")) {
-        return Err(Fault::malformed(format!("the vendor answered 200 with status {}", printable(status))));
+        return Err(Fault::malformed(format!("the vendor answered 200 with status {}", shown(status))));
     }
     let Some(Object(row)) = body.results else {
         return Err(Fault::malformed(format!("the answer says nothing of {asked}")));
     };
     if row.known.ticker != asked {
-        let ticker = printable(&row.known.ticker);
+        let ticker = shown(&row.known.ticker);
         return Err(Fault::malformed(format!("the answer is for {ticker}, the request was for {asked}")));
     }
     let delisted_on = row.delisted_utc.as_deref().map(date_of).transpose()?;
@@ -129,5 +128,5 @@ pub(super) fn details(body: &[u8], asked: &str) -> Result<TickerDetails, Fault> 
 /// The date of an instant in RFC 3339, or a date by itself.
 fn date_of(text: &str) -> Result<chrono::NaiveDate, Fault> {
     let date = text.split(['T', ' ']).next().unwrap_or(text);
-    date.parse().map_err(|_| Fault::malformed(format!("'{}' is not a date", printable(text))))
+    date.parse().map_err(|_| Fault::malformed(format!("'{}' is not a date", shown(text))))
 }

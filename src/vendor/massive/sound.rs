@@ -19,13 +19,16 @@ const SHARE_PERCENT: usize = 3;
 /// Chance above which bars may lie on a coarser grid by themselves: one in a hundred thousand.
 const BY_CHANCE: f64 = 1e-5;
 
-/// Refuses a page in which too much is impossible. `bars` are in order.
+/// Refuses a page in which too much is impossible. `bars` are in order, equal ones once.
 pub(super) fn check(bars: &[Bar], query: &AggregateQuery) -> Result<(), Fault> {
     let mut hours = Hours::new(query);
     // How many there are of each, and when the first is.
     let mut reasons: BTreeMap<Wrong, (usize, Ts)> = BTreeMap::new();
-    for bar in bars {
-        if let Some(wrong) = wrong(bar, query, hours.as_mut()) {
+    let (before, after) = (bars.iter().map(Some), bars.iter().skip(1).map(Some).chain([None]));
+    let neighbors = std::iter::once(None).chain(before).zip(after);
+    for (bar, (before, after)) in bars.iter().zip(neighbors) {
+        let has_double = [before, after].into_iter().flatten().any(|other| other.ts == bar.ts);
+        if let Some(wrong) = wrong(bar, query, hours.as_mut()).or(has_double.then_some(Wrong::Contradicted)) {
             reasons.entry(wrong).or_insert((0, bar.ts)).0 += 1;
         }
     }
@@ -53,6 +56,8 @@ enum Wrong {
     OutsideHours,
     NoSession,
     Values(&'static str),
+    /// Another bar has its time and other values.
+    Contradicted,
 }
 
 fn wrong(bar: &Bar, query: &AggregateQuery, hours: Option<&mut Hours>) -> Option<Wrong> {
@@ -82,6 +87,7 @@ fn told(reasons: &BTreeMap<Wrong, (usize, Ts)>, timeframe: Timeframe, all: usize
             format!("{which} {by}off the {} grid", timeframe.name())
         }
         Wrong::Values(reason) => format!("{n} of {all} bars are impossible: {reason}"),
+        Wrong::Contradicted => format!("{n} of {all} bars share their time with a bar of other values"),
         Wrong::NoSession => format!("{n} of {all} bars lie on days without a session"),
         Wrong::OutsideHours | Wrong::OffGrid(_) => {
             format!("{n} of {all} bars lie outside the trading hours, 04:00 to 20:00 New York")
@@ -102,6 +108,8 @@ fn length(ms: i64) -> String {
 struct Hours {
     calendar: Calendar,
     timeframe: Timeframe,
+    /// Whether nights are traded.
+    nights: bool,
     /// The New York day last looked at, and its trading hours.
     day: Interval,
     open: Interval,
@@ -120,6 +128,7 @@ impl Hours {
         limited.then(|| Self {
             calendar: Calendar::new(),
             timeframe: query.timeframe,
+            nights: query.nights,
             day: nothing,
             open: nothing,
             seen: 0,
@@ -137,10 +146,12 @@ impl Hours {
                 self.seen |= 1 << hour.rem_euclid(24);
             }
         }
-        if self.open.is_empty() {
-            return Some(Wrong::NoSession);
+        let minutes = self.timeframe.family() == Family::Minute;
+        let closed = self.open.is_empty() || (minutes && !bar.overlaps(self.open));
+        if !closed || (minutes && self.nights && self.calendar.night_before(ts).is_some()) {
+            return None;
         }
-        (self.timeframe.family() == Family::Minute && !bar.overlaps(self.open)).then_some(Wrong::OutsideHours)
+        Some(if self.open.is_empty() { Wrong::NoSession } else { Wrong::OutsideHours })
     }
 
     /// Whether the bars come at all hours. When a symbol trades is then for those to judge who know its history.

@@ -11,7 +11,7 @@ const TUESDAY: i64 = 1_705_381_200_000;
 const OPEN: i64 = TUESDAY + 9 * HOUR + 30 * MINUTE;
 
 fn query(timeframe: Timeframe, class: AssetClass) -> AggregateQuery {
-    AggregateQuery { ticker: "TEST".to_owned(), class, timeframe, range: Interval::new(Ts(0), Ts(0)) }
+    AggregateQuery { ticker: "TEST".to_owned(), class, timeframe, range: Interval::new(Ts(0), Ts(0)), nights: false }
 }
 
 fn stock(timeframe: Timeframe) -> AggregateQuery {
@@ -153,4 +153,16 @@ fn bars_of_a_coarser_timeframe_are_named() {
     let mut hourly = every(HOUR, 12, from);
     hourly.push(bar(from + 12 * HOUR + 5 * MINUTE));
     check(&hourly, &stock(Timeframe::M5)).unwrap();
+}
+
+#[test]
+fn nights_that_are_known_to_be_traded_are_no_fault_and_weekends_still_are() {
+    let nights = AggregateQuery { nights: true, ..stock(Timeframe::M5) };
+    let evening = every(5 * MINUTE, 24, TUESDAY + HOUR);
+    assert!(refused(&evening, &stock(Timeframe::M5)).contains("24 of 24 bars lie outside the trading hours"));
+    check(&evening, &nights).unwrap();
+    // From Sunday 20:00 on, and not at noon.
+    check(&every(5 * MINUTE, 24, TUESDAY + 6 * DAY - 3 * HOUR), &nights).unwrap();
+    let noon = every(5 * MINUTE, 24, TUESDAY + 4 * DAY + 10 * HOUR);
+    assert!(refused(&noon, &nights).contains("24 of 24 bars lie on days without a session"));
 }

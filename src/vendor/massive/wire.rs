@@ -8,10 +8,13 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::Fault;
 use barkeep_base::text::printable;
+
+/// Base aggregates per page: the most the vendor allows, and what is asked for. No other answer holds more rows either.
+pub(super) const PAGE_LIMIT: u64 = 50_000;
 
 /// The envelope of everything but market status; `R` is a row: an [`Object`], or [`Raw`] where a bad row must not spoil
 /// the others.
@@ -20,15 +23,15 @@ pub(super) struct Envelope<R> {
     pub(super) ticker: Option<String>,
     status: Option<String>,
     pub(super) request_id: Option<String>,
-    error: Option<serde_json::Value>,
-    message: Option<serde_json::Value>,
+    error: Option<Raw>,
+    message: Option<Raw>,
     #[serde(rename = "queryCount")]
     pub(super) query_count: Option<Whole>,
     #[serde(rename = "resultsCount")]
     results_count: Option<Whole>,
     count: Option<Whole>,
     pub(super) adjusted: Option<bool>,
-    results: Option<Vec<R>>,
+    results: Option<Rows<R>>,
     next_url: Option<String>,
 }
 
@@ -114,6 +117,46 @@ pub(super) struct StatusBody {
     pub(super) server_time: Option<chrono::DateTime<chrono::FixedOffset>>,
 }
 
+/// The rows of an answer. More than any request asks for are not read to their end: what they would take is not bounded
+/// by the size of the body alone.
+struct Rows<R>(Vec<R>);
+
+impl<'de, R: Deserialize<'de>> Deserialize<'de> for Rows<R> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Elements<R>(PhantomData<R>);
+        impl<'de, R: Deserialize<'de>> Visitor<'de> for Elements<R> {
+            type Value = Rows<R>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of results")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut rows = Vec::new();
+                while let Some(row) = seq.next_element()? {
+                    if rows.len() as u64 >= PAGE_LIMIT {
+                        let text = format!("more than {PAGE_LIMIT} results, at most {PAGE_LIMIT} were asked for");
+                        return Err(de::Error::custom(text));
+                    }
+                    rows.push(row);
+                }
+                Ok(Rows(rows))
+            }
+        }
+        d.deserialize_seq(Elements(PhantomData))
+    }
+}
+
+/// How much of a text of the vendor is shown, characters.
+const SHOWN: usize = 200;
+
+/// A text of the vendor in a message: printable and short, however long it came.
+pub(super) fn shown(text: &str) -> String {
+    let mut start = text.char_indices();
+    match start.nth(SHOWN) {
+        None => printable(text),
+        Some((end, _)) => format!("{}…", printable(text.get(..end).unwrap_or_default())),
+    }
+}
+
 /// How far the counts of an envelope can be trusted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counts {
@@ -129,7 +172,7 @@ pub(super) type Raw = Box<serde_json::value::RawValue>;
 /// Reads one row; the text says why it is no such row.
 pub(super) fn row<T: de::DeserializeOwned>(raw: &Raw) -> Result<T, String> {
     let read = serde_json::from_str::<Object<T>>(raw.get());
-    read.map(|Object(row)| row).map_err(|e| printable(&e.to_string()))
+    read.map(|Object(row)| row).map_err(|e| shown(&e.to_string()))
 }
 
 impl<R> Envelope<R> {
@@ -137,12 +180,12 @@ impl<R> Envelope<R> {
     pub(super) fn rows(&mut self, counts: Counts) -> Result<Vec<R>, Fault> {
         if let Some(status) = self.status.as_deref().filter(|s| !matches!(*s, "OK" | "DELAYED")) {
             let said = self.said().unwrap_or_else(|| "no reason given".to_owned());
-            let text = format!("the vendor answered 200 with status {}: {said}", printable(status));
+            let text = format!("the vendor answered 200 with status {}: {said}", shown(status));
             return Err(Fault::malformed(text));
         }
         let told = [self.results_count, self.count];
         let rows = match (self.results.take(), told.into_iter().flatten().next()) {
-            (Some(rows), _) => rows,
+            (Some(Rows(rows)), _) => rows,
             (None, Some(_)) => Vec::new(),
             (None, None) => return Err(Fault::malformed("the answer has neither results nor a count of them")),
         };
@@ -169,11 +212,11 @@ impl<R> Envelope<R> {
     /// An error text, fit to print.
     fn said(&self) -> Option<String> {
         let texts = [&self.error, &self.message];
-        texts.into_iter().flatten().find_map(|said| match said {
-            serde_json::Value::Null => None,
-            serde_json::Value::String(text) if text.trim().is_empty() => None,
-            serde_json::Value::String(text) => Some(printable(text)),
-            other => Some(printable(&other.to_string())),
+        texts.into_iter().flatten().find_map(|said| match serde_json::from_str::<Option<String>>(said.get()) {
+            Ok(None) => None,
+            Ok(Some(text)) if text.trim().is_empty() => None,
+            Ok(Some(text)) => Some(shown(&text)),
+            Err(_) => Some(shown(said.get())),
         })
     }
 
@@ -208,7 +251,7 @@ pub(super) fn json<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
             Category::Data => "the answer has the wrong shape",
             Category::Syntax | Category::Io => "the answer is not JSON",
         };
-        Fault::malformed(format!("{what}: {}", printable(&e.to_string())))
+        Fault::malformed(format!("{what}: {}", shown(&e.to_string())))
     })
 }
 

@@ -8,6 +8,7 @@ use CellState::{Ahead, Closed, NoTrade, Present, Quarantined, Unverified};
 use barkeep::alerts::{DatabaseHealth, Notifier};
 use barkeep::api::types::{self, Command, CommandResult, Question, Reply};
 use barkeep::base::clock::{Clock, Moment};
+use barkeep::base::format::price;
 use barkeep::base::log::Tail;
 use barkeep::config::{Environment, RateLimit, alert_secrets};
 use barkeep::market::freshness::Tier;
@@ -16,7 +17,8 @@ use barkeep::market::{AssetClass, Bar, Timeframe, Ts};
 use barkeep::monitor::snapshot::{MarketPhase, Snapshot};
 use barkeep::pipeline::select::Selection;
 use barkeep::runtime::console::{
-    Access, CellState, Console, ConsoleRequest, ConsoleResponse, CoverageRow, Link, ReadError, SeriesName,
+    Access, CellState, Console, ConsoleRequest, ConsoleResponse, CoverageRow, Gap, Link, ReadError, SeriesName,
+    gap_selection,
 };
 use barkeep::runtime::local_console::LocalConsole;
 use barkeep::runtime::runtime::{Runtime, RuntimeParts};
@@ -24,6 +26,8 @@ use barkeep::service::handle::{
     CommandError, CommandReply, EngineCommand, EngineState, ExecutionSelector, TriggerScope,
 };
 use barkeep::store::{ExecutionStatus, Store as _, Trigger, Verdict};
+use barkeep::tui::model::Overlay;
+use barkeep::tui::widgets::chart::Chart;
 use barkeep::vendor::{Class, Fault};
 
 use crate::support::rig::{Rig, Wall, settings};
@@ -321,9 +325,47 @@ async fn a_detail_tells_gaps_splits_and_why() {
     assert!(gaps.iter().any(|start| start.starts_with("2024-02-29")), "{gaps:?}");
     assert_eq!(detail.gaps_total, detail.gaps.len());
     assert!(detail.covered > 0.1 && detail.covered < 0.5, "{}", detail.covered);
+    let split_date = split.date;
     let split = detail.explanation.split.as_ref().unwrap();
     assert_eq!(split.causes.iter().map(|share| share.ms).sum::<i64>(), split.age_ms);
     assert_eq!(detail.attempts.len(), 2);
+
+    // A gap costs what the planner plans for it, and the map knows the same gaps and the same share.
+    for gap in &detail.gaps {
+        let series = ("AAPL".parse().unwrap(), Timeframe::D1);
+        let preview = EngineCommand::Preview(TriggerScope::Selection(gap_selection(series, gap.range)));
+        let CommandReply::Planned(plan) = console.order(preview).await.unwrap() else { panic!("{gap:?}") };
+        assert_eq!(gap.requests, Some(plan.requests), "{gap:?}");
+    }
+    let series = vec![("AAPL".parse().unwrap(), Timeframe::D1)];
+    let days =
+        ConsoleRequest::Coverage { series, from: "2024-03-01".parse().unwrap(), to: "2024-03-05".parse().unwrap() };
+    let ConsoleResponse::Coverage(rows) = console.ask(days).await.unwrap() else { panic!() };
+    assert_eq!(rows[0].complete, Some(detail.covered));
+    let ranges = |gaps: &[Gap]| gaps.iter().map(|gap| (gap.range, gap.sessions)).collect::<Vec<_>>();
+    assert_eq!(ranges(&rows[0].gaps), ranges(&detail.gaps));
+    // What the chart says of a bar is what is stored of it, adjusted for the split.
+    assert_eq!(detail.points.len(), detail.bars.len());
+    for stored in &raw {
+        let chart = Chart {
+            bars: &detail.bars,
+            points: &detail.points,
+            holes: &[],
+            quarantined: &[],
+            class: AssetClass::Stock,
+            timeframe: Timeframe::D1,
+            overlay: Overlay::default(),
+            cursor: Some(stored.bar.ts),
+        };
+        let said = chart.readout().iter().map(|(_, line)| line.to_string()).collect::<Vec<_>>().join("  ");
+        let date = AssetClass::Stock.date_of(stored.bar.ts);
+        let factor = if date < split_date { 0.5 } else { 1.0 };
+        let [open, high, low, close] =
+            [stored.bar.open, stored.bar.high, stored.bar.low, stored.bar.close].map(|p| price(p * factor));
+        let want = format!("{}  o {open} h {high} l {low} c {close}", date.format("%a %d %b %Y"));
+        assert!(said.starts_with(&want), "{said} is not {want}");
+        assert!(said.contains(&format!("score {:.1}", stored.quality_score)), "{said}");
+    }
     assert_travels(&ConsoleResponse::Detail(detail));
 
     let unknown = ConsoleRequest::Detail { symbol: "MSFT".parse().unwrap(), timeframe: Timeframe::D1 };

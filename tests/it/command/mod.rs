@@ -2,5 +2,7 @@
 
 mod baseline;
 mod cli;
+mod database;
 mod reports;
 mod rto_rpo;
+mod secrets;

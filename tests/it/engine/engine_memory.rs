@@ -38,6 +38,7 @@ fn wish(from: &str, to: Option<&str>) -> Backfill {
         newest_only: false,
         plan: None,
         idle: false,
+        whole: false,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Days and sessions of coverage.
 
-use barkeep::market::ts::HOUR;
-use barkeep::market::{AssetClass, Timeframe, Ts};
-use barkeep::runtime::console::{Cell, CellState, CoverageRow, SessionCoverage};
+use barkeep::market::ts::{DAY, HOUR, MINUTE};
+use barkeep::market::{AssetClass, Interval, Timeframe, Ts};
+use barkeep::runtime::console::{Cell, CellState, CoverageRow, Gap, SessionCoverage};
 use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::{class, now};
@@ -29,8 +29,9 @@ pub fn coverage_row(symbol: &str, timeframe: Timeframe, from: NaiveDate, to: Nai
                 return of(CellState::Closed, 0);
             }
             match (symbol, back) {
+                ("NFLX", 0..120) if timeframe < Timeframe::D1 => of(CellState::Unverified, 0),
+                ("AVGO", 200..) | ("META", 0) => of(CellState::Unverified, 0),
                 (_, ..0) => of(CellState::Ahead, 0),
-                ("META", 0) => of(CellState::Unverified, 0),
                 ("META", 1) => of(CellState::Present, 3),
                 ("AAPL", 0) => of(CellState::Quarantined, 8),
                 ("ASML", _) if timeframe >= Timeframe::H4 => of(CellState::Unverified, 0),
@@ -43,22 +44,35 @@ pub fn coverage_row(symbol: &str, timeframe: Timeframe, from: NaiveDate, to: Nai
             }
         })
         .collect();
-    CoverageRow { symbol: symbol.parse().unwrap(), timeframe, cells }
+    let gap = |from: i64, to: i64, sessions, not_entitled| Gap {
+        range: Interval::new(now() - from * DAY, now() - to * DAY),
+        not_entitled,
+        sessions,
+        requests: None,
+    };
+    let (complete, gaps) = match symbol {
+        "META" => (0.974, vec![gap(1, 0, 2, false)]),
+        "NFLX" if timeframe < Timeframe::D1 => (0.66, vec![gap(120, 0, 84, false)]),
+        "AVGO" => (0.55, vec![gap(365, 200, 114, false)]),
+        "EEM" => (0.41, vec![gap(365, 150, 148, true)]),
+        _ => (1.0, Vec::new()),
+    };
+    CoverageRow { symbol: symbol.parse().unwrap(), timeframe, cells, complete: Some(complete), gaps }
 }
 
 pub fn session(symbol: &str, timeframe: Timeframe, date: NaiveDate) -> SessionCoverage {
     let start = Ts::ny_midnight(date) + 4 * HOUR;
-    let pieces = (0..32)
+    let pieces = (0..192)
         .map(|k| {
-            let (state, eighths, bars) = match k {
-                9 => (CellState::Quarantined, 8, 6),
+            let (state, eighths, bars) = match k / 6 {
+                9 => (CellState::Quarantined, 8, 1),
                 14 | 15 => (CellState::Unverified, 0, 0),
                 3 => (CellState::NoTrade, 8, 0),
                 20.. => (CellState::Ahead, 0, 0),
-                19 => (CellState::Present, 4, 3),
-                _ => (CellState::Present, 8, 6),
+                19 if k % 6 > 2 => (CellState::Ahead, 0, 0),
+                _ => (CellState::Present, 8, 1),
             };
-            (start + k * HOUR / 2, Cell { state, eighths }, bars)
+            (start + k * 5 * MINUTE, Cell { state, eighths }, bars)
         })
         .collect();
     SessionCoverage { symbol: symbol.parse().unwrap(), timeframe, date, pieces }

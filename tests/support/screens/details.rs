@@ -6,7 +6,7 @@ use barkeep::market::ts::{DAY, HOUR, MINUTE, SECOND};
 use barkeep::market::{Bar, Criticality, Interval, Symbol, Timeframe};
 use barkeep::monitor::explain::{Blocker, Cause, Explanation, Share, Split};
 use barkeep::monitor::holes::HoleCounts;
-use barkeep::runtime::console::{Detail, Gap, QuarantineRow, RequestRow, SeriesRunState, Verdict};
+use barkeep::runtime::console::{ChartPoint, Detail, Gap, QuarantineRow, RequestRow, SeriesRunState, Verdict};
 use barkeep::store::{FeatureRow, Listing, SeriesId, SeriesRow, SymbolRow};
 
 use super::work::status;
@@ -128,6 +128,26 @@ pub fn features() -> Features {
     }
 }
 
+/// Averages and bands as they follow from the closes.
+fn points(bars: &[Bar]) -> Vec<ChartPoint> {
+    let of = |k: usize, n: usize| bars.get((k + 1).checked_sub(n)?..=k);
+    let mean = |k: usize, n: usize| Some(of(k, n)?.iter().map(|b| b.close).sum::<f64>() / n as f64);
+    let spread = |k: usize| {
+        let (window, middle) = (of(k, 20)?, mean(k, 20)?);
+        Some((window.iter().map(|b| (b.close - middle).powi(2)).sum::<f64>() / 20.0).sqrt())
+    };
+    let point = |k: usize| ChartPoint {
+        score: if k.is_multiple_of(97) { 0.8 } else { 1.0 },
+        sma_20: mean(k, 20),
+        sma_50: mean(k, 50),
+        bb_upper: mean(k, 20).zip(spread(k)).map(|(m, s)| m + 2.0 * s),
+        bb_lower: mean(k, 20).zip(spread(k)).map(|(m, s)| m - 2.0 * s),
+        rsi_14: Some(53.0),
+        atr: Some(1.84),
+    };
+    (0..bars.len()).map(point).collect()
+}
+
 pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
     let view = series_view(symbol, Criticality::Standard, timeframe);
     let plain = |cause| Blocker { cause, since: None, by: None, detail: None };
@@ -156,6 +176,8 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
         status(symbol, timeframe, 8, SeriesRunState::Completed, 13 * HOUR, None),
     ];
     attempts[0].completed_at = None;
+    let mut bars = bars(timeframe, 400);
+    bars.retain(|bar| !hours(58, 61).contains(bar.ts));
     Detail {
         symbol: SymbolRow {
             asset_class: view.asset_class,
@@ -209,12 +231,13 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
                 ],
             }),
         },
-        bars: bars(timeframe, 400),
+        points: points(&bars),
+        bars,
         features: Some(FeatureRow { ts: now().floor(width) - width, features: features() }),
         gaps: vec![
-            Gap { range: hours(18, 20), not_entitled: false },
-            Gap { range: hours(34, 37), not_entitled: false },
-            Gap { range: hours(-24 * 300, -24 * 200), not_entitled: true },
+            Gap { range: hours(-24 * 300, -24 * 200), not_entitled: true, sessions: 69, requests: None },
+            Gap { range: hours(18, 20), not_entitled: false, sessions: 1, requests: Some(1) },
+            Gap { range: hours(58, 61), not_entitled: false, sessions: 1, requests: Some(1) },
         ],
         gaps_total: 3,
         covered: 0.974,
@@ -222,5 +245,6 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
         attempts,
         feature_failures: Vec::new(),
         requests: requests().into_iter().filter(|r| r.ticker.as_deref() == Some(symbol)).collect(),
+        contradicted_splits: Vec::new(),
     }
 }

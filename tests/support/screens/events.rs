@@ -57,7 +57,7 @@ pub fn actions() -> Vec<OperatorActionRow> {
 pub fn notices() -> Vec<LogLine> {
     // As the engine writes them: message and fields.
     let lines = [
-        (420, Level::Info, "api::server", "the API is listening  address=127.0.0.1:8000"),
+        (420, Level::Info, "api", "API listening  addr=127.0.0.1:8000"),
         (400, Level::Debug, "service::commands", "order  by=tui:ana  action=preview  result=planned 44 requests"),
         (300, Level::Info, "service::commands", "order  by=tui:ana  action=trigger  result=started 7f3a91ce"),
         (
@@ -66,6 +66,8 @@ pub fn notices() -> Vec<LogLine> {
             "pipeline::fetch::grouped",
             "the grouped answer is unusable; requesting symbol by symbol  date=2026-11-17  error=the answer is too long",
         ),
+        (200, Level::Info, "pipeline::ingest::commit_queue", "BTC 5m: 29,804 bars written, 12 of them revised"),
+        (190, Level::Info, "vendor::dispatch", "META: the vendor failed (503): Internal error; try 2 of 5 in 1.4 s"),
         (
             180,
             Level::Info,

@@ -234,6 +234,7 @@ pub fn run() -> RunView {
         trigger: Trigger::Schedule,
         mode: "pipeline".into(),
         started_at: now() - 9 * MINUTE,
+        queued: None,
         requests_planned: 44,
         requests_answered: 31,
         requests_left: 13,

@@ -18,7 +18,6 @@ use crate::problem::Problem;
 use crate::resource::symbols::timeframes_of;
 use crate::types::{AssetClassName, Execution, SeriesRun, SymbolName, TimeframeName, WhenText, each};
 use crate::{Api, App};
-use barkeep_market::ts::SECOND;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
 use barkeep_pipeline::select::{Selection, TimeBound};
@@ -31,8 +30,6 @@ use barkeep_store::{ExecutionStatus, SeriesRunState, SeriesStatus, StoreError, T
 const MAX_SYMBOLS: usize = 100;
 /// Symbols repeated in the response.
 const LISTED: usize = 10;
-/// An execution that was started gets its row within this time, or ends without work.
-const ROW_WITHIN: i64 = 10 * SECOND;
 
 /// A day or a time, written as in the request.
 #[derive(Clone, Copy, Debug)]
@@ -237,9 +234,11 @@ pub(crate) struct JobStatus {
     /// The `execution_id` in other responses.
     #[schema(value_type = String, format = "uuid")]
     job_id: Uuid,
-    /// `queued`, `running`, `completed`, `completed_with_errors`, `failed`, `cancelled`, `interrupted`, or `skipped`
-    /// when other executions already worked on all of it.
+    /// `queued` until it has the series it wants, then `running`, at the end `completed`, `completed_with_errors`,
+    /// `failed`, `cancelled` or `interrupted`.
     status: &'static str,
+    /// Why it is queued: which execution has a series it wants.
+    waits_for: Option<String>,
     /// 0 to 100: requests answered of those planned while it runs, 100 when it is complete (with errors too), else the share
     /// of its series that were completed.
     progress_pct: f64,
@@ -267,7 +266,7 @@ fn percent(done: u64, all: u64) -> f64 {
 /// How far an execution that has ended has come; `None` while it runs.
 fn progress_of_ended(status: ExecutionStatus, series: &[SeriesStatus]) -> Option<f64> {
     match status {
-        ExecutionStatus::Running => None,
+        ExecutionStatus::Queued | ExecutionStatus::Running => None,
         ExecutionStatus::Completed | ExecutionStatus::CompletedWithErrors => Some(100.0),
         ExecutionStatus::Failed | ExecutionStatus::Cancelled | ExecutionStatus::Interrupted => {
             let done = series.iter().filter(|row| row.status == SeriesRunState::Completed).count();
@@ -290,48 +289,29 @@ pub(crate) async fn one(
     let progress = run.as_ref().map(RunView::percent);
     let progress = progress.map(|p| (p.min(100.0) * 10.0).round() / 10.0);
     let (answered, planned) = run.as_ref().map(|run| (run.requests_answered, run.requests_planned)).unzip();
-    match ExecutionDetail::read(api.console.engine.store.as_ref(), id).await {
-        Ok(detail) => {
-            let row = detail.execution;
-            Ok(Json(JobStatus {
-                job_id: id,
-                status: row.status.name(),
-                progress_pct: progress_of_ended(row.status, &detail.series).or(progress).unwrap_or_default(),
-                symbols_total: row.total_symbols,
-                symbols_completed: row.successful_symbols,
-                symbols_failed: row.failed_symbols,
-                total_records_fetched: row.total_records_processed,
-                error_message: row.error_message,
-                started_at: Some(row.started_at),
-                completed_at: row.completed_at,
-                requests_answered: answered,
-                requests_planned: planned,
-                details: each(detail.series),
-            }))
+    let detail = ExecutionDetail::read(api.console.engine.store.as_ref(), id).await.map_err(|e| match e {
+        StoreError::NotFound(why) => {
+            Problem::not_found(why).at("id").hint("GET /api/v1/backfill/recent lists the newest backfills")
         }
-        Err(StoreError::NotFound(why)) => {
-            let job = api.recent_jobs.find(id).ok_or_else(|| {
-                Problem::not_found(why).at("id").hint("GET /api/v1/backfill/recent lists the newest backfills")
-            })?;
-            let soon = api.console.engine.clock.now() - job.at < ROW_WITHIN;
-            Ok(Json(JobStatus {
-                job_id: id,
-                status: if run.is_some() || soon { "queued" } else { "skipped" },
-                progress_pct: progress.unwrap_or_default(),
-                symbols_total: i64::try_from(job.symbols.len()).unwrap_or(i64::MAX),
-                symbols_completed: 0,
-                symbols_failed: 0,
-                total_records_fetched: 0,
-                error_message: None,
-                started_at: Some(job.at),
-                completed_at: None,
-                requests_answered: answered,
-                requests_planned: planned,
-                details: Vec::new(),
-            }))
-        }
-        Err(e) => Err(e.into()),
-    }
+        e => e.into(),
+    })?;
+    let row = detail.execution;
+    Ok(Json(JobStatus {
+        job_id: id,
+        status: row.status.name(),
+        waits_for: run.and_then(|run| run.queued).filter(|_| row.status == ExecutionStatus::Queued),
+        progress_pct: progress_of_ended(row.status, &detail.series).or(progress).unwrap_or_default(),
+        symbols_total: row.total_symbols,
+        symbols_completed: row.successful_symbols,
+        symbols_failed: row.failed_symbols,
+        total_records_fetched: row.total_records_processed,
+        error_message: row.error_message,
+        started_at: Some(row.started_at),
+        completed_at: row.completed_at,
+        requests_answered: answered,
+        requests_planned: planned,
+        details: each(detail.series),
+    }))
 }
 
 #[derive(Serialize, ToSchema)]

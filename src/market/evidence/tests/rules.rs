@@ -274,3 +274,30 @@ proptest! {
         prop_assert!(growing.profile.part(Part::Regular) == at_once.profile.part(Part::Regular));
     }
 }
+
+/// A young listing with heavy trade in each of its days: one or several missing days are missed, among few others too.
+#[test]
+fn whole_days_of_a_heavy_trader_are_missed_after_ten_sessions() {
+    let heavy = |holes: &[Interval], trades: Option<i64>| {
+        let mut symbol = Symbol::stock(Timeframe::D1, "2024-03-04", "2024-03-28");
+        for hole in holes {
+            symbol = symbol.without(*hole);
+        }
+        for bar in &mut symbol.bars {
+            (bar.trades, bar.volume) = (trades, 2e6);
+        }
+        symbol
+    };
+    let one = between("2024-03-20 00:00", "2024-03-21 00:00");
+    let two = between("2024-03-11 00:00", "2024-03-13 00:00");
+    let month = between("2024-03-04 00:00", "2024-03-29 00:00");
+    for trades in [Some(30_000), None] {
+        assert_eq!(suspects(&heavy(&[one], trades).ask_followed(month)), [one]);
+        assert_eq!(suspects(&heavy(&[one, two], trades).ask_followed(month)), [two, one]);
+    }
+    // Some trades a day, and the same days are believed.
+    assert_eq!(suspects(&heavy(&[one, two], Some(30)).ask_followed(month)), []);
+    // Nine sessions say nothing.
+    let week = between("2024-03-04 00:00", "2024-03-15 00:00");
+    assert_eq!(suspects(&heavy(&[two], Some(30_000)).ask_followed(week)), []);
+}

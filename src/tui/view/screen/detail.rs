@@ -16,16 +16,19 @@ use ratatui::layout::Rect;
 use crate::draw::canvas::{Line, columns, rows};
 use crate::draw::context::DrawContext;
 use crate::draw::format;
-use crate::draw::hits::HitMap;
+use crate::draw::hits::{HitMap, Target};
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
 use crate::view::context::{ViewContext, absence, outdated};
 use crate::view::{attempts, lists, why};
-use crate::widgets::candles;
+use crate::widgets::chart::{Chart, Hole};
+use crate::widgets::heat;
+use barkeep_base::text::printable;
 use barkeep_market::features::{CompressionRegime, Direction, Features, Structure, TrendRegime, VolatilityRegime};
-use barkeep_runtime::console::{Detail, SeriesName};
+use barkeep_market::{Interval, Ts};
+use barkeep_runtime::console::{Cell, CellState, CoverageState, Detail, SeriesName};
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
@@ -46,11 +49,13 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     };
     let wide = area.width >= 96;
     let lists_need = if wide { Constraint::new(5, u16::MAX, 5) } else { Constraint::new(4, u16::MAX, 5) };
+    let contradicted = u16::try_from(detail.contradicted_splits.len()).unwrap_or(2).min(2);
     let chart = if wide { area.height / 2 + 1 } else { area.height / 3 };
     let needs = [
         Constraint::new(5, chart.max(5), 6),
         Constraint::new(if wide { 0 } else { 5 }, if wide { 0 } else { 9 }, 7),
         Constraint::new(1, 2, 4),
+        Constraint::new(contradicted, contradicted, 3),
         lists_need,
     ];
     let places = rows(area, &needs);
@@ -73,7 +78,10 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     if let Some(line) = place(2) {
         features(view, line, detail);
     }
-    if let Some(bottom) = place(3) {
+    if let Some(lines) = place(3) {
+        splits(view, lines, detail);
+    }
+    if let Some(bottom) = place(4) {
         if model.detail.compare && model.cursor(ListId::DetailQuarantine).is_some() {
             why::compare(view, bottom, detail);
         } else {
@@ -112,7 +120,68 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
         let lines = [Line::of(Role::Missing, "no bars yet"), Line::of(Role::Muted, "press t to fetch them")];
         return view.canvas.center(inner, &lines);
     }
-    candles::chart(&mut view.canvas, inner, &detail.bars, symbol.asset_class, name.1);
+    let holes = holes(detail);
+    let quarantined: Vec<Ts> = detail.quarantine.iter().map(|row| row.bar.ts).collect();
+    let chart = Chart {
+        bars: &detail.bars,
+        points: &detail.points,
+        holes: &holes,
+        quarantined: &quarantined,
+        class: symbol.asset_class,
+        timeframe: name.1,
+        overlay: view.model.detail.overlay,
+        cursor: view.model.detail.at,
+    };
+    let mut plot = inner;
+    if inner.height > 6 {
+        view.canvas.pieces(inner.x, inner.y, inner.width, 2, &chart.readout());
+        plot = Rect::new(inner.x, inner.y + 1, inner.width, inner.height - 1);
+    }
+    for (x, at) in chart.draw(&mut view.canvas, plot) {
+        view.hits.add(Rect::new(x, plot.y, 1, plot.height), Target::Bar(at));
+    }
+}
+
+/// The time without bars, and why: what nobody has, and what the vendor leaves in doubt.
+fn holes(detail: &Detail) -> Vec<Hole> {
+    let hole = |range: Interval, state: CellState| {
+        let (letter, role) = heat::appearance(Cell { state, eighths: 8 });
+        Hole { range, letter, role, what: format::rough(range.len()) }
+    };
+    let gaps = detail
+        .gaps
+        .iter()
+        .map(|gap| hole(gap.range, if gap.not_entitled { CellState::NotEntitled } else { CellState::Unverified }));
+    let doubts = detail.explanation.doubts.iter().filter_map(|judged| {
+        let state = match judged.doubt.state {
+            CoverageState::Late => CellState::Late,
+            CoverageState::Suspect => CellState::Suspect,
+            CoverageState::VendorHole => CellState::VendorHole,
+            CoverageState::Halted => CellState::Halted,
+            _ => return None,
+        };
+        Some(hole(judged.doubt.range, state))
+    });
+    let mut all: Vec<Hole> = doubts.collect();
+    let told = all.len();
+    for gap in gaps {
+        if !all.iter().take(told).any(|doubt| doubt.range.overlaps(gap.range)) {
+            all.push(gap);
+        }
+    }
+    all
+}
+
+/// Splits that prices contradict, with both readings.
+fn splits(view: &mut ViewContext, area: Rect, detail: &Detail) {
+    for (y, row) in (area.y..area.bottom()).zip(&detail.contradicted_splits) {
+        let split = &row.split;
+        let note = row.note.as_ref().map_or_else(String::new, |note| format!(": {}", printable(note)));
+        let line = Line::of(Role::Warn, format!("split of {}", split.date.format("%-d %b %Y")))
+            .span(Role::Strong, format!(" {} for {} ", split.to, split.from))
+            .span(Role::Text, format!("is not applied, stored prices contradict it{note}"));
+        view.canvas.line(area.x + 2, y, area.width.saturating_sub(4), &line);
+    }
 }
 
 /// The features of the newest bar, most telling first.

@@ -5,6 +5,7 @@ pub mod detail;
 pub mod executions;
 pub mod failures;
 pub mod log;
+pub mod map;
 pub mod overview;
 pub mod session;
 pub mod symbols;

@@ -48,10 +48,18 @@ const COLUMNS: [Column<SymbolColumn>; 11] = [
     Column::new(SymbolColumn::Class, "CLASS", 6, 5).sorts(SortBy::Class),
     Column::new(SymbolColumn::Newest, "NEWEST BAR", 13, 12).sorts(SortBy::Newest),
     Column::new(SymbolColumn::Bars, "BARS", 9, 7).right().sorts(SortBy::Bars),
-    Column::new(SymbolColumn::Coverage, "30 DAYS", 7, 8).right(),
-    Column::new(SymbolColumn::Strip, "SESSIONS", 16, 10).up_to(30),
+    Column::new(SymbolColumn::Coverage, "COVER", 6, 8).right(),
+    Column::new(SymbolColumn::Strip, "SESSIONS", 16, 14).up_to(30),
     Column::new(SymbolColumn::Reason, "REASON", 24, 13).up_to(60),
 ];
+
+/// The columns in so much room: the last thirty sessions have a cell each where that leaves the reason its place.
+fn columns(width: u16) -> [Column<SymbolColumn>; 11] {
+    COLUMNS.map(|column| match column.key {
+        SymbolColumn::Strip if width >= 140 => Column::new(SymbolColumn::Strip, "LAST 30 SESSIONS", 30, 14),
+        _ => column,
+    })
+}
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
@@ -68,9 +76,10 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let failing: HashSet<(&Symbol, Timeframe)> =
         model.snap.data.failing.iter().map(|row| (&row.symbol, row.timeframe)).collect();
     let empty = nothing(model);
+    let columns = columns(inner.width);
     let table = Table {
         list: ListId::Symbols,
-        columns: &COLUMNS,
+        columns: &columns,
         len,
         cursor,
         focused: true,
@@ -147,17 +156,17 @@ fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: 
         },
         SymbolColumn::Bars => slot.text(canvas, &format::count(row.bars), Role::Text),
         SymbolColumn::Coverage => {
-            // Today is not over, so it is no measure of what is complete.
             let known = model.answers.strips.row(&(row.symbol.clone(), row.timeframe));
-            let past = known.and_then(|row| row.cells.split_last()).map(|(_, past)| last_open(past, 30));
-            let share = past.and_then(|cells| share(&cells));
+            let share = known.and_then(|row| row.complete);
             let role = if share.is_some_and(|s| s < 1.0) { Role::Aging } else { Role::Muted };
             slot.text(canvas, &share.map_or_else(|| "-".to_owned(), format::percent), role);
         }
         SymbolColumn::Strip => match sessions(model, row, usize::from(slot.width)) {
             Some(cells) => {
                 let start = slot.x + slot.width.saturating_sub(u16::try_from(cells.len()).unwrap_or(slot.width));
-                heat::strip(canvas, start, slot.y, slot.width, cells.into_iter());
+                let first = heat::first_asked(&cells);
+                let looks = cells.iter().enumerate().map(|(k, cell)| heat::look(*cell, k < first));
+                heat::strip(canvas, start, slot.y, slot.width, looks);
             }
             None => canvas.repeat(slot.x, slot.y, slot.width, "╌", Role::Border),
         },
@@ -192,22 +201,4 @@ fn last_open(cells: &[Cell], count: usize) -> Vec<Cell> {
     let mut last: Vec<Cell> = open.take(count).copied().collect();
     last.reverse();
     last
-}
-
-/// The share of the time that is covered.
-pub(crate) fn share(cells: &[Cell]) -> Option<f64> {
-    let due = cells.iter().filter(|c| !matches!(c.state, CellState::Closed | CellState::Ahead));
-    let (count, eighths) = due.fold((0_u32, 0_u32), |(n, sum), c| {
-        let answered = match c.state {
-            CellState::NoTrade | CellState::Quiet | CellState::Halted => 8,
-            CellState::Present
-            | CellState::Quarantined
-            | CellState::Late
-            | CellState::Suspect
-            | CellState::VendorHole => u32::from(c.eighths),
-            _ => 0,
-        };
-        (n + 1, sum + answered)
-    });
-    (count > 0).then(|| f64::from(eighths) / f64::from(count * 8))
 }

@@ -8,7 +8,7 @@ use barkeep::market::freshness::served_until;
 use barkeep::market::ts::{DAY, HOUR, MINUTE};
 use barkeep::market::{AssetClass, Calendar, Family, Interval, Timeframe, Ts};
 use barkeep::pipeline::Summary;
-use barkeep::sim::{TruthBar, Wanted};
+use barkeep::sim::{Event, TruthBar, Wanted};
 use barkeep::store::{Coverage, CoverageState, RequestFilter, RequestPurpose, RequestRow};
 
 use super::history::{History, Liquidity, Missing, Name};
@@ -303,8 +303,19 @@ impl<'a> Oracle<'a> {
     /// Whether a bar lacks minutes of a hole that nobody can see or that is never filled.
     fn is_partly_hidden(&self, truth: &Truth, at: Ts) -> bool {
         let span = truth.timeframe.span(class_of(&truth.name), at);
-        let unseen = |hole: &&Missing| hole.ticker == truth.name.ticker && !(hole.noticeable && hole.filled);
-        self.history.holes.iter().filter(unseen).any(|hole| hole.range.overlaps(span))
+        let slots = |hole: &Missing| self.history.base().snap_in(class_of(&truth.name), hole.range);
+        // Without a whole bar that is missing there is nothing to see, and what the plan does not show is not seen again.
+        let seen = |hole: &Missing| {
+            hole.noticeable && hole.filled && !slots(hole).is_empty() && !self.has_left_the_plan(hole.range.start)
+        };
+        let holes = self.history.holes.iter().filter(|hole| hole.ticker == truth.name.ticker);
+        holes.filter(|hole| !seen(hole)).any(|hole| hole.range.overlaps(span))
+    }
+
+    /// Whether the vendor's plan does not show a time any more at the end.
+    fn has_left_the_plan(&self, at: Ts) -> bool {
+        let end = self.history.end() + self.history.skew;
+        self.history.plan_days.is_some_and(|days| at < end - (days - 1) * DAY)
     }
 
     fn count(mut self, asked: &[RequestRow]) -> Result<Tally, String> {
@@ -373,8 +384,17 @@ fn is_noticeable(history: &History, calendar: &Calendar, name: &Name, timeframe:
         Family::Day => before(hole) > 20 && regular.hull().is_some_and(|hours| hole.intersect(hours) == hours),
         Family::Minute => hole.intersect(span) == span && regular.total() == span.len(),
     };
-    let holes = history.holes.iter().filter(|hole| hole.ticker == name.ticker && hole.noticeable);
-    holes.into_iter().any(|hole| whole(hole.range))
+    // Before the first bar of a company there is nothing to miss.
+    let listed = history.script.iter().filter_map(|event| match event {
+        Event::Listed { ticker, on } if *ticker == name.ticker => Some(class.midnight(*on)),
+        _ => None,
+    });
+    let listed = listed.max().unwrap_or(Ts::MIN);
+    let holes = || history.holes.iter().filter(|hole| hole.ticker == name.ticker);
+    // A bar that a short hole inside a long one takes away for good is missed by nobody.
+    let taken = |hole: &Missing| !hole.noticeable && hole.range.overlaps(span);
+    let noticed = |hole: &Missing| hole.noticeable && whole(hole.range) && hole.range.start > listed;
+    holes().any(noticed) && !holes().any(taken)
 }
 
 /// The longest silence that the profile of a series knows, in slots.
@@ -402,7 +422,13 @@ async fn holes_go_last(engine: &TestEngine, summary: &Summary, logged: usize) ->
         })
     };
     let log = engine.sim.log();
-    let mut asked = log.iter().skip(logged).filter(|r| r.target.contains("/v2/aggs/ticker/") && r.page == 1);
+    // A single day follows from an answer of this run: the day of the whole market that had no row of the symbol.
+    let is_one_day = |target: &str| {
+        let days = target.split_once("/1/day/").and_then(|(_, days)| days.split('?').next()?.split_once('/'));
+        days.is_some_and(|(from, to)| from == to)
+    };
+    let pages = log.iter().skip(logged).filter(|r| r.target.contains("/v2/aggs/ticker/") && r.page == 1);
+    let mut asked = pages.filter(|r| !is_one_day(&r.target));
     let first = asked.by_ref().find(|r| is_again(&r.target));
     match first.and_then(|_| asked.find(|r| !is_again(&r.target))) {
         Some(after) => Err(format!("{} was asked after a hole", after.target)),

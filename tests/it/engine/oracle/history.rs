@@ -259,8 +259,9 @@ impl Making {
             }
             7 | 8 => {
                 let last = date + Days::new(self.dice.between(0, 2).unsigned_abs());
-                let range =
-                    Interval::new(hours.start - 12 * HOUR, hours.end + (last - date).num_days() * DAY + 8 * HOUR);
+                // The New York day, or the UTC day of what never closes.
+                let (before, behind) = if name.is_crypto() { (0, 0) } else { (12 * HOUR, 8 * HOUR) };
+                let range = Interval::new(hours.start - before, hours.end + (last - date).num_days() * DAY + behind);
                 let filled = self.filled(range.end);
                 let in_the_end = filled.is_some();
                 self.script.push(Event::hole(ticker, date, last, filled));

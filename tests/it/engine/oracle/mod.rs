@@ -7,7 +7,7 @@
 mod checks;
 mod history;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use barkeep::pipeline::Summary;
@@ -18,8 +18,12 @@ use self::checks::{Oracle, Tally};
 use self::history::History;
 use crate::support::engine::TestEngine;
 
-/// Histories of an ordinary run.
+/// Histories of an ordinary run,
 const SEEDS: u64 = 8;
+/// and those that once found a fault: a growing bar that the vendor took back (41), the bar before silence of unknown kind
+/// (638, 863), a verdict that coarser series did not learn (76), missing days of a young listing (538, 740), bars that a
+/// plan hides again (273, 605).
+const FOUND: [u64; 8] = [41, 76, 273, 538, 605, 638, 740, 863];
 /// One in so many is kept in SQLite.
 const ON_DISK: u64 = 8;
 /// Hours of false silence a symbol and year: the judge cannot see holes shorter than twice a symbol's own longest silence,
@@ -36,8 +40,11 @@ fn number(name: &str) -> Option<u64> {
 fn what_is_claimed_is_what_traded_over_random_histories() {
     let one = number("BARKEEP_ORACLE_SEED");
     let count = number("BARKEEP_ORACLE_SEEDS").unwrap_or(SEEDS);
-    let (first, last) = one.map_or((1, count), |seed| (seed, seed));
-    let next = AtomicU64::new(first);
+    let seeds: Vec<u64> = match one {
+        Some(seed) => vec![seed],
+        None => (1..=count).chain(FOUND.into_iter().filter(|seed| *seed > count)).collect(),
+    };
+    let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::default());
     let failed = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(2, usize::from).min(4);
@@ -45,11 +52,7 @@ fn what_is_claimed_is_what_traded_over_random_histories() {
         for _ in 0..workers {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > last {
-                        break;
-                    }
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     match runtime.block_on(replay(seed)) {
                         Ok(of_seed) => tally.lock().unwrap().add(&of_seed),
                         Err(wrong) => failed.lock().unwrap().push((seed, wrong)),
@@ -61,11 +64,11 @@ fn what_is_claimed_is_what_traded_over_random_histories() {
     let (tally, failed) = (tally.into_inner().unwrap(), failed.into_inner().unwrap());
     println!("{tally}");
     let shown: Vec<&String> = failed.iter().map(|(_, wrong)| wrong).take(3).collect();
-    let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
-    for wrong in shown {
-        println!("{wrong}\n");
+    let wrong: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
+    for what in shown {
+        println!("{what}\n");
     }
-    assert!(failed.is_empty(), "{} of {count} histories went wrong: {seeds:?}", failed.len());
+    assert!(failed.is_empty(), "{} of {} histories went wrong: {wrong:?}", failed.len(), seeds.len());
     if one.is_none() {
         assert!(tally.false_hours_per_year() <= MOST_FALSE_HOURS, "{tally}");
         assert!(tally.overhead() <= MOST_OVERHEAD, "{tally}");

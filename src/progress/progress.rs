@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use crate::SeriesKey;
 use crate::events::{Event, ItemInfo, ItemTiming, Listener};
-use crate::index::coverage::SeriesKey;
 use barkeep_base::clock::Clock;
 use barkeep_config::Mode;
-use barkeep_market::Ts;
+use barkeep_market::{Symbol, Ts};
 use barkeep_store::Trigger;
 use barkeep_vendor::Class;
 use barkeep_vendor::dispatch::Attempt;
@@ -79,6 +79,8 @@ struct State {
     under_way: BTreeMap<u64, ItemView>,
     ended: VecDeque<ItemView>,
     failed: BTreeSet<SeriesKey>,
+    /// Symbols of which another execution has a series.
+    left_out: Vec<Symbol>,
 }
 
 impl RunProgress {
@@ -90,6 +92,7 @@ impl RunProgress {
             trigger: run.trigger,
             mode: run.mode.name().to_owned(),
             started_at: clock.now(),
+            queued: None,
             requests_planned: 0,
             requests_answered: 0,
             requests_left: 0,
@@ -110,8 +113,27 @@ impl RunProgress {
             under_way: BTreeMap::new(),
             ended: VecDeque::new(),
             failed: BTreeSet::new(),
+            left_out: Vec::new(),
         };
         Self { state: Mutex::new(state), clock, listener }
+    }
+
+    /// The run waits for its turn, and why; `None` once that has come.
+    pub fn wait_for(&self, why: Option<String>) {
+        if self.lock().run.queued != why {
+            self.on_event(Event::Queued { why });
+        }
+    }
+
+    /// Symbols that the run leaves to others for now.
+    pub fn leave_out(&self, symbols: Vec<Symbol>) {
+        self.lock().left_out = symbols;
+    }
+
+    /// Symbols that the run has left to others.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<Symbol> {
+        self.lock().left_out.clone()
     }
 
     /// The run with its items.
@@ -142,7 +164,7 @@ impl RunProgress {
     }
 
     /// Adds feature rows that were written.
-    pub(crate) fn add_features(&self, written: u64) {
+    pub fn add_features(&self, written: u64) {
         self.lock().totals.features_written += written;
     }
 
@@ -200,6 +222,7 @@ impl State {
                 self.not_started = self.not_started.saturating_sub(info.pages);
                 self.under_way.insert(*item, started(*item, info));
             }
+            Event::Queued { why } => run.queued.clone_from(why),
             Event::Waiting { ticker, why, wait, retry } => {
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let state = ItemState::Waiting { why: why.clone(), until: Some(now + wait), retry: *retry };

@@ -7,9 +7,9 @@ use super::each;
 use super::execution::{SeriesRun, VendorRequest};
 use super::records::{FeatureFailure, QuarantinedBar, Series, TrackedSymbol};
 use barkeep_market::{Bar, Timeframe};
-use barkeep_monitor::detail::{self as model, Gap};
+use barkeep_monitor::detail::{self as model, ChartPoint, Gap};
 use barkeep_monitor::explain::Explanation;
-use barkeep_store::FeatureRow;
+use barkeep_store::{FeatureRow, SplitRow};
 
 /// Everything about one series, for a screen that shows one.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -25,10 +25,15 @@ pub struct Detail {
     /// The newest bars, ascending, adjusted for splits: `{ts, open, high, low, close, volume, vwap, trades}`.
     #[schema(value_type = Vec<Object>)]
     bars: Vec<Bar>,
+    /// Score and features of each bar, in the order of `bars`.
+    #[schema(value_type = Vec<Object>)]
+    #[serde(default)]
+    points: Vec<ChartPoint>,
     /// Features of the newest bar that has any.
     #[schema(value_type = Option<Object>)]
     features: Option<FeatureRow>,
-    /// Missing ranges of the history, oldest first, at most 100: `{start, end, not_entitled}`.
+    /// Missing ranges of the history, oldest first, at most 100: `{start, end, not_entitled, sessions, requests}`. Ranges with
+    /// only closed hours between them are one; `requests` is what the planner plans for it.
     #[schema(value_type = Vec<Object>)]
     gaps: Vec<Gap>,
     gaps_total: usize,
@@ -39,6 +44,10 @@ pub struct Detail {
     attempts: Vec<SeriesRun>,
     feature_failures: Vec<FeatureFailure>,
     requests: Vec<VendorRequest>,
+    /// Splits that the vendor lists and stored prices contradict; they are not applied.
+    #[schema(value_type = Vec<Object>)]
+    #[serde(default)]
+    contradicted_splits: Vec<SplitRow>,
 }
 
 impl From<model::Detail> for Detail {
@@ -49,6 +58,7 @@ impl From<model::Detail> for Detail {
             timeframes: detail.timeframes,
             explanation: detail.explanation,
             bars: detail.bars,
+            points: detail.points,
             features: detail.features,
             gaps: detail.gaps,
             gaps_total: detail.gaps_total,
@@ -57,6 +67,7 @@ impl From<model::Detail> for Detail {
             attempts: each(detail.attempts),
             feature_failures: each(detail.feature_failures),
             requests: each(detail.requests),
+            contradicted_splits: detail.contradicted_splits,
         }
     }
 }
@@ -69,6 +80,7 @@ impl From<Detail> for model::Detail {
             timeframes: wire.timeframes,
             explanation: wire.explanation,
             bars: wire.bars,
+            points: wire.points,
             features: wire.features,
             gaps: wire.gaps,
             gaps_total: wire.gaps_total,
@@ -77,6 +89,7 @@ impl From<Detail> for model::Detail {
             attempts: each(wire.attempts),
             feature_failures: each(wire.feature_failures),
             requests: each(wire.requests),
+            contradicted_splits: wire.contradicted_splits,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::coverage::SeriesKey;
+use crate::SeriesKey;
 use barkeep_base::timing::Spent;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
@@ -61,6 +61,8 @@ pub enum Event {
         series: Vec<SeriesKey>,
         reason: String,
     },
+    /// The run waits for its turn, and why; without a reason that has come.
+    Queued { why: Option<String> },
     /// A request waits for a token, a back-off or the vendor's own delay.
     Waiting {
         ticker: Option<String>,

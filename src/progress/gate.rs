@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::index::coverage::SeriesKey;
+use crate::SeriesKey;
 use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_store::EnginePause;
 

@@ -36,7 +36,7 @@ mirror! {
         /// Requests that the vendor answered with 429.
         rate_limited: i64,
         retries: i64,
-        /// `running`, `completed`, `completed_with_errors`, `failed`, `cancelled` or `interrupted`.
+        /// `queued`, `running`, `completed`, `completed_with_errors`, `failed`, `cancelled` or `interrupted`.
         #[schema(value_type = String, example = "completed")]
         status: ExecutionStatus,
         error_message: Option<String>,

@@ -66,6 +66,9 @@ pub struct RunView {
     pub trigger: Trigger,
     pub mode: String,
     pub started_at: Ts,
+    /// Why it has not begun: another execution has a series it wants. Absent once its turn has come.
+    #[serde(default)]
+    pub queued: Option<String>,
     /// Answers so far plus those expected.
     pub requests_planned: u64,
     /// Answers of the vendor so far: pages, whole days, splits, refusals.

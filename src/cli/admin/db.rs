@@ -1,0 +1,207 @@
+//! `barkeep db`: the database itself: checked, measured, copied, pruned, compacted.
+
+mod findings;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::{CliError, DATABASE, SOME_FAILED};
+use crate::globals::{Globals, Session, block_on};
+use crate::output::{print, print_json};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_base::format::{bytes, count, plural, table};
+use barkeep_service::retention;
+use barkeep_store::upkeep::{DatabaseInfo, Upkeep};
+use barkeep_store::{Dialect, StoreError};
+
+/// Check, measure, copy, prune and compact the database
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  barkeep db check
+  barkeep db check --repair
+  barkeep db backup /backups/barkeep-2024-05-31.db
+  barkeep db info --json")]
+pub struct DbArgs {
+    #[command(subcommand)]
+    pub command: DbCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum DbCommand {
+    /// Check pages, counts, coverage, features and bars against each other; exit code 1 when something is wrong
+    ///
+    /// Says what is wrong, for which series and which command mends it. Reads the whole database; a service may run
+    /// meanwhile.
+    Check {
+        /// Also compare every index with its table (SQLite; takes several times as long)
+        #[arg(long)]
+        thorough: bool,
+        /// Mend what can be mended from what is stored, then check again
+        ///
+        /// Counts are made anew, rows that belong to nothing are deleted, bars that cannot be true move to the revisions, and
+        /// coverage of bars that are gone is forgotten. The next run fetches those and computes features again.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Show sizes, rows of each table and growth
+    Info,
+    /// Write a consistent copy to a new file, also while a service runs
+    ///
+    /// For PostgreSQL the pg_dump line to use is printed instead.
+    Backup {
+        /// New file of the copy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Delete rows of logs that are older than the retention settings keep
+    ///
+    /// The service does the same once a day. Bars, revisions and quarantined bars are never deleted.
+    Prune,
+    /// Give unused space back to the file system
+    ///
+    /// SQLite needs free space of twice the database and lets nobody write meanwhile.
+    Vacuum,
+}
+
+pub(crate) fn run(args: &DbArgs, globals: &Globals) -> Result<(), CliError> {
+    let session = globals.start()?;
+    block_on(async {
+        match &args.command {
+            DbCommand::Check { thorough, repair } => findings::check(&session, *thorough, *repair).await,
+            DbCommand::Info => info(&session).await,
+            DbCommand::Backup { file } => backup(&session, file).await,
+            DbCommand::Prune => prune(&session).await,
+            DbCommand::Vacuum => vacuum(&session).await,
+        }
+    })
+}
+
+async fn info(session: &Session) -> Result<(), CliError> {
+    let mut upkeep = session.open_upkeep(false).await?;
+    let info = upkeep.info(SystemClock.now()).await;
+    upkeep.close().await;
+    let info = info?;
+    if session.json {
+        print_json(&info)
+    } else {
+        print(&described(&info, &session.loaded.settings.database.to_string()))
+    }
+}
+
+fn described(info: &DatabaseInfo, database: &str) -> String {
+    let mut out = format!("database  {database}\nschema    {}\nsize      {}", info.schema, size(info.total_bytes));
+    // Writing to a String cannot fail.
+    if info.log_bytes > 0 {
+        let _ = write!(out, " and {} in the write-ahead log", size(info.log_bytes));
+    }
+    if let Some(unused) = info.unused_bytes.filter(|unused| *unused > 0) {
+        let _ = write!(out, ", {} of it unused (`barkeep db vacuum` gives it back)", size(unused));
+    }
+    let (day, month) = (count(info.bars_last_day), count(info.bars_last_30_days));
+    let _ = write!(out, "\ngrowth    {day} bars in the last day, {month} in the last 30 days\n\n");
+    let told = info.tables.iter().any(|t| t.bytes.is_some());
+    let rows: Vec<[String; 3]> =
+        info.tables.iter().map(|t| [t.name.clone(), count(t.rows), t.bytes.map_or_else(String::new, size)]).collect();
+    if told {
+        out.push_str(&table(["TABLE", "ROWS", "SIZE"], &rows));
+    } else {
+        let rows: Vec<[String; 2]> = rows.into_iter().map(|[name, rows, _]| [name, rows]).collect();
+        out.push_str(&table(["TABLE", "ROWS"], &rows));
+    }
+    out
+}
+
+fn size(n: u64) -> String {
+    bytes(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliError> {
+    let mut upkeep = session.open_upkeep(false).await?;
+    let shown = barkeep_base::text::printable(&file.display().to_string());
+    if upkeep.dialect() == Dialect::Postgres {
+        upkeep.close().await;
+        // The password is hidden; pg_dump takes it from PGPASSWORD or ~/.pgpass.
+        let database = session.loaded.settings.database.to_string().replace(":***@", "@");
+        let (dump, restore) = (
+            format!("pg_dump --format=custom --file='{shown}' '{database}'"),
+            format!("pg_restore --no-owner --dbname='NEW_DATABASE_URL' '{shown}'"),
+        );
+        if session.json {
+            return print_json(&json!({ "dialect": "postgres", "written": false, "dump": dump, "restore": restore }));
+        }
+        print(&format!("{dump}\n"))?;
+        eprintln!("note: nothing was copied; PostgreSQL is copied by the line above, and restored by: {restore}");
+        return Ok(());
+    }
+    let copied = upkeep.copy(file).await;
+    upkeep.close().await;
+    let written = copied.map_err(|e| match e {
+        StoreError::Refused(why) => CliError::usage(why),
+        e => CliError::new(DATABASE, e.to_string()),
+    })?;
+    if session.json {
+        return print_json(&json!({ "dialect": "sqlite", "written": true, "file": shown, "bytes": written }));
+    }
+    print(&format!("wrote {shown} ({})\n", size(written)))
+}
+
+async fn prune(session: &Session) -> Result<(), CliError> {
+    // Not to make a database that is not there.
+    session.open_upkeep(false).await?.close().await;
+    let store = session.open_store(false).await?;
+    let settings = session.loaded.settings.retention;
+    let deleted = retention::prune(store.as_ref(), &settings, SystemClock.now(), &CancellationToken::new()).await;
+    store.close().await;
+    let deleted = deleted?;
+    if session.json {
+        let all: serde_json::Map<_, _> = deleted.iter().map(|(log, n)| (log.name().to_owned(), json!(n))).collect();
+        return print_json(&json!({ "deleted": all }));
+    }
+    let rows: Vec<[String; 3]> = deleted
+        .iter()
+        .map(|(log, n)| {
+            let kept = retention::kept(&settings, *log);
+            let kept = kept.map_or_else(|| "forever".to_owned(), |kept| days(kept.as_secs() / 86_400));
+            [log.name().to_owned(), kept, count(*n)]
+        })
+        .collect();
+    print(&table(["LOG", "KEPT", "DELETED"], &rows))
+}
+
+fn days(n: u64) -> String {
+    plural(n, "day")
+}
+
+async fn vacuum(session: &Session) -> Result<(), CliError> {
+    let mut upkeep = session.open_upkeep(true).await?;
+    let before = upkeep.size().await?;
+    let done = upkeep.vacuum().await;
+    let after = upkeep.size().await;
+    upkeep.close().await;
+    done.map_err(|e| match e {
+        StoreError::Busy(_) => CliError::new(DATABASE, e.to_string()).hint("stop the service for it, or try again"),
+        e => e.into(),
+    })?;
+    let after = after?;
+    if session.json {
+        return print_json(&json!({ "bytes_before": before, "bytes_after": after }));
+    }
+    print(&format!("{} before, {} now\n", size(before), size(after)))
+}
+
+impl Session {
+    /// Opens the database to look after it: it must exist.
+    async fn open_upkeep(&self, write: bool) -> Result<Upkeep, CliError> {
+        self.while_starting(async |starting| {
+            Upkeep::open(self.loaded.settings.database.as_str(), write, starting).await
+        })
+        .await
+    }
+}
+
+/// What is found is no failure of the command.
+const FOUND: u8 = SOME_FAILED;

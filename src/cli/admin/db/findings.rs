@@ -1,0 +1,141 @@
+//! `barkeep db check`: what does not hold, and which command mends it.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::FOUND;
+use crate::exit::CliError;
+use crate::globals::Session;
+use crate::output::{print, print_json};
+use barkeep_base::format::{plural, table};
+use barkeep_market::Ts;
+use barkeep_report::soundness;
+use barkeep_store::StoreError;
+use barkeep_store::upkeep::{Finding, Invariant};
+
+#[derive(Serialize)]
+struct Report {
+    database: String,
+    ok: bool,
+    /// Rows that `--repair` changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repaired_rows: Option<u64>,
+    findings: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    #[serde(flatten)]
+    finding: Finding,
+    mend: String,
+}
+
+pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Result<(), CliError> {
+    let mut repaired_rows = None;
+    if repair {
+        let mut upkeep = session.open_upkeep(true).await?;
+        let damages = upkeep.damages(false).await?;
+        // Writing into a damaged file makes it worse.
+        let outcome = if damages.is_empty() { upkeep.repair().await.map(Some) } else { Ok(None) };
+        upkeep.close().await;
+        repaired_rows = outcome?;
+    }
+    let findings: Vec<Found> =
+        find(session, thorough).await?.into_iter().map(|finding| Found { mend: mend(&finding), finding }).collect();
+    let database = session.loaded.settings.database.to_string();
+    let report = Report { database, ok: findings.is_empty(), repaired_rows, findings };
+    if session.json {
+        print_json(&report)?;
+    } else {
+        print(&text(&report))?;
+    }
+    if report.ok { Ok(()) } else { Err(CliError::silent(FOUND)) }
+}
+
+async fn find(session: &Session, thorough: bool) -> Result<Vec<Finding>, CliError> {
+    let mut upkeep = session.open_upkeep(false).await?;
+    let found = async {
+        let damages = upkeep.damages(thorough).await?;
+        let mut all: Vec<Finding> =
+            damages.into_iter().map(|what| Finding::of_database(Invariant::Pages, what)).collect();
+        let told = |invariant| tracing::debug!(?invariant, "checking");
+        match upkeep.findings(told).await {
+            Ok(more) => all.extend(more),
+            Err(StoreError::Unusable(why)) => all.push(Finding::of_database(Invariant::Pages, why)),
+            Err(error) => return Err(error),
+        }
+        Ok(all)
+    };
+    let found: Result<Vec<Finding>, StoreError> = found.await;
+    upkeep.close().await;
+    let mut all = found?;
+    if all.iter().all(|finding| finding.invariant != Invariant::Pages) {
+        let store = session.open_store(true).await?;
+        let lost = async {
+            let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
+            soundness::lost_sessions(store.as_ref(), &calendar).await
+        };
+        let lost: Result<Vec<Finding>, StoreError> = lost.await;
+        store.close().await;
+        all.extend(lost?);
+    }
+    // The same damage may have been met more than once.
+    all.dedup();
+    Ok(all)
+}
+
+/// The command that mends it.
+fn mend(finding: &Finding) -> String {
+    let fetch = |more: &str| {
+        let (Some(symbol), Some(timeframe)) = (&finding.symbol, finding.timeframe) else {
+            return "barkeep backfill --all".to_owned();
+        };
+        let date = |at: Ts| at.to_utc().date_naive().to_string();
+        let from = finding.first.map(|at| format!(" --from {}", date(at))).unwrap_or_default();
+        let to = finding.last.map(|at| format!(" --to {}", date(at))).unwrap_or_default();
+        format!("barkeep backfill {symbol} --timeframes {timeframe}{from}{to}{more}")
+    };
+    match finding.invariant {
+        Invariant::Pages => "stop barkeep and restore a backup".to_owned(),
+        Invariant::Counts
+        | Invariant::BarsHaveFeatures
+        | Invariant::CoverageIsOrdered
+        | Invariant::NoOrphans
+        | Invariant::Freshness => "barkeep db check --repair".to_owned(),
+        Invariant::FeaturesHaveBars | Invariant::BarsArePossible | Invariant::BarsOnGrid => {
+            format!("barkeep db check --repair, then {}", fetch(""))
+        }
+        Invariant::BarsAreCovered => fetch(""),
+        Invariant::Sessions => fetch(" --refetch"),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut out = String::new();
+    if let Some(rows) = report.repaired_rows {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "mended: {} changed", plural(rows, "row"));
+    }
+    if report.ok {
+        out.push_str("the database is sound\n");
+        return out;
+    }
+    let time = |t: Option<Ts>| t.map_or_else(|| "-".to_owned(), |t| t.to_string());
+    let rows: Vec<[String; 6]> = report
+        .findings
+        .iter()
+        .map(|Found { finding, mend }| {
+            [
+                finding.symbol.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+                finding.timeframe.map_or_else(|| "-".to_owned(), |tf| tf.to_string()),
+                time(finding.first),
+                time(finding.last),
+                finding.what.clone(),
+                mend.clone(),
+            ]
+        })
+        .collect();
+    out.push_str(&table(["SYMBOL", "TF", "FROM", "TO", "WRONG", "MENDED BY"], &rows));
+    out
+}

@@ -1,0 +1,71 @@
+//! A run's turn: it begins once the series it wants are its own.
+
+use tokio_util::sync::CancellationToken;
+
+use super::planning::PlanningContext;
+use super::{Backfill, RunError, close_dead_executions, opening};
+use crate::claim::{Claim, keep, waits_for};
+use crate::progress::RunProgress;
+use crate::review::review;
+use crate::{EngineContext, RunContext};
+use barkeep_store::{ExecutionRow, SeriesClaiming, StoreError, Trigger};
+
+impl Backfill {
+    /// Whether the schedule asks for it, rather than somebody who waits for it.
+    #[must_use]
+    pub const fn is_scheduled(&self) -> bool {
+        matches!(self.trigger, Trigger::Schedule | Trigger::CatchUp)
+    }
+
+    /// Notes an order, so that it outlives this process, with so many symbols.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn enqueue(&self, engine: &EngineContext, symbols: usize) -> Result<(), StoreError> {
+        engine.store.put_execution(&opening::queued(self, engine.clock.now(), symbols)).await
+    }
+
+    /// Waits until the series are free, and reads then what is known of them.
+    pub(super) async fn take_turn(
+        &self,
+        shared: &EngineContext,
+        claim: &Claim,
+        before: Option<&ExecutionRow>,
+        progress: &RunProgress,
+        cancel: &CancellationToken,
+    ) -> Result<(RunContext, PlanningContext), RunError> {
+        let mut engine = shared.for_run();
+        let mut context = self.planning_context(&engine).await?;
+        let mut noted = before.is_some() || self.is_scheduled();
+        let mut waited = false;
+        let granted = loop {
+            match claim.ask(&context.targets, self.is_scheduled() && !self.whole).await? {
+                SeriesClaiming::Granted(granted) => break granted,
+                SeriesClaiming::Waits(holder) => {
+                    if !noted {
+                        self.enqueue(shared, context.targets.len()).await?;
+                        noted = true;
+                    }
+                    waited = true;
+                    progress.wait_for(Some(waits_for(&holder)));
+                    tokio::select! {
+                        () = cancel.cancelled() => return Err(RunError::CancelledInLine),
+                        () = shared.claims.moved() => {}
+                    }
+                }
+            }
+        };
+        progress.wait_for(None);
+        if waited || review(&engine, &context.targets).await? > 0 {
+            engine = shared.for_run();
+            context = self.planning_context(&engine).await?;
+            if waited && review(&engine, &context.targets).await? > 0 {
+                context = self.planning_context(&engine).await?;
+            }
+        }
+        close_dead_executions(engine.store.as_ref(), context.now).await?;
+        let left_out = keep(&mut context.targets, &granted);
+        progress.leave_out(left_out);
+        Ok((engine, context))
+    }
+}

@@ -1,0 +1,168 @@
+//! What can be mended from what is stored, in one transaction.
+
+use super::Upkeep;
+use super::check::{impossible, off_grid};
+use crate::Result;
+use crate::conn::{Conn, Sql, statements};
+
+/// What becomes of bars that cannot be: `$before`, then those bars.
+macro_rules! wrong_bars {
+    ($before:expr, $ms:literal, $after:literal) => {
+        concat!(
+            $before,
+            " EXISTS (SELECT 1 FROM bars AS b JOIN series AS s ON s.id = b.series_id WHERE ",
+            $after,
+            " AND (",
+            off_grid!($ms),
+            " OR (",
+            impossible!(),
+            ")))"
+        )
+    };
+}
+
+macro_rules! keep_wrong {
+    ($now:literal, $ms:literal) => {
+        concat!(
+            "INSERT INTO bar_revisions (series_id, ts, open, high, low, close, volume, vwap, trades, provisional,
+                fetched_at, superseded_at, reason)
+            SELECT b.series_id, b.ts, b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trades, b.provisional,
+                b.fetched_at, ",
+            $now,
+            ", 'removed' FROM bars AS b JOIN series AS s ON s.id = b.series_id
+            WHERE ",
+            off_grid!($ms),
+            " OR (",
+            impossible!(),
+            ")"
+        )
+    };
+}
+
+statements! {
+    /// A bar that cannot be true moves to the revisions, and the next run asks for what should be there.
+    KEEP_WRONG = Sql::two(
+        keep_wrong!("CAST(unixepoch('subsec') * 1000 AS INTEGER)", "b.ts"),
+        keep_wrong!("now()", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)"));
+    UNCOVER_WRONG = Sql::two(
+        wrong_bars!("DELETE FROM coverage WHERE", "b.ts",
+            "b.series_id = coverage.series_id AND b.ts >= coverage.start_ts AND b.ts < coverage.end_ts"),
+        wrong_bars!("DELETE FROM coverage WHERE", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)",
+            "b.series_id = coverage.series_id AND b.ts >= coverage.start_ts AND b.ts < coverage.end_ts"));
+    DELETE_WRONG = Sql::two(
+        wrong_bars!("DELETE FROM bars WHERE", "b.ts", "b.series_id = bars.series_id AND b.ts = bars.ts"),
+        wrong_bars!("DELETE FROM bars WHERE", "CAST(EXTRACT(EPOCH FROM b.ts) * 1000 AS BIGINT)",
+            "b.series_id = bars.series_id AND b.ts = bars.ts"));
+    /// Features whose bar is gone take their place in coverage along, so that the next run asks for the bar again.
+    UNCOVER = Sql::same(
+        "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM features AS f
+             LEFT JOIN bars AS b ON b.series_id = f.series_id AND b.ts = f.ts
+             WHERE f.series_id = coverage.series_id AND f.ts >= coverage.start_ts AND f.ts < coverage.end_ts
+                 AND b.ts IS NULL)");
+    /// The features after a bar that is gone were computed from it.
+    STALE_AFTER_LOSS = Sql::same(
+        "UPDATE feature_progress SET changes = changes + 1, stale_from = (SELECT MIN(f.ts) FROM features AS f
+             LEFT JOIN bars AS b ON b.series_id = f.series_id AND b.ts = f.ts
+             WHERE f.series_id = feature_progress.series_id AND b.ts IS NULL)
+         WHERE EXISTS (SELECT 1 FROM features AS f LEFT JOIN bars AS b ON b.series_id = f.series_id AND b.ts = f.ts
+             WHERE f.series_id = feature_progress.series_id AND b.ts IS NULL
+                 AND (feature_progress.stale_from IS NULL OR f.ts < feature_progress.stale_from))");
+    STALE_WITHOUT_FEATURES = Sql::same(
+        "UPDATE feature_progress SET changes = changes + 1, stale_from = (SELECT MIN(b.ts) FROM bars AS b
+             LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
+             WHERE b.series_id = feature_progress.series_id AND f.ts IS NULL)
+         WHERE EXISTS (SELECT 1 FROM bars AS b LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
+             WHERE b.series_id = feature_progress.series_id AND f.ts IS NULL
+                 AND (feature_progress.stale_from IS NULL OR b.ts < feature_progress.stale_from))");
+    LOST_FEATURES = Sql::same(
+        "DELETE FROM features WHERE NOT EXISTS (SELECT 1 FROM bars AS b
+             WHERE b.series_id = features.series_id AND b.ts = features.ts)");
+    OVERLAPPING = Sql::same(
+        "DELETE FROM coverage WHERE EXISTS (SELECT 1 FROM coverage AS n WHERE n.series_id = coverage.series_id
+             AND n.start_ts > coverage.start_ts AND n.start_ts < coverage.end_ts)");
+    ORPHAN_SERIES = Sql::same("DELETE FROM series WHERE symbol NOT IN (SELECT symbol FROM symbols)");
+    ORPHAN_BARS = Sql::same("DELETE FROM bars WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_REVISIONS = Sql::same("DELETE FROM bar_revisions WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_QUARANTINE = Sql::same("DELETE FROM bar_quarantine WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_COVERAGE = Sql::same("DELETE FROM coverage WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_PROFILES = Sql::same("DELETE FROM profiles WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_FEATURES = Sql::same("DELETE FROM features WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_PROGRESS = Sql::same("DELETE FROM feature_progress WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_STATES = Sql::same("DELETE FROM feature_states WHERE series_id NOT IN (SELECT id FROM series)");
+    ORPHAN_STATUSES = Sql::same(
+        "DELETE FROM symbol_computation_status
+         WHERE execution_id NOT IN (SELECT execution_id FROM scheduler_execution_log)");
+    ORPHAN_FRESHNESS = Sql::same("DELETE FROM feature_freshness WHERE symbol NOT IN (SELECT symbol FROM symbols)");
+    COUNTS = Sql::same(
+        "UPDATE series SET writes = writes + 1,
+             bar_count = (SELECT COUNT(*) FROM bars AS b WHERE b.series_id = series.id),
+             first_ts = (SELECT MIN(b.ts) FROM bars AS b WHERE b.series_id = series.id),
+             last_ts = (SELECT MAX(b.ts) FROM bars AS b WHERE b.series_id = series.id)
+         WHERE bar_count <> (SELECT COUNT(*) FROM bars AS b WHERE b.series_id = series.id)
+             OR first_ts IS DISTINCT FROM (SELECT MIN(b.ts) FROM bars AS b WHERE b.series_id = series.id)
+             OR last_ts IS DISTINCT FROM (SELECT MAX(b.ts) FROM bars AS b WHERE b.series_id = series.id)");
+    FRESHNESS = Sql::same(
+        "UPDATE feature_freshness SET data_point_count = (SELECT COUNT(*) FROM features AS f
+             JOIN series AS s ON s.id = f.series_id
+             WHERE s.symbol = feature_freshness.symbol AND s.timeframe = feature_freshness.timeframe)
+         WHERE data_point_count <> (SELECT COUNT(*) FROM features AS f JOIN series AS s ON s.id = f.series_id
+             WHERE s.symbol = feature_freshness.symbol AND s.timeframe = feature_freshness.timeframe)");
+}
+
+/// In this order: what is gone is looked for by what it left behind.
+const STEPS: [Sql; 21] = [
+    ORPHAN_SERIES,
+    ORPHAN_BARS,
+    ORPHAN_REVISIONS,
+    ORPHAN_QUARANTINE,
+    ORPHAN_COVERAGE,
+    ORPHAN_PROFILES,
+    ORPHAN_FEATURES,
+    ORPHAN_PROGRESS,
+    ORPHAN_STATES,
+    ORPHAN_STATUSES,
+    ORPHAN_FRESHNESS,
+    OVERLAPPING,
+    KEEP_WRONG,
+    UNCOVER_WRONG,
+    DELETE_WRONG,
+    UNCOVER,
+    STALE_AFTER_LOSS,
+    LOST_FEATURES,
+    STALE_WITHOUT_FEATURES,
+    COUNTS,
+    FRESHNESS,
+];
+
+const BEGIN: Sql = Sql::two("BEGIN IMMEDIATE", "BEGIN");
+const COMMIT: Sql = Sql::same("COMMIT");
+const ROLLBACK: Sql = Sql::same("ROLLBACK");
+
+impl Upkeep {
+    /// Deletes what belongs to nothing, counts anew, has features computed again where they are wrong, and forgets coverage
+    /// of bars that are gone, so that the next run fetches them. All or nothing; says how many rows were changed.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn repair(&mut self) -> Result<u64> {
+        let mut conn = self.conn();
+        conn.command(BEGIN).await?;
+        let done = match steps(&mut conn).await {
+            Ok(rows) => conn.command(COMMIT).await.map(|()| rows),
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            // The connection is closed next in any case.
+            let _ = conn.command(ROLLBACK).await;
+        }
+        done
+    }
+}
+
+async fn steps(conn: &mut Conn<'_>) -> Result<u64> {
+    let mut rows = 0;
+    for sql in STEPS {
+        rows += conn.run(sql, &[]).await?;
+    }
+    Ok(rows)
+}
