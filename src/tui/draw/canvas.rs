@@ -191,13 +191,17 @@ impl<'a> Canvas<'a> {
             return area;
         }
         let (left, top, right, bottom) = (area.left(), area.top(), area.right() - 1, area.bottom() - 1);
-        self.repeat(left + 1, top, area.width - 2, "─", frame);
-        self.repeat(left + 1, bottom, area.width - 2, "─", frame);
+        // Where a frame cannot turn red it is heavy, and its title reversed.
+        let alarm = self.theme.is_mono() && matches!(frame, Role::Bad | Role::Breach);
+        let [across, down, corners @ ..] =
+            if alarm { ["━", "┃", "┏", "┓", "┗", "┛"] } else { ["─", "│", "╭", "╮", "╰", "╯"] };
+        self.repeat(left + 1, top, area.width - 2, across, frame);
+        self.repeat(left + 1, bottom, area.width - 2, across, frame);
         for y in top + 1..bottom {
-            self.glyph(left, y, "│", frame);
-            self.glyph(right, y, "│", frame);
+            self.glyph(left, y, down, frame);
+            self.glyph(right, y, down, frame);
         }
-        for (x, y, corner) in [(left, top, "╭"), (right, top, "╮"), (left, bottom, "╰"), (right, bottom, "╯")] {
+        for ((x, y), corner) in [(left, top), (right, top), (left, bottom), (right, bottom)].into_iter().zip(corners) {
             self.glyph(x, y, corner, frame);
         }
         let room = area.width.saturating_sub(6);
@@ -206,6 +210,9 @@ impl<'a> Canvas<'a> {
             self.text(left + 2, top, 1, " ", frame);
             used = self.line(left + 3, top, room, title);
             self.text(left + 3 + used, top, 1, " ", frame);
+            if alarm {
+                self.overlay(Rect::new(left + 2, top, used + 2, 1), Role::Selected);
+            }
         }
         let needs = tail.width();
         if needs > 0 && used + needs + 3 <= room {
