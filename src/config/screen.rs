@@ -21,6 +21,11 @@ pub struct TuiSettings {
     pub max_frames_unfocused: u32,
 }
 
+const A_THEME: &str = "a theme; use auto, dark, light, color-blind, mono, catppuccin-mocha, catppuccin-latte, gruvbox, \
+    nord, tokyo-night, dracula, solarized or okabe-ito-light";
+const WRITE_A_THEME: &str = "write auto, dark, light, color-blind, mono, catppuccin-mocha, catppuccin-latte, gruvbox, \
+    nord, tokyo-night, dracula, solarized or okabe-ito-light";
+
 /// A theme as settings and flags name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThemeName {
@@ -29,10 +34,32 @@ pub enum ThemeName {
     Light,
     ColorBlind,
     Mono,
+    CatppuccinMocha,
+    CatppuccinLatte,
+    Gruvbox,
+    Nord,
+    TokyoNight,
+    Dracula,
+    Solarized,
+    OkabeItoLight,
 }
 
 impl ThemeName {
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Dark, Self::Light, Self::ColorBlind, Self::Mono];
+    pub const ALL: [Self; 13] = [
+        Self::Auto,
+        Self::Dark,
+        Self::Light,
+        Self::ColorBlind,
+        Self::Mono,
+        Self::CatppuccinMocha,
+        Self::CatppuccinLatte,
+        Self::Gruvbox,
+        Self::Nord,
+        Self::TokyoNight,
+        Self::Dracula,
+        Self::Solarized,
+        Self::OkabeItoLight,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -42,6 +69,14 @@ impl ThemeName {
             Self::Light => "light",
             Self::ColorBlind => "color-blind",
             Self::Mono => "mono",
+            Self::CatppuccinMocha => "catppuccin-mocha",
+            Self::CatppuccinLatte => "catppuccin-latte",
+            Self::Gruvbox => "gruvbox",
+            Self::Nord => "nord",
+            Self::TokyoNight => "tokyo-night",
+            Self::Dracula => "dracula",
+            Self::Solarized => "solarized",
+            Self::OkabeItoLight => "okabe-ito-light",
         }
     }
 }
@@ -56,7 +91,7 @@ impl FromStr for ThemeName {
     type Err = ParseWordError;
     fn from_str(s: &str) -> Result<Self, ParseWordError> {
         let known = Self::ALL.into_iter().find(|theme| theme.name() == s);
-        known.ok_or_else(|| ParseWordError::new(s, "a theme; use auto, dark, light, color-blind or mono"))
+        known.ok_or_else(|| ParseWordError::new(s, A_THEME))
     }
 }
 
@@ -72,7 +107,7 @@ pub struct KeySetting {
 pub(super) fn read(at: &Reader<'_>) -> Result<TuiSettings, ConfigError> {
     let ascii = at.get("ascii")?;
     Ok(TuiSettings {
-        theme: at.get("theme")?.parse("write auto, dark, light, color-blind or mono")?,
+        theme: at.get("theme")?.parse(WRITE_A_THEME)?,
         ascii: if matches!(ascii.text(), Ok("auto")) { None } else { Some(ascii.bool()?) },
         mouse: at.get("mouse")?.bool()?,
         max_frames: at.get("max_frames")?.int(1..=30)?,

@@ -112,6 +112,8 @@ pub struct Model {
     pub filters: BTreeMap<ListId, String>,
     /// Filters that were typed, the newest last.
     pub typed_filters: Vec<String>,
+    /// The theme before another is tried on.
+    pub theme_before: Option<ThemeKind>,
     /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
 }
@@ -283,6 +285,7 @@ impl Model {
             undo: Vec::new(),
             filters: BTreeMap::new(),
             typed_filters: Vec::new(),
+            theme_before: None,
             quitting: false,
         };
         model.reorder();

@@ -94,8 +94,17 @@ impl TerminalOutput for TerminalGuard {
 
     fn retake(&mut self) -> io::Result<()> {
         self.painter.forget();
+        if !in_foreground() {
+            // Continued by `kill -CONT`: the terminal is still the shell's. `fg` sends another SIGCONT.
+            return Ok(());
+        }
         take(self.mouse)
     }
+}
+
+/// Whether the terminal is this job's. Another that sets its modes is stopped by SIGTTOU, and could not even end.
+fn in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(io::stdout()).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 fn take(mouse: bool) -> io::Result<()> {
@@ -109,6 +118,10 @@ fn take(mouse: bool) -> io::Result<()> {
 /// Gives the terminal back if this process holds it. Whatever fails, the rest is still done.
 pub fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    if !in_foreground() {
+        // The shell has set its own modes since.
         return;
     }
     let mut out = io::stdout();

@@ -7,6 +7,7 @@ mod mouse;
 mod moves;
 mod requests;
 mod row_text;
+mod themes;
 
 use std::sync::Arc;
 use std::time::Duration;

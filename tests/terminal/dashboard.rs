@@ -187,6 +187,20 @@ async fn suspended_and_continued_it_shows_the_same_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn suspended_in_a_shell_and_killed_it_ends() {
+    let bench = bench(0, &["AAPL"], false).await;
+    let mut pty = Pty::start("/bin/bash", &["--norc", "--noprofile", "-i"], bench.dir.path(), &env(&bench), 100, 30);
+    pty.type_in(&format!("{BARKEEP}\r"));
+    pty.until("IDLE");
+    pty.type_in("\u{1a}");
+    pty.until("Stopped");
+    pty.type_in("kill %1; kill -CONT %1; wait %1; echo $((40 + 2)) and done\r");
+    pty.until("42 and done");
+    pty.type_in("exit\r");
+    pty.ended();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_colours_nothing_is_coloured_and_the_selection_is_seen() {
     let bench = bench(0, &["AAPL", "BTC"], false).await;
     let mut all = env(&bench);

@@ -289,6 +289,30 @@ fn help_is_searchable_and_runs_what_is_chosen() {
 }
 
 #[test]
+fn a_theme_is_tried_on_while_its_name_is_chosen_and_escape_restores() {
+    let mut model = model(screens::running());
+    let before = model.display.theme;
+    press(&mut model, ":");
+    type_in(&mut model, "theme gru");
+    assert_eq!(model.display.theme, before);
+    press(&mut model, "tab");
+    assert_eq!(model.display.theme.name(), "gruvbox");
+    press(&mut model, "down");
+    assert_eq!(model.display.theme.name(), "nord");
+    press(&mut model, "esc");
+    assert!(model.layers.is_empty() && model.display.theme == before);
+    press(&mut model, ":");
+    type_in(&mut model, "theme pink");
+    press(&mut model, "enter");
+    assert!(said(&model).contains("no theme 'pink'; use dark, light"), "{}", said(&model));
+    press(&mut model, "esc");
+    press(&mut model, ":");
+    type_in(&mut model, "theme nord");
+    press(&mut model, "enter");
+    assert!(model.layers.is_empty() && model.display.theme.name() == "nord");
+}
+
+#[test]
 fn a_frozen_view_stays_while_the_engine_goes_on() {
     let mut model = model(screens::running());
     press(&mut model, "f");

@@ -257,10 +257,8 @@ fn display_options(args: &DashboardArgs, settings: TuiSettings) -> DisplayOption
     let theme = match args.theme.unwrap_or(settings.theme) {
         ThemeName::Auto if hints.no_color => ThemeKind::Mono,
         ThemeName::Auto if hints.light => ThemeKind::Light,
-        ThemeName::Auto | ThemeName::Dark => ThemeKind::Dark,
-        ThemeName::Light => ThemeKind::Light,
-        ThemeName::ColorBlind => ThemeKind::ColorBlind,
-        ThemeName::Mono => ThemeKind::Mono,
+        ThemeName::Auto => ThemeKind::Dark,
+        named => ThemeKind::named(named.name()).unwrap_or_default(),
     };
     let ascii = args.ascii || settings.ascii.unwrap_or(!hints.utf8);
     DisplayOptions { theme, depth, ascii, mouse: args.mouse || settings.mouse }

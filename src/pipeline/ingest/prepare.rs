@@ -218,7 +218,7 @@ async fn prove(
     let ids = answer.ids.as_ref();
     let quarantined: Vec<Ts> = sorted.bad.iter().map(|(bar, _)| bar.ts).filter(|ts| covered.contains(*ts)).collect();
     let no_bar = sorted.good.is_empty() && sorted.bad.is_empty();
-    if no_bar && store.newest_bars(ids.base_id, (..covered.end).into(), 1).await?.is_empty() {
+    if no_bar && store.newest_bars(ids.base_id, (..covered.start).into(), 1).await?.is_empty() {
         // No history to judge the silence by: it is believed for a while.
         let rows = evidence.coverage(covered, answer.verdict).into_iter().collect();
         return Ok(Proven { rows, ..Proven::default() });

@@ -181,11 +181,13 @@ impl<'a> Canvas<'a> {
 
     /// Makes an area blank.
     pub fn clear(&mut self, area: Rect) {
+        let ground = self.theme.ground();
         let area = area.intersection(self.place);
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
                 if let Some(cell) = self.buf.cell_mut((x, y)) {
                     cell.reset();
+                    cell.set_style(ground);
                 }
             }
         }
@@ -203,13 +205,17 @@ impl<'a> Canvas<'a> {
             return area;
         }
         let (left, top, right, bottom) = (area.left(), area.top(), area.right() - 1, area.bottom() - 1);
-        self.repeat(left + 1, top, area.width - 2, "─", frame);
-        self.repeat(left + 1, bottom, area.width - 2, "─", frame);
+        // Where a frame cannot turn red it is heavy, and its title reversed.
+        let alarm = self.theme.is_mono() && matches!(frame, Role::Bad | Role::Breach);
+        let [across, down, corners @ ..] =
+            if alarm { ["━", "┃", "┏", "┓", "┗", "┛"] } else { ["─", "│", "╭", "╮", "╰", "╯"] };
+        self.repeat(left + 1, top, area.width - 2, across, frame);
+        self.repeat(left + 1, bottom, area.width - 2, across, frame);
         for y in top + 1..bottom {
-            self.glyph(left, y, "│", frame);
-            self.glyph(right, y, "│", frame);
+            self.glyph(left, y, down, frame);
+            self.glyph(right, y, down, frame);
         }
-        for (x, y, corner) in [(left, top, "╭"), (right, top, "╮"), (left, bottom, "╰"), (right, bottom, "╯")] {
+        for ((x, y), corner) in [(left, top), (right, top), (left, bottom), (right, bottom)].into_iter().zip(corners) {
             self.glyph(x, y, corner, frame);
         }
         let room = area.width.saturating_sub(6);
@@ -218,6 +224,9 @@ impl<'a> Canvas<'a> {
             self.text(left + 2, top, 1, " ", frame);
             used = self.line(left + 3, top, room, title);
             self.text(left + 3 + used, top, 1, " ", frame);
+            if alarm {
+                self.overlay(Rect::new(left + 2, top, used + 2, 1), Role::Selected);
+            }
         }
         let needs = tail.width();
         if needs > 0 && used + needs + 3 <= room {

@@ -6,12 +6,14 @@
 //! reset for every color command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
 
 mod gradient;
+mod file;
 mod palettes;
 
 use ratatui::style::{Color, Style};
 
 use barkeep_market::freshness::Tier;
-use palettes::{Brush, Ink, PLAIN, cvd, dark, light, modifier, plain_modifier};
+use file::{Brush, palette};
+use palettes::{Near, cvd, dark, light, modifier, plain_modifier};
 
 /// What a piece of the screen means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +105,43 @@ impl Role {
         Self::Rise,
         Self::Fall,
     ];
+
+    /// Its name in theme files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Strong => "strong",
+            Self::Muted => "muted",
+            Self::Border => "border",
+            Self::BorderFocused => "border-focused",
+            Self::Title => "title",
+            Self::Header => "header",
+            Self::Key => "key",
+            Self::Accent => "accent",
+            Self::Selected => "selected",
+            Self::Marked => "marked",
+            Self::Bar => "bar",
+            Self::Fresh => "fresh",
+            Self::Aging => "aging",
+            Self::Stale => "stale",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+            Self::Loading => "loading",
+            Self::Ended => "ended",
+            Self::Breach => "breach",
+            Self::Covered => "covered",
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+            Self::Info => "info",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Refused => "refused",
+            Self::Rise => "rise",
+            Self::Fall => "fall",
+        }
+    }
 }
 
 impl From<Tier> for Role {
@@ -129,10 +168,32 @@ pub enum ThemeKind {
     ColorBlind,
     /// No color: weight, underline and reverse video.
     Mono,
+    CatppuccinMocha,
+    CatppuccinLatte,
+    Gruvbox,
+    Nord,
+    TokyoNight,
+    Dracula,
+    Solarized,
+    /// Okabe and Ito on white.
+    OkabeItoLight,
 }
 
 impl ThemeKind {
-    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::ColorBlind, Self::Mono];
+    pub const ALL: [Self; 12] = [
+        Self::Dark,
+        Self::Light,
+        Self::ColorBlind,
+        Self::Mono,
+        Self::CatppuccinMocha,
+        Self::CatppuccinLatte,
+        Self::Gruvbox,
+        Self::Nord,
+        Self::TokyoNight,
+        Self::Dracula,
+        Self::Solarized,
+        Self::OkabeItoLight,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -141,6 +202,14 @@ impl ThemeKind {
             Self::Light => "light",
             Self::ColorBlind => "color-blind",
             Self::Mono => "mono",
+            Self::CatppuccinMocha => "catppuccin-mocha",
+            Self::CatppuccinLatte => "catppuccin-latte",
+            Self::Gruvbox => "gruvbox",
+            Self::Nord => "nord",
+            Self::TokyoNight => "tokyo-night",
+            Self::Dracula => "dracula",
+            Self::Solarized => "solarized",
+            Self::OkabeItoLight => "okabe-ito-light",
         }
     }
 
@@ -199,15 +268,38 @@ impl Theme {
         if self.is_mono() {
             return Style::new().add_modifier(plain_modifier(role));
         }
-        let brush = self.brush(role);
+        let (brush, near) = (self.brush(role), self.near(role));
         let mut style = Style::new().add_modifier(modifier(role));
-        if let Some(color) = brush.fg.and_then(|ink| clamp(ink, self.depth)) {
+        if let Some(color) = fitted(brush.fg, near.fg, self.depth) {
             style = style.fg(color);
         }
-        if let Some(color) = brush.bg.and_then(|ink| clamp(ink, self.depth)) {
+        if let Some(color) = fitted(brush.bg, near.bg, self.depth) {
             style = style.bg(color);
         }
         style
+    }
+
+    /// What lies under everything: the paper of the theme, where it has one of its own.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
+    pub fn ground(self) -> Style {
+        let own = !self.is_mono() && self.brush(Role::Text).fg.is_some();
+        let exact = matches!(self.depth, ColorDepth::Rgb | ColorDepth::Indexed);
+        match palette(self.kind) {
+            Some(palette) if own && exact => match fitted(Some(palette.paper), None, self.depth) {
+                Some(paper) => self.style(Role::Text).bg(paper),
+                None => Style::new(),
+            },
+            _ => Style::new(),
+        }
+    }
+
+    /// Start, middle and end of a role's gradient, where the theme gives one.
+    #[must_use]
+    pub fn stops(self, role: Role) -> Option<[u32; 3]> {
+        let brush = self.brush(role);
+        let [middle, end] = brush.gradient?;
+        Some([brush.fg?, middle, end])
     }
 
     /// The style of a cell whose upper half has the color of one role and whose lower half that of another. Where nothing
@@ -230,33 +322,40 @@ impl Theme {
     }
 
     fn brush(self, role: Role) -> Brush {
+        palette(self.kind).map_or_else(Brush::default, |palette| palette.brush(role))
+    }
+
+    fn near(self, role: Role) -> Near {
         match self.kind {
-            ThemeKind::Dark => dark(role),
-            ThemeKind::Light => light(role),
+            ThemeKind::Light | ThemeKind::CatppuccinLatte | ThemeKind::OkabeItoLight => light(role),
             ThemeKind::ColorBlind => cvd(role),
-            ThemeKind::Mono => PLAIN,
+            _ => dark(role),
         }
     }
 
     /// Text and background of a terminal this palette is made for; pictures of the screen are painted on it.
     #[must_use]
-    pub const fn paper(self) -> (u32, u32) {
-        match self.kind {
-            ThemeKind::Light => (0x24_29_2f, 0xff_ff_ff),
-            _ => (0xd3_da_e3, 0x0d_12_19),
-        }
+    pub fn paper(self) -> (u32, u32) {
+        palette(self.kind)
+            .or_else(|| palette(ThemeKind::Dark))
+            .map_or((0xff_ff_ff, 0), |palette| (palette.ink, palette.paper))
     }
 }
 
 /// The one place where a color is fitted to what the terminal can show.
 #[allow(clippy::disallowed_methods, reason = "this is the one place that makes colors")]
-fn clamp(Ink(rgb, near): Ink, depth: ColorDepth) -> Option<Color> {
-    let [_, r, g, b] = rgb.to_be_bytes();
+fn fitted(rgb: Option<u32>, near: Option<Color>, depth: ColorDepth) -> Option<Color> {
     match depth {
         ColorDepth::None => None,
-        ColorDepth::Ansi16 => Some(near),
-        ColorDepth::Indexed => Some(Color::Indexed(indexed(r, g, b))),
-        ColorDepth::Rgb => Some(Color::Rgb(r, g, b)),
+        ColorDepth::Ansi16 => near,
+        ColorDepth::Indexed => rgb.map(|rgb| {
+            let [_, r, g, b] = rgb.to_be_bytes();
+            Color::Indexed(indexed(r, g, b))
+        }),
+        ColorDepth::Rgb => rgb.map(|rgb| {
+            let [_, r, g, b] = rgb.to_be_bytes();
+            Color::Rgb(r, g, b)
+        }),
     }
 }
 

@@ -39,6 +39,9 @@ impl Model {
             self.quit(effects);
             return;
         }
+        if self.key_in_theme_line(event, effects) {
+            return;
+        }
         let (listed, len) = (self.listed(), self.menu_len());
         let (list, history) = (self.filtered_list(), self.typed_filters.clone());
         let messages = self.toasts.past().len().saturating_sub(1);
@@ -95,6 +98,7 @@ impl Model {
             }
         };
         self.apply(outcome, effects);
+        self.preview_theme();
     }
 
     fn apply(&mut self, outcome: Outcome, effects: &mut Effects) {
@@ -205,6 +209,7 @@ impl Model {
                 let named = match wanted.trim() {
                     "q" | "quit" | "qa" | "wq" | "x" => Some(ActionId::Quit),
                     "q!" | "qa!" | "wq!" => Some(ActionId::QuitNow),
+                    _ if super::themes::named(&wanted).is_some() => Some(ActionId::Theme),
                     _ => None,
                 };
                 if let Some(id) = named {

@@ -39,6 +39,7 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
     if area.is_empty() {
         return hits;
     }
+    buf.set_style(area, context.theme.ground());
     if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
         tiny::draw(model, &mut Canvas::new(buf, context.theme, context.now), area, &mut hits);
         context.glyphs.apply(area, buf);

@@ -107,3 +107,19 @@ fn text_is_broken_between_words() {
     assert_eq!(wrap("extraordinary", 5), ["extra", "ordin", "ary"]);
     assert!(wrap("", 5).is_empty());
 }
+
+#[test]
+fn a_frame_that_would_be_red_is_heavy_and_its_title_reversed_where_there_is_no_color() {
+    use crate::draw::theme::{ColorDepth, ThemeKind};
+    let drawn = |kind, role| {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 12, 3));
+        let area = buf.area;
+        let mut canvas = Canvas::new(&mut buf, Theme::new(kind, ColorDepth::Rgb), Ts(0));
+        canvas.block(area, &Line::of(Role::Title, "Now"), &Line::new(), role);
+        let reversed = buf[(3, 0)].modifier.contains(Modifier::REVERSED);
+        (buf.content.iter().take(12).map(ratatui::buffer::Cell::symbol).collect::<String>(), reversed)
+    };
+    assert_eq!(drawn(ThemeKind::Mono, Role::Bad), ("┏━ Now ━━━━┓".to_owned(), true));
+    assert_eq!(drawn(ThemeKind::Mono, Role::Border), ("╭─ Now ────╮".to_owned(), false));
+    assert_eq!(drawn(ThemeKind::Dark, Role::Bad), ("╭─ Now ────╮".to_owned(), false));
+}

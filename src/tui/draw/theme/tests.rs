@@ -16,7 +16,7 @@ fn without_colour_only_modifiers_are_set_and_the_selection_still_shows() {
 
 #[test]
 fn every_depth_gets_only_colours_it_can_show() {
-    for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
+    for kind in colored() {
         for role in Role::ALL {
             let colors = |depth| {
                 let style = Theme::new(kind, depth).style(role);
@@ -32,7 +32,7 @@ fn every_depth_gets_only_colours_it_can_show() {
 
 #[test]
 fn tiers_are_told_apart_in_every_palette() {
-    for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
+    for kind in colored() {
         for depth in [ColorDepth::Ansi16, ColorDepth::Indexed, ColorDepth::Rgb] {
             let theme = Theme::new(kind, depth);
             for a in Tier::ALL {
@@ -44,26 +44,124 @@ fn tiers_are_told_apart_in_every_palette() {
     }
 }
 
-#[test]
-fn text_can_be_read_on_the_paper_of_its_palette() {
-    // WCAG 2: 4.5 for text. Frames and the empty part of a bar carry no information.
+fn colored() -> impl Iterator<Item = ThemeKind> {
+    ThemeKind::ALL.into_iter().filter(|kind| *kind != ThemeKind::Mono)
+}
+
+/// Linear light of red, green and blue.
+fn linear(rgb: u32) -> [f64; 3] {
     let channel = |v: u8| {
         let v = f64::from(v) / 255.0;
         if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
     };
-    let light = |rgb: u32| {
-        let [_, r, g, b] = rgb.to_be_bytes();
-        0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b)
+    let [_, r, g, b] = rgb.to_be_bytes();
+    [channel(r), channel(g), channel(b)]
+}
+
+fn times(matrix: [[f64; 3]; 3], by: [f64; 3]) -> [f64; 3] {
+    matrix.map(|row| row.iter().zip(by).map(|(a, b)| a * b).sum())
+}
+
+/// WCAG 2: 4.5 for text, 3 for the frame that has the focus.
+fn contrast(one: u32, other: u32) -> f64 {
+    let light = |rgb| times([[0.2126, 0.7152, 0.0722]; 3], linear(rgb))[0];
+    let (a, b) = (light(one).max(light(other)), light(one).min(light(other)));
+    (a + 0.05) / (b + 0.05)
+}
+
+/// Full protanopia, deuteranopia and tritanopia (Machado, Oliveira and Fernandes 2009), after common vision.
+const VISIONS: [[[f64; 3]; 3]; 4] = [
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]],
+    [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_820, 0.042_940, 0.968_881]],
+    [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_900]],
+];
+
+/// The distance in OKLab, times 100, as that vision sees it.
+fn distance(vision: [[f64; 3]; 3], one: u32, other: u32) -> f64 {
+    let lab = |rgb| {
+        let seen = times(vision, linear(rgb)).map(|v| v.clamp(0.0, 1.0));
+        let cones = [
+            [0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9],
+            [0.211_903_498_2, 0.680_699_545_1, 0.107_396_956_6],
+            [0.088_302_461_9, 0.281_718_837_6, 0.629_978_700_5],
+        ];
+        let axes = [
+            [0.210_454_255_3, 0.793_617_785_0, -0.004_072_046_8],
+            [1.977_998_495_1, -2.428_592_205_0, 0.450_593_709_9],
+            [0.025_904_037_1, 0.782_771_766_2, -0.808_675_766_0],
+        ];
+        times(axes, times(cones, seen).map(f64::cbrt))
     };
-    for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
+    let squares: f64 = lab(one).iter().zip(lab(other)).map(|(a, b)| (a - b).powi(2)).sum();
+    100.0 * squares.sqrt()
+}
+
+#[test]
+fn every_file_is_read_and_names_its_mistakes() {
+    for kind in colored() {
+        file::Palette::parse(file::source(kind).unwrap(), kind.name()).unwrap();
+    }
+    let good = file::source(ThemeKind::Nord).unwrap();
+    for (from, to, said) in [
+        ("fresh:", "frsh:", "'frsh' is no role"),
+        ("stale: '#", "stale: '", "is no color; write '#rrggbb'"),
+        ("\nwarn:", "\n#warn:", "no color for 'warn'; add a line warn:"),
+        ("\nwarn:", "\naging: '#ffffff'\nwarn:", "'aging' is given twice"),
+    ] {
+        let message = file::Palette::parse(&good.replace(from, to), "nord.yaml").unwrap_err();
+        assert!(message.starts_with("nord.yaml:") && message.contains(said), "{message}");
+    }
+}
+
+#[test]
+fn text_can_be_read_on_the_paper_and_on_the_selected_row_of_every_theme() {
+    for kind in colored() {
         let theme = Theme::new(kind, ColorDepth::Rgb);
-        for role in Role::ALL.into_iter().filter(|r| !matches!(r, Role::Border | Role::BorderFocused)) {
+        let selected = theme.brush(Role::Selected).bg.unwrap();
+        for role in Role::ALL {
             let brush = theme.brush(role);
-            let Some(Ink(fg, _)) = brush.fg else { continue };
-            let paper = brush.bg.map_or(theme.paper().1, |ink| ink.0);
-            let (a, b) = (light(fg).max(light(paper)), light(fg).min(light(paper)));
-            let contrast = (a + 0.05) / (b + 0.05);
-            assert!(contrast >= 4.5, "{kind:?} {role:?}: {contrast:.2}");
+            let least = match role {
+                // The empty part of a gauge has to have an end.
+                Role::Border => 1.8,
+                Role::BorderFocused => 3.0,
+                _ => 4.5,
+            };
+            let papers = brush.bg.map_or([theme.paper().1, selected], |own| [own, own]);
+            let papers = if role == Role::Border { [papers[0]; 2] } else { papers };
+            let inks = [brush.fg.or_else(|| (role == Role::Text).then_some(theme.paper().0))];
+            for (ink, paper) in inks.into_iter().flatten().flat_map(|ink| papers.map(|paper| (ink, paper))) {
+                let is = contrast(ink, paper);
+                assert!(is >= least, "{} {}: {is:.2} on #{paper:06x}", kind.name(), role.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn missing_paused_and_refused_are_never_alike() {
+    for kind in colored() {
+        let color = |role| Theme::new(kind, ColorDepth::Rgb).brush(role).fg.unwrap();
+        for (a, b) in [(Role::Missing, Role::Paused), (Role::Missing, Role::Refused), (Role::Paused, Role::Refused)] {
+            let is = distance(VISIONS[0], color(a), color(b));
+            assert!(is >= 7.5, "{}: {a:?} and {b:?} are {is:.1} apart", kind.name());
+        }
+    }
+}
+
+/// Ten is a difference that is seen at once between two neighbors. Seven tiers that are legible on the paper and on the
+/// selected row, and whose colors mean what they should (blue is fresh, orange is stale, gray is unknown), cannot be
+/// farther from each other in every vision, and need not: wherever a tier is drawn its letter stands with it.
+#[test]
+fn tiers_are_told_apart_with_every_color_vision() {
+    for kind in [ThemeKind::ColorBlind, ThemeKind::OkabeItoLight] {
+        let color = |role: Role| Theme::new(kind, ColorDepth::Rgb).brush(role).fg.unwrap();
+        let mut pairs =
+            vec![(Role::Missing, Role::Paused), (Role::Missing, Role::Refused), (Role::Paused, Role::Refused)];
+        pairs.extend(Tier::ALL.iter().flat_map(|a| Tier::ALL.map(|b| (Role::from(*a), Role::from(b)))));
+        for ((a, b), vision) in pairs.into_iter().flat_map(|pair| VISIONS.map(|vision| (pair, vision))) {
+            let is = distance(vision, color(a), color(b));
+            assert!(a == b || is >= 10.0, "{}: {a:?} and {b:?} are {is:.1} apart", kind.name());
         }
     }
 }
