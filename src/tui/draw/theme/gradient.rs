@@ -2,8 +2,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use super::palettes::{Ink, modifier};
-use super::{ColorDepth, Role, Theme, ThemeKind, clamp};
+use super::palettes::modifier;
+use super::{ColorDepth, Role, Theme, fitted};
 
 /// A role as a range: its color at nothing, in the middle and at the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +18,15 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "colors are set in this module and the one above alone")]
     pub fn gradient(self, role: Role, fraction: f64) -> Style {
-        let ink = self.brush(role).fg;
-        let (Some(Ink(rgb, near)), ColorDepth::Indexed | ColorDepth::Rgb) = (ink, self.depth) else {
+        let (Some(rgb), ColorDepth::Indexed | ColorDepth::Rgb) = (self.brush(role).fg, self.depth) else {
             return self.style(role);
         };
-        if self.is_mono() {
+        if self.is_mono() || self.sober && matches!(role, Role::Good | Role::Fresh) {
             return self.style(role);
         }
-        let color = clamp(Ink(self.range_of(rgb).at(fraction), near), self.depth);
+        let range =
+            self.stops(role).map_or_else(|| self.range_of(rgb), |[start, mid, end]| Gradient { start, mid, end });
+        let color = fitted(Some(range.at(fraction)), None, self.depth);
         color.map_or_else(|| self.style(role), |color| Style::new().add_modifier(modifier(role)).fg(color))
     }
 
@@ -33,11 +34,12 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "colors are set in this module and the one above alone")]
     pub fn tile(self, role: Role) -> Style {
-        let brush = self.brush(role);
+        let (brush, near) = (self.brush(role), self.near(role));
         let (Some(ink), None, false) = (brush.fg, brush.bg, self.is_mono()) else { return self.style(role) };
-        let (_, paper) = self.paper();
-        let near = if self.kind == ThemeKind::Light { Color::White } else { Color::Black };
-        let (behind, letter) = (clamp(ink, self.depth), clamp(Ink(paper, near), self.depth));
+        let (text, paper) = self.paper();
+        let is_dark = paper < text;
+        let letter = fitted(Some(paper), Some(if is_dark { Color::Black } else { Color::White }), self.depth);
+        let behind = fitted(Some(ink), near.fg, self.depth);
         let bold = Style::new().add_modifier(Modifier::BOLD);
         behind.zip(letter).map_or_else(|| self.style(role), |(behind, letter)| bold.bg(behind).fg(letter))
     }
@@ -71,17 +73,19 @@ fn mix(from: u32, to: u32, share: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ThemeKind;
     use super::*;
 
     #[test]
     fn a_gradient_passes_through_the_color_of_its_role_and_gets_brighter() {
         for kind in [ThemeKind::Dark, ThemeKind::Light, ThemeKind::ColorBlind] {
             let theme = Theme::new(kind, ColorDepth::Rgb);
-            assert_eq!(theme.gradient(Role::Running, 0.5), theme.style(Role::Running));
+            assert_eq!(theme.gradient(Role::Accent, 0.5), theme.style(Role::Accent));
+            assert_eq!(theme.sober().gradient(Role::Good, 0.7), theme.sober().style(Role::Good));
             let steps: Vec<Style> = (0..=10).map(|k| theme.gradient(Role::Running, f64::from(k) / 10.0)).collect();
             assert!(steps.windows(2).all(|pair| pair[0] != pair[1]), "{kind:?}");
             assert_eq!(theme.gradient(Role::Running, 7.0), theme.gradient(Role::Running, 1.0));
-            assert_eq!(theme.gradient(Role::Running, f64::NAN), theme.style(Role::Running));
+            assert_eq!(theme.gradient(Role::Accent, f64::NAN), theme.style(Role::Accent));
         }
     }
 
