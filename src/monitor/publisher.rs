@@ -41,6 +41,8 @@ const IDLE_SHARE: u32 = 500;
 /// After a change it is read no sooner than this after the last time, and may take a twentieth of the time.
 const SOONEST: Duration = Duration::from_millis(400);
 const BUSY_SHARE: u32 = 20;
+/// How often the files of the database are looked at for what another process wrote, while anybody watches.
+const LOOK: Duration = Duration::from_secs(1);
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
 /// The same while the database rests: time alone makes bars due.
@@ -131,6 +133,8 @@ impl SnapshotPublisher {
         let mut pending: Option<JoinHandle<Result<Reading, StoreError>>> = None;
         let mut published = Instant::now();
         let mut rest = ChangeDetector::new(published);
+        // A database on a server has no files to look at.
+        let (on_file, mut glanced) = (self.engine.store.stamp().is_some(), published);
         let (mut aged, mut last, mut looked) = (published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
@@ -216,6 +220,11 @@ impl SnapshotPublisher {
                     last = looked;
                     rest.read(last);
                     pending = Some(tokio::spawn(Arc::clone(&self).reread()));
+                }
+                // Another process may have written: a glance at the files is far cheaper than a reading.
+                () = tokio::time::sleep_until(glanced + LOOK), if on_file && !changed && self.snapshot.receiver_count() > 0 => {
+                    glanced = Instant::now();
+                    changed = rest.look(self.engine.store.stamp(), glanced);
                 }
                 () = self.budget_changed.notified() => {
                     self.age();

@@ -15,6 +15,7 @@ pub mod radar;
 mod recovery;
 pub mod reload;
 pub mod schedule;
+mod symbols;
 mod timetable;
 
 use std::collections::BTreeMap;
