@@ -29,14 +29,29 @@ pub(super) const SPECS: &[Spec] = &[
     general(ActionId::Ascii, "ascii", "ascii", "Switch between ASCII and Unicode characters", &[]),
     general(ActionId::Mouse, "mouse", "mouse", "Capture the mouse, or leave it to the terminal", &["m"]),
     general(ActionId::Repaint, "repaint", "repaint", "Redraw the whole screen", &["ctrl-l"]),
-    Spec { footer: Some(70), ..general(ActionId::Palette, "palette", "commands", "Search all commands", &[":"]) },
+    Spec {
+        footer: Some(70),
+        ..general(
+            ActionId::Palette,
+            "palette",
+            "commands",
+            "Search all commands, or type one: add SPY, tier SPY critical, backfill SPY 2024",
+            &[":"],
+        )
+    },
     Spec {
         footer: Some(71),
         ..general(ActionId::Help, "help", "help", "Keys, commands and signs of this screen", &["?", "f1"])
     },
     Spec {
         enabled: undo,
-        ..general(ActionId::Undo, "undo", "undo", "Undo the last pause, resume or change of marks", &["u"])
+        ..general(
+            ActionId::Undo,
+            "undo",
+            "undo",
+            "Undo the last pause, resume, removal, change of tier or of marks",
+            &["u"],
+        )
     },
     general(ActionId::Messages, "messages", "messages", "Messages of the last minutes", &["@"]),
     general(ActionId::Suspend, "suspend", "suspend", "Suspend; `fg` in the shell brings it back", &["ctrl-z"]),
