@@ -22,3 +22,4 @@ mod support {
 
 mod attach;
 mod dashboard;
+mod symbols;

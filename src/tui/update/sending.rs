@@ -8,7 +8,7 @@ use crate::update::commands::{short, some_of};
 use barkeep_market::Criticality;
 use barkeep_plan::Plan;
 use barkeep_runtime::console::{Level, SeriesName};
-use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, SymbolChange};
 
 impl Model {
     /// Sends a command to the engine; once it is done it can be undone, if it has an opposite.
@@ -124,6 +124,15 @@ fn opposite(command: &EngineCommand) -> Option<(String, EngineCommand)> {
     Some(match command {
         EngineCommand::Pause(_) => ("resume the engine".to_owned(), EngineCommand::Resume),
         EngineCommand::Resume => ("pause the engine".to_owned(), EngineCommand::Pause(None)),
+        // Only tracking is known from the command itself.
+        EngineCommand::ChangeSymbols(all) if all.iter().all(|change| change.active.is_some()) => {
+            let names: Vec<_> = all.iter().map(|change| change.symbol.clone()).collect();
+            let back = |change: &SymbolChange| SymbolChange {
+                active: change.active.map(|active| !active),
+                ..SymbolChange::of(change.symbol.clone())
+            };
+            (format!("track {} again", some_of(&names)), EngineCommand::ChangeSymbols(all.iter().map(back).collect()))
+        }
         EngineCommand::PauseSymbols(all) => {
             (format!("resume {}", some_of(all)), EngineCommand::ResumeSymbols(all.clone()))
         }

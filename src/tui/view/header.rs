@@ -28,7 +28,9 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         let text = if area.width < 70 { short() } else { label.clone() };
         pieces.push((101, Line::of(Role::Warn, text)));
     }
-    pieces.push((66, place(model)));
+    // Of an engine elsewhere one has to know where; of this process it is worth knowing.
+    let place_priority = if matches!(model.link, Link::Embedded) { 45 } else { 85 };
+    pieces.push((place_priority, place(model)));
     pieces.push((100, state(model, hits)));
     let worst = worst(model);
     if !worst.is_empty() {
