@@ -135,7 +135,7 @@ impl SnapshotPublisher {
         let mut rest = ChangeDetector::new(published);
         // A database on a server has no files to look at.
         let (on_file, mut glanced) = (self.engine.store.stamp().is_some(), published);
-        let (mut aged, mut last, mut looked) = (published, published, published);
+        let (mut aged, mut last, mut looked, mut writes_seen) = (published, published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         let (mut config, mut calendar) = (self.engine.config.subscribe(), self.engine.calendar.subscribe());
@@ -232,7 +232,9 @@ impl SnapshotPublisher {
                     published = Instant::now();
                 }
                 // While nothing is being done nothing is written.
-                () = tokio::time::sleep(WRITES_EVERY), if stuck || is_busy(state) => {
+                () = tokio::time::sleep_until(writes_seen + WRITES_EVERY), if stuck || is_busy(state) => {
+                    // From a fixed time on, so that what else happens does not put it off.
+                    writes_seen = Instant::now();
                     if self.write_waits_since().is_some() != stuck {
                         self.publish(&live);
                         published = Instant::now();

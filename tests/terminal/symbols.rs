@@ -46,7 +46,7 @@ async fn three_keys_and_a_name_lead_from_an_empty_database_to_a_backfill() {
     pty.assert_restored();
     assert!(bench.asked("/range/") > 0);
     assert_eq!(bench.count("SELECT count(*) FROM symbols WHERE symbol = 'SPY' AND criticality = 'critical'").await, 1);
-    let stored = "SELECT count(DISTINCT timeframe) FROM bars";
+    let stored = "SELECT count(*) FROM series WHERE bar_count > 0";
     assert!(bench.count(stored).await >= 2, "bars are stored");
     // Each step is on record.
     let noted = "SELECT count(DISTINCT action) FROM operator_actions WHERE action IN ('add_symbol', 'trigger')";
