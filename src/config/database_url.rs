@@ -30,6 +30,16 @@ impl DatabaseUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The file without its directories, or the database on its server: what tells one from another on a screen.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let whole = match self.0.strip_prefix("sqlite:") {
+            Some(path) => path.to_owned(),
+            None => url::Url::parse(&self.0).map(|url| url.path().to_owned()).unwrap_or_default(),
+        };
+        barkeep_base::text::printable(whole.rsplit('/').next().unwrap_or_default())
+    }
 }
 
 impl FromStr for DatabaseUrl {
@@ -97,6 +107,18 @@ mod tests {
             for shown in [url.to_string(), format!("{url:?}"), format!("{:?}", Some(&url))] {
                 assert!(!shown.contains("s3cr") && shown.contains("bar"), "{shown}");
             }
+        }
+    }
+
+    #[test]
+    fn the_name_is_the_file_or_the_database() {
+        for (text, name) in [
+            ("sqlite:bars.db", "bars.db"),
+            ("sqlite:///srv/barkeep/bars.db", "bars.db"),
+            ("postgres://bar:s3cr@db:5432/prices?sslmode=require", "prices"),
+            ("postgres://db", ""),
+        ] {
+            assert_eq!(text.parse::<DatabaseUrl>().unwrap().name(), name, "{text}");
         }
     }
 

@@ -71,7 +71,7 @@ impl Environment {
     #[must_use]
     pub fn user(&self) -> String {
         let user = self.get("USER").ok().flatten();
-        user.map_or_else(|| "somebody".to_owned(), |user| barkeep_base::text::printable(&user))
+        barkeep_base::text::printable(&user.unwrap_or_else(account))
     }
 
     /// The value of a variable; an empty one counts as unset.
@@ -100,5 +100,46 @@ impl Environment {
             (Some(rest), Some(home)) => home.join(rest),
             _ => PathBuf::from(text),
         }
+    }
+}
+
+/// The account of this process by its name in `/etc/passwd`, else by its number: containers and services often have no
+/// `$USER`, and some accounts no name.
+#[cfg(unix)]
+fn account() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    account_of(uid, &known).unwrap_or_else(|| format!("uid-{uid}"))
+}
+
+#[cfg(not(unix))]
+fn account() -> String {
+    "unknown".to_owned()
+}
+
+/// The name of an account in the lines of `/etc/passwd`: `name:password:uid:...`.
+fn account_of(uid: u32, known: &str) -> Option<String> {
+    let named = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    };
+    known.lines().find_map(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_user_an_operator_has_the_name_of_the_account() {
+        let known = "root:x:0:0:root:/root:/bin/bash\n# comment\nbroken\nbars:x:1001:1001::/srv:/bin/false\n";
+        assert_eq!(account_of(1001, known).as_deref(), Some("bars"));
+        assert_eq!(account_of(0, known).as_deref(), Some("root"));
+        assert_eq!(account_of(77, known), None);
+        let unset = Environment::default().user();
+        assert!(!unset.is_empty() && unset != "somebody", "{unset}");
+        let set = Environment { variables: vec![("USER", "ana".into())], ..Environment::default() };
+        assert_eq!(set.user(), "ana");
     }
 }

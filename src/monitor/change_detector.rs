@@ -30,11 +30,14 @@ impl ChangeDetector {
         Self { stamp: None, since: now, read: None }
     }
 
-    /// Takes a look at the files. Without a stamp nothing ever rests.
-    pub fn look(&mut self, stamp: Option<Stamp>, now: Instant) {
+    /// Takes a look at the files; returns whether they changed since the last look. Without a stamp nothing ever rests, and
+    /// nobody can tell.
+    pub fn look(&mut self, stamp: Option<Stamp>, now: Instant) -> bool {
+        let moved = stamp.is_some() && self.stamp.is_some() && stamp != self.stamp;
         if stamp.is_none() || stamp != self.stamp {
             (self.stamp, self.since) = (stamp, now);
         }
+        moved
     }
 
     /// A reading begins, after a [`ChangeDetector::look`].
@@ -83,7 +86,7 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let one = stamp(1);
         let mut rest = ChangeDetector::new(start);
-        rest.look(one, at(0));
+        assert!(!rest.look(one, at(0)), "the first look has nothing to compare with");
         rest.read(at(0));
         assert!(!rest.is_unwritten() && !rest.holds(at(90)), "it was read while a write could still hide");
         rest.look(one, at(5));
@@ -93,7 +96,7 @@ mod tests {
         rest.read(at(90));
         assert!(rest.holds(at(120)) && rest.holds(at(3_600)));
         assert!(!rest.holds(at(90 + 3_600)), "what expires by itself");
-        rest.look(stamp(2), at(120));
+        assert!(rest.look(stamp(2), at(120)));
         assert!(!rest.is_unwritten() && !rest.holds(at(600)), "somebody wrote");
         rest.look(None, at(700));
         rest.read(at(800));

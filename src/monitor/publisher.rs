@@ -41,6 +41,8 @@ const IDLE_SHARE: u32 = 500;
 /// After a change it is read no sooner than this after the last time, and may take a twentieth of the time.
 const SOONEST: Duration = Duration::from_millis(400);
 const BUSY_SHARE: u32 = 20;
+/// How often the files of the database are looked at for what another process wrote, while anybody watches.
+const LOOK: Duration = Duration::from_secs(1);
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
 /// The same while the database rests: time alone makes bars due.
@@ -131,7 +133,9 @@ impl SnapshotPublisher {
         let mut pending: Option<JoinHandle<Result<Reading, StoreError>>> = None;
         let mut published = Instant::now();
         let mut rest = ChangeDetector::new(published);
-        let (mut aged, mut last, mut looked) = (published, published, published);
+        // A database on a server has no files to look at.
+        let (on_file, mut glanced) = (self.engine.store.stamp().is_some(), published);
+        let (mut aged, mut last, mut looked, mut writes_seen) = (published, published, published, published);
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         let (mut config, mut calendar) = (self.engine.config.subscribe(), self.engine.calendar.subscribe());
@@ -217,13 +221,20 @@ impl SnapshotPublisher {
                     rest.read(last);
                     pending = Some(tokio::spawn(Arc::clone(&self).reread()));
                 }
+                // Another process may have written: a glance at the files is far cheaper than a reading.
+                () = tokio::time::sleep_until(glanced + LOOK), if on_file && !changed && self.snapshot.receiver_count() > 0 => {
+                    glanced = Instant::now();
+                    changed = rest.look(self.engine.store.stamp(), glanced);
+                }
                 () = self.budget_changed.notified() => {
                     self.age();
                     self.publish(&live);
                     published = Instant::now();
                 }
                 // While nothing is being done nothing is written.
-                () = tokio::time::sleep(WRITES_EVERY), if stuck || is_busy(state) => {
+                () = tokio::time::sleep_until(writes_seen + WRITES_EVERY), if stuck || is_busy(state) => {
+                    // From a fixed time on, so that what else happens does not put it off.
+                    writes_seen = Instant::now();
                     if self.write_waits_since().is_some() != stuck {
                         self.publish(&live);
                         published = Instant::now();

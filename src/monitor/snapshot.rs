@@ -140,6 +140,9 @@ impl MarketView {
 pub struct Data {
     pub generated_at: Ts,
     pub database: String,
+    /// The name of its file, or of the database on a server.
+    #[serde(default)]
+    pub database_name: String,
     /// How long reading all of this took, milliseconds.
     pub read_ms: f64,
     pub symbols_total: usize,
@@ -237,6 +240,7 @@ impl Data {
         let mut data = Self {
             generated_at: now,
             database: store.dialect().to_owned(),
+            database_name: context.settings.database.name(),
             read_ms: 0.0,
             symbols_total: index.symbols.len(),
             series_total: index.series.len(),

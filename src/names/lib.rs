@@ -4,6 +4,7 @@
 //! here.
 
 pub mod listing;
+pub mod search;
 pub mod select;
 
 use std::collections::{BTreeMap, HashMap};

@@ -170,7 +170,7 @@ fn spellings(name: &str) -> Vec<String> {
 }
 
 /// A vendor's ticker as it is named here.
-fn shown(class: AssetClass, ticker: &str) -> String {
+pub(crate) fn shown(class: AssetClass, ticker: &str) -> String {
     match class {
         AssetClass::Crypto => Pair::parse(ticker).map_or_else(|_| ticker.to_owned(), |pair| pair.name()),
         AssetClass::Stock | AssetClass::Etf => ticker.to_owned(),

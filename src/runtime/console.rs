@@ -14,6 +14,7 @@ use uuid::Uuid;
 use barkeep_market::{Symbol, Timeframe, Ts};
 pub use barkeep_monitor::history::{Execution, ExecutionDetail};
 use barkeep_monitor::snapshot::Snapshot;
+pub use barkeep_pipeline::names::search::FoundTicker;
 use barkeep_pipeline::quarantine::QuarantineView;
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand};
 // A view names these rows without knowing the store.
@@ -83,6 +84,10 @@ pub enum ConsoleRequest {
     Log {
         limit: usize,
     },
+    /// The vendor's tickers that match a text: a request to the vendor, so only for who may operate.
+    Tickers {
+        search: String,
+    },
 }
 
 /// The answer to a [`ConsoleRequest`], of the same name.
@@ -105,6 +110,8 @@ pub enum ConsoleResponse {
     Actions(Vec<OperatorActionRow>),
     /// Oldest first.
     Log(Vec<LogLine>),
+    /// Best matches first.
+    Tickers(Vec<FoundTicker>),
 }
 
 /// What somebody may do here.

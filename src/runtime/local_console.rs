@@ -1,11 +1,15 @@
 //! The console of an engine in this process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::console::{Access, Console, ConsoleRequest, ConsoleResponse, Link, LogLine, MOST_ROWS, ReadError};
+use crate::console::{
+    Access, Console, ConsoleRequest, ConsoleResponse, FoundTicker, Link, LogLine, MOST_ROWS, ReadError,
+};
 use barkeep_base::log::Tail;
 use barkeep_market::Symbol;
 use barkeep_market::ts::DAY;
@@ -15,13 +19,18 @@ use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
 use barkeep_monitor::publisher::SnapshotPublisher;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_pipeline::EngineContext;
+use barkeep_pipeline::events::Silent;
 use barkeep_pipeline::index::series::SeriesIndex;
+use barkeep_pipeline::names::search::{self, LONGEST};
 use barkeep_pipeline::quarantine::{self, DecisionError};
 use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, Handle};
-use barkeep_store::{RequestFilter, RequestRow, SeriesRunState};
+use barkeep_store::{RequestFilter, RequestPurpose, RequestRow, SeriesRunState};
 
 /// Requests of a symbol that its detail shows.
 const RECENT_REQUESTS: usize = 20;
+
+/// A search does not wait longer for the rate limit: a run may hold it for hours.
+const SEARCH_PATIENCE: Duration = Duration::from_secs(25);
 
 /// An engine in this process, seen by one operator. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +69,41 @@ impl LocalConsole {
     async fn requests(&self, ticker: Option<String>, limit: usize) -> Result<Vec<RequestRow>, ReadError> {
         let filter = RequestFilter { ticker, ..RequestFilter::default() };
         Ok(self.engine.store.requests(&filter, limit).await?)
+    }
+
+    /// One request for the vendor's tickers, unless the limit is taken.
+    async fn tickers(&self, search: &str) -> Result<Vec<FoundTicker>, ReadError> {
+        let refused = |why: String| Err(ReadError::Refused(why));
+        let text = search.trim();
+        if text.is_empty() || text.chars().count() > LONGEST {
+            return refused(format!("search for 1 to {LONGEST} characters of a ticker or a name"));
+        }
+        if self.access == Access::Read {
+            return refused("a search costs a request to the vendor; this console may only look".to_owned());
+        }
+        let wait = self.engine.limiter.expected_wait();
+        if wait > SEARCH_PATIENCE {
+            let seconds = wait.as_secs();
+            return refused(format!(
+                "the rate limit is taken for the next {seconds} s; try again then, or write the symbol"
+            ));
+        }
+        let mut run = self.engine.for_run();
+        Arc::make_mut(&mut run.settings).vendor.attempts = 1;
+        let (cancel, text) = (CancellationToken::new(), text.to_owned());
+        // Whoever asked may be gone, but a request is never dropped on its way.
+        let given_up = cancel.clone().drop_guard();
+        let asked = tokio::spawn(async move {
+            let dispatcher = run.dispatcher(None, RequestPurpose::Lookup, Arc::new(Silent));
+            search::search(&dispatcher, &text, &cancel).await
+        });
+        let answer = asked.await;
+        drop(given_up);
+        match answer {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(fault)) => refused(fault.to_string()),
+            Err(e) => Err(ReadError::Unavailable(e.to_string())),
+        }
     }
 
     /// The newest snapshot.
@@ -151,6 +195,7 @@ impl Console for LocalConsole {
             ConsoleRequest::Actions { limit } => {
                 ConsoleResponse::Actions(store.operator_actions(None, limit.min(MOST_ROWS)).await?)
             }
+            ConsoleRequest::Tickers { search } => ConsoleResponse::Tickers(self.tickers(&search).await?),
             ConsoleRequest::Log { limit } => ConsoleResponse::Log(self.tail.last(limit.min(MOST_ROWS))),
         })
     }

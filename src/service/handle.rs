@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use crate::progress::{RunEvent, RunView};
 use barkeep_config::BoundSetting;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::coverage::SeriesKey;
+use barkeep_pipeline::names::Wanted;
 use barkeep_pipeline::select::{SelectError, Selection};
 use barkeep_plan::Plan;
 use barkeep_store::{EnginePause, Trigger, Verdict};
@@ -73,6 +75,41 @@ pub enum TriggerScope {
     Stale,
 }
 
+/// A symbol to track, and what is known of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewSymbol {
+    pub symbol: Symbol,
+    pub wanted: Wanted,
+}
+
+/// What to change of a tracked symbol; what is left out stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::option_option, reason = "no first day and no change of it mean different things")]
+pub struct SymbolChange {
+    pub symbol: Symbol,
+    pub active: Option<bool>,
+    pub criticality: Option<Criticality>,
+    /// The first day of its history; none: as the settings say.
+    pub history_from: Option<Option<NaiveDate>>,
+}
+
+impl SymbolChange {
+    /// No change yet.
+    #[must_use]
+    pub const fn of(symbol: Symbol) -> Self {
+        Self { symbol, active: None, criticality: None, history_from: None }
+    }
+
+    /// `active false, critical, since 2024-01-01`.
+    fn words(&self) -> String {
+        let active = self.active.map(|active| format!("active {active}"));
+        let criticality = self.criticality.map(|criticality| criticality.to_string());
+        let since =
+            self.history_from.map(|date| date.map_or_else(|| "since none".to_owned(), |date| format!("since {date}")));
+        active.into_iter().chain(criticality).chain(since).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A command and who gave it.
 #[derive(Clone, Debug)]
 pub struct IssuedCommand {
@@ -99,6 +136,12 @@ pub enum EngineCommand {
     /// is kept all the same.
     PauseSeries(Vec<SeriesKey>),
     ResumeSeries(Vec<SeriesKey>),
+    /// Tracks symbols, all or none of them; one that was tracked before is tracked again.
+    AddSymbols(Vec<NewSymbol>),
+    /// Changes tracked symbols, all or none of them.
+    ChangeSymbols(Vec<SymbolChange>),
+    /// Deletes symbols with all their bars.
+    RemoveSymbols(Vec<Symbol>),
     /// One execution, or all of them.
     Cancel(ExecutionSelector),
     /// Takes series out of a running execution; the rest of it goes on.
@@ -139,6 +182,9 @@ impl EngineCommand {
             Self::Preview(_) => "preview",
             Self::Pause(_) | Self::PauseSymbols(_) | Self::PauseSeries(_) => PAUSE,
             Self::Resume | Self::ResumeSymbols(_) | Self::ResumeSeries(_) => RESUME,
+            Self::AddSymbols(_) => "add_symbol",
+            Self::ChangeSymbols(_) => "change_symbol",
+            Self::RemoveSymbols(_) => "remove_symbol",
             Self::Cancel(_) | Self::CancelSeries { .. } => "cancel",
             Self::RetryFailed(_) => "retry",
             Self::Decide { .. } => "decide",
@@ -151,9 +197,11 @@ impl EngineCommand {
     pub fn targets(&self) -> Vec<Option<String>> {
         match self {
             Self::Pause(_) | Self::Resume | Self::Reload => vec![Some(ENGINE.to_owned())],
-            Self::PauseSymbols(symbols) | Self::ResumeSymbols(symbols) => {
+            Self::PauseSymbols(symbols) | Self::ResumeSymbols(symbols) | Self::RemoveSymbols(symbols) => {
                 symbols.iter().map(|symbol| Some(symbol.to_string())).collect()
             }
+            Self::AddSymbols(all) => all.iter().map(|new| Some(new.symbol.to_string())).collect(),
+            Self::ChangeSymbols(all) => all.iter().map(|change| Some(change.symbol.to_string())).collect(),
             Self::PauseSeries(series) | Self::ResumeSeries(series) => {
                 series.iter().map(|(symbol, tf)| Some(series_target(symbol, *tf))).collect()
             }
@@ -176,6 +224,15 @@ impl EngineCommand {
                 TriggerScope::Selection(selection) => serde_json::to_string(selection).ok()?,
             }),
             Self::Pause(reason) => reason.clone(),
+            Self::ChangeSymbols(all) => {
+                let same = all.iter().all(|change| all.first().is_some_and(|first| first.words() == change.words()));
+                let named = |change: &SymbolChange| format!("{} {}", change.symbol, change.words());
+                Some(match all.first() {
+                    Some(first) if same => first.words(),
+                    _ => all.iter().map(named).collect::<Vec<_>>().join("; "),
+                })
+            }
+            Self::RemoveSymbols(_) => Some("with all data".to_owned()),
             Self::Decide { verdict, .. } => Some(verdict.name().to_owned()),
             Self::CancelSeries { series, .. } => {
                 let names: Vec<String> = series.iter().map(|(symbol, tf)| series_target(symbol, *tf)).collect();

@@ -16,6 +16,7 @@ mod recovery;
 pub mod reload;
 pub mod retention;
 pub mod schedule;
+mod symbols;
 mod timetable;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,8 @@
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
 pub mod answers;
+pub mod command_line;
+pub mod completion;
 pub mod cursor;
 pub mod layer;
 pub mod lists;

@@ -1,12 +1,14 @@
 //! How the dashboard changes: one message in, the next state and what is to be done out. No I/O, no clock, no waiting.
 
 mod act;
+mod command_line;
 mod commands;
 mod layers;
 mod mouse;
 mod moves;
 mod requests;
 mod row_text;
+mod sending;
 mod themes;
 
 use std::sync::Arc;

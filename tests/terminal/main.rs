@@ -25,3 +25,4 @@ mod support {
 mod attach;
 mod dashboard;
 mod pictures;
+mod symbols;

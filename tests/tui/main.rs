@@ -25,6 +25,7 @@ mod looping;
 mod now;
 mod operating;
 mod screens;
+mod symbols;
 mod update;
 
 /// The dashboard knows the engine's console, and neither the database nor the vendor behind it.

@@ -4,6 +4,7 @@ pub(crate) mod aggs;
 pub(crate) mod answer;
 pub(crate) mod control;
 pub(crate) mod limit;
+mod listed;
 pub(crate) mod log;
 pub(crate) mod page;
 pub(crate) mod reference;

@@ -1,11 +1,13 @@
 //! Tickers: which there are, and what is known of one.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use chrono::NaiveDate;
 
 use crate::data::hours::{date_of, is_crypto};
 use crate::http::answer::{Answer, Refusal};
+use crate::http::listed;
 use crate::http::page::json;
 use crate::http::reference::page;
 use crate::http::request::{Judge, VendorRequest};
@@ -30,18 +32,28 @@ pub(crate) fn list(shared: &Shared, request: &VendorRequest, judge: &Judge) -> R
     let active = request.param("active") != Some("false");
     let names: Vec<String> = match request.param("ticker") {
         Some(one) => vec![one.to_owned()],
-        None => shared.market(false).into_iter().chain(shared.market(true)).collect(),
+        None => {
+            let mut all: BTreeSet<String> = shared.market(false);
+            all.extend(shared.market(true));
+            if search.is_some() {
+                all.extend(listed::tickers().map(str::to_owned));
+            }
+            all.into_iter().collect()
+        }
     };
     // A spelling that is unknown finds those that differ in their separators.
     let loose = search.as_ref().is_some_and(|text| judge.book.is_unknown(text));
     let plain = |text: &str| if loose { text.replace(['.', '-', '/', ' '], "") } else { text.to_owned() };
     let fits = |name: &&String| {
         market.is_none_or(|market| market == market_of(name))
-            && search.as_ref().is_none_or(|text| plain(&name.to_uppercase()).contains(&plain(text)))
+            && search.as_ref().is_none_or(|text| {
+                let long = listed::of(name).map_or("", |(long, _)| long);
+                plain(&name.to_uppercase()).contains(&plain(text)) || long.to_uppercase().contains(text)
+            })
     };
     // Tickers of the market need no second look, unless a script says otherwise.
-    let listed = request.param("ticker").is_none();
-    let known = names.iter().filter(fits).filter_map(|name| known(shared, judge, name, listed));
+    let sure = |name: &str| request.param("ticker").is_none() && (search.is_none() || listed::of(name).is_none());
+    let known = names.iter().filter(fits).filter_map(|name| known(shared, judge, name, sure(name)));
     let mut rows: Vec<String> =
         known.filter(|known| known.last.is_none() == active).map(|known| row(&known, judge)).collect();
     if request.param("order") == Some("desc") {
@@ -87,13 +99,18 @@ fn row(known: &Known<'_>, judge: &Judge) -> String {
     }
     if is_crypto(known.ticker) {
         let base = known.ticker.trim_start_matches("X:").trim_end_matches("USD");
-        let (base, long) = (json(base), json(&format!("{base} - United States Dollar")));
+        let made_up = || format!("{base} - United States Dollar");
+        let (base, long) =
+            (json(base), json(&listed::of(known.ticker).map_or_else(made_up, |(long, _)| long.to_owned())));
         return format!(
             r#"{{"ticker":{ticker},"name":{long},"market":"crypto","locale":"global","active":{active},"currency_symbol":"USD","currency_name":"United States Dollar","base_currency_symbol":{base},"base_currency_name":{base},"last_updated_utc":"{updated}T00:00:00Z"{life}}}"#
         );
     }
-    let long = json(&format!("{} Inc.", known.company));
+    let (long, kind) = match listed::of(&known.company) {
+        Some((long, kind)) => (json(long), kind),
+        None => (json(&format!("{} Inc.", known.company)), "CS"),
+    };
     format!(
-        r#"{{"ticker":{ticker},"name":{long},"market":"stocks","locale":"us","primary_exchange":"XNYS","type":"CS","active":{active},"currency_name":"usd","last_updated_utc":"{updated}T00:00:00Z"{life}}}"#
+        r#"{{"ticker":{ticker},"name":{long},"market":"stocks","locale":"us","primary_exchange":"XNYS","type":"{kind}","active":{active},"currency_name":"usd","last_updated_utc":"{updated}T00:00:00Z"{life}}}"#
     )
 }

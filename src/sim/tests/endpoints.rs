@@ -168,6 +168,9 @@ async fn tickers_and_market_status() {
     assert!(names.is_sorted() && names.contains(&"SPY"));
     assert_eq!(ask(&sim, "/v3/reference/tickers?ticker=TSLA").await.rows()[0]["market"], "stocks");
     assert_eq!(ask(&sim, "/v3/reference/tickers?search=btcusd").await.rows()[0]["ticker"], "X:BTCUSD");
+    // A part of a name finds it, too, with its type.
+    let named = ask(&sim, "/v3/reference/tickers?search=s%26p%20500&active=true").await;
+    assert_eq!((&named.rows()[0]["ticker"], &named.rows()[0]["type"]), (&"SPY".into(), &"ETF".into()));
     assert!(ask(&sim, "/v3/reference/tickers?ticker=NOSUCH").await.rows().is_empty());
 
     let now = ask(&sim, "/v1/marketstatus/now").await.json();

@@ -54,7 +54,7 @@ async fn a_renamed_company_goes_on_under_its_new_name() {
     assert_eq!(sim.rows(now, &days("PEAR")).await, all[3..]);
     assert_eq!(sim.details(now, "AAPL").await.1["delisted_utc"], "2025-06-11T00:00:00Z");
     let (status, row) = sim.details(now, "PEAR").await;
-    assert_eq!((status, &row["active"], &row["name"]), (200, &true.into(), &"AAPL Inc.".into()));
+    assert_eq!((status, &row["active"], &row["name"]), (200, &true.into(), &"Apple Inc.".into()));
     assert_eq!(sim.details("2025-06-11T12:00:00Z", "PEAR").await.0, 404);
     let hours = range("PEAR", "1/hour", "2025-06-09", "2025-06-13", 50_000);
     assert!(sim.times(now, &hours).await[0] > at("2025-06-12T04:00:00Z"));

@@ -71,6 +71,49 @@ pub(super) const SPECS: &[Spec] = &[
         )
     },
     Spec {
+        footer: Some(50),
+        ..command(
+            ActionId::AddSymbols,
+            "add",
+            "add symbols",
+            "Add symbols and fetch them: SPY QQQ BTC, with a search in the vendor's tickers",
+            &["n"],
+            Confirmation::Cost,
+        )
+    },
+    command(
+        ActionId::RemoveSymbols,
+        "remove",
+        "remove symbols",
+        "Stop tracking symbols; their bars stay, unless --purge says otherwise",
+        &[],
+        Confirmation::Confirm,
+    ),
+    command(
+        ActionId::SetTier,
+        "set-tier",
+        "change tier",
+        "Change the criticality of symbols: AAPL critical",
+        &[],
+        Confirmation::None,
+    ),
+    command(
+        ActionId::SetSince,
+        "set-since",
+        "history since",
+        "Change where the history of symbols begins: AAPL 2024-01-31",
+        &[],
+        Confirmation::Cost,
+    ),
+    command(
+        ActionId::BackfillRange,
+        "backfill",
+        "backfill",
+        "Fetch what is missing of symbols: AAPL 2024, AAPL 2024-01-01 2024-03-31",
+        &[],
+        Confirmation::Cost,
+    ),
+    Spec {
         enabled: pause,
         footer: Some(14),
         title: Title::Either(|model| model.snap.live.paused.is_some(), "resume", "pause"),

@@ -35,7 +35,16 @@ pub(super) const SPECS: &[Spec] = &[
     general(ActionId::Ascii, "ascii", "ascii", "Switch between ASCII and Unicode characters", &[]),
     general(ActionId::Mouse, "mouse", "mouse", "Capture the mouse, or leave it to the terminal", &["m"]),
     general(ActionId::Repaint, "repaint", "repaint", "Redraw the whole screen", &["ctrl-l"]),
-    Spec { footer: Some(70), ..general(ActionId::Palette, "palette", "commands", "Search all commands", &[":"]) },
+    Spec {
+        footer: Some(70),
+        ..general(
+            ActionId::Palette,
+            "palette",
+            "commands",
+            "Search all commands, or type one: add SPY, tier SPY critical, backfill SPY 2024",
+            &[":"],
+        )
+    },
     Spec {
         footer: Some(71),
         ..general(ActionId::Help, "help", "help", "Keys, commands and signs of this screen", &["?", "f1"])
@@ -46,7 +55,7 @@ pub(super) const SPECS: &[Spec] = &[
             ActionId::Undo,
             "undo",
             "undo",
-            "Undo the last pause, resume, word on a bar or change of marks",
+            "Undo the last pause, resume, removal, change of tier or of marks, or word on a bar",
             &["u"],
         )
     },

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use barkeep_market::Ts;
 use barkeep_runtime::console::{
     AlertRow, ConsoleRequest, ConsoleResponse, CoverageRow, Detail, Execution, ExecutionDetail, FeatureFailureRow,
-    OperatorActionRow, QuarantineRow, ReadError, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
+    FoundTicker, OperatorActionRow, QuarantineRow, ReadError, RequestRow, SeriesName, SeriesStatus, SessionCoverage,
 };
 
 /// Cached answers at most; the least recently used goes first.
@@ -150,6 +150,17 @@ impl Answers {
     pub fn expire(&mut self) {
         for entry in &mut self.entries {
             (entry.data_at, entry.requested_at) = (Ts::MIN, None);
+        }
+    }
+
+    /// What the vendor found for a text; `None` until it answers, `Err` why it did not.
+    #[must_use]
+    pub fn tickers(&self, search: &str) -> Option<Result<&[FoundTicker], String>> {
+        let entry = self.entry(&ConsoleRequest::Tickers { search: search.to_owned() })?;
+        match (&entry.error, entry.response.as_deref()) {
+            (Some(e), _) => Some(Err(e.to_string())),
+            (None, Some(ConsoleResponse::Tickers(found))) => Some(Ok(found)),
+            _ => None,
         }
     }
 

@@ -1,7 +1,8 @@
-//! Layers above the screen: help, palette, a confirmation, an input line. The topmost gets the keys.
+//! Layers above the screen: help, palette, a command line, a confirmation, an input line. The topmost gets the keys.
 
 use tui_input::Input;
 
+use crate::model::command_line::CommandLine;
 use barkeep_plan::Plan;
 use barkeep_runtime::console::QuarantineRow;
 use barkeep_service::handle::EngineCommand;
@@ -13,6 +14,8 @@ pub enum Layer {
     Help(Menu),
     /// Every action by name.
     Palette(Menu),
+    /// A command with arguments: what the palette becomes once one is typed.
+    Command(Box<CommandLine>),
     /// The line that edits a screen's filter, and what it was before.
     Filter {
         input: Input,
@@ -32,7 +35,7 @@ pub struct Menu {
     pub cursor: usize,
 }
 
-/// A confirmation; the default is no.
+/// A confirmation; the default is no, but for a command that was written out.
 #[derive(Clone, Debug)]
 pub struct Confirm {
     /// The id of its preview.
@@ -47,12 +50,16 @@ pub struct Confirm {
     pub then: Then,
     /// Whether yes is selected.
     pub yes: bool,
+    /// Whether it is done even when no request is needed for it.
+    pub even_if_free: bool,
 }
 
 /// What follows a yes.
 #[derive(Clone, Debug)]
 pub enum Then {
     Send(EngineCommand),
+    /// The second once the first is done.
+    SendBoth(EngineCommand, EngineCommand),
     Quit,
 }
 

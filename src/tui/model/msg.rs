@@ -92,4 +92,6 @@ pub struct Pending {
     pub done: String,
     /// How it is undone, if it can be.
     pub undo: Option<(String, EngineCommand)>,
+    /// What is sent once it is done, and what that is.
+    pub next: Option<(String, EngineCommand)>,
 }

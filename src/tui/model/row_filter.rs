@@ -1,6 +1,7 @@
 //! The filter of lists other than that of the series: words that all have to occur in a row, `-` in front of what must
 //! not, and `field:value` where a row has fields, as in `status:503 -aapl`. And the completion of what is typed.
 
+use crate::model::completion::common_start;
 use crate::model::query::{TERMS, values};
 use crate::model::screen::ListId;
 use barkeep_runtime::console::{
@@ -127,12 +128,10 @@ pub fn complete(list: Option<ListId>, text: &str) -> String {
     let (minus, word) = word.strip_prefix('-').map_or(("", word), |rest| ("-", rest));
     let lower = word.to_lowercase();
     let fitting: Vec<String> = choices(list, &lower).into_iter().filter(|choice| choice.starts_with(&lower)).collect();
-    let Some(first) = fitting.first() else { return text.to_owned() };
-    let common = fitting.iter().fold(first.as_str(), |common, choice| {
-        let same = common.char_indices().zip(choice.chars()).take_while(|((_, a), b)| a == b);
-        let end = same.last().map_or(0, |((at, c), _)| at + c.len_utf8());
-        common.get(..end).unwrap_or_default()
-    });
+    if fitting.is_empty() {
+        return text.to_owned();
+    }
+    let common = common_start(&fitting);
     let space = if before.is_empty() && !text.starts_with(' ') { "" } else { " " };
     format!("{before}{space}{minus}{common}")
 }

@@ -111,6 +111,9 @@ fn of(facts: &Facts<'_>, condition: &Condition<'_>, available: &impl Fn(ActionId
         // Once it is being fetched there is nothing to add.
         Condition::Late { .. } | Condition::WillBeLate { .. } | Condition::Loading { running: true, .. } => Vec::new(),
         Condition::Loading { running: false, .. } => vec![fetch("fetch what is due")],
+        Condition::NoSymbols if available(ActionId::AddSymbols) => {
+            vec![key(ActionId::AddSymbols, "add symbols, for example SPY QQQ BTC")]
+        }
         Condition::NoSymbols => vec![text("barkeep symbols add SPY QQQ BTC")],
     }
 }

@@ -5,6 +5,7 @@ use tui_input::Input;
 use crate::actions::{ActionId, Spec};
 use crate::draw::format;
 use crate::draw::theme::ThemeKind;
+use crate::model::command_line::Verb;
 use crate::model::cursor::{Cursor, RowKey};
 use crate::model::layer::{Layer, Menu};
 use crate::model::msg::{Effects, Redraw};
@@ -80,11 +81,16 @@ impl Model {
             }
             ActionId::Trigger => self.trigger_selected(effects),
             ActionId::TriggerStale => self.trigger("Backfill every stale series", TriggerScope::Stale, effects),
-            ActionId::TriggerTier => self.layers.push(Layer::Palette(Menu { input: Input::from("tier "), cursor: 0 })),
+            ActionId::TriggerTier => self.layers.push(Layer::Palette(Menu { input: Input::from("tier"), cursor: 0 })),
             ActionId::TriggerCritical => self.trigger_tier(Criticality::Critical, effects),
             ActionId::TriggerStandard => self.trigger_tier(Criticality::Standard, effects),
             ActionId::TriggerLow => self.trigger_tier(Criticality::Low, effects),
             ActionId::TriggerGap => self.trigger_gap(effects),
+            ActionId::AddSymbols => self.open_command_line(Verb::Add),
+            ActionId::RemoveSymbols => self.open_command_line(Verb::Remove),
+            ActionId::SetTier => self.open_command_line(Verb::Tier),
+            ActionId::SetSince => self.open_command_line(Verb::Since),
+            ActionId::BackfillRange => self.open_command_line(Verb::Backfill),
             ActionId::Pause => self.pause_engine(effects),
             ActionId::PauseSymbol => self.pause_symbols(effects),
             ActionId::PauseSeries => self.pause_series(effects),

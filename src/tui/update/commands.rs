@@ -2,47 +2,15 @@
 
 use crate::actions::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
 use crate::draw::format::{self, plural};
+use crate::model::Model;
 use crate::model::layer::{Confirm, Cost, Layer, Then};
-use crate::model::msg::{Effects, Pending, Redraw};
-use crate::model::{Model, Undo};
+use crate::model::msg::Effects;
 use barkeep_market::{Criticality, Interval};
 use barkeep_pipeline::select::Selection;
-use barkeep_plan::Plan;
-use barkeep_runtime::console::{Level, SeriesName, SeriesRunState, Trigger, Verdict, gap_selection};
-use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
+use barkeep_runtime::console::{SeriesRunState, Trigger, Verdict, gap_selection};
+use barkeep_service::handle::{EngineCommand, ExecutionSelector, TriggerScope};
 
 impl Model {
-    /// Sends a command to the engine; once it is done it can be undone, if it has an opposite.
-    pub(super) fn send(&mut self, what: String, command: EngineCommand, effects: &mut Effects) {
-        let undo = opposite(&command);
-        self.send_with(what, command, undo, effects);
-    }
-
-    /// The same for what undoes something.
-    pub(super) fn send_once(&mut self, what: String, command: EngineCommand, effects: &mut Effects) {
-        self.send_with(what, command, None, effects);
-    }
-
-    fn send_with(
-        &mut self,
-        what: String,
-        command: EngineCommand,
-        undo: Option<(String, EngineCommand)>,
-        effects: &mut Effects,
-    ) {
-        self.last_command += 1;
-        let id = self.last_command;
-        let toast = self.toasts.show(Level::Info, format!("sent: {what}"), self.now.since_start);
-        let done = match command {
-            EngineCommand::Pause(_) => "engine paused".to_owned(),
-            EngineCommand::Resume => "engine resumed".to_owned(),
-            _ => format!("{what}: done"),
-        };
-        self.pending.push(Pending { id, toast, what, done, undo });
-        effects.commands.push((id, command));
-        effects.redraw = Redraw::Now;
-    }
-
     /// Shows the plan of a command that costs requests before it is sent.
     pub(super) fn trigger(&mut self, title: &str, what: TriggerScope, effects: &mut Effects) {
         let command = EngineCommand::Trigger { what: what.clone(), trigger: Trigger::Manual };
@@ -63,10 +31,22 @@ impl Model {
             bar: None,
             then: Then::Send(command),
             yes: false,
+            even_if_free: false,
         });
     }
 
-    fn confirm(&mut self, confirm: Confirm) {
+    /// Shows the plan for `what` of a command that was written out, before `then` is done; even when it costs nothing.
+    pub(super) fn planned_line(&mut self, title: String, what: TriggerScope, then: Then, effects: &mut Effects) {
+        self.last_command += 1;
+        let id = self.last_command;
+        effects.commands.push((id, EngineCommand::Preview(what)));
+        let (scope, cost) = (String::new(), Cost::Planning);
+        // A plain backfill that needs no request is nothing to do.
+        let even_if_free = matches!(then, Then::SendBoth(..));
+        self.confirm(Confirm { id, title, scope, cost, bar: None, then, yes: true, even_if_free });
+    }
+
+    pub(super) fn confirm(&mut self, confirm: Confirm) {
         self.layers.push(Layer::Confirm(Box::new(confirm)));
     }
 
@@ -80,6 +60,7 @@ impl Model {
             bar: None,
             then: Then::Send(command),
             yes: false,
+            even_if_free: false,
         });
     }
 
@@ -153,7 +134,16 @@ impl Model {
         let scope = format!("{work}While barkeep does not run nothing keeps {} fresh.", plural(kept, "series"));
         self.last_command += 1;
         let (id, title) = (self.last_command, "Quit barkeep".to_owned());
-        self.confirm(Confirm { id, title, scope, cost: Cost::Free, bar: None, then: Then::Quit, yes: false });
+        self.confirm(Confirm {
+            id,
+            title,
+            scope,
+            cost: Cost::Free,
+            bar: None,
+            then: Then::Quit,
+            yes: false,
+            even_if_free: false,
+        });
     }
 
     pub(super) fn pause_symbols(&mut self, effects: &mut Effects) {
@@ -251,59 +241,15 @@ impl Model {
             confirm.bar = Some(Box::new(row));
         }
     }
-
-    /// Takes in the result of a command or of a preview.
-    pub(super) fn command_finished(
-        &mut self,
-        id: u64,
-        outcome: Result<CommandReply, CommandError>,
-        effects: &mut Effects,
-    ) {
-        let preview = self.layers.iter_mut().find_map(|layer| match layer {
-            Layer::Confirm(confirm) if confirm.id == id => Some(confirm),
-            _ => None,
-        });
-        if let Some(confirm) = preview {
-            effects.redraw = Redraw::Now;
-            match outcome {
-                Ok(CommandReply::Planned(plan)) if plan.requests == 0 && plan.derived_locally == 0 => {
-                    confirm.cost = Cost::Unknown("Nothing to do: no bar is missing.".to_owned());
-                }
-                Ok(CommandReply::Planned(plan)) => {
-                    confirm.scope = scope_of(&plan);
-                    confirm.cost = Cost::Known(plan);
-                }
-                Ok(CommandReply::Nothing(why)) => confirm.cost = Cost::Unknown(why),
-                Ok(_) => confirm.cost = Cost::Unknown("The engine sent no plan.".to_owned()),
-                Err(e) => confirm.cost = Cost::Unknown(e.to_string()),
-            }
-            return;
-        }
-        let Some(at) = self.pending.iter().position(|pending| pending.id == id) else { return };
-        let Pending { toast, what, done, undo, .. } = self.pending.remove(at);
-        if let Some((what, command)) = undo.filter(|_| outcome.is_ok()) {
-            self.push_undo(Undo::Send(what, command));
-        }
-        let (level, text) = match outcome {
-            Ok(CommandReply::Started(id)) => (Level::Info, format!("{what}: execution {} started", short(id))),
-            Ok(CommandReply::Nothing(why)) => (Level::Info, format!("{what}: {why}")),
-            Ok(CommandReply::Planned(_) | CommandReply::Done) => (Level::Info, done),
-            Err(e) => (Level::Error, format!("{what}: {e}")),
-        };
-        self.toasts.replace(toast, level, text, self.now.since_start);
-        effects.redraw = Redraw::Now;
-        // Details may have changed: request them again at once.
-        self.answers.expire();
-    }
 }
 
 /// The beginning of an id, as far as a person needs it.
-fn short(id: uuid::Uuid) -> String {
+pub(super) fn short(id: uuid::Uuid) -> String {
     id.to_string().chars().take(8).collect()
 }
 
 /// A few names and how many more.
-fn some_of(symbols: &[barkeep_market::Symbol]) -> String {
+pub(super) fn some_of(symbols: &[barkeep_market::Symbol]) -> String {
     let named: Vec<_> = symbols.iter().take(4).map(ToString::to_string).collect();
     let more = symbols.len().saturating_sub(named.len());
     if more == 0 { named.join(", ") } else { format!("{} and {}", named.join(", "), plural(more, "more symbol")) }
@@ -320,40 +266,4 @@ pub(super) fn sentence(mut title: String) -> String {
         first.make_ascii_lowercase();
     }
     title
-}
-
-/// What undoes a command, and what that does.
-fn opposite(command: &EngineCommand) -> Option<(String, EngineCommand)> {
-    let series = |all: &[SeriesName]| match all {
-        [(symbol, timeframe)] => format!("{symbol} {timeframe}"),
-        many => plural(many.len(), "series"),
-    };
-    Some(match command {
-        EngineCommand::Pause(_) => ("resume the engine".to_owned(), EngineCommand::Resume),
-        EngineCommand::Resume => ("pause the engine".to_owned(), EngineCommand::Pause(None)),
-        EngineCommand::PauseSymbols(all) => {
-            (format!("resume {}", some_of(all)), EngineCommand::ResumeSymbols(all.clone()))
-        }
-        EngineCommand::ResumeSymbols(all) => {
-            (format!("pause {}", some_of(all)), EngineCommand::PauseSymbols(all.clone()))
-        }
-        EngineCommand::PauseSeries(all) => {
-            (format!("resume {}", series(all)), EngineCommand::ResumeSeries(all.clone()))
-        }
-        EngineCommand::ResumeSeries(all) => (format!("pause {}", series(all)), EngineCommand::PauseSeries(all.clone())),
-        // It waits for an operator again, and what it replaced is back.
-        EngineCommand::Decide { id, verdict: Verdict::Accepted | Verdict::Rejected } => (
-            "undo the decision about the quarantined bar".to_owned(),
-            EngineCommand::Decide { id: *id, verdict: Verdict::Pending },
-        ),
-        _ => return None,
-    })
-}
-
-/// What a plan is about: symbols, most important first.
-fn scope_of(plan: &Plan) -> String {
-    let mut symbols: Vec<_> = plan.items.iter().flat_map(|item| item.symbols.iter().cloned()).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    symbols.retain(|symbol| seen.insert(symbol.clone()));
-    some_of(&symbols)
 }

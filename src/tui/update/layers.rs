@@ -6,7 +6,7 @@ use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::actions::{ACTIONS, ActionId, SIGNS, Spec};
 use crate::model::Model;
-use crate::model::layer::{Layer, Menu, Then};
+use crate::model::layer::{Cost, Layer, Menu, Then};
 use crate::model::msg::Effects;
 use crate::model::row_filter::complete;
 use crate::update::commands::sentence;
@@ -49,6 +49,7 @@ impl Model {
         let outcome = match self.layers.last_mut() {
             None => return,
             Some(Layer::Help(menu) | Layer::Palette(menu)) => key_in_menu(menu, &listed, len, page, event),
+            Some(Layer::Command(_)) => return self.key_in_command_line(event, effects),
             Some(Layer::Filter { input, before, recalled }) => match event.code {
                 KeyCode::Enter => Outcome::Filtered(input.value().to_owned()),
                 KeyCode::Esc => Outcome::Unfilter(before.clone()),
@@ -86,6 +87,8 @@ impl Model {
                     // Who presses the key of the question again means it.
                     KeyCode::Char('q') if matches!(confirm.then, Then::Quit) => Outcome::Confirmed,
                     KeyCode::Enter if ready && confirm.yes => Outcome::Confirmed,
+                    // Who goes on typing Enter waits for the plan.
+                    KeyCode::Enter if confirm.yes && matches!(confirm.cost, Cost::Planning) => Outcome::Stay,
                     KeyCode::Esc | KeyCode::Enter | KeyCode::Char('n' | 'N' | 'q') => Outcome::Close,
                     KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l')
                         if ready =>
@@ -99,6 +102,7 @@ impl Model {
         };
         self.apply(outcome, effects);
         self.preview_theme();
+        self.palette_or_command_line();
     }
 
     fn apply(&mut self, outcome: Outcome, effects: &mut Effects) {
@@ -128,6 +132,11 @@ impl Model {
                 if let Some(Layer::Confirm(confirm)) = self.layers.pop() {
                     match confirm.then {
                         Then::Send(command) => self.send(sentence(confirm.title), command, effects),
+                        Then::SendBoth(first, next) => {
+                            let what = sentence(confirm.title);
+                            let next = (format!("{what}: fetch"), next);
+                            self.send_both(what, first, next, effects);
+                        }
                         Then::Quit => self.quit(effects),
                     }
                 }
@@ -178,6 +187,11 @@ impl Model {
                 menu.cursor = 0;
                 Outcome::Stay
             }
+            Some(Layer::Command(command)) => {
+                paste_into(&mut command.input, &line);
+                command.search = None;
+                Outcome::Stay
+            }
             Some(Layer::Filter { input, .. }) => {
                 paste_into(input, &line);
                 Outcome::Filter(input.value().to_owned())
@@ -186,6 +200,7 @@ impl Model {
         };
         effects.redraw = crate::model::msg::Redraw::Now;
         self.apply(outcome, effects);
+        self.palette_or_command_line();
     }
 
     /// The actions that the menu on top lists, in its order.
@@ -290,7 +305,7 @@ fn key_in_menu(menu: &mut Menu, listed: &[&'static Spec], len: usize, page: isiz
 }
 
 /// Whether the text changed.
-fn type_into(input: &mut tui_input::Input, event: KeyEvent) -> bool {
+pub(super) fn type_into(input: &mut tui_input::Input, event: KeyEvent) -> bool {
     let long = input.value().chars().count() >= MAX_INPUT;
     if long && matches!(event.code, KeyCode::Char(_)) {
         return false;

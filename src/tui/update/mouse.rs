@@ -39,7 +39,7 @@ impl Model {
                 Some(Target::No) => self.answer(false, effects),
                 _ => {}
             },
-            Some(Layer::Filter { .. } | Layer::Messages(_)) => drop(self.layers.pop()),
+            Some(Layer::Filter { .. } | Layer::Command(_) | Layer::Messages(_)) => drop(self.layers.pop()),
             None => self.click_on_screen(target, effects),
         }
     }

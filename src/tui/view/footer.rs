@@ -22,6 +22,10 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         Some(Layer::Help(_) | Layer::Palette(_)) => {
             fixed(canvas, area, &[("enter", "run"), ("esc", "close"), ("up down", "choose")]);
         }
+        Some(Layer::Command(line)) if line.search.is_some() => {
+            fixed(canvas, area, &[("enter", "take it"), ("up down", "choose"), ("esc", "close the search")]);
+        }
+        Some(Layer::Command(_)) => fixed(canvas, area, &[("enter", "run"), ("tab", "complete"), ("esc", "close")]),
         // Without a choice there is nothing to choose.
         Some(Layer::Confirm(confirm)) if !confirm.cost.is_known() => fixed(canvas, area, &[("enter", "close")]),
         Some(Layer::Confirm(_)) => {

@@ -19,8 +19,7 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::screen::Screen;
-use crate::view::dialog::confirm;
-use crate::view::dialog::{menu, messages};
+use crate::view::dialog::{command, confirm, menu, messages};
 use barkeep_runtime::console::Link;
 
 /// Less than this is one line.
@@ -63,6 +62,7 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
     footer::draw(model, canvas, line(area.bottom() - 1), &mut hits);
     match model.layers.last() {
         Some(Layer::Help(menu) | Layer::Palette(menu)) => menu::draw(model, menu, canvas, body, &mut hits),
+        Some(Layer::Command(line)) => command::draw(model, line, canvas, body, &mut hits),
         Some(Layer::Confirm(question)) => confirm::draw(model, question, canvas, body, &mut hits),
         Some(Layer::Messages(offset)) => messages::draw(model, *offset, canvas, body),
         Some(Layer::Filter { .. }) | None => {}

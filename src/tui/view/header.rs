@@ -28,6 +28,9 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         let text = if area.width < 70 { short() } else { label.clone() };
         pieces.push((101, Line::of(Role::Warn, text)));
     }
+    // Of an engine elsewhere one has to know where; of this process it is worth knowing.
+    let place_priority = if matches!(model.link, Link::Embedded) { 45 } else { 85 };
+    pieces.push((place_priority, place(model)));
     pieces.push((100, state(model, hits)));
     let worst = worst(model);
     if !worst.is_empty() {
@@ -47,9 +50,6 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
         let more = if more > 0 { format!(" +{}", plural(more, "run")) } else { String::new() };
         pieces.push((80, Line::of(Role::Running, format!("{share}{more}"))));
     }
-    if let Link::Connected { url } | Link::Lost { url, .. } = &model.link {
-        pieces.push((65, Line::new().pair("at", url.clone())));
-    }
     pieces.push((70, vendor(snap, canvas.now, hits)));
     pieces.push((50, database(snap, canvas.now)));
     if model.access == Access::Read {
@@ -62,6 +62,19 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
     pieces.push((40, market(snap.data.market, canvas.now)));
     let inner = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
     canvas.pieces(inner.x, inner.y, inner.width, 3, &pieces);
+}
+
+/// Where this is: the host of the engine unless it is this process, and the database.
+fn place(model: &Model) -> Line {
+    let name = &model.snap.data.database_name;
+    match &model.link {
+        Link::Connected { url } | Link::Lost { url, .. } => {
+            let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
+            let line = Line::of(Role::Accent, host);
+            if name.is_empty() { line } else { line.span(Role::Text, format!(" {name}")) }
+        }
+        Link::Embedded => Line::of(Role::Text, name.clone()),
+    }
 }
 
 /// `Sun 22 Nov 06:52Z`.

@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::names::{AssetClassName, CriticalityName, SeriesPair, SymbolName, TimeframeName, WhenText};
-use super::{mirror, wrap};
+use super::symbols::{SymbolToAdd, SymbolToChange};
+use super::{each, mirror, wrap};
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::{self, TimeBound};
@@ -104,6 +105,12 @@ pub enum Command {
     ResumeSymbols(SymbolNames),
     PauseSeries(SeriesNames),
     ResumeSeries(SeriesNames),
+    /// Tracks symbols, all or none of them.
+    AddSymbols(Vec<SymbolToAdd>),
+    /// Changes tracked symbols, all or none of them.
+    ChangeSymbols(Vec<SymbolToChange>),
+    /// Deletes symbols with all their bars.
+    RemoveSymbols(SymbolNames),
     /// One execution, or with `null` all of them.
     Cancel(ExecutionOrAll),
     /// Takes series out of a running execution.
@@ -181,6 +188,9 @@ impl From<Command> for EngineCommand {
             Command::ResumeSymbols(symbols) => Self::ResumeSymbols(symbols.into()),
             Command::PauseSeries(series) => Self::PauseSeries(series.into()),
             Command::ResumeSeries(series) => Self::ResumeSeries(series.into()),
+            Command::AddSymbols(all) => Self::AddSymbols(each(all)),
+            Command::ChangeSymbols(all) => Self::ChangeSymbols(each(all)),
+            Command::RemoveSymbols(symbols) => Self::RemoveSymbols(symbols.into()),
             Command::Cancel(execution) => Self::Cancel(execution.into()),
             Command::CancelSeries(body) => Self::CancelSeries { execution: body.execution, series: body.series.into() },
             Command::RetryFailed(execution) => Self::RetryFailed(execution.into()),
@@ -207,6 +217,9 @@ impl TryFrom<EngineCommand> for Command {
             EngineCommand::ResumeSymbols(symbols) => Self::ResumeSymbols(symbols.into()),
             EngineCommand::PauseSeries(series) => Self::PauseSeries(series.into()),
             EngineCommand::ResumeSeries(series) => Self::ResumeSeries(series.into()),
+            EngineCommand::AddSymbols(all) => Self::AddSymbols(each(all)),
+            EngineCommand::ChangeSymbols(all) => Self::ChangeSymbols(each(all)),
+            EngineCommand::RemoveSymbols(symbols) => Self::RemoveSymbols(symbols.into()),
             EngineCommand::Cancel(execution) => Self::Cancel(execution.into()),
             EngineCommand::CancelSeries { execution, series } => {
                 Self::CancelSeries(CancelSeriesBody { execution, series: series.into() })

@@ -13,6 +13,7 @@ mod question;
 mod records;
 mod report;
 mod snapshot;
+mod symbols;
 
 /// A wire type with the same members as a model, and the conversions both ways. A member that is missing here or there
 /// does not compile.
@@ -78,3 +79,4 @@ pub use question::{Question, Reply};
 pub use records::QuarantinedBar;
 pub use report::{Rpo, SeriesAge};
 pub use snapshot::{Data, HelloEvent, Live, Snapshot, SnapshotEvent};
+pub use symbols::TickerEntry;

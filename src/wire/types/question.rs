@@ -10,6 +10,7 @@ use super::detail::Detail;
 use super::execution::{Execution, ExecutionDetail, SeriesRun, VendorRequest};
 use super::names::{SeriesPair, SymbolName, TimeframeName};
 use super::records::{Alert, FeatureFailure, OperatorAction, QuarantinedBar};
+use super::symbols::TickerEntry;
 use super::{each, wrap};
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_pipeline::quarantine::QuarantineView;
@@ -101,6 +102,11 @@ pub enum Question {
     Log {
         limit: RowLimit,
     },
+    /// The vendor's tickers that match a text. It costs a request, so it takes a key with the role `operate`.
+    Tickers {
+        #[schema(min_length = 1, max_length = 40)]
+        search: String,
+    },
 }
 
 impl From<Question> for ConsoleRequest {
@@ -118,6 +124,7 @@ impl From<Question> for ConsoleRequest {
             Question::Alerts { limit } => Self::Alerts { limit: limit.0 },
             Question::Actions { limit } => Self::Actions { limit: limit.0 },
             Question::Log { limit } => Self::Log { limit: limit.0 },
+            Question::Tickers { search } => Self::Tickers { search },
         }
     }
 }
@@ -137,6 +144,7 @@ impl From<ConsoleRequest> for Question {
             ConsoleRequest::Alerts { limit } => Self::Alerts { limit: RowLimit(limit) },
             ConsoleRequest::Actions { limit } => Self::Actions { limit: RowLimit(limit) },
             ConsoleRequest::Log { limit } => Self::Log { limit: RowLimit(limit) },
+            ConsoleRequest::Tickers { search } => Self::Tickers { search },
         }
     }
 }
@@ -183,6 +191,8 @@ pub enum Reply {
     Actions(Vec<OperatorAction>),
     /// Oldest first: `{seq, at, level, source, text}`.
     Log(LogLines),
+    /// Best matches first.
+    Tickers(Vec<TickerEntry>),
 }
 
 impl From<ConsoleResponse> for Reply {
@@ -202,6 +212,7 @@ impl From<ConsoleResponse> for Reply {
             ConsoleResponse::Alerts(rows) => Self::Alerts(each(rows)),
             ConsoleResponse::Actions(rows) => Self::Actions(each(rows)),
             ConsoleResponse::Log(lines) => Self::Log(lines.into()),
+            ConsoleResponse::Tickers(found) => Self::Tickers(each(found)),
         }
     }
 }
@@ -221,6 +232,7 @@ impl From<Reply> for ConsoleResponse {
             Reply::Alerts(rows) => Self::Alerts(each(rows)),
             Reply::Actions(rows) => Self::Actions(each(rows)),
             Reply::Log(lines) => Self::Log(lines.into()),
+            Reply::Tickers(found) => Self::Tickers(each(found)),
         }
     }
 }

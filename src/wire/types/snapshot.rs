@@ -171,6 +171,9 @@ pub struct Data<'a> {
     generated_at: Ts,
     /// `sqlite` or `postgres`.
     database: String,
+    /// The name of its file, or of the database on a server.
+    #[serde(default)]
+    database_name: String,
     /// How long reading all of this took, milliseconds.
     read_ms: f64,
     symbols_total: usize,
@@ -221,6 +224,7 @@ impl<'a> From<&'a model::Data> for Data<'a> {
         Self {
             generated_at: data.generated_at,
             database: data.database.clone(),
+            database_name: data.database_name.clone(),
             read_ms: data.read_ms,
             symbols_total: data.symbols_total,
             series_total: data.series_total,
@@ -249,6 +253,7 @@ impl From<Data<'_>> for model::Data {
         Self {
             generated_at: wire.generated_at,
             database: wire.database,
+            database_name: wire.database_name,
             read_ms: wire.read_ms,
             symbols_total: wire.symbols_total,
             series_total: wire.series_total,

@@ -269,7 +269,7 @@ async fn each_day_stands_as_its_evidence_says() {
         date: "2024-02-29".parse().unwrap(),
     };
     let ConsoleResponse::Session(session) = console.ask(session).await.unwrap() else { panic!() };
-    assert_eq!(session.pieces.len(), 32, "16 hours of half hours");
+    assert_eq!(session.pieces.len(), 192, "16 hours of five minutes");
     let odd: Vec<_> = session.pieces.iter().filter(|(_, cell, _)| cell.state == Quarantined).collect();
     assert_eq!(odd.len(), 1);
     assert_eq!(odd[0].0.to_string(), "2024-02-29T15:00:00Z");

@@ -115,6 +115,7 @@ pub fn data(series: Vec<SeriesView>) -> Data {
     Data {
         generated_at: now(),
         database: "postgres".into(),
+        database_name: "bars".into(),
         read_ms: 4.2,
         symbols_total: series.len().div_ceil(5),
         series_total: series.len(),

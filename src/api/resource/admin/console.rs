@@ -41,15 +41,21 @@ pub(crate) async fn order(
 /// Ask a question
 #[utoipa::path(post, path = "/api/v1/console/ask", operation_id = "ask_question", tag = "console",
     description = "The console protocol of `barkeep attach`; it changes with the program. The \
-        reply has the name of the question.",
+        reply has the name of the question. `tickers` costs a request to the vendor and takes a key with the role \
+        `operate`.",
     request_body = Question,
     responses((status = 200, body = Reply, description = "The reply, of the same name")))]
 pub(crate) async fn ask(
     State(api): State<App>,
+    Extension(caller): Extension<Caller>,
     params: Params,
     Input(question): Input<Question>,
 ) -> Result<Json<Reply>, Problem> {
     params.only(&[])?;
+    if caller.role < Role::Operate && matches!(question, Question::Tickers { .. }) {
+        return Err(Problem::new(Kind::Forbidden, "this key is read-only, and a search costs a request to the vendor")
+            .hint("use a key with the role operate"));
+    }
     api.console.ask(question.into()).await.map(|response| Json(response.into())).map_err(|e| match e {
         ReadError::NotFound(what) => Problem::not_found(printable(&what)),
         ReadError::Refused(why) => Problem::new(Kind::Invalid, printable(&why)),

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::actions::ActionId;
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::context::DrawContext;
 use crate::draw::format;
@@ -22,7 +23,7 @@ use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::snapshot::SeriesView;
-use barkeep_runtime::console::{Cell, CellState};
+use barkeep_runtime::console::{Access, Cell, CellState};
 
 #[derive(Clone, Copy)]
 enum SymbolColumn {
@@ -124,8 +125,10 @@ fn nothing(model: &Model) -> Vec<Line> {
     if model.snap.data.series.is_empty() {
         return vec![
             Line::of(Role::Strong, "No symbols yet."),
-            Line::of(Role::Muted, "Add some; the next run fetches them:"),
-            Line::of(Role::Accent, "barkeep symbols add SPY QQQ AAPL BTC ETH"),
+            match model.keymap.hint(ActionId::AddSymbols).filter(|_| model.access == Access::Operate) {
+                Some(key) => Line::of(Role::Key, key).span(Role::Muted, " adds some, for example SPY QQQ BTC"),
+                None => Line::of(Role::Accent, "barkeep symbols add SPY QQQ AAPL BTC ETH"),
+            },
         ];
     }
     vec![
