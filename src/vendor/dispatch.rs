@@ -2,11 +2,13 @@
 //!
 //! A place is taken for every attempt, retries included, before anything is shown as running. Every attempt is reported
 //! to the [`Journal`], except those that brought bars: these go back to the engine, which commits them together with the
-//! bars. A cancel ends every wait, but never an attempt under way: its page is paid for and gets stored.
+//! bars. A cancel ends every wait. An attempt under way has [`GRACE`] left to answer, since its page is paid for; then it is
+//! given up, and its place in the window stays taken as if the vendor still worked on it.
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use tokio::time::Instant;
@@ -31,6 +33,9 @@ use barkeep_market::{AssetClass, Interval, Timeframe, Ts, split::Split};
 mod batch;
 #[cfg(test)]
 mod tests;
+
+/// How long requests under way may still take after a cancel.
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// Pages of splits one group of tickers may have. 5,000 splits a page; nobody splits that often.
 const SPLIT_PAGES: usize = 500;
@@ -244,8 +249,12 @@ impl Dispatcher {
         for number in 1.. {
             let permit = self.permit(ask, cancel).await?;
             self.journal.starting(ask.ticker, number);
-            let (outcome, mut attempt) = self.attempt(ask, number, permit.deadline, &call).await;
-            self.limiter.answered(permit, &*self.journal, &*self.clock).await;
+            let (outcome, mut attempt) = self.attempt(ask, number, permit.deadline, cancel, &call).await;
+            // One that was given up may still reach the vendor: its place passes as without an answer.
+            let given_up = outcome.as_ref().is_err_and(|fault| fault.class == Class::Cancelled);
+            if !given_up {
+                self.limiter.answered(permit, &*self.journal, &*self.clock).await;
+            }
             let fault = match outcome {
                 Ok(value) => {
                     self.limiter.on_success();
@@ -331,16 +340,23 @@ impl Dispatcher {
         ask: Request<'_>,
         number: u32,
         deadline: Instant,
+        cancel: &CancellationToken,
         call: &impl Fn() -> F,
     ) -> (Result<T, Fault>, Attempt) {
         let started_at = self.clock.now();
         let start = Instant::now();
         let in_flight = self.counts.start(number, started_at);
         // The limiter counts on no request outlasting its place.
-        let outcome = tokio::time::timeout_at(deadline, call()).await;
-        let outcome = outcome.unwrap_or_else(|_| {
-            Err(classify(Failure::Transport { kind: Transport::Timeout, detail: "its time is over" }))
-        });
+        let outcome = tokio::select! {
+            biased;
+            outcome = tokio::time::timeout_at(deadline, call()) => outcome.unwrap_or_else(|_| {
+                Err(classify(Failure::Transport { kind: Transport::Timeout, detail: "its time is over" }))
+            }),
+            () = async {
+                cancel.cancelled().await;
+                tokio::time::sleep(GRACE).await;
+            } => Err(Fault::new(Class::Cancelled, format!("cancelled; no answer within {} s", GRACE.as_secs()))),
+        };
         drop(in_flight);
         let attempt = Attempt {
             endpoint: ask.endpoint,

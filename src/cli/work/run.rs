@@ -26,7 +26,7 @@ use barkeep_store::{HealthListener, Store};
 
 /// Run the service: keep all symbols fresh, serve the API, send alerts
 ///
-/// SIGTERM or Ctrl-C finishes the requests in flight and stops within 10 s; a second one stops immediately. SIGHUP reloads
+/// SIGTERM or Ctrl-C gives the requests in flight 2 s to finish and stops; a second one stops immediately. SIGHUP reloads
 /// the settings. Under systemd it reports its state (see config/barkeep.service).
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:

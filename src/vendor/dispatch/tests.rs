@@ -241,8 +241,8 @@ async fn after_a_401_nothing_is_asked_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancel_ends_waits_but_not_a_request_under_way() {
-    let slow = Scripted { latency: Duration::from_secs(30), ..Scripted::default() };
+async fn a_cancel_ends_waits_but_lets_a_request_under_way_answer() {
+    let slow = Scripted { latency: Duration::from_millis(6_900), ..Scripted::default() };
     let b = bench_with(slow, Log::default(), 1_000);
     let cancel = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
@@ -253,6 +253,24 @@ async fn a_cancel_ends_waits_but_not_a_request_under_way() {
     assert!(page.is_ok(), "its page is paid for");
     assert_eq!(b.page().await.unwrap_err().class, Class::Cancelled);
     assert_eq!(b.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_hangs_is_given_up_and_keeps_its_place() {
+    let hangs = Scripted { latency: Duration::from_secs(3_000), ..Scripted::default() };
+    let b = bench_with(hangs, Log::default(), 1_000);
+    let start = Instant::now();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        b.cancel.cancel();
+    };
+    let (page, ()) = tokio::join!(b.page(), cancel);
+    assert_eq!(page.unwrap_err().class, Class::Cancelled);
+    assert_eq!((start.elapsed(), b.calls()), (Duration::from_secs(5) + GRACE, 1));
+    assert_eq!(b.dispatcher.counters().in_flight, 0);
+    // Without an answer the place is taken until a window after the request's deadline.
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(b.dispatcher.limiter().snapshot().used, 1, "no answer has freed it");
 }
 
 #[tokio::test(start_paused = true)]

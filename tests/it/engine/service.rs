@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use barkeep::sim::SimConfig;
+use barkeep::sim::{FaultKind, FaultRule, SimConfig, Window};
 use chrono::{Days, NaiveDate, Utc};
 use serde_json::Value;
 use tokio::process::Child;
@@ -113,6 +113,38 @@ async fn survives_kills_at_any_moment(bench: Bench) {
     equal_to_vendor(&bench).await;
     let dead = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE status = 'running'").await;
     assert_eq!(dead, 0, "no row stays running for a dead process");
+}
+
+on_both!(
+    a_vendor_that_hangs_does_not_hold_up_the_stop,
+    SimConfig {
+        rate_limit: Some(4),
+        window: Window::Sliding,
+        faults: vec![FaultRule::new(FaultKind::Hang)],
+        ..SimConfig::default()
+    }
+);
+async fn a_vendor_that_hangs_does_not_hold_up_the_stop(bench: Bench) {
+    register(&bench).await;
+    settle(&bench);
+    let mut command = bench.command(&["run", "--headless"]);
+    let service = command.env("BARKEEP_RATE_LIMIT", "4").kill_on_drop(true).spawn().unwrap();
+    bench.until_asked(4).await;
+    let (code, took) = signalled(service, "-TERM").await;
+    assert_eq!(code, 0);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backfill_is_interrupted_while_the_vendor_hangs() {
+    let bench =
+        Bench::sqlite(SimConfig { faults: vec![FaultRule::new(FaultKind::Hang)], ..SimConfig::default() }).await;
+    let args = ["backfill", "AAPL", "--timeframes", "5m", "--from", "2024-03-04", "--to", "2024-03-08"];
+    let child = bench.spawn(&args);
+    bench.until_asked(1).await;
+    let (code, took) = signalled(child, "-INT").await;
+    assert_eq!(code, 130);
+    assert!(took < Duration::from_secs(3), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
