@@ -4,6 +4,7 @@
 //! with its reason. Executions run side by side and meet at the gate, where the most important request goes first.
 
 pub mod activity;
+pub mod background;
 mod commands;
 mod eta;
 mod executions;
@@ -11,13 +12,13 @@ pub mod handle;
 pub mod instance;
 mod pause;
 pub mod progress;
-pub mod radar;
 mod recovery;
 pub mod reload;
-pub mod retention;
 pub mod schedule;
 mod symbols;
 mod timetable;
+
+pub use background::{radar, retention};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -151,7 +151,7 @@ fn the_vendor_is_searched_on_a_key_only_and_once_for_a_text() {
     assert!(text(&mut model).contains("ctrl-s searches the vendor's tickers for the last word: 1 request"));
     let asked = press(&mut model, "ctrl-s");
     let request = ConsoleRequest::Tickers { search: "spdr".into() };
-    assert_eq!(asked.requests, [request.clone()]);
+    assert_eq!(asked.requests, std::slice::from_ref(&request));
     assert!(text(&mut model).contains("searching the vendor's tickers for spdr"));
     let found = |symbol: &str, asset_class| FoundTicker {
         symbol: symbol.parse().unwrap(),

@@ -30,16 +30,15 @@ pub(crate) fn list(shared: &Shared, request: &VendorRequest, judge: &Judge) -> R
     let market = request.param("market");
     let search = request.param("search").map(str::to_uppercase);
     let active = request.param("active") != Some("false");
-    let names: Vec<String> = match request.param("ticker") {
-        Some(one) => vec![one.to_owned()],
-        None => {
-            let mut all: BTreeSet<String> = shared.market(false);
-            all.extend(shared.market(true));
-            if search.is_some() {
-                all.extend(listed::tickers().map(str::to_owned));
-            }
-            all.into_iter().collect()
+    let names: Vec<String> = if let Some(one) = request.param("ticker") {
+        vec![one.to_owned()]
+    } else {
+        let mut all: BTreeSet<String> = shared.market(false);
+        all.extend(shared.market(true));
+        if search.is_some() {
+            all.extend(listed::tickers().map(str::to_owned));
         }
+        all.into_iter().collect()
     };
     // A spelling that is unknown finds those that differ in their separators.
     let loose = search.as_ref().is_some_and(|text| judge.book.is_unknown(text));

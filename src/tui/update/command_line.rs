@@ -51,7 +51,6 @@ impl Model {
     }
 
     /// What the line on top means.
-    #[must_use]
     pub fn order_of(&self, line: &CommandLine) -> Result<Order, Wrong> {
         parse(line.input.value(), Tracked(&self.snap.data.series), self.now.wall.utc_date())
     }

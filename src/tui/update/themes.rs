@@ -54,12 +54,11 @@ impl Model {
     /// Shows the theme whose whole name stands in the line, and the one before where there is none.
     pub(super) fn preview_theme(&mut self) {
         let Some(before) = self.theme_before else { return };
-        let typed = match self.layers.last() {
-            Some(Layer::Palette(menu)) => named(menu.input.value()),
-            _ => {
-                self.theme_before = None;
-                return;
-            }
+        let typed = if let Some(Layer::Palette(menu)) = self.layers.last() {
+            named(menu.input.value())
+        } else {
+            self.theme_before = None;
+            return;
         };
         if typed.is_none() {
             self.theme_before = None;

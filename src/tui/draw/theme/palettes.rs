@@ -1,5 +1,7 @@
 //! Every role in the sixteen colors of a terminal, and the weight that goes with a color or stands in for it.
 
+#![allow(clippy::match_same_arms, reason = "a table: each role stands by itself")]
+
 use ratatui::style::{Color, Modifier};
 
 use super::Role;

@@ -77,7 +77,7 @@ const VISIONS: [[[f64; 3]; 3]; 4] = [
     [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_900]],
 ];
 
-/// The distance in OKLab, times 100, as that vision sees it.
+/// The distance in `OKLab`, times 100, as that vision sees it.
 fn distance(vision: [[f64; 3]; 3], one: u32, other: u32) -> f64 {
     let lab = |rgb| {
         let seen = times(vision, linear(rgb)).map(|v| v.clamp(0.0, 1.0));

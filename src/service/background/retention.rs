@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Service;
+use crate::Service;
 use barkeep_base::clock::Clock;
 use barkeep_config::RetentionSettings;
 use barkeep_market::Ts;
@@ -17,7 +17,7 @@ const PIECE: u32 = 1_000;
 /// Between two of them, so that commits of pages are not held up.
 const PAUSE: Duration = Duration::from_millis(100);
 /// After a start there is more important work.
-pub(super) const AFTER_START: i64 = 5 * MINUTE;
+pub(crate) const AFTER_START: i64 = 5 * MINUTE;
 
 /// How long rows of a log are kept; `None` is for ever.
 #[must_use]
@@ -62,7 +62,7 @@ pub async fn prune(
 
 impl Service {
     /// Starts the daily deletion when it is time for it.
-    pub(super) fn look_for_old_rows(&mut self) {
+    pub(crate) fn look_for_old_rows(&mut self) {
         let now = self.engine.clock.now();
         // A clock set back must not keep it waiting.
         if now < self.prune_at && self.prune_at - now <= DAY {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::Service;
+use crate::Service;
 use barkeep_config::{BackfillSettings, RateLimit};
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -21,7 +21,7 @@ const LOOK_AGAIN: i64 = HOUR;
 
 /// What the radar remembers.
 #[derive(Debug, Default)]
-pub(super) struct Radar {
+pub(crate) struct Radar {
     /// Not before this.
     next: Option<Ts>,
     /// When each symbol was last asked for, well or not.
@@ -54,7 +54,7 @@ fn by_due_time<'a>(symbols: &'a [SymbolRow], series: &[SeriesRow], every: i64) -
 
 impl Service {
     /// Starts the next verification, when it is time for one and nothing else runs or waits.
-    pub(super) async fn look_for_restatements(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn look_for_restatements(&mut self) -> Result<(), StoreError> {
         let now = self.engine.clock.now();
         let config = self.engine.config.current();
         let backfill = &config.settings.backfill;
