@@ -29,9 +29,18 @@ pub fn ticks(low: f64, high: f64, most: u16) -> (Vec<f64>, usize) {
     (Vec::new(), 2)
 }
 
+/// Digits behind the point that are written out.
+const LONGEST: usize = 8;
+
 /// A round price in words.
 #[must_use]
 pub fn tick(price: f64, digits: usize) -> String {
+    // A coin of a billionth has no room for its zeros.
+    if digits > LONGEST && price != 0.0 {
+        let size = price.abs().log10().floor() as i32;
+        let rest = usize::try_from(i32::try_from(digits).unwrap_or(i32::MAX) + size).unwrap_or(0);
+        return format!("{price:.rest$e}");
+    }
     if price.abs() >= 10_000.0 { count(price.round() as i64) } else { format!("{price:.digits$}") }
 }
 
@@ -116,6 +125,21 @@ mod tests {
 
     fn at(text: &str) -> Ts {
         Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+    }
+
+    #[test]
+    fn the_prices_of_a_tiny_coin_are_told_apart() {
+        for (low, high) in [(2.9e-9, 3.3e-9), (1.17e-5, 1.29e-5), (1.0e-12, 1.1e-12)] {
+            let (all, digits) = ticks(low, high, 5);
+            let mut texts: Vec<String> = all.iter().map(|price| tick(*price, digits)).collect();
+            assert!(texts.len() >= 3 && texts.iter().all(|text| text.len() <= 10), "{texts:?}");
+            assert!(
+                texts.iter().zip(&all).all(|(t, p)| (t.parse::<f64>().unwrap() / p - 1.0).abs() < 1e-6),
+                "{texts:?}"
+            );
+            texts.dedup();
+            assert_eq!(texts.len(), all.len());
+        }
     }
 
     #[test]

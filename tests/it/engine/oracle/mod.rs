@@ -54,6 +54,8 @@ fn what_is_claimed_is_what_traded_over_random_histories() {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
                     match runtime.block_on(replay(seed)) {
+                        // Histories that were chosen for their faults say nothing about the ordinary cost.
+                        Ok(_) if one.is_none() && seed > count => {}
                         Ok(of_seed) => tally.lock().unwrap().add(&of_seed),
                         Err(wrong) => failed.lock().unwrap().push((seed, wrong)),
                     }
