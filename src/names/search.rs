@@ -86,8 +86,9 @@ mod tests {
         let expected = [
             ("SPY", AssetClass::Etf),
             ("SPYG", AssetClass::Etf),
-            ("SPY-USD", AssetClass::Crypto),
             ("XSPY", AssetClass::Stock),
+            // No coin that is known, so it keeps the vendor's name.
+            ("X:SPYUSD", AssetClass::Crypto),
         ];
         assert_eq!(found, expected.map(|(name, class)| (name.to_owned(), class)));
     }

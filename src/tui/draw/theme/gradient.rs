@@ -82,7 +82,7 @@ mod tests {
             let theme = Theme::new(kind, ColorDepth::Rgb);
             assert_eq!(theme.gradient(Role::Accent, 0.5), theme.style(Role::Accent));
             assert_eq!(theme.sober().gradient(Role::Good, 0.7), theme.sober().style(Role::Good));
-            let steps: Vec<Style> = (0..=10).map(|k| theme.gradient(Role::Running, f64::from(k) / 10.0)).collect();
+            let steps: Vec<Style> = (0..=10).map(|k| theme.gradient(Role::Accent, f64::from(k) / 10.0)).collect();
             assert!(steps.windows(2).all(|pair| pair[0] != pair[1]), "{kind:?}");
             assert_eq!(theme.gradient(Role::Running, 7.0), theme.gradient(Role::Running, 1.0));
             assert_eq!(theme.gradient(Role::Accent, f64::NAN), theme.style(Role::Accent));
