@@ -158,7 +158,7 @@ fn list() -> Json {
 fn of_scalar(text: &str, node: &Node, path: &str) -> Json {
     let choices: Option<Vec<&str>> = match path {
         "backfill.mode" => Some(Mode::ALL.iter().map(|mode| mode.name()).collect()),
-        "tui.theme" => Some(ThemeName::ALL.iter().map(|theme| theme.name()).collect()),
+        "tui.theme" => Some(ThemeName::names().collect()),
         "staleness.clock" => Some(vec!["market", "wall"]),
         "log.level" => Some(vec!["error", "warn", "info", "debug", "trace"]),
         "log.format" => Some(vec!["text", "json"]),

@@ -29,10 +29,20 @@ const WRITE_A_THEME: &str = "write auto, dark, light, color-blind, mono, catppuc
 /// A theme as settings and flags name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThemeName {
+    /// As the terminal says: [`ThemeKind::Mono`], [`ThemeKind::Light`] or [`ThemeKind::Dark`].
     Auto,
+    Of(ThemeKind),
+}
+
+/// A set of colors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ThemeKind {
+    #[default]
     Dark,
     Light,
+    /// After Okabe and Ito (2008), told apart with every common color vision; for dark backgrounds.
     ColorBlind,
+    /// No color: weight, underline and reverse video.
     Mono,
     CatppuccinMocha,
     CatppuccinLatte,
@@ -41,12 +51,12 @@ pub enum ThemeName {
     TokyoNight,
     Dracula,
     Solarized,
+    /// The same on white.
     OkabeItoLight,
 }
 
-impl ThemeName {
-    pub const ALL: [Self; 13] = [
-        Self::Auto,
+impl ThemeKind {
+    pub const ALL: [Self; 12] = [
         Self::Dark,
         Self::Light,
         Self::ColorBlind,
@@ -64,7 +74,6 @@ impl ThemeName {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Auto => "auto",
             Self::Dark => "dark",
             Self::Light => "light",
             Self::ColorBlind => "color-blind",
@@ -79,6 +88,29 @@ impl ThemeName {
             Self::OkabeItoLight => "okabe-ito-light",
         }
     }
+
+    /// The theme of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl ThemeName {
+    const AUTO: &str = "auto";
+
+    /// Every name there is.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        std::iter::once(Self::AUTO).chain(ThemeKind::ALL.into_iter().map(ThemeKind::name))
+    }
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => Self::AUTO,
+            Self::Of(kind) => kind.name(),
+        }
+    }
 }
 
 impl fmt::Display for ThemeName {
@@ -90,8 +122,10 @@ impl fmt::Display for ThemeName {
 impl FromStr for ThemeName {
     type Err = ParseWordError;
     fn from_str(s: &str) -> Result<Self, ParseWordError> {
-        let known = Self::ALL.into_iter().find(|theme| theme.name() == s);
-        known.ok_or_else(|| ParseWordError::new(s, A_THEME))
+        if s == Self::AUTO {
+            return Ok(Self::Auto);
+        }
+        ThemeKind::named(s).map(Self::Of).ok_or_else(|| ParseWordError::new(s, A_THEME))
     }
 }
 
@@ -173,7 +207,7 @@ mod tests {
         assert_eq!((defaults.theme, defaults.ascii, defaults.mouse), (ThemeName::Auto, None, false));
         assert_eq!((defaults.max_frames, defaults.max_frames_unfocused), (10, 1));
         let tui = loaded("tui:\n  theme: color-blind\n  ascii: true\n  max_frames: 4\n").unwrap().settings.tui;
-        assert_eq!((tui.theme, tui.ascii, tui.max_frames), (ThemeName::ColorBlind, Some(true), 4));
+        assert_eq!((tui.theme, tui.ascii, tui.max_frames), (ThemeName::Of(ThemeKind::ColorBlind), Some(true), 4));
         for (text, said) in [
             ("tui:\n  theme: pink\n", ":2: tui.theme"),
             ("tui:\n  ascii: maybe\n", ":2: tui.ascii"),

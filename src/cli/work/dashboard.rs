@@ -258,7 +258,7 @@ fn display_options(args: &DashboardArgs, settings: TuiSettings) -> DisplayOption
         ThemeName::Auto if hints.no_color => ThemeKind::Mono,
         ThemeName::Auto if hints.light => ThemeKind::Light,
         ThemeName::Auto => ThemeKind::Dark,
-        named => ThemeKind::named(named.name()).unwrap_or_default(),
+        ThemeName::Of(kind) => kind,
     };
     let ascii = args.ascii || settings.ascii.unwrap_or(!hints.utf8);
     DisplayOptions { theme, depth, ascii, mouse: args.mouse || settings.mouse }
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn flags_take_precedence_over_settings() {
         let settings = TuiSettings {
-            theme: ThemeName::Light,
+            theme: ThemeName::Of(ThemeKind::Light),
             ascii: Some(false),
             mouse: false,
             max_frames: 10,
@@ -279,7 +279,12 @@ mod tests {
         };
         let plain = display_options(&DashboardArgs::default(), settings);
         assert_eq!((plain.theme, plain.ascii, plain.mouse), (ThemeKind::Light, false, false));
-        let args = DashboardArgs { theme: Some(ThemeName::Mono), ascii: true, mouse: true, ..DashboardArgs::default() };
+        let args = DashboardArgs {
+            theme: Some(ThemeName::Of(ThemeKind::Mono)),
+            ascii: true,
+            mouse: true,
+            ..DashboardArgs::default()
+        };
         let flagged = display_options(&args, settings);
         assert_eq!((flagged.theme, flagged.ascii, flagged.mouse), (ThemeKind::Mono, true, true));
     }

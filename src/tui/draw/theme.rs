@@ -9,6 +9,7 @@ mod file;
 mod gradient;
 mod palettes;
 
+pub use barkeep_config::ThemeKind;
 use ratatui::style::{Color, Style};
 
 use barkeep_market::freshness::Tier;
@@ -155,68 +156,6 @@ impl From<Tier> for Role {
             Tier::Loading => Self::Loading,
             Tier::Ended => Self::Ended,
         }
-    }
-}
-
-/// A set of colors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ThemeKind {
-    #[default]
-    Dark,
-    Light,
-    /// The eight colors of Okabe and Ito (2008), told apart with every common color vision; for dark backgrounds.
-    ColorBlind,
-    /// No color: weight, underline and reverse video.
-    Mono,
-    CatppuccinMocha,
-    CatppuccinLatte,
-    Gruvbox,
-    Nord,
-    TokyoNight,
-    Dracula,
-    Solarized,
-    /// Okabe and Ito on white.
-    OkabeItoLight,
-}
-
-impl ThemeKind {
-    pub const ALL: [Self; 12] = [
-        Self::Dark,
-        Self::Light,
-        Self::ColorBlind,
-        Self::Mono,
-        Self::CatppuccinMocha,
-        Self::CatppuccinLatte,
-        Self::Gruvbox,
-        Self::Nord,
-        Self::TokyoNight,
-        Self::Dracula,
-        Self::Solarized,
-        Self::OkabeItoLight,
-    ];
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::ColorBlind => "color-blind",
-            Self::Mono => "mono",
-            Self::CatppuccinMocha => "catppuccin-mocha",
-            Self::CatppuccinLatte => "catppuccin-latte",
-            Self::Gruvbox => "gruvbox",
-            Self::Nord => "nord",
-            Self::TokyoNight => "tokyo-night",
-            Self::Dracula => "dracula",
-            Self::Solarized => "solarized",
-            Self::OkabeItoLight => "okabe-ito-light",
-        }
-    }
-
-    /// The palette of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.name() == name)
     }
 }
 

@@ -51,8 +51,9 @@ impl Palette {
                 ("ink", &[rgb]) => ink = Some(rgb),
                 _ => {
                     let role = Role::ALL.into_iter().find(|role| role.name() == key);
-                    let role =
-                        role.ok_or_else(|| wrong(&format!("'{key}' is no role"), "see docs/guide.md for the roles"))?;
+                    let role = role.ok_or_else(|| {
+                        wrong(&format!("'{key}' is no role"), "the other files of themes name all roles")
+                    })?;
                     if brushes.iter().any(|(known, _)| *known == role) {
                         return Err(wrong(&format!("'{key}' is given twice"), "remove one of the lines"));
                     }
