@@ -169,6 +169,20 @@ async fn without_rights_is_a_clear_error() {
     let reader = open(url.as_str(), true).await.unwrap();
     assert_eq!(reader.series().await.unwrap(), []);
     reader.close().await;
+    // Whoever may only read is told so at once, and need not wait for a database that mends itself.
+    let refused = |what: &'static str| {
+        let url = url.clone();
+        async move {
+            let error = open(url.as_str(), false).await.err().expect("nothing can be written");
+            assert!(matches!(&error, StoreError::Disk(why) if why.contains(what)), "{error}");
+        }
+    };
+    refused("may only read; grant it").await;
+    raw.run(&format!("GRANT INSERT ON bars, series_claims TO {role}")).await.unwrap();
+    raw.run(&format!("ALTER ROLE {role} SET default_transaction_read_only = on")).await.unwrap();
+    refused("only reading commands work here").await;
+    raw.run(&format!("ALTER ROLE {role} RESET default_transaction_read_only")).await.unwrap();
+    // A right that is missing all the same is told when it is needed.
     let store = open(url.as_str(), false).await.unwrap();
     let error = store.take_place(5, TIMEOUT, moment(0)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Disk(why) if why.contains("grant the rights")), "{error}");

@@ -232,11 +232,29 @@ async fn migrate(conn: &mut PgConnection, server: &Server) -> Result<()> {
         Err(error @ StoreError::Disk(_)) => check(conn, server.statements).await.map_err(|_| error)?,
         migrated => migrated?,
     }
+    can_write(conn).await?;
     let mut conn = Conn::Postgres(conn, server.statements);
     conn.command(BEGIN_READING).await?;
     let looked = migration::look(&mut conn).await;
     conn.command(ROLLBACK).await?;
     looked
+}
+
+/// Fails where no row can be written, a standby or a role that may only read: said at once, it need not be waited for.
+async fn can_write(conn: &mut PgConnection) -> Result<()> {
+    const ASK: &str = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+        has_table_privilege('bars', 'INSERT') AND has_table_privilege('series_claims', 'INSERT')";
+    let row = answered(conn.fetch_one(ASK)).await?;
+    let said = |k: usize| row.try_get::<bool, _>(k).map_err(fault::classify);
+    match (said(0)?, said(1)?) {
+        (true, _) => {
+            Err(StoreError::Disk("the server is read-only (a standby); only reading commands work here".into()))
+        }
+        (_, false) => {
+            Err(StoreError::Disk("this role may only read; grant it INSERT, UPDATE and DELETE on all tables".into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn migrate_once(conn: &mut PgConnection) -> Result<()> {

@@ -55,7 +55,7 @@ pub(super) const SPECS: &[Spec] = &[
             ActionId::Undo,
             "undo",
             "undo",
-            "Undo the last pause, resume, removal, change of tier or of marks, or word on a bar",
+            "Undo the last pause, resume, removal, change of tier or marks, or decision about a bar",
             &["u"],
         )
     },

@@ -245,3 +245,40 @@ fn a_file_that_is_deleted_ends_whoever_uses_it() {
         assert!(!dir.join("data/b.db").exists());
     }
 }
+
+/// A role that may only read sees everything and plans; what it cannot do is told at once, with what to do.
+#[tokio::test]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn who_may_only_read_postgres_reads_and_plans() {
+    let cluster = crate::support::postgres::shared();
+    let name = cluster.create_database().await;
+    let owner = cluster.url(&name);
+    let dir = tempfile::tempdir().unwrap();
+    let filled = ["backfill", "AAPL", "--timeframes", "1d", "--from", "2024-03-01", "--to", "2024-03-28"];
+    let output = run(dir.path(), &simulated(&owner, &filled));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let role = format!("reader_{}", uuid::Uuid::new_v4().simple());
+    let mut raw = sqlx::PgConnection::connect(&owner).await.unwrap();
+    let grant = format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}");
+    sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut raw).await.unwrap();
+    let mut reader: url::Url = owner.parse().unwrap();
+    reader.set_username(&role).unwrap();
+
+    for args in [&["status"][..], &["bars", "AAPL", "--timeframe", "1d"], &["db", "check"], &["explain", "AAPL", "1d"]]
+    {
+        let output = run(dir.path(), &simulated(reader.as_str(), args));
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    }
+    let output = run(dir.path(), &simulated(reader.as_str(), &["plan", "--all"]));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("this plan was not saved"), "{}", text(&output.stderr));
+    let output = run(dir.path(), &simulated(reader.as_str(), &filled));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("may only read; grant it INSERT") && !said.contains("run the same command again"), "{said}");
+
+    let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+    cluster.drop_database(&name).await;
+}

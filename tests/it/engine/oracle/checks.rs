@@ -246,15 +246,6 @@ impl<'a> Oracle<'a> {
             let (name, timeframe) = (&truth.name, truth.timeframe);
             let class = class_of(name);
             let (id, rows) = engine.coverage(name.symbol, timeframe).await;
-            if std::env::var("ORACLE_DEBUG").is_ok() {
-                for r in &rows {
-                    println!(
-                        "{} {timeframe} {} {:?} {} s={:?} f={:?} e={:?}",
-                        name.symbol, r.range, r.state, r.fetched_at, r.surprise, r.found_at, r.expires_at
-                    );
-                }
-                println!("FQ {:?}", truth.false_quiet);
-            }
             let stored: BTreeMap<Ts, f64> = engine
                 .store
                 .bars(id, (..).into(), None)

@@ -133,37 +133,6 @@ async fn eventful(history: &History) -> Result<(u64, Tally), String> {
         engine.clock.set(*now);
         let logged = engine.sim.log().len();
         let summary = run(&engine, history).await;
-        if let Ok(what) = std::env::var("ORACLE_TRACE") {
-            let parts: Vec<&str> = what.split(',').collect();
-            for l in engine.sim.log().iter().skip(logged).filter(|r| r.target.contains(parts[0])) {
-                let t: Vec<String> = l
-                    .target
-                    .split('?')
-                    .next()
-                    .unwrap()
-                    .split('/')
-                    .map(|p| {
-                        p.parse::<i64>().map_or(p.to_owned(), |n| {
-                            if n > 1_000_000 { barkeep::market::Ts(n).to_string() } else { p.to_owned() }
-                        })
-                    })
-                    .collect();
-                println!("  REQ {} rows {}", t.join(" "), l.rows);
-            }
-            for tf in history.all_timeframes() {
-                if parts[2].contains(tf.name()) {
-                    let (_, rows) = engine.coverage(parts[1], tf).await;
-                    let n = rows.len();
-                    println!("{now} {tf}:");
-                    for r in rows.iter().skip(n.saturating_sub(6)) {
-                        println!(
-                            "    {} {:?} {} s={:?} f={:?} e={:?} n={}",
-                            r.range, r.state, r.fetched_at, r.surprise, r.found_at, r.expires_at, r.answers
-                        );
-                    }
-                }
-            }
-        }
         oracle.after(&engine, *now, &summary, logged).await?;
     }
     let rows = asked(&engine).await;
