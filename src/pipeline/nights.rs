@@ -48,7 +48,7 @@ pub async fn open(engine: &RunContext) -> Result<bool, StoreError> {
     };
     if known.is_none() {
         store.set_nights_from(from).await?;
-        tracing::info!(%from, "bars came night after night: stocks trade at night now, and those that waited are stored");
+        tracing::info!(%from, "stocks trade overnight now: night bars are believed, and those in quarantine are stored");
     }
     let rows = waiting.into_iter().map(|(_, row)| row).filter(|row| row.bar.ts >= from);
     let mut by_series: BTreeMap<SeriesId, Vec<QuarantineRow>> = BTreeMap::new();

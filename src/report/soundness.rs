@@ -50,7 +50,7 @@ fn finding(row: &SeriesRow, count: usize, first: Ts, last: Ts) -> Finding {
         invariant: Invariant::Sessions,
         symbol: Some(row.symbol.clone()),
         timeframe: Some(row.timeframe),
-        what: format!("{} without a bar that should be stored", plural(rows, "session")),
+        what: format!("{} without any bar, although coverage says there are some", plural(rows, "session")),
         rows,
         first: Some(first),
         last: Some(last),

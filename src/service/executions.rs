@@ -29,7 +29,7 @@ impl Service {
         let waiting = || self.active.iter().filter(|(_, active)| active.is_queued());
         let same = waiting().find(|(_, active)| active.selection == backfill.selection && !active.newest_only);
         if let Some((id, _)) = same {
-            return Err(CommandError::Refused(format!("execution {id} waits to do exactly this already")));
+            return Err(CommandError::Refused(format!("execution {id} is already queued for exactly this")));
         }
         if let Some((id, _)) = waiting().next().filter(|_| waiting().count() >= MOST_QUEUED) {
             let text = format!("{MOST_QUEUED} executions wait for their turn, the first is {id}; cancel some, or wait");

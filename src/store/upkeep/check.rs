@@ -180,14 +180,14 @@ const QUESTIONS: [(Invariant, Sql, &str, &str); 8] = [
         Invariant::Counts,
         COUNTS,
         "bar",
-        "the series is said to hold other bars than it does: {} more or fewer, or other ends",
+        "the bar count kept for the series is off by {}, or its first or last bar is wrong",
     ),
-    (Invariant::FeaturesHaveBars, FEATURES_WITHOUT_BARS, "bar", "{} gone, with features that are still there"),
-    (Invariant::BarsHaveFeatures, BARS_WITHOUT_FEATURES, "bar", "{} without the features that are said to be there"),
-    (Invariant::BarsAreCovered, UNCOVERED, "bar", "{} where nothing is covered"),
+    (Invariant::FeaturesHaveBars, FEATURES_WITHOUT_BARS, "bar", "{} missing although their features are stored"),
+    (Invariant::BarsHaveFeatures, BARS_WITHOUT_FEATURES, "bar", "{} without features, although they count as computed"),
+    (Invariant::BarsAreCovered, UNCOVERED, "bar", "{} outside the coverage"),
     (Invariant::CoverageIsOrdered, OVERLAPS, "interval", "{} of coverage overlapping the next"),
-    (Invariant::BarsArePossible, IMPOSSIBLE, "bar", "{} that cannot be true"),
-    (Invariant::BarsOnGrid, OFF_GRID, "bar", "{} at times at which this timeframe has none"),
+    (Invariant::BarsArePossible, IMPOSSIBLE, "bar", "{} with impossible values"),
+    (Invariant::BarsOnGrid, OFF_GRID, "bar", "{} off the grid of the timeframe"),
     (Invariant::Freshness, FRESHNESS, "feature", "feature_freshness is off by {}"),
 ];
 
@@ -222,7 +222,7 @@ impl Upkeep {
         begun(Invariant::NoOrphans);
         let orphans = collect(&self.conn().rows(ORPHANS, &[]).await?, |f| {
             let (table, _, rows) = (f.next::<String>()?, f.next::<Option<String>>()?, f.next::<i64>()?);
-            let what = format!("{} of {table} belonging to nothing that exists", plural(rows, "row"));
+            let what = format!("{} of {table} without a series or execution", plural(rows, "row"));
             Ok(Finding { rows, ..Finding::of_database(Invariant::NoOrphans, what) })
         })?;
         all.extend(orphans);

@@ -1,6 +1,6 @@
 //! What the series of a snapshot come to: worked out once for each reading of the database, over all of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::now::cause::{cause, was_called_off};
 use barkeep_market::freshness::Tier;
@@ -29,6 +29,8 @@ pub struct Digest {
     pub late: Vec<u32>,
     /// No answer has reached the newest bar yet: their first fetch is under way or still to come. In order of importance.
     pub loading: Vec<u32>,
+    /// Of those, the ones that failed, by criticality: they are told as failing.
+    pub never_fetched: BTreeMap<Criticality, usize>,
     /// Asked, and without any bar.
     pub without_bars: Vec<u32>,
     /// Paused although critical.
@@ -67,6 +69,8 @@ impl Digest {
                 // What fails is told as failing.
                 if failure.is_none() {
                     digest.loading.push(k);
+                } else {
+                    *digest.never_fetched.entry(row.criticality).or_default() += 1;
                 }
             } else if row.breached {
                 digest.late.push(k);

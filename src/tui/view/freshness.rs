@@ -49,7 +49,9 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
         let Some(place) = place else { continue };
         let late = late(rpo.criticality);
         let (first, empty) = (of(&digest.loading, rpo.criticality), of(&digest.without_bars, rpo.criticality));
-        let within = rpo.series.saturating_sub(late + first + empty);
+        // What fails before its first bar is nowhere else; it earns no tick.
+        let failing = digest.never_fetched.get(&rpo.criticality).copied().unwrap_or(0);
+        let within = rpo.series.saturating_sub(late + first + empty + failing);
         let accepted = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000) * 1000;
         let (sign, role) = match (late, within == rpo.series && rpo.series > 0) {
             (0, true) => ("✓", Role::Good),
@@ -63,6 +65,9 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
         ];
         if late > 0 {
             note.push((7, Line::of(Role::Breach, format!(" {} late ", format::count(late)))));
+        }
+        if failing > 0 {
+            note.push((7, Line::of(Role::Bad, format!("{} failing", format::count(failing)))));
         }
         if first > 0 {
             note.push((6, Line::of(Role::Info, format!("{} loading", format::count(first)))));

@@ -61,7 +61,7 @@ const LABEL: u16 = 10;
 /// The belt of the last minute: its length, and the room that the words beside it need.
 const SHORTEST_BELT: u16 = 15;
 const LONGEST_BELT: u16 = 60;
-const NOTES: u16 = 40;
+const NOTES: u16 = 32;
 
 /// Requests of the last minute, and when the next one may start.
 pub fn window(view: &mut ViewContext, at: Rect) {

@@ -36,7 +36,7 @@ const FRESH: &str = "█";
 const FETCHING: &str = "◐";
 const LATE: &str = "!";
 /// Between two blocks.
-const GAP: u16 = 2;
+const GAP: usize = 2;
 
 impl Brick {
     /// The worse, the larger.
@@ -70,23 +70,45 @@ impl Course<'_> {
     }
 }
 
-/// Lines that blocks of names and timeframes need in `width`, headings included.
+/// A block for each symbol, side by side: its name, and its timeframes under their headings or, where that takes too many
+/// lines, close together.
+struct Blocks {
+    name: usize,
+    /// Cells from one timeframe to the next.
+    step: usize,
+    timeframes: usize,
+    headed: bool,
+}
+
+impl Blocks {
+    fn new(courses: &[Course<'_>], timeframes: &[&str], headed: bool) -> Self {
+        let name = courses.iter().map(|course| course.name.chars().count()).max().unwrap_or(0).min(6);
+        let heading = timeframes.iter().map(|name| name.chars().count()).max().unwrap_or(1);
+        Self { name, step: if headed { heading + 1 } else { 1 }, timeframes: timeframes.len(), headed }
+    }
+
+    fn width(&self) -> usize {
+        self.name + 1 + self.timeframes * self.step
+    }
+
+    /// How many stand side by side in `width`; none when one is too wide.
+    fn across(&self, width: u16) -> usize {
+        (usize::from(width) + GAP) / (self.width() + GAP)
+    }
+
+    fn lines(&self, symbols: usize, width: u16) -> usize {
+        match self.across(width) {
+            0 => usize::MAX,
+            across => symbols.div_ceil(across) + usize::from(self.headed),
+        }
+    }
+}
+
+/// Lines that blocks with headings need in `width`.
 #[must_use]
 pub fn lines(courses: &[Course<'_>], timeframes: &[&str], width: u16) -> u16 {
-    let across = (width + GAP) / (block(courses, timeframes) + GAP);
-    let rows = courses.len().div_ceil(usize::from(across.max(1)));
-    u16::try_from(rows + 1).unwrap_or(u16::MAX)
-}
-
-/// The width of a block: a name, and a cell for each timeframe.
-fn block(courses: &[Course<'_>], timeframes: &[&str]) -> u16 {
-    let name = courses.iter().map(|course| course.name.chars().count()).max().unwrap_or(0).min(6);
-    u16::try_from(name + 1 + timeframes.len() * step(timeframes)).unwrap_or(u16::MAX)
-}
-
-/// Cells from one timeframe to the next: headings that are longer than a cell need room.
-fn step(timeframes: &[&str]) -> usize {
-    timeframes.iter().map(|name| name.chars().count()).max().unwrap_or(1) + 1
+    let lines = Blocks::new(courses, timeframes, true).lines(courses.len(), width);
+    u16::try_from(lines).unwrap_or(u16::MAX)
 }
 
 /// Draws the wall as large as `area` allows.
@@ -95,8 +117,10 @@ pub fn wall(canvas: &mut Canvas, area: Rect, courses: &[Course<'_>], timeframes:
         return;
     }
     let cells = usize::from(area.width) * usize::from(area.height);
-    if area.width >= block(courses, timeframes) && lines(courses, timeframes, area.width) <= area.height {
-        blocks(canvas, area, courses, timeframes);
+    let fits = |blocks: &Blocks| blocks.lines(courses.len(), area.width) <= usize::from(area.height);
+    let shapes = [true, false].map(|headed| Blocks::new(courses, timeframes, headed));
+    if let Some(shape) = shapes.iter().find(|shape| fits(shape)) {
+        blocks(canvas, area, courses, timeframes, shape);
     } else if courses.len() <= cells {
         for (k, course) in courses.iter().enumerate() {
             let (x, y) = (k % usize::from(area.width), k / usize::from(area.width));
@@ -109,28 +133,26 @@ pub fn wall(canvas: &mut Canvas, area: Rect, courses: &[Course<'_>], timeframes:
     }
 }
 
-fn blocks(canvas: &mut Canvas, area: Rect, courses: &[Course<'_>], timeframes: &[&str]) {
-    let (width, step) = (block(courses, timeframes), step(timeframes) as u16);
-    let across = usize::from((area.width + GAP) / (width + GAP)).max(1);
-    let names = width - step * timeframes.len() as u16;
-    let columns = courses.len().min(across);
+fn blocks(canvas: &mut Canvas, area: Rect, courses: &[Course<'_>], timeframes: &[&str], shape: &Blocks) {
+    let cells = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let (names, step, heading) = (cells(shape.name), cells(shape.step), u16::from(shape.headed));
     // Down each column, as one reads a list.
-    let rows = courses.len().div_ceil(columns);
-    for (column, part) in courses.chunks(rows).enumerate() {
-        let x = area.x + u16::try_from(column).unwrap_or(0) * (width + GAP);
-        for (k, timeframe) in (0_u16..).zip(timeframes) {
-            canvas.text(x + names + k * step, area.y, step - 1, timeframe, Role::Muted);
+    let rows = courses.len().div_ceil(shape.across(area.width).max(1));
+    for (column, part) in courses.chunks(rows.max(1)).enumerate() {
+        let x = area.x + cells(column * (shape.width() + GAP));
+        let of = |k: u16| x + names + 1 + k * step;
+        for (k, timeframe) in (0_u16..).zip(timeframes).filter(|_| shape.headed) {
+            canvas.text(of(k), area.y, step - 1, timeframe, Role::Muted);
         }
-        for (y, course) in (area.y + 1..area.bottom()).zip(part) {
+        for (y, course) in (area.y + heading..area.bottom()).zip(part) {
             let role = if course.bricks.iter().flatten().any(|brick| brick.late) { Role::Breach } else { Role::Text };
-            canvas.text(x, y, names - 1, course.name, role);
+            canvas.text(x, y, names, course.name, role);
             for (k, brick) in (0_u16..).zip(&course.bricks) {
                 let Some(brick) = brick else { continue };
-                for cell in 0..step - 1 {
-                    // A fresh one fills its heading's width; a letter stands alone.
-                    if cell == 0 || matches!(brick, Brick { tier: Tier::Fresh, late: false, fetching: false, .. }) {
-                        brick.draw(canvas, x + names + k * step + cell, y);
-                    }
+                // A fresh one fills the width of its heading; a letter stands alone.
+                let is_fresh = matches!(brick, Brick { tier: Tier::Fresh, late: false, fetching: false, .. });
+                for cell in 0..if is_fresh { (step - 1).max(1) } else { 1 } {
+                    brick.draw(canvas, of(k) + cell, y);
                 }
             }
         }
@@ -236,6 +258,7 @@ mod tests {
 
     #[test]
     fn with_less_room_a_symbol_is_its_worst_series() {
+        assert_eq!(drawn(12, 3, &some()), ["SPY  █A", "BTC  !◐", "META M"], "without headings");
         assert_eq!(drawn(12, 2, &some()), ["A!M", ""]);
         let all: Vec<Course<'_>> = (0..25).map(|_| Course { name: "X", bricks: vec![brick(Tier::Fresh)] }).collect();
         assert_eq!(drawn(10, 3, &all), ["██████████", "██████████", "█████"]);

@@ -59,9 +59,7 @@ impl Incident {
         match self {
             Self::Storm => format!("demo: the vendor answers 503 for {seconds} s"),
             Self::Late => format!("demo: the vendor publishes no new bars for {seconds} s"),
-            Self::BadBar => {
-                "demo: the vendor sends bars that cannot be (high below low); barkeep keeps them apart".into()
-            }
+            Self::BadBar => "demo: the vendor sends impossible bars (high below low); barkeep quarantines them".into(),
             Self::KeyRefused => format!("demo: the vendor refuses the API key for {seconds} s"),
             Self::Locked => format!("demo: another program locks the database for {seconds} s"),
         }

@@ -48,12 +48,10 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let (runs, rest) = if idle { (7, u16::MAX) } else { (40, 9) };
     let panes: [(Panel, Constraint); 6] = if wide {
         // The wall gets what it needs, as far as the rest keeps its room.
-        let most = if area.height >= 44 {
-            16
-        } else if area.height >= 34 {
-            11
-        } else {
-            7
+        let most = match area.height {
+            40.. => 16,
+            30.. => 10,
+            _ => 7,
         };
         let tiers = freshness::height(view, area.width / 2).clamp(7, most);
         [
