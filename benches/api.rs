@@ -305,6 +305,7 @@ async fn staleness() {
         symbol: format!("S{k}").parse::<Symbol>().unwrap(),
         asset_class: if k.is_multiple_of(5) { AssetClass::Crypto } else { AssetClass::Stock },
         vendor_ticker: format!("S{k}"),
+        vendor: barkeep::market::Source::Massive,
         criticality: *Criticality::ALL.get(k % 3).unwrap(),
         criticality_source: CriticalitySource::Operator,
         timeframes: TIMEFRAMES.to_vec(),

@@ -159,6 +159,7 @@ impl Problem {
             SelectError::ClassDiffers { .. } => {
                 Self::invalid(class, &e.to_string()).hint(format!("leave {class} out, or remove the symbol first"))
             }
+            SelectError::VendorDiffers { .. } => Self::invalid("vendor", &e.to_string()).hint("leave vendor out"),
             SelectError::EmptyRange { .. } => Self::invalid("from", &e.to_string()).hint("swap from and to"),
             SelectError::Future { .. } => Self::invalid("from", &e.to_string()),
             SelectError::Name(_) => Self::invalid("symbols", &e.to_string()),

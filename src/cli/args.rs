@@ -8,7 +8,7 @@ use super::exit::CliError;
 use barkeep_base::text::printable;
 use barkeep_market::instrument::{self, NameError, typed};
 use barkeep_market::symbol::InvalidSymbol;
-use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select;
 pub use barkeep_pipeline::select::TimeBound;
 use barkeep_store::TimeRange;
@@ -39,6 +39,10 @@ pub struct Selection {
     /// Asset class of new symbols: stock, etf or crypto [default: from the settings]
     #[arg(long, value_name = "CLASS")]
     pub asset_class: Option<AssetClass>,
+
+    /// Where new symbols come from: massive, or coinbase (crypto, without a key) [default: massive]
+    #[arg(long, value_name = "VENDOR")]
+    pub vendor: Option<Source>,
 }
 
 impl Selection {
@@ -71,6 +75,7 @@ impl Selection {
             from: self.from,
             to: self.to,
             class: self.asset_class,
+            vendor: self.vendor,
             refetch: false,
         }
     }

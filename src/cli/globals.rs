@@ -11,7 +11,7 @@ use super::exit::{CliError, DATABASE};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
-use barkeep_store::{HealthListener, Opening, Retry, Starting, Store, StoreError};
+use barkeep_store::{HealthListener, Opening, Retry, Starting, Store, StoreError, SymbolRow};
 
 /// What every command says that needs a key and finds none.
 pub const NO_API_KEY: &str = "no API key: MASSIVE_API_KEY, POLYGON_API_KEY and vendor.key_file are not set";
@@ -32,6 +32,10 @@ pub struct Globals {
     /// Base URL of the vendor's API [default: vendor.base_url]
     #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
     pub vendor_url: Option<String>,
+
+    /// Base URL of the public API of Coinbase [default: vendors.coinbase.url]
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
+    pub coinbase_url: Option<String>,
 
     /// Use a simulated vendor and a separate database (simulated.db); needs no API key
     #[arg(long, global = true)]
@@ -67,10 +71,14 @@ impl Globals {
         if self.simulated && self.vendor_url.is_some() {
             return Err(CliError::usage("--simulated and --vendor-url cannot be used together"));
         }
+        if self.simulated && self.coinbase_url.is_some() {
+            return Err(CliError::usage("--simulated and --coinbase-url cannot be used together"));
+        }
         Ok(barkeep_config::load(&Overrides {
             config: self.config.clone(),
             database_url: self.database_url.clone(),
             vendor_url: self.vendor_url.clone(),
+            coinbase_url: self.coinbase_url.clone(),
             simulated: self.simulated,
             rate_limit: self.rate_limit,
             log_file: self.log_file.clone(),
@@ -107,6 +115,18 @@ impl Globals {
     }
 }
 
+fn no_key() -> CliError {
+    CliError::usage(NO_API_KEY).hint(
+        "set MASSIVE_API_KEY, or add --simulated to try barkeep without a key; crypto needs none with --vendor coinbase",
+    )
+}
+
+/// Whether a tracked symbol comes from a vendor that needs no key.
+#[must_use]
+pub fn any_without_key(rows: &[SymbolRow]) -> bool {
+    rows.iter().any(|row| row.active && !row.vendor.needs_key())
+}
+
 /// A running command.
 #[derive(Debug)]
 pub struct Session {
@@ -136,10 +156,28 @@ impl Session {
 
     /// The vendor's key.
     pub fn api_key(&self) -> Result<SecretString, CliError> {
-        let key = barkeep_config::find_key(&self.loaded.settings, &Environment::of_process())?;
-        key.map(|(key, _)| key).ok_or_else(|| {
-            CliError::usage(NO_API_KEY).hint("set MASSIVE_API_KEY, or add --simulated to try barkeep without a key")
-        })
+        self.any_key()?.ok_or_else(no_key)
+    }
+
+    /// The vendor's key, if there is one.
+    pub fn any_key(&self) -> Result<Option<SecretString>, CliError> {
+        Ok(barkeep_config::find_key(&self.loaded.settings, &Environment::of_process())?.map(|(key, _)| key))
+    }
+
+    /// The vendor's key; none where it can be done without: a symbol of the database that is meant comes from a vendor
+    /// that needs no key.
+    pub async fn key_for(&self, meant: impl Fn(&[SymbolRow]) -> bool) -> Result<Option<SecretString>, CliError> {
+        let key = self.any_key()?;
+        if key.is_none() {
+            // Nothing is created for somebody who has to be told.
+            let store = self.open_store(true).await.map_err(|_| no_key())?;
+            let rows = store.symbols().await;
+            store.close().await;
+            if !meant(&rows?) {
+                return Err(no_key());
+            }
+        }
+        Ok(key)
     }
 
     /// Opens the database. With `readonly` it must exist and is not changed.

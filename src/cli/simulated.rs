@@ -25,6 +25,7 @@ pub(super) async fn start(session: &mut Session) -> Result<(Sim, SecretString), 
     let sim = Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))?;
     let settings = &mut session.loaded.settings;
     settings.vendor.base_url = sim.url().parse().map_err(|e| failed(format!("{e}")))?;
+    settings.coinbase.url = settings.vendor.base_url.clone();
     eprintln!("note: simulated vendor: simulated bars go to {}", settings.database);
     Ok((sim, SecretString::from(KEY)))
 }

@@ -32,7 +32,7 @@ impl From<Loaded> for Config {
 type Bound = (&'static str, fn(&Settings, &Settings) -> bool);
 
 /// What a process takes up once: its database, its log, the HTTP client of the vendor, the socket of the API.
-const BOUND: [Bound; 19] = [
+const BOUND: [Bound; 20] = [
     ("database.url", |a, b| a.database != b.database),
     ("database.connections", |a, b| a.database_connections != b.database_connections),
     ("vendor.base_url", |a, b| a.vendor.base_url != b.vendor.base_url),
@@ -41,6 +41,7 @@ const BOUND: [Bound; 19] = [
     ("vendor.read_timeout", |a, b| a.vendor.read_timeout != b.vendor.read_timeout),
     ("vendor.total_timeout", |a, b| a.vendor.total_timeout != b.vendor.total_timeout),
     ("vendor.max_body", |a, b| a.vendor.max_body != b.vendor.max_body),
+    ("vendors.coinbase.url", |a, b| a.coinbase.url != b.coinbase.url),
     ("backfill.database_patience", |a, b| a.backfill.database_patience != b.backfill.database_patience),
     ("log.dir", |a, b| a.log.dir != b.log.dir),
     ("log.file", |a, b| a.log.file != b.log.file),

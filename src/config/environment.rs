@@ -9,6 +9,7 @@ pub(super) const CONFIG: &str = "BARKEEP_CONFIG";
 pub(super) const DATABASE_URL: &str = "BARKEEP_DATABASE_URL";
 pub(super) const COMMON_DATABASE_URL: &str = "DATABASE_URL";
 pub(super) const VENDOR_URL: &str = "BARKEEP_VENDOR_URL";
+pub(super) const COINBASE_URL: &str = "BARKEEP_COINBASE_URL";
 pub(super) const RATE_LIMIT: &str = "BARKEEP_RATE_LIMIT";
 pub(super) const API_LISTEN: &str = "BARKEEP_API_LISTEN";
 pub(super) const API_KEY: &str = "BARKEEP_API_KEY";
@@ -17,11 +18,12 @@ pub(super) const FORMER_KEY: &str = "POLYGON_API_KEY";
 pub(super) const WEBHOOK_URL: &str = "BARKEEP_ALERT_WEBHOOK_URL";
 pub(super) const SMTP_PASSWORD: &str = "BARKEEP_SMTP_PASSWORD";
 
-const ALL: [&str; 19] = [
+const ALL: [&str; 20] = [
     CONFIG,
     DATABASE_URL,
     COMMON_DATABASE_URL,
     VENDOR_URL,
+    COINBASE_URL,
     RATE_LIMIT,
     API_LISTEN,
     API_KEY,

@@ -25,6 +25,7 @@ pub struct Settings {
     pub database_connections: u32,
     pub retention: RetentionSettings,
     pub vendor: VendorSettings,
+    pub coinbase: CoinbaseSettings,
     pub backfill: BackfillSettings,
     pub symbols: SymbolSettings,
     pub quality: QualitySettings,
@@ -73,6 +74,15 @@ pub struct VendorSettings {
     pub max_pages: u32,
     /// Whether a whole market day may be asked in one request (grouped daily).
     pub grouped_daily: bool,
+}
+
+/// The public market data of the Coinbase Exchange. Time-outs, sizes and retries are those of [`VendorSettings`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct CoinbaseSettings {
+    /// Origin of the API without a trailing slash.
+    pub url: url::Url,
+    /// Requests that may start in any second.
+    pub requests_per_second: u32,
 }
 
 /// In what order and how many at a time requests are made.

@@ -6,6 +6,7 @@ use barkeep_base::text::printable;
 
 use crate::asset::AssetClass;
 use crate::pair::{NotAPair, Pair};
+use crate::source::Source;
 use crate::symbol::{InvalidSymbol, Symbol};
 
 /// A symbol by its one name, with the vendor's ticker.
@@ -25,6 +26,12 @@ pub enum NameError {
     OtherClass { name: String, kind: &'static str },
     #[error("'{name}' is a crypto ticker and cannot be tracked as {class}")]
     Crypto { name: String, class: AssetClass },
+    #[error(
+        "{vendor} has crypto only, and '{name}' would be tracked as {class}; leave out the vendor, or say that it is crypto"
+    )]
+    NotServed { vendor: Source, name: String, class: AssetClass },
+    #[error("'{name}' is no pair that {vendor} trades; write it as BTC-USD")]
+    NoProduct { vendor: Source, name: String },
     #[error(transparent)]
     Pair(#[from] NotAPair),
     #[error(transparent)]
@@ -58,6 +65,23 @@ impl Instrument {
                 Ok(Self { vendor_ticker: symbol.to_string(), symbol, class })
             }
         }
+    }
+
+    /// What a vendor calls it.
+    ///
+    /// # Errors
+    /// When the vendor has no such instruments.
+    pub fn ticker_at(&self, vendor: Source) -> Result<String, NameError> {
+        if vendor == Source::Massive {
+            return Ok(self.vendor_ticker.clone());
+        }
+        let name = printable(self.symbol.as_str());
+        if self.class != AssetClass::Crypto {
+            return Err(NameError::NotServed { vendor, name, class: self.class });
+        }
+        let pair = Pair::parse(self.symbol.as_str()).ok();
+        let product = pair.and_then(|pair| Some(format!("{}-{}", pair.base, pair.quote?)));
+        product.ok_or(NameError::NoProduct { vendor, name })
     }
 
     /// The ticker of the pair that a name may be if it is crypto.
@@ -148,6 +172,24 @@ mod tests {
         for name in ["BTC-EUR", "BTC/EUR", "BTCEUR", "X:BTCEUR", "btceur"] {
             assert_eq!(of(name, AssetClass::Crypto), Ok(pair("BTC-EUR", "X:BTCEUR")), "{name}");
         }
+    }
+
+    #[test]
+    fn every_spelling_of_a_pair_is_one_product_of_coinbase() {
+        let product = |name: &str, class| {
+            let instrument = Instrument::of(&name.parse().unwrap(), class).unwrap();
+            instrument.ticker_at(Source::Coinbase).map_err(|e| e.to_string())
+        };
+        for name in ["BTC", "BTC-USD", "btc/usd", "X:BTCUSD"] {
+            assert_eq!(product(name, AssetClass::Crypto), Ok("BTC-USD".to_owned()), "{name}");
+        }
+        for (name, id) in [("ETH-EUR", "ETH-EUR"), ("X:QWERTYUSD", "QWERTY-USD"), ("BTC-USDT", "BTC-USDT")] {
+            assert_eq!(product(name, AssetClass::Crypto), Ok(id.to_owned()), "{name}");
+        }
+        let stock = product("AAPL", AssetClass::Stock).unwrap_err();
+        assert!(stock.contains("crypto only") && stock.contains("tracked as stock"), "{stock}");
+        let odd = product("X:BTCUSD.kraken", AssetClass::Crypto).unwrap_err();
+        assert!(odd.contains("write it as BTC-USD"), "{odd}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{MOST_DAYS, MOST_SERIES, ReadError, SeriesName};
 use barkeep_market::ts::HOUR;
-use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::index::coverage::is_believed;
 use barkeep_pipeline::index::series::SeriesIndex;
@@ -121,7 +121,7 @@ impl Known {
     async fn read(
         engine: &EngineContext,
         id: SeriesId,
-        (class, timeframe): (AssetClass, Timeframe),
+        (vendor, class, timeframe): (Source, AssetClass, Timeframe),
         (rows, pending): (&[Coverage], &[QuarantineRow]),
         range: Interval,
         bucket: i64,
@@ -138,8 +138,8 @@ impl Known {
         let (config, calendar) = (engine.config.current(), engine.calendar.current());
         let settings = &config.settings;
         let lag = settings.backfill.settle;
-        let served =
-            barkeep_market::freshness::served_until(&calendar, class, timeframe, settings.vendor.delay, lag, now);
+        let delay = vendor.delay(settings.vendor.delay);
+        let served = barkeep_market::freshness::served_until(&calendar, class, timeframe, delay, lag, now);
         Ok(Self {
             class,
             timeframe,
@@ -220,15 +220,21 @@ pub async fn days(
     let (config, calendar, now) = (engine.config.current(), engine.calendar.current(), engine.clock.now());
     let settings = &config.settings;
     let mut all = Vec::with_capacity(known.len());
-    for ((symbol, timeframe), id, class) in known {
+    for ((symbol, timeframe), id, (vendor, class)) in known {
         let last = to.succ_opt().unwrap_or(to);
         let range = Interval::new(class.midnight(from), class.midnight(last));
         let rows = coverage.get(&id).map(Vec::as_slice).unwrap_or_default();
         // Daily and weekly bars start at midnight in New York, which is a whole hour of UTC.
-        let known = Known::read(engine, id, (class, timeframe), (rows, &pending), range, HOUR).await?;
+        let known = Known::read(engine, id, (vendor, class, timeframe), (rows, &pending), range, HOUR).await?;
         let dates = from.iter_days().take(usize::try_from(count).unwrap_or(0));
         let cells = dates.map(|date| known.cell(&calendar, day(class, timeframe, date)).0).collect();
-        let kept = Kept::range(&calendar, settings, (class, timeframe), index.delay(class, settings.vendor.delay), now);
+        let kept = Kept::range(
+            &calendar,
+            settings,
+            (class, timeframe),
+            index.delay(vendor, class, settings.vendor.delay),
+            now,
+        );
         let Kept { gaps, complete } = Kept::of_known(&calendar, &known, kept);
         let gaps = gaps.get(gaps.len().saturating_sub(HOLES)..).unwrap_or_default().to_vec();
         all.push(CoverageRow { symbol, timeframe, cells, complete, gaps });
@@ -252,7 +258,7 @@ pub async fn session(
     date: NaiveDate,
 ) -> Result<SessionCoverage, ReadError> {
     let known = keys(index, &[(symbol.clone(), timeframe)]);
-    let (_, id, class) = known
+    let (_, id, (vendor, class)) = known
         .into_iter()
         .next()
         .ok_or_else(|| ReadError::NotFound(format!("{symbol} is not tracked at {timeframe}")))?;
@@ -262,7 +268,7 @@ pub async fn session(
     let step = if timeframe.family() == Family::Day { whole.len() } else { timeframe.width() };
     let rows = engine.store.coverage(&[id]).await?.pop().map(|(_, rows)| rows).unwrap_or_default();
     let pending = engine.store.quarantine(true).await?;
-    let known = Known::read(engine, id, (class, timeframe), (&rows, &pending), whole, HOUR.min(step)).await?;
+    let known = Known::read(engine, id, (vendor, class, timeframe), (&rows, &pending), whole, HOUR.min(step)).await?;
     let mut pieces = Vec::new();
     let mut start = if step == whole.len() { whole.start } else { hours.start.floor(step) };
     while start < hours.end {
@@ -275,10 +281,10 @@ pub async fn session(
 }
 
 /// The ids and classes of those that are kept, in the order asked.
-fn keys(index: &SeriesIndex, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, AssetClass)> {
+fn keys(index: &SeriesIndex, series: &[SeriesName]) -> Vec<(SeriesName, SeriesId, (Source, AssetClass))> {
     let of = |name: &SeriesName| {
         let (symbol, known) = index.find(&name.0, name.1)?;
-        Some((name.clone(), known.row.id, symbol.asset_class))
+        Some((name.clone(), known.row.id, (symbol.vendor, symbol.asset_class)))
     };
     series.iter().filter_map(of).collect()
 }

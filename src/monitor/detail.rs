@@ -128,7 +128,7 @@ pub async fn detail(
 
     let target = Target { row: row.clone(), dirty: false, requested: vec![timeframe] };
     let survey = CoverageIndex::read(store, std::slice::from_ref(&target), now).await?;
-    let delay = index.delay(class, settings.vendor.delay);
+    let delay = index.delay(row.vendor, class, settings.vendor.delay);
     let kept = Kept::range(calendar, settings, (class, timeframe), delay, now);
     let believed = |counts: fn(CoverageState) -> bool| survey.covered(symbol, timeframe, counts);
     let answered: IntervalSet = believed(CoverageState::is_answered);

@@ -146,7 +146,7 @@ pub async fn explain(
         let facts = SplitInputs {
             calendar,
             clock: settings.staleness.clock,
-            delay: index.delay(class, settings.vendor.delay),
+            delay: index.delay(row.vendor, class, settings.vendor.delay),
             lag: settings.backfill.settle,
             now,
             class,

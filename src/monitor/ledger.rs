@@ -182,7 +182,7 @@ impl<'a> Assessor<'a> {
 
     /// Judges one series.
     pub fn assess(&mut self, symbol: &SymbolRow, known: &SeriesState) -> Assessment {
-        let judged = self.judge.judge(symbol.asset_class, known);
+        let judged = self.judge.judge(symbol, known);
         let tier = if has_ended(self.context.calendar, symbol, known, self.now) {
             Tier::Ended
         } else if self.ledger.is_loading(self.context.policy, symbol, known, self.now) {

@@ -7,20 +7,22 @@ pub mod listing;
 pub mod search;
 pub mod select;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
 use barkeep_config::{Settings, criticality_of, default_class};
 use barkeep_market::instrument::{NameError, typed};
-use barkeep_market::{AssetClass, Criticality, Instrument, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Instrument, Source, Symbol, Timeframe, Ts};
 use barkeep_store::{CriticalitySource, Listing, SymbolRow};
 
 /// The tracked symbols, found by any of their names.
 #[derive(Debug)]
 pub struct Known<'a> {
     by_name: BTreeMap<&'a Symbol, &'a SymbolRow>,
-    pairs: HashMap<&'a str, &'a SymbolRow>,
+    /// By the ticker that a pair has at the usual vendor, whichever it comes from.
+    pairs: HashMap<Cow<'a, str>, &'a SymbolRow>,
 }
 
 impl<'a> Known<'a> {
@@ -29,7 +31,7 @@ impl<'a> Known<'a> {
         let pairs = rows.iter().rev().filter(|row| row.asset_class == AssetClass::Crypto);
         Self {
             by_name: rows.iter().map(|row| (&row.symbol, row)).collect(),
-            pairs: pairs.map(|row| (row.vendor_ticker.as_str(), row)).collect(),
+            pairs: pairs.filter_map(|row| Some((pair_of(row)?, row))).collect(),
         }
     }
 
@@ -38,8 +40,16 @@ impl<'a> Known<'a> {
     pub fn find(&self, symbol: &Symbol) -> Option<&'a SymbolRow> {
         let exact = |symbol: &Symbol| self.by_name.get(symbol).copied();
         let upper = || typed(symbol.as_str()).ok().and_then(|upper| exact(&upper));
-        let pair = || Instrument::crypto_ticker(symbol).and_then(|ticker| self.pairs.get(ticker.as_str()).copied());
+        let pair = || Instrument::crypto_ticker(symbol).and_then(|ticker| self.pairs.get(&*ticker).copied());
         exact(symbol).or_else(upper).or_else(pair)
+    }
+}
+
+/// The pair of a crypto symbol in the form of the usual vendor.
+fn pair_of(row: &SymbolRow) -> Option<Cow<'_, str>> {
+    match row.vendor {
+        Source::Massive => Some(Cow::Borrowed(&row.vendor_ticker)),
+        Source::Coinbase => Instrument::crypto_ticker(&row.symbol).map(Cow::Owned),
     }
 }
 
@@ -53,6 +63,8 @@ pub fn find<'a>(rows: &'a [SymbolRow], symbol: &Symbol) -> Option<&'a SymbolRow>
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
     pub class: Option<AssetClass>,
+    /// Where its bars shall come from; none: from the usual vendor.
+    pub vendor: Option<Source>,
     pub criticality: Option<Criticality>,
     /// Empty: those of the settings.
     pub timeframes: Vec<Timeframe>,
@@ -66,12 +78,19 @@ impl Wanted {
     /// # Errors
     /// When the name cannot be tracked.
     pub fn row(&self, settings: &Settings, symbol: &Symbol, now: Ts) -> Result<SymbolRow, NameError> {
-        let class = self.class.unwrap_or_else(|| default_class(settings, symbol));
-        let Instrument { symbol, class, vendor_ticker } = Instrument::of(symbol, class)?;
+        let vendor = self.vendor.unwrap_or_default();
+        let class = self.class.unwrap_or_else(|| match vendor {
+            Source::Massive => default_class(settings, symbol),
+            Source::Coinbase => AssetClass::Crypto,
+        });
+        let instrument = Instrument::of(symbol, class)?;
+        let vendor_ticker = instrument.ticker_at(vendor)?;
+        let Instrument { symbol, class, .. } = instrument;
         let timeframes = if self.timeframes.is_empty() { &settings.symbols.timeframes } else { &self.timeframes };
         Ok(SymbolRow {
             asset_class: class,
             vendor_ticker,
+            vendor,
             criticality: self.criticality.unwrap_or_else(|| criticality_of(settings, &symbol)),
             criticality_source: match self.criticality {
                 Some(_) => CriticalitySource::Operator,
@@ -100,9 +119,9 @@ pub(crate) fn sorted(timeframes: &[Timeframe]) -> Vec<Timeframe> {
 /// with the one that is kept.
 #[must_use]
 pub fn doubles(rows: &[SymbolRow]) -> Vec<(&SymbolRow, &SymbolRow)> {
-    let mut pairs: BTreeMap<&str, Vec<&SymbolRow>> = BTreeMap::new();
+    let mut pairs: BTreeMap<(Source, &str), Vec<&SymbolRow>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.asset_class == AssetClass::Crypto) {
-        pairs.entry(&row.vendor_ticker).or_default().push(row);
+        pairs.entry((row.vendor, &row.vendor_ticker)).or_default().push(row);
     }
     let mut all = Vec::new();
     for same in pairs.into_values() {
@@ -126,6 +145,7 @@ mod tests {
             symbol: name.parse().unwrap(),
             asset_class: class,
             vendor_ticker: ticker.to_owned(),
+            vendor: Source::Massive,
             criticality: Criticality::Low,
             criticality_source: CriticalitySource::Policy,
             timeframes: vec![Timeframe::D1],
@@ -159,6 +179,15 @@ mod tests {
         for name in ["SOL-USD", "X:TUSD", "T-USD", "ETH", "BTC-EUR"] {
             assert_eq!(found(&rows, name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn a_pair_of_another_vendor_is_found_in_every_spelling_too() {
+        let rows = [SymbolRow { vendor: Source::Coinbase, ..row("BTC", AssetClass::Crypto, "BTC-USD") }];
+        for name in ["BTC", "BTC-USD", "btcusd", "X:BTCUSD"] {
+            assert_eq!(found(&rows, name), Some("BTC"), "{name}");
+        }
+        assert!(doubles(&rows).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use barkeep_config::yaml::suggest;
 use barkeep_market::pair::Pair;
 use barkeep_market::ts::DAY;
-use barkeep_market::{AssetClass, Calendar, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Calendar, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_store::{Listing, ListingState, SymbolRow};
 use barkeep_vendor::dispatch::Dispatcher;
 use barkeep_vendor::{Fault, TickerDetails};
@@ -70,7 +70,7 @@ pub async fn ask(
     cancel: &CancellationToken,
 ) -> Result<Answer, Fault> {
     let blank = Listing { checked_at: Some(now), ..Listing::default() };
-    let Some(found) = vendor.ticker(&row.vendor_ticker, cancel).await? else {
+    let Some(found) = vendor.ticker(row.vendor, &row.vendor_ticker, cancel).await? else {
         let near = suggestion(vendor, row, rows, cancel).await;
         return Ok(Answer { listing: Listing { state: ListingState::Unknown, ..blank }, near });
     };
@@ -112,7 +112,7 @@ async fn successor(
     let matches = vendor.tickers(&found.name, MATCHES, cancel).await.ok()?;
     let others = matches.into_iter().filter(|t| t.active && t.ticker != found.ticker && t.market == found.market);
     for other in others.take(SUCCESSORS) {
-        let details = vendor.ticker(&other.ticker, cancel).await.ok()??;
+        let details = vendor.ticker(Source::Massive, &other.ticker, cancel).await.ok()??;
         if details.active && details.composite_figi.as_ref() == Some(figi) {
             return shown(class, &details.ticker).parse().ok();
         }
@@ -133,7 +133,11 @@ async fn suggestion(
         AssetClass::Crypto => Pair::parse(name).map_or_else(|_| name.to_owned(), |pair| pair.base),
         AssetClass::Stock | AssetClass::Etf => name.chars().take_while(char::is_ascii_alphanumeric).collect(),
     };
-    let found = vendor.tickers(&stem, MATCHES, cancel).await.unwrap_or_default();
+    // Only the usual vendor can be searched.
+    let found = match row.vendor {
+        Source::Massive => vendor.tickers(&stem, MATCHES, cancel).await.unwrap_or_default(),
+        Source::Coinbase => Vec::new(),
+    };
     let of_market = |market: &str| (market == "crypto") == class.is_continuous();
     let mut known: Vec<String> =
         found.into_iter().filter(|t| of_market(&t.market)).map(|t| shown(class, &t.ticker)).collect();
@@ -145,7 +149,7 @@ async fn suggestion(
         return Some(same.clone());
     }
     if let Some(first) = spellings.first().filter(|_| !class.is_continuous())
-        && let Ok(Some(_)) = vendor.ticker(first, cancel).await
+        && let Ok(Some(_)) = vendor.ticker(row.vendor, first, cancel).await
     {
         return Some(first.clone());
     }

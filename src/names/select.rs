@@ -11,7 +11,7 @@ use crate::{Known, Wanted, sorted};
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
 use barkeep_market::instrument::NameError;
-use barkeep_market::{AssetClass, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Family, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_store::SymbolRow;
 
 /// A bound of a range as a user writes it; inclusive.
@@ -86,6 +86,9 @@ pub struct Selection {
     pub to: Option<TimeBound>,
     /// Asset class of symbols not yet registered.
     pub class: Option<AssetClass>,
+    /// Where symbols come from that are not yet registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<Source>,
     /// Whether what is stored is asked again and compared, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refetch: bool,
@@ -109,6 +112,10 @@ pub enum SelectError {
     NoSymbols,
     #[error("{symbol} is registered as {registered}, not as {requested}")]
     ClassDiffers { symbol: Symbol, registered: AssetClass, requested: AssetClass },
+    #[error(
+        "the bars of {symbol} are of {registered}, not of {requested}; those of two vendors never stand in one series"
+    )]
+    VendorDiffers { symbol: Symbol, registered: Source, requested: Source },
     #[error("{from} is after {to}")]
     EmptyRange { from: TimeBound, to: TimeBound },
     #[error("{from} is in the future; there are no bars yet")]
@@ -144,14 +151,18 @@ impl Selection {
         if let Some(row) = known.find(symbol) {
             return self.tracked(row);
         }
-        let wanted =
-            Wanted { class: self.class, timeframes: self.timeframes.clone().unwrap_or_default(), ..Wanted::default() };
+        let wanted = Wanted {
+            class: self.class,
+            vendor: self.vendor,
+            timeframes: self.timeframes.clone().unwrap_or_default(),
+            ..Wanted::default()
+        };
         let row = wanted.row(settings, symbol, now)?;
         // Its one name may be taken by a symbol of another class.
         if let Some(other) = known.find(&row.symbol) {
             return Selection { class: Some(row.asset_class), ..self.clone() }.tracked(other);
         }
-        let requested = with_days(&row.timeframes, row.asset_class);
+        let requested = complete(&row.timeframes, &row);
         Ok(Target { row: SymbolRow { timeframes: requested.clone(), ..row }, dirty: true, requested })
     }
 
@@ -160,7 +171,11 @@ impl Selection {
             let (symbol, registered) = (row.symbol.clone(), row.asset_class);
             return Err(SelectError::ClassDiffers { symbol, registered, requested });
         }
-        let requested = with_days(self.timeframes.as_deref().unwrap_or(&row.timeframes), row.asset_class);
+        if let Some(requested) = self.vendor.filter(|vendor| *vendor != row.vendor) {
+            let (symbol, registered) = (row.symbol.clone(), row.vendor);
+            return Err(SelectError::VendorDiffers { symbol, registered, requested });
+        }
+        let requested = complete(self.timeframes.as_deref().unwrap_or(&row.timeframes), row);
         let all = sorted(&[row.timeframes.as_slice(), &requested].concat());
         let dirty = all != row.timeframes;
         Ok(Target { row: SymbolRow { timeframes: all, ..row.clone() }, dirty, requested })
@@ -235,9 +250,26 @@ fn one_per_pair(targets: impl Iterator<Item = Target>, known: &Known<'_>) -> Vec
         .filter(|target| {
             target.row.asset_class != AssetClass::Crypto
                 || known.find(&target.row.symbol).is_some()
-                || tickers.insert(target.row.vendor_ticker.clone())
+                || tickers.insert((target.row.vendor, target.row.vendor_ticker.clone()))
         })
         .collect()
+}
+
+/// The timeframes, and those that they need beside them: days where weeks are wanted, and what a vendor has where it has
+/// not the finest of a family.
+///
+/// Of a family the finest is requested, and the others are computed from it.
+fn complete(timeframes: &[Timeframe], row: &SymbolRow) -> Vec<Timeframe> {
+    let stored = sorted(&[timeframes, &row.timeframes].concat());
+    let finest = [Family::Minute, Family::Day].into_iter();
+    let finest = finest.filter_map(|family| stored.iter().copied().find(|tf| tf.family() == family));
+    let wanted = |tf: &Timeframe| timeframes.iter().any(|wanted| wanted.family() == tf.family());
+    let served: Vec<Timeframe> = finest.filter(wanted).map(|tf| row.vendor.finest_for(tf)).collect();
+    let asked = sorted(&[timeframes, &served].concat());
+    // What is stored already needs no mention.
+    let asked: Vec<Timeframe> =
+        asked.into_iter().filter(|tf| timeframes.contains(tf) || !row.timeframes.contains(tf)).collect();
+    with_days(&asked, row.asset_class)
 }
 
 /// The timeframes, and days where weeks are wanted: a week in which shares were split can only be adjusted day by day. Both

@@ -23,6 +23,7 @@ pub mod series_statuses;
 pub mod splits;
 pub mod summary;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -30,13 +31,13 @@ use uuid::Uuid;
 use barkeep_base::clock::Clock;
 use barkeep_base::published::Published;
 use barkeep_config::{Config, Settings};
-use barkeep_market::Calendar;
 use barkeep_market::calendar::Override;
+use barkeep_market::{Calendar, Source};
 use barkeep_store::{RequestPurpose, Store, StoreError};
 use barkeep_vendor::Vendor;
 use barkeep_vendor::counters::Counts;
 use barkeep_vendor::dispatch::Dispatcher;
-use barkeep_vendor::limit::Limiter;
+use barkeep_vendor::limit::{Limiter, allowance};
 use barkeep_vendor::retry::RetryPolicy;
 use claim::Claims;
 use events::Listener;
@@ -47,8 +48,27 @@ use review::Unreviewed;
 pub use backfill::{Backfill, RunError};
 pub use barkeep_names::{self as names, select};
 pub use barkeep_progress::{events, gate, journal, progress};
-pub use open::{assemble, open};
+pub use open::{assemble, open, open_without_key};
 pub use summary::Summary;
+
+/// A vendor beside the usual one.
+#[derive(Clone)]
+pub struct Line {
+    pub vendor: Arc<dyn Vendor>,
+    pub limiter: Arc<Limiter>,
+}
+
+/// Vendors beside the usual one.
+pub type Others = BTreeMap<Source, Line>;
+
+/// How many requests the settings allow in each window of a vendor.
+#[must_use]
+pub fn places(vendor: Source, settings: &Settings) -> u32 {
+    match vendor {
+        Source::Massive => allowance(settings.vendor.rate_limit).0,
+        Source::Coinbase => settings.coinbase.requests_per_second,
+    }
+}
 
 /// What every part of one process works with, and the one owner of what can change while it runs. Cheap to clone.
 #[derive(Clone)]
@@ -58,6 +78,8 @@ pub struct EngineContext {
     pub vendor: Arc<dyn Vendor>,
     /// One limit for all executions.
     pub limiter: Arc<Limiter>,
+    /// Vendors beside the usual one, each with a limit of its own.
+    pub others: Arc<Others>,
     /// The requests of this process, of all executions and of none.
     pub requests: Arc<Counts>,
     pub gate: Arc<PriorityGate>,
@@ -76,6 +98,9 @@ impl EngineContext {
     /// Puts another configuration in force: limit and width of the gate at once, the rest with whatever acts next.
     pub fn apply(&self, config: Config) {
         self.limiter.set_rate(config.settings.vendor.rate_limit);
+        for (vendor, line) in self.others.iter() {
+            line.limiter.set_places(places(*vendor, &config.settings));
+        }
         self.gate.set_width(config.settings.backfill.concurrency);
         self.config.publish(config);
     }
@@ -87,6 +112,7 @@ impl EngineContext {
             store: Arc::clone(&self.store),
             vendor: Arc::clone(&self.vendor),
             limiter: Arc::clone(&self.limiter),
+            others: Arc::clone(&self.others),
             requests: Arc::clone(&self.requests),
             gate: Arc::clone(&self.gate),
             claims: Arc::clone(&self.claims),
@@ -104,6 +130,7 @@ pub struct RunContext {
     pub store: Arc<dyn Store>,
     pub vendor: Arc<dyn Vendor>,
     pub limiter: Arc<Limiter>,
+    pub others: Arc<Others>,
     pub requests: Arc<Counts>,
     pub gate: Arc<PriorityGate>,
     pub claims: Arc<Claims>,
@@ -125,7 +152,7 @@ impl RunContext {
     ) -> Dispatcher {
         let journal = StoreJournal::new(Arc::clone(&self.store), listener, execution, purpose);
         let policy = RetryPolicy::from(&self.settings.vendor);
-        Dispatcher::new(
+        let usual = Dispatcher::new(
             Arc::clone(&self.vendor),
             Arc::clone(&self.limiter),
             policy,
@@ -134,7 +161,10 @@ impl RunContext {
             Arc::clone(&self.requests),
             // Any seed will do, as long as two processes do not share one.
             execution.unwrap_or_else(Uuid::new_v4).as_u64_pair().0,
-        )
+        );
+        self.others
+            .iter()
+            .fold(usual, |all, (source, line)| all.with(*source, Arc::clone(&line.vendor), Arc::clone(&line.limiter)))
     }
 }
 

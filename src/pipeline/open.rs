@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::EngineContext;
 use crate::gate::PriorityGate;
+use crate::{EngineContext, Line, Others, places};
 use barkeep_base::clock::Clock;
 use barkeep_base::published::Published;
 use barkeep_config::Config;
+use barkeep_market::Source;
 use barkeep_store::{Store, StoreError};
-use barkeep_vendor::Vendor;
+use barkeep_vendor::coinbase::Coinbase;
 use barkeep_vendor::limit::Limiter;
 use barkeep_vendor::massive::Massive;
+use barkeep_vendor::{Vendor, WithoutKey};
 
 /// Why an engine could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +34,39 @@ pub async fn open(
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, OpenError> {
     let vendor = Massive::new(&config.settings.vendor, key).map_err(OpenError::Vendor)?;
-    Ok(assemble(store, Arc::new(vendor), config, clock).await?)
+    with_others(store, Arc::new(vendor), config, clock).await
 }
 
-/// Puts an engine on any store and any vendor.
+/// The same for somebody without a key: only vendors that need none can be asked. `why` is told where the usual one would
+/// be.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_without_key(
+    store: Arc<dyn Store>,
+    config: Config,
+    why: &str,
+    clock: Arc<dyn Clock>,
+) -> Result<EngineContext, OpenError> {
+    with_others(store, Arc::new(WithoutKey::new(why)), config, clock).await
+}
+
+async fn with_others(
+    store: Arc<dyn Store>,
+    usual: Arc<dyn Vendor>,
+    config: Config,
+    clock: Arc<dyn Clock>,
+) -> Result<EngineContext, OpenError> {
+    let settings = &config.settings;
+    let coinbase = Coinbase::new(&settings.coinbase, &settings.vendor).map_err(OpenError::Vendor)?;
+    let allowed = places(Source::Coinbase, settings);
+    let limiter = Arc::new(Limiter::windowed(Source::Coinbase, allowed, settings.vendor.total_timeout));
+    let others = Others::from([(Source::Coinbase, Line { vendor: Arc::new(coinbase), limiter })]);
+    let engine = assemble(store, usual, config, clock).await?;
+    Ok(EngineContext { others: Arc::new(others), ..engine })
+}
+
+/// Puts an engine on any store and any vendor, with none beside it.
 pub async fn assemble(
     store: Arc<dyn Store>,
     vendor: Arc<dyn Vendor>,
@@ -46,7 +77,7 @@ pub async fn assemble(
     let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
     let gate = PriorityGate::new(settings.backfill.concurrency);
-    let (claims, requests, unreviewed) = (Arc::default(), Arc::default(), Arc::default());
+    let (claims, requests, unreviewed, others) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
     let config = Published::new(config);
-    Ok(EngineContext { store, vendor, limiter, requests, gate, claims, unreviewed, config, calendar, clock })
+    Ok(EngineContext { store, vendor, limiter, others, requests, gate, claims, unreviewed, config, calendar, clock })
 }

@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use crate::RunContext;
 use crate::fetch::Delays;
 use crate::select::Target;
+use crate::{RunContext, places};
 use barkeep_base::clock::Moment;
 use barkeep_market::freshness::behind;
+use barkeep_market::source::Reach;
 use barkeep_market::ts::{DAY, MINUTE};
-use barkeep_market::{Family, Symbol, Timeframe, Ts};
+use barkeep_market::{Family, Source, Symbol, Timeframe, Ts};
 use barkeep_plan::budget::{Stale, Staleness, Tokens};
 use barkeep_store::StoreError;
-use barkeep_vendor::limit::{allowance, place};
+use barkeep_vendor::limit::{Place, allowance, place};
 
 /// Fewer base minutes than this (a session) say nothing about how often a symbol trades.
 const FEWEST_MINUTES: u64 = 960;
@@ -35,12 +36,12 @@ pub async fn staleness(
         for timeframe in &target.requested {
             let row = &target.row;
             let last = newest.get(&(&row.symbol, *timeframe)).copied().flatten();
-            let key = (row.asset_class, *timeframe, last, row.criticality);
+            let key = (row.vendor, row.asset_class, *timeframe, last, row.criticality);
             let stale = *seen.entry(key).or_insert_with(|| {
                 let settings = &engine.settings;
                 let acceptable = settings.staleness.acceptable(row.criticality);
                 let lag = settings.backfill.settle;
-                let (class, delay) = (row.asset_class, delays.of(row.asset_class));
+                let (class, delay) = (row.asset_class, delays.of(row.vendor, row.asset_class));
                 let clock = settings.staleness.clock;
                 let at = |t: Ts| behind(&engine.calendar, clock, class, *timeframe, last, delay, lag, t);
                 let acceptable = i64::try_from(acceptable.as_millis()).unwrap_or(i64::MAX / 8);
@@ -72,7 +73,9 @@ fn first_after(now: Ts, acceptable: i64, too_stale: impl Fn(Ts) -> bool) -> Ts {
 /// The share of a symbol's possible base minutes that the vendor had, from its own counts (`queryCount`). Symbols without
 /// a whole answer are absent.
 pub async fn density(engine: &RunContext, targets: &[Target]) -> Result<BTreeMap<Symbol, f64>, StoreError> {
-    let by_ticker: HashMap<&str, &Target> = targets.iter().map(|t| (t.row.vendor_ticker.as_str(), t)).collect();
+    // A vendor that answers with windows says nothing by how many bars are in one.
+    let counting = targets.iter().filter(|t| matches!(t.row.vendor.reach(), Reach::Traded(_)));
+    let by_ticker: HashMap<&str, &Target> = counting.map(|t| (t.row.vendor_ticker.as_str(), t)).collect();
     let mut sums: BTreeMap<&Symbol, (u64, u64)> = BTreeMap::new();
     let answers = engine.store.counted_answers().await?;
     for answer in answers.iter().filter(|a| a.timeframe.family() == Family::Minute) {
@@ -85,17 +88,26 @@ pub async fn density(engine: &RunContext, targets: &[Target]) -> Result<BTreeMap
     Ok(known.map(|(symbol, (counted, slots))| (symbol.clone(), (counted as f64 / slots as f64).min(1.0))).collect())
 }
 
-/// The vendor's limit and what of it is used, over all processes.
-pub async fn tokens(engine: &RunContext) -> Result<Tokens, StoreError> {
-    let (limit, window) = allowance(engine.settings.vendor.rate_limit);
+/// The limits of the vendors and what of them is used, over all processes.
+pub async fn tokens(engine: &RunContext) -> Result<BTreeMap<Source, Tokens>, StoreError> {
+    let recorded = engine.store.places().await?;
+    let of = |vendor| (vendor, tokens_of(engine, vendor, &recorded));
+    Ok(Source::ALL.into_iter().map(of).collect())
+}
+
+fn tokens_of(engine: &RunContext, vendor: Source, recorded: &[Place]) -> Tokens {
+    let (limit, window) = match vendor {
+        Source::Massive => allowance(engine.settings.vendor.rate_limit),
+        Source::Coinbase => (places(vendor, &engine.settings), vendor.window()),
+    };
     let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
     let now = Moment::now(engine.clock.as_ref());
-    let mut taken = place::taken(&engine.store.places().await?, &now);
+    let mut taken = place::taken(recorded.iter().filter(|place| place.vendor == vendor), &now);
     taken.sort_unstable();
     // The budget knows a token by when it was taken: one window before it is free again.
     let taken_at = |left: Duration| now.at + (i64::try_from(left.as_millis()).unwrap_or(window_ms) - window_ms);
     let used = taken.into_iter().map(taken_at).collect();
-    Ok(Tokens { limit: u64::from(limit), window, used, now: now.at })
+    Tokens { limit: u64::from(limit), window, used, now: now.at }
 }
 
 /// Symbols whose splits have not been requested within `recheck`, with their tickers.

@@ -157,7 +157,8 @@ pub(crate) async fn refresh_features(
     let cancel = CancellationToken::new();
     let refresh = Refresh { store, calendar, settings, clock, execution: None, cancel: &cancel };
     let stored = std::iter::once(ids.base_id).chain(ids.derived.iter().map(|(_, id)| *id));
-    let series_refs: Vec<SeriesRef> = stored.map(|series| SeriesRef { series, class: ids.class, daily }).collect();
+    let series_refs: Vec<SeriesRef> =
+        stored.map(|series| SeriesRef { series, vendor: ids.vendor, class: ids.class, daily }).collect();
     refresh.report(&refresh.run(&series_refs).await?).await
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::request::{Item, Request};
-use barkeep_market::{Criticality, Family, Symbol, Timeframe, Ts};
+use barkeep_market::{Criticality, Family, Source, Symbol, Timeframe, Ts};
 
 /// Requests in the preview of what comes next.
 pub const PREVIEW: u64 = 60;
@@ -171,6 +171,35 @@ fn served<'a>(item: &'a Item, staleness: &'a Staleness) -> impl Iterator<Item = 
 }
 
 impl Budget {
+    /// The budget of `items` in their order, where every vendor has a limit of its own. Items of a vendor without tokens
+    /// are left out.
+    #[must_use]
+    pub fn over(items: &[Item], staleness: &Staleness, tokens: &BTreeMap<Source, Tokens>) -> Self {
+        let of = |(vendor, tokens): (&Source, &Tokens)| {
+            let mine = items.iter().filter(|item| item.request.vendor() == *vendor);
+            Self::of(&mine.cloned().collect::<Vec<_>>(), staleness, tokens)
+        };
+        tokens.iter().map(of).reduce(Self::and).unwrap_or_default()
+    }
+
+    /// The budgets of two limits together.
+    fn and(mut self, other: Self) -> Self {
+        self.requests_short += other.requests_short;
+        let room = |t: &Tightest| t.available as i64 - t.due as i64;
+        self.tightest = [self.tightest, other.tightest].into_iter().flatten().min_by_key(room);
+        self.overdue += other.overdue;
+        self.breaching += other.breaching;
+        self.breaches.extend(other.breaches);
+        self.breaches.sort_by_key(|breach| breach.criticality);
+        self.breaches.truncate(NAMED);
+        self.next.join(&other.next);
+        self.deadlines.extend(other.deadlines);
+        self.deadlines.sort_unstable();
+        self.deadlines.truncate(NAMED);
+        self.feasible = self.requests_short == 0;
+        self
+    }
+
     /// The budget of `items` in their order.
     #[must_use]
     pub fn of(items: &[Item], staleness: &Staleness, tokens: &Tokens) -> Self {
@@ -248,6 +277,18 @@ impl Budget {
 }
 
 impl Purchase {
+    /// What two limits buy side by side.
+    fn join(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.until = self.until.max(other.until);
+        self.critical += other.critical;
+        self.standard += other.standard;
+        self.low += other.low;
+        self.overdue += other.overdue;
+        self.history_requests += other.history_requests;
+        self.staleness_removed_seconds += other.staleness_removed_seconds;
+    }
+
     fn add(&mut self, item: &Item, staleness: &Staleness, now: Ts, served_at: Option<Ts>) {
         self.requests += item.requests;
         self.until = served_at.or(self.until);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use barkeep_market::freshness::{self, Delay};
-use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Source, Symbol, Timeframe, Ts};
 
 /// How far the vendor could answer at the time of planning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub struct FamilyState {
     pub symbol: Symbol,
     pub class: AssetClass,
     pub ticker: String,
+    pub vendor: Source,
     pub criticality: Criticality,
     /// The finest timeframe of the family that is stored: the only one that is requested.
     pub base: Timeframe,

@@ -11,6 +11,7 @@ mod matching;
 pub mod minutes;
 pub mod planner;
 pub mod request;
+mod room;
 
 pub use gaps::{FamilyState, Horizon, Need};
 pub use planner::{Market, Plan, build};

@@ -16,12 +16,11 @@ use super::cover::minimum_cover;
 use super::gaps::Need;
 use super::minutes;
 use super::request::{Item, Request};
+use super::room::Room;
 use barkeep_market::calendar::Session;
+use barkeep_market::source::Reach;
 use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
-
-/// Base aggregates the vendor returns per request at most (vendor documentation of `limit`).
-pub const PAGE: u64 = 50_000;
 
 /// Sessions that an overlap goes back at most.
 const LONGEST_OVERLAP: i64 = 30;
@@ -102,25 +101,27 @@ pub struct Market {
 pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
     let ranges: Vec<(Item, u64)> = needs
         .iter()
-        .filter(|n| n.state.base.family() == Family::Minute || n.state.base == Timeframe::W1)
+        .filter(|n| n.state.base != Timeframe::D1 || !n.state.vendor.has_market_days())
         .flat_map(|need| range_items(cal, need, market))
         .collect();
     let spare: u64 = ranges.iter().map(|(item, most)| most - item.requests).sum();
-    let bare: u64 = ranges.iter().map(|(item, _)| item.requests - 1).sum();
+    let few =
+        |item: &Item| if matches!(item.request.vendor().reach(), Reach::Traded(_)) { item.requests - 1 } else { 0 };
+    let bare: u64 = ranges.iter().map(|(item, _)| few(item)).sum();
     let mut items: Vec<Item> = ranges.into_iter().map(|(item, _)| item).collect();
     // Every part is minimal on its own (see `minutes` and `cover`) and no request serves two parts.
     let mut lower_bound: u64 = items.iter().map(|i| i.requests).sum();
     for continuous in [false, true] {
-        let daily: Vec<&Need> = needs
-            .iter()
-            .filter(|n| n.state.base == Timeframe::D1 && n.state.class.is_continuous() == continuous)
-            .filter(|n| !n.gaps.is_empty())
-            .collect();
+        let of_market = |n: &&Need| {
+            n.state.base == Timeframe::D1
+                && n.state.class.is_continuous() == continuous
+                && n.state.vendor.has_market_days()
+        };
+        let daily: Vec<&Need> = needs.iter().filter(of_market).filter(|n| !n.gaps.is_empty()).collect();
         let (daily_items, bound) = daily_items(cal, &daily, market);
         items.extend(daily_items);
         lower_bound += bound;
-        let again = needs.iter().filter(|n| n.state.base == Timeframe::D1 && n.gaps.is_empty());
-        let again = again.filter(|n| n.state.class.is_continuous() == continuous);
+        let again = needs.iter().filter(of_market).filter(|n| n.gaps.is_empty());
         let holes = again.filter_map(|need| Some((need, Timeframe::D1.snap_out(need.state.class, need.due.hull()?))));
         let before = items.len();
         items.extend(holes.map(|(need, range)| Item { recheck: true, ..aggregates(cal, need, range, 1) }));
@@ -175,6 +176,7 @@ fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> It
     Item {
         request: Request::Aggregates {
             ticker: state.ticker.clone(),
+            vendor: state.vendor,
             asset_class: state.class,
             timeframe: state.base,
             derives: state.derived.clone(),
@@ -199,7 +201,9 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
     let (class, base) = (need.state.class, need.state.base);
     let bar_before = |t: Ts| base.span(class, t - 1).start;
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
-    if let Some(tail) = gaps.hull().filter(|hull| base.family() == Family::Minute && is_newest(cal, need, hull.end)) {
+    let room = Room::of(&need.state, market.density.get(&need.state.symbol).copied());
+    let in_ranges = base.family() == Family::Minute || !need.state.vendor.has_market_days();
+    if let Some(tail) = gaps.hull().filter(|hull| in_ranges && is_newest(cal, need, hull.end)) {
         // Bars of the last days may be revised by late trades, and silence at the newest end may have been the vendor's;
         // requesting them again with the newest costs nothing.
         let again = base.span(class, overlap_start(cal, class, need.horizon.end, market.overlap)).start;
@@ -211,18 +215,19 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
             .rev()
             .fold(tail.end, |start, gap| if open_time(Interval::new(gap.end, start)) { start } else { gap.start });
         // The newest bar may have been sent in part.
-        let start = again.min(bar_before(tail_start)).max(need.wanted.start).min(tail_start);
+        let start = again.min(bar_before(tail_start)).max(need.wanted.start);
+        let start = start.max(room.free_start(Interval::new(tail_start, tail.end))).min(tail_start);
         gaps.insert(Interval::new(start, tail.end));
     }
     // The bars beside a hole may lack the trades that the vendor did not have.
     let beside = |hole: Interval| Interval::new(bar_before(hole.start), base.span(class, hole.end).end);
     let due: IntervalSet = need.due.iter().map(|hole| beside(hole).intersect(need.wanted)).collect();
-    let slots = |range: Interval| cal.base_slots(class, base.family(), range);
-    let page = page_of(need, market);
+    let slots = |range: Interval| room.slots(cal, &need.state, range);
+    let page = room.page;
     let mut ranges = minutes::ranges(&gaps, page, slots);
     let left = widened(&mut ranges, &due, page, slots);
     let item = |r: minutes::Range, recheck| {
-        let most = r.slots.div_ceil(PAGE).max(r.pages);
+        let most = r.slots.div_ceil(room.least).max(r.pages);
         let range = if recheck { base.snap_out(class, r.range) } else { over_closed_hours(cal, need, r.range) };
         (Item { recheck, ..aggregates(cal, need, range, r.pages) }, most)
     };
@@ -267,13 +272,6 @@ fn widened(
         }
     }
     left
-}
-
-/// How many possible base minutes fit a page: more than the page holds where not every minute has a trade.
-fn page_of(need: &Need, market: &Market) -> u64 {
-    let density = market.density.get(&need.state.symbol).filter(|_| need.state.base.family() == Family::Minute);
-    let stretched = |d: &f64| (PAGE as f64 / d.clamp(1.0 / PAGE as f64, 1.0)) as u64;
-    density.map_or(PAGE, stretched)
 }
 
 /// Extends a range that begins or ends with a session over the closed hours around it, inside what is wanted and up to

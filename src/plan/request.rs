@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use barkeep_market::{AssetClass, Criticality, Interval, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Interval, Source, Symbol, Timeframe};
 
 /// One thing to request; a range may take several pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub enum Request {
     /// One ticker over one range.
     Aggregates {
         ticker: String,
+        #[serde(default, skip_serializing_if = "Source::is_usual")]
+        vendor: Source,
         asset_class: AssetClass,
         timeframe: Timeframe,
         /// Timeframes computed from the answer, at no request.
@@ -23,6 +25,17 @@ pub enum Request {
     GroupedDaily { asset_class: AssetClass, date: NaiveDate },
     /// Splits of some tickers.
     Splits { tickers: Vec<String> },
+}
+
+impl Request {
+    /// Who is asked. Whole markets and splits are the usual vendor's alone.
+    #[must_use]
+    pub fn vendor(&self) -> Source {
+        match self {
+            Self::Aggregates { vendor, .. } => *vendor,
+            Self::GroupedDaily { .. } | Self::Splits { .. } => Source::default(),
+        }
+    }
 }
 
 /// One item of a plan.

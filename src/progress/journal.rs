@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::events::{Event, Listener};
 use barkeep_base::clock::Moment;
+use barkeep_market::Source;
 use barkeep_store::{RequestPurpose, RequestRow, Store};
 use barkeep_vendor::dispatch::{Attempt, Journal};
 use barkeep_vendor::limit::{Grant, Place};
@@ -36,8 +37,8 @@ impl StoreJournal {
 
 #[async_trait]
 impl Journal for StoreJournal {
-    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
-        self.store.take_place(limit, timeout, now).await.map_err(|e| Fault::new(Class::Journal, e.to_string()))
+    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+        self.store.take_place(vendor, limit, timeout, now).await.map_err(|e| Fault::new(Class::Journal, e.to_string()))
     }
 
     async fn answered(&self, place: i64, now: Moment) {
@@ -93,7 +94,7 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>, bars: RequestP
         request_id: attempt.request_id.clone(),
         changed: None,
         purpose: match attempt.endpoint {
-            "aggregates" | "grouped_daily" => bars,
+            "aggregates" | "candles" | "grouped_daily" => bars,
             _ => RequestPurpose::Lookup,
         },
     }

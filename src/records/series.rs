@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 
 /// The key of a series row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +41,11 @@ impl CriticalitySource {
 pub struct SymbolRow {
     pub symbol: Symbol,
     pub asset_class: AssetClass,
+    /// What its vendor calls it.
     pub vendor_ticker: String,
+    /// Where its bars come from. Another one only while it has none: bars of two vendors never stand in one series.
+    #[serde(default)]
+    pub vendor: Source,
     pub criticality: Criticality,
     #[serde(default)]
     pub criticality_source: CriticalitySource,

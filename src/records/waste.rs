@@ -64,7 +64,7 @@ impl Waste {
         match (outcome, changed) {
             ("ok", Some(0)) if rows > 0 => Some(Self::Unchanged),
             ("ok", Some(0)) => Some(Self::Empty),
-            ("ok", None) if matches!(endpoint, "aggregates" | "grouped_daily") => Some(Self::Probe),
+            ("ok", None) if matches!(endpoint, "aggregates" | "candles" | "grouped_daily") => Some(Self::Probe),
             ("ok", _) => None,
             ("rate_limited", _) => Some(Self::RateLimited),
             ("auth", _) => Some(Self::KeyRefused),

@@ -150,7 +150,7 @@ impl Service {
         let mut judge = Judge::new(&calendar, settings, settings.staleness.limits, &index, now);
         let mut symbols: Vec<Symbol> = Vec::new();
         for (row, known) in index.iter().filter(|(row, known)| known.tracked && !row.paused && !known.row.paused) {
-            if judge.judge(row.asset_class, known).tier != Tier::Fresh {
+            if judge.judge(row, known).tier != Tier::Fresh {
                 symbols.push(row.symbol.clone());
             }
         }

@@ -34,6 +34,14 @@ impl Service {
                         let why = format!("{symbol} is stored as {registered}, so it cannot be added as {class}");
                         return Err(CommandError::Refused(why));
                     }
+                    if let Some(vendor) = wanted.vendor.filter(|vendor| *vendor != before.vendor) {
+                        let registered = before.vendor;
+                        let why = format!(
+                            "the bars of {symbol} are of {registered}, so it cannot be added as one of {vendor}: those of \
+                             two vendors never stand in one series"
+                        );
+                        return Err(CommandError::Refused(why));
+                    }
                     SymbolRow {
                         active: true,
                         criticality: wanted.criticality.unwrap_or(before.criticality),

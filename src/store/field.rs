@@ -19,7 +19,7 @@ use barkeep_base::text::printable;
 use barkeep_config::policy::Severity;
 use barkeep_market::evidence::Part;
 use barkeep_market::freshness::Tier;
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 
 /// A type that a column can be read as.
 pub(super) trait Field: Sized {
@@ -159,6 +159,7 @@ macro_rules! words {
 }
 words! {
     Symbol, "a symbol", |s| Self::from_str(s).ok();
+    Source, "a vendor", |s| Self::from_str(s).ok();
     AssetClass, "an asset class", |s| Self::from_str(s).ok();
     Criticality, "a criticality", |s| Self::from_str(s).ok();
     CriticalitySource, "a source of a criticality", |s| Self::ALL.into_iter().find(|t| t.name() == s);

@@ -48,7 +48,7 @@ use uuid::Uuid;
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Interval, Source, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
@@ -253,15 +253,15 @@ pub trait Store: Send + Sync {
     /// last page never came, are left out. The same range asked twice is one row.
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;
 
-    /// Takes one of `limit` places for a request that takes at most `timeout`, atomically over all processes that use this
+    /// Takes one of `limit` places at a vendor for a request that takes at most `timeout`, atomically over all processes that use this
     /// database. The place is durable before this returns. Instants recorded in the future (the clock was set back) count
     /// as now.
-    async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant>;
+    async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant>;
 
     /// The request that took the place was answered, or failed.
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()>;
 
-    /// All places recorded, in the order they were taken; free ones stay until another is taken.
+    /// All places recorded at all vendors, in the order they were taken; free ones stay until another is taken.
     async fn places(&self) -> Result<Vec<Place>>;
 
     // -- plans -------------------------------------------------------------------------------------------------------

@@ -67,6 +67,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
         postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
+    Step {
+        version: 11,
+        name: "sources",
+        sqlite: include_str!("../../migrations/sqlite/0011_sources.sql"),
+        postgres: include_str!("../../migrations/postgres/0011_sources.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -5,7 +5,7 @@
 //! bars. A cancel ends every wait. An attempt under way has [`GRACE`] left to answer, since its page is paid for; then it is
 //! given up, and its place in the window stays taken as if the vendor still worked on it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,9 @@ use chrono::NaiveDate;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::ask::{Fetched, Request};
 use self::batch::groups;
+use self::line::Line;
 pub use super::counters::Counters;
 use super::counters::Counts;
 use super::fault::{Failure, Transport, classify};
@@ -28,9 +30,11 @@ use super::{
 };
 use barkeep_base::clock::{Clock, Moment};
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{AssetClass, Interval, Timeframe, Ts, split::Split};
+use barkeep_market::{AssetClass, Source, Timeframe, split::Split};
 
+mod ask;
 mod batch;
+mod line;
 #[cfg(test)]
 mod tests;
 
@@ -42,47 +46,14 @@ const SPLIT_PAGES: usize = 500;
 
 /// Makes requests: within the limit, again when it helps, written down.
 pub struct Dispatcher {
-    vendor: Arc<dyn Vendor>,
-    limiter: Arc<Limiter>,
+    /// The usual vendor, which alone knows of splits, holidays and names.
+    usual: Line,
+    others: BTreeMap<Source, Line>,
     policy: RetryPolicy,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     rng: Mutex<fastrand::Rng>,
     counts: Counts,
-    /// The 401 that ended it all, and the signal that wakes whoever waits.
-    refusal: Mutex<Option<Fault>>,
-    refused: CancellationToken,
-}
-
-/// What is asked, for the record.
-#[derive(Clone, Copy)]
-struct Request<'a> {
-    endpoint: &'static str,
-    ticker: Option<&'a str>,
-    timeframe: Option<Timeframe>,
-    asked: Option<Interval>,
-}
-
-impl Request<'_> {
-    const fn of(endpoint: &'static str) -> Self {
-        Self { endpoint, ticker: None, timeframe: None, asked: None }
-    }
-}
-
-/// What an answer brought, for the record.
-struct Fetched {
-    status: u16,
-    rows: u64,
-    query_count: Option<u64>,
-    bytes: u64,
-    request_id: Option<String>,
-    server_time: Option<Ts>,
-}
-
-impl Fetched {
-    fn rows(rows: usize, server_time: Option<Ts>) -> Self {
-        Self { status: 200, rows: rows as u64, query_count: None, bytes: 0, request_id: None, server_time }
-    }
 }
 
 impl Dispatcher {
@@ -98,21 +69,26 @@ impl Dispatcher {
         seed: u64,
     ) -> Self {
         Self {
-            vendor,
-            limiter,
+            usual: Line::new(vendor, limiter),
+            others: BTreeMap::new(),
             policy,
             journal,
             clock,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             counts: Counts::within(process),
-            refusal: Mutex::new(None),
-            refused: CancellationToken::new(),
         }
     }
 
+    /// The same with another vendor beside the usual one.
     #[must_use]
-    pub fn limiter(&self) -> &Limiter {
-        &self.limiter
+    pub fn with(mut self, source: Source, vendor: Arc<dyn Vendor>, limiter: Arc<Limiter>) -> Self {
+        self.others.insert(source, Line::new(vendor, limiter));
+        self
+    }
+
+    fn line(&self, source: Source) -> Result<&Line, Fault> {
+        let found = if source.is_usual() { Some(&self.usual) } else { self.others.get(&source) };
+        found.ok_or_else(|| Fault::new(Class::Permanent, format!("{source} is not set up in this process")))
     }
 
     #[must_use]
@@ -134,7 +110,8 @@ impl Dispatcher {
         cancel: &CancellationToken,
     ) -> Result<(Page, Attempt), Fault> {
         let ask = Request {
-            endpoint: "aggregates",
+            vendor: query.vendor,
+            endpoint: if query.vendor.is_usual() { "aggregates" } else { "candles" },
             ticker: Some(&query.ticker),
             timeframe: Some(query.timeframe),
             asked: Some(query.range),
@@ -145,7 +122,8 @@ impl Dispatcher {
             request_id: page.request_id.clone(),
             ..Fetched::rows(page.bars.len(), page.server_time)
         };
-        self.answered(ask, cancel, || self.vendor.aggregates(query, cursor), brought).await
+        let vendor = &self.line(query.vendor)?.vendor;
+        self.answered(ask, cancel, || vendor.aggregates(query, cursor), brought).await
     }
 
     /// A whole market on one date, with the attempt that brought it, which the caller records together with the bars.
@@ -162,7 +140,7 @@ impl Dispatcher {
             request_id: page.request_id.clone(),
             ..Fetched::rows(page.bars.len(), page.server_time)
         };
-        self.answered(ask, cancel, || self.vendor.grouped_daily(class, date), brought).await
+        self.answered(ask, cancel, || self.usual.vendor.grouped_daily(class, date), brought).await
     }
 
     /// All splits of the given tickers, sorted by ticker, date and ratio, equal ones once. Two of one date may contradict
@@ -178,8 +156,9 @@ impl Dispatcher {
             let mut seen: HashSet<Cursor> = HashSet::new();
             loop {
                 let from = cursor.as_ref();
-                let page =
-                    self.recorded(ask, cancel, || self.vendor.splits(group, from), |page| page.splits.len()).await?;
+                let page = self
+                    .recorded(ask, cancel, || self.usual.vendor.splits(group, from), |page| page.splits.len())
+                    .await?;
                 if page.unreadable > 0 {
                     tracing::warn!(rows = page.unreadable, "rows in an answer about splits are no splits; left out");
                 }
@@ -200,26 +179,32 @@ impl Dispatcher {
     }
 
     pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {
-        self.recorded(Request::of("holidays"), cancel, || self.vendor.upcoming_holidays(), Vec::len).await
+        self.recorded(Request::of("holidays"), cancel, || self.usual.vendor.upcoming_holidays(), Vec::len).await
     }
 
     pub async fn market_status(&self, cancel: &CancellationToken) -> Result<MarketStatus, Fault> {
-        self.recorded(Request::of("market_status"), cancel, || self.vendor.market_status(), |_| 0).await
+        self.recorded(Request::of("market_status"), cancel, || self.usual.vendor.market_status(), |_| 0).await
     }
 
     /// Tickers that match a search text, one page of at most `limit`.
     pub async fn tickers(&self, search: &str, limit: u32, cancel: &CancellationToken) -> Result<Vec<Ticker>, Fault> {
-        self.recorded(Request::of("tickers"), cancel, || self.vendor.tickers(search, limit), Vec::len).await
+        self.recorded(Request::of("tickers"), cancel, || self.usual.vendor.tickers(search, limit), Vec::len).await
     }
 
-    /// What the vendor knows of exactly this ticker; `None` when it knows none of that name.
-    pub async fn ticker(&self, ticker: &str, cancel: &CancellationToken) -> Result<Option<TickerDetails>, Fault> {
-        let ask = Request { ticker: Some(ticker), ..Request::of("ticker") };
+    /// What a vendor knows of exactly this ticker; `None` when it knows none of that name.
+    pub async fn ticker(
+        &self,
+        source: Source,
+        ticker: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Option<TickerDetails>, Fault> {
+        let ask = Request { vendor: source, ticker: Some(ticker), ..Request::of("ticker") };
         let brought = |found: &Dated<Option<TickerDetails>>| Fetched {
             status: if found.value.is_some() { 200 } else { 404 },
             ..Fetched::rows(usize::from(found.value.is_some()), found.server_time)
         };
-        let (found, attempt) = self.answered(ask, cancel, || self.vendor.ticker(ticker), brought).await?;
+        let vendor = &self.line(source)?.vendor;
+        let (found, attempt) = self.answered(ask, cancel, || vendor.ticker(ticker), brought).await?;
         self.journal.record(&attempt).await;
         Ok(found.value)
     }
@@ -246,18 +231,19 @@ impl Dispatcher {
         call: impl Fn() -> F,
         brought: impl Fn(&T) -> Fetched,
     ) -> Result<(T, Attempt), Fault> {
+        let line = self.line(ask.vendor)?;
         for number in 1.. {
-            let permit = self.permit(ask, cancel).await?;
+            let permit = self.permit(line, ask, cancel).await?;
             self.journal.starting(ask.ticker, number);
             let (outcome, mut attempt) = self.attempt(ask, number, permit.deadline, cancel, &call).await;
             // One that was given up may still reach the vendor: its place passes as without an answer.
             let given_up = outcome.as_ref().is_err_and(|fault| fault.class == Class::Cancelled);
             if !given_up {
-                self.limiter.answered(permit, &*self.journal, &*self.clock).await;
+                line.limiter.answered(permit, &*self.journal, &*self.clock).await;
             }
             let fault = match outcome {
                 Ok(value) => {
-                    self.limiter.on_success();
+                    line.limiter.on_success();
                     let got = brought(&value);
                     self.counts.end(self.clock.now(), attempt.latency, got.bytes, None);
                     attempt = Attempt {
@@ -279,11 +265,11 @@ impl Dispatcher {
             match fault.class {
                 Class::RateLimited => {
                     if let Some(places) = self.journal.places().await {
-                        self.limiter.observe(&places, &Moment::now(&*self.clock));
+                        line.limiter.observe(&places, &Moment::now(&*self.clock));
                     }
-                    self.limiter.on_rate_limited(fault.retry_after);
+                    line.limiter.on_rate_limited(fault.retry_after);
                 }
-                Class::Auth => self.refuse(&fault),
+                Class::Auth => line.refuse(&fault),
                 _ => {}
             }
             attempt.status = fault.status;
@@ -305,29 +291,29 @@ impl Dispatcher {
             tracing::info!("{what}: {}; try {next} of {tries} in {:.1} s", fault.message, wait.as_secs_f64());
             if !wait.is_zero() {
                 self.journal.waiting(ask.ticker, &fault.message, wait, Some(next));
-                pause(wait, cancel, &self.refused).await.map_err(|f| self.refusal().unwrap_or(f))?;
+                pause(wait, cancel, &line.refused).await.map_err(|f| line.refusal().unwrap_or(f))?;
             }
         }
         Err(Fault::cancelled())
     }
 
     /// Waits for permission to start. A refused key ends it at once.
-    async fn permit(&self, ask: Request<'_>, cancel: &CancellationToken) -> Result<Permit, Fault> {
-        if let Some(fault) = self.refusal() {
+    async fn permit(&self, line: &Line, ask: Request<'_>, cancel: &CancellationToken) -> Result<Permit, Fault> {
+        if let Some(fault) = line.refusal() {
             return Err(fault);
         }
-        let wait = self.limiter.expected_wait();
+        let wait = line.limiter.expected_wait();
         if !wait.is_zero() {
-            let frozen = self.limiter.snapshot().frozen_for.is_some();
+            let frozen = line.limiter.snapshot().frozen_for.is_some();
             let why = if frozen { "rate limited by the vendor (429)" } else { "rate limit" };
             self.journal.waiting(ask.ticker, why, wait, None);
         }
-        let permit = self.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &self.refused);
+        let permit = line.limiter.acquire_unless(&*self.journal, &*self.clock, cancel, &line.refused);
         let permit = timing::timed(Phase::LimiterWait, permit).await;
-        match self.refusal() {
+        match line.refusal() {
             Some(fault) => {
                 if let Ok(unused) = permit {
-                    self.limiter.answered(unused, &*self.journal, &*self.clock).await;
+                    line.limiter.answered(unused, &*self.journal, &*self.clock).await;
                 }
                 Err(fault)
             }
@@ -383,16 +369,9 @@ impl Dispatcher {
         }
     }
 
-    /// Why nothing is asked any more, if the vendor refused the key.
+    /// Why nothing is asked of the usual vendor any more, if it refused the key.
     #[must_use]
     pub fn refusal(&self) -> Option<Fault> {
-        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn refuse(&self, fault: &Fault) {
-        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        refusal.get_or_insert_with(|| fault.clone());
-        drop(refusal);
-        self.refused.cancel();
+        self.usual.refusal()
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::Fault;
 use crate::limit::place::{Grant, Place};
 use barkeep_base::clock::Moment;
-use barkeep_market::{Interval, Timeframe, Ts};
+use barkeep_market::{Interval, Source, Timeframe, Ts};
 
 /// One attempt, as it ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,13 +34,13 @@ pub struct Attempt {
 /// Where attempts are written down, and where the places at the vendor outlive the process.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Takes one of `limit` places for a request that takes at most `timeout`; durable before this returns.
-    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault>;
+    /// Takes one of `limit` places at a vendor for a request that takes at most `timeout`; durable before this returns.
+    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault>;
 
     /// The request that took this place was answered, or failed.
     async fn answered(&self, place: i64, now: Moment);
 
-    /// All places recorded, free ones among them; `None` when it cannot tell.
+    /// All places recorded at all vendors, free ones among them; `None` when it cannot tell.
     async fn places(&self) -> Option<Vec<Place>> {
         None
     }

@@ -3,6 +3,8 @@
 //! [`Vendor`] is one attempt at one request. [`dispatch::Dispatcher`] is what the engine uses: it takes a rate-limit
 //! token, makes the attempt, classes the outcome, waits and tries again.
 
+mod answer;
+pub mod coinbase;
 pub mod counters;
 pub mod dispatch;
 pub mod fault;
@@ -14,6 +16,10 @@ pub mod paging;
 mod refusal;
 pub mod retry;
 pub mod ring;
+mod sound;
+#[cfg(test)]
+mod sound_tests;
+mod without_key;
 
 use std::collections::BTreeSet;
 
@@ -21,14 +27,16 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 pub use fault::{Class, Fault};
+pub use without_key::WithoutKey;
 
-use barkeep_market::{AssetClass, Bar, Interval, Timeframe, Ts, split::Split};
+use barkeep_market::{AssetClass, Bar, Interval, Source, Timeframe, Ts, split::Split};
 
 /// Aggregates of one ticker: the bars whose start lies in `range`.
 ///
 /// `range` must be made of whole bars of `timeframe` (see [`Timeframe::snap_out`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct AggregateQuery {
+    pub vendor: Source,
     /// The vendor's ticker, `AAPL` or `X:BTCUSD`.
     pub ticker: String,
     pub class: AssetClass,
@@ -54,6 +62,9 @@ pub struct Page {
     pub query_count: u64,
     /// The vendor used as many as fit into one page, so the answer goes on unless its last bar ends the range.
     pub full: bool,
+    /// The page holds all there is up to here, whatever its last bar; `None`: up to its last bar, or to the end of the range
+    /// when no page follows.
+    pub answers_to: Option<Ts>,
     /// Rows left out because they lie outside the asked range, by no more than a bar or a day.
     pub dropped: u64,
     pub next: Option<Cursor>,
@@ -159,6 +170,11 @@ pub struct Dated<T> {
 /// A vendor of bars. Every method is exactly one request; pages follow by cursor.
 #[async_trait]
 pub trait Vendor: Send + Sync {
+    /// Why nothing can be asked of it at all, if so; no request is made then.
+    fn unavailable(&self) -> Option<Fault> {
+        None
+    }
+
     /// One page of aggregates: the first without a cursor, later ones with the cursor of the page before.
     async fn aggregates(&self, query: &AggregateQuery, cursor: Option<&Cursor>) -> Result<Page, Fault>;
 

@@ -24,6 +24,7 @@ use super::Fault;
 use super::journal::Journal;
 use barkeep_base::clock::{Clock, Moment};
 use barkeep_config::RateLimit;
+use barkeep_market::Source;
 
 #[cfg(test)]
 mod simulation;
@@ -53,6 +54,7 @@ pub const fn allowance(rate: RateLimit) -> (u32, Duration) {
 /// Hands out permission to start requests, first come first served.
 #[derive(Debug)]
 pub struct Limiter {
+    vendor: Source,
     /// No request takes longer than this, counted from when its place was taken.
     timeout: Duration,
     /// Held by the one caller whose turn it is; tokio's mutex queues fairly.
@@ -80,11 +82,22 @@ impl Limiter {
     /// `timeout` is the longest that a request may take.
     #[must_use]
     pub fn new(rate: RateLimit, timeout: Duration) -> Self {
+        Self::of(Source::default(), Agreed::from(rate), timeout)
+    }
+
+    /// The limiter of a vendor that allows so many requests in each of its windows.
+    #[must_use]
+    pub fn windowed(vendor: Source, limit: u32, timeout: Duration) -> Self {
+        Self::of(vendor, Agreed::windowed(vendor, limit), timeout)
+    }
+
+    fn of(vendor: Source, agreed: Agreed, timeout: Duration) -> Self {
         Self {
+            vendor,
             timeout,
             gate: tokio::sync::Mutex::new(()),
             queued: AtomicUsize::new(0),
-            state: Mutex::new(State::new(Agreed::from(rate))),
+            state: Mutex::new(State::new(agreed)),
             observed: Notify::new(),
             rate_changed: Notify::new(),
         }
@@ -93,7 +106,16 @@ impl Limiter {
     /// Another rate is agreed from now on. Places taken under the one before still count; a caller who waits for its
     /// turn waits by the new one.
     pub fn set_rate(&self, rate: RateLimit) {
-        if self.state().agree(Agreed::from(rate)) {
+        self.agree(Agreed::from(rate));
+    }
+
+    /// The same where the vendor counts in a window of its own.
+    pub fn set_places(&self, limit: u32) {
+        self.agree(Agreed::windowed(self.vendor, limit));
+    }
+
+    fn agree(&self, agreed: Agreed) {
+        if self.state().agree(agreed) {
             // The one whose turn it is may be about to wait.
             self.rate_changed.notify_one();
         }
@@ -150,7 +172,7 @@ impl Limiter {
                 return Ok(self.state().take(None, deadline));
             }
             let moment = Moment::now(clock);
-            let Grant { place, taken } = journal.take(effective, self.timeout, moment).await?;
+            let Grant { place, taken } = journal.take(self.vendor, effective, self.timeout, moment).await?;
             self.observe(&taken, &moment);
             let mut state = self.state();
             let Some(place) = place else {
@@ -180,7 +202,7 @@ impl Limiter {
         }
     }
 
-    /// Takes note of the places that the journal had recorded at `now`.
+    /// Takes note of the places that the journal had recorded at `now`; those at other vendors do not count.
     pub fn observe(&self, places: &[Place], now: &Moment) {
         let instant = Instant::now();
         let mut state = self.state();
@@ -189,7 +211,8 @@ impl Limiter {
         }
         let before = state.others.iter().filter(|until| **until > instant).count();
         let is_own = |id: i64| state.own.iter().any(|own| own.recorded == Some(id));
-        let others = places.iter().filter(|place| !is_own(place.id)).map(|place| place.free_in(now));
+        let here = places.iter().filter(|place| place.vendor == self.vendor);
+        let others = here.filter(|place| !is_own(place.id)).map(|place| place.free_in(now));
         state.others = others.filter(|left| !left.is_zero()).map(|left| instant + left).collect();
         if state.others.len() != before {
             self.observed.notify_one();
@@ -228,13 +251,18 @@ impl Limiter {
         if state.frozen_until.is_none_or(|until| until <= now) {
             state.effective = (state.effective / 2.0).max(1.0);
             state.refusals = state.refusals.saturating_add(1);
-            state.notice_foreign();
+            if self.vendor.needs_key() {
+                state.notice_foreign();
+            }
         }
-        // An unlimited key has no window to wait for; the pause doubles while the vendor keeps refusing.
+        // An unlimited key has no window to wait for, and a short window is over too soon to tell anything; the pause
+        // doubles while the vendor keeps refusing.
         let doubled = SHORTEST_FREEZE.saturating_mul(1_u32.checked_shl(state.refusals.min(8)).unwrap_or(1) / 2);
         let oldest = state.taken(now).into_iter().min();
-        let unnamed =
-            if state.agreed.limit.is_some() { oldest.unwrap_or(state.agreed.window) } else { doubled.min(WINDOW) };
+        let unnamed = match state.agreed.limit {
+            Some(_) if state.agreed.window >= WINDOW => oldest.unwrap_or(state.agreed.window),
+            _ => doubled.min(WINDOW),
+        };
         let until = now + retry_after.unwrap_or(unnamed).max(SHORTEST_FREEZE);
         state.frozen_until = Some(state.frozen_until.map_or(until, |known| known.max(until)));
     }

@@ -50,11 +50,12 @@ impl PageGuard {
                 first.ts
             ));
         }
-        let leads_nowhere = page.bars.is_empty() && page.next.is_some();
+        // A page that says how far it answers has told something, bars or not.
+        let leads_nowhere = page.bars.is_empty() && page.next.is_some() && page.answers_to.is_none();
         if leads_nowhere && self.empty_run >= EMPTY_PAGES {
             return refuse(format!("more than {EMPTY_PAGES} empty pages in a row, and still more to come"));
         }
-        if page.bars.is_empty() && !leads_nowhere && self.after_full {
+        if page.bars.is_empty() && page.next.is_none() && self.after_full {
             return refuse(format!("page {} is empty, although the one before it was full", self.pages + 1));
         }
         if !page.bars.is_empty() {
@@ -88,6 +89,7 @@ mod tests {
             bars: times.iter().map(bar).collect(),
             query_count: 0,
             full: false,
+            answers_to: None,
             dropped: 0,
             next: next.map(|c| Cursor(c.to_owned())),
             request_id: None,

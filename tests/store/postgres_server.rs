@@ -184,7 +184,7 @@ async fn without_rights_is_a_clear_error() {
     raw.run(&format!("ALTER ROLE {role} RESET default_transaction_read_only")).await.unwrap();
     // A right that is missing all the same is told when it is needed.
     let store = open(url.as_str(), false).await.unwrap();
-    let error = store.take_place(5, TIMEOUT, moment(0)).await.unwrap_err();
+    let error = store.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Disk(why) if why.contains("grant the rights")), "{error}");
     store.close().await;
     raw.run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
@@ -263,7 +263,14 @@ async fn works_through(pooler: &Pooler) {
         assert_eq!((a.unwrap()[0].inserted, b.unwrap()[0].inserted), (1_000, 1_000));
         let (a, b) = tokio::join!(first.series(), second.series());
         assert_eq!((a.unwrap()[0].bar_count, b.unwrap()[0].bar_count), (2_000 * (round + 1), 2_000 * (round + 1)));
-        assert!(first.take_place(50, TIMEOUT, moment(round)).await.unwrap().place.is_some());
+        assert!(
+            first
+                .take_place(barkeep::market::Source::Massive, 50, TIMEOUT, moment(round))
+                .await
+                .unwrap()
+                .place
+                .is_some()
+        );
         assert!(second.bars(id, (..).into(), Some(10)).await.unwrap().len() == 10);
         // A reader that is given up in the middle leaves no transaction behind.
         drop(tokio::time::timeout(Duration::from_micros(300), second.bars(id, (..).into(), None)).await);

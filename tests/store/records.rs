@@ -168,7 +168,9 @@ pub fn moment(ms: i64) -> Moment {
 
 pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
     let store = &db.store;
-    let take = async |limit, now| store.take_place(limit, TIMEOUT, moment(now)).await.unwrap();
+    let take = async |limit, now| {
+        store.take_place(barkeep::market::Source::Massive, limit, TIMEOUT, moment(now)).await.unwrap()
+    };
     let first = take(2, 0).await;
     assert_eq!(first.taken, []);
     let first = first.place.unwrap();
@@ -177,8 +179,20 @@ pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
     let full = take(2, 1_500).await;
     assert_eq!(full.place, None);
     let expected = [
-        Place { id: first, started: moment(0), answered: Some(moment(400)), timeout: TIMEOUT },
-        Place { id: second, started: moment(1_000), answered: None, timeout: TIMEOUT },
+        Place {
+            id: first,
+            vendor: barkeep::market::Source::Massive,
+            started: moment(0),
+            answered: Some(moment(400)),
+            timeout: TIMEOUT,
+        },
+        Place {
+            id: second,
+            vendor: barkeep::market::Source::Massive,
+            started: moment(1_000),
+            answered: None,
+            timeout: TIMEOUT,
+        },
     ];
     assert_eq!(full.taken, expected);
     assert_eq!(store.places().await.unwrap(), expected);
@@ -198,26 +212,51 @@ pub async fn places_are_kept_until_a_window_after_the_answer(db: &Db) {
 
 pub async fn a_clock_set_back_costs_a_window_and_not_a_day(db: &Db) {
     let store = &db.store;
-    let place = store.take_place(1, TIMEOUT, moment(0)).await.unwrap().place.unwrap();
+    let place = store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(0)).await.unwrap().place.unwrap();
     store.place_answered(place, moment(100)).await.unwrap();
     let back = -86_400_000;
-    let full = store.take_place(1, TIMEOUT, moment(back)).await.unwrap();
+    let full = store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back)).await.unwrap();
     assert_eq!((full.place, full.taken[0].answered), (None, Some(moment(back))));
-    assert!(store.take_place(1, TIMEOUT, moment(back + 60_000)).await.unwrap().place.is_none());
-    assert!(store.take_place(1, TIMEOUT, moment(back + 60_001)).await.unwrap().place.is_some());
+    assert!(
+        store
+            .take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back + 60_000))
+            .await
+            .unwrap()
+            .place
+            .is_none()
+    );
+    assert!(
+        store
+            .take_place(barkeep::market::Source::Massive, 1, TIMEOUT, moment(back + 60_001))
+            .await
+            .unwrap()
+            .place
+            .is_some()
+    );
 }
 
 pub async fn places_follow_the_machine_and_not_its_wall_clock(db: &Db) {
     let store = &db.store;
     let boot = Uuid::from_u128(9);
     let at = |wall, ms| Moment { uptime: Some(Uptime { boot, ms }), ..moment(wall) };
-    let place = store.take_place(1, TIMEOUT, at(0, 5_000)).await.unwrap().place.unwrap();
+    let place =
+        store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, at(0, 5_000)).await.unwrap().place.unwrap();
     store.place_answered(place, at(3_600_000, 5_200)).await.unwrap();
     let places = store.places().await.unwrap();
     assert_eq!((places[0].started, places[0].answered), (at(0, 5_000), Some(at(3_600_000, 5_200))));
     // A day ahead by the wall clock, half a minute by the machine's.
-    assert_eq!(store.take_place(1, TIMEOUT, at(86_400_000, 35_000)).await.unwrap().place, None);
-    assert!(store.take_place(1, TIMEOUT, at(-86_400_000, 65_201)).await.unwrap().place.is_some());
+    assert_eq!(
+        store.take_place(barkeep::market::Source::Massive, 1, TIMEOUT, at(86_400_000, 35_000)).await.unwrap().place,
+        None
+    );
+    assert!(
+        store
+            .take_place(barkeep::market::Source::Massive, 1, TIMEOUT, at(-86_400_000, 65_201))
+            .await
+            .unwrap()
+            .place
+            .is_some()
+    );
 }
 
 pub async fn places_are_shared_by_all_handles(db: &Db) {
@@ -225,7 +264,9 @@ pub async fn places_are_shared_by_all_handles(db: &Db) {
     let mut all = tokio::task::JoinSet::new();
     for n in 0..40 {
         let store = if n % 2 == 0 { db.store.clone() } else { other.clone() };
-        all.spawn(async move { store.take_place(7, TIMEOUT, moment(n)).await.unwrap() });
+        all.spawn(
+            async move { store.take_place(barkeep::market::Source::Massive, 7, TIMEOUT, moment(n)).await.unwrap() },
+        );
     }
     let grants = all.join_all().await;
     assert_eq!(grants.iter().filter(|grant| grant.place.is_some()).count(), 7);
@@ -252,7 +293,7 @@ pub async fn a_closed_store_says_so(db: &Db) {
     let answers = [
         store.ping().await,
         store.put_symbols(&[]).await,
-        store.take_place(5, TIMEOUT, moment(0)).await.map(drop),
+        store.take_place(barkeep::market::Source::Massive, 5, TIMEOUT, moment(0)).await.map(drop),
         store.commit_page(page(write(id, vec![bar(0, 1.0)]))).await.map(drop),
         store.series().await.map(drop),
     ];

@@ -13,6 +13,7 @@ pub fn symbol(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
         symbol: name.parse().unwrap(),
         asset_class: AssetClass::Stock,
         vendor_ticker: name.to_owned(),
+        vendor: barkeep::market::Source::Massive,
         criticality: Criticality::Standard,
         criticality_source: CriticalitySource::Operator,
         timeframes: timeframes.to_vec(),

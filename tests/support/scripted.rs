@@ -220,6 +220,7 @@ impl Vendor for Scripted {
         Ok(Page {
             query_count: base.len() as u64,
             full: next.is_some(),
+            answers_to: None,
             dropped: 0,
             next: next.map(|t| Cursor(t.ms().to_string())),
             request_id: Some(id),

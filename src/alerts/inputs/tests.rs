@@ -40,6 +40,7 @@ impl Bench {
             symbol: name.parse().unwrap(),
             asset_class: AssetClass::Crypto,
             vendor_ticker: format!("X:{name}USD"),
+            vendor: barkeep_market::Source::Massive,
             criticality,
             criticality_source: CriticalitySource::Operator,
             timeframes: vec![Timeframe::M5],

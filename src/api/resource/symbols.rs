@@ -11,7 +11,7 @@ use crate::App;
 use crate::params::Params;
 use crate::problem::Problem;
 use barkeep_market::freshness::Tier;
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_monitor::publisher::Reading;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_store::SymbolRow;
@@ -22,6 +22,9 @@ pub(crate) struct SymbolEntry {
     symbol: Symbol,
     #[schema(value_type = String, example = "stock")]
     asset_class: AssetClass,
+    /// Where its bars come from: `massive` or `coinbase`.
+    #[schema(value_type = String, example = "massive")]
+    vendor: Source,
     #[schema(value_type = String, example = "standard")]
     criticality: Criticality,
     #[schema(value_type = Vec<String>)]
@@ -91,6 +94,7 @@ pub(super) fn entry(row: &SymbolRow) -> SymbolEntry {
     SymbolEntry {
         symbol: row.symbol.clone(),
         asset_class: row.asset_class,
+        vendor: row.vendor,
         criticality: row.criticality,
         timeframes: row.timeframes.clone(),
         active: row.active,

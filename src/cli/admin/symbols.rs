@@ -5,6 +5,7 @@ mod class;
 mod import;
 mod listed;
 mod merge;
+mod vendor;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -23,7 +24,7 @@ use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
 use barkeep_base::text::printable;
 use barkeep_config::yaml::suggest;
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::{self, Known, Wanted};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
 use barkeep_store::{CriticalitySource, OperatorAction, Store, SymbolRow};
@@ -57,7 +58,7 @@ pub enum SymbolsCommand {
     /// List symbols
     List,
     /// Change a symbol
-    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "class", "since"]))]
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["criticality", "timeframes", "active", "paused", "class", "vendor", "since"]))]
     Set {
         /// Symbol
         #[arg(value_name = "SYMBOL", value_parser = symbol)]
@@ -77,6 +78,9 @@ pub enum SymbolsCommand {
         /// Asset class: stock, etf or crypto; refused when stored bars would become wrong
         #[arg(long, value_name = "CLASS")]
         class: Option<AssetClass>,
+        /// Where its bars come from: massive or coinbase; only while it has none
+        #[arg(long, value_name = "VENDOR")]
+        vendor: Option<Source>,
         /// First day of its history, or none for backfill.history
         #[arg(long, value_name = "DATE")]
         since: Option<Since>,
@@ -87,7 +91,7 @@ pub enum SymbolsCommand {
             value_name = "TF,…",
             value_delimiter = ',',
             requires = "paused",
-            conflicts_with_all = ["criticality", "timeframes", "active", "class", "since"]
+            conflicts_with_all = ["criticality", "timeframes", "active", "class", "vendor", "since"]
         )]
         timeframe: Vec<Timeframe>,
     },
@@ -114,6 +118,9 @@ pub struct SymbolOptions {
     /// Asset class: stock, etf or crypto [default: from the settings]
     #[arg(long, value_name = "CLASS")]
     pub asset_class: Option<AssetClass>,
+    /// Where its bars come from: massive, or coinbase (crypto, without a key) [default: massive]
+    #[arg(long, value_name = "VENDOR")]
+    pub vendor: Option<Source>,
     /// Criticality: critical, standard or low [default: from rto_rpo_config.yaml]
     #[arg(long, value_name = "TIER")]
     pub criticality: Option<Criticality>,
@@ -150,6 +157,7 @@ impl SymbolOptions {
     pub(super) fn wanted(&self) -> Wanted {
         Wanted {
             class: self.asset_class,
+            vendor: self.vendor,
             criticality: self.criticality,
             timeframes: self.timeframes.clone(),
             history_from: self.since.and_then(|since| since.0),
@@ -221,13 +229,14 @@ async fn execute(
             pause_series(&row.symbol, timeframe, *paused, store).await?;
             show_one(row, session, store).await
         }
-        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, class, since, timeframe: _ } => {
+        SymbolsCommand::Set { symbol, criticality, timeframes, active, paused, class, vendor, since, timeframe: _ } => {
             let before = find(&rows, symbol)?;
             let mut row = before.clone();
-            if let Some(class) = class {
+            if class.is_some() || vendor.is_some() {
                 let series = store.series().await?;
                 let bars = series.iter().filter(|s| s.symbol == row.symbol).map(|s| s.bar_count).sum();
-                row = class::changed(before, *class, bars)?;
+                row = class.map_or(Ok(row.clone()), |class| class::changed(&row, class, bars))?;
+                row = vendor.map_or(Ok(row.clone()), |vendor| vendor::changed(&row, vendor, bars))?;
             }
             row.criticality = criticality.unwrap_or(row.criticality);
             row.criticality_source = source_of(*criticality, row.criticality_source);
@@ -238,13 +247,13 @@ async fn execute(
             if !timeframes.is_empty() {
                 row.timeframes = sorted(timeframes);
             }
-            if row.vendor_ticker == before.vendor_ticker {
+            if (row.vendor, &row.vendor_ticker) == (before.vendor, &before.vendor_ticker) {
                 store.put_symbols(std::slice::from_ref(&row)).await?;
             } else {
                 // Without bars: what the other ticker was answered for goes too.
                 store.replace_symbol(&row).await?;
             }
-            if row.asset_class != before.asset_class {
+            if (row.asset_class, row.vendor) != (before.asset_class, before.vendor) {
                 record("change_symbol", row.symbol.to_string(), now, store).await?;
             }
             if switched {
@@ -298,12 +307,18 @@ async fn add(
         // The same options again are fine; others must not be ignored silently.
         let symbol = &row.symbol;
         let other_class = options.asset_class.is_some_and(|c| c != row.asset_class);
+        let other_vendor = options.vendor.is_some_and(|vendor| vendor != row.vendor);
         let differs = other_class
+            || other_vendor
             || options.criticality.is_some_and(|c| c != row.criticality)
             || !options.timeframes.is_empty() && sorted(&options.timeframes) != row.timeframes
             || options.since.is_some_and(|since| since.0 != row.history_from);
         if differs {
-            let option = if other_class { " --class" } else { "" };
+            let option = match (other_class, other_vendor) {
+                (true, _) => " --class",
+                (false, true) => " --vendor",
+                (false, false) => "",
+            };
             let message = format!("{symbol} already exists with other settings; nothing was added");
             let hint = format!("change it with `barkeep symbols set {symbol}{option}`");
             return Err(CliError::usage(message).hint(hint));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::args::Selection;
 use crate::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
-use crate::globals::{Globals, Session, block_on};
+use crate::globals::{Globals, NO_API_KEY, Session, any_without_key, block_on};
 use crate::output::{print, print_json_line};
 use crate::progress::Progress;
 use crate::signals::{Received, Signals};
@@ -19,15 +19,17 @@ use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
 use barkeep_config::{Config, Mode};
+use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::RunError;
 use barkeep_pipeline::backfill::close_open;
 use barkeep_pipeline::events::{Listener, Silent};
+use barkeep_pipeline::names::Known;
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select::{self, SelectError};
 use barkeep_plan::Plan;
-use barkeep_store::{ExecutionStatus, HealthListener, Store, StoreError, Trigger};
+use barkeep_store::{ExecutionStatus, HealthListener, Store, StoreError, SymbolRow, Trigger};
 
 /// Fetch missing bars
 ///
@@ -96,13 +98,25 @@ pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
     if session.simulated {
         return block_on(async {
             let (vendor, key) = simulated::start(&mut session).await?;
-            let result = real_run(args, &session, key).await;
+            let result = real_run(args, &session, Some(key)).await;
             vendor.stop().await;
             result
         });
     }
-    let key = session.api_key()?;
-    block_on(real_run(args, &session, key))
+    block_on(async {
+        let key = match args.selection.vendor {
+            Some(vendor) if !vendor.needs_key() => session.any_key()?,
+            _ => session.key_for(|rows| needs_no_key(&args.selection.symbols, rows)).await?,
+        };
+        real_run(args, &session, key).await
+    })
+}
+
+/// Whether some of the symbols, or of all, come from a vendor that needs no key.
+fn needs_no_key(symbols: &[Symbol], rows: &[SymbolRow]) -> bool {
+    let known = Known::new(rows);
+    let named = symbols.iter().filter_map(|symbol| known.find(symbol)).any(|row| !row.vendor.needs_key());
+    named || symbols.is_empty() && any_without_key(rows)
 }
 
 async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError> {
@@ -119,7 +133,7 @@ async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError>
     print(&render::plan(&plan, session.rate_limit()))
 }
 
-async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> Result<(), CliError> {
+async fn real_run(args: &BackfillArgs, session: &Session, key: Option<SecretString>) -> Result<(), CliError> {
     let progress = Arc::new(Progress::new(session.rate_limit()));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn HealthListener>).await?;
     let backfill = backfill(args, session, &engine).await?;
@@ -204,10 +218,10 @@ async fn backfill(args: &BackfillArgs, session: &Session, engine: &EngineContext
     Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })
 }
 
-/// Opens the database and the vendor. Errors have the exit code of what is missing.
+/// Opens the database and the vendors. Without a key those that need one cannot be asked. Errors have the exit code of what is missing.
 pub(crate) async fn open_engine(
     session: &Session,
-    key: SecretString,
+    key: Option<SecretString>,
     health: Arc<dyn HealthListener>,
 ) -> Result<EngineContext, CliError> {
     let store = session.open_store_with_retry(health).await?;
@@ -217,7 +231,7 @@ pub(crate) async fn open_engine(
 /// An engine that only plans, and whether it can keep a plan: a database that cannot be written is read all the same.
 pub(crate) async fn open_planner(session: &Session) -> Result<(EngineContext, bool), CliError> {
     // No request is made, so no key is needed.
-    let key = || SecretString::from("none");
+    let key = || Some(SecretString::from("none"));
     match open_engine(session, key(), Arc::new(Silent)).await {
         Ok(engine) => Ok((engine, true)),
         Err(error) => match session.open_store(true).await {
@@ -227,9 +241,17 @@ pub(crate) async fn open_planner(session: &Session) -> Result<(EngineContext, bo
     }
 }
 
-async fn engine_on(session: &Session, store: Arc<dyn Store>, key: SecretString) -> Result<EngineContext, CliError> {
-    let config = Config::from(session.loaded.clone());
-    barkeep_pipeline::open(store, config, key, Arc::clone(&session.clock)).await.map_err(|e| match e {
+async fn engine_on(
+    session: &Session,
+    store: Arc<dyn Store>,
+    key: Option<SecretString>,
+) -> Result<EngineContext, CliError> {
+    let (config, clock) = (Config::from(session.loaded.clone()), Arc::clone(&session.clock));
+    let engine = match key {
+        Some(key) => barkeep_pipeline::open(store, config, key, clock).await,
+        None => barkeep_pipeline::open_without_key(store, config, NO_API_KEY, clock).await,
+    };
+    engine.map_err(|e| match e {
         OpenError::Store(e) => e.into(),
         OpenError::Vendor(message) => CliError::usage(message),
     })
@@ -252,6 +274,9 @@ impl From<SelectError> for CliError {
             SelectError::NoSymbols => Self::usage(message).hint("add some with `barkeep symbols add AAPL SPY BTC`"),
             SelectError::ClassDiffers { symbol, .. } => Self::usage(message)
                 .hint(format!("leave --asset-class out, or remove it first with `barkeep symbols remove {symbol}`")),
+            SelectError::VendorDiffers { symbol, requested, .. } => Self::usage(message).hint(format!(
+                "leave --vendor out; `barkeep symbols set {symbol} --vendor {requested}` changes it while it has no bars"
+            )),
             SelectError::EmptyRange { from, to } => Self::usage(format!("--from {from} is after --to {to}; swap them")),
             SelectError::Future { from } => Self::usage(format!("--from {from} is in the future; there are no bars yet")),
             SelectError::Name(_) => Self::usage(message),

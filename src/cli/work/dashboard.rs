@@ -98,7 +98,11 @@ pub(crate) struct Dashboard<'a> {
 pub(crate) type Opened = (Handle, CancellationToken);
 
 /// Starts the engine, shows it until the operator quits, and ends it.
-pub(crate) async fn open(mut dashboard: Dashboard<'_>, session: &Session, key: SecretString) -> Result<(), CliError> {
+pub(crate) async fn open(
+    mut dashboard: Dashboard<'_>,
+    session: &Session,
+    key: Option<SecretString>,
+) -> Result<(), CliError> {
     let opened = dashboard.opened.take();
     let dashboard = &dashboard;
     // First, so that a signal during a slow start is not lost.

@@ -44,7 +44,7 @@ pub struct DemoArgs {
 }
 
 pub(crate) fn run(args: &DemoArgs, globals: &Globals) -> Result<(), CliError> {
-    if globals.database_url.is_some() || globals.vendor_url.is_some() {
+    if globals.database_url.is_some() || globals.vendor_url.is_some() || globals.coinbase_url.is_some() {
         return Err(CliError::usage("barkeep demo has its own database and vendor")
             .hint("leave out --database-url and --vendor-url; `barkeep --simulated` uses a database that stays"));
     }
@@ -102,7 +102,7 @@ async fn play(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        result = open(dashboard, session, key) => result,
+        result = open(dashboard, session, Some(key)) => result,
         () = beside => Ok(()),
     }
 }
@@ -122,6 +122,7 @@ fn configure(session: &mut Session, database: &Path, vendor: &Sim) -> Result<(),
     let failed = |e: String| CliError::new(SOME_FAILED, format!("the demo cannot start: {e}"));
     let settings = &mut session.loaded.settings;
     settings.vendor.base_url = vendor.url().parse().map_err(|e| failed(format!("{e}")))?;
+    settings.coinbase.url = settings.vendor.base_url.clone();
     settings.database = format!("sqlite:{}", database.display()).parse().map_err(|e| failed(format!("{e}")))?;
     // The port may belong to a running service.
     settings.api.enabled = false;

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use crate::exit::{CliError, USAGE};
-use crate::globals::{Globals, NO_API_KEY, block_on};
+use crate::globals::{Globals, NO_API_KEY, any_without_key, block_on};
 use crate::output::print;
 use crate::simulated;
 use crate::work::dashboard::{Dashboard, DashboardArgs, open, require_terminal, start};
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
     let loaded = globals.load()?;
     let keymap = Arc::new(Keymap::new(&loaded.settings.keys)?);
     let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?;
-    if key.is_none() && !globals.simulated {
+    if key.is_none() && !globals.simulated && !block_on(can_do_without(loaded.settings.database.as_str()))? {
         return without_a_key(args, globals);
     }
     require_terminal(args)?;
@@ -33,15 +33,24 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
             let loader = Some(loader(&session, globals, None));
             let label = Some(format!("SIMULATED vendor, {limit}"));
             let dashboard = Dashboard { args, keymap, label, loader, opened: None };
-            let result = open(dashboard, &session, key).await;
+            let result = open(dashboard, &session, Some(key)).await;
             vendor.stop().await;
             return result;
         }
         let dashboard =
             Dashboard { args, keymap, label: None, loader: Some(loader(&session, globals, None)), opened: None };
-        let key = session.api_key()?;
+        let key = session.any_key()?;
         open(dashboard, &session, key).await
     })
+}
+
+/// Whether the database has symbols of a vendor that needs no key.
+async fn can_do_without(database: &str) -> Result<bool, CliError> {
+    // Whatever keeps it from being read is told when it is opened for work.
+    let Ok(store) = barkeep_store::open(database, true).await else { return Ok(false) };
+    let rows = store.symbols().await;
+    store.close().await;
+    Ok(rows.is_ok_and(|rows| any_without_key(&rows)))
 }
 
 /// The dashboard needs a key to fetch anything; the demo does not.

@@ -37,7 +37,7 @@ pub struct PlanArgs {
     pub refetch: bool,
 
     /// Plan for the missing daily bars in this CSV file (symbol,session) instead
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class", "refetch"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class", "vendor", "refetch"])]
     pub cells: Option<PathBuf>,
 }
 

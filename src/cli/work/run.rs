@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, DATABASE, INTERRUPTED};
-use crate::globals::{Globals, Session, block_on};
+use crate::globals::{Globals, Session, any_without_key, block_on};
 use crate::signals::{Received, Signals};
 use crate::simulated;
 use crate::work::backfill::open_engine;
@@ -47,12 +47,14 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     serve_on(&mut session.loaded, args.listen);
     let _instance = instance(&session)?;
     if !session.simulated {
-        let key = session.api_key()?;
-        return block_on(serve(&session, globals, args.listen, key));
+        return block_on(async {
+            let key = session.key_for(any_without_key).await?;
+            serve(&session, globals, args.listen, key).await
+        });
     }
     block_on(async {
         let (vendor, key) = simulated::start(&mut session).await?;
-        let result = serve(&session, globals, args.listen, key).await;
+        let result = serve(&session, globals, args.listen, Some(key)).await;
         vendor.stop().await;
         result
     })
@@ -62,7 +64,7 @@ async fn serve(
     session: &Session,
     globals: &Globals,
     listen_on: Option<SocketAddr>,
-    key: SecretString,
+    key: Option<SecretString>,
 ) -> Result<(), CliError> {
     // First, so that a signal during a slow start is not lost.
     let signals = Signals::listen(true);

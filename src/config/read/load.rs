@@ -32,6 +32,8 @@ pub struct Overrides {
     pub database_url: Option<SecretString>,
     /// `--vendor-url`
     pub vendor_url: Option<String>,
+    /// `--coinbase-url`
+    pub coinbase_url: Option<String>,
     /// `--simulated`
     pub simulated: bool,
     /// `--rate-limit`
@@ -172,10 +174,11 @@ fn lay_simulated(tree: &mut Node, env: &Environment) {
 }
 
 fn lay_environment(tree: &mut Node, env: &Environment) -> Result<(), ConfigError> {
-    use environment::{API_LISTEN, COMMON_DATABASE_URL, DATABASE_URL, RATE_LIMIT, VENDOR_URL};
-    let table: [(&str, &[&'static str]); 4] = [
+    use environment::{API_LISTEN, COINBASE_URL, COMMON_DATABASE_URL, DATABASE_URL, RATE_LIMIT, VENDOR_URL};
+    let table: [(&str, &[&'static str]); 5] = [
         ("database.url", &[DATABASE_URL, COMMON_DATABASE_URL]),
         ("vendor.base_url", &[VENDOR_URL]),
+        ("vendors.coinbase.url", &[COINBASE_URL]),
         ("vendor.rate_limit", &[RATE_LIMIT]),
         ("api.listen", &[API_LISTEN]),
     ];
@@ -195,7 +198,10 @@ fn lay_flags(tree: &mut Node, flags: &Overrides) -> Result<(), ConfigError> {
     };
     set("database.url", "--database-url", flags.database_url.as_ref().map(|u| u.expose_secret().to_owned()));
     set("vendor.base_url", "--vendor-url", flags.vendor_url.clone());
-    set("vendor.base_url", "--simulated", flags.simulated.then(|| SIMULATED_VENDOR.to_owned()));
+    set("vendors.coinbase.url", "--coinbase-url", flags.coinbase_url.clone());
+    for url in ["vendor.base_url", "vendors.coinbase.url"] {
+        set(url, "--simulated", flags.simulated.then(|| SIMULATED_VENDOR.to_owned()));
+    }
     set("vendor.rate_limit", "--rate-limit", flags.rate_limit.map(|r| r.to_string()));
     let log_file = match &flags.log_file {
         Some(path) => {

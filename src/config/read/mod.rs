@@ -4,3 +4,4 @@ pub(crate) mod load;
 pub(crate) mod read_policy;
 pub(crate) mod read_settings;
 mod symbol_list;
+mod vendors;

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use url::Url;
-
 use super::symbol_list::tracked;
+use super::vendors;
 use crate::environment::Environment;
 use crate::policy::Policy;
 use crate::settings::{
@@ -18,7 +17,6 @@ use crate::yaml::path::path;
 use crate::yaml::reader::Reader;
 use crate::yaml::tree::Node;
 use barkeep_base::log::{LogFormat, LogSettings};
-use barkeep_base::net::is_loopback_host;
 use barkeep_market::freshness::{StalenessClock, TierLimits};
 use barkeep_market::quality::Thresholds;
 use barkeep_market::{AssetClass, Criticality, Timeframe};
@@ -35,6 +33,7 @@ pub(crate) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         database_connections: root.get("database")?.get("connections")?.int(2..=50)?,
         retention: retention(&root.get("retention")?)?,
         vendor: vendor(&root.get("vendor")?, env)?,
+        coinbase: vendors::coinbase(&root.get("vendors")?.get("coinbase")?)?,
         backfill: backfill(&root.get("backfill")?)?,
         symbols: symbols(&root.get("symbols")?, policy)?,
         quality: quality(&root.get("quality")?)?,
@@ -95,7 +94,7 @@ fn retention(at: &Reader<'_>) -> Result<RetentionSettings, ConfigError> {
 
 fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigError> {
     let all = VendorSettings {
-        base_url: base_url(&at.get("base_url")?)?,
+        base_url: vendors::origin(&at.get("base_url")?, "https://api.massive.com")?,
         key_file: at.get("key_file")?.optional().map(|r| path(&r, env)).transpose()?,
         rate_limit: at.get("rate_limit")?.parse(RateLimit::EXPECTED)?,
         delay: {
@@ -127,26 +126,6 @@ fn vendor(at: &Reader<'_>, env: &Environment) -> Result<VendorSettings, ConfigEr
             .error("is below vendor.backoff_base", "raise it, or lower vendor.backoff_base"));
     }
     Ok(all)
-}
-
-/// Only the origin counts: paths are the vendor's, and of `next_url` nothing but path and query is used.
-fn base_url(at: &Reader<'_>) -> Result<Url, ConfigError> {
-    const EXPECTED: &str = "write an origin such as https://api.massive.com or http://127.0.0.1:8800";
-    let fail = |what: &str| Err(at.error(what, EXPECTED));
-    let Ok(url) = Url::parse(at.text()?) else { return fail("is not a URL") };
-    if !url.username().is_empty() || url.password().is_some() {
-        return fail("holds a user name or password");
-    }
-    if url.query().is_some() || url.fragment().is_some() || !matches!(url.path(), "" | "/") {
-        return fail("holds more than scheme, host and port");
-    }
-    let Some(host) = url.host_str() else { return fail("names no host") };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback_host(host) => Ok(url),
-        "http" => fail("is plain http to another machine, which would show the key to everyone on the way"),
-        _ => fail("is neither https nor http"),
-    }
 }
 
 fn backfill(at: &Reader<'_>) -> Result<BackfillSettings, ConfigError> {

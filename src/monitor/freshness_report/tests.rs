@@ -25,6 +25,7 @@ fn symbol(name: &str, class: AssetClass, criticality: Criticality, timeframes: &
         symbol: name.parse().unwrap(),
         asset_class: class,
         vendor_ticker: name.into(),
+        vendor: barkeep_market::Source::Massive,
         criticality,
         criticality_source: CriticalitySource::Operator,
         timeframes: timeframes.to_vec(),

@@ -22,6 +22,7 @@ fn symbol(added_at: Ts) -> SymbolRow {
         symbol: "BTC".parse::<Symbol>().unwrap(),
         asset_class: AssetClass::Stock,
         vendor_ticker: "BTC".into(),
+        vendor: barkeep_market::Source::Massive,
         criticality: Criticality::Critical,
         criticality_source: CriticalitySource::Operator,
         timeframes: vec![Timeframe::M5, Timeframe::H4, Timeframe::D1],

@@ -105,7 +105,7 @@ impl Run<'_> {
     fn plan_begins(&self) -> Result<Vec<PlanBegins>, RunError> {
         let starts = self.fetcher.plan_starts();
         let states = self.context.targets.iter().flat_map(|target| self.context.coverage.families(target));
-        let asked = states.map(|state| Ok((state.class, self.wanted().asked(&state)?)));
+        let asked = states.map(|state| Ok(((state.vendor, state.class), self.wanted().asked(&state)?)));
         let asked = asked.collect::<Result<Vec<_>, SelectError>>()?;
         let cut = if self.backfill.newest_only { PlanStarts::new() } else { cutting(&starts, asked.into_iter()) };
         Ok(cut.into_iter().map(|(continuous, starts_on)| PlanBegins { continuous, starts_on }).collect())

@@ -244,7 +244,7 @@ impl Run<'_> {
             if plan.items.is_empty() {
                 break;
             }
-            let estimated_seconds = estimated_seconds(self.engine(), plan.requests).await?;
+            let estimated_seconds = estimated_seconds(self.engine(), &plan.items).await?;
             self.fetcher.progress.on_event(Event::Planned {
                 requests: plan.requests,
                 lower_bound: plan.lower_bound,

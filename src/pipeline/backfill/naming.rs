@@ -124,7 +124,8 @@ impl Run<'_> {
             return Ok(None);
         }
         let range = self.backfill.selection.range(class, engine.settings.backfill.history, self.context.now)?;
-        let settled = target.requested.iter().map(|tf| self.fetcher.horizon(class, tf.family()).settled).min();
+        let settled =
+            target.requested.iter().map(|tf| self.fetcher.horizon(row.vendor, class, tf.family()).settled).min();
         let range = Interval::new(range.start, range.end.min(settled.unwrap_or(range.end)));
         let long = |range: Interval, fewest| sessions(&engine.calendar, class, range) >= fewest;
         Ok(match (stored.first, stored.last) {

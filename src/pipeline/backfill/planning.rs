@@ -2,6 +2,8 @@
 //!
 //! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
+use std::collections::BTreeMap;
+
 use super::refetch::unverified;
 use super::wanted::{Beginnings, Wanted};
 use super::{Backfill, Run, RunError};
@@ -12,13 +14,11 @@ use crate::names::listing::clipped;
 use crate::planning_inputs;
 use crate::select::{Selection, Target};
 use crate::{EngineContext, RunContext};
-use barkeep_base::clock::Moment;
-use barkeep_config::{Mode, RateLimit};
-use barkeep_market::{AssetClass, Interval, Ts};
-use barkeep_plan::budget::Budget;
-use barkeep_plan::{FamilyState, Horizon, Need, Plan, estimate};
+use barkeep_config::Mode;
+use barkeep_market::{AssetClass, Interval, Source, Ts};
+use barkeep_plan::budget::{Budget, Tokens};
+use barkeep_plan::{FamilyState, Horizon, Item, Need, Plan, estimate};
 use barkeep_store::{StoreError, Trigger};
-use barkeep_vendor::limit::{WINDOW, place};
 
 /// Everything planning needs, read at one moment.
 pub(super) struct PlanningContext {
@@ -95,8 +95,9 @@ impl Backfill {
         let context = self.planning_context(engine).await?;
         let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
         let mut plan = self.plan(engine, &context, &market)?;
-        plan.estimated_seconds = estimated_seconds(engine, plan.requests).await?;
-        plan.budget = Some(Budget::of(&plan.items, &market.staleness, &planning_inputs::tokens(engine).await?));
+        let tokens = planning_inputs::tokens(engine).await?;
+        plan.estimated_seconds = seconds(&plan.items, &tokens);
+        plan.budget = Some(Budget::over(&plan.items, &market.staleness, &tokens));
         Ok(plan)
     }
 
@@ -129,7 +130,7 @@ impl Backfill {
         let settle = engine.settings.backfill.settle;
         let horizon = |state: &FamilyState| {
             let (class, family) = (state.class, state.base.family());
-            Horizon::at(&engine.calendar, class, family, context.delays.of(class), settle, context.now)
+            Horizon::at(&engine.calendar, class, family, context.delays.of(state.vendor, class), settle, context.now)
         };
         let known = Known {
             coverage: &context.coverage,
@@ -198,7 +199,7 @@ impl Run<'_> {
 
     fn needs(&self, coverage: &CoverageIndex, settled_only: bool, basis: Basis<'_>) -> Result<Vec<Need>, RunError> {
         let horizon = |state: &FamilyState| {
-            let horizon = self.fetcher.horizon(state.class, state.base.family());
+            let horizon = self.fetcher.horizon(state.vendor, state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
             let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
@@ -212,9 +213,21 @@ impl Run<'_> {
     }
 }
 
-/// Seconds until the last of `requests` may start.
-pub(super) async fn estimated_seconds(engine: &RunContext, requests: u64) -> Result<f64, StoreError> {
-    let RateLimit::PerMinute(limit) = engine.settings.vendor.rate_limit else { return Ok(0.0) };
-    let used = place::taken(&engine.store.places().await?, &Moment::now(engine.clock.as_ref())).len();
-    Ok(estimate::seconds(requests, u64::from(limit), used as u64, WINDOW.as_secs_f64()))
+/// Seconds until the last request of these items may start.
+pub(super) async fn estimated_seconds(engine: &RunContext, items: &[Item]) -> Result<f64, StoreError> {
+    Ok(seconds(items, &planning_inputs::tokens(engine).await?))
+}
+
+/// The vendors are asked side by side, so the slowest decides.
+fn seconds(items: &[Item], tokens: &BTreeMap<Source, Tokens>) -> f64 {
+    let of = |(vendor, tokens): (&Source, &Tokens)| {
+        let mine = items.iter().filter(|item| item.request.vendor() == *vendor);
+        let requests = mine.map(|item| item.requests).sum();
+        // A place of an unlimited key is no wait worth telling.
+        let limit = if vendor.is_usual() && tokens.window < vendor.window() { 0 } else { tokens.limit };
+        let window = tokens.window.as_millis();
+        let used = tokens.used.iter().filter(|at| tokens.now - **at < i64::try_from(window).unwrap_or(i64::MAX));
+        estimate::seconds(requests, limit, used.count() as u64, tokens.window.as_secs_f64())
+    };
+    tokens.iter().map(of).fold(0.0, f64::max)
 }

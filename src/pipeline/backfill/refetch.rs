@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Run;
+use crate::fetch::plan_start;
 use crate::fetch::{Verification, Verified};
 use crate::summary::Restated;
 use barkeep_config::policy::Severity;
@@ -78,8 +79,8 @@ impl Run<'_> {
             let mut range = self.wanted().range(&state, &starts).ok()?;
             let first = self.context.beginnings.first_bar(&key.0, key.1)?;
             let from_the_start = self.backfill.selection.from.is_none() || range.start <= first;
-            let begins = from_the_start || starts.contains_key(&state.class.is_continuous());
-            let horizon = self.fetcher.horizon(state.class, key.1);
+            let begins = from_the_start || plan_start::of(&starts, state.vendor, state.class).is_some();
+            let horizon = self.fetcher.horizon(state.vendor, state.class, key.1);
             range.start = range.start.max(state.base.span(state.class, first).start);
             let open = unverified(state.clone(), Some(verification));
             let gaps = Need::open_gaps(&self.engine().calendar, &open, state.base, range, horizon);

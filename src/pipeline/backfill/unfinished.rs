@@ -34,7 +34,7 @@ impl Run<'_> {
             if let Some(row) = rows.get(&state.symbol) {
                 range = clipped(range, row);
             }
-            let horizon = self.fetcher.horizon(state.class, state.base.family());
+            let horizon = self.fetcher.horizon(state.vendor, state.class, state.base.family());
             if self.backfill.newest_only {
                 // Older gaps belong to the daily full check: this run neither requested them nor failed with them.
                 let requested = Need::of(&engine.calendar, before, range, horizon).newest(&engine.calendar).gaps.hull();

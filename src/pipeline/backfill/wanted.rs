@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 
+use crate::fetch::Delays;
 use crate::fetch::plan_start::{self, PlanStarts};
 use crate::index::coverage::{CoverageIndex, SeriesKey};
 use crate::select::{SelectError, Selection, Target};
 use barkeep_config::Settings;
-use barkeep_market::{AssetClass, Calendar, Family, Interval, Symbol, Ts};
+use barkeep_market::{AssetClass, Calendar, Family, Interval, Source, Symbol, Ts};
 use barkeep_plan::{FamilyState, Horizon, Need};
 use barkeep_store::{Store, StoreError, SymbolRow};
 
@@ -60,7 +61,7 @@ impl Wanted<'_> {
     /// The range of a family without what lies before the plan's history.
     pub(super) fn range(&self, state: &FamilyState, starts: &PlanStarts) -> Result<Interval, SelectError> {
         let asked = self.asked(state)?;
-        Ok(Interval::new(begin(asked, state.class, starts), asked.end))
+        Ok(Interval::new(begin(asked, (state.vendor, state.class), starts), asked.end))
     }
 }
 
@@ -85,10 +86,10 @@ pub async fn gaps(
     let wanted = Wanted { selection: &Selection::default(), beginnings: &beginnings, history, now };
     let configured = settings.vendor.delay;
     let delay = |class| coverage.delay(class, &targets, configured);
-    let (exchange, continuous) = (delay(AssetClass::Stock), delay(AssetClass::Crypto));
+    let delays = Delays { exchange: delay(AssetClass::Stock), continuous: delay(AssetClass::Crypto) };
     let mut all = BTreeMap::new();
     for state in targets.iter().flat_map(|target| coverage.proven(target)) {
-        let delay = if state.class.is_continuous() { continuous } else { exchange };
+        let delay = delays.of(state.vendor, state.class);
         let family = state.base.family();
         let horizon = Horizon::at(calendar, state.class, family, delay, settings.backfill.settle, now);
         // Without a first or last day there is nothing to contradict.
@@ -102,17 +103,21 @@ pub async fn gaps(
 }
 
 /// Where a range begins when the plan's history does not reach further back.
-fn begin(asked: Interval, class: AssetClass, starts: &PlanStarts) -> Ts {
-    let plan = starts.get(&class.is_continuous()).map(|date| class.midnight(*date));
+fn begin(asked: Interval, (vendor, class): (Source, AssetClass), starts: &PlanStarts) -> Ts {
+    let plan = plan_start::of(starts, vendor, class).map(|date| class.midnight(date));
     plan.map_or(asked.start, |plan| asked.start.max(plan.min(asked.end)))
 }
 
 /// The first days of the plan that cut anything off what was asked.
-pub(super) fn cutting(starts: &PlanStarts, asked: impl Iterator<Item = (AssetClass, Interval)>) -> PlanStarts {
+pub(super) fn cutting(
+    starts: &PlanStarts,
+    asked: impl Iterator<Item = ((Source, AssetClass), Interval)>,
+) -> PlanStarts {
     let mut cut = PlanStarts::new();
-    for (class, range) in asked {
-        if let Some(date) = starts.get(&class.is_continuous()).filter(|_| begin(range, class, starts) > range.start) {
-            cut.insert(class.is_continuous(), *date);
+    for ((vendor, class), range) in asked {
+        let date = plan_start::of(starts, vendor, class);
+        if let Some(date) = date.filter(|_| begin(range, (vendor, class), starts) > range.start) {
+            cut.insert(class.is_continuous(), date);
         }
     }
     cut

@@ -116,10 +116,11 @@ impl FeatureRunner {
         let ids = self.registry.register().await?;
         let id = |symbol: &Symbol, tf: Timeframe| ids.get(&(symbol.clone(), tf)).copied();
         let of = |target: &Target| {
-            let (symbol, class) = (target.row.symbol.clone(), target.row.asset_class);
+            let (symbol, vendor, class) = (target.row.symbol.clone(), target.row.vendor, target.row.asset_class);
             let daily: Option<SeriesId> = id(&symbol, Timeframe::D1);
             let mine = Timeframe::ALL.into_iter().filter(|tf| wanted(&symbol, *tf));
-            mine.filter_map(|tf| Some(SeriesRef { series: id(&symbol, tf)?, class, daily })).collect::<Vec<SeriesRef>>()
+            mine.filter_map(|tf| Some(SeriesRef { series: id(&symbol, tf)?, vendor, class, daily }))
+                .collect::<Vec<SeriesRef>>()
         };
         Ok(self.targets.iter().flat_map(of).collect())
     }

@@ -17,7 +17,7 @@ use barkeep_base::timing::{self, Phase};
 use barkeep_config::Settings;
 use barkeep_market::features::{State, bars_per_year, extend};
 use barkeep_market::split::Split;
-use barkeep_market::{AssetClass, Bar, Calendar, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Bar, Calendar, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_store::adjusted::Adjusting;
 use barkeep_store::{FeatureBar, FeatureProgress, FeatureRow, FeatureWrite, SeriesId, Store, StoreError, TimeRange};
 
@@ -47,6 +47,7 @@ pub struct Refresh<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct SeriesRef {
     pub series: SeriesId,
+    pub vendor: Source,
     pub class: AssetClass,
     /// The same symbol's daily series: a week in which shares were split is built from its days.
     pub daily: Option<SeriesId>,
@@ -57,6 +58,7 @@ pub struct SeriesRef {
 pub struct Refreshed {
     /// As it was before.
     pub progress: FeatureProgress,
+    pub vendor: Source,
     pub class: AssetClass,
     /// Rows inserted or changed.
     pub written: u64,
@@ -90,6 +92,7 @@ impl Refresh<'_> {
                 let id = p.series.id;
                 let fresh = || Refreshed {
                     progress: p.clone(),
+                    vendor: series_ref.vendor,
                     class: series_ref.class,
                     written: 0,
                     touched: false,

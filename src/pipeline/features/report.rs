@@ -74,7 +74,7 @@ impl Refresh<'_> {
                 one.class,
                 series.timeframe,
                 newest,
-                self.settings.vendor.delay,
+                one.vendor.delay(self.settings.vendor.delay),
                 self.settings.backfill.settle,
                 now,
             );

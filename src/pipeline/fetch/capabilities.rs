@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::Fetcher;
 use barkeep_market::freshness::Delay;
 use barkeep_market::ts::SECOND;
-use barkeep_market::{AssetClass, Family, Symbol};
+use barkeep_market::{AssetClass, Family, Source, Symbol};
 use barkeep_plan::Horizon;
 use barkeep_vendor::dispatch::Attempt;
 
@@ -34,25 +34,25 @@ pub struct VendorCapabilities {
 /// The plan's delay by market, as known at the start of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Delays {
-    /// Stocks and funds.
+    /// Stocks and funds of a vendor with plans.
     pub exchange: Delay,
-    /// Crypto.
+    /// Crypto of a vendor with plans.
     pub continuous: Delay,
 }
 
 impl Delays {
     #[must_use]
-    pub const fn of(&self, class: AssetClass) -> Delay {
-        if class.is_continuous() { self.continuous } else { self.exchange }
+    pub const fn of(&self, vendor: Source, class: AssetClass) -> Delay {
+        vendor.delay(if class.is_continuous() { self.continuous } else { self.exchange })
     }
 }
 
 impl Fetcher {
     /// The horizon of a family, as far as the run knows by now.
     #[must_use]
-    pub fn horizon(&self, class: AssetClass, family: Family) -> Horizon {
-        let late = self.capabilities().end_of_day.contains(&class.is_continuous());
-        let delay = if late { Delay::EndOfDay } else { self.delays.of(class) };
+    pub fn horizon(&self, vendor: Source, class: AssetClass, family: Family) -> Horizon {
+        let late = vendor.has_plans() && self.capabilities().end_of_day.contains(&class.is_continuous());
+        let delay = if late { Delay::EndOfDay } else { self.delays.of(vendor, class) };
         let (calendar, settle) = (&self.engine.calendar, self.engine.settings.backfill.settle);
         let now = self.now - self.capabilities().clock_behind;
         Horizon::at(calendar, class, family, delay, settle, now)

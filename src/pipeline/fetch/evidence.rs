@@ -28,6 +28,9 @@ const SHORTEST_HISTORY: i64 = 7 * DAY;
 impl Fetcher {
     /// The range a page answers for, from where the page before ended.
     pub(super) fn answered(query: &AggregateQuery, page: &Page, from: Ts) -> Interval {
+        if let Some(to) = page.answers_to {
+            return Interval::new(from, to.min(query.range.end).max(from));
+        }
         let last_end = page.bars.iter().map(|bar| query.timeframe.end_of(query.class, bar.ts)).max();
         // A vendor that reaches its own limit without saying where to go on has cut the answer.
         let cut = page.next.is_none() && page.full;
@@ -47,6 +50,9 @@ impl Fetcher {
 
     /// The sessions at the start of an old range that have no bar although later ones do.
     pub(super) fn leading_gap(&self, query: &AggregateQuery, first: Ts) -> Option<Interval> {
+        if !query.vendor.has_plans() {
+            return None;
+        }
         let first_day = query.timeframe.span(query.class, Timeframe::D1.span(query.class, first).start).start;
         let gap = Interval::new(query.range.start, first_day);
         let whole_days = Timeframe::D1.snap_in(query.class, gap);
@@ -127,7 +133,7 @@ impl Fetcher {
         range: Interval,
         verdict: Verdict,
     ) -> Result<Vec<FamilyAnswer>, StoreError> {
-        let horizon = self.horizon(ids.class, ids.base.family());
+        let horizon = self.horizon(ids.vendor, ids.class, ids.base.family());
         let pieces = self.not_proven(&ids, range).await?;
         let answer = |answered| FamilyAnswer { ids: Arc::clone(&ids), answered, verdict, bars: Vec::new(), horizon };
         Ok(pieces.into_iter().map(answer).collect())

@@ -62,7 +62,7 @@ impl Fetcher {
                     // One bar is too little to be called another company's.
                     self.verify(&ids, day, &[**bar]).await?;
                     answers.push(FamilyAnswer {
-                        horizon: self.horizon(ids.class, Family::Day),
+                        horizon: self.horizon(ids.vendor, ids.class, Family::Day),
                         ids: Arc::new(ids),
                         answered: day,
                         verdict: Verdict::Answered,

@@ -145,9 +145,10 @@ impl Fetcher {
     async fn carry_out(&self, number: u64, item: &Item) -> Result<(), ItemError> {
         self.progress.on_event(Event::Started { item: number, info: ItemInfo::of(item) });
         match &item.request {
-            Request::Aggregates { ticker, asset_class, timeframe, range, .. } => {
+            Request::Aggregates { ticker, vendor, asset_class, timeframe, range, .. } => {
                 let Some(symbol) = item.symbols.first() else { return Ok(()) };
                 let query = AggregateQuery {
+                    vendor: *vendor,
                     ticker: ticker.clone(),
                     class: *asset_class,
                     timeframe: *timeframe,

@@ -11,9 +11,9 @@ use super::{Fetcher, ItemError};
 use crate::gate::Permit;
 use crate::index::registry::SeriesIds;
 use crate::ingest::{FamilyAnswer, PageJob, PendingCommit, Verdict};
+use barkeep_market::source::Reach;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
-use barkeep_plan::planner::PAGE;
 use barkeep_vendor::dispatch::{Attempt, PageGuard};
 use barkeep_vendor::{AggregateQuery, Cursor, Fault, Page};
 
@@ -29,8 +29,8 @@ impl Fetcher {
         mut query: AggregateQuery,
     ) -> Result<(), ItemError> {
         let family = query.timeframe.family();
-        let horizon = self.horizon(query.class, family);
-        let begin = self.plan_start(query.class).unwrap_or(Ts::MIN);
+        let horizon = self.horizon(query.vendor, query.class, family);
+        let begin = self.plan_start(query.vendor, query.class).unwrap_or(Ts::MIN);
         let reachable = query.timeframe.snap_out(query.class, Interval::new(begin, horizon.end));
         // The night before a session costs nothing beside it.
         let evening = self.engine.calendar.evening_of(query.class, family, query.range.start);
@@ -39,7 +39,12 @@ impl Fetcher {
         if query.range.is_empty() {
             return Ok(());
         }
-        let mut guard = PageGuard::new(self.engine.settings.vendor.max_pages);
+        let most = match query.vendor.reach() {
+            Reach::Traded(_) => self.engine.settings.vendor.max_pages,
+            // The windows of a range are counted by its length.
+            Reach::Window(_) => u32::MAX,
+        };
+        let mut guard = PageGuard::new(most);
         let mut cursor = None;
         let mut answered_to = query.range.start;
         let mut any_bars = false;
@@ -47,6 +52,7 @@ impl Fetcher {
         let mut ids: Option<Arc<SeriesIds>> = None;
         let mut leading_gap: Result<(), ItemError> = Ok(());
         let mut counted: Option<u64> = None;
+        let mut pages = 0;
         let outcome = loop {
             let ((page, attempt), permit) = match self.page(item, &query, cursor.as_ref()).await {
                 Ok(answer) => answer,
@@ -57,11 +63,11 @@ impl Fetcher {
                 break Err(fault.into());
             }
             self.hear_clock(&attempt);
-            let horizon = self.horizon(query.class, family);
+            let horizon = self.horizon(query.vendor, query.class, family);
             let more = page.next.is_some();
             let first = page.bars.first().filter(|_| cursor.is_none());
             if let Some(bar) = first {
-                self.note_served(query.class, bar.ts);
+                self.note_served(query.vendor, query.class, bar.ts);
             }
             let unproven = first.and_then(|bar| self.leading_gap(&query, bar.ts));
             if let Some(gap) = unproven {
@@ -90,6 +96,7 @@ impl Fetcher {
             }
             any_bars |= !page.bars.is_empty();
             counted = Some(counted.unwrap_or(0) + page.query_count);
+            pages += 1;
             let verdict = self.verdict(any_bars, answered);
             let done = share(query.range, answered_to);
             // Never quite all of it while pages follow.
@@ -114,7 +121,10 @@ impl Fetcher {
                 }
             }
         };
-        self.capabilities().needed += counted.map_or(0, |n| n.div_ceil(PAGE).max(1));
+        self.capabilities().needed += match query.vendor.reach() {
+            Reach::Traded(most) => counted.map_or(0, |n| n.div_ceil(most).max(1)),
+            Reach::Window(_) => pages,
+        };
         for page in pending {
             page.wait().await?;
         }

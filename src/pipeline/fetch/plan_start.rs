@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 
 use super::Fetcher;
 use barkeep_market::ts::DAY;
-use barkeep_market::{AssetClass, Interval, Symbol, Ts};
+use barkeep_market::{AssetClass, Interval, Source, Symbol, Ts};
 use barkeep_store::{PlanStart, Store, StoreError};
 use barkeep_vendor::Class;
 
@@ -34,6 +34,12 @@ pub async fn known(store: &dyn Store, now: Ts) -> Result<PlanStarts, StoreError>
     let starts = store.plan_starts().await?;
     let fresh = starts.iter().filter(|start| now - start.learned_at < RECHECK);
     Ok(fresh.map(|start| (start.continuous, rolled(start, now))).collect())
+}
+
+/// The first day of the history that a vendor gives of a class, where a plan decides that.
+#[must_use]
+pub fn of(starts: &PlanStarts, vendor: Source, class: AssetClass) -> Option<NaiveDate> {
+    starts.get(&class.is_continuous()).copied().filter(|_| vendor.has_plans())
 }
 
 /// The first day of a plan as of `now`.
@@ -83,12 +89,15 @@ impl Fetcher {
     }
 
     /// Where the plan's history begins, as far as it is known.
-    pub(super) fn plan_start(&self, class: AssetClass) -> Option<Ts> {
-        self.plan_history().starts.get(&class.is_continuous()).map(|date| class.midnight(*date))
+    pub(super) fn plan_start(&self, vendor: Source, class: AssetClass) -> Option<Ts> {
+        of(&self.plan_history().starts, vendor, class).map(|date| class.midnight(date))
     }
 
     /// Notes the first bar of an answer: whatever is known or refused, the plan reaches back to it.
-    pub(super) fn note_served(&self, class: AssetClass, first: Ts) {
+    pub(super) fn note_served(&self, vendor: Source, class: AssetClass, first: Ts) {
+        if !vendor.has_plans() {
+            return;
+        }
         let mut history = self.plan_history();
         let earliest = history.earliest.entry(class.is_continuous()).or_insert(first);
         *earliest = first.min(*earliest);

@@ -122,6 +122,7 @@ impl CoverageIndex {
                     symbol: row.symbol.clone(),
                     class: row.asset_class,
                     ticker: row.vendor_ticker.clone(),
+                    vendor: row.vendor,
                     criticality: row.criticality,
                     base,
                     requested,
@@ -146,7 +147,8 @@ impl CoverageIndex {
                 && row.range.contains(self.now)
                 && row.range.len() <= LONGEST_REFUSAL_OF_TODAY
         };
-        let same_market = |t: &&Target| t.row.asset_class.is_continuous() == class.is_continuous();
+        let same_market =
+            |t: &&Target| t.row.asset_class.is_continuous() == class.is_continuous() && t.row.vendor.has_plans();
         let mut series = targets.iter().filter(same_market).flat_map(|target| {
             target.row.timeframes.iter().filter_map(|tf| self.coverage.get(&(target.row.symbol.clone(), *tf)))
         });

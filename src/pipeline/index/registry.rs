@@ -12,7 +12,7 @@ use crate::index::coverage::SeriesKey;
 use crate::select::Target;
 use barkeep_config::Settings;
 use barkeep_market::quality::Thresholds;
-use barkeep_market::{AssetClass, Family, Symbol, Timeframe, split::Split};
+use barkeep_market::{AssetClass, Family, Source, Symbol, Timeframe, split::Split};
 use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, SymbolRow};
 
 /// What ingest needs to know of one family of one symbol.
@@ -20,6 +20,7 @@ use barkeep_store::{ExecutionRow, SeriesId, SeriesStatus, Store, StoreError, Sym
 pub struct SeriesIds {
     pub symbol: Symbol,
     pub class: AssetClass,
+    pub vendor: Source,
     pub ticker: String,
     pub base: Timeframe,
     pub base_id: SeriesId,
@@ -120,6 +121,7 @@ pub async fn series_ids(
     Ok(SeriesIds {
         symbol: row.symbol.clone(),
         class,
+        vendor: row.vendor,
         ticker: row.vendor_ticker.clone(),
         base,
         base_id,

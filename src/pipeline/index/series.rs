@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use crate::index::coverage::LONGEST_REFUSAL_OF_TODAY;
 use barkeep_config::Settings;
 use barkeep_market::freshness::{Delay, StalenessClock, Tier, TierLimits, lag_behind, served_until, tier};
-use barkeep_market::{AssetClass, Calendar, Family, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Calendar, Family, Source, Symbol, Timeframe, Ts};
 use barkeep_store::{Evidence, SeriesId, SeriesRow, Store, StoreError, SymbolRow};
 
 /// A series with what the vendor answered about its newest end.
@@ -67,7 +67,7 @@ impl SeriesIndex {
             };
             let known = evidence.get(&row.id);
             let refused = known.and_then(|e| e.refused).is_some_and(|r| r.len() <= LONGEST_REFUSAL_OF_TODAY);
-            if let Some(late) = end_of_day.get_mut(market(symbol.asset_class)) {
+            if let Some(late) = end_of_day.get_mut(market(symbol.asset_class)).filter(|_| symbol.vendor.has_plans()) {
                 *late |= refused;
             }
             series.push(SeriesState {
@@ -96,13 +96,15 @@ impl SeriesIndex {
         self.series.iter().filter_map(|known| Some((self.symbols.get(known.symbol)?, known)))
     }
 
-    /// The plan's delay for a class: end of day when the vendor said so today, else as configured.
+    /// How far a vendor's data of a class are behind: end of day when the plan said so today, else as configured.
     #[must_use]
-    pub fn delay(&self, class: AssetClass, configured: Delay) -> Delay {
+    pub fn delay(&self, vendor: Source, class: AssetClass, configured: Delay) -> Delay {
         let late = self.end_of_day.get(market(class)).copied().unwrap_or_default();
-        if late { Delay::EndOfDay } else { configured }
+        vendor.delay(if late { Delay::EndOfDay } else { configured })
     }
 }
+
+const MARKETS: usize = 2;
 
 fn market(class: AssetClass) -> usize {
     usize::from(class.is_continuous())
@@ -124,7 +126,7 @@ pub struct Judge<'a> {
     clock: StalenessClock,
     limits: TierLimits,
     now: Ts,
-    /// Where the vendor could serve to, by market and timeframe.
+    /// Where a vendor could serve to, by vendor, market and timeframe.
     served: Vec<Ts>,
     /// Ends of day-family bars by market, timeframe and start: a time-zone computation each.
     ends: HashMap<(usize, Timeframe, Ts), Ts>,
@@ -139,17 +141,17 @@ impl<'a> Judge<'a> {
         inventory: &SeriesIndex,
         now: Ts,
     ) -> Self {
-        let markets = [AssetClass::Stock, AssetClass::Crypto];
-        let served = markets.into_iter().flat_map(|class| {
-            let delay = inventory.delay(class, settings.vendor.delay);
+        let markets = Source::ALL.map(|vendor| [AssetClass::Stock, AssetClass::Crypto].map(|class| (vendor, class)));
+        let served = markets.into_iter().flatten().flat_map(|(vendor, class)| {
+            let delay = inventory.delay(vendor, class, settings.vendor.delay);
             Timeframe::ALL.map(|tf| served_until(calendar, class, tf, delay, settings.backfill.settle, now))
         });
         Self { calendar, clock: settings.staleness.clock, limits, now, served: served.collect(), ends: HashMap::new() }
     }
 
-    /// Judges one series of a class.
-    pub fn judge(&mut self, class: AssetClass, known: &SeriesState) -> Judgement {
-        let tf = known.row.timeframe;
+    /// Judges one series of a symbol.
+    pub fn judge(&mut self, symbol: &SymbolRow, known: &SeriesState) -> Judgement {
+        let (class, tf) = (symbol.asset_class, known.row.timeframe);
         let behind = known.row.last_ts.map(|start| {
             let end = match tf.family() {
                 Family::Minute => tf.end_of(class, start),
@@ -158,7 +160,8 @@ impl<'a> Judge<'a> {
             let bar = known.bar_known_until(end);
             let known_until = known.answered_until.map_or(bar, |answered| answered.max(bar));
             let known_until = known.late_from.map_or(known_until, |late| late.min(known_until));
-            let served = self.served.get(market(class) * Timeframe::ALL.len() + tf as usize);
+            let place = symbol.vendor as usize * MARKETS + market(class);
+            let served = self.served.get(place * Timeframe::ALL.len() + tf as usize);
             let served = served.copied().unwrap_or(self.now);
             lag_behind(self.calendar, self.clock, class, known_until, served, self.now)
         });

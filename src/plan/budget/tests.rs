@@ -9,6 +9,7 @@ fn item(symbol: &str, criticality: Criticality, requests: u64, newest: bool) -> 
     Item {
         recheck: false,
         request: Request::Aggregates {
+            vendor: barkeep_market::Source::Massive,
             ticker: symbol.to_owned(),
             asset_class: AssetClass::Stock,
             timeframe: Timeframe::M5,
@@ -176,4 +177,32 @@ fn the_order_is_criticality_then_newest_then_deadline_then_staleness_per_request
     items.sort_by_key(|item| urgency(item, &staleness));
     let order: Vec<&str> = items.iter().map(|i| i.symbols[0].as_str()).collect();
     assert_eq!(order, ["CRITICAL", "EARLY", "CHEAP", "LATE", "HISTORY"]);
+}
+
+#[test]
+fn every_vendor_has_a_limit_of_its_own() {
+    let by = |vendor, symbol: &str| {
+        let mut item = item(symbol, Criticality::Critical, 10, true);
+        if let Request::Aggregates { vendor: of, .. } = &mut item.request {
+            *of = vendor;
+        }
+        item
+    };
+    let (items, window) = ([by(Source::Massive, "A"), by(Source::Coinbase, "B")], Duration::from_secs(1));
+    let staleness: Staleness =
+        ["A", "B"].map(|name| ((name.parse().unwrap(), Family::Minute), vec![stale(60_500)])).into_iter().collect();
+    let tokens = |limit, window| Tokens { limit, window, used: vec![], now: Ts(0) };
+    let both = [(Source::Massive, tokens(4, Duration::from_mins(1))), (Source::Coinbase, tokens(4, window))].into();
+    let budget = Budget::over(&items, &staleness, &both);
+    // Four at once and four a minute later at the one, and all ten within three seconds at the other.
+    assert_eq!((budget.requests_short, budget.feasible, budget.breaching), (2, false, 1));
+    assert_eq!((budget.next.requests, budget.next.until), (20, Some(Ts(120_000))));
+    assert_eq!(budget.tightest.map(|t| (t.due, t.available)), Some((10, 8)));
+    assert_eq!(budget.deadlines.iter().map(|d| d.symbol.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+    // With one vendor it is the budget of that one.
+    let one: BTreeMap<Source, Tokens> = [(Source::Massive, tokens(4, Duration::from_mins(1)))].into();
+    assert_eq!(
+        Budget::over(&items[..1], &staleness, &one),
+        Budget::of(&items[..1], &staleness, &one[&Source::Massive])
+    );
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::gaps::{FamilyState, Horizon};
+use barkeep_market::Source;
 use barkeep_market::freshness::Delay;
 use barkeep_market::ts::{HOUR, MINUTE};
 
@@ -21,6 +22,7 @@ fn state(known: Ts) -> FamilyState {
         symbol: "SPY".parse().unwrap(),
         class: AssetClass::Etf,
         ticker: "SPY".to_owned(),
+        vendor: Source::Massive,
         criticality: barkeep_market::Criticality::Standard,
         base: Timeframe::M5,
         requested: vec![Timeframe::M5],
@@ -81,4 +83,93 @@ fn the_bars_beside_a_hole_are_asked_again_with_it() {
     let asked = asked(along, now);
     assert_eq!((asked.len(), asked[0].0.start, asked[0].1), (1, beside.start, false));
     assert!(asked[0].0.end > hole.end + HOUR);
+}
+
+/// Crypto of a vendor whose requests hold a window of 300 bars, known since the beginning of 2024-03-04 until `known`.
+fn windowed(base: Timeframe, known: Ts) -> FamilyState {
+    let from = AssetClass::Crypto.midnight(NaiveDate::from_ymd_opt(2024, 3, 4).unwrap());
+    FamilyState {
+        symbol: "BTC".parse().unwrap(),
+        class: AssetClass::Crypto,
+        ticker: "BTC-USD".to_owned(),
+        vendor: Source::Coinbase,
+        base,
+        requested: vec![base],
+        covered: [(base, IntervalSet::from(Interval::new(from, known)))].into(),
+        ..state(known)
+    }
+}
+
+fn plan_of(states: Vec<FamilyState>, days: i64, now: Ts) -> Plan {
+    let cal = Calendar::new();
+    let class = AssetClass::Crypto;
+    let from = class.midnight(NaiveDate::from_ymd_opt(2024, 3, 4).unwrap());
+    let needs: Vec<Need> = states
+        .into_iter()
+        .map(|state| {
+            let (family, delay) = (state.base.family(), Delay::After(Duration::ZERO));
+            let horizon = Horizon::at(&cal, class, family, delay, Duration::ZERO, now);
+            Need::of(&cal, state, Interval::new(from, from + days * DAY), horizon)
+        })
+        .collect();
+    let density = [("BTC".parse().unwrap(), 0.01)].into();
+    let market = Market { grouped_daily: true, overlap: Duration::from_hours(48), density, ..Market::default() };
+    build(&cal, &needs, &market)
+}
+
+#[test]
+fn a_window_holds_so_many_bars_however_few_traded() {
+    let from = march(4, 0, 0);
+    for (base, days, requests) in [
+        (Timeframe::M1, 5, 24),
+        (Timeframe::M5, 5, 5),
+        (Timeframe::M15, 5, 2),
+        (Timeframe::H1, 25, 2),
+        (Timeframe::D1, 300, 1),
+        (Timeframe::D1, 301, 2),
+    ] {
+        let plan = plan_of(vec![windowed(base, from)], days, from + 400 * DAY);
+        let figures = (plan.requests, plan.requests_low, plan.requests_high, plan.lower_bound);
+        assert_eq!(figures, (requests, requests, requests, requests), "{base} {days}");
+        assert!(plan.items.iter().all(|item| item.request.vendor() == Source::Coinbase));
+    }
+}
+
+#[test]
+fn days_of_a_vendor_without_market_days_are_asked_one_by_one() {
+    let other = |name: &str| FamilyState { symbol: name.parse().unwrap(), ..windowed(Timeframe::D1, march(4, 0, 0)) };
+    let plan = plan_of(["A", "B", "C", "D"].map(other).to_vec(), 1, march(9, 0, 0));
+    assert_eq!((plan.requests, plan.lower_bound), (4, 4));
+    assert!(plan.items.iter().all(|item| matches!(item.request, Request::Aggregates { .. })), "{:?}", plan.items);
+}
+
+#[test]
+fn the_newest_window_is_filled_and_costs_no_more() {
+    let now = march(13, 22, 0);
+    let range = |known: Ts| {
+        let plan = plan_of(vec![windowed(Timeframe::M5, known)], 30, now);
+        match &plan.items[..] {
+            [Item { request: Request::Aggregates { range, .. }, .. }] => (plan.requests, *range),
+            other => panic!("{other:?}"),
+        }
+    };
+    // 300 bars of 5m are 25 hours, less than the overlap of two days.
+    assert_eq!(range(march(13, 21, 30)), (1, Interval::new(now - 25 * HOUR, now)));
+    assert_eq!(range(march(12, 12, 0)), (2, Interval::new(now - 48 * HOUR, now)));
+    // Silence at the end is asked about again as far as that is free.
+    let silent =
+        FamilyState { open: Some(Interval::new(march(6, 0, 0), now)), ..windowed(Timeframe::M5, march(13, 21, 30)) };
+    assert_eq!(plan_of(vec![silent], 30, now).requests, 1);
+}
+
+#[test]
+fn a_hole_is_asked_about_for_nothing_inside_a_window() {
+    let now = march(13, 22, 0);
+    let with_hole = |hours: i64| {
+        let hole = Interval::new(now - hours * HOUR, now - hours * HOUR + 30 * MINUTE);
+        let state = FamilyState { due: hole.into(), ..windowed(Timeframe::M5, march(13, 21, 0)) };
+        let plan = plan_of(vec![state], 30, now);
+        (plan.requests, plan.rechecks)
+    };
+    assert_eq!((with_hole(20), with_hole(100)), ((1, 0), (2, 1)));
 }

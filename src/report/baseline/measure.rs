@@ -237,6 +237,7 @@ async fn one(
         from: Some(TimeBound::Date(from.utc_date())),
         to: None,
         class: None,
+        vendor: None,
         refetch: false,
     };
     let backfill = Backfill::new(selection, mode, Trigger::Cli);

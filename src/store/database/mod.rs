@@ -249,7 +249,10 @@ mod tests {
         let (_dir, database) = database(None).await;
         let spent = Arc::<Spent>::default();
         let now = Moment { at: Ts(1_000_000), uptime: None };
-        let take = timing::scope(Arc::clone(&spent), database.take_place(5, Duration::from_mins(1), now));
+        let take = timing::scope(
+            Arc::clone(&spent),
+            database.take_place(barkeep_market::Source::Massive, 5, Duration::from_mins(1), now),
+        );
         assert!(take.await.unwrap().place.is_some());
         assert_eq!(spent.of(Phase::Database), Duration::ZERO);
         database.close().await;

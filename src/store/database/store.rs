@@ -26,7 +26,7 @@ use crate::{
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Interval, Source, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 #[async_trait]
@@ -255,9 +255,9 @@ impl Store for Database {
         read!(self, requests::counted())
     }
 
-    async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
+    async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakePlace { limit, timeout, now }).await
+        self.write_untimed(requests::TakePlace { vendor, limit, timeout, now }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {

@@ -37,7 +37,7 @@ use super::{
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
-use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
+use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 #[async_trait]
@@ -285,8 +285,8 @@ impl Store for Memory {
         Ok(self.open()?.requests.counted())
     }
 
-    async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
-        Ok(self.open()?.requests.take_place(limit, timeout, now))
+    async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
+        Ok(self.open()?.requests.take_place(vendor, limit, timeout, now))
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals, Waste};
 use barkeep_base::clock::Moment;
-use barkeep_market::{Interval, Timeframe};
+use barkeep_market::{Interval, Source, Timeframe};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
 
@@ -77,17 +77,17 @@ impl Requests {
             .collect()
     }
 
-    pub(super) fn take_place(&mut self, limit: u32, timeout: Duration, now: Moment) -> Grant {
+    pub(super) fn take_place(&mut self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Grant {
         for place in &mut self.places {
             for moment in [Some(&mut place.started), place.answered.as_mut()].into_iter().flatten() {
                 moment.at = moment.at.min(now.at);
             }
         }
         self.places.retain(|place| !place.free_in(&now).is_zero());
-        let taken = self.places.clone();
+        let taken: Vec<Place> = self.places.iter().filter(|place| place.vendor == vendor).copied().collect();
         let place = fits(&taken, limit, &now).then(|| {
             self.last_place += 1;
-            self.places.push(Place { id: self.last_place, started: now, answered: None, timeout });
+            self.places.push(Place { id: self.last_place, vendor, started: now, answered: None, timeout });
             self.last_place
         });
         Grant { place, taken }

@@ -10,7 +10,7 @@ use crate::field::{Fields, collect, column};
 use crate::writer::Work;
 use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Result, Waste};
 use barkeep_base::clock::{Moment, Uptime};
-use barkeep_market::{Interval, Ts};
+use barkeep_market::{Interval, Source, Ts};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
 
@@ -80,14 +80,14 @@ statements! {
              answered_at = CASE WHEN answered_at > $1 THEN $1 ELSE answered_at END
          WHERE started_at > $1 OR answered_at > $1");
     PLACES = Sql::same(
-        "SELECT id, started_at, answered_at, timeout_ms, boot, started_uptime_ms, answered_uptime_ms
+        "SELECT id, vendor, started_at, answered_at, timeout_ms, boot, started_uptime_ms, answered_uptime_ms
          FROM rate_limit_state ORDER BY id");
     FORGET = Sql::two(
         "DELETE FROM rate_limit_state WHERE id IN (SELECT value FROM json_each($1))",
         "DELETE FROM rate_limit_state WHERE id = ANY($1)");
     TAKE = Sql::same(
-        "INSERT INTO rate_limit_state (started_at, timeout_ms, boot, started_uptime_ms) VALUES ($1, $2, $3, $4)
-         RETURNING id");
+        "INSERT INTO rate_limit_state (vendor, started_at, timeout_ms, boot, started_uptime_ms)
+         VALUES ($1, $2, $3, $4, $5) RETURNING id");
     ANSWER = Sql::same("UPDATE rate_limit_state SET answered_at = $2, answered_uptime_ms = $3 WHERE id = $1");
 }
 
@@ -197,6 +197,7 @@ pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
 
 /// [`crate::Store::take_place`].
 pub(crate) struct TakePlace {
+    pub(crate) vendor: Source,
     pub(crate) limit: u32,
     pub(crate) timeout: Duration,
     pub(crate) now: Moment,
@@ -207,20 +208,23 @@ impl Work for TakePlace {
     type Output = Grant;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Grant> {
-        let Self { limit, timeout, now } = self;
+        let Self { vendor, limit, timeout, now } = self;
         conn.rows(LOCK_PLACES, &[]).await?;
         conn.run(CLAMP, &values![now.at]).await?;
-        let (free, taken): (Vec<Place>, _) = places(conn).await?.into_iter().partition(|p| p.free_in(now).is_zero());
+        let (free, mut taken): (Vec<Place>, Vec<Place>) =
+            places(conn).await?.into_iter().partition(|p| p.free_in(now).is_zero());
         if !free.is_empty() {
             let ids: Vec<i64> = free.iter().map(|place| place.id).collect();
             conn.run(FORGET, &values![ids]).await?;
         }
+        taken.retain(|place| place.vendor == *vendor);
         if !fits(&taken, *limit, now) {
             return Ok(Grant { place: None, taken });
         }
         let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let (boot, uptime) = (now.uptime.map(|up| up.boot), now.uptime.map(|up| up.ms));
-        let place = column(&conn.rows(TAKE, &values![now.at, timeout, boot, uptime]).await?)?.first().copied();
+        let place =
+            column(&conn.rows(TAKE, &values![vendor.name(), now.at, timeout, boot, uptime]).await?)?.first().copied();
         Ok(Grant { place, taken })
     }
 }
@@ -243,13 +247,15 @@ impl Work for AnswerPlace {
 
 pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
     collect(&conn.rows(PLACES, &[]).await?, |f| {
-        let (id, started_at, answered_at) = (f.next()?, f.next()?, f.next::<Option<Ts>>()?);
+        let (id, vendor) = (f.next()?, f.next()?);
+        let (started_at, answered_at) = (f.next()?, f.next::<Option<Ts>>()?);
         let timeout = Duration::from_millis(f.next::<i64>()?.unsigned_abs());
         let boot = f.next::<Option<Uuid>>()?;
         let (started_up, answered_up) = (f.next::<Option<i64>>()?, f.next::<Option<i64>>()?);
         let moment = |at, ms: Option<i64>| Moment { at, uptime: boot.zip(ms).map(|(boot, ms)| Uptime { boot, ms }) };
         Ok(Place {
             id,
+            vendor,
             started: moment(started_at, started_up),
             answered: answered_at.map(|at| moment(at, answered_up)),
             timeout,

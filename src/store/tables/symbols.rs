@@ -12,15 +12,15 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 
 statements! {
     ALL = Sql::same(
-        "SELECT symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active, paused, added_at,
+        "SELECT symbol, asset_class, vendor_ticker, vendor, criticality, criticality_source, timeframes, active, paused, added_at,
              history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to
          FROM symbols");
     PUT = Sql::same(
-        "INSERT INTO symbols (symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active,
-             paused, added_at, history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        "INSERT INTO symbols (symbol, asset_class, vendor_ticker, vendor, criticality, criticality_source, timeframes,
+             active, paused, added_at, history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (symbol) DO UPDATE SET asset_class = excluded.asset_class,
-             vendor_ticker = excluded.vendor_ticker, criticality = excluded.criticality,
+             vendor_ticker = excluded.vendor_ticker, vendor = excluded.vendor, criticality = excluded.criticality,
              criticality_source = excluded.criticality_source, timeframes = excluded.timeframes,
              active = excluded.active, paused = excluded.paused,
              added_at = excluded.added_at, history_from = excluded.history_from, listing = excluded.listing,
@@ -54,6 +54,7 @@ pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
             symbol: f.next()?,
             asset_class: f.next()?,
             vendor_ticker: f.next()?,
+            vendor: f.next()?,
             criticality: f.next()?,
             criticality_source: f.next()?,
             timeframes: f.next()?,
@@ -114,6 +115,7 @@ impl Work for Put {
                 &row.symbol,
                 row.asset_class.name(),
                 &row.vendor_ticker,
+                row.vendor.name(),
                 row.criticality.name(),
                 row.criticality_source.name(),
                 list.join(","),

@@ -50,6 +50,7 @@ impl Vendor for Scripted {
             bars: vec![],
             query_count: 3,
             full: false,
+            answers_to: None,
             dropped: 0,
             next: None,
             request_id: id,
@@ -108,7 +109,7 @@ struct Log {
 
 #[async_trait]
 impl Journal for Log {
-    async fn take(&self, _: u32, _: Duration, _: Moment) -> Result<Grant, Fault> {
+    async fn take(&self, _: Source, _: u32, _: Duration, _: Moment) -> Result<Grant, Fault> {
         if self.broken {
             return Err(Fault::new(Class::Journal, "disk full"));
         }
@@ -159,6 +160,7 @@ impl Bench {
 
 fn query() -> AggregateQuery {
     AggregateQuery {
+        vendor: barkeep_market::Source::Massive,
         ticker: "TEST".to_owned(),
         class: AssetClass::Stock,
         timeframe: Timeframe::M5,
@@ -270,7 +272,7 @@ async fn a_request_that_hangs_is_given_up_and_keeps_its_place() {
     assert_eq!(b.dispatcher.counters().in_flight, 0);
     // Without an answer the place is taken until a window after the request's deadline.
     tokio::time::sleep(Duration::from_secs(61)).await;
-    assert_eq!(b.dispatcher.limiter().snapshot().used, 1, "no answer has freed it");
+    assert_eq!(b.dispatcher.usual.limiter.snapshot().used, 1, "no answer has freed it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,14 +8,17 @@
 use std::time::Duration;
 
 use barkeep_base::clock::Moment;
+use barkeep_market::Source;
 
-/// The vendor's window.
+/// The longest window of any vendor.
 pub const WINDOW: Duration = Duration::from_mins(1);
 
 /// A place as it is recorded for all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub id: i64,
+    /// Whose limit it counts in.
+    pub vendor: Source,
     pub started: Moment,
     /// When the answer, or the failure, was in.
     pub answered: Option<Moment>,
@@ -38,9 +41,10 @@ impl Place {
     /// Of a request on the wire this is the earliest: as if its answer came now.
     #[must_use]
     pub fn free_in(&self, now: &Moment) -> Duration {
+        let window = self.vendor.window();
         match &self.answered {
-            Some(answered) => left(WINDOW, answered, now),
-            None => left(WINDOW.saturating_add(self.timeout), &self.started, now).min(WINDOW),
+            Some(answered) => left(window, answered, now),
+            None => left(window.saturating_add(self.timeout), &self.started, now).min(window),
         }
     }
 }
@@ -60,8 +64,8 @@ pub fn fits(places: &[Place], limit: u32, now: &Moment) -> bool {
 
 /// How long each taken place stays taken.
 #[must_use]
-pub fn taken(places: &[Place], now: &Moment) -> Vec<Duration> {
-    places.iter().map(|place| place.free_in(now)).filter(|left| !left.is_zero()).collect()
+pub fn taken<'a>(places: impl IntoIterator<Item = &'a Place>, now: &Moment) -> Vec<Duration> {
+    places.into_iter().map(|place| place.free_in(now)).filter(|left| !left.is_zero()).collect()
 }
 
 /// How long a request waits that has `ahead` others before it, when the taken places stay taken for `taken` and `limit`
@@ -92,7 +96,8 @@ mod tests {
 
     fn free_in(answered: Option<i64>, now: i64) -> u64 {
         let answered = answered.map(at);
-        let free = Place { id: 1, started: at(0), answered, timeout: TIMEOUT }.free_in(&at(now));
+        let free =
+            Place { id: 1, vendor: Source::Massive, started: at(0), answered, timeout: TIMEOUT }.free_in(&at(now));
         u64::try_from(free.as_millis()).unwrap()
     }
 
@@ -112,9 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_free_after_the_window_of_its_vendor() {
+        let place = |answered| Place { id: 1, vendor: Source::Coinbase, started: at(0), answered, timeout: TIMEOUT };
+        let free = |place: Place, now| place.free_in(&at(now)).as_millis();
+        assert_eq!([400, 401, 1_400, 1_401].map(|now| free(place(Some(at(400))), now)), [1_000, 1_000, 1, 0]);
+        assert_eq!([0, 20_001, 21_001].map(|now| free(place(None), now)), [1_000, 1_000, 0]);
+    }
+
+    #[test]
     fn a_step_of_the_wall_clock_frees_no_place() {
         let up = |at: i64, ms| Moment { at: Ts(at), uptime: Some(Uptime { boot: uuid::Uuid::nil(), ms }) };
-        let place = Place { id: 1, started: up(0, 0), answered: Some(up(200, 200)), timeout: TIMEOUT };
+        let place =
+            Place { id: 1, vendor: Source::Massive, started: up(0, 0), answered: Some(up(200, 200)), timeout: TIMEOUT };
         assert_eq!(place.free_in(&up(86_400_000, 30_200)).as_millis(), 30_001);
         assert_eq!(place.free_in(&up(-86_400_000, 60_201)), Duration::ZERO);
     }

@@ -81,11 +81,12 @@ fn from_optional_seconds<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Optio
 }
 
 impl LimitSnapshot {
-    /// What is known from the recorded places alone: what a process sees that does not run the limiter.
+    /// What is known of the usual vendor's limit from the recorded places alone: what a process sees that does not run the limiter.
     #[must_use]
     pub fn observed(rate: RateLimit, places: &[Place], now: &Moment) -> Self {
         let (full, window) = allowance(rate);
-        let taken = place::taken(places, now);
+        let places: Vec<&Place> = places.iter().filter(|place| place.vendor.is_usual()).collect();
+        let taken = place::taken(places.iter().copied(), now);
         let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
         let held = places.iter().filter(|_| limit.is_some()).map(|place| {
             let free_in = place.free_in(now);

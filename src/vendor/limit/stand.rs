@@ -18,12 +18,13 @@ pub(super) struct Book(pub(super) Mutex<Vec<Place>>);
 
 #[async_trait]
 impl Journal for Book {
-    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
         let mut places = self.0.lock().unwrap();
-        let taken: Vec<Place> = places.iter().filter(|p| !p.free_in(&now).is_zero()).copied().collect();
+        let taken: Vec<Place> =
+            places.iter().filter(|p| p.vendor == vendor && !p.free_in(&now).is_zero()).copied().collect();
         let id = i64::try_from(places.len()).unwrap();
         let place = place::fits(&taken, limit, &now).then(|| {
-            places.push(Place { id, started: now, answered: None, timeout });
+            places.push(Place { id, vendor, started: now, answered: None, timeout });
             id
         });
         Ok(Grant { place, taken })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use barkeep_config::RateLimit;
+use barkeep_market::Source;
 
 use super::place::wait;
 use super::{HeldPlace, Permit, allowance};
@@ -12,7 +13,7 @@ use super::{HeldPlace, Permit, allowance};
 /// The rate in force.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Agreed {
-    /// Requests per minute; `None` when unlimited.
+    /// Requests per window; `None` when unlimited.
     pub(super) limit: Option<u32>,
     /// Places when nothing went wrong.
     pub(super) full: u32,
@@ -23,6 +24,13 @@ impl From<RateLimit> for Agreed {
     fn from(rate: RateLimit) -> Self {
         let (full, window) = allowance(rate);
         Self { limit: matches!(rate, RateLimit::PerMinute(_)).then_some(full), full, window }
+    }
+}
+
+impl Agreed {
+    pub(super) fn windowed(vendor: Source, limit: u32) -> Self {
+        let full = limit.max(1);
+        Self { limit: Some(full), full, window: vendor.window() }
     }
 }
 

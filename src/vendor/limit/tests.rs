@@ -84,7 +84,7 @@ fn a_change_that_others_made_is_told() {
     paused(async {
         let s = stand(RateLimit::PerMinute(2));
         let now = Moment::now(&s.machine);
-        let place = Place { id: 77, started: now, answered: Some(now), timeout: TIMEOUT };
+        let place = Place { id: 77, vendor: Source::Massive, started: now, answered: Some(now), timeout: TIMEOUT };
         let begin = Instant::now();
         s.limiter.observe(&[place], &now);
         s.limiter.moved().await;
@@ -100,8 +100,8 @@ struct SlowBook(Book, Duration);
 
 #[async_trait]
 impl Journal for SlowBook {
-    async fn take(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
-        let grant = self.0.take(limit, timeout, now).await;
+    async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault> {
+        let grant = self.0.take(vendor, limit, timeout, now).await;
         tokio::time::sleep(self.1).await;
         grant
     }
@@ -247,7 +247,7 @@ fn a_cancel_ends_the_wait_and_costs_no_place() {
 fn places_of_another_process_show_in_the_snapshot() {
     paused(async {
         let s = stand(RateLimit::PerMinute(1));
-        s.book.take(1, TIMEOUT, Moment::now(&s.machine)).await.unwrap();
+        s.book.take(Source::Massive, 1, TIMEOUT, Moment::now(&s.machine)).await.unwrap();
         let look = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let seen = s.limiter.snapshot();
@@ -312,7 +312,7 @@ fn a_second_process_of_ours_is_no_foreigner() {
         s.ask().await;
         // The journal knows of four more, so the window is full with ours; the vendor's counts a little differently.
         let now = Moment::now(&s.machine);
-        let place = |id| Place { id, started: now, answered: Some(now), timeout: TIMEOUT };
+        let place = |id| Place { id, vendor: Source::Massive, started: now, answered: Some(now), timeout: TIMEOUT };
         s.limiter.observe(&[place(10), place(11), place(12), place(13)], &now);
         s.limiter.on_rate_limited(None);
         assert_eq!(s.limiter.snapshot().foreign_per_minute, None);

@@ -1,18 +1,16 @@
 //! One HTTP request: key in a header, no redirects, bounded time, bounded size, and no trace of key or query in any
 //! error.
 
-use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::{Base, path_of};
 use crate::Fault;
+use crate::answer::{date, kind, retry_after};
 use crate::fault::{Failure, Transport, classify};
-use crate::http::{self, BodyError, causes, client_builder, with_causes};
-use crate::retry::{http_date, parse_retry_after};
-use barkeep_base::clock::{Clock, SystemClock};
+use crate::http::{self, BodyError, client_builder, with_causes};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::VendorSettings;
@@ -171,35 +169,4 @@ impl Http {
 pub(super) fn identifier(text: &str) -> String {
     let start: String = text.chars().take(64).collect();
     printable(&start).chars().take(64).collect()
-}
-
-/// The vendor's clock.
-fn date(headers: &HeaderMap) -> Option<Ts> {
-    headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?))
-}
-
-/// `server_time` is the vendor's own clock, so that a wrong one on this machine does not matter.
-fn retry_after(headers: &HeaderMap, server_time: Option<Ts>) -> Option<Duration> {
-    let now = server_time.unwrap_or_else(|| SystemClock.now());
-    parse_retry_after(headers.get_all(RETRY_AFTER).iter().filter_map(|v| v.to_str().ok()), now)
-}
-
-/// What kind of failure a reqwest error is.
-///
-/// reqwest reports everything that goes wrong in a body as "decode". Below its own layers lies hyper's error when the
-/// connection failed, and a plain I/O error when the decompressor did (reqwest 0.13.5, `async_impl/response.rs`).
-fn kind(error: &reqwest::Error) -> Transport {
-    let decompressor =
-        || causes(error).find(|e| !e.is::<reqwest::Error>()).is_some_and(<dyn Error>::is::<std::io::Error>);
-    if error.is_timeout() {
-        Transport::Timeout
-    } else if error.is_connect() {
-        Transport::Connect
-    } else if error.is_builder() {
-        Transport::Request
-    } else if error.is_decode() && decompressor() {
-        Transport::Encoding
-    } else {
-        Transport::Broken
-    }
 }

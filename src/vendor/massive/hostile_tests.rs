@@ -24,6 +24,7 @@ const MEMORY_MIB: u64 = 160;
 fn query() -> AggregateQuery {
     let range = Interval::new(Ts(START), Ts(START + 500_000 * MINUTE));
     AggregateQuery {
+        vendor: barkeep_market::Source::Massive,
         ticker: "X:BTCUSD".to_owned(),
         class: AssetClass::Crypto,
         timeframe: Timeframe::M1,

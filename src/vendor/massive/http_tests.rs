@@ -128,6 +128,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 
 fn query() -> AggregateQuery {
     AggregateQuery {
+        vendor: barkeep_market::Source::Massive,
         ticker: "X:BTCUSD".to_owned(),
         class: AssetClass::Crypto,
         timeframe: Timeframe::M5,
@@ -191,6 +192,7 @@ async fn paths_of_all_endpoints() {
     let day =
         Timeframe::D1.snap_out(AssetClass::Stock, Interval::new(Ts::ny_midnight(date), Ts::ny_midnight(date) + 1));
     let daily = AggregateQuery {
+        vendor: barkeep_market::Source::Massive,
         ticker: "BRK.B".to_owned(),
         class: AssetClass::Stock,
         timeframe: Timeframe::D1,

@@ -8,7 +8,6 @@ mod client;
 mod grouped;
 mod page;
 mod reference;
-mod sound;
 mod wire;
 
 #[cfg(test)]
@@ -19,8 +18,6 @@ mod hostile_tests;
 mod http_tests;
 #[cfg(test)]
 mod page_tests;
-#[cfg(test)]
-mod sound_tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,9 +11,8 @@ use chrono::NaiveTime;
 
 use super::address::{Base, with_parameter};
 use super::client::identifier;
-use super::sound;
 use super::wire::{BarRow, Counts, Envelope, Object, PAGE_LIMIT, Whole, object, shown};
-use crate::{AggregateQuery, Fault, Page};
+use crate::{AggregateQuery, Fault, Page, sound};
 use barkeep_market::ts::{DAY, SECOND};
 use barkeep_market::{AssetClass, Bar, Calendar, Interval, Session, Timeframe, Ts};
 
@@ -78,6 +77,7 @@ pub(super) fn aggregates(
         bars,
         query_count,
         full,
+        answers_to: None,
         dropped,
         next,
         request_id,

@@ -11,6 +11,7 @@ fn at(text: &str) -> Ts {
 fn query(timeframe: Timeframe, class: AssetClass, from: &str, to: &str) -> AggregateQuery {
     let ticker = if class == AssetClass::Crypto { "X:BTCUSD" } else { "TEST" };
     AggregateQuery {
+        vendor: barkeep_market::Source::Massive,
         ticker: ticker.to_owned(),
         class,
         timeframe,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::names::{AssetClassName, CriticalityName, SeriesPair, SymbolName, TimeframeName, WhenText};
 use super::symbols::{SymbolToAdd, SymbolToChange};
 use super::{each, mirror, wrap};
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::{self, TimeBound};
 use barkeep_plan::Plan;
@@ -30,6 +30,10 @@ mirror! {
         /// For symbols that are not registered yet.
         #[schema(value_type = Option<AssetClassName>)]
         class: Option<AssetClass>,
+        /// Where symbols come from that are not registered yet: `massive` (the default) or `coinbase`.
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        vendor: Option<Source>,
         /// Whether stored bars are requested again, too, and compared.
         #[serde(default)]
         refetch: bool,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::mirror;
 use barkeep_config::policy::Severity;
-use barkeep_market::{self as market, AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{self as market, AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_store::{
     self as store, AlertRow, CriticalitySource, FeatureFailureRow, ListingState, OperatorActionRow, QuarantineRow,
     SeriesId, SeriesRow, SymbolRow, Verdict,
@@ -21,6 +21,10 @@ mirror! {
         #[schema(value_type = String, example = "stock")]
         asset_class: AssetClass,
         vendor_ticker: String,
+        /// Where its bars come from: `massive` or `coinbase`.
+        #[serde(default)]
+        #[schema(value_type = String, example = "massive")]
+        vendor: Source,
         #[schema(value_type = String, example = "standard")]
         criticality: Criticality,
         /// Who chose it: `policy`, `operator`, or `unknown` when it is older than this record.

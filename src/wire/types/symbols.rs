@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::mirror;
 use super::names::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe};
 use barkeep_pipeline::names::Wanted;
 use barkeep_pipeline::names::search::FoundTicker;
 use barkeep_service::handle;
@@ -32,6 +32,10 @@ pub struct SymbolToAdd {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AssetClassName>)]
     asset_class: Option<AssetClass>,
+    /// Where its bars shall come from: `massive` (the default) or `coinbase`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    vendor: Option<Source>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<CriticalityName>)]
     criticality: Option<Criticality>,
@@ -47,15 +51,15 @@ pub struct SymbolToAdd {
 
 impl From<handle::NewSymbol> for SymbolToAdd {
     fn from(new: handle::NewSymbol) -> Self {
-        let handle::NewSymbol { symbol, wanted: Wanted { class, criticality, timeframes, history_from } } = new;
-        Self { symbol, asset_class: class, criticality, timeframes, history_from }
+        let handle::NewSymbol { symbol, wanted: Wanted { class, vendor, criticality, timeframes, history_from } } = new;
+        Self { symbol, asset_class: class, vendor, criticality, timeframes, history_from }
     }
 }
 
 impl From<SymbolToAdd> for handle::NewSymbol {
     fn from(wire: SymbolToAdd) -> Self {
-        let SymbolToAdd { symbol, asset_class, criticality, timeframes, history_from } = wire;
-        Self { symbol, wanted: Wanted { class: asset_class, criticality, timeframes, history_from } }
+        let SymbolToAdd { symbol, asset_class, vendor, criticality, timeframes, history_from } = wire;
+        Self { symbol, wanted: Wanted { class: asset_class, vendor, criticality, timeframes, history_from } }
     }
 }
 

@@ -147,7 +147,14 @@ async fn everybody_counts_the_same_requests_and_knows_the_same_window() {
     let ours = snapshot.live.limit.used;
     assert_eq!(u64::from(ours), calls);
     let moment = Moment::now(&*clock);
-    while rig.store.take_place(60, Duration::from_mins(1), moment).await.unwrap().place.is_some() {}
+    while rig
+        .store
+        .take_place(barkeep::market::Source::Massive, 60, Duration::from_mins(1), moment)
+        .await
+        .unwrap()
+        .place
+        .is_some()
+    {}
     let full = publisher.wait_for(|s| s.live.limit.used == 60).await.unwrap().clone();
     let json = serde_json::to_value(&*full).unwrap();
     assert_eq!(json["vendor"]["used"], json["limit"]["used"]);

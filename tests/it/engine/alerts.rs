@@ -37,6 +37,7 @@ fn tracked(symbol: &str, added_at: barkeep::market::Ts) -> SymbolRow {
         symbol: symbol.parse().unwrap(),
         asset_class: AssetClass::Crypto,
         vendor_ticker: format!("X:{symbol}USD"),
+        vendor: barkeep::market::Source::Massive,
         criticality: Criticality::Critical,
         criticality_source: CriticalitySource::Policy,
         timeframes: vec![Timeframe::M5, Timeframe::H1],

@@ -30,6 +30,7 @@ fn row(name: &str, settings: &Settings, timeframes: &[Timeframe]) -> SymbolRow {
     let asset_class = default_class(settings, &symbol);
     SymbolRow {
         vendor_ticker: rows::ticker(&symbol, asset_class),
+        vendor: barkeep::market::Source::Massive,
         asset_class,
         criticality: criticality_of(settings, &symbol),
         ..rows::symbol(name, timeframes)

@@ -431,7 +431,7 @@ proptest! {
                 execution: None,
                 cancel: &cancel,
             };
-            let subject = SeriesRef { series: id, class: AssetClass::Stock, daily: None };
+            let subject = SeriesRef { series: id, vendor: barkeep::market::Source::Massive, class: AssetClass::Stock, daily: None };
             for change in changes.iter().chain([&Change::Run]) {
                 apply(&store, id, change).await.unwrap();
                 if !matches!(change, Change::Run) {

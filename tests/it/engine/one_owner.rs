@@ -233,6 +233,7 @@ fn spy() -> SymbolRow {
         symbol: "SPY".parse().unwrap(),
         asset_class: AssetClass::Etf,
         vendor_ticker: "SPY".to_owned(),
+        vendor: barkeep::market::Source::Massive,
         criticality: Criticality::Critical,
         criticality_source: CriticalitySource::Policy,
         timeframes: vec![Timeframe::M5],

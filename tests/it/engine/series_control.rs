@@ -53,6 +53,7 @@ impl AppContext {
             let (symbol, asset_class) = (sym(name), default_class(&settings, &sym(name)));
             SymbolRow {
                 vendor_ticker: rows::ticker(&symbol, asset_class),
+                vendor: barkeep::market::Source::Massive,
                 asset_class,
                 criticality: criticality_of(&settings, &symbol),
                 ..rows::symbol(name, &[M5, H1, D1])

@@ -63,7 +63,14 @@ async fn client(status: u16, body: &str) -> Massive {
 
 fn aapl(timeframe: Timeframe, from: &str, to: &str) -> AggregateQuery {
     let range = Interval::new(Ts::ny_midnight(date(from)), Ts::ny_midnight(date(to)));
-    AggregateQuery { ticker: "AAPL".to_owned(), class: AssetClass::Stock, timeframe, range, nights: false }
+    AggregateQuery {
+        vendor: barkeep::market::Source::Massive,
+        ticker: "AAPL".to_owned(),
+        class: AssetClass::Stock,
+        timeframe,
+        range,
+        nights: false,
+    }
 }
 
 async fn read(query: &AggregateQuery, body: &str) -> Result<Page, Fault> {

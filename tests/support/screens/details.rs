@@ -182,6 +182,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
         symbol: SymbolRow {
             asset_class: view.asset_class,
             vendor_ticker: rows::ticker(&view.symbol, view.asset_class),
+            vendor: barkeep::market::Source::Massive,
             added_at: now() - 400 * DAY,
             ..rows::symbol(symbol, &TIMEFRAMES)
         },

@@ -158,6 +158,7 @@ fn selection(request: &BackfillRequest) -> Result<Selection, Problem> {
         from: request.from.map(|b| b.0),
         to: request.to.map(|b| b.0),
         class: request.asset_class,
+        vendor: None,
         refetch: request.refetch,
     })
 }

@@ -16,7 +16,7 @@ use crate::resource::symbols::{SymbolEntry, entry, timeframes_of};
 use crate::types::{AssetClassName, CriticalityName, SymbolName, TimeframeName};
 use crate::{Api, App};
 use barkeep_market::instrument::NameError;
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::{Known, Wanted};
 use barkeep_service::handle::EngineCommand;
 use barkeep_store::{CriticalitySource, OperatorAction, SymbolRow};
@@ -36,6 +36,9 @@ pub(crate) struct NewSymbol {
     symbol: Symbol,
     #[schema(value_type = Option<AssetClassName>)]
     asset_class: Option<AssetClass>,
+    /// Where its bars shall come from: `massive` (the default) or `coinbase`.
+    #[schema(value_type = Option<String>)]
+    vendor: Option<Source>,
     #[schema(value_type = Option<CriticalityName>)]
     criticality: Option<Criticality>,
     #[schema(value_type = Option<Vec<TimeframeName>>, min_items = 1, max_items = 8)]
@@ -133,6 +136,7 @@ pub(crate) async fn add(
     let settings = &engine.config.current().settings;
     let wanted = Wanted {
         class: new.asset_class,
+        vendor: new.vendor,
         criticality: new.criticality,
         timeframes: timeframes_of(new.timeframes)?.unwrap_or_default(),
         history_from: first_day(new.history_from)?,

@@ -2,6 +2,7 @@
 
 use crate::exit::CliError;
 use barkeep_base::format::plural;
+use barkeep_market::instrument::NameError;
 use barkeep_market::{AssetClass, Instrument};
 use barkeep_store::{Listing, SymbolRow};
 
@@ -10,8 +11,10 @@ use barkeep_store::{Listing, SymbolRow};
 /// Stocks and funds trade the same hours under the same names. Between them and crypto every bar has another grid and
 /// another ticker, so what is stored would be wrong.
 pub(super) fn changed(row: &SymbolRow, class: AssetClass, bars: i64) -> Result<SymbolRow, CliError> {
-    let Instrument { symbol, vendor_ticker, .. } =
-        Instrument::of(&row.symbol, class).map_err(|e| CliError::usage(e.to_string()))?;
+    let wrong = |e: NameError| CliError::usage(e.to_string());
+    let instrument = Instrument::of(&row.symbol, class).map_err(wrong)?;
+    let vendor_ticker = instrument.ticker_at(row.vendor).map_err(wrong)?;
+    let symbol = instrument.symbol;
     if symbol != row.symbol {
         let message = format!("as {class}, {} is called {symbol}; nothing was changed", row.symbol);
         return Err(CliError::usage(message).hint(format!(

@@ -11,7 +11,7 @@ use crate::exit::CliError;
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
 use barkeep_market::symbol::InvalidSymbol;
-use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::Known;
 use barkeep_store::SymbolRow;
 
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Line>, CliError> {
 }
 
 /// The columns a heading may name, in any order.
-const COLUMNS: [&str; 4] = ["symbol", "asset_class", "timeframes", "criticality"];
+const COLUMNS: [&str; 5] = ["symbol", "asset_class", "vendor", "timeframes", "criticality"];
 
 /// Line by line rather than as one CSV: no field spans lines, an unclosed quote affects only its own line, and line numbers
 /// are those of an editor.
@@ -149,6 +149,7 @@ fn line(record: &csv::StringRecord, heading: &[&'static str], number: usize) -> 
         symbol,
         options: SymbolOptions {
             asset_class: field("asset_class").map(AssetClass::from_str).transpose().map_err(|e| e.to_string())?,
+            vendor: field("vendor").map(Source::from_str).transpose().map_err(|e| e.to_string())?,
             criticality: field("criticality").map(Criticality::from_str).transpose().map_err(|e| e.to_string())?,
             timeframes: timeframes.map_err(|e| e.to_string())?,
             since: None,
@@ -195,6 +196,14 @@ pub(super) fn merged(
             wrong.push(format!(
                 "{shown}:{}: {} is stored as {}, not {class}; `barkeep symbols set {} --class {class}` changes that",
                 line.number, row.symbol, row.asset_class, row.symbol
+            ));
+            continue;
+        }
+        if let Some(vendor) = line.options.vendor.filter(|vendor| *vendor != row.vendor) {
+            wrong.push(format!(
+                "{shown}:{}: the bars of {} are of {}, not of {vendor}; `barkeep symbols set {} --vendor {vendor}` changes \
+                 that while there are none",
+                line.number, row.symbol, row.vendor, row.symbol
             ));
             continue;
         }

@@ -44,10 +44,11 @@ fn odd(rows: &[SymbolRow]) -> String {
     }
     for row in rows {
         let remove = format!("`barkeep symbols remove {}` removes it", row.symbol);
-        let _ = match Instrument::of(&row.symbol, row.asset_class) {
+        let one = Instrument::of(&row.symbol, row.asset_class).and_then(|one| one.ticker_at(row.vendor));
+        let _ = match one {
             Err(e) => writeln!(out, "note: {e}; {remove}"),
-            Ok(one) if one.vendor_ticker != row.vendor_ticker => {
-                let (symbol, was, is) = (&row.symbol, &row.vendor_ticker, one.vendor_ticker);
+            Ok(is) if is != row.vendor_ticker => {
+                let (symbol, was) = (&row.symbol, &row.vendor_ticker);
                 writeln!(
                     out,
                     "note: the bars of {symbol} are of {was}, but {symbol} is {is}; {remove}, then add it again"
@@ -84,6 +85,8 @@ pub(super) fn listed(rows: &[Listed<'_>]) -> String {
     if rows.is_empty() {
         return "no symbols yet; add some with `barkeep symbols add AAPL SPY BTC`\n".to_owned();
     }
+    let several = rows.iter().any(|one| !one.row.vendor.is_usual());
+    let vendor = |row: &SymbolRow| if several { row.vendor.to_string() } else { String::new() };
     let cells = |Listed { row, paused_timeframes }: &Listed<'_>| {
         let timeframes: Vec<&str> = row.timeframes.iter().map(|t| t.name()).collect();
         let state = match (row.active, row.paused) {
@@ -101,10 +104,12 @@ pub(super) fn listed(rows: &[Listed<'_>]) -> String {
             format!("{state}{paused}{}", listing(row)),
             timeframes.join(","),
             row.history_from.map_or_else(String::new, |date| date.to_string()),
+            vendor(row),
         ]
     };
     // A column that nobody has used is none.
     let since = if rows.iter().any(|one| one.row.history_from.is_some()) { "SINCE" } else { "" };
-    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES", since];
+    let vendors = if several { "VENDOR" } else { "" };
+    let heading = ["SYMBOL", "CLASS", "TICKER", "CRITICALITY", "STATE", "TIMEFRAMES", since, vendors];
     table(heading, &rows.iter().map(cells).collect::<Vec<_>>())
 }

@@ -40,7 +40,7 @@ pub(super) async fn fill(
     symbols: &[DemoSymbol],
     key: SecretString,
 ) -> Result<Vec<Symbol>, CliError> {
-    let engine = open_engine(session, key, Arc::new(Silent)).await?;
+    let engine = open_engine(session, Some(key), Arc::new(Silent)).await?;
     let now = session.clock.now();
     let new = |demo: &DemoSymbol| {
         let row = Wanted::default().row(&session.loaded.settings, &demo.symbol, now)?;

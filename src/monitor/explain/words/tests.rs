@@ -50,6 +50,7 @@ fn symbol(listing: Listing) -> SymbolRow {
         symbol: "SPY".parse().unwrap(),
         asset_class: AssetClass::Etf,
         vendor_ticker: "SPY".into(),
+        vendor: barkeep_market::Source::Massive,
         criticality: Criticality::Critical,
         criticality_source: CriticalitySource::Operator,
         timeframes: vec![Timeframe::M5, Timeframe::M15, Timeframe::D1],

@@ -16,6 +16,7 @@ async fn series(class: AssetClass, base: Timeframe) -> (Arc<Memory>, SeriesIds) 
     let row = SymbolRow {
         symbol: symbol.clone(),
         vendor_ticker: "AAC".to_owned(),
+        vendor: barkeep_market::Source::Massive,
         asset_class: class,
         criticality: Criticality::Standard,
         criticality_source: CriticalitySource::Policy,

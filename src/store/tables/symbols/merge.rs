@@ -98,7 +98,8 @@ impl Work for Merge {
 /// Refuses two symbols that are not one.
 pub(crate) fn check(double: &SymbolRow, kept: &SymbolRow) -> Result<()> {
     let same = double.symbol != kept.symbol
-        && (double.asset_class, &double.vendor_ticker) == (kept.asset_class, &kept.vendor_ticker);
+        && (double.asset_class, double.vendor, &double.vendor_ticker)
+            == (kept.asset_class, kept.vendor, &kept.vendor_ticker);
     let (a, b) = (&double.symbol, &kept.symbol);
     if same { Ok(()) } else { Err(StoreError::Refused(format!("'{a}' and '{b}' do not trade as the same ticker"))) }
 }

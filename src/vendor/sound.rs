@@ -20,7 +20,7 @@ const SHARE_PERCENT: usize = 3;
 const BY_CHANCE: f64 = 1e-5;
 
 /// Refuses a page in which too much is impossible. `bars` are in order, equal ones once.
-pub(super) fn check(bars: &[Bar], query: &AggregateQuery) -> Result<(), Fault> {
+pub(crate) fn check(bars: &[Bar], query: &AggregateQuery) -> Result<(), Fault> {
     let mut hours = Hours::new(query);
     // How many there are of each, and when the first is.
     let mut reasons: BTreeMap<Wrong, (usize, Ts)> = BTreeMap::new();
@@ -187,7 +187,7 @@ fn coarser(bars: &[Bar], query: &AggregateQuery) -> Option<&'static str> {
 }
 
 /// Whether a full page stops too early to be the whole answer: what follows its last bar is longer than any silence in it.
-pub(super) fn is_cut(bars: &[Bar], query: &AggregateQuery) -> bool {
+pub(crate) fn is_cut(bars: &[Bar], query: &AggregateQuery) -> bool {
     let class = query.class;
     let calendar = Calendar::new();
     let end = |bar: &Bar| query.timeframe.end_of(class, bar.ts);

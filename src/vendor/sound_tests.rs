@@ -11,7 +11,14 @@ const TUESDAY: i64 = 1_705_381_200_000;
 const OPEN: i64 = TUESDAY + 9 * HOUR + 30 * MINUTE;
 
 fn query(timeframe: Timeframe, class: AssetClass) -> AggregateQuery {
-    AggregateQuery { ticker: "TEST".to_owned(), class, timeframe, range: Interval::new(Ts(0), Ts(0)), nights: false }
+    AggregateQuery {
+        vendor: barkeep_market::Source::Massive,
+        ticker: "TEST".to_owned(),
+        class,
+        timeframe,
+        range: Interval::new(Ts(0), Ts(0)),
+        nights: false,
+    }
 }
 
 fn stock(timeframe: Timeframe) -> AggregateQuery {

@@ -1,0 +1,59 @@
+//! `barkeep symbols set --vendor`: bars from somebody else.
+
+use crate::exit::CliError;
+use barkeep_base::format::plural;
+use barkeep_market::instrument::NameError;
+use barkeep_market::{Instrument, Source};
+use barkeep_store::{Listing, SymbolRow};
+
+/// The row with another vendor. `bars` are stored of it.
+///
+/// Two vendors see other trades of one instrument, so their bars never stand in one series.
+pub(super) fn changed(row: &SymbolRow, vendor: Source, bars: i64) -> Result<SymbolRow, CliError> {
+    if vendor == row.vendor {
+        return Ok(row.clone());
+    }
+    let wrong = |e: NameError| CliError::usage(e.to_string());
+    let instrument = Instrument::of(&row.symbol, row.asset_class).map_err(wrong)?;
+    let vendor_ticker = instrument.ticker_at(vendor).map_err(wrong)?;
+    let symbol = &row.symbol;
+    if bars > 0 {
+        let message = format!(
+            "{symbol} has {} of {}; those of two vendors never stand in one series, so nothing was changed",
+            plural(bars, "bar"),
+            row.vendor
+        );
+        return Err(CliError::usage(message).hint(format!(
+            "`barkeep symbols remove {symbol} --yes` deletes them; then `barkeep symbols add {symbol} --vendor {vendor}`"
+        )));
+    }
+    Ok(SymbolRow { vendor, vendor_ticker, listing: Listing::default(), ..row.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, class: &str, ticker: &str) -> SymbolRow {
+        serde_json::from_value(serde_json::json!({
+            "symbol": name, "asset_class": class, "vendor_ticker": ticker, "criticality": "low",
+            "timeframes": ["1d"], "active": true, "paused": false, "added_at": "2024-01-02T00:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_vendor_changes_only_while_there_are_no_bars() {
+        let massive = row("BTC", "crypto", "X:BTCUSD");
+        let coinbase = changed(&massive, Source::Coinbase, 0).unwrap();
+        assert_eq!((coinbase.vendor, coinbase.vendor_ticker.as_str()), (Source::Coinbase, "BTC-USD"));
+        let back = changed(&coinbase, Source::Massive, 0).unwrap();
+        assert_eq!(back, massive);
+        assert_eq!(changed(&massive, Source::Massive, 5).unwrap(), massive);
+        let refused = changed(&massive, Source::Coinbase, 5).unwrap_err();
+        assert!(refused.message.contains("5 bars of massive") && refused.message.contains("never stand in one series"));
+        assert!(refused.hint.unwrap().contains("symbols add BTC --vendor coinbase"));
+        let stock = changed(&row("AAPL", "stock", "AAPL"), Source::Coinbase, 0).unwrap_err();
+        assert!(stock.message.contains("crypto only"), "{}", stock.message);
+    }
+}
