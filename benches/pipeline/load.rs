@@ -62,6 +62,7 @@ pub(crate) async fn run(settings: Config, database: &str, now: Ts, mode: Mode) -
         from: Some(TimeBound::Date(from)),
         to: None,
         class: None,
+        vendor: None,
         refetch: false,
     };
     let start = Instant::now();

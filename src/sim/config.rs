@@ -31,6 +31,8 @@ pub struct SimConfig {
     pub keys: Option<Vec<String>>,
     /// Requests a key may make in 60 s. `None`: as many as it likes.
     pub rate_limit: Option<u32>,
+    /// Requests a second that the second vendor's public data allow. `None`: as many as one likes.
+    pub public_per_second: Option<u32>,
     pub window: Window,
     /// Whether a 429 says `Retry-After`. The vendor's own were never seen to.
     pub retry_after: bool,
@@ -68,6 +70,7 @@ impl Default for SimConfig {
             seed: 1,
             keys: None,
             rate_limit: None,
+            public_per_second: Some(10),
             window: Window::Sliding,
             retry_after: false,
             latency: Duration::ZERO,

@@ -7,6 +7,8 @@
 //! What it keeps of that behaviour: keys in header or query, the recorded error bodies, `limit` counted in base bars with
 //! a last partial bar withheld, cursors, silent clipping to the plan's history, `DELAYED` plans, refusal of the current
 //! day on end-of-day plans, absent `results`, exponent-form volumes, grouped rows stamped 16:00 New York.
+//!
+//! Below `/products` the same server is a second vendor without a key, with the habits of the Coinbase Exchange.
 
 mod config;
 mod corrupt;
@@ -92,6 +94,7 @@ impl Sim {
             bars,
             hours: data::hours::Hours::new(),
             limiter: Mutex::default(),
+            public: Mutex::default(),
             faults: fault::FaultBook::new(config.seed, config.faults.clone()),
             book: Mutex::new(Arc::new(book)),
             log: http::log::RequestLog::default(),

@@ -17,6 +17,7 @@ use crate::data::random::mix;
 use crate::fault_kind::FaultKind;
 use crate::http::aggs;
 use crate::http::answer::{Answer, Refusal};
+use crate::http::coinbase;
 use crate::http::control;
 use crate::http::log::{KeyForm, LoggedRequest};
 use crate::http::reference::{self, SplitsApi};
@@ -111,6 +112,18 @@ fn reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Reply, Opt
     }
 }
 
+/// The same for the second vendor, which has no pages to corrupt.
+fn public_reply(shared: &Shared, request: &VendorRequest, judge: &Judge) -> (Reply, Option<FaultRule>) {
+    let (status, body, rows) = coinbase::answer(shared, request, judge);
+    let (path, page, now) = (&request.target, judge.page, judge.now);
+    let struck = Struck { path, page, bars: rows > 0, more: false, whole_market: false, now };
+    let reply = Reply::json(status, body, rows);
+    match shared.faults.pick(&struck) {
+        Some(rule) => (reply.corrupt(&rule, &judge.request_id, &request.target), Some(rule)),
+        None => (reply, None),
+    }
+}
+
 /// The whole server.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     control::routes().fallback(vendor).with_state(shared)
@@ -148,18 +161,24 @@ async fn vendor(
         fault: None,
         took_ms: 0,
     });
-    let admitted = shared.admit(&request);
+    let public = coinbase::is_asked(&request);
+    let admitted = if public {
+        let has_agent = parts.headers.contains_key(header::USER_AGENT);
+        coinbase::admit(&shared, has_agent).map_err(|(status, body, rows)| Reply::json(status, body, rows))
+    } else {
+        shared.admit(&request).map_err(|refusal| Reply::refusal(&refusal, &judge.request_id))
+    };
     pause(&shared, judge.live.latency).await;
 
     let now = judge.now;
     let (id, gzip) = (judge.request_id.clone(), request.gzip);
     let refused = match admitted {
         Err(refusal) => Some(refusal),
-        Ok(()) if parts.method != Method::GET => Some(Refusal::NoRoute),
+        Ok(()) if parts.method != Method::GET => Some(Reply::refusal(&Refusal::NoRoute, &id)),
         Ok(()) => None,
     };
     let (reply, rule, id) = if let Some(refusal) = refused {
-        (Reply::refusal(&refusal, &id).packed(gzip), None, id)
+        (refusal.packed(gzip), None, id)
     } else {
         let worker = Arc::clone(&shared);
         let work = tokio::task::spawn_blocking(move || {
@@ -167,7 +186,10 @@ async fn vendor(
             if let Some((known, id)) = Some(&request.target).filter(|_| keep).and_then(|t| worker.memo.get(t, gzip)) {
                 return (known, None, id);
             }
-            let (reply, rule) = reply(&worker, &request, &judge);
+            let (reply, rule) = match public {
+                true => public_reply(&worker, &request, &judge),
+                false => reply(&worker, &request, &judge),
+            };
             let reply = reply.packed(gzip);
             if keep && rule.is_none() {
                 worker.memo.put(&request.target, gzip, &reply, &judge.request_id);

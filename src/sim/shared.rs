@@ -13,6 +13,7 @@ use crate::data::memo::Memo;
 use crate::data::source::Bars;
 use crate::fault::FaultBook;
 use crate::http::answer::Refusal;
+use crate::http::coinbase::PublicLimit;
 use crate::http::limit::Limiter;
 use crate::http::log::RequestLog;
 use crate::http::request::{Cursor, Judge, VendorRequest};
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) bars: Box<dyn Bars>,
     pub(crate) hours: Hours,
     pub(crate) limiter: Mutex<Limiter>,
+    /// The second vendor's limit.
+    pub(crate) public: Mutex<PublicLimit>,
     pub(crate) faults: FaultBook,
     /// The script in force.
     pub(crate) book: Mutex<Arc<Book>>,

@@ -31,6 +31,7 @@ fn wish(symbols: &[&str], timeframes: &str, from: Option<&str>, to: Option<&str>
         from: from.map(|day| day.parse().unwrap()),
         to: to.map(|day| day.parse().unwrap()),
         class: None,
+        vendor: None,
         refetch: false,
     };
     Backfill::new(selection, Mode::Pipeline, Trigger::Cli)
@@ -82,8 +83,10 @@ impl TestEngine {
         let file = dir.path().join("barkeep.yaml");
         let yaml = format!(
             "database:\n  url: {url}\nlog:\n  dir: {}\n\
-             vendor:\n  base_url: {}\n  rate_limit: unlimited\n  backoff_base: 10ms\n",
+             vendor:\n  base_url: {}\n  rate_limit: unlimited\n  backoff_base: 10ms\n\
+             vendors:\n  coinbase:\n    url: {}\n",
             dir.path().display(),
+            sim.url(),
             sim.url()
         );
         std::fs::write(&file, yaml).unwrap();
@@ -132,7 +135,7 @@ impl TestEngine {
     }
 
     /// An engine as a process that has just started has it.
-    async fn engine(&self) -> EngineContext {
+    pub async fn engine(&self) -> EngineContext {
         let key = secrecy::SecretString::from("key-of-the-tests");
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let config = Config::new(self.settings.clone(), self.policy.clone());

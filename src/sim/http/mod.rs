@@ -2,6 +2,7 @@
 
 pub(crate) mod aggs;
 pub(crate) mod answer;
+pub(crate) mod coinbase;
 pub(crate) mod control;
 pub(crate) mod limit;
 mod listed;

@@ -56,6 +56,7 @@ fn selection(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str) -
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class: None,
+        vendor: None,
         refetch: false,
     }
 }

@@ -67,6 +67,7 @@ fn wish(timeframes: &[Timeframe], from: &str) -> Backfill {
         from: Some(from.parse().unwrap()),
         to: Some("2024-03-05".parse().unwrap()),
         class: Some(AssetClass::Stock),
+        vendor: None,
         refetch: false,
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)

@@ -31,6 +31,7 @@ fn wish(from: &str, to: Option<&str>) -> Backfill {
             from: Some(from.parse().unwrap()),
             to: to.map(|to| to.parse().unwrap()),
             class: None,
+            vendor: None,
             refetch: false,
         },
         mode: Mode::Pipeline,

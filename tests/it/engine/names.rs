@@ -36,6 +36,7 @@ fn days(symbols: &[&str], class: Option<AssetClass>, from: &str, to: &str) -> Ba
         to: Some(to.parse().unwrap()),
         class,
         refetch: false,
+        vendor: None,
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)
 }

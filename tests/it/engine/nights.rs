@@ -41,6 +41,7 @@ fn newest(symbols: &[&str], from: &str) -> Backfill {
         from: Some(from.parse().unwrap()),
         to: None,
         class: Some(AssetClass::Stock),
+        vendor: None,
         refetch: false,
     };
     Backfill::new(selection, Mode::Sequential, Trigger::Cli)

@@ -50,6 +50,7 @@ fn backfill(symbols: &[&str], timeframes: &[Timeframe], from: &str, to: &str, mo
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class: None,
+        vendor: None,
         refetch: false,
     };
     Backfill::new(selection, mode, Trigger::Cli)

@@ -236,6 +236,7 @@ async fn one_gap_is_filled_and_nothing_else() {
         from: Some(from.parse().unwrap()),
         to: Some(to.parse().unwrap()),
         class: None,
+        vendor: None,
         refetch: false,
     };
     let Ok(CommandReply::Planned(plan)) =

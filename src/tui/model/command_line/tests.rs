@@ -56,6 +56,7 @@ fn an_add_takes_symbols_and_options() {
         criticality: Some(Criticality::Low),
         timeframes: vec![Timeframe::M5, Timeframe::D1],
         history_from: Some(day("2024-01-01")),
+        vendor: None,
     };
     let line = "add ETH-EUR --class crypto --criticality=low --since 2024-01-01 --timeframes 5m,1d";
     assert_eq!(read(line), Ok(Order::Add { symbols: names(&["ETH-EUR"]), wanted }));
