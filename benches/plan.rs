@@ -73,7 +73,13 @@ struct NoJournal;
 
 #[async_trait]
 impl Journal for NoJournal {
-    async fn take(&self, _vendor: barkeep::market::Source, _limit: u32, _timeout: Duration, _now: Moment) -> Result<Grant, Fault> {
+    async fn take(
+        &self,
+        _vendor: barkeep::market::Source,
+        _limit: u32,
+        _timeout: Duration,
+        _now: Moment,
+    ) -> Result<Grant, Fault> {
         Ok(Grant { place: Some(0), ..Grant::default() })
     }
 

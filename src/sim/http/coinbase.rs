@@ -20,8 +20,14 @@ use barkeep_market::ts::SECOND;
 const MOST: i64 = 300;
 const WINDOW: Duration = Duration::from_secs(1);
 /// Widths it has, in seconds, and what they are here.
-const WIDTHS: [(i64, i64, &str); 6] =
-    [(60, 1, "minute"), (300, 5, "minute"), (900, 15, "minute"), (3_600, 1, "hour"), (21_600, 6, "hour"), (86_400, 1, "day")];
+const WIDTHS: [(i64, i64, &str); 6] = [
+    (60, 1, "minute"),
+    (300, 5, "minute"),
+    (900, 15, "minute"),
+    (3_600, 1, "hour"),
+    (21_600, 6, "hour"),
+    (86_400, 1, "day"),
+];
 
 /// Status, body, rows.
 pub(crate) type Said = (u16, String, usize);
@@ -78,7 +84,9 @@ fn ticker(shared: &Shared, judge: &Judge, id: &str) -> Option<String> {
 }
 
 fn product(shared: &Shared, judge: &Judge, id: &str) -> Said {
-    let Some((base, quote)) = ticker(shared, judge, id).and(id.split_once('-')) else { return refused(404, "NotFound") };
+    let Some((base, quote)) = ticker(shared, judge, id).and(id.split_once('-')) else {
+        return refused(404, "NotFound");
+    };
     let body = format!(
         r#"{{"id":{},"base_currency":{},"quote_currency":{},"display_name":{},"status":"online","trading_disabled":false}}"#,
         json(id),

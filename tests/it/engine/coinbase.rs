@@ -2,12 +2,14 @@
 
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use barkeep::market::{Bar, Source, Symbol, Timeframe};
+use barkeep::base::clock::Clock;
+use barkeep::config::{Config, Mode};
+use barkeep::market::{Bar, Source, Symbol, Timeframe, Ts};
 use barkeep::pipeline::events::Silent;
 use barkeep::pipeline::select::{SelectError, Selection};
-use barkeep::pipeline::{Backfill, RunError};
+use barkeep::pipeline::{Backfill, EngineContext, RunError, Summary};
 use barkeep::sim::{FaultKind, FaultRule, LoggedRequest, SimConfig, Wanted};
 use barkeep::store::Trigger;
 use tokio_util::sync::CancellationToken;
@@ -27,15 +29,38 @@ fn wish(symbols: &[&str], timeframes: &[Timeframe], vendor: Option<Source>) -> B
         vendor,
         ..Selection::default()
     };
-    Backfill::new(selection, barkeep::config::Mode::Pipeline, Trigger::Cli)
+    Backfill::new(selection, Mode::Pipeline, Trigger::Cli)
 }
 
 fn coinbase(timeframes: &[Timeframe]) -> Backfill {
     wish(&["BTC-USD"], timeframes, Some(Source::Coinbase))
 }
 
-async fn run(engine: &TestEngine, wish: &Backfill) -> barkeep::pipeline::Summary {
-    wish.run(&engine.engine().await, Arc::new(Silent), CancellationToken::new()).await.unwrap()
+/// A clock that begins at a moment of the past and runs: places at the vendor become free by it.
+#[derive(Debug)]
+struct Running(Ts, Instant);
+
+impl Clock for Running {
+    fn now(&self) -> Ts {
+        self.0 + i64::try_from(self.1.elapsed().as_millis()).unwrap()
+    }
+}
+
+/// An engine as a process has it that has just started, with a key or without.
+async fn process(engine: &TestEngine, key: bool) -> EngineContext {
+    let fixed = engine.engine().await;
+    let config = Config::new(engine.settings.clone(), fixed.config.current().policy.as_ref().clone());
+    let (store, clock) = (Arc::clone(&engine.store), Arc::new(Running(at(NOW), Instant::now())));
+    let opened = match key {
+        true => barkeep::pipeline::open(store, config, "key-of-the-tests".into(), clock).await,
+        false => barkeep::pipeline::open_without_key(store, config, "no key here", clock).await,
+    };
+    let Ok(opened) = opened else { panic!("the engine does not open") };
+    opened
+}
+
+async fn run(engine: &TestEngine, wish: &Backfill) -> Summary {
+    wish.run(&process(engine, true).await, Arc::new(Silent), CancellationToken::new()).await.unwrap()
 }
 
 fn asked(engine: &TestEngine) -> Vec<LoggedRequest> {
@@ -140,7 +165,7 @@ async fn no_second_has_more_requests_than_agreed() {
 async fn a_run_that_dies_half_way_loses_no_answer() {
     let engine = TestEngine::open(NOW, SimConfig { latency: Duration::from_millis(50), ..SimConfig::default() }).await;
     let wish = coinbase(&[Timeframe::M1]);
-    let context = engine.engine().await;
+    let context = process(&engine, true).await;
     let dying = tokio::spawn(async move { wish.run(&context, Arc::new(Silent), CancellationToken::new()).await });
     while asked(&engine).iter().filter(|r| r.status == 200).count() < 4 {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -167,7 +192,9 @@ async fn answers_that_go_wrong_are_asked_again_or_told() {
     assert_true(&engine, Timeframe::M1).await;
     // A product nobody trades is the end of that symbol alone.
     let both = wish(&["BTC", "X:NOSUCH9USD"], &[Timeframe::H1], Some(Source::Coinbase));
-    engine.sim.add_fault(FaultRule { path_contains: Some("NOSUCH9".to_owned()), ..FaultRule::new(FaultKind::Status404) });
+    engine
+        .sim
+        .add_fault(FaultRule { path_contains: Some("NOSUCH9".to_owned()), ..FaultRule::new(FaultKind::Status404) });
     let summary = run(&engine, &both).await;
     let told: Vec<String> = summary.unfinished.iter().map(|open| format!("{open:?}")).collect();
     assert!(told.len() == 1 && told[0].contains("Coinbase knows no product NOSUCH9-USD"), "{told:?}");
@@ -193,10 +220,7 @@ async fn bars_of_two_vendors_never_stand_in_one_series() {
 #[tokio::test]
 async fn without_a_key_the_others_are_asked_all_the_same() {
     let engine = TestEngine::open(NOW, SimConfig::default()).await;
-    let config = barkeep::config::Config::new(engine.settings.clone(), engine.engine().await.config.current().policy.as_ref().clone());
-    let (store, clock) = (Arc::clone(&engine.store), Arc::clone(&engine.clock));
-    let keyless = barkeep::pipeline::open_without_key(store, config, "no key here", clock).await;
-    let Ok(keyless) = keyless else { panic!("it opens") };
+    let keyless = process(&engine, false).await;
     let go = async |wish: Backfill| wish.run(&keyless, Arc::new(Silent), CancellationToken::new()).await.unwrap();
     assert!(go(coinbase(&[Timeframe::H1, Timeframe::D1])).await.is_complete());
     let mixed = go(wish(&["BTC", "AAPL"], &[Timeframe::H1], None)).await;
