@@ -22,7 +22,7 @@ use barkeep_base::process;
 use barkeep_config::Settings;
 use barkeep_market::evidence::Profile;
 use barkeep_market::freshness::{Tier, served_until};
-use barkeep_market::{AssetClass, Criticality, Family, Interval, Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Criticality, Family, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{SeriesIndex, SeriesState};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
 use barkeep_store::{
@@ -47,6 +47,9 @@ pub struct Explanation {
     pub symbol: Symbol,
     pub timeframe: Timeframe,
     pub asset_class: AssetClass,
+    /// Where its bars come from.
+    #[serde(default)]
+    pub vendor: Source,
     pub criticality: Criticality,
     pub generated_at: Ts,
     pub status: Tier,
@@ -168,6 +171,7 @@ pub async fn explain(
             symbol: symbol.clone(),
             timeframe: tf,
             asset_class: class,
+            vendor: row.vendor,
             criticality: row.criticality,
             generated_at: now,
             status: judgement.tier,
@@ -192,7 +196,7 @@ pub async fn explain(
             listing: row.listing.clone(),
             plan_starts_on: plan_starts
                 .iter()
-                .find(|start| start.continuous == class.is_continuous())
+                .find(|start| start.continuous == class.is_continuous() && row.vendor.has_plans())
                 .map(|start| start.starts_on),
         });
     }

@@ -186,10 +186,8 @@ async fn vendor(
             if let Some((known, id)) = Some(&request.target).filter(|_| keep).and_then(|t| worker.memo.get(t, gzip)) {
                 return (known, None, id);
             }
-            let (reply, rule) = match public {
-                true => public_reply(&worker, &request, &judge),
-                false => reply(&worker, &request, &judge),
-            };
+            let answer = if public { public_reply } else { reply };
+            let (reply, rule) = answer(&worker, &request, &judge);
             let reply = reply.packed(gzip);
             if keep && rule.is_none() {
                 worker.memo.put(&request.target, gzip, &reply, &judge.request_id);

@@ -28,6 +28,9 @@ impl Explanation {
             all.push(format!("{} more in doubt.", plural(rest, "range")));
         }
         all.extend(self.limits());
+        if !self.vendor.is_usual() {
+            all.push(format!("Its bars come from {}, which needs no key and has a limit of its own.", self.vendor));
+        }
         if let Some(from) = self.plan_starts_on.filter(|_| self.status != Tier::Ended) {
             let from = short_date(from, self.generated_at.utc_date());
             all.push(format!("The vendor's plan reaches back to {from}; nothing older is served."));

@@ -6,7 +6,7 @@ use chrono::{Datelike as _, Days, Months, NaiveDate};
 use tui_input::Input;
 
 use barkeep_market::instrument::{check, typed};
-use barkeep_market::{AssetClass, Criticality, Instrument, Symbol, Timeframe};
+use barkeep_market::{AssetClass, Criticality, Instrument, Source, Symbol, Timeframe};
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_pipeline::names::Wanted;
 use barkeep_pipeline::select::TimeBound;
@@ -56,7 +56,7 @@ impl Verb {
     pub const fn usage(self) -> (&'static str, &'static str) {
         match self {
             Self::Add => (
-                "add SYMBOL… [--class CLASS] [--criticality TIER] [--since DATE] [--timeframes TF,…]",
+                "add SYMBOL… [--class CLASS] [--criticality TIER] [--since DATE] [--timeframes TF,…] [--vendor VENDOR]",
                 "Track symbols and fetch them at once; class and tier follow from the settings unless you name them.",
             ),
             Self::Remove => (
@@ -179,7 +179,7 @@ fn symbol(word: &str) -> Result<Symbol, Wrong> {
 }
 
 /// The options of `add`.
-pub const OPTIONS: [&str; 4] = ["--class", "--criticality", "--since", "--timeframes"];
+pub const OPTIONS: [&str; 5] = ["--class", "--criticality", "--since", "--timeframes", "--vendor"];
 
 /// Reads a line; `today` is the last day that can be meant.
 ///
@@ -227,6 +227,10 @@ fn add(words: &[&str], tracked: Tracked<'_>, today: NaiveDate) -> Result<Order, 
         match name {
             "--class" | "--asset-class" => wanted.class = Some(class(value("stock, etf or crypto")?)?),
             "--criticality" | "--tier" => wanted.criticality = Some(criticality(value("critical, standard or low")?)?),
+            "--vendor" => {
+                let vendor = value("massive or coinbase")?.parse::<Source>();
+                wanted.vendor = Some(vendor.map_err(|e| Wrong::Mistake(e.to_string()))?);
+            }
             "--since" => wanted.history_from = Some(date(value("a day such as 2024-01-31")?, today)?),
             "--timeframes" => {
                 let list = value("timeframes such as 5m,1h,1d")?;

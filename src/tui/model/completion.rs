@@ -1,7 +1,7 @@
 //! Completing the last word of a command line.
 
 use crate::model::command_line::{OPTIONS, Tracked, Verb};
-use barkeep_market::{AssetClass, Criticality};
+use barkeep_market::{AssetClass, Criticality, Source};
 
 /// What all of them begin with.
 #[must_use]
@@ -37,6 +37,7 @@ pub fn choices(line: &str, tracked: Tracked<'_>) -> Vec<String> {
         all
     };
     match (verb, before.last().copied()) {
+        (Verb::Add, Some("--vendor")) => fitting(Source::ALL.map(|vendor| vendor.to_string()).to_vec()),
         (Verb::Add, Some("--class" | "--asset-class")) => fitting(classes()),
         (Verb::Add, Some("--criticality" | "--tier")) => fitting(tiers()),
         (Verb::Add, Some("--since" | "--timeframes")) => Vec::new(),

@@ -139,7 +139,8 @@ impl Model {
                 let timeframes = Some(wanted.timeframes.clone()).filter(|all| !all.is_empty());
                 let from = wanted.history_from.map(TimeBound::Date);
                 let title = format!("Add {}", some_of(&symbols));
-                let plan = Selection { symbols: symbols.clone(), timeframes, from, class, ..Selection::default() };
+                let (all, vendor) = (symbols.clone(), wanted.vendor);
+                let plan = Selection { symbols: all, timeframes, from, class, vendor, ..Selection::default() };
                 let then = Then::SendBoth(add, fetch(symbols));
                 self.planned_line(title, TriggerScope::Selection(plan), then, effects);
             }

@@ -10,7 +10,7 @@ use crate::SplitPage;
 use crate::limit::Grant;
 use barkeep_base::clock::FixedClock;
 use barkeep_config::RateLimit;
-use barkeep_market::Ts;
+use barkeep_market::{Interval, Ts};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -385,9 +385,9 @@ async fn a_page_found_wrong_counts_as_malformed() {
 #[tokio::test(start_paused = true)]
 async fn a_ticker_is_looked_up_within_the_limit_and_written_down() {
     let b = bench([fault(Class::Transient)]);
-    let found = b.dispatcher.ticker("TEST", &b.cancel).await.unwrap().unwrap();
+    let found = b.dispatcher.ticker(Source::Massive, "TEST", &b.cancel).await.unwrap().unwrap();
     assert_eq!(found.ticker, "TEST");
-    assert_eq!(b.dispatcher.ticker("NOSUCH", &b.cancel).await.unwrap(), None);
+    assert_eq!(b.dispatcher.ticker(Source::Massive, "NOSUCH", &b.cancel).await.unwrap(), None);
     let attempts = b.log.attempts.lock().unwrap();
     let told: Vec<_> = attempts.iter().map(|a| (a.endpoint, a.ticker.as_deref(), a.status, a.rows)).collect();
     let want = [

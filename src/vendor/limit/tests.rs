@@ -323,3 +323,38 @@ fn a_second_process_of_ours_is_no_foreigner() {
 fn most_in_any(window: Duration, starts: &[Instant]) -> usize {
     (0..starts.len()).map(|i| starts[i..].iter().take_while(|s| **s - starts[i] < window).count()).max().unwrap_or(0)
 }
+
+#[test]
+fn a_vendor_that_counts_by_the_second_has_places_of_its_own() {
+    paused(async {
+        let (machine, cancel, book) = (Machine::new(), CancellationToken::new(), Book::default());
+        let minute = Limiter::new(RateLimit::PerMinute(1), TIMEOUT);
+        let second = Limiter::windowed(Source::Coinbase, 2, TIMEOUT);
+        let begin = Instant::now();
+        let _held = minute.acquire(&book, &machine, &cancel).await.unwrap();
+        for _ in 0..4 {
+            let permit = second.acquire(&book, &machine, &cancel).await.unwrap();
+            second.answered(permit, &book, &machine).await;
+        }
+        // Two at once, two a second later, whatever the other's minute holds.
+        let took = begin.elapsed();
+        assert!((Duration::from_secs(1)..Duration::from_millis(1_100)).contains(&took), "{took:?}");
+        // Another process with the same record does not start where this one has just filled the second.
+        let other = Limiter::windowed(Source::Coinbase, 2, TIMEOUT);
+        let permit = other.acquire(&book, &machine, &cancel).await.unwrap();
+        other.answered(permit, &book, &machine).await;
+        assert!(begin.elapsed() >= Duration::from_secs(2), "{:?}", begin.elapsed());
+        // While it refuses, the pause doubles.
+        let waits: Vec<u64> = (0..3)
+            .map(|_| {
+                second.on_rate_limited(None);
+                second.snapshot().frozen_for.map_or(0, |left| left.as_secs())
+            })
+            .collect();
+        assert_eq!(waits[0], 1);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        second.on_rate_limited(None);
+        assert_eq!(second.snapshot().frozen_for, Some(Duration::from_secs(2)));
+        assert_eq!(second.snapshot().foreign_per_minute, None, "nobody shares a key that there is not");
+    });
+}

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod cli;
+mod coinbase;
 mod database;
 mod reports;
 mod rto_rpo;

@@ -51,9 +51,10 @@ async fn process(engine: &TestEngine, key: bool) -> EngineContext {
     let fixed = engine.engine().await;
     let config = Config::new(engine.settings.clone(), fixed.config.current().policy.as_ref().clone());
     let (store, clock) = (Arc::clone(&engine.store), Arc::new(Running(at(NOW), Instant::now())));
-    let opened = match key {
-        true => barkeep::pipeline::open(store, config, "key-of-the-tests".into(), clock).await,
-        false => barkeep::pipeline::open_without_key(store, config, "no key here", clock).await,
+    let opened = if key {
+        barkeep::pipeline::open(store, config, "key-of-the-tests".into(), clock).await
+    } else {
+        barkeep::pipeline::open_without_key(store, config, "no key here", clock).await
     };
     let Ok(opened) = opened else { panic!("the engine does not open") };
     opened
@@ -175,7 +176,7 @@ async fn a_run_that_dies_half_way_loses_no_answer() {
     let before = asked(&engine).len();
     let again = coinbase(&[Timeframe::M1]);
     let left = again.preview(&engine.engine().await).await.unwrap().requests;
-    assert!(left >= 6 && left <= 10, "{left} of 10 windows are left after {before} requests");
+    assert!((6..=10).contains(&left), "{left} of 10 windows are left after {before} requests");
     let summary = run(&engine, &again).await;
     assert!(summary.is_complete() && summary.gaps_left == 0, "{summary:?}");
     assert_eq!((asked(&engine).len() - before) as u64, left, "what is left is asked, and nothing else");

@@ -199,6 +199,7 @@ pub fn detail(symbol: &str, timeframe: Timeframe) -> Detail {
         },
         timeframes: TIMEFRAMES.to_vec(),
         explanation: Explanation {
+            vendor: barkeep::market::Source::Massive,
             symbol: view.symbol.clone(),
             timeframe,
             asset_class: view.asset_class,

@@ -94,6 +94,9 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
     let symbol = &detail.symbol;
     let mut title = Line::of(Role::Title, name.0.as_str())
         .span(Role::Muted, format!(" {} · {} ", symbol.asset_class, symbol.criticality));
+    if !symbol.vendor.is_usual() {
+        title = title.span(Role::Muted, format!("· {} ", symbol.vendor));
+    }
     if symbol.paused {
         title = title.span(Role::Paused, "· paused ");
     }
