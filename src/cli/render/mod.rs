@@ -27,10 +27,14 @@ const MOST_LINES: usize = 20;
 #[must_use]
 pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
     let mut out = String::new();
-    let time = limit.map_or_else(
-        || "without a limit".to_owned(),
-        |n| format!("at most {} at {n}/min", hms(plan.estimated_seconds)),
-    );
+    let seconds = hms(plan.estimated_seconds);
+    let others_only = !plan.items.is_empty() && plan.items.iter().all(|item| !item.request.vendor().is_usual());
+    let time = match limit {
+        // The limit that is told is the usual vendor's.
+        _ if others_only => format!("at most {seconds}"),
+        Some(n) => format!("at most {seconds} at {n}/min"),
+        None => "without a limit".to_owned(),
+    };
     let proof = if plan.optimal { "optimal" } else { "not proven optimal" };
     let _ = writeln!(
         out,
@@ -61,7 +65,9 @@ pub fn plan(plan: &Plan, limit: Option<u32>) -> String {
             Request::Aggregates { timeframe, derives, range, .. } => {
                 let derives: Vec<String> = derives.iter().map(ToString::to_string).collect();
                 let arrow = if derives.is_empty() { String::new() } else { format!(" > {}", derives.join(",")) };
-                format!("{timeframe}{arrow}  {range}")
+                let vendor = item.request.vendor();
+                let vendor = if vendor.is_usual() { String::new() } else { format!("  {vendor}") };
+                format!("{timeframe}{arrow}  {range}{vendor}")
             }
             Request::GroupedDaily { date, .. } => format!("1d  whole market on {date}"),
             Request::Splits { .. } => "splits".to_owned(),

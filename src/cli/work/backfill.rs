@@ -134,7 +134,8 @@ async fn dry_run(args: &BackfillArgs, session: &Session) -> Result<(), CliError>
 }
 
 async fn real_run(args: &BackfillArgs, session: &Session, key: Option<SecretString>) -> Result<(), CliError> {
-    let progress = Arc::new(Progress::new(session.rate_limit()));
+    // The limit that is told is the usual vendor's, which is not asked without a key.
+    let progress = Arc::new(Progress::new(session.rate_limit().filter(|_| key.is_some())));
     let engine = open_engine(session, key, Arc::clone(&progress) as Arc<dyn HealthListener>).await?;
     let backfill = backfill(args, session, &engine).await?;
     if backfill.selection.refetch && !session.json && !confirmed(&backfill, args, session, &engine).await? {

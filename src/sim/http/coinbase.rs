@@ -4,9 +4,6 @@
 //! no row where nothing traded, a refusal of what would be more than 300 candles, and so many requests a second for each
 //! address. It serves the same bars as `X:BTCUSD` and its like.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use chrono::DateTime;
 
 use crate::data::grid::Grid;
@@ -18,7 +15,6 @@ use barkeep_market::ts::SECOND;
 
 /// Candles of one answer. One more passes, because both ends are inclusive.
 const MOST: i64 = 300;
-const WINDOW: Duration = Duration::from_secs(1);
 /// Widths it has, in seconds, and what they are here.
 const WIDTHS: [(i64, i64, &str); 6] = [
     (60, 1, "minute"),
@@ -39,21 +35,6 @@ pub(crate) fn is_asked(request: &VendorRequest) -> bool {
 
 fn refused(status: u16, message: &str) -> Said {
     (status, format!(r#"{{"message":{}}}"#, json(message)), 0)
-}
-
-/// Arrivals of the last second.
-#[derive(Debug, Default)]
-pub(crate) struct PublicLimit(VecDeque<Duration>);
-
-impl PublicLimit {
-    /// Counts one request, refused ones too; false when it is one too many.
-    fn arrive(&mut self, limit: Option<u32>, now: Duration) -> bool {
-        while self.0.front().is_some_and(|at| now.saturating_sub(*at) >= WINDOW) {
-            self.0.pop_front();
-        }
-        self.0.push_back(now);
-        limit.is_none_or(|limit| self.0.len() <= limit as usize)
-    }
 }
 
 /// Refuses what comes without a name or too often.
@@ -146,17 +127,4 @@ fn instant(text: &str) -> Option<i64> {
         return seconds.checked_mul(SECOND);
     }
     Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn so_many_a_second_refused_ones_included() {
-        let mut limit = PublicLimit::default();
-        let mut at = |ms| limit.arrive(Some(2), Duration::from_millis(ms));
-        assert_eq!([0, 100, 200, 1_000, 1_100, 1_201].map(&mut at), [true, true, false, false, false, false]);
-        assert!(at(3_000));
-    }
 }

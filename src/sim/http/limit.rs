@@ -10,6 +10,23 @@ use crate::config::Window;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The second vendor's limit: arrivals of the last second, from anybody.
+#[derive(Debug, Default)]
+pub(crate) struct PublicLimit(VecDeque<Duration>);
+
+impl PublicLimit {
+    /// Counts one request, refused ones too; false when it is one too many.
+    pub(crate) fn arrive(&mut self, limit: Option<u32>, now: Duration) -> bool {
+        while self.0.front().is_some_and(|at| now.saturating_sub(*at) >= SECOND) {
+            self.0.pop_front();
+        }
+        self.0.push_back(now);
+        limit.is_none_or(|limit| self.0.len() <= limit as usize)
+    }
+}
+
 /// Requests per key, by arrival since the server's start.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
@@ -98,6 +115,14 @@ mod tests {
         assert_eq!(at(10), Err(Duration::from_mins(1)));
         assert_eq!(at(70), Ok(()));
         assert_eq!(limiter.busiest_minute(), 2);
+    }
+
+    #[test]
+    fn so_many_a_second_from_anybody_refused_ones_included() {
+        let mut limit = PublicLimit::default();
+        let mut at = |ms| limit.arrive(Some(2), Duration::from_millis(ms));
+        assert_eq!([0, 100, 200, 1_000, 1_100, 1_201].map(&mut at), [true, true, false, false, false, false]);
+        assert!(at(3_000));
     }
 
     #[test]

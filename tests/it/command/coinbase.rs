@@ -40,7 +40,7 @@ async fn crypto_needs_no_key_and_stocks_still_do() {
     );
     let (_, table, _) = keyless(&bench, &["symbols", "list"]).await;
     assert!(table.contains("VENDOR") && table.contains("coinbase"), "{table}");
-    let (_, why, _) = keyless(&bench, &["explain", "BTC", "--timeframe", "1h"]).await;
+    let (_, why, _) = keyless(&bench, &["explain", "BTC"]).await;
     assert!(why.contains("come from coinbase"), "{why}");
 
     // The schedule's command goes without a key too, and a stock beside it is told by name.
