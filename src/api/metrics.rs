@@ -255,7 +255,7 @@ impl Metrics {
         self.last_success.set(last.map_or(0, |t| t.ms() / 1_000));
         self.process.read();
         self.connections.set(count(connections));
-        let t = &data.vendor.totals;
+        let t = snapshot.request_totals();
         let totals = [t.total_requests, t.rate_limited_count, t.failures, t.retries, t.bytes];
         for (total, now) in self.vendor.iter().zip(totals) {
             total.inner().store(now.max(0).unsigned_abs(), Ordering::Relaxed);

@@ -249,6 +249,9 @@ pub trait Store: Send + Sync {
 
     async fn request_totals(&self) -> Result<RequestTotals>;
 
+    /// Requests started since `since`, by minute, oldest first; minutes without any are left out.
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>>;
+
     /// What the vendor counted in recent whole answers for ranges of one ticker; answers without a bar, and ranges whose
     /// last page never came, are left out. The same range asked twice is one row.
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>>;

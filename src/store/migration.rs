@@ -67,6 +67,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
         postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
+    Step {
+        version: 12,
+        name: "request counts",
+        sqlite: include_str!("../../migrations/sqlite/0012_request_counts.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_request_counts.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -95,6 +95,7 @@ cases! {
         pages::pages_of_one_series_are_laid_over_each_other
         records::executions_and_statuses
         records::requests_are_counted
+        records::requests_by_minute_begin_where_one_asks
         records::requests_are_looked_up_newest_first
         records::requests_that_changed_nothing_are_counted_by_reason
         records::whole_answers_tell_what_the_vendor_counted
@@ -139,6 +140,7 @@ cases! {
         schema::reopening_keeps_everything
         schema::reading_only_changes_nothing
         schema::a_newer_schema_is_refused
+        records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay
         upkeep::what_a_hand_breaks_is_found_and_mended
         upkeep::sizes_are_told_and_space_is_given_back

@@ -93,7 +93,7 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
     let last = api.console.engine.store.last_success().await?;
     let with_bars = data.series.chunk_by(|a, b| a.symbol == b.symbol);
     let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
-    let (tiers, totals) = (data.tiers, data.vendor.totals);
+    let (tiers, totals) = (data.tiers, data.vendor.totals.combine(live.pulse.all, i64::max));
     Ok(Json(Status {
         api_version: env!("CARGO_PKG_VERSION"),
         status: live.state,

@@ -19,9 +19,9 @@ use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
-    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
-    WriteOutcome,
+    PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
+    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
+    TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_market::evidence::Part;
@@ -249,6 +249,10 @@ impl Store for Database {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         read!(self, requests::totals())
+    }
+
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>> {
+        read!(self, requests::by_minute(since))
     }
 
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {

@@ -31,8 +31,9 @@ use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
-    SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
+    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict,
+    Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
@@ -279,6 +280,10 @@ impl Store for Memory {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         Ok(self.open()?.requests.totals())
+    }
+
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>> {
+        Ok(self.open()?.requests.by_minute(since))
     }
 
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {

@@ -51,7 +51,7 @@ const TABLES: [&str; 21] = [
     "splits",
     "holidays",
     "vendor_requests",
-    "pruned_requests",
+    "request_counts",
     "scheduler_execution_log",
     "symbol_computation_status",
     "operator_actions",

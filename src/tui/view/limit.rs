@@ -163,7 +163,7 @@ pub fn rows_by_second(view: &mut ViewContext, at: Rect) {
 }
 
 fn totals(view: &mut ViewContext, at: Rect) {
-    let totals = view.model.snap.data.vendor.totals;
+    let totals = view.model.snap.request_totals();
     let role = |n: i64, bad: Role| if n > 0 { bad } else { Role::Text };
     let pieces = [
         (9, Line::new().pair("requests", format::count(totals.total_requests))),

@@ -272,6 +272,7 @@ pub fn pulse() -> ActivityView {
         latency_p90_ms: Some(640),
         latency_p99_ms: Some(1_104),
         clock_skew_ms: Some(-140),
+        all: barkeep::store::RequestTotals::default(),
         requests: 1_204,
         rate_limited: 0,
         retries: 12,

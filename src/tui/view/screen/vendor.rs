@@ -62,7 +62,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
 
 fn window(view: &mut ViewContext, area: Rect) {
     let snap = view.model.snap.clone();
-    let (totals, pulse) = (snap.data.vendor.totals, &snap.live.pulse);
+    let (totals, pulse) = (snap.request_totals(), &snap.live.pulse);
     let host = snap.data.vendor.base_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
     let agreed = snap.live.limit.limit.map_or_else(|| "unlimited".to_owned(), |n| format!("{n} a minute"));
     let inner = view.panel(area, "Rate limit", &Line::of(Role::Muted, format!("{host}  {agreed}")));
