@@ -16,3 +16,4 @@ pub(crate) mod reference;
 pub(crate) mod requests;
 pub(crate) mod retention;
 pub(crate) mod symbols;
+pub(crate) mod workers;
