@@ -3,6 +3,31 @@
 //! The mark is `host:pid:start`, where `start` is the kernel's start time of the process: a process id alone is reused.
 
 use std::path::Path;
+use std::sync::LazyLock;
+
+use uuid::Uuid;
+
+/// What marks of workers begin with.
+const WORKER: &str = "worker:";
+
+/// This process among those that share a database, whatever hosts and process ids say.
+#[must_use]
+pub fn worker() -> Uuid {
+    static WORKER_ID: LazyLock<Uuid> = LazyLock::new(Uuid::new_v4);
+    *WORKER_ID
+}
+
+/// The mark of a worker; whether it lives is told by its heartbeat alone.
+#[must_use]
+pub fn worker_mark(id: Uuid) -> String {
+    format!("{WORKER}{id}")
+}
+
+/// The worker that a mark names; `None` for the mark of a process.
+#[must_use]
+pub fn worker_of(mark: &str) -> Option<Uuid> {
+    mark.strip_prefix(WORKER)?.parse().ok()
+}
 
 /// The mark of this process.
 #[must_use]
@@ -11,9 +36,13 @@ pub fn mark() -> String {
     format!("{}:{pid}:{}", host(), start_of(pid).unwrap_or_default())
 }
 
-/// Whether the process behind a mark certainly no longer runs. A mark of another host is never certain.
+/// Whether the process behind a mark certainly no longer runs. A mark of another host is never certain, nor is
+/// that of a worker.
 #[must_use]
 pub fn is_dead(mark: &str) -> bool {
+    if worker_of(mark).is_some() {
+        return false;
+    }
     let mut parts = mark.rsplitn(3, ':');
     let (Some(start), Some(pid), Some(owner_host)) = (parts.next(), parts.next(), parts.next()) else {
         return true;
@@ -25,7 +54,9 @@ pub fn is_dead(mark: &str) -> bool {
     start_of(pid).is_none_or(|now| now != start)
 }
 
-fn host() -> String {
+/// The name of this machine, without colons.
+#[must_use]
+pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".to_owned() } else { name.replace(':', "_") }

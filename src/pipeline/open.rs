@@ -1,6 +1,7 @@
 //! An engine from settings and a database: vendor, limiter, journal, calendar.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -13,6 +14,9 @@ use barkeep_store::{Store, StoreError};
 use barkeep_vendor::Vendor;
 use barkeep_vendor::limit::Limiter;
 use barkeep_vendor::massive::Massive;
+
+/// How often this process says that it lives; it is dead after six times as long.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Why an engine could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,7 @@ pub async fn assemble(
     config: Config,
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, StoreError> {
+    live(&store).await?;
     let settings = &config.settings;
     let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
@@ -49,4 +54,23 @@ pub async fn assemble(
     let (claims, requests, unreviewed) = (Arc::default(), Arc::default(), Arc::default());
     let config = Published::new(config);
     Ok(EngineContext { store, vendor, limiter, requests, gate, claims, unreviewed, config, calendar, clock })
+}
+
+/// Notes that this process lives, for as long as the database is in use.
+async fn live(store: &Arc<dyn Store>) -> Result<(), StoreError> {
+    if !store.is_shared() {
+        return Ok(());
+    }
+    store.beat().await?;
+    let store = Arc::downgrade(store);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let Some(store) = store.upgrade() else { return };
+            if let Err(e) = store.beat().await {
+                tracing::debug!(error = %e, "no heartbeat");
+            }
+        }
+    });
+    Ok(())
 }

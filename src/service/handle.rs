@@ -47,6 +47,8 @@ pub enum EngineState {
     Draining,
     /// The vendor refused the key, or the database is gone; see the reason.
     Failed,
+    /// Another service of this database works; see the reason.
+    Standby,
 }
 
 impl EngineState {
@@ -60,6 +62,7 @@ impl EngineState {
             Self::Paused => "paused",
             Self::Draining => "draining",
             Self::Failed => "failed",
+            Self::Standby => "standby",
         }
     }
 }
@@ -284,7 +287,7 @@ pub struct Live {
     /// When this was true.
     pub at: Ts,
     pub state: EngineState,
-    /// Why, when the state is `failed`.
+    /// Why, when the state is `failed` or `standby`.
     pub reason: Option<String>,
     /// What the vendor said when it refused the key, until it accepts one.
     pub key_refused: Option<String>,

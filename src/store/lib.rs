@@ -14,6 +14,7 @@ mod database;
 mod diff;
 mod engine_state;
 mod fault;
+mod fence;
 mod field;
 mod load;
 #[cfg(any(test, feature = "memory"))]
@@ -46,6 +47,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use barkeep_base::clock::Moment;
+use barkeep_base::process;
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -81,6 +83,40 @@ pub trait Store: Send + Sync {
     /// Waits until it is so, looking every two seconds.
     async fn gone(&self) -> StoreError {
         std::future::pending().await
+    }
+
+    // -- workers -----------------------------------------------------------------------------------------------------
+
+    /// Whether several processes may serve the database, so that they are told apart by their heartbeats and one of them
+    /// leads.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What this process marks its executions and claims with.
+    fn mark(&self) -> String {
+        process::mark()
+    }
+
+    /// Notes that this process lives.
+    async fn beat(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Asks for the lease of the leader, or renews it. Until the lease is over pages are written, and none while another
+    /// has it.
+    async fn elect(&self) -> Result<Election> {
+        Ok(Election::Leads)
+    }
+
+    /// Gives up the lease, when this process has it.
+    async fn resign(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Those of the marks whose processes are dead: no heartbeat for 30 s, or certainly no such process.
+    async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
+        Ok(marks.iter().filter(|mark| process::is_dead(mark)).cloned().collect())
     }
 
     // -- symbols and series ------------------------------------------------------------------------------------------
@@ -411,6 +447,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
+        tables::workers::STATEMENTS,
         upkeep::check::STATEMENTS,
         upkeep::repair::STATEMENTS,
         migration::STATEMENTS,

@@ -67,6 +67,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
         postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
+    Step {
+        version: 9,
+        name: "workers",
+        sqlite: include_str!("../../migrations/sqlite/0009_workers.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_workers.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

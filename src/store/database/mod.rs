@@ -13,6 +13,7 @@ use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
 
 use super::conn::{Conn, Sql, Statements};
+use super::fence::Fence;
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
@@ -40,6 +41,9 @@ pub(super) struct Database {
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
+    /// A connection of its own for heartbeats and elections, where processes share the database.
+    pub(super) pulse: Option<Writer>,
+    pub(super) fence: Fence,
 }
 
 enum Reader {
@@ -152,6 +156,12 @@ impl Database {
     /// The door of every write, likewise.
     async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
         timing::timed(Phase::Database, self.write_untimed(work)).await
+    }
+
+    /// The door of what only the leader may write.
+    async fn write_leading<W: Work>(&self, work: W) -> Result<W::Output> {
+        self.fence.pass().await?;
+        self.write(work).await
     }
 
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {

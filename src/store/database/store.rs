@@ -13,17 +13,18 @@ use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
 use crate::tables::symbols::{self, merge};
 use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
-use crate::tables::{quarantine, reference, requests};
+use crate::tables::{quarantine, reference, requests, workers};
 use crate::upkeep::retention;
 use crate::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
-    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
-    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
-    WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow,
+    FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
+    FeatureWrite, HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
+    PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim,
+    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
+    TimeRange, Verdict, Waste, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
+use barkeep_base::process;
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -36,6 +37,45 @@ impl Store for Database {
             Readers::Sqlite(_) => Dialect::Sqlite.name(),
             Readers::Postgres(_) | Readers::Pooled(_) => Dialect::Postgres.name(),
         }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.pulse.is_some()
+    }
+
+    fn mark(&self) -> String {
+        if self.is_shared() { process::worker_mark(process::worker()) } else { process::mark() }
+    }
+
+    async fn beat(&self) -> Result<()> {
+        match &self.pulse {
+            Some(pulse) => pulse.perform(Arc::new(workers::Beat)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn elect(&self) -> Result<Election> {
+        let Some(pulse) = &self.pulse else { return Ok(Election::Leads) };
+        let asked = tokio::time::Instant::now();
+        let election = pulse.perform(Arc::new(workers::Elect)).await?;
+        self.fence.note(&election, asked);
+        Ok(election)
+    }
+
+    async fn resign(&self) -> Result<()> {
+        match &self.pulse {
+            Some(pulse) => pulse.perform(Arc::new(workers::Resign)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
+        let living: Vec<Uuid> = read!(self, workers::living())?;
+        let is_dead = |mark: &&String| match process::worker_of(mark) {
+            Some(worker) => !living.contains(&worker),
+            None => process::is_dead(mark),
+        };
+        Ok(marks.iter().filter(is_dead).cloned().collect())
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -115,7 +155,7 @@ impl Store for Database {
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
-        let mut outcomes = self.write(page::Commit(Arc::new([page]))).await?;
+        let mut outcomes = self.write_leading(page::Commit(Arc::new([page]))).await?;
         Ok(outcomes.pop().unwrap_or_default())
     }
 
@@ -208,7 +248,7 @@ impl Store for Database {
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
-        self.write(executions::Put(row.clone())).await
+        self.write_leading(executions::Put(row.clone())).await
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
@@ -228,15 +268,15 @@ impl Store for Database {
     }
 
     async fn renew_claims(&self, executions: &[Uuid]) -> Result<()> {
-        self.write(claims::Renew(executions.to_vec())).await
+        self.write(claims::Renew(executions.to_vec(), self.mark())).await
     }
 
     async fn release_claim(&self, execution: Uuid) -> Result<()> {
-        self.write(claims::Release(execution)).await
+        self.write(claims::Release(execution, self.mark())).await
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
-        self.write(executions::PutStatuses(rows.to_vec())).await
+        self.write_leading(executions::PutStatuses(rows.to_vec())).await
     }
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
@@ -286,7 +326,7 @@ impl Store for Database {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
-        if let Some(writer) = &self.writer {
+        for writer in self.writer.iter().chain(&self.pulse) {
             writer.close().await;
         }
     }
@@ -416,7 +456,7 @@ impl Store for Database {
     }
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
-        self.write(page::Commit(pages)).await
+        self.write_leading(page::Commit(pages)).await
     }
 
     async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>> {

@@ -10,6 +10,7 @@ use sqlx::{Connection, Executor, Row as _};
 
 use super::conn::{Conn, Dialect, Statements, answered};
 use super::database::{Database, Readers};
+use super::fence::Fence;
 use super::open_writes::OpenWrites;
 use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
 use super::{Result, StoreError, fault, migration};
@@ -118,8 +119,10 @@ pub(super) async fn open(
     drop(answered(conn.close()).await);
     prepared?;
     let readers = server.readers(connections.saturating_sub(1).max(1));
+    let pulse = if readonly { None } else { Some(Writer::start(server.clone(), None)?) };
     let writer = if readonly { None } else { Some(Writer::start(server, None)?) };
-    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes: OpenWrites::default() })
+    let (open_writes, fence) = (OpenWrites::default(), Fence::default());
+    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes, pulse, fence })
 }
 
 /// Why there is no connection.

@@ -20,6 +20,7 @@ use sqlx::{Connection, Row};
 
 use super::conn::{Conn, Dialect};
 use super::database::{Database, Readers};
+use super::fence::Fence;
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
 use super::{Result, StoreError, fault, migration};
@@ -83,6 +84,8 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         identity: Some(identity),
         retry: None,
         open_writes: OpenWrites::default(),
+        pulse: None,
+        fence: Fence::default(),
     }
 }
 

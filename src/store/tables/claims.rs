@@ -27,9 +27,9 @@ statements! {
          ON CONFLICT (execution_id) DO UPDATE SET owner = excluded.owner, granted = excluded.granted,
              families = excluded.families, renewed_at = excluded.renewed_at");
     RENEW = Sql::two(
-        "UPDATE series_claims SET renewed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE execution_id = $1",
-        "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1");
-    RELEASE = Sql::same("DELETE FROM series_claims WHERE execution_id = $1");
+        "UPDATE series_claims SET renewed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE execution_id = $1 AND owner = $2",
+        "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1 AND owner = $2");
+    RELEASE = Sql::same("DELETE FROM series_claims WHERE execution_id = $1 AND owner = $2");
 }
 
 /// [`crate::Store::claim_series`].
@@ -57,7 +57,7 @@ impl Work for Claim {
         let mut living = Vec::with_capacity(rows.len());
         for (dead, kept) in rows {
             if dead {
-                conn.run(RELEASE, &values![kept.claim.execution_id]).await?;
+                conn.run(RELEASE, &values![kept.claim.execution_id, &kept.claim.owner]).await?;
             } else {
                 living.push(kept);
             }
@@ -82,7 +82,7 @@ impl Work for Claim {
 }
 
 /// [`crate::Store::renew_claims`].
-pub(crate) struct Renew(pub(crate) Vec<Uuid>);
+pub(crate) struct Renew(pub(crate) Vec<Uuid>, pub(crate) String);
 
 #[async_trait]
 impl Work for Renew {
@@ -90,20 +90,20 @@ impl Work for Renew {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for id in &self.0 {
-            conn.run(RENEW, &values![*id]).await?;
+            conn.run(RENEW, &values![*id, &self.1]).await?;
         }
         Ok(())
     }
 }
 
 /// [`crate::Store::release_claim`].
-pub(crate) struct Release(pub(crate) Uuid);
+pub(crate) struct Release(pub(crate) Uuid, pub(crate) String);
 
 #[async_trait]
 impl Work for Release {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        conn.run(RELEASE, &values![self.0]).await.map(drop)
+        conn.run(RELEASE, &values![self.0, &self.1]).await.map(drop)
     }
 }

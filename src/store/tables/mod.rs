@@ -15,3 +15,4 @@ pub(crate) mod quarantine;
 pub(crate) mod reference;
 pub(crate) mod requests;
 pub(crate) mod symbols;
+pub(crate) mod workers;

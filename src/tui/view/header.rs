@@ -111,12 +111,15 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
         EngineState::Idle => Role::Text,
         EngineState::Running => Role::Running,
         EngineState::Pausing | EngineState::Paused => Role::Paused,
-        EngineState::Draining => Role::Warn,
+        EngineState::Draining | EngineState::Standby => Role::Warn,
         EngineState::Failed => Role::Bad,
     };
     let mut line = Line::of(role, live.state.name().to_uppercase());
     if let Some(pause) = &live.paused {
         line = line.span(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
+    }
+    if let Some(reason) = live.reason.as_ref().filter(|_| live.state == EngineState::Standby) {
+        line = line.span(Role::Muted, format!(" {reason}"));
     }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
