@@ -5,6 +5,10 @@ CREATE TABLE workers (
     worker_id UUID NOT NULL PRIMARY KEY,
     host TEXT NOT NULL,
     version TEXT NOT NULL,
+    -- leads or stands by; a command does neither
+    serves BOOLEAN NOT NULL,
+    -- what proves its death to others of the same machine
+    birth TEXT,
     started TIMESTAMPTZ NOT NULL,
     heartbeat TIMESTAMPTZ NOT NULL
 );

@@ -4,6 +4,8 @@ CREATE TABLE workers (
     worker_id TEXT NOT NULL PRIMARY KEY,
     host TEXT NOT NULL,
     version TEXT NOT NULL,
+    serves INTEGER NOT NULL,
+    birth TEXT,
     started INTEGER NOT NULL,
     heartbeat INTEGER NOT NULL
 ) STRICT;

@@ -35,4 +35,4 @@ pub use reference::{PlanStart, SplitRow, SplitStatus};
 pub use requests::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals};
 pub use series::{CriticalitySource, Listing, ListingState, MergedSeries, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;
-pub use workers::{Election, Leader};
+pub use workers::{Election, Leader, Worker, WorkerRole};

@@ -9,14 +9,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::Service;
 use crate::handle::{CommandError, EngineCommand, QueuedCommand};
-use barkeep_store::{Election, Leader, Store, StoreError};
+use barkeep_store::{Election, Leader, Store, StoreError, Worker};
 
 /// How often the lease is asked for or renewed; it counts for three times as long.
 const ELECT: Duration = Duration::from_secs(5);
 
+/// What an election said, and who was there.
+struct Elected {
+    election: Election,
+    fleet: Option<Vec<Worker>>,
+}
+
 /// What the newest election said.
 pub(super) struct Lease {
-    elections: watch::Receiver<Election>,
+    elections: watch::Receiver<Elected>,
     asking: Option<JoinHandle<()>>,
 }
 
@@ -31,7 +37,7 @@ impl Drop for Lease {
 impl Lease {
     /// Asks for it now, and from now on.
     pub(super) async fn ask(store: &Arc<dyn Store>) -> Result<Self, StoreError> {
-        let (elected, elections) = watch::channel(store.elect().await?);
+        let (elected, elections) = watch::channel(elect(store).await?);
         if !store.is_shared() {
             return Ok(Self { elections, asking: None });
         }
@@ -39,7 +45,7 @@ impl Lease {
         let asking = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(ELECT).await;
-                match store.elect().await {
+                match elect(&store).await {
                     Ok(election) => drop(elected.send_replace(election)),
                     Err(e) => tracing::warn!(error = %e, "the lease of the leader could not be asked for"),
                 }
@@ -48,9 +54,14 @@ impl Lease {
         Ok(Self { elections, asking: Some(asking) })
     }
 
+    /// Who works on the database besides.
+    pub(super) fn fleet(&self) -> Option<Vec<Worker>> {
+        self.elections.borrow().fleet.clone()
+    }
+
     /// Who has it, unless this service has.
     fn elsewhere(&mut self) -> Option<Leader> {
-        match &*self.elections.borrow_and_update() {
+        match &self.elections.borrow_and_update().election {
             Election::Leads => None,
             Election::StandsBy(leader) => Some(leader.clone()),
         }
@@ -65,6 +76,14 @@ impl Lease {
     }
 }
 
+async fn elect(store: &Arc<dyn Store>) -> Result<Elected, StoreError> {
+    let election = store.elect().await?;
+    // What is only shown is not waited for.
+    let fleet = if store.is_shared() { tokio::time::timeout(ELECT / 2, store.workers()).await } else { Ok(Ok(vec![])) };
+    let fleet = fleet.ok().and_then(Result::ok).filter(|_| store.is_shared());
+    Ok(Elected { election, fleet })
+}
+
 impl Service {
     /// Waits until this service has the lease; false when it is to stop before.
     pub(super) async fn stand_by(&mut self, lease: &mut Lease, shutdown: &CancellationToken) -> bool {
@@ -75,6 +94,7 @@ impl Service {
                 tracing::info!("standing by: {reason}");
                 self.stands_by = Some(reason);
             }
+            self.fleet = lease.fleet();
             self.publish();
             leader = tokio::select! {
                 biased;

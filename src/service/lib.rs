@@ -44,7 +44,7 @@ use barkeep_pipeline::RunError;
 use barkeep_pipeline::holidays::HolidayError;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
-use barkeep_store::{StoreError, Trigger};
+use barkeep_store::{StoreError, Trigger, Worker};
 
 /// Orders that may wait.
 const ORDERS: usize = 64;
@@ -99,6 +99,8 @@ pub struct Service {
     failed: Option<String>,
     /// Who works instead, in words.
     stands_by: Option<String>,
+    /// See [`Live::fleet`].
+    fleet: Option<Vec<Worker>>,
     key_refused: Option<String>,
     database_lost: bool,
     draining: bool,
@@ -141,6 +143,7 @@ impl Service {
             stop: CancellationToken::new(),
             failed: None,
             stands_by: None,
+            fleet: None,
             key_refused: None,
             database_lost: false,
             draining: false,
@@ -177,6 +180,7 @@ impl Service {
         let mut changed = self.changed.subscribe();
         let mut left = self.engine.gate.left();
         loop {
+            self.fleet = lease.fleet();
             self.publish();
             let soon = Instant::now() + BETWEEN_VIEWS;
             let now = self.engine.clock.now();
@@ -241,6 +245,7 @@ impl Service {
             executions_begun: self.executions,
             requests_made: pulse.requests,
             bars_written: self.rows_written,
+            stale_answers: self.engine.store.stale_answers(),
             ..process(self.started_at)
         };
         let limit = self.engine.limiter.snapshot();
@@ -265,6 +270,7 @@ impl Service {
             next: ticks(&self.schedule, now),
             pulse,
             process: Some(process),
+            fleet: self.fleet.clone(),
         };
         self.live.send_replace(Arc::new(live));
     }
@@ -279,6 +285,7 @@ fn process(started_at: Ts) -> Process {
         executions_begun: 0,
         requests_made: 0,
         bars_written: 0,
+        stale_answers: 0,
     }
 }
 

@@ -14,7 +14,6 @@ mod database;
 mod diff;
 mod engine_state;
 mod fault;
-mod fence;
 mod field;
 mod load;
 #[cfg(any(test, feature = "memory"))]
@@ -98,9 +97,9 @@ pub trait Store: Send + Sync {
         process::mark()
     }
 
-    /// Notes that this process lives.
-    async fn beat(&self) -> Result<()> {
-        Ok(())
+    /// Notes that this process lives, and says what time it is for the server.
+    async fn beat(&self) -> Result<Option<Ts>> {
+        Ok(None)
     }
 
     /// Asks for the lease of the leader, or renews it. Until the lease is over pages are written, and none while another
@@ -112,6 +111,16 @@ pub trait Store: Send + Sync {
     /// Gives up the lease, when this process has it.
     async fn resign(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// The living processes that work on a shared database, the leader first.
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        Ok(Vec::new())
+    }
+
+    /// Answers that this process left out because the vendor was asked again after them.
+    fn stale_answers(&self) -> u64 {
+        0
     }
 
     /// Those of the marks whose processes are dead: no heartbeat for 30 s, or certainly no such process.
@@ -433,7 +442,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::coverage::STATEMENTS,
         engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
-        tables::claims::STATEMENTS,
+        tables::fleet::claims::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
         tables::monitoring::STATEMENTS,
@@ -447,7 +456,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
-        tables::workers::STATEMENTS,
+        tables::fleet::workers::STATEMENTS,
         upkeep::check::STATEMENTS,
         upkeep::repair::STATEMENTS,
         migration::STATEMENTS,

@@ -1,6 +1,7 @@
 //! Each operation lives in the file of its subject; this one only routes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,9 +12,10 @@ use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
+use crate::tables::fleet::{claims, workers};
 use crate::tables::symbols::{self, merge};
-use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
-use crate::tables::{quarantine, reference, requests, workers};
+use crate::tables::{alerts, api, bars, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow,
@@ -21,7 +23,7 @@ use crate::{
     FeatureWrite, HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
     PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim,
     SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
-    TimeRange, Verdict, Waste, WriteOutcome,
+    TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
@@ -40,42 +42,46 @@ impl Store for Database {
     }
 
     fn is_shared(&self) -> bool {
-        self.pulse.is_some()
+        self.is_shared
     }
 
     fn mark(&self) -> String {
-        if self.is_shared() { process::worker_mark(process::worker()) } else { process::mark() }
+        if self.is_shared { process::worker_mark(process::worker()) } else { process::mark() }
     }
 
-    async fn beat(&self) -> Result<()> {
-        match &self.pulse {
-            Some(pulse) => pulse.perform(Arc::new(workers::Beat)).await,
-            None => Ok(()),
+    async fn beat(&self) -> Result<Option<Ts>> {
+        if !self.is_shared || self.writer.is_none() {
+            return Ok(None);
         }
+        self.lives.store(true, Ordering::Relaxed);
+        self.pulse(workers::Beat).await
     }
 
     async fn elect(&self) -> Result<Election> {
-        let Some(pulse) = &self.pulse else { return Ok(Election::Leads) };
+        if !self.is_shared {
+            return Ok(Election::Leads);
+        }
+        self.lives.store(true, Ordering::Relaxed);
         let asked = tokio::time::Instant::now();
-        let election = pulse.perform(Arc::new(workers::Elect)).await?;
+        let election = self.pulse(workers::Elect).await?;
         self.fence.note(&election, asked);
         Ok(election)
     }
 
     async fn resign(&self) -> Result<()> {
-        match &self.pulse {
-            Some(pulse) => pulse.perform(Arc::new(workers::Resign)).await,
-            None => Ok(()),
-        }
+        if self.is_shared { self.pulse(workers::Resign).await } else { Ok(()) }
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        if self.is_shared { read!(self, workers::living()) } else { Ok(Vec::new()) }
     }
 
     async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
-        let living: Vec<Uuid> = read!(self, workers::living())?;
-        let is_dead = |mark: &&String| match process::worker_of(mark) {
-            Some(worker) => !living.contains(&worker),
-            None => process::is_dead(mark),
-        };
-        Ok(marks.iter().filter(is_dead).cloned().collect())
+        read!(self, workers::dead(marks.iter()))
+    }
+
+    fn stale_answers(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -155,8 +161,7 @@ impl Store for Database {
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
-        let mut outcomes = self.write_leading(page::Commit(Arc::new([page]))).await?;
-        Ok(outcomes.pop().unwrap_or_default())
+        Ok(self.commit_pages(Arc::new([page])).await?.pop().unwrap_or_default())
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -224,7 +229,7 @@ impl Store for Database {
     }
 
     async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
-        self.write(features::Put(writes)).await
+        self.write_leading(features::Put(writes)).await
     }
 
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
@@ -297,11 +302,13 @@ impl Store for Database {
 
     async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakePlace { limit, timeout, now }).await
+        let by_server = self.lives.load(Ordering::Relaxed);
+        self.write_untimed(requests::TakePlace { limit, timeout, now, by_server }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
-        self.write_untimed(requests::AnswerPlace { place, now }).await
+        let by_server = self.lives.load(Ordering::Relaxed);
+        self.write_untimed(requests::AnswerPlace { place, now, by_server }).await
     }
 
     async fn places(&self) -> Result<Vec<Place>> {
@@ -322,6 +329,11 @@ impl Store for Database {
 
     async fn close(&self) {
         // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
+        if self.lives.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.pulse(workers::Leave).await
+        {
+            tracing::debug!(%error, "others see the end of this process in 30 s");
+        }
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
@@ -456,7 +468,9 @@ impl Store for Database {
     }
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
-        self.write_leading(page::Commit(pages)).await
+        let outcomes = self.write_leading(page::Commit(pages)).await?;
+        self.stale.fetch_add(outcomes.iter().flatten().map(|one| one.stale).sum(), Ordering::Relaxed);
+        Ok(outcomes)
     }
 
     async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>> {

@@ -2,6 +2,7 @@
 
 mod nodelay;
 
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,8 +10,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{Connection, Executor, Row as _};
 
 use super::conn::{Conn, Dialect, Statements, answered};
+use super::database::fence::Fence;
 use super::database::{Database, Readers};
-use super::fence::Fence;
 use super::open_writes::OpenWrites;
 use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
 use super::{Result, StoreError, fault, migration};
@@ -118,11 +119,25 @@ pub(super) async fn open(
     // Only one connection is open at a time here.
     drop(answered(conn.close()).await);
     prepared?;
-    let readers = server.readers(connections.saturating_sub(1).max(1));
-    let pulse = if readonly { None } else { Some(Writer::start(server.clone(), None)?) };
-    let writer = if readonly { None } else { Some(Writer::start(server, None)?) };
-    let (open_writes, fence) = (OpenWrites::default(), Fence::default());
-    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes, pulse, fence })
+    let start = || Writer::start(server.clone(), None);
+    let writer = if readonly { None } else { Some(start()?) };
+    // Signs of life wait for no page; with two connections they share one with the pages.
+    let pulse = if readonly || connections < 3 { None } else { Some(start()?) };
+    let writing = u32::from(writer.is_some()) + u32::from(pulse.is_some());
+    let readers = server.readers(connections.saturating_sub(writing).max(1));
+    Ok(Database {
+        readers,
+        writer,
+        file: None,
+        identity: None,
+        retry: None,
+        open_writes: OpenWrites::default(),
+        is_shared: true,
+        pulse,
+        lives: AtomicBool::default(),
+        fence: Fence::default(),
+        stale: AtomicU64::default(),
+    })
 }
 
 /// Why there is no connection.

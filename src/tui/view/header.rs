@@ -121,6 +121,10 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
     if let Some(reason) = live.reason.as_ref().filter(|_| live.state == EngineState::Standby) {
         line = line.span(Role::Muted, format!(" {reason}"));
     }
+    let standby = live.on_standby();
+    if standby > 0 && !matches!(live.state, EngineState::Standby | EngineState::Draining) {
+        line = line.span(Role::Muted, format!(" +{standby} standby"));
+    }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
         line =

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::collect;
+use crate::tables::fleet::workers;
 use crate::writer::Work;
 use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, StoreError, claims};
-use barkeep_base::process;
 
 statements! {
     /// Two that decide at once would both see a free series. SQLite's transactions exclude each other anyway.
@@ -50,13 +50,13 @@ impl Work for Claim {
             let families: Vec<Claimed> = serde_json::from_str(&families)
                 .map_err(|e| StoreError::Unusable(format!("a claim of series cannot be read: {e}")))?;
             let silent: bool = f.next()?;
-            let dead = silent || process::is_dead(&owner);
             let claim = SeriesClaim { execution_id, owner, scheduled, families };
-            Ok((dead, KeptClaim { place, granted, claim }))
+            Ok((silent, KeptClaim { place, granted, claim }))
         })?;
+        let gone = workers::dead(conn, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
         let mut living = Vec::with_capacity(rows.len());
-        for (dead, kept) in rows {
-            if dead {
+        for (silent, kept) in rows {
+            if silent || gone.contains(&kept.claim.owner) {
                 conn.run(RELEASE, &values![kept.claim.execution_id, &kept.claim.owner]).await?;
             } else {
                 living.push(kept);

@@ -1,14 +1,17 @@
 //! What keeps a service that lost its lease from writing.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Election, Result, StoreError};
+use crate::conn::Conn;
+use crate::writer::Work;
+use crate::{Election, Result, StoreError};
 
 /// How long a lease counts for from the moment it was asked for.
-pub(super) const LEASE: Duration = Duration::from_secs(15);
+pub(crate) const LEASE: Duration = Duration::from_secs(15);
 /// How often one whose lease is over looks whether it was renewed.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -21,11 +24,10 @@ enum Standing {
     StandsBy,
 }
 
-/// Whether this process may write pages and executions.
-///
-/// A transaction that is stopped after it passed here is ended by the server, which lets none idle for 15 s.
-#[derive(Debug, Default)]
-pub(super) struct Fence(Mutex<Standing>);
+/// Whether this process may write pages and executions: looked at before a transaction, when it begins and before it
+/// commits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fence(Arc<Mutex<Standing>>);
 
 impl Fence {
     fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -33,28 +35,69 @@ impl Fence {
     }
 
     /// Takes note of an election that was asked for at `asked`.
-    pub(super) fn note(&self, election: &Election, asked: Instant) {
+    pub(crate) fn note(&self, election: &Election, asked: Instant) {
         *self.standing() = match election {
             Election::Leads => Standing::LeadsUntil(asked + LEASE),
             Election::StandsBy(_) => Standing::StandsBy,
         };
     }
 
+    /// Whether the lease ran out, so that it is not known who leads.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.standing(), Standing::LeadsUntil(until) if Instant::now() >= until)
+    }
+
+    /// Fails unless it may write at this moment.
+    fn check(&self) -> Result<()> {
+        match *self.standing() {
+            Standing::StandsBy => Err(stands_by()),
+            Standing::LeadsUntil(until) if Instant::now() >= until => {
+                Err(StoreError::Busy("the lease ran out in the middle of a write".into()))
+            }
+            Standing::Free | Standing::LeadsUntil(_) => Ok(()),
+        }
+    }
+
     /// Returns once it may write: when the lease is over, not before the next election.
     ///
     /// # Errors
     /// When another has the lease.
-    pub(super) async fn pass(&self) -> Result<()> {
+    pub(crate) async fn pass(&self) -> Result<()> {
         loop {
             let standing = *self.standing();
             match standing {
                 Standing::LeadsUntil(until) if Instant::now() >= until => tokio::time::sleep(LOOK).await,
                 Standing::Free | Standing::LeadsUntil(_) => return Ok(()),
-                Standing::StandsBy => {
-                    return Err(StoreError::Refused("this service stands by; another one works now".into()));
-                }
+                Standing::StandsBy => return Err(stands_by()),
             }
         }
+    }
+}
+
+fn stands_by() -> StoreError {
+    StoreError::Refused("this service stands by; another one works now".into())
+}
+
+/// Work that only the leader may do.
+pub(crate) struct Fenced<W> {
+    pub(crate) work: Arc<W>,
+    pub(crate) fence: Fence,
+}
+
+#[async_trait]
+impl<W: Work> Work for Fenced<W> {
+    type Output = W::Output;
+
+    fn check(&self) -> Result<()> {
+        self.work.check()
+    }
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<W::Output> {
+        self.fence.check()?;
+        let output = self.work.run(conn).await?;
+        // Time may have passed in which this process was stopped.
+        self.fence.check()?;
+        Ok(output)
     }
 }
 
@@ -63,6 +106,8 @@ mod tests {
     use super::*;
     use crate::Leader;
     use barkeep_market::Ts;
+
+    // What begins or ends a transaction asks `check`, what waits before one asks `pass`.
 
     fn elsewhere() -> Election {
         Election::StandsBy(Leader { host: "other".into(), since: Ts(0) })
@@ -76,6 +121,7 @@ mod tests {
         tokio::time::advance(LEASE - Duration::from_millis(1)).await;
         fence.pass().await.unwrap();
         tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(fence.is_over() && fence.check().is_err());
         tokio::time::timeout(Duration::from_secs(60), fence.pass()).await.unwrap_err();
         fence.note(&Election::Leads, Instant::now());
         fence.pass().await.unwrap();
