@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Service;
 use crate::handle::{CommandError, EngineCommand, QueuedCommand};
-use barkeep_store::{Election, Leader, Store, StoreError, Worker};
+use barkeep_store::{Election, Leader, Store, StoreError, Worker, WorkerRole};
 
 /// How often the lease is asked for or renewed; it counts for three times as long.
 const ELECT: Duration = Duration::from_secs(5);
@@ -110,6 +110,25 @@ impl Service {
             tracing::info!("this service works from now on");
         }
         true
+    }
+
+    /// Shows what others do, until `shutdown`: the database can only be read.
+    pub(super) async fn look_on(&mut self, shutdown: &CancellationToken) {
+        const ALONE: &str = "this process serves the API alone";
+        let store = Arc::clone(&self.engine.store);
+        loop {
+            self.fleet = if store.is_shared() { store.workers().await.ok() } else { None };
+            let leader = self.fleet.iter().flatten().find(|worker| worker.role == WorkerRole::Leader);
+            let works = leader.map(|worker| format!("; {} works since {}", worker.host, worker.since));
+            self.stands_by = Some(format!("{ALONE}{}", works.unwrap_or_default()));
+            self.publish();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                Some(command) = self.commands.recv() => self.turn_down(command),
+                () = tokio::time::sleep(ELECT) => {}
+            }
+        }
     }
 
     fn turn_down(&self, (order, reply): QueuedCommand) {

@@ -160,6 +160,10 @@ impl Service {
     /// When the database cannot be read at the start, or is taken away. Other losses are waited out.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
         let store = Arc::clone(&self.engine.store);
+        if store.is_readonly() {
+            self.look_on(&shutdown).await;
+            return Ok(());
+        }
         let mut lease = Lease::ask(&store).await?;
         while self.stand_by(&mut lease, &shutdown).await && !self.work(&mut lease, &shutdown).await? {
             self.give_way().await;

@@ -86,6 +86,11 @@ pub trait Store: Send + Sync {
 
     // -- workers -----------------------------------------------------------------------------------------------------
 
+    /// Whether it was opened for reading only.
+    fn is_readonly(&self) -> bool {
+        false
+    }
+
     /// Whether several processes may serve the database, so that they are told apart by their heartbeats and one of them
     /// leads.
     fn is_shared(&self) -> bool {

@@ -41,6 +41,10 @@ impl Store for Database {
         }
     }
 
+    fn is_readonly(&self) -> bool {
+        self.writer.is_none()
+    }
+
     fn is_shared(&self) -> bool {
         self.is_shared
     }

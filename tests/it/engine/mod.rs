@@ -9,7 +9,6 @@ mod engine_service;
 mod evidence;
 mod evidence_restate;
 mod features;
-mod fleet;
 mod names;
 mod nights;
 mod one_owner;
