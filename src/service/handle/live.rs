@@ -75,6 +75,13 @@ pub struct Live {
 }
 
 impl Live {
+    /// The host whose service works, and since when, where several may.
+    #[must_use]
+    pub fn leader(&self) -> Option<(&str, Ts)> {
+        let leader = self.fleet.iter().flatten().find(|worker| worker.role == WorkerRole::Leader);
+        leader.map(|worker| (worker.host.as_str(), worker.since))
+    }
+
     /// Services that stand by.
     #[must_use]
     pub fn on_standby(&self) -> usize {
