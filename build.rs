@@ -6,18 +6,23 @@
 //! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
+//! | `without_spaces` | the right to make spaces of host names and process ids (`unshare`, as root), or PostgreSQL | `BARKEEP_REQUIRE_SPACES=1` |
+//! | `without_faketime` | `faketime`, or the right to make spaces, or PostgreSQL | the same |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
 
 use std::env::{split_paths, var_os};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Where Debian puts the server programs of each version, outside `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_spaces, without_faketime, without_data)"
+    );
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -31,6 +36,15 @@ fn main() {
     let pooler_required = is_required("BARKEEP_REQUIRE_PGBOUNCER");
     if !(pooler() && (programs || url)) && !pooler_required {
         println!("cargo::rustc-cfg=without_pgbouncer");
+    }
+    if !is_required("BARKEEP_REQUIRE_SPACES") {
+        let spaces = spaces() && (programs || url);
+        if !spaces {
+            println!("cargo::rustc-cfg=without_spaces");
+        }
+        if !(spaces && in_path("faketime")) {
+            println!("cargo::rustc-cfg=without_faketime");
+        }
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
     if !data() && !data_required {
@@ -64,10 +78,21 @@ fn programs() -> bool {
     found.is_some()
 }
 
+/// Whether a process can be given a host name and process ids of its own here.
+fn spaces() -> bool {
+    let tried =
+        Command::new("unshare").args(["--uts", "--pid", "--mount", "--fork", "true"]).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
+}
+
 /// Whether `PgBouncer` can be started here.
 fn pooler() -> bool {
+    in_path("pgbouncer")
+}
+
+fn in_path(program: &str) -> bool {
     let path = variable("PATH").unwrap_or_default();
-    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join("pgbouncer"));
+    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program));
     let found = places.find(|program| program.is_file());
     if let Some(program) = &found {
         watch(program);

@@ -17,7 +17,7 @@ use barkeep_market::Ts;
 use barkeep_monitor::change_detector::ChangeDetector;
 use barkeep_monitor::snapshot::FreshnessContext;
 use barkeep_pipeline::EngineContext;
-use barkeep_service::handle::Live;
+use barkeep_service::handle::{EngineState, Live};
 use barkeep_store::{HealthListener, StoreError};
 
 /// What can be judged while the database is away.
@@ -95,6 +95,7 @@ impl AlertMonitor {
         let mut health = self.database.0.subscribe();
         // The first look comes after one period: a service that has just started has had no time to succeed.
         look.tick().await;
+        let mut stood_by = false;
         let mut was_lost = self.database.lost_for().is_some();
         loop {
             let whole = tokio::select! {
@@ -113,6 +114,14 @@ impl AlertMonitor {
                 // A loss grows by itself; while all is well there is nothing to glance at.
                 () = tokio::time::sleep(GLANCE.min(every)), if was_lost => false,
             };
+            // Alerts are the affair of the service that works; after a take-over the open ones are read anew.
+            if self.live.borrow().state == EngineState::Standby {
+                stood_by = true;
+                continue;
+            }
+            if std::mem::take(&mut stood_by) {
+                watch = AlertState::load(self.engine.store.as_ref()).await?;
+            }
             let lost = self.database.lost_for().is_some();
             if lost || was_lost {
                 self.judge(&mut watch, &WITHOUT_DATABASE, &self.without_database(started));

@@ -69,6 +69,12 @@ struct OfCriticality {
     criticality: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfWorker {
+    role: &'static str,
+    host: String,
+}
+
 type Total = Counter<u64, AtomicU64>;
 
 /// All metrics.
@@ -86,6 +92,8 @@ pub(super) struct Metrics {
     ranges: Family<OfState, Gauge>,
     breached: Family<OfCriticality, Gauge>,
     state: Family<OfState, Gauge>,
+    workers: Family<OfWorker, Gauge>,
+    stale_answers: Total,
     symbols: Gauge,
     in_flight: Gauge,
     limit_used: Gauge,
@@ -129,6 +137,8 @@ impl Metrics {
             ranges: Family::default(),
             breached: Family::default(),
             state: Family::default(),
+            workers: Family::default(),
+            stale_answers: Total::default(),
             symbols: Gauge::default(),
             in_flight: Gauge::default(),
             limit_used: Gauge::default(),
@@ -172,6 +182,16 @@ impl Metrics {
             self.breached.clone(),
         );
         r.register("barkeep_engine_state", "1 for the current state of the engine", self.state.clone());
+        r.register(
+            "barkeep_workers",
+            "Processes that work on a PostgreSQL database by role (leader, standby, command) and host; none on SQLite",
+            self.workers.clone(),
+        );
+        r.register(
+            "barkeep_stale_answers",
+            "Answers that this process left out because the vendor was asked again after them",
+            self.stale_answers.clone(),
+        );
         r.register("barkeep_symbols", "Registered symbols", self.symbols.clone());
         r.register(
             "barkeep_requests_in_flight",
@@ -234,6 +254,12 @@ impl Metrics {
         }
         self.state.clear();
         self.state.get_or_create(&OfState { state: snapshot.live.state.name() }).set(1);
+        self.workers.clear();
+        for worker in snapshot.live.fleet.iter().flatten() {
+            self.workers.get_or_create(&OfWorker { role: worker.role.name(), host: worker.host.clone() }).inc();
+        }
+        let stale = snapshot.live.process.as_ref().map_or(0, |process| process.stale_answers);
+        self.stale_answers.inner().store(stale, Ordering::Relaxed);
         self.symbols.set(count(data.symbols_total));
         self.in_flight.set(count(snapshot.live.in_flight));
         self.limit_used.set(i64::from(snapshot.live.limit.used));

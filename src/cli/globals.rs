@@ -152,6 +152,11 @@ impl Session {
         self.open(false, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
     }
 
+    /// Opens it like that for reading only.
+    pub async fn open_reader_with_retry(&self, health: Arc<dyn HealthListener>) -> Result<Arc<dyn Store>, CliError> {
+        self.open(true, Some(Retry::new(self.loaded.settings.backfill.database_patience, health))).await
+    }
+
     async fn open(&self, readonly: bool, retry: Option<Retry>) -> Result<Arc<dyn Store>, CliError> {
         let Settings { database, database_connections: connections, .. } = &self.loaded.settings;
         let connections = *connections;

@@ -353,7 +353,8 @@ impl Snapshot {
         let (data, ..) = Data::read(store, context, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
         let limit = LimitSnapshot::observed(context.settings.vendor.rate_limit, &store.places().await?, &now);
-        let live = Live::from_outside(running, store.engine_pause().await?, limit, now.at);
+        let fleet = if store.is_shared() { Some(store.workers().await?) } else { None };
+        let live = Live { fleet, ..Live::from_outside(running, store.engine_pause().await?, limit, now.at) };
         Ok(Self { seq: 0, live: Arc::new(live), data: Arc::new(data) })
     }
 

@@ -14,6 +14,7 @@ mod reference;
 mod requests;
 mod series;
 mod waste;
+mod workers;
 
 pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
@@ -34,3 +35,4 @@ pub use reference::{PlanStart, SplitRow, SplitStatus};
 pub use requests::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, RequestRow, RequestTotals};
 pub use series::{CriticalitySource, Listing, ListingState, MergedSeries, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;
+pub use workers::{Election, Leader, Worker, WorkerRole};

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{MOST_RESUMED, Service};
 use crate::schedule::Due;
-use barkeep_base::process as owner;
 use barkeep_market::Symbol;
 use barkeep_market::ts::MINUTE;
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
@@ -42,7 +41,7 @@ impl Service {
         let policy = Arc::clone(&self.engine.config.current().policy);
         let newest = self.engine.store.executions(1).await?.into_iter().next();
         let dead = close_dead_executions(self.engine.store.as_ref(), now).await?;
-        self.take_up(&dead).await?;
+        self.take_up(&dead, true).await?;
 
         let last_activity = newest.map(|row| row.completed_at.unwrap_or(row.started_at));
         let patience = i64::try_from(policy.scheduler_recovery.catch_up_after.as_millis()).unwrap_or(i64::MAX);
@@ -64,13 +63,18 @@ impl Service {
     }
 
     /// Takes up what was ordered and has not ended: what waited, and what `dead` processes and earlier stops interrupted.
-    async fn take_up(&mut self, dead: &[ExecutionRow]) -> Result<(), StoreError> {
+    async fn take_up(&mut self, dead: &[ExecutionRow], whole: bool) -> Result<(), StoreError> {
         let queued = self.engine.store.queued_executions().await?;
-        let is_left = |row: &ExecutionRow| owner::is_dead(&row.owner) || row.owner == owner::mark();
+        let mark = self.engine.store.mark();
+        let marks: Vec<String> = queued.iter().map(|row| row.owner.clone()).collect();
+        let gone = self.engine.store.dead(&marks).await?;
+        let is_left = |row: &ExecutionRow| gone.contains(&row.owner) || row.owner == mark;
         let mut open: Vec<ExecutionRow> = queued.into_iter().filter(is_left).collect();
         if self.engine.config.current().policy.scheduler_recovery.resume_interrupted {
-            let newest = self.engine.store.executions(MOST_RESUMED).await?;
-            open.extend(newest.into_iter().filter(|row| row.status == ExecutionStatus::Interrupted));
+            if whole {
+                let newest = self.engine.store.executions(MOST_RESUMED).await?;
+                open.extend(newest.into_iter().filter(|row| row.status == ExecutionStatus::Interrupted));
+            }
             open.extend(dead.iter().cloned());
         }
         for row in open {
@@ -90,13 +94,19 @@ impl Service {
                 completed_at: None,
                 duration_seconds: None,
                 error_message: None,
-                owner: owner::mark(),
+                owner: mark.clone(),
                 ..row
             };
             self.engine.store.put_execution(&queued).await?;
             self.start(backfill);
         }
         Ok(())
+    }
+
+    /// Takes up what others leave behind while this service leads.
+    pub(super) async fn take_up_orphans(&mut self) -> Result<(), StoreError> {
+        let dead = close_dead_executions(self.engine.store.as_ref(), self.engine.clock.now()).await?;
+        self.take_up(&dead, false).await
     }
 
     pub(super) fn lost(&mut self, error: &StoreError) {
@@ -134,7 +144,7 @@ impl Service {
             tracing::info!("the database answers again");
             self.database_lost = false;
             self.failed = None;
-            if let Err(e) = self.take_up(&[]).await {
+            if let Err(e) = self.take_up(&[], true).await {
                 self.lost(&e);
                 return;
             }

@@ -46,6 +46,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use barkeep_base::clock::Moment;
+use barkeep_base::process;
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -81,6 +82,55 @@ pub trait Store: Send + Sync {
     /// Waits until it is so, looking every two seconds.
     async fn gone(&self) -> StoreError {
         std::future::pending().await
+    }
+
+    // -- workers -----------------------------------------------------------------------------------------------------
+
+    /// Whether it was opened for reading only.
+    fn is_readonly(&self) -> bool {
+        false
+    }
+
+    /// Whether several processes may serve the database, so that they are told apart by their heartbeats and one of them
+    /// leads.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What this process marks its executions and claims with.
+    fn mark(&self) -> String {
+        process::mark()
+    }
+
+    /// Notes that this process lives, and says what time it is for the server.
+    async fn beat(&self) -> Result<Option<Ts>> {
+        Ok(None)
+    }
+
+    /// Asks for the lease of the leader, or renews it. Until the lease is over pages are written, and none while another
+    /// has it.
+    async fn elect(&self) -> Result<Election> {
+        Ok(Election::Leads)
+    }
+
+    /// Gives up the lease, when this process has it.
+    async fn resign(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The living processes that work on a shared database, the leader first.
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        Ok(Vec::new())
+    }
+
+    /// Answers that this process left out because the vendor was asked again after them.
+    fn stale_answers(&self) -> u64 {
+        0
+    }
+
+    /// Those of the marks whose processes are dead: no heartbeat for 30 s, or certainly no such process.
+    async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
+        Ok(marks.iter().filter(|mark| process::is_dead(mark)).cloned().collect())
     }
 
     // -- symbols and series ------------------------------------------------------------------------------------------
@@ -400,7 +450,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::coverage::STATEMENTS,
         engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
-        tables::claims::STATEMENTS,
+        tables::fleet::claims::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
         tables::monitoring::STATEMENTS,
@@ -414,6 +464,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
+        tables::fleet::workers::STATEMENTS,
         upkeep::check::STATEMENTS,
         upkeep::repair::STATEMENTS,
         migration::STATEMENTS,

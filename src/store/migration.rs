@@ -68,6 +68,12 @@ const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
     Step {
+        version: 9,
+        name: "workers",
+        sqlite: include_str!("../../migrations/sqlite/0009_workers.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_workers.sql"),
+    },
+    Step {
         version: 12,
         name: "request counts",
         sqlite: include_str!("../../migrations/sqlite/0012_request_counts.sql"),

@@ -32,5 +32,6 @@ mod api;
 mod command;
 mod docs;
 mod engine;
+mod fleet;
 mod recorded_data;
 mod structure;

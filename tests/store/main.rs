@@ -93,6 +93,7 @@ cases! {
         pages::two_handles_write_the_same_series
         pages::several_pages_are_one_transaction
         pages::pages_of_one_series_are_laid_over_each_other
+        pages::an_older_answer_replaces_nothing_newer
         records::executions_and_statuses
         records::requests_are_counted
         records::requests_by_minute_begin_where_one_asks

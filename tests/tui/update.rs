@@ -569,3 +569,36 @@ fn a_bar_in_quarantine_is_decided_after_a_question() {
     assert!(press(&mut model, "u").commands.is_empty());
     assert!(said(&model).contains("nothing to undo"), "{}", said(&model));
 }
+
+#[test]
+fn the_head_says_who_works_and_who_stands_by() {
+    use barkeep::service::handle::{EngineState, Live};
+    use barkeep::store::{Worker, WorkerRole};
+
+    let worker = |host: &str, role| Worker {
+        worker_id: uuid::Uuid::new_v4(),
+        host: host.to_owned(),
+        version: "0.1.0".to_owned(),
+        role,
+        since: screens::now() - 3_600_000,
+        heartbeat: screens::now(),
+    };
+    let with = |change: &dyn Fn(&mut Live)| {
+        let mut snap = screens::running();
+        change(Arc::make_mut(&mut snap.live));
+        let mut model = model(snap);
+        model.size.width = 240;
+        show(&mut model)[0].clone()
+    };
+    let alone = with(&|live| live.fleet = Some(vec![worker("alpha", WorkerRole::Leader)]));
+    assert!(!alone.contains("alpha"), "{alone}");
+    let leads = with(&|live| {
+        live.fleet = Some(vec![worker("alpha", WorkerRole::Leader), worker("beta", WorkerRole::Standby)]);
+    });
+    assert!(leads.contains("alpha leads since ") && leads.contains(", 1 standby"), "{leads}");
+    let stands_by = with(&|live| {
+        live.state = EngineState::Standby;
+        live.reason = Some("alpha works since 2024-03-07 11:03Z".to_owned());
+    });
+    assert!(stands_by.contains("STANDBY alpha works since"), "{stands_by}");
+}

@@ -12,15 +12,16 @@ use crate::problem::Problem;
 use crate::types::{Hole, HoleCounts, each};
 use barkeep_market::Ts;
 use barkeep_service::handle::EngineState;
+use barkeep_store::{Worker, WorkerRole};
 
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct Status {
     api_version: &'static str,
-    /// The state of the engine: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.
+    /// The state of the engine: `idle`, `running`, `pausing`, `paused`, `draining`, `standby` or `failed`.
     #[schema(value_type = String, example = "idle")]
     status: EngineState,
-    /// Why, when it failed.
+    /// Why, when it failed or stands by.
     reason: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
@@ -28,6 +29,36 @@ pub(crate) struct Status {
     data_quality: DataQuality,
     series: SeriesTiers,
     vendor: VendorStatus,
+    fleet: FleetStatus,
+}
+
+#[derive(Serialize, ToSchema)]
+struct FleetStatus {
+    /// Whether several services may share the database; on SQLite there is one process.
+    shared: bool,
+    /// The host whose service works, and since when.
+    leader: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    leads_since: Option<Ts>,
+    /// Services that stand by.
+    standby: usize,
+    /// Single commands at work, such as a backfill.
+    commands: usize,
+}
+
+impl FleetStatus {
+    fn of(fleet: Option<&Vec<Worker>>) -> Self {
+        let workers = fleet.map(Vec::as_slice).unwrap_or_default();
+        let count = |role| workers.iter().filter(|worker| worker.role == role).count();
+        let leader = workers.iter().find(|worker| worker.role == WorkerRole::Leader);
+        Self {
+            shared: fleet.is_some(),
+            leader: leader.map(|worker| worker.host.clone()),
+            leads_since: leader.map(|worker| worker.since),
+            standby: count(WorkerRole::Standby),
+            commands: count(WorkerRole::Command),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -95,6 +126,7 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
     let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
     let (tiers, totals) = (data.tiers, data.vendor.totals.combine(live.pulse.all, i64::max));
     Ok(Json(Status {
+        fleet: FleetStatus::of(live.fleet.as_ref()),
         api_version: env!("CARGO_PKG_VERSION"),
         status: live.state,
         reason: live.reason.clone(),

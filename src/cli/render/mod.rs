@@ -17,6 +17,7 @@ use barkeep_pipeline::Summary;
 use barkeep_pipeline::summary::{Doubts, MissingSession};
 use barkeep_plan::budget::{Breach, Budget};
 use barkeep_plan::{Plan, Request};
+use barkeep_store::{Worker, WorkerRole};
 
 /// Missing sessions named in a line.
 const MOST_SESSIONS: usize = 6;
@@ -135,6 +136,25 @@ fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
     out
 }
 
+/// Who works on the database.
+fn fleet(workers: Option<&[Worker]>) -> String {
+    let Some(workers) = workers else { return "one process works on a SQLite file".to_owned() };
+    let count = |role| workers.iter().filter(|worker| worker.role == role).count();
+    let leader = workers.iter().find(|worker| worker.role == WorkerRole::Leader);
+    let mut words = vec![leader.map_or_else(
+        || "no service works".to_owned(),
+        |one| format!("service on {} works since {}", printable(&one.host), to_the_second(one.since)),
+    )];
+    let (standby, commands) = (count(WorkerRole::Standby), count(WorkerRole::Command));
+    if standby > 0 {
+        words.push(format!("{standby} on standby"));
+    }
+    if commands > 0 {
+        words.push(format!("{} at work", plural(commands, "command")));
+    }
+    words.join(", ")
+}
+
 /// A snapshot as text, and how often stored daily bars are checked.
 #[must_use]
 pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> String {
@@ -151,6 +171,7 @@ pub fn snapshot(snapshot: &Snapshot, daily_checked_every: Option<Duration>) -> S
         snapshot.database,
         to_the_second(snapshot.generated_at)
     );
+    let _ = writeln!(out, "{}", fleet(live.fleet.as_deref()));
     if let Some(pause) = &live.paused {
         let reason = pause.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", printable(reason)));
         let _ = writeln!(out, "paused by {} since {}{reason}", printable(&pause.by), to_the_second(pause.since));

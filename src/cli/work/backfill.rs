@@ -227,6 +227,12 @@ pub(crate) async fn open_planner(session: &Session) -> Result<(EngineContext, bo
     }
 }
 
+/// An engine that makes no request, on a database that is only read.
+pub(crate) async fn open_reader(session: &Session, health: Arc<dyn HealthListener>) -> Result<EngineContext, CliError> {
+    let store = session.open_reader_with_retry(health).await?;
+    engine_on(session, store, SecretString::from("none")).await
+}
+
 async fn engine_on(session: &Session, store: Arc<dyn Store>, key: SecretString) -> Result<EngineContext, CliError> {
     let config = Config::from(session.loaded.clone());
     barkeep_pipeline::open(store, config, key, Arc::clone(&session.clock)).await.map_err(|e| match e {

@@ -13,7 +13,7 @@ use crate::exit::{CliError, DATABASE, INTERRUPTED};
 use crate::globals::{Globals, Session, block_on};
 use crate::signals::{Received, Signals};
 use crate::simulated;
-use crate::work::backfill::open_engine;
+use crate::work::backfill::{open_engine, open_reader};
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_api::{ApiListener, StartError};
 use barkeep_base::format::count;
@@ -31,11 +31,16 @@ use barkeep_store::{HealthListener, Store};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep run --headless
-  barkeep run --headless --listen 127.0.0.1:9000")]
+  barkeep run --headless --listen 127.0.0.1:9000
+  barkeep run --api-only --database-url postgres://replica/bars")]
 pub struct RunArgs {
     /// Without the dashboard: log to a file, one status line on a terminal
     #[arg(long)]
     pub headless: bool,
+
+    /// Serve the API and nothing else: the database is only read, a read replica is enough, no key of the vendor is needed
+    #[arg(long)]
+    pub api_only: bool,
 
     /// Address of the HTTP API [default: api.listen]
     #[arg(long, value_name = "IP:PORT")]
@@ -45,24 +50,29 @@ pub struct RunArgs {
 pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
     serve_on(&mut session.loaded, args.listen);
+    if args.api_only {
+        session.loaded.settings.api.enabled = true;
+        return block_on(serve(&session, globals, args, None));
+    }
     let _instance = instance(&session)?;
     if !session.simulated {
         let key = session.api_key()?;
-        return block_on(serve(&session, globals, args.listen, key));
+        return block_on(serve(&session, globals, args, Some(key)));
     }
     block_on(async {
         let (vendor, key) = simulated::start(&mut session).await?;
-        let result = serve(&session, globals, args.listen, key).await;
+        let result = serve(&session, globals, args, Some(key)).await;
         vendor.stop().await;
         result
     })
 }
 
+/// Without a key the database is only read.
 async fn serve(
     session: &Session,
     globals: &Globals,
-    listen_on: Option<SocketAddr>,
-    key: SecretString,
+    args: &RunArgs,
+    key: Option<SecretString>,
 ) -> Result<(), CliError> {
     // First, so that a signal during a slow start is not lost.
     let signals = Signals::listen(true);
@@ -70,9 +80,13 @@ async fn serve(
     let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let database = Arc::new(DatabaseHealth::default());
-    let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
+    let health = Arc::clone(&database) as Arc<dyn HealthListener>;
+    let engine = match key {
+        Some(key) => open_engine(session, key, health).await?,
+        None => open_reader(session, health).await?,
+    };
     let listener = listen(session, engine.store.as_ref(), true).await?;
-    let reload = Some(Reload { loader: loader(session, globals, listen_on), has_screen: false });
+    let reload = Some(Reload { loader: loader(session, globals, args.listen), has_screen: false });
     let (tail, by) = (session.tail(), "run".to_owned());
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let handle = host.console.handle.clone();

@@ -22,7 +22,7 @@ impl Backfill {
     /// # Errors
     /// When the database fails.
     pub async fn enqueue(&self, engine: &EngineContext, symbols: usize) -> Result<(), StoreError> {
-        engine.store.put_execution(&opening::queued(self, engine.clock.now(), symbols)).await
+        engine.store.put_execution(&opening::queued(self, engine.clock.now(), symbols, engine.store.mark())).await
     }
 
     /// Waits until the series are free, and reads then what is known of them.

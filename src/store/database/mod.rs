@@ -1,11 +1,13 @@
 //! An open database and its two doors: reads on a small pool, writes through the writer task. Both wait for a lost
 //! database.
 
+pub(crate) mod fence;
 pub(crate) mod identity;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -18,6 +20,7 @@ use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
+use fence::{Fence, Fenced};
 use identity::Identity;
 
 /// Connections that only read.
@@ -40,6 +43,15 @@ pub(super) struct Database {
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
+    /// Whether processes share it, so that each gives signs of life.
+    pub(super) is_shared: bool,
+    /// A connection of its own for heartbeats and elections; without it the writer's.
+    pub(super) pulse: Option<Writer>,
+    /// A sign of life was given: from then on the server's clock counts.
+    pub(super) lives: AtomicBool,
+    pub(super) fence: Fence,
+    /// See [`super::Store::stale_answers`].
+    pub(super) stale: AtomicU64,
 }
 
 enum Reader {
@@ -152,6 +164,28 @@ impl Database {
     /// The door of every write, likewise.
     async fn write<W: Work>(&self, work: W) -> Result<W::Output> {
         timing::timed(Phase::Database, self.write_untimed(work)).await
+    }
+
+    /// The door of what only the leader may write.
+    async fn write_leading<W: Work>(&self, work: W) -> Result<W::Output> {
+        let work = Arc::new(work);
+        loop {
+            self.fence.pass().await?;
+            let fenced = Fenced { work: Arc::clone(&work), fence: self.fence.clone() };
+            match self.write(fenced).await {
+                // It waits for the next election and is done again, or not.
+                Err(StoreError::Busy(_)) if self.fence.is_over() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// What is asked and answered beside all other work, without waiting for a lost database.
+    async fn pulse<W: Work>(&self, work: W) -> Result<W::Output> {
+        match self.pulse.as_ref().or(self.writer.as_ref()) {
+            Some(writer) => writer.perform(Arc::new(work)).await,
+            None => Err(StoreError::Refused("it was opened for reading only".into())),
+        }
     }
 
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {

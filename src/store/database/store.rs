@@ -1,6 +1,7 @@
 //! Each operation lives in the file of its subject; this one only routes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,19 +12,21 @@ use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
+use crate::tables::fleet::{claims, workers};
 use crate::tables::symbols::{self, merge};
-use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{alerts, api, bars, evidence, executions, features, monitoring, page, plans};
 use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
-    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow,
+    FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
+    FeatureWrite, HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
+    PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
     SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
-    TimeRange, Verdict, Waste, WriteOutcome,
+    TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
+use barkeep_base::process;
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
 use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
@@ -36,6 +39,53 @@ impl Store for Database {
             Readers::Sqlite(_) => Dialect::Sqlite.name(),
             Readers::Postgres(_) | Readers::Pooled(_) => Dialect::Postgres.name(),
         }
+    }
+
+    fn is_readonly(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    fn mark(&self) -> String {
+        if self.is_shared { process::worker_mark(process::worker()) } else { process::mark() }
+    }
+
+    async fn beat(&self) -> Result<Option<Ts>> {
+        if !self.is_shared || self.writer.is_none() {
+            return Ok(None);
+        }
+        self.lives.store(true, Ordering::Relaxed);
+        self.pulse(workers::Beat).await
+    }
+
+    async fn elect(&self) -> Result<Election> {
+        if !self.is_shared {
+            return Ok(Election::Leads);
+        }
+        self.lives.store(true, Ordering::Relaxed);
+        let asked = tokio::time::Instant::now();
+        let election = self.pulse(workers::Elect).await?;
+        self.fence.note(&election, asked);
+        Ok(election)
+    }
+
+    async fn resign(&self) -> Result<()> {
+        if self.is_shared { self.pulse(workers::Resign).await } else { Ok(()) }
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        if self.is_shared { read!(self, workers::living()) } else { Ok(Vec::new()) }
+    }
+
+    async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
+        read!(self, workers::dead(marks.iter()))
+    }
+
+    fn stale_answers(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -115,8 +165,7 @@ impl Store for Database {
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
-        let mut outcomes = self.write(page::Commit(Arc::new([page]))).await?;
-        Ok(outcomes.pop().unwrap_or_default())
+        Ok(self.commit_pages(Arc::new([page])).await?.pop().unwrap_or_default())
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -184,7 +233,7 @@ impl Store for Database {
     }
 
     async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
-        self.write(features::Put(writes)).await
+        self.write_leading(features::Put(writes)).await
     }
 
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
@@ -208,7 +257,7 @@ impl Store for Database {
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
-        self.write(executions::Put(row.clone())).await
+        self.write_leading(executions::Put(row.clone())).await
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
@@ -228,15 +277,15 @@ impl Store for Database {
     }
 
     async fn renew_claims(&self, executions: &[Uuid]) -> Result<()> {
-        self.write(claims::Renew(executions.to_vec())).await
+        self.write(claims::Renew(executions.to_vec(), self.mark())).await
     }
 
     async fn release_claim(&self, execution: Uuid) -> Result<()> {
-        self.write(claims::Release(execution)).await
+        self.write(claims::Release(execution, self.mark())).await
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
-        self.write(executions::PutStatuses(rows.to_vec())).await
+        self.write_leading(executions::PutStatuses(rows.to_vec())).await
     }
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
@@ -261,11 +310,13 @@ impl Store for Database {
 
     async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakePlace { limit, timeout, now }).await
+        let by_server = self.lives.load(Ordering::Relaxed);
+        self.write_untimed(requests::TakePlace { limit, timeout, now, by_server }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
-        self.write_untimed(requests::AnswerPlace { place, now }).await
+        let by_server = self.lives.load(Ordering::Relaxed);
+        self.write_untimed(requests::AnswerPlace { place, now, by_server }).await
     }
 
     async fn places(&self) -> Result<Vec<Place>> {
@@ -286,11 +337,16 @@ impl Store for Database {
 
     async fn close(&self) {
         // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
+        if self.lives.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.pulse(workers::Leave).await
+        {
+            tracing::debug!(%error, "others see the end of this process in 30 s");
+        }
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
-        if let Some(writer) = &self.writer {
+        for writer in self.writer.iter().chain(&self.pulse) {
             writer.close().await;
         }
     }
@@ -420,7 +476,9 @@ impl Store for Database {
     }
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
-        self.write(page::Commit(pages)).await
+        let outcomes = self.write_leading(page::Commit(pages)).await?;
+        self.stale.fetch_add(outcomes.iter().flatten().map(|one| one.stale).sum(), Ordering::Relaxed);
+        Ok(outcomes)
     }
 
     async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>> {

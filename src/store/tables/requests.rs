@@ -68,6 +68,8 @@ statements! {
          GROUP BY ticker, timeframe, asked_from, asked_to
          HAVING COUNT(CASE WHEN query_count < 50000 THEN 1 END) > 0 AND SUM(query_count) > 0
          ORDER BY ticker, timeframe, asked_from, asked_to");
+    /// Places of several machines are counted by one clock.
+    SERVER_NOW = Sql::two("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)", "SELECT clock_timestamp()");
     /// SQLite's `BEGIN IMMEDIATE` already keeps every other writer out.
     LOCK_PLACES = Sql::two("SELECT 1", "SELECT pg_advisory_xact_lock(7142083906)");
     /// The clock was set back: what lies ahead of it happened by now.
@@ -206,6 +208,8 @@ pub(crate) struct TakePlace {
     pub(crate) limit: u32,
     pub(crate) timeout: Duration,
     pub(crate) now: Moment,
+    /// By the server's clock instead.
+    pub(crate) by_server: bool,
 }
 
 #[async_trait]
@@ -213,8 +217,9 @@ impl Work for TakePlace {
     type Output = Grant;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Grant> {
-        let Self { limit, timeout, now } = self;
+        let Self { limit, timeout, now, by_server } = self;
         conn.rows(LOCK_PLACES, &[]).await?;
+        let now = &if *by_server { server_moment(conn, now).await? } else { *now };
         conn.run(CLAMP, &values![now.at]).await?;
         let (free, taken): (Vec<Place>, _) = places(conn).await?.into_iter().partition(|p| p.free_in(now).is_zero());
         if !free.is_empty() {
@@ -231,10 +236,23 @@ impl Work for TakePlace {
     }
 }
 
+/// The same moment by the server's clock.
+async fn server_moment(conn: &mut Conn<'_>, now: &Moment) -> Result<Moment> {
+    let at = server_now(conn).await?;
+    Ok(Moment { at: at.unwrap_or(now.at), ..*now })
+}
+
+/// What time it is for the database.
+pub(crate) async fn server_now(conn: &mut Conn<'_>) -> Result<Option<Ts>> {
+    Ok(column(&conn.rows(SERVER_NOW, &[]).await?)?.pop())
+}
+
 /// [`crate::Store::place_answered`].
 pub(crate) struct AnswerPlace {
     pub(crate) place: i64,
     pub(crate) now: Moment,
+    /// By the server's clock instead.
+    pub(crate) by_server: bool,
 }
 
 #[async_trait]
@@ -242,7 +260,8 @@ impl Work for AnswerPlace {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        let Self { place, now } = self;
+        let Self { place, now, by_server } = self;
+        let now = if *by_server { server_moment(conn, now).await? } else { *now };
         conn.run(ANSWER, &values![*place, now.at, now.uptime.map(|up| up.ms)]).await.map(drop)
     }
 }

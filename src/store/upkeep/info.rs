@@ -35,7 +35,7 @@ pub struct TableInfo {
 }
 
 /// Tables of barkeep, in no order.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 23] = [
     "symbols",
     "series",
     "bars",
@@ -57,6 +57,8 @@ const TABLES: [&str; 21] = [
     "operator_actions",
     "alerts",
     "plans",
+    "series_claims",
+    "workers",
 ];
 
 /// What the database takes, and what of it nothing uses.

@@ -190,6 +190,7 @@ fn idle(view: &mut ViewContext, area: Rect) {
         EngineState::Failed => ("Failed", Role::Bad),
         EngineState::Paused | EngineState::Pausing => ("Paused", Role::Paused),
         EngineState::Draining => ("Shutting down", Role::Paused),
+        EngineState::Standby => ("Standby", Role::Paused),
         EngineState::Idle | EngineState::Running => ("Idle", Role::Border),
     };
     view.hits.add(area, crate::draw::hits::Target::List(ListId::Items));

@@ -329,7 +329,9 @@ pub fn live() -> Live {
             executions_begun: 18,
             requests_made: 1_204,
             bars_written: 3_912_004,
+            stale_answers: 0,
         }),
+        fleet: None,
     }
 }
 

@@ -3,6 +3,8 @@
 //! Everything that steers a running engine goes through a [`Handle`]; everything that shows one reads its [`Live`]
 //! state. States are confirmed by the engine, never guessed by a view.
 
+mod live;
+
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -10,16 +12,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::activity::{ActivityView, VendorSilence};
-use crate::progress::{RunEvent, RunView};
+pub use self::live::{EngineState, Live, Process, Tick};
+use crate::progress::RunEvent;
 use barkeep_config::BoundSetting;
-use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
+use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::names::Wanted;
 use barkeep_pipeline::select::{SelectError, Selection};
 use barkeep_plan::Plan;
-use barkeep_store::{EnginePause, Trigger, Verdict};
-use barkeep_vendor::limit::LimitSnapshot;
+use barkeep_store::{Trigger, Verdict};
 
 /// The target of operator actions on the engine as a whole.
 pub const ENGINE: &str = "engine";
@@ -30,38 +31,6 @@ pub const RESUME: &str = "resume";
 #[must_use]
 pub fn series_target(symbol: &Symbol, timeframe: Timeframe) -> String {
     format!("{symbol} {timeframe}")
-}
-
-/// What the engine is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EngineState {
-    /// Nothing to do until the next beat.
-    Idle,
-    Running,
-    /// Pausing was asked for; pages in flight are being committed.
-    Pausing,
-    /// Nothing is in flight and nothing starts.
-    Paused,
-    /// Stopping for good.
-    Draining,
-    /// The vendor refused the key, or the database is gone; see the reason.
-    Failed,
-}
-
-impl EngineState {
-    /// In a word.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Running => "running",
-            Self::Pausing => "pausing",
-            Self::Paused => "paused",
-            Self::Draining => "draining",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// Which symbols a trigger means.
@@ -278,91 +247,14 @@ fn listed(settings: &[BoundSetting]) -> String {
     settings.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The state of a running engine at one instant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Live {
-    /// When this was true.
-    pub at: Ts,
-    pub state: EngineState,
-    /// Why, when the state is `failed`.
-    pub reason: Option<String>,
-    /// What the vendor said when it refused the key, until it accepts one.
-    pub key_refused: Option<String>,
-    /// The vendor has not answered lately; absent after an answer.
-    #[serde(default)]
-    pub vendor_silent: Option<VendorSilence>,
-    /// Since when the oldest write to the database has not ended; absent unless that takes long.
-    #[serde(default)]
-    pub write_waits_since: Option<Ts>,
-    pub paused: Option<EnginePause>,
-    pub runs: Vec<RunView>,
-    pub limit: LimitSnapshot,
-    /// Requests waiting for a token, on the wire or being committed.
-    pub in_flight: usize,
-    /// What the schedule does next.
-    pub next: Vec<Tick>,
-    pub pulse: ActivityView,
-    /// The process that runs the engine; absent in what is read from a database alone.
-    pub process: Option<Process>,
-}
-
-impl Live {
-    /// What is known of an engine from its database alone: whether something runs, whether it is paused, and the limit.
-    #[must_use]
-    pub fn from_outside(running: bool, paused: Option<EnginePause>, limit: LimitSnapshot, now: Ts) -> Self {
-        let state = if paused.is_some() {
-            EngineState::Paused
-        } else if running {
-            EngineState::Running
-        } else {
-            EngineState::Idle
-        };
-        Self {
-            at: now,
-            state,
-            reason: None,
-            key_refused: None,
-            vendor_silent: None,
-            write_waits_since: None,
-            paused,
-            runs: Vec::new(),
-            limit,
-            in_flight: 0,
-            next: Vec::new(),
-            pulse: ActivityView { until: now, ..ActivityView::default() },
-            process: None,
-        }
-    }
-}
-
-/// The process an engine runs in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Process {
-    pub pid: u32,
-    pub version: String,
-    pub started_at: Ts,
-    /// Executions begun, requests made and bars written since then.
-    pub executions_begun: u64,
-    pub requests_made: u64,
-    pub bars_written: u64,
-}
-
-/// The next time something is due.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tick {
-    /// `critical`, `standard`, `low` or `sweep`.
-    pub what: String,
-    pub at: Ts,
-}
-
-pub(super) type QueuedCommand = (IssuedCommand, oneshot::Sender<Result<CommandReply, CommandError>>);
+pub(crate) type QueuedCommand = (IssuedCommand, oneshot::Sender<Result<CommandReply, CommandError>>);
 
 /// A way to a running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) commands: mpsc::Sender<QueuedCommand>,
-    pub(super) live: watch::Receiver<Arc<Live>>,
-    pub(super) events: broadcast::Sender<Arc<RunEvent>>,
+    pub(crate) commands: mpsc::Sender<QueuedCommand>,
+    pub(crate) live: watch::Receiver<Arc<Live>>,
+    pub(crate) events: broadcast::Sender<Arc<RunEvent>>,
 }
 
 impl Handle {

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::collect;
+use crate::tables::fleet::workers;
 use crate::writer::Work;
 use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, StoreError, claims};
-use barkeep_base::process;
 
 statements! {
     /// Two that decide at once would both see a free series. SQLite's transactions exclude each other anyway.
@@ -27,9 +27,9 @@ statements! {
          ON CONFLICT (execution_id) DO UPDATE SET owner = excluded.owner, granted = excluded.granted,
              families = excluded.families, renewed_at = excluded.renewed_at");
     RENEW = Sql::two(
-        "UPDATE series_claims SET renewed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE execution_id = $1",
-        "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1");
-    RELEASE = Sql::same("DELETE FROM series_claims WHERE execution_id = $1");
+        "UPDATE series_claims SET renewed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE execution_id = $1 AND owner = $2",
+        "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1 AND owner = $2");
+    RELEASE = Sql::same("DELETE FROM series_claims WHERE execution_id = $1 AND owner = $2");
 }
 
 /// [`crate::Store::claim_series`].
@@ -50,14 +50,14 @@ impl Work for Claim {
             let families: Vec<Claimed> = serde_json::from_str(&families)
                 .map_err(|e| StoreError::Unusable(format!("a claim of series cannot be read: {e}")))?;
             let silent: bool = f.next()?;
-            let dead = silent || process::is_dead(&owner);
             let claim = SeriesClaim { execution_id, owner, scheduled, families };
-            Ok((dead, KeptClaim { place, granted, claim }))
+            Ok((silent, KeptClaim { place, granted, claim }))
         })?;
+        let gone = workers::dead(conn, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
         let mut living = Vec::with_capacity(rows.len());
-        for (dead, kept) in rows {
-            if dead {
-                conn.run(RELEASE, &values![kept.claim.execution_id]).await?;
+        for (silent, kept) in rows {
+            if silent || gone.contains(&kept.claim.owner) {
+                conn.run(RELEASE, &values![kept.claim.execution_id, &kept.claim.owner]).await?;
             } else {
                 living.push(kept);
             }
@@ -82,7 +82,7 @@ impl Work for Claim {
 }
 
 /// [`crate::Store::renew_claims`].
-pub(crate) struct Renew(pub(crate) Vec<Uuid>);
+pub(crate) struct Renew(pub(crate) Vec<Uuid>, pub(crate) String);
 
 #[async_trait]
 impl Work for Renew {
@@ -90,20 +90,20 @@ impl Work for Renew {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for id in &self.0 {
-            conn.run(RENEW, &values![*id]).await?;
+            conn.run(RENEW, &values![*id, &self.1]).await?;
         }
         Ok(())
     }
 }
 
 /// [`crate::Store::release_claim`].
-pub(crate) struct Release(pub(crate) Uuid);
+pub(crate) struct Release(pub(crate) Uuid, pub(crate) String);
 
 #[async_trait]
 impl Work for Release {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        conn.run(RELEASE, &values![self.0]).await.map(drop)
+        conn.run(RELEASE, &values![self.0, &self.1]).await.map(drop)
     }
 }
