@@ -144,6 +144,20 @@ impl<'a> Canvas<'a> {
         self.glyph_styled(x, y, glyph, style);
     }
 
+    /// One glyph in a role's color at `fraction` of its range.
+    pub fn shade(&mut self, x: u16, y: u16, glyph: &str, role: Role, fraction: f64) {
+        let style = self.theme.gradient(role, fraction);
+        self.glyph_styled(x, y, glyph, style);
+    }
+
+    /// A few letters on a role's color.
+    pub fn tile(&mut self, x: u16, y: u16, text: &str, role: Role) {
+        let style = self.theme.tile(role);
+        for (x, c) in (x..).zip(text.chars()) {
+            self.glyph_styled(x, y, c.encode_utf8(&mut [0; 4]), style);
+        }
+    }
+
     fn glyph_styled(&mut self, x: u16, y: u16, glyph: &str, style: Style) {
         if !self.place.contains((x, y).into()) {
             return;

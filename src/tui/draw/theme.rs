@@ -5,6 +5,7 @@
 //! background is set at all, only modifiers. That is more than taste: crossterm answers `NO_COLOR` by writing a plain
 //! reset for every color command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
 
+mod gradient;
 mod palettes;
 
 use ratatui::style::{Color, Style};
