@@ -36,8 +36,9 @@ mod tests {
             frozen_for: None,
             waiting: 0,
             foreign_per_minute: None,
+            held: Vec::new(),
         };
-        let used = LimitSnapshot { used: 5, next_free_in: Duration::from_secs(11), ..free };
+        let used = LimitSnapshot { used: 5, next_free_in: Duration::from_secs(11), ..free.clone() };
         assert_eq!(last_start(&free, 5, now), Some(now));
         assert_eq!(last_start(&free, 10, now), Some(now + MINUTE));
         assert_eq!(last_start(&used, 1, now), Some(now + 11_000));

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::place::wait;
 pub use self::place::{Grant, Place, WINDOW};
-pub use self::snapshot::LimitSnapshot;
+pub use self::snapshot::{HeldPlace, LimitSnapshot};
 use self::state::{Agreed, State};
 use super::Fault;
 use super::journal::Journal;
@@ -275,6 +275,7 @@ impl Limiter {
             frozen_for: state.frozen_until.map(|t| t.duration_since(now)).filter(|d| !d.is_zero()),
             waiting: self.queued.load(Ordering::Relaxed),
             foreign_per_minute: Some(state.foreign).filter(|n| *n > 0),
+            held: state.held(now),
         }
     }
 

@@ -19,7 +19,7 @@ use barkeep_service::activity::{ActivityView, VendorSilence};
 use barkeep_service::handle::{self, EngineState, Process, Tick};
 use barkeep_service::progress::RunView;
 use barkeep_store::{EnginePause, OpenAlertCount};
-use barkeep_vendor::limit::LimitSnapshot;
+use barkeep_vendor::limit::{HeldPlace, LimitSnapshot};
 
 /// The rate limit of the vendor as this process sees it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -42,6 +42,10 @@ pub struct RateLimit {
     waiting: usize,
     /// Requests per minute that somebody else seems to make with the same key; `null` without a sign of it.
     foreign_per_minute: Option<u32>,
+    /// The places taken, soonest free first: `{free_in_seconds, on_the_wire}`; at most 600, none when unlimited.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    held: Vec<HeldPlace>,
 }
 
 impl From<LimitSnapshot> for RateLimit {
@@ -58,6 +62,7 @@ impl From<LimitSnapshot> for RateLimit {
             frozen_for,
             waiting: limit.waiting,
             foreign_per_minute: limit.foreign_per_minute,
+            held: limit.held,
         }
     }
 }
@@ -73,6 +78,7 @@ impl From<RateLimit> for LimitSnapshot {
             frozen_for: wire.frozen_for_seconds.map(duration),
             waiting: wire.waiting,
             foreign_per_minute: wire.foreign_per_minute,
+            held: wire.held,
         }
     }
 }
@@ -129,7 +135,7 @@ impl From<&handle::Live> for Live {
             write_waits_since: live.write_waits_since,
             paused: live.paused.clone(),
             runs: live.runs.clone(),
-            limit: live.limit.into(),
+            limit: live.limit.clone().into(),
             in_flight: live.in_flight,
             next: live.next.clone(),
             pulse: live.pulse.clone(),

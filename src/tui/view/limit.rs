@@ -59,7 +59,7 @@ const LABEL: u16 = 10;
 
 /// Requests of the last minute, and when the next one may start.
 pub fn window(view: &mut ViewContext, at: Rect) {
-    let limit = view.model.snap.live.limit;
+    let limit = &view.model.snap.live.limit;
     let used = limit.used;
     view.canvas.text(at.x, at.y, LABEL.min(at.width), "last 60 s", Role::Muted);
     let x = at.x + LABEL;

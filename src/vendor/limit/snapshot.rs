@@ -5,12 +5,36 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::allowance;
-use super::place::{self, Place, wait};
+use super::place::{self, Place, WINDOW, wait};
 use barkeep_base::clock::Moment;
 use barkeep_config::RateLimit;
 
+/// Taken places named one by one in a snapshot; of more than these the soonest free are.
+const NAMED_PLACES: usize = 600;
+
+/// A place that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldPlace {
+    /// How long it stays taken at the least.
+    #[serde(rename = "free_in_seconds", serialize_with = "seconds", deserialize_with = "from_seconds")]
+    pub free_in: Duration,
+    /// Its request has no answer yet: until it has one, that time does not get shorter.
+    pub on_the_wire: bool,
+}
+
+impl HeldPlace {
+    /// Soonest free first, and no more than are named.
+    #[must_use]
+    pub fn sorted(places: impl Iterator<Item = Self>) -> Vec<Self> {
+        let mut places: Vec<Self> = places.filter(|place| !place.free_in.is_zero()).collect();
+        places.sort_by_key(|place| place.free_in);
+        places.truncate(NAMED_PLACES);
+        places
+    }
+}
+
 /// What an operator sees of the limiter. Durations serialise as seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitSnapshot {
     /// The agreed requests per minute; `None` when unlimited.
     pub limit: Option<u32>,
@@ -29,6 +53,9 @@ pub struct LimitSnapshot {
     /// Requests per minute that somebody else seems to make with the same key: the vendor refused although our own
     /// window had room. Absent without a sign of it. A limit set above the plan's looks the same.
     pub foreign_per_minute: Option<u32>,
+    /// The places taken, one by one, soonest free first; none when unlimited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldPlace>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -59,8 +86,14 @@ impl LimitSnapshot {
     pub fn observed(rate: RateLimit, places: &[Place], now: &Moment) -> Self {
         let (full, window) = allowance(rate);
         let taken = place::taken(places, now);
+        let limit = matches!(rate, RateLimit::PerMinute(_)).then_some(full);
+        let held = places.iter().filter(|_| limit.is_some()).map(|place| {
+            let free_in = place.free_in(now);
+            HeldPlace { free_in, on_the_wire: place.answered.is_none() && free_in >= WINDOW }
+        });
         Self {
-            limit: matches!(rate, RateLimit::PerMinute(_)).then_some(full),
+            limit,
+            held: HeldPlace::sorted(held),
             effective: full,
             used: u32::try_from(taken.len()).unwrap_or(u32::MAX),
             next_free_in: wait(taken, full, 0, window),

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use barkeep_config::RateLimit;
 
 use super::place::wait;
-use super::{Permit, allowance};
+use super::{HeldPlace, Permit, allowance};
 
 /// The rate in force.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +135,19 @@ impl State {
     /// Places taken. Expects free ones to be forgotten.
     pub(super) fn used(&self) -> u32 {
         u32::try_from(self.own.len() + self.others.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The places taken one by one. Expects free ones to be forgotten.
+    pub(super) fn held(&self, now: Instant) -> Vec<HeldPlace> {
+        if self.agreed.limit.is_none() {
+            return Vec::new();
+        }
+        let own = self.own.iter().map(|own| HeldPlace {
+            free_in: own.free_in(now, self.agreed.window),
+            on_the_wire: own.answered.is_none() && now < own.deadline,
+        });
+        let others = self.others.iter().map(|until| HeldPlace { free_in: *until - now, on_the_wire: false });
+        HeldPlace::sorted(own.chain(others))
     }
 
     pub(super) fn taken(&self, now: Instant) -> Vec<Duration> {

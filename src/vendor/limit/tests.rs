@@ -64,6 +64,13 @@ fn an_observer_sees_what_the_limiter_sees() {
         // The record is in whole milliseconds.
         assert!(observed.next_free_in.abs_diff(own.next_free_in) <= Duration::from_millis(1), "{observed:?} {own:?}");
         own.next_free_in = observed.next_free_in;
+        // One is on the wire and stays where it is, the other is free 60 s after its answer.
+        let seen = |held: &[HeldPlace]| held.iter().map(|p| (p.free_in.as_secs(), p.on_the_wire)).collect::<Vec<_>>();
+        assert_eq!(
+            (seen(&own.held), seen(&observed.held)),
+            (vec![(50, false), (60, true)], vec![(50, false), (60, true)])
+        );
+        own.held.clone_from(&observed.held);
         assert_eq!(observed, own);
         // The other process learns of ours when it looks.
         assert_eq!(other.snapshot().used, 1);

@@ -171,7 +171,8 @@ pub fn at_rest() -> Snapshot {
     data.alerts.retain(|a| a.resolved_at.is_some());
     data.open_alerts.clear();
     data.budget = Some(Budget { feasible: true, next: Purchase::default(), ..Budget::default() });
-    let limit = LimitSnapshot { used: 1, next_free_in: Duration::ZERO, waiting: 0, ..live().limit };
+    let held = live().limit.held.into_iter().skip(1).take(1).collect();
+    let limit = LimitSnapshot { used: 1, next_free_in: Duration::ZERO, waiting: 0, held, ..live().limit };
     let live = Live { state: EngineState::Idle, runs: Vec::new(), in_flight: 0, limit, ..live() };
     Snapshot { seq: 13, live: Arc::new(live), data: Arc::new(data) }
 }
@@ -209,7 +210,7 @@ pub fn empty() -> Snapshot {
     (data.quarantine_pending, data.feature_failures_open) = (0, 0);
     data.vendor.totals = RequestTotals::default();
     data.vendor.wasted.clear();
-    let limit = LimitSnapshot { used: 0, next_free_in: Duration::ZERO, waiting: 0, ..live().limit };
+    let limit = LimitSnapshot { used: 0, next_free_in: Duration::ZERO, waiting: 0, held: Vec::new(), ..live().limit };
     let live = Live {
         state: EngineState::Idle,
         runs: Vec::new(),

@@ -14,7 +14,7 @@ use barkeep::service::activity::ActivityView;
 use barkeep::service::handle::{EngineState, Live, Process, Tick};
 use barkeep::service::progress::{ItemState, ItemView, RunView};
 use barkeep::store::ExecutionRow;
-use barkeep::vendor::limit::LimitSnapshot;
+use barkeep::vendor::limit::{HeldPlace, LimitSnapshot};
 
 use super::{at, class, id, now};
 use crate::support::rows;
@@ -290,6 +290,13 @@ pub fn beats() -> Vec<Tick> {
     .to_vec()
 }
 
+/// Five places: one request on the wire, one just answered, the next one free in 11 s.
+pub fn held() -> Vec<HeldPlace> {
+    [(11, false), (23, false), (24, false), (59, false), (60, true)]
+        .map(|(s, on_the_wire)| HeldPlace { free_in: Duration::from_secs(s), on_the_wire })
+        .to_vec()
+}
+
 pub fn live() -> Live {
     Live {
         at: now(),
@@ -308,6 +315,7 @@ pub fn live() -> Live {
             frozen_for: None,
             waiting: 2,
             foreign_per_minute: None,
+            held: held(),
         },
         in_flight: 3,
         next: beats(),
