@@ -26,6 +26,7 @@ mod now;
 mod operating;
 mod screens;
 mod update;
+mod wall;
 
 /// The dashboard knows the engine's console, and neither the database nor the vendor behind it.
 #[test]

@@ -1,7 +1,8 @@
 //! The parts screens are put together from; each draws into a place and knows nothing of the model.
 
 pub mod bar;
+pub mod belt;
 pub mod candles;
+pub mod graph;
 pub mod heat;
-pub mod spark;
 pub mod table;

@@ -1,0 +1,145 @@
+//! The counts above the wall: every tier, and how each criticality keeps its recovery point.
+
+use ratatui::layout::Rect;
+
+use crate::draw::format;
+use crate::draw::line::Line;
+use crate::draw::theme::Role;
+use crate::view::context::ViewContext;
+use crate::widgets::bar;
+use barkeep_market::Criticality;
+use barkeep_market::freshness::Tier;
+use barkeep_monitor::snapshot::RpoCount;
+
+/// The line of a criticality takes this much.
+pub(super) const LINE: u16 = 39;
+/// From here on all criticalities fit in one line.
+pub(super) const ALL_IN_ONE: u16 = 34;
+
+/// Every tier in a line: in words while they fit, then in letters; the shares behind them as a bar.
+pub(super) fn tiers(view: &mut ViewContext, at: Rect) {
+    let counts = view.model.snap.data.tiers;
+    let piece = |tier: Tier, word: bool| {
+        let n = counts.of(tier);
+        let role: Role = if n == 0 { Role::Muted } else { tier.into() };
+        let name = if word { format!("{} {} ", tier.letter(), tier.name()) } else { format!("{} ", tier.letter()) };
+        Line::of(role, name).span(if n == 0 { Role::Muted } else { Role::Strong }, format::count(n))
+    };
+    let line = |word: bool, gap: u16| -> (Vec<Line>, u16) {
+        let pieces = Tier::ALL.map(|tier| piece(tier, word)).to_vec();
+        let width = pieces.iter().map(|piece| piece.width() + gap).sum::<u16>().saturating_sub(gap);
+        (pieces, width)
+    };
+    let forms = [line(true, 2), line(false, 2), line(false, 1)];
+    let gaps = [2, 2, 1];
+    let fits = forms.iter().zip(gaps).find(|((_, width), _)| *width <= at.width);
+    if let Some(((pieces, width), gap)) = fits {
+        let mut x = at.x;
+        for piece in pieces {
+            x += view.canvas.line(x, at.y, at.width, piece) + gap;
+        }
+        let bar = (at.right()).saturating_sub(at.x + width + 2);
+        if bar >= 12 {
+            let parts = Tier::ALL.map(|tier| (counts.of(tier), shade_of(view, tier)));
+            bar::parts(&mut view.canvas, at.x + width + 2, at.y, bar, &parts);
+        }
+        return;
+    }
+    // What is not fresh counts more than what nobody is in.
+    let mut pieces: Vec<(u8, Line)> = Vec::new();
+    for (k, tier) in (0..).zip(Tier::ALL) {
+        let worth = if counts.of(tier) > 0 { 20 - k } else { 9 - k };
+        pieces.push((worth, piece(tier, false)));
+    }
+    view.canvas.pieces(at.x, at.y, at.width, 1, &pieces);
+}
+
+/// Fresh series are many: while anything is wrong they are quiet.
+pub(super) fn shade_of(view: &ViewContext, tier: Tier) -> Role {
+    if tier == Tier::Fresh && view.canvas.theme.sober { Role::Covered } else { tier.into() }
+}
+
+/// What there is to say about one criticality.
+struct Class {
+    within: usize,
+    late: usize,
+    loading: usize,
+    empty: usize,
+    sign: &'static str,
+    role: Role,
+    allowed: String,
+}
+
+fn judged(view: &ViewContext, rpo: &RpoCount) -> Class {
+    let (data, digest) = (&view.model.snap.data, &view.model.digest);
+    let of = |list: &[u32]| {
+        let rows = list.iter().filter_map(|k| data.series.get(*k as usize));
+        rows.filter(|row| row.criticality == rpo.criticality).count()
+    };
+    let (late, loading, empty) = (of(&digest.late), of(&digest.loading), of(&digest.without_bars));
+    let within = rpo.series.saturating_sub(late + loading + empty);
+    let accepted = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000) * 1000;
+    let (sign, role) = match (late, within == rpo.series && rpo.series > 0) {
+        (0, true) => ("✓", Role::Good),
+        (0, false) => (" ", Role::Text),
+        _ => ("!", Role::Bad),
+    };
+    Class { within, late, loading, empty, sign, role, allowed: format::rough(accepted) }
+}
+
+/// One criticality in a line of its own.
+pub(super) fn class(view: &mut ViewContext, at: Rect, rpo: &RpoCount) {
+    let class = judged(view, rpo);
+    let name = Line::of(class.role, class.sign).span(Role::Text, format!(" {:<8}", rpo.criticality.name()));
+    let of = format!("{:>5} of {:<6}", format::count(class.within), format::count(rpo.series));
+    let mut note =
+        vec![(9, name), (8, Line::of(Role::Text, of)), (4, Line::of(Role::Muted, format!("in {:<3}", class.allowed)))];
+    if class.late > 0 {
+        note.push((7, Line::of(Role::Breach, format!("{} late", format::count(class.late)))));
+    }
+    if class.loading > 0 {
+        note.push((6, Line::of(Role::Info, format!("{} loading", format::count(class.loading)))));
+    }
+    if class.empty > 0 {
+        note.push((3, Line::of(Role::Missing, format!("{} empty", format::count(class.empty)))));
+    }
+    view.canvas.pieces(at.x, at.y, at.width, 1, &note);
+}
+
+/// All criticalities in one line; all three are always there.
+pub(super) fn classes(view: &mut ViewContext, at: Rect) {
+    let rpo = view.model.snap.data.rpo.clone();
+    let short = |criticality: Criticality| match criticality {
+        Criticality::Critical => "crit",
+        Criticality::Standard => "std",
+        Criticality::Low => "low",
+    };
+    let line = |view: &ViewContext, long: bool, allowed: bool| {
+        let mut line = Line::new();
+        for (k, rpo) in rpo.iter().enumerate() {
+            let class = judged(view, rpo);
+            if k > 0 {
+                line = line.span(Role::Text, if allowed { "   " } else { " " });
+            }
+            let name = if long { rpo.criticality.name() } else { short(rpo.criticality) };
+            line = line.span(class.role, class.sign.trim());
+            line = line.span(Role::Text, if class.sign == " " { "" } else { " " }).span(Role::Text, format!("{name} "));
+            line = line.span(Role::Text, format!("{}/{}", format::count(class.within), format::count(rpo.series)));
+            if allowed {
+                line = line.span(Role::Muted, format!(" in {}", class.allowed));
+            }
+            if class.late > 0 && allowed {
+                line = line.span(Role::Text, " ").span(Role::Breach, format!("{} late", format::count(class.late)));
+            }
+            if class.empty > 0 && long && allowed {
+                line = line.span(Role::Missing, format!(" {} empty", format::count(class.empty)));
+            }
+        }
+        line
+    };
+    let forms = [(true, true), (false, true), (false, false)].map(|(long, allowed)| line(view, long, allowed));
+    let best = forms.iter().find(|line| line.width() <= at.width).or(forms.last());
+    if let Some(best) = best {
+        view.canvas.line(at.x, at.y, at.width, best);
+    }
+}
