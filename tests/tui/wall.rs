@@ -217,7 +217,7 @@ fn the_belt_shows_the_places_that_the_limiter_holds() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let clock = Wall(Instant::now());
-        let store = Arc::new(barkeep::store::memory::MemoryStore::default());
+        let store = Arc::new(barkeep::store::memory::Memory::default());
         let journal = StoreJournal::new(store, Arc::new(Silent), None, RequestPurpose::default());
         let (rate, timeout) = (barkeep::config::RateLimit::PerMinute(5), Duration::from_secs(20));
         let limiter = Limiter::new(rate, timeout);
