@@ -41,7 +41,7 @@ pub fn draw(canvas: &mut Canvas, x: u16, y: u16, width: u16, marks: &[Mark], rol
     }
     for (k, (count, waits)) in (0_u16..).zip(cells) {
         // What leaves soon is bright: that is what the next request waits for.
-        let fraction = 1.0 - f64::from(k) / f64::from(width.max(1));
+        let fraction = 1.0 - 0.7 * f64::from(k) / f64::from(width.max(1));
         let text = match (count, waits) {
             (0, _) => {
                 canvas.glyph(x + k, y, "·", Role::Border);

@@ -70,7 +70,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     // The wall gets what it needs of the upper half, by how many symbols there are and not by how they are.
     let left = if area.width < 150 { area.width - area.width / 3 } else { area.width * 3 / 5 };
     let left = if area.height < 28 { area.width / 2 + 8 } else { left };
-    let most = if area.height < 28 { 7 } else { (area.height - now_rows) * 9 / 20 };
+    let most = if area.height < 28 { 7 } else { (area.height - now_rows) / 2 };
     let top = wall::wanted(model, left, most.max(6)).max(if area.height < 28 { 7 } else { 10 });
     let needs = [
         (Panel::Now, Constraint::new(7, now_rows, 9)),
@@ -86,7 +86,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
 pub const fn now_rows(height: u16) -> u16 {
     match height {
         0..36 => 7,
-        36..42 => 8,
+        36..60 => 8,
         _ => 9,
     }
 }

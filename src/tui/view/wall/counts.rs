@@ -11,8 +11,11 @@ use barkeep_market::Criticality;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::RpoCount;
 
-/// The line of a criticality takes this much.
-pub(super) const LINE: u16 = 39;
+/// What the line of a criticality takes in a panel of this width, when there are tiles behind it.
+pub(super) const fn line(width: u16) -> u16 {
+    if width >= 72 { 42 } else { 28 }
+}
+
 /// From here on all criticalities fit in one line.
 pub(super) const ALL_IN_ONE: u16 = 34;
 
@@ -91,7 +94,9 @@ fn judged(view: &ViewContext, rpo: &RpoCount) -> Class {
 pub(super) fn class(view: &mut ViewContext, at: Rect, rpo: &RpoCount) {
     let class = judged(view, rpo);
     let name = Line::of(class.role, class.sign).span(Role::Text, format!(" {:<8}", rpo.criticality.name()));
-    let of = format!("{:>5} of {:<6}", format::count(class.within), format::count(rpo.series));
+    let (within, all) = (format::count(class.within), format::count(rpo.series));
+    let of =
+        if at.width < 40 { format!("{:>9}", format!("{within}/{all}")) } else { format!("{within:>6} of {all:<6}") };
     let mut note =
         vec![(9, name), (8, Line::of(Role::Text, of)), (4, Line::of(Role::Muted, format!("in {:<3}", class.allowed)))];
     if class.late > 0 {

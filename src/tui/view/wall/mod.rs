@@ -64,7 +64,7 @@ fn plans(model: &Model, width: u16) -> Vec<Plan> {
     };
     for tile in [2, 1] {
         let pitch = if tile > 1 { 3 } else { 1 };
-        let fits = |n: u16| n.saturating_mul(pitch) <= width.saturating_sub(counts::LINE + 1);
+        let fits = |n: u16| n.saturating_mul(pitch) <= width.saturating_sub(counts::line(width) + 1);
         if all > 0 && Criticality::ALL.into_iter().all(|c| fits(of(c))) {
             plan(Picture::Symbols { tile, inline: true }, true, 0);
         }
@@ -132,9 +132,10 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
             let mine = symbols(rpo.criticality);
             match plan.picture {
                 Picture::Symbols { tile, inline: true } => {
-                    let mut at = line(y);
-                    counts::class(view, Rect { width: counts::LINE.min(at.width), ..at }, rpo);
-                    at = Rect::new(at.x + counts::LINE + 1, at.y, at.width.saturating_sub(counts::LINE + 1), 1);
+                    let at = line(y);
+                    let used = counts::line(at.width).min(at.width);
+                    counts::class(view, Rect { width: used, ..at }, rpo);
+                    let at = Rect::new(at.x + used + 1, at.y, at.width.saturating_sub(used + 1), 1);
                     tiles::symbols(view, at, mine, tile);
                 }
                 Picture::Symbols { tile, inline: false } => {

@@ -19,8 +19,9 @@ use barkeep_service::progress::ItemState;
 
 /// Names of symbols, with a space behind them.
 const NAME: u16 = 6;
-/// Between groups of columns.
-const GAP: u16 = 3;
+/// Between groups of columns, at the least and at the most.
+const GAP: u16 = 2;
+const WIDEST_GAP: u16 = 6;
 const TILE_WIDTH: u16 = 2;
 
 fn column(timeframe: Timeframe) -> u16 {
@@ -99,11 +100,13 @@ pub(super) fn series(view: &mut ViewContext, at: Rect) {
     }
     let fetched = Fetched::of(&model.snap);
     let all = u16::try_from(wall.symbols.len()).unwrap_or(u16::MAX);
+    let spare = at.width.saturating_sub(beside * group(wall));
+    let gap = (spare / beside.saturating_sub(1).max(1)).clamp(GAP, WIDEST_GAP);
     // As few rows as the columns allow.
     let deep = all.div_ceil(beside).clamp(1, at.height - 1);
     let shown = wall.symbols.chunks(usize::from(deep)).take(usize::from(beside));
     for (k, symbols) in (0_u16..).zip(shown) {
-        let left = at.x + k * (group(wall) + GAP);
+        let left = at.x + k * (group(wall) + gap);
         let mut x = left + NAME;
         for timeframe in &wall.timeframes {
             view.canvas.text(x, at.y, column(*timeframe), timeframe.name(), Role::Header);
