@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::phrase;
-use crate::draw::canvas::{Line, rows, width};
+use crate::draw::canvas::{Line, rows, width, wrap_line};
 use crate::draw::format;
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
@@ -21,19 +21,33 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
     let inner = view.panel(area, "Vendor limit", &agreed(&snap));
     let warnings = warnings(&snap, view.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
+    let now = view.now();
+    // Where lines are free these wrap.
+    let wrapped = |line: Line| wrap_line(&line, inner.width, 2);
+    let due = wrapped(purchase(snap.data.budget.as_ref(), now));
+    let late = wrapped(deadlines(&snap, view.model.digest.loading.len(), now));
+    let high = |lines: &[Line]| u16::try_from(lines.len()).unwrap_or(1);
     let needs = [
         Constraint::new(1, 1, 11),
         Constraint::new(1, 1, 10),
         Constraint::new(warned, warned, 9),
-        Constraint::new(1, 4, 8),
+        Constraint::new(1, 1, 8),
         Constraint::new(1, 1, 6),
-        Constraint::new(1, 1, 7),
-        Constraint::new(1, 1, 5),
+        Constraint::new(1, high(&due), 7),
+        Constraint::new(1, high(&late), 5),
         Constraint::new(1, 1, 4),
         Constraint::new(1, 4, 3),
     ];
+    let mut needs = needs;
+    let texts: u16 = needs.iter().take(8).map(|need| need.max).sum();
+    // The graphs share what is left.
+    let graphs = inner.height.saturating_sub(texts) / 2;
+    for k in [3, 8] {
+        if let Some(need) = needs.get_mut(k) {
+            need.max = if k == 3 { graphs.clamp(1, 6) } else { 6 };
+        }
+    }
     let places = rows(inner, &needs);
-    let now = view.now();
     for (k, place) in places.into_iter().enumerate() {
         let Some(at) = place.filter(|p| p.height > 0) else { continue };
         match k {
@@ -46,18 +60,24 @@ pub fn panel(view: &mut ViewContext, area: Rect) {
             }
             3 => requests_by_minute(view, at),
             4 => totals(view, at),
-            5 => {
-                let line = purchase(snap.data.budget.as_ref(), now);
-                view.canvas.line(at.x, at.y, at.width, &line);
-            }
-            6 => {
-                let line = deadlines(&snap, view.model.digest.loading.len(), now);
-                view.canvas.line(at.x, at.y, at.width, &line);
+            5 | 6 => {
+                let lines = if k == 5 { &due } else { &late };
+                for (y, line) in (at.y..at.bottom()).zip(wrapped_into(lines, at.height)) {
+                    view.canvas.line(at.x, y, at.width, &line);
+                }
             }
             7 => latency(view, at),
             _ => rows_by_second(view, at),
         }
     }
+}
+
+/// The same text in as many lines as there are.
+fn wrapped_into(lines: &[Line], height: u16) -> Vec<Line> {
+    if lines.len() <= usize::from(height) {
+        return lines.to_vec();
+    }
+    vec![Line { spans: lines.iter().flat_map(|line| line.spans.clone()).collect() }]
 }
 
 /// The agreed limit, for the frame of a panel.

@@ -118,6 +118,8 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
 
 /// From this width on the items stand in two columns.
 const TWO_COLUMNS: u16 = 180;
+/// Unless there are no more than these.
+const ONE_COLUMN: usize = 8;
 
 fn items(view: &mut ViewContext, area: Rect) {
     let model = view.model;
@@ -125,12 +127,12 @@ fn items(view: &mut ViewContext, area: Rect) {
     let len = items.len();
     let before = model.hits.window_of(ListId::Items);
     let cursor = model.cursor(ListId::Items);
-    let two = area.width >= TWO_COLUMNS && len > usize::from(area.height);
+    let two = area.width >= TWO_COLUMNS && len > ONE_COLUMN;
     let half = if two { area.width / 2 - 1 } else { area.width };
     let empty = [Line::of(Role::Muted, "planning …")];
     let (now, mut ticking) = (view.now(), false);
     // Both columns show one window: the second goes on where the first ends.
-    let high = usize::from(area.height);
+    let high = if two { usize::from(area.height).min(len.div_ceil(2)) } else { usize::from(area.height) };
     let window = before.around(cursor, len, if two { high * 2 } else { high });
     let left = Rect { width: half, ..area };
     let right = Rect::new(area.x + half + 2, area.y, area.width - half - if two { 2 } else { 0 }, area.height);

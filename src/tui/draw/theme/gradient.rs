@@ -18,7 +18,7 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "colors are set in this module and the one above alone")]
     pub fn gradient(self, role: Role, fraction: f64) -> Style {
-        let ink = self.brush(role).fg;
+        let ink = self.brush(self.sobered(role)).fg;
         let (Some(Ink(rgb, near)), ColorDepth::Indexed | ColorDepth::Rgb) = (ink, self.depth) else {
             return self.style(role);
         };
@@ -33,7 +33,7 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "colors are set in this module and the one above alone")]
     pub fn tile(self, role: Role) -> Style {
-        let brush = self.brush(role);
+        let brush = self.brush(self.sobered(role));
         let (Some(ink), None, false) = (brush.fg, brush.bg, self.is_mono()) else { return self.style(role) };
         let (_, paper) = self.paper();
         let near = if self.kind == ThemeKind::Light { Color::White } else { Color::Black };
@@ -81,6 +81,7 @@ mod tests {
             let steps: Vec<Style> = (0..=10).map(|k| theme.gradient(Role::Running, f64::from(k) / 10.0)).collect();
             assert!(steps.windows(2).all(|pair| pair[0] != pair[1]), "{kind:?}");
             assert_eq!(theme.gradient(Role::Running, 7.0), theme.gradient(Role::Running, 1.0));
+            assert_eq!(theme.sober().gradient(Role::Good, 0.5), theme.style(Role::Text));
             assert_eq!(theme.gradient(Role::Running, f64::NAN), theme.style(Role::Running));
         }
     }

@@ -47,14 +47,15 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let idle = !model.is_working();
     let (alerted, executed) = (has_alerts(view), has_executions(view));
     let lists = alerted || executed;
-    let rest = if !lists {
-        Constraint::new(1, 1, 3)
-    } else if idle {
-        Constraint::new(4, u16::MAX, 3)
-    } else {
-        Constraint::new(4, if area.height >= 60 { 16 } else { 9 }, 5)
+    // While something runs its items have the room; on a small screen the lists below are a line.
+    let small = area.height < 24;
+    let rest = match (lists, idle) {
+        (false, _) => Constraint::new(1, 1, 3),
+        (true, true) => Constraint::new(4, u16::MAX, 3),
+        (true, false) if small => Constraint::new(1, 1, 5),
+        (true, false) => Constraint::new(4, 6.max(area.height / 5), 5),
     };
-    let runs = if idle { 7 } else { u16::MAX };
+    let runs = if idle { Constraint::new(5, 7, 4) } else { Constraint::new(if small { 7 } else { 5 }, u16::MAX, 4) };
     let now_rows = now_rows(area.height);
     if area.width < 76 {
         let needs = [
@@ -71,11 +72,11 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let left = if area.width < 150 { area.width - area.width / 3 } else { area.width * 3 / 5 };
     let left = if area.height < 28 { area.width / 2 + 8 } else { left };
     let most = if area.height < 28 { 7 } else { (area.height - now_rows) / 2 };
-    let top = wall::wanted(model, left, most.max(6)).max(if area.height < 28 { 7 } else { 10 });
+    let top = wall::wanted(model, left, most.max(6)).max(if area.height < 28 { 7 } else { 9 });
     let needs = [
         (Panel::Now, Constraint::new(7, now_rows, 9)),
         (Panel::WallAndLimit(left), Constraint::new(6, top, 7)),
-        (Panel::Runs, Constraint::new(5, runs, 4)),
+        (Panel::Runs, runs),
         (Panel::Lists, rest),
     ];
     stack(view, area, &needs);
@@ -129,9 +130,9 @@ fn stack(view: &mut ViewContext, area: Rect, panels: &[(Panel, Constraint)]) {
             Panel::Wall => wall::panel(view, place),
             Panel::Limit => limit::panel(view, place),
             Panel::Runs => runs::panel(view, place),
-            Panel::Alerts if place.height < 3 => nothing(view, place),
+            Panel::Alerts if place.height < 3 => summary(view, place, false),
             Panel::Alerts => alerts(view, place),
-            Panel::Executions if place.height < 3 => nothing(view, place),
+            Panel::Executions if place.height < 3 => {}
             Panel::Executions => executions(view, place),
             Panel::WallAndLimit(left) => {
                 if let [wall, limit] = beside(place, &[*left, u16::MAX]).as_slice() {
@@ -148,14 +149,14 @@ fn stack(view: &mut ViewContext, area: Rect, panels: &[(Panel, Constraint)]) {
 fn lists(view: &mut ViewContext, place: Rect) {
     let (alerted, executed) = (has_alerts(view), has_executions(view));
     if !alerted && !executed || place.height < 3 {
-        return nothing(view, place);
+        return summary(view, place, true);
     }
     let log = place.width >= WITH_LOG;
     let count = u16::from(alerted) + u16::from(executed) + u16::from(log);
     let place = if alerted && executed || place.height < 6 {
         place
     } else {
-        nothing(view, Rect::new(place.x, place.bottom() - 1, place.width, 1));
+        summary(view, Rect::new(place.x, place.bottom() - 1, place.width, 1), false);
         Rect { height: place.height - 1, ..place }
     };
     let each = place.width / count.max(1);
@@ -172,16 +173,32 @@ fn lists(view: &mut ViewContext, place: Rect) {
     }
 }
 
-/// What is empty, in a line.
-fn nothing(view: &mut ViewContext, at: Rect) {
-    let mut words = Vec::new();
-    if !has_alerts(view) {
-        words.push("Alerts: none");
+/// What is empty, in a line; with `all` also what is there and has no room.
+fn summary(view: &mut ViewContext, at: Rect, all: bool) {
+    let data = &view.model.snap.data;
+    let open = data.open_alerts();
+    let mut words: Vec<(Role, String)> = Vec::new();
+    match (has_alerts(view), open) {
+        (false, _) => words.push((Role::Muted, "Alerts: none".to_owned())),
+        (true, 0) if all => words.push((Role::Muted, "Alerts: none open".to_owned())),
+        (true, _) if all => words.push((Role::Bad, format!("Alerts: {open} open"))),
+        _ => {}
     }
-    if !has_executions(view) {
-        words.push("Executions: none");
+    match data.executions.iter().find(|row| row.completed_at.is_some()) {
+        _ if !has_executions(view) => words.push((Role::Muted, "Executions: none".to_owned())),
+        Some(last) if all => {
+            let (sign, word, role) = phrase::execution(last.status);
+            let when = format::when(last.started_at, view.now());
+            words.push((role, format!("Last execution {sign} {word} {}", when.trim())));
+        }
+        _ => {}
     }
-    view.canvas.text(at.x + 2, at.y, at.width.saturating_sub(2), &words.join(" · "), Role::Muted);
+    let mut line = Line::new();
+    for (role, text) in words {
+        let between = if line.is_empty() { "" } else { " · " };
+        line = line.span(Role::Muted, between).span(role, text);
+    }
+    view.canvas.line(at.x + 2, at.y, at.width.saturating_sub(2), &line);
 }
 
 /// The newest lines of the log, the last one at the bottom.
