@@ -97,8 +97,8 @@ pub(super) fn class(view: &mut ViewContext, at: Rect, rpo: &RpoCount) {
     let (within, all) = (format::count(class.within), format::count(rpo.series));
     let of =
         if at.width < 40 { format!("{:>9}", format!("{within}/{all}")) } else { format!("{within:>6} of {all:<6}") };
-    let mut note =
-        vec![(9, name), (8, Line::of(Role::Text, of)), (4, Line::of(Role::Muted, format!("in {:<3}", class.allowed)))];
+    let allowed = Line::of(Role::Muted, format!("in {:<3}", class.allowed));
+    let mut note = vec![(9, name), (8, Line::of(Role::Text, of)), (if at.width < 40 { 4 } else { 8 }, allowed)];
     if class.late > 0 {
         note.push((7, Line::of(Role::Breach, format!("{} late", format::count(class.late)))));
     }

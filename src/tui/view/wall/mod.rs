@@ -90,9 +90,8 @@ pub fn wanted(model: &Model, width: u16, most: u16) -> u16 {
     let best = plans(model, inner).into_iter().find(|plan| plan.height + 2 <= most);
     match best {
         // A distribution gains by every row.
-        Some(Plan { picture: Picture::Spread, .. }) => most,
-        Some(plan) => plan.height + 2,
-        None => most,
+        Some(plan) if plan.picture != Picture::Spread => plan.height + 2,
+        _ => most,
     }
 }
 
