@@ -123,6 +123,22 @@ fn every_tier_and_every_criticality_is_counted_at_every_size() {
     }
 }
 
+/// A series that was never fetched and fails is not within its recovery point, whoever tells what about it.
+#[test]
+fn what_fails_before_its_first_bar_earns_no_tick() {
+    let mut snap = at_rest();
+    let mut data = (*snap.data).clone();
+    data.failing = screens::failing();
+    let row = data.series.iter_mut().find(|row| row.symbol.as_str() == "META").unwrap();
+    (row.bars, row.staleness_seconds, row.checked_at) = (0, None, None);
+    row.tier = barkeep::market::freshness::Tier::Unknown;
+    snap.data = Arc::new(data);
+    let mut model = opened(snap, 160, 45);
+    let shown = text(&mut model, 160, 45);
+    let line = shown.lines().find(|line| line.contains(" of 50")).unwrap();
+    assert!(line.contains("47 of 50") && !line.contains('✓'), "{line}");
+}
+
 /// Cells outside of the panel of the runs and the header, which say that something runs.
 fn around(buf: &Buffer) -> Vec<String> {
     let lines: Vec<String> = screenshot::text(buf).lines().map(str::to_owned).collect();

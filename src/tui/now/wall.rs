@@ -16,7 +16,39 @@ pub struct Wall {
     /// The timeframes that occur, finest first.
     pub timeframes: Vec<Timeframe>,
     pub symbols: Vec<WallSymbol>,
+    /// By criticality, in the order of [`Criticality::ALL`].
+    classes: [Class; Criticality::ALL.len()],
     pub spread: Spread,
+}
+
+/// How the series of one criticality keep its recovery point. Those that fail are counted too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Class {
+    pub series: usize,
+    pub late: usize,
+    /// Not fetched up to their newest bar yet.
+    pub loading: usize,
+    /// Asked, and without any bar.
+    pub empty: usize,
+}
+
+impl Class {
+    /// Series that are as fresh as they must be.
+    #[must_use]
+    pub const fn within(&self) -> usize {
+        self.series.saturating_sub(self.late + self.loading + self.empty)
+    }
+
+    fn add(&mut self, row: &SeriesView) {
+        self.series += 1;
+        if is_loading(row) {
+            self.loading += 1;
+        } else if row.breached {
+            self.late += 1;
+        } else if row.bars == 0 {
+            self.empty += 1;
+        }
+    }
 }
 
 /// One symbol.
@@ -48,6 +80,7 @@ impl Wall {
     pub fn of(data: &Data) -> Self {
         let mut symbols: BTreeMap<(Criticality, &Symbol), WallSymbol> = BTreeMap::new();
         let mut occurs = [false; TIMEFRAMES];
+        let mut classes = [Class::default(); Criticality::ALL.len()];
         let mut spread = Spread::default();
         for (k, row) in (0_u32..).zip(&data.series).filter(|(_, row)| row.tracked) {
             let own = symbols.entry((row.criticality, &row.symbol)).or_insert(WallSymbol {
@@ -64,9 +97,18 @@ impl Wall {
                 (*place, *occurs) = (Some(k), true);
             }
             spread.add(row);
+            if let Some(class) = classes.get_mut(row.criticality as usize) {
+                class.add(row);
+            }
         }
         let timeframes = Timeframe::ALL.into_iter().zip(occurs).filter(|(_, occurs)| *occurs).map(|(tf, _)| tf);
-        Self { timeframes: timeframes.collect(), symbols: symbols.into_values().collect(), spread }
+        Self { timeframes: timeframes.collect(), symbols: symbols.into_values().collect(), classes, spread }
+    }
+
+    /// The series of one criticality.
+    #[must_use]
+    pub fn class(&self, criticality: Criticality) -> Class {
+        self.classes.get(criticality as usize).copied().unwrap_or_default()
     }
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use crate::draw::format;
 use crate::draw::line::Line;
 use crate::draw::theme::Role;
+use crate::now::wall::Class;
 use crate::view::context::ViewContext;
 use crate::widgets::bar;
 use barkeep_market::Criticality;
@@ -62,42 +63,33 @@ pub(super) fn shade_of(view: &ViewContext, tier: Tier) -> Role {
     if tier == Tier::Fresh && view.canvas.theme.sober { Role::Covered } else { tier.into() }
 }
 
-/// What there is to say about one criticality.
-struct Class {
-    within: usize,
-    late: usize,
-    loading: usize,
-    empty: usize,
+/// How one criticality is judged.
+struct Judged {
+    class: Class,
     sign: &'static str,
     role: Role,
     allowed: String,
 }
 
-fn judged(view: &ViewContext, rpo: &RpoCount) -> Class {
-    let (data, digest) = (&view.model.snap.data, &view.model.digest);
-    let of = |list: &[u32]| {
-        let rows = list.iter().filter_map(|k| data.series.get(*k as usize));
-        rows.filter(|row| row.criticality == rpo.criticality).count()
-    };
-    let (late, loading, empty) = (of(&digest.late), of(&digest.loading), of(&digest.without_bars));
-    let within = rpo.series.saturating_sub(late + loading + empty);
+fn judged(view: &ViewContext, rpo: &RpoCount) -> Judged {
+    let class = view.model.wall.class(rpo.criticality);
     let accepted = i64::try_from(rpo.acceptable_staleness_seconds).unwrap_or(i64::MAX / 1000) * 1000;
-    let (sign, role) = match (late, within == rpo.series && rpo.series > 0) {
+    let (sign, role) = match (class.late, class.within() == class.series && class.series > 0) {
         (0, true) => ("✓", Role::Good),
         (0, false) => (" ", Role::Text),
         _ => ("!", Role::Bad),
     };
-    Class { within, late, loading, empty, sign, role, allowed: format::rough(accepted) }
+    Judged { class, sign, role, allowed: format::rough(accepted) }
 }
 
 /// One criticality in a line of its own.
 pub(super) fn class(view: &mut ViewContext, at: Rect, rpo: &RpoCount) {
-    let class = judged(view, rpo);
-    let name = Line::of(class.role, class.sign).span(Role::Text, format!(" {:<8}", rpo.criticality.name()));
-    let (within, all) = (format::count(class.within), format::count(rpo.series));
+    let Judged { class, sign, role, allowed } = judged(view, rpo);
+    let name = Line::of(role, sign).span(Role::Text, format!(" {:<8}", rpo.criticality.name()));
+    let (within, all) = (format::count(class.within()), format::count(class.series));
     let of =
         if at.width < 40 { format!("{:>9}", format!("{within}/{all}")) } else { format!("{within:>6} of {all:<6}") };
-    let allowed = Line::of(Role::Muted, format!("in {:<3}", class.allowed));
+    let allowed = Line::of(Role::Muted, format!("in {allowed:<3}"));
     let mut note = vec![(9, name), (8, Line::of(Role::Text, of)), (if at.width < 40 { 4 } else { 8 }, allowed)];
     if class.late > 0 {
         note.push((7, Line::of(Role::Breach, format!("{} late", format::count(class.late)))));
@@ -122,16 +114,16 @@ pub(super) fn classes(view: &mut ViewContext, at: Rect) {
     let line = |view: &ViewContext, long: bool, allowed: bool| {
         let mut line = Line::new();
         for (k, rpo) in rpo.iter().enumerate() {
-            let class = judged(view, rpo);
+            let Judged { class, sign, role, allowed: age } = judged(view, rpo);
             if k > 0 {
                 line = line.span(Role::Text, if allowed { "   " } else { " " });
             }
             let name = if long { rpo.criticality.name() } else { short(rpo.criticality) };
-            line = line.span(class.role, class.sign.trim());
-            line = line.span(Role::Text, if class.sign == " " { "" } else { " " }).span(Role::Text, format!("{name} "));
-            line = line.span(Role::Text, format!("{}/{}", format::count(class.within), format::count(rpo.series)));
+            line = line.span(role, sign.trim());
+            line = line.span(Role::Text, if sign == " " { "" } else { " " }).span(Role::Text, format!("{name} "));
+            line = line.span(Role::Text, format!("{}/{}", format::count(class.within()), format::count(class.series)));
             if allowed {
-                line = line.span(Role::Muted, format!(" in {}", class.allowed));
+                line = line.span(Role::Muted, format!(" in {age}"));
             }
             if class.late > 0 && allowed {
                 line = line.span(Role::Text, " ").span(Role::Breach, format!("{} late", format::count(class.late)));
