@@ -50,7 +50,7 @@ pub fn stills() -> Vec<(&'static str, String)> {
     light.display.theme = ThemeKind::Light;
     let mut blind = base(Screen::Detail);
     blind.display.theme = ThemeKind::ColorBlind;
-    let all = [
+    let all = vec![
         ("overview", base(Screen::Overview)),
         ("symbols", symbols),
         ("coverage", select(base(Screen::Coverage), "META", Timeframe::M5)),

@@ -140,7 +140,7 @@ const PER_DECADE: f64 = 24.0;
 /// How many series are how far behind, on a logarithmic scale from 1 minute to 30 days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spread {
-    pub steps: [Step; STEPS],
+    pub steps: Vec<Step>,
     /// Series whose age is not known: without bars, loading, ended.
     pub ageless: usize,
 }
@@ -155,7 +155,7 @@ pub struct Step {
 
 impl Default for Spread {
     fn default() -> Self {
-        Self { steps: [Step::default(); STEPS], ageless: 0 }
+        Self { steps: vec![Step::default(); STEPS], ageless: 0 }
     }
 }
 

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn each_cell_holds_two_values_in_four_levels_a_row() {
         assert_eq!(drawn(2, 1, &[1.0, 2.0, 3.0, 4.0], 0.0), ["⣠⣾"]);
-        assert_eq!(drawn(2, 2, &[1.0, 2.0, 3.0, 4.0], 0.0), ["⠀⣰", "⣴⣿"].map(|s| s.replace('⠀', " ")));
+        assert_eq!(drawn(2, 2, &[1.0, 2.0, 3.0, 4.0], 0.0), [" ⣼", "⣼⣿"]);
         // Against a fixed top, stretched, cut to the newest, and nothing at all.
         assert_eq!(drawn(1, 1, &[1.0, 2.0], 4.0), ["⣠"]);
         assert_eq!(drawn(2, 1, &[1.0, 4.0], 0.0), ["⣀⣿"]);

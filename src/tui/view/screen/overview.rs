@@ -46,7 +46,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     // While nothing runs there is little to say about it.
     let idle = !model.is_working();
     let (alerted, executed) = (has_alerts(view), has_executions(view));
-    let lists = alerted || executed;
+    let lists = alerted || executed || area.width >= WITH_LOG;
     // While something runs its items have the room; on a small screen the lists below are a line.
     let small = area.height < 24;
     let rest = match (lists, idle) {
@@ -55,7 +55,8 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         (true, false) if small => Constraint::new(1, 1, 5),
         (true, false) => Constraint::new(4, 6.max(area.height / 5), 5),
     };
-    let runs = if idle { Constraint::new(5, 7, 4) } else { Constraint::new(if small { 7 } else { 5 }, u16::MAX, 4) };
+    let runs =
+        if idle && lists { Constraint::new(5, 7, 4) } else { Constraint::new(if small { 7 } else { 5 }, u16::MAX, 4) };
     let now_rows = now_rows(area.height);
     if area.width < 76 {
         let needs = [
@@ -148,10 +149,10 @@ fn stack(view: &mut ViewContext, area: Rect, panels: &[(Panel, Constraint)]) {
 /// Alerts, executions and the log beside each other; what is empty is named in a line, and the rest has its place.
 fn lists(view: &mut ViewContext, place: Rect) {
     let (alerted, executed) = (has_alerts(view), has_executions(view));
-    if !alerted && !executed || place.height < 3 {
+    let log = place.width >= WITH_LOG;
+    if !alerted && !executed && !log || place.height < 3 {
         return summary(view, place, true);
     }
-    let log = place.width >= WITH_LOG;
     let count = u16::from(alerted) + u16::from(executed) + u16::from(log);
     let place = if alerted && executed || place.height < 6 {
         place
