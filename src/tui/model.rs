@@ -37,12 +37,16 @@ use crate::model::screen::{ListId, Screen};
 use crate::model::sort::Sort;
 use crate::model::toast::Toasts;
 use crate::now::digest::Digest;
+use crate::now::wall::Wall;
 use crate::terminal::keys::Key;
+use barkeep_market::ts::SECOND;
 use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
 use barkeep_service::handle::EngineCommand;
 
+/// What goes on this long, in milliseconds, may change the sizes of panels; anything shorter moves nothing.
+pub const LASTING: i64 = 10 * SECOND;
 /// Log lines in memory at most.
 pub const LOG_LINES: usize = 2_000;
 
@@ -70,6 +74,12 @@ pub struct Model {
     pub newest: Arc<Snapshot>,
     /// What the shown series come to.
     pub digest: Digest,
+    /// The same by symbol and timeframe.
+    pub wall: Wall,
+    /// When a run that had lasted was seen last.
+    pub worked_at: Option<Ts>,
+    /// Whether the list that has the focus fills the screen.
+    pub maximized: bool,
     /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
@@ -256,6 +266,9 @@ impl Model {
         let mut model = Self {
             newest: Arc::clone(&snap),
             digest: Digest::of(&snap.data),
+            wall: Wall::of(&snap.data),
+            worked_at: None,
+            maximized: false,
             snap,
             frozen: None,
             link,
@@ -322,6 +335,14 @@ impl Model {
             (None, Link::Lost { since, .. }) => *since,
             _ => self.now.wall,
         }
+    }
+
+    /// Whether a run has lasted, or did until a moment ago: only then the list of its items gets more room.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        let now = self.shown_now();
+        let lasts = self.snap.live.runs.iter().any(|run| now - run.started_at >= LASTING);
+        lasts || self.worked_at.is_some_and(|at| now - at < LASTING)
     }
 
     /// Filters and sorts the series of the shown snapshot again.

@@ -203,7 +203,7 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
     pub fn style(self, role: Role) -> Style {
-        let role = if self.sober && matches!(role, Role::Good | Role::Fresh) { Role::Text } else { role };
+        let role = self.sobered(role);
         if self.is_mono() {
             return Style::new().add_modifier(plain_modifier(role));
         }
@@ -258,6 +258,10 @@ impl Theme {
             (_, color) => color,
         };
         color.map_or(style, |color| style.bg(color))
+    }
+
+    const fn sobered(self, role: Role) -> Role {
+        if self.sober && matches!(role, Role::Good | Role::Fresh) { Role::Text } else { role }
     }
 
     fn brush(self, role: Role) -> Brush {

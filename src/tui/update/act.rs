@@ -67,6 +67,7 @@ impl Model {
             ActionId::LogLevel => self.next_level(),
             ActionId::Follow => self.follow_log(!self.log.follow),
             ActionId::Freeze => self.freeze(),
+            ActionId::Maximize => self.maximized = !self.maximized,
             ActionId::Refresh => {
                 self.answers.clear();
                 self.show_toast(Level::Info, "refreshing", effects);
@@ -224,6 +225,9 @@ impl Model {
     fn back(&mut self) {
         // A range that was begun is given up first; nothing else changes.
         if self.symbols.range_from.take().is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.maximized) {
             return;
         }
         let on_table = matches!(self.screen, Screen::Symbols | Screen::Coverage);
