@@ -77,7 +77,14 @@ fn wrapped_into(lines: &[Line], height: u16) -> Vec<Line> {
     if lines.len() <= usize::from(height) {
         return lines.to_vec();
     }
-    vec![Line { spans: lines.iter().flat_map(|line| line.spans.clone()).collect() }]
+    let all = lines.iter().fold(Line::new(), |mut all, line| {
+        if !all.is_empty() {
+            all = all.span(Role::Text, " ");
+        }
+        all.spans.extend(line.spans.clone());
+        all
+    });
+    vec![all]
 }
 
 /// The agreed limit, for the frame of a panel.
