@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::keymap::Keymap;
 use crate::draw::hits::HitMap;
-use crate::draw::theme::{ColorDepth, ThemeKind};
+use crate::draw::theme::{ColorDepth, Look, OwnTheme, ThemeKind};
 use crate::model::answers::Answers;
 use crate::model::cursor::Cursor;
 use crate::model::layer::Layer;
@@ -57,6 +57,14 @@ pub struct Now {
     pub since_start: Duration,
 }
 
+/// A time in which runs followed each other without a longer break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    pub since: Ts,
+    /// When a run was seen last.
+    pub until: Ts,
+}
+
 /// What an operator can change about the display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DisplayOptions {
@@ -76,8 +84,8 @@ pub struct Model {
     pub digest: Digest,
     /// The same by symbol and timeframe.
     pub wall: Wall,
-    /// When a run that had lasted was seen last.
-    pub worked_at: Option<Ts>,
+    /// The time in which there were runs all along.
+    pub work: Option<Work>,
     /// Whether the list that has the focus fills the screen.
     pub maximized: bool,
     /// Since when the view is frozen.
@@ -125,7 +133,11 @@ pub struct Model {
     /// Filters that were typed, the newest last.
     pub typed_filters: Vec<String>,
     /// The theme before another is tried on.
-    pub theme_before: Option<ThemeKind>,
+    pub theme_before: Option<Look>,
+    /// The theme of one's own that is on, in place of the one of the display options.
+    pub own_theme: Option<OwnTheme>,
+    /// All of one's own there are.
+    pub own_themes: Vec<OwnTheme>,
     /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
 }
@@ -267,7 +279,7 @@ impl Model {
             newest: Arc::clone(&snap),
             digest: Digest::of(&snap.data),
             wall: Wall::of(&snap.data),
-            worked_at: None,
+            work: None,
             maximized: false,
             snap,
             frozen: None,
@@ -301,6 +313,8 @@ impl Model {
             filters: BTreeMap::new(),
             typed_filters: Vec::new(),
             theme_before: None,
+            own_theme: None,
+            own_themes: Vec::new(),
             quitting: false,
         };
         model.reorder();
@@ -337,12 +351,25 @@ impl Model {
         }
     }
 
-    /// Whether a run has lasted, or did until a moment ago: only then the list of its items gets more room.
+    /// Whether there have been runs for a while, or were until a moment ago: only then the list of their items gets more
+    /// room. Short runs soon after each other count as one.
     #[must_use]
     pub fn is_working(&self) -> bool {
         let now = self.shown_now();
-        let lasts = self.snap.live.runs.iter().any(|run| now - run.started_at >= LASTING);
-        lasts || self.worked_at.is_some_and(|at| now - at < LASTING)
+        let runs = &self.snap.live.runs;
+        let lasts = runs.iter().any(|run| now - run.started_at >= LASTING);
+        lasts
+            || self.work.is_some_and(|work| {
+                let until = if runs.is_empty() { work.until } else { now };
+                until - work.since >= LASTING && now - until < LASTING
+            })
+    }
+
+    /// Notes that there are runs now, the oldest since `since`.
+    pub(crate) fn works(&mut self, since: Ts) {
+        let until = self.now.wall;
+        let before = self.work.filter(|work| until - work.until < LASTING).map_or(since, |work| work.since.min(since));
+        self.work = Some(Work { since: before, until });
     }
 
     /// Filters and sorts the series of the shown snapshot again.

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
 
-use super::model::{LASTING, Model, Now};
+use super::model::{Model, Now};
 use crate::actions::ActionId;
 use crate::draw::format::plural;
 use crate::draw::hits::HitMap;
@@ -122,9 +122,10 @@ impl Model {
     /// Shows the newest snapshot.
     fn show_newest(&mut self) {
         let same_series = Arc::ptr_eq(&self.snap.data, &self.newest.data);
-        let wall = self.now.wall;
-        if self.snap.live.runs.iter().any(|run| wall - run.started_at >= LASTING) {
-            self.worked_at = Some(wall);
+        for snap in [Arc::clone(&self.snap), Arc::clone(&self.newest)] {
+            if let Some(since) = snap.live.runs.iter().map(|run| run.started_at).min() {
+                self.works(since);
+            }
         }
         self.snap = Arc::clone(&self.newest);
         if !same_series {

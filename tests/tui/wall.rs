@@ -192,6 +192,31 @@ fn a_run_of_less_than_a_second_moves_nothing_and_a_long_one_is_not_gone_at_once(
 }
 
 #[test]
+fn short_runs_soon_after_each_other_get_the_room_of_a_long_one() {
+    let (width, height) = (160, 45);
+    let mut model = answered(at_rest(), width, height);
+    let before = around(&draw(&mut model, width, height));
+    let begin = model.now.wall;
+    let mut now = model.now;
+    // One of 2 s every 4 s, each a run of its own.
+    for second in 0..24 {
+        now.wall = begin + second * SECOND;
+        let mut live = (*at_rest().live).clone();
+        live.at = now.wall;
+        if second % 4 < 2 {
+            live.runs = screens::live().runs;
+            live.runs[0].started_at = begin + second / 4 * 4 * SECOND;
+        }
+        let _ = model.update(Msg::Snapshot(Arc::new(Snapshot { live: Arc::new(live), ..at_rest() })), now);
+        assert_eq!(model.is_working(), second >= 10, "after {second} s");
+    }
+    assert_ne!(around(&draw(&mut model, width, height)), before, "there is room for what runs");
+    now.wall = begin + 40 * SECOND;
+    let _ = model.update(Msg::Tick, now);
+    assert_eq!(around(&draw(&mut model, width, height)), before, "and it is given back");
+}
+
+#[test]
 fn empty_panels_are_a_line_and_e_fills_the_screen() {
     let mut model = opened(empty(), 120, 40);
     let shown = text(&mut model, 120, 40);

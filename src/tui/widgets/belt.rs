@@ -1,7 +1,7 @@
 //! The window of a rate limit as time: places go on at the right end and leave at the left, where they are free again.
 
 use crate::draw::canvas::Canvas;
-use crate::draw::glyphs::{HELD, ON_THE_WIRE};
+use crate::draw::glyphs::{HELD, LEVELS, ON_THE_WIRE};
 use crate::draw::theme::Role;
 
 /// The length of the belt, in milliseconds.
@@ -31,7 +31,12 @@ pub fn moves_in(left: i64, width: u16) -> i64 {
     left - begins + 1
 }
 
-/// Draws the belt; several places in one cell are counted there.
+/// Up to so many places in a cell are counted there; from more on all cells show by their height how many they hold.
+const COUNTED: u32 = 3;
+/// What a full cell holds at least.
+const FULL: u32 = 8;
+
+/// Draws the belt.
 pub fn draw(canvas: &mut Canvas, x: u16, y: u16, width: u16, marks: &[Mark], role: Role) {
     let mut cells = vec![(0_u32, false); usize::from(width)];
     for mark in marks {
@@ -39,6 +44,7 @@ pub fn draw(canvas: &mut Canvas, x: u16, y: u16, width: u16, marks: &[Mark], rol
             (*count, *waits) = (*count + 1, *waits || mark.on_the_wire);
         }
     }
+    let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
     for (k, (count, waits)) in (0_u16..).zip(cells) {
         // What leaves soon is bright: that is what the next request waits for.
         let fraction = 1.0 - 0.7 * f64::from(k) / f64::from(width.max(1));
@@ -47,10 +53,13 @@ pub fn draw(canvas: &mut Canvas, x: u16, y: u16, width: u16, marks: &[Mark], rol
                 canvas.glyph(x + k, y, "·", Role::Border);
                 continue;
             }
+            _ if most > COUNTED => {
+                let eighths = (count * FULL).div_ceil(most.max(FULL)) as usize;
+                LEVELS.get(eighths).copied().unwrap_or(HELD).to_owned()
+            }
             (1, true) => ON_THE_WIRE.to_owned(),
             (1, false) => HELD.to_owned(),
-            (2..=9, _) => count.to_string(),
-            _ => "█".to_owned(),
+            _ => count.to_string(),
         };
         canvas.shade(x + k, y, &text, role, fraction);
     }
@@ -77,6 +86,8 @@ mod tests {
     fn places_come_on_at_the_right_and_leave_at_the_left() {
         assert_eq!(drawn(6, &[(60_000, true), (59_999, false)]), "·····2");
         assert_eq!(drawn(6, &[(60_000, true), (30_000, false), (9_999, false)]), "▮··▮·▯");
+        assert_eq!(drawn(3, &[(1, false); 3]), "3··");
+        assert_eq!(drawn(3, &[(1, false), (2, false), (3, false), (4, false), (40_000, true)]), "▄·▁");
         assert_eq!(drawn(3, &[(1, false); 12]), "█··");
         assert_eq!(drawn(0, &[(1, false)]), "");
     }

@@ -99,7 +99,8 @@ fn settle(view: &mut ViewContext) {
     let begun = model.snap.live.runs.iter().map(|run| run.started_at);
     let raised = model.snap.data.alerts.iter().map(|alert| alert.raised_at);
     let executed = model.snap.data.executions.iter().map(|row| row.started_at);
-    for at in begun.chain(raised).chain(executed).chain(model.worked_at) {
+    let worked = model.work.into_iter().flat_map(|work| [work.since, work.until]);
+    for at in begun.chain(raised).chain(executed).chain(worked) {
         if (0..LASTING).contains(&(time - at)) {
             view.hits.changes_at(at + LASTING);
         }

@@ -9,7 +9,6 @@ use super::counts::shade_of;
 use crate::draw::canvas::width;
 use crate::draw::glyphs::{FETCHING, LATE, TILE};
 use crate::draw::theme::Role;
-use crate::now::digest::is_loading;
 use crate::now::wall::{Wall, WallSymbol, is_late};
 use crate::view::context::ViewContext;
 use barkeep_market::freshness::Tier;
@@ -90,7 +89,7 @@ impl<'a> Fetched<'a> {
 }
 
 fn tile(view: &mut ViewContext, x: u16, y: u16, wide: u16, row: &SeriesView, fetched: bool) {
-    let tier = if is_loading(row) { Tier::Loading } else { row.tier };
+    let tier = row.tier;
     let calm = tier == Tier::Fresh && !row.paused;
     let role = if row.paused { Role::Paused } else { shade_of(view, tier) };
     let letter = if row.paused { 'P' } else { tier.letter() };
