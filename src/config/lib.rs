@@ -29,7 +29,7 @@ pub use key::{client_key, find_key};
 pub use policy::Policy;
 pub use programs::postgres_programs;
 pub use read::load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, load, load_from};
-pub use screen::{KeySetting, TerminalHints, ThemeKind, ThemeName, TuiSettings};
+pub use screen::{KeySetting, THEME_ENDING, THEMES, TerminalHints, ThemeKind, ThemeName, TuiSettings};
 pub use settings::*;
 pub use yaml::effective::Effective;
 pub use yaml::error::{ConfigError, Origin};
