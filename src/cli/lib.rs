@@ -11,11 +11,13 @@ pub mod args;
 mod examples_tests;
 pub mod exit;
 pub mod globals;
+pub mod ids;
 pub mod measure;
 pub mod output;
 pub mod progress;
 pub mod read;
 pub mod render;
+pub mod service;
 mod signals;
 mod simulated;
 pub mod work;
@@ -63,6 +65,12 @@ pub enum Command {
     Run(work::run::RunArgs),
     Demo(work::demo::DemoArgs),
     Attach(work::attach::AttachArgs),
+    Pause(service::verbs::PauseArgs),
+    Resume(service::verbs::ResumeArgs),
+    Trigger(service::verbs::TriggerArgs),
+    Cancel(service::verbs::CancelArgs),
+    Retry(service::verbs::RetryArgs),
+    Add(service::verbs::AddArgs),
     Staleness(read::staleness::StalenessArgs),
     History(read::history::HistoryArgs),
     Explain(read::explain::ExplainArgs),
@@ -116,6 +124,12 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => work::run::run(args, &cli.globals),
         Command::Demo(args) => work::demo::run(args, &cli.globals),
         Command::Attach(args) => work::attach::run(args, &cli.globals),
+        Command::Pause(args) => service::verbs::pause(args, &cli.globals),
+        Command::Resume(args) => service::verbs::resume(args, &cli.globals),
+        Command::Trigger(args) => service::verbs::trigger(args, &cli.globals),
+        Command::Cancel(args) => service::verbs::cancel(args, &cli.globals),
+        Command::Retry(args) => service::verbs::retry(args, &cli.globals),
+        Command::Add(args) => service::verbs::add(args, &cli.globals),
         Command::Staleness(args) => read::staleness::run(args, &cli.globals),
         Command::History(args) => read::history::run(args, &cli.globals),
         Command::Explain(args) => read::explain::run(args, &cli.globals),

@@ -25,7 +25,7 @@ pub use baseline::{BaselineLoad, baseline_load};
 pub use current::{BoundSetting, Config, needs_restart};
 pub use database_url::InvalidDatabaseUrl;
 pub use environment::Environment;
-pub use key::{client_key, find_key};
+pub use key::{client_key, find_key, key_in_file};
 pub use policy::Policy;
 pub use programs::postgres_programs;
 pub use read::load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, load, load_from};

@@ -147,7 +147,7 @@ pub(super) fn source_of(named: Option<Criticality>, before: CriticalitySource) -
 
 impl SymbolOptions {
     /// As the engine takes them.
-    pub(super) fn wanted(&self) -> Wanted {
+    pub(crate) fn wanted(&self) -> Wanted {
         Wanted {
             class: self.asset_class,
             criticality: self.criticality,

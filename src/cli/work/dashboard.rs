@@ -15,13 +15,14 @@ use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session};
 use crate::output::print;
 use crate::work::backfill::open_engine;
-use crate::work::run::listen;
+use crate::work::run::{announce, listen};
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_base::clock::Clock;
 use barkeep_config::{Environment, ThemeName, TuiSettings};
 use barkeep_runtime::console::{Access, Console};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::Handle;
+use barkeep_service::instance::Instance;
 use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_store::HealthListener;
 use barkeep_tui::draw::theme::{ColorDepth, ThemeKind};
@@ -90,6 +91,8 @@ pub(crate) struct Dashboard<'a> {
     pub(crate) label: Option<String>,
     /// Reads the settings again; absent where they are not those of the files.
     pub(crate) loader: Option<ConfigLoader>,
+    /// The lock of the database, where the address of the API is left; absent where nobody else looks for it.
+    pub(crate) instance: Option<Instance>,
     /// Who wants to know that the engine runs.
     pub(crate) opened: Option<oneshot::Sender<Opened>>,
 }
@@ -114,6 +117,9 @@ pub(crate) async fn open(mut dashboard: Dashboard<'_>, session: &Session, key: S
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let api = listener.map(|listener| listener.serve(host.console.clone()));
+    if let Some(api) = &api {
+        announce(dashboard.instance.as_ref(), api.addr());
+    }
     let drained = CancellationToken::new();
     let (handle, ended) = (host.console.handle.clone(), drained.clone());
     let waiting = tokio::spawn(async move {

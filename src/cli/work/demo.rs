@@ -89,7 +89,7 @@ async fn play(
     let limit = session.loaded.settings.vendor.rate_limit;
     let (opened, runs) = oneshot::channel();
     let label = Some(format!("DEMO simulated vendor, {limit} requests/min"));
-    let dashboard = Dashboard { args, keymap, label, loader: None, opened: Some(opened) };
+    let dashboard = Dashboard { args, keymap, label, loader: None, instance: None, opened: Some(opened) };
     let (vendor, clock) = (Arc::clone(vendor), Arc::clone(&session.clock));
     let now = clock.now();
     let stage = Stage { vendor, clock, database, bad_ticker: BAD_TICKER.to_owned() };

@@ -6,3 +6,4 @@ mod database;
 mod reports;
 mod rto_rpo;
 mod secrets;
+mod steer;
