@@ -7,11 +7,13 @@
 
 pub mod admin;
 pub mod args;
+pub mod dates;
 #[cfg(test)]
 mod examples_tests;
 pub mod exit;
 pub mod globals;
 pub mod ids;
+pub mod lists;
 pub mod measure;
 pub mod output;
 pub mod progress;

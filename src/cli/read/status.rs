@@ -6,9 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::admin::symbols::find;
-use crate::args::symbol;
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
+use crate::lists::{Names, flat, known_names};
 use crate::output::{print, print_json};
 use crate::render;
 use crate::service::connect::{START, of_database};
@@ -27,9 +27,9 @@ const MOST_COUNTED: usize = 5_000;
 /// Show all series: how fresh they are and how many bars they have
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
-    /// Only these symbols [default: all]
-    #[arg(value_name = "SYMBOL", value_parser = symbol)]
-    pub symbols: Vec<Symbol>,
+    /// Only these symbols, @FILE or - for a list [default: all]
+    #[arg(value_name = "SYMBOL", value_parser = known_names)]
+    pub symbols: Vec<Names>,
 }
 
 pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> {
@@ -37,7 +37,8 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
     block_on(async {
         let store = session.open_store(true).await?;
         let known = store.symbols().await?;
-        let named = args.symbols.iter().map(|symbol| Ok(find(&known, symbol)?.symbol.clone()));
+        let asked = flat(&args.symbols);
+        let named = asked.iter().map(|symbol| Ok(find(&known, symbol)?.symbol.clone()));
         let named = named.collect::<Result<Vec<Symbol>, CliError>>()?;
         let calendar = barkeep_pipeline::calendar(store.as_ref()).await?;
         let now = Moment::now(&SystemClock);

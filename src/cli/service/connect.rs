@@ -42,7 +42,8 @@ pub(crate) fn url(given: Option<&str>, settings: &Settings) -> Result<String, Cl
         (None, Some(Some(RunningService { url: Some(url), .. }))) => Ok(url),
         (None, Some(Some(RunningService { holder, .. }))) => {
             let text = format!("the service on {} ({holder}) has no API to reach it by", settings.database);
-            Err(CliError::new(SOME_FAILED, text).hint("set api.enabled, or choose a free port with api.listen; then restart it"))
+            Err(CliError::new(SOME_FAILED, text)
+                .hint("set api.enabled, or choose a free port with api.listen; then restart it"))
         }
         (None, Some(None)) => Err(CliError::new(SOME_FAILED, format!("no service runs on {}", settings.database))
             .hint(format!("{START}; with --url URL another one is reached"))),

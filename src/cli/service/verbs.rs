@@ -5,10 +5,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::admin::symbols::SymbolOptions;
-use crate::args::{TimeBound, check_range, new_symbol, sorted, symbol};
+use crate::args::{TimeBound, check_range, sorted};
+use crate::dates;
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
 use crate::ids::IdText;
+use crate::lists::{Names, flat, known_names, new_names};
 use crate::output::{print, print_json};
 use crate::render;
 use crate::service::connect::{ServiceArgs, connect};
@@ -17,9 +19,7 @@ use barkeep_market::{Criticality, Symbol, Timeframe};
 use barkeep_pipeline::select::Selection;
 use barkeep_plan::Plan;
 use barkeep_runtime::console::{Console as _, ConsoleRequest, ConsoleResponse, Trigger};
-use barkeep_service::handle::{
-    CommandError, CommandReply, EngineCommand, ExecutionSelector, NewSymbol, TriggerScope,
-};
+use barkeep_service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, NewSymbol, TriggerScope};
 
 /// Executions among which an id is looked for.
 const MOST_EXECUTIONS: usize = 1_000;
@@ -32,8 +32,8 @@ const MOST_EXECUTIONS: usize = 1_000;
   barkeep pause AAPL --timeframes 5m,1h")]
 pub struct PauseArgs {
     /// Only these symbols [default: everything]
-    #[arg(value_name = "SYMBOL", value_parser = symbol)]
-    pub symbols: Vec<Symbol>,
+    #[arg(value_name = "SYMBOL", value_parser = known_names)]
+    pub symbols: Vec<Names>,
 
     /// Only these timeframes of the symbols, separated by commas
     #[arg(long, value_name = "TF,…", value_delimiter = ',', requires = "symbols")]
@@ -61,9 +61,9 @@ pub struct ResumeArgs {
   barkeep trigger --tier critical --url https://bars.example.com")]
 #[command(group = clap::ArgGroup::new("scope").required(true).args(["symbols", "all", "stale", "tier"]))]
 pub struct TriggerArgs {
-    /// Symbols; unknown ones are added
-    #[arg(value_name = "SYMBOL", value_parser = new_symbol)]
-    pub symbols: Vec<Symbol>,
+    /// Symbols, @FILE or - for a list; unknown ones are added
+    #[arg(value_name = "SYMBOL", value_parser = new_names)]
+    pub symbols: Vec<Names>,
 
     /// All active symbols
     #[arg(long)]
@@ -81,12 +81,12 @@ pub struct TriggerArgs {
     #[arg(long, value_name = "TF,…", value_delimiter = ',', conflicts_with_all = ["stale", "tier"])]
     pub timeframes: Vec<Timeframe>,
 
-    /// First day (2024-01-31) or time (RFC 3339) [default: backfill.history ago]
-    #[arg(long, value_name = "DATE|TIME", conflicts_with_all = ["stale", "tier"])]
+    /// First day (2024-01-31, 2024-01, 2024, yesterday, 30d) or time (RFC 3339) [default: backfill.history ago]
+    #[arg(long, value_name = "DATE|TIME", value_parser = dates::first, conflicts_with_all = ["stale", "tier"])]
     pub from: Option<TimeBound>,
 
-    /// Last day or time, inclusive [default: now]
-    #[arg(long, value_name = "DATE|TIME", conflicts_with_all = ["stale", "tier"])]
+    /// Last day, month, year or time, inclusive [default: now]
+    #[arg(long, value_name = "DATE|TIME", value_parser = dates::last, conflicts_with_all = ["stale", "tier"])]
     pub to: Option<TimeBound>,
 
     /// Request stored bars again, too, and compare them
@@ -138,9 +138,9 @@ pub struct RetryArgs {
   barkeep add SPY --criticality critical --since 2020
   barkeep add NVDA --dry-run")]
 pub struct AddArgs {
-    /// Symbols such as AAPL, SPY or BTC
-    #[arg(value_name = "SYMBOL", required = true, value_parser = new_symbol)]
-    pub symbols: Vec<Symbol>,
+    /// Symbols such as AAPL, SPY or BTC, @FILE or - for a list
+    #[arg(value_name = "SYMBOL", required = true, value_parser = new_names)]
+    pub symbols: Vec<Names>,
 
     #[command(flatten)]
     pub options: SymbolOptions,
@@ -168,6 +168,7 @@ struct Outcome<'a> {
 
 pub(crate) fn pause(args: &PauseArgs, globals: &Globals) -> Result<(), CliError> {
     let PauseArgs { symbols, timeframes, service } = args;
+    let symbols = &flat(symbols);
     let command = match (symbols.is_empty(), timeframes.is_empty()) {
         (true, _) => EngineCommand::Pause(None),
         (false, true) => EngineCommand::PauseSymbols(symbols.clone()),
@@ -179,6 +180,7 @@ pub(crate) fn pause(args: &PauseArgs, globals: &Globals) -> Result<(), CliError>
 
 pub(crate) fn resume(args: &ResumeArgs, globals: &Globals) -> Result<(), CliError> {
     let PauseArgs { symbols, timeframes, service } = &args.what;
+    let symbols = &flat(symbols);
     let command = match (symbols.is_empty(), timeframes.is_empty()) {
         (true, _) => EngineCommand::Resume,
         (false, true) => EngineCommand::ResumeSymbols(symbols.clone()),
@@ -190,7 +192,7 @@ pub(crate) fn resume(args: &ResumeArgs, globals: &Globals) -> Result<(), CliErro
 pub(crate) fn trigger(args: &TriggerArgs, globals: &Globals) -> Result<(), CliError> {
     check_range(args.from, args.to)?;
     let selection = || Selection {
-        symbols: args.symbols.clone(),
+        symbols: flat(&args.symbols),
         timeframes: (!args.timeframes.is_empty()).then(|| sorted(&args.timeframes)),
         from: args.from,
         to: args.to,
@@ -229,7 +231,10 @@ pub(crate) fn cancel(args: &CancelArgs, globals: &Globals) -> Result<(), CliErro
                     .hint(format!("name one, or all with --all: {}", ids.join(", "))));
             }
         };
-        let done = id.map_or_else(|| "all executions are being cancelled".to_owned(), |id| format!("execution {id} is being cancelled"));
+        let done = id.map_or_else(
+            || "all executions are being cancelled".to_owned(),
+            |id| format!("execution {id} is being cancelled"),
+        );
         let reply = order(&remote, EngineCommand::Cancel(ExecutionSelector(id))).await?;
         report("cancel", &reply, &done, globals)
     })
@@ -252,9 +257,8 @@ pub(crate) fn add(args: &AddArgs, globals: &Globals) -> Result<(), CliError> {
     let settings = globals.load()?.settings;
     block_on(async {
         let remote = connect(&args.service, &settings).await?;
-        let what = TriggerScope::Selection(Selection { symbols: args.symbols.clone(), ..Selection::default() });
+        let symbols = flat(&args.symbols);
         if args.dry_run {
-            let Selection { symbols, .. } = Selection { symbols: args.symbols.clone(), ..Selection::default() };
             let named = Selection {
                 symbols,
                 timeframes: (!args.options.timeframes.is_empty()).then(|| sorted(&args.options.timeframes)),
@@ -265,15 +269,16 @@ pub(crate) fn add(args: &AddArgs, globals: &Globals) -> Result<(), CliError> {
             return fetch(&remote, TriggerScope::Selection(named), true, globals).await;
         }
         let new = |symbol: &Symbol| NewSymbol { symbol: symbol.clone(), wanted: args.options.wanted() };
-        let reply = order(&remote, EngineCommand::AddSymbols(args.symbols.iter().map(new).collect())).await?;
+        let reply = order(&remote, EngineCommand::AddSymbols(symbols.iter().map(new).collect())).await?;
         if let CommandReply::Nothing(_) = reply {
             return report("add", &reply, "", globals);
         }
-        let reply = order(&remote, EngineCommand::Trigger { what, trigger: Trigger::Manual }).await?;
-        let names: Vec<&str> = args.symbols.iter().map(Symbol::as_str).collect();
+        let names: Vec<&str> = symbols.iter().map(Symbol::as_str).collect();
         if !globals.json {
             print(&format!("added {}\n", names.join(", ")))?;
         }
+        let what = TriggerScope::Selection(Selection { symbols, ..Selection::default() });
+        let reply = order(&remote, EngineCommand::Trigger { what, trigger: Trigger::Manual }).await?;
         report("add", &reply, "", globals)
     })
 }

@@ -49,7 +49,8 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
     let session = start(&args.dashboard, globals)?;
     block_on(async {
         let (mut outside, watching) = signals::watch();
-        let dashboard = Dashboard { args: &args.dashboard, keymap, label: None, loader: None, instance: None, opened: None };
+        let dashboard =
+            Dashboard { args: &args.dashboard, keymap, label: None, loader: None, instance: None, opened: None };
         let waiting = format!("connecting to {}", barkeep_base::text::printable(&url));
         let screen = screen(&dashboard, &session, &waiting)?;
         let stop = CancellationToken::new();

@@ -65,7 +65,7 @@ fn a_wrong_command_line_is_refused_and_leaves_nothing() {
             vec!["bars", "AAPL", "--timeframe", "1d", "--from", "2024-02-02", "--to", "2024-02-01"],
             "--from 2024-02-02 is after --to 2024-02-01",
         ),
-        (vec!["bars", "AAPL", "--timeframe", "1d", "--from", "yesterday"], "'yesterday' is not a date or time"),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--from", "tomorrow"], "'tomorrow' is not a date or time"),
         (vec!["bars", "AAPL", "--timeframe", "1d", "--min-quality", "2"], "from 0 to 1"),
         (vec!["bars", "AAPL", "--timeframe", "1d", "--limit", "0"], "0"),
         (vec!["bars", "AAPL", "--timeframe", "1d", "--format", "parquet"], "--output"),

@@ -46,9 +46,9 @@ async fn a_service_is_found_by_its_database_and_steered() {
     let served = Served::start(&bench).await;
     let paused = done(&bench, &["pause"]).await;
     assert_eq!((&paused["action"], &paused["result"]), (&"pause".into(), &"done".into()));
-    until(&served, |s| s["live"]["state"] == "paused").await;
+    until(&served, |s| s["state"] == "paused").await;
     done(&bench, &["resume"]).await;
-    until(&served, |s| s["live"]["paused"].is_null()).await;
+    until(&served, |s| s["paused"].is_null()).await;
 
     done(&bench, &["pause", "AAPL"]).await;
     assert_eq!(bench.count("SELECT count(*) FROM symbols WHERE symbol = 'AAPL' AND paused").await, 1);
@@ -57,19 +57,22 @@ async fn a_service_is_found_by_its_database_and_steered() {
     done(&bench, &["pause", "AAPL", "--timeframes", "1d"]).await;
     assert_eq!(bench.count("SELECT count(*) FROM series WHERE paused").await, 1);
 
-    let plan = bench.run(&["trigger", "BTC", "--timeframes", "1h", "--from", "2024-01-01", "--to", "2024-01-05", "--dry-run"]).await;
+    let plan = bench
+        .run(&["trigger", "BTC", "--timeframes", "1h", "--from", "2024-01-01", "--to", "2024-01-05", "--dry-run"])
+        .await;
     assert!(text(&plan).starts_with("requests "), "{}", text(&plan));
     assert_eq!(bench.count("SELECT count(*) FROM series WHERE timeframe = '1h'").await, 0, "a plan changes nothing");
-    let started = done(&bench, &["trigger", "BTC", "--timeframes", "1h", "--from", "2024-01-01", "--to", "2024-01-05"]).await;
+    let started =
+        done(&bench, &["trigger", "BTC", "--timeframes", "1h", "--from", "2024-01-01", "--to", "2024-01-05"]).await;
     assert_eq!(started["result"], "started", "{started}");
-    until(&served, |s| s["live"]["runs"].as_array().unwrap().is_empty()).await;
+    until(&served, |s| s["runs"].as_array().unwrap().is_empty()).await;
     let bars = "SELECT count(*) FROM market_data WHERE symbol = 'BTC' AND timeframe = '1h'";
     assert_eq!(bench.count(bars).await, 5 * 24);
 
     let shown = bench.run(&["status", "--json"]).await;
     let status: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(status["service"]["url"], format!("http://{}", served.addr));
-    assert_eq!(status["data"]["symbols_total"], 2, "the snapshot is there as it was");
+    assert_eq!(status["symbols_total"], 2, "the snapshot is there as it was");
     assert_eq!(bench.count("SELECT count(*) FROM operator_actions WHERE actor = 'api:loopback'").await, 6);
     assert_eq!(served.stop().await, 0);
 }
@@ -83,7 +86,7 @@ async fn a_symbol_added_to_a_running_service_is_fetched_at_once() {
     assert_eq!(bench.count("SELECT count(*) FROM symbols WHERE symbol = 'IBM'").await, 0);
     let added = done(&bench, &["add", "IBM", "--timeframes", "1d", "--since", "2024-01-01"]).await;
     assert_eq!(added["result"], "started", "{added}");
-    until(&served, |s| s["live"]["runs"].as_array().unwrap().is_empty()).await;
+    until(&served, |s| s["runs"].as_array().unwrap().is_empty()).await;
     assert!(bench.count("SELECT count(*) FROM market_data WHERE symbol = 'IBM'").await > 200);
     let again = done(&bench, &["add", "IBM"]).await;
     assert_eq!((&again["result"], &again["reason"]), (&"nothing".into(), &"IBM is already tracked".into()));
@@ -100,14 +103,18 @@ async fn executions_are_cancelled_and_retried_by_the_beginning_of_their_id() {
     assert_eq!(done(&bench, &["retry"]).await["result"], "nothing");
     let started = done(&bench, &["trigger", "AAPL", "--timeframes", "1d", "--from", "2024"]).await;
     let id = started["execution_id"].as_str().unwrap().to_owned();
-    until(&served, |s| s["live"]["runs"][0]["execution_id"] == id.as_str()).await;
+    until(&served, |s| s["runs"][0]["execution_id"] == id.as_str()).await;
     let wrong = bench.run(&["cancel", "zz"]).await;
     assert!(text(&wrong).contains("'zz' is not an id"), "{}", text(&wrong));
     done(&bench, &["cancel", &id[..4]]).await;
-    until(&served, |s| s["live"]["runs"].as_array().unwrap().is_empty()).await;
+    until(&served, |s| s["runs"].as_array().unwrap().is_empty()).await;
     let latest = bench.run(&["history", "latest", "--json"]).await;
     let latest: Value = serde_json::from_slice(&latest.stdout).unwrap();
-    assert_eq!((&latest["execution"]["execution_id"], &latest["execution"]["status"]), (&id.as_str().into(), &"cancelled".into()), "{latest}");
+    assert_eq!(
+        (&latest["execution"]["execution_id"], &latest["execution"]["status"]),
+        (&id.as_str().into(), &"cancelled".into()),
+        "{latest}"
+    );
     assert_eq!(done(&bench, &["retry", "latest"]).await["reason"], "this execution has no failed series");
     assert_eq!(served.stop().await, 0);
 }
@@ -142,7 +149,7 @@ async fn a_key_is_sent_from_a_file_and_a_reader_may_not_steer() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused).contains("--key-file"), "{}", text(&refused));
     let open_to_all = bench.run(&["pause", "--key-file", "operate"]).await;
-    assert!(text(&open_to_all).contains("--key-file"), "{}", text(&open_to_all));
+    assert!(text(&open_to_all).contains("chmod 600 operate"), "{}", text(&open_to_all));
     for role in ["read", "operate"] {
         let path = bench.dir.path().join(role);
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
