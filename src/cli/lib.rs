@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod args;
 pub mod dates;
+mod destination;
 #[cfg(test)]
 mod examples_tests;
 pub mod exit;
@@ -79,6 +80,7 @@ pub enum Command {
     Alerts(read::alerts::AlertsArgs),
     Symbols(admin::symbols::SymbolsArgs),
     Bars(read::bars::BarsArgs),
+    Export(read::export::ExportArgs),
     Features(read::features::FeaturesArgs),
     Quarantine(admin::quarantine::QuarantineArgs),
     Keys(admin::keys::KeysArgs),
@@ -139,6 +141,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Sim(args) => measure::sim::run(args, &cli.globals),
         Command::Symbols(args) => admin::symbols::run(args, &cli.globals),
         Command::Bars(args) => read::bars::run(args, &cli.globals),
+        Command::Export(args) => read::export::run(args, &cli.globals),
         Command::Features(args) => read::features::run(args, &cli.globals),
         Command::Quarantine(args) => admin::quarantine::run(args, &cli.globals),
         Command::Keys(args) => admin::keys::run(args, &cli.globals),

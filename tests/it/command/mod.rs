@@ -3,6 +3,7 @@
 mod baseline;
 mod cli;
 mod database;
+mod lake;
 mod reports;
 mod rto_rpo;
 mod secrets;
