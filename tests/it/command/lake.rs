@@ -14,7 +14,7 @@ use crate::support::databases::on_both;
 
 async fn fill(bench: &Bench) {
     for (timeframes, from) in [("1d,1w", "2023-06-01"), ("5m,1h", "2024-02-20")] {
-        let range = ["--timeframes", timeframes, "--from", from, "--to", "2024-03-07"];
+        let range = ["--timeframes", timeframes, "--from", from, "--to", "2024-03-08"];
         let (code, summary) = bench.backfill(&[&["AAPL", "BTC"][..], &range].concat()).await;
         assert_eq!(code, 0, "{summary}");
     }
@@ -75,13 +75,20 @@ async fn only_what_changed_is_written(bench: Bench) {
 
     // One more day: the files of its month and year, of the one symbol that has it.
     let (code, _) =
-        bench.backfill(&["AAPL", "--timeframes", "1d,5m", "--from", "2024-03-08", "--to", "2024-03-08"]).await;
+        bench.backfill(&["AAPL", "--timeframes", "1d,5m", "--from", "2024-03-11", "--to", "2024-03-11"]).await;
     assert_eq!(code, 0);
     let day = export(&bench, &[]).await;
-    assert_eq!(day["files_written"], 2, "{day}");
+    assert_eq!(day["files_written"], 3, "{day}");
     let changed: Vec<String> =
         files(&bench).into_iter().filter(|(name, at)| before[name] != *at).map(|(name, _)| name).collect();
-    assert_eq!(changed, ["symbol=AAPL/timeframe=1d/2024.parquet", "symbol=AAPL/timeframe=5m/2024-03.parquet"]);
+    assert_eq!(
+        changed,
+        [
+            "symbol=AAPL/timeframe=1d/2024.parquet",
+            "symbol=AAPL/timeframe=1h/2024.parquet",
+            "symbol=AAPL/timeframe=5m/2024-03.parquet"
+        ]
+    );
 
     // A symbol that is gone is gone from the lake.
     assert!(bench.run(&["symbols", "remove", "BTC", "--yes"]).await.status.success());
@@ -220,7 +227,7 @@ async fn the_ending_of_a_file_is_its_format() {
         let json: Vec<Value> =
             serde_json::from_slice(&std::fs::read(bench.dir.path().join("b.json")).unwrap()).unwrap();
         let csv = std::fs::read_to_string(bench.dir.path().join("a.csv")).unwrap();
-        assert_eq!((json.len(), csv.lines().count()), (193, 194), "{command}: all rows");
+        assert_eq!((json.len(), csv.lines().count()), (196, 197), "{command}: all rows");
     }
     let table = bench.run(&["features", "AAPL", "--timeframe", "1d"]).await;
     assert_eq!(String::from_utf8_lossy(&table.stdout).lines().count(), 21);
