@@ -9,6 +9,7 @@ pub mod admin;
 pub mod args;
 pub mod dates;
 mod destination;
+mod early;
 #[cfg(test)]
 mod examples_tests;
 pub mod exit;
@@ -29,7 +30,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ContextValue;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use exit::CliError;
 pub use globals::{Globals, Session, block_on};
@@ -105,13 +106,20 @@ pub fn run() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
     barkeep_base::process::keep_memory_private();
-    let cli = match Cli::try_parse() {
+    let early = early::Early::of(std::env::args_os());
+    let parsed = Cli::command().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(e) => return usage(e),
+        Err(e) => return usage(e, early.json),
     };
+    let Globals { json, quiet, color, .. } = cli.globals;
+    output::set_manner(output::Manner { json, quiet, color });
+    for unknown in barkeep_config::unknown_variables() {
+        output::warn(&unknown.to_string());
+    }
     match dispatch(&cli) {
         Ok(()) => ExitCode::from(exit::DONE),
-        Err(e) => e.report(),
+        Err(e) => e.report(json),
     }
 }
 
@@ -156,7 +164,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
 }
 
 /// Prints clap's message. It repeats what was typed, so control characters are replaced first.
-fn usage(mut e: clap::Error) -> ExitCode {
+fn usage(mut e: clap::Error, json: bool) -> ExitCode {
     let context: Vec<_> = e.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in context {
         match value {
@@ -168,6 +176,9 @@ fn usage(mut e: clap::Error) -> ExitCode {
             _ => {}
         }
     }
+    if json && e.use_stderr() {
+        return CliError::from(e).report(true);
+    }
     // A closed pipe is not an error.
     let _ = e.print();
     ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
@@ -175,8 +186,6 @@ fn usage(mut e: clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

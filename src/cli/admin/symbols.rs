@@ -20,7 +20,7 @@ use crate::dates;
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
 use crate::lists::{Names, flat, new_names};
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, warn};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
 use barkeep_config::yaml::suggest;
@@ -198,7 +198,7 @@ async fn execute(
             let added = add(&flat(symbols), options, &rows, session, store, now).await?;
             if !no_check {
                 for warning in check::check(&added, session, shared, now).await {
-                    eprintln!("warning: {warning}");
+                    warn(&warning);
                 }
             }
             Ok(())

@@ -15,6 +15,7 @@ use crate::args::{SeriesRange, check_range, range};
 use crate::destination::Destination;
 use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, Session, block_on};
+use crate::output::note;
 #[cfg(feature = "parquet")]
 use crate::read::parquet::{Column, Table, Values};
 use barkeep_base::clock::{Clock, SystemClock};
@@ -175,7 +176,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     sink.finish().map_err(|e| failed(&e))?;
     destination.commit().map_err(|e| failed(&e))?;
     if written == 0 && !session.json {
-        let _ = writeln!(std::io::stderr(), "note: {} {} has no bars in this range", symbol, args.series.timeframe);
+        note(&format!("note: {} {} has no bars in this range", symbol, args.series.timeframe));
     }
     Ok(())
 }

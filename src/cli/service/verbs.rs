@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::admin::symbols::SymbolOptions;
 use crate::args::{TimeBound, check_range, sorted};
 use crate::dates;
-use crate::exit::CliError;
+use crate::exit::{CliError, SCHEMA, SOME_FAILED};
 use crate::globals::{Globals, block_on};
 use crate::ids::IdText;
 use crate::lists::{Names, flat, known_names, new_names};
@@ -325,7 +325,7 @@ async fn executions(remote: &Remote) -> Result<Vec<Uuid>, CliError> {
     match remote.ask(ConsoleRequest::History { limit: MOST_EXECUTIONS }).await {
         Ok(ConsoleResponse::History(all)) => Ok(all.into_iter().map(|row| row.execution_id).collect()),
         Ok(_) => Ok(Vec::new()),
-        Err(e) => Err(CliError::new(crate::exit::SOME_FAILED, e.to_string())),
+        Err(e) => Err(CliError::new(SOME_FAILED, e.to_string())),
     }
 }
 
@@ -336,7 +336,7 @@ fn report(action: &str, reply: &CommandReply, done: &str, globals: &Globals) -> 
         CommandReply::Planned(_) | CommandReply::Done => ("done", None, None),
     };
     if globals.json {
-        return print_json(&Outcome { schema: 1, action, result, execution_id, reason });
+        return print_json(&Outcome { schema: SCHEMA, action, result, execution_id, reason });
     }
     match (execution_id, reason) {
         (Some(id), _) => print(&format!("execution {id} started; `barkeep history {id}` shows it\n")),

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
-use crate::globals::{Globals, Session};
-use crate::output::print;
+use crate::globals::{Color, Globals, Session};
+use crate::output::{manner, print};
 use crate::work::backfill::open_engine;
 use crate::work::run::{announce, listen};
 use barkeep_alerts::{DatabaseHealth, Notifier};
@@ -253,7 +253,12 @@ pub(crate) async fn show(
 
 /// Flags take precedence over settings, and settings over what the environment tells about the terminal.
 fn display_options(args: &DashboardArgs, settings: TuiSettings) -> DisplayOptions {
-    let hints = Environment::of_process().terminal();
+    let mut hints = Environment::of_process().terminal();
+    match manner().color {
+        Color::Auto => {}
+        Color::Always => hints.no_color = false,
+        Color::Never => hints.no_color = true,
+    }
     let depth = match hints {
         barkeep_config::TerminalHints { no_color: true, .. } => ColorDepth::None,
         barkeep_config::TerminalHints { true_color: true, .. } => ColorDepth::Rgb,
