@@ -2,11 +2,54 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use super::exit::{CliError, SOME_FAILED};
+use super::early::Color;
+use super::exit::{CliError, SCHEMA, SOME_FAILED};
 use barkeep_base::text::printable;
+
+/// How the process speaks besides its results; set once, from the command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) color: Color,
+}
+
+static MANNER: OnceLock<Manner> = OnceLock::new();
+
+pub(crate) fn set_manner(manner: Manner) {
+    // The first to say it is the command line.
+    let _ = MANNER.set(manner);
+}
+
+pub(crate) fn manner() -> Manner {
+    MANNER.get().copied().unwrap_or_default()
+}
+
+/// A line on stderr that `--quiet` leaves out: progress, and what is good to know.
+pub fn note(line: &str) {
+    if !manner().quiet {
+        // A closed stderr changes nothing.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+/// A warning on stderr; with `--json` an object on one line.
+pub fn warn(text: &str) {
+    let Manner { json, quiet, .. } = manner();
+    if quiet {
+        return;
+    }
+    let line = if json {
+        serde_json::json!({ "schema": SCHEMA, "warning": text }).to_string()
+    } else {
+        format!("warning: {text}")
+    };
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// Writes text to stdout.
 pub fn print(text: &str) -> Result<(), CliError> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::args::Selection;
 use crate::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json_line};
+use crate::output::{note, print, print_json_line};
 use crate::progress::Progress;
 use crate::signals::{Received, Signals};
 use crate::{render, simulated};
@@ -129,7 +129,10 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     }
     if let Some(pause) = engine.store.engine_pause().await? {
         // The pause holds back what would start by itself; this was requested.
-        eprintln!("note: the engine is paused by {} since {}; this backfill runs all the same", pause.by, pause.since);
+        note(&format!(
+            "note: the engine is paused by {} since {}; this backfill runs all the same",
+            pause.by, pause.since
+        ));
     }
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));

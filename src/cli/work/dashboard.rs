@@ -13,16 +13,17 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
-use crate::globals::{Globals, Session};
-use crate::output::print;
+use crate::globals::{Color, Globals, Session};
+use crate::output::{manner, print};
 use crate::work::backfill::open_engine;
-use crate::work::run::listen;
+use crate::work::run::{announce, listen};
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_base::clock::Clock;
 use barkeep_config::{Environment, THEMES, ThemeName, TuiSettings};
 use barkeep_runtime::console::{Access, Console};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::Handle;
+use barkeep_service::instance::Instance;
 use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_store::HealthListener;
 use barkeep_tui::draw::theme::{ColorDepth, OwnTheme, ThemeKind};
@@ -91,6 +92,8 @@ pub(crate) struct Dashboard<'a> {
     pub(crate) label: Option<String>,
     /// Reads the settings again; absent where they are not those of the files.
     pub(crate) loader: Option<ConfigLoader>,
+    /// The lock of the database, where the address of the API is left; absent where nobody else looks for it.
+    pub(crate) instance: Option<Instance>,
     /// Who wants to know that the engine runs.
     pub(crate) opened: Option<oneshot::Sender<Opened>>,
 }
@@ -115,6 +118,9 @@ pub(crate) async fn open(mut dashboard: Dashboard<'_>, session: &Session, key: S
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let api = listener.map(|listener| listener.serve(host.console.clone()));
+    if let Some(api) = &api {
+        announce(dashboard.instance.as_ref(), api.addr());
+    }
     let drained = CancellationToken::new();
     let (handle, ended) = (host.console.handle.clone(), drained.clone());
     let waiting = tokio::spawn(async move {
@@ -251,7 +257,12 @@ pub(crate) async fn show(
 
 /// Flags take precedence over settings, and settings over what the environment tells about the terminal.
 fn display_options(args: &DashboardArgs, settings: &TuiSettings) -> DisplayOptions {
-    let hints = Environment::of_process().terminal();
+    let mut hints = Environment::of_process().terminal();
+    match manner().color {
+        Color::Auto => {}
+        Color::Always => hints.no_color = false,
+        Color::Never => hints.no_color = true,
+    }
     let depth = match hints {
         barkeep_config::TerminalHints { no_color: true, .. } => ColorDepth::None,
         barkeep_config::TerminalHints { true_color: true, .. } => ColorDepth::Rgb,

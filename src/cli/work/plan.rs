@@ -9,7 +9,7 @@ use clap::Args;
 use crate::args::Selection;
 use crate::exit::{CliError, SOME_FAILED};
 use crate::globals::{Globals, block_on};
-use crate::output::{print, print_json_line};
+use crate::output::{note, print, print_json_line};
 use crate::render;
 use crate::work::backfill::{StoredPlan, open_planner};
 use barkeep_base::clock::{Clock, SystemClock};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         if can_keep {
             engine.store.put_plan(stored.plan.plan_id, SystemClock.now(), &body).await?;
         } else {
-            eprintln!("note: the database cannot be written, so this plan was not saved");
+            note("note: the database cannot be written, so this plan was not saved");
         }
         engine.store.close().await;
         if session.json {

@@ -3,6 +3,8 @@
 mod baseline;
 mod cli;
 mod database;
+mod lake;
 mod reports;
 mod rto_rpo;
 mod secrets;
+mod steer;
