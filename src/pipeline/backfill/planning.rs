@@ -2,6 +2,8 @@
 //!
 //! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
+use std::collections::HashMap;
+
 use super::refetch::unverified;
 use super::wanted::{Beginnings, Wanted};
 use super::{Backfill, Run, RunError};
@@ -14,9 +16,9 @@ use crate::select::{Selection, Target};
 use crate::{EngineContext, RunContext};
 use barkeep_base::clock::Moment;
 use barkeep_config::{Mode, RateLimit};
-use barkeep_market::{AssetClass, Interval, Ts};
+use barkeep_market::{AssetClass, Interval, Timeframe, Ts};
 use barkeep_plan::budget::Budget;
-use barkeep_plan::{FamilyState, Horizon, Need, Plan, estimate};
+use barkeep_plan::{FamilyState, Horizon, Need, Needs, Plan, estimate};
 use barkeep_store::{StoreError, Trigger};
 use barkeep_vendor::limit::{WINDOW, place};
 
@@ -148,20 +150,20 @@ impl Backfill {
         horizon: impl Fn(&FamilyState) -> Horizon,
     ) -> Result<Vec<Need>, RunError> {
         let wanted = context.wanted(&self.selection, engine);
-        let mut needs = Vec::new();
+        let mut needs = Needs::new(&engine.calendar, self.newest_only);
+        let mut horizons: HashMap<(AssetClass, Timeframe), Horizon> = HashMap::new();
         let coverage = known.coverage;
         let states = context.targets.iter().flat_map(|t| coverage.families(t).into_iter().map(move |state| (t, state)));
         for (target, state) in states {
             let range = clipped(wanted.range(&state, known.starts)?, &target.row);
-            let horizon = horizon(&state);
+            let horizon = *horizons.entry((state.class, state.base)).or_insert_with(|| horizon(&state));
             let state = match known.basis {
                 Basis::AnsweredAgain(verification) => unverified(state, verification),
                 Basis::Covered => state,
             };
-            let need = Need::of(&engine.calendar, state, range, horizon);
-            needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
+            needs.add(state, range, horizon);
         }
-        Ok(needs)
+        Ok(needs.into_vec())
     }
 
     pub(super) async fn market(
