@@ -14,6 +14,6 @@ pub mod planner;
 pub mod request;
 
 pub use gaps::{FamilyState, Horizon, Need};
-pub use needs::Needs;
+pub use needs::{Holes, Needs};
 pub use planner::{Market, Plan, build, build_checked};
 pub use request::{Item, Request};

@@ -115,8 +115,7 @@ pub(super) fn items<E>(
 
 /// The days of the gaps, ascending.
 fn days(class: AssetClass, need: &Need) -> Arc<[NaiveDate]> {
-    let of_gap = |gap: Interval| {
-        class.date_of(gap.start).iter_days().take_while(move |day| class.midnight(*day) < gap.end)
-    };
+    let of_gap =
+        |gap: Interval| class.date_of(gap.start).iter_days().take_while(move |day| class.midnight(*day) < gap.end);
     need.gaps.iter().flat_map(of_gap).collect()
 }
