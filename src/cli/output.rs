@@ -1,6 +1,6 @@
 //! Results on stdout, as text or as JSON, and in files.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -64,7 +64,14 @@ pub fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
 
 /// Writes a value as one line of JSON to stdout.
 pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
-    print(&(to_json(serde_json::to_string(value))? + "\n"))
+    // Never held as a text: a plan of ten thousand symbols is 25 MB.
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    match serde_json::to_writer(&mut out, value) {
+        Ok(()) => {}
+        Err(e) if e.is_io() => return Err(CliError::writing("to stdout", &e.into())),
+        Err(e) => return Err(not_json(&e)),
+    }
+    out.write_all(b"\n").and_then(|()| out.flush()).map_err(|e| CliError::writing("to stdout", &e))
 }
 
 /// Writes a value as JSON to a file, besides what is printed.
@@ -74,5 +81,9 @@ pub fn write_json_file<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<
 }
 
 fn to_json(text: serde_json::Result<String>) -> Result<String, CliError> {
-    text.map_err(|e| CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}")))
+    text.map_err(|e| not_json(&e))
+}
+
+fn not_json(e: &serde_json::Error) -> CliError {
+    CliError::new(SOME_FAILED, format!("cannot write the result as JSON: {e}"))
 }

@@ -39,7 +39,7 @@ impl SplitWatch {
                 }
             };
             let Some((_, range)) = class_and_range.filter(|(class, _)| !class.is_continuous()) else { continue };
-            for symbol in &item.symbols {
+            for symbol in item.symbols.iter() {
                 let whole = self.ranges.entry(symbol.clone()).or_insert(range);
                 *whole = whole.hull(range);
             }

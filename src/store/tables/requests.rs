@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{Fields, collect, column};
+use crate::field::{Fields, collect, column, each};
 use crate::writer::Work;
 use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, Waste};
 use barkeep_base::clock::{Moment, Uptime};
@@ -184,16 +184,17 @@ pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: u
 }
 
 pub(crate) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
-    let groups = collect(&conn.rows(UNPRODUCTIVE, &[]).await?, |f| {
+    let groups = each(conn, UNPRODUCTIVE, &[], |f| {
         let (outcome, endpoint): (String, String) = (f.next()?, f.next()?);
         let waste = Waste::of(&outcome, &endpoint, f.next()?, f.next()?);
         Ok((waste, f.next::<i64>()?))
-    })?;
+    })
+    .await?;
     Ok(Waste::summed(groups))
 }
 
 pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
-    collect(&conn.rows(COUNTED, &[]).await?, |f| {
+    each(conn, COUNTED, &[], |f| {
         Ok(CountedAnswer {
             ticker: f.next()?,
             timeframe: f.next()?,
@@ -201,6 +202,7 @@ pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
             counted: f.next::<i64>()?.unsigned_abs(),
         })
     })
+    .await
 }
 
 /// [`crate::Store::take_place`].
@@ -267,7 +269,7 @@ impl Work for AnswerPlace {
 }
 
 pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
-    collect(&conn.rows(PLACES, &[]).await?, |f| {
+    each(conn, PLACES, &[], |f| {
         let (id, started_at, answered_at) = (f.next()?, f.next()?, f.next::<Option<Ts>>()?);
         let timeout = Duration::from_millis(f.next::<i64>()?.unsigned_abs());
         let boot = f.next::<Option<Uuid>>()?;
@@ -280,4 +282,5 @@ pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
             timeout,
         })
     })
+    .await
 }

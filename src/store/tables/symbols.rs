@@ -5,7 +5,7 @@ pub(crate) mod merge;
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::collect;
+use crate::field::each;
 use crate::writer::Work;
 use crate::{Listing, Result, SeriesId, SeriesRow, StoreError, SymbolRow};
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -49,7 +49,7 @@ statements! {
 
 /// All symbols by name.
 pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
-    let mut rows = collect(&conn.rows(ALL, &[]).await?, |f| {
+    let mut rows = each(conn, ALL, &[], |f| {
         Ok(SymbolRow {
             symbol: f.next()?,
             asset_class: f.next()?,
@@ -69,14 +69,15 @@ pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
                 renamed_to: f.next()?,
             },
         })
-    })?;
+    })
+    .await?;
     rows.sort_by(|a, b| a.symbol.cmp(&b.symbol));
     Ok(rows)
 }
 
 /// All series by symbol, fine to coarse.
 pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
-    let mut rows = collect(&conn.rows(SERIES, &[]).await?, |f| {
+    let mut rows = each(conn, SERIES, &[], |f| {
         Ok(SeriesRow {
             id: f.next()?,
             symbol: f.next()?,
@@ -88,7 +89,8 @@ pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
             verified_at: f.next()?,
             paused: f.next()?,
         })
-    })?;
+    })
+    .await?;
     rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
     Ok(rows)
 }
