@@ -1,12 +1,14 @@
 //! The recent past: requests by minute and latencies as the vendor's counters have them, rows by second. Sparklines are
 //! drawn from it.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use barkeep_market::Ts;
 use barkeep_market::ts::SECOND;
+use barkeep_store::ExecutionStatus;
 use barkeep_vendor::Class;
 use barkeep_vendor::counters::Counts;
 use barkeep_vendor::dispatch::Attempt;
@@ -38,6 +40,9 @@ pub struct ActivityView {
     pub retries: u64,
     pub failures: u64,
     pub bytes: u64,
+    /// Executions that ended here since the start of this process, by how they ended.
+    #[serde(default)]
+    pub ended: BTreeMap<ExecutionStatus, u64>,
 }
 
 /// The vendor has not answered the last attempts, whatever they asked for.
@@ -55,6 +60,7 @@ pub struct VendorSilence {
 pub struct Activity {
     rows: Mutex<Ring<u64>>,
     silence: Mutex<Option<VendorSilence>>,
+    ended: Mutex<BTreeMap<ExecutionStatus, u64>>,
 }
 
 impl Activity {
@@ -64,6 +70,11 @@ impl Activity {
         if let Some(second) = seconds.at(at.ms() / SECOND, SECONDS).back_mut() {
             *second += rows;
         }
+    }
+
+    /// An execution ended.
+    pub fn ended(&self, status: ExecutionStatus) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
     }
 
     /// An attempt ended at `at`, with an answer or without. One that was called off, or that never left, says nothing.
@@ -110,6 +121,7 @@ impl Activity {
             retries: counters.retries,
             failures: counters.failures,
             bytes: counters.bytes,
+            ended: self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }
