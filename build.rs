@@ -6,6 +6,7 @@
 //! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
+//! | `without_prometheus` | `prometheus` and `promtool` | `BARKEEP_REQUIRE_PROMETHEUS=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
@@ -17,7 +18,9 @@ use std::path::{Path, PathBuf};
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
+    println!(
+        "cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_prometheus, without_data)"
+    );
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -29,8 +32,12 @@ fn main() {
         }
     }
     let pooler_required = is_required("BARKEEP_REQUIRE_PGBOUNCER");
-    if !(pooler() && (programs || url)) && !pooler_required {
+    if !(program("pgbouncer") && (programs || url)) && !pooler_required {
         println!("cargo::rustc-cfg=without_pgbouncer");
+    }
+    let prometheus_required = is_required("BARKEEP_REQUIRE_PROMETHEUS");
+    if !(program("prometheus") && program("promtool")) && !prometheus_required {
+        println!("cargo::rustc-cfg=without_prometheus");
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
     if !data() && !data_required {
@@ -64,10 +71,10 @@ fn programs() -> bool {
     found.is_some()
 }
 
-/// Whether `PgBouncer` can be started here.
-fn pooler() -> bool {
+/// Whether a program is in `PATH`.
+fn program(name: &str) -> bool {
     let path = variable("PATH").unwrap_or_default();
-    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join("pgbouncer"));
+    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
     let found = places.find(|program| program.is_file());
     if let Some(program) = &found {
         watch(program);

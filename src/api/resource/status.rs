@@ -13,6 +13,7 @@ use crate::types::{Hole, HoleCounts, each};
 use barkeep_market::Ts;
 use barkeep_service::handle::EngineState;
 
+/// The status in a few figures.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct Status {
@@ -30,6 +31,7 @@ pub(crate) struct Status {
     vendor: VendorStatus,
 }
 
+/// What the database holds.
 #[derive(Serialize, ToSchema)]
 struct DatabaseStatus {
     dialect: String,
@@ -44,6 +46,7 @@ struct DatabaseStatus {
     latest_data: Option<Ts>,
 }
 
+/// What is in doubt, or waits for somebody.
 #[derive(Serialize, ToSchema)]
 struct DataQuality {
     /// Quarantined bars pending review.
@@ -59,6 +62,7 @@ struct DataQuality {
     last_backfill: Option<Ts>,
 }
 
+/// Series by staleness tier.
 #[derive(Serialize, ToSchema)]
 struct SeriesTiers {
     fresh: usize,
@@ -72,6 +76,7 @@ struct SeriesTiers {
     ended: usize,
 }
 
+/// The vendor's limit, and what was asked so far.
 #[derive(Serialize, ToSchema)]
 struct VendorStatus {
     /// `null` when unlimited.

@@ -5,3 +5,4 @@ mod api_doors;
 mod attach;
 mod console;
 mod loadtest;
+mod monitoring;
