@@ -7,6 +7,8 @@
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
 //! | `without_prometheus` | `prometheus` and `promtool` | `BARKEEP_REQUIRE_PROMETHEUS=1` |
+//! | `without_systemd` | `systemd-analyze` | `BARKEEP_REQUIRE_SYSTEMD=1` |
+//! | `without_openapi_client` | `openapi-python-client` and `openapi-spec-validator` | `BARKEEP_REQUIRE_OPENAPI_CLIENT=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
@@ -18,9 +20,8 @@ use std::path::{Path, PathBuf};
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 fn main() {
-    println!(
-        "cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_prometheus, without_data)"
-    );
+    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
+    println!("cargo::rustc-check-cfg=cfg(without_prometheus, without_systemd, without_openapi_client)");
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -35,9 +36,19 @@ fn main() {
     if !(program("pgbouncer") && (programs || url)) && !pooler_required {
         println!("cargo::rustc-cfg=without_pgbouncer");
     }
-    let prometheus_required = is_required("BARKEEP_REQUIRE_PROMETHEUS");
-    if !(program("prometheus") && program("promtool")) && !prometheus_required {
-        println!("cargo::rustc-cfg=without_prometheus");
+    for (cfg, programs, required) in [
+        ("without_prometheus", &["prometheus", "promtool"][..], "BARKEEP_REQUIRE_PROMETHEUS"),
+        ("without_systemd", &["systemd-analyze"], "BARKEEP_REQUIRE_SYSTEMD"),
+        (
+            "without_openapi_client",
+            &["openapi-python-client", "openapi-spec-validator"],
+            "BARKEEP_REQUIRE_OPENAPI_CLIENT",
+        ),
+    ] {
+        let here = programs.iter().all(|name| program(name));
+        if !here && !is_required(required) {
+            println!("cargo::rustc-cfg={cfg}");
+        }
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
     if !data() && !data_required {

@@ -100,6 +100,15 @@ const VENDOR: [(&str, &str); 5] = [
     ("barkeep_vendor_bytes", "Bytes received from the vendor"),
 ];
 
+const STATES: [EngineState; 6] = [
+    EngineState::Idle,
+    EngineState::Running,
+    EngineState::Pausing,
+    EngineState::Paused,
+    EngineState::Draining,
+    EngineState::Failed,
+];
+
 fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
@@ -239,7 +248,7 @@ impl EngineMetrics {
     /// What the engine does and did.
     fn set_engine(&self, snapshot: &Snapshot) {
         let live = &snapshot.live;
-        for state in EngineState::ALL {
+        for state in STATES {
             self.state.get_or_create(&OfState { state: state.name() }).set(i64::from(state == live.state));
         }
         self.in_flight.set(count(live.in_flight));

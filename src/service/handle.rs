@@ -50,8 +50,6 @@ pub enum EngineState {
 }
 
 impl EngineState {
-    pub const ALL: [Self; 6] = [Self::Idle, Self::Running, Self::Pausing, Self::Paused, Self::Draining, Self::Failed];
-
     /// In a word.
     #[must_use]
     pub const fn name(self) -> &'static str {

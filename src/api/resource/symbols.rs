@@ -16,7 +16,7 @@ use barkeep_monitor::publisher::Reading;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_store::SymbolRow;
 
-/// A symbol with bars.
+/// A tracked symbol.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SymbolEntry {
     #[schema(value_type = String)]
@@ -34,7 +34,7 @@ pub(crate) struct SymbolEntry {
     history_from: Option<NaiveDate>,
 }
 
-/// All symbols with bars.
+/// A page of the tracked symbols.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SymbolList {
     /// All registered symbols, on this page or not.
@@ -80,7 +80,7 @@ pub(crate) struct DetailedSymbol {
     series: Vec<SeriesEntry>,
 }
 
-/// All symbols with their series.
+/// A page of the tracked symbols, with their series.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DetailedSymbols {
     /// All registered symbols, on this page or not.

@@ -6,3 +6,4 @@ mod attach;
 mod console;
 mod loadtest;
 mod monitoring;
+mod openapi_client;

@@ -3,6 +3,7 @@
 mod baseline;
 mod cli;
 mod database;
+mod packaging;
 mod reports;
 mod rto_rpo;
 mod secrets;
