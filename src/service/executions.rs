@@ -96,7 +96,9 @@ impl Service {
         };
         let active = self.active.remove(&id);
         self.engine.gate.forget(id);
-        self.how_ended(&outcome).into_iter().for_each(|status| self.pulse.ended(status));
+        if let Some(status) = self.how_ended(&outcome) {
+            self.pulse.ended(status);
+        }
         // However it ended, what it wrote is written.
         self.rows_written += active.as_ref().map_or(0, |active| active.progress.totals().written);
         if let Some(active) = active.filter(|_| !self.draining && outcome.is_ok()) {

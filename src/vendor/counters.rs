@@ -128,7 +128,9 @@ impl Counts {
             counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             counts.failures.fetch_add(u64::from(class.is_some()), Ordering::Relaxed);
             counts.malformed.fetch_add(u64::from(class == Some(Class::Malformed)), Ordering::Relaxed);
-            class.into_iter().for_each(|class| counts.of_class(class));
+            if let Some(class) = class {
+                counts.of_class(class);
+            }
             if class == Some(Class::RateLimited) {
                 counts.rate_limited.fetch_add(1, Ordering::Relaxed);
                 counts.in_minute(at, [0, 1]);
