@@ -1,13 +1,14 @@
 //! The recent past: requests by minute and latencies as the vendor's counters have them, rows by second. Sparklines are
 //! drawn from it.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use barkeep_market::Ts;
 use barkeep_market::ts::{MINUTE, SECOND};
-use barkeep_store::{RequestMinute, RequestTotals};
+use barkeep_store::{ExecutionStatus, RequestMinute, RequestTotals};
 use barkeep_vendor::Class;
 use barkeep_vendor::counters::Counts;
 use barkeep_vendor::dispatch::Attempt;
@@ -43,6 +44,9 @@ pub struct ActivityView {
     /// request counts from its start on, long before its page is stored.
     #[serde(default)]
     pub all: RequestTotals,
+    /// Executions that ended here since the start of this process, by how they ended.
+    #[serde(default)]
+    pub ended: BTreeMap<ExecutionStatus, u64>,
 }
 
 /// The vendor has not answered the last attempts, whatever they asked for.
@@ -62,6 +66,7 @@ pub struct Activity {
     before: OnceLock<(RequestTotals, Vec<RequestMinute>)>,
     rows: Mutex<Ring<u64>>,
     silence: Mutex<Option<VendorSilence>>,
+    ended: Mutex<BTreeMap<ExecutionStatus, u64>>,
 }
 
 impl Activity {
@@ -77,6 +82,11 @@ impl Activity {
         if let Some(second) = seconds.at(at.ms() / SECOND, SECONDS).back_mut() {
             *second += rows;
         }
+    }
+
+    /// An execution ended.
+    pub fn ended(&self, status: ExecutionStatus) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
     }
 
     /// An attempt ended at `at`, with an answer or without. One that was called off, or that never left, says nothing.
@@ -141,6 +151,7 @@ impl Activity {
             failures: counters.failures,
             bytes: counters.bytes,
             all: before.combine(own, i64::saturating_add),
+            ended: self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

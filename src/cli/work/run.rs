@@ -27,7 +27,7 @@ use barkeep_store::{HealthListener, Store};
 /// Run the service: keep all symbols fresh, serve the API, send alerts
 ///
 /// SIGTERM or Ctrl-C gives the requests in flight 2 s to finish and stops; a second one stops immediately. SIGHUP reloads
-/// the settings. Under systemd it reports its state (see config/barkeep.service).
+/// the settings. Under systemd it reports its state (see contrib/systemd/barkeep.service).
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep run --headless

@@ -4,6 +4,7 @@ mod baseline;
 mod cli;
 mod database;
 mod lake;
+mod packaging;
 mod reports;
 mod rto_rpo;
 mod secrets;

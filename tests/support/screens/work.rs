@@ -278,6 +278,7 @@ pub fn pulse() -> ActivityView {
         retries: 12,
         failures: 3,
         bytes: 412_000_000,
+        ended: [(ExecutionStatus::Completed, 17), (ExecutionStatus::Failed, 1)].into(),
     }
 }
 
