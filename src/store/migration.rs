@@ -67,6 +67,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0008_nights.sql"),
         postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
+    Step {
+        version: 10,
+        name: "adjusted",
+        sqlite: include_str!("../../migrations/sqlite/0010_adjusted.sql"),
+        postgres: include_str!("../../migrations/postgres/0010_adjusted.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -35,7 +35,7 @@ pub struct TableInfo {
 }
 
 /// Tables of barkeep, in no order.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 23] = [
     "symbols",
     "series",
     "bars",
@@ -49,6 +49,8 @@ const TABLES: [&str; 21] = [
     "feature_freshness",
     "feature_computation_failures",
     "splits",
+    "dividends",
+    "price_factors",
     "holidays",
     "vendor_requests",
     "pruned_requests",
