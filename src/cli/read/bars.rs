@@ -3,6 +3,8 @@
 //! Bars are read page by page, so an export of any size takes little memory. A file is written under a temporary name and
 //! renamed at the end, so it is always complete.
 
+mod session;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,7 @@ use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use self::session::{Hours, shown};
 use crate::admin::symbols::find;
 use crate::args::{SeriesRange, check_range, range};
 use crate::destination::Destination;
@@ -19,6 +22,7 @@ use crate::output::note;
 #[cfg(feature = "parquet")]
 use crate::read::parquet::{Column, Table, Values};
 use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::dividend::{Adjustment, PriceFactors, reinvest};
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
 use barkeep_store::adjusted::{Adjusting, daily_of};
@@ -59,10 +63,12 @@ pub(crate) fn format_of(named: Option<Format>, output: Option<&Path>, json: bool
 
 /// Print or export bars as CSV, JSON or Parquet
 ///
-/// Prices are adjusted for splits; --raw gives them as traded.
+/// Prices are adjusted for splits. --adjust total puts dividends back into the shares as well, so that closes compare as
+/// returns; --raw gives prices as traded.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep bars AAPL --timeframe 1d --from 2024-01-01
+  barkeep bars AAPL --timeframe 1h --session regular --adjust total
   barkeep bars BTC --timeframe 5m --output btc-5m.parquet")]
 pub struct BarsArgs {
     #[command(flatten)]
@@ -76,9 +82,17 @@ pub struct BarsArgs {
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Prices as traded, not adjusted for splits
-    #[arg(long)]
+    /// none (as traded), splits, or total (splits and dividends)
+    #[arg(long, value_name = "TERMS", default_value_t)]
+    pub adjust: Adjustment,
+
+    /// Prices as traded; the same as --adjust none
+    #[arg(long, conflicts_with = "adjust")]
     pub raw: bool,
+
+    /// Hours of stocks and funds; 1h and 4h bars of the regular session start at 09:30 and are called 1h@rth and 4h@rth
+    #[arg(long, value_enum, default_value_t, value_name = "HOURS")]
+    pub session: Hours,
 
     /// Only bars with at least this quality score (0 to 1)
     #[arg(long, value_name = "X", value_parser = share)]
@@ -142,13 +156,26 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let row = find(&symbols, &args.series.symbol)?;
     let all = store.series().await?;
     let symbol = &row.symbol;
-    let series = series(&all, symbol, args.series.timeframe)?;
-    let splits = if args.raw { Vec::new() } else { store.splits(symbol).await? };
+    let stored = series(&all, symbol, args.series.timeframe)?;
+    let mut shown = shown(&all, stored, row.asset_class, args.session)?;
+    let series = shown.series;
+    let calendar = barkeep_pipeline::calendar(store).await?;
+    let adjust = if args.raw { Adjustment::None } else { args.adjust };
+    if adjust == Adjustment::Total && !row.asset_class.is_continuous() && !session.json {
+        let asked = store.dividends_fetched_at().await?.iter().any(|(asked, _)| asked == symbol);
+        if !asked {
+            let _ = writeln!(
+                std::io::stderr(),
+                "note: dividends of {symbol} are not known yet; `barkeep run` asks for them with its daily full check"
+            );
+        }
+    }
     let view = View {
         class: row.asset_class,
-        timeframe: args.series.timeframe,
+        timeframe: series.timeframe,
         daily: daily_of(&all, symbol),
-        splits,
+        splits: if adjust == Adjustment::None { Vec::new() } else { store.splits(symbol).await? },
+        factors: if adjust == Adjustment::Total { store.price_factors(symbol).await? } else { Vec::new() },
         today: row.asset_class.date_of(SystemClock.now()),
         min_quality: args.min_quality,
     };
@@ -164,8 +191,13 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         let page = store.bars(series.id, wanted, Some(PAGE)).await?;
         let Some(last) = page.last() else { break };
         wanted.from = Some(last.bar.ts + 1);
-        let (full, shown) = (page.len() == PAGE, view.of(store, page).await?);
-        let rows: Vec<Row<'_>> = shown.iter().take(left).map(|b| row_of(symbol, args.series.timeframe, b)).collect();
+        let (full, mut bars) = (page.len() == PAGE, view.of(store, page).await?);
+        if let Some(regular) = &mut shown.regular {
+            bars = regular.of(&calendar, bars);
+            bars.extend(regular.last().filter(|_| !full));
+        }
+        let row = |b| Row { timeframe: shown.name, ..row_of(symbol, args.series.timeframe, b) };
+        let rows: Vec<Row<'_>> = bars.iter().take(left).map(row).collect();
         left -= rows.len();
         written += rows.len() as i64;
         sink.write(&rows).map_err(|e| failed(&e))?;
@@ -204,6 +236,8 @@ pub(crate) struct View {
     pub(crate) daily: Option<SeriesId>,
     /// Empty for raw prices.
     pub(crate) splits: Vec<Split>,
+    /// Empty where dividends are left alone.
+    pub(crate) factors: Vec<PriceFactors>,
     pub(crate) today: NaiveDate,
     pub(crate) min_quality: Option<f64>,
 }
@@ -217,6 +251,7 @@ impl View {
             Adjusting { class: self.class, timeframe: self.timeframe, daily: self.daily, splits: &self.splits };
         let mut bars: Vec<&mut Bar> = page.iter_mut().map(|b| &mut b.bar).collect();
         adjusting.adjust(store, &mut bars, self.today).await?;
+        reinvest(bars, &self.factors, self.class.midnight(self.today));
         Ok(page)
     }
 }

@@ -8,6 +8,7 @@
 mod alerts;
 mod api;
 mod commit;
+mod dividends;
 mod executions;
 mod features;
 mod merge;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 pub use self::series::Revision;
@@ -37,6 +39,7 @@ use super::{
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
+use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
@@ -180,6 +183,44 @@ impl Store for Memory {
 
     async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>> {
         Ok(self.open()?.reference.all_splits())
+    }
+
+    async fn dividends(&self, symbol: &Symbol) -> Result<Vec<Dividend>> {
+        Ok(self.open()?.reference.dividends.of(symbol))
+    }
+
+    async fn put_dividends(&self, dividends: &[(Symbol, Vec<Dividend>)], fetched_at: Ts) -> Result<()> {
+        let mut state = self.open()?;
+        for (symbol, rows) in dividends {
+            if state.reference.dividends.put(symbol, rows, fetched_at)? {
+                state.tracked.mark(symbol);
+            }
+        }
+        Ok(())
+    }
+
+    async fn dividends_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
+        Ok(self.open()?.reference.dividends.fetched_at())
+    }
+
+    async fn ex_dates(&self, from: NaiveDate) -> Result<Vec<(Symbol, NaiveDate)>> {
+        Ok(self.open()?.reference.dividends.ex_dates(from))
+    }
+
+    async fn price_factors(&self, symbol: &Symbol) -> Result<Vec<PriceFactors>> {
+        let state = self.open()?;
+        let paid = state.reference.dividends.paid(symbol, |at| state.tracked.close_before(symbol, at));
+        let class = state.tracked.class(symbol);
+        Ok(barkeep_market::dividend::price_factors(&state.reference.splits(symbol), &paid, class))
+    }
+
+    async fn refresh_price_factors(&self, _symbols: &[Symbol]) -> Result<()> {
+        self.open().map(drop)
+    }
+
+    /// Only the view of the databases shows them.
+    async fn put_split_weeks(&self, _series: SeriesId, _weeks: &[Bar]) -> Result<()> {
+        self.open().map(drop)
     }
 
     async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>> {

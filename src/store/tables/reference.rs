@@ -131,6 +131,7 @@ impl Work for PutSplits {
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;
             conn.run(MARK, &values![symbol]).await?;
+            super::dividends::refresh(conn, symbol).await?;
         }
         Ok(())
     }
@@ -146,6 +147,7 @@ impl Work for PutHolidays {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for row in &self.0 {
             conn.run(PUT_HOLIDAY, &values![row.date, row.close, &row.name, row.fetched_at]).await?;
+            super::sessions::announce(conn, row).await?;
         }
         Ok(())
     }

@@ -39,6 +39,9 @@ statements! {
     DELETE_FEATURES = Sql::same("DELETE FROM features WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
     DELETE_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
     DELETE_SPLITS_CHECKED = Sql::same("DELETE FROM splits_checked WHERE symbol = $1");
+    DELETE_DIVIDENDS = Sql::same("DELETE FROM dividends WHERE symbol = $1");
+    DELETE_DIVIDENDS_CHECKED = Sql::same("DELETE FROM dividends_checked WHERE symbol = $1");
+    DELETE_PRICE_FACTORS = Sql::same("DELETE FROM price_factors WHERE symbol = $1");
     DELETE_FRESHNESS = Sql::same("DELETE FROM feature_freshness WHERE symbol = $1");
     DELETE_FAILURES = Sql::same("DELETE FROM feature_computation_failures WHERE symbol = $1");
     LISTING = Sql::same(
@@ -204,8 +207,17 @@ impl Work for Remove {
         let symbol = values![&self.0];
         conn.rows(LOCK, &symbol).await?;
         // Before the rows that name the series; revisions, quarantine and coverage go with the series itself.
-        let attached =
-            [DELETE_BARS, DELETE_FEATURES, DELETE_SPLITS, DELETE_SPLITS_CHECKED, DELETE_FRESHNESS, DELETE_FAILURES];
+        let attached = [
+            DELETE_BARS,
+            DELETE_FEATURES,
+            DELETE_SPLITS,
+            DELETE_SPLITS_CHECKED,
+            DELETE_DIVIDENDS,
+            DELETE_DIVIDENDS_CHECKED,
+            DELETE_PRICE_FACTORS,
+            DELETE_FRESHNESS,
+            DELETE_FAILURES,
+        ];
         for delete in attached {
             conn.run(delete, &symbol).await?;
         }

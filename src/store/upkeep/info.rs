@@ -49,6 +49,8 @@ const TABLES: [&str; 23] = [
     "feature_freshness",
     "feature_computation_failures",
     "splits",
+    "dividends",
+    "price_factors",
     "holidays",
     "vendor_requests",
     "request_counts",
