@@ -8,6 +8,9 @@
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
 //! | `without_spaces` | the right to make spaces of host names and process ids (`unshare`, as root), or PostgreSQL | `BARKEEP_REQUIRE_SPACES=1` |
 //! | `without_faketime` | `faketime`, or the right to make spaces, or PostgreSQL | the same |
+//! | `without_prometheus` | `prometheus` and `promtool` | `BARKEEP_REQUIRE_PROMETHEUS=1` |
+//! | `without_systemd` | `systemd-analyze` | `BARKEEP_REQUIRE_SYSTEMD=1` |
+//! | `without_openapi_client` | `openapi-python-client` and `openapi-spec-validator` | `BARKEEP_REQUIRE_OPENAPI_CLIENT=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
@@ -20,9 +23,9 @@ use std::process::{Command, Stdio};
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 fn main() {
-    println!(
-        "cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_spaces, without_faketime, without_data)"
-    );
+    println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
+    println!("cargo::rustc-check-cfg=cfg(without_spaces, without_faketime)");
+    println!("cargo::rustc-check-cfg=cfg(without_prometheus, without_systemd, without_openapi_client)");
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -34,7 +37,7 @@ fn main() {
         }
     }
     let pooler_required = is_required("BARKEEP_REQUIRE_PGBOUNCER");
-    if !(pooler() && (programs || url)) && !pooler_required {
+    if !(program("pgbouncer") && (programs || url)) && !pooler_required {
         println!("cargo::rustc-cfg=without_pgbouncer");
     }
     if !is_required("BARKEEP_REQUIRE_SPACES") {
@@ -42,8 +45,22 @@ fn main() {
         if !spaces {
             println!("cargo::rustc-cfg=without_spaces");
         }
-        if !(spaces && in_path("faketime")) {
+        if !(spaces && program("faketime")) {
             println!("cargo::rustc-cfg=without_faketime");
+        }
+    }
+    for (cfg, programs, required) in [
+        ("without_prometheus", &["prometheus", "promtool"][..], "BARKEEP_REQUIRE_PROMETHEUS"),
+        ("without_systemd", &["systemd-analyze"], "BARKEEP_REQUIRE_SYSTEMD"),
+        (
+            "without_openapi_client",
+            &["openapi-python-client", "openapi-spec-validator"],
+            "BARKEEP_REQUIRE_OPENAPI_CLIENT",
+        ),
+    ] {
+        let here = programs.iter().all(|name| program(name));
+        if !here && !is_required(required) {
+            println!("cargo::rustc-cfg={cfg}");
         }
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
@@ -85,14 +102,10 @@ fn spaces() -> bool {
     tried.is_ok_and(|status| status.success())
 }
 
-/// Whether `PgBouncer` can be started here.
-fn pooler() -> bool {
-    in_path("pgbouncer")
-}
-
-fn in_path(program: &str) -> bool {
+/// Whether a program is in `PATH`.
+fn program(name: &str) -> bool {
     let path = variable("PATH").unwrap_or_default();
-    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program));
+    let mut places = split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name));
     let found = places.find(|program| program.is_file());
     if let Some(program) = &found {
         watch(program);

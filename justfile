@@ -38,4 +38,4 @@ bench name *args:
 # the documentation as a site in target/site/docs (needs mdbook)
 docs:
     mdbook build docs
-    cp -r screenshots config target/site/
+    cp -r screenshots config contrib target/site/

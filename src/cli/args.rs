@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::dates;
 use super::exit::CliError;
+use super::lists::{Names, flat, new_names};
 use barkeep_base::text::printable;
 use barkeep_market::instrument::{self, NameError, typed};
 use barkeep_market::symbol::InvalidSymbol;
@@ -16,9 +18,9 @@ use barkeep_store::TimeRange;
 /// The series to fetch, and the time range.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Selection {
-    /// Symbols such as AAPL, SPY or BTC; unknown ones are added to the database
-    #[arg(value_name = "SYMBOL", value_parser = new_symbol)]
-    pub symbols: Vec<Symbol>,
+    /// Symbols such as AAPL, SPY or BTC, @FILE or - for a list; unknown ones are added to the database
+    #[arg(value_name = "SYMBOL", value_parser = new_names)]
+    pub symbols: Vec<Names>,
 
     /// All active symbols of the database
     #[arg(long, conflicts_with = "symbols")]
@@ -28,12 +30,12 @@ pub struct Selection {
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
 
-    /// First day (2024-01-31) or time (RFC 3339) [default: backfill.history ago]
-    #[arg(long, value_name = "DATE|TIME")]
+    /// First day (2024-01-31, 2024-01, 2024, yesterday, 30d) or time (RFC 3339) [default: backfill.history ago]
+    #[arg(long, value_name = "DATE|TIME", value_parser = dates::first)]
     pub from: Option<TimeBound>,
 
-    /// Last day or time, inclusive [default: now]
-    #[arg(long, value_name = "DATE|TIME")]
+    /// Last day, month, year or time, inclusive [default: now]
+    #[arg(long, value_name = "DATE|TIME", value_parser = dates::last)]
     pub to: Option<TimeBound>,
 
     /// Asset class of new symbols: stock, etf or crypto [default: from the settings]
@@ -66,7 +68,7 @@ impl Selection {
     #[must_use]
     pub fn resolve(&self) -> select::Selection {
         select::Selection {
-            symbols: self.symbols.clone(),
+            symbols: flat(&self.symbols),
             timeframes: (!self.timeframes.is_empty()).then(|| sorted(&self.timeframes)),
             from: self.from,
             to: self.to,
@@ -87,12 +89,12 @@ pub struct SeriesRange {
     #[arg(long, value_name = "TF")]
     pub timeframe: Timeframe,
 
-    /// First day (2024-01-31) or time (RFC 3339) [default: the first bar]
-    #[arg(long, value_name = "DATE|TIME")]
+    /// First day (2024-01-31, 2024-01, 2024, yesterday, 30d) or time (RFC 3339) [default: the first bar]
+    #[arg(long, value_name = "DATE|TIME", value_parser = dates::first)]
     pub from: Option<TimeBound>,
 
-    /// Last day or time, inclusive [default: the last bar]
-    #[arg(long, value_name = "DATE|TIME")]
+    /// Last day, month, year or time, inclusive [default: the last bar]
+    #[arg(long, value_name = "DATE|TIME", value_parser = dates::last)]
     pub to: Option<TimeBound>,
 }
 
@@ -159,7 +161,7 @@ mod tests {
         let now = Ts(1_700_000_000_000);
         let one = |from: &str, to: &str| {
             let selection = Selection {
-                symbols: vec!["AAPL".parse().unwrap()],
+                symbols: vec![new_names("AAPL").unwrap()],
                 from: when(from),
                 to: when(to),
                 ..Selection::default()

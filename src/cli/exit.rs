@@ -7,6 +7,9 @@ use barkeep_base::log::LogFileError;
 use barkeep_config::ConfigError;
 use barkeep_store::StoreError;
 
+/// The version of what `--json` prints of errors and commands.
+pub const SCHEMA: u32 = 1;
+
 /// Done.
 pub const DONE: u8 = 0;
 /// Some series failed, or the result could not be written.
@@ -69,10 +72,14 @@ impl CliError {
         }
     }
 
-    /// Prints to stderr, also with `--json`: only results go to stdout.
-    pub(super) fn report(&self) -> ExitCode {
+    /// Prints to stderr, also with `--json`, then as one object on one line: only results go to stdout.
+    pub(super) fn report(&self, json: bool) -> ExitCode {
         let mut err = std::io::stderr().lock();
-        if !self.message.is_empty() {
+        if !self.message.is_empty() && json {
+            let Self { code, message, hint } = self;
+            let error = serde_json::json!({ "message": message, "hint": hint, "exit_code": code });
+            let _ = writeln!(err, "{}", serde_json::json!({ "schema": SCHEMA, "error": error }));
+        } else if !self.message.is_empty() {
             // A closed stderr must not change the exit code.
             let _ = writeln!(err, "error: {}", self.message);
             if let Some(hint) = &self.hint {
@@ -80,6 +87,18 @@ impl CliError {
             }
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// What clap says of a command line, in one line each for what and what to do.
+impl From<clap::Error> for CliError {
+    fn from(e: clap::Error) -> Self {
+        let text = e.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let tips = rest.lines().map(str::trim).filter_map(|line| line.strip_prefix("tip: ")).collect::<Vec<_>>();
+        let hint = if tips.is_empty() { "--help shows what is possible".to_owned() } else { tips.join("; ") };
+        Self::usage(message.trim()).hint(hint)
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use clap::{ArgAction, Args};
 use secrecy::SecretString;
 
+pub use super::early::Color;
 use super::exit::{CliError, DATABASE};
+use super::output::note;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::log::{Tail, Telemetry};
 use barkeep_config::{Environment, Loaded, Overrides, RateLimit, Settings};
@@ -44,6 +46,14 @@ pub struct Globals {
     /// Print results as JSON
     #[arg(long, global = true)]
     pub json: bool,
+
+    /// Print results and errors only: no progress, notes and warnings
+    #[arg(short = 'q', long, global = true)]
+    pub quiet: bool,
+
+    /// Use colors: auto, always or never
+    #[arg(long, global = true, hide_short_help = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto, hide_possible_values = true)]
+    pub color: Color,
 
     /// Write the log to this file [default: daily files in log.dir]
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
@@ -174,7 +184,7 @@ impl Session {
         let told = |line: &str| {
             tracing::warn!("{line}");
             if !self.quiet {
-                eprintln!("{line}");
+                note(line);
             }
         };
         let patience = self.loaded.settings.backfill.database_patience;

@@ -7,15 +7,21 @@
 
 pub mod admin;
 pub mod args;
+pub mod dates;
+mod destination;
+mod early;
 #[cfg(test)]
 mod examples_tests;
 pub mod exit;
 pub mod globals;
+pub mod ids;
+pub mod lists;
 pub mod measure;
 pub mod output;
 pub mod progress;
 pub mod read;
 pub mod render;
+pub mod service;
 mod signals;
 mod simulated;
 pub mod work;
@@ -24,7 +30,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ContextValue;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use exit::CliError;
 pub use globals::{Globals, Session, block_on};
@@ -63,12 +69,19 @@ pub enum Command {
     Run(work::run::RunArgs),
     Demo(work::demo::DemoArgs),
     Attach(work::attach::AttachArgs),
+    Pause(service::verbs::PauseArgs),
+    Resume(service::verbs::ResumeArgs),
+    Trigger(service::verbs::TriggerArgs),
+    Cancel(service::verbs::CancelArgs),
+    Retry(service::verbs::RetryArgs),
+    Add(service::verbs::AddArgs),
     Staleness(read::staleness::StalenessArgs),
     History(read::history::HistoryArgs),
     Explain(read::explain::ExplainArgs),
     Alerts(read::alerts::AlertsArgs),
     Symbols(admin::symbols::SymbolsArgs),
     Bars(read::bars::BarsArgs),
+    Export(read::export::ExportArgs),
     Features(read::features::FeaturesArgs),
     Quarantine(admin::quarantine::QuarantineArgs),
     Keys(admin::keys::KeysArgs),
@@ -93,13 +106,20 @@ pub fn run() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
     barkeep_base::process::keep_memory_private();
-    let cli = match Cli::try_parse() {
+    let early = early::Early::of(std::env::args_os());
+    let parsed = Cli::command().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(e) => return usage(e),
+        Err(e) => return usage(e, early.json),
     };
+    let Globals { json, quiet, color, .. } = cli.globals;
+    output::set_manner(output::Manner { json, quiet, color });
+    for unknown in barkeep_config::unknown_variables() {
+        output::warn(&unknown.to_string());
+    }
     match dispatch(&cli) {
         Ok(()) => ExitCode::from(exit::DONE),
-        Err(e) => e.report(),
+        Err(e) => e.report(json),
     }
 }
 
@@ -116,6 +136,12 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => work::run::run(args, &cli.globals),
         Command::Demo(args) => work::demo::run(args, &cli.globals),
         Command::Attach(args) => work::attach::run(args, &cli.globals),
+        Command::Pause(args) => service::verbs::pause(args, &cli.globals),
+        Command::Resume(args) => service::verbs::resume(args, &cli.globals),
+        Command::Trigger(args) => service::verbs::trigger(args, &cli.globals),
+        Command::Cancel(args) => service::verbs::cancel(args, &cli.globals),
+        Command::Retry(args) => service::verbs::retry(args, &cli.globals),
+        Command::Add(args) => service::verbs::add(args, &cli.globals),
         Command::Staleness(args) => read::staleness::run(args, &cli.globals),
         Command::History(args) => read::history::run(args, &cli.globals),
         Command::Explain(args) => read::explain::run(args, &cli.globals),
@@ -123,6 +149,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Sim(args) => measure::sim::run(args, &cli.globals),
         Command::Symbols(args) => admin::symbols::run(args, &cli.globals),
         Command::Bars(args) => read::bars::run(args, &cli.globals),
+        Command::Export(args) => read::export::run(args, &cli.globals),
         Command::Features(args) => read::features::run(args, &cli.globals),
         Command::Quarantine(args) => admin::quarantine::run(args, &cli.globals),
         Command::Keys(args) => admin::keys::run(args, &cli.globals),
@@ -137,7 +164,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
 }
 
 /// Prints clap's message. It repeats what was typed, so control characters are replaced first.
-fn usage(mut e: clap::Error) -> ExitCode {
+fn usage(mut e: clap::Error, json: bool) -> ExitCode {
     let context: Vec<_> = e.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in context {
         match value {
@@ -149,6 +176,9 @@ fn usage(mut e: clap::Error) -> ExitCode {
             _ => {}
         }
     }
+    if json && e.use_stderr() {
+        return CliError::from(e).report(true);
+    }
     // A closed pipe is not an error.
     let _ = e.print();
     ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
@@ -156,8 +186,6 @@ fn usage(mut e: clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output::{manner, note};
 use barkeep_base::clock::{Clock as _, SystemClock};
 use barkeep_base::format::plural;
 use barkeep_base::format::{count, hms};
@@ -46,8 +47,7 @@ impl Progress {
     /// Bars when stderr is a terminal, lines otherwise.
     #[must_use]
     pub fn new(limit: Option<u32>) -> Self {
-        let bars = std::io::stderr()
-            .is_terminal()
+        let bars = (std::io::stderr().is_terminal() && !manner().quiet)
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
         let state = State { started: Instant::now(), overall: None, items: HashMap::new(), waited_at: None };
         Self { bars, limit, run: OnceLock::new(), state: Mutex::new(state) }
@@ -86,7 +86,7 @@ impl Progress {
             Some(bars) => {
                 let _ = bars.println(line);
             }
-            None => eprintln!("{line}"),
+            None => note(line),
         }
     }
 

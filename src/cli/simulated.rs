@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use super::exit::CliError;
 use super::globals::Session;
+use crate::output::note;
 use barkeep_base::clock::SystemClock;
 use barkeep_sim::{Sim, SimConfig};
 
@@ -25,6 +26,6 @@ pub(super) async fn start(session: &mut Session) -> Result<(Sim, SecretString), 
     let sim = Sim::start(free_port, config, Arc::new(SystemClock)).await.map_err(|e| failed(e.to_string()))?;
     let settings = &mut session.loaded.settings;
     settings.vendor.base_url = sim.url().parse().map_err(|e| failed(format!("{e}")))?;
-    eprintln!("note: simulated vendor: simulated bars go to {}", settings.database);
+    note(&format!("note: simulated vendor: simulated bars go to {}", settings.database));
     Ok((sim, SecretString::from(KEY)))
 }

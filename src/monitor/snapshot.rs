@@ -358,6 +358,13 @@ impl Snapshot {
         Ok(Self { seq: 0, live: Arc::new(live), data: Arc::new(data) })
     }
 
+    /// Requests since the database was created. What a run has begun counts before it is stored.
+    #[must_use]
+    pub fn request_totals(&self) -> RequestTotals {
+        // What other processes requested since is in what is stored.
+        self.data.vendor.totals.combine(self.live.pulse.all, i64::max)
+    }
+
     /// When the next request to the vendor can start; `None` when it can now.
     #[must_use]
     pub fn next_free_at(&self) -> Option<Ts> {

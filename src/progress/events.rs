@@ -120,7 +120,7 @@ impl ItemInfo {
 #[derive(Clone, Debug)]
 pub struct ItemTiming {
     /// The symbols it was for.
-    pub symbols: Vec<Symbol>,
+    pub symbols: Arc<[Symbol]>,
     /// What was requested; absent for splits.
     pub timeframe: Option<Timeframe>,
     /// What was computed from the answers.

@@ -32,6 +32,6 @@ pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
 pub use reference::{PlanStart, SplitRow, SplitStatus};
-pub use requests::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals};
+pub use requests::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, RequestRow, RequestTotals};
 pub use series::{CriticalitySource, Listing, ListingState, MergedSeries, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

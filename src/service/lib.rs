@@ -90,6 +90,8 @@ pub struct Service {
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
     announcements: JoinSet<Result<Calendar, HolidayError>>,
+    /// Asking for dividends, the same way.
+    dividends: JoinSet<()>,
     /// When old rows are deleted next.
     prune_at: Ts,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
@@ -140,6 +142,7 @@ impl Service {
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
+            dividends: JoinSet::new(),
             prune_at: now + retention::AFTER_START,
             missed: Vec::new(),
             stop: CancellationToken::new(),

@@ -7,11 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{MOST_RESUMED, Service};
 use crate::schedule::Due;
+use barkeep_market::ts::MINUTE;
 use barkeep_market::{Symbol, Ts};
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError, Trigger};
+use barkeep_vendor::counters::MINUTES;
 
 /// How long executions have to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -40,6 +42,9 @@ impl Service {
         self.engine.gate.pause_series(&resting);
 
         self.restore_pause().await?;
+        let store = &self.engine.store;
+        let recent = store.requests_by_minute(now - MINUTES as i64 * MINUTE).await?;
+        self.pulse.begin(store.request_totals().await?, recent);
 
         let policy = Arc::clone(&self.engine.config.current().policy);
         let newest = self.engine.store.executions(1).await?.into_iter().next();

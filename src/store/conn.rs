@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
@@ -218,23 +218,41 @@ impl Conn<'_> {
 
     /// Runs a query and fetches all its rows.
     pub(super) async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>> {
+        self.each(sql, values, Ok).await
+    }
+
+    /// Reads each row as it comes, and keeps none: a row as the database hands it out takes ten times the memory of what is
+    /// made of it.
+    pub(super) async fn each<T>(
+        &mut self,
+        sql: Sql,
+        values: &[Value],
+        read: impl Fn(Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
         match self {
             Self::Sqlite(conn) => {
                 let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
                 let mut answer = conn.fetch(query);
-                let mut rows = Vec::new();
-                while let Some(row) = next_row(&mut answer, rows.len()).await {
-                    rows.push(Row::Sqlite(row.map_err(fault::classify)?));
+                while let Some(row) = next_row(&mut answer, all.len()).await {
+                    all.push(read(Row::Sqlite(row.map_err(fault::classify)?)));
                 }
-                Ok(rows)
             }
             Self::Postgres(conn, statements) => {
                 let query = sqlx::query_with(sql.postgres, postgres_arguments(values)?);
                 let query = query.persistent(*statements == Statements::Kept);
-                let rows = answered(conn.fetch_all(query)).await?;
-                Ok(rows.into_iter().map(Row::Postgres).collect())
+                let mut answer = conn.fetch(query);
+                answered(async {
+                    while let Some(row) = answer.try_next().await? {
+                        all.push(read(Row::Postgres(row)));
+                    }
+                    Ok(())
+                })
+                .await?;
             }
         }
+        // A row that cannot be read ends nothing: the connection is used again when all of them have come.
+        all.into_iter().collect()
     }
 
     /// Runs a query that is made of constants and has no parameters.

@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::conn::Row;
+use super::conn::{Conn, Row, Sql, Value};
 use super::{
     CoverageState, CriticalitySource, ExecutionStatus, ListingState, RequestPurpose, Result, Role, SeriesId,
     SeriesRunState, SplitStatus, StoreError, Trigger, Verdict, fault,
@@ -42,6 +42,16 @@ impl<'r> Fields<'r> {
         self.at += 1;
         T::read(self.row, at)
     }
+}
+
+/// Runs a query and reads each row as it comes, by the same rule.
+pub(super) async fn each<T>(
+    conn: &mut Conn<'_>,
+    sql: Sql,
+    values: &[Value],
+    read: impl Fn(&mut Fields<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    conn.each(sql, values, |row| read(&mut Fields::of(&row))).await
 }
 
 /// Reads every row by the same rule.

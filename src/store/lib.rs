@@ -43,13 +43,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
+use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
@@ -229,6 +231,30 @@ pub trait Store: Send + Sync {
     /// Splits of all symbols that their prices do not contradict, by symbol and date.
     async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>>;
 
+    // -- dividends and what follows from them and from splits -----------------------------------------------------------
+
+    /// Dividends of a symbol, by ex-date.
+    async fn dividends(&self, symbol: &Symbol) -> Result<Vec<Dividend>>;
+
+    /// Replaces the known dividends of each symbol by the given ones and notes when; symbols not named are untouched.
+    async fn put_dividends(&self, dividends: &[(Symbol, Vec<Dividend>)], fetched_at: Ts) -> Result<()>;
+
+    /// When dividends of each symbol were last asked for; symbols never asked are absent.
+    async fn dividends_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>>;
+
+    /// The ex-dates from a day on, by symbol.
+    async fn ex_dates(&self, from: NaiveDate) -> Result<Vec<(Symbol, NaiveDate)>>;
+
+    /// What splits and dividends did to the prices of a symbol, by time; kept up to date by every write of splits and
+    /// dividends.
+    async fn price_factors(&self, symbol: &Symbol) -> Result<Vec<PriceFactors>>;
+
+    /// Computes [`price_factors`](Self::price_factors) again, for closes that came or changed since.
+    async fn refresh_price_factors(&self, symbols: &[Symbol]) -> Result<()>;
+
+    /// Replaces the weeks of a weekly series in which shares were split, each in the terms of its first day.
+    async fn put_split_weeks(&self, series: SeriesId, weeks: &[Bar]) -> Result<()>;
+
     // -- features ----------------------------------------------------------------------------------------------------
 
     /// The last `limit` feature rows of a series in `range`, ascending; all of them without a limit.
@@ -298,6 +324,9 @@ pub trait Store: Send + Sync {
     async fn record_request(&self, row: &RequestRow) -> Result<()>;
 
     async fn request_totals(&self) -> Result<RequestTotals>;
+
+    /// Requests started since `since`, by minute, oldest first; minutes without any are left out.
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>>;
 
     /// What the vendor counted in recent whole answers for ranges of one ticker; answers without a bar, and ranges whose
     /// last page never came, are left out. The same range asked twice is one row.
@@ -455,7 +484,9 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::plans::STATEMENTS,
         tables::coverage::profiles::STATEMENTS,
         tables::quarantine::STATEMENTS,
+        tables::dividends::STATEMENTS,
         tables::reference::STATEMENTS,
+        tables::sessions::STATEMENTS,
         tables::requests::STATEMENTS,
         upkeep::retention::STATEMENTS,
         series::STATEMENTS,

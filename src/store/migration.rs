@@ -73,6 +73,18 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/sqlite/0009_workers.sql"),
         postgres: include_str!("../../migrations/postgres/0009_workers.sql"),
     },
+    Step {
+        version: 10,
+        name: "adjusted",
+        sqlite: include_str!("../../migrations/sqlite/0010_adjusted.sql"),
+        postgres: include_str!("../../migrations/postgres/0010_adjusted.sql"),
+    },
+    Step {
+        version: 12,
+        name: "request counts",
+        sqlite: include_str!("../../migrations/sqlite/0012_request_counts.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_request_counts.sql"),
+    },
 ];
 
 fn migrator(dialect: Dialect) -> Migrator {

@@ -50,6 +50,7 @@ pub enum ActionId {
     Follow,
     Freeze,
     Refresh,
+    Maximize,
     Mark,
     MarkRange,
     MarkAll,
@@ -279,7 +280,7 @@ pub const SIGNS: [(&str, &str); 12] = [
     ("! x q", "a hole at the vendor, not in your vendor plan, quarantined"),
     ("5m → 15m 1h", "what is fetched and what is computed from it"),
     ("at most 44", "the plan of a run; it shrinks when the vendor has fewer bars than expected"),
-    ("next request in", "when the rate limit lets the next request start"),
+    ("▮ ▯  next in", "places of the rate limit, free 60 s after their answer at the left end; requests without one"),
     ("30 DAYS, 1 YEAR", "the share of that time, without today, that the vendor has answered for"),
     ("BEHIND", "how far the newest bar is behind the newest one the vendor has"),
 ];

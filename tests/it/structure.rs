@@ -243,8 +243,9 @@ fn documents_name_files_that_exist() {
             continue;
         }
         for word in fs::read_to_string(&paper).unwrap().split('`').skip(1).step_by(2) {
-            let is_path =
-                ["src/", "tests/", "config/", "migrations/", "benches/"].iter().any(|dir| word.starts_with(dir));
+            let is_path = ["src/", "tests/", "config/", "contrib/", "migrations/", "benches/"]
+                .iter()
+                .any(|dir| word.starts_with(dir));
             if is_path && !word.contains(|c: char| c.is_whitespace() || "*{<$".contains(c)) {
                 seen += 1;
                 let path = word.split(':').next().unwrap();

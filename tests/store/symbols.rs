@@ -8,7 +8,9 @@ use barkeep::store::{
 use chrono::NaiveDate;
 
 use crate::database::{Db, Superseded};
-use crate::sample::{T0, all_bars, bar, commit, covered, minute, one_series, page, span, sym, symbol_row, write};
+use crate::sample::{
+    T0, all_bars, bar, commit, covered, dividend, minute, one_series, page, span, sym, symbol_row, write,
+};
 
 pub async fn symbols_and_series(db: &Db) {
     let store = &db.store;
@@ -73,10 +75,22 @@ pub async fn removing_a_symbol_removes_everything(db: &Db) {
     let split = Split { date: NaiveDate::from_ymd_opt(2024, 1, 2).unwrap(), from: 1.0, to: 2.0 };
     db.store.put_splits(&[(sym("AAPL"), vec![split.into()])], Ts(T0)).await.unwrap();
 
+    db.store.put_dividends(&[(sym("AAPL"), vec![dividend(split.date, 0.25)])], Ts(T0)).await.unwrap();
+
     db.store.remove_symbol(&sym("AAPL")).await.unwrap();
-    for table in
-        ["symbols", "series", "bars", "bar_revisions", "bar_quarantine", "coverage", "splits", "splits_checked"]
-    {
+    for table in [
+        "symbols",
+        "series",
+        "bars",
+        "bar_revisions",
+        "bar_quarantine",
+        "coverage",
+        "splits",
+        "splits_checked",
+        "dividends",
+        "dividends_checked",
+        "price_factors",
+    ] {
         assert_eq!(db.count(table).await, 0, "{table}");
     }
     assert_eq!((all_bars(db, id).await, &db.store.coverage(&[id]).await.unwrap()[0].1), (vec![], &vec![]));

@@ -9,11 +9,13 @@ use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, 
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
 use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation};
 use barkeep::tui::draw::hits::Target;
+use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Role, Theme, ThemeKind};
 use barkeep::tui::model::layer::{Cost, Layer};
 use barkeep::tui::model::msg::{Exit, Msg, Redraw};
 use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::model::{Model, Overlay, Zoom};
 use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::style::Color;
 
 use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
 use crate::screens::select;
@@ -310,6 +312,32 @@ fn a_theme_is_tried_on_while_its_name_is_chosen_and_escape_restores() {
     type_in(&mut model, "theme nord");
     press(&mut model, "enter");
     assert!(model.layers.is_empty() && model.display.theme.name() == "nord");
+}
+
+#[test]
+fn a_theme_of_ones_own_is_tried_on_and_walked_to_like_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("night-shift.yaml");
+    let nord = include_str!("../../config/themes/nord.yaml").replace("fresh: '#a3be8c'", "fresh: '#b8e0a0'");
+    std::fs::write(&file, nord).unwrap();
+    let mut model = model(screens::running());
+    model.own_themes = vec![OwnTheme::read(&file).unwrap()];
+    press(&mut model, ":");
+    type_in(&mut model, "theme nig");
+    assert_eq!(model.own_theme, None);
+    press(&mut model, "tab");
+    let own = model.own_theme.expect("it is tried on");
+    let colors = Theme::new(model.display.theme, ColorDepth::Rgb).with(model.own_theme);
+    assert_eq!((own.name(), colors.style(Role::Fresh).fg), ("night-shift", Some(Color::Rgb(0xb8, 0xe0, 0xa0))));
+    press(&mut model, "esc");
+    assert_eq!((model.own_theme, model.display.theme.name()), (None, "dark"));
+    // After the last one that is shipped, and then the first again.
+    for _ in 0..ThemeKind::ALL.len() {
+        press(&mut model, "ctrl-t");
+    }
+    assert!(model.own_theme.is_some() && said(&model).contains("theme: night-shift"), "{}", said(&model));
+    press(&mut model, "ctrl-t");
+    assert_eq!((model.own_theme, model.display.theme.name()), (None, "dark"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use barkeep_market::Ts;
 use barkeep_service::handle::EngineState;
 use barkeep_store::{Worker, WorkerRole};
 
+/// The status in a few figures.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct Status {
@@ -61,6 +62,7 @@ impl FleetStatus {
     }
 }
 
+/// What the database holds.
 #[derive(Serialize, ToSchema)]
 struct DatabaseStatus {
     dialect: String,
@@ -75,6 +77,7 @@ struct DatabaseStatus {
     latest_data: Option<Ts>,
 }
 
+/// What is in doubt, or waits for somebody.
 #[derive(Serialize, ToSchema)]
 struct DataQuality {
     /// Quarantined bars pending review.
@@ -90,6 +93,7 @@ struct DataQuality {
     last_backfill: Option<Ts>,
 }
 
+/// Series by staleness tier.
 #[derive(Serialize, ToSchema)]
 struct SeriesTiers {
     fresh: usize,
@@ -103,6 +107,7 @@ struct SeriesTiers {
     ended: usize,
 }
 
+/// The vendor's limit, and what was asked so far.
 #[derive(Serialize, ToSchema)]
 struct VendorStatus {
     /// `null` when unlimited.
@@ -124,7 +129,7 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
     let last = api.console.engine.store.last_success().await?;
     let with_bars = data.series.chunk_by(|a, b| a.symbol == b.symbol);
     let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
-    let (tiers, totals) = (data.tiers, data.vendor.totals);
+    let (tiers, totals) = (data.tiers, data.vendor.totals.combine(live.pulse.all, i64::max));
     Ok(Json(Status {
         fleet: FleetStatus::of(live.fleet.as_ref()),
         api_version: env!("CARGO_PKG_VERSION"),

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::exit::CliError;
 use crate::globals::Globals;
 use crate::output::{print, print_json};
+use crate::work::dashboard::{DashboardArgs, named_theme};
 use barkeep_config::describe::{SettingsFile, schema_of};
 use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
 use barkeep_tui::keymap::{Keymap, generated_keys};
@@ -74,6 +75,7 @@ pub(crate) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
 fn check(globals: &Globals) -> Result<(), CliError> {
     let loaded = globals.load()?;
     Keymap::new(&loaded.settings.keys)?;
+    named_theme(&DashboardArgs::default(), &loaded.settings.tui)?;
     let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
     let database = loaded.settings.database.to_string();
     if globals.json {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json};
+use crate::output::{note, print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{bytes, count, plural, table};
 use barkeep_service::retention;
@@ -134,7 +134,7 @@ async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliErro
             return print_json(&json!({ "dialect": "postgres", "written": false, "dump": dump, "restore": restore }));
         }
         print(&format!("{dump}\n"))?;
-        eprintln!("note: nothing was copied; PostgreSQL is copied by the line above, and restored by: {restore}");
+        note(&format!("note: nothing was copied; PostgreSQL is copied by the line above, and restored by: {restore}"));
         return Ok(());
     }
     let copied = upkeep.copy(file).await;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{duration, new_symbol, sorted};
 use crate::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json, write_json_file};
+use crate::output::{note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{FixedClock, SystemClock};
 use barkeep_config::{Mode, RateLimit};
@@ -106,9 +106,9 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         let warm_up = vendor.is_some() && options.settings.vendor.rate_limit == RateLimit::Unlimited;
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-        let on_start = |what: &str| eprintln!("measuring {what} …");
+        let on_start = |what: &str| note(&format!("measuring {what} …"));
         if warm_up {
-            eprintln!("warming up the simulated vendor …");
+            note("warming up the simulated vendor …");
             baseline::warm_up(&options, &scratch, &cancel).await?;
         }
         let outcome = baseline::run(&options, &scratch, session.simulated, &cancel, on_start).await;

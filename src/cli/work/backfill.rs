@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use clap::Args;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::args::Selection;
 use crate::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json_line};
+use crate::output::{note, print, print_json_line};
 use crate::progress::Progress;
 use crate::signals::{Received, Signals};
+use crate::work::saved_plan::SavedPlan;
 use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
@@ -26,7 +26,6 @@ use barkeep_pipeline::backfill::close_open;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
 use barkeep_pipeline::select::{self, SelectError};
-use barkeep_plan::Plan;
 use barkeep_store::{ExecutionStatus, HealthListener, Store, StoreError, Trigger};
 
 /// Fetch missing bars
@@ -78,13 +77,6 @@ pub struct BackfillArgs {
     pub plan_id: Option<Uuid>,
 }
 
-/// What `plan` saves and `backfill --plan-id` runs.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct StoredPlan {
-    pub selection: select::Selection,
-    pub plan: Plan,
-}
-
 pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
     if args.plan_id.is_none() {
@@ -129,7 +121,10 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: SecretString) -> 
     }
     if let Some(pause) = engine.store.engine_pause().await? {
         // The pause holds back what would start by itself; this was requested.
-        eprintln!("note: the engine is paused by {} since {}; this backfill runs all the same", pause.by, pause.since);
+        note(&format!(
+            "note: the engine is paused by {} since {}; this backfill runs all the same",
+            pause.by, pause.since
+        ));
     }
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
@@ -195,10 +190,11 @@ async fn backfill(args: &BackfillArgs, session: &Session, engine: &EngineContext
                 CliError::usage(format!("there is no plan {id} in this database"))
                     .hint("plans are deleted after 7 days; make a new one with `barkeep plan`")
             })?;
-            let stored: StoredPlan = serde_json::from_str(&stored).map_err(|e| {
+            let saved: SavedPlan = serde_json::from_str(&stored).map_err(|e| {
                 CliError::usage(format!("plan {id} cannot be read: {e}")).hint("make a new one with `barkeep plan`")
             })?;
-            (stored.selection, Some(stored.plan))
+            let (selection, plan) = saved.into_parts();
+            (selection, Some(plan))
         }
     };
     Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })

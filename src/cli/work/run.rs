@@ -1,7 +1,7 @@
 //! `barkeep run`: the service, until a signal ends it.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use barkeep_store::{HealthListener, Store};
 /// Run the service: keep all symbols fresh, serve the API, send alerts
 ///
 /// SIGTERM or Ctrl-C gives the requests in flight 2 s to finish and stops; a second one stops immediately. SIGHUP reloads
-/// the settings. Under systemd it reports its state (see config/barkeep.service).
+/// the settings. Under systemd it reports its state (see contrib/systemd/barkeep.service).
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep run --headless
@@ -52,16 +52,17 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     serve_on(&mut session.loaded, args.listen);
     if args.api_only {
         session.loaded.settings.api.enabled = true;
-        return block_on(serve(&session, globals, args, None));
+        return block_on(serve(&session, globals, args, None, None));
     }
-    let _instance = instance(&session)?;
+    let instance = instance(&session)?;
+    let instance = instance.as_ref();
     if !session.simulated {
         let key = session.api_key()?;
-        return block_on(serve(&session, globals, args, Some(key)));
+        return block_on(serve(&session, globals, args, instance, Some(key)));
     }
     block_on(async {
         let (vendor, key) = simulated::start(&mut session).await?;
-        let result = serve(&session, globals, args, Some(key)).await;
+        let result = serve(&session, globals, args, instance, Some(key)).await;
         vendor.stop().await;
         result
     })
@@ -72,6 +73,7 @@ async fn serve(
     session: &Session,
     globals: &Globals,
     args: &RunArgs,
+    instance: Option<&Instance>,
     key: Option<SecretString>,
 ) -> Result<(), CliError> {
     // First, so that a signal during a slow start is not lost.
@@ -92,6 +94,7 @@ async fn serve(
     let handle = host.console.handle.clone();
     let api = listener.map(|listener| listener.serve(host.console.clone()));
     if let Some(api) = &api {
+        announce(instance, api.addr());
         eprintln!("API on http://{}", api.addr());
     }
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
@@ -156,6 +159,16 @@ pub(crate) fn instance(session: &Session) -> Result<Option<Instance>, CliError> 
         Err(e @ InstanceError::Held { .. }) => Err(CliError::new(DATABASE, e.to_string())
             .hint("stop that process, or use another database with --database-url")),
         Err(e) => Err(CliError::new(DATABASE, e.to_string())),
+    }
+}
+
+/// Says where the API is, to the commands that steer a running service.
+pub(crate) fn announce(instance: Option<&Instance>, mut addr: SocketAddr) {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    if let Some(Err(e)) = instance.map(|instance| instance.announce(&format!("http://{addr}"))) {
+        tracing::warn!(error = %e, "commands will need --url to find this service");
     }
 }
 

@@ -46,6 +46,7 @@ impl Run<'_> {
         if !cancel.is_cancelled() {
             self.check_announcements().await?;
             self.check_splits().await?;
+            self.refresh_terms().await?;
             self.check_nights().await?;
             self.feature_runner.finish().await?;
         }

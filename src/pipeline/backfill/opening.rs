@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::planning::PlanningContext;
+use super::survey::PlanningContext;
 use super::{Backfill, Run};
 use crate::RunContext;
 use crate::events::Listener;
@@ -84,6 +84,7 @@ impl<'a> Run<'a> {
             idle: backfill.idle,
         });
         let (failed, split_watch) = (Mutex::default(), Mutex::default());
+        let context = Arc::new(context);
         (Self { backfill, context, statuses, execution, failed, split_watch, fetcher, feature_runner }, writer)
     }
 }

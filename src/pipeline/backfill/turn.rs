@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::planning::PlanningContext;
+use super::survey::PlanningContext;
 use super::{Backfill, RunError, close_dead_executions, opening};
 use crate::claim::{Claim, keep, waits_for};
 use crate::progress::RunProgress;

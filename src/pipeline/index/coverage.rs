@@ -111,7 +111,8 @@ impl CoverageIndex {
                     target.requested.iter().copied().filter(|tf| tf.family() == family).collect();
                 let base = *stored.first()?;
                 requested.first()?;
-                let covered: BTreeMap<Timeframe, IntervalSet> = stored.iter().map(|tf| (*tf, covered(*tf))).collect();
+                let covered: BTreeMap<Timeframe, IntervalSet> =
+                    stored.iter().map(|tf| (*tf, covered(*tf))).filter(|(_, known)| !known.is_empty()).collect();
                 let due = |row: &Coverage| {
                     (row.state.is_hole() || row.state == CoverageState::Quarantined)
                         && row.expires_at.is_some_and(|t| t <= self.now)

@@ -277,7 +277,7 @@ async fn one(
 }
 
 fn job_time(job: &ItemTiming) -> JobTime {
-    let name = match (job.symbols.as_slice(), job.timeframe) {
+    let name = match (&*job.symbols, job.timeframe) {
         ([symbol], Some(timeframe)) => format!("{symbol} {timeframe}"),
         (symbols, Some(timeframe)) => format!("{} symbols {timeframe}", symbols.len()),
         (symbols, None) => format!("splits of {} symbols", symbols.len()),

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::{Database, Readers, ping, read};
@@ -14,22 +15,23 @@ use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
 use crate::tables::fleet::{claims, workers};
 use crate::tables::symbols::{self, merge};
-use crate::tables::{alerts, api, bars, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{alerts, api, bars, dividends, evidence, executions, features, monitoring, page, plans};
 use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow,
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite, HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
-    PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim,
+    PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
     SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
     TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
 use barkeep_base::process;
+use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Interval, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Bar, Interval, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 #[async_trait]
@@ -216,6 +218,34 @@ impl Store for Database {
         read!(self, reference::all_splits())
     }
 
+    async fn dividends(&self, symbol: &Symbol) -> Result<Vec<Dividend>> {
+        read!(self, dividends::of(symbol))
+    }
+
+    async fn put_dividends(&self, dividends: &[(Symbol, Vec<Dividend>)], fetched_at: Ts) -> Result<()> {
+        self.write(dividends::PutDividends { dividends: dividends.to_vec(), fetched_at }).await
+    }
+
+    async fn dividends_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
+        read!(self, dividends::fetched_at())
+    }
+
+    async fn ex_dates(&self, from: NaiveDate) -> Result<Vec<(Symbol, NaiveDate)>> {
+        read!(self, dividends::ex_dates(from))
+    }
+
+    async fn price_factors(&self, symbol: &Symbol) -> Result<Vec<PriceFactors>> {
+        read!(self, dividends::factors(symbol))
+    }
+
+    async fn refresh_price_factors(&self, symbols: &[Symbol]) -> Result<()> {
+        self.write(dividends::Refresh(symbols.to_vec())).await
+    }
+
+    async fn put_split_weeks(&self, series: SeriesId, weeks: &[Bar]) -> Result<()> {
+        self.write(dividends::PutSplitWeeks { series, weeks: weeks.to_vec() }).await
+    }
+
     async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>> {
         read!(self, features::newest(series, range, limit))
     }
@@ -298,6 +328,10 @@ impl Store for Database {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         read!(self, requests::totals())
+    }
+
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>> {
+        read!(self, requests::by_minute(since))
     }
 
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {

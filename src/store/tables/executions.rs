@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
-use crate::field::{Fields, collect};
+use crate::field::{Fields, each};
 use crate::writer::Work;
 use crate::{ExecutionRow, Result, SeriesStatus};
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -90,23 +90,23 @@ fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
 }
 
 pub(crate) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<ExecutionRow>> {
-    collect(&conn.rows(NEWEST, &[limit(count)]).await?, read)
+    each(conn, NEWEST, &[limit(count)], read).await
 }
 
 pub(crate) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
-    collect(&conn.rows(RUNNING, &[]).await?, read)
+    each(conn, RUNNING, &[], read).await
 }
 
 pub(crate) async fn queued(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
-    collect(&conn.rows(QUEUED, &[]).await?, read)
+    each(conn, QUEUED, &[], read).await
 }
 
 pub(crate) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {
-    Ok(collect(&conn.rows(ONE, &values![id]).await?, read)?.pop())
+    Ok(each(conn, ONE, &values![id], read).await?.pop())
 }
 
 pub(crate) async fn last_success(conn: &mut Conn<'_>) -> Result<Option<ExecutionRow>> {
-    Ok(collect(&conn.rows(LAST_SUCCESS, &[]).await?, read)?.pop())
+    Ok(each(conn, LAST_SUCCESS, &[], read).await?.pop())
 }
 
 fn read_status(f: &mut Fields<'_>) -> Result<SeriesStatus> {
@@ -133,12 +133,12 @@ fn by_series(mut rows: Vec<SeriesStatus>) -> Vec<SeriesStatus> {
 
 /// By symbol, fine to coarse.
 pub(crate) async fn statuses(conn: &mut Conn<'_>, execution: Uuid) -> Result<Vec<SeriesStatus>> {
-    Ok(by_series(collect(&conn.rows(STATUSES, &values![execution]).await?, read_status)?))
+    Ok(by_series(each(conn, STATUSES, &values![execution], read_status).await?))
 }
 
 /// By symbol, fine to coarse.
 pub(crate) async fn latest_statuses(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<SeriesStatus>> {
-    Ok(by_series(collect(&conn.rows(LATEST_STATUSES, &values![since]).await?, read_status)?))
+    Ok(by_series(each(conn, LATEST_STATUSES, &values![since], read_status).await?))
 }
 
 /// Newest first.
@@ -149,7 +149,7 @@ pub(crate) async fn recent_statuses(
     count: usize,
 ) -> Result<Vec<SeriesStatus>> {
     let [symbol, timeframe] = values![symbol, timeframe];
-    collect(&conn.rows(RECENT_STATUSES, &[symbol, timeframe, limit(count)]).await?, read_status)
+    each(conn, RECENT_STATUSES, &[symbol, timeframe, limit(count)], read_status).await
 }
 
 /// [`crate::Store::put_execution`].

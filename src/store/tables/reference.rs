@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::collect;
+use crate::field::each;
 use crate::writer::Work;
 use crate::{HolidayRow, PlanStart, Result, SplitRow, StoreError};
 use barkeep_market::split::Split;
@@ -42,25 +42,25 @@ statements! {
 }
 
 pub(crate) async fn splits(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<Split>> {
-    collect(&conn.rows(SPLITS, &values![symbol]).await?, |f| {
-        Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })
-    })
+    each(conn, SPLITS, &values![symbol], |f| Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })).await
 }
 
 /// All that the vendor lists, contradicted ones included.
 pub(crate) async fn split_rows(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<Vec<SplitRow>> {
-    collect(&conn.rows(SPLIT_ROWS, &values![symbol]).await?, |f| {
+    each(conn, SPLIT_ROWS, &values![symbol], |f| {
         let split = Split { date: f.next()?, from: f.next()?, to: f.next()? };
         Ok(SplitRow { split, status: f.next()?, note: f.next()? })
     })
+    .await
 }
 
 /// At most one a market.
 pub(crate) async fn plan_starts(conn: &mut Conn<'_>) -> Result<Vec<PlanStart>> {
-    collect(&conn.rows(PLAN_STARTS, &[]).await?, |f| {
+    each(conn, PLAN_STARTS, &[], |f| {
         let continuous = f.next::<String>()? == CONTINUOUS;
         Ok(PlanStart { continuous, starts_on: f.next()?, learned_at: f.next()? })
     })
+    .await
 }
 
 const CONTINUOUS: &str = "continuous";
@@ -81,24 +81,25 @@ impl Work for PutPlanStart {
 
 /// By symbol and date.
 pub(crate) async fn all_splits(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Split)>> {
-    let mut rows = collect(&conn.rows(ALL_SPLITS, &[]).await?, |f| {
-        Ok((f.next()?, Split { date: f.next()?, from: f.next()?, to: f.next()? }))
-    })?;
+    let mut rows =
+        each(conn, ALL_SPLITS, &[], |f| Ok((f.next()?, Split { date: f.next()?, from: f.next()?, to: f.next()? })))
+            .await?;
     rows.sort_by(|(a, x): &(Symbol, Split), (b, y)| (a, x.date).cmp(&(b, y.date)));
     Ok(rows)
 }
 
 /// By symbol.
 pub(crate) async fn splits_fetched_at(conn: &mut Conn<'_>) -> Result<Vec<(Symbol, Ts)>> {
-    let mut rows = collect(&conn.rows(CHECKED, &[]).await?, |f| Ok((f.next()?, f.next()?)))?;
+    let mut rows = each(conn, CHECKED, &[], |f| Ok((f.next()?, f.next()?))).await?;
     rows.sort();
     Ok(rows)
 }
 
 pub(crate) async fn holidays(conn: &mut Conn<'_>) -> Result<Vec<HolidayRow>> {
-    collect(&conn.rows(HOLIDAYS, &[]).await?, |f| {
+    each(conn, HOLIDAYS, &[], |f| {
         Ok(HolidayRow { date: f.next()?, close: f.next()?, name: f.next()?, fetched_at: f.next()? })
     })
+    .await
 }
 
 /// Refuses a split that would multiply by nothing.
@@ -130,6 +131,7 @@ impl Work for PutSplits {
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;
             conn.run(MARK, &values![symbol]).await?;
+            super::dividends::refresh(conn, symbol).await?;
         }
         Ok(())
     }
@@ -145,6 +147,7 @@ impl Work for PutHolidays {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for row in &self.0 {
             conn.run(PUT_HOLIDAY, &values![row.date, row.close, &row.name, row.fetched_at]).await?;
+            super::sessions::announce(conn, row).await?;
         }
         Ok(())
     }

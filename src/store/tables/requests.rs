@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{Fields, collect, column};
+use crate::field::{Fields, collect, column, each};
 use crate::writer::Work;
-use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Result, Waste};
+use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, Waste};
 use barkeep_base::clock::{Moment, Uptime};
+use barkeep_market::ts::MINUTE;
 use barkeep_market::{Interval, Ts};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
@@ -39,26 +40,21 @@ statements! {
     NEWEST_OF_BOTH = Sql::same(newest!("WHERE ticker = $2 AND execution_id = $3"));
     /// What [`Waste::of`] looks at, counted. Stored bars that were confirmed are what a verification is for.
     UNPRODUCTIVE = Sql::same(
-        "SELECT outcome, endpoint, CAST(MIN(changed) AS BIGINT), CAST(MAX(row_count) AS BIGINT), COUNT(*)
-         FROM vendor_requests WHERE (changed IS NULL OR changed = 0) AND (purpose <> 'verify' OR outcome <> 'ok')
-         GROUP BY outcome, endpoint, changed IS NULL, row_count > 0
-         UNION ALL
-         SELECT outcome, endpoint, CASE WHEN committed = 1 THEN 0 END, had_rows, requests
-         FROM pruned_requests WHERE unproductive = 1");
+        "SELECT outcome, endpoint, CAST(CASE WHEN committed = 1 THEN 0 END AS BIGINT), had_rows, CAST(SUM(requests) AS BIGINT)
+         FROM request_counts WHERE unproductive = 1 GROUP BY outcome, endpoint, committed, had_rows");
     /// With those that were deleted as old.
     TOTALS = Sql::same(
-        "SELECT CAST(SUM(requests) AS BIGINT), CAST(SUM(rate_limited) AS BIGINT), CAST(SUM(failures) AS BIGINT),
-             CAST(SUM(retries) AS BIGINT), CAST(SUM(bytes) AS BIGINT)
-         FROM (SELECT COUNT(*) AS requests, COUNT(CASE WHEN status = 429 THEN 1 END) AS rate_limited,
-                   COUNT(CASE WHEN outcome <> 'ok' THEN 1 END) AS failures,
-                   COUNT(CASE WHEN attempt > 1 THEN 1 END) AS retries,
-                   CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
-               FROM vendor_requests
-               UNION ALL
-               SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(rate_limited), 0),
-                   COALESCE(SUM(CASE WHEN outcome <> 'ok' THEN requests END), 0), COALESCE(SUM(retries), 0),
-                   COALESCE(SUM(bytes), 0)
-               FROM pruned_requests) AS all_requests");
+        "SELECT CAST(COALESCE(SUM(requests), 0) AS BIGINT), CAST(COALESCE(SUM(rate_limited), 0) AS BIGINT),
+             CAST(COALESCE(SUM(CASE WHEN outcome <> 'ok' THEN requests END), 0) AS BIGINT),
+             CAST(COALESCE(SUM(retries), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
+         FROM request_counts");
+    /// By minute since the epoch.
+    MINUTES = Sql::two(
+        "SELECT started_at / 60000, COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END) FROM vendor_requests
+         WHERE started_at >= $1 GROUP BY 1 ORDER BY 1",
+        "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM started_at) / 60) AS BIGINT), COUNT(*),
+             COUNT(CASE WHEN status = 429 THEN 1 END) FROM vendor_requests
+         WHERE started_at >= $1 GROUP BY 1 ORDER BY 1");
     /// Pages of one answer share what was asked. A page that counts less than the vendor's 50,000 is the last of its
     /// answer, so their number says how often the whole was given. The newest requests tell enough, and the limit keeps
     /// this a matter of milliseconds.
@@ -143,6 +139,16 @@ pub(crate) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
     })
 }
 
+pub(crate) async fn by_minute(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<RequestMinute>> {
+    collect(&conn.rows(MINUTES, &values![since]).await?, |f| {
+        Ok(RequestMinute {
+            start: Ts(f.next::<i64>()? * MINUTE),
+            requests: u32::try_from(f.next::<i64>()?).unwrap_or(u32::MAX),
+            rate_limited: u32::try_from(f.next::<i64>()?).unwrap_or(u32::MAX),
+        })
+    })
+}
+
 pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = match (&filter.ticker, filter.execution) {
@@ -178,16 +184,17 @@ pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: u
 }
 
 pub(crate) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
-    let groups = collect(&conn.rows(UNPRODUCTIVE, &[]).await?, |f| {
+    let groups = each(conn, UNPRODUCTIVE, &[], |f| {
         let (outcome, endpoint): (String, String) = (f.next()?, f.next()?);
         let waste = Waste::of(&outcome, &endpoint, f.next()?, f.next()?);
         Ok((waste, f.next::<i64>()?))
-    })?;
+    })
+    .await?;
     Ok(Waste::summed(groups))
 }
 
 pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
-    collect(&conn.rows(COUNTED, &[]).await?, |f| {
+    each(conn, COUNTED, &[], |f| {
         Ok(CountedAnswer {
             ticker: f.next()?,
             timeframe: f.next()?,
@@ -195,6 +202,7 @@ pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
             counted: f.next::<i64>()?.unsigned_abs(),
         })
     })
+    .await
 }
 
 /// [`crate::Store::take_place`].
@@ -261,7 +269,7 @@ impl Work for AnswerPlace {
 }
 
 pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
-    collect(&conn.rows(PLACES, &[]).await?, |f| {
+    each(conn, PLACES, &[], |f| {
         let (id, started_at, answered_at) = (f.next()?, f.next()?, f.next::<Option<Ts>>()?);
         let timeout = Duration::from_millis(f.next::<i64>()?.unsigned_abs());
         let boot = f.next::<Option<Uuid>>()?;
@@ -274,4 +282,5 @@ pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
             timeout,
         })
     })
+    .await
 }

@@ -299,7 +299,7 @@ fn splits_that_are_none_are_left_out_and_foreign_ones_refused() {
     let read = |rows: &[&str]| {
         let rows: Vec<String> = rows.iter().map(|row| format!(r#"{{"ticker":"A",{row}}}"#)).collect();
         let body = format!(r#"{{"results":[{}],"status":"OK"}}"#, rows.join(","));
-        reference::splits(body.as_bytes(), &["A".to_owned()], &base, SPLITS)
+        reference::splits(body.as_bytes(), &["A".to_owned()], &base, "/stocks/v1/splits")
     };
     let good = r#""execution_date":"2024-06-10","split_from":1,"split_to":10,"adjustment_type":"forward_split""#;
     let other = r#""execution_date":"2024-06-10","split_from":1,"split_to":4"#;
@@ -322,9 +322,9 @@ fn splits_that_are_none_are_left_out_and_foreign_ones_refused() {
     assert!(read(&bad).unwrap_err().message.contains("none of the 6 rows is a split: 0 for 10 shares"));
     assert_eq!(read(&bad[..1]).unwrap().unreadable, 1);
     let other = br#"{"results":[{"ticker":"B","execution_date":"2024-06-10","split_from":1,"split_to":10}]}"#;
-    assert!(reference::splits(other, &["A".to_owned()], &base, SPLITS).is_err());
+    assert!(reference::splits(other, &["A".to_owned()], &base, "/stocks/v1/splits").is_err());
     let astray = br#"{"results":[],"next_url":"https://h/v3/reference/tickers?cursor=a"}"#;
-    assert!(reference::splits(astray, &["A".to_owned()], &base, SPLITS).is_err());
+    assert!(reference::splits(astray, &["A".to_owned()], &base, "/stocks/v1/splits").is_err());
 }
 
 #[test]

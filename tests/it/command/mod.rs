@@ -3,6 +3,9 @@
 mod baseline;
 mod cli;
 mod database;
+mod lake;
+mod packaging;
 mod reports;
 mod rto_rpo;
 mod secrets;
+mod steer;

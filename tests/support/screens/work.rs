@@ -272,11 +272,13 @@ pub fn pulse() -> ActivityView {
         latency_p90_ms: Some(640),
         latency_p99_ms: Some(1_104),
         clock_skew_ms: Some(-140),
+        all: barkeep::store::RequestTotals::default(),
         requests: 1_204,
         rate_limited: 0,
         retries: 12,
         failures: 3,
         bytes: 412_000_000,
+        ended: [(ExecutionStatus::Completed, 17), (ExecutionStatus::Failed, 1)].into(),
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::collect;
+use crate::field::each;
 use crate::tables::fleet::workers;
 use crate::writer::Work;
 use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, StoreError, claims};
@@ -41,7 +41,7 @@ impl Work for Claim {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<SeriesClaiming> {
         conn.run(LOCK, &[]).await?;
-        let rows = collect(&conn.rows(ALL, &[]).await?, |f| {
+        let rows = each(conn, ALL, &[], |f| {
             let execution_id: Uuid = f.next()?;
             let place: i64 = f.next()?;
             let owner: String = f.next()?;
@@ -52,7 +52,8 @@ impl Work for Claim {
             let silent: bool = f.next()?;
             let claim = SeriesClaim { execution_id, owner, scheduled, families };
             Ok((silent, KeptClaim { place, granted, claim }))
-        })?;
+        })
+        .await?;
         let gone = workers::dead(conn, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
         let mut living = Vec::with_capacity(rows.len());
         for (silent, kept) in rows {
