@@ -35,7 +35,7 @@ pub struct TableInfo {
 }
 
 /// Tables of barkeep, in no order.
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 25] = [
     "symbols",
     "series",
     "bars",
