@@ -48,14 +48,17 @@ pub struct Sql {
 }
 
 impl Sql {
+    #[must_use]
     pub const fn same(text: &'static str) -> Self {
         Self { sqlite: text, postgres: text }
     }
 
+    #[must_use]
     pub const fn two(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
     }
 
+    #[must_use]
     pub const fn text(self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Sqlite => self.sqlite,

@@ -63,6 +63,7 @@ fn has_size_limit() -> bool {
 }
 
 /// The class of a driver error.
+#[must_use]
 pub fn classify(error: Error) -> StoreError {
     match error {
         Error::Database(e) => {

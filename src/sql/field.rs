@@ -39,6 +39,7 @@ impl<'r> Fields<'r> {
         Self { row, at: 0 }
     }
 
+    #[allow(clippy::should_implement_trait, reason = "each field has a type of its own")]
     pub fn next<T: Field>(&mut self) -> Result<T> {
         let at = self.at;
         self.at += 1;

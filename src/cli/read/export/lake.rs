@@ -207,6 +207,7 @@ async fn one(
         timeframe: row.timeframe,
         daily: series.daily,
         splits: series.splits.clone(),
+        factors: Vec::new(),
         today: class.date_of(SystemClock.now()),
         min_quality: None,
     };
