@@ -2,10 +2,10 @@
 
 mod api;
 mod bars;
-pub mod claims;
 mod error;
 mod executions;
 mod features;
+mod fleet;
 mod operations;
 mod page;
 mod quarantine;
@@ -14,7 +14,6 @@ mod reference;
 mod requests;
 mod series;
 mod waste;
-mod workers;
 
 pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
@@ -25,6 +24,7 @@ pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,
 };
+pub use fleet::{Election, Leader, Worker, WorkerRole, claims};
 pub use operations::{
     AlertRow, EnginePause, HolidayRow, Log, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
 };
@@ -35,4 +35,3 @@ pub use reference::{PlanStart, SplitRow, SplitStatus};
 pub use requests::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, RequestRow, RequestTotals};
 pub use series::{CriticalitySource, Listing, ListingState, MergedSeries, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;
-pub use workers::{Election, Leader, Worker, WorkerRole};

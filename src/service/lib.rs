@@ -123,6 +123,8 @@ impl Service {
         let first = Live {
             next: ticks(&schedule, now),
             process: Some(process(now)),
+            // Whose turn it is is asked first.
+            state: if engine.store.is_shared() { EngineState::Standby } else { EngineState::Idle },
             ..Live::from_outside(false, None, engine.limiter.snapshot(), now)
         };
         let (live, watch) = watch::channel(Arc::new(first));

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{MOST_RESUMED, Service};
 use crate::schedule::Due;
-use barkeep_market::Symbol;
 use barkeep_market::ts::MINUTE;
+use barkeep_market::{Symbol, Ts};
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
@@ -17,6 +17,14 @@ use barkeep_vendor::counters::MINUTES;
 
 /// How long executions have to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// What an execution that has not ended is taken up for. The schedule's own runs come again by themselves.
+fn wanted(row: &ExecutionRow) -> Option<Selection> {
+    if matches!(row.trigger, Trigger::Schedule | Trigger::CatchUp) {
+        return None;
+    }
+    serde_json::from_str(row.selection.as_deref()?).ok()
+}
 
 impl Service {
     /// Closes what a dead process left behind, takes it up again, and catches up.
@@ -40,7 +48,7 @@ impl Service {
 
         let policy = Arc::clone(&self.engine.config.current().policy);
         let newest = self.engine.store.executions(1).await?.into_iter().next();
-        let dead = close_dead_executions(self.engine.store.as_ref(), now).await?;
+        let dead = self.close_dead(now).await?;
         self.take_up(&dead, true).await?;
 
         let last_activity = newest.map(|row| row.completed_at.unwrap_or(row.started_at));
@@ -71,21 +79,22 @@ impl Service {
         let is_left = |row: &ExecutionRow| gone.contains(&row.owner) || row.owner == mark;
         let mut open: Vec<ExecutionRow> = queued.into_iter().filter(is_left).collect();
         if self.engine.config.current().policy.scheduler_recovery.resume_interrupted {
-            if whole {
-                let newest = self.engine.store.executions(MOST_RESUMED).await?;
-                open.extend(newest.into_iter().filter(|row| row.status == ExecutionStatus::Interrupted));
+            let mut ended = self.engine.store.executions(MOST_RESUMED).await?;
+            ended.retain(|row| row.status == ExecutionStatus::Interrupted);
+            if !whole {
+                // What another process closed for the dead, such as a command, nobody has taken up.
+                let marks: Vec<String> = ended.iter().map(|row| row.owner.clone()).collect();
+                let gone = self.engine.store.dead(&marks).await?;
+                ended.retain(|row| gone.contains(&row.owner));
             }
+            open.extend(ended);
             open.extend(dead.iter().cloned());
         }
         for row in open {
-            // The schedule's own runs come again by themselves.
-            if matches!(row.trigger, Trigger::Schedule | Trigger::CatchUp)
-                || self.active.contains_key(&row.execution_id)
-            {
+            if self.active.contains_key(&row.execution_id) {
                 continue;
             }
-            let selection = row.selection.as_deref().and_then(|text| serde_json::from_str::<Selection>(text).ok());
-            let Some(selection) = selection else { continue };
+            let Some(selection) = wanted(&row) else { continue };
             tracing::info!(execution = %row.execution_id, was = row.status.name(), "taking up an execution again");
             let id = row.execution_id;
             let backfill = Backfill { execution_id: id, ..Backfill::new(selection, self.mode(), row.trigger) };
@@ -105,8 +114,16 @@ impl Service {
 
     /// Takes up what others leave behind while this service leads.
     pub(super) async fn take_up_orphans(&mut self) -> Result<(), StoreError> {
-        let dead = close_dead_executions(self.engine.store.as_ref(), self.engine.clock.now()).await?;
+        let dead = self.close_dead(self.engine.clock.now()).await?;
         self.take_up(&dead, false).await
+    }
+
+    /// Executions of dead processes: closed, or left to [`Self::take_up`].
+    async fn close_dead(&self, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+        let resumes = self.engine.config.current().policy.scheduler_recovery.resume_interrupted;
+        let kept =
+            |row: &ExecutionRow| resumes && wanted(row).is_some() && !self.active.contains_key(&row.execution_id);
+        close_dead_executions(self.engine.store.as_ref(), now, kept).await
     }
 
     pub(super) fn lost(&mut self, error: &StoreError) {

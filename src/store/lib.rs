@@ -8,28 +8,21 @@
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
 pub mod adjusted;
-mod conn;
-mod copy;
 mod database;
 mod diff;
 mod engine_state;
-mod fault;
-mod field;
-mod load;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod migration;
 mod open;
-mod open_writes;
 pub mod postgres;
-mod retry;
 mod series;
 pub mod sqlite;
 pub mod tables;
 pub mod upkeep;
-mod writer;
 
 pub use barkeep_records::*;
+use barkeep_sql::{conn, fault, field, load, open_writes, retry, writer};
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;

@@ -63,7 +63,7 @@ impl Backfill {
                 context = self.planning_context(&engine).await?;
             }
         }
-        close_dead_executions(engine.store.as_ref(), context.now).await?;
+        close_dead_executions(engine.store.as_ref(), context.now, |_| false).await?;
         let left_out = keep(&mut context.targets, &granted);
         progress.leave_out(left_out);
         Ok((engine, context))

@@ -3,6 +3,7 @@
 
 pub(crate) mod fence;
 pub(crate) mod identity;
+mod pulse;
 mod store;
 
 use std::path::PathBuf;
@@ -177,14 +178,6 @@ impl Database {
                 Err(StoreError::Busy(_)) if self.fence.is_over() => {}
                 outcome => return outcome,
             }
-        }
-    }
-
-    /// What is asked and answered beside all other work, without waiting for a lost database.
-    async fn pulse<W: Work>(&self, work: W) -> Result<W::Output> {
-        match self.pulse.as_ref().or(self.writer.as_ref()) {
-            Some(writer) => writer.perform(Arc::new(work)).await,
-            None => Err(StoreError::Refused("it was opened for reading only".into())),
         }
     }
 

@@ -56,22 +56,11 @@ impl Store for Database {
     }
 
     async fn beat(&self) -> Result<Option<Ts>> {
-        if !self.is_shared || self.writer.is_none() {
-            return Ok(None);
-        }
-        self.lives.store(true, Ordering::Relaxed);
-        self.pulse(workers::Beat).await
+        self.sign().await
     }
 
     async fn elect(&self) -> Result<Election> {
-        if !self.is_shared {
-            return Ok(Election::Leads);
-        }
-        self.lives.store(true, Ordering::Relaxed);
-        let asked = tokio::time::Instant::now();
-        let election = self.pulse(workers::Elect).await?;
-        self.fence.note(&election, asked);
-        Ok(election)
+        self.ask_for_lease().await
     }
 
     async fn resign(&self) -> Result<()> {
@@ -340,13 +329,11 @@ impl Store for Database {
 
     async fn take_place(&self, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        let by_server = self.lives.load(Ordering::Relaxed);
-        self.write_untimed(requests::TakePlace { limit, timeout, now, by_server }).await
+        self.write_untimed(requests::TakePlace { limit, timeout, now, by_server: self.lives() }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
-        let by_server = self.lives.load(Ordering::Relaxed);
-        self.write_untimed(requests::AnswerPlace { place, now, by_server }).await
+        self.write_untimed(requests::AnswerPlace { place, now, by_server: self.lives() }).await
     }
 
     async fn places(&self) -> Result<Vec<Place>> {
@@ -366,19 +353,7 @@ impl Store for Database {
     }
 
     async fn close(&self) {
-        // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
-        if self.lives.swap(false, Ordering::Relaxed)
-            && let Err(error) = self.pulse(workers::Leave).await
-        {
-            tracing::debug!(%error, "others see the end of this process in 30 s");
-        }
-        match &self.readers {
-            Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
-        }
-        for writer in self.writer.iter().chain(&self.pulse) {
-            writer.close().await;
-        }
+        self.end().await;
     }
 
     async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {

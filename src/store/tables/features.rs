@@ -4,13 +4,12 @@
 //! features moves that note on. So whatever ends a process, the next one knows exactly what is left to compute. A write
 //! names the count of changes it was computed from, and is refused when bars changed meanwhile.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::conn::{Conn, Row, Sql, limit, statements, values};
-use crate::field::{Field, Fields, column, each};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::field::{Fields, column, each};
 use crate::load::{Sink, Table, load};
 use crate::writer::Work;
 use crate::{
@@ -91,19 +90,6 @@ const FEATURES: Table = Table {
                bb_upper = excluded.bb_upper, bb_middle = excluded.bb_middle, bb_lower = excluded.bb_lower, \
                computed_at = excluded.computed_at",
 };
-
-/// Words that a column may lack.
-macro_rules! labels {
-    ($($t:ty),*) => {$(
-        impl Field for Option<$t> {
-            fn read(row: &Row, at: usize) -> Result<Self> {
-                let word = |s: String| <$t>::from_str(&s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
-                Option::<String>::read(row, at)?.map(word).transpose()
-            }
-        }
-    )*};
-}
-labels!(Structure, Direction, VolatilityRegime, TrendRegime, CompressionRegime);
 
 fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
     Ok(FeatureRow {

@@ -35,7 +35,7 @@ pub struct TableInfo {
 }
 
 /// Tables of barkeep, in no order.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 28] = [
     "symbols",
     "series",
     "bars",
@@ -50,7 +50,10 @@ const TABLES: [&str; 25] = [
     "feature_computation_failures",
     "splits",
     "dividends",
+    "dividends_checked",
     "price_factors",
+    "split_weeks",
+    "market_sessions",
     "holidays",
     "vendor_requests",
     "request_counts",

@@ -11,33 +11,36 @@ use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::conn::{Conn, Row, Sql, Value};
-use super::{
-    CoverageState, CriticalitySource, ExecutionStatus, ListingState, RequestPurpose, Result, Role, SeriesId,
-    SeriesRunState, SplitStatus, StoreError, Trigger, Verdict, fault,
-};
+use super::fault;
 use barkeep_base::text::printable;
 use barkeep_config::policy::Severity;
 use barkeep_market::evidence::Part;
+use barkeep_market::features::{CompressionRegime, Direction, Structure, TrendRegime, VolatilityRegime};
 use barkeep_market::freshness::Tier;
 use barkeep_market::{AssetClass, Criticality, Symbol, Timeframe, Ts};
+use barkeep_records::{
+    CoverageState, CriticalitySource, ExecutionStatus, ListingState, RequestPurpose, Result, Role, SeriesId,
+    SeriesRunState, SplitStatus, StoreError, Trigger, Verdict,
+};
 
 /// A type that a column can be read as.
-pub(super) trait Field: Sized {
+pub trait Field: Sized {
     fn read(row: &Row, at: usize) -> Result<Self>;
 }
 
 /// The fields of one row, left to right.
-pub(super) struct Fields<'r> {
+pub struct Fields<'r> {
     row: &'r Row,
     at: usize,
 }
 
 impl<'r> Fields<'r> {
-    pub(super) const fn of(row: &'r Row) -> Self {
+    pub const fn of(row: &'r Row) -> Self {
         Self { row, at: 0 }
     }
 
-    pub(super) fn next<T: Field>(&mut self) -> Result<T> {
+    #[allow(clippy::should_implement_trait, reason = "each field has a type of its own")]
+    pub fn next<T: Field>(&mut self) -> Result<T> {
         let at = self.at;
         self.at += 1;
         T::read(self.row, at)
@@ -45,7 +48,7 @@ impl<'r> Fields<'r> {
 }
 
 /// Runs a query and reads each row as it comes, by the same rule.
-pub(super) async fn each<T>(
+pub async fn each<T>(
     conn: &mut Conn<'_>,
     sql: Sql,
     values: &[Value],
@@ -55,12 +58,12 @@ pub(super) async fn each<T>(
 }
 
 /// Reads every row by the same rule.
-pub(super) fn collect<T>(rows: &[Row], read: impl Fn(&mut Fields<'_>) -> Result<T>) -> Result<Vec<T>> {
+pub fn collect<T>(rows: &[Row], read: impl Fn(&mut Fields<'_>) -> Result<T>) -> Result<Vec<T>> {
     rows.iter().map(|row| read(&mut Fields::of(row))).collect()
 }
 
 /// The first field of every row.
-pub(super) fn column<T: Field>(rows: &[Row]) -> Result<Vec<T>> {
+pub fn column<T: Field>(rows: &[Row]) -> Result<Vec<T>> {
     rows.iter().map(|row| T::read(row, 0)).collect()
 }
 
@@ -202,3 +205,16 @@ impl Field for Vec<Timeframe> {
         list.split(',').filter(|s| !s.is_empty()).map(one).collect()
     }
 }
+
+/// Words that a column may lack.
+macro_rules! labels {
+    ($($t:ty),*) => {$(
+        impl Field for Option<$t> {
+            fn read(row: &Row, at: usize) -> Result<Self> {
+                let word = |s: String| <$t>::from_str(&s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
+                Option::<String>::read(row, at)?.map(word).transpose()
+            }
+        }
+    )*};
+}
+labels!(Structure, Direction, VolatilityRegime, TrendRegime, CompressionRegime);

@@ -15,12 +15,12 @@ use super::{Result, StoreError, fault};
 use barkeep_market::Ts;
 
 /// Where rows go.
-pub(super) struct Table {
+pub struct Table {
     /// `bars (series_id, ts, …)`: the columns in the order [`Put`] writes them.
-    pub(super) into: &'static str,
-    pub(super) columns: i16,
+    pub into: &'static str,
+    pub columns: i16,
     /// What SQLite does when the key exists; PostgreSQL deletes such rows first.
-    pub(super) conflict: &'static str,
+    pub conflict: &'static str,
 }
 
 /// Rows of a full SQLite statement. One size, so that the statement is prepared once and found again.
@@ -34,16 +34,16 @@ const PLACES: [usize; 2] = [32, ROWS];
 const BATCH: usize = 1 << 18;
 
 /// One row's values, in either dialect.
-pub(super) enum Sink<'a> {
+pub enum Sink<'a> {
     Sqlite(&'a mut SqliteArguments),
     Postgres(&'a mut Encoder),
 }
 
 /// Whether a value could be encoded.
-pub(super) type Put = std::result::Result<(), sqlx::error::BoxDynError>;
+pub type Put = std::result::Result<(), sqlx::error::BoxDynError>;
 
 impl Sink<'_> {
-    pub(super) fn int(&mut self, v: Option<i64>) -> Put {
+    pub fn int(&mut self, v: Option<i64>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v),
             Self::Postgres(e) => {
@@ -53,7 +53,7 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) fn real(&mut self, v: Option<f64>) -> Put {
+    pub fn real(&mut self, v: Option<f64>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v),
             Self::Postgres(e) => {
@@ -63,7 +63,7 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) fn flag(&mut self, v: bool) -> Put {
+    pub fn flag(&mut self, v: bool) -> Put {
         match self {
             Self::Sqlite(args) => args.add(i64::from(v)),
             Self::Postgres(e) => {
@@ -73,7 +73,7 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) fn text(&mut self, v: Option<&str>) -> Put {
+    pub fn text(&mut self, v: Option<&str>) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v.map(str::to_owned)),
             Self::Postgres(e) => {
@@ -83,7 +83,7 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) fn time(&mut self, v: Ts) -> Put {
+    pub fn time(&mut self, v: Ts) -> Put {
         match self {
             Self::Sqlite(args) => args.add(v.ms()),
             Self::Postgres(e) => {
@@ -97,7 +97,7 @@ impl Sink<'_> {
 /// Writes `rows`; `put` writes one of them, exactly `table.columns` values.
 ///
 /// While the database works on one piece the next one is encoded: SQLite has a thread of its own, PostgreSQL a process.
-pub(super) async fn load<T: Sync>(
+pub async fn load<T: Sync>(
     conn: &mut Conn<'_>,
     table: &Table,
     rows: &[T],

@@ -11,13 +11,13 @@ const EPOCH_2000: i64 = 946_684_800_000;
 
 /// Rows on their way into one `COPY … WITH (FORMAT binary)`.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub struct Encoder {
     bytes: Vec<u8>,
 }
 
 impl Encoder {
     /// Starts with the file header: signature, no flags, no extension.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut bytes = Vec::with_capacity(1 << 16);
         bytes.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         bytes.extend_from_slice(&[0; 8]);
@@ -25,23 +25,23 @@ impl Encoder {
     }
 
     /// Starts a row of `fields` fields.
-    pub(super) fn row(&mut self, fields: i16) {
+    pub fn row(&mut self, fields: i16) {
         self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
     /// Ends the data and hands out what is left.
-    pub(super) fn end(&mut self) -> Vec<u8> {
+    pub fn end(&mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         std::mem::take(&mut self.bytes)
     }
 
     /// Bytes waiting to be sent.
-    pub(super) const fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.bytes.len()
     }
 
     /// Hands out what is waiting.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub fn take(&mut self) -> Vec<u8> {
         let full = self.bytes.capacity();
         std::mem::replace(&mut self.bytes, Vec::with_capacity(full))
     }
@@ -58,27 +58,27 @@ impl Encoder {
     }
 
     /// `BIGINT`.
-    pub(super) fn int(&mut self, v: Option<i64>) {
+    pub fn int(&mut self, v: Option<i64>) {
         self.field(v.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `DOUBLE PRECISION`.
-    pub(super) fn real(&mut self, v: Option<f64>) {
+    pub fn real(&mut self, v: Option<f64>) {
         self.field(v.map(f64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
 
     /// `BOOLEAN`.
-    pub(super) fn flag(&mut self, v: bool) {
+    pub fn flag(&mut self, v: bool) {
         self.field(Some(&[u8::from(v)]));
     }
 
     /// `TEXT`.
-    pub(super) fn text(&mut self, v: Option<&str>) {
+    pub fn text(&mut self, v: Option<&str>) {
         self.field(v.map(str::as_bytes));
     }
 
     /// `TIMESTAMPTZ`.
-    pub(super) fn time(&mut self, v: Ts) {
+    pub fn time(&mut self, v: Ts) {
         self.int(Some(v.ms().saturating_sub(EPOCH_2000).saturating_mul(1_000)));
     }
 }

@@ -20,7 +20,7 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// Longest silence of a PostgreSQL server within one statement. The server ends a statement itself after 30 s, so
 /// reaching this means that the network swallows packets.
-pub(super) const SILENCE: Duration = Duration::from_secs(40);
+pub const SILENCE: Duration = Duration::from_secs(40);
 
 /// Which database is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,21 +42,24 @@ impl Dialect {
 
 /// The text of a statement in both dialects.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sql {
+pub struct Sql {
     sqlite: &'static str,
     postgres: &'static str,
 }
 
 impl Sql {
-    pub(super) const fn same(text: &'static str) -> Self {
+    #[must_use]
+    pub const fn same(text: &'static str) -> Self {
         Self { sqlite: text, postgres: text }
     }
 
-    pub(super) const fn two(sqlite: &'static str, postgres: &'static str) -> Self {
+    #[must_use]
+    pub const fn two(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
     }
 
-    pub(super) const fn text(self, dialect: Dialect) -> &'static str {
+    #[must_use]
+    pub const fn text(self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Sqlite => self.sqlite,
             Dialect::Postgres => self.postgres,
@@ -65,6 +68,7 @@ impl Sql {
 }
 
 /// Names the statements of a file and lists them, so that a test can prepare every one on both databases.
+#[macro_export]
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
         $($(#[$doc])* const $name: $crate::conn::Sql = $sql;)*
@@ -72,11 +76,11 @@ macro_rules! statements {
             &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
     };
 }
-pub(super) use statements;
+pub use crate::statements;
 
 /// A parameter of a statement.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
     Int(Option<i64>),
     Real(Option<f64>),
     Text(Option<String>),
@@ -96,10 +100,11 @@ pub(super) enum Value {
 }
 
 /// Builds the parameter list of a statement.
+#[macro_export]
 macro_rules! values {
     ($($value:expr),* $(,)?) => { [$($crate::conn::Value::from($value)),*] };
 }
-pub(super) use values;
+pub use crate::values;
 
 macro_rules! value_from {
     ($($from:ty => |$v:ident| $value:expr;)*) => {
@@ -138,7 +143,7 @@ value_from! {
 }
 
 /// A count of rows as a `LIMIT`; all of them without one. Both databases take a number this large, SQLite no NULL.
-pub(super) fn limit(rows: impl Into<Option<usize>>) -> Value {
+pub fn limit(rows: impl Into<Option<usize>>) -> Value {
     Value::Int(Some(rows.into().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)))
 }
 
@@ -180,20 +185,20 @@ fn bind_postgres(args: &mut PgArguments, value: &Value) -> Bound {
 }
 
 /// A row of either dialect.
-pub(super) enum Row {
+pub enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }
 
 /// A connection of either dialect, borrowed for some statements.
-pub(super) enum Conn<'a> {
+pub enum Conn<'a> {
     Sqlite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection, Statements),
 }
 
 /// Whether a server keeps prepared statements for the next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Statements {
+pub enum Statements {
     /// Under a name of the session.
     Kept,
     /// Each is prepared anew: behind a pooler the session is another one after every transaction.
@@ -202,7 +207,7 @@ pub(super) enum Statements {
 
 impl Conn<'_> {
     /// Runs a statement that returns nothing; says how many rows it touched.
-    pub(super) async fn run(&mut self, sql: Sql, values: &[Value]) -> Result<u64> {
+    pub async fn run(&mut self, sql: Sql, values: &[Value]) -> Result<u64> {
         match self {
             Self::Sqlite(conn) => {
                 let query = sqlx::query_with(sql.sqlite, sqlite_arguments(values)?);
@@ -217,18 +222,13 @@ impl Conn<'_> {
     }
 
     /// Runs a query and fetches all its rows.
-    pub(super) async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>> {
+    pub async fn rows(&mut self, sql: Sql, values: &[Value]) -> Result<Vec<Row>> {
         self.each(sql, values, Ok).await
     }
 
     /// Reads each row as it comes, and keeps none: a row as the database hands it out takes ten times the memory of what is
     /// made of it.
-    pub(super) async fn each<T>(
-        &mut self,
-        sql: Sql,
-        values: &[Value],
-        read: impl Fn(Row) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    pub async fn each<T>(&mut self, sql: Sql, values: &[Value], read: impl Fn(Row) -> Result<T>) -> Result<Vec<T>> {
         let mut all = Vec::new();
         match self {
             Self::Sqlite(conn) => {
@@ -256,7 +256,7 @@ impl Conn<'_> {
     }
 
     /// Runs a query that is made of constants and has no parameters.
-    pub(super) async fn counted(&mut self, sql: &str) -> Result<Vec<Row>> {
+    pub async fn counted(&mut self, sql: &str) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(conn) => {
                 let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut **conn).await;
@@ -271,7 +271,7 @@ impl Conn<'_> {
     }
 
     /// Runs a bare command such as `COMMIT`, which is not prepared.
-    pub(super) async fn command(&mut self, sql: Sql) -> Result<()> {
+    pub async fn command(&mut self, sql: Sql) -> Result<()> {
         match self {
             Self::Sqlite(conn) => conn.execute(AssertSqlSafe(sql.sqlite)).await.map(drop).map_err(fault::classify),
             Self::Postgres(conn, _) => answered(conn.execute(AssertSqlSafe(sql.postgres))).await.map(drop),
@@ -301,7 +301,7 @@ async fn next_row<S: Stream + Unpin>(answer: &mut S, taken: usize) -> Option<S::
 
 /// Waits for a server, but not for ever: a black hole sends neither an answer nor a reset. The connection of an
 /// abandoned statement is never used again: the writer drops it, the pool tests it.
-pub(super) async fn answered<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+pub async fn answered<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(SILENCE, work).await {
         Ok(result) => result.map_err(fault::classify),
         Err(_) => Err(StoreError::Unreachable(format!("no answer from PostgreSQL for {} s", SILENCE.as_secs()))),

@@ -8,16 +8,16 @@ use tokio::time::Instant;
 
 /// Writes that have not ended, by number, with when they began.
 #[derive(Debug, Default)]
-pub(super) struct OpenWrites(Mutex<(u64, BTreeMap<u64, Instant>)>);
+pub struct OpenWrites(Mutex<(u64, BTreeMap<u64, Instant>)>);
 
 /// A write under way, until it is dropped.
-pub(super) struct OpenWrite<'a> {
+pub struct OpenWrite<'a> {
     all: &'a OpenWrites,
     number: u64,
 }
 
 impl OpenWrites {
-    pub(super) fn begin(&self) -> OpenWrite<'_> {
+    pub fn begin(&self) -> OpenWrite<'_> {
         let mut inner = self.lock();
         inner.0 += 1;
         let number = inner.0;
@@ -26,7 +26,7 @@ impl OpenWrites {
     }
 
     /// How long the oldest of them has waited.
-    pub(super) fn oldest(&self) -> Option<Duration> {
+    pub fn oldest(&self) -> Option<Duration> {
         self.lock().1.values().next().map(Instant::elapsed)
     }
 

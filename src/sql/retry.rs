@@ -42,10 +42,7 @@ impl Retry {
     }
 
     /// Makes a call until it works, fails for a reason that waiting does not mend, or the time is up.
-    pub(super) async fn run<T, F: Future<Output = Result<T>> + Send>(
-        &self,
-        call: impl Fn() -> F + Send + Sync,
-    ) -> Result<T> {
+    pub async fn run<T, F: Future<Output = Result<T>> + Send>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T> {
         // A lock can be in the way of this call alone, while others work.
         let mut since: Option<Instant> = None;
         let mut pause = FIRST_PAUSE;
@@ -70,7 +67,7 @@ impl Retry {
     }
 
     /// How long no call has worked.
-    pub(super) fn lost_for(&self) -> Option<Duration> {
+    pub fn lost_for(&self) -> Option<Duration> {
         self.lost().map(|since| since.elapsed())
     }
 

@@ -33,7 +33,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// Something to be done in one transaction. May be run more than once.
 #[async_trait]
-pub(super) trait Work: Send + Sync + 'static {
+pub trait Work: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Refuses what no database should be asked to hold. Runs before the work is queued, where the caller runs.
@@ -46,7 +46,7 @@ pub(super) trait Work: Send + Sync + 'static {
 
 /// How the writer gets its connection, the first one and each that replaces a broken one.
 #[async_trait]
-pub(super) trait Connect: Send + Sync + 'static {
+pub trait Connect: Send + Sync + 'static {
     async fn connect(&self) -> Result<Owned>;
 
     /// Fails when what is written would not reach the database that was opened.
@@ -62,13 +62,13 @@ pub(super) trait Connect: Send + Sync + 'static {
 }
 
 /// A connection that is owned.
-pub(super) enum Owned {
+pub enum Owned {
     Sqlite(SqliteConnection),
     Postgres(Box<PgConnection>, Statements),
 }
 
 impl Owned {
-    pub(super) fn conn(&mut self) -> Conn<'_> {
+    pub fn conn(&mut self) -> Conn<'_> {
         match self {
             Self::Sqlite(c) => Conn::Sqlite(c),
             Self::Postgres(c, statements) => Conn::Postgres(c, *statements),
@@ -82,7 +82,7 @@ impl Owned {
     }
 
     /// Closes in good order; SQLite then folds its write-ahead log into the file.
-    pub(super) async fn close(self) {
+    pub async fn close(self) {
         let closed = match self {
             Self::Sqlite(c) => c.close().await,
             Self::Postgres(c, _) => c.close().await,
@@ -128,7 +128,7 @@ enum Message {
 }
 
 /// The caller's side of the task.
-pub(super) struct Writer {
+pub struct Writer {
     queue: mpsc::Sender<Message>,
     /// Falls silent when the thread has ended.
     ended: Mutex<oneshot::Receiver<()>>,
@@ -137,7 +137,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. A connection to a server belongs to the thread that waits for its answers, so PostgreSQL's is
     /// made there, with the first transaction.
-    pub(super) fn start(source: impl Connect, conn: Option<Owned>) -> Result<Self> {
+    pub fn start(source: impl Connect, conn: Option<Owned>) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (running, ended) = oneshot::channel::<()>();
         let source = Box::new(source);
@@ -154,7 +154,7 @@ impl Writer {
     }
 
     /// Queues a piece of work and waits until it is committed or has failed.
-    pub(super) async fn perform<W: Work>(&self, work: Arc<W>) -> Result<W::Output> {
+    pub async fn perform<W: Work>(&self, work: Arc<W>) -> Result<W::Output> {
         work.check()?;
         let (caller, answer) = oneshot::channel();
         let job = Box::new(Pending { work, output: None, caller });
@@ -164,7 +164,7 @@ impl Writer {
     }
 
     /// Finishes what is queued, then closes the connection.
-    pub(super) async fn close(&self) {
+    pub async fn close(&self) {
         // Closed already when this fails.
         drop(self.queue.send(Message::Close).await);
         // Nothing is ever sent; the end of the thread ends the wait, at once the second time.
@@ -188,13 +188,13 @@ const BEGIN_LIMITED: Sql = Sql::two(
      SET LOCAL idle_in_transaction_session_timeout = '15s'",
 );
 /// The same for reading alone.
-pub(super) const BEGIN_READING: Sql = Sql::two(
+pub const BEGIN_READING: Sql = Sql::two(
     "BEGIN",
     "BEGIN READ ONLY; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'; \
      SET LOCAL idle_in_transaction_session_timeout = '15s'",
 );
-pub(super) const COMMIT: Sql = Sql::same("COMMIT");
-pub(super) const ROLLBACK: Sql = Sql::same("ROLLBACK");
+pub const COMMIT: Sql = Sql::same("COMMIT");
+pub const ROLLBACK: Sql = Sql::same("ROLLBACK");
 
 impl Task {
     async fn serve(mut self, mut jobs: mpsc::Receiver<Message>) {

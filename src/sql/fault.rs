@@ -63,7 +63,8 @@ fn has_size_limit() -> bool {
 }
 
 /// The class of a driver error.
-pub(super) fn classify(error: Error) -> StoreError {
+#[must_use]
+pub fn classify(error: Error) -> StoreError {
     match error {
         Error::Database(e) => {
             let code = e.code().unwrap_or_default().into_owned();
