@@ -7,7 +7,7 @@ use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::sim::{FaultRule, SimConfig};
 use serde_json::{Value, json};
 
-use crate::support::api::Served;
+use crate::support::api::{Events, Served};
 use crate::support::bench::{Bench, Database, configure};
 use crate::support::databases::on_both;
 use crate::support::postgres::Cluster;
@@ -288,6 +288,26 @@ async fn metric(served: &Served, name: &str) -> f64 {
     let text = served.get("/metrics").await.text();
     let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
     line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+on_both!(symbols_of_another_process_are_seen_within_seconds, SimConfig::default());
+async fn symbols_of_another_process_are_seen_within_seconds(bench: Bench) {
+    settle(&bench);
+    let served = Served::start(&bench).await;
+    // Somebody watches.
+    let mut events = Events::open(&served).await;
+    let watching = tokio::spawn(async move { while events.next().await.is_some() {} });
+    let known = async || served.json("/api/v1/snapshot").await["data"]["symbols_total"].as_u64();
+    assert_eq!(known().await, Some(0));
+    assert!(bench.run(&["symbols", "add", "BTC", "--timeframes", "1d"]).await.status.success());
+    let begin = std::time::Instant::now();
+    while known().await != Some(1) {
+        // Half a minute is what it takes to notice without looking; a busy machine may need some seconds.
+        assert!(begin.elapsed() < Duration::from_secs(12), "not seen yet");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    watching.abort();
+    assert_eq!(served.stop().await, 0);
 }
 
 on_both!(a_page_is_kept_and_never_older_than_the_series, SimConfig::default());
