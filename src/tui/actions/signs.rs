@@ -17,6 +17,7 @@ const fn sign(sign: &'static str, role: Role, meaning: &'static str) -> Sign {
 
 impl Sign {
     /// Whether each of the words, in small letters, occurs in it.
+    #[must_use]
     pub fn fits(&self, words: &str) -> bool {
         let text = format!("{} {}", self.sign, self.meaning).to_lowercase();
         words.split_whitespace().all(|word| text.contains(word))
