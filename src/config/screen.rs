@@ -130,9 +130,10 @@ impl FromStr for ThemeName {
         if s == Self::AUTO {
             return Ok(Self::Auto);
         }
-        let is_path = s.contains(std::path::is_separator) || s.ends_with(".yaml") || s.ends_with(".yml");
-        if is_path && !s.contains('\0') {
-            return Ok(Self::File(PathBuf::from(s)));
+        let (path, has_folder) = (PathBuf::from(s), s.contains(std::path::is_separator));
+        let is_file = path.extension().is_some_and(|ending| ending == THEME_ENDING || ending == "yml");
+        if (has_folder || is_file) && !s.contains('\0') {
+            return Ok(Self::File(path));
         }
         ThemeKind::named(s).map(Self::Of).ok_or_else(|| ParseWordError::new(s, A_THEME))
     }

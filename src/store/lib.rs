@@ -62,6 +62,12 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Something that differs after symbols or series were added, changed or removed, whoever did it; `None` where
+    /// [`Store::stamp`] tells.
+    async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
+        Ok(None)
+    }
+
     /// How long the oldest write that has not ended has been under way, or no call at all has worked; `None` while neither
     /// is so.
     fn oldest_write(&self) -> Option<Duration> {

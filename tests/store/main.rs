@@ -135,6 +135,7 @@ cases! {
         api::the_busiest_symbols_turn_over_most
     }
     in_databases {
+        symbols::whoever_changes_symbols_is_noticed
         pages::a_lock_held_by_somebody_else_is_waited_for
         alerts::readers_see_alerts_and_raise_none
         schema::every_statement_can_be_prepared

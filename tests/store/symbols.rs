@@ -40,6 +40,30 @@ pub async fn symbols_and_series(db: &Db) {
     assert_eq!(store.series().await.unwrap(), before);
 }
 
+/// Files are looked at instead; a server is asked.
+pub async fn whoever_changes_symbols_is_noticed(db: &Db) {
+    let (store, other) = (&db.store, db.another_handle().await);
+    let mark = async || store.symbols_mark().await.unwrap();
+    assert_eq!(mark().await.is_some(), db.dialect() == Some(Dialect::Postgres));
+    let mut seen = vec![mark().await];
+    let mut row = symbol_row("A", &[Timeframe::M5]);
+    other.put_symbols(std::slice::from_ref(&row)).await.unwrap();
+    seen.push(mark().await);
+    row.paused = true;
+    other.put_symbols(std::slice::from_ref(&row)).await.unwrap();
+    seen.push(mark().await);
+    row.timeframes = vec![Timeframe::M5, Timeframe::D1];
+    other.put_symbols(std::slice::from_ref(&row)).await.unwrap();
+    seen.push(mark().await);
+    assert_eq!(mark().await, seen[3], "nobody wrote");
+    other.remove_symbol(&row.symbol).await.unwrap();
+    seen.push(mark().await);
+    if db.dialect() == Some(Dialect::Postgres) {
+        assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?}");
+    }
+    other.close().await;
+}
+
 pub async fn a_series_rests_by_itself(db: &Db) {
     let store = &db.store;
     store

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use barkeep::market::Timeframe;
+use barkeep::market::freshness::Tier;
 use barkeep::market::ts::DAY;
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine, Verdict};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
-use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation};
+use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation, SIGNS};
 use barkeep::tui::draw::hits::Target;
 use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Role, Theme, ThemeKind};
 use barkeep::tui::model::layer::{Cost, Layer};
@@ -288,6 +289,27 @@ fn help_is_searchable_and_runs_what_is_chosen() {
     press(&mut idle, "?");
     type_in(&mut idle, "cancel");
     assert!(show(&mut idle).join("\n").contains("unavailable: nothing is running"));
+}
+
+#[test]
+fn the_legend_is_searched_too_and_shows_its_colors() {
+    let mut model = model(screens::running());
+    press(&mut model, "?");
+    type_in(&mut model, "tier stale");
+    let shown = show(&mut model).join("\n");
+    assert!(shown.contains("S stale") && shown.contains("far behind") && !shown.contains("A aging"), "{shown}");
+    press(&mut model, "esc");
+    press(&mut model, "?");
+    type_in(&mut model, "being fetched");
+    let shown = show(&mut model).join("\n");
+    assert!(model.listed().is_empty() && shown.contains("▇▇ ◐") && !shown.contains("no match"), "{shown}");
+    press(&mut model, "enter");
+    press(&mut model, "esc");
+    // Every tier has its line, in its color.
+    for tier in Tier::ALL {
+        let sign = format!("{} {}", tier.letter(), tier.name());
+        assert!(SIGNS.iter().any(|line| line.sign == sign && line.role == Role::from(tier)), "{sign}");
+    }
 }
 
 #[test]

@@ -11,12 +11,14 @@ use barkeep::market::ts::SECOND;
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::pipeline::events::Silent;
 use barkeep::pipeline::journal::StoreJournal;
+use barkeep::runtime::console::ConsoleResponse;
 use barkeep::service::handle::Live;
 use barkeep::service::progress::{ItemState, ItemView};
 use barkeep::store::RequestPurpose;
 use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::theme::{ColorDepth, ThemeKind};
 use barkeep::tui::model::Model;
+use barkeep::tui::model::answers::{FAILURES, QUARANTINE};
 use barkeep::tui::model::msg::Msg;
 use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::terminal::screenshot;
@@ -349,4 +351,26 @@ fn pictures_on_demand() {
     let mut light = with_items(9);
     light.display.theme = ThemeKind::Light;
     save("light-120", &mut light, 120, 40);
+}
+
+/// On Failures an empty list is a line; what has something has its room, and so has the list with the focus.
+#[test]
+fn empty_lists_of_failures_are_a_line_and_leave_their_room() {
+    let mut model = opened(empty(), 160, 45);
+    model.screen = Screen::Failures;
+    let shown = text(&mut model, 160, 45);
+    assert!(shown.contains("─ Alerts none ─") && shown.contains("no failing series"), "{shown}");
+    assert!(shown.contains("─ Quarantine ") && !shown.contains("Quarantine none"), "it is not known yet: {shown}");
+    for (question, reply) in [
+        (QUARANTINE, ConsoleResponse::Quarantine(Vec::new())),
+        (FAILURES, ConsoleResponse::Failures { series: Vec::new(), features: Vec::new() }),
+    ] {
+        screens::answer(&mut model, &question, reply);
+    }
+    let shown = text(&mut model, 160, 45);
+    assert!(shown.contains("─ Quarantine none ─") && shown.contains("─ Failing features none ─"), "{shown}");
+    let mut model = answered(running(), 160, 45);
+    model.screen = Screen::Failures;
+    let shown = text(&mut model, 160, 45);
+    assert!(!shown.contains(" none ─"), "{shown}");
 }

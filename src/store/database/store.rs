@@ -83,6 +83,13 @@ impl Store for Database {
         self.file.as_deref().and_then(Stamp::of)
     }
 
+    async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
+        if self.file.is_some() {
+            return Ok(None);
+        }
+        read!(self, symbols::mark()).map(Some)
+    }
+
     fn oldest_write(&self) -> Option<Duration> {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
     }

@@ -15,6 +15,10 @@ statements! {
         "SELECT symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active, paused, added_at,
              history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to
          FROM symbols");
+    // A row that was changed has the number of a newer transaction.
+    MARK = Sql::two(
+        "SELECT (SELECT COUNT(*) FROM symbols), 0, (SELECT COALESCE(MAX(id), 0) FROM series)",
+        "SELECT COUNT(*), COALESCE(MAX(xmin::text::bigint), 0), (SELECT COALESCE(MAX(id), 0) FROM series) FROM symbols");
     PUT = Sql::same(
         "INSERT INTO symbols (symbol, asset_class, vendor_ticker, criticality, criticality_source, timeframes, active,
              paused, added_at, history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to)
@@ -51,6 +55,12 @@ statements! {
 }
 
 /// All symbols by name.
+/// [`crate::Store::symbols_mark`].
+pub(crate) async fn mark(conn: &mut Conn<'_>) -> Result<[i64; 3]> {
+    let marks = collect(&conn.rows(MARK, &[]).await?, |f| Ok([f.next()?, f.next()?, f.next()?]))?;
+    Ok(marks.first().copied().unwrap_or_default())
+}
+
 pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
     let mut rows = each(conn, ALL, &[], |f| {
         Ok(SymbolRow {

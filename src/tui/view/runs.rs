@@ -70,8 +70,7 @@ fn heading(view: &mut ViewContext, width: u16) -> (Line, Line) {
         title = title.span(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
     if width > 90 {
-        let (answered, all) = (format::count(run.requests_answered), format::plural(run.requests_planned, "request"));
-        title = title.span(Role::Text, format!("  {answered} of at most {all}"));
+        title = title.span(Role::Text, format!("  {}", phrase::requests(run)));
     }
     view.hits.tick();
     let tail = match run.not_before.filter(|at| *at > now) {

@@ -7,7 +7,7 @@ use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::sim::{FaultRule, SimConfig};
 use serde_json::{Value, json};
 
-use crate::support::api::Served;
+use crate::support::api::{Events, Served};
 use crate::support::bench::{Bench, Database, configure};
 use crate::support::databases::on_both;
 use crate::support::postgres::Cluster;
@@ -288,6 +288,30 @@ async fn metric(served: &Served, name: &str) -> f64 {
     let text = served.get("/metrics").await.text();
     let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
     line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+on_both!(symbols_of_another_process_are_seen_within_seconds, SimConfig::default());
+async fn symbols_of_another_process_are_seen_within_seconds(bench: Bench) {
+    settle(&bench);
+    let served = Served::start(&bench).await;
+    // What somebody sees who watches; a question of its own would have everything read again.
+    let mut events = Events::open(&served).await;
+    let mut symbols = async |wanted: u64| {
+        let begun = Instant::now();
+        loop {
+            let (_, event) = events.next().await.expect("the stream stays open");
+            if event["data"]["symbols_total"].as_u64() == Some(wanted) {
+                return begun.elapsed();
+            }
+        }
+    };
+    symbols(0).await;
+    // Nothing but looking brings the next reading before half a minute is over.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(bench.run(&["symbols", "add", "BTC", "--timeframes", "1d"]).await.status.success());
+    let took = symbols(1).await;
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    assert_eq!(served.stop().await, 0);
 }
 
 on_both!(a_page_is_kept_and_never_older_than_the_series, SimConfig::default());
