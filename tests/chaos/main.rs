@@ -22,5 +22,14 @@ mod support {
     pub mod postgres;
 }
 
+mod clock;
+mod corpus;
+mod disk;
 mod kills;
+mod load;
+mod locks;
+mod power;
+mod server;
+mod soak;
+mod syscalls;
 mod world;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::AddAssign;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const SERIES: [(&str, &str); 3] = [("AAPL", "AAPL"), ("MSFT", "MSFT"), ("ETH", "
 const TIMEFRAMES: [&str; 3] = ["5m", "1h", "1d"];
 /// Milliseconds around the range, a day more on both sides.
 const RANGE: std::ops::Range<i64> = 1_706_659_200_000..1_711_929_600_000;
+const DAY: i64 = 86_400_000;
 /// Three series, each with one page on its way and three waiting to be stored.
 const PAGES_IN_FLIGHT: usize = 12;
 /// A run that takes longer hangs.
@@ -84,11 +86,13 @@ pub fn report(line: &str, tally: Tally) {
 }
 
 /// One interval that is said to be covered.
+#[derive(Debug)]
 struct Covered {
     symbol: String,
     timeframe: String,
     start: i64,
     end: i64,
+    state: String,
 }
 
 pub struct World {
@@ -110,6 +114,12 @@ impl World {
             }
         };
         Self::of(bench, name).await
+    }
+
+    /// The same on a SQLite file at a given place.
+    pub async fn at(file: &Path, latency: Duration) -> Self {
+        let config = SimConfig { base_limit: 2_000, latency, ..SimConfig::default() };
+        Self::of(Bench::on(config, Database::Sqlite(file.to_owned())).await, None).await
     }
 
     async fn of(bench: Bench, name: Option<(&'static Cluster, String)>) -> Self {
@@ -174,7 +184,7 @@ impl World {
         for claim in self.covered().await {
             let lacking = self.lacking(&stored, &claim.symbol, &claim.timeframe, claim.start, claim.end);
             if !lacking.is_empty() {
-                let Covered { symbol, timeframe, start, end } = &claim;
+                let Covered { symbol, timeframe, start, end, .. } = &claim;
                 eprintln!("false: {symbol} {timeframe} {start}..{end} lacks {lacking:?}");
                 tally.falsely_complete += 1;
             }
@@ -205,6 +215,33 @@ impl World {
         tally
     }
 
+    /// Claims about the days up to now: each holds every bar that the vendor has there, and nothing is claimed of the future.
+    pub async fn judge_newest(&self, series: &[(&str, &str)]) -> Tally {
+        let stored = self.bench.stored().await;
+        let now = chrono::Utc::now();
+        let (first, last) = ((now - chrono::Days::new(40)).date_naive(), now.date_naive());
+        let mut tally = Tally { damaged: self.damage().await, ..Tally::default() };
+        let claims = self.covered().await;
+        for (symbol, ticker) in series {
+            for timeframe in TIMEFRAMES {
+                let there = self.bench.vendor_bars(ticker, timeframe, &first.to_string(), &last.to_string()).await;
+                assert!(!there.is_empty(), "the vendor has nothing; nothing would be compared");
+                for claim in claims.iter().filter(|c| c.symbol == *symbol && c.timeframe == timeframe) {
+                    let key = |t| ((*symbol).to_owned(), timeframe.to_owned(), t);
+                    let lacking = there.range(claim.start..claim.end).filter(|(t, _)| !stored.contains_key(&key(**t)));
+                    let lacking: Vec<_> = lacking.map(|(t, _)| *t).collect();
+                    let ahead = claim.state == "present" && claim.end > now.timestamp_millis() + DAY;
+                    if !lacking.is_empty() || ahead {
+                        eprintln!("false: {claim:?} lacks {lacking:?}");
+                        tally.falsely_complete += 1;
+                    }
+                }
+            }
+        }
+        assert!(!claims.is_empty(), "nothing is claimed; nothing was compared");
+        tally
+    }
+
     /// Bars of the vendor's within a time that are not stored.
     pub fn lacking(&self, stored: &Bars, symbol: &str, timeframe: &str, start: i64, end: i64) -> Vec<i64> {
         let key = |t| (symbol.to_owned(), timeframe.to_owned(), t);
@@ -212,10 +249,11 @@ impl World {
         there.filter(|(key, _)| !stored.contains_key(*key)).map(|((_, _, t), _)| *t).collect()
     }
 
-    /// The stored bars around the range.
+    /// The stored bars around the range, of series whose truth is known.
     pub async fn inside(&self) -> Bars {
         let stored = self.bench.stored().await;
-        stored.into_iter().filter(|((_, _, t), _)| RANGE.contains(t)).collect()
+        let known = |symbol: &str| SERIES.iter().any(|(known, _)| *known == symbol);
+        stored.into_iter().filter(|((symbol, _, t), _)| RANGE.contains(t) && known(symbol)).collect()
     }
 
     fn wrong(&self, stored: &Bars) -> usize {
@@ -240,19 +278,20 @@ impl World {
 
     async fn covered(&self) -> Vec<Covered> {
         let from = "FROM coverage c JOIN series s ON s.id = c.series_id WHERE c.state IN ('present', 'empty')";
-        let rows: Vec<(String, String, i64, i64)> = match &self.bench.database {
+        let rows: Vec<(String, String, i64, i64, String)> = match &self.bench.database {
             Database::Sqlite(_) => {
-                let sql = format!("SELECT s.symbol, s.timeframe, c.start_ts, c.end_ts {from}");
+                let sql = format!("SELECT s.symbol, s.timeframe, c.start_ts, c.end_ts, c.state {from}");
                 sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut self.sqlite().await).await.unwrap()
             }
             Database::Postgres(url) => {
                 let ms = |column: &str| format!("(extract(epoch FROM c.{column}) * 1000)::bigint");
-                let sql = format!("SELECT s.symbol, s.timeframe, {}, {} {from}", ms("start_ts"), ms("end_ts"));
+                let sql = format!("SELECT s.symbol, s.timeframe, {}, {}, c.state {from}", ms("start_ts"), ms("end_ts"));
                 let mut db = PgConnection::connect(url).await.unwrap();
                 sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut db).await.unwrap()
             }
         };
-        rows.into_iter().map(|(symbol, timeframe, start, end)| Covered { symbol, timeframe, start, end }).collect()
+        let claim = |(symbol, timeframe, start, end, state)| Covered { symbol, timeframe, start, end, state };
+        rows.into_iter().map(claim).collect()
     }
 
     /// Messages of SQLite's own check; PostgreSQL has none that any user may run.
@@ -265,7 +304,7 @@ impl World {
         bad + orphans
     }
 
-    async fn number(&self, sql: &str) -> usize {
+    pub async fn number(&self, sql: &str) -> usize {
         let sql = AssertSqlSafe(sql.to_owned());
         let number: i64 = match &self.bench.database {
             Database::Sqlite(_) => sqlx::query_scalar(sql).fetch_one(&mut self.sqlite().await).await.unwrap(),
