@@ -38,7 +38,7 @@ async fn soak() {
     while Instant::now() < until {
         let served = Served::start(&world.bench).await;
         let pid = served.child.id().unwrap();
-        let life = Instant::now() + Duration::from_secs(dice.u64(5..60)).min(until - Instant::now().min(until));
+        let life = Instant::now() + Duration::from_secs(dice.u64(2..20)).min(until - Instant::now().min(until));
         while Instant::now() < life {
             let symbol = ["AAPL", "MSFT", "ETH"][dice.usize(..3)];
             let day = dice.u8(1..20);
@@ -70,8 +70,8 @@ async fn soak() {
         }
         tally += world.judge_unfinished().await;
     }
-    world.bench.sim.clear_faults();
     let fired: u32 = world.bench.sim.faults().iter().map(|fault| fault.fired).sum();
+    world.bench.sim.clear_faults();
     tally += world.settle().await;
     tally += world.judge_unfinished().await;
     let first = first.unwrap_or_default();

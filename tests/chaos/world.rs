@@ -184,14 +184,17 @@ impl World {
         if !self.has_schema().await {
             return Tally::default();
         }
+        // Claims first: what comes in between the two questions is no fault.
+        let claims = self.covered().await;
         let stored = self.inside().await;
         let mut tally = Tally { wrong: self.wrong(&stored), damaged: self.damage().await, ..Tally::default() };
-        for claim in self.covered().await {
+        for claim in claims {
             let (start, end) = (claim.start.max(RANGE.start), claim.end.min(RANGE.end));
             let lacking = self.lacking(&stored, &claim.symbol, &claim.timeframe, start, end.max(start));
             if !lacking.is_empty() {
                 let Covered { symbol, timeframe, start, end, .. } = &claim;
-                eprintln!("false: {symbol} {timeframe} {start}..{end} lacks {lacking:?}");
+                let (count, first) = (lacking.len(), lacking[0]);
+                eprintln!("false: {symbol} {timeframe} {start}..{end} lacks {count} bars, the first {first}");
                 tally.falsely_complete += 1;
             }
         }
