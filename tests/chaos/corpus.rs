@@ -1,6 +1,6 @@
 //! A corpus of hostile answers: true pages of the vendor, each spoiled in one of many ways by a seeded generator, and
-//! served until the run ends. Ways that nobody could see (a price that is a little wrong) are left out: every body here
-//! either says the same as before or can be found out.
+//! served until the run ends. Ways that nobody could see are left out (a price that is a little wrong, all bars a day off on
+//! the first of several pages): every body here either says the same as before or can be found out.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -305,7 +305,7 @@ async fn hostile_bodies() {
     // The first is served as it is: what follows would show nothing if that failed.
     for number in std::iter::once(None).chain((first..first + bodies).map(Some)) {
         let name = number.map_or("true", |number| way(number).0);
-        let world = World::new(None, Duration::ZERO).await;
+        let world = World::with_large_pages().await;
         quick_retries(&world.bench);
         let between =
             Arc::new(Between { vendor: world.bench.sim.addr, body: Mutex::new(number), served: Mutex::new(0) });

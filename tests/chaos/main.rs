@@ -20,6 +20,9 @@ mod support {
     pub mod bench;
     pub mod http;
     pub mod postgres;
+    pub mod rig;
+    pub mod rows;
+    pub mod scripted;
 }
 
 mod clock;
@@ -28,6 +31,7 @@ mod disk;
 mod kills;
 mod load;
 mod locks;
+mod paused;
 mod power;
 mod server;
 mod soak;

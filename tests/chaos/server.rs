@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
+use crate::support::api::Served;
 use crate::support::bench::configure;
 use crate::support::postgres::{self, Cluster};
 use crate::world::{Tally, World, dice, report, setting};
@@ -103,4 +106,55 @@ async fn ended_sessions() {
         world.end().await;
     }
     report(&format!("ended sessions: {ended} in {rounds} backfills"), tally);
+}
+
+/// How soon a service that has nothing to do knows that its server is gone, and that it is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[cfg_attr(without_initdb, ignore = "needs PostgreSQL to start and stop")]
+#[cfg_attr(not(without_initdb), ignore = "part of `just chaos`: BARKEEP_CHAOS_LOSSES losses take minutes")]
+async fn losses_are_noticed() {
+    let wanted = setting("LOSSES", 3);
+    let mut dice = dice("losses noticed");
+    let cluster: &'static Cluster = Box::leak(Box::new(tokio::task::block_in_place(Cluster::throw_away)));
+    let world = World::new(Some(cluster), Duration::ZERO).await;
+    let served = Served::start(&world.bench).await;
+    let until = async |status: u16| {
+        let begun = Instant::now();
+        // Each question by itself: one that hangs hides nothing.
+        let mut asked = tokio::task::JoinSet::new();
+        loop {
+            let mut stream = TcpStream::connect(served.addr).await.unwrap();
+            let head = format!("GET /ready HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", served.addr);
+            asked.spawn(async move {
+                stream.write_all(head.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                answer.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
+            });
+            let pause = tokio::time::sleep(Duration::from_millis(50));
+            tokio::pin!(pause);
+            loop {
+                tokio::select! {
+                    Some(answer) = asked.join_next() => if answer.unwrap() == status { return begun.elapsed() },
+                    () = &mut pause => break,
+                }
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "/ready is never {status}");
+        }
+    };
+    let (mut lost, mut back) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..wanted {
+        until(200).await;
+        tokio::time::sleep(Duration::from_millis(dice.u64(1_000..4_000))).await;
+        tokio::task::block_in_place(|| cluster.stop());
+        lost = lost.max(until(503).await);
+        tokio::time::sleep(Duration::from_millis(dice.u64(..3_000))).await;
+        tokio::task::block_in_place(|| cluster.start());
+        back = back.max(until(200).await);
+    }
+    let (lost, back) = (lost.as_secs_f64(), back.as_secs_f64());
+    let tally = Tally { unended: usize::from(served.stop().await != 0), ..Tally::default() };
+    world.end().await;
+    report(&format!("losses noticed: {wanted}, the longest after {lost:.1} s; back after {back:.1} s"), tally);
+    assert!(lost < 2.0, "a loss is noticed after {lost:.1} s");
 }

@@ -119,6 +119,11 @@ impl World {
         Self::of(bench, name).await
     }
 
+    /// A SQLite file, and a vendor whose pages are as large as the real one's.
+    pub async fn with_large_pages() -> Self {
+        Self::of(Bench::sqlite(SimConfig::default()).await, None).await
+    }
+
     /// The same on a SQLite file at a given place.
     pub async fn at(file: &Path, latency: Duration) -> Self {
         let config = SimConfig { base_limit: 2_000, latency, ..SimConfig::default() };

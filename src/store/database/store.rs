@@ -1,6 +1,7 @@
 //! Each operation lives in the file of its subject; this one only routes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,6 +45,10 @@ impl Store for Database {
 
     fn oldest_write(&self) -> Option<Duration> {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     fn taken_away(&self) -> Option<StoreError> {

@@ -2,6 +2,7 @@
 
 mod nodelay;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -119,7 +120,15 @@ pub(super) async fn open(
     prepared?;
     let readers = server.readers(connections.saturating_sub(1).max(1));
     let writer = if readonly { None } else { Some(Writer::start(server, None)?) };
-    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes: OpenWrites::default() })
+    Ok(Database {
+        readers,
+        writer,
+        file: None,
+        identity: None,
+        retry: None,
+        open_writes: OpenWrites::default(),
+        silent: AtomicBool::new(false),
+    })
 }
 
 /// Why there is no connection.

@@ -10,6 +10,7 @@ mod stamp;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,6 +84,7 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         identity: Some(identity),
         retry: None,
         open_writes: OpenWrites::default(),
+        silent: AtomicBool::new(false),
     }
 }
 
