@@ -74,7 +74,7 @@ async fn full_disks() {
                 }
             }
         } else {
-            tokio::time::timeout(Duration::from_secs(60), child.wait()).await.ok().and_then(|s| s.unwrap().code())
+            tokio::time::timeout(Duration::from_mins(1), child.wait()).await.ok().and_then(|s| s.unwrap().code())
         };
         longest = longest.max(begun.elapsed());
         let said = child.wait_with_output().await.map(|o| String::from_utf8_lossy(&o.stderr).into_owned()).unwrap();

@@ -27,7 +27,7 @@ async fn ask(stream: &mut TcpStream, path: &str, buffer: &mut Vec<u8>) -> std::i
     let host = stream.peer_addr()?;
     stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
     buffer.clear();
-    let mut chunk = [0; 16 * 1024];
+    let mut chunk = vec![0; 16 * 1024];
     loop {
         let read = stream.read(&mut chunk).await?;
         if read == 0 {
