@@ -58,8 +58,9 @@ const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
 /// Orders that may wait for their turn.
 const MOST_QUEUED: usize = 100;
-/// Interrupted executions that are taken up again at a start.
-const MOST_RESUMED: usize = 20;
+/// Newest executions that a start looks through for interrupted ones. Scheduled runs lie between them, several for each
+/// start, and an order that was accepted must not fall out of sight behind them.
+const MOST_RESUMED: usize = 1_000;
 
 type Ended = (Uuid, Result<Summary, RunError>);
 

@@ -71,6 +71,15 @@ impl Retry {
         self.lost().map(|since| since.elapsed())
     }
 
+    /// Somebody found out without a call of their own that waits.
+    pub(super) fn hear_lost(&self, error: &StoreError) {
+        self.note_lost(error);
+    }
+
+    pub(super) fn hear_back(&self) {
+        self.note_back();
+    }
+
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -74,13 +74,19 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Whether a server did not answer when it was last asked whether it is there, which is done while somebody waits in
+    /// [`Self::gone`].
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     /// Why the database is no more what was opened, when its file was deleted, moved or replaced. Reads and writes fail
     /// then.
     fn taken_away(&self) -> Option<StoreError> {
         None
     }
 
-    /// Waits until it is so, looking every two seconds.
+    /// Waits until it is so, looking every two seconds. A server is asked meanwhile whether it is there.
     async fn gone(&self) -> StoreError {
         std::future::pending().await
     }

@@ -96,6 +96,9 @@ pub(crate) async fn ready(State(api): State<App>, params: Params) -> Result<Json
     if matches!(state, EngineState::Draining | EngineState::Failed) || api.stop.is_cancelled() {
         return Err(Problem::unavailable(format!("the engine is {}", state.name())));
     }
+    if engine.store.is_silent() {
+        return Err(Problem::unavailable("the database does not answer"));
+    }
     match tokio::time::timeout(DATABASE_TIMEOUT, engine.store.ping()).await {
         Ok(Ok(())) => Ok(Json(Ready {
             status: "ready",

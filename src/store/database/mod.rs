@@ -8,9 +8,10 @@ mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
@@ -53,6 +54,8 @@ pub(super) struct Database {
     pub(super) fence: Fence,
     /// See [`super::Store::stale_answers`].
     pub(super) stale: AtomicU64,
+    /// A server's: it did not answer when it was last asked whether it is there.
+    pub(super) silent: AtomicBool,
 }
 
 enum Reader {
@@ -114,6 +117,18 @@ async fn ping(conn: &mut Conn<'_>) -> Result<()> {
     conn.rows(Sql::same("SELECT 1"), &[]).await.map(drop)
 }
 
+/// One trivial round trip on the connection that writes.
+struct Ping;
+
+#[async_trait]
+impl Work for Ping {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        ping(conn).await
+    }
+}
+
 impl Database {
     /// Fails when the database is not the one that was opened.
     fn check_identity(&self) -> Result<()> {
@@ -124,11 +139,34 @@ impl Database {
         self.identity.as_ref().map_or(Ok(()), |identity| identity.check())
     }
 
+    /// Asks a server whether it is there, for ever. Nobody else may ask an idle one for half a minute, and a pool waits
+    /// five seconds for a server that refuses connections before it says so; the writer's connection says it at once.
+    async fn watch_server(&self, writer: &Writer) -> StoreError {
+        const EVERY: Duration = Duration::from_millis(500);
+        loop {
+            tokio::time::sleep(EVERY).await;
+            match writer.perform(Arc::new(Ping)).await {
+                Err(error @ StoreError::Unreachable(_)) => {
+                    self.silent.store(true, Ordering::Relaxed);
+                    self.retry.iter().for_each(|retry| retry.hear_lost(&error));
+                }
+                Ok(()) if self.silent.swap(false, Ordering::Relaxed) => {
+                    self.retry.iter().for_each(Retry::hear_back);
+                }
+                // Held up by a lock, it is there.
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
     /// Waits until it is not.
     async fn watch_identity(&self) -> StoreError {
         const EVERY: Duration = Duration::from_secs(2);
         if self.identity.is_none() {
-            return std::future::pending().await;
+            return match (&self.readers, &self.writer) {
+                (Readers::Postgres(_) | Readers::Pooled(_), Some(writer)) => self.watch_server(writer).await,
+                _ => std::future::pending().await,
+            };
         }
         loop {
             tokio::time::sleep(EVERY).await;
@@ -201,9 +239,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use async_trait::async_trait;
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
     use crate::{HealthListener, Store, sqlite};

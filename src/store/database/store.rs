@@ -94,6 +94,10 @@ impl Store for Database {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
     }
 
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
     fn taken_away(&self) -> Option<StoreError> {
         self.check_identity().err()
     }

@@ -130,6 +130,7 @@ pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, startin
         lives: AtomicBool::default(),
         fence: Fence::default(),
         stale: AtomicU64::default(),
+        silent: AtomicBool::new(false),
     })
 }
 

@@ -90,6 +90,7 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         lives: AtomicBool::default(),
         fence: Fence::default(),
         stale: AtomicU64::default(),
+        silent: AtomicBool::new(false),
     }
 }
 

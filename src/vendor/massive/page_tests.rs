@@ -178,6 +178,30 @@ fn rows_just_outside_the_range_are_dropped_and_counted() {
     assert!(read(&hour(), &early.replace("\"status\"", more)).is_ok());
 }
 
+#[test]
+fn an_answer_that_lies_a_whole_day_off_is_refused() {
+    let week = query(Timeframe::M5, AssetClass::Stock, "2024-01-16T09:00:00Z", "2024-01-19T01:00:00Z");
+    let coins = query(Timeframe::M5, AssetClass::Crypto, "2024-01-16T00:00:00Z", "2024-01-19T00:00:00Z");
+    let rows = |shift: i64, from: i64, per_day: i64| -> String {
+        let start = at("2024-01-16T00:00:00Z").ms() + from + shift;
+        let days = (0..3).flat_map(|day| (0..per_day).map(move |k| start + day * 86_400_000 + k * 300_000));
+        with_rows(&days.map(|t| row(t, "1")).collect::<Vec<_>>())
+    };
+    let open = 14 * 3_600_000 + 1_800_000;
+    for day in [86_400_000, -86_400_000] {
+        for (query, body) in [(&week, rows(day, open, 78)), (&coins, rows(day, 0, 288).replace("TEST", "X:BTCUSD"))] {
+            let fault = read(query, &body).unwrap_err();
+            assert!(fault.message.ends_with("all are a day off"), "{fault}");
+        }
+    }
+    assert!(read(&week, &rows(0, open, 78)).is_ok_and(|page| page.dropped == 0));
+    // Dates read in a zone nine hours ahead: some hours of the first day are there.
+    let far = read(&coins, &rows(9 * 3_600_000, 0, 288).replace("TEST", "X:BTCUSD")).unwrap();
+    assert_eq!(far.dropped, 9 * 12);
+    // A few bars of a quiet symbol prove nothing.
+    assert!(read(&week, &rows(86_400_000, open, 4)).is_ok_and(|page| page.dropped == 4));
+}
+
 /// `n` crypto minutes from 2024-01-15 00:00 UTC on, of a range of `asked` minutes.
 fn minutes(n: i64, asked: i64, used: i64, next: bool) -> Result<Page, Fault> {
     let start = at("2024-01-15T00:00:00Z");

@@ -202,6 +202,31 @@ async fn an_order_outlives_a_stop_and_two_kills_under_its_id() {
     last.task.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_order_is_found_behind_many_scheduled_runs() {
+    let rig = rig().await;
+    let (running, _, id) = with_a_waiting_order(&rig).await;
+    running.shutdown.cancel();
+    running.task.await.unwrap();
+    // As it is left by a start that is killed after it closed the order and before it took it up.
+    let row = execution(&rig, id).await;
+    let started = row.started_at;
+    rig.store.put_execution(&ExecutionRow { status: ExecutionStatus::Interrupted, ..row }).await.unwrap();
+    for n in 1..=100 {
+        let run = rows::execution(Uuid::new_v4(), ExecutionStatus::Completed);
+        let run = ExecutionRow { started_at: started + n, trigger: Trigger::Schedule, ..run };
+        rig.store.put_execution(&run).await.unwrap();
+    }
+    let again = serve(&rig);
+    let mut open = OPEN.to_vec();
+    open.push(ExecutionStatus::Interrupted);
+    let row = past(&rig, id, &open).await;
+    assert_eq!(row.status, ExecutionStatus::Completed, "{row:?}");
+    brought_everything(&rig, id).await;
+    again.shutdown.cancel();
+    again.task.await.unwrap();
+}
+
 on_both!(a_second_backfill_waits_for_the_first, SimConfig { latency: Duration::from_secs(1), ..SimConfig::default() });
 async fn a_second_backfill_waits_for_the_first(bench: Bench) {
     let range = ["--timeframes", "1d", "--from", "2024-01-02", "--to", "2024-03-28"];
