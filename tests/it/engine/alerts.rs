@@ -150,7 +150,7 @@ async fn first_backfill(then: Then) {
                 let left = barkeep::store::ExecutionRow {
                     status: ExecutionStatus::Running,
                     completed_at: None,
-                    owner: Some("nobody:1:1".to_owned()),
+                    owner: "gone".to_owned(),
                     ..row
                 };
                 rig.store.put_execution(&left).await.unwrap();
@@ -211,7 +211,7 @@ async fn open_after(faults: Faults, hours: u64) -> Vec<(String, Option<String>)>
     let alerts = rig.store.alerts(true, 100).await.unwrap();
     running.shutdown().cancel();
     running.finish().await.unwrap();
-    let mut open: Vec<_> = alerts.into_iter().map(|row| (row.alert.kind, row.alert.subject)).collect();
+    let mut open: Vec<_> = alerts.into_iter().map(|row| (row.kind, row.subject)).collect();
     open.sort();
     open
 }
