@@ -21,7 +21,8 @@ use barkeep_service::handle::{EngineState, Live};
 use barkeep_store::{HealthListener, StoreError};
 
 /// What can be judged while the database is away.
-const WITHOUT_DATABASE: [Kind; 3] = [Kind::VendorKeyRefused, Kind::DatabaseLost, Kind::ClockSkew];
+const WITHOUT_DATABASE: [Kind; 4] =
+    [Kind::VendorKeyRefused, Kind::VendorUnreachable, Kind::DatabaseLost, Kind::ClockSkew];
 
 /// A lost database is tried about this often (see [`barkeep_store::Retry`]).
 const TRY: Duration = Duration::from_secs(2);
@@ -158,12 +159,16 @@ impl AlertMonitor {
 
     fn without_database(&self, watching_since: Ts) -> Inputs {
         let now = self.engine.clock.now();
-        let key_refused = self.live.borrow().key_refused.clone();
+        let (key_refused, vendor_silent) = {
+            let live = self.live.borrow();
+            (live.key_refused.clone(), live.vendor_silent.clone())
+        };
         let database_lost = self.database.loss(now);
         Inputs {
             now,
             watching_since,
             key_refused,
+            vendor_silent,
             database_lost,
             clock_skew_ms: self.clock_skew(),
             ..Inputs::default()
@@ -175,8 +180,8 @@ impl AlertMonitor {
         let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
         let known = self.without_database(watching_since);
         let read = Inputs::of(&rows, FreshnessContext::of(&config, &calendar), watching_since, known.now);
-        let Inputs { key_refused, database_lost, clock_skew_ms, .. } = known;
-        let inputs = Inputs { key_refused, database_lost, clock_skew_ms, ..read };
+        let Inputs { key_refused, vendor_silent, database_lost, clock_skew_ms, .. } = known;
+        let inputs = Inputs { key_refused, vendor_silent, database_lost, clock_skew_ms, ..read };
         self.judge(watch, &Kind::ALL, &inputs);
         if let Err(e) = watch.save(self.engine.store.as_ref()).await {
             tracing::warn!(error = %e, "alerts are kept for later");
