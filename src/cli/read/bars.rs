@@ -241,7 +241,7 @@ impl View {
             Adjusting { class: self.class, timeframe: self.timeframe, daily: self.daily, splits: &self.splits };
         let mut bars: Vec<&mut Bar> = page.iter_mut().map(|b| &mut b.bar).collect();
         adjusting.adjust(store, &mut bars, self.today).await?;
-        reinvest(bars, &self.factors, self.class.midnight(self.today));
+        reinvest(bars, self.timeframe, &self.factors, self.class.midnight(self.today));
         Ok(page)
     }
 }
