@@ -6,6 +6,7 @@
 //! | `without_postgres` | `BARKEEP_TEST_POSTGRES_URL`, and the programs below | `BARKEEP_REQUIRE_POSTGRES=1` |
 //! | `without_initdb` | `initdb` and `postgres`, to start and stop a server | the same |
 //! | `without_pgbouncer` | `pgbouncer`, or PostgreSQL | `BARKEEP_REQUIRE_PGBOUNCER=1` |
+//! | `without_python="NAME"` | `python3` with the package of that name | `BARKEEP_REQUIRE_PYTHON=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
@@ -16,8 +17,13 @@ use std::path::{Path, PathBuf};
 /// Where Debian puts the server programs of each version, outside `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
+/// Python packages that the recipes in `docs/recipes` use.
+const PACKAGES: [&str; 5] = ["pandas", "polars", "duckdb", "pyarrow", "backtesting"];
+
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
+    let names: Vec<String> = PACKAGES.iter().map(|name| format!("\"{name}\"")).collect();
+    println!("cargo::rustc-check-cfg=cfg(without_python, values({}))", names.join(", "));
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -31,6 +37,12 @@ fn main() {
     let pooler_required = is_required("BARKEEP_REQUIRE_PGBOUNCER");
     if !(pooler() && (programs || url)) && !pooler_required {
         println!("cargo::rustc-cfg=without_pgbouncer");
+    }
+    let packages = packages();
+    for name in PACKAGES.iter().filter(|name| !packages.iter().any(|found| found == *name)) {
+        if !is_required("BARKEEP_REQUIRE_PYTHON") {
+            println!("cargo::rustc-cfg=without_python=\"{name}\"");
+        }
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
     if !data() && !data_required {
@@ -73,6 +85,16 @@ fn pooler() -> bool {
         watch(program);
     }
     found.is_some()
+}
+
+/// The packages that are installed, looked for without loading them.
+fn packages() -> Vec<String> {
+    variable("PATH");
+    variable("PYTHONPATH");
+    let look = "import importlib.util as u, sys; print(' '.join(n for n in sys.argv[1:] if u.find_spec(n)))";
+    let answer = std::process::Command::new("python3").args(["-c", look]).args(PACKAGES).output();
+    let names = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
+    names.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Whether the recorded data are here. Data that come later to a place that did not exist are seen once the variable

@@ -32,5 +32,6 @@ mod api;
 mod command;
 mod docs;
 mod engine;
+mod recipes;
 mod recorded_data;
 mod structure;

@@ -146,8 +146,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let row = find(&symbols, &args.series.symbol)?;
     let all = store.series().await?;
     let symbol = &row.symbol;
-    let stored = series(&all, symbol, args.series.timeframe)?;
-    let mut shown = shown(&all, stored, row.asset_class, args.session)?;
+    let mut shown = shown(&all, row, args.series.timeframe, args.session)?;
     let series = shown.series;
     let calendar = barkeep_pipeline::calendar(store).await?;
     let adjust = if args.raw { Adjustment::None } else { args.adjust };
