@@ -19,10 +19,12 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// Python packages that the recipes in `docs/recipes` use.
 const PACKAGES: [&str; 5] = ["pandas", "polars", "duckdb", "pyarrow", "backtesting"];
+/// DuckDB's extension for SQLite, which is no package.
+const DUCKDB_SQLITE: &str = "duckdb_sqlite";
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
-    let names: Vec<String> = PACKAGES.iter().map(|name| format!("\"{name}\"")).collect();
+    let names: Vec<String> = PACKAGES.iter().chain([&DUCKDB_SQLITE]).map(|name| format!("\"{name}\"")).collect();
     println!("cargo::rustc-check-cfg=cfg(without_python, values({}))", names.join(", "));
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
@@ -39,7 +41,7 @@ fn main() {
         println!("cargo::rustc-cfg=without_pgbouncer");
     }
     let packages = packages();
-    for name in PACKAGES.iter().filter(|name| !packages.iter().any(|found| found == *name)) {
+    for name in PACKAGES.iter().chain([&DUCKDB_SQLITE]).filter(|name| !packages.iter().any(|found| found == *name)) {
         if !is_required("BARKEEP_REQUIRE_PYTHON") {
             println!("cargo::rustc-cfg=without_python=\"{name}\"");
         }
@@ -94,7 +96,12 @@ fn packages() -> Vec<String> {
     let look = "import importlib.util as u, sys; print(' '.join(n for n in sys.argv[1:] if u.find_spec(n)))";
     let answer = std::process::Command::new("python3").args(["-c", look]).args(PACKAGES).output();
     let names = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
-    names.split_whitespace().map(str::to_owned).collect()
+    let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+    let load = std::process::Command::new("python3").args(["-c", "import duckdb; duckdb.sql('LOAD sqlite')"]).output();
+    if load.is_ok_and(|answer| answer.status.success()) {
+        names.push(DUCKDB_SQLITE.to_owned());
+    }
+    names
 }
 
 /// Whether the recorded data are here. Data that come later to a place that did not exist are seen once the variable

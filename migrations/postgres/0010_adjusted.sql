@@ -163,14 +163,20 @@ WHERE j.at_ts IS NOT NULL AND j.n = (SELECT MAX(k.n) FROM joined AS k WHERE k.sy
 -- its days is behind it.
 CREATE VIEW market_data_adjusted AS
 SELECT x.symbol, x.timeframe, x.time,
-       x.open * (x.num / x.den) AS open, x.high * (x.num / x.den) AS high, x.low * (x.num / x.den) AS low,
-       x.close * (x.num / x.den) AS close, x.volume * (x.den / x.num) AS volume, x.vwap * (x.num / x.den) AS vwap,
+       x.open * (x.num / x.den) AS open,
+       x.high * (x.num / x.den) AS high,
+       x.low * (x.num / x.den) AS low,
+       x.close * (x.num / x.den) AS close,
+       x.volume * (x.den / x.num) AS volume,
+       x.vwap * (x.num / x.den) AS vwap,
        x.trades, x.quality_score,
        x.log_return, x.volatility_20, x.volatility_50, x.atr, x.rolling_volume_20, x.volume_ratio,
        x.structure_label, x.trend_direction, x.volatility_regime, x.trend_regime, x.compression_regime, x.rsi_14,
        x.macd, x.macd_signal, x.macd_hist, x.sma_20, x.sma_50, x.ema_20,
        x.ema_50, x.bb_upper, x.bb_middle, x.bb_lower,
-       x.session_date, x.session, x.num / x.den AS split_factor,
+       x.session_date AS session_date,
+       x.session AS session,
+       x.num / x.den AS split_factor,
        x.close * (x.num / x.den) * x.dividend_factor AS close_total_return
 FROM (
     SELECT s.symbol, s.timeframe, b.ts AS time,

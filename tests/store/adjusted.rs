@@ -124,6 +124,28 @@ pub async fn the_view_is_in_todays_terms(db: &Db) {
     assert_eq!(raw.int(columns).await, 4);
 }
 
+/// SQLite knows no types of expressions, and DuckDB takes what has none for bytes.
+pub async fn columns_of_the_view_have_types(db: &Db) {
+    let mut raw = db.raw().await;
+    let sql = match db.dialect().unwrap() {
+        Dialect::Sqlite => "SELECT name || ' ' || type FROM pragma_table_info('market_data_adjusted')",
+        Dialect::Postgres => {
+            "SELECT column_name || ' ' || CASE data_type WHEN 'double precision' THEN 'REAL' WHEN 'text' THEN 'TEXT'
+                 WHEN 'bigint' THEN 'INTEGER' ELSE data_type END
+             FROM information_schema.columns WHERE table_name = 'market_data_adjusted' ORDER BY ordinal_position"
+        }
+    };
+    let columns = raw.texts(sql).await;
+    let typed =
+        |name: &str, kind: &str| assert!(columns.contains(&format!("{name} {kind}")), "{name} {kind}: {columns:?}");
+    for name in ["open", "high", "low", "close", "volume", "vwap", "split_factor", "close_total_return", "sma_20"] {
+        typed(name, "REAL");
+    }
+    typed("session", "TEXT");
+    typed("session_date", if db.dialect() == Some(Dialect::Sqlite) { "TEXT" } else { "date" });
+    typed("trades", "INTEGER");
+}
+
 pub async fn a_week_with_a_split_is_made_of_its_days(db: &Db) {
     let id = series(db, "AAPL", Timeframe::W1).await;
     let sunday = midnight("2020-08-30");
