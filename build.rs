@@ -19,7 +19,7 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// Python packages that the recipes in `docs/recipes` use.
 const PACKAGES: [&str; 5] = ["pandas", "polars", "duckdb", "pyarrow", "backtesting"];
-/// DuckDB's extension for SQLite, which is no package.
+/// The extension of `DuckDB` for SQLite, which is no package.
 const DUCKDB_SQLITE: &str = "duckdb_sqlite";
 
 fn main() {

@@ -61,7 +61,7 @@ async fn cook(name: &str) {
     let program = code.join(&format!("\nprint({MARK:?})\n"));
     let home = home().await;
     let mut python = Command::new("python3");
-    // Where DuckDB keeps its extensions.
+    // Where `DuckDB` keeps its extensions.
     let extensions = std::env::var_os("HOME").map(|home| Path::new(&home).join(".duckdb"));
     if let Some(kept) = extensions.filter(|kept| kept.is_dir()) {
         let _ = std::os::unix::fs::symlink(kept, home.join(".duckdb"));
@@ -71,7 +71,7 @@ async fn cook(name: &str) {
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).unwrap();
     // A table of pandas has blanks at the end of lines.
-    let printed: String = printed.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let printed = printed.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     let printed: Vec<&str> = printed.split(&format!("{MARK}\n")).collect();
     assert_eq!(printed.len(), shown.len(), "{name}: {printed:?}");
     if std::env::var_os("BARKEEP_UPDATE_DOCS").is_some() {

@@ -18,7 +18,7 @@ fn config() -> SimConfig {
     SimConfig { splits: vec![("AAPL".into(), split)], ..SimConfig::default() }
 }
 
-/// Rows of the view by time in milliseconds: open, high, low, close, volume, close_total_return, and the session.
+/// Rows of the view by time in milliseconds: open, high, low, close, volume, `close_total_return`, and the session.
 type Viewed = BTreeMap<i64, ([f64; 6], String)>;
 
 async fn viewed(bench: &Bench, timeframe: &str) -> Viewed {
