@@ -11,6 +11,7 @@
 //! | `without_prometheus` | `prometheus` and `promtool` | `BARKEEP_REQUIRE_PROMETHEUS=1` |
 //! | `without_systemd` | `systemd-analyze` | `BARKEEP_REQUIRE_SYSTEMD=1` |
 //! | `without_openapi_client` | `openapi-python-client` and `openapi-spec-validator` | `BARKEEP_REQUIRE_OPENAPI_CLIENT=1` |
+//! | `without_python="NAME"` | `python3` with the package of that name | `BARKEEP_REQUIRE_PYTHON=1` |
 //! | `without_data` | the recorded data in `BARKEEP_TEST_DATA` (default `../shared/data`) | `BARKEEP_REQUIRE_DATA=1` |
 //!
 //! What is required and lacking is not ignored; its tests fail.
@@ -22,10 +23,17 @@ use std::process::{Command, Stdio};
 /// Where Debian puts the server programs of each version, outside `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
+/// Python packages that the recipes in `docs/recipes` use.
+const PACKAGES: [&str; 5] = ["pandas", "polars", "duckdb", "pyarrow", "backtesting"];
+/// The extension of `DuckDB` for SQLite, which is no package.
+const DUCKDB_SQLITE: &str = "duckdb_sqlite";
+
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(without_postgres, without_initdb, without_pgbouncer, without_data)");
     println!("cargo::rustc-check-cfg=cfg(without_spaces, without_faketime)");
     println!("cargo::rustc-check-cfg=cfg(without_prometheus, without_systemd, without_openapi_client)");
+    let names: Vec<String> = PACKAGES.iter().chain([&DUCKDB_SQLITE]).map(|name| format!("\"{name}\"")).collect();
+    println!("cargo::rustc-check-cfg=cfg(without_python, values({}))", names.join(", "));
     println!("cargo::rerun-if-changed=build.rs");
     let url = variable("BARKEEP_TEST_POSTGRES_URL").is_some();
     let postgres_required = is_required("BARKEEP_REQUIRE_POSTGRES");
@@ -61,6 +69,12 @@ fn main() {
         let here = programs.iter().all(|name| program(name));
         if !here && !is_required(required) {
             println!("cargo::rustc-cfg={cfg}");
+        }
+    }
+    let packages = packages();
+    for name in PACKAGES.iter().chain([&DUCKDB_SQLITE]).filter(|name| !packages.iter().any(|found| found == *name)) {
+        if !is_required("BARKEEP_REQUIRE_PYTHON") {
+            println!("cargo::rustc-cfg=without_python=\"{name}\"");
         }
     }
     let data_required = is_required("BARKEEP_REQUIRE_DATA");
@@ -111,6 +125,21 @@ fn program(name: &str) -> bool {
         watch(program);
     }
     found.is_some()
+}
+
+/// The packages that are installed, looked for without loading them.
+fn packages() -> Vec<String> {
+    variable("PATH");
+    variable("PYTHONPATH");
+    let look = "import importlib.util as u, sys; print(' '.join(n for n in sys.argv[1:] if u.find_spec(n)))";
+    let answer = std::process::Command::new("python3").args(["-c", look]).args(PACKAGES).output();
+    let names = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
+    let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+    let load = std::process::Command::new("python3").args(["-c", "import duckdb; duckdb.sql('LOAD sqlite')"]).output();
+    if load.is_ok_and(|answer| answer.status.success()) {
+        names.push(DUCKDB_SQLITE.to_owned());
+    }
+    names
 }
 
 /// Whether the recorded data are here. Data that come later to a place that did not exist are seen once the variable

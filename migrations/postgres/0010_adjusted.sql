@@ -159,17 +159,24 @@ INSERT INTO price_factors (symbol, at_ts, split_from, split_to, dividend)
 SELECT j.symbol, j.at_ts, j.split_from, j.split_to, 1 FROM joined AS j
 WHERE j.at_ts IS NOT NULL AND j.n = (SELECT MAX(k.n) FROM joined AS k WHERE k.symbol = j.symbol AND k.at_ts = j.at_ts);
 
--- Bars in today's terms, the scale that features have.
+-- Bars in today's terms, the scale that features have. The close of a week is that of its last day, so a dividend on one of
+-- its days is behind it.
 CREATE VIEW market_data_adjusted AS
 SELECT x.symbol, x.timeframe, x.time,
-       x.open * (x.num / x.den) AS open, x.high * (x.num / x.den) AS high, x.low * (x.num / x.den) AS low,
-       x.close * (x.num / x.den) AS close, x.volume * (x.den / x.num) AS volume, x.vwap * (x.num / x.den) AS vwap,
+       x.open * (x.num / x.den) AS open,
+       x.high * (x.num / x.den) AS high,
+       x.low * (x.num / x.den) AS low,
+       x.close * (x.num / x.den) AS close,
+       x.volume * (x.den / x.num) AS volume,
+       x.vwap * (x.num / x.den) AS vwap,
        x.trades, x.quality_score,
        x.log_return, x.volatility_20, x.volatility_50, x.atr, x.rolling_volume_20, x.volume_ratio,
        x.structure_label, x.trend_direction, x.volatility_regime, x.trend_regime, x.compression_regime, x.rsi_14,
        x.macd, x.macd_signal, x.macd_hist, x.sma_20, x.sma_50, x.ema_20,
        x.ema_50, x.bb_upper, x.bb_middle, x.bb_lower,
-       x.session_date, x.session, x.num / x.den AS split_factor,
+       x.session_date AS session_date,
+       x.session AS session,
+       x.num / x.den AS split_factor,
        x.close * (x.num / x.den) * x.dividend_factor AS close_total_return
 FROM (
     SELECT s.symbol, s.timeframe, b.ts AS time,
@@ -189,7 +196,7 @@ FROM (
                 WHEN m.date IS NOT NULL THEN 'post' END AS session,
            COALESCE(n.split_from, 1.0) * COALESCE(p.split_to, 1.0) AS num,
            COALESCE(n.split_to, 1.0) * COALESCE(p.split_from, 1.0) AS den,
-           COALESCE(n.dividend, 1.0) / COALESCE(p.dividend, 1.0) AS dividend_factor
+           COALESCE(n.dividend, 1.0) / COALESCE(d.dividend, 1.0) AS dividend_factor
     FROM series AS s
     JOIN symbols AS y ON y.symbol = s.symbol
     LEFT JOIN LATERAL (SELECT q.split_from, q.split_to, q.dividend FROM price_factors AS q
@@ -199,6 +206,10 @@ FROM (
     LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
     LEFT JOIN LATERAL (SELECT q.split_from, q.split_to, q.dividend FROM price_factors AS q
         WHERE q.symbol = s.symbol AND q.at_ts <= b.ts ORDER BY q.at_ts DESC LIMIT 1) AS p ON TRUE
+    LEFT JOIN LATERAL (SELECT q.dividend FROM price_factors AS q
+        WHERE q.symbol = s.symbol AND q.at_ts <= now()
+            AND q.at_ts <= b.ts + CASE WHEN s.timeframe = '1w' THEN INTERVAL '156 hours' ELSE INTERVAL '0' END
+        ORDER BY q.at_ts DESC LIMIT 1) AS d ON TRUE
     LEFT JOIN LATERAL (SELECT k.date, k.pre_ts, k.open_ts, k.close_ts FROM market_sessions AS k
         WHERE k.end_ts > b.ts AND y.asset_class <> 'crypto' ORDER BY k.end_ts LIMIT 1) AS m
         ON b.ts >= TIMESTAMPTZ '2003-01-01 05:00:00+00'

@@ -166,18 +166,25 @@ INSERT INTO price_factors (symbol, at_ts, split_from, split_to, dividend)
 SELECT j.symbol, j.at_ts, j.split_from, j.split_to, 1 FROM joined AS j
 WHERE j.at_ts IS NOT NULL AND j.n = (SELECT MAX(k.n) FROM joined AS k WHERE k.symbol = j.symbol AND k.at_ts = j.at_ts);
 
--- Bars in today's terms, the scale that features have.
+-- Bars in today's terms, the scale that features have. The close of a week is that of its last day, so a dividend on one of
+-- its days is behind it. Casts give the columns types, which DuckDB and others ask for.
 CREATE VIEW market_data_adjusted AS
 SELECT x.symbol, x.timeframe, x.time,
-       x.open * (x.num / x.den) AS open, x.high * (x.num / x.den) AS high, x.low * (x.num / x.den) AS low,
-       x.close * (x.num / x.den) AS close, x.volume * (x.den / x.num) AS volume, x.vwap * (x.num / x.den) AS vwap,
+       CAST(x.open * (x.num / x.den) AS REAL) AS open,
+       CAST(x.high * (x.num / x.den) AS REAL) AS high,
+       CAST(x.low * (x.num / x.den) AS REAL) AS low,
+       CAST(x.close * (x.num / x.den) AS REAL) AS close,
+       CAST(x.volume * (x.den / x.num) AS REAL) AS volume,
+       CAST(x.vwap * (x.num / x.den) AS REAL) AS vwap,
        x.trades, x.quality_score,
        x.log_return, x.volatility_20, x.volatility_50, x.atr, x.rolling_volume_20, x.volume_ratio,
        x.structure_label, x.trend_direction, x.volatility_regime, x.trend_regime, x.compression_regime, x.rsi_14,
        x.macd, x.macd_signal, x.macd_hist, x.sma_20, x.sma_50, x.ema_20,
        x.ema_50, x.bb_upper, x.bb_middle, x.bb_lower,
-       x.session_date, x.session, x.num / x.den AS split_factor,
-       x.close * (x.num / x.den) * x.dividend_factor AS close_total_return
+       CAST(x.session_date AS TEXT) AS session_date,
+       CAST(x.session AS TEXT) AS session,
+       CAST(x.num / x.den AS REAL) AS split_factor,
+       CAST(x.close * (x.num / x.den) * x.dividend_factor AS REAL) AS close_total_return
 FROM (
     SELECT s.symbol, s.timeframe, b.ts AS time,
            CASE WHEN w.ts IS NULL THEN b.open ELSE w.open END AS open, CASE WHEN w.ts IS NULL THEN b.high ELSE w.high END AS high,
@@ -196,7 +203,7 @@ FROM (
                 WHEN m.date IS NOT NULL THEN 'post' END AS session,
            COALESCE(n.split_from, 1.0) * COALESCE(p.split_to, 1.0) AS num,
            COALESCE(n.split_to, 1.0) * COALESCE(p.split_from, 1.0) AS den,
-           COALESCE(n.dividend, 1.0) / COALESCE(p.dividend, 1.0) AS dividend_factor
+           COALESCE(n.dividend, 1.0) / COALESCE(d.dividend, 1.0) AS dividend_factor
     FROM series AS s
     JOIN symbols AS y ON y.symbol = s.symbol
     LEFT JOIN price_factors AS n ON n.symbol = s.symbol AND n.at_ts = (
@@ -206,6 +213,9 @@ FROM (
     LEFT JOIN features AS f ON f.series_id = b.series_id AND f.ts = b.ts
     LEFT JOIN price_factors AS p ON p.symbol = s.symbol AND p.at_ts = (
         SELECT MAX(q.at_ts) FROM price_factors AS q WHERE q.symbol = s.symbol AND q.at_ts <= b.ts)
+    LEFT JOIN price_factors AS d ON d.symbol = s.symbol AND d.at_ts = (
+        SELECT MAX(q.at_ts) FROM price_factors AS q WHERE q.symbol = s.symbol AND q.at_ts <= CAST(strftime('%s', 'now') AS INTEGER) * 1000
+            AND q.at_ts <= b.ts + CASE WHEN s.timeframe = '1w' THEN 561600000 ELSE 0 END)
     LEFT JOIN market_sessions AS m ON y.asset_class <> 'crypto' AND b.ts >= 1041397200000 AND m.end_ts = (
         SELECT MIN(k.end_ts) FROM market_sessions AS k WHERE k.end_ts > b.ts)
 ) AS x;

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::asset::AssetClass;
 use super::bar::Bar;
 use super::split::{Ratio, Split, price_factor};
-use super::ts::Ts;
+use super::timeframe::Timeframe;
+use super::ts::{HOUR, Ts};
 
 /// A payment for each share, as the vendor lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ impl Dividend {
         self.cash_amount.is_finite() && self.cash_amount > 0.0
     }
 }
+
+/// From the start of a week, on Sunday, to its Saturday, whatever the clocks do.
+const TO_SATURDAY: i64 = 156 * HOUR;
 
 /// All that was paid on one ex-date, with the last close before it: raw, as its session traded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,15 +97,22 @@ pub fn price_factors(splits: &[Split], paid: &[Paid], class: AssetClass) -> Vec<
     dates.into_iter().map(step).collect()
 }
 
-/// Multiplies the prices of bars by what dividends up to `now` left of them. Bars are adjusted for splits already.
-pub fn reinvest<'b>(bars: impl IntoIterator<Item = &'b mut Bar>, factors: &[PriceFactors], now: Ts) {
+/// Multiplies the prices of bars by what dividends after them and up to `now` left of a price. Bars are adjusted for splits
+/// already. The close of a week is that of its last day, so a dividend on one of its days is behind it.
+pub fn reinvest<'b>(
+    bars: impl IntoIterator<Item = &'b mut Bar>,
+    timeframe: Timeframe,
+    factors: &[PriceFactors],
+    now: Ts,
+) {
+    let behind = if timeframe == Timeframe::W1 { TO_SATURDAY } else { 0 };
     let upto = |t: Ts| {
         let after = factors.partition_point(|f| f.at <= t);
         after.checked_sub(1).and_then(|k| factors.get(k)).map_or(1.0, |f| f.dividend)
     };
     let all = upto(now);
     for bar in bars {
-        let left = all / upto(bar.ts);
+        let left = all / upto(now.min(bar.ts + behind));
         for price in [&mut bar.open, &mut bar.high, &mut bar.low, &mut bar.close].into_iter().chain(&mut bar.vwap) {
             *price *= left;
         }
@@ -169,13 +180,17 @@ mod tests {
     fn a_dividend_lowers_what_came_before_it() {
         let factors = price_factors(&[], &[paid("2024-02-09", 0.24, ("2024-02-08", 188.32))], AssetClass::Stock);
         let mut bars = [bar("2024-02-08", 188.32), bar("2024-02-09", 188.85)];
-        reinvest(&mut bars, &factors, AssetClass::Stock.midnight(date("2024-03-01")));
+        reinvest(&mut bars, Timeframe::D1, &factors, AssetClass::Stock.midnight(date("2024-03-01")));
         let was = 188.32 * (1.0 - 0.24 / 188.32);
         assert!((bars[0].close - was).abs() < 1e-9, "{}", bars[0].close);
         assert_eq!((bars[0].volume, bars[1].close), (10.0, 188.85));
         let mut early = [bar("2024-02-08", 188.32)];
-        reinvest(&mut early, &factors, AssetClass::Stock.midnight(date("2024-02-08")));
+        reinvest(&mut early, Timeframe::D1, &factors, AssetClass::Stock.midnight(date("2024-02-08")));
         assert_eq!(early[0].close, 188.32, "it is not paid yet");
+        // The 9th is a Friday: its week closes after the dividend, the week before it closed before.
+        let mut weeks = [bar("2024-01-28", 185.85), bar("2024-02-04", 188.85)];
+        reinvest(&mut weeks, Timeframe::W1, &factors, AssetClass::Stock.midnight(date("2024-03-01")));
+        assert_eq!((weeks[0].close, weeks[1].close), (185.85 * (was / 188.32), 188.85));
     }
 
     #[test]

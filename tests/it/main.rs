@@ -33,5 +33,6 @@ mod command;
 mod docs;
 mod engine;
 mod fleet;
+mod recipes;
 mod recorded_data;
 mod structure;

@@ -142,6 +142,7 @@ cases! {
         schema::what_a_person_types_is_checked_as_well
         schema::people_can_read_market_data
         adjusted::the_view_is_in_todays_terms
+        adjusted::columns_of_the_view_have_types
         adjusted::a_week_with_a_split_is_made_of_its_days
         adjusted::the_table_of_sessions_is_the_calendar
         adjusted::every_minute_belongs_to_the_session_the_calendar_says

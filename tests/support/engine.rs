@@ -132,7 +132,7 @@ impl TestEngine {
     }
 
     /// An engine as a process that has just started has it.
-    async fn engine(&self) -> EngineContext {
+    pub async fn engine(&self) -> EngineContext {
         let key = secrecy::SecretString::from("key-of-the-tests");
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let config = Config::new(self.settings.clone(), self.policy.clone());

@@ -111,6 +111,10 @@ impl Scripted {
         Self { known, ..self }
     }
 
+    pub fn paying(self, dividends: Vec<(String, Dividend)>) -> Self {
+        Self { dividends, ..self }
+    }
+
     pub fn with_splits(self, splits: Vec<(String, Split)>) -> Self {
         Self { splits, ..self }
     }

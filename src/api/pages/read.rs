@@ -75,7 +75,7 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             if terms == Adjustment::Total {
                 let factors = store.price_factors(&query.symbol).await?;
                 let today = query.class.midnight(query.today);
-                reinvest(bars.iter_mut().map(|row| &mut row.bar), &factors, today);
+                reinvest(bars.iter_mut().map(|row| &mut row.bar), query.timeframe, &factors, today);
             }
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;

@@ -156,8 +156,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let row = find(&symbols, &args.series.symbol)?;
     let all = store.series().await?;
     let symbol = &row.symbol;
-    let stored = series(&all, symbol, args.series.timeframe)?;
-    let mut shown = shown(&all, stored, row.asset_class, args.session)?;
+    let mut shown = shown(&all, row, args.series.timeframe, args.session)?;
     let series = shown.series;
     let calendar = barkeep_pipeline::calendar(store).await?;
     let adjust = if args.raw { Adjustment::None } else { args.adjust };
@@ -251,7 +250,7 @@ impl View {
             Adjusting { class: self.class, timeframe: self.timeframe, daily: self.daily, splits: &self.splits };
         let mut bars: Vec<&mut Bar> = page.iter_mut().map(|b| &mut b.bar).collect();
         adjusting.adjust(store, &mut bars, self.today).await?;
-        reinvest(bars, &self.factors, self.class.midnight(self.today));
+        reinvest(bars, self.timeframe, &self.factors, self.class.midnight(self.today));
         Ok(page)
     }
 }

@@ -30,7 +30,9 @@ impl Payments {
         for (ticker, payment) in given {
             all.entry(ticker.clone()).or_default().push(*payment);
         }
-        all.values_mut().for_each(|list| list.sort_by_key(|payment| payment.ex_date));
+        for list in all.values_mut() {
+            list.sort_by_key(|payment| payment.ex_date);
+        }
         Self { given: all, seed }
     }
 

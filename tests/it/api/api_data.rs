@@ -133,6 +133,8 @@ async fn reports_of_nothing_are_reports(bench: Bench) {
         ("/api/v1/features/quant/AAPL?start=2026-02-02&end=2026-02-01".to_owned(), "start"),
         ("/api/v1/historical/AAPL?min_quality=2".to_owned(), "min_quality"),
         ("/api/v1/historical/AAPL?adjusted=maybe".to_owned(), "adjusted"),
+        ("/api/v1/historical/AAPL?adjust=all".to_owned(), "adjust"),
+        ("/api/v1/historical/AAPL?adjust=total&adjusted=true".to_owned(), "adjusted"),
         ("/api/v1/backfill/17".to_owned(), "path"),
     ] {
         let problem = served.get(&path).await.problem(422);
@@ -276,6 +278,15 @@ async fn pages_hold_every_row_once_and_the_right_values(bench: Bench) {
     // Raw and filtered bars.
     let raw = served.json("/api/v1/historical/AAPL?adjusted=false&limit=3").await;
     assert_eq!((&raw["adjusted_as_of"], &raw["count"]), (&Value::Null, &json!(3)));
+    let none = served.json("/api/v1/historical/AAPL?adjust=none&limit=3").await;
+    assert_eq!((&none["adjusted_as_of"], &none["data"]), (&Value::Null, &raw["data"]));
+    let (splits, _) = walk(&served, "/api/v1/historical/AAPL?adjust=splits&limit=20", "data").await;
+    let (total, pages) = walk(&served, "/api/v1/historical/AAPL?adjust=total&limit=20", "data").await;
+    assert!(pages > 1, "the link to the next page keeps the terms");
+    let closes = |rows: &[Value]| -> Vec<f64> { rows.iter().map(|row| row["close"].as_f64().unwrap()).collect() };
+    let (splits, total) = (closes(&splits), closes(&total));
+    let last = splits.len() - 1;
+    assert!(total[0] < splits[0] && total[last] == splits[last], "{} {}", total[0], splits[0]);
     let poor = sql(&bench, "SELECT count(*) FROM bars WHERE quality_score >= 0.95 AND series_id = (SELECT id FROM series WHERE symbol = 'BTC' AND timeframe = '1h')".to_owned()).await;
     let (good, _) = walk(&served, "/api/v1/historical/BTC?timeframe=1h&min_quality=0.95&limit=100", "data").await;
     assert_eq!(good.len() as i64, poor);

@@ -1,5 +1,6 @@
 //! The command line and its measurements.
 
+mod adjusted;
 mod baseline;
 mod cli;
 mod database;

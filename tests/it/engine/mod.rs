@@ -4,6 +4,7 @@ mod alerts;
 mod anchors;
 mod backfill;
 mod believed;
+mod dividends;
 mod engine_memory;
 mod engine_service;
 mod evidence;

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::exit::CliError;
 use barkeep_market::ts::{HOUR, MINUTE};
-use barkeep_market::{AssetClass, Bar, Calendar, Interval, Session, Symbol, Timeframe, Ts};
-use barkeep_store::{SeriesRow, StoredBar};
+use barkeep_market::{Bar, Calendar, Interval, Session, Symbol, Timeframe, Ts};
+use barkeep_store::{SeriesRow, StoredBar, SymbolRow};
 
 /// Which hours are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -41,26 +41,26 @@ pub(super) struct Shown<'a> {
     pub(super) regular: Option<Regular>,
 }
 
-/// Days and crypto have no other hours.
+/// What is shown of a symbol at a timeframe. Days and crypto have no other hours; hours from the open on are made of finer
+/// bars, whether or not those on the clock are stored.
 pub(super) fn shown<'a>(
     all: &'a [SeriesRow],
-    series: &'a SeriesRow,
-    class: AssetClass,
+    row: &SymbolRow,
+    timeframe: Timeframe,
     hours: Hours,
 ) -> Result<Shown<'a>, CliError> {
-    let timeframe = series.timeframe;
-    let plain = Shown { series, name: timeframe.name(), regular: None };
-    if hours == Hours::All || class.is_continuous() || timeframe >= Timeframe::D1 {
-        return Ok(plain);
-    }
+    let regular = hours == Hours::Regular && !row.asset_class.is_continuous() && timeframe < Timeframe::D1;
     let (name, width) = match timeframe {
-        Timeframe::H1 => ("1h@rth", HOUR),
-        Timeframe::H4 => ("4h@rth", 4 * HOUR),
-        _ => return Ok(Shown { regular: Some(Regular::Kept), ..plain }),
+        Timeframe::H1 if regular => ("1h@rth", HOUR),
+        Timeframe::H4 if regular => ("4h@rth", 4 * HOUR),
+        _ => {
+            let series = super::series(all, &row.symbol, timeframe)?;
+            return Ok(Shown { series, name: timeframe.name(), regular: regular.then_some(Regular::Kept) });
+        }
     };
-    let finer = |tf| all.iter().find(|s| s.symbol == series.symbol && s.timeframe == tf && s.bar_count > 0);
-    let finest_first = [Timeframe::M30, Timeframe::M15, Timeframe::M5, Timeframe::M1];
-    let series = finest_first.into_iter().find_map(finer).ok_or_else(|| unmade(&series.symbol, timeframe))?;
+    let finer = |tf| all.iter().find(|s| s.symbol == row.symbol && s.timeframe == tf && s.bar_count > 0);
+    let coarsest_first = [Timeframe::M30, Timeframe::M15, Timeframe::M5, Timeframe::M1];
+    let series = coarsest_first.into_iter().find_map(finer).ok_or_else(|| unmade(&row.symbol, timeframe))?;
     Ok(Shown { series, name, regular: Some(Regular::Made(Anchored { width, open: None })) })
 }
 
