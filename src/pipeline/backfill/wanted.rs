@@ -10,7 +10,7 @@ use crate::index::coverage::{CoverageIndex, SeriesKey};
 use crate::select::{SelectError, Selection, Target};
 use barkeep_config::Settings;
 use barkeep_market::{AssetClass, Calendar, Family, Interval, Symbol, Ts};
-use barkeep_plan::{FamilyState, Horizon, Need};
+use barkeep_plan::{FamilyState, Holes, Horizon};
 use barkeep_store::{Store, StoreError, SymbolRow};
 
 /// Where the history of each family begins, unless the selection says.
@@ -87,6 +87,7 @@ pub async fn gaps(
     let delay = |class| coverage.delay(class, &targets, configured);
     let (exchange, continuous) = (delay(AssetClass::Stock), delay(AssetClass::Crypto));
     let mut all = BTreeMap::new();
+    let mut holes = Holes::new(calendar);
     for state in targets.iter().flat_map(|target| coverage.proven(target)) {
         let delay = if state.class.is_continuous() { continuous } else { exchange };
         let family = state.base.family();
@@ -94,7 +95,7 @@ pub async fn gaps(
         // Without a first or last day there is nothing to contradict.
         let Ok(range) = wanted.range(&state, &starts) else { continue };
         for tf in &state.requested {
-            let open = Need::open_gaps(calendar, &state, *tf, range, horizon);
+            let open = holes.count(&state, *tf, range, horizon);
             all.insert((state.symbol.clone(), *tf), open);
         }
     }
