@@ -1,13 +1,13 @@
 //! The needs of many families, each different one worked out once.
 //!
 //! Ten thousand symbols that were added together lack the same hours of the same calendar. They differ in their names
-//! alone, so one of them is worked out and the others share its [`Found`]; the planner plans for it once, too.
+//! alone, so one of them is worked out and the others share what was found; the planner plans for it once, too.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::gaps::{FamilyState, Horizon, Need};
+use super::gaps::{FamilyState, Found, Horizon, Need};
 use barkeep_market::{AssetClass, Calendar, Interval, IntervalSet, Timeframe, Ts};
 
 /// Needs in the order in which they were added.
@@ -27,7 +27,7 @@ impl<'a> Needs<'a> {
     }
 
     /// What `state` lacks inside `range`: as [`Need::of`], and [`Need::newest`] where only that is wanted.
-    pub fn add(&mut self, state: FamilyState, range: Interval, horizon: Horizon) {
+    pub fn add(&mut self, state: FamilyState, range: Interval, horizon: Horizon) -> Arc<Found> {
         let places = self.different.entry(hash(&state, range, horizon)).or_default();
         let alike = |need: &&Need| need.is_of(range, horizon) && need.state.is_alike(&state);
         let known = places.iter().filter_map(|k| self.all.get(*k)).find(alike).map(|need| Arc::clone(&need.found));
@@ -38,7 +38,9 @@ impl<'a> Needs<'a> {
             let need = Need::of(self.cal, state, range, horizon);
             if self.newest_only { need.newest(self.cal) } else { need }
         };
+        let found = Arc::clone(&need.found);
         self.all.push(need);
+        found
     }
 
     /// How many of them were worked out; the others are like one of those.

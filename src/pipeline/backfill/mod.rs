@@ -78,8 +78,8 @@ pub struct Backfill {
 pub enum RunError {
     #[error(transparent)]
     Selection(#[from] SelectError),
-    /// It was cancelled before its turn came.
-    #[error("cancelled while it waited for its turn")]
+    /// It was cancelled before its turn came, or came to anything.
+    #[error("cancelled before it began")]
     CancelledInLine,
     #[error(transparent)]
     KeyRefused(Fault),
@@ -160,7 +160,11 @@ impl Backfill {
             engine.store.put_execution(&run.execution).await?;
         }
         let outcome = run.rounds().await;
-        let summary = run.finish(outcome, &cancel).await;
+        let summary = if outcome.is_ok() && cancel.is_cancelled() && run.left_nothing() {
+            Err(RunError::CancelledInLine)
+        } else {
+            run.finish(outcome, &cancel).await
+        };
         if run.split_watch().reopened {
             shared.calendar.publish(crate::calendar(engine.store.as_ref()).await?);
         }
@@ -209,6 +213,13 @@ impl Run<'_> {
         (self.fetcher.progress.totals().commits, self.fetcher.capabilities().learned)
     }
 
+    /// A run of the schedule that has not asked anything comes again by itself: nothing of it is stored, and to close
+    /// thousands of series that were never begun would only keep the service from stopping.
+    fn left_nothing(&self) -> bool {
+        let is_asked = self.fetcher.progress.totals().requests > 0 || self.fetcher.registry.is_done();
+        self.fetcher.scheduled && !is_asked
+    }
+
     /// Round after round until one brings nothing new, then what needs no request.
     async fn rounds(&self) -> Result<(), RunError> {
         for round in 0..MOST_ROUNDS {
@@ -228,7 +239,10 @@ impl Run<'_> {
                 (Some(_), _) => break,
                 (None, _) => {
                     let capabilities = self.fetcher.capabilities().clone();
-                    let mut market = self.backfill.market(self.engine(), &self.context, &capabilities).await?;
+                    let mut market = tokio::select! {
+                        () = self.fetcher.cancel.cancelled() => break,
+                        market = self.backfill.market(self.engine(), &self.context, &capabilities) => market?,
+                    };
                     if round > 0 {
                         market.splits_due.clear();
                     }

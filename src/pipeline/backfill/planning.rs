@@ -32,14 +32,15 @@ impl Backfill {
         for class in AssetClass::ALL {
             self.selection.range(class, engine.settings.backfill.history, now)?;
         }
-        let coverage = CoverageIndex::read(engine.store.as_ref(), &targets, now).await?;
+        let series = engine.store.series().await?;
+        let coverage = CoverageIndex::of(engine.store.as_ref(), &targets, &series, now).await?;
         self.selection.drop_paused(&mut targets, |symbol, tf| coverage.is_paused(symbol, tf))?;
         let configured = engine.settings.vendor.delay;
         let delays = Delays {
             exchange: coverage.delay(AssetClass::Stock, &targets, configured),
             continuous: coverage.delay(AssetClass::Crypto, &targets, configured),
         };
-        let beginnings = Beginnings::read(engine.store.as_ref(), &targets).await?;
+        let beginnings = Beginnings::of(&targets, &series);
         // Whoever asks for stored bars again wants to know whether there are more by now.
         let plan_starts = if self.selection.refetch && !self.idle {
             PlanStarts::new()

@@ -35,7 +35,12 @@ impl Backfill {
         cancel: &CancellationToken,
     ) -> Result<(RunContext, PlanningContext), RunError> {
         let mut engine = shared.for_run();
-        let mut context = self.planning_context(&engine).await?;
+        // With thousands of symbols reading takes a while; whoever stops the service does not wait for it.
+        let mut context = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(RunError::CancelledInLine),
+            context = self.planning_context(&engine) => context?,
+        };
         let mut noted = before.is_some() || self.is_scheduled();
         let mut waited = false;
         let granted = loop {
