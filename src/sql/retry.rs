@@ -72,11 +72,11 @@ impl Retry {
     }
 
     /// Somebody found out without a call of their own that waits.
-    pub(super) fn hear_lost(&self, error: &StoreError) {
+    pub fn hear_lost(&self, error: &StoreError) {
         self.note_lost(error);
     }
 
-    pub(super) fn hear_back(&self) {
+    pub fn hear_back(&self) {
         self.note_back();
     }
 

@@ -54,13 +54,13 @@ statements! {
     DELETE_SYMBOL = Sql::same("DELETE FROM symbols WHERE symbol = $1");
 }
 
-/// All symbols by name.
 /// [`crate::Store::symbols_mark`].
 pub(crate) async fn mark(conn: &mut Conn<'_>) -> Result<[i64; 3]> {
-    let marks = collect(&conn.rows(MARK, &[]).await?, |f| Ok([f.next()?, f.next()?, f.next()?]))?;
+    let marks = each(conn, MARK, &[], |f| Ok([f.next()?, f.next()?, f.next()?])).await?;
     Ok(marks.first().copied().unwrap_or_default())
 }
 
+/// All symbols by name.
 pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
     let mut rows = each(conn, ALL, &[], |f| {
         Ok(SymbolRow {
