@@ -28,6 +28,7 @@ pub mod work;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::error::ContextValue;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -37,6 +38,17 @@ pub use globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
 
+/// What this binary was made of.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}\ncommit   {}\nfeatures {}\nSQLite   {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("BARKEEP_COMMIT"),
+        env!("BARKEEP_FEATURES"),
+        libsqlite3_sys::SQLITE_VERSION.to_string_lossy(),
+    )
+});
+
 /// Keep market bars fresh: fetch OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
 ///
 /// Without a command, barkeep opens the dashboard and fetches in the background.
@@ -44,6 +56,7 @@ use barkeep_base::text::printable;
 #[command(
     name = "barkeep",
     version,
+    long_version = LONG_VERSION.as_str(),
     max_term_width = 120,
     after_help = "Examples:
   barkeep demo                     # try the dashboard without an API key
@@ -94,6 +107,8 @@ pub enum Command {
     Config(admin::config::ConfigArgs),
     Completions(admin::shell::CompletionsArgs),
     Man(admin::shell::ManArgs),
+    #[command(name = "__complete", hide = true)]
+    Complete(admin::shell::CompleteArgs),
 }
 
 /// Parses the command line, runs the command and returns the exit code.
@@ -160,6 +175,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Config(args) => admin::config::run(args, &cli.globals),
         Command::Completions(args) => admin::shell::completions(args),
         Command::Man(args) => admin::shell::man(args),
+        Command::Complete(args) => admin::shell::complete(args, &cli.globals),
     }
 }
 

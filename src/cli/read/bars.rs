@@ -44,7 +44,7 @@ pub(crate) fn format_of(named: Option<Format>, output: Option<&Path>, json: bool
         let text = format!("--json and --format {format:?} cannot be used together");
         return Err(CliError::usage(text.to_lowercase()));
     }
-    let ending = output.and_then(Path::extension).map(|ending| ending.to_ascii_lowercase());
+    let ending = output.and_then(Path::extension).map(std::ffi::OsStr::to_ascii_lowercase);
     let by_ending = match ending.as_ref().and_then(|ending| ending.to_str()) {
         Some("csv") => Some(Format::Csv),
         Some("json") => Some(Format::Json),

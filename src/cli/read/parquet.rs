@@ -15,15 +15,18 @@ pub(crate) struct Column<R> {
     pub(crate) values: Values<R>,
 }
 
+type MayNumber<R> = dyn Fn(&R) -> Option<f64> + Send;
+type MayText<R> = dyn Fn(&R) -> Option<&str> + Send;
+
 /// UTC milliseconds become a time of pandas, polars and DuckDB. `May…` are columns that may be empty.
 pub(crate) enum Values<R> {
     Time(fn(&R) -> i64),
     Number(fn(&R) -> f64),
     Flag(fn(&R) -> bool),
     Text(fn(&R) -> &str),
-    MayNumber(Box<dyn Fn(&R) -> Option<f64> + Send>),
+    MayNumber(Box<MayNumber<R>>),
     MayCount(fn(&R) -> Option<i64>),
-    MayText(Box<dyn Fn(&R) -> Option<&str> + Send>),
+    MayText(Box<MayText<R>>),
 }
 
 impl<R> Column<R> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::admin::symbols::find;
 use crate::exit::CliError;
@@ -11,7 +12,7 @@ use crate::globals::{Globals, block_on};
 use crate::lists::{Names, flat, known_names};
 use crate::output::{print, print_json};
 use crate::render;
-use crate::service::connect::{START, of_database};
+use crate::service::connect::{START, Served, of_database};
 use barkeep_base::clock::{Moment, SystemClock};
 use barkeep_config::Loaded;
 use barkeep_market::{Symbol, Timeframe};
@@ -60,10 +61,15 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), CliError> 
         store.close().await;
         let service = of_database(settings);
         if session.json {
-            let service = service.map(|found| found.map(Service::from));
+            let service = match service {
+                Served::By(RunningService { holder, url }) => Some(json!({ "holder": holder, "url": url })),
+                Served::ByNobody => Some(serde_json::Value::Null),
+                Served::Unknown => None,
+            };
             return print_json(&Status { schema: 1, snapshot: &snapshot, service });
         }
-        let none_runs = matches!(service, Some(None)).then(|| format!("no service runs on this database; {START}\n"));
+        let none_runs =
+            matches!(service, Served::ByNobody).then(|| format!("no service runs on this database; {START}\n"));
         print(&(render::snapshot(&snapshot, checked) + &none_runs.unwrap_or_default()))
     })
 }
@@ -74,20 +80,7 @@ struct Status<'a> {
     schema: u32,
     #[serde(flatten)]
     snapshot: &'a Snapshot,
-    /// `null` when none runs; absent for PostgreSQL, where that cannot be told from here.
+    /// `{holder, url}`; `null` when none runs, absent for PostgreSQL, where that cannot be told from here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<Option<Service>>,
-}
-
-/// The service that runs on the database.
-#[derive(Serialize)]
-struct Service {
-    holder: String,
-    url: Option<String>,
-}
-
-impl From<RunningService> for Service {
-    fn from(RunningService { holder, url }: RunningService) -> Self {
-        Self { holder, url }
-    }
+    service: Option<serde_json::Value>,
 }

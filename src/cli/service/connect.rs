@@ -28,9 +28,20 @@ pub struct ServiceArgs {
     pub key_file: Option<PathBuf>,
 }
 
-/// The service that runs on the configured SQLite file; `None` for PostgreSQL, which any number may use.
-pub(crate) fn of_database(settings: &Settings) -> Option<Option<RunningService>> {
-    barkeep_store::sqlite_file(settings.database.as_str()).map(|path| running(&path))
+/// Who serves the configured database.
+pub(crate) enum Served {
+    By(RunningService),
+    ByNobody,
+    /// PostgreSQL, which any number of services may use: that cannot be told from here.
+    Unknown,
+}
+
+pub(crate) fn of_database(settings: &Settings) -> Served {
+    match barkeep_store::sqlite_file(settings.database.as_str()).map(|path| running(&path)) {
+        Some(Some(service)) => Served::By(service),
+        Some(None) => Served::ByNobody,
+        None => Served::Unknown,
+    }
 }
 
 /// The URL of the API: as it was given, else of the service on the configured database.
@@ -38,15 +49,17 @@ pub(crate) fn url(given: Option<&str>, settings: &Settings) -> Result<String, Cl
     let configured = || format!("http://{}", settings.api.listen);
     match (given, of_database(settings)) {
         (Some(given), _) => Ok(given.to_owned()),
-        (None, None) => Ok(configured()),
-        (None, Some(Some(RunningService { url: Some(url), .. }))) => Ok(url),
-        (None, Some(Some(RunningService { holder, .. }))) => {
+        (None, Served::Unknown) => Ok(configured()),
+        (None, Served::By(RunningService { url: Some(url), .. })) => Ok(url),
+        (None, Served::By(RunningService { holder, .. })) => {
             let text = format!("the service on {} ({holder}) has no API to reach it by", settings.database);
             Err(CliError::new(SOME_FAILED, text)
                 .hint("set api.enabled, or choose a free port with api.listen; then restart it"))
         }
-        (None, Some(None)) => Err(CliError::new(SOME_FAILED, format!("no service runs on {}", settings.database))
-            .hint(format!("{START}; with --url URL another one is reached"))),
+        (None, Served::ByNobody) => {
+            Err(CliError::new(SOME_FAILED, format!("no service runs on {}", settings.database))
+                .hint(format!("{START}; with --url URL another one is reached")))
+        }
     }
 }
 

@@ -635,3 +635,34 @@ fn quiet_leaves_out_progress_and_notes_and_colors_are_as_asked() {
         error("always").contains("\u{1b}[") && !error("never").contains('\u{1b}') && !error("auto").contains('\u{1b}')
     );
 }
+
+#[test]
+fn settings_are_begun_with_a_file_that_is_never_overwritten() {
+    let dir = temp();
+    assert_eq!(run(dir.path(), &["config", "init", "--config", "mine.yaml"]).status.code(), Some(0));
+    assert_eq!(run(dir.path(), &["config", "check", "--config", "mine.yaml"]).status.code(), Some(0));
+    std::fs::write(dir.path().join("mine.yaml"), "log:\n  keep: 3\n").unwrap();
+    assert_refused(&run(dir.path(), &["config", "init", "--config", "mine.yaml"]), 2, "mine.yaml exists");
+    assert_eq!(std::fs::read_to_string(dir.path().join("mine.yaml")).unwrap(), "log:\n  keep: 3\n");
+}
+
+#[test]
+fn manual_pages_version_and_words_for_the_shell() {
+    let dir = temp();
+    assert_eq!(run(dir.path(), &["man", "pages/"]).status.code(), Some(0));
+    let page = std::fs::read_to_string(dir.path().join("pages/barkeep-symbols-add.1")).unwrap();
+    assert!(page.contains(".SH \"EXIT STATUS\"") && page.contains("SEE ALSO"), "{page}");
+    assert!(dir.path().join("pages/barkeep.1").exists());
+    let version = stdout(&run(dir.path(), &["--version"]));
+    for names in ["commit ", "features ", "SQLite   3."] {
+        assert!(version.contains(names), "{version}");
+    }
+    assert_eq!(
+        stdout(&run(dir.path(), &["__complete", "symbols"])),
+        "",
+        "without a database there is nothing to offer"
+    );
+    run(dir.path(), &["symbols", "add", "AAPL", "BTC"]);
+    assert_eq!(stdout(&run(dir.path(), &["__complete", "symbols"])), "AAPL\nBTC\n");
+    assert!(stdout(&run(dir.path(), &["completions", "bash"])).contains("barkeep __complete"));
+}

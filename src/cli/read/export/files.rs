@@ -122,8 +122,10 @@ pub(super) fn tidy(dir: &Path, current: &[String]) -> Result<usize> {
         let entry = entry?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let unfinished = name.starts_with('.') && name.ends_with(".part");
-        let old = name.ends_with(".parquet") && !current.iter().any(|one| one == name);
+        // Both endings as this program writes them.
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        let unfinished = name.starts_with('.') && ending == Some("part");
+        let old = ending == Some("parquet") && !current.iter().any(|one| one == name);
         if unfinished || old {
             fs::remove_file(entry.path())?;
             removed += usize::from(old);
