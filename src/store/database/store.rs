@@ -12,8 +12,9 @@ use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
+use crate::tables::reference::dividends;
 use crate::tables::symbols::{self, merge};
-use crate::tables::{alerts, api, bars, claims, dividends, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
 use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{
