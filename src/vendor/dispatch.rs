@@ -5,7 +5,6 @@
 //! bars. A cancel ends every wait. An attempt under way has [`GRACE`] left to answer, since its page is paid for; then it is
 //! given up, and its place in the window stays taken as if the vendor still worked on it.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +13,6 @@ use chrono::NaiveDate;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::batch::groups;
 pub use super::counters::Counters;
 use super::counters::Counts;
 use super::fault::{Failure, Transport, classify};
@@ -23,26 +21,20 @@ use super::limit::{Limiter, Permit, pause};
 pub use super::paging::PageGuard;
 use super::retry::RetryPolicy;
 use super::{
-    AggregateQuery, Class, Cursor, Dated, DividendPage, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage,
-    Ticker, TickerDetails, Vendor,
+    AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, Ticker, TickerDetails,
+    Vendor,
 };
 use barkeep_base::clock::{Clock, Moment};
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::dividend::Dividend;
-use barkeep_market::{AssetClass, Interval, Timeframe, Ts, split::Split};
+use barkeep_market::{AssetClass, Interval, Timeframe, Ts};
 
 mod batch;
+mod lists;
 #[cfg(test)]
 mod tests;
 
 /// How long requests under way may still take after a cancel.
 pub const GRACE: Duration = Duration::from_secs(2);
-
-/// Pages one group of tickers may have. 5,000 rows a page; nobody splits or pays that often.
-const LIST_PAGES: usize = 500;
-
-/// Rows by ticker, how many could not be read, and where the next page is.
-type Rows<T> = (Vec<(String, T)>, u64, Option<Cursor>);
 
 /// Makes requests: within the limit, again when it helps, written down.
 pub struct Dispatcher {
@@ -167,77 +159,6 @@ impl Dispatcher {
             ..Fetched::rows(page.bars.len(), page.server_time)
         };
         self.answered(ask, cancel, || self.vendor.grouped_daily(class, date), brought).await
-    }
-
-    /// All splits of the given tickers, sorted by ticker, date and ratio, equal ones once. Two of one date may contradict
-    /// each other.
-    pub async fn splits(&self, tickers: &[String], cancel: &CancellationToken) -> Result<Vec<(String, Split)>, Fault> {
-        let page = |page: SplitPage| (page.splits, page.unreadable, page.next);
-        let mut all = self
-            .listed("splits", tickers, cancel, |group, from| async move {
-                let Dated { value, server_time } = self.vendor.splits(group, from.as_ref()).await?;
-                Ok(Dated { value: page(value), server_time })
-            })
-            .await?;
-        all.sort_by(|(a, x), (b, y)| {
-            let by_date = (a, x.date).cmp(&(b, y.date));
-            by_date.then(x.from.total_cmp(&y.from)).then(x.to.total_cmp(&y.to))
-        });
-        all.dedup();
-        Ok(all)
-    }
-
-    /// All dividends of the given tickers with an ex-date from `since` on, sorted by ticker and date, equal ones once.
-    pub async fn dividends(
-        &self,
-        tickers: &[String],
-        since: Option<NaiveDate>,
-        cancel: &CancellationToken,
-    ) -> Result<Vec<(String, Dividend)>, Fault> {
-        let page = |page: DividendPage| (page.dividends, page.unreadable, page.next);
-        let mut all = self
-            .listed("dividends", tickers, cancel, |group, from| async move {
-                let Dated { value, server_time } = self.vendor.dividends(group, since, from.as_ref()).await?;
-                Ok(Dated { value: page(value), server_time })
-            })
-            .await?;
-        all.sort_by(|(a, x), (b, y)| (a, x.ex_date, &x.id).cmp(&(b, y.ex_date, &y.id)));
-        all.dedup();
-        Ok(all)
-    }
-
-    /// All rows of a list, group after group of tickers and page after page.
-    async fn listed<'t, T, F>(
-        &self,
-        endpoint: &'static str,
-        tickers: &'t [String],
-        cancel: &CancellationToken,
-        ask_for: impl Fn(&'t [String], Option<Cursor>) -> F,
-    ) -> Result<Vec<(String, T)>, Fault>
-    where
-        F: Future<Output = Result<Dated<Rows<T>>, Fault>>,
-    {
-        let mut all = Vec::new();
-        for group in groups(tickers) {
-            let ticker = group.first().filter(|_| group.len() == 1).map(String::as_str);
-            let ask = Request { ticker, ..Request::of(endpoint) };
-            let mut cursor: Option<Cursor> = None;
-            let mut seen: HashSet<Cursor> = HashSet::new();
-            loop {
-                let (rows, unreadable, next) =
-                    self.recorded(ask, cancel, || ask_for(group, cursor.clone()), |(rows, ..)| rows.len()).await?;
-                if unreadable > 0 {
-                    tracing::warn!(rows = unreadable, "rows in an answer about {endpoint} are none; left out");
-                }
-                all.extend(rows);
-                let Some(next) = next else { break };
-                if seen.len() >= LIST_PAGES || !seen.insert(next.clone()) {
-                    return Err(Fault::malformed(format!("the pages of {endpoint} do not end")));
-                }
-                cursor = Some(next);
-            }
-        }
-        Ok(all)
     }
 
     pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {

@@ -11,7 +11,7 @@ const MODULES: [&str; 21] = [
     "service", "monitor", "alerts", "runtime", "sim", "wire", "api", "tui", "report", "cli",
 ];
 /// Lines of code of a module, tests and comments apart. The dashboard is one program by itself.
-const MODULE_LINES: usize = 6_000;
+const MODULE_LINES: usize = 6_500;
 const FILE_LINES: usize = 400;
 /// The trait of the store has a method for each operation, and one file routes each of them.
 const ROUTES: [&str; 2] = ["store/lib.rs", "store/database/store.rs"];

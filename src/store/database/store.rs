@@ -14,8 +14,9 @@ use crate::engine_state;
 use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
 use crate::tables::fleet::{claims, workers};
+use crate::tables::reference::dividends;
 use crate::tables::symbols::{self, merge};
-use crate::tables::{alerts, api, bars, dividends, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{alerts, api, bars, evidence, executions, features, monitoring, page, plans};
 use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{

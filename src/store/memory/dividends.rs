@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::Result;
-use crate::tables::dividends;
+use crate::tables::reference::dividends;
 use barkeep_market::dividend::{Dividend, Paid};
 use barkeep_market::{AssetClass, Calendar, Symbol, Ts};
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::batch::groups;
 use super::*;
 use crate::limit::Grant;
 use crate::{DividendPage, SplitPage};
 use barkeep_base::clock::FixedClock;
 use barkeep_config::RateLimit;
 use barkeep_market::Ts;
+use barkeep_market::split::Split;
 
 const TIMEOUT: Duration = Duration::from_mins(1);
 

@@ -8,6 +8,7 @@ use crate::field::{collect, column};
 use crate::writer::Work;
 use crate::{Result, SeriesId, StoreError};
 use barkeep_market::dividend::{self, Dividend, Paid, PriceFactors};
+use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
 
 statements! {
@@ -24,6 +25,9 @@ statements! {
          ON CONFLICT (symbol) DO UPDATE SET fetched_at = excluded.fetched_at");
     CHECKED = Sql::same("SELECT symbol, fetched_at FROM dividends_checked");
     EX_DATES = Sql::same("SELECT DISTINCT symbol, ex_date FROM dividends WHERE ex_date >= $1");
+    SPLITS = Sql::same(
+        "SELECT execution_date, split_from, split_to FROM splits WHERE symbol = $1 AND status <> 'contradicted'
+         ORDER BY execution_date, split_from, split_to");
     CLASS = Sql::same("SELECT asset_class FROM symbols WHERE symbol = $1");
     SERIES = Sql::same("SELECT id, timeframe FROM series WHERE symbol = $1 AND timeframe <> '1w' AND bar_count > 0");
     /// What was paid on each ex-date, with the last bar that began before the session before it was over.
@@ -168,7 +172,9 @@ impl Work for Refresh {
 /// Makes the factors of a symbol anew, and marks its series where they are others than before.
 pub(crate) async fn refresh(conn: &mut Conn<'_>, symbol: &Symbol) -> Result<()> {
     let class = column(&conn.rows(CLASS, &values![symbol]).await?)?.pop().unwrap_or(AssetClass::Stock);
-    let splits = super::reference::splits(conn, symbol).await?;
+    let splits = collect(&conn.rows(SPLITS, &values![symbol]).await?, |f| {
+        Ok(Split { date: f.next()?, from: f.next()?, to: f.next()? })
+    })?;
     let mut series: Vec<(SeriesId, Timeframe)> =
         collect(&conn.rows(SERIES, &values![symbol]).await?, |f| Ok((f.next()?, f.next()?)))?;
     // The close of a day, else of the last bar in its regular hours.

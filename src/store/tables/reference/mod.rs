@@ -1,5 +1,8 @@
 //! Reference data beside the bars: splits of symbols and corrections of the calendar.
 
+pub(crate) mod dividends;
+pub(crate) mod sessions;
+
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
@@ -131,7 +134,7 @@ impl Work for PutSplits {
             }
             conn.run(PUT_CHECKED, &values![symbol, self.fetched_at]).await?;
             conn.run(MARK, &values![symbol]).await?;
-            super::dividends::refresh(conn, symbol).await?;
+            dividends::refresh(conn, symbol).await?;
         }
         Ok(())
     }
@@ -147,7 +150,7 @@ impl Work for PutHolidays {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
         for row in &self.0 {
             conn.run(PUT_HOLIDAY, &values![row.date, row.close, &row.name, row.fetched_at]).await?;
-            super::sessions::announce(conn, row).await?;
+            sessions::announce(conn, row).await?;
         }
         Ok(())
     }
