@@ -6,23 +6,11 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
 pub mod admin;
-pub mod args;
-pub mod dates;
-mod destination;
-mod early;
 #[cfg(test)]
 mod examples_tests;
-pub mod exit;
-pub mod globals;
-pub mod ids;
-pub mod lists;
 pub mod measure;
-pub mod output;
-pub mod progress;
 pub mod read;
-pub mod render;
 pub mod service;
-mod signals;
 mod simulated;
 pub mod work;
 
@@ -33,10 +21,11 @@ use std::sync::LazyLock;
 use clap::error::ContextValue;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-pub use exit::CliError;
-pub use globals::{Globals, Session, block_on};
+pub use barkeep_shell::exit::CliError;
+pub use barkeep_shell::globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
+use barkeep_shell::{args, dates, destination, early, exit, globals, ids, lists, output, progress, render, signals};
 
 /// What this binary was made of.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {

@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; a module uses only modules before it.
-const MODULES: [&str; 21] = [
+const MODULES: [&str; 22] = [
     "base", "market", "plan", "config", "vendor", "records", "sql", "store", "names", "progress", "pipeline",
-    "service", "monitor", "alerts", "runtime", "sim", "wire", "api", "tui", "report", "cli",
+    "service", "monitor", "alerts", "runtime", "sim", "wire", "api", "tui", "report", "shell", "cli",
 ];
 /// Lines of code of a module, tests and comments apart. The dashboard is one program by itself.
-const MODULE_LINES: usize = 6_500;
+const MODULE_LINES: usize = 6_000;
 const FILE_LINES: usize = 400;
 /// The trait of the store has a method for each operation, and one file routes each of them.
 const ROUTES: [&str; 2] = ["store/lib.rs", "store/database/store.rs"];

@@ -15,7 +15,7 @@ use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_config::Environment;
 use barkeep_market::Symbol;
-use barkeep_report::loadtest::{self, LoadTestError, LoadTestOptions, LoadTestReport, ServiceClient};
+use barkeep_report::loadtest::{self, LoadTestOptions, LoadTestReport, ServiceClient};
 
 /// Number of symbols when none are given: the first of the baseline's.
 const SYMBOLS: usize = 3;
@@ -129,17 +129,4 @@ fn finish(report: &LoadTestReport, args: &LoadtestArgs, session: &Session) -> Re
         print(&loadtest::text(report))?;
     }
     if report.passed { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
-}
-
-impl From<LoadTestError> for CliError {
-    fn from(e: LoadTestError) -> Self {
-        let hint = match &e {
-            LoadTestError::NoServer { .. } => {
-                "start one with `barkeep run --headless`, give its URL with --url, or use --spawn"
-            }
-            LoadTestError::NoKey { .. } => "create one with `barkeep keys create NAME` and set BARKEEP_API_KEY",
-            LoadTestError::Spawn(_) => return Self::new(SOME_FAILED, e.to_string()),
-        };
-        Self::usage(e.to_string()).hint(hint)
-    }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
+use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, block_on};
 use crate::service::connect::url;
 use crate::work::dashboard::{Dashboard, DashboardArgs, print_summary, require_terminal, screen, show, start};
-use barkeep_api::client::{AttachError, Remote};
+use barkeep_api::client::Remote;
 use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, client_key};
 use barkeep_runtime::console::Console;
@@ -74,17 +74,4 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
             Ended::Gone => Ok(()),
         }
     })
-}
-
-impl From<AttachError> for CliError {
-    fn from(e: AttachError) -> Self {
-        let message = e.to_string();
-        match e {
-            AttachError::Url(_) => Self::usage(message),
-            AttachError::Refused(_) => Self::usage(format!("the service refused: {message}"))
-                .hint("set BARKEEP_API_KEY to one of its keys; `barkeep keys create NAME` on its machine makes one"),
-            AttachError::Unreachable(_) => Self::new(SOME_FAILED, format!("no service to attach to: {message}"))
-                .hint("start one with `barkeep run --headless`, or give the URL it listens on"),
-        }
-    }
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::args::Selection;
-use crate::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
+use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
 use crate::output::{note, print, print_json_line};
 use crate::progress::Progress;
@@ -25,8 +25,8 @@ use barkeep_pipeline::RunError;
 use barkeep_pipeline::backfill::close_open;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::open::OpenError;
-use barkeep_pipeline::select::{self, SelectError};
-use barkeep_store::{ExecutionStatus, HealthListener, Store, StoreError, Trigger};
+use barkeep_pipeline::select::{self};
+use barkeep_store::{ExecutionStatus, HealthListener, Store, Trigger};
 
 /// Fetch missing bars
 ///
@@ -244,44 +244,4 @@ async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     progress.print_after_signal("finishing requests in flight; press Ctrl-C again to stop immediately", typed);
     cancel.cancel();
     signals.exit_on_next().await;
-}
-
-impl From<SelectError> for CliError {
-    /// In the words of the command line.
-    fn from(e: SelectError) -> Self {
-        let message = e.to_string();
-        match e {
-            SelectError::NoSymbols => Self::usage(message).hint("add some with `barkeep symbols add AAPL SPY BTC`"),
-            SelectError::ClassDiffers { symbol, .. } => Self::usage(message)
-                .hint(format!("leave --asset-class out, or remove it first with `barkeep symbols remove {symbol}`")),
-            SelectError::EmptyRange { from, to } => Self::usage(format!("--from {from} is after --to {to}; swap them")),
-            SelectError::Future { from } => Self::usage(format!("--from {from} is in the future; there are no bars yet")),
-            SelectError::Name(_) => Self::usage(message),
-            SelectError::AllPaused => Self::usage(message)
-                .hint("resume one with `barkeep symbols set SYMBOL --paused=false --timeframe TF`, or name --timeframes to fetch it anyway"),
-        }
-    }
-}
-
-impl From<RunError> for CliError {
-    fn from(e: RunError) -> Self {
-        match e {
-            RunError::Selection(e) => e.into(),
-            RunError::CancelledInLine => Self::new(INTERRUPTED, e.to_string()),
-            // The fault itself says that the vendor refused the key.
-            RunError::KeyRefused(fault) => Self::new(KEY_REFUSED, fault.to_string())
-                .hint("check MASSIVE_API_KEY, POLYGON_API_KEY or vendor.key_file; no more requests were made"),
-            RunError::Store(e) => {
-                let error = Self::new(DATABASE, e.to_string());
-                match e {
-                    // What was committed is safe as long as the file is.
-                    e if e.is_transient() => {
-                        error.hint("what is committed is safe; run the same command again to resume")
-                    }
-                    StoreError::Unusable(_) => error.hint("`barkeep db check` shows what is wrong with the database"),
-                    _ => error,
-                }
-            }
-        }
-    }
 }

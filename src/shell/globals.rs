@@ -66,7 +66,8 @@ pub struct Globals {
 
 /// A URL may hold a password: clap must not print it in an error.
 #[allow(clippy::unnecessary_wraps, reason = "clap takes parsers that return a Result")]
-pub(crate) fn secret(text: &str) -> Result<SecretString, Infallible> {
+#[must_use]
+pub fn secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(SecretString::from(text))
 }
 
@@ -177,7 +178,7 @@ impl Session {
     }
 
     /// Opens something in the database. A server that is still starting is waited for, and that is said.
-    pub(crate) async fn while_starting<T>(
+    pub async fn while_starting<T>(
         &self,
         open: impl AsyncFnOnce(Starting<'_>) -> Result<T, StoreError>,
     ) -> Result<T, CliError> {

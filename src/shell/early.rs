@@ -25,13 +25,13 @@ impl From<Color> for clap::ColorChoice {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Early {
-    pub(crate) json: bool,
-    pub(crate) color: Color,
+pub struct Early {
+    pub json: bool,
+    pub color: Color,
 }
 
 impl Early {
-    pub(crate) fn of(arguments: impl Iterator<Item = OsString>) -> Self {
+    pub fn of(arguments: impl Iterator<Item = OsString>) -> Self {
         let mut early = Self::default();
         let mut before = String::new();
         // What is not UTF-8 is none of these options.

@@ -12,20 +12,20 @@ use barkeep_base::text::printable;
 
 /// How the process speaks besides its results; set once, from the command line.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manner {
-    pub(crate) json: bool,
-    pub(crate) quiet: bool,
-    pub(crate) color: Color,
+pub struct Manner {
+    pub json: bool,
+    pub quiet: bool,
+    pub color: Color,
 }
 
 static MANNER: OnceLock<Manner> = OnceLock::new();
 
-pub(crate) fn set_manner(manner: Manner) {
+pub fn set_manner(manner: Manner) {
     // The first to say it is the command line.
     let _ = MANNER.set(manner);
 }
 
-pub(crate) fn manner() -> Manner {
+pub fn manner() -> Manner {
     MANNER.get().copied().unwrap_or_default()
 }
 

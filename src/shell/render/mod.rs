@@ -270,20 +270,23 @@ fn notes(row: &SeriesView) -> String {
 }
 
 /// The tiers outside the counts, where there are any.
-pub(crate) fn outside(loading: usize, ended: usize) -> String {
+#[must_use]
+pub fn outside(loading: usize, ended: usize) -> String {
     let of = |name: &str, n: usize| if n > 0 { format!("  {name} {n}") } else { String::new() };
     of("loading", loading) + &of("ended", ended)
 }
 
 /// Ranges in doubt of each kind that occurs, in words.
-pub(crate) fn doubt_words(holes: HoleCounts) -> Vec<String> {
+#[must_use]
+pub fn doubt_words(holes: HoleCounts) -> Vec<String> {
     let words = ["late", "suspect", "vendor hole", "halted", "unjudged", "quarantined"];
     let some = words.into_iter().zip(holes.all()).filter(|(_, n)| *n > 0);
     some.map(|(word, n)| format!("{} {word}", count(n))).collect()
 }
 
 /// A line on the ranges in doubt; empty when there is none.
-pub(crate) fn doubts(holes: HoleCounts) -> String {
+#[must_use]
+pub fn doubts(holes: HoleCounts) -> String {
     if holes.is_empty() { String::new() } else { format!("ranges in doubt: {}\n", doubt_words(holes).join(", ")) }
 }
 

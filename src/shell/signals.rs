@@ -11,14 +11,14 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 
 /// The signal that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Received {
+pub enum Received {
     Interrupt,
     Terminate,
     Hangup,
 }
 
 /// The signals a command listens to. A signal that cannot be caught keeps its usual meaning.
-pub(super) struct Signals {
+pub struct Signals {
     interrupt: Option<Signal>,
     terminate: Option<Signal>,
     hangup: Option<Signal>,
@@ -26,7 +26,8 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Catches SIGINT and SIGTERM, and SIGHUP when asked to.
-    pub(super) fn listen(hangup: bool) -> Self {
+    #[must_use]
+    pub fn listen(hangup: bool) -> Self {
         let one = |kind| signal(kind).map_err(|e| tracing::warn!(error = %e, "a signal cannot be caught")).ok();
         Self {
             interrupt: one(SignalKind::interrupt()),
@@ -36,7 +37,7 @@ impl Signals {
     }
 
     /// The next signal.
-    pub(super) async fn next(&mut self) -> Received {
+    pub async fn next(&mut self) -> Received {
         tokio::select! {
             () = received(&mut self.interrupt) => Received::Interrupt,
             () = received(&mut self.terminate) => Received::Terminate,
@@ -45,7 +46,7 @@ impl Signals {
     }
 
     /// Exits the process immediately on one more signal.
-    pub(super) async fn exit_on_next(mut self) {
+    pub async fn exit_on_next(mut self) {
         tokio::time::sleep(DEBOUNCE).await;
         // Discard what arrived meanwhile.
         while tokio::time::timeout(Duration::ZERO, self.next()).await.is_ok() {}

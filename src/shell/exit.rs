@@ -73,7 +73,8 @@ impl CliError {
     }
 
     /// Prints to stderr, also with `--json`, then as one object on one line: only results go to stdout.
-    pub(super) fn report(&self, json: bool) -> ExitCode {
+    #[must_use]
+    pub fn report(&self, json: bool) -> ExitCode {
         let mut err = std::io::stderr().lock();
         if !self.message.is_empty() && json {
             let Self { code, message, hint } = self;

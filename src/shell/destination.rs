@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// An export that is being written. Dropped without [`Destination::commit`], it leaves nothing behind.
 #[derive(Debug)]
-pub(crate) struct Destination(Option<Pending>);
+pub struct Destination(Option<Pending>);
 
 #[derive(Debug)]
 struct Pending {
@@ -16,7 +16,7 @@ struct Pending {
 }
 
 impl Destination {
-    pub(crate) fn open(path: Option<&Path>) -> Result<(Self, Box<dyn Write + Send>)> {
+    pub fn open(path: Option<&Path>) -> Result<(Self, Box<dyn Write + Send>)> {
         let Some(path) = path else {
             return Ok((Self(None), Box::new(BufWriter::new(std::io::stdout()))));
         };
@@ -41,7 +41,7 @@ impl Destination {
     }
 
     /// Puts the finished file in its place, replacing an older one.
-    pub(crate) fn commit(mut self) -> Result<()> {
+    pub fn commit(mut self) -> Result<()> {
         let Some(pending) = &self.0 else { return Ok(()) };
         pending.file.sync_all()?;
         std::fs::rename(&pending.temporary, &pending.target)?;
