@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use barkeep_base::log::LogFileError;
 use barkeep_config::ConfigError;
@@ -9,6 +10,14 @@ use barkeep_store::StoreError;
 
 /// The version of what `--json` prints of errors and commands.
 pub const SCHEMA: u32 = 1;
+
+/// Whether a result goes to stdout.
+static HAS_RESULT: AtomicBool = AtomicBool::new(false);
+
+/// From here on stdout has a result, and no error goes there.
+pub fn result_begins() {
+    HAS_RESULT.store(true, Ordering::Relaxed);
+}
 
 /// Done.
 pub const DONE: u8 = 0;
@@ -72,22 +81,25 @@ impl CliError {
         }
     }
 
-    /// Prints to stderr, also with `--json`, then as one object on one line: only results go to stdout.
+    /// Prints to stderr; with `--json` also as one object on one line of stdout, unless a result is there already: what
+    /// reads it finds either the result or the error.
     #[must_use]
     pub fn report(&self, json: bool) -> ExitCode {
-        let mut err = std::io::stderr().lock();
-        if !self.message.is_empty() && json {
-            let Self { code, message, hint } = self;
-            let error = serde_json::json!({ "message": message, "hint": hint, "exit_code": code });
-            let _ = writeln!(err, "{}", serde_json::json!({ "schema": SCHEMA, "error": error }));
-        } else if !self.message.is_empty() {
-            // A closed stderr must not change the exit code.
-            let _ = writeln!(err, "error: {}", self.message);
-            if let Some(hint) = &self.hint {
-                let _ = writeln!(err, "hint: {hint}");
-            }
+        let Self { code, message, hint } = self;
+        if message.is_empty() {
+            return ExitCode::from(*code);
         }
-        ExitCode::from(self.code)
+        // A closed stderr or stdout must not change the exit code.
+        let mut err = std::io::stderr().lock();
+        let _ = writeln!(err, "error: {message}");
+        if let Some(hint) = hint {
+            let _ = writeln!(err, "hint: {hint}");
+        }
+        if json && !HAS_RESULT.load(Ordering::Relaxed) {
+            let error = serde_json::json!({ "message": message, "hint": hint, "exit_code": code });
+            let _ = writeln!(std::io::stdout(), "{}", serde_json::json!({ "schema": SCHEMA, "error": error }));
+        }
+        ExitCode::from(*code)
     }
 }
 

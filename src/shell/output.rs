@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::early::Color;
-use super::exit::{CliError, SCHEMA, SOME_FAILED};
+use super::exit::{CliError, SOME_FAILED, result_begins};
 use barkeep_base::text::printable;
 
 /// How the process speaks besides its results; set once, from the command line.
@@ -37,22 +37,14 @@ pub fn note(line: &str) {
     }
 }
 
-/// A warning on stderr; with `--json` an object on one line.
+/// A warning on stderr.
 pub fn warn(text: &str) {
-    let Manner { json, quiet, .. } = manner();
-    if quiet {
-        return;
-    }
-    let line = if json {
-        serde_json::json!({ "schema": SCHEMA, "warning": text }).to_string()
-    } else {
-        format!("warning: {text}")
-    };
-    let _ = writeln!(std::io::stderr(), "{line}");
+    note(&format!("warning: {text}"));
 }
 
 /// Writes text to stdout.
 pub fn print(text: &str) -> Result<(), CliError> {
+    result_begins();
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| CliError::writing("to stdout", &e))
 }
@@ -64,6 +56,7 @@ pub fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
 
 /// Writes a value as one line of JSON to stdout.
 pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
+    result_begins();
     // Never held as a text: a plan of ten thousand symbols is 25 MB.
     let mut out = BufWriter::new(std::io::stdout().lock());
     match serde_json::to_writer(&mut out, value) {
