@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::context::FreshnessContext;
 use crate::context::acceptable;
-use crate::history::Execution;
+use crate::history::{self, Execution};
 use crate::holes::{Hole, HoleCounts};
 use crate::ledger::{Assessment, Assessor, Ledger};
 pub use crate::tier_counts::TierCounts;
@@ -251,7 +251,7 @@ impl Data {
             market: MarketView::at(context.calendar, now),
             vendor: vendor_view(store, context.settings).await?,
             budget: None,
-            executions: store.executions(RECENT).await?.into_iter().map(Execution::from).collect(),
+            executions: history::newest(store, RECENT).await?,
             alerts: store.alerts(false, RECENT).await?,
             open_alerts: store.open_alert_counts().await?,
             failing,

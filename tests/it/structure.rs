@@ -15,7 +15,7 @@ const MODULE_LINES: usize = 6_000;
 const FILE_LINES: usize = 400;
 /// The trait of the store has a method for each operation, and one file routes each of them.
 const ROUTES: [&str; 2] = ["store/lib.rs", "store/database/store.rs"];
-const ROUTE_LINES: usize = 500;
+const ROUTE_LINES: usize = 550;
 const FOLDER_FILES: usize = 15;
 /// A table of actions whose entries are functions of the model, which holds the keys that the table defines.
 const ACCEPTED_CYCLES: [&str; 1] = ["tui"];

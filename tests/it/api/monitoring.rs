@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use barkeep::alerts::conditions::Kind;
 use barkeep::sim::SimConfig;
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
@@ -121,7 +122,7 @@ async fn metrics_answer_what_an_operator_asks() {
     // The state of the engine is one of six; each kind of alert is there before one is open.
     assert_eq!((sum("barkeep_engine_state"), samples(&text, "barkeep_engine_state").len()), (1.0, 6), "{text}");
     assert_eq!((sum("barkeep_alerts"), one("barkeep_alerts_open")), (0.0, 0.0), "{text}");
-    assert_eq!(samples(&text, "barkeep_alerts").len(), 10, "{text}");
+    assert_eq!(samples(&text, "barkeep_alerts").len(), Kind::ALL.len(), "{text}");
     let last = bench.count("SELECT MAX(completed_at) / 1000 FROM scheduler_execution_log").await as f64;
     assert_eq!(one("barkeep_last_success_timestamp_seconds"), last);
     for name in ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds"] {

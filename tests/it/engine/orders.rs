@@ -166,7 +166,7 @@ async fn an_order_is_cancelled_while_it_waits() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let row = execution(&rig, id).await;
     assert_eq!(row.status, ExecutionStatus::Cancelled);
-    assert!(row.completed_at.is_some() && row.error_message.unwrap().contains("waited"));
+    assert!(row.completed_at.is_some() && row.error_message.unwrap().contains("before it began"));
     // Nobody waits behind it, and the holder was left alone.
     let next = order(&running, &["AAPL"]).await;
     assert_eq!(past(&rig, next, &OPEN).await.status, ExecutionStatus::Completed);

@@ -43,7 +43,7 @@ pub fn execution(n: u128, trigger: Trigger, started: i64, status: ExecutionStatu
         ..rows::execution(id(n), status)
     };
     // The row names a process that does not exist.
-    Execution { crashed: false, ..Execution::from(row) }
+    Execution::new(row, false)
 }
 
 pub fn executions() -> Vec<Execution> {
