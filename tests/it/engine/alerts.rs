@@ -226,7 +226,7 @@ fn kinds(open: &[(String, Option<String>)]) -> Vec<&str> {
 async fn an_ordinary_hour_after_the_first_backfill_raises_nothing() {
     assert_eq!(open_after(|_| None, 2).await, []);
     // A bad line that each time lasts for one attempt.
-    let flaky = |call: &Call| (call.number % 4 == 0).then(|| Fault::new(Class::Transient, "a bad line"));
+    let flaky = |call: &Call| call.number.is_multiple_of(4).then(|| Fault::new(Class::Transient, "a bad line"));
     assert_eq!(open_after(flaky, 2).await, []);
 }
 

@@ -31,7 +31,7 @@ async fn what_a_dead_container_left_is_taken_up_by_one_of_another_name() {
     until_works(&second).await;
     assert!(killed.elapsed() < TAKE_OVER);
     // The order is taken up 30 s after the last sign of life.
-    let job = ended(&second, &job, Duration::from_secs(60)).await;
+    let job = ended(&second, &job, Duration::from_mins(1)).await;
     assert_eq!((&job["status"], &job["symbols_total"]), (&"completed".into(), &4.into()), "{job}");
     assert_exact(&bench, &["AAPL", "MSFT", "IBM", "SPY"], 4).await;
     drop((first, second));
@@ -57,7 +57,7 @@ async fn a_living_container_of_the_same_name_is_left_alone() {
     let owners = bench.count("SELECT count(DISTINCT owner) FROM scheduler_execution_log").await;
     assert_eq!(owners, 2, "the service's and the command's");
     assert_eq!(engine(&second).await, "standby");
-    let job = ended(&first, &job, Duration::from_secs(60)).await;
+    let job = ended(&first, &job, Duration::from_mins(1)).await;
     assert_eq!(job["status"], "completed", "{job}");
     let interrupted = bench.count("SELECT count(*) FROM scheduler_execution_log WHERE status <> 'completed'").await;
     assert_eq!(interrupted, 0, "a living execution was declared dead");

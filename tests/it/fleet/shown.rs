@@ -53,7 +53,7 @@ async fn the_fleet_is_told_by_everybody() {
     assert_eq!(shown["fleet"]["standby"], 1, "{shown}");
     let refused = reader.post("/api/v1/backfill", &serde_json::json!({"symbols": ["AAPL"]})).await;
     assert!((400..500).contains(&refused.status), "{}", refused.text());
-    assert_eq!(reader.json("/api/v1/symbols").await["symbols"].as_array().map(Vec::len).unwrap_or(1), 1);
+    assert_eq!(reader.json("/api/v1/symbols").await["symbols"].as_array().map_or(1, Vec::len), 1);
     assert_eq!(reader.stop().await, 0);
     assert_eq!(second.stop().await, 0);
     until("the one that stopped is gone", Duration::from_secs(10), async || {

@@ -76,7 +76,7 @@ async fn deaths_in_the_middle_cost_the_requests_under_way() {
     let killed = Instant::now();
     until_works(&third).await;
     assert!(killed.elapsed() < TAKE_OVER);
-    let job = ended(&third, &job, Duration::from_secs(60)).await;
+    let job = ended(&third, &job, Duration::from_mins(1)).await;
     assert_eq!((&job["status"], &job["symbols_total"]), (&"completed".into(), &8.into()), "{job}");
     assert_exact(&bench, &NAMES, 2).await;
     until("nothing is left open", TAKE_OVER, async || {
