@@ -29,7 +29,7 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 #[command(after_help = "Examples:
   barkeep features AAPL --timeframe 1d
   barkeep features BTC --timeframe 1h --from 2024-01-01 --limit 1000 --json
-  barkeep features AAPL --timeframe 5m --from 2024 --output aapl-5m-features.parquet")]
+  barkeep features AAPL --timeframe 5m --from 2024 --output aapl.parquet")]
 pub struct FeaturesArgs {
     #[command(flatten)]
     pub series: SeriesRange,

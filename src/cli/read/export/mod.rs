@@ -29,7 +29,7 @@ use barkeep_market::Timeframe;
   barkeep export lake AAPL SPY --timeframes 1d
 
 Read it:
-  duckdb -c \"SELECT * FROM read_parquet('lake/*/*/*.parquet', hive_partitioning = true)\"
+  duckdb -c \"FROM 'lake/*/*/*.parquet'\"
   polars.scan_parquet('lake', hive_partitioning=True)
   pyarrow.dataset.dataset('lake', partitioning='hive')")]
 pub struct ExportArgs {
