@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::context::FreshnessContext;
 use crate::freshness_report::StalenessReport;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, dead_owners};
 use barkeep_config::Policy;
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
@@ -89,8 +89,7 @@ impl ExecutionHistory {
 /// The newest executions; which processes are dead is asked of the database, where several work on it.
 pub(crate) async fn newest(store: &dyn Store, limit: usize) -> Result<Vec<Execution>, StoreError> {
     let rows = store.executions(limit).await?;
-    let open: Vec<String> = rows.iter().filter(|row| row.status.is_open()).map(|row| row.owner.clone()).collect();
-    let dead = if open.is_empty() { Vec::new() } else { store.dead(&open).await? };
+    let dead = dead_owners(store, &rows).await?;
     let shown = |row: ExecutionRow| {
         let is_dead = dead.contains(&row.owner);
         Execution::new(row, is_dead)
