@@ -4,8 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Result, Write};
 use std::path::{Path, PathBuf};
 
-use super::exit::result_begins;
-
 /// An export that is being written. Dropped without [`Destination::commit`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Destination(Option<Pending>);
@@ -20,7 +18,6 @@ struct Pending {
 impl Destination {
     pub fn open(path: Option<&Path>) -> Result<(Self, Box<dyn Write + Send>)> {
         let Some(path) = path else {
-            result_begins();
             return Ok((Self(None), Box::new(BufWriter::new(std::io::stdout()))));
         };
         match std::fs::metadata(path) {

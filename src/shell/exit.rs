@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use barkeep_base::log::LogFileError;
 use barkeep_config::ConfigError;
@@ -10,14 +9,6 @@ use barkeep_store::StoreError;
 
 /// The version of what `--json` prints of errors and commands.
 pub const SCHEMA: u32 = 1;
-
-/// Whether a result goes to stdout.
-static HAS_RESULT: AtomicBool = AtomicBool::new(false);
-
-/// From here on stdout has a result, and no error goes there.
-pub fn result_begins() {
-    HAS_RESULT.store(true, Ordering::Relaxed);
-}
 
 /// Done.
 pub const DONE: u8 = 0;
@@ -81,23 +72,22 @@ impl CliError {
         }
     }
 
-    /// Prints to stderr; with `--json` also as one object on one line of stdout, unless a result is there already: what
-    /// reads it finds either the result or the error.
+    /// Prints to stderr; with `--json` also as one object, on the last line of it. Only results go to stdout.
     #[must_use]
     pub fn report(&self, json: bool) -> ExitCode {
         let Self { code, message, hint } = self;
         if message.is_empty() {
             return ExitCode::from(*code);
         }
-        // A closed stderr or stdout must not change the exit code.
+        // A closed stderr must not change the exit code.
         let mut err = std::io::stderr().lock();
         let _ = writeln!(err, "error: {message}");
         if let Some(hint) = hint {
             let _ = writeln!(err, "hint: {hint}");
         }
-        if json && !HAS_RESULT.load(Ordering::Relaxed) {
+        if json {
             let error = serde_json::json!({ "message": message, "hint": hint, "exit_code": code });
-            let _ = writeln!(std::io::stdout(), "{}", serde_json::json!({ "schema": SCHEMA, "error": error }));
+            let _ = writeln!(err, "{}", serde_json::json!({ "schema": SCHEMA, "error": error }));
         }
         ExitCode::from(*code)
     }

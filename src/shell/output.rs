@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::early::Color;
-use super::exit::{CliError, SOME_FAILED, result_begins};
+use super::exit::{CliError, SOME_FAILED};
 use barkeep_base::text::printable;
 
 /// How the process speaks besides its results; set once, from the command line.
@@ -44,7 +44,6 @@ pub fn warn(text: &str) {
 
 /// Writes text to stdout.
 pub fn print(text: &str) -> Result<(), CliError> {
-    result_begins();
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| CliError::writing("to stdout", &e))
 }
@@ -56,7 +55,6 @@ pub fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
 
 /// Writes a value as one line of JSON to stdout.
 pub fn print_json_line<T: Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
-    result_begins();
     // Never held as a text: a plan of ten thousand symbols is 25 MB.
     let mut out = BufWriter::new(std::io::stdout().lock());
     match serde_json::to_writer(&mut out, value) {

@@ -599,8 +599,10 @@ fn errors_are_json_when_json_is_asked_for() {
         let output = run(dir.path(), args);
         assert_eq!(output.status.code(), Some(code), "{args:?}");
         assert!(stderr(&output).starts_with("error: ") && stderr(&output).contains(says), "{}", stderr(&output));
+        assert!(output.stdout.is_empty(), "only results go to stdout");
+        let said = stderr(&output);
         let error: serde_json::Value =
-            serde_json::from_str(&stdout(&output)).unwrap_or_else(|e| panic!("{e}: {}", stdout(&output)));
+            serde_json::from_str(said.lines().last().unwrap()).unwrap_or_else(|e| panic!("{e}: {said}"));
         assert_eq!((&error["schema"], &error["error"]["exit_code"]), (&1.into(), &code.into()), "{error}");
         assert!(error["error"]["message"].as_str().unwrap().contains(says), "{error}");
         assert!(error["error"].as_object().unwrap().contains_key("hint"), "{error}");

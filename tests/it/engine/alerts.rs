@@ -139,7 +139,8 @@ async fn first_backfill(then: Then) {
             running.console.order(EngineCommand::Cancel(ExecutionSelector(None))).await.unwrap();
         }
         Then::StopAndStart | Then::Interrupt => {
-            let execution = at_work.live.runs[0].execution_id;
+            // Scheduled runs that wait behind it have no row.
+            let execution = at_work.live.runs.iter().find(|run| run.queued.is_none()).unwrap().execution_id;
             running.shutdown().cancel();
             running.finish().await.unwrap();
             rig.store.reopen();

@@ -83,8 +83,7 @@ async fn a_server_that_stays_away_ends_the_run_and_a_later_one_goes_on() {
     let stopped = Instant::now();
     let output = child.wait_with_output().await.unwrap();
     assert_database_error(&output, "database");
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(said["error"]["exit_code"], 4, "no summary of a run that could not be finished, but why: {said}");
+    assert!(output.stdout.is_empty(), "no summary of a run that could not be finished");
     assert!(stopped.elapsed() < Duration::from_secs(30), "gave up after {:?}", stopped.elapsed());
     tokio::task::block_in_place(|| cluster.start());
 
