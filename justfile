@@ -31,6 +31,10 @@ screenshots:
     INSTA_UPDATE=always cargo test --locked --test tui screens
     BARKEEP_UPDATE_SCREENSHOTS=1 cargo test --locked --test terminal pictures
 
+# faults at random instants (docs/reliability.md): all scenarios, or those whose name holds an argument
+chaos *args:
+    cargo test --locked --test chaos -- --ignored --nocapture --test-threads 1 {{args}}
+
 # one benchmark: pipeline, plan, api or tui
 bench name *args:
     cargo bench --bench {{name}} -- {{args}}
@@ -38,4 +42,4 @@ bench name *args:
 # the documentation as a site in target/site/docs (needs mdbook)
 docs:
     mdbook build docs
-    cp -r screenshots config target/site/
+    cp -r screenshots config contrib target/site/

@@ -9,7 +9,9 @@ use barkeep_base::format::{rough, span};
 use barkeep_base::text::printable;
 use barkeep_config::Policy;
 use barkeep_config::policy::Severity;
+use barkeep_market::ts::MINUTE;
 use barkeep_market::{Criticality, Symbol, Ts};
+use barkeep_service::activity::VendorSilence;
 
 /// The kinds of alert. Each is open once at most, or once for each of its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -20,6 +22,8 @@ pub enum Kind {
     FeaturesMissing,
     StaleFeatures,
     VendorKeyRefused,
+    /// No attempt has got an answer for a while.
+    VendorUnreachable,
     DatabaseLost,
     /// A series is older than its criticality allows; one alert a series.
     RpoBreached,
@@ -32,12 +36,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoSuccessfulBackfill,
         Self::HighSymbolFailureRate,
         Self::FeaturesMissing,
         Self::StaleFeatures,
         Self::VendorKeyRefused,
+        Self::VendorUnreachable,
         Self::DatabaseLost,
         Self::RpoBreached,
         Self::CriticalFailing,
@@ -54,6 +59,7 @@ impl Kind {
             Self::FeaturesMissing => "features_missing",
             Self::StaleFeatures => "stale_features",
             Self::VendorKeyRefused => "vendor_key_refused",
+            Self::VendorUnreachable => "vendor_unreachable",
             Self::DatabaseLost => "database_lost",
             Self::RpoBreached => "rpo_breached",
             Self::CriticalFailing => "critical_failing",
@@ -63,6 +69,10 @@ impl Kind {
     }
 }
 
+/// A vendor that has not answered for longer than this, and so many times, is told: retries of one request may take
+/// minutes.
+const UNREACHABLE: i64 = 5 * MINUTE;
+const UNREACHABLE_ATTEMPTS: u32 = 3;
 /// A clock that differs by more than this from the vendor's is told, milliseconds.
 const SKEW: u64 = 60_000;
 /// Runs in a row that a critical symbol fails before it is told.
@@ -138,6 +148,8 @@ pub struct Inputs {
     pub series_stale: usize,
     /// What the vendor said when it refused the key, until it accepts one.
     pub key_refused: Option<String>,
+    /// The vendor has not answered the last attempts.
+    pub vendor_silent: Option<VendorSilence>,
     pub database_lost: Option<DatabaseLoss>,
     /// A run works, and something of it is stored: a long first run is no failure.
     pub is_working: bool,
@@ -248,6 +260,13 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
             let said = printable(i.key_refused.as_deref()?);
             (Severity::Critical, format!("nothing can be fetched: {said}"))
         }
+        Kind::VendorUnreachable => {
+            let VendorSilence { since, attempts, error } = i.vendor_silent.as_ref()?;
+            if i.now - *since <= UNREACHABLE || *attempts < UNREACHABLE_ATTEMPTS {
+                return None;
+            }
+            (Severity::Critical, format!("the vendor has not answered since {since}: {}", printable(error)))
+        }
         Kind::DatabaseLost => {
             let loss = i.database_lost?;
             if loss.failures < policy.rto_by_failure_type.database_connection_loss.alert_threshold {
@@ -271,126 +290,4 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use barkeep_config::{Environment, Overrides, load_from};
-    use barkeep_market::ts::HOUR;
-
-    fn policy() -> Policy {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("barkeep.yaml");
-        let text = format!("log:\n  dir: {0}\ndatabase:\n  url: sqlite:{0}/x.db\n", dir.path().display());
-        std::fs::write(&path, text).unwrap();
-        let flags = Overrides { config: Some(path), ..Overrides::default() };
-        load_from(&flags, &Environment::default()).unwrap().policy
-    }
-
-    fn raised(inputs: &Inputs) -> Vec<(&'static str, Severity)> {
-        conditions(inputs, &policy()).into_iter().map(|c| (c.kind.name(), c.severity)).collect()
-    }
-
-    fn quiet() -> Inputs {
-        Inputs {
-            now: Ts(100 * HOUR),
-            watching_since: Ts(0),
-            last_success: Some(Ts(99 * HOUR)),
-            symbols: 10,
-            symbols_attempted: 10,
-            series_with_bars: 50,
-            series: 50,
-            ..Inputs::default()
-        }
-    }
-
-    #[test]
-    fn exactly_at_a_threshold_nothing_is_raised_and_just_above_it_is() {
-        assert_eq!(raised(&quiet()), []);
-        let at_all = Inputs {
-            last_success: Some(Ts(94 * HOUR)),
-            symbols_failed: 2,
-            series_without_features: 5,
-            series_stale: 25,
-            database_lost: Some(DatabaseLoss { since: Ts(0), failures: 2 }),
-            failing: vec![Failing { symbol: btc(), runs: 2, reason: "503".into(), is_paused: false }],
-            holes: vec![SymbolHoles { symbol: btc(), suspects: 3, vendor_holes: 0, what: "3 holes".into() }],
-            clock_skew_ms: Some(60_000),
-            ..quiet()
-        };
-        assert_eq!(raised(&at_all), []);
-        let above_all = Inputs {
-            last_success: Some(Ts(94 * HOUR - 1)),
-            symbols_failed: 3,
-            series_without_features: 6,
-            series_stale: 26,
-            key_refused: Some("401".into()),
-            database_lost: Some(DatabaseLoss { since: Ts(0), failures: 3 }),
-            ..at_all
-        };
-        let (warning, critical) = (Severity::Warning, Severity::Critical);
-        let above_all = Inputs {
-            breaches: vec![late("BTC 5m", Criticality::Critical)],
-            failing: vec![Failing { symbol: btc(), runs: 3, reason: "503".into(), is_paused: false }],
-            holes: vec![SymbolHoles { symbol: btc(), suspects: 0, vendor_holes: 1, what: "1 hole".into() }],
-            clock_skew_ms: Some(-60_001),
-            ..above_all
-        };
-        let want = [warning, critical, warning, warning, critical, critical, critical, critical, warning, warning];
-        let want: Vec<_> = Kind::ALL.into_iter().map(Kind::name).zip(want).collect();
-        assert_eq!(raised(&above_all), want);
-    }
-
-    fn btc() -> Symbol {
-        "BTC".parse().unwrap()
-    }
-
-    fn late(series: &str, criticality: Criticality) -> Breach {
-        let (behind, allowed) = (72 * 60_000, HOUR);
-        Breach { series: series.into(), criticality, behind, allowed, is_excused: false }
-    }
-
-    #[test]
-    fn the_words_say_what_how_much_and_what_to_do() {
-        let inputs = Inputs {
-            breaches: vec![late("BTC 5m", Criticality::Critical), late("IBM 1h", Criticality::Low)],
-            failing: vec![Failing { symbol: btc(), runs: 5, reason: "transient: 503\u{7}".into(), is_paused: true }],
-            clock_skew_ms: Some(92_000),
-            ..quiet()
-        };
-        let all = conditions(&inputs, &policy());
-        let told: Vec<_> = all.iter().map(|c| (c.subject.as_deref(), c.message.as_str(), c.is_excused)).collect();
-        let want = [
-            (Some("BTC 5m"), "BTC 5m is 1h 12m behind; critical allows 1h", false),
-            (Some("IBM 1h"), "IBM 1h is 1h 12m behind; low allows 1h", false),
-            (Some("BTC"), "BTC has failed in 5 runs in a row: transient: 503?", true),
-            (None, "this machine's clock is 1m 32s ahead of the vendor's; set it, for example with NTP", false),
-        ];
-        assert_eq!(told, want);
-    }
-
-    #[test]
-    fn a_long_first_run_that_works_is_no_failure() {
-        let long = Inputs { last_success: None, is_working: true, ..quiet() };
-        assert_eq!(raised(&long), []);
-        let stuck = Inputs { is_working: false, ..long };
-        assert_eq!(raised(&stuck), [("no_successful_backfill", Severity::Warning)]);
-    }
-
-    #[test]
-    fn without_symbols_there_is_nothing_to_miss() {
-        assert_eq!(raised(&Inputs { now: Ts(100 * HOUR), ..Inputs::default() }), []);
-    }
-
-    #[test]
-    fn before_the_first_success_the_wait_counts_from_the_start() {
-        let first = |since: i64| Inputs { last_success: None, watching_since: Ts(since), ..quiet() };
-        assert_eq!(raised(&first(95 * HOUR)), []);
-        assert_eq!(raised(&first(93 * HOUR)), [("no_successful_backfill", Severity::Warning)]);
-    }
-
-    #[test]
-    fn what_the_vendor_said_cannot_act_on_a_terminal() {
-        let inputs = Inputs { key_refused: Some("\u{1b}[2J".into()), ..quiet() };
-        let condition = conditions(&inputs, &policy()).remove(0);
-        assert!(!condition.message.contains('\u{1b}'), "{}", condition.message);
-    }
-}
+mod tests;

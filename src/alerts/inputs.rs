@@ -101,7 +101,8 @@ impl Runs<'_> {
 }
 
 impl Inputs {
-    /// Everything but [`Inputs::key_refused`], [`Inputs::database_lost`] and [`Inputs::clock_skew_ms`], which are absent.
+    /// Everything but [`Inputs::key_refused`], [`Inputs::vendor_silent`], [`Inputs::database_lost`] and
+    /// [`Inputs::clock_skew_ms`], which are absent.
     /// Untracked series do not count: nobody keeps them fresh. Neither does a series that is loaded for the first time, or
     /// one that has ended.
     #[must_use]

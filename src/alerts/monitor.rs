@@ -17,11 +17,12 @@ use barkeep_market::Ts;
 use barkeep_monitor::change_detector::ChangeDetector;
 use barkeep_monitor::snapshot::FreshnessContext;
 use barkeep_pipeline::EngineContext;
-use barkeep_service::handle::Live;
+use barkeep_service::handle::{EngineState, Live};
 use barkeep_store::{HealthListener, StoreError};
 
 /// What can be judged while the database is away.
-const WITHOUT_DATABASE: [Kind; 3] = [Kind::VendorKeyRefused, Kind::DatabaseLost, Kind::ClockSkew];
+const WITHOUT_DATABASE: [Kind; 4] =
+    [Kind::VendorKeyRefused, Kind::VendorUnreachable, Kind::DatabaseLost, Kind::ClockSkew];
 
 /// A lost database is tried about this often (see [`barkeep_store::Retry`]).
 const TRY: Duration = Duration::from_secs(2);
@@ -95,6 +96,7 @@ impl AlertMonitor {
         let mut health = self.database.0.subscribe();
         // The first look comes after one period: a service that has just started has had no time to succeed.
         look.tick().await;
+        let mut stood_by = false;
         let mut was_lost = self.database.lost_for().is_some();
         loop {
             let whole = tokio::select! {
@@ -113,6 +115,14 @@ impl AlertMonitor {
                 // A loss grows by itself; while all is well there is nothing to glance at.
                 () = tokio::time::sleep(GLANCE.min(every)), if was_lost => false,
             };
+            // Alerts are the affair of the service that works; after a take-over the open ones are read anew.
+            if self.live.borrow().state == EngineState::Standby {
+                stood_by = true;
+                continue;
+            }
+            if std::mem::take(&mut stood_by) {
+                watch = AlertState::load(self.engine.store.as_ref()).await?;
+            }
             let lost = self.database.lost_for().is_some();
             if lost || was_lost {
                 self.judge(&mut watch, &WITHOUT_DATABASE, &self.without_database(started));
@@ -149,12 +159,16 @@ impl AlertMonitor {
 
     fn without_database(&self, watching_since: Ts) -> Inputs {
         let now = self.engine.clock.now();
-        let key_refused = self.live.borrow().key_refused.clone();
+        let (key_refused, vendor_silent) = {
+            let live = self.live.borrow();
+            (live.key_refused.clone(), live.vendor_silent.clone())
+        };
         let database_lost = self.database.loss(now);
         Inputs {
             now,
             watching_since,
             key_refused,
+            vendor_silent,
             database_lost,
             clock_skew_ms: self.clock_skew(),
             ..Inputs::default()
@@ -166,8 +180,8 @@ impl AlertMonitor {
         let (config, calendar) = (self.engine.config.current(), self.engine.calendar.current());
         let known = self.without_database(watching_since);
         let read = Inputs::of(&rows, FreshnessContext::of(&config, &calendar), watching_since, known.now);
-        let Inputs { key_refused, database_lost, clock_skew_ms, .. } = known;
-        let inputs = Inputs { key_refused, database_lost, clock_skew_ms, ..read };
+        let Inputs { key_refused, vendor_silent, database_lost, clock_skew_ms, .. } = known;
+        let inputs = Inputs { key_refused, vendor_silent, database_lost, clock_skew_ms, ..read };
         self.judge(watch, &Kind::ALL, &inputs);
         if let Err(e) = watch.save(self.engine.store.as_ref()).await {
             tracing::warn!(error = %e, "alerts are kept for later");

@@ -16,8 +16,8 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Schema,
-    SchemaFormat, Tag,
+    Components, ContentBuilder, HttpMethod, InfoBuilder, KnownFormat, License, ObjectBuilder, OpenApi, PathItem, Ref,
+    RefOr, Schema, SchemaFormat, Tag,
 };
 use utoipa_swagger_ui::Config;
 
@@ -62,6 +62,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
              `data_point_count` or `bar_count`; the newest bar is `newest_bar`, `latest_data` or `last_ts`; the staleness \
              tier is `tier` or `status` of a series; the id of an execution is `execution_id` or `job_id`.",
         ))
+        .license(Some(license()))
         .build();
     document.tags = Some(
         [
@@ -89,10 +90,16 @@ fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         let needs_key = !PUBLIC.contains(&path.as_str());
         for (method, operation) in operations(item) {
-            add_common(operation, needs_key, method != HttpMethod::Get);
+            add_common(operation, path, needs_key, method != HttpMethod::Get);
         }
     }
     document
+}
+
+fn license() -> License {
+    let mut license = License::new("MIT or Apache 2.0");
+    license.identifier = Some(env!("CARGO_PKG_LICENSE").to_owned());
+    license
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
@@ -106,7 +113,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Ope
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-fn add_common(operation: &mut Operation, needs_key: bool, changing: bool) {
+fn add_common(operation: &mut Operation, path: &str, needs_key: bool, changing: bool) {
     let known = &mut operation.responses.responses;
     let more = AUTH_ERRORS.iter().filter(|_| needs_key).chain(CHANGE_ERRORS.iter().filter(|_| changing));
     for (status, about) in ERRORS.iter().chain(more) {
@@ -120,21 +127,33 @@ fn add_common(operation: &mut Operation, needs_key: bool, changing: bool) {
     }
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter {
-            describe(parameter);
+            describe(parameter, path);
         }
     }
 }
 
-/// A symbol or an id in a path has the same schema everywhere. Optional parameters are never `null`.
-fn describe(parameter: &mut Parameter) {
-    if parameter.parameter_in == ParameterIn::Path {
-        let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
-        let schema = match parameter.name.as_str() {
-            "symbol" => text.pattern(Some(r"^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,31}$")),
-            _ => text.format(Some(SchemaFormat::Custom("uuid".to_owned()))),
-        };
-        parameter.schema = Some(RefOr::T(Schema::Object(schema.build())));
+/// What stands in a path has the same schema and the same words everywhere. `path` says whose id an id is.
+fn describe(parameter: &mut Parameter, path: &str) {
+    if parameter.name == "Idempotency-Key" {
+        let about = "Within a day a request with the same key gets the same answer and starts nothing.";
+        parameter.description = Some(about.to_owned());
+        return;
     }
+    if parameter.parameter_in != ParameterIn::Path {
+        return;
+    }
+    let of = |kind| ObjectBuilder::new().schema_type(SchemaType::Type(kind));
+    let (about, schema) = if parameter.name == "symbol" {
+        let text = of(Type::String).pattern(Some(r"^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:-]{0,31}$"));
+        ("A symbol in any spelling it is known by, such as `AAPL` or `BTC-USD`", text)
+    } else if path.contains("/quarantine/") {
+        let number = of(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        ("The number of a quarantined bar", number)
+    } else {
+        ("The id of an execution", of(Type::String).format(Some(SchemaFormat::Custom("uuid".to_owned()))))
+    };
+    parameter.description = Some(about.to_owned());
+    parameter.schema = Some(RefOr::T(Schema::Object(schema.build())));
 }
 
 /// `/openapi.json` and `/docs`.

@@ -9,6 +9,7 @@ mod cache;
 mod cache_version;
 mod current_pages;
 mod docs;
+mod engine_metrics;
 pub mod guard;
 mod idempotency;
 mod metrics;

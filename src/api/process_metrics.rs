@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 #[derive(Debug, Default)]
 pub(super) struct ProcessMetrics {
     resident: Gauge,
+    virtual_size: Gauge,
     files: Gauge,
     most_files: Gauge,
     threads: Gauge,
@@ -21,6 +22,7 @@ pub(super) struct ProcessMetrics {
 impl ProcessMetrics {
     pub(super) fn register(&self, r: &mut Registry) {
         r.register("process_resident_memory_bytes", "Resident memory size in bytes", self.resident.clone());
+        r.register("process_virtual_memory_bytes", "Virtual memory size in bytes", self.virtual_size.clone());
         r.register("process_open_fds", "Open file descriptors", self.files.clone());
         r.register("process_max_fds", "Most file descriptors that may be open", self.most_files.clone());
         r.register("process_threads", "Threads of the process", self.threads.clone());
@@ -36,8 +38,9 @@ impl ProcessMetrics {
         let ticks = rustix::param::clock_ticks_per_second() as f64;
         let page = rustix::param::page_size() as i64;
         let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-        let pages = statm.split(' ').nth(1).and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
-        self.resident.set(pages * page);
+        let mut sizes = statm.split(' ').map(|n| n.parse::<i64>().unwrap_or(0) * page);
+        self.virtual_size.set(sizes.next().unwrap_or(0));
+        self.resident.set(sizes.next().unwrap_or(0));
         self.files.set(fs::read_dir("/proc/self/fd").map_or(0, |all| all.count() as i64 - 1));
         let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         self.most_files.set(most.and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX));

@@ -3,6 +3,7 @@
 //! Everything that needs the time takes a [`Clock`], so a test can decide what time it is. Waiting is done on tokio's
 //! monotonic clock, never by comparing wall-clock readings.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use uuid::Uuid;
@@ -17,6 +18,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// processes of the machine read the same.
     fn uptime(&self) -> Option<Uptime> {
         None
+    }
+
+    /// Whether it is the machine's wall clock, which somebody may have set wrong.
+    fn is_machines(&self) -> bool {
+        false
     }
 }
 
@@ -64,6 +70,58 @@ impl Clock for SystemClock {
 
     fn uptime(&self) -> Option<Uptime> {
         uptime()
+    }
+
+    fn is_machines(&self) -> bool {
+        true
+    }
+}
+
+/// The machine's wall clock, corrected by the clock of a server that several machines share.
+#[derive(Debug)]
+pub struct CorrectedClock {
+    machine: Arc<dyn Clock>,
+    ahead_ms: AtomicI64,
+}
+
+impl CorrectedClock {
+    /// Clocks that differ by no more are left as they are: a correction is a step.
+    const TOLERANCE_MS: i64 = 250;
+
+    /// Not corrected yet.
+    #[must_use]
+    pub fn new(machine: Arc<dyn Clock>) -> Self {
+        Self { machine, ahead_ms: AtomicI64::new(0) }
+    }
+
+    /// What the machine's clock says, uncorrected.
+    #[must_use]
+    pub fn machines(&self) -> Ts {
+        self.machine.now()
+    }
+
+    /// The server's clock said `server` between two readings of the machine's. Returns the correction when it changed,
+    /// milliseconds.
+    pub fn correct(&self, asked: Ts, server: Ts, answered: Ts) -> Option<i64> {
+        let way = (answered - asked).max(0);
+        let ahead = server - (asked + way / 2);
+        let ahead = if ahead.abs() <= Self::TOLERANCE_MS + way { 0 } else { ahead };
+        let known = self.ahead_ms.load(Ordering::SeqCst);
+        if (ahead - known).abs() <= Self::TOLERANCE_MS + way {
+            return None;
+        }
+        self.ahead_ms.store(ahead, Ordering::SeqCst);
+        Some(ahead)
+    }
+}
+
+impl Clock for CorrectedClock {
+    fn now(&self) -> Ts {
+        self.machine.now() + self.ahead_ms.load(Ordering::SeqCst)
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        self.machine.uptime()
     }
 }
 
@@ -131,6 +189,23 @@ mod tests {
         assert_eq!(moment(99_000_000, 1, 7_000).since(&moment(5_000, 1, 2_000)), 5_000);
         assert_eq!(moment(9_000, 2, 7_000).since(&moment(5_000, 1, 2_000)), 4_000, "another start of the machine");
         assert_eq!(Moment { uptime: None, ..moment(4_000, 1, 0) }.since(&moment(5_000, 1, 0)), -1_000);
+    }
+
+    #[test]
+    fn a_wrong_clock_follows_the_server_and_a_right_one_is_left_alone() {
+        let machine = Arc::new(FixedClock::at(Ts(1_000_000)));
+        let clock = CorrectedClock::new(machine.clone());
+        assert_eq!(clock.correct(Ts(1_000_000), Ts(1_000_120), Ts(1_000_040)), None);
+        assert_eq!(clock.now(), Ts(1_000_000));
+        assert_eq!(clock.correct(Ts(1_000_000), Ts(955_020), Ts(1_000_040)), Some(-45_000));
+        assert_eq!(clock.now(), Ts(955_000));
+        assert_eq!(clock.correct(Ts(1_000_000), Ts(955_200), Ts(1_000_040)), None, "steps are for what matters");
+        // Set right meanwhile.
+        machine.set(Ts(960_000));
+        assert_eq!(clock.correct(Ts(960_000), Ts(960_010), Ts(960_020)), Some(0));
+        assert_eq!(clock.now(), Ts(960_000));
+        // A slow answer says little.
+        assert_eq!(clock.correct(Ts(960_000), Ts(963_000), Ts(970_000)), None);
     }
 
     #[cfg(target_os = "linux")]

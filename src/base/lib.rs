@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod format;
+pub mod hosts;
 pub mod log;
 pub mod net;
 pub mod percentile;

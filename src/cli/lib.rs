@@ -6,30 +6,37 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
 
 pub mod admin;
-pub mod args;
 #[cfg(test)]
 mod examples_tests;
-pub mod exit;
-pub mod globals;
 pub mod measure;
-pub mod output;
-pub mod progress;
 pub mod read;
-pub mod render;
-mod signals;
+pub mod service;
 mod simulated;
 pub mod work;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::error::ContextValue;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-pub use exit::CliError;
-pub use globals::{Globals, Session, block_on};
+pub use barkeep_shell::exit::CliError;
+pub use barkeep_shell::globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
+use barkeep_shell::{args, dates, destination, early, exit, globals, ids, lists, output, progress, render, signals};
+
+/// What this binary was made of.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{}\ncommit   {}\nfeatures {}\nSQLite   {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("BARKEEP_COMMIT"),
+        env!("BARKEEP_FEATURES"),
+        libsqlite3_sys::SQLITE_VERSION.to_string_lossy(),
+    )
+});
 
 /// Keep market bars fresh: fetch OHLCV bars from a rate-limited vendor into SQLite or PostgreSQL
 ///
@@ -38,6 +45,7 @@ use barkeep_base::text::printable;
 #[command(
     name = "barkeep",
     version,
+    long_version = LONG_VERSION.as_str(),
     max_term_width = 120,
     after_help = "Examples:
   barkeep demo                     # try the dashboard without an API key
@@ -63,12 +71,19 @@ pub enum Command {
     Run(work::run::RunArgs),
     Demo(work::demo::DemoArgs),
     Attach(work::attach::AttachArgs),
+    Pause(service::verbs::PauseArgs),
+    Resume(service::verbs::ResumeArgs),
+    Trigger(service::verbs::TriggerArgs),
+    Cancel(service::verbs::CancelArgs),
+    Retry(service::verbs::RetryArgs),
+    Add(service::verbs::AddArgs),
     Staleness(read::staleness::StalenessArgs),
     History(read::history::HistoryArgs),
     Explain(read::explain::ExplainArgs),
     Alerts(read::alerts::AlertsArgs),
     Symbols(admin::symbols::SymbolsArgs),
     Bars(read::bars::BarsArgs),
+    Export(read::export::ExportArgs),
     Features(read::features::FeaturesArgs),
     Quarantine(admin::quarantine::QuarantineArgs),
     Keys(admin::keys::KeysArgs),
@@ -81,6 +96,8 @@ pub enum Command {
     Config(admin::config::ConfigArgs),
     Completions(admin::shell::CompletionsArgs),
     Man(admin::shell::ManArgs),
+    #[command(name = "__complete", hide = true)]
+    Complete(admin::shell::CompleteArgs),
 }
 
 /// Parses the command line, runs the command and returns the exit code.
@@ -93,13 +110,20 @@ pub fn run() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: barkeep hit a bug: {message}{place}; please report it");
     }));
     barkeep_base::process::keep_memory_private();
-    let cli = match Cli::try_parse() {
+    let early = early::Early::of(std::env::args_os());
+    let parsed = Cli::command().color(early.color.into()).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let cli = match parsed {
         Ok(cli) => cli,
-        Err(e) => return usage(e),
+        Err(e) => return usage(e, early.json),
     };
+    let Globals { json, quiet, color, .. } = cli.globals;
+    output::set_manner(output::Manner { json, quiet, color });
+    for unknown in barkeep_config::unknown_variables() {
+        output::warn(&unknown.to_string());
+    }
     match dispatch(&cli) {
         Ok(()) => ExitCode::from(exit::DONE),
-        Err(e) => e.report(),
+        Err(e) => e.report(json),
     }
 }
 
@@ -116,6 +140,12 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Run(args) => work::run::run(args, &cli.globals),
         Command::Demo(args) => work::demo::run(args, &cli.globals),
         Command::Attach(args) => work::attach::run(args, &cli.globals),
+        Command::Pause(args) => service::verbs::pause(args, &cli.globals),
+        Command::Resume(args) => service::verbs::resume(args, &cli.globals),
+        Command::Trigger(args) => service::verbs::trigger(args, &cli.globals),
+        Command::Cancel(args) => service::verbs::cancel(args, &cli.globals),
+        Command::Retry(args) => service::verbs::retry(args, &cli.globals),
+        Command::Add(args) => service::verbs::add(args, &cli.globals),
         Command::Staleness(args) => read::staleness::run(args, &cli.globals),
         Command::History(args) => read::history::run(args, &cli.globals),
         Command::Explain(args) => read::explain::run(args, &cli.globals),
@@ -123,6 +153,7 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Sim(args) => measure::sim::run(args, &cli.globals),
         Command::Symbols(args) => admin::symbols::run(args, &cli.globals),
         Command::Bars(args) => read::bars::run(args, &cli.globals),
+        Command::Export(args) => read::export::run(args, &cli.globals),
         Command::Features(args) => read::features::run(args, &cli.globals),
         Command::Quarantine(args) => admin::quarantine::run(args, &cli.globals),
         Command::Keys(args) => admin::keys::run(args, &cli.globals),
@@ -133,11 +164,12 @@ fn dispatch(cli: &Cli) -> Result<(), CliError> {
         Command::Config(args) => admin::config::run(args, &cli.globals),
         Command::Completions(args) => admin::shell::completions(args),
         Command::Man(args) => admin::shell::man(args),
+        Command::Complete(args) => admin::shell::complete(args, &cli.globals),
     }
 }
 
 /// Prints clap's message. It repeats what was typed, so control characters are replaced first.
-fn usage(mut e: clap::Error) -> ExitCode {
+fn usage(mut e: clap::Error, json: bool) -> ExitCode {
     let context: Vec<_> = e.context().map(|(kind, value)| (kind, value.clone())).collect();
     for (kind, value) in context {
         match value {
@@ -149,6 +181,9 @@ fn usage(mut e: clap::Error) -> ExitCode {
             _ => {}
         }
     }
+    if json && e.use_stderr() {
+        return CliError::from(e).report(true);
+    }
     // A closed pipe is not an error.
     let _ = e.print();
     ExitCode::from(if e.use_stderr() { exit::USAGE } else { exit::DONE })
@@ -156,8 +191,6 @@ fn usage(mut e: clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

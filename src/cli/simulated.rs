@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use super::exit::CliError;
 use super::globals::Session;
+use crate::output::note;
 use barkeep_base::clock::SystemClock;
 use barkeep_sim::{Sim, SimConfig};
 
@@ -26,6 +27,6 @@ pub(super) async fn start(session: &mut Session) -> Result<(Sim, SecretString), 
     let settings = &mut session.loaded.settings;
     settings.vendor.base_url = sim.url().parse().map_err(|e| failed(format!("{e}")))?;
     settings.coinbase.url = settings.vendor.base_url.clone();
-    eprintln!("note: simulated vendor: simulated bars go to {}", settings.database);
+    note(&format!("note: simulated vendor: simulated bars go to {}", settings.database));
     Ok((sim, SecretString::from(KEY)))
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use barkeep_base::hosts;
+
 /// `sqlite:PATH` or `postgres://…`. `Debug` and `Display` hide the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
@@ -31,12 +33,17 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// A server's URL with the first of its hosts.
+    fn first(&self) -> Result<url::Url, url::ParseError> {
+        hosts::each(&self.0).first().map_or("", String::as_str).parse()
+    }
+
     /// The file without its directories, or the database on its server: what tells one from another on a screen.
     #[must_use]
     pub fn name(&self) -> String {
         let whole = match self.0.strip_prefix("sqlite:") {
             Some(path) => path.to_owned(),
-            None => url::Url::parse(&self.0).map(|url| url.path().to_owned()).unwrap_or_default(),
+            None => self.first().map(|url| url.path().to_owned()).unwrap_or_default(),
         };
         barkeep_base::text::printable(whole.rsplit('/').next().unwrap_or_default())
     }
@@ -56,7 +63,9 @@ impl FromStr for DatabaseUrl {
             return if empty { Err(InvalidDatabaseUrl::NoPath) } else { Ok(Self(s.to_owned())) };
         }
         if s.starts_with("postgres://") || s.starts_with("postgresql://") {
-            url::Url::parse(s)?;
+            for one in hosts::each(s) {
+                url::Url::parse(&one)?;
+            }
             return Ok(Self(s.to_owned()));
         }
         Err(InvalidDatabaseUrl::Scheme)
@@ -69,7 +78,7 @@ impl fmt::Display for DatabaseUrl {
         if self.0.starts_with("sqlite:") {
             return f.write_str(&barkeep_base::text::printable(&self.0));
         }
-        let Ok(mut url) = url::Url::parse(&self.0) else { return f.write_str("postgres://…") };
+        let Ok(mut url) = self.first() else { return f.write_str("postgres://…") };
         if url.password().is_some() && url.set_password(Some(HIDDEN)).is_err() {
             return f.write_str("postgres://…");
         }
@@ -81,7 +90,12 @@ impl fmt::Display for DatabaseUrl {
                 (k, if secret { HIDDEN } else { v })
             }));
         }
-        f.write_str(url.as_str())
+        match (hosts::split(url.as_str()), hosts::split(&self.0)) {
+            (Some((before, _, after)), Some((_, hosts, _))) if hosts.contains(',') => {
+                write!(f, "{before}{}{after}", barkeep_base::text::printable(hosts))
+            }
+            _ => f.write_str(url.as_str()),
+        }
     }
 }
 
@@ -101,6 +115,7 @@ mod tests {
             "postgres://bar:s3cr%40t@db:5432/bars?sslmode=require",
             "postgresql://bar@db/bars?password=s3cr&sslpassword=s3cr&sslmode=require",
             "postgres://bar:a:s3cr@t@db/bars",
+            "postgres://bar:s3cr@one:5432,two:5433/bars?target_session_attrs=read-write",
         ] {
             let url: DatabaseUrl = text.parse().unwrap();
             assert_eq!(url.as_str(), text);
@@ -116,6 +131,7 @@ mod tests {
             ("sqlite:bars.db", "bars.db"),
             ("sqlite:///srv/barkeep/bars.db", "bars.db"),
             ("postgres://bar:s3cr@db:5432/prices?sslmode=require", "prices"),
+            ("postgres://bar:s3cr@one,two:5433/prices", "prices"),
             ("postgres://db", ""),
         ] {
             assert_eq!(text.parse::<DatabaseUrl>().unwrap().name(), name, "{text}");

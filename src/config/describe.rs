@@ -156,9 +156,13 @@ fn list() -> Json {
 }
 
 fn of_scalar(text: &str, node: &Node, path: &str) -> Json {
+    if path == "tui.theme" {
+        // A file of one's own is named too.
+        let known: Vec<&str> = ThemeName::names().collect();
+        return json!({ "anyOf": [{ "enum": known }, { "type": ["string", "null"] }], "default": text });
+    }
     let choices: Option<Vec<&str>> = match path {
         "backfill.mode" => Some(Mode::ALL.iter().map(|mode| mode.name()).collect()),
-        "tui.theme" => Some(ThemeName::names().collect()),
         "staleness.clock" => Some(vec!["market", "wall"]),
         "log.level" => Some(vec!["error", "warn", "info", "debug", "trace"]),
         "log.format" => Some(vec!["text", "json"]),

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::yaml::error::ConfigError;
+use crate::yaml::suggest;
+use barkeep_base::text::printable;
 
 pub(super) const CONFIG: &str = "BARKEEP_CONFIG";
 pub(super) const DATABASE_URL: &str = "BARKEEP_DATABASE_URL";
@@ -42,6 +44,44 @@ const ALL: [&str; 20] = [
     "LANG",
 ];
 
+/// Of these the tests are told how to run.
+const OF_TESTS: [&str; 3] = ["BARKEEP_TEST_", "BARKEEP_REQUIRE_", "BARKEEP_UPDATE_"];
+
+/// A variable that looks like one of barkeep's and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVariable {
+    pub name: String,
+    /// The one that was probably meant.
+    pub near: Option<&'static str>,
+}
+
+impl std::fmt::Display for UnknownVariable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "environment variable {} is not known, so it changes nothing", self.name)?;
+        self.near.map_or(Ok(()), |near| write!(f, "; did you mean {near}?"))
+    }
+}
+
+/// Variables of this process that begin with `BARKEEP_` and are not read.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn unknown_variables() -> Vec<UnknownVariable> {
+    unknown_among(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn unknown_among(names: impl Iterator<Item = String>) -> Vec<UnknownVariable> {
+    let of_tests = |name: &str| OF_TESTS.iter().any(|prefix| name.starts_with(prefix));
+    let unknown = names.filter(|name| name.starts_with("BARKEEP_") && !ALL.contains(&name.as_str()) && !of_tests(name));
+    let mut all: Vec<UnknownVariable> = unknown
+        .map(|name| {
+            let near = suggest::nearest(&name, ALL.into_iter().filter(|known| known.starts_with("BARKEEP_")));
+            UnknownVariable { name: printable(&name), near }
+        })
+        .collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
 /// The variables barkeep reads and the directories it may use. Deliberately without `Debug`: it holds the key.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -73,7 +113,7 @@ impl Environment {
     #[must_use]
     pub fn user(&self) -> String {
         let user = self.get("USER").ok().flatten();
-        barkeep_base::text::printable(&user.unwrap_or_else(account))
+        printable(&user.unwrap_or_else(account))
     }
 
     /// The value of a variable; an empty one counts as unset.
@@ -132,6 +172,20 @@ fn account_of(uid: u32, known: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistyped_variable_is_told_with_the_one_that_was_meant() {
+        let names = ["BARKEEP_RATE_LIMT", "BARKEEP_RATE_LIMIT", "BARKEEP_COLOUR", "PATH", "BARKEEP_TEST_DATA"];
+        let told: Vec<String> =
+            unknown_among(names.into_iter().map(str::to_owned)).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "environment variable BARKEEP_COLOUR is not known, so it changes nothing",
+                "environment variable BARKEEP_RATE_LIMT is not known, so it changes nothing; did you mean BARKEEP_RATE_LIMIT?",
+            ]
+        );
+    }
 
     #[test]
     fn without_user_an_operator_has_the_name_of_the_account() {

@@ -1,6 +1,8 @@
 //! API keys: the vendor's (environment first, then a file that only its owner can read), and the one that commands send to a
 //! running service. Never an argument, never logged.
 
+use std::path::Path;
+
 use secrecy::SecretString;
 
 use super::environment::{API_KEY, Environment, FORMER_KEY, KEY};
@@ -34,6 +36,14 @@ fn checked(text: &str, source: &str) -> Result<SecretString, ConfigError> {
             "{source}: does not hold an API key (one word of up to 512 visible characters); the file must contain nothing else"
         )))
     }
+}
+
+/// A key in a file that only its owner can read; `named` is what the file was named by.
+///
+/// # Errors
+/// When it cannot be read, others could read it too, or it holds no key.
+pub fn key_in_file(path: &Path, named: &str) -> Result<SecretString, ConfigError> {
+    checked(&read_private(path, named)?, &printable(&path.display().to_string()))
 }
 
 /// The key in `BARKEEP_API_KEY` for a running service; `None` when it is not set.

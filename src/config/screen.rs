@@ -1,15 +1,17 @@
 //! The dashboard's settings, and what the environment tells about the terminal it runs in.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::environment::Environment;
 use crate::yaml::error::{ConfigError, Origin};
+use crate::yaml::path::path;
 use crate::yaml::reader::Reader;
 use crate::yaml::word::ParseWordError;
 
 /// How the dashboard looks and how often it draws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TuiSettings {
     pub theme: ThemeName,
     /// `None`: as the locale allows.
@@ -22,16 +24,23 @@ pub struct TuiSettings {
 }
 
 const A_THEME: &str = "a theme; use auto, dark, light, color-blind, mono, catppuccin-mocha, catppuccin-latte, gruvbox, \
-    nord, tokyo-night, dracula, solarized or okabe-ito-light";
+    nord, tokyo-night, dracula, solarized, okabe-ito-light or the path of a theme file (NAME.yaml)";
 const WRITE_A_THEME: &str = "write auto, dark, light, color-blind, mono, catppuccin-mocha, catppuccin-latte, gruvbox, \
     nord, tokyo-night, dracula, solarized or okabe-ito-light";
 
+/// Where own theme files are, beside the settings file.
+pub const THEMES: &str = "themes";
+/// How the names of theme files end.
+pub const THEME_ENDING: &str = "yaml";
+
 /// A theme as settings and flags name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ThemeName {
     /// As the terminal says: [`ThemeKind::Mono`], [`ThemeKind::Light`] or [`ThemeKind::Dark`].
     Auto,
     Of(ThemeKind),
+    /// A file of one's own.
+    File(PathBuf),
 }
 
 /// A set of colors.
@@ -103,19 +112,15 @@ impl ThemeName {
     pub fn names() -> impl Iterator<Item = &'static str> {
         std::iter::once(Self::AUTO).chain(ThemeKind::ALL.into_iter().map(ThemeKind::name))
     }
-
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => Self::AUTO,
-            Self::Of(kind) => kind.name(),
-        }
-    }
 }
 
 impl fmt::Display for ThemeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        match self {
+            Self::Auto => f.pad(Self::AUTO),
+            Self::Of(kind) => f.pad(kind.name()),
+            Self::File(path) => path.display().fmt(f),
+        }
     }
 }
 
@@ -124,6 +129,11 @@ impl FromStr for ThemeName {
     fn from_str(s: &str) -> Result<Self, ParseWordError> {
         if s == Self::AUTO {
             return Ok(Self::Auto);
+        }
+        let (path, has_folder) = (PathBuf::from(s), s.contains(std::path::is_separator));
+        let is_file = path.extension().is_some_and(|ending| ending == THEME_ENDING || ending == "yml");
+        if (has_folder || is_file) && !s.contains('\0') {
+            return Ok(Self::File(path));
         }
         ThemeKind::named(s).map(Self::Of).ok_or_else(|| ParseWordError::new(s, A_THEME))
     }
@@ -138,10 +148,28 @@ pub struct KeySetting {
     pub origin: Origin,
 }
 
-pub(super) fn read(at: &Reader<'_>) -> Result<TuiSettings, ConfigError> {
+/// A known name, the path of a file, or the name of a file in the folder of own themes.
+fn theme(at: &Reader<'_>, env: &Environment) -> Result<ThemeName, ConfigError> {
+    let text = at.text()?;
+    match text.parse() {
+        Ok(ThemeName::File(_)) => Ok(ThemeName::File(path(at, env)?)),
+        Ok(name) => Ok(name),
+        Err(_) => {
+            let Some(beside) = at.file().and_then(|file| file.parent()) else { return at.parse(WRITE_A_THEME) };
+            let own = beside.join(THEMES).join(text).with_extension(THEME_ENDING);
+            if own.is_file() {
+                return Ok(ThemeName::File(own));
+            }
+            let own = barkeep_base::text::printable(&own.display().to_string());
+            at.parse(&format!("{WRITE_A_THEME}, or put your own into {own}"))
+        }
+    }
+}
+
+pub(super) fn read(at: &Reader<'_>, env: &Environment) -> Result<TuiSettings, ConfigError> {
     let ascii = at.get("ascii")?;
     Ok(TuiSettings {
-        theme: at.get("theme")?.parse(WRITE_A_THEME)?,
+        theme: theme(&at.get("theme")?, env)?,
         ascii: if matches!(ascii.text(), Ok("auto")) { None } else { Some(ascii.bool()?) },
         mouse: at.get("mouse")?.bool()?,
         max_frames: at.get("max_frames")?.int(1..=30)?,
@@ -217,6 +245,29 @@ mod tests {
             let message = loaded(text).unwrap_err().to_string();
             assert!(message.contains(said), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn a_theme_of_ones_own_is_a_path_or_the_name_of_a_file_beside_the_settings() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = dir.path().join("barkeep.yaml");
+        let read = |theme: &str| {
+            std::fs::write(&settings, format!("tui:\n  theme: {theme}\n")).unwrap();
+            let flags = crate::Overrides { config: Some(settings.clone()), ..crate::Overrides::default() };
+            let here = || Some(dir.path().to_path_buf());
+            let home = Some("/home/ana".into());
+            let env = Environment { home, data_dir: here(), state_dir: here(), ..Environment::default() };
+            crate::load_from(&flags, &env).map(|loaded| loaded.settings.tui.theme).map_err(|e| e.to_string())
+        };
+        assert_eq!(read("~/night.yaml"), Ok(ThemeName::File("/home/ana/night.yaml".into())));
+        assert_eq!(read("looks/night.yaml"), Ok(ThemeName::File("looks/night.yaml".into())));
+        let own = dir.path().join("themes/mine.yaml");
+        let message = read("mine").unwrap_err();
+        assert!(message.contains(":2: tui.theme") && message.contains(own.to_str().unwrap()), "{message}");
+        std::fs::create_dir(dir.path().join("themes")).unwrap();
+        std::fs::write(&own, "").unwrap();
+        assert_eq!(read("mine"), Ok(ThemeName::File(own)));
+        assert_eq!(read("nord"), Ok(ThemeName::Of(ThemeKind::Nord)), "a shipped one goes first");
     }
 
     #[test]

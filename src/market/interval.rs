@@ -73,7 +73,7 @@ impl fmt::Debug for Interval {
 }
 
 /// A set of instants as sorted, disjoint, non-adjacent intervals.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "Vec<Interval>", into = "Vec<Interval>")]
 pub struct IntervalSet(Vec<Interval>);
 

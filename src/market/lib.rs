@@ -6,6 +6,7 @@
 pub mod asset;
 pub mod bar;
 pub mod calendar;
+pub mod dividend;
 pub mod evidence;
 pub mod features;
 pub mod freshness;

@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::{FreshnessContext, acceptable};
 use crate::holes::{Doubt, HoleCounts, doubts};
-use crate::ledger::{Assessment, Assessor, Ledger, base_of};
+use crate::ledger::{Assessment, Assessor, Ledger, base_of, dead_owners};
 use barkeep_base::clock::Moment;
-use barkeep_base::process;
 use barkeep_config::Settings;
 use barkeep_market::evidence::Profile;
 use barkeep_market::freshness::{Tier, served_until};
@@ -124,6 +123,7 @@ pub async fn explain(
     };
     let pauses = Pauses::read(store, row).await?;
     let executions = store.executions(ATTEMPTS).await?;
+    let dead = dead_owners(store, &executions).await?;
     let free_at = window_full_until(store, settings, &moment).await?;
     let ledger = Ledger::of_runs(store, index).await?;
     let plan_starts = store.plan_starts().await?;
@@ -160,7 +160,7 @@ pub async fn explain(
             coverage,
             tracked: known.tracked,
             pause: pauses.of(store, &known.row).await?,
-            attempts: statuses.iter().filter_map(|s| attempt(s, &executions)).collect(),
+            attempts: statuses.iter().filter_map(|s| attempt(s, &executions, &dead)).collect(),
             window_full_until: free_at,
             refresh_every: policy.rpo_by_symbol_criticality.of(row.criticality).refresh_every,
             tier: judgement.tier,
@@ -272,10 +272,10 @@ async fn window_full_until(store: &dyn Store, settings: &Settings, now: &Moment)
 }
 
 /// A status row as an attempt to bring the series up to date.
-fn attempt(status: &SeriesStatus, executions: &[ExecutionRow]) -> Option<Attempt> {
+fn attempt(status: &SeriesStatus, executions: &[ExecutionRow], dead: &[String]) -> Option<Attempt> {
     let execution = executions.iter().find(|e| e.execution_id == status.execution_id);
     let at = execution.map(|e| e.started_at).or(status.started_at).or(status.completed_at)?;
-    let live = execution.is_some_and(|e| e.status == ExecutionStatus::Running && !process::is_dead(&e.owner));
+    let live = execution.is_some_and(|e| e.status == ExecutionStatus::Running && !dead.contains(&e.owner));
     let outcome = match status.status {
         SeriesRunState::Completed => Outcome::Done,
         SeriesRunState::Failed => Outcome::Failed(status.error_message.clone().unwrap_or_default()),

@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use crate::context::FreshnessContext;
 use crate::freshness_report::StalenessReport;
-use crate::ledger::Ledger;
-use barkeep_base::process;
+use crate::ledger::{Ledger, dead_owners};
 use barkeep_config::Policy;
 use barkeep_market::Ts;
 use barkeep_market::ts::DAY;
@@ -45,12 +44,14 @@ pub struct Execution {
     pub crashed: bool,
 }
 
-impl From<ExecutionRow> for Execution {
-    fn from(row: ExecutionRow) -> Self {
+impl Execution {
+    /// What is shown of a row; `is_dead` says whether the process that ran it is.
+    #[must_use]
+    pub fn new(row: ExecutionRow, is_dead: bool) -> Self {
         let share = row.successful_symbols as f64 / row.total_symbols.max(1) as f64;
         let known = row.completed_at.is_some() && row.total_symbols > 0;
         let success_rate = known.then(|| (share * 1000.0).round() / 10.0);
-        let crashed = row.status.is_open() && process::is_dead(&row.owner);
+        let crashed = row.status.is_open() && is_dead;
         Self {
             execution_id: row.execution_id,
             trigger: row.trigger,
@@ -81,9 +82,19 @@ pub struct ExecutionHistory {
 
 impl ExecutionHistory {
     pub async fn read(store: &dyn Store, limit: usize) -> Result<Self, StoreError> {
-        let rows = store.executions(limit).await?;
-        Ok(Self { executions: rows.into_iter().map(Execution::from).collect() })
+        Ok(Self { executions: newest(store, limit).await? })
     }
+}
+
+/// The newest executions; which processes are dead is asked of the database, where several work on it.
+pub(crate) async fn newest(store: &dyn Store, limit: usize) -> Result<Vec<Execution>, StoreError> {
+    let rows = store.executions(limit).await?;
+    let dead = dead_owners(store, &rows).await?;
+    let shown = |row: ExecutionRow| {
+        let is_dead = dead.contains(&row.owner);
+        Execution::new(row, is_dead)
+    };
+    Ok(rows.into_iter().map(shown).collect())
 }
 
 /// One execution with each of its series.
@@ -99,7 +110,8 @@ impl ExecutionDetail {
     pub async fn read(store: &dyn Store, id: Uuid) -> Result<Self, StoreError> {
         let row = store.execution(id).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("no execution has the id {id}")))?;
-        Ok(Self { execution: row.into(), series: store.series_statuses(id).await? })
+        let is_dead = row.status.is_open() && !store.dead(std::slice::from_ref(&row.owner)).await?.is_empty();
+        Ok(Self { execution: Execution::new(row, is_dead), series: store.series_statuses(id).await? })
     }
 }
 
@@ -161,7 +173,7 @@ impl SchedulerHealth {
         context: FreshnessContext<'_>,
         now: Ts,
     ) -> Result<Self, StoreError> {
-        let last = store.executions(1).await?.pop().map(Execution::from);
+        let last = newest(store, 1).await?.pop();
         let success = store.last_success().await?.and_then(|row| row.completed_at);
         let mut failures = store.feature_failures(true, RECENT_FAILURES).await?;
         failures.retain(|row| row.failure.failed_at >= now - DAY);
@@ -222,7 +234,7 @@ mod tests {
             retries: 0,
             status,
             error_message: None,
-            owner: process::mark(),
+            owner: "somebody".into(),
             selection: None,
             late_bars: 0,
             changed_bars: 0,
@@ -232,7 +244,7 @@ mod tests {
     #[test]
     fn a_success_rate_has_one_decimal_and_is_absent_when_unknown() {
         use ExecutionStatus as S;
-        let rate = |status, total, good| Execution::from(row(status, total, good)).success_rate;
+        let rate = |status, total, good| Execution::new(row(status, total, good), false).success_rate;
         assert_eq!(rate(S::CompletedWithErrors, 3, 2), Some(66.7));
         assert_eq!(rate(S::Completed, 25, 25), Some(100.0));
         assert_eq!(rate(S::Failed, 7, 0), Some(0.0));
@@ -242,10 +254,9 @@ mod tests {
 
     #[test]
     fn only_a_running_row_of_a_dead_process_is_a_crash() {
-        let crashed =
-            |status, owner: &str| Execution::from(ExecutionRow { owner: owner.into(), ..row(status, 1, 0) }).crashed;
-        assert!(crashed(ExecutionStatus::Running, "nonsense"));
-        assert!(!crashed(ExecutionStatus::Failed, "nonsense"));
-        assert!(!crashed(ExecutionStatus::Running, &process::mark()));
+        let crashed = |status, is_dead| Execution::new(row(status, 1, 0), is_dead).crashed;
+        assert!(crashed(ExecutionStatus::Running, true));
+        assert!(!crashed(ExecutionStatus::Failed, true));
+        assert!(!crashed(ExecutionStatus::Running, false));
     }
 }

@@ -7,14 +7,13 @@ use uuid::Uuid;
 
 use crate::context::{FreshnessContext, acceptable};
 use crate::holes::{Doubt, HoleCounts, doubts};
-use barkeep_base::process;
 use barkeep_config::Policy;
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::DAY;
 use barkeep_market::{Calendar, Timeframe, Ts};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, Judgement, SeriesIndex, SeriesState};
-use barkeep_store::{Coverage, ExecutionStatus, SeriesId, SeriesRunState, Store, StoreError, SymbolRow};
+use barkeep_store::{Coverage, ExecutionRow, ExecutionStatus, SeriesId, SeriesRunState, Store, StoreError, SymbolRow};
 
 /// Attempts at a new series are looked for this long before the newest run; no criticality allows it to wait longer.
 const LOOKED_BACK: i64 = DAY;
@@ -111,10 +110,18 @@ impl RunEndings {
     }
 }
 
+/// Of those whose executions are open, the ones whose process is dead.
+pub(crate) async fn dead_owners(store: &dyn Store, rows: &[ExecutionRow]) -> Result<Vec<String>, StoreError> {
+    let open: Vec<String> = rows.iter().filter(|row| row.status.is_open()).map(|row| row.owner.clone()).collect();
+    if open.is_empty() { Ok(open) } else { store.dead(&open).await }
+}
+
 /// The series of executions that run now and are not closed in them. An execution of a dead process does not run.
 pub async fn running_series(store: &dyn Store) -> Result<HashMap<SeriesKey, AtWork>, StoreError> {
     let mut all = HashMap::new();
-    for execution in store.running_executions().await?.iter().filter(|row| !process::is_dead(&row.owner)) {
+    let executions = store.running_executions().await?;
+    let dead = dead_owners(store, &executions).await?;
+    for execution in executions.iter().filter(|row| !dead.contains(&row.owner)) {
         let rows = store.series_statuses(execution.execution_id).await?.into_iter();
         let open = rows.filter(|row| matches!(row.status, SeriesRunState::Pending | SeriesRunState::InProgress));
         let since = execution.started_at;

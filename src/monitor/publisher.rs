@@ -2,7 +2,8 @@
 //!
 //! What the engine does is passed on at once, at most ten times a second. What the database holds is read again after
 //! something was written, never for more than a twentieth of the time, and now and then anyway, because
-//! another process may have written; a SQLite file that rests is not read, only looked at. Ages grow between two readings
+//! another process may have written; a SQLite file that rests is not read, only looked at, and a server is asked whether
+//! there are other symbols. Ages grow between two readings
 //! by themselves. While the database does not answer, the last reading stays, with its time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +44,8 @@ const SOONEST: Duration = Duration::from_millis(400);
 const BUSY_SHARE: u32 = 20;
 /// How often the files of the database are looked at for what another process wrote, while anybody watches.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often a server is asked whether another process has added or changed symbols, while anybody watches.
+const ASK: Duration = Duration::from_millis(1_500);
 /// What the limit allows is worked out this often, and may take a five-hundredth of the time.
 const BUDGET_EVERY: Duration = Duration::from_mins(1);
 /// The same while the database rests: time alone makes bars due.
@@ -139,6 +142,8 @@ impl SnapshotPublisher {
         let (mut changed, mut wanted) = (false, false);
         let (mut state, mut runs) = (live.borrow().state, live.borrow().runs.len());
         let (mut config, mut calendar) = (self.engine.config.subscribe(), self.engine.calendar.subscribe());
+        // By itself: a database that is away keeps whoever asks it waiting.
+        let asking = (!on_file).then(|| tokio::spawn(Arc::clone(&self).ask_for_symbols()));
         loop {
             let stuck = self.snapshot.borrow().live.write_waits_since.is_some();
             let cost = Duration::from_secs_f64(self.reading.borrow().data.read_ms.max(0.0) / 1000.0);
@@ -248,9 +253,30 @@ impl SnapshotPublisher {
                 }
             }
         }
-        if let Some(task) = pending {
+        for task in pending.map(|task| task.abort_handle()).into_iter().chain(asking.map(|task| task.abort_handle())) {
             // It only reads; when the database is away it would wait for it.
             task.abort();
+        }
+    }
+
+    /// Has the database read again when its symbols are not the same any more.
+    async fn ask_for_symbols(self: Arc<Self>) {
+        let mut known = None;
+        loop {
+            tokio::time::sleep(ASK).await;
+            if self.snapshot.receiver_count() == 0 {
+                continue;
+            }
+            match self.engine.store.symbols_mark().await {
+                Ok(Some(mark)) if known == Some(mark) => {}
+                Ok(Some(mark)) => {
+                    known = Some(mark);
+                    self.wanted.notify_one();
+                }
+                Ok(None) => return,
+                // That it cannot be read is told where it is read.
+                Err(_) => {}
+            }
         }
     }
 

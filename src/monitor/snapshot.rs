@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::context::FreshnessContext;
 use crate::context::acceptable;
-use crate::history::Execution;
+use crate::history::{self, Execution};
 use crate::holes::{Hole, HoleCounts};
 use crate::ledger::{Assessment, Assessor, Ledger};
 pub use crate::tier_counts::TierCounts;
@@ -251,7 +251,7 @@ impl Data {
             market: MarketView::at(context.calendar, now),
             vendor: vendor_view(store, context.settings).await?,
             budget: None,
-            executions: store.executions(RECENT).await?.into_iter().map(Execution::from).collect(),
+            executions: history::newest(store, RECENT).await?,
             alerts: store.alerts(false, RECENT).await?,
             open_alerts: store.open_alert_counts().await?,
             failing,
@@ -353,8 +353,16 @@ impl Snapshot {
         let (data, ..) = Data::read(store, context, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);
         let limit = LimitSnapshot::observed(context.settings.vendor.rate_limit, &store.places().await?, &now);
-        let live = Live::from_outside(running, store.engine_pause().await?, limit, now.at);
+        let fleet = if store.is_shared() { Some(store.workers().await?) } else { None };
+        let live = Live { fleet, ..Live::from_outside(running, store.engine_pause().await?, limit, now.at) };
         Ok(Self { seq: 0, live: Arc::new(live), data: Arc::new(data) })
+    }
+
+    /// Requests since the database was created. What a run has begun counts before it is stored.
+    #[must_use]
+    pub fn request_totals(&self) -> RequestTotals {
+        // What other processes requested since is in what is stored.
+        self.data.vendor.totals.combine(self.live.pulse.all, i64::max)
     }
 
     /// When the next request to the vendor can start; `None` when it can now.

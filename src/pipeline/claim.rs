@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::select::Target;
-use barkeep_base::process;
 use barkeep_market::{Family, Symbol};
 use barkeep_store::claims::distinct;
 use barkeep_store::{Holder, SeriesClaim, SeriesClaiming, Store, StoreError};
@@ -75,7 +74,7 @@ impl Claim {
             target.requested.iter().map(move |tf| (symbol.clone(), tf.family()))
         });
         let families = distinct(families);
-        let claim = SeriesClaim { execution_id: self.execution, owner: process::mark(), scheduled, families };
+        let claim = SeriesClaim { execution_id: self.execution, owner: self.store.mark(), scheduled, families };
         self.store.claim_series(&claim).await
     }
 }

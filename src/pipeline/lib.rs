@@ -8,6 +8,7 @@
 pub mod backfill;
 pub mod claim;
 pub mod derive;
+pub mod dividends;
 pub mod features;
 pub mod fetch;
 pub mod halts;

@@ -1,12 +1,13 @@
 //! An engine from settings and a database: vendor, limiter, journal, calendar.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::gate::PriorityGate;
 use crate::{EngineContext, Line, Others, places};
-use barkeep_base::clock::Clock;
+use barkeep_base::clock::{Clock, CorrectedClock};
 use barkeep_base::published::Published;
 use barkeep_config::Config;
 use barkeep_market::Source;
@@ -15,6 +16,9 @@ use barkeep_vendor::coinbase::Coinbase;
 use barkeep_vendor::limit::Limiter;
 use barkeep_vendor::massive::Massive;
 use barkeep_vendor::{Vendor, WithoutKey};
+
+/// How often this process says that it lives; it is dead after six times as long.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// Why an engine could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +77,7 @@ pub async fn assemble(
     config: Config,
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, StoreError> {
+    let clock = live(&store, clock).await?;
     let settings = &config.settings;
     let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
@@ -80,4 +85,36 @@ pub async fn assemble(
     let (claims, requests, unreviewed, others) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
     let config = Published::new(config);
     Ok(EngineContext { store, vendor, limiter, others, requests, gate, claims, unreviewed, config, calendar, clock })
+}
+
+/// Notes that this process lives, for as long as the database is in use. Returns the clock to go by: that of the server,
+/// where processes of several machines share it.
+async fn live(store: &Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Clock>, StoreError> {
+    if !store.is_shared() {
+        return Ok(clock);
+    }
+    let is_machines = clock.is_machines();
+    let corrected = Arc::new(CorrectedClock::new(Arc::clone(&clock)));
+    beat(store, &corrected).await?;
+    let (weak, beating) = (Arc::downgrade(store), Arc::clone(&corrected));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let Some(store) = weak.upgrade() else { return };
+            if let Err(e) = beat(&store, &beating).await {
+                tracing::debug!(error = %e, "no heartbeat");
+            }
+        }
+    });
+    Ok(if is_machines { corrected } else { clock })
+}
+
+async fn beat(store: &Arc<dyn Store>, clock: &CorrectedClock) -> Result<(), StoreError> {
+    let asked = clock.machines();
+    let server = store.beat().await?;
+    let corrected = server.and_then(|server| clock.correct(asked, server, clock.machines()));
+    if let Some(ms) = corrected {
+        tracing::warn!("this machine's clock differs from the database server's; the server's counts ({ms} ms)");
+    }
+    Ok(())
 }

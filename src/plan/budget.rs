@@ -177,7 +177,7 @@ impl Budget {
     pub fn over(items: &[Item], staleness: &Staleness, tokens: &BTreeMap<Source, Tokens>) -> Self {
         let of = |(vendor, tokens): (&Source, &Tokens)| {
             let mine = items.iter().filter(|item| item.request.vendor() == *vendor);
-            Self::of(&mine.cloned().collect::<Vec<_>>(), staleness, tokens)
+            Self::of(mine, staleness, tokens)
         };
         tokens.iter().map(of).reduce(Self::and).unwrap_or_default()
     }
@@ -202,7 +202,7 @@ impl Budget {
 
     /// The budget of `items` in their order.
     #[must_use]
-    pub fn of(items: &[Item], staleness: &Staleness, tokens: &Tokens) -> Self {
+    pub fn of<'a>(items: impl IntoIterator<Item = &'a Item>, staleness: &Staleness, tokens: &Tokens) -> Self {
         let mut budget = Self::default();
         let mut times = tokens.times();
         let mut started = 0;

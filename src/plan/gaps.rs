@@ -3,13 +3,15 @@
 //! A gap comes from coverage, never from counting bars: a minute without a trade has no bar and is still covered.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep_market::freshness::{self, Delay};
 use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Source, Symbol, Timeframe, Ts};
 
 /// How far the vendor could answer at the time of planning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Horizon {
     /// Bars that start before this may exist at the vendor.
     pub end: Ts,
@@ -71,15 +73,37 @@ pub struct FamilyState {
 }
 
 impl FamilyState {
+    /// Whether both lack the same: they differ in nothing but whose they are.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        self.class == other.class
+            && self.vendor == other.vendor
+            && self.base == other.base
+            && self.requested == other.requested
+            && self.open == other.open
+            && self.due == other.due
+            && self.covered == other.covered
+    }
+
     pub(super) fn covered(&self, tf: Timeframe) -> IntervalSet {
         self.covered.get(&tf).cloned().unwrap_or_default()
     }
 }
 
 /// What one family of one symbol needs.
+///
+/// Families alike in everything but their names share what was found, see [`super::needs::Needs`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Need {
     pub state: FamilyState,
+    /// Never of a family that is not [alike](FamilyState::is_alike).
+    pub(super) found: Arc<Found>,
+}
+
+/// What a family lacks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The range this was asked for.
+    pub(super) range: Interval,
     pub horizon: Horizon,
     /// The range this was worked out for, as whole bars of the coarsest timeframe requested.
     pub wanted: Interval,
@@ -89,6 +113,14 @@ pub struct Need {
     pub due: IntervalSet,
     /// Coarser timeframes that are missing where the base is covered: computed without a request.
     pub local: Vec<(Timeframe, IntervalSet)>,
+}
+
+impl Deref for Need {
+    type Target = Found;
+
+    fn deref(&self) -> &Found {
+        &self.found
+    }
 }
 
 impl Need {
@@ -119,7 +151,12 @@ impl Need {
             .filter(|(_, spans)| !spans.is_empty())
             .collect();
         let due = state.due.intersect(&trading).subtract(&gaps);
-        Self { state, horizon, wanted, gaps, due, local }
+        Self { state, found: Arc::new(Found { range, horizon, wanted, gaps, due, local }) }
+    }
+
+    /// Whether it was worked out for this.
+    pub(super) fn is_of(&self, range: Interval, horizon: Horizon) -> bool {
+        self.range == range && self.horizon == horizon
     }
 
     /// The same, without the holes before the newest one: what is missing from some point up to now.
@@ -135,7 +172,7 @@ impl Need {
             newest.insert(*gap);
             from = gap.start;
         }
-        self.gaps = newest;
+        self.found = Arc::new(Found { gaps: newest, ..Found::clone(&self.found) });
         self
     }
 

@@ -1,6 +1,6 @@
 //! What to request: gaps, and the fewest requests that close them. Pure; no I/O.
 //!
-//! [`gaps`] says what is missing, [`planner`] turns that into requests, [`estimate`] says how long they take.
+//! [`gaps`] says what is missing, [`needs`] says it of many families at once, [`planner`] turns that into requests, [`estimate`] says how long they take.
 
 pub mod budget;
 pub mod cells;
@@ -9,10 +9,12 @@ pub mod estimate;
 pub mod gaps;
 mod matching;
 pub mod minutes;
+pub mod needs;
 pub mod planner;
 pub mod request;
 mod room;
 
 pub use gaps::{FamilyState, Horizon, Need};
-pub use planner::{Market, Plan, build};
+pub use needs::{Holes, Needs};
+pub use planner::{Market, Plan, build, build_checked};
 pub use request::{Item, Request};

@@ -36,17 +36,17 @@ type Cost = (u64, u64, u64);
 ///
 /// `gaps` is what is missing, already cut to trading time. `slots` bounds the base minutes that the vendor may have in a
 /// range and must add up over adjacent ranges, as a count of trading minutes does. `page` is base minutes per page (0 is
-/// taken as 1). O(gaps) calls of `slots`, and at most O(gaps^2) additions: covered stretches of a page or more are never
-/// requested across, so the search starts anew behind each.
+/// taken as 1). O(gaps) calls of `slots`, and at most O(gaps^2) additions, gaps with only closed hours between them counted
+/// as one: covered stretches of a page or more are never requested across, so the search starts anew behind each.
 #[must_use]
 pub fn ranges(gaps: &IntervalSet, page: u64, slots: impl Fn(Interval) -> u64) -> Vec<Range> {
     let page = page.max(1);
-    let gaps = gaps.as_slice();
+    let gaps = joined(gaps, &slots);
 
     // Base minutes before each gap's start and end, counted from the first gap's start.
     let mut marks: Vec<(u64, u64)> = Vec::with_capacity(gaps.len());
     let mut before: Option<(Interval, u64)> = None;
-    for gap in gaps {
+    for gap in &gaps {
         let start = before.map_or(0, |(last, end)| end + slots(Interval::new(last.end, gap.start)));
         let end = start + slots(*gap);
         marks.push((start, end));
@@ -82,6 +82,18 @@ pub fn ranges(gaps: &IntervalSet, page: u64, slots: impl Fn(Interval) -> u64) ->
     }
     out.reverse();
     out
+}
+
+/// The gaps, as one where nothing lies between them: across closed hours a range never costs more than two.
+fn joined(gaps: &IntervalSet, slots: impl Fn(Interval) -> u64) -> Vec<Interval> {
+    let mut joined: Vec<Interval> = Vec::new();
+    for gap in gaps.iter() {
+        match joined.last_mut() {
+            Some(last) if slots(Interval::new(last.end, gap.start)) == 0 => last.end = gap.end,
+            _ => joined.push(gap),
+        }
+    }
+    joined
 }
 
 /// Requests for a range: an answer without bars is a page too.

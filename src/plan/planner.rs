@@ -4,7 +4,11 @@
 //! bipartite cover: a request covers either one symbol over any range (a row) or every symbol on one date (a column),
 //! and the fewest of those is a minimum vertex cover ([`super::cover`]), whose matching proves that fewer cannot do.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod daily;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -12,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::budget::{self, Budget, Staleness};
-use super::cover::minimum_cover;
-use super::gaps::Need;
+use super::gaps::{Found, Need};
 use super::minutes;
 use super::request::{Item, Request};
 use super::room::Room;
@@ -99,16 +102,39 @@ pub struct Market {
 /// The requests for the given needs, most important first. `estimated_seconds` is left 0 for the caller to fill.
 #[must_use]
 pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
-    let ranges: Vec<(Item, u64)> = needs
-        .iter()
-        .filter(|n| n.state.base != Timeframe::D1 || !n.state.vendor.has_market_days())
-        .flat_map(|need| range_items(cal, need, market))
-        .collect();
-    let spare: u64 = ranges.iter().map(|(item, most)| most - item.requests).sum();
-    let few =
-        |item: &Item| if matches!(item.request.vendor().reach(), Reach::Traded(_)) { item.requests - 1 } else { 0 };
-    let bare: u64 = ranges.iter().map(|(item, _)| few(item)).sum();
-    let mut items: Vec<Item> = ranges.into_iter().map(|(item, _)| item).collect();
+    let Ok(plan) = build_checked(cal, needs, market, || Ok::<(), Infallible>(()));
+    plan
+}
+
+/// The same for a caller that may want it no longer: `check` is asked before every need, and its error ends the planning.
+///
+/// # Errors
+/// That of `check`.
+pub fn build_checked<E>(
+    cal: &Calendar,
+    needs: &[Need],
+    market: &Market,
+    check: impl Fn() -> Result<(), E>,
+) -> Result<Plan, E> {
+    let mut items = Vec::new();
+    let (mut bare, mut spare, mut expected) = (0, 0, 0);
+    let mut bars: HashMap<*const Found, u64> = HashMap::new();
+    let mut ranges: HashMap<(*const Found, Room), Vec<Asked>> = HashMap::new();
+    for need in needs {
+        check()?;
+        let found = Arc::as_ptr(&need.found);
+        expected += *bars.entry(found).or_insert_with(|| expected_bars(cal, need));
+        if need.state.base != Timeframe::D1 || !need.state.vendor.has_market_days() {
+            let room = Room::of(&need.state, market.density.get(&need.state.symbol).copied());
+            let asked = ranges.entry((found, room)).or_insert_with(|| ranges_of(cal, need, market, room));
+            // A window holds so many bars and no more, however few traded.
+            if matches!(need.state.vendor.reach(), Reach::Traded(_)) {
+                bare += asked.iter().map(|asked| asked.requests - 1).sum::<u64>();
+            }
+            spare += asked.iter().map(|asked| asked.most - asked.requests).sum::<u64>();
+            items.extend(asked.iter().map(|asked| item(need, asked)));
+        }
+    }
     // Every part is minimal on its own (see `minutes` and `cover`) and no request serves two parts.
     let mut lower_bound: u64 = items.iter().map(|i| i.requests).sum();
     for continuous in [false, true] {
@@ -117,16 +143,20 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
                 && n.state.class.is_continuous() == continuous
                 && n.state.vendor.has_market_days()
         };
-        let daily: Vec<&Need> = needs.iter().filter(of_market).filter(|n| !n.gaps.is_empty()).collect();
-        let (daily_items, bound) = daily_items(cal, &daily, market);
+        let (again, missing): (Vec<&Need>, Vec<&Need>) =
+            needs.iter().filter(of_market).partition(|need| need.gaps.is_empty());
+        let (daily_items, bound) = daily::items(cal, &missing, market, &check)?;
         items.extend(daily_items);
         lower_bound += bound;
-        let again = needs.iter().filter(of_market).filter(|n| n.gaps.is_empty());
-        let holes = again.filter_map(|need| Some((need, Timeframe::D1.snap_out(need.state.class, need.due.hull()?))));
+        let holes = again.iter().filter_map(|need| {
+            let range = Timeframe::D1.snap_out(need.state.class, need.due.hull()?);
+            Some(item(need, &Asked { recheck: true, ..Asked::one(cal, need, range) }))
+        });
         let before = items.len();
-        items.extend(holes.map(|(need, range)| Item { recheck: true, ..aggregates(cal, need, range, 1) }));
+        items.extend(holes);
         lower_bound += (items.len() - before) as u64;
     }
+    check()?;
     items.sort_by_cached_key(|item| (item.recheck, budget::urgency(item, &market.staleness), shape(item)));
     let splits = market.splits_due.chunks(SPLIT_BATCH).map(|batch| Item {
         request: Request::Splits { tickers: batch.iter().map(|(_, ticker)| ticker.clone()).collect() },
@@ -140,7 +170,7 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
     lower_bound += market.splits_due.len().div_ceil(SPLIT_BATCH) as u64;
 
     let requests = items.iter().map(|i| i.requests).sum();
-    Plan {
+    Ok(Plan {
         plan_id: Uuid::new_v4(),
         requests,
         requests_low: requests - bare,
@@ -148,12 +178,12 @@ pub fn build(cal: &Calendar, needs: &[Need], market: &Market) -> Plan {
         lower_bound,
         optimal: requests == lower_bound,
         estimated_seconds: 0.0,
-        expected_bars: needs.iter().map(|n| expected_bars(cal, n)).sum(),
+        expected_bars: expected,
         rechecks: items.iter().filter(|item| item.recheck).map(|item| item.requests).sum(),
         derived_locally: needs.iter().map(|n| n.local.len() as u64).sum(),
         budget: None,
         items,
-    }
+    })
 }
 
 /// Between equals: whole-market requests before single ones, then by name and time.
@@ -171,7 +201,25 @@ fn expected_bars(cal: &Calendar, need: &Need) -> u64 {
     need.gaps.iter().map(|gap| cal.expected_bars(need.state.class, need.state.base, gap)).sum()
 }
 
-fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> Item {
+/// One range to ask, of every symbol that lacks the same.
+#[derive(Clone, Copy)]
+struct Asked {
+    range: Interval,
+    requests: u64,
+    /// The most requests it can take.
+    most: u64,
+    newest: bool,
+    recheck: bool,
+}
+
+impl Asked {
+    /// A range of one request.
+    fn one(cal: &Calendar, need: &Need, range: Interval) -> Self {
+        Self { range, requests: 1, most: 1, newest: is_newest(cal, need, range.end), recheck: false }
+    }
+}
+
+fn item(need: &Need, asked: &Asked) -> Item {
     let state = &need.state;
     Item {
         request: Request::Aggregates {
@@ -180,13 +228,13 @@ fn aggregates(cal: &Calendar, need: &Need, range: Interval, requests: u64) -> It
             asset_class: state.class,
             timeframe: state.base,
             derives: state.derived.clone(),
-            range,
+            range: asked.range,
         },
-        symbols: vec![state.symbol.clone()],
+        symbols: [state.symbol.clone()].into(),
         criticality: state.criticality,
-        newest: is_newest(cal, need, range.end),
-        requests,
-        recheck: false,
+        newest: asked.newest,
+        requests: asked.requests,
+        recheck: asked.recheck,
     }
 }
 
@@ -196,12 +244,11 @@ fn is_newest(cal: &Calendar, need: &Need, end: Ts) -> bool {
     cal.trading(need.state.class, need.state.base.family(), rest).is_empty()
 }
 
-/// Ranges for one symbol's gaps, each with the most requests it can take.
-fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)> {
+/// Ranges for one symbol's gaps. They depend on nothing of the symbol but what is alike in all that share [`Found`].
+fn ranges_of(cal: &Calendar, need: &Need, market: &Market, room: Room) -> Vec<Asked> {
     let (class, base) = (need.state.class, need.state.base);
     let bar_before = |t: Ts| base.span(class, t - 1).start;
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
-    let room = Room::of(&need.state, market.density.get(&need.state.symbol).copied());
     let in_ranges = base.family() == Family::Minute || !need.state.vendor.has_market_days();
     if let Some(tail) = gaps.hull().filter(|hull| in_ranges && is_newest(cal, need, hull.end)) {
         // Bars of the last days may be revised by late trades, and silence at the newest end may have been the vendor's;
@@ -226,13 +273,13 @@ fn range_items(cal: &Calendar, need: &Need, market: &Market) -> Vec<(Item, u64)>
     let page = room.page;
     let mut ranges = minutes::ranges(&gaps, page, slots);
     let left = widened(&mut ranges, &due, page, slots);
-    let item = |r: minutes::Range, recheck| {
-        let most = r.slots.div_ceil(room.least).max(r.pages);
+    let asked = |r: minutes::Range, recheck| {
         let range = if recheck { base.snap_out(class, r.range) } else { over_closed_hours(cal, need, r.range) };
-        (Item { recheck, ..aggregates(cal, need, range, r.pages) }, most)
+        let most = r.slots.div_ceil(room.least).max(r.pages);
+        Asked { requests: r.pages, most, recheck, ..Asked::one(cal, need, range) }
     };
-    let again = minutes::ranges(&left, page, slots).into_iter().map(|r| item(r, true)).collect::<Vec<_>>();
-    ranges.into_iter().map(|r| item(r, false)).chain(again).collect()
+    let again = minutes::ranges(&left, page, slots).into_iter().map(|r| asked(r, true)).collect::<Vec<_>>();
+    ranges.into_iter().map(|r| asked(r, false)).chain(again).collect()
 }
 
 /// Where the last bars begin that are requested again: so long before `end`, closed days not counted.
@@ -302,63 +349,6 @@ fn over_closed_hours(cal: &Calendar, need: &Need, range: Interval) -> Interval {
     let start = if closed(Interval::new(start, range.start)) { start } else { range.start };
     let end = if closed(Interval::new(range.end, end)) { end } else { range.end };
     base.snap_out(class, Interval::new(start, end))
-}
-
-/// The fewest requests for the daily bars of one market, and how few they can be at least.
-fn daily_items(cal: &Calendar, needs: &[&Need], market: &Market) -> (Vec<Item>, u64) {
-    let Some(class) = needs.first().map(|n| n.state.class) else { return (Vec::new(), 0) };
-    let date_of = |t: Ts| class.date_of(t);
-    let cells_of = |need: &Need| -> Vec<NaiveDate> {
-        need.gaps
-            .iter()
-            .flat_map(|gap| date_of(gap.start).iter_days().take_while(move |d| class.midnight(*d) < gap.end))
-            .collect()
-    };
-    let mut columns: BTreeMap<NaiveDate, u32> = BTreeMap::new();
-    let mut cells: Vec<(u32, u32)> = Vec::new();
-    let mut forced: Vec<u32> = Vec::new();
-    for (row, need) in (0u32..).zip(needs) {
-        let dates = cells_of(need);
-        let outside = !market.grouped_daily
-            || market.not_grouped.contains(&need.state.symbol)
-            || dates.iter().any(|d| market.not_grouped_dates.contains(d));
-        if outside {
-            forced.push(row);
-        }
-        for date in dates {
-            let next = columns.len() as u32;
-            cells.push((row, *columns.entry(date).or_insert(next)));
-        }
-    }
-    let cover = minimum_cover(&cells, &forced);
-    let mut items: Vec<Item> = cover
-        .rows
-        .iter()
-        .filter_map(|row| needs.get(*row as usize))
-        .filter_map(|need| {
-            // A request holds 50,000 days, so that what is to be asked about again comes along for nothing.
-            let again = need.due.hull().into_iter().chain(need.state.open).map(|range| range.intersect(need.wanted));
-            let days = Timeframe::D1.snap_out(class, again.fold(need.gaps.hull()?, Interval::hull));
-            Some(aggregates(cal, need, over_closed_hours(cal, need, days), 1))
-        })
-        .collect();
-    let by_row: BTreeSet<u32> = cover.rows.iter().copied().collect();
-    for (date, column) in columns.iter().filter(|(_, c)| cover.columns.contains(c)) {
-        let served: Vec<&&Need> = cells
-            .iter()
-            .filter(|(row, col)| col == column && !by_row.contains(row))
-            .filter_map(|(row, _)| needs.get(*row as usize))
-            .collect();
-        items.push(Item {
-            request: Request::GroupedDaily { asset_class: class, date: *date },
-            symbols: served.iter().map(|n| n.state.symbol.clone()).collect(),
-            criticality: served.iter().map(|n| n.state.criticality).min().unwrap_or(barkeep_market::Criticality::Low),
-            newest: served.iter().any(|n| is_newest(cal, n, Timeframe::D1.span(class, class.midnight(*date)).end)),
-            requests: 1,
-            recheck: false,
-        });
-    }
-    (items, cover.lower_bound() as u64)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a plan consists of: requests, and the items that need them.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +45,8 @@ impl Request {
 pub struct Item {
     #[serde(flatten)]
     pub request: Request,
-    /// The symbols that need it.
-    pub symbols: Vec<Symbol>,
+    /// The symbols that need it. One list for all days of a market that the same symbols lack.
+    pub symbols: Arc<[Symbol]>,
     pub criticality: Criticality,
     /// Whether it brings the newest bars.
     pub newest: bool,

@@ -5,7 +5,7 @@ use barkeep_market::source::Reach;
 use barkeep_market::{Calendar, Family, Interval, Ts};
 
 /// The room in one request for bars of one series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Room {
     /// Slots that are expected to fit.
     pub(crate) page: u64,

@@ -116,12 +116,14 @@ impl ItemInfo {
     }
 }
 
-/// How long an item of a plan took, and on what.
+/// How long an item of a plan took, or the features of what it brought, and on what.
 #[derive(Clone, Debug)]
 pub struct ItemTiming {
     /// The symbols it was for.
-    pub symbols: Vec<Symbol>,
-    /// What was requested; absent for splits.
+    pub symbols: Arc<[Symbol]>,
+    /// Whether features were brought up to date; nothing is requested for them.
+    pub is_features: bool,
+    /// What was requested; absent for splits and features.
     pub timeframe: Option<Timeframe>,
     /// What was computed from the answers.
     pub derives: Vec<Timeframe>,

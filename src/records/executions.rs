@@ -6,7 +6,7 @@ use uuid::Uuid;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 
 /// State words of `scheduler_execution_log.status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecutionStatus {
     /// Ordered; it waits for its turn.

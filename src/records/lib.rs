@@ -2,10 +2,10 @@
 
 mod api;
 mod bars;
-pub mod claims;
 mod error;
 mod executions;
 mod features;
+mod fleet;
 mod operations;
 mod page;
 mod quarantine;
@@ -24,6 +24,7 @@ pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,
 };
+pub use fleet::{Election, Leader, Worker, WorkerRole, claims};
 pub use operations::{
     AlertRow, EnginePause, HolidayRow, Log, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
 };
@@ -31,6 +32,6 @@ pub use page::{PageCommit, SeriesWrite, WriteOutcome};
 pub use quarantine::{QuarantineRow, QuarantinedBar, Verdict};
 pub use range::TimeRange;
 pub use reference::{PlanStart, SplitRow, SplitStatus};
-pub use requests::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals};
+pub use requests::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, RequestRow, RequestTotals};
 pub use series::{CriticalitySource, Listing, ListingState, MergedSeries, SeriesId, SeriesRow, SymbolRow};
 pub use waste::Waste;

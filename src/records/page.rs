@@ -10,7 +10,7 @@ use barkeep_market::{Interval, IntervalSet, Ts};
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesWrite {
     pub series: SeriesId,
-    /// Ascending by `ts`, no repeats, every value finite. `fetched_at` is the time of the page.
+    /// Ascending by `ts`, no repeats, every value finite. `fetched_at` is when the page was asked for.
     pub bars: Vec<StoredBar>,
     /// New scores for bars already stored, whose neighbours changed. Not a revision.
     pub rescored: Vec<(Ts, f64, Option<String>)>,
@@ -25,6 +25,9 @@ pub struct SeriesWrite {
     pub profile: Vec<(Part, String)>,
     /// Set when this answer reached the newest end of the series.
     pub checked_at: Option<Ts>,
+    /// What the vendor was asked for; absent in what is derived. A page older than what is stored of it is left out, and
+    /// with it the writes after this one that name nothing here.
+    pub asked: Option<Interval>,
 }
 
 impl SeriesWrite {
@@ -41,6 +44,7 @@ impl SeriesWrite {
             answered_before: IntervalSet::new(),
             profile: Vec::new(),
             checked_at: None,
+            asked: None,
         }
     }
 }
@@ -70,4 +74,7 @@ pub struct WriteOutcome {
     pub removed: u64,
     /// Bars newly put in quarantine; one already there with the same values is not counted again.
     pub quarantined: u64,
+    /// 1 when nothing was written because the vendor was asked again after this answer.
+    #[serde(default)]
+    pub stale: u64,
 }

@@ -85,6 +85,29 @@ pub struct RequestTotals {
     pub bytes: i64,
 }
 
+impl RequestTotals {
+    /// Each figure by itself.
+    #[must_use]
+    pub fn combine(self, other: Self, figure: impl Fn(i64, i64) -> i64) -> Self {
+        Self {
+            total_requests: figure(self.total_requests, other.total_requests),
+            rate_limited_count: figure(self.rate_limited_count, other.rate_limited_count),
+            failures: figure(self.failures, other.failures),
+            retries: figure(self.retries, other.retries),
+            bytes: figure(self.bytes, other.bytes),
+        }
+    }
+}
+
+/// What was requested in one minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestMinute {
+    pub start: Ts,
+    pub requests: u32,
+    /// Answers with status 429, in the minute in which their request started.
+    pub rate_limited: u32,
+}
+
 /// What the vendor counted in a whole answer, all pages of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedAnswer {

@@ -47,9 +47,10 @@ pub struct LocalConsole {
 }
 
 impl LocalConsole {
-    /// The same engine for somebody else.
+    /// The same engine for somebody else, who may do no more than this one.
     #[must_use]
     pub fn as_somebody(&self, by: &str, access: Access) -> Self {
+        let access = if self.access == Access::Read { Access::Read } else { access };
         Self { by: by.to_owned(), access, ..self.clone() }
     }
 

@@ -61,7 +61,8 @@ impl Runtime {
         let planning = tokio::spawn(Arc::clone(&publisher).keep_budget(stop_views.clone()));
         let service = tokio::spawn(service.run(shutdown.clone()));
         let link = watch::channel(Link::Embedded).1;
-        let console = LocalConsole { engine, handle, publisher, tail, by, access: Access::Operate, link };
+        let access = if engine.store.is_readonly() { Access::Read } else { Access::Operate };
+        let console = LocalConsole { engine, handle, publisher, tail, by, access, link };
         let beside = vec![("alerts", patrolling), ("board", keeping), ("budget", planning)];
         Ok(Self { console, shutdown, service, beside, stop_views })
     }

@@ -1,12 +1,14 @@
 //! The recent past: requests by minute and latencies as the vendor's counters have them, rows by second. Sparklines are
 //! drawn from it.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use barkeep_market::Ts;
-use barkeep_market::ts::SECOND;
+use barkeep_market::ts::{MINUTE, SECOND};
+use barkeep_store::{ExecutionStatus, RequestMinute, RequestTotals};
 use barkeep_vendor::Class;
 use barkeep_vendor::counters::Counts;
 use barkeep_vendor::dispatch::Attempt;
@@ -38,6 +40,13 @@ pub struct ActivityView {
     pub retries: u64,
     pub failures: u64,
     pub bytes: u64,
+    /// Since the database was created, over all processes: what was recorded when this one started, and its own since. A
+    /// request counts from its start on, long before its page is stored.
+    #[serde(default)]
+    pub all: RequestTotals,
+    /// Executions that ended here since the start of this process, by how they ended.
+    #[serde(default)]
+    pub ended: BTreeMap<ExecutionStatus, u64>,
 }
 
 /// The vendor has not answered the last attempts, whatever they asked for.
@@ -53,17 +62,31 @@ pub struct VendorSilence {
 /// Keeps the rows by second, and whether the vendor answers.
 #[derive(Debug, Default)]
 pub struct Activity {
+    /// What was recorded before this process made its first request.
+    before: OnceLock<(RequestTotals, Vec<RequestMinute>)>,
     rows: Mutex<Ring<u64>>,
     silence: Mutex<Option<VendorSilence>>,
+    ended: Mutex<BTreeMap<ExecutionStatus, u64>>,
 }
 
 impl Activity {
+    /// What was requested before this process: over all time, and by minute.
+    pub fn begin(&self, totals: RequestTotals, minutes: Vec<RequestMinute>) {
+        // A second start of the same process adds nothing to what it counts itself.
+        let _ = self.before.set((totals, minutes));
+    }
+
     /// Bars were written.
     pub fn written(&self, at: Ts, rows: u64) {
         let mut seconds = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(second) = seconds.at(at.ms() / SECOND, SECONDS).back_mut() {
             *second += rows;
         }
+    }
+
+    /// An execution ended.
+    pub fn ended(&self, status: ExecutionStatus) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
     }
 
     /// An attempt ended at `at`, with an answer or without. One that was called off, or that never left, says nothing.
@@ -91,7 +114,24 @@ impl Activity {
     #[must_use]
     pub fn view(&self, now: Ts, requests: &Counts) -> ActivityView {
         let counters = requests.read();
-        let minutes = requests.minutes(now);
+        let mut minutes = requests.minutes(now);
+        let (before, earlier) = self.before.get().cloned().unwrap_or_default();
+        for minute in earlier {
+            let ago = now.ms().div_euclid(MINUTE) - minute.start.ms().div_euclid(MINUTE);
+            let place = usize::try_from(ago).ok().and_then(|ago| minutes.iter_mut().rev().nth(ago));
+            if let Some([made, refused]) = place {
+                *made += minute.requests;
+                *refused += minute.rate_limited;
+            }
+        }
+        let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let own = RequestTotals {
+            total_requests: signed(counters.total_requests),
+            rate_limited_count: signed(counters.rate_limited_count),
+            failures: signed(counters.failures),
+            retries: signed(counters.retries),
+            bytes: signed(counters.bytes),
+        };
         let rows_by_second = {
             let mut seconds = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
             seconds.at(now.ms() / SECOND, SECONDS).iter().copied().collect()
@@ -110,6 +150,8 @@ impl Activity {
             retries: counters.retries,
             failures: counters.failures,
             bytes: counters.bytes,
+            all: before.combine(own, i64::saturating_add),
+            ended: self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }
@@ -135,6 +177,22 @@ mod tests {
             request_id: None,
             fault: fault.map(|class| barkeep_vendor::Fault::new(class, "cannot connect to the vendor")),
         }
+    }
+
+    #[test]
+    fn what_was_requested_before_this_process_counts_in_its_minute() {
+        let activity = Activity::default();
+        let totals = RequestTotals { total_requests: 21, rate_limited_count: 2, ..RequestTotals::default() };
+        let minute = |n: i64, requests| RequestMinute { start: Ts(n * MINUTE), requests, rate_limited: 1 };
+        activity.begin(totals, vec![minute(69, 7), minute(70, 3), minute(99, 4)]);
+        let view = activity.view(Ts(99 * MINUTE + 5_000), &Counts::default());
+        assert_eq!(view.requests_by_minute.len(), 30);
+        assert_eq!((view.requests_by_minute[0], view.requests_by_minute[29]), (3, 4), "a 31st minute has no place");
+        assert_eq!(view.rate_limited_by_minute.iter().sum::<u32>(), 2);
+        assert_eq!((view.requests, view.all), (0, totals));
+        // A minute on, all of it is one place further back.
+        let view = activity.view(Ts(100 * MINUTE), &Counts::default());
+        assert_eq!((view.requests_by_minute[28], view.requests_by_minute[29]), (4, 0));
     }
 
     #[test]

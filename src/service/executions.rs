@@ -11,6 +11,7 @@ use crate::progress::EventSinks;
 use barkeep_pipeline::backfill::{Backfill, RunError, close_open};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
+use barkeep_pipeline::summary::Summary;
 use barkeep_store::{ExecutionRow, ExecutionStatus, Trigger};
 
 impl Active {
@@ -86,6 +87,7 @@ impl Service {
                 let broken = self.active.iter().find(|(_, active)| active.task == e.id()).map(|(id, _)| *id);
                 if let Some(id) = broken {
                     self.active.remove(&id);
+                    self.pulse.ended(ExecutionStatus::Failed);
                     self.engine.gate.forget(id);
                     self.close(id, ExecutionStatus::Failed, "barkeep hit a bug; see the log").await;
                 }
@@ -94,6 +96,9 @@ impl Service {
         };
         let active = self.active.remove(&id);
         self.engine.gate.forget(id);
+        if let Some(status) = self.how_ended(&outcome) {
+            self.pulse.ended(status);
+        }
         // However it ended, what it wrote is written.
         self.rows_written += active.as_ref().map_or(0, |active| active.progress.totals().written);
         if let Some(active) = active.filter(|_| !self.draining && outcome.is_ok()) {
@@ -137,6 +142,19 @@ impl Service {
                 self.failed = Some(reason);
             }
             Err(RunError::Store(e)) => self.lost(&e),
+        }
+    }
+
+    /// The status of an execution that is over; `None` while it is only put off to the next start.
+    fn how_ended(&self, outcome: &Result<Summary, RunError>) -> Option<ExecutionStatus> {
+        match outcome {
+            Ok(summary) if self.draining && summary.status == ExecutionStatus::Cancelled => {
+                Some(ExecutionStatus::Interrupted)
+            }
+            Ok(summary) => Some(summary.status),
+            Err(RunError::CancelledInLine) if self.draining => None,
+            Err(RunError::CancelledInLine) => Some(ExecutionStatus::Cancelled),
+            Err(RunError::Selection(_) | RunError::KeyRefused(_) | RunError::Store(_)) => Some(ExecutionStatus::Failed),
         }
     }
 

@@ -10,6 +10,7 @@ mod eta;
 mod executions;
 pub mod handle;
 pub mod instance;
+mod lease;
 mod pause;
 pub mod progress;
 mod recovery;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 
 use crate::activity::Activity;
 use crate::handle::{EngineState, Handle, Live, Process, QueuedCommand, Tick};
+use crate::lease::Lease;
 use crate::progress::{RunEvent, RunProgress};
 use crate::reload::Reload;
 use crate::schedule::{Due, Schedule};
@@ -42,7 +44,7 @@ use barkeep_pipeline::RunError;
 use barkeep_pipeline::holidays::HolidayError;
 use barkeep_pipeline::select::Selection;
 use barkeep_pipeline::summary::Summary;
-use barkeep_store::{StoreError, Trigger};
+use barkeep_store::{StoreError, Trigger, Worker};
 
 /// Orders that may wait.
 const ORDERS: usize = 64;
@@ -56,8 +58,9 @@ const BETWEEN_VIEWS: Duration = Duration::from_millis(50);
 const DATABASE_PROBE: Duration = Duration::from_secs(5);
 /// Orders that may wait for their turn.
 const MOST_QUEUED: usize = 100;
-/// Interrupted executions that are taken up again at a start.
-const MOST_RESUMED: usize = 20;
+/// Newest executions that a start looks through for interrupted ones. Scheduled runs lie between them, several for each
+/// start, and an order that was accepted must not fall out of sight behind them.
+const MOST_RESUMED: usize = 1_000;
 
 type Ended = (Uuid, Result<Summary, RunError>);
 
@@ -88,6 +91,8 @@ pub struct Service {
     running: JoinSet<Ended>,
     /// Asking for announced holidays, beside everything else.
     announcements: JoinSet<Result<Calendar, HolidayError>>,
+    /// Asking for dividends, the same way.
+    dividends: JoinSet<()>,
     /// When old rows are deleted next.
     prune_at: Ts,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
@@ -95,6 +100,10 @@ pub struct Service {
     /// Cancelled when the service stops.
     stop: CancellationToken,
     failed: Option<String>,
+    /// Who works instead, in words.
+    stands_by: Option<String>,
+    /// See [`Live::fleet`].
+    fleet: Option<Vec<Worker>>,
     key_refused: Option<String>,
     database_lost: bool,
     draining: bool,
@@ -115,6 +124,8 @@ impl Service {
         let first = Live {
             next: ticks(&schedule, now),
             process: Some(process(now)),
+            // Whose turn it is is asked first.
+            state: if engine.store.is_shared() { EngineState::Standby } else { EngineState::Idle },
             ..Live::from_outside(false, None, engine.limiter.snapshot(), now)
         };
         let (live, watch) = watch::channel(Arc::new(first));
@@ -132,10 +143,13 @@ impl Service {
             active: BTreeMap::new(),
             running: JoinSet::new(),
             announcements: JoinSet::new(),
+            dividends: JoinSet::new(),
             prune_at: now + retention::AFTER_START,
             missed: Vec::new(),
             stop: CancellationToken::new(),
             failed: None,
+            stands_by: None,
+            fleet: None,
             key_refused: None,
             database_lost: false,
             draining: false,
@@ -151,12 +165,32 @@ impl Service {
     /// # Errors
     /// When the database cannot be read at the start, or is taken away. Other losses are waited out.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        let store = Arc::clone(&self.engine.store);
+        if store.is_readonly() {
+            self.look_on(&shutdown).await;
+            return Ok(());
+        }
+        let mut lease = Lease::ask(&store).await?;
+        while self.stand_by(&mut lease, &shutdown).await && !self.work(&mut lease, &shutdown).await? {
+            self.give_way().await;
+        }
+        self.drain().await;
+        drop(lease);
+        if let Err(e) = store.resign().await {
+            tracing::warn!(error = %e, "the lease could not be given up; it is free in 15 s");
+        }
+        Ok(())
+    }
+
+    /// Works until `shutdown` (true), or until another has the lease.
+    async fn work(&mut self, lease: &mut Lease, shutdown: &CancellationToken) -> Result<bool, StoreError> {
         self.recover().await?;
         let store = Arc::clone(&self.engine.store);
         let mut gone = std::pin::pin!(async move { store.gone().await });
         let mut changed = self.changed.subscribe();
         let mut left = self.engine.gate.left();
         loop {
+            self.fleet = lease.fleet();
             self.publish();
             let soon = Instant::now() + BETWEEN_VIEWS;
             let now = self.engine.clock.now();
@@ -164,8 +198,16 @@ impl Service {
             let sleep = if self.database_lost { DATABASE_PROBE } else { until_beat.min(LONGEST_SLEEP) };
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break,
-                error = &mut gone => return self.taken_away(error, &shutdown).await,
+                () = shutdown.cancelled() => return Ok(true),
+                error = &mut gone => return self.taken_away(error, shutdown).await.map(|()| true),
+                elected = lease.elected() => {
+                    if elected.is_some() {
+                        return Ok(false);
+                    }
+                    if !self.database_lost && let Err(e) = self.take_up_orphans().await {
+                        self.lost(&e);
+                    }
+                }
                 Some(command) = self.commands.recv() => self.handle_command(command).await,
                 Some(ended) = self.running.join_next() => self.ended(ended).await,
                 Some(heard) = self.announcements.join_next() => self.heard(heard),
@@ -185,8 +227,6 @@ impl Service {
             }
             self.tick().await;
         }
-        self.drain().await;
-        Ok(())
     }
 
     /// How backfills that begin now go about it, unless somebody says otherwise.
@@ -198,6 +238,7 @@ impl Service {
     fn state(&self, paused: bool, in_flight: usize) -> EngineState {
         match () {
             () if self.draining => EngineState::Draining,
+            () if self.stands_by.is_some() => EngineState::Standby,
             () if self.failed.is_some() => EngineState::Failed,
             () if paused && in_flight > 0 => EngineState::Pausing,
             () if paused => EngineState::Paused,
@@ -214,6 +255,7 @@ impl Service {
             executions_begun: self.executions,
             requests_made: pulse.requests,
             bars_written: self.rows_written,
+            stale_answers: self.engine.store.stale_answers(),
             ..process(self.started_at)
         };
         let limit = self.engine.limiter.snapshot();
@@ -226,7 +268,7 @@ impl Service {
         let live = Live {
             at: now,
             state: self.state(paused.is_some(), in_flight),
-            reason: self.failed.clone(),
+            reason: self.failed.clone().or_else(|| self.stands_by.clone()),
             key_refused: self.key_refused.clone(),
             vendor_silent: self.pulse.silence(),
             // The board looks at the database; this task may be waiting for it.
@@ -238,6 +280,7 @@ impl Service {
             next: ticks(&self.schedule, now),
             pulse,
             process: Some(process),
+            fleet: self.fleet.clone(),
         };
         self.live.send_replace(Arc::new(live));
     }
@@ -252,6 +295,7 @@ fn process(started_at: Ts) -> Process {
         executions_begun: 0,
         requests_made: 0,
         bars_written: 0,
+        stale_answers: 0,
     }
 }
 

@@ -7,15 +7,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{MOST_RESUMED, Service};
 use crate::schedule::Due;
-use barkeep_base::process as owner;
-use barkeep_market::Symbol;
+use barkeep_market::ts::MINUTE;
+use barkeep_market::{Symbol, Ts};
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError, Trigger};
+use barkeep_vendor::counters::MINUTES;
 
 /// How long executions have to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// What an execution that has not ended is taken up for. The schedule's own runs come again by themselves.
+fn wanted(row: &ExecutionRow) -> Option<Selection> {
+    if matches!(row.trigger, Trigger::Schedule | Trigger::CatchUp) {
+        return None;
+    }
+    serde_json::from_str(row.selection.as_deref()?).ok()
+}
 
 impl Service {
     /// Closes what a dead process left behind, takes it up again, and catches up.
@@ -33,11 +42,14 @@ impl Service {
         self.engine.gate.pause_series(&resting);
 
         self.restore_pause().await?;
+        let store = &self.engine.store;
+        let recent = store.requests_by_minute(now - MINUTES as i64 * MINUTE).await?;
+        self.pulse.begin(store.request_totals().await?, recent);
 
         let policy = Arc::clone(&self.engine.config.current().policy);
         let newest = self.engine.store.executions(1).await?.into_iter().next();
-        let dead = close_dead_executions(self.engine.store.as_ref(), now).await?;
-        self.take_up(&dead).await?;
+        let dead = self.close_dead(now).await?;
+        self.take_up(&dead, true).await?;
 
         let last_activity = newest.map(|row| row.completed_at.unwrap_or(row.started_at));
         let patience = i64::try_from(policy.scheduler_recovery.catch_up_after.as_millis()).unwrap_or(i64::MAX);
@@ -59,24 +71,30 @@ impl Service {
     }
 
     /// Takes up what was ordered and has not ended: what waited, and what `dead` processes and earlier stops interrupted.
-    async fn take_up(&mut self, dead: &[ExecutionRow]) -> Result<(), StoreError> {
+    async fn take_up(&mut self, dead: &[ExecutionRow], whole: bool) -> Result<(), StoreError> {
         let queued = self.engine.store.queued_executions().await?;
-        let is_left = |row: &ExecutionRow| owner::is_dead(&row.owner) || row.owner == owner::mark();
+        let mark = self.engine.store.mark();
+        let marks: Vec<String> = queued.iter().map(|row| row.owner.clone()).collect();
+        let gone = self.engine.store.dead(&marks).await?;
+        let is_left = |row: &ExecutionRow| gone.contains(&row.owner) || row.owner == mark;
         let mut open: Vec<ExecutionRow> = queued.into_iter().filter(is_left).collect();
         if self.engine.config.current().policy.scheduler_recovery.resume_interrupted {
-            let newest = self.engine.store.executions(MOST_RESUMED).await?;
-            open.extend(newest.into_iter().filter(|row| row.status == ExecutionStatus::Interrupted));
+            let mut ended = self.engine.store.executions(MOST_RESUMED).await?;
+            ended.retain(|row| row.status == ExecutionStatus::Interrupted);
+            if !whole {
+                // What another process closed for the dead, such as a command, nobody has taken up.
+                let marks: Vec<String> = ended.iter().map(|row| row.owner.clone()).collect();
+                let gone = self.engine.store.dead(&marks).await?;
+                ended.retain(|row| gone.contains(&row.owner));
+            }
+            open.extend(ended);
             open.extend(dead.iter().cloned());
         }
         for row in open {
-            // The schedule's own runs come again by themselves.
-            if matches!(row.trigger, Trigger::Schedule | Trigger::CatchUp)
-                || self.active.contains_key(&row.execution_id)
-            {
+            if self.active.contains_key(&row.execution_id) {
                 continue;
             }
-            let selection = row.selection.as_deref().and_then(|text| serde_json::from_str::<Selection>(text).ok());
-            let Some(selection) = selection else { continue };
+            let Some(selection) = wanted(&row) else { continue };
             tracing::info!(execution = %row.execution_id, was = row.status.name(), "taking up an execution again");
             let id = row.execution_id;
             let backfill = Backfill { execution_id: id, ..Backfill::new(selection, self.mode(), row.trigger) };
@@ -85,13 +103,27 @@ impl Service {
                 completed_at: None,
                 duration_seconds: None,
                 error_message: None,
-                owner: owner::mark(),
+                owner: mark.clone(),
                 ..row
             };
             self.engine.store.put_execution(&queued).await?;
             self.start(backfill);
         }
         Ok(())
+    }
+
+    /// Takes up what others leave behind while this service leads.
+    pub(super) async fn take_up_orphans(&mut self) -> Result<(), StoreError> {
+        let dead = self.close_dead(self.engine.clock.now()).await?;
+        self.take_up(&dead, false).await
+    }
+
+    /// Executions of dead processes: closed, or left to [`Self::take_up`].
+    async fn close_dead(&self, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+        let resumes = self.engine.config.current().policy.scheduler_recovery.resume_interrupted;
+        let kept =
+            |row: &ExecutionRow| resumes && wanted(row).is_some() && !self.active.contains_key(&row.execution_id);
+        close_dead_executions(self.engine.store.as_ref(), now, kept).await
     }
 
     pub(super) fn lost(&mut self, error: &StoreError) {
@@ -129,7 +161,7 @@ impl Service {
             tracing::info!("the database answers again");
             self.database_lost = false;
             self.failed = None;
-            if let Err(e) = self.take_up(&[]).await {
+            if let Err(e) = self.take_up(&[], true).await {
                 self.lost(&e);
                 return;
             }

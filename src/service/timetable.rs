@@ -4,6 +4,7 @@ use super::Service;
 use crate::schedule::Due;
 use barkeep_market::{Calendar, Criticality, Symbol};
 use barkeep_pipeline::backfill::Backfill;
+use barkeep_pipeline::dividends;
 use barkeep_pipeline::holidays::{self, HolidayError};
 use barkeep_pipeline::select::Selection;
 use barkeep_store::{StoreError, SymbolRow, Trigger};
@@ -56,10 +57,25 @@ impl Service {
         if !symbols.is_empty() {
             let (engine, stop) = (self.engine.clone(), self.stop.clone());
             self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
+            self.ask_for_dividends();
             let selection = Selection { symbols, ..Selection::default() };
             self.start_scheduled(Backfill::new(selection, self.mode(), Trigger::Schedule));
         }
         Ok(())
+    }
+
+    fn ask_for_dividends(&mut self) {
+        // One that waits for its turn since the last full check will do.
+        while self.dividends.try_join_next().is_some() {}
+        if !self.dividends.is_empty() {
+            return;
+        }
+        let (engine, stop) = (self.engine.clone(), self.stop.clone());
+        self.dividends.spawn(async move {
+            if let Err(e) = dividends::refresh(&engine, &stop).await {
+                tracing::info!(error = %e, "dividends could not be fetched; those known so far apply");
+            }
+        });
     }
 
     /// Everybody knows the holidays the vendor has announced from now on: runs that begin, and whoever judges ages.

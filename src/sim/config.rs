@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fault::FaultRule;
+use crate::data::payments::Payment;
 use crate::plan::{Older, SimDelay};
 use crate::script::event::Script;
 use barkeep_market::Ts;
@@ -54,6 +55,8 @@ pub struct SimConfig {
     pub symbols: Vec<String>,
     /// Splits by vendor ticker. A symbol named here has no others.
     pub splits: Vec<(String, Split)>,
+    /// Cash dividends by vendor ticker. A symbol named here has no others.
+    pub dividends: Vec<(String, Payment)>,
     /// Host (or whole origin) that `next_url` names. `None`: the one the request came to.
     pub next_url_host: Option<String>,
     pub faults: Vec<FaultRule>,
@@ -82,6 +85,7 @@ impl Default for SimConfig {
             replay_source: None,
             symbols: Vec::new(),
             splits: Vec::new(),
+            dividends: Vec::new(),
             next_url_host: None,
             faults: Vec::new(),
             script: Script::default(),

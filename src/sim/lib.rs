@@ -36,6 +36,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{ConfigChange, SimConfig, Window};
+pub use data::payments::Payment;
 pub use fault::{FaultCount, FaultRule};
 pub use fault_kind::{FaultKind, fault_names};
 pub use http::log::{KeyForm, LoggedRequest};
@@ -77,6 +78,8 @@ impl Sim {
     pub async fn start(listen: SocketAddr, config: SimConfig, clock: Arc<dyn Clock>) -> Result<Self, SimError> {
         let book = script::book::Book::new(config.script.clone()).map_err(SimError::Script)?;
         let splits = by_ticker(&config.splits);
+        let seed = config.replay.is_none().then_some(config.seed);
+        let payments = data::payments::Payments::new(&config.dividends, seed);
         let bars: Box<dyn data::source::Bars> = match config.replay.clone() {
             Some(dir) => {
                 let opened = data::replay::Replay::open(&dir, config.replay_source.clone(), splits);
@@ -92,6 +95,7 @@ impl Sim {
             live: Mutex::new(config::Live::of(&config)),
             clock,
             bars,
+            payments,
             hours: data::hours::Hours::new(),
             limiter: Mutex::default(),
             public: Mutex::default(),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{ConfigChange, Live, SimConfig};
 use crate::data::hours::Hours;
 use crate::data::memo::Memo;
+use crate::data::payments::Payments;
 use crate::data::source::Bars;
 use crate::fault::FaultBook;
 use crate::http::answer::Refusal;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) live: Mutex<Live>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bars: Box<dyn Bars>,
+    pub(crate) payments: Payments,
     pub(crate) hours: Hours,
     pub(crate) limiter: Mutex<Limiter>,
     /// The second vendor's limit.

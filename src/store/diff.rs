@@ -1,6 +1,8 @@
 //! What an answer changes about stored bars: one rule for every store, without any of them.
 
-use super::{Result, SeriesWrite, StoreError, StoredBar, WriteOutcome};
+use std::collections::BTreeSet;
+
+use super::{PageCommit, Result, SeriesWrite, StoreError, StoredBar, WriteOutcome};
 use barkeep_market::quality::SEEN_TWICE;
 use barkeep_market::{Interval, Ts};
 
@@ -68,6 +70,42 @@ pub(super) fn diff<'w>(stored: &[StoredBar], write: &'w SeriesWrite, reason: &'s
     d.outcome.late = d.insert.iter().filter(|new| write.answered_before.contains(new.bar.ts)).count() as u64;
     d.outcome.removed = d.removed.len() as u64;
     d
+}
+
+/// Whether a page is older evidence than what is stored of the range it was asked for: the vendor was asked again after
+/// `asked_at`, for part of the range and nothing else, or with a bar as the result that the page lacks or has otherwise.
+/// What claims to come from after `now` was written under a wrong clock and proves nothing.
+pub(super) fn is_older(
+    write: &SeriesWrite,
+    (asked_at, now): (Ts, Ts),
+    bars: &[StoredBar],
+    coverage: &[(Interval, Ts)],
+) -> bool {
+    let Some(range) = write.asked else { return false };
+    let newer = |at: Ts| asked_at < at && at <= now;
+    let inside = |part: Interval| range.start <= part.start && part.end <= range.end;
+    let sent = |old: &StoredBar| {
+        let own = write.bars.binary_search_by_key(&old.bar.ts, |b| b.bar.ts).ok().and_then(|k| write.bars.get(k));
+        own.is_some_and(|own| own.bar.same_values(&old.bar))
+    };
+    let later: Vec<Interval> =
+        coverage.iter().filter(|(part, at)| newer(*at) && part.overlaps(range)).map(|(part, _)| *part).collect();
+    later.iter().any(|part| inside(*part))
+        || !later.is_empty() && bars.iter().any(|old| newer(old.fetched_at) && range.contains(old.bar.ts) && !sent(old))
+}
+
+/// A page without the writes at these places.
+pub(super) fn without(page: &PageCommit, stale: &BTreeSet<usize>) -> PageCommit {
+    let kept = |(place, write): (usize, &SeriesWrite)| {
+        if stale.contains(&place) { SeriesWrite::nothing(write.series) } else { write.clone() }
+    };
+    PageCommit { writes: page.writes.iter().enumerate().map(kept).collect(), ..page.clone() }
+}
+
+/// The place of a write, and those of the writes derived from it.
+pub(super) fn with_derived(page: &PageCommit, place: usize) -> impl Iterator<Item = usize> {
+    let derived = page.writes.iter().skip(place + 1).take_while(|write| write.asked.is_none()).count();
+    place..=place + derived
 }
 
 fn doubted(stored: &StoredBar) -> bool {

@@ -8,28 +8,21 @@
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
 pub mod adjusted;
-mod conn;
-mod copy;
 mod database;
 mod diff;
 mod engine_state;
-mod fault;
-mod field;
-mod load;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 mod migration;
 mod open;
-mod open_writes;
 pub mod postgres;
-mod retry;
 mod series;
 pub mod sqlite;
 pub mod tables;
 pub mod upkeep;
-mod writer;
 
 pub use barkeep_records::*;
+use barkeep_sql::{conn, fault, field, load, open_writes, retry, writer};
 pub use conn::Dialect;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
@@ -43,12 +36,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use barkeep_base::clock::Moment;
+use barkeep_base::process;
+use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Interval, Source, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
@@ -66,10 +62,22 @@ pub trait Store: Send + Sync {
         None
     }
 
+    /// Something that differs after symbols or series were added, changed or removed, whoever did it; `None` where
+    /// [`Store::stamp`] tells.
+    async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
+        Ok(None)
+    }
+
     /// How long the oldest write that has not ended has been under way, or no call at all has worked; `None` while neither
     /// is so.
     fn oldest_write(&self) -> Option<Duration> {
         None
+    }
+
+    /// Whether a server did not answer when it was last asked whether it is there, which is done while somebody waits in
+    /// [`Self::gone`].
+    fn is_silent(&self) -> bool {
+        false
     }
 
     /// Why the database is no more what was opened, when its file was deleted, moved or replaced. Reads and writes fail
@@ -78,9 +86,58 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// Waits until it is so, looking every two seconds.
+    /// Waits until it is so, looking every two seconds. A server is asked meanwhile whether it is there.
     async fn gone(&self) -> StoreError {
         std::future::pending().await
+    }
+
+    // -- workers -----------------------------------------------------------------------------------------------------
+
+    /// Whether it was opened for reading only.
+    fn is_readonly(&self) -> bool {
+        false
+    }
+
+    /// Whether several processes may serve the database, so that they are told apart by their heartbeats and one of them
+    /// leads.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What this process marks its executions and claims with.
+    fn mark(&self) -> String {
+        process::mark()
+    }
+
+    /// Notes that this process lives, and says what time it is for the server.
+    async fn beat(&self) -> Result<Option<Ts>> {
+        Ok(None)
+    }
+
+    /// Asks for the lease of the leader, or renews it. Until the lease is over pages are written, and none while another
+    /// has it.
+    async fn elect(&self) -> Result<Election> {
+        Ok(Election::Leads)
+    }
+
+    /// Gives up the lease, when this process has it.
+    async fn resign(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The living processes that work on a shared database, the leader first.
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        Ok(Vec::new())
+    }
+
+    /// Answers that this process left out because the vendor was asked again after them.
+    fn stale_answers(&self) -> u64 {
+        0
+    }
+
+    /// Those of the marks whose processes are dead: no heartbeat for 30 s, or certainly no such process.
+    async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
+        Ok(marks.iter().filter(|mark| process::is_dead(mark)).cloned().collect())
     }
 
     // -- symbols and series ------------------------------------------------------------------------------------------
@@ -179,6 +236,30 @@ pub trait Store: Send + Sync {
     /// Splits of all symbols that their prices do not contradict, by symbol and date.
     async fn all_splits(&self) -> Result<Vec<(Symbol, Split)>>;
 
+    // -- dividends and what follows from them and from splits -----------------------------------------------------------
+
+    /// Dividends of a symbol, by ex-date.
+    async fn dividends(&self, symbol: &Symbol) -> Result<Vec<Dividend>>;
+
+    /// Replaces the known dividends of each symbol by the given ones and notes when; symbols not named are untouched.
+    async fn put_dividends(&self, dividends: &[(Symbol, Vec<Dividend>)], fetched_at: Ts) -> Result<()>;
+
+    /// When dividends of each symbol were last asked for; symbols never asked are absent.
+    async fn dividends_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>>;
+
+    /// The ex-dates from a day on, by symbol.
+    async fn ex_dates(&self, from: NaiveDate) -> Result<Vec<(Symbol, NaiveDate)>>;
+
+    /// What splits and dividends did to the prices of a symbol, by time; kept up to date by every write of splits and
+    /// dividends.
+    async fn price_factors(&self, symbol: &Symbol) -> Result<Vec<PriceFactors>>;
+
+    /// Computes [`price_factors`](Self::price_factors) again, for closes that came or changed since.
+    async fn refresh_price_factors(&self, symbols: &[Symbol]) -> Result<()>;
+
+    /// Replaces the weeks of a weekly series in which shares were split, each in the terms of its first day.
+    async fn put_split_weeks(&self, series: SeriesId, weeks: &[Bar]) -> Result<()>;
+
     // -- features ----------------------------------------------------------------------------------------------------
 
     /// The last `limit` feature rows of a series in `range`, ascending; all of them without a limit.
@@ -248,6 +329,9 @@ pub trait Store: Send + Sync {
     async fn record_request(&self, row: &RequestRow) -> Result<()>;
 
     async fn request_totals(&self) -> Result<RequestTotals>;
+
+    /// Requests started since `since`, by minute, oldest first; minutes without any are left out.
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>>;
 
     /// What the vendor counted in recent whole answers for ranges of one ticker; answers without a bar, and ranges whose
     /// last page never came, are left out. The same range asked twice is one row.
@@ -397,7 +481,7 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::coverage::STATEMENTS,
         engine_state::STATEMENTS,
         tables::evidence::STATEMENTS,
-        tables::claims::STATEMENTS,
+        tables::fleet::claims::STATEMENTS,
         tables::executions::STATEMENTS,
         tables::features::STATEMENTS,
         tables::monitoring::STATEMENTS,
@@ -406,11 +490,14 @@ pub fn statements(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
         tables::coverage::profiles::STATEMENTS,
         tables::quarantine::STATEMENTS,
         tables::reference::STATEMENTS,
+        tables::reference::dividends::STATEMENTS,
+        tables::reference::sessions::STATEMENTS,
         tables::requests::STATEMENTS,
         upkeep::retention::STATEMENTS,
         series::STATEMENTS,
         tables::symbols::STATEMENTS,
         tables::symbols::merge::STATEMENTS,
+        tables::fleet::workers::STATEMENTS,
         upkeep::check::STATEMENTS,
         upkeep::repair::STATEMENTS,
         migration::STATEMENTS,

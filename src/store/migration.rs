@@ -68,10 +68,28 @@ const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/postgres/0008_nights.sql"),
     },
     Step {
+        version: 9,
+        name: "workers",
+        sqlite: include_str!("../../migrations/sqlite/0009_workers.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_workers.sql"),
+    },
+    Step {
+        version: 10,
+        name: "adjusted",
+        sqlite: include_str!("../../migrations/sqlite/0010_adjusted.sql"),
+        postgres: include_str!("../../migrations/postgres/0010_adjusted.sql"),
+    },
+    Step {
         version: 11,
         name: "sources",
         sqlite: include_str!("../../migrations/sqlite/0011_sources.sql"),
         postgres: include_str!("../../migrations/postgres/0011_sources.sql"),
+    },
+    Step {
+        version: 12,
+        name: "request counts",
+        sqlite: include_str!("../../migrations/sqlite/0012_request_counts.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_request_counts.sql"),
     },
 ];
 

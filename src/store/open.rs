@@ -11,7 +11,8 @@ use super::{Result, Retry, Store, StoreError, postgres, sqlite};
 /// Opens a database, makes the file and the schema when they are missing, and starts the writer.
 ///
 /// `sqlite:PATH` (also `sqlite://PATH`, with parameters such as `?mode=ro`) or
-/// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. A PostgreSQL URL without a user means `$PGUSER`, else `postgres`.
+/// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with several hosts where one of them is the database at a time
+/// (`postgres://one,two/DATABASE?target_session_attrs=read-write`). A PostgreSQL URL without a user means `$PGUSER`, else `postgres`.
 /// With `readonly` nothing is created or changed and every write is `Refused`.
 ///
 /// Fails within about five seconds with `Unreachable` when there is no server (one that is still starting is waited for),
@@ -31,7 +32,8 @@ pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<
 pub struct Opening<'a> {
     /// With it, calls wait for a database that is lost once it was open.
     pub retry: Option<Retry>,
-    /// Connections to a PostgreSQL server, at least 2: one writes, the others read.
+    /// Connections to a PostgreSQL server, at least 2: one writes, one gives signs of life unless there are
+    /// only 2, the others read.
     pub connections: u32,
     /// How long a server that is still starting is waited for, and who hears of it.
     pub starting: Starting<'a>,
@@ -55,7 +57,7 @@ pub async fn open_with(url: &str, readonly: bool, opening: Opening<'_>) -> Resul
 async fn connect(url: &str, readonly: bool, opening: &Opening<'_>) -> Result<Database> {
     match parse(url)? {
         Target::Sqlite(address) => sqlite::open(&address, readonly).await,
-        Target::Postgres(options) => postgres::open(*options, readonly, opening.connections, opening.starting).await,
+        Target::Postgres(hosts) => postgres::open(hosts, readonly, opening.connections, opening.starting).await,
     }
 }
 
@@ -70,7 +72,7 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
 
 pub(super) enum Target {
     Sqlite(Address),
-    Postgres(Box<sqlx::postgres::PgConnectOptions>),
+    Postgres(postgres::Hosts),
 }
 
 pub(super) fn parse(url: &str) -> Result<Target> {
@@ -79,7 +81,7 @@ pub(super) fn parse(url: &str) -> Result<Target> {
         return Address::parse(path).map(Target::Sqlite);
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return postgres::options(url).map(|o| Target::Postgres(Box::new(o)));
+        return postgres::Hosts::parse(url).map(Target::Postgres);
     }
     // The URL itself is not repeated: what looks wrong may be a password.
     Err(StoreError::Unusable(format!("the database URL is not understood; {FORMS}")))
@@ -118,18 +120,5 @@ mod tests {
         }
         assert!(!refused("postgres://u:hunter2@h:port/d").contains("hunter2"));
         assert!(refused("sqlite::memory:").contains("name a file"));
-    }
-
-    #[test]
-    fn a_postgres_url_without_a_user_does_not_mean_anonymous() {
-        let Ok(Target::Postgres(options)) = parse("postgres://localhost/bars") else { panic!("refused") };
-        assert_ne!(options.get_username(), "anonymous");
-        let Ok(Target::Postgres(options)) = parse("postgresql://me:secret@db.example:6543/bars") else {
-            panic!("refused")
-        };
-        assert_eq!(
-            (options.get_username(), options.get_host(), options.get_port(), options.get_database()),
-            ("me", "db.example", 6543, Some("bars"))
-        );
     }
 }

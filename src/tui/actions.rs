@@ -13,11 +13,13 @@ mod backfill;
 mod general;
 mod navigation;
 mod selection;
+mod signs;
 mod views;
 
 use availability::always;
 pub(crate) use availability::operate;
 pub use availability::{executions_to_retry, pausable_symbols, run_to_cancel, triggerable};
+pub use signs::{SIGNS, Sign};
 
 /// An action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +52,7 @@ pub enum ActionId {
     Follow,
     Freeze,
     Refresh,
+    Maximize,
     Mark,
     MarkRange,
     MarkAll,
@@ -267,22 +270,6 @@ pub static ACTIONS: LazyLock<Vec<Spec>> = LazyLock::new(|| {
 pub fn spec(id: ActionId) -> Option<&'static Spec> {
     ACTIONS.iter().find(|spec| spec.id == id)
 }
-
-/// What the signs of the screens mean, for the end of the help.
-pub const SIGNS: [(&str, &str); 12] = [
-    ("F A S M U", "fresh, aging, stale, missing, unknown: how old the newest bar is, in market time"),
-    ("!late", "later than the criticality of the symbol allows (its recovery point objective, RPO)"),
-    ("loading", "the first fetch of a series has not reached its newest bar; it is not late yet"),
-    ("● ○ ✓ ✗", "under way, waiting, done, failed"),
-    ("! - ~", "with errors, cancelled, interrupted"),
-    ("▇ · ?", "a day with bars, without trades, not asked yet"),
-    ("! x q", "a hole at the vendor, not in your vendor plan, quarantined"),
-    ("5m → 15m 1h", "what is fetched and what is computed from it"),
-    ("at most 44", "the plan of a run; it shrinks when the vendor has fewer bars than expected"),
-    ("next request in", "when the rate limit lets the next request start"),
-    ("30 DAYS, 1 YEAR", "the share of that time, without today, that the vendor has answered for"),
-    ("BEHIND", "how far the newest bar is behind the newest one the vendor has"),
-];
 
 /// The table for people, as Markdown.
 #[must_use]

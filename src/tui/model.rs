@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::keymap::Keymap;
 use crate::draw::hits::HitMap;
-use crate::draw::theme::{ColorDepth, ThemeKind};
+use crate::draw::theme::{ColorDepth, Look, OwnTheme, ThemeKind};
 use crate::model::answers::Answers;
 use crate::model::cursor::Cursor;
 use crate::model::layer::Layer;
@@ -37,12 +37,16 @@ use crate::model::screen::{ListId, Screen};
 use crate::model::sort::Sort;
 use crate::model::toast::Toasts;
 use crate::now::digest::Digest;
+use crate::now::wall::Wall;
 use crate::terminal::keys::Key;
+use barkeep_market::ts::SECOND;
 use barkeep_market::{Symbol, Ts};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link, LogLine, SeriesName};
 use barkeep_service::handle::EngineCommand;
 
+/// What goes on this long, in milliseconds, may change the sizes of panels; anything shorter moves nothing.
+pub const LASTING: i64 = 10 * SECOND;
 /// Log lines in memory at most.
 pub const LOG_LINES: usize = 2_000;
 
@@ -51,6 +55,14 @@ pub const LOG_LINES: usize = 2_000;
 pub struct Now {
     pub wall: Ts,
     pub since_start: Duration,
+}
+
+/// A time in which runs followed each other without a longer break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    pub since: Ts,
+    /// When a run was seen last.
+    pub until: Ts,
 }
 
 /// What an operator can change about the display.
@@ -70,6 +82,12 @@ pub struct Model {
     pub newest: Arc<Snapshot>,
     /// What the shown series come to.
     pub digest: Digest,
+    /// The same by symbol and timeframe.
+    pub wall: Wall,
+    /// The time in which there were runs all along.
+    pub work: Option<Work>,
+    /// Whether the list that has the focus fills the screen.
+    pub maximized: bool,
     /// Since when the view is frozen.
     pub frozen: Option<Ts>,
     pub link: Link,
@@ -115,7 +133,11 @@ pub struct Model {
     /// Filters that were typed, the newest last.
     pub typed_filters: Vec<String>,
     /// The theme before another is tried on.
-    pub theme_before: Option<ThemeKind>,
+    pub theme_before: Option<Look>,
+    /// The theme of one's own that is on, in place of the one of the display options.
+    pub own_theme: Option<OwnTheme>,
+    /// All of one's own there are.
+    pub own_themes: Vec<OwnTheme>,
     /// Whether the operator has quit: the engine is shutting down.
     pub quitting: bool,
 }
@@ -256,6 +278,9 @@ impl Model {
         let mut model = Self {
             newest: Arc::clone(&snap),
             digest: Digest::of(&snap.data),
+            wall: Wall::of(&snap.data),
+            work: None,
+            maximized: false,
             snap,
             frozen: None,
             link,
@@ -288,6 +313,8 @@ impl Model {
             filters: BTreeMap::new(),
             typed_filters: Vec::new(),
             theme_before: None,
+            own_theme: None,
+            own_themes: Vec::new(),
             quitting: false,
         };
         model.reorder();
@@ -322,6 +349,27 @@ impl Model {
             (None, Link::Lost { since, .. }) => *since,
             _ => self.now.wall,
         }
+    }
+
+    /// Whether there have been runs for a while, or were until a moment ago: only then the list of their items gets more
+    /// room. Short runs soon after each other count as one.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        let now = self.shown_now();
+        let runs = &self.snap.live.runs;
+        let lasts = runs.iter().any(|run| now - run.started_at >= LASTING);
+        lasts
+            || self.work.is_some_and(|work| {
+                let until = if runs.is_empty() { work.until } else { now };
+                until - work.since >= LASTING && now - until < LASTING
+            })
+    }
+
+    /// Notes that there are runs now, the oldest since `since`.
+    pub(crate) fn works(&mut self, since: Ts) {
+        let until = self.now.wall;
+        let before = self.work.filter(|work| until - work.until < LASTING).map_or(since, |work| work.since.min(since));
+        self.work = Some(Work { since: before, until });
     }
 
     /// Filters and sorts the series of the shown snapshot again.

@@ -23,7 +23,9 @@ use crate::draw::format::plural;
 use crate::draw::hits::HitMap;
 use crate::keymap::Meaning;
 use crate::model::msg::{Effects, Exit, Msg, Redraw};
+use crate::model::screen::Screen;
 use crate::now::digest::Digest;
+use crate::now::wall::Wall;
 use crate::terminal::keys::{Key, Keys};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link};
@@ -120,15 +122,22 @@ impl Model {
     /// Shows the newest snapshot.
     fn show_newest(&mut self) {
         let same_series = Arc::ptr_eq(&self.snap.data, &self.newest.data);
+        for snap in [Arc::clone(&self.snap), Arc::clone(&self.newest)] {
+            if let Some(since) = snap.live.runs.iter().map(|run| run.started_at).min() {
+                self.works(since);
+            }
+        }
         self.snap = Arc::clone(&self.newest);
         if !same_series {
             self.digest = Digest::of(&self.snap.data);
+            self.wall = Wall::of(&self.snap.data);
             self.keep_selection(Self::reorder);
         }
     }
 
     fn log_changed(&mut self, effects: &mut Effects) {
-        if self.frozen.is_none() && self.screen == crate::model::screen::Screen::Log {
+        let tail = self.screen == Screen::Overview && self.size.width >= crate::view::WITH_LOG;
+        if self.frozen.is_none() && (self.screen == Screen::Log || tail) {
             effects.redraw = effects.redraw.max(Redraw::Soon);
         }
     }

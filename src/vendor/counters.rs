@@ -56,6 +56,8 @@ pub struct Counts {
     malformed: AtomicU64,
     bytes: AtomicU64,
     in_flight: AtomicU64,
+    /// Faults in the order of [`Class::ALL`].
+    classes: [AtomicU64; Class::ALL.len()],
     recent: Mutex<Recent>,
     /// What counts the same for the whole process.
     process: Option<Arc<Self>>,
@@ -126,6 +128,9 @@ impl Counts {
             counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             counts.failures.fetch_add(u64::from(class.is_some()), Ordering::Relaxed);
             counts.malformed.fetch_add(u64::from(class == Some(Class::Malformed)), Ordering::Relaxed);
+            if let Some(class) = class {
+                counts.of_class(class);
+            }
             if class == Some(Class::RateLimited) {
                 counts.rate_limited.fetch_add(1, Ordering::Relaxed);
                 counts.in_minute(at, [0, 1]);
@@ -155,7 +160,21 @@ impl Counts {
         self.each(|counts| {
             counts.failures.fetch_add(1, Ordering::Relaxed);
             counts.malformed.fetch_add(1, Ordering::Relaxed);
+            counts.of_class(Class::Malformed);
         });
+    }
+
+    fn of_class(&self, class: Class) {
+        if let Some(count) = self.classes.get(class as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Attempts that ended in a fault, by its class; classes without one too.
+    #[must_use]
+    pub fn by_class(&self) -> [(Class, u64); Class::ALL.len()] {
+        let count = |class| self.classes.get(class as usize).map_or(0, |count| count.load(Ordering::Relaxed));
+        Class::ALL.map(|class| (class, count(class)))
     }
 
     fn in_minute(&self, at: Ts, [requests, refused]: [u32; 2]) {
@@ -234,6 +253,12 @@ mod tests {
         assert_eq!(counts(&one), [1, 0, 0, 1, 1, 7, 1]);
         assert_eq!(counts(&other), [1, 1, 1, 1, 0, 0, 0]);
         assert_eq!(counts(&process), [2, 1, 1, 2, 1, 7, 1]);
+        let classes = process.by_class().into_iter().filter(|(_, n)| *n > 0);
+        assert_eq!(classes.collect::<Vec<_>>(), [(Class::RateLimited, 1), (Class::Malformed, 1)]);
+        assert!(
+            Class::ALL.iter().enumerate().all(|(place, class)| *class as usize == place),
+            "in the order of the list"
+        );
         drop(on_the_wire);
         assert_eq!(process.read().in_flight, 0);
     }

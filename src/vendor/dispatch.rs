@@ -5,7 +5,7 @@
 //! bars. A cancel ends every wait. An attempt under way has [`GRACE`] left to answer, since its page is paid for; then it is
 //! given up, and its place in the window stays taken as if the vendor still worked on it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::ask::{Fetched, Request};
-use self::batch::groups;
 use self::line::Line;
 pub use super::counters::Counters;
 use super::counters::Counts;
@@ -30,19 +29,17 @@ use super::{
 };
 use barkeep_base::clock::{Clock, Moment};
 use barkeep_base::timing::{self, Phase};
-use barkeep_market::{AssetClass, Source, Timeframe, split::Split};
+use barkeep_market::{AssetClass, Source, Timeframe};
 
 mod ask;
 mod batch;
 mod line;
+mod lists;
 #[cfg(test)]
 mod tests;
 
 /// How long requests under way may still take after a cancel.
 pub const GRACE: Duration = Duration::from_secs(2);
-
-/// Pages of splits one group of tickers may have. 5,000 splits a page; nobody splits that often.
-const SPLIT_PAGES: usize = 500;
 
 /// Makes requests: within the limit, again when it helps, written down.
 pub struct Dispatcher {
@@ -141,41 +138,6 @@ impl Dispatcher {
             ..Fetched::rows(page.bars.len(), page.server_time)
         };
         self.answered(ask, cancel, || self.usual.vendor.grouped_daily(class, date), brought).await
-    }
-
-    /// All splits of the given tickers, sorted by ticker, date and ratio, equal ones once. Two of one date may contradict
-    /// each other.
-    pub async fn splits(&self, tickers: &[String], cancel: &CancellationToken) -> Result<Vec<(String, Split)>, Fault> {
-        let mut all: Vec<(String, Split)> = Vec::new();
-        for group in groups(tickers) {
-            let ask = Request {
-                ticker: group.first().filter(|_| group.len() == 1).map(String::as_str),
-                ..Request::of("splits")
-            };
-            let mut cursor: Option<Cursor> = None;
-            let mut seen: HashSet<Cursor> = HashSet::new();
-            loop {
-                let from = cursor.as_ref();
-                let page = self
-                    .recorded(ask, cancel, || self.usual.vendor.splits(group, from), |page| page.splits.len())
-                    .await?;
-                if page.unreadable > 0 {
-                    tracing::warn!(rows = page.unreadable, "rows in an answer about splits are no splits; left out");
-                }
-                all.extend(page.splits);
-                let Some(next) = page.next else { break };
-                if seen.len() >= SPLIT_PAGES || !seen.insert(next.clone()) {
-                    return Err(Fault::malformed("the pages of splits do not end"));
-                }
-                cursor = Some(next);
-            }
-        }
-        all.sort_by(|(a, x), (b, y)| {
-            let by_date = (a, x.date).cmp(&(b, y.date));
-            by_date.then(x.from.total_cmp(&y.from)).then(x.to.total_cmp(&y.to))
-        });
-        all.dedup();
-        Ok(all)
     }
 
     pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {

@@ -29,6 +29,7 @@ use chrono::NaiveDate;
 pub use fault::{Class, Fault};
 pub use without_key::WithoutKey;
 
+use barkeep_market::dividend::Dividend;
 use barkeep_market::{AssetClass, Bar, Interval, Source, Timeframe, Ts, split::Split};
 
 /// Aggregates of one ticker: the bars whose start lies in `range`.
@@ -160,6 +161,15 @@ pub struct SplitPage {
     pub next: Option<Cursor>,
 }
 
+/// One page of dividends, as the vendor sent them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DividendPage {
+    pub dividends: Vec<(String, Dividend)>,
+    /// Rows left out because they are no dividends.
+    pub unreadable: u64,
+    pub next: Option<Cursor>,
+}
+
 /// An answer with the vendor's clock, to the second, when it was given: the `Date` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dated<T> {
@@ -183,6 +193,14 @@ pub trait Vendor: Send + Sync {
 
     /// Splits of the given tickers, one page.
     async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault>;
+
+    /// Dividends of the given tickers with an ex-date from `since` on, one page.
+    async fn dividends(
+        &self,
+        tickers: &[String],
+        since: Option<NaiveDate>,
+        cursor: Option<&Cursor>,
+    ) -> Result<Dated<DividendPage>, Fault>;
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault>;
 

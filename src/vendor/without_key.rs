@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 use crate::{
-    AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker,
-    TickerDetails, Vendor,
+    AggregateQuery, Class, Cursor, Dated, DividendPage, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage,
+    Ticker, TickerDetails, Vendor,
 };
 use barkeep_market::AssetClass;
 
@@ -42,6 +42,15 @@ impl Vendor for WithoutKey {
     }
 
     async fn splits(&self, _: &[String], _: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
+        Err(self.fault())
+    }
+
+    async fn dividends(
+        &self,
+        _: &[String],
+        _: Option<NaiveDate>,
+        _: Option<&Cursor>,
+    ) -> Result<Dated<DividendPage>, Fault> {
         Err(self.fault())
     }
 

@@ -32,5 +32,7 @@ mod api;
 mod command;
 mod docs;
 mod engine;
+mod fleet;
+mod recipes;
 mod recorded_data;
 mod structure;

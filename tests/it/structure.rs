@@ -6,16 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; a module uses only modules before it.
-const MODULES: [&str; 20] = [
-    "base", "market", "plan", "config", "vendor", "records", "store", "names", "progress", "pipeline", "service",
-    "monitor", "alerts", "runtime", "sim", "wire", "api", "tui", "report", "cli",
+const MODULES: [&str; 22] = [
+    "base", "market", "plan", "config", "vendor", "records", "sql", "store", "names", "progress", "pipeline",
+    "service", "monitor", "alerts", "runtime", "sim", "wire", "api", "tui", "report", "shell", "cli",
 ];
 /// Lines of code of a module, tests and comments apart. The dashboard is one program by itself.
 const MODULE_LINES: usize = 6_000;
 const FILE_LINES: usize = 400;
 /// The trait of the store has a method for each operation, and one file routes each of them.
 const ROUTES: [&str; 2] = ["store/lib.rs", "store/database/store.rs"];
-const ROUTE_LINES: usize = 500;
+const ROUTE_LINES: usize = 550;
 const FOLDER_FILES: usize = 15;
 /// A table of actions whose entries are functions of the model, which holds the keys that the table defines.
 const ACCEPTED_CYCLES: [&str; 1] = ["tui"];
@@ -243,8 +243,9 @@ fn documents_name_files_that_exist() {
             continue;
         }
         for word in fs::read_to_string(&paper).unwrap().split('`').skip(1).step_by(2) {
-            let is_path =
-                ["src/", "tests/", "config/", "migrations/", "benches/"].iter().any(|dir| word.starts_with(dir));
+            let is_path = ["src/", "tests/", "config/", "contrib/", "migrations/", "benches/"]
+                .iter()
+                .any(|dir| word.starts_with(dir));
             if is_path && !word.contains(|c: char| c.is_whitespace() || "*{<$".contains(c)) {
                 seen += 1;
                 let path = word.split(':').next().unwrap();

@@ -154,6 +154,17 @@ async fn remembered(memory: &Memory, db: &Db, table: &str) -> usize {
                 rows += store.splits(&symbol).await.unwrap().len();
             }
         }
+        "dividends" => {
+            for (symbol, _) in store.dividends_fetched_at().await.unwrap() {
+                rows += store.dividends(&symbol).await.unwrap().len();
+            }
+        }
+        "dividends_checked" => rows = store.dividends_fetched_at().await.unwrap().len(),
+        "price_factors" => {
+            for row in store.symbols().await.unwrap() {
+                rows += store.price_factors(&row.symbol).await.unwrap().len();
+            }
+        }
         "splits_checked" => rows = store.splits_fetched_at().await.unwrap().len(),
         "vendor_requests" => rows = store.request_totals().await.unwrap().total_requests as usize,
         "symbol_computation_status" => {
@@ -184,6 +195,14 @@ impl Raw {
         match self {
             Self::Sqlite(c) => c.fetch_one(AssertSqlSafe(sql)).await.unwrap().get(0),
             Self::Postgres(c) => c.fetch_one(AssertSqlSafe(sql)).await.unwrap().get(0),
+        }
+    }
+
+    /// The first column of every row, which is text.
+    pub async fn texts(&mut self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(c) => c.fetch_all(AssertSqlSafe(sql)).await.unwrap().iter().map(|r| r.get(0)).collect(),
+            Self::Postgres(c) => c.fetch_all(AssertSqlSafe(sql)).await.unwrap().iter().map(|r| r.get(0)).collect(),
         }
     }
 

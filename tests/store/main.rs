@@ -16,6 +16,7 @@ mod support {
     pub mod rows;
 }
 
+mod adjusted;
 mod alerts;
 mod api;
 mod bars;
@@ -87,14 +88,18 @@ cases! {
         evidence::nights_are_kept
         evidence::coverage_is_what_was_said_last
         evidence::splits_and_holidays
+        adjusted::dividends_are_kept_by_symbol
+        adjusted::factors_follow_splits_dividends_and_closes
         pages::a_page_is_all_or_nothing
         pages::a_page_of_fifty_thousand_bars
         pages::a_caller_that_gives_up_breaks_nothing
         pages::two_handles_write_the_same_series
         pages::several_pages_are_one_transaction
         pages::pages_of_one_series_are_laid_over_each_other
+        pages::an_older_answer_replaces_nothing_newer
         records::executions_and_statuses
         records::requests_are_counted
+        records::requests_by_minute_begin_where_one_asks
         records::requests_are_looked_up_newest_first
         records::requests_that_changed_nothing_are_counted_by_reason
         records::whole_answers_tell_what_the_vendor_counted
@@ -130,15 +135,25 @@ cases! {
         api::the_busiest_symbols_turn_over_most
     }
     in_databases {
+        symbols::whoever_changes_symbols_is_noticed
         pages::a_lock_held_by_somebody_else_is_waited_for
         alerts::readers_see_alerts_and_raise_none
         schema::every_statement_can_be_prepared
         schema::what_a_person_types_is_checked_as_well
         schema::people_can_read_market_data
+        adjusted::the_view_is_in_todays_terms
+        adjusted::columns_of_the_view_have_types
+        adjusted::a_week_with_a_split_is_made_of_its_days
+        adjusted::the_table_of_sessions_is_the_calendar
+        adjusted::every_minute_belongs_to_the_session_the_calendar_says
+        adjusted::an_announcement_changes_its_day
+        adjusted::one_series_is_read_by_its_key
+        adjusted::an_older_database_gets_the_view_with_its_splits
         schema::many_can_open_a_fresh_database_at_once
         schema::reopening_keeps_everything
         schema::reading_only_changes_nothing
         schema::a_newer_schema_is_refused
+        records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay
         upkeep::what_a_hand_breaks_is_found_and_mended
         upkeep::sizes_are_told_and_space_is_given_back

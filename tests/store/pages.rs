@@ -4,16 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    CoverageState, Dialect, PageCommit, QuarantinedBar, SeriesId, SeriesRunState, SeriesWrite, StoreError, StoredBar,
-    WriteOutcome,
+    Coverage, CoverageState, Dialect, PageCommit, QuarantinedBar, RequestRow, SeriesId, SeriesRunState, SeriesWrite,
+    StoreError, StoredBar, WriteOutcome,
 };
 use uuid::Uuid;
 
 use crate::database::Db;
 use crate::sample::{
-    all_bars, bar, commit, covered, growing, one_series, page, request, span, status, symbol_row, write,
+    T0, all_bars, bar, commit, covered, growing, one_series, page, request, span, status, symbol_row, write,
 };
 
 pub async fn a_page_is_all_or_nothing(db: &Db) {
@@ -182,4 +183,52 @@ pub async fn pages_of_one_series_are_laid_over_each_other(db: &Db) {
     assert_eq!(all_bars(db, id).await, [bar(0, 1.0), bar(1, 2.0), bar(2, 2.0)]);
     assert_eq!(all_bars(db, other).await, [bar(0, 8.0)]);
     assert_eq!(db.count("bar_revisions").await, 2);
+}
+
+/// An answer that was asked for before the newest one changes nothing, whatever holds it up.
+pub async fn an_older_answer_replaces_nothing_newer(db: &Db) {
+    let [id, hourly] = two_series(db).await;
+    let asked = |at: i64, bars: Vec<StoredBar>| {
+        let fetched = |bar: StoredBar| StoredBar { fetched_at: Ts(T0 + at), ..bar };
+        let row = Coverage { fetched_at: Ts(T0 + at), ..covered(0, 5, CoverageState::Present, 1, None) };
+        let base = SeriesWrite {
+            coverage: vec![row.clone()],
+            replaces: Some(span(0, 5)),
+            asked: Some(span(0, 5)),
+            checked_at: Some(Ts(T0 + at)),
+            ..write(id, bars.into_iter().map(fetched).collect())
+        };
+        let coarser = SeriesWrite { coverage: vec![row], ..write(hourly, vec![fetched(bar(0, at as f64))]) };
+        PageCommit {
+            writes: vec![base, coarser],
+            request: Some(RequestRow { started_at: Ts(T0 + at), ..request(1, Some(200), "ok") }),
+            statuses: vec![],
+        }
+    };
+    let newest = asked(30_000, vec![bar(0, 1.0), bar(1, 1.0), bar(2, 1.0)]);
+    db.store.commit_page(newest).await.unwrap();
+    let state = async || (all_bars(db, id).await, all_bars(db, hourly).await, db.store.series().await.unwrap());
+    let before = state().await;
+    let coverage = db.store.coverage(&[id, hourly]).await.unwrap();
+
+    // Another value; a bar that came since is missing.
+    for (count, older) in [vec![bar(0, 1.0), bar(1, 0.5), bar(2, 1.0)], vec![bar(0, 1.0)]].into_iter().enumerate() {
+        let outcomes = db.store.commit_page(asked(10_000, older)).await.unwrap();
+        assert_eq!(outcomes[0], WriteOutcome { stale: 1, ..WriteOutcome::default() });
+        assert_eq!(state().await, before);
+        assert_eq!(db.store.coverage(&[id, hourly]).await.unwrap(), coverage);
+        assert_eq!(db.count("bar_revisions").await, 0);
+        assert_eq!(db.count("vendor_requests").await, 2 + count as i64, "the request was made all the same");
+        if db.dialect().is_some() {
+            assert_eq!(db.store.stale_answers(), 1 + count as u64);
+        }
+    }
+
+    // What was asked for later counts, and what a wrong clock wrote from the future proves nothing.
+    let outcome = db.store.commit_page(asked(40_000, vec![bar(0, 2.0), bar(1, 1.0), bar(2, 1.0)])).await.unwrap();
+    assert_eq!((outcome[0].revised, outcome[0].stale), (1, 0));
+    let ahead = SystemClock.now() - Ts(T0) + 86_400_000;
+    db.store.commit_page(asked(ahead, vec![bar(0, 3.0), bar(1, 1.0), bar(2, 1.0)])).await.unwrap();
+    let outcome = db.store.commit_page(asked(50_000, vec![bar(0, 4.0), bar(1, 1.0), bar(2, 1.0)])).await.unwrap();
+    assert_eq!((outcome[0].revised, outcome[0].stale), (1, 0));
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use barkeep::market::Timeframe;
 use barkeep::store::{HealthListener, Opening, Retry, StoreError, StoredBar, open, open_with, open_with_retry};
+use sqlx::Connection as _;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -403,4 +404,45 @@ async fn that_is_still_starting_is_waited_for() {
         .expect("it never starts");
     assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
     cluster.drop_database(&name).await;
+}
+
+/// `postgres://…@one,two/…` from the URLs of two servers.
+fn of_both(one: &str, two: &str, wanted: &str) -> String {
+    let (one, two): (url::Url, url::Url) = (one.parse().unwrap(), two.parse().unwrap());
+    let place = |url: &url::Url| format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let hosts = format!("{},{}", place(&one), place(&two));
+    let mark = if one.query().is_some() { '&' } else { '?' };
+    format!("{}{mark}target_session_attrs={wanted}", one.as_str().replacen(&place(&one), &hosts, 1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(without_initdb, ignore = "needs PostgreSQL to start and stop: apt-get install postgresql")]
+async fn another_host_takes_over_from_one_that_is_gone() {
+    let servers = [Cluster::throw_away(), Cluster::throw_away()];
+    let name = servers[0].create_database().await;
+    let mut raw = sqlx::PgConnection::connect(&servers[1].url("postgres")).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut raw).await.unwrap();
+    let [one, two] = [servers[0].url(&name), servers[1].url(&name)];
+    let second = open(&two, false).await.unwrap();
+    let store = open(&of_both(&one, &two, "read-write"), false).await.unwrap();
+    store.put_symbols(&[symbol_row("AAPL", &[Timeframe::M1])]).await.unwrap();
+    assert_eq!((store.series().await.unwrap().len(), second.series().await.unwrap().len()), (1, 0));
+
+    servers[0].stop();
+    let rows = [symbol_row("MSFT", &[Timeframe::M1]), symbol_row("SPY", &[Timeframe::M1])];
+    let start = Instant::now();
+    while let Err(error) = store.put_symbols(&rows).await {
+        assert!(matches!(error, StoreError::Unreachable(_)) && start.elapsed() < Duration::from_secs(10), "{error}");
+    }
+    // What reads follows what writes.
+    while store.series().await.map_or(0, |series| series.len()) != 2 {
+        assert!(start.elapsed() < Duration::from_secs(20), "the readers stay with the server that is gone");
+    }
+    store.close().await;
+
+    let error = open(&of_both(&one, &two, "standby"), true).await.err().expect("none is a standby");
+    assert!(matches!(&error, StoreError::Unreachable(_)), "{error}");
+    let error = open(&of_both(&one, &two, "best"), true).await.err().expect("there is no such kind");
+    assert!(matches!(&error, StoreError::Unusable(_)), "{error}");
+    second.close().await;
 }

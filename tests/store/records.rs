@@ -5,7 +5,7 @@ use std::time::Duration;
 use barkeep::base::clock::{Moment, Uptime};
 use barkeep::market::{Timeframe, Ts};
 use barkeep::store::{
-    ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesRunState, StoreError, Waste,
+    Dialect, ExecutionStatus, PageCommit, RequestFilter, RequestRow, RequestTotals, SeriesRunState, StoreError, Waste,
 };
 use barkeep::vendor::limit::Place;
 use uuid::Uuid;
@@ -84,6 +84,30 @@ pub async fn requests_are_counted(db: &Db) {
     store.commit_page(page).await.unwrap();
     let expected = RequestTotals { total_requests: 3, rate_limited_count: 1, failures: 2, retries: 2, bytes: 3_000 };
     assert_eq!(store.request_totals().await.unwrap(), expected);
+}
+
+pub async fn requests_by_minute_begin_where_one_asks(db: &Db) {
+    let store = &db.store;
+    for (seconds, status) in [(-1, 200), (0, 200), (59, 429), (60, 200), (200, 200)] {
+        let row = RequestRow { started_at: Ts(T0 + seconds * 1_000), ..request(1, Some(status), "ok") };
+        store.record_request(&row).await.unwrap();
+    }
+    let minutes = store.requests_by_minute(Ts(T0)).await.unwrap();
+    let minutes: Vec<_> = minutes.iter().map(|m| (m.start - Ts(T0), m.requests, m.rate_limited)).collect();
+    assert_eq!(minutes, [(0, 2, 1), (60_000, 1, 0), (180_000, 1, 0)]);
+}
+
+/// Totals are kept, not counted: the rows may be any number. Whoever inserts some by hand has them counted.
+pub async fn totals_look_at_no_request(db: &Db) {
+    let insert =
+        "INSERT INTO vendor_requests (endpoint, attempt, started_at, latency_ms, status, outcome, row_count, bytes)
+        VALUES ('splits', 2, {T}, 5, 429, 'rate_limited', 0, 7), ('splits', 1, {T}, 5, 200, 'ok', 0, 7)";
+    let time = if db.dialect() == Some(Dialect::Sqlite) { "1700000000000" } else { "now()" };
+    db.raw().await.run(&insert.replace("{T}", time)).await.unwrap();
+    let totals = RequestTotals { total_requests: 2, rate_limited_count: 1, failures: 1, retries: 1, bytes: 14 };
+    assert_eq!(db.store.request_totals().await.unwrap(), totals);
+    db.raw().await.run("DELETE FROM vendor_requests").await.unwrap();
+    assert_eq!(db.store.request_totals().await.unwrap(), totals);
 }
 
 pub async fn requests_are_looked_up_newest_first(db: &Db) {

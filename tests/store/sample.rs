@@ -1,10 +1,12 @@
 //! Rows to store: each case changes what it is about.
 
+use barkeep::market::dividend::Dividend;
 use barkeep::market::{AssetClass, Bar, Interval, Symbol, Timeframe, Ts};
 use barkeep::store::{
     Coverage, CoverageState, ExecutionRow, ExecutionStatus, PageCommit, RequestRow, SeriesId, SeriesRunState,
     SeriesStatus, SeriesWrite, StoredBar, SymbolRow, Trigger, WriteOutcome,
 };
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::database::Db;
@@ -61,6 +63,20 @@ pub async fn commit(db: &Db, write: SeriesWrite) -> WriteOutcome {
 
 pub fn symbol_row(name: &str, timeframes: &[Timeframe]) -> SymbolRow {
     SymbolRow { added_at: Ts(T0), ..rows::symbol(name, timeframes) }
+}
+
+pub fn dividend(ex_date: NaiveDate, cash_amount: f64) -> Dividend {
+    Dividend {
+        id: format!("E{ex_date}"),
+        ex_date,
+        cash_amount,
+        currency: Some("USD".into()),
+        kind: Some("recurring".into()),
+        frequency: Some(4),
+        declaration_date: None,
+        record_date: Some(ex_date),
+        pay_date: None,
+    }
 }
 
 pub async fn one_series(db: &Db) -> SeriesId {

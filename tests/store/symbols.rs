@@ -8,7 +8,9 @@ use barkeep::store::{
 use chrono::NaiveDate;
 
 use crate::database::{Db, Superseded};
-use crate::sample::{T0, all_bars, bar, commit, covered, minute, one_series, page, span, sym, symbol_row, write};
+use crate::sample::{
+    T0, all_bars, bar, commit, covered, dividend, minute, one_series, page, span, sym, symbol_row, write,
+};
 
 pub async fn symbols_and_series(db: &Db) {
     let store = &db.store;
@@ -36,6 +38,30 @@ pub async fn symbols_and_series(db: &Db) {
     store.put_symbols(std::slice::from_ref(&b)).await.unwrap();
     assert_eq!(store.symbols().await.unwrap()[1], b);
     assert_eq!(store.series().await.unwrap(), before);
+}
+
+/// Files are looked at instead; a server is asked.
+pub async fn whoever_changes_symbols_is_noticed(db: &Db) {
+    let (store, other) = (&db.store, db.another_handle().await);
+    let mark = async || store.symbols_mark().await.unwrap();
+    assert_eq!(mark().await.is_some(), db.dialect() == Some(Dialect::Postgres));
+    let mut seen = vec![mark().await];
+    let mut row = symbol_row("A", &[Timeframe::M5]);
+    other.put_symbols(std::slice::from_ref(&row)).await.unwrap();
+    seen.push(mark().await);
+    row.paused = true;
+    other.put_symbols(std::slice::from_ref(&row)).await.unwrap();
+    seen.push(mark().await);
+    row.timeframes = vec![Timeframe::M5, Timeframe::D1];
+    other.put_symbols(std::slice::from_ref(&row)).await.unwrap();
+    seen.push(mark().await);
+    assert_eq!(mark().await, seen[3], "nobody wrote");
+    other.remove_symbol(&row.symbol).await.unwrap();
+    seen.push(mark().await);
+    if db.dialect() == Some(Dialect::Postgres) {
+        assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "{seen:?}");
+    }
+    other.close().await;
 }
 
 pub async fn a_series_rests_by_itself(db: &Db) {
@@ -73,10 +99,22 @@ pub async fn removing_a_symbol_removes_everything(db: &Db) {
     let split = Split { date: NaiveDate::from_ymd_opt(2024, 1, 2).unwrap(), from: 1.0, to: 2.0 };
     db.store.put_splits(&[(sym("AAPL"), vec![split.into()])], Ts(T0)).await.unwrap();
 
+    db.store.put_dividends(&[(sym("AAPL"), vec![dividend(split.date, 0.25)])], Ts(T0)).await.unwrap();
+
     db.store.remove_symbol(&sym("AAPL")).await.unwrap();
-    for table in
-        ["symbols", "series", "bars", "bar_revisions", "bar_quarantine", "coverage", "splits", "splits_checked"]
-    {
+    for table in [
+        "symbols",
+        "series",
+        "bars",
+        "bar_revisions",
+        "bar_quarantine",
+        "coverage",
+        "splits",
+        "splits_checked",
+        "dividends",
+        "dividends_checked",
+        "price_factors",
+    ] {
         assert_eq!(db.count(table).await, 0, "{table}");
     }
     assert_eq!((all_bars(db, id).await, &db.store.coverage(&[id]).await.unwrap()[0].1), (vec![], &vec![]));

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barkeep::base::clock::Clock;
+use barkeep::market::dividend::Dividend;
 use barkeep::market::resample::resample;
 use barkeep::market::split::Split;
 use barkeep::market::ts::MINUTE;
 use barkeep::market::{AssetClass, Bar, Calendar, Family, Interval, Timeframe, Ts};
 use barkeep::vendor::{
-    AggregateQuery, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker, TickerDetails,
-    Vendor,
+    AggregateQuery, Cursor, Dated, DividendPage, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker,
+    TickerDetails, Vendor,
 };
 use chrono::NaiveDate;
 use tokio::time::Instant;
@@ -48,6 +49,7 @@ pub struct Scripted {
     tape: Box<Tape>,
     faults: Box<Faults>,
     splits: Vec<(String, Split)>,
+    dividends: Vec<(String, Dividend)>,
     holidays: Vec<Holiday>,
     known: Vec<TickerDetails>,
     latency: Duration,
@@ -65,6 +67,7 @@ impl Scripted {
             tape: Box::new(made_up),
             faults: Box::new(|_| None),
             splits: Vec::new(),
+            dividends: Vec::new(),
             holidays: Vec::new(),
             known: Vec::new(),
             latency: Duration::ZERO,
@@ -106,6 +109,10 @@ impl Scripted {
     /// Reference data of tickers, besides what is made up of those that trade.
     pub fn describing(self, known: Vec<TickerDetails>) -> Self {
         Self { known, ..self }
+    }
+
+    pub fn paying(self, dividends: Vec<(String, Dividend)>) -> Self {
+        Self { dividends, ..self }
     }
 
     pub fn with_splits(self, splits: Vec<(String, Split)>) -> Self {
@@ -246,6 +253,20 @@ impl Vendor for Scripted {
         self.arrive("splits", None, None, cursor.is_some()).await?;
         let splits = self.splits.iter().filter(|(ticker, _)| tickers.contains(ticker)).cloned().collect();
         Ok(self.dated(SplitPage { splits, ..SplitPage::default() }))
+    }
+
+    async fn dividends(
+        &self,
+        tickers: &[String],
+        since: Option<NaiveDate>,
+        cursor: Option<&Cursor>,
+    ) -> Result<Dated<DividendPage>, Fault> {
+        self.arrive("dividends", None, None, cursor.is_some()).await?;
+        let due = |(ticker, d): &&(String, Dividend)| {
+            tickers.contains(ticker) && since.is_none_or(|since| since <= d.ex_date)
+        };
+        let dividends = self.dividends.iter().filter(due).cloned().collect();
+        Ok(self.dated(DividendPage { dividends, ..DividendPage::default() }))
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {

@@ -27,6 +27,7 @@ mod operating;
 mod screens;
 mod symbols;
 mod update;
+mod wall;
 
 /// The dashboard knows the engine's console, and neither the database nor the vendor behind it.
 #[test]

@@ -13,6 +13,7 @@ use barkeep::plan::budget::{Budget, Deadline, Purchase};
 use barkeep::runtime::console::{AlertRow, EnginePause, Link, OpenAlertCount, SeriesRunState};
 use barkeep::service::activity::VendorSilence;
 use barkeep::service::handle::{EngineState, Live};
+use barkeep::service::progress::RunView;
 use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::HitMap;
 use barkeep::tui::draw::theme::Role;
@@ -365,7 +366,10 @@ fn holes_are_told_once_somebody_counts_them() {
 
 #[test]
 fn a_long_write_is_a_condition_after_five_seconds_and_redraws_then() {
-    let mut model = seen(with(|live, _| live.write_waits_since = Some(now() - 3 * SECOND)));
+    let mut model = seen(with(|live, _| {
+        live.write_waits_since = Some(now() - 3 * SECOND);
+        live.limit.held.clear();
+    }));
     assert!(model.conditions().is_empty());
     let area = Rect::new(0, 0, 120, 40);
     let (mut buf, mut hits) = (Buffer::empty(area), HitMap::default());
@@ -388,4 +392,23 @@ fn what_is_fetched_in_time_will_not_be_late() {
     // The next check of critical symbols is at 15:30:00, in 7:46.
     assert!(seen(at(8 * MINUTE)).conditions().is_empty());
     assert!(matches!(seen(at(7 * MINUTE)).conditions()[..], [Condition::WillBeLate { count: 1, .. }]));
+}
+
+#[test]
+fn a_run_without_a_plan_promises_no_number() {
+    let run = screens::live().runs.swap_remove(0);
+    let shown = |change: &dyn Fn(&mut RunView)| {
+        let mut run = run.clone();
+        change(&mut run);
+        let mut model = seen(with(|live, _| (live.state, live.runs) = (EngineState::Running, vec![run])));
+        crate::hands::show(&mut model).join("\n")
+    };
+    let planning = shown(&|run| {
+        run.items.clear();
+        (run.requests_planned, run.requests_answered, run.requests_left, run.not_before) = (0, 0, 0, None);
+    });
+    assert!(planning.contains("planning") && planning.contains("soon: it is being planned"), "{planning}");
+    assert!(!planning.contains("of at most 0") && !planning.contains("0 requests left"), "{planning}");
+    let storing = shown(&|run| (run.requests_left, run.not_before) = (0, None));
+    assert!(storing.contains("soon: all requests are answered"), "{storing}");
 }

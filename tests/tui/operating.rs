@@ -275,7 +275,8 @@ fn the_help_ends_with_what_the_signs_mean() {
         let _ = press(&mut model, "pagedown");
     }
     let text = show(&mut model).join("\n");
-    assert!(text.contains("F A S M U") && text.contains("recovery point objective"), "{text}");
+    assert!(text.contains("Signs and colors") || text.contains("BEHIND"), "{text}");
+    assert!(text.contains("recovery point objective") && text.contains("the frame of Now"), "{text}");
     // A sign is no command.
     let _ = press(&mut model, "enter");
     assert!(matches!(model.layers.last(), Some(Layer::Help(_))));

@@ -253,6 +253,10 @@ fn ascii_shows_the_same_in_ascii() {
     }
 }
 
+/// Bars and graphs have many shades.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789\
+                       αβγδεζηθικλμνξπρστυφχψωГДЖИЛПФЦЧШЩЭЮЯбгджилпфцчшщэюя";
+
 /// One letter per style, a legend of them, and the grid of letters.
 fn style_map(buf: &Buffer) -> String {
     let mut styles: Vec<(Color, Color, Modifier)> = Vec::new();
@@ -270,12 +274,13 @@ fn style_map(buf: &Buffer) -> String {
                 styles.push(style);
                 styles.len() - 1
             });
-            line.push(char::from(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[at]));
+            line.push(LETTERS.chars().nth(at).unwrap());
         }
         grid.push_str(line.trim_end());
         grid.push('\n');
     }
-    let legend = styles.iter().zip('a'..).map(|((fg, bg, add), letter)| format!("{letter} = {fg} on {bg} {add:?}\n"));
+    let legend =
+        styles.iter().zip(LETTERS.chars()).map(|((fg, bg, add), letter)| format!("{letter} = {fg} on {bg} {add:?}\n"));
     legend.collect::<String>() + &grid
 }
 
@@ -352,8 +357,11 @@ fn a_second_later_nothing_has_moved() {
         let mut model = model();
         let before = text(&model, 120, 40);
         model.now.wall = model.now.wall + SECOND;
-        // The same rows of the last minute as the engine would publish them now: the curve has moved on, nothing else.
+        // What the engine would publish now: the curve and the places of the limit have moved on, nothing else.
         let mut live = (*model.snap.live).clone();
+        if model.frozen.is_none() {
+            live.at = live.at + SECOND;
+        }
         live.pulse.until = live.pulse.until + SECOND;
         model.snap = Arc::new(Snapshot { live: Arc::new(live), ..(*model.snap).clone() });
         let after = text(&model, 120, 40);

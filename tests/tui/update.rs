@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use barkeep::market::Timeframe;
+use barkeep::market::freshness::Tier;
 use barkeep::market::ts::DAY;
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Access, ConsoleRequest, ConsoleResponse, Level, Link, LogLine, Verdict};
 use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, ExecutionSelector, TriggerScope};
-use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation};
+use barkeep::tui::actions::{ACTIONS, ActionId, Confirmation, SIGNS};
 use barkeep::tui::draw::hits::Target;
+use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Role, Theme, ThemeKind};
 use barkeep::tui::model::layer::{Cost, Layer};
 use barkeep::tui::model::msg::{Exit, Msg, Redraw};
 use barkeep::tui::model::screen::{ListId, Screen};
 use barkeep::tui::model::{Model, Overlay, Zoom};
 use crossterm::event::{KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::style::Color;
 
 use crate::hands::{key, model, plan, press, said, seconds, show, tell, type_in};
 use crate::screens::select;
@@ -289,6 +292,27 @@ fn help_is_searchable_and_runs_what_is_chosen() {
 }
 
 #[test]
+fn the_legend_is_searched_too_and_shows_its_colors() {
+    let mut model = model(screens::running());
+    press(&mut model, "?");
+    type_in(&mut model, "tier stale");
+    let shown = show(&mut model).join("\n");
+    assert!(shown.contains("S stale") && shown.contains("far behind") && !shown.contains("A aging"), "{shown}");
+    press(&mut model, "esc");
+    press(&mut model, "?");
+    type_in(&mut model, "being fetched");
+    let shown = show(&mut model).join("\n");
+    assert!(model.listed().is_empty() && shown.contains("▇▇ ◐") && !shown.contains("no match"), "{shown}");
+    press(&mut model, "enter");
+    press(&mut model, "esc");
+    // Every tier has its line, in its color.
+    for tier in Tier::ALL {
+        let sign = format!("{} {}", tier.letter(), tier.name());
+        assert!(SIGNS.iter().any(|line| line.sign == sign && line.role == Role::from(tier)), "{sign}");
+    }
+}
+
+#[test]
 fn a_theme_is_tried_on_while_its_name_is_chosen_and_escape_restores() {
     let mut model = model(screens::running());
     let before = model.display.theme;
@@ -310,6 +334,32 @@ fn a_theme_is_tried_on_while_its_name_is_chosen_and_escape_restores() {
     type_in(&mut model, "theme nord");
     press(&mut model, "enter");
     assert!(model.layers.is_empty() && model.display.theme.name() == "nord");
+}
+
+#[test]
+fn a_theme_of_ones_own_is_tried_on_and_walked_to_like_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("night-shift.yaml");
+    let nord = include_str!("../../config/themes/nord.yaml").replace("fresh: '#a3be8c'", "fresh: '#b8e0a0'");
+    std::fs::write(&file, nord).unwrap();
+    let mut model = model(screens::running());
+    model.own_themes = vec![OwnTheme::read(&file).unwrap()];
+    press(&mut model, ":");
+    type_in(&mut model, "theme nig");
+    assert_eq!(model.own_theme, None);
+    press(&mut model, "tab");
+    let own = model.own_theme.expect("it is tried on");
+    let colors = Theme::new(model.display.theme, ColorDepth::Rgb).with(model.own_theme);
+    assert_eq!((own.name(), colors.style(Role::Fresh).fg), ("night-shift", Some(Color::Rgb(0xb8, 0xe0, 0xa0))));
+    press(&mut model, "esc");
+    assert_eq!((model.own_theme, model.display.theme.name()), (None, "dark"));
+    // After the last one that is shipped, and then the first again.
+    for _ in 0..ThemeKind::ALL.len() {
+        press(&mut model, "ctrl-t");
+    }
+    assert!(model.own_theme.is_some() && said(&model).contains("theme: night-shift"), "{}", said(&model));
+    press(&mut model, "ctrl-t");
+    assert_eq!((model.own_theme, model.display.theme.name()), (None, "dark"));
 }
 
 #[test]
@@ -568,4 +618,37 @@ fn a_bar_in_quarantine_is_decided_after_a_question() {
     let _ = tell(&mut model, Msg::CommandFinished { id: command, outcome: Ok(CommandReply::Done) });
     assert!(press(&mut model, "u").commands.is_empty());
     assert!(said(&model).contains("nothing to undo"), "{}", said(&model));
+}
+
+#[test]
+fn the_head_says_who_works_and_who_stands_by() {
+    use barkeep::service::handle::{EngineState, Live};
+    use barkeep::store::{Worker, WorkerRole};
+
+    let worker = |host: &str, role| Worker {
+        worker_id: uuid::Uuid::new_v4(),
+        host: host.to_owned(),
+        version: "0.1.0".to_owned(),
+        role,
+        since: screens::now() - 3_600_000,
+        heartbeat: screens::now(),
+    };
+    let with = |change: &dyn Fn(&mut Live)| {
+        let mut snap = screens::running();
+        change(Arc::make_mut(&mut snap.live));
+        let mut model = model(snap);
+        model.size.width = 240;
+        show(&mut model)[0].clone()
+    };
+    let alone = with(&|live| live.fleet = Some(vec![worker("alpha", WorkerRole::Leader)]));
+    assert!(!alone.contains("alpha"), "{alone}");
+    let leads = with(&|live| {
+        live.fleet = Some(vec![worker("alpha", WorkerRole::Leader), worker("beta", WorkerRole::Standby)]);
+    });
+    assert!(leads.contains("alpha leads since ") && leads.contains(", 1 standby"), "{leads}");
+    let stands_by = with(&|live| {
+        live.state = EngineState::Standby;
+        live.reason = Some("alpha works since 2024-03-07 11:03Z".to_owned());
+    });
+    assert!(stands_by.contains("STANDBY alpha works since"), "{stands_by}");
 }

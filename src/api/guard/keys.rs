@@ -176,6 +176,7 @@ impl Keys {
     pub(crate) async fn record_used(&self) {
         let used: Vec<(i64, Ts)> = self.used.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         if !used.is_empty()
+            && !self.store.is_readonly()
             && let Err(e) = self.store.note_api_keys_used(&used).await
         {
             tracing::warn!(error = %e, "cannot record when API keys were used");

@@ -25,6 +25,7 @@ use super::cache_version::CacheVersions;
 use super::problem::Problem;
 use barkeep_base::clock::Clock;
 use barkeep_config::policy::CachePolicy;
+use barkeep_market::dividend::Adjustment;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_store::{SeriesId, Store};
 
@@ -39,7 +40,7 @@ pub(super) enum Rows {
     /// Features with their bars, adjusted for splits.
     Features,
     /// Bars as they were traded, or adjusted; only those with at least this score.
-    Bars { raw: bool, min_quality: Option<Score> },
+    Bars { adjust: Adjustment, min_quality: Option<Score> },
 }
 
 /// Which page of which rows; also the key of the page in the cache.

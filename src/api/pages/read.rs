@@ -1,4 +1,4 @@
-//! Rows read from the database, adjusted for splits, and written as JSON once.
+//! Rows read from the database, adjusted as asked, and written as JSON once.
 //!
 //! However few bars pass a filter, a limited number is read for one page; it then ends early and tells where older ones
 //! may follow.
@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::rows::{BarRow, FeatureRow};
 use super::{PageQuery, Rows, Score};
 use crate::problem::Problem;
+use barkeep_market::dividend::{Adjustment, reinvest};
 use barkeep_market::split::Split;
 use barkeep_market::{Bar, Interval, Timeframe, Ts};
 use barkeep_store::adjusted::{Adjusting, daily_of};
@@ -41,7 +42,7 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
     // One row more than the limit tells whether there are older ones.
     let most = limit.saturating_add(1);
     let splits = match query.rows {
-        Rows::Bars { raw: true, .. } => Vec::new(),
+        Rows::Bars { adjust: Adjustment::None, .. } => Vec::new(),
         _ => store.splits(&query.symbol).await?,
     };
     let mut read = Read { text: Vec::new(), offsets: Vec::new(), more: false, before: query.from };
@@ -67,10 +68,15 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
                 read.push(row.ts, &FeatureRow::of(query, &bar, &row.features))?;
             }
         }
-        Rows::Bars { min_quality, .. } => {
+        Rows::Bars { min_quality, adjust: terms } => {
             let (mut bars, more, before) = bars_before(store, query, min_quality, limit).await?;
             (read.more, read.before) = (more, before);
             adjust(store, query, &splits, &mut bars).await?;
+            if terms == Adjustment::Total {
+                let factors = store.price_factors(&query.symbol).await?;
+                let today = query.class.midnight(query.today);
+                reinvest(bars.iter_mut().map(|row| &mut row.bar), query.timeframe, &factors, today);
+            }
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;
             }

@@ -44,6 +44,7 @@ struct Covered {
     surprise: Option<f64>,
 }
 
+/// What the vendor has answered for of one series.
 #[derive(Serialize, ToSchema)]
 struct SeriesCoverage {
     #[schema(value_type = String, example = "1d")]
@@ -58,6 +59,7 @@ struct SeriesCoverage {
     holes: HoleCounts,
 }
 
+/// What the vendor has answered for of one symbol.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SymbolCoverage {
     #[schema(value_type = String)]

@@ -37,6 +37,7 @@ pub(crate) struct FeaturePage {
     features: Vec<FeatureRow>,
 }
 
+/// The first and the last row of a page.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code, reason = "the schema of a response that is written as bytes")]
 struct DateRange {

@@ -18,6 +18,7 @@ use barkeep_service::handle::EngineState;
 /// Longest wait for the database.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What answers here.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Root {
     name: &'static str,
@@ -25,6 +26,7 @@ pub(crate) struct Root {
     links: Links,
 }
 
+/// Where to go on.
 #[derive(Serialize, ToSchema)]
 struct Links {
     docs: &'static str,
@@ -33,6 +35,7 @@ struct Links {
     metrics: &'static str,
 }
 
+/// Whether the process is up.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
     /// `healthy`, or `draining` while the service stops.
@@ -44,6 +47,7 @@ pub(crate) struct Health {
     timestamp: Ts,
 }
 
+/// Whether the service can do its work.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Ready {
     /// `ready`.
@@ -91,6 +95,9 @@ pub(crate) async fn ready(State(api): State<App>, params: Params) -> Result<Json
     let state = api.console.handle.live().state;
     if matches!(state, EngineState::Draining | EngineState::Failed) || api.stop.is_cancelled() {
         return Err(Problem::unavailable(format!("the engine is {}", state.name())));
+    }
+    if engine.store.is_silent() {
+        return Err(Problem::unavailable("the database does not answer"));
     }
     match tokio::time::timeout(DATABASE_TIMEOUT, engine.store.ping()).await {
         Ok(Ok(())) => Ok(Json(Ready {

@@ -13,6 +13,7 @@ use crate::guard::keys::Caller;
 use crate::pages::{BarRow, PageQuery, PageSummary, Rows};
 use crate::params::{OfSymbol, Params};
 use crate::problem::Problem;
+use barkeep_market::dividend::Adjustment;
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 /// A page of bars. Rows ascend by time.
@@ -40,7 +41,7 @@ pub(crate) struct BarPage {
 
 /// Bars of a series, the newest page first
 #[utoipa::path(get, path = "/api/v1/historical/{symbol}", operation_id = "get_bars", tag = "data",
-    description = "Prices are adjusted for splits unless `adjusted=false`. Paging and headers are those of the features. With \
+    description = "Prices are adjusted for splits unless `adjust` says otherwise. Paging and headers are those of the features. With \
         `min_quality` a page can be short although there is a `next`.",
     params(
         ("symbol" = String, Path, example = "AAPL"),
@@ -49,7 +50,8 @@ pub(crate) struct BarPage {
         ("end" = Option<crate::types::WhenText>, Query, description = "Last day or time, inclusive"),
         ("before" = Option<crate::types::WhenText>, Query, description = "Only rows before this day or time; `next` has it"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows, 500 by default"),
-        ("adjusted" = Option<bool>, Query, description = "`true` by default"),
+        ("adjust" = Option<String>, Query, description = "`none` (as traded), `splits` (the default) or `total` (splits, and dividends put back into the shares)"),
+        ("adjusted" = Option<bool>, Query, description = "`false` is `adjust=none`, `true` is `adjust=splits`"),
         ("min_quality" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only bars with at least this score")),
     responses((status = 200, body = BarPage, description = "A page of bars")))]
 pub(crate) async fn bars(
@@ -58,12 +60,22 @@ pub(crate) async fn bars(
     OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<Response, Problem> {
-    let known = ["timeframe", "start", "end", "before", "limit", "adjusted", "min_quality"];
+    let known = ["timeframe", "start", "end", "before", "limit", "adjust", "adjusted", "min_quality"];
     let params = params.only(&known)?;
     let range = RangeQuery::read(&params)?;
-    let raw = !params.flag("adjusted", true)?;
+    let adjust = match (params.parse::<Adjustment>("adjust")?, params.text("adjusted")) {
+        (Some(_), Some(_)) => return Err(Problem::invalid("adjusted", "it cannot be used together with 'adjust'")),
+        (Some(adjust), None) => adjust,
+        (None, _) => {
+            if params.flag("adjusted", true)? {
+                Adjustment::Splits
+            } else {
+                Adjustment::None
+            }
+        }
+    };
     let min_quality = params.score("min_quality")?;
-    answer(&api, &caller, &symbol, &range, Rows::Bars { raw, min_quality }, head, "bars").await
+    answer(&api, &caller, &symbol, &range, Rows::Bars { adjust, min_quality }, head, "bars").await
 }
 
 #[derive(Serialize)]
@@ -79,7 +91,7 @@ struct Opening<'a> {
 }
 
 fn head(query: &PageQuery, summary: &PageSummary) -> String {
-    let raw = matches!(query.rows, Rows::Bars { raw: true, .. });
+    let raw = matches!(query.rows, Rows::Bars { adjust: Adjustment::None, .. });
     let opening = Opening {
         symbol: &query.symbol,
         timeframe: query.timeframe,

@@ -1,14 +1,19 @@
 //! Metrics for Prometheus.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::App;
+use crate::engine_metrics::Figures;
 use crate::params::Params;
 use crate::problem::Problem;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+/// Longest wait for the database; a scrape is answered without it.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(1);
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Metrics in the text format of Prometheus
@@ -23,7 +28,15 @@ pub(crate) async fn metrics(
 ) -> Result<([(HeaderName, HeaderValue); 2], String), Problem> {
     params.only(&[])?;
     let pages = api.pages.get(&api.console.engine);
-    let open = api.metrics.text(&api.console.snapshot(), api.connections.now(), &pages.reports());
+    let engine = &api.console.engine;
+    let last = tokio::time::timeout(DATABASE_TIMEOUT, engine.store.last_success()).await;
+    let figures = Figures {
+        snapshot: &api.console.snapshot(),
+        requests: &engine.requests,
+        last_success: last.ok().and_then(Result::ok).flatten().and_then(|row| row.completed_at),
+        data_age: api.console.publisher.reading().began.elapsed(),
+    };
+    let open = api.metrics.text(&figures, api.connections.now(), &pages.reports());
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let vary = (header::VARY, HeaderValue::from_static("accept"));
     Ok(if prefers_open_metrics(&accepted.collect::<Vec<_>>().join(",")) {

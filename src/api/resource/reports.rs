@@ -66,6 +66,7 @@ impl From<history::RecentFailure> for RecentFailure {
     }
 }
 
+/// How the scheduler is.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SchedulerHealthReport {
     /// `unknown` (nothing has run yet), `healthy`, `degraded` or `unhealthy`.
@@ -134,6 +135,7 @@ struct ByStatus {
     ended: Vec<SeriesAge>,
 }
 
+/// How old every series is.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Staleness {
     #[schema(value_type = String, format = DateTime)]
@@ -188,6 +190,7 @@ pub(crate) async fn staleness(State(api): State<App>, params: Params) -> Result<
     }))
 }
 
+/// Executions, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct History {
     #[schema(value_type = String, format = DateTime)]

@@ -15,6 +15,7 @@ use crate::params::Params;
 use crate::problem::Problem;
 use crate::{Api, App};
 use barkeep_config::yaml::suggest;
+use barkeep_market::dividend::Adjustment;
 use barkeep_market::freshness::Tier;
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
@@ -237,8 +238,12 @@ pub(super) fn next_link(query: &PageQuery, before: Ts) -> String {
     params.append_pair("limit", &query.limit.to_string());
     let base = match query.rows {
         Rows::Features => "/api/v1/features/quant",
-        Rows::Bars { raw, min_quality } => {
-            params.append_pair("adjusted", if raw { "false" } else { "true" });
+        Rows::Bars { adjust, min_quality } => {
+            match adjust {
+                Adjustment::None => params.append_pair("adjusted", "false"),
+                Adjustment::Splits => params.append_pair("adjusted", "true"),
+                Adjustment::Total => params.append_pair("adjust", adjust.name()),
+            };
             if let Some(min) = min_quality {
                 params.append_pair("min_quality", &min.get().to_string());
             }

@@ -12,15 +12,17 @@ use crate::problem::Problem;
 use crate::types::{Hole, HoleCounts, each};
 use barkeep_market::Ts;
 use barkeep_service::handle::EngineState;
+use barkeep_store::{Worker, WorkerRole};
 
+/// The status in a few figures.
 #[derive(Serialize, ToSchema)]
 #[allow(clippy::struct_field_names, reason = "the names of the answer")]
 pub(crate) struct Status {
     api_version: &'static str,
-    /// The state of the engine: `idle`, `running`, `pausing`, `paused`, `draining` or `failed`.
+    /// The state of the engine: `idle`, `running`, `pausing`, `paused`, `draining`, `standby` or `failed`.
     #[schema(value_type = String, example = "idle")]
     status: EngineState,
-    /// Why, when it failed.
+    /// Why, when it failed or stands by.
     reason: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Ts,
@@ -28,8 +30,39 @@ pub(crate) struct Status {
     data_quality: DataQuality,
     series: SeriesTiers,
     vendor: VendorStatus,
+    fleet: FleetStatus,
 }
 
+#[derive(Serialize, ToSchema)]
+struct FleetStatus {
+    /// Whether several services may share the database; on SQLite there is one process.
+    shared: bool,
+    /// The host whose service works, and since when.
+    leader: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    leads_since: Option<Ts>,
+    /// Services that stand by.
+    standby: usize,
+    /// Single commands at work, such as a backfill.
+    commands: usize,
+}
+
+impl FleetStatus {
+    fn of(fleet: Option<&Vec<Worker>>) -> Self {
+        let workers = fleet.map(Vec::as_slice).unwrap_or_default();
+        let count = |role| workers.iter().filter(|worker| worker.role == role).count();
+        let leader = workers.iter().find(|worker| worker.role == WorkerRole::Leader);
+        Self {
+            shared: fleet.is_some(),
+            leader: leader.map(|worker| worker.host.clone()),
+            leads_since: leader.map(|worker| worker.since),
+            standby: count(WorkerRole::Standby),
+            commands: count(WorkerRole::Command),
+        }
+    }
+}
+
+/// What the database holds.
 #[derive(Serialize, ToSchema)]
 struct DatabaseStatus {
     dialect: String,
@@ -44,6 +77,7 @@ struct DatabaseStatus {
     latest_data: Option<Ts>,
 }
 
+/// What is in doubt, or waits for somebody.
 #[derive(Serialize, ToSchema)]
 struct DataQuality {
     /// Quarantined bars pending review.
@@ -59,6 +93,7 @@ struct DataQuality {
     last_backfill: Option<Ts>,
 }
 
+/// Series by staleness tier.
 #[derive(Serialize, ToSchema)]
 struct SeriesTiers {
     fresh: usize,
@@ -72,6 +107,7 @@ struct SeriesTiers {
     ended: usize,
 }
 
+/// The vendor's limit, and what was asked so far.
 #[derive(Serialize, ToSchema)]
 struct VendorStatus {
     /// `null` when unlimited.
@@ -93,8 +129,9 @@ pub(crate) async fn status(State(api): State<App>, params: Params) -> Result<Jso
     let last = api.console.engine.store.last_success().await?;
     let with_bars = data.series.chunk_by(|a, b| a.symbol == b.symbol);
     let symbols_available = with_bars.filter(|series| series.iter().any(|s| s.bars > 0)).count();
-    let (tiers, totals) = (data.tiers, data.vendor.totals);
+    let (tiers, totals) = (data.tiers, data.vendor.totals.combine(live.pulse.all, i64::max));
     Ok(Json(Status {
+        fleet: FleetStatus::of(live.fleet.as_ref()),
         api_version: env!("CARGO_PKG_VERSION"),
         status: live.state,
         reason: live.reason.clone(),

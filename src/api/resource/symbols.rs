@@ -16,6 +16,7 @@ use barkeep_monitor::publisher::Reading;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_store::SymbolRow;
 
+/// A tracked symbol.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SymbolEntry {
     #[schema(value_type = String)]
@@ -36,6 +37,7 @@ pub(crate) struct SymbolEntry {
     history_from: Option<NaiveDate>,
 }
 
+/// A page of the tracked symbols.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SymbolList {
     /// All registered symbols, on this page or not.
@@ -47,6 +49,7 @@ pub(crate) struct SymbolList {
     symbols: Vec<SymbolEntry>,
 }
 
+/// One timeframe of a symbol.
 #[derive(Serialize, ToSchema)]
 struct SeriesEntry {
     #[schema(value_type = String, example = "1d")]
@@ -63,6 +66,7 @@ struct SeriesEntry {
     staleness_seconds: Option<i64>,
 }
 
+/// A symbol with its series.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DetailedSymbol {
     #[serde(flatten)]
@@ -79,6 +83,7 @@ pub(crate) struct DetailedSymbol {
     series: Vec<SeriesEntry>,
 }
 
+/// A page of the tracked symbols, with their series.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DetailedSymbols {
     /// All registered symbols, on this page or not.

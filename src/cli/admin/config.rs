@@ -1,11 +1,15 @@
 //! `barkeep config`: the configuration in effect, where it comes from, and whether it is valid.
 
+use std::io::Write as _;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::exit::CliError;
+use crate::exit::{CliError, SCHEMA, SOME_FAILED};
 use crate::globals::Globals;
 use crate::output::{print, print_json};
+use crate::work::dashboard::{DashboardArgs, named_theme};
+use barkeep_base::text::printable;
 use barkeep_config::describe::{SettingsFile, schema_of};
 use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
 use barkeep_tui::keymap::{Keymap, generated_keys};
@@ -36,6 +40,8 @@ pub enum ConfigCommand {
         #[arg(long)]
         policy: bool,
     },
+    /// Write the commented default settings to a file of your own, which must not exist yet
+    Init,
     /// Print the files that are used
     Path,
     /// List the actions of the dashboard and their keys
@@ -51,6 +57,7 @@ pub(crate) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
         ConfigCommand::Keys { markdown: true } => print(&generated_keys()),
         ConfigCommand::Keys { markdown: false } => print(&Keymap::new(&globals.load()?.settings.keys)?.listing()),
         ConfigCommand::Check => check(globals),
+        ConfigCommand::Init => init(globals),
         ConfigCommand::Print { defaults: true, .. } => print(DEFAULT_SETTINGS),
         ConfigCommand::Print { policy, .. } => {
             let effective = globals.load()?.effective;
@@ -71,9 +78,36 @@ pub(crate) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
     }
 }
 
+/// Writes the file that `--config` names, else the one of the user.
+fn init(globals: &Globals) -> Result<(), CliError> {
+    let path = match &globals.config {
+        Some(path) => path.clone(),
+        None => globals.load()?.sources.searched.pop().ok_or_else(|| {
+            CliError::usage("there is no directory for settings").hint("name a file with --config FILE")
+        })?,
+    };
+    let shown = printable(&path.display().to_string());
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            CliError::usage(format!("{shown} exists; nothing was written")).hint("`barkeep config check` checks it")
+        }
+        _ => CliError::new(SOME_FAILED, format!("cannot write {shown}: {e}")),
+    };
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+    }
+    let mut file = std::fs::File::create_new(&path).map_err(failed)?;
+    file.write_all(DEFAULT_SETTINGS.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    if globals.json {
+        return print_json(&json!({ "schema": SCHEMA, "written": path }));
+    }
+    print(&format!("wrote {shown}; every setting in it has its default\n"))
+}
+
 fn check(globals: &Globals) -> Result<(), CliError> {
     let loaded = globals.load()?;
     Keymap::new(&loaded.settings.keys)?;
+    named_theme(&DashboardArgs::default(), &loaded.settings.tui)?;
     let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
     let database = loaded.settings.database.to_string();
     if globals.json {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json};
+use crate::output::{note, print, print_json};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{bytes, count, plural, table};
 use barkeep_service::retention;
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &DbArgs, globals: &Globals) -> Result<(), CliError> {
 }
 
 async fn info(session: &Session) -> Result<(), CliError> {
-    let mut upkeep = session.open_upkeep(false).await?;
+    let mut upkeep = open_upkeep(session, false).await?;
     let info = upkeep.info(SystemClock.now()).await;
     upkeep.close().await;
     let info = info?;
@@ -120,7 +120,7 @@ fn size(n: u64) -> String {
 }
 
 async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliError> {
-    let mut upkeep = session.open_upkeep(false).await?;
+    let mut upkeep = open_upkeep(session, false).await?;
     let shown = barkeep_base::text::printable(&file.display().to_string());
     if upkeep.dialect() == Dialect::Postgres {
         upkeep.close().await;
@@ -134,7 +134,7 @@ async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliErro
             return print_json(&json!({ "dialect": "postgres", "written": false, "dump": dump, "restore": restore }));
         }
         print(&format!("{dump}\n"))?;
-        eprintln!("note: nothing was copied; PostgreSQL is copied by the line above, and restored by: {restore}");
+        note(&format!("note: nothing was copied; PostgreSQL is copied by the line above, and restored by: {restore}"));
         return Ok(());
     }
     let copied = upkeep.copy(file).await;
@@ -151,7 +151,7 @@ async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliErro
 
 async fn prune(session: &Session) -> Result<(), CliError> {
     // Not to make a database that is not there.
-    session.open_upkeep(false).await?.close().await;
+    open_upkeep(session, false).await?.close().await;
     let store = session.open_store(false).await?;
     let settings = session.loaded.settings.retention;
     let deleted = retention::prune(store.as_ref(), &settings, SystemClock.now(), &CancellationToken::new()).await;
@@ -177,7 +177,7 @@ fn days(n: u64) -> String {
 }
 
 async fn vacuum(session: &Session) -> Result<(), CliError> {
-    let mut upkeep = session.open_upkeep(true).await?;
+    let mut upkeep = open_upkeep(session, true).await?;
     let before = upkeep.size().await?;
     let done = upkeep.vacuum().await;
     let after = upkeep.size().await;
@@ -193,14 +193,10 @@ async fn vacuum(session: &Session) -> Result<(), CliError> {
     print(&format!("{} before, {} now\n", size(before), size(after)))
 }
 
-impl Session {
-    /// Opens the database to look after it: it must exist.
-    async fn open_upkeep(&self, write: bool) -> Result<Upkeep, CliError> {
-        self.while_starting(async |starting| {
-            Upkeep::open(self.loaded.settings.database.as_str(), write, starting).await
-        })
-        .await
-    }
+/// Opens the database to look after it: it must exist.
+async fn open_upkeep(session: &Session, write: bool) -> Result<Upkeep, CliError> {
+    let url = session.loaded.settings.database.as_str();
+    session.while_starting(async |starting| Upkeep::open(url, write, starting).await).await
 }
 
 /// What is found is no failure of the command.

@@ -1,11 +1,15 @@
 //! `barkeep completions` and `barkeep man`: made from the same definitions as the parser, so they cannot drift.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use clap::{Args, Command, CommandFactory};
 
-use crate::exit::CliError;
+use crate::exit::{CliError, SOME_FAILED};
+use crate::globals::{Globals, block_on};
 use crate::output::print;
+use barkeep_base::text::printable;
+use barkeep_market::Timeframe;
 
 /// Print a shell completion script
 #[derive(Args, Clone, Debug)]
@@ -17,13 +21,14 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Print a manual page
+/// Print a manual page, or write all of them to a directory
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep man | man -l -
-  barkeep man symbols add | man -l -")]
+  barkeep man symbols add | man -l -
+  barkeep man ~/.local/share/man/man1/")]
 pub struct ManArgs {
-    /// Command, such as `bars` or `symbols add` [default: barkeep itself]
+    /// Command, such as `bars` or `symbols add`, or the directory for all pages [default: barkeep itself]
     #[arg(value_name = "COMMAND")]
     pub command: Vec<String>,
 
@@ -35,7 +40,82 @@ pub struct ManArgs {
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::Cli::command(), "barkeep", &mut script);
-    print(&String::from_utf8_lossy(&script))
+    let values = match args.shell {
+        clap_complete::Shell::Bash => BASH_VALUES,
+        clap_complete::Shell::Fish => FISH_VALUES,
+        _ => "",
+    };
+    print(&format!("{}{values}", String::from_utf8_lossy(&script)))
+}
+
+/// Besides what the generated script knows: symbols of the database, and values of options.
+const BASH_VALUES: &str = r#"
+_barkeep_values() {
+    _barkeep "$@"
+    local current="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" what=symbols
+    case "$before" in
+        --timeframe|--timeframes) what=timeframes ;;
+        --from|--to|--since) what=dates ;;
+        history|cancel|retry) what=executions ;;
+        -*) return ;;
+    esac
+    [[ "$current" == -* || $COMP_CWORD -lt 2 ]] && return
+    COMPREPLY+=($(compgen -W "$(barkeep __complete "$what" 2>/dev/null)" -- "$current"))
+}
+complete -F _barkeep_values -o nosort -o bashdefault -o default barkeep
+"#;
+
+const FISH_VALUES: &str = r"
+set -l with_symbols backfill plan status explain bars features export pause resume trigger add set remove
+complete -c barkeep -n '__fish_seen_subcommand_from '(string join ' ' $with_symbols) -a '(barkeep __complete symbols 2>/dev/null)'
+complete -c barkeep -n '__fish_seen_subcommand_from history cancel retry' -a '(barkeep __complete executions 2>/dev/null)'
+complete -c barkeep -l timeframe -l timeframes -x -a '(barkeep __complete timeframes)'
+";
+
+/// Print words for the completion script
+#[derive(Args, Clone, Debug)]
+pub struct CompleteArgs {
+    /// What for
+    #[arg(value_enum)]
+    pub what: Words,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Words {
+    Symbols,
+    Timeframes,
+    Dates,
+    Executions,
+}
+
+/// Executions that are offered.
+const MOST_EXECUTIONS: usize = 20;
+
+/// Nothing where there is no database: a completion never fails.
+pub(crate) fn complete(args: &CompleteArgs, globals: &Globals) -> Result<(), CliError> {
+    let words: Vec<String> = match args.what {
+        Words::Timeframes => Timeframe::ALL.iter().map(ToString::to_string).collect(),
+        Words::Dates => ["today", "yesterday", "7d", "30d", "1y"].map(str::to_owned).to_vec(),
+        Words::Symbols | Words::Executions => {
+            let database = globals.load()?.settings.database;
+            let stored = block_on(async {
+                let store = barkeep_store::open(database.as_str(), true).await?;
+                let words: Vec<String> = if args.what == Words::Symbols {
+                    store.symbols().await?.iter().map(|row| row.symbol.to_string()).collect()
+                } else {
+                    let rows = store.executions(MOST_EXECUTIONS).await?;
+                    std::iter::once("latest".to_owned())
+                        .chain(rows.iter().map(|row| row.execution_id.to_string()))
+                        .collect()
+                };
+                store.close().await;
+                Ok(words)
+            });
+            stored.unwrap_or_default()
+        }
+    };
+    let end = if words.is_empty() { "" } else { "\n" };
+    print(&(words.join("\n") + end))
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<(), CliError> {
@@ -44,18 +124,53 @@ pub(crate) fn man(args: &ManArgs) -> Result<(), CliError> {
     if args.markdown {
         return print(&commands_markdown(&root));
     }
+    if let [dir] = args.command.as_slice()
+        && root.find_subcommand(dir).is_none()
+        && (dir.contains('/') || Path::new(dir).is_dir())
+    {
+        return write_pages(&root, Path::new(dir));
+    }
     let found = args.command.iter().try_fold(&root, |at, name| at.find_subcommand(name));
     let command = found.ok_or_else(|| {
-        let name = barkeep_base::text::printable(&args.command.join(" "));
+        let name = printable(&args.command.join(" "));
         CliError::usage(format!("there is no command '{name}'")).hint("`barkeep --help` lists all commands")
     })?;
+    let page = page(command).map_err(|e| CliError::writing("the manual page", &e))?;
+    print(&String::from_utf8_lossy(&page))
+}
+
+/// The exit codes, as `docs/cli.md` has them in full.
+const EXIT_STATUS: &str = "\
+.SH \"EXIT STATUS\"
+0 done; 1 some series failed, or something was found; 2 wrong command line or configuration; 3 the vendor refused the key; \
+4 the database is unreachable or unusable; 130 interrupted.
+.SH \"SEE ALSO\"
+";
+
+fn page(command: &Command) -> std::io::Result<Vec<u8>> {
     let name = command.get_display_name().unwrap_or("barkeep").to_owned();
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone())
-        .title(name)
-        .render(&mut page)
-        .map_err(|e| CliError::writing("the manual page", &e))?;
-    print(&String::from_utf8_lossy(&page))
+    clap_mangen::Man::new(command.clone()).title(&name).manual("barkeep").render(&mut page)?;
+    // What clap calls an extra are examples here.
+    let text = String::from_utf8_lossy(&page).replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n");
+    let see = if name == "barkeep" { "barkeep\\-COMMAND(1)" } else { "barkeep(1)" };
+    Ok(format!("{text}{EXIT_STATUS}{see}\n").into_bytes())
+}
+
+/// One file a command: `barkeep-symbols-add.1`.
+fn write_pages(root: &Command, dir: &Path) -> Result<(), CliError> {
+    let shown = printable(&dir.display().to_string());
+    let failed = |e: std::io::Error| CliError::new(SOME_FAILED, format!("cannot write to {shown}: {e}"));
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let mut waiting = vec![root];
+    let mut written = 0;
+    while let Some(command) = waiting.pop() {
+        let name = command.get_display_name().unwrap_or("barkeep").replace(' ', "-");
+        std::fs::write(dir.join(format!("{name}.1")), page(command).map_err(failed)?).map_err(failed)?;
+        written += 1;
+        waiting.extend(command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()));
+    }
+    print(&format!("wrote {written} manual pages to {shown}\n"))
 }
 
 /// All commands with their descriptions as a Markdown table: what the documentation shows.

@@ -16,13 +16,14 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::listed::{listed, show, show_one, with_paused};
-use crate::args::{TimeBound, new_symbol, sorted, symbol};
+use crate::args::{sorted, symbol};
+use crate::dates;
 use crate::exit::CliError;
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json};
+use crate::lists::{Names, flat, new_names};
+use crate::output::{print, print_json, warn};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
-use barkeep_base::text::printable;
 use barkeep_config::yaml::suggest;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::names::{self, Known, Wanted};
@@ -40,9 +41,9 @@ pub struct SymbolsArgs {
 pub enum SymbolsCommand {
     /// Add symbols; existing ones are not changed
     Add {
-        /// Symbols such as AAPL, SPY or BTC
-        #[arg(value_name = "SYMBOL", required = true, value_parser = new_symbol)]
-        symbols: Vec<Symbol>,
+        /// Symbols such as AAPL, SPY or BTC, @FILE or - for a list, also from a broker or TradingView
+        #[arg(value_name = "SYMBOL", required = true, value_parser = new_names)]
+        symbols: Vec<Names>,
         #[command(flatten)]
         options: SymbolOptions,
         /// Do not ask the vendor whether it knows them; asked once, with a key, for up to five
@@ -139,11 +140,10 @@ pub struct Since(pub Option<NaiveDate>);
 impl FromStr for Since {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse::<TimeBound>() {
-            _ if text == "none" => Ok(Self(None)),
-            Ok(TimeBound::Date(date)) => Ok(Self(Some(date))),
-            _ => Err(format!("'{}' is not a day; write 2024-01-31, from 1970 to 2100, or none", printable(text))),
+        if text == "none" {
+            return Ok(Self(None));
         }
+        dates::day(text).map(|date| Self(Some(date))).map_err(|e| format!("{e}; or none"))
     }
 }
 
@@ -154,7 +154,7 @@ pub(super) fn source_of(named: Option<Criticality>, before: CriticalitySource) -
 
 impl SymbolOptions {
     /// As the engine takes them.
-    pub(super) fn wanted(&self) -> Wanted {
+    pub(crate) fn wanted(&self) -> Wanted {
         Wanted {
             class: self.asset_class,
             vendor: self.vendor,
@@ -203,10 +203,10 @@ async fn execute(
     let now = SystemClock.now();
     match &args.command {
         SymbolsCommand::Add { symbols, options, no_check } => {
-            let added = add(symbols, options, &rows, session, store, now).await?;
+            let added = add(&flat(symbols), options, &rows, session, store, now).await?;
             if !no_check {
                 for warning in check::check(&added, session, shared, now).await {
-                    eprintln!("warning: {warning}");
+                    warn(&warning);
                 }
             }
             Ok(())

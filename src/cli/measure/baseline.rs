@@ -9,16 +9,15 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{duration, new_symbol, sorted};
-use crate::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
+use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json, write_json_file};
+use crate::output::{note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{FixedClock, SystemClock};
 use barkeep_config::{Mode, RateLimit};
 use barkeep_market::{Symbol, Timeframe};
-use barkeep_pipeline::open::OpenError;
-use barkeep_report::baseline::{self, BaselineError, BaselineOptions, BaselineReport, Scratch, VendorProcess};
-use barkeep_store::{ExecutionStatus, StoreError};
+use barkeep_report::baseline::{self, BaselineOptions, BaselineReport, Scratch, VendorProcess};
+use barkeep_store::ExecutionStatus;
 
 /// Measure where the time of a backfill goes
 ///
@@ -106,9 +105,9 @@ pub(crate) fn run(args: &BaselineArgs, globals: &Globals) -> Result<(), CliError
         let warm_up = vendor.is_some() && options.settings.vendor.rate_limit == RateLimit::Unlimited;
         let cancel = CancellationToken::new();
         let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
-        let on_start = |what: &str| eprintln!("measuring {what} …");
+        let on_start = |what: &str| note(&format!("measuring {what} …"));
         if warm_up {
-            eprintln!("warming up the simulated vendor …");
+            note("warming up the simulated vendor …");
             baseline::warm_up(&options, &scratch, &cancel).await?;
         }
         let outcome = baseline::run(&options, &scratch, session.simulated, &cancel, on_start).await;
@@ -162,21 +161,4 @@ fn finish(
     let complete = report.runs.iter().all(|run| run.status == ExecutionStatus::Completed)
         && report.alone.as_ref().is_none_or(|alone| alone.series_failed == 0);
     if complete { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
-}
-
-impl From<BaselineError> for CliError {
-    fn from(e: BaselineError) -> Self {
-        match e {
-            BaselineError::Open(OpenError::Store(e)) | BaselineError::Store(e) => scratch_error(e),
-            BaselineError::Open(OpenError::Vendor(message)) => Self::usage(message),
-            BaselineError::Run(e) => e.into(),
-        }
-    }
-}
-
-fn scratch_error(e: StoreError) -> CliError {
-    match e {
-        StoreError::NotFound(message) => CliError::usage(message),
-        e => CliError::new(DATABASE, e.to_string()),
-    }
 }

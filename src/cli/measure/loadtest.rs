@@ -10,12 +10,12 @@ use url::Url;
 use crate::args::{duration, symbol};
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on, secret};
-use crate::output::{print, print_json, write_json_file};
+use crate::output::{note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_config::Environment;
 use barkeep_market::Symbol;
-use barkeep_report::loadtest::{self, LoadTestError, LoadTestOptions, LoadTestReport, ServiceClient};
+use barkeep_report::loadtest::{self, LoadTestOptions, LoadTestReport, ServiceClient};
 
 /// Number of symbols when none are given: the first of the baseline's.
 const SYMBOLS: usize = 3;
@@ -95,7 +95,7 @@ async fn measure(
     session: &Session,
     options: &LoadTestOptions,
 ) -> Result<LoadTestReport, CliError> {
-    let on_start = |scenario: &str| eprintln!("scenario {scenario} …");
+    let on_start = |scenario: &str| note(&format!("scenario {scenario} …"));
     if !args.spawn {
         let url = match &args.url {
             Some(url) => url.clone(),
@@ -105,7 +105,7 @@ async fn measure(
         let client = ServiceClient::new(url, key, args.timeout).map_err(CliError::usage)?;
         return Ok(loadtest::run(&client, options, &SystemClock, on_start).await?);
     }
-    eprintln!("filling a temporary database …");
+    note("filling a temporary database …");
     let service = loadtest::spawn(&session.loaded, &options.symbols, SystemClock.now().utc_date()).await?;
     let client = ServiceClient::new(service.url().clone(), None, args.timeout).map_err(CliError::usage)?;
     let report = loadtest::run(&client, options, &SystemClock, on_start).await;
@@ -129,17 +129,4 @@ fn finish(report: &LoadTestReport, args: &LoadtestArgs, session: &Session) -> Re
         print(&loadtest::text(report))?;
     }
     if report.passed { Ok(()) } else { Err(CliError::silent(SOME_FAILED)) }
-}
-
-impl From<LoadTestError> for CliError {
-    fn from(e: LoadTestError) -> Self {
-        let hint = match &e {
-            LoadTestError::NoServer { .. } => {
-                "start one with `barkeep run --headless`, give its URL with --url, or use --spawn"
-            }
-            LoadTestError::NoKey { .. } => "create one with `barkeep keys create NAME` and set BARKEEP_API_KEY",
-            LoadTestError::Spawn(_) => return Self::new(SOME_FAILED, e.to_string()),
-        };
-        Self::usage(e.to_string()).hint(hint)
-    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
-use crate::output::{print, print_json, write_json_file};
+use crate::output::{note, print, print_json, write_json_file};
 use crate::signals::Signals;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_report::rto_rpo::{self, Definition, DrillDatabase, DrillOptions, DrillReport, Failure};
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &RtoRpoArgs, globals: &Globals) -> Result<(), CliError> 
     let options = DrillOptions { failures, database };
     block_on(async {
         let mut signals = Signals::listen(false);
-        let on_start = |failure: Failure| eprintln!("drill: {} …", failure.name());
+        let on_start = |failure: Failure| note(&format!("drill: {} …", failure.name()));
         let report = tokio::select! {
             report = rto_rpo::drill(&session.loaded, &options, now, on_start) => report,
             // Its processes and databases are dropped with it.

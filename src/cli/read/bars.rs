@@ -3,23 +3,26 @@
 //! Bars are read page by page, so an export of any size takes little memory. A file is written under a temporary name and
 //! renamed at the end, so it is always complete.
 
-mod destination;
-#[cfg(feature = "parquet")]
-mod parquet;
+mod session;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::destination::Destination;
+use self::session::{Hours, shown};
 use crate::admin::symbols::find;
 use crate::args::{SeriesRange, check_range, range};
+use crate::destination::Destination;
 use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, Session, block_on};
+use crate::output::note;
+#[cfg(feature = "parquet")]
+use crate::read::parquet::{Column, Table, Values};
 use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::dividend::{Adjustment, PriceFactors, reinvest};
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Bar, Symbol, Timeframe, Ts};
 use barkeep_store::adjusted::{Adjusting, daily_of};
@@ -35,18 +38,43 @@ pub enum Format {
     Parquet,
 }
 
+/// The format that was named, else the one of the file's ending; `None` when nothing says.
+pub(crate) fn format_of(named: Option<Format>, output: Option<&Path>, json: bool) -> Result<Option<Format>, CliError> {
+    if let (Some(format @ (Format::Csv | Format::Parquet)), true) = (named, json) {
+        let text = format!("--json and --format {format:?} cannot be used together");
+        return Err(CliError::usage(text.to_lowercase()));
+    }
+    let ending = output.and_then(Path::extension).map(std::ffi::OsStr::to_ascii_lowercase);
+    let by_ending = match ending.as_ref().and_then(|ending| ending.to_str()) {
+        Some("csv") => Some(Format::Csv),
+        Some("json") => Some(Format::Json),
+        Some("parquet" | "pq") => Some(Format::Parquet),
+        _ => None,
+    };
+    let format = named.or(json.then_some(Format::Json)).or(by_ending);
+    if format == Some(Format::Parquet) && output.is_none() {
+        return Err(CliError::usage("Parquet is a binary format; write it to a file with --output FILE"));
+    }
+    if format == Some(Format::Parquet) && cfg!(not(feature = "parquet")) {
+        return Err(CliError::usage("this build of barkeep has no Parquet support; use --format csv or json"));
+    }
+    Ok(format)
+}
+
 /// Print or export bars as CSV, JSON or Parquet
 ///
-/// Prices are adjusted for splits; --raw gives them as traded.
+/// Prices are adjusted for splits. --adjust total puts dividends back into the shares as well, so that closes compare as
+/// returns; --raw gives prices as traded.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep bars AAPL --timeframe 1d --from 2024-01-01
-  barkeep bars BTC --timeframe 5m --format parquet --output btc-5m.parquet")]
+  barkeep bars AAPL --timeframe 1h --session regular --adjust total
+  barkeep bars BTC --timeframe 5m --output btc-5m.parquet")]
 pub struct BarsArgs {
     #[command(flatten)]
     pub series: SeriesRange,
 
-    /// Format [default: csv, or json with --json]
+    /// Format [default: by the ending of --output, else csv, or json with --json]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
 
@@ -54,9 +82,17 @@ pub struct BarsArgs {
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Prices as traded, not adjusted for splits
-    #[arg(long)]
+    /// none (as traded), splits, or total (splits and dividends)
+    #[arg(long, value_name = "TERMS", default_value_t)]
+    pub adjust: Adjustment,
+
+    /// Prices as traded; the same as --adjust none
+    #[arg(long, conflicts_with = "adjust")]
     pub raw: bool,
+
+    /// Hours of stocks and funds; 1h and 4h bars of the regular session start at 09:30 and are called 1h@rth and 4h@rth
+    #[arg(long, value_enum, default_value_t, value_name = "HOURS")]
+    pub session: Hours,
 
     /// Only bars with at least this quality score (0 to 1)
     #[arg(long, value_name = "X", value_parser = share)]
@@ -100,20 +136,7 @@ trait Sink {
 
 pub(crate) fn run(args: &BarsArgs, globals: &Globals) -> Result<(), CliError> {
     check_range(args.series.from, args.series.to)?;
-    let format = match (args.format, globals.json) {
-        (Some(format @ (Format::Csv | Format::Parquet)), true) => {
-            return Err(CliError::usage(
-                format!("--json and --format {format:?} cannot be used together").to_lowercase(),
-            ));
-        }
-        (format, json) => format.unwrap_or(if json { Format::Json } else { Format::Csv }),
-    };
-    if format == Format::Parquet && args.output.is_none() {
-        return Err(CliError::usage("Parquet is a binary format; write it to a file with --output FILE"));
-    }
-    if format == Format::Parquet && cfg!(not(feature = "parquet")) {
-        return Err(CliError::usage("this build of barkeep has no Parquet support; use --format csv or json"));
-    }
+    let format = format_of(args.format, args.output.as_deref(), globals.json)?.unwrap_or(Format::Csv);
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
@@ -133,13 +156,25 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     let row = find(&symbols, &args.series.symbol)?;
     let all = store.series().await?;
     let symbol = &row.symbol;
-    let series = series(&all, symbol, args.series.timeframe)?;
-    let splits = if args.raw { Vec::new() } else { store.splits(symbol).await? };
+    let mut shown = shown(&all, row, args.series.timeframe, args.session)?;
+    let series = shown.series;
+    let calendar = barkeep_pipeline::calendar(store).await?;
+    let adjust = if args.raw { Adjustment::None } else { args.adjust };
+    if adjust == Adjustment::Total && !row.asset_class.is_continuous() && !session.json {
+        let asked = store.dividends_fetched_at().await?.iter().any(|(asked, _)| asked == symbol);
+        if !asked {
+            let _ = writeln!(
+                std::io::stderr(),
+                "note: dividends of {symbol} are not known yet; `barkeep run` asks for them with its daily full check"
+            );
+        }
+    }
     let view = View {
         class: row.asset_class,
-        timeframe: args.series.timeframe,
+        timeframe: series.timeframe,
         daily: daily_of(&all, symbol),
-        splits,
+        splits: if adjust == Adjustment::None { Vec::new() } else { store.splits(symbol).await? },
+        factors: if adjust == Adjustment::Total { store.price_factors(symbol).await? } else { Vec::new() },
         today: row.asset_class.date_of(SystemClock.now()),
         min_quality: args.min_quality,
     };
@@ -155,8 +190,13 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         let page = store.bars(series.id, wanted, Some(PAGE)).await?;
         let Some(last) = page.last() else { break };
         wanted.from = Some(last.bar.ts + 1);
-        let (full, shown) = (page.len() == PAGE, view.of(store, page).await?);
-        let rows: Vec<Row<'_>> = shown.iter().take(left).map(|b| row_of(symbol, args.series.timeframe, b)).collect();
+        let (full, mut bars) = (page.len() == PAGE, view.of(store, page).await?);
+        if let Some(regular) = &mut shown.regular {
+            bars = regular.of(&calendar, bars);
+            bars.extend(regular.last().filter(|_| !full));
+        }
+        let row = |b| Row { timeframe: shown.name, ..row_of(symbol, args.series.timeframe, b) };
+        let rows: Vec<Row<'_>> = bars.iter().take(left).map(row).collect();
         left -= rows.len();
         written += rows.len() as i64;
         sink.write(&rows).map_err(|e| failed(&e))?;
@@ -167,7 +207,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
     sink.finish().map_err(|e| failed(&e))?;
     destination.commit().map_err(|e| failed(&e))?;
     if written == 0 && !session.json {
-        let _ = writeln!(std::io::stderr(), "note: {} {} has no bars in this range", symbol, args.series.timeframe);
+        note(&format!("note: {} {} has no bars in this range", symbol, args.series.timeframe));
     }
     Ok(())
 }
@@ -189,18 +229,20 @@ pub(crate) fn series<'a>(
 }
 
 /// How bars are exported.
-struct View {
-    class: AssetClass,
-    timeframe: Timeframe,
-    daily: Option<SeriesId>,
+pub(crate) struct View {
+    pub(crate) class: AssetClass,
+    pub(crate) timeframe: Timeframe,
+    pub(crate) daily: Option<SeriesId>,
     /// Empty for raw prices.
-    splits: Vec<Split>,
-    today: NaiveDate,
-    min_quality: Option<f64>,
+    pub(crate) splits: Vec<Split>,
+    /// Empty where dividends are left alone.
+    pub(crate) factors: Vec<PriceFactors>,
+    pub(crate) today: NaiveDate,
+    pub(crate) min_quality: Option<f64>,
 }
 
 impl View {
-    async fn of(&self, store: &dyn Store, mut page: Vec<StoredBar>) -> Result<Vec<StoredBar>, StoreError> {
+    pub(crate) async fn of(&self, store: &dyn Store, mut page: Vec<StoredBar>) -> Result<Vec<StoredBar>, StoreError> {
         if let Some(least) = self.min_quality {
             page.retain(|b| b.quality_score >= least);
         }
@@ -208,6 +250,7 @@ impl View {
             Adjusting { class: self.class, timeframe: self.timeframe, daily: self.daily, splits: &self.splits };
         let mut bars: Vec<&mut Bar> = page.iter_mut().map(|b| &mut b.bar).collect();
         adjusting.adjust(store, &mut bars, self.today).await?;
+        reinvest(bars, self.timeframe, &self.factors, self.class.midnight(self.today));
         Ok(page)
     }
 }
@@ -236,10 +279,46 @@ fn sink(format: Format, out: Box<dyn Write + Send>) -> std::io::Result<Box<dyn S
         Format::Csv => Box::new(CsvSink::new(out)?),
         Format::Json => Box::new(JsonSink { out, any: false }),
         #[cfg(feature = "parquet")]
-        Format::Parquet => Box::new(parquet::ParquetSink::new(out)?),
+        Format::Parquet => Box::new(ParquetSink(Table::new(out, &columns())?)),
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => return Err(std::io::Error::other("built without Parquet")),
     })
+}
+
+#[cfg(feature = "parquet")]
+struct ParquetSink(Table<Box<dyn Write + Send>>);
+
+#[cfg(feature = "parquet")]
+impl Sink for ParquetSink {
+    fn write(&mut self, rows: &[Row<'_>]) -> std::io::Result<()> {
+        self.0.write(rows, &columns())
+    }
+
+    fn finish(self: Box<Self>) -> std::io::Result<()> {
+        self.0.finish().map(drop)
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn columns<'a>() -> Vec<Column<Row<'a>>> {
+    [
+        ("symbol", Values::Text(|r: &Row<'a>| r.symbol)),
+        ("timeframe", Values::Text(|r| r.timeframe)),
+        ("time", Values::Time(|r| r.time.ms())),
+        ("open", Values::Number(|r| r.open)),
+        ("high", Values::Number(|r| r.high)),
+        ("low", Values::Number(|r| r.low)),
+        ("close", Values::Number(|r| r.close)),
+        ("volume", Values::Number(|r| r.volume)),
+        ("vwap", Values::MayNumber(Box::new(|r| r.vwap))),
+        ("trades", Values::MayCount(|r| r.trades)),
+        ("provisional", Values::Flag(|r| r.provisional)),
+        ("quality_score", Values::Number(|r| r.quality_score)),
+        ("quality_notes", Values::MayText(Box::new(|r| r.quality_notes))),
+    ]
+    .into_iter()
+    .map(|(name, values)| Column { name, values })
+    .collect()
 }
 
 struct CsvSink(csv::Writer<Box<dyn Write + Send>>);

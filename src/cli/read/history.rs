@@ -7,17 +7,21 @@ use uuid::Uuid;
 
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
+use crate::ids::IdText;
 use crate::output::{print, print_json};
 use barkeep_base::format::{count, hms, table};
 use barkeep_base::text::printable;
 use barkeep_monitor::history::{Execution, ExecutionDetail, ExecutionHistory};
 
+/// Executions among which an id is looked for.
+const MOST_EXECUTIONS: usize = 10_000;
+
 /// Show past executions, newest first, or the series of one of them
 #[derive(Args, Clone, Debug)]
 pub struct HistoryArgs {
-    /// Show every series of this execution
+    /// Show every series of this execution: its id, the first characters of it, or latest
     #[arg(value_name = "EXECUTION_ID")]
-    pub execution: Option<Uuid>,
+    pub execution: Option<IdText>,
 
     /// Executions to show
     #[arg(long, value_name = "N", default_value_t = 20, conflicts_with = "execution", value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -28,7 +32,15 @@ pub(crate) fn run(args: &HistoryArgs, globals: &Globals) -> Result<(), CliError>
     let session = globals.start()?;
     block_on(async {
         let store = session.open_store(true).await?;
-        if let Some(id) = args.execution {
+        if let Some(id) = &args.execution {
+            let id = match id {
+                IdText::Whole(id) => *id,
+                text => {
+                    let rows = store.executions(MOST_EXECUTIONS).await?;
+                    let ids: Vec<Uuid> = rows.iter().map(|row| row.execution_id).collect();
+                    text.find(&ids, "execution")?
+                }
+            };
             let detail = ExecutionDetail::read(store.as_ref(), id).await;
             store.close().await;
             let detail = detail.map_err(|e| CliError::from(e).usage_hint("`barkeep history` shows the ids"))?;

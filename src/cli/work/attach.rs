@@ -7,16 +7,20 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
+use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, block_on};
+use crate::service::connect::url;
 use crate::work::dashboard::{Dashboard, DashboardArgs, print_summary, require_terminal, screen, show, start};
-use barkeep_api::client::{AttachError, Remote};
+use barkeep_api::client::Remote;
 use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, client_key};
 use barkeep_runtime::console::Console;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::run::Ended;
 use barkeep_tui::terminal::signals;
+
+/// Where a service listens unless it is told otherwise.
+const USUAL_URL: &str = "http://127.0.0.1:8000";
 
 /// Open the dashboard of a running service, over its HTTP API
 ///
@@ -27,26 +31,30 @@ use barkeep_tui::terminal::signals;
   barkeep attach
   BARKEEP_API_KEY=bk_… barkeep attach https://bars.example.com")]
 pub struct AttachArgs {
-    /// Base URL of the API (api.listen of the service)
-    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub url: String,
+    /// Base URL of the API [default: of the service that runs on the configured database, else http://127.0.0.1:8000]
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
 
     #[command(flatten)]
     pub dashboard: DashboardArgs,
 }
 
 pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> {
-    let keymap = Arc::new(Keymap::new(&globals.load()?.settings.keys)?);
+    let settings = globals.load()?.settings;
+    let keymap = Arc::new(Keymap::new(&settings.keys)?);
+    // Without a service on the configured database the one at the usual address may be of another.
+    let url = url(args.url.as_deref(), &settings).unwrap_or_else(|_| USUAL_URL.to_owned());
     let key = client_key(&Environment::of_process())?;
     require_terminal(&args.dashboard)?;
     let session = start(&args.dashboard, globals)?;
     block_on(async {
         let (mut outside, watching) = signals::watch();
-        let dashboard = Dashboard { args: &args.dashboard, keymap, label: None, loader: None, opened: None };
-        let waiting = format!("connecting to {}", barkeep_base::text::printable(&args.url));
+        let dashboard =
+            Dashboard { args: &args.dashboard, keymap, label: None, loader: None, instance: None, opened: None };
+        let waiting = format!("connecting to {}", barkeep_base::text::printable(&url));
         let screen = screen(&dashboard, &session, &waiting)?;
         let stop = CancellationToken::new();
-        let (remote, following) = Remote::connect(&args.url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
+        let (remote, following) = Remote::connect(&url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
         // Quitting waits for nothing: the engine goes on.
         let quit = CancellationToken::new();
         let console = Arc::clone(&remote) as Arc<dyn Console>;
@@ -66,17 +74,4 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
             Ended::Gone => Ok(()),
         }
     })
-}
-
-impl From<AttachError> for CliError {
-    fn from(e: AttachError) -> Self {
-        let message = e.to_string();
-        match e {
-            AttachError::Url(_) => Self::usage(message),
-            AttachError::Refused(_) => Self::usage(format!("the service refused: {message}"))
-                .hint("set BARKEEP_API_KEY to one of its keys; `barkeep keys create NAME` on its machine makes one"),
-            AttachError::Unreachable(_) => Self::new(SOME_FAILED, format!("no service to attach to: {message}"))
-                .hint("start one with `barkeep run --headless`, or give the URL it listens on"),
-        }
-    }
 }

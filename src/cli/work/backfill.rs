@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::args::Selection;
-use crate::exit::{CliError, DATABASE, INTERRUPTED, KEY_REFUSED, SOME_FAILED};
+use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, NO_API_KEY, Session, any_without_key, block_on};
-use crate::output::{print, print_json_line};
+use crate::lists::flat;
+use crate::output::{note, print, print_json_line};
 use crate::progress::Progress;
 use crate::signals::{Received, Signals};
+use crate::work::saved_plan::SavedPlan;
 use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
@@ -27,9 +28,8 @@ use barkeep_pipeline::backfill::close_open;
 use barkeep_pipeline::events::{Listener, Silent};
 use barkeep_pipeline::names::Known;
 use barkeep_pipeline::open::OpenError;
-use barkeep_pipeline::select::{self, SelectError};
-use barkeep_plan::Plan;
-use barkeep_store::{ExecutionStatus, HealthListener, Store, StoreError, SymbolRow, Trigger};
+use barkeep_pipeline::select;
+use barkeep_store::{ExecutionStatus, HealthListener, Store, SymbolRow, Trigger};
 
 /// Fetch missing bars
 ///
@@ -80,13 +80,6 @@ pub struct BackfillArgs {
     pub plan_id: Option<Uuid>,
 }
 
-/// What `plan` saves and `backfill --plan-id` runs.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct StoredPlan {
-    pub selection: select::Selection,
-    pub plan: Plan,
-}
-
 pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
     if args.plan_id.is_none() {
@@ -106,7 +99,7 @@ pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError
     block_on(async {
         let key = match args.selection.vendor {
             Some(vendor) if !vendor.needs_key() => session.any_key()?,
-            _ => session.key_for(|rows| needs_no_key(&args.selection.symbols, rows)).await?,
+            _ => session.key_for(|rows| needs_no_key(&flat(&args.selection.symbols), rows)).await?,
         };
         real_run(args, &session, key).await
     })
@@ -144,7 +137,10 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: Option<SecretStri
     }
     if let Some(pause) = engine.store.engine_pause().await? {
         // The pause holds back what would start by itself; this was requested.
-        eprintln!("note: the engine is paused by {} since {}; this backfill runs all the same", pause.by, pause.since);
+        note(&format!(
+            "note: the engine is paused by {} since {}; this backfill runs all the same",
+            pause.by, pause.since
+        ));
     }
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));
@@ -210,10 +206,11 @@ async fn backfill(args: &BackfillArgs, session: &Session, engine: &EngineContext
                 CliError::usage(format!("there is no plan {id} in this database"))
                     .hint("plans are deleted after 7 days; make a new one with `barkeep plan`")
             })?;
-            let stored: StoredPlan = serde_json::from_str(&stored).map_err(|e| {
+            let saved: SavedPlan = serde_json::from_str(&stored).map_err(|e| {
                 CliError::usage(format!("plan {id} cannot be read: {e}")).hint("make a new one with `barkeep plan`")
             })?;
-            (stored.selection, Some(stored.plan))
+            let (selection, plan) = saved.into_parts();
+            (selection, Some(plan))
         }
     };
     Ok(Backfill { plan, ..Backfill::new(selection, mode, Trigger::Cli) })
@@ -242,6 +239,12 @@ pub(crate) async fn open_planner(session: &Session) -> Result<(EngineContext, bo
     }
 }
 
+/// An engine that makes no request, on a database that is only read.
+pub(crate) async fn open_reader(session: &Session, health: Arc<dyn HealthListener>) -> Result<EngineContext, CliError> {
+    let store = session.open_reader_with_retry(health).await?;
+    engine_on(session, store, Some(SecretString::from("none"))).await
+}
+
 async fn engine_on(
     session: &Session,
     store: Arc<dyn Store>,
@@ -265,47 +268,4 @@ async fn cancel_on_signal(cancel: CancellationToken, progress: Arc<Progress>) {
     progress.print_after_signal("finishing requests in flight; press Ctrl-C again to stop immediately", typed);
     cancel.cancel();
     signals.exit_on_next().await;
-}
-
-impl From<SelectError> for CliError {
-    /// In the words of the command line.
-    fn from(e: SelectError) -> Self {
-        let message = e.to_string();
-        match e {
-            SelectError::NoSymbols => Self::usage(message).hint("add some with `barkeep symbols add AAPL SPY BTC`"),
-            SelectError::ClassDiffers { symbol, .. } => Self::usage(message)
-                .hint(format!("leave --asset-class out, or remove it first with `barkeep symbols remove {symbol}`")),
-            SelectError::VendorDiffers { symbol, requested, .. } => Self::usage(message).hint(format!(
-                "leave --vendor out; `barkeep symbols set {symbol} --vendor {requested}` changes it while it has no bars"
-            )),
-            SelectError::EmptyRange { from, to } => Self::usage(format!("--from {from} is after --to {to}; swap them")),
-            SelectError::Future { from } => Self::usage(format!("--from {from} is in the future; there are no bars yet")),
-            SelectError::Name(_) => Self::usage(message),
-            SelectError::AllPaused => Self::usage(message)
-                .hint("resume one with `barkeep symbols set SYMBOL --paused=false --timeframe TF`, or name --timeframes to fetch it anyway"),
-        }
-    }
-}
-
-impl From<RunError> for CliError {
-    fn from(e: RunError) -> Self {
-        match e {
-            RunError::Selection(e) => e.into(),
-            RunError::CancelledInLine => Self::new(INTERRUPTED, e.to_string()),
-            // The fault itself says that the vendor refused the key.
-            RunError::KeyRefused(fault) => Self::new(KEY_REFUSED, fault.to_string())
-                .hint("check MASSIVE_API_KEY, POLYGON_API_KEY or vendor.key_file; no more requests were made"),
-            RunError::Store(e) => {
-                let error = Self::new(DATABASE, e.to_string());
-                match e {
-                    // What was committed is safe as long as the file is.
-                    e if e.is_transient() => {
-                        error.hint("what is committed is safe; run the same command again to resume")
-                    }
-                    StoreError::Unusable(_) => error.hint("`barkeep db check` shows what is wrong with the database"),
-                    _ => error,
-                }
-            }
-        }
-    }
 }

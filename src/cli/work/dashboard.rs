@@ -1,6 +1,7 @@
 //! The dashboard on an engine: its options, how it is opened, and how everything ends with it.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,19 +13,20 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
-use crate::globals::{Globals, Session};
-use crate::output::print;
+use crate::globals::{Color, Globals, Session};
+use crate::output::{manner, print};
 use crate::work::backfill::open_engine;
-use crate::work::run::listen;
+use crate::work::run::{announce, listen};
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_base::clock::Clock;
-use barkeep_config::{Environment, ThemeName, TuiSettings};
+use barkeep_config::{Environment, THEMES, ThemeName, TuiSettings};
 use barkeep_runtime::console::{Access, Console};
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::Handle;
+use barkeep_service::instance::Instance;
 use barkeep_service::reload::{ConfigLoader, Reload};
 use barkeep_store::HealthListener;
-use barkeep_tui::draw::theme::{ColorDepth, ThemeKind};
+use barkeep_tui::draw::theme::{ColorDepth, OwnTheme, ThemeKind};
 use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::model::{DisplayOptions, Model, Now};
@@ -44,7 +46,7 @@ pub struct DashboardArgs {
     #[arg(long)]
     pub read_only: bool,
 
-    /// Theme: auto, dark, light, color-blind or mono [default: tui.theme]
+    /// Theme: auto, dark, light, color-blind, mono … or the path of a theme file [default: tui.theme]
     #[arg(long, value_name = "THEME")]
     pub theme: Option<ThemeName>,
 
@@ -90,6 +92,8 @@ pub(crate) struct Dashboard<'a> {
     pub(crate) label: Option<String>,
     /// Reads the settings again; absent where they are not those of the files.
     pub(crate) loader: Option<ConfigLoader>,
+    /// The lock of the database, where the address of the API is left; absent where nobody else looks for it.
+    pub(crate) instance: Option<Instance>,
     /// Who wants to know that the engine runs.
     pub(crate) opened: Option<oneshot::Sender<Opened>>,
 }
@@ -118,6 +122,9 @@ pub(crate) async fn open(
     let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let api = listener.map(|listener| listener.serve(host.console.clone()));
+    if let Some(api) = &api {
+        announce(dashboard.instance.as_ref(), api.addr());
+    }
     let drained = CancellationToken::new();
     let (handle, ended) = (host.console.handle.clone(), drained.clone());
     let waiting = tokio::spawn(async move {
@@ -197,8 +204,10 @@ pub(crate) fn screen(
     guard_against_panics();
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
+    // Before the terminal is taken.
+    named_theme(dashboard.args, &session.loaded.settings.tui)?;
     let mut canvas =
-        TerminalGuard::new(display_options(dashboard.args, session.loaded.settings.tui).mouse).map_err(refused)?;
+        TerminalGuard::new(display_options(dashboard.args, &session.loaded.settings.tui).mouse).map_err(refused)?;
     let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
     frame.set_stringn(1, 0, format!("barkeep   {waiting}"), usize::from(width.saturating_sub(1)), Style::new());
     canvas.paint(&frame, None).map_err(refused)?;
@@ -221,7 +230,7 @@ pub(crate) async fn show(
         }
         return Ok(plain::run(console, &mut std::io::stdout(), outside, drain, drained).await);
     };
-    let settings = session.loaded.settings.tui;
+    let settings = &session.loaded.settings.tui;
     let options = display_options(dashboard.args, settings);
     let clock = Arc::clone(&session.clock);
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
@@ -232,6 +241,7 @@ pub(crate) async fn show(
     let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);
     model.keymap = Arc::clone(&dashboard.keymap);
     model.label.clone_from(&dashboard.label);
+    wear(&mut model, named_theme(dashboard.args, settings)?, themes_folder(session).as_deref());
     // The signals go along and come back: afterwards the next one means not to wait.
     let signals = std::mem::replace(outside, tokio::sync::mpsc::channel(1).1);
     let stand = OwnedContext {
@@ -250,22 +260,56 @@ pub(crate) async fn show(
 }
 
 /// Flags take precedence over settings, and settings over what the environment tells about the terminal.
-fn display_options(args: &DashboardArgs, settings: TuiSettings) -> DisplayOptions {
-    let hints = Environment::of_process().terminal();
+fn display_options(args: &DashboardArgs, settings: &TuiSettings) -> DisplayOptions {
+    let mut hints = Environment::of_process().terminal();
+    match manner().color {
+        Color::Auto => {}
+        Color::Always => hints.no_color = false,
+        Color::Never => hints.no_color = true,
+    }
     let depth = match hints {
         barkeep_config::TerminalHints { no_color: true, .. } => ColorDepth::None,
         barkeep_config::TerminalHints { true_color: true, .. } => ColorDepth::Rgb,
         barkeep_config::TerminalHints { indexed: true, .. } => ColorDepth::Indexed,
         _ => ColorDepth::Ansi16,
     };
-    let theme = match args.theme.unwrap_or(settings.theme) {
-        ThemeName::Auto if hints.no_color => ThemeKind::Mono,
-        ThemeName::Auto if hints.light => ThemeKind::Light,
-        ThemeName::Auto => ThemeKind::Dark,
-        ThemeName::Of(kind) => kind,
+    let theme = match args.theme.as_ref().unwrap_or(&settings.theme) {
+        ThemeName::Of(kind) => *kind,
+        _ if hints.no_color => ThemeKind::Mono,
+        _ if hints.light => ThemeKind::Light,
+        _ => ThemeKind::Dark,
     };
     let ascii = args.ascii || settings.ascii.unwrap_or(!hints.utf8);
     DisplayOptions { theme, depth, ascii, mouse: args.mouse || settings.mouse }
+}
+
+/// The theme file that a flag or the settings name.
+pub(crate) fn named_theme(args: &DashboardArgs, settings: &TuiSettings) -> Result<Option<OwnTheme>, CliError> {
+    match args.theme.as_ref().unwrap_or(&settings.theme) {
+        ThemeName::File(file) => Ok(Some(OwnTheme::read(file).map_err(CliError::usage)?)),
+        ThemeName::Auto | ThemeName::Of(_) => Ok(None),
+    }
+}
+
+/// Where themes of one's own are: beside the settings file, or where it would be.
+fn themes_folder(session: &Session) -> Option<PathBuf> {
+    let sources = &session.loaded.sources;
+    let settings = sources.config.as_ref().or(sources.searched.last())?;
+    Some(settings.parent()?.join(THEMES))
+}
+
+/// Puts a theme of one's own on, and offers those of the folder. One that is wrong is told in the log and not offered.
+fn wear(model: &mut Model, named: Option<OwnTheme>, folder: Option<&Path>) {
+    let (mut themes, wrong) = folder.map(OwnTheme::all_in).unwrap_or_default();
+    for reason in wrong {
+        tracing::warn!("a theme is not offered: {reason}");
+    }
+    if let Some(named) = named {
+        themes.retain(|theme| theme.name() != named.name());
+        themes.push(named);
+    }
+    themes.retain(|theme| ThemeKind::named(theme.name()).is_none());
+    (model.own_theme, model.own_themes) = (named, themes);
 }
 
 #[cfg(test)]
@@ -281,7 +325,7 @@ mod tests {
             max_frames: 10,
             max_frames_unfocused: 1,
         };
-        let plain = display_options(&DashboardArgs::default(), settings);
+        let plain = display_options(&DashboardArgs::default(), &settings);
         assert_eq!((plain.theme, plain.ascii, plain.mouse), (ThemeKind::Light, false, false));
         let args = DashboardArgs {
             theme: Some(ThemeName::Of(ThemeKind::Mono)),
@@ -289,7 +333,7 @@ mod tests {
             mouse: true,
             ..DashboardArgs::default()
         };
-        let flagged = display_options(&args, settings);
+        let flagged = display_options(&args, &settings);
         assert_eq!((flagged.theme, flagged.ascii, flagged.mouse), (ThemeKind::Mono, true, true));
     }
 }

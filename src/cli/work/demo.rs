@@ -22,6 +22,7 @@ use self::incidents::Stage;
 use self::symbols::{DemoSymbol, Problem, demo_symbols};
 use crate::exit::{CliError, DATABASE, SOME_FAILED};
 use crate::globals::{Globals, Session, block_on};
+use crate::output::note;
 use crate::work::dashboard::{Dashboard, DashboardArgs, open, require_terminal, start};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_config::RateLimit;
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &DemoArgs, globals: &Globals) -> Result<(), CliError> {
     block_on(async {
         let vendor = Arc::new(vendor(&symbols, &session.clock).await?);
         configure(&mut session, &path, &vendor)?;
-        eprintln!("note: demo: simulated vendor, temporary database that is deleted at the end");
+        note("note: demo: simulated vendor, temporary database that is deleted at the end");
         let key = SecretString::from("no-key-needed");
         session.loaded.settings.vendor.rate_limit = RateLimit::Unlimited;
         // The vendor counts by the key; what is there at the opening was fetched long ago.
@@ -89,7 +90,7 @@ async fn play(
     let limit = session.loaded.settings.vendor.rate_limit;
     let (opened, runs) = oneshot::channel();
     let label = Some(format!("DEMO simulated vendor, {limit} requests/min"));
-    let dashboard = Dashboard { args, keymap, label, loader: None, opened: Some(opened) };
+    let dashboard = Dashboard { args, keymap, label, loader: None, instance: None, opened: Some(opened) };
     let (vendor, clock) = (Arc::clone(vendor), Arc::clone(&session.clock));
     let now = clock.now();
     let stage = Stage { vendor, clock, database, bad_ticker: BAD_TICKER.to_owned() };

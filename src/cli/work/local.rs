@@ -25,20 +25,20 @@ pub(crate) fn run(args: &DashboardArgs, globals: &Globals) -> Result<(), CliErro
     }
     require_terminal(args)?;
     let mut session = start(args, globals)?;
-    let _instance = instance(&session)?;
+    let instance = instance(&session)?;
     block_on(async {
         if session.simulated {
             let (vendor, key) = simulated::start(&mut session).await?;
             let limit = session.rate_limit().map_or_else(|| "no limit".to_owned(), |n| format!("{n} requests/min"));
             let loader = Some(loader(&session, globals, None));
             let label = Some(format!("SIMULATED vendor, {limit}"));
-            let dashboard = Dashboard { args, keymap, label, loader, opened: None };
+            let dashboard = Dashboard { args, keymap, label, loader, instance, opened: None };
             let result = open(dashboard, &session, Some(key)).await;
             vendor.stop().await;
             return result;
         }
-        let dashboard =
-            Dashboard { args, keymap, label: None, loader: Some(loader(&session, globals, None)), opened: None };
+        let loader = Some(loader(&session, globals, None));
+        let dashboard = Dashboard { args, keymap, label: None, loader, instance, opened: None };
         let key = session.any_key()?;
         open(dashboard, &session, key).await
     })

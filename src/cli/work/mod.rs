@@ -7,3 +7,4 @@ pub mod demo;
 pub mod local;
 pub mod plan;
 pub mod run;
+mod saved_plan;

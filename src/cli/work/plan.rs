@@ -9,9 +9,10 @@ use clap::Args;
 use crate::args::Selection;
 use crate::exit::{CliError, SOME_FAILED};
 use crate::globals::{Globals, block_on};
-use crate::output::{print, print_json_line};
+use crate::output::{note, print, print_json_line};
 use crate::render;
-use crate::work::backfill::{StoredPlan, open_planner};
+use crate::work::backfill::open_planner;
+use crate::work::saved_plan::SavedPlan;
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_pipeline::Backfill;
 use barkeep_pipeline::select;
@@ -53,23 +54,24 @@ pub(crate) fn run(args: &PlanArgs, globals: &Globals) -> Result<(), CliError> {
         let mode = session.loaded.settings.backfill.mode;
         let backfill = Backfill::new(selection.clone(), mode, Trigger::Cli);
         let plan = backfill.preview(&engine).await?;
-        let stored = StoredPlan { selection, plan };
-        let body = serde_json::to_string(&stored)
-            .map_err(|e| CliError::new(SOME_FAILED, format!("the plan cannot be saved: {e}")))?;
+        let saved = SavedPlan::new(selection, plan);
         if can_keep {
-            engine.store.put_plan(stored.plan.plan_id, SystemClock.now(), &body).await?;
+            let body = serde_json::to_string(&saved)
+                .map_err(|e| CliError::new(SOME_FAILED, format!("the plan cannot be saved: {e}")))?;
+            engine.store.put_plan(saved.id(), SystemClock.now(), &body).await?;
         } else {
-            eprintln!("note: the database cannot be written, so this plan was not saved");
+            note("note: the database cannot be written, so this plan was not saved");
         }
         engine.store.close().await;
+        let (_, plan) = saved.into_parts();
         if session.json {
-            return print_json_line(&stored.plan);
+            return print_json_line(&plan);
         }
-        print(&render::plan(&stored.plan, session.rate_limit()))?;
-        if !can_keep || stored.plan.items.is_empty() && stored.plan.derived_locally == 0 {
+        print(&render::plan(&plan, session.rate_limit()))?;
+        if !can_keep || plan.items.is_empty() && plan.derived_locally == 0 {
             return Ok(());
         }
         let vendor = if session.simulated { " --simulated" } else { "" };
-        print(&format!("run this plan: barkeep backfill --plan-id {}{vendor}\n", stored.plan.plan_id))
+        print(&format!("run this plan: barkeep backfill --plan-id {}{vendor}\n", plan.plan_id))
     })
 }

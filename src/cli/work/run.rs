@@ -1,7 +1,7 @@
 //! `barkeep run`: the service, until a signal ends it.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::exit::{CliError, DATABASE, INTERRUPTED};
 use crate::globals::{Globals, Session, any_without_key, block_on};
 use crate::signals::{Received, Signals};
 use crate::simulated;
-use crate::work::backfill::open_engine;
+use crate::work::backfill::{open_engine, open_reader};
 use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_api::{ApiListener, StartError};
 use barkeep_base::format::count;
@@ -27,15 +27,20 @@ use barkeep_store::{HealthListener, Store};
 /// Run the service: keep all symbols fresh, serve the API, send alerts
 ///
 /// SIGTERM or Ctrl-C gives the requests in flight 2 s to finish and stops; a second one stops immediately. SIGHUP reloads
-/// the settings. Under systemd it reports its state (see config/barkeep.service).
+/// the settings. Under systemd it reports its state (see contrib/systemd/barkeep.service).
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep run --headless
-  barkeep run --headless --listen 127.0.0.1:9000")]
+  barkeep run --headless --listen 127.0.0.1:9000
+  barkeep run --api-only --database-url postgres://replica/bars")]
 pub struct RunArgs {
     /// Without the dashboard: log to a file, one status line on a terminal
     #[arg(long)]
     pub headless: bool,
+
+    /// Serve the API and nothing else: the database is only read, a read replica is enough, no key of the vendor is needed
+    #[arg(long)]
+    pub api_only: bool,
 
     /// Address of the HTTP API [default: api.listen]
     #[arg(long, value_name = "IP:PORT")]
@@ -45,25 +50,32 @@ pub struct RunArgs {
 pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
     serve_on(&mut session.loaded, args.listen);
-    let _instance = instance(&session)?;
+    if args.api_only {
+        session.loaded.settings.api.enabled = true;
+        return block_on(serve(&session, globals, args, None, None));
+    }
+    let instance = instance(&session)?;
+    let instance = instance.as_ref();
     if !session.simulated {
         return block_on(async {
             let key = session.key_for(any_without_key).await?;
-            serve(&session, globals, args.listen, key).await
+            serve(&session, globals, args, instance, key).await
         });
     }
     block_on(async {
         let (vendor, key) = simulated::start(&mut session).await?;
-        let result = serve(&session, globals, args.listen, Some(key)).await;
+        let result = serve(&session, globals, args, instance, Some(key)).await;
         vendor.stop().await;
         result
     })
 }
 
+/// With `--api-only` the database is only read; without a key only vendors that need none are asked.
 async fn serve(
     session: &Session,
     globals: &Globals,
-    listen_on: Option<SocketAddr>,
+    args: &RunArgs,
+    instance: Option<&Instance>,
     key: Option<SecretString>,
 ) -> Result<(), CliError> {
     // First, so that a signal during a slow start is not lost.
@@ -72,14 +84,17 @@ async fn serve(
     let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
     let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
     let database = Arc::new(DatabaseHealth::default());
-    let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
+    let health = Arc::clone(&database) as Arc<dyn HealthListener>;
+    let engine =
+        if args.api_only { open_reader(session, health).await? } else { open_engine(session, key, health).await? };
     let listener = listen(session, engine.store.as_ref(), true).await?;
-    let reload = Some(Reload { loader: loader(session, globals, listen_on), has_screen: false });
+    let reload = Some(Reload { loader: loader(session, globals, args.listen), has_screen: false });
     let (tail, by) = (session.tail(), "run".to_owned());
     let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
     let handle = host.console.handle.clone();
     let api = listener.map(|listener| listener.serve(host.console.clone()));
     if let Some(api) = &api {
+        announce(instance, api.addr());
         eprintln!("API on http://{}", api.addr());
     }
     let line = std::io::stderr().is_terminal().then(|| tokio::spawn(status_line(handle.clone())));
@@ -144,6 +159,16 @@ pub(crate) fn instance(session: &Session) -> Result<Option<Instance>, CliError> 
         Err(e @ InstanceError::Held { .. }) => Err(CliError::new(DATABASE, e.to_string())
             .hint("stop that process, or use another database with --database-url")),
         Err(e) => Err(CliError::new(DATABASE, e.to_string())),
+    }
+}
+
+/// Says where the API is, to the commands that steer a running service.
+pub(crate) fn announce(instance: Option<&Instance>, mut addr: SocketAddr) {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    if let Some(Err(e)) = instance.map(|instance| instance.announce(&format!("http://{addr}"))) {
+        tracing::warn!(error = %e, "commands will need --url to find this service");
     }
 }
 

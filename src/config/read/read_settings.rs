@@ -45,7 +45,7 @@ pub(crate) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
         features: FeatureSettings { enabled: root.get("features")?.get("enabled")?.bool()? },
         log: log(&root.get("log")?, env)?,
         alerts: crate::alerts::read(&root.get("alerts")?, env)?,
-        tui: crate::screen::read(&root.get("tui")?)?,
+        tui: crate::screen::read(&root.get("tui")?, env)?,
         keys: crate::screen::keys(&root.get("keys")?)?,
         api: crate::api::read(&root.get("api")?)?,
     })

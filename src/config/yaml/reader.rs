@@ -32,6 +32,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The file it is written in.
+    pub(crate) fn file(&self) -> Option<&'a std::path::Path> {
+        match &self.node.origin {
+            Origin::File(path, _) => Some(path.as_path()),
+            _ => None,
+        }
+    }
+
     /// A complaint about this value.
     pub(crate) fn error(&self, what: impl Display, to_do: impl Display) -> ConfigError {
         self.node.origin.error(format_args!("{} {what}", self.path), to_do)

@@ -35,18 +35,18 @@ impl Split {
 /// Several splits in a row: `from` old shares are `to` new ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ratio {
-    from: f64,
-    to: f64,
+    pub(super) from: f64,
+    pub(super) to: f64,
 }
 
 impl Ratio {
-    const NONE: Self = Self { from: 1.0, to: 1.0 };
+    pub(super) const NONE: Self = Self { from: 1.0, to: 1.0 };
 
     pub(super) fn of(split: &Split) -> Self {
         if split.is_sound() { Self { from: split.from, to: split.to } } else { Self::NONE }
     }
 
-    fn then(self, later: Self) -> Self {
+    pub(super) fn then(self, later: Self) -> Self {
         Self { from: self.from * later.from, to: self.to * later.to }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use barkeep_base::process;
 use barkeep_config::{Environment, Loaded, Overrides, load_from};
 use barkeep_market::ts::{DAY, HOUR, MINUTE};
 use barkeep_market::{AssetClass, Criticality, Symbol};

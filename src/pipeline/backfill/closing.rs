@@ -46,6 +46,7 @@ impl Run<'_> {
         if !cancel.is_cancelled() {
             self.check_announcements().await?;
             self.check_splits().await?;
+            self.refresh_terms().await?;
             self.check_nights().await?;
             self.feature_runner.finish().await?;
         }
@@ -91,6 +92,10 @@ impl Run<'_> {
     /// What the ledger says of the series of this run.
     async fn doubts(&self) -> Result<Doubts, RunError> {
         let engine = self.engine();
+        let doubtful = engine.store.doubtful().await?;
+        if doubtful.is_empty() {
+            return Ok(Doubts::default());
+        }
         let targets: HashMap<&Symbol, &Target> = self.context.targets.iter().map(|t| (&t.row.symbol, t)).collect();
         let counted = |row: SeriesRow| {
             let target = targets.get(&row.symbol).filter(|target| target.requested.contains(&row.timeframe))?;
@@ -98,7 +103,7 @@ impl Run<'_> {
             Some((row.id, CountedSeries { symbol: row.symbol, class: target.row.asset_class, is_critical }))
         };
         let series = engine.store.series().await?.into_iter().filter_map(counted).collect();
-        Ok(Doubts::of(&engine.store.doubtful().await?, &series, &engine.calendar))
+        Ok(Doubts::of(&doubtful, &series, &engine.calendar))
     }
 
     /// Where the plan's history begins, where it cut off something that was asked.

@@ -4,7 +4,6 @@
 
 use uuid::Uuid;
 
-use barkeep_base::process as owner;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, Store, StoreError};
 
@@ -30,12 +29,24 @@ pub async fn close_open(
     store.put_execution(&closed).await
 }
 
-/// Executions whose process is gone are no longer running. Returns them as they were closed.
-pub async fn close_dead_executions(store: &dyn Store, now: Ts) -> Result<Vec<ExecutionRow>, StoreError> {
+/// Executions whose process is gone are no longer running. Returns them as they were closed. Those that are `kept` are
+/// returned as they are, for the caller to take them up: whoever asks for them never finds them ended.
+pub async fn close_dead_executions(
+    store: &dyn Store,
+    now: Ts,
+    kept: impl Fn(&ExecutionRow) -> bool + Send,
+) -> Result<Vec<ExecutionRow>, StoreError> {
     let mut all = Vec::new();
-    for row in store.running_executions().await? {
-        if owner::is_dead(&row.owner) {
+    let running = store.running_executions().await?;
+    let marks: Vec<String> = running.iter().map(|row| row.owner.clone()).collect();
+    let dead = store.dead(&marks).await?;
+    for row in running {
+        if dead.contains(&row.owner) {
             tracing::warn!(execution = %row.execution_id, "the process that ran this execution is gone");
+            if kept(&row) {
+                all.push(row);
+                continue;
+            }
             let closed = ExecutionRow {
                 status: ExecutionStatus::Interrupted,
                 completed_at: Some(now),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::survey::beside;
 use super::{Run, RunError};
 use crate::RunContext;
 use crate::index::coverage::CoverageIndex;
@@ -18,10 +19,19 @@ const LOCAL_STRETCH: i64 = 60 * DAY;
 impl Run<'_> {
     /// Computes coarser bars that are missing where their base is stored.
     pub(super) async fn derive_stored(&self) -> Result<(), RunError> {
+        if self.fetcher.cancel.is_cancelled() {
+            return Ok(());
+        }
         let store = &self.engine().store;
         let coverage = CoverageIndex::read(store.as_ref(), &self.context.targets, self.engine().clock.now()).await?;
         let coverage = coverage.asked_since(self.context.now);
-        for need in self.local_needs(&coverage)? {
+        let survey = self.local_needs(coverage);
+        let local = beside(move || {
+            let mut needs = survey.needs()?;
+            needs.retain(|need| !need.local.is_empty());
+            Ok(needs)
+        });
+        for need in local.await?.unwrap_or_default() {
             let (state, horizon) = (&need.state, need.horizon);
             for (timeframe, spans) in &need.local {
                 let family = state.base.family();

@@ -4,7 +4,7 @@
 //! while answers showed something new (a leading gap, a symbol missing from a grouped answer, an end-of-day plan).
 //! A series that failed in this run is not requested again by it; its gap stays open for the next.
 //!
-//! The way of a run: `planning` reads what is known, `opening` makes ready, `modes` carries out the plan of each
+//! The way of a run: `planning` reads what is known, `survey` works out the plan, `opening` makes ready, `modes` carries out the plan of each
 //! round, `local` computes what needs no request, `split_watch` holds splits against prices, `closing` adds up with what
 //! `unfinished` finds and `naming` learns. `wanted` says which range each series should have, `refetch` what is different
 //! when stored bars are asked again.
@@ -18,6 +18,7 @@ mod opening;
 mod planning;
 mod refetch;
 mod split_watch;
+mod survey;
 mod turn;
 mod unfinished;
 mod wanted;
@@ -29,9 +30,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use self::dead::{close_dead_executions, close_open};
-use self::planning::{PlanningContext, estimated_seconds};
+use self::planning::estimated_seconds;
 pub use self::refetch::RESTATED;
 use self::split_watch::SplitWatch;
+use self::survey::PlanningContext;
 use self::wanted::Wanted;
 pub use self::wanted::gaps;
 use super::features::FeatureRunner;
@@ -76,8 +78,8 @@ pub struct Backfill {
 pub enum RunError {
     #[error(transparent)]
     Selection(#[from] SelectError),
-    /// It was cancelled before its turn came.
-    #[error("cancelled while it waited for its turn")]
+    /// It was cancelled before its turn came, or came to anything.
+    #[error("cancelled before it began")]
     CancelledInLine,
     #[error(transparent)]
     KeyRefused(Fault),
@@ -158,7 +160,11 @@ impl Backfill {
             engine.store.put_execution(&run.execution).await?;
         }
         let outcome = run.rounds().await;
-        let summary = run.finish(outcome, &cancel).await;
+        let summary = if outcome.is_ok() && cancel.is_cancelled() && run.left_nothing() {
+            Err(RunError::CancelledInLine)
+        } else {
+            run.finish(outcome, &cancel).await
+        };
         if run.split_watch().reopened {
             shared.calendar.publish(crate::calendar(engine.store.as_ref()).await?);
         }
@@ -172,7 +178,7 @@ impl Backfill {
 /// A run under way.
 struct Run<'a> {
     backfill: &'a Backfill,
-    context: PlanningContext,
+    context: Arc<PlanningContext>,
     statuses: Arc<Mutex<SeriesStatuses>>,
     execution: ExecutionRow,
     /// Families that failed in this run, with the reason.
@@ -207,6 +213,13 @@ impl Run<'_> {
         (self.fetcher.progress.totals().commits, self.fetcher.capabilities().learned)
     }
 
+    /// A run of the schedule that has not asked anything comes again by itself: nothing of it is stored, and to close
+    /// thousands of series that were never begun would only keep the service from stopping.
+    fn left_nothing(&self) -> bool {
+        let is_asked = self.fetcher.progress.totals().requests > 0 || self.fetcher.registry.is_done();
+        self.fetcher.scheduled && !is_asked
+    }
+
     /// Round after round until one brings nothing new, then what needs no request.
     async fn rounds(&self) -> Result<(), RunError> {
         for round in 0..MOST_ROUNDS {
@@ -221,17 +234,21 @@ impl Run<'_> {
                         .asked_since(self.context.now),
                 ),
             };
-            let needs = self.open_needs(coverage.as_ref().unwrap_or(&self.context.coverage), round > 0)?;
             let mut plan = match (&self.backfill.plan, round) {
                 (Some(fixed), 0) => fixed.clone(),
                 (Some(_), _) => break,
                 (None, _) => {
                     let capabilities = self.fetcher.capabilities().clone();
-                    let mut market = self.backfill.market(self.engine(), &self.context, &capabilities).await?;
+                    let mut market = tokio::select! {
+                        () = self.fetcher.cancel.cancelled() => break,
+                        market = self.backfill.market(self.engine(), &self.context, &capabilities) => market?,
+                    };
                     if round > 0 {
                         market.splits_due.clear();
                     }
-                    barkeep_plan::build(&self.engine().calendar, &needs, &market)
+                    let survey = self.open_needs(coverage, round > 0);
+                    let Some(plan) = survey::beside(move || survey.plan(&market)).await? else { break };
+                    plan
                 }
             };
             if round > 0 {

@@ -143,7 +143,7 @@ impl Run<'_> {
         let symbols = item.symbols.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         tracing::warn!(symbols, class = %fault.class, error = %fault, "an item failed; its gap stays open");
         let mut failed = self.failed();
-        for symbol in &item.symbols {
+        for symbol in item.symbols.iter() {
             failed.entry((symbol.clone(), family)).or_insert_with(|| reason.clone());
         }
         drop(failed);

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::planning::PlanningContext;
+use super::survey::PlanningContext;
 use super::{Backfill, Run};
 use crate::RunContext;
 use crate::events::Listener;
@@ -21,7 +21,6 @@ use crate::ingest::{Ingest, IngestContext};
 use crate::progress::RunProgress;
 use crate::select::Target;
 use crate::series_statuses::SeriesStatuses;
-use barkeep_base::process as owner;
 use barkeep_market::Ts;
 use barkeep_store::{ExecutionRow, ExecutionStatus, RequestPurpose, SeriesRunState, SeriesStatus, Trigger};
 
@@ -36,7 +35,7 @@ impl<'a> Run<'a> {
         cancel: &CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let pending = pending(&context.targets, backfill.execution_id);
-        let execution = row(backfill, &context, before);
+        let execution = row(backfill, &context, before, engine.store.mark());
         let statuses = Arc::new(Mutex::new(SeriesStatuses::new(&pending)));
         let registry = Arc::new(SeriesRegistry::new(
             Arc::clone(&engine.store),
@@ -85,13 +84,14 @@ impl<'a> Run<'a> {
             idle: backfill.idle,
         });
         let (failed, split_watch) = (Mutex::default(), Mutex::default());
+        let context = Arc::new(context);
         (Self { backfill, context, statuses, execution, failed, split_watch, fetcher, feature_runner }, writer)
     }
 }
 
 /// The execution as it begins. One that is taken up again goes on counting.
-fn row(backfill: &Backfill, context: &PlanningContext, before: Option<&ExecutionRow>) -> ExecutionRow {
-    let fresh = queued(backfill, context.now, context.targets.len());
+fn row(backfill: &Backfill, context: &PlanningContext, before: Option<&ExecutionRow>, owner: String) -> ExecutionRow {
+    let fresh = queued(backfill, context.now, context.targets.len(), owner);
     let count = |of: fn(&ExecutionRow) -> i64| before.map_or(0, of);
     ExecutionRow {
         status: ExecutionStatus::Running,
@@ -106,7 +106,7 @@ fn row(backfill: &Backfill, context: &PlanningContext, before: Option<&Execution
 }
 
 /// An execution that was ordered and waits for its turn.
-pub(super) fn queued(backfill: &Backfill, now: Ts, symbols: usize) -> ExecutionRow {
+pub(super) fn queued(backfill: &Backfill, now: Ts, symbols: usize, owner: String) -> ExecutionRow {
     ExecutionRow {
         execution_id: backfill.execution_id,
         trigger: backfill.trigger,
@@ -123,7 +123,7 @@ pub(super) fn queued(backfill: &Backfill, now: Ts, symbols: usize) -> ExecutionR
         retries: 0,
         status: ExecutionStatus::Queued,
         error_message: None,
-        owner: owner::mark(),
+        owner,
         selection: serde_json::to_string(&backfill.selection).ok(),
         late_bars: 0,
         changed_bars: 0,

@@ -2,64 +2,25 @@
 //!
 //! A preview and a run plan alike; a run that has learned something about the vendor's plan says so with its capabilities.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::refetch::unverified;
-use super::wanted::{Beginnings, Wanted};
+use tokio_util::sync::CancellationToken;
+
+use super::survey::{Basis, PlanningContext, Survey, beside};
+use super::wanted::Beginnings;
 use super::{Backfill, Run, RunError};
 use crate::fetch::plan_start::{self, PlanStarts};
-use crate::fetch::{Delays, VendorCapabilities, Verification};
+use crate::fetch::{Delays, VendorCapabilities};
 use crate::index::coverage::CoverageIndex;
-use crate::names::listing::clipped;
 use crate::planning_inputs;
-use crate::select::{Selection, Target};
+use crate::select::Selection;
 use crate::{EngineContext, RunContext};
 use barkeep_config::Mode;
 use barkeep_market::{AssetClass, Interval, Source, Ts};
 use barkeep_plan::budget::{Budget, Tokens};
-use barkeep_plan::{FamilyState, Horizon, Item, Need, Plan, estimate};
+use barkeep_plan::{FamilyState, Horizon, Item, Plan, estimate};
 use barkeep_store::{StoreError, Trigger};
-
-/// Everything planning needs, read at one moment.
-pub(super) struct PlanningContext {
-    pub(super) now: Ts,
-    pub(super) targets: Vec<Target>,
-    pub(super) coverage: CoverageIndex,
-    pub(super) delays: Delays,
-    pub(super) beginnings: Beginnings,
-    /// How far back the vendor's plan reaches, as far as it was learned before and holds for this run.
-    pub(super) plan_starts: PlanStarts,
-}
-
-impl PlanningContext {
-    pub(super) fn wanted<'a>(&'a self, selection: &'a Selection, engine: &'a RunContext) -> Wanted<'a> {
-        let history = engine.settings.backfill.history;
-        Wanted { selection, beginnings: &self.beginnings, history, now: self.now }
-    }
-}
-
-/// What planning counts as known.
-#[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
-    pub(super) coverage: &'a CoverageIndex,
-    pub(super) starts: &'a PlanStarts,
-    pub(super) basis: Basis<'a>,
-}
-
-/// What makes a range need no request.
-#[derive(Clone, Copy)]
-pub(super) enum Basis<'a> {
-    /// That it is covered.
-    Covered,
-    /// That it was answered again, in a run that asks stored bars again. Nothing was before its first request.
-    AnsweredAgain(Option<&'a Verification>),
-}
-
-impl<'a> Basis<'a> {
-    const fn of(selection: &Selection, verification: Option<&'a Verification>) -> Self {
-        if selection.refetch { Self::AnsweredAgain(verification) } else { Self::Covered }
-    }
-}
 
 impl Backfill {
     pub(super) async fn planning_context(&self, engine: &RunContext) -> Result<PlanningContext, RunError> {
@@ -69,14 +30,15 @@ impl Backfill {
         for class in AssetClass::ALL {
             self.selection.range(class, engine.settings.backfill.history, now)?;
         }
-        let coverage = CoverageIndex::read(engine.store.as_ref(), &targets, now).await?;
+        let series = engine.store.series().await?;
+        let coverage = CoverageIndex::of(engine.store.as_ref(), &targets, &series, now).await?;
         self.selection.drop_paused(&mut targets, |symbol, tf| coverage.is_paused(symbol, tf))?;
         let configured = engine.settings.vendor.delay;
         let delays = Delays {
             exchange: coverage.delay(AssetClass::Stock, &targets, configured),
             continuous: coverage.delay(AssetClass::Crypto, &targets, configured),
         };
-        let beginnings = Beginnings::read(engine.store.as_ref(), &targets).await?;
+        let beginnings = Beginnings::of(&targets, &series);
         // Whoever asks for stored bars again wants to know whether there are more by now.
         let plan_starts = if self.selection.refetch && !self.idle {
             PlanStarts::new()
@@ -86,18 +48,25 @@ impl Backfill {
         Ok(PlanningContext { now, targets, coverage, delays, beginnings, plan_starts })
     }
 
-    /// What a run would request now.
+    /// What a run would request now. Whoever drops this future no longer wants it, and its planning ends.
     ///
     /// # Errors
     /// When the selection cannot be carried out, or the database not be read.
     pub async fn preview(&self, engine: &EngineContext) -> Result<Plan, RunError> {
         let engine = &engine.for_run();
-        let context = self.planning_context(engine).await?;
+        let context = Arc::new(self.planning_context(engine).await?);
         let market = self.market(engine, &context, &VendorCapabilities::default()).await?;
-        let mut plan = self.plan(engine, &context, &market)?;
         let tokens = planning_inputs::tokens(engine).await?;
-        plan.estimated_seconds = seconds(&plan.items, &tokens);
-        plan.budget = Some(Budget::over(&plan.items, &market.staleness, &tokens));
+        let stop = CancellationToken::new();
+        let _unwanted = stop.clone().drop_guard();
+        let survey = self.survey(engine, &context, stop);
+        let planned = beside(move || {
+            let mut plan = survey.plan(&market)?;
+            plan.estimated_seconds = seconds(&plan.items, &tokens);
+            plan.budget = Some(Budget::over(&plan.items, &market.staleness, &tokens));
+            Ok(plan)
+        });
+        let plan = planned.await?.ok_or(RunError::CancelledInLine)?;
         Ok(plan)
     }
 
@@ -115,54 +84,36 @@ impl Backfill {
         let Some(first) = selections.first() else { return Ok(Vec::new()) };
         let engine = &engine.for_run();
         let any = Self::new(Selection { from: None, to: None, ..first.clone() }, mode, trigger);
-        let context = any.planning_context(engine).await?;
+        let context = Arc::new(any.planning_context(engine).await?);
         let market = any.market(engine, &context, &VendorCapabilities::default()).await?;
-        let cost = |selection| Ok(Self::new(selection, mode, trigger).plan(engine, &context, &market)?.requests);
-        selections.into_iter().map(cost).collect()
+        let stop = CancellationToken::new();
+        let _unwanted = stop.clone().drop_guard();
+        let surveys: Vec<Survey> = selections
+            .into_iter()
+            .map(|selection| Self::new(selection, mode, trigger).survey(engine, &context, stop.clone()))
+            .collect();
+        let costs = beside(move || surveys.iter().map(|survey| Ok(survey.plan(&market)?.requests)).collect());
+        costs.await?.ok_or(RunError::CancelledInLine)
     }
 
-    fn plan(
-        &self,
-        engine: &RunContext,
-        context: &PlanningContext,
-        market: &barkeep_plan::Market,
-    ) -> Result<Plan, RunError> {
-        let settle = engine.settings.backfill.settle;
-        let horizon = |state: &FamilyState| {
-            let (class, family) = (state.class, state.base.family());
-            Horizon::at(&engine.calendar, class, family, context.delays.of(state.vendor, class), settle, context.now)
-        };
-        let known = Known {
-            coverage: &context.coverage,
-            starts: &context.plan_starts,
+    fn survey(&self, engine: &RunContext, context: &Arc<PlanningContext>, stop: CancellationToken) -> Survey {
+        let (calendar, settle) = (Arc::clone(&engine.calendar), engine.settings.backfill.settle);
+        let (delays, now) = (context.delays, context.now);
+        Survey {
+            engine: engine.clone(),
+            context: Arc::clone(context),
+            selection: self.selection.clone(),
+            newest_only: self.newest_only,
+            coverage: None,
+            starts: context.plan_starts.clone(),
             basis: Basis::of(&self.selection, None),
-        };
-        let needs = self.needs(engine, context, known, horizon)?;
-        Ok(barkeep_plan::build(&engine.calendar, &needs, market))
-    }
-
-    pub(super) fn needs(
-        &self,
-        engine: &RunContext,
-        context: &PlanningContext,
-        known: Known<'_>,
-        horizon: impl Fn(&FamilyState) -> Horizon,
-    ) -> Result<Vec<Need>, RunError> {
-        let wanted = context.wanted(&self.selection, engine);
-        let mut needs = Vec::new();
-        let coverage = known.coverage;
-        let states = context.targets.iter().flat_map(|t| coverage.families(t).into_iter().map(move |state| (t, state)));
-        for (target, state) in states {
-            let range = clipped(wanted.range(&state, known.starts)?, &target.row);
-            let horizon = horizon(&state);
-            let state = match known.basis {
-                Basis::AnsweredAgain(verification) => unverified(state, verification),
-                Basis::Covered => state,
-            };
-            let need = Need::of(&engine.calendar, state, range, horizon);
-            needs.push(if self.newest_only { need.newest(&engine.calendar) } else { need });
+            horizons: Box::new(move |state| {
+                let (class, family) = (state.class, state.base.family());
+                Horizon::at(&calendar, class, family, delays.of(state.vendor, class), settle, now)
+            }),
+            without: BTreeSet::new(),
+            stop,
         }
-        Ok(needs)
     }
 
     pub(super) async fn market(
@@ -187,29 +138,35 @@ impl Backfill {
 
 impl Run<'_> {
     /// What is still missing. Later rounds leave the newest, provisional bars alone: they were just requested.
-    pub(super) fn open_needs(&self, coverage: &CoverageIndex, settled_only: bool) -> Result<Vec<Need>, RunError> {
-        let verification = self.fetcher.verification.as_ref();
-        self.needs(coverage, settled_only, Basis::of(&self.backfill.selection, verification))
+    pub(super) fn open_needs(&self, coverage: Option<CoverageIndex>, settled_only: bool) -> Survey {
+        self.survey(coverage, settled_only, Basis::of(&self.backfill.selection, Some(&self.fetcher)))
     }
 
     /// What can be computed from stored bars.
-    pub(super) fn local_needs(&self, coverage: &CoverageIndex) -> Result<Vec<Need>, RunError> {
-        self.needs(coverage, true, Basis::Covered)
+    pub(super) fn local_needs(&self, coverage: CoverageIndex) -> Survey {
+        self.survey(Some(coverage), true, Basis::Covered)
     }
 
-    fn needs(&self, coverage: &CoverageIndex, settled_only: bool, basis: Basis<'_>) -> Result<Vec<Need>, RunError> {
-        let horizon = |state: &FamilyState| {
-            let horizon = self.fetcher.horizon(state.vendor, state.class, state.base.family());
+    fn survey(&self, coverage: Option<CoverageIndex>, settled_only: bool, basis: Basis) -> Survey {
+        let fetcher = Arc::clone(&self.fetcher);
+        let horizons = Box::new(move |state: &FamilyState| {
+            let horizon = fetcher.horizon(state.vendor, state.class, state.base.family());
             // Whole bars only: the settled part of a bar that is not yet final can never be covered.
             let settled = state.base.snap_in(state.class, Interval::new(Ts::MIN, horizon.settled));
             if settled_only { Horizon { end: settled.end, ..horizon } } else { horizon }
-        };
-        let starts = self.fetcher.plan_starts();
-        let known = Known { coverage, starts: &starts, basis };
-        let needs = self.backfill.needs(self.engine(), &self.context, known, horizon)?;
-        let failed = self.failed();
-        let open = |need: &Need| !failed.contains_key(&(need.state.symbol.clone(), need.state.base.family()));
-        Ok(needs.into_iter().filter(open).collect())
+        });
+        Survey {
+            engine: self.engine().clone(),
+            context: Arc::clone(&self.context),
+            selection: self.backfill.selection.clone(),
+            newest_only: self.backfill.newest_only,
+            coverage,
+            starts: self.fetcher.plan_starts(),
+            basis,
+            horizons,
+            without: self.failed().keys().cloned().collect(),
+            stop: self.fetcher.cancel.clone(),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::holidays::{Watched, take_back_contradicted};
 use crate::nights;
 use crate::select::Target;
 use crate::splits::check::{Checked, check};
-use barkeep_market::{Family, Interval, Symbol};
+use crate::splits::terms;
+use barkeep_market::{AssetClass, Family, Interval, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
 
 /// The splits of up to so many symbols are looked for one by one.
@@ -39,7 +40,7 @@ impl SplitWatch {
                 }
             };
             let Some((_, range)) = class_and_range.filter(|(class, _)| !class.is_continuous()) else { continue };
-            for symbol in &item.symbols {
+            for symbol in item.symbols.iter() {
                 let whole = self.ranges.entry(symbol.clone()).or_insert(range);
                 *whole = whole.hull(range);
             }
@@ -112,6 +113,32 @@ impl Run<'_> {
             let near = ranges.get(symbol).copied().filter(|_| !relisted.contains(symbol));
             let checked = Checked { symbol, class: target.row.asset_class, families: &families, near };
             check(store, &engine.calendar, &checked, engine.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts what the database shows of splits and dividends in step with the bars that came.
+    pub(super) async fn refresh_terms(&self) -> Result<(), RunError> {
+        let (ranges, relisted) = {
+            let watch = self.split_watch();
+            (watch.ranges.clone(), watch.relisted.clone())
+        };
+        let store = self.engine().store.as_ref();
+        terms::dividends(store, &ranges).await?;
+        let mut split: BTreeSet<Symbol> = relisted;
+        for (symbol, one) in store.all_splits().await? {
+            let week = |class: AssetClass| Timeframe::W1.span(class, class.midnight(one.date));
+            if ranges.get(&symbol).is_some_and(|range| range.overlaps(week(AssetClass::Stock))) {
+                split.insert(symbol);
+            }
+        }
+        let ids = self.fetcher.registry.register().await?;
+        for symbol in &split {
+            let class = self.context.targets.iter().find(|t| t.row.symbol == *symbol).map(|t| t.row.asset_class);
+            let of = |timeframe| ids.get(&(symbol.clone(), timeframe)).copied();
+            if let (Some(class), Some(weekly)) = (class, of(Timeframe::W1)) {
+                terms::weeks(store, symbol, class, weekly, of(Timeframe::D1)).await?;
+            }
         }
         Ok(())
     }

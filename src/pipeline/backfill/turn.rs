@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::planning::PlanningContext;
+use super::survey::PlanningContext;
 use super::{Backfill, RunError, close_dead_executions, opening};
 use crate::claim::{Claim, keep, waits_for};
 use crate::progress::RunProgress;
@@ -22,7 +22,7 @@ impl Backfill {
     /// # Errors
     /// When the database fails.
     pub async fn enqueue(&self, engine: &EngineContext, symbols: usize) -> Result<(), StoreError> {
-        engine.store.put_execution(&opening::queued(self, engine.clock.now(), symbols)).await
+        engine.store.put_execution(&opening::queued(self, engine.clock.now(), symbols, engine.store.mark())).await
     }
 
     /// Waits until the series are free, and reads then what is known of them.
@@ -35,7 +35,12 @@ impl Backfill {
         cancel: &CancellationToken,
     ) -> Result<(RunContext, PlanningContext), RunError> {
         let mut engine = shared.for_run();
-        let mut context = self.planning_context(&engine).await?;
+        // With thousands of symbols reading takes a while; whoever stops the service does not wait for it.
+        let mut context = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(RunError::CancelledInLine),
+            context = self.planning_context(&engine) => context?,
+        };
         let mut noted = before.is_some() || self.is_scheduled();
         let mut waited = false;
         let granted = loop {
@@ -63,7 +68,7 @@ impl Backfill {
                 context = self.planning_context(&engine).await?;
             }
         }
-        close_dead_executions(engine.store.as_ref(), context.now).await?;
+        close_dead_executions(engine.store.as_ref(), context.now, |_| false).await?;
         let left_out = keep(&mut context.targets, &granted);
         progress.leave_out(left_out);
         Ok((engine, context))

@@ -11,8 +11,8 @@ use crate::index::coverage::{CoverageIndex, SeriesKey};
 use crate::select::{SelectError, Selection, Target};
 use barkeep_config::Settings;
 use barkeep_market::{AssetClass, Calendar, Family, Interval, Source, Symbol, Ts};
-use barkeep_plan::{FamilyState, Horizon, Need};
-use barkeep_store::{Store, StoreError, SymbolRow};
+use barkeep_plan::{FamilyState, Holes, Horizon};
+use barkeep_store::{SeriesRow, Store, StoreError, SymbolRow};
 
 /// Where the history of each family begins, unless the selection says.
 #[derive(Clone, Debug, Default)]
@@ -22,15 +22,15 @@ pub(super) struct Beginnings {
 }
 
 impl Beginnings {
-    pub(super) async fn read(store: &dyn Store, targets: &[Target]) -> Result<Self, StoreError> {
+    pub(super) fn of(targets: &[Target], series: &[SeriesRow]) -> Self {
         let with_date = targets.iter().filter_map(|t| Some((t.row.symbol.clone(), t.row.history_from?)));
         let mut all = Self { history_from: with_date.collect(), first_bars: BTreeMap::new() };
-        for series in store.series().await? {
+        for series in series {
             let Some(first) = series.first_ts else { continue };
-            let earliest = all.first_bars.entry((series.symbol, series.timeframe.family())).or_insert(first);
+            let earliest = all.first_bars.entry((series.symbol.clone(), series.timeframe.family())).or_insert(first);
             *earliest = first.min(*earliest);
         }
-        Ok(all)
+        all
     }
 
     /// The first stored bar of a family.
@@ -79,8 +79,9 @@ pub async fn gaps(
     let tracked = symbols.iter().filter(|row| row.active);
     let target = |row: &SymbolRow| Target { row: row.clone(), dirty: false, requested: row.timeframes.clone() };
     let targets: Vec<Target> = tracked.map(target).collect();
-    let coverage = CoverageIndex::read(store, &targets, now).await?;
-    let beginnings = Beginnings::read(store, &targets).await?;
+    let series = store.series().await?;
+    let coverage = CoverageIndex::of(store, &targets, &series, now).await?;
+    let beginnings = Beginnings::of(&targets, &series);
     let starts = plan_start::known(store, now).await?;
     let history = settings.backfill.history;
     let wanted = Wanted { selection: &Selection::default(), beginnings: &beginnings, history, now };
@@ -88,6 +89,7 @@ pub async fn gaps(
     let delay = |class| coverage.delay(class, &targets, configured);
     let delays = Delays { exchange: delay(AssetClass::Stock), continuous: delay(AssetClass::Crypto) };
     let mut all = BTreeMap::new();
+    let mut holes = Holes::new(calendar);
     for state in targets.iter().flat_map(|target| coverage.proven(target)) {
         let delay = delays.of(state.vendor, state.class);
         let family = state.base.family();
@@ -95,7 +97,7 @@ pub async fn gaps(
         // Without a first or last day there is nothing to contradict.
         let Ok(range) = wanted.range(&state, &starts) else { continue };
         for tf in &state.requested {
-            let open = Need::open_gaps(calendar, &state, *tf, range, horizon);
+            let open = holes.count(&state, *tf, range, horizon);
             all.insert((state.symbol.clone(), *tf), open);
         }
     }

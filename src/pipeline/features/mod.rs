@@ -12,6 +12,7 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -19,10 +20,12 @@ use uuid::Uuid;
 
 use super::RunContext;
 use super::select::Target;
+use crate::events::{ItemTiming, Listener as _};
 use crate::index::coverage::SeriesKey;
 use crate::index::registry::SeriesRegistry;
 use crate::progress::RunProgress;
 use crate::series_statuses::SeriesStatuses;
+use barkeep_base::timing;
 use barkeep_market::{Family, Symbol, Timeframe};
 use barkeep_plan::{Item, Request};
 use barkeep_store::{SeriesId, StoreError};
@@ -76,7 +79,7 @@ impl FeatureRunner {
         }
         let Ok(_place) = self.places.acquire().await else { return Ok(()) };
         let series_refs = self.series_refs(|symbol, tf| complete.contains(&(symbol.clone(), tf.family()))).await?;
-        let done = self.refresh().run(&series_refs).await?;
+        let done = self.timed(&series_refs).await?;
         let computed: Vec<Refreshed> = done.into_iter().filter(|one| one.touched).collect();
         self.count(&computed);
         self.refresh().report(&computed).await
@@ -88,9 +91,28 @@ impl FeatureRunner {
             return Ok(());
         }
         let series_refs = self.series_refs(|_, _| true).await?;
-        let done = self.refresh().run(&series_refs).await?;
+        let done = self.timed(&series_refs).await?;
         self.count(&done);
         self.refresh().report_changes(&done).await
+    }
+
+    /// Brings series up to date, and reports how long that took.
+    async fn timed(&self, series_refs: &[SeriesRef]) -> Result<Vec<Refreshed>, StoreError> {
+        let (spent, start) = (Arc::default(), Instant::now());
+        let done = timing::scope(Arc::clone(&spent), self.refresh().run(series_refs)).await?;
+        let symbols: BTreeSet<&Symbol> =
+            done.iter().filter(|one| one.touched).map(|one| &one.progress.series.symbol).collect();
+        if !symbols.is_empty() {
+            self.progress.on_timing(ItemTiming {
+                symbols: symbols.into_iter().cloned().collect(),
+                is_features: true,
+                timeframe: None,
+                derives: Vec::new(),
+                took: start.elapsed(),
+                spent,
+            });
+        }
+        Ok(done)
     }
 
     fn is_on(&self) -> bool {

@@ -54,7 +54,7 @@ impl Fetcher {
             page.bars.iter().map(|(ticker, bar)| (ticker.as_str(), bar)).collect();
         let mut answers = Vec::new();
         let mut absent = Vec::new();
-        for symbol in &item.symbols {
+        for symbol in item.symbols.iter() {
             let ids = self.registry.series_ids(symbol, Family::Day, &self.engine.settings).await?;
             let scaled = page.adjusted && ids.splits.iter().any(|split| split.date > date);
             match by_ticker.get(ids.ticker.as_str()).filter(|_| !scaled) {

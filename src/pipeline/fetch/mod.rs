@@ -134,6 +134,7 @@ impl Fetcher {
         };
         self.progress.on_timing(ItemTiming {
             symbols: item.symbols.clone(),
+            is_features: false,
             timeframe,
             derives,
             took: start.elapsed(),

@@ -8,7 +8,7 @@ use barkeep_market::ts::DAY;
 use barkeep_market::{AssetClass, Family, IntervalSet, Symbol, Timeframe, Ts};
 use barkeep_plan::FamilyState;
 pub use barkeep_progress::SeriesKey;
-use barkeep_store::{Coverage, CoverageState, SeriesId, Store, StoreError};
+use barkeep_store::{Coverage, CoverageState, SeriesId, SeriesRow, Store, StoreError};
 
 /// A refused interval around now that is no longer than this (a day as whole bars) says that today's data come late; a
 /// longer one refuses history or the whole ticker.
@@ -37,8 +37,12 @@ pub fn is_believed(row: &Coverage, now: Ts) -> bool {
 impl CoverageIndex {
     /// Reads the coverage of every timeframe of every target. Series not registered yet have none.
     pub async fn read(store: &dyn Store, targets: &[Target], now: Ts) -> Result<Self, StoreError> {
+        Self::of(store, targets, &store.series().await?, now).await
+    }
+
+    /// The same for a caller that has read the series.
+    pub async fn of(store: &dyn Store, targets: &[Target], series: &[SeriesRow], now: Ts) -> Result<Self, StoreError> {
         let wanted: HashSet<&Symbol> = targets.iter().map(|t| &t.row.symbol).collect();
-        let series = store.series().await?;
         let of_targets = || series.iter().filter(|row| wanted.contains(&row.symbol));
         let paused = of_targets().filter(|row| row.paused).map(|row| (row.symbol.clone(), row.timeframe)).collect();
         let keys: HashMap<SeriesId, SeriesKey> =
@@ -111,7 +115,8 @@ impl CoverageIndex {
                     target.requested.iter().copied().filter(|tf| tf.family() == family).collect();
                 let base = *stored.first()?;
                 requested.first()?;
-                let covered: BTreeMap<Timeframe, IntervalSet> = stored.iter().map(|tf| (*tf, covered(*tf))).collect();
+                let covered: BTreeMap<Timeframe, IntervalSet> =
+                    stored.iter().map(|tf| (*tf, covered(*tf))).filter(|(_, known)| !known.is_empty()).collect();
                 let due = |row: &Coverage| {
                     (row.state.is_hole() || row.state == CoverageState::Quarantined)
                         && row.expires_at.is_some_and(|t| t <= self.now)

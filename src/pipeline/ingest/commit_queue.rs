@@ -205,6 +205,9 @@ impl CommitQueue {
 /// Says in the log what a page brought. Coarser bars go without saying, and so does a page that changed nothing.
 fn tell(received: &[Received], outcomes: &[WriteOutcome], families: usize) {
     for (Received { series: (symbol, timeframe), doubt, .. }, outcome) in received.iter().zip(outcomes) {
+        if outcome.stale > 0 {
+            tracing::warn!("{symbol} {timeframe}: an answer asked for before the newest one is left out");
+        }
         if let Some(doubt) = doubt.as_ref().filter(|_| outcome.quarantined > 0) {
             let bars = plural(outcome.quarantined, "bar");
             tracing::warn!("{symbol} {timeframe}: {bars} quarantined, the first at {}", printable(doubt));

@@ -89,9 +89,11 @@ pub(super) struct Received {
 }
 
 impl PageJob {
-    /// An answer as it arrived, with the request that brought it, if it is to be recorded with it.
+    /// An answer as it arrived, with the request that brought it, if it is to be recorded with it. It tells of the time
+    /// when it was asked for: nothing later is in it, whenever it is read.
     #[must_use]
-    pub fn fetched(answers: Vec<FamilyAnswer>, request: Option<RequestRow>, fetched_at: Ts) -> Self {
+    pub fn fetched(answers: Vec<FamilyAnswer>, request: Option<RequestRow>, now: Ts) -> Self {
+        let fetched_at = request.as_ref().map_or(now, |request| request.started_at);
         let families = answers.iter().map(|answer| answer.ids.base_id).collect();
         let state = PageState::Fetched(Fetched { answers, request, only: None });
         Self { state, families, fetched_at, of: None, reply: None, spent: Arc::default(), permit: None }

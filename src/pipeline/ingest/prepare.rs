@@ -144,6 +144,7 @@ async fn writes(
             answered_before,
             profile: std::mem::take(&mut proven.profile),
             checked_at,
+            asked: Some(answer.answered),
             ..SeriesWrite::nothing(ids.base_id)
         };
         all.push((ids.base, write));

@@ -16,7 +16,7 @@ fn item(symbol: &str, criticality: Criticality, requests: u64, newest: bool) -> 
             derives: vec![],
             range: Interval::new(Ts(0), Ts(1)),
         },
-        symbols: vec![symbol.parse().unwrap()],
+        symbols: [symbol.parse().unwrap()].into(),
         criticality,
         newest,
         requests,

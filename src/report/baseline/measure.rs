@@ -278,9 +278,11 @@ async fn one(
 }
 
 fn job_time(job: &ItemTiming) -> JobTime {
-    let name = match (job.symbols.as_slice(), job.timeframe) {
+    let name = match (&*job.symbols, job.timeframe) {
         ([symbol], Some(timeframe)) => format!("{symbol} {timeframe}"),
         (symbols, Some(timeframe)) => format!("{} symbols {timeframe}", symbols.len()),
+        ([symbol], None) if job.is_features => format!("features of {symbol}"),
+        (symbols, None) if job.is_features => format!("features of {} symbols", symbols.len()),
         (symbols, None) => format!("splits of {} symbols", symbols.len()),
     };
     JobTime { job: name, seconds: job.took.as_secs_f64(), phases: phases(std::slice::from_ref(job)) }

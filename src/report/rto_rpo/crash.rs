@@ -12,7 +12,7 @@ use super::outcome::{DrillError, Measurement};
 use super::reference::ReferenceRun;
 use super::workload::{Workload, page_requests, repeated_requests, slow_vendor};
 
-const UNIT: &str = include_str!("../../../config/barkeep.service");
+const UNIT: &str = include_str!("../../../contrib/systemd/barkeep.service");
 
 /// Beyond the target, so that a miss is measured and not only stated.
 const EXTRA_TIME: Duration = Duration::from_mins(1);

@@ -6,6 +6,7 @@ pub(crate) mod grid;
 pub(crate) mod hours;
 pub(crate) mod memo;
 pub(crate) mod number;
+pub(crate) mod payments;
 pub(crate) mod profile;
 pub(crate) mod random;
 pub(crate) mod replay;

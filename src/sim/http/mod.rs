@@ -4,6 +4,7 @@ pub(crate) mod aggs;
 pub(crate) mod answer;
 pub(crate) mod coinbase;
 pub(crate) mod control;
+pub(crate) mod dividends;
 pub(crate) mod limit;
 mod listed;
 pub(crate) mod log;

@@ -46,7 +46,7 @@ pub(crate) fn splits(
         (None, Some(many)) => many.split(',').map(|name| name.trim().to_owned()).collect(),
         (None, None) => shared.market(false).into_iter().collect(),
     };
-    let filters = date_filters(request)?;
+    let filters = DateFilter::of(request, "execution_date")?;
     let kind = request.param("adjustment_type");
     let mut found: Vec<(Split, String, f64)> = Vec::new();
     let view = shared.view(&judge.book, judge.now);
@@ -86,35 +86,37 @@ fn adjustment_type(split: &Split) -> &'static str {
     if split.from > split.to { "reverse_split" } else { "forward_split" }
 }
 
-/// One bound on `execution_date`.
-struct DateFilter {
+/// One bound on a date.
+pub(crate) struct DateFilter {
     bound: NaiveDate,
     lets: fn(&NaiveDate, &NaiveDate) -> bool,
 }
 
 impl DateFilter {
-    fn lets(&self, date: NaiveDate) -> bool {
+    pub(crate) fn lets(&self, date: NaiveDate) -> bool {
         (self.lets)(&date, &self.bound)
     }
-}
 
-fn date_filters(request: &VendorRequest) -> Result<Vec<DateFilter>, Refusal> {
-    type Compare = fn(&NaiveDate, &NaiveDate) -> bool;
-    const COMPARISONS: [(&str, Compare); 5] = [
-        ("execution_date", |a, b| a == b),
-        ("execution_date.gt", |a, b| a > b),
-        ("execution_date.gte", |a, b| a >= b),
-        ("execution_date.lt", |a, b| a < b),
-        ("execution_date.lte", |a, b| a <= b),
-    ];
-    let mut filters = Vec::new();
-    for (name, lets) in COMPARISONS {
-        if let Some(text) = request.param(name) {
-            let bound = text.parse().map_err(|_| Refusal::BadParameter(format!("Could not parse '{name}'")))?;
-            filters.push(DateFilter { bound, lets });
+    /// The bounds that a request sets on a field: the field itself, or with `.gt`, `.gte`, `.lt` or `.lte`.
+    pub(crate) fn of(request: &VendorRequest, field: &str) -> Result<Vec<Self>, Refusal> {
+        type Compare = fn(&NaiveDate, &NaiveDate) -> bool;
+        const COMPARISONS: [(&str, Compare); 5] = [
+            ("", |a, b| a == b),
+            (".gt", |a, b| a > b),
+            (".gte", |a, b| a >= b),
+            (".lt", |a, b| a < b),
+            (".lte", |a, b| a <= b),
+        ];
+        let mut filters = Vec::new();
+        for (ending, lets) in COMPARISONS {
+            let name = format!("{field}{ending}");
+            if let Some(text) = request.param(&name) {
+                let bound = text.parse().map_err(|_| Refusal::BadParameter(format!("Could not parse '{name}'")))?;
+                filters.push(Self { bound, lets });
+            }
         }
+        Ok(filters)
     }
-    Ok(filters)
 }
 
 /// One page of rows; the cursor remembers all parameters and how many rows came before.

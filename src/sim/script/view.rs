@@ -7,6 +7,7 @@ use chrono::{Days, NaiveDate};
 use crate::data::aggregate::{Aggregated, aggregate};
 use crate::data::grid::Grid;
 use crate::data::hours::{Hours, date_of, is_crypto, midnight};
+use crate::data::payments::{Payment, Payments};
 use crate::data::session;
 use crate::data::source::{Bars, Row, Sink, Unreadable};
 use crate::script::book::Book;
@@ -213,6 +214,15 @@ impl<'a> View<'a> {
     pub(crate) fn listed_splits(&self, ticker: &str) -> Vec<Split> {
         let Some(marks) = self.touched(ticker) else { return self.bars.splits(ticker) };
         self.with_own_splits(ticker, marks.listed_splits())
+    }
+
+    /// The payments of a ticker under the names it had, oldest first.
+    pub(crate) fn payments(&self, payments: &Payments, ticker: &str, today: NaiveDate) -> Vec<Payment> {
+        let own = self.lives(ticker).into_iter().flat_map(|life| {
+            let all = payments.of(life.source, &self.bars.splits(life.source), today).into_iter();
+            all.filter(move |payment| life.from <= payment.ex_date && payment.ex_date < life.next)
+        });
+        own.collect()
     }
 
     fn with_own_splits(&self, ticker: &str, scripted: impl IntoIterator<Item = Split>) -> Vec<Split> {

@@ -131,6 +131,34 @@ async fn splits_are_listed_and_applied() {
 }
 
 #[tokio::test]
+async fn dividends_are_listed_by_both_endpoints() {
+    let payment = |date: &str, amount| Payment { ex_date: date.parse().unwrap(), amount };
+    let of = |name: &str, payment| (name.to_owned(), payment);
+    let dividends = vec![
+        of("AAPL", payment("2025-05-12", 0.26)),
+        of("AAPL", payment("2024-05-10", 1.0)),
+        of("AAPL", payment("2026-05-11", 0.3)),
+    ];
+    let split = Split { date: "2025-01-02".parse().unwrap(), from: 1.0, to: 4.0 };
+    let splits = vec![("AAPL".to_owned(), split)];
+    let sim = start(SimConfig { splits, dividends, symbols: vec!["AAPL".into()], ..SimConfig::default() }).await;
+    let rows = ask(&sim, "/stocks/v1/dividends?ticker.any_of=AAPL,NOSUCH&sort=ex_dividend_date.asc").await.rows();
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    // What is declared a month ahead is known, not more. Amounts are those of their day.
+    assert_eq!(rows.iter().map(|r| text(r, "ex_dividend_date")).collect::<Vec<_>>(), ["2024-05-10", "2025-05-12"]);
+    assert_eq!(
+        (rows[0]["cash_amount"].as_f64(), rows[0]["split_adjusted_cash_amount"].as_f64()),
+        (Some(1.0), Some(0.25))
+    );
+    assert_eq!((text(&rows[0], "distribution_type"), text(&rows[0], "currency")), ("recurring".into(), "USD".into()));
+    let old = ask(&sim, "/v3/reference/dividends?ticker=AAPL&ex_dividend_date.gte=2025-01-01").await.rows();
+    assert_eq!((old.len(), text(&old[0], "dividend_type")), (1, "CD".to_owned()));
+    let (all, pages) = chain(&sim, "/stocks/v1/dividends?ticker.any_of=KO,MSFT,SPY,IBM,JPM,V,WMT&limit=50").await;
+    assert!(all.len() > 150 && pages > 3, "some made-up shares pay: {} rows, {pages} pages", all.len());
+    assert_eq!(ask(&sim, "/stocks/v1/dividends?limit=5001").await.status, 400);
+}
+
+#[tokio::test]
 async fn grouped_days_hold_the_market() {
     let sim = start(SimConfig { symbols: vec!["SPY".into()], ..SimConfig::default() }).await;
     ask(&sim, &range("PEBpE", "1/day", "2025-03-03", "2025-03-07", 10)).await;

@@ -1,13 +1,17 @@
 //! An open database and its two doors: reads on a small pool, writes through the writer task. Both wait for a lost
 //! database.
 
+pub(crate) mod fence;
 pub(crate) mod identity;
+mod pulse;
 mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
@@ -18,6 +22,7 @@ use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
+use fence::{Fence, Fenced};
 use identity::Identity;
 
 /// Connections that only read.
@@ -40,6 +45,17 @@ pub(super) struct Database {
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
+    /// Whether processes share it, so that each gives signs of life.
+    pub(super) is_shared: bool,
+    /// A connection of its own for heartbeats and elections; without it the writer's.
+    pub(super) pulse: Option<Writer>,
+    /// A sign of life was given: from then on the server's clock counts.
+    pub(super) lives: AtomicBool,
+    pub(super) fence: Fence,
+    /// See [`super::Store::stale_answers`].
+    pub(super) stale: AtomicU64,
+    /// A server's: it did not answer when it was last asked whether it is there.
+    pub(super) silent: AtomicBool,
 }
 
 enum Reader {
@@ -101,6 +117,18 @@ async fn ping(conn: &mut Conn<'_>) -> Result<()> {
     conn.rows(Sql::same("SELECT 1"), &[]).await.map(drop)
 }
 
+/// One trivial round trip on the connection that writes.
+struct Ping;
+
+#[async_trait]
+impl Work for Ping {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        ping(conn).await
+    }
+}
+
 impl Database {
     /// Fails when the database is not the one that was opened.
     fn check_identity(&self) -> Result<()> {
@@ -111,11 +139,34 @@ impl Database {
         self.identity.as_ref().map_or(Ok(()), |identity| identity.check())
     }
 
+    /// Asks a server whether it is there, for ever. Nobody else may ask an idle one for half a minute, and a pool waits
+    /// five seconds for a server that refuses connections before it says so; the writer's connection says it at once.
+    async fn watch_server(&self, writer: &Writer) -> StoreError {
+        const EVERY: Duration = Duration::from_millis(500);
+        loop {
+            tokio::time::sleep(EVERY).await;
+            match writer.perform(Arc::new(Ping)).await {
+                Err(error @ StoreError::Unreachable(_)) => {
+                    self.silent.store(true, Ordering::Relaxed);
+                    self.retry.iter().for_each(|retry| retry.hear_lost(&error));
+                }
+                Ok(()) if self.silent.swap(false, Ordering::Relaxed) => {
+                    self.retry.iter().for_each(Retry::hear_back);
+                }
+                // Held up by a lock, it is there.
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
     /// Waits until it is not.
     async fn watch_identity(&self) -> StoreError {
         const EVERY: Duration = Duration::from_secs(2);
         if self.identity.is_none() {
-            return std::future::pending().await;
+            return match (&self.readers, &self.writer) {
+                (Readers::Postgres(_) | Readers::Pooled(_), Some(writer)) => self.watch_server(writer).await,
+                _ => std::future::pending().await,
+            };
         }
         loop {
             tokio::time::sleep(EVERY).await;
@@ -154,6 +205,20 @@ impl Database {
         timing::timed(Phase::Database, self.write_untimed(work)).await
     }
 
+    /// The door of what only the leader may write.
+    async fn write_leading<W: Work>(&self, work: W) -> Result<W::Output> {
+        let work = Arc::new(work);
+        loop {
+            self.fence.pass().await?;
+            let fenced = Fenced { work: Arc::clone(&work), fence: self.fence.clone() };
+            match self.write(fenced).await {
+                // It waits for the next election and is done again, or not.
+                Err(StoreError::Busy(_)) if self.fence.is_over() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {
         let Some(writer) = &self.writer else {
             return Err(StoreError::Refused("it was opened for reading only".into()));
@@ -174,9 +239,7 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use async_trait::async_trait;
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
     use crate::{HealthListener, Store, sqlite};

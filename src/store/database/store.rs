@@ -1,9 +1,11 @@
 //! Each operation lives in the file of its subject; this one only routes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::{Database, Readers, ping, read};
@@ -11,22 +13,26 @@ use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
 use crate::tables::coverage::{self, profiles};
+use crate::tables::fleet::{claims, workers};
+use crate::tables::reference::dividends;
 use crate::tables::symbols::{self, merge};
-use crate::tables::{alerts, api, bars, claims, evidence, executions, features, monitoring, page, plans};
+use crate::tables::{alerts, api, bars, evidence, executions, features, monitoring, page, plans};
 use crate::tables::{quarantine, reference, requests};
 use crate::upkeep::retention;
 use crate::{
-    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
-    FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
-    HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
-    SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow, TimeRange, Verdict, Waste,
-    WriteOutcome,
+    AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, Election, EnginePause, Evidence, ExecutionRow,
+    FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
+    FeatureWrite, HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow,
+    PageCommit, PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
+    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Stamp, Store, StoreError, StoredBar, SymbolRow,
+    TimeRange, Verdict, Waste, Worker, WriteOutcome,
 };
 use barkeep_base::clock::Moment;
+use barkeep_base::process;
+use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::features::State;
-use barkeep_market::{Interval, Source, Symbol, Timeframe, Ts, split::Split};
+use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
 
 #[async_trait]
@@ -38,12 +44,59 @@ impl Store for Database {
         }
     }
 
+    fn is_readonly(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    fn mark(&self) -> String {
+        if self.is_shared { process::worker_mark(process::worker()) } else { process::mark() }
+    }
+
+    async fn beat(&self) -> Result<Option<Ts>> {
+        self.sign().await
+    }
+
+    async fn elect(&self) -> Result<Election> {
+        self.ask_for_lease().await
+    }
+
+    async fn resign(&self) -> Result<()> {
+        if self.is_shared { self.pulse(workers::Resign).await } else { Ok(()) }
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        if self.is_shared { read!(self, workers::living()) } else { Ok(Vec::new()) }
+    }
+
+    async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
+        read!(self, workers::dead(marks.iter()))
+    }
+
+    fn stale_answers(&self) -> u64 {
+        self.stale.load(Ordering::Relaxed)
+    }
+
     fn stamp(&self) -> Option<Stamp> {
         self.file.as_deref().and_then(Stamp::of)
     }
 
+    async fn symbols_mark(&self) -> Result<Option<[i64; 3]>> {
+        if self.file.is_some() {
+            return Ok(None);
+        }
+        read!(self, symbols::mark()).map(Some)
+    }
+
     fn oldest_write(&self) -> Option<Duration> {
         self.open_writes.oldest().max(self.retry.as_ref().and_then(Retry::lost_for))
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     fn taken_away(&self) -> Option<StoreError> {
@@ -115,8 +168,7 @@ impl Store for Database {
     }
 
     async fn commit_page(&self, page: PageCommit) -> Result<Vec<WriteOutcome>> {
-        let mut outcomes = self.write(page::Commit(Arc::new([page]))).await?;
-        Ok(outcomes.pop().unwrap_or_default())
+        Ok(self.commit_pages(Arc::new([page])).await?.pop().unwrap_or_default())
     }
 
     async fn quarantine(&self, only_pending: bool) -> Result<Vec<QuarantineRow>> {
@@ -167,6 +219,34 @@ impl Store for Database {
         read!(self, reference::all_splits())
     }
 
+    async fn dividends(&self, symbol: &Symbol) -> Result<Vec<Dividend>> {
+        read!(self, dividends::of(symbol))
+    }
+
+    async fn put_dividends(&self, dividends: &[(Symbol, Vec<Dividend>)], fetched_at: Ts) -> Result<()> {
+        self.write(dividends::PutDividends { dividends: dividends.to_vec(), fetched_at }).await
+    }
+
+    async fn dividends_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
+        read!(self, dividends::fetched_at())
+    }
+
+    async fn ex_dates(&self, from: NaiveDate) -> Result<Vec<(Symbol, NaiveDate)>> {
+        read!(self, dividends::ex_dates(from))
+    }
+
+    async fn price_factors(&self, symbol: &Symbol) -> Result<Vec<PriceFactors>> {
+        read!(self, dividends::factors(symbol))
+    }
+
+    async fn refresh_price_factors(&self, symbols: &[Symbol]) -> Result<()> {
+        self.write(dividends::Refresh(symbols.to_vec())).await
+    }
+
+    async fn put_split_weeks(&self, series: SeriesId, weeks: &[Bar]) -> Result<()> {
+        self.write(dividends::PutSplitWeeks { series, weeks: weeks.to_vec() }).await
+    }
+
     async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>> {
         read!(self, features::newest(series, range, limit))
     }
@@ -184,7 +264,7 @@ impl Store for Database {
     }
 
     async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
-        self.write(features::Put(writes)).await
+        self.write_leading(features::Put(writes)).await
     }
 
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
@@ -208,7 +288,7 @@ impl Store for Database {
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
-        self.write(executions::Put(row.clone())).await
+        self.write_leading(executions::Put(row.clone())).await
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
@@ -228,15 +308,15 @@ impl Store for Database {
     }
 
     async fn renew_claims(&self, executions: &[Uuid]) -> Result<()> {
-        self.write(claims::Renew(executions.to_vec())).await
+        self.write(claims::Renew(executions.to_vec(), self.mark())).await
     }
 
     async fn release_claim(&self, execution: Uuid) -> Result<()> {
-        self.write(claims::Release(execution)).await
+        self.write(claims::Release(execution, self.mark())).await
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
-        self.write(executions::PutStatuses(rows.to_vec())).await
+        self.write_leading(executions::PutStatuses(rows.to_vec())).await
     }
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
@@ -251,17 +331,21 @@ impl Store for Database {
         read!(self, requests::totals())
     }
 
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>> {
+        read!(self, requests::by_minute(since))
+    }
+
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {
         read!(self, requests::counted())
     }
 
     async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakePlace { vendor, limit, timeout, now }).await
+        self.write_untimed(requests::TakePlace { vendor, limit, timeout, now, by_server: self.lives() }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
-        self.write_untimed(requests::AnswerPlace { place, now }).await
+        self.write_untimed(requests::AnswerPlace { place, now, by_server: self.lives() }).await
     }
 
     async fn places(&self) -> Result<Vec<Place>> {
@@ -281,14 +365,7 @@ impl Store for Database {
     }
 
     async fn close(&self) {
-        // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
-        match &self.readers {
-            Readers::Sqlite(pool) => pool.close().await,
-            Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
-        }
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
+        self.end().await;
     }
 
     async fn evidence(&self, now: Ts) -> Result<Vec<Evidence>> {
@@ -416,7 +493,9 @@ impl Store for Database {
     }
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
-        self.write(page::Commit(pages)).await
+        let outcomes = self.write_leading(page::Commit(pages)).await?;
+        self.stale.fetch_add(outcomes.iter().flatten().map(|one| one.stale).sum(), Ordering::Relaxed);
+        Ok(outcomes)
     }
 
     async fn feature_bars(&self, series: SeriesId, range: TimeRange, count: usize) -> Result<Vec<FeatureBar>> {

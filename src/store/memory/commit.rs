@@ -3,15 +3,21 @@
 use super::state::State;
 use crate::tables::coverage;
 use crate::tables::page;
-use crate::{PageCommit, RequestRow, Result, WriteOutcome, diff};
+use crate::{PageCommit, RequestRow, Result, SeriesWrite, WriteOutcome, diff};
+use barkeep_base::clock::{Clock, SystemClock};
+use barkeep_market::{Interval, Ts};
 
 /// [`crate::Store::commit_page`].
 pub(super) fn commit(state: &mut State, page: &PageCommit) -> Result<Vec<WriteOutcome>> {
     check(state, page)?;
+    let stale = stale(state, page);
+    let whole = page;
+    let page = &diff::without(whole, &stale.iter().flat_map(|place| diff::with_derived(whole, *place)).collect());
     let mut outcomes = Vec::with_capacity(page.writes.len());
-    for write in &page.writes {
+    for (place, write) in page.writes.iter().enumerate() {
         let at = page::time_of(page, write);
-        outcomes.push(state.tracked.write(write, at)?);
+        let outcome = state.tracked.write(write, at)?;
+        outcomes.push(WriteOutcome { stale: u64::from(stale.contains(&place)), ..outcome });
     }
     if let Some(request) = &page.request {
         let changed = Some(page::changed(&outcomes));
@@ -37,4 +43,16 @@ fn check(state: &State, page: &PageCommit) -> Result<()> {
         coverage::hull(&write.coverage)?;
     }
     state.executions.check_statuses(&page.statuses)
+}
+
+/// The places of writes that are older than what is stored.
+fn stale(state: &State, page: &PageCommit) -> Vec<usize> {
+    let Some(request) = &page.request else { return Vec::new() };
+    let at = (request.started_at, SystemClock.now());
+    let is_older = |write: &SeriesWrite| {
+        let (Some(range), Some(series)) = (write.asked, state.tracked.of(write.series)) else { return false };
+        let coverage: Vec<(Interval, Ts)> = series.coverage.iter().map(|row| (row.range, row.fetched_at)).collect();
+        diff::is_older(write, at, &series.within(range.into(), None), &coverage)
+    };
+    page.writes.iter().enumerate().filter_map(|(place, write)| is_older(write).then_some(place)).collect()
 }

@@ -8,6 +8,7 @@
 mod alerts;
 mod api;
 mod commit;
+mod dividends;
 mod executions;
 mod features;
 mod merge;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 pub use self::series::Revision;
@@ -31,11 +33,13 @@ use super::{
     AlertRow, ApiKey, ApiRequest, Claim, CountedAnswer, Coverage, EnginePause, Evidence, ExecutionRow, FeatureBar,
     FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow, FeatureWrite,
     HolidayRow, Listing, Log, MergedSeries, NewAlert, OpenAlertCount, OperatorAction, OperatorActionRow, PageCommit,
-    PlanStart, QuarantineRow, RequestFilter, RequestRow, RequestTotals, Result, SeriesClaim, SeriesClaiming, SeriesId,
-    SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict, Waste, WriteOutcome,
+    PlanStart, QuarantineRow, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, SeriesClaim,
+    SeriesClaiming, SeriesId, SeriesRow, SeriesStatus, SplitRow, Store, StoredBar, SymbolRow, TimeRange, Verdict,
+    Waste, WriteOutcome,
 };
 use crate::tables::plans;
 use barkeep_base::clock::Moment;
+use barkeep_market::dividend::{Dividend, PriceFactors};
 use barkeep_market::evidence::Part;
 use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, features::State as FeatureState, split::Split};
 use barkeep_vendor::limit::{Grant, Place};
@@ -181,6 +185,44 @@ impl Store for Memory {
         Ok(self.open()?.reference.all_splits())
     }
 
+    async fn dividends(&self, symbol: &Symbol) -> Result<Vec<Dividend>> {
+        Ok(self.open()?.reference.dividends.of(symbol))
+    }
+
+    async fn put_dividends(&self, dividends: &[(Symbol, Vec<Dividend>)], fetched_at: Ts) -> Result<()> {
+        let mut state = self.open()?;
+        for (symbol, rows) in dividends {
+            if state.reference.dividends.put(symbol, rows, fetched_at)? {
+                state.tracked.mark(symbol);
+            }
+        }
+        Ok(())
+    }
+
+    async fn dividends_fetched_at(&self) -> Result<Vec<(Symbol, Ts)>> {
+        Ok(self.open()?.reference.dividends.fetched_at())
+    }
+
+    async fn ex_dates(&self, from: NaiveDate) -> Result<Vec<(Symbol, NaiveDate)>> {
+        Ok(self.open()?.reference.dividends.ex_dates(from))
+    }
+
+    async fn price_factors(&self, symbol: &Symbol) -> Result<Vec<PriceFactors>> {
+        let state = self.open()?;
+        let paid = state.reference.dividends.paid(symbol, |at| state.tracked.close_before(symbol, at));
+        let class = state.tracked.class(symbol);
+        Ok(barkeep_market::dividend::price_factors(&state.reference.splits(symbol), &paid, class))
+    }
+
+    async fn refresh_price_factors(&self, _symbols: &[Symbol]) -> Result<()> {
+        self.open().map(drop)
+    }
+
+    /// Only the view of the databases shows them.
+    async fn put_split_weeks(&self, _series: SeriesId, _weeks: &[Bar]) -> Result<()> {
+        self.open().map(drop)
+    }
+
     async fn features(&self, series: SeriesId, range: TimeRange, limit: Option<usize>) -> Result<Vec<FeatureRow>> {
         Ok(self.open()?.tracked.of(series).map(|s| s.features.newest(range, limit)).unwrap_or_default())
     }
@@ -279,6 +321,10 @@ impl Store for Memory {
 
     async fn request_totals(&self) -> Result<RequestTotals> {
         Ok(self.open()?.requests.totals())
+    }
+
+    async fn requests_by_minute(&self, since: Ts) -> Result<Vec<RequestMinute>> {
+        Ok(self.open()?.requests.by_minute(since))
     }
 
     async fn counted_answers(&self) -> Result<Vec<CountedAnswer>> {

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use crate::{HolidayRow, PlanStart, Result, SplitRow, SplitStatus};
 
+use super::dividends::Dividends;
 use crate::tables::reference;
 use barkeep_market::split::Split;
 use barkeep_market::{Symbol, Ts};
@@ -16,6 +17,7 @@ pub(super) struct Reference {
     splits: BTreeMap<Symbol, (Ts, Vec<SplitRow>)>,
     plan_starts: BTreeMap<bool, PlanStart>,
     holidays: BTreeMap<NaiveDate, HolidayRow>,
+    pub(super) dividends: Dividends,
 }
 
 impl Reference {
@@ -56,6 +58,7 @@ impl Reference {
 
     pub(super) fn forget(&mut self, symbol: &Symbol) {
         self.splits.remove(symbol);
+        self.dividends.forget(symbol);
     }
 
     pub(super) fn plan_starts(&self) -> Vec<PlanStart> {

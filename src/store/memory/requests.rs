@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{CountedAnswer, RequestFilter, RequestPurpose, RequestRow, RequestTotals, Waste};
+use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestPurpose, RequestRow, RequestTotals, Waste};
 use barkeep_base::clock::Moment;
-use barkeep_market::{Interval, Source, Timeframe};
+use barkeep_market::ts::MINUTE;
+use barkeep_market::{Interval, Source, Timeframe, Ts};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
 
@@ -35,6 +36,21 @@ impl Requests {
             retries: count(|row| row.attempt > 1),
             bytes: self.rows.iter().map(|row| row.bytes).fold(0, i64::saturating_add),
         }
+    }
+
+    pub(super) fn by_minute(&self, since: Ts) -> Vec<RequestMinute> {
+        let mut minutes: BTreeMap<i64, RequestMinute> = BTreeMap::new();
+        for row in self.rows.iter().filter(|row| row.started_at >= since) {
+            let minute = row.started_at.ms().div_euclid(MINUTE);
+            let counts = minutes.entry(minute).or_insert_with(|| RequestMinute {
+                start: Ts(minute * MINUTE),
+                requests: 0,
+                rate_limited: 0,
+            });
+            counts.requests += 1;
+            counts.rate_limited += u32::from(row.status == Some(429));
+        }
+        minutes.into_values().collect()
     }
 
     /// Newest first.

@@ -11,7 +11,7 @@ use crate::{
     Coverage, CoverageState, Evidence, FeatureOutcome, FeatureProgress, FeatureWrite, Listing, QuarantineRow, Result,
     SeriesId, SeriesRow, SeriesWrite, StoredBar, SymbolRow, Verdict, WriteOutcome, diff, series,
 };
-use barkeep_market::{Symbol, Timeframe, Ts};
+use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 
 #[derive(Debug, Default)]
 pub(super) struct Tracked {
@@ -100,6 +100,19 @@ impl Tracked {
                 series.writes += 1;
             }
         }
+    }
+
+    /// Stock for a symbol that is not tracked.
+    pub(super) fn class(&self, symbol: &Symbol) -> AssetClass {
+        self.symbols.get(symbol).map_or(AssetClass::Stock, |row| row.asset_class)
+    }
+
+    /// Start and close of the last bar that began before an instant, of the days of a symbol, else of its finest series.
+    pub(super) fn close_before(&self, symbol: &Symbol, t: Ts) -> Option<(Ts, f64)> {
+        let all = [Timeframe::D1].into_iter().chain(Timeframe::ALL);
+        let has_bars = |tf| self.of(*self.ids.get(&(symbol.clone(), tf))?).filter(|s| s.row().bar_count > 0);
+        let bar = all.filter(|tf| *tf != Timeframe::W1).find_map(has_bars)?.newest((..t).into(), 1).pop()?;
+        Some((bar.bar.ts, bar.bar.close))
     }
 
     /// Largest turnover first.

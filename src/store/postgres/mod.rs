@@ -1,14 +1,19 @@
 //! PostgreSQL: how it is connected to and how its schema is made.
 
+mod hosts;
 mod nodelay;
 
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{Connection, Executor, Row as _};
 
+pub(crate) use self::hosts::Hosts;
 use super::conn::{Conn, Dialect, Statements, answered};
+use super::database::fence::Fence;
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
@@ -37,18 +42,6 @@ impl std::fmt::Debug for Starting<'_> {
     }
 }
 
-/// Reads a URL. A URL without a user means `$PGUSER`, else `postgres` (sqlx's own default is "anonymous").
-pub(super) fn options(url: &str) -> Result<PgConnectOptions> {
-    let options: PgConnectOptions = url.parse().map_err(|_| {
-        StoreError::Unusable(
-            "the PostgreSQL URL is not understood; use postgres://USER:PASSWORD@HOST:PORT/DATABASE and write special \
-             characters of the password as %XX"
-                .into(),
-        )
-    })?;
-    Ok(if matches!(options.get_username(), "anonymous" | "unknown") { options.username("postgres") } else { options })
-}
-
 /// What every session of ours is limited by. A server that does not say so about a session of ours has a pooler before it.
 const LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "30s"), ("lock_timeout", "5s"), ("idle_in_transaction_session_timeout", "15s")];
@@ -65,40 +58,47 @@ fn session(options: &PgConnectOptions, settings: &[(&str, &str)]) -> PgConnectOp
 /// transaction, reads are transactions too, and statements have no names.
 #[derive(Clone, Debug)]
 struct Server {
-    options: PgConnectOptions,
+    hosts: Hosts,
     statements: Statements,
+    /// Follows when another host becomes the database.
+    readers: Arc<OnceLock<PgPool>>,
 }
 
 impl Server {
     /// Connects, and finds out whether a pooler is in between: it refuses the settings of a session, or loses them. A server
     /// that is still starting is waited for.
-    async fn find(options: &PgConnectOptions, starting: Starting<'_>) -> Result<(Self, PgConnection)> {
-        let direct = Self { options: session(options, &LIMITS), statements: Statements::Kept };
-        match reach_starting(&direct.options, starting).await {
+    async fn find(hosts: &Hosts, starting: Starting<'_>) -> Result<(Self, PgConnection)> {
+        let server = |statements| Self { hosts: hosts.clone(), statements, readers: Arc::default() };
+        match reach_starting(hosts, starting).await {
             Ok(mut conn) => {
                 let asked = answered(conn.fetch_one("SELECT current_setting('statement_timeout')")).await?;
                 let limit: String = asked.try_get(0).map_err(fault::classify)?;
                 if LIMITS.contains(&("statement_timeout", &limit)) {
-                    return Ok((direct, conn));
+                    return Ok((server(Statements::Kept), conn));
                 }
                 drop(answered(conn.close()).await);
             }
             Err(Refusal::Settings) => {}
             Err(Refusal::NotYet(error) | Refusal::Other(error)) => return Err(error),
         }
-        let pooled = Self { options: session(options, &[]), statements: Statements::Unnamed };
-        let conn = connect(&pooled.options).await?;
+        let pooled = server(Statements::Unnamed);
+        let (conn, _) = connect(hosts, &[]).await?;
         tracing::info!("PostgreSQL is behind a pooler: nothing is kept in a session");
         Ok((pooled, conn))
     }
 
+    /// How a connection that only reads is made.
+    fn reading(&self, options: &PgConnectOptions) -> PgConnectOptions {
+        match self.statements {
+            Statements::Kept => session(options, &[("default_transaction_read_only", "on")]),
+            Statements::Unnamed => session(options, &[]),
+        }
+    }
+
     fn readers(&self, connections: u32) -> Readers {
-        let reading = match self.statements {
-            Statements::Kept => session(&self.options, &[("default_transaction_read_only", "on")]),
-            Statements::Unnamed => self.options.clone(),
-        };
+        let reading = self.hosts.tried().next().map(|(_, options)| self.reading(options)).unwrap_or_default();
         let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(CONNECT_TIMEOUT);
-        let pool = pool.connect_lazy_with(reading);
+        let pool = self.readers.get_or_init(|| pool.connect_lazy_with(reading)).clone();
         match self.statements {
             Statements::Kept => Readers::Postgres(pool),
             Statements::Unnamed => Readers::Pooled(pool),
@@ -106,20 +106,32 @@ impl Server {
     }
 }
 
-pub(super) async fn open(
-    options: PgConnectOptions,
-    readonly: bool,
-    connections: u32,
-    starting: Starting<'_>,
-) -> Result<Database> {
-    let (server, mut conn) = Server::find(&options, starting).await?;
+pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, starting: Starting<'_>) -> Result<Database> {
+    let (server, mut conn) = Server::find(&hosts, starting).await?;
     let prepared = if readonly { check(&mut conn, server.statements).await } else { migrate(&mut conn, &server).await };
     // Only one connection is open at a time here.
     drop(answered(conn.close()).await);
     prepared?;
-    let readers = server.readers(connections.saturating_sub(1).max(1));
-    let writer = if readonly { None } else { Some(Writer::start(server, None)?) };
-    Ok(Database { readers, writer, file: None, identity: None, retry: None, open_writes: OpenWrites::default() })
+    let start = || Writer::start(server.clone(), None);
+    let writer = if readonly { None } else { Some(start()?) };
+    // Signs of life wait for no page; with two connections they share one with the pages.
+    let pulse = if readonly || connections < 3 { None } else { Some(start()?) };
+    let writing = u32::from(writer.is_some()) + u32::from(pulse.is_some());
+    let readers = server.readers(connections.saturating_sub(writing).max(1));
+    Ok(Database {
+        readers,
+        writer,
+        file: None,
+        identity: None,
+        retry: None,
+        open_writes: OpenWrites::default(),
+        is_shared: true,
+        pulse,
+        lives: AtomicBool::default(),
+        fence: Fence::default(),
+        stale: AtomicU64::default(),
+        silent: AtomicBool::new(false),
+    })
 }
 
 /// Why there is no connection.
@@ -131,24 +143,21 @@ enum Refusal {
     Other(StoreError),
 }
 
-/// A connection, or the reason why there is none, within five seconds.
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection> {
-    reach(options).await.map_err(|refusal| match refusal {
+/// A connection to one of the hosts, within five seconds for each; whether it is another one than before.
+async fn connect(hosts: &Hosts, settings: &[(&str, &str)]) -> Result<(PgConnection, bool)> {
+    reach_any(hosts, settings).await.map_err(|refusal| match refusal {
         Refusal::Settings => StoreError::Refused("the server takes no settings for a session".into()),
         Refusal::NotYet(error) | Refusal::Other(error) => error,
     })
 }
 
 /// The first connection: a server that is still starting is waited for.
-async fn reach_starting(
-    options: &PgConnectOptions,
-    starting: Starting<'_>,
-) -> std::result::Result<PgConnection, Refusal> {
+async fn reach_starting(hosts: &Hosts, starting: Starting<'_>) -> std::result::Result<PgConnection, Refusal> {
     const PAUSE: Duration = Duration::from_millis(500);
     let began = tokio::time::Instant::now();
     let mut told = false;
     loop {
-        match reach(options).await {
+        match reach_any(hosts, &LIMITS).await {
             Err(Refusal::NotYet(error)) if began.elapsed() < starting.patience => {
                 if !told {
                     told = true;
@@ -156,9 +165,35 @@ async fn reach_starting(
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            outcome => return outcome,
+            outcome => return outcome.map(|(conn, _)| conn),
         }
     }
+}
+
+/// The first of the hosts that answers and is of the kind that is meant.
+async fn reach_any(hosts: &Hosts, settings: &[(&str, &str)]) -> std::result::Result<(PgConnection, bool), Refusal> {
+    let mut refused = None;
+    for (place, options) in hosts.tried() {
+        let refusal = match reach(&session(options, settings)).await {
+            Ok(mut conn) => match hosts.fits(&mut conn).await {
+                Ok(true) => return Ok((conn, hosts.note(place))),
+                Ok(false) => {
+                    drop(answered(conn.close()).await);
+                    let (host, port) = (options.get_host(), options.get_port());
+                    let kind = "not the kind of server that target_session_attrs asks for";
+                    Refusal::Other(StoreError::Unreachable(format!("PostgreSQL at {host}:{port} is {kind}")))
+                }
+                Err(error) => Refusal::Other(error),
+            },
+            Err(Refusal::Settings) => return Err(Refusal::Settings),
+            Err(refusal) => refusal,
+        };
+        // One that is starting is worth waiting for.
+        if !matches!(refused, Some(Refusal::NotYet(_))) {
+            refused = Some(refusal);
+        }
+    }
+    Err(refused.unwrap_or_else(|| Refusal::Other(StoreError::Unusable("the PostgreSQL URL names no host".into()))))
 }
 
 async fn reach(options: &PgConnectOptions) -> std::result::Result<PgConnection, Refusal> {
@@ -189,19 +224,15 @@ async fn reach(options: &PgConnectOptions) -> std::result::Result<PgConnection, 
 }
 
 /// A connection for work that takes as long as it takes.
-pub(crate) async fn connect_without_limits(
-    options: &PgConnectOptions,
-    write: bool,
-    starting: Starting<'_>,
-) -> Result<Owned> {
-    let (server, conn) = Server::find(options, starting).await?;
+pub(crate) async fn connect_without_limits(hosts: &Hosts, write: bool, starting: Starting<'_>) -> Result<Owned> {
+    let (server, conn) = Server::find(hosts, starting).await?;
     let conn = match server.statements {
         Statements::Kept => {
             drop(answered(conn.close()).await);
             let readonly = if write { "off" } else { "on" };
             let settings =
                 [("statement_timeout", "0"), ("lock_timeout", "60s"), ("default_transaction_read_only", readonly)];
-            connect(&session(options, &settings)).await?
+            connect(hosts, &settings).await?.0
         }
         Statements::Unnamed => conn,
     };
@@ -211,7 +242,13 @@ pub(crate) async fn connect_without_limits(
 #[async_trait]
 impl Connect for Server {
     async fn connect(&self) -> Result<Owned> {
-        connect(&self.options).await.map(|conn| Owned::Postgres(Box::new(conn), self.statements))
+        let settings: &[_] = if matches!(self.statements, Statements::Kept) { &LIMITS } else { &[] };
+        let (conn, is_another) = connect(&self.hosts, settings).await?;
+        if is_another && let (Some(pool), Some((_, options))) = (self.readers.get(), self.hosts.tried().next()) {
+            tracing::warn!("PostgreSQL at {}:{} is the database now", options.get_host(), options.get_port());
+            pool.set_connect_options(self.reading(options));
+        }
+        Ok(Owned::Postgres(Box::new(conn), self.statements))
     }
 }
 

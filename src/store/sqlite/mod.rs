@@ -10,6 +10,7 @@ mod stamp;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row};
 
 use super::conn::{Conn, Dialect};
+use super::database::fence::Fence;
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
@@ -83,6 +85,12 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         identity: Some(identity),
         retry: None,
         open_writes: OpenWrites::default(),
+        is_shared: false,
+        pulse: None,
+        lives: AtomicBool::default(),
+        fence: Fence::default(),
+        stale: AtomicU64::default(),
+        silent: AtomicBool::new(false),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
 use crate::diff::{Diff, diff, touched};
-use crate::field::{Fields, collect, column};
+use crate::field::{Fields, column, each};
 use crate::load::{Put, Sink, Table, load};
 use crate::tables::features;
 use crate::{FeatureBar, Result, SeriesId, SeriesWrite, StoredBar, TimeRange, WriteOutcome};
@@ -111,7 +111,7 @@ pub(crate) async fn within(
     count: Option<usize>,
 ) -> Result<Vec<StoredBar>> {
     let Interval { start, end } = range.closed();
-    collect(&conn.rows(WITHIN, &values![id, start, end, limit(count)]).await?, read)
+    each(conn, WITHIN, &values![id, start, end, limit(count)], read).await
 }
 
 /// How many bars start in each piece of `range`, ascending; empty pieces are left out.
@@ -122,7 +122,7 @@ pub(crate) async fn counts(
     piece_ms: i64,
 ) -> Result<Vec<(Ts, i64)>> {
     let values = values![id, range.start, range.end, piece_ms.max(1)];
-    collect(&conn.rows(COUNTS, &values).await?, |f| Ok((f.next()?, f.next()?)))
+    each(conn, COUNTS, &values, |f| Ok((f.next()?, f.next()?))).await
 }
 
 /// The last bars that start in `range`, ascending.
@@ -133,7 +133,7 @@ pub(crate) async fn newest(
     count: usize,
 ) -> Result<Vec<StoredBar>> {
     let Interval { start, end } = range.closed();
-    let mut bars = collect(&conn.rows(NEWEST, &values![id, start, end, limit(count)]).await?, read)?;
+    let mut bars = each(conn, NEWEST, &values![id, start, end, limit(count)], read).await?;
     bars.reverse();
     Ok(bars)
 }
@@ -146,7 +146,7 @@ pub(crate) async fn for_features(
     count: usize,
 ) -> Result<Vec<FeatureBar>> {
     let Interval { start, end } = range.closed();
-    collect(&conn.rows(FOR_FEATURES, &values![id, start, end, limit(count)]).await?, |f| {
+    each(conn, FOR_FEATURES, &values![id, start, end, limit(count)], |f| {
         Ok(FeatureBar {
             ts: f.next()?,
             high: f.next()?,
@@ -156,6 +156,7 @@ pub(crate) async fn for_features(
             provisional: f.next()?,
         })
     })
+    .await
 }
 
 /// Writes the bars, scores and revisions of one series and keeps its counts. The series row is locked by the caller.
@@ -233,7 +234,7 @@ pub(crate) async fn revision(
     series: SeriesId,
     (ts, reason, at): (Ts, &'static str, Ts),
 ) -> Result<Option<StoredBar>> {
-    Ok(collect(&conn.rows(REVISION, &values![series, ts, reason, at]).await?, read)?.pop())
+    Ok(each(conn, REVISION, &values![series, ts, reason, at], read).await?.pop())
 }
 
 /// Carries out changes of different series: all rows of a table in one go, then what is kept beside them.

@@ -4,7 +4,7 @@
 //! are.
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{collect, column};
+use crate::field::{column, each};
 use crate::{Evidence, Result, SeriesId};
 use barkeep_market::{Interval, Ts};
 
@@ -28,7 +28,7 @@ statements! {
 }
 
 pub(crate) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidence>> {
-    collect(&conn.rows(EVIDENCE, &values![now]).await?, |f| {
+    each(conn, EVIDENCE, &values![now], |f| {
         let (series, answered_until) = (f.next()?, f.next()?);
         let refused = match (f.next()?, f.next()?) {
             (Some(start), Some(end)) => Some(Interval::new(start, end)),
@@ -36,6 +36,7 @@ pub(crate) async fn evidence(conn: &mut Conn<'_>, now: Ts) -> Result<Vec<Evidenc
         };
         Ok(Evidence { series, answered_until, refused, late_from: f.next()? })
     })
+    .await
 }
 
 pub(crate) async fn quarantined(conn: &mut Conn<'_>, series: SeriesId, since: Ts) -> Result<Vec<Ts>> {

@@ -1,12 +1,15 @@
 //! Executions and the state of each series in them.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
-use crate::field::{Fields, collect};
+use crate::field::{Fields, each};
 use crate::writer::Work;
-use crate::{ExecutionRow, Result, SeriesStatus};
+use crate::{ExecutionRow, Result, SeriesStatus, StoreError};
 use barkeep_market::{Symbol, Timeframe, Ts};
 
 macro_rules! execution {
@@ -21,6 +24,16 @@ macro_rules! status {
     () => {
         "execution_id, symbol, asset_class, timeframe, status, records_processed, records_inserted, \
          features_computed, error_message, started_at, completed_at, duration_seconds"
+    };
+}
+
+macro_rules! replace_status {
+    () => {
+        " ON CONFLICT (execution_id, symbol, timeframe) DO UPDATE SET asset_class = excluded.asset_class,
+             status = excluded.status, records_processed = excluded.records_processed,
+             records_inserted = excluded.records_inserted, features_computed = excluded.features_computed,
+             error_message = excluded.error_message, started_at = excluded.started_at,
+             completed_at = excluded.completed_at, duration_seconds = excluded.duration_seconds"
     };
 }
 
@@ -41,13 +54,17 @@ statements! {
         " FROM scheduler_execution_log WHERE status = 'running' ORDER BY started_at DESC, execution_id"));
     QUEUED = Sql::same(concat!("SELECT ", execution!(),
         " FROM scheduler_execution_log WHERE status = 'queued' ORDER BY started_at, execution_id"));
-    PUT_STATUS = Sql::same(concat!("INSERT INTO symbol_computation_status (", status!(), ")
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         ON CONFLICT (execution_id, symbol, timeframe) DO UPDATE SET asset_class = excluded.asset_class,
-             status = excluded.status, records_processed = excluded.records_processed,
-             records_inserted = excluded.records_inserted, features_computed = excluded.features_computed,
-             error_message = excluded.error_message, started_at = excluded.started_at,
-             completed_at = excluded.completed_at, duration_seconds = excluded.duration_seconds"));
+    /// $1: rows as JSON, times in milliseconds. One statement for thousands of them.
+    PUT_STATUSES = Sql::two(
+        concat!("INSERT INTO symbol_computation_status (", status!(), ")
+             SELECT i.value ->> 0, i.value ->> 1, i.value ->> 2, i.value ->> 3, i.value ->> 4, i.value ->> 5,
+                 i.value ->> 6, i.value ->> 7, i.value ->> 8, i.value ->> 9, i.value ->> 10, i.value ->> 11
+             FROM json_each($1) AS i WHERE TRUE", replace_status!()),
+        concat!("INSERT INTO symbol_computation_status (", status!(), ")
+             SELECT (i ->> 0)::uuid, i ->> 1, i ->> 2, i ->> 3, i ->> 4, (i ->> 5)::bigint, (i ->> 6)::bigint,
+                 (i ->> 7)::bigint, i ->> 8, timestamptz 'epoch' + (i ->> 9)::bigint * interval '1 millisecond',
+                 timestamptz 'epoch' + (i ->> 10)::bigint * interval '1 millisecond', (i ->> 11)::float8
+             FROM jsonb_array_elements($1::text::jsonb) AS i", replace_status!()));
     ONE = Sql::same(concat!("SELECT ", execution!(), " FROM scheduler_execution_log WHERE execution_id = $1"));
     /// A run that brought something for at least one symbol counts; one that failed for all does not.
     LAST_SUCCESS = Sql::same(concat!("SELECT ", execution!(), " FROM scheduler_execution_log
@@ -90,23 +107,23 @@ fn read(f: &mut Fields<'_>) -> Result<ExecutionRow> {
 }
 
 pub(crate) async fn newest(conn: &mut Conn<'_>, count: usize) -> Result<Vec<ExecutionRow>> {
-    collect(&conn.rows(NEWEST, &[limit(count)]).await?, read)
+    each(conn, NEWEST, &[limit(count)], read).await
 }
 
 pub(crate) async fn running(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
-    collect(&conn.rows(RUNNING, &[]).await?, read)
+    each(conn, RUNNING, &[], read).await
 }
 
 pub(crate) async fn queued(conn: &mut Conn<'_>) -> Result<Vec<ExecutionRow>> {
-    collect(&conn.rows(QUEUED, &[]).await?, read)
+    each(conn, QUEUED, &[], read).await
 }
 
 pub(crate) async fn one(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<ExecutionRow>> {
-    Ok(collect(&conn.rows(ONE, &values![id]).await?, read)?.pop())
+    Ok(each(conn, ONE, &values![id], read).await?.pop())
 }
 
 pub(crate) async fn last_success(conn: &mut Conn<'_>) -> Result<Option<ExecutionRow>> {
-    Ok(collect(&conn.rows(LAST_SUCCESS, &[]).await?, read)?.pop())
+    Ok(each(conn, LAST_SUCCESS, &[], read).await?.pop())
 }
 
 fn read_status(f: &mut Fields<'_>) -> Result<SeriesStatus> {
@@ -133,12 +150,12 @@ fn by_series(mut rows: Vec<SeriesStatus>) -> Vec<SeriesStatus> {
 
 /// By symbol, fine to coarse.
 pub(crate) async fn statuses(conn: &mut Conn<'_>, execution: Uuid) -> Result<Vec<SeriesStatus>> {
-    Ok(by_series(collect(&conn.rows(STATUSES, &values![execution]).await?, read_status)?))
+    Ok(by_series(each(conn, STATUSES, &values![execution], read_status).await?))
 }
 
 /// By symbol, fine to coarse.
 pub(crate) async fn latest_statuses(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<SeriesStatus>> {
-    Ok(by_series(collect(&conn.rows(LATEST_STATUSES, &values![since]).await?, read_status)?))
+    Ok(by_series(each(conn, LATEST_STATUSES, &values![since], read_status).await?))
 }
 
 /// Newest first.
@@ -149,7 +166,7 @@ pub(crate) async fn recent_statuses(
     count: usize,
 ) -> Result<Vec<SeriesStatus>> {
     let [symbol, timeframe] = values![symbol, timeframe];
-    collect(&conn.rows(RECENT_STATUSES, &[symbol, timeframe, limit(count)]).await?, read_status)
+    each(conn, RECENT_STATUSES, &[symbol, timeframe, limit(count)], read_status).await
 }
 
 /// [`crate::Store::put_execution`].
@@ -198,24 +215,35 @@ impl Work for PutStatuses {
     }
 }
 
-/// Also part of a page.
+/// Rows of one statement.
+const STATUSES_AT_ONCE: usize = 2_000;
+
+/// Also part of a page. Of several for one series of one execution the last counts.
 pub(crate) async fn put_statuses(conn: &mut Conn<'_>, rows: &[SeriesStatus]) -> Result<()> {
-    for s in rows {
-        let row = values![
-            s.execution_id,
-            &s.symbol,
-            s.asset_class.name(),
-            s.timeframe,
-            s.status.name(),
-            s.records_processed,
-            s.records_inserted,
-            s.features_computed,
-            &s.error_message,
-            s.started_at,
-            s.completed_at,
-            s.duration_seconds,
-        ];
-        conn.run(PUT_STATUS, &row).await?;
+    let newest: BTreeMap<_, _> = rows.iter().map(|s| ((s.execution_id, &s.symbol, s.timeframe), s)).collect();
+    let newest: Vec<&SeriesStatus> = newest.into_values().collect();
+    for some in newest.chunks(STATUSES_AT_ONCE) {
+        let some: Vec<_> = some.iter().map(|s| as_json(s)).collect();
+        let some = serde_json::to_string(&some).map_err(|e| StoreError::Refused(e.to_string()))?;
+        conn.run(PUT_STATUSES, &values![some]).await?;
     }
     Ok(())
+}
+
+/// The columns of a row, in their order.
+fn as_json(s: &SeriesStatus) -> impl Serialize + '_ {
+    (
+        s.execution_id,
+        &s.symbol,
+        s.asset_class.name(),
+        s.timeframe.name(),
+        s.status.name(),
+        s.records_processed,
+        s.records_inserted,
+        s.features_computed,
+        &s.error_message,
+        s.started_at.map(Ts::ms),
+        s.completed_at.map(Ts::ms),
+        s.duration_seconds,
+    )
 }

@@ -4,13 +4,12 @@
 //! features moves that note on. So whatever ends a process, the next one knows exactly what is left to compute. A write
 //! names the count of changes it was computed from, and is refused when bars changed meanwhile.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::conn::{Conn, Row, Sql, limit, statements, values};
-use crate::field::{Field, Fields, collect, column};
+use crate::conn::{Conn, Sql, limit, statements, values};
+use crate::field::{Fields, column, each};
 use crate::load::{Sink, Table, load};
 use crate::writer::Work;
 use crate::{
@@ -92,19 +91,6 @@ const FEATURES: Table = Table {
                computed_at = excluded.computed_at",
 };
 
-/// Words that a column may lack.
-macro_rules! labels {
-    ($($t:ty),*) => {$(
-        impl Field for Option<$t> {
-            fn read(row: &Row, at: usize) -> Result<Self> {
-                let word = |s: String| <$t>::from_str(&s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
-                Option::<String>::read(row, at)?.map(word).transpose()
-            }
-        }
-    )*};
-}
-labels!(Structure, Direction, VolatilityRegime, TrendRegime, CompressionRegime);
-
 fn read(f: &mut Fields<'_>) -> Result<FeatureRow> {
     Ok(FeatureRow {
         ts: f.next()?,
@@ -158,7 +144,7 @@ pub(crate) async fn newest(
     count: Option<usize>,
 ) -> Result<Vec<FeatureRow>> {
     let Interval { start, end } = range.closed();
-    let mut rows = collect(&conn.rows(WITHIN, &values![id, start, end, limit(count)]).await?, read)?;
+    let mut rows = each(conn, WITHIN, &values![id, start, end, limit(count)], read).await?;
     rows.reverse();
     Ok(rows)
 }
@@ -176,7 +162,7 @@ pub(crate) async fn mark(conn: &mut Conn<'_>, series: Vec<i64>, first: Vec<Ts>) 
 /// By symbol, fine to coarse.
 pub(crate) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<FeatureProgress>> {
     let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
-    let mut rows = collect(&conn.rows(PROGRESS, &values![ids]).await?, |f| {
+    let mut rows = each(conn, PROGRESS, &values![ids], |f| {
         let series = SeriesRow {
             id: f.next()?,
             symbol: f.next()?,
@@ -193,7 +179,8 @@ pub(crate) async fn progress(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result
         let splits: String = f.next()?;
         let stale_from = self::stale_from(&splits, &series, stale_from);
         Ok(FeatureProgress { series, stale_from, changes, splits, failing: f.next()? })
-    })?;
+    })
+    .await?;
     rows.sort_by(|a, b| (&a.series.symbol, a.series.timeframe).cmp(&(&b.series.symbol, b.series.timeframe)));
     Ok(rows)
 }

@@ -3,11 +3,11 @@
 pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod bars;
-pub(crate) mod claims;
 pub(crate) mod coverage;
 pub(crate) mod evidence;
 pub(crate) mod executions;
 pub(crate) mod features;
+pub(crate) mod fleet;
 pub(crate) mod monitoring;
 pub(crate) mod page;
 pub(crate) mod plans;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, limit, statements, values};
-use crate::field::collect;
+use crate::field::each;
 use crate::writer::Work;
 use crate::{FeatureFailure, FeatureFailureRow, FeatureFreshness, Result};
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -75,7 +75,7 @@ impl Work for Resolve {
 /// Newest first.
 pub(crate) async fn failures(conn: &mut Conn<'_>, only_open: bool, count: usize) -> Result<Vec<FeatureFailureRow>> {
     let [all] = values![!only_open];
-    collect(&conn.rows(FAILURES, &[all, limit(count)]).await?, |f| {
+    each(conn, FAILURES, &[all, limit(count)], |f| {
         Ok(FeatureFailureRow {
             id: f.next()?,
             failure: FeatureFailure {
@@ -90,6 +90,7 @@ pub(crate) async fn failures(conn: &mut Conn<'_>, only_open: bool, count: usize)
             resolved_at: f.next()?,
         })
     })
+    .await
 }
 
 /// [`crate::Store::update_feature_freshness`].
@@ -118,7 +119,7 @@ impl Work for PutFreshness {
 
 /// By symbol, fine to coarse.
 pub(crate) async fn freshness(conn: &mut Conn<'_>) -> Result<Vec<FeatureFreshness>> {
-    let mut rows = collect(&conn.rows(FRESHNESS, &[]).await?, |f| {
+    let mut rows = each(conn, FRESHNESS, &[], |f| {
         Ok(FeatureFreshness {
             symbol: f.next()?,
             timeframe: f.next()?,
@@ -128,7 +129,8 @@ pub(crate) async fn freshness(conn: &mut Conn<'_>) -> Result<Vec<FeatureFreshnes
             staleness_seconds: f.next()?,
             updated_at: f.next()?,
         })
-    })?;
+    })
+    .await?;
     rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
     Ok(rows)
 }

@@ -3,12 +3,14 @@
 //! The bars of several pages go into the database in one statement where they can: in PostgreSQL each COPY is a round trip
 //! of its own, and with sqlx 0.9.0 one that can wait 40 ms for TCP (sqlx#4335).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
+use crate::field::collect;
 use crate::tables::bars;
 use crate::tables::coverage;
 use crate::tables::coverage::profiles;
@@ -18,7 +20,7 @@ use crate::tables::requests;
 use crate::writer::Work;
 use crate::{PageCommit, RequestRow, Result, SeriesId, SeriesWrite, WriteOutcome, diff, series};
 use barkeep_base::clock::{Clock, SystemClock};
-use barkeep_market::Ts;
+use barkeep_market::{Interval, Ts};
 
 statements! {
     /// Rows: series, when; each series once.
@@ -27,6 +29,16 @@ statements! {
          WHERE series.id = i.value AND (checked_at IS NULL OR checked_at < ($2 ->> i.key))",
         "UPDATE series SET checked_at = i.ts FROM unnest($1::bigint[], $2::timestamptz[]) AS i (id, ts)
          WHERE series.id = i.id AND (checked_at IS NULL OR checked_at < i.ts)");
+    /// Rows: series, from, to, when it was asked for. What is known of them from later; the places of the rows, from 0.
+    NEWER = Sql::two(
+        "SELECT i.key, c.start_ts, c.end_ts, c.fetched_at FROM json_each($1) AS i CROSS JOIN coverage AS c
+         WHERE c.series_id = i.value AND c.start_ts < ($3 ->> i.key) AND c.end_ts > ($2 ->> i.key)
+             AND c.fetched_at > ($4 ->> i.key)",
+        "SELECT i.key - 1, c.start_ts, c.end_ts, c.fetched_at
+         FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY
+             AS i (id, start_ts, end_ts, asked_at, key)
+         CROSS JOIN LATERAL (SELECT * FROM coverage AS o WHERE o.series_id = i.id AND o.start_ts < i.end_ts
+                                 AND o.end_ts > i.start_ts AND o.fetched_at > i.asked_at ORDER BY o.start_ts) AS c");
 }
 
 /// [`crate::Store::commit_pages`].
@@ -42,8 +54,10 @@ impl Work for Commit {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output> {
         series::lock(conn, self.0.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;
-        let mut outcomes = Vec::with_capacity(self.0.len());
-        let mut rest = &self.0[..];
+        let stale = stale(conn, &self.0).await?;
+        let pages = without(&self.0, &stale);
+        let mut outcomes = Vec::with_capacity(pages.len());
+        let mut rest = &pages[..];
         while !rest.is_empty() {
             let (together, after) = rest.split_at(disjoint(rest));
             let writes: Vec<(&SeriesWrite, Ts)> =
@@ -58,8 +72,64 @@ impl Work for Commit {
             checked(conn, &writes).await?;
             rest = after;
         }
+        for (page, place) in stale {
+            if let Some(outcome) = outcomes.get_mut(page).and_then(|all: &mut Vec<WriteOutcome>| all.get_mut(place)) {
+                outcome.stale = 1;
+            }
+        }
         Ok(outcomes)
     }
+}
+
+/// The writes of answers that are older than what is stored: page and place.
+async fn stale(conn: &mut Conn<'_>, pages: &[PageCommit]) -> Result<Vec<(usize, usize)>> {
+    let mut asked = Vec::new();
+    let (mut series, mut from, mut to, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (page, commit) in pages.iter().enumerate() {
+        let Some(request) = &commit.request else { continue };
+        for (place, write) in commit.writes.iter().enumerate() {
+            if let Some(range) = write.asked {
+                asked.push((page, place, write, range, request.started_at));
+                series.push(write.series.0);
+                from.push(range.start);
+                to.push(range.end);
+                at.push(request.started_at);
+            }
+        }
+    }
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut newer: BTreeMap<usize, Vec<(Interval, Ts)>> = BTreeMap::new();
+    let rows = conn.rows(NEWER, &values![series, from, to, at]).await?;
+    for (k, range, at) in collect(&rows, |f| Ok((f.next::<i64>()?, Interval::new(f.next()?, f.next()?), f.next()?)))? {
+        newer.entry(usize::try_from(k).unwrap_or_default()).or_default().push((range, at));
+    }
+    if newer.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = requests::server_now(conn).await?.unwrap_or_else(|| SystemClock.now());
+    let mut stale = Vec::new();
+    for (k, coverage) in newer {
+        let Some((page, place, write, range, at)) = asked.get(k) else { continue };
+        let stored = bars::within(conn, write.series, (*range).into(), None).await?;
+        if diff::is_older(write, (*at, now), &stored, &coverage) {
+            stale.push((*page, *place));
+        }
+    }
+    Ok(stale)
+}
+
+/// The pages without these writes and what is derived from them.
+fn without<'p>(pages: &'p [PageCommit], stale: &[(usize, usize)]) -> Cow<'p, [PageCommit]> {
+    if stale.is_empty() {
+        return Cow::Borrowed(pages);
+    }
+    let kept = |(k, page): (usize, &PageCommit)| {
+        let own = stale.iter().filter(|(page, _)| *page == k);
+        diff::without(page, &own.flat_map(|(_, place)| diff::with_derived(page, *place)).collect())
+    };
+    Cow::Owned(pages.iter().enumerate().map(kept).collect())
 }
 
 /// How many of the leading pages have no series in common, at least one: their bars can be written in one go.

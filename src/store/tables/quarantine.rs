@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{collect, column};
+use crate::field::{column, each};
 use crate::tables::bars;
 use crate::writer::Work;
 use crate::{QuarantineRow, Result, SeriesId, SeriesWrite, StoreError, StoredBar, Verdict, diff, series};
@@ -81,7 +81,7 @@ pub(crate) fn fingerprint(b: &Bar) -> String {
 /// Quarantined bars, newest first. A value that was no number reads as NaN.
 pub(crate) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<QuarantineRow>> {
     let number = |v: Option<f64>| v.unwrap_or(f64::NAN);
-    collect(&conn.rows(LIST, &values![!only_pending]).await?, |f| {
+    each(conn, LIST, &values![!only_pending], |f| {
         Ok(QuarantineRow {
             id: f.next()?,
             series_id: f.next()?,
@@ -104,6 +104,7 @@ pub(crate) async fn all(conn: &mut Conn<'_>, only_pending: bool) -> Result<Vec<Q
             decided_at: f.next()?,
         })
     })
+    .await
 }
 
 /// Refuses what is no decision.
@@ -136,7 +137,7 @@ struct Decided {
 /// vendor has changed since is left alone.
 async fn undo(conn: &mut Conn<'_>, id: i64, at: Ts) -> Result<()> {
     let number = |v: Option<f64>| v.unwrap_or(f64::NAN);
-    let found = collect(&conn.rows(DECIDED, &values![id]).await?, |f| {
+    let found = each(conn, DECIDED, &values![id], |f| {
         Ok(Decided {
             series: f.next()?,
             bar: Bar {
@@ -152,7 +153,8 @@ async fn undo(conn: &mut Conn<'_>, id: i64, at: Ts) -> Result<()> {
             accepted: f.next::<Verdict>()? == Verdict::Accepted,
             at: f.next()?,
         })
-    })?;
+    })
+    .await?;
     let Decided { series, bar, accepted, at: decided_at } = found.into_iter().next().ok_or_else(|| not_decided(id))?;
     if accepted {
         series::lock(conn, [series]).await?;

@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{Fields, collect, column};
+use crate::field::{Fields, collect, column, each};
 use crate::writer::Work;
-use crate::{CountedAnswer, RequestFilter, RequestRow, RequestTotals, Result, Waste};
+use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, Waste};
 use barkeep_base::clock::{Moment, Uptime};
+use barkeep_market::ts::MINUTE;
 use barkeep_market::{Interval, Source, Ts};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
@@ -39,26 +40,21 @@ statements! {
     NEWEST_OF_BOTH = Sql::same(newest!("WHERE ticker = $2 AND execution_id = $3"));
     /// What [`Waste::of`] looks at, counted. Stored bars that were confirmed are what a verification is for.
     UNPRODUCTIVE = Sql::same(
-        "SELECT outcome, endpoint, CAST(MIN(changed) AS BIGINT), CAST(MAX(row_count) AS BIGINT), COUNT(*)
-         FROM vendor_requests WHERE (changed IS NULL OR changed = 0) AND (purpose <> 'verify' OR outcome <> 'ok')
-         GROUP BY outcome, endpoint, changed IS NULL, row_count > 0
-         UNION ALL
-         SELECT outcome, endpoint, CASE WHEN committed = 1 THEN 0 END, had_rows, requests
-         FROM pruned_requests WHERE unproductive = 1");
+        "SELECT outcome, endpoint, CAST(CASE WHEN committed = 1 THEN 0 END AS BIGINT), had_rows, CAST(SUM(requests) AS BIGINT)
+         FROM request_counts WHERE unproductive = 1 GROUP BY outcome, endpoint, committed, had_rows");
     /// With those that were deleted as old.
     TOTALS = Sql::same(
-        "SELECT CAST(SUM(requests) AS BIGINT), CAST(SUM(rate_limited) AS BIGINT), CAST(SUM(failures) AS BIGINT),
-             CAST(SUM(retries) AS BIGINT), CAST(SUM(bytes) AS BIGINT)
-         FROM (SELECT COUNT(*) AS requests, COUNT(CASE WHEN status = 429 THEN 1 END) AS rate_limited,
-                   COUNT(CASE WHEN outcome <> 'ok' THEN 1 END) AS failures,
-                   COUNT(CASE WHEN attempt > 1 THEN 1 END) AS retries,
-                   CAST(COALESCE(SUM(bytes), 0) AS BIGINT) AS bytes
-               FROM vendor_requests
-               UNION ALL
-               SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(rate_limited), 0),
-                   COALESCE(SUM(CASE WHEN outcome <> 'ok' THEN requests END), 0), COALESCE(SUM(retries), 0),
-                   COALESCE(SUM(bytes), 0)
-               FROM pruned_requests) AS all_requests");
+        "SELECT CAST(COALESCE(SUM(requests), 0) AS BIGINT), CAST(COALESCE(SUM(rate_limited), 0) AS BIGINT),
+             CAST(COALESCE(SUM(CASE WHEN outcome <> 'ok' THEN requests END), 0) AS BIGINT),
+             CAST(COALESCE(SUM(retries), 0) AS BIGINT), CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
+         FROM request_counts");
+    /// By minute since the epoch.
+    MINUTES = Sql::two(
+        "SELECT started_at / 60000, COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END) FROM vendor_requests
+         WHERE started_at >= $1 GROUP BY 1 ORDER BY 1",
+        "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM started_at) / 60) AS BIGINT), COUNT(*),
+             COUNT(CASE WHEN status = 429 THEN 1 END) FROM vendor_requests
+         WHERE started_at >= $1 GROUP BY 1 ORDER BY 1");
     /// Pages of one answer share what was asked. A page that counts less than the vendor's 50,000 is the last of its
     /// answer, so their number says how often the whole was given. The newest requests tell enough, and the limit keeps
     /// this a matter of milliseconds.
@@ -72,6 +68,8 @@ statements! {
          GROUP BY ticker, timeframe, asked_from, asked_to
          HAVING COUNT(CASE WHEN query_count < 50000 THEN 1 END) > 0 AND SUM(query_count) > 0
          ORDER BY ticker, timeframe, asked_from, asked_to");
+    /// Places of several machines are counted by one clock.
+    SERVER_NOW = Sql::two("SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)", "SELECT clock_timestamp()");
     /// SQLite's `BEGIN IMMEDIATE` already keeps every other writer out.
     LOCK_PLACES = Sql::two("SELECT 1", "SELECT pg_advisory_xact_lock(7142083906)");
     /// The clock was set back: what lies ahead of it happened by now.
@@ -141,6 +139,16 @@ pub(crate) async fn totals(conn: &mut Conn<'_>) -> Result<RequestTotals> {
     })
 }
 
+pub(crate) async fn by_minute(conn: &mut Conn<'_>, since: Ts) -> Result<Vec<RequestMinute>> {
+    collect(&conn.rows(MINUTES, &values![since]).await?, |f| {
+        Ok(RequestMinute {
+            start: Ts(f.next::<i64>()? * MINUTE),
+            requests: u32::try_from(f.next::<i64>()?).unwrap_or(u32::MAX),
+            rate_limited: u32::try_from(f.next::<i64>()?).unwrap_or(u32::MAX),
+        })
+    })
+}
+
 pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: usize) -> Result<Vec<RequestRow>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = match (&filter.ticker, filter.execution) {
@@ -176,16 +184,17 @@ pub(crate) async fn newest(conn: &mut Conn<'_>, filter: &RequestFilter, limit: u
 }
 
 pub(crate) async fn wasted(conn: &mut Conn<'_>) -> Result<Vec<(Waste, i64)>> {
-    let groups = collect(&conn.rows(UNPRODUCTIVE, &[]).await?, |f| {
+    let groups = each(conn, UNPRODUCTIVE, &[], |f| {
         let (outcome, endpoint): (String, String) = (f.next()?, f.next()?);
         let waste = Waste::of(&outcome, &endpoint, f.next()?, f.next()?);
         Ok((waste, f.next::<i64>()?))
-    })?;
+    })
+    .await?;
     Ok(Waste::summed(groups))
 }
 
 pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
-    collect(&conn.rows(COUNTED, &[]).await?, |f| {
+    each(conn, COUNTED, &[], |f| {
         Ok(CountedAnswer {
             ticker: f.next()?,
             timeframe: f.next()?,
@@ -193,6 +202,7 @@ pub(crate) async fn counted(conn: &mut Conn<'_>) -> Result<Vec<CountedAnswer>> {
             counted: f.next::<i64>()?.unsigned_abs(),
         })
     })
+    .await
 }
 
 /// [`crate::Store::take_place`].
@@ -201,6 +211,8 @@ pub(crate) struct TakePlace {
     pub(crate) limit: u32,
     pub(crate) timeout: Duration,
     pub(crate) now: Moment,
+    /// By the server's clock instead.
+    pub(crate) by_server: bool,
 }
 
 #[async_trait]
@@ -208,8 +220,9 @@ impl Work for TakePlace {
     type Output = Grant;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Grant> {
-        let Self { vendor, limit, timeout, now } = self;
+        let Self { vendor, limit, timeout, now, by_server } = self;
         conn.rows(LOCK_PLACES, &[]).await?;
+        let now = &if *by_server { server_moment(conn, now).await? } else { *now };
         conn.run(CLAMP, &values![now.at]).await?;
         let (free, mut taken): (Vec<Place>, Vec<Place>) =
             places(conn).await?.into_iter().partition(|p| p.free_in(now).is_zero());
@@ -229,10 +242,23 @@ impl Work for TakePlace {
     }
 }
 
+/// The same moment by the server's clock.
+async fn server_moment(conn: &mut Conn<'_>, now: &Moment) -> Result<Moment> {
+    let at = server_now(conn).await?;
+    Ok(Moment { at: at.unwrap_or(now.at), ..*now })
+}
+
+/// What time it is for the database.
+pub(crate) async fn server_now(conn: &mut Conn<'_>) -> Result<Option<Ts>> {
+    Ok(column(&conn.rows(SERVER_NOW, &[]).await?)?.pop())
+}
+
 /// [`crate::Store::place_answered`].
 pub(crate) struct AnswerPlace {
     pub(crate) place: i64,
     pub(crate) now: Moment,
+    /// By the server's clock instead.
+    pub(crate) by_server: bool,
 }
 
 #[async_trait]
@@ -240,13 +266,14 @@ impl Work for AnswerPlace {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        let Self { place, now } = self;
+        let Self { place, now, by_server } = self;
+        let now = if *by_server { server_moment(conn, now).await? } else { *now };
         conn.run(ANSWER, &values![*place, now.at, now.uptime.map(|up| up.ms)]).await.map(drop)
     }
 }
 
 pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
-    collect(&conn.rows(PLACES, &[]).await?, |f| {
+    each(conn, PLACES, &[], |f| {
         let (id, vendor) = (f.next()?, f.next()?);
         let (started_at, answered_at) = (f.next()?, f.next::<Option<Ts>>()?);
         let timeout = Duration::from_millis(f.next::<i64>()?.unsigned_abs());
@@ -261,4 +288,5 @@ pub(crate) async fn places(conn: &mut Conn<'_>) -> Result<Vec<Place>> {
             timeout,
         })
     })
+    .await
 }

@@ -5,7 +5,7 @@ pub(crate) mod merge;
 use async_trait::async_trait;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::collect;
+use crate::field::each;
 use crate::writer::Work;
 use crate::{Listing, Result, SeriesId, SeriesRow, StoreError, SymbolRow};
 use barkeep_market::{Symbol, Timeframe, Ts};
@@ -15,6 +15,10 @@ statements! {
         "SELECT symbol, asset_class, vendor_ticker, vendor, criticality, criticality_source, timeframes, active, paused, added_at,
              history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to
          FROM symbols");
+    // A row that was changed has the number of a newer transaction.
+    MARK = Sql::two(
+        "SELECT (SELECT COUNT(*) FROM symbols), 0, (SELECT COALESCE(MAX(id), 0) FROM series)",
+        "SELECT COUNT(*), COALESCE(MAX(xmin::text::bigint), 0), (SELECT COALESCE(MAX(id), 0) FROM series) FROM symbols");
     PUT = Sql::same(
         "INSERT INTO symbols (symbol, asset_class, vendor_ticker, vendor, criticality, criticality_source, timeframes,
              active, paused, added_at, history_from, listing, listing_checked_at, listed_on, ended_on, renamed_to)
@@ -39,6 +43,9 @@ statements! {
     DELETE_FEATURES = Sql::same("DELETE FROM features WHERE series_id IN (SELECT id FROM series WHERE symbol = $1)");
     DELETE_SPLITS = Sql::same("DELETE FROM splits WHERE symbol = $1");
     DELETE_SPLITS_CHECKED = Sql::same("DELETE FROM splits_checked WHERE symbol = $1");
+    DELETE_DIVIDENDS = Sql::same("DELETE FROM dividends WHERE symbol = $1");
+    DELETE_DIVIDENDS_CHECKED = Sql::same("DELETE FROM dividends_checked WHERE symbol = $1");
+    DELETE_PRICE_FACTORS = Sql::same("DELETE FROM price_factors WHERE symbol = $1");
     DELETE_FRESHNESS = Sql::same("DELETE FROM feature_freshness WHERE symbol = $1");
     DELETE_FAILURES = Sql::same("DELETE FROM feature_computation_failures WHERE symbol = $1");
     LISTING = Sql::same(
@@ -47,9 +54,15 @@ statements! {
     DELETE_SYMBOL = Sql::same("DELETE FROM symbols WHERE symbol = $1");
 }
 
+/// [`crate::Store::symbols_mark`].
+pub(crate) async fn mark(conn: &mut Conn<'_>) -> Result<[i64; 3]> {
+    let marks = each(conn, MARK, &[], |f| Ok([f.next()?, f.next()?, f.next()?])).await?;
+    Ok(marks.first().copied().unwrap_or_default())
+}
+
 /// All symbols by name.
 pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
-    let mut rows = collect(&conn.rows(ALL, &[]).await?, |f| {
+    let mut rows = each(conn, ALL, &[], |f| {
         Ok(SymbolRow {
             symbol: f.next()?,
             asset_class: f.next()?,
@@ -70,14 +83,15 @@ pub(crate) async fn all(conn: &mut Conn<'_>) -> Result<Vec<SymbolRow>> {
                 renamed_to: f.next()?,
             },
         })
-    })?;
+    })
+    .await?;
     rows.sort_by(|a, b| a.symbol.cmp(&b.symbol));
     Ok(rows)
 }
 
 /// All series by symbol, fine to coarse.
 pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
-    let mut rows = collect(&conn.rows(SERIES, &[]).await?, |f| {
+    let mut rows = each(conn, SERIES, &[], |f| {
         Ok(SeriesRow {
             id: f.next()?,
             symbol: f.next()?,
@@ -89,7 +103,8 @@ pub(crate) async fn series(conn: &mut Conn<'_>) -> Result<Vec<SeriesRow>> {
             verified_at: f.next()?,
             paused: f.next()?,
         })
-    })?;
+    })
+    .await?;
     rows.sort_by(|a, b| (&a.symbol, a.timeframe).cmp(&(&b.symbol, b.timeframe)));
     Ok(rows)
 }
@@ -204,8 +219,17 @@ impl Work for Remove {
         let symbol = values![&self.0];
         conn.rows(LOCK, &symbol).await?;
         // Before the rows that name the series; revisions, quarantine and coverage go with the series itself.
-        let attached =
-            [DELETE_BARS, DELETE_FEATURES, DELETE_SPLITS, DELETE_SPLITS_CHECKED, DELETE_FRESHNESS, DELETE_FAILURES];
+        let attached = [
+            DELETE_BARS,
+            DELETE_FEATURES,
+            DELETE_SPLITS,
+            DELETE_SPLITS_CHECKED,
+            DELETE_DIVIDENDS,
+            DELETE_DIVIDENDS_CHECKED,
+            DELETE_PRICE_FACTORS,
+            DELETE_FRESHNESS,
+            DELETE_FAILURES,
+        ];
         for delete in attached {
             conn.run(delete, &symbol).await?;
         }

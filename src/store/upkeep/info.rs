@@ -35,7 +35,7 @@ pub struct TableInfo {
 }
 
 /// Tables of barkeep, in no order.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 28] = [
     "symbols",
     "series",
     "bars",
@@ -49,14 +49,21 @@ const TABLES: [&str; 21] = [
     "feature_freshness",
     "feature_computation_failures",
     "splits",
+    "dividends",
+    "dividends_checked",
+    "price_factors",
+    "split_weeks",
+    "market_sessions",
     "holidays",
     "vendor_requests",
-    "pruned_requests",
+    "request_counts",
     "scheduler_execution_log",
     "symbol_computation_status",
     "operator_actions",
     "alerts",
     "plans",
+    "series_claims",
+    "workers",
 ];
 
 /// What the database takes, and what of it nothing uses.

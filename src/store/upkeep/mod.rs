@@ -50,7 +50,7 @@ impl Upkeep {
                 };
                 (Owned::Sqlite(conn), Some(address.path))
             }
-            Target::Postgres(options) => (postgres::connect_without_limits(&options, write, starting).await?, None),
+            Target::Postgres(hosts) => (postgres::connect_without_limits(&hosts, write, starting).await?, None),
         };
         migration::check(&mut conn.conn()).await?;
         Ok(Self { conn, file })

@@ -7,32 +7,11 @@ use crate::writer::Work;
 use crate::{Log, Result};
 use barkeep_market::Ts;
 
-/// The ids of the oldest requests: before $1, at most $2.
-macro_rules! old_requests {
-    () => {
-        "SELECT id FROM vendor_requests WHERE started_at < $1 ORDER BY started_at, id LIMIT $2"
-    };
-}
-
 statements! {
-    /// Two processes that prune at once would count the same rows twice. SQLite's `BEGIN IMMEDIATE` keeps others out.
-    LOCK = Sql::two("SELECT 1", "SELECT pg_advisory_xact_lock(7142083907)");
-    KEEP_TOTALS = Sql::same(concat!(
-        "INSERT INTO pruned_requests (outcome, endpoint, committed, had_rows, unproductive, requests, rate_limited,
-             retries, bytes)
-         SELECT outcome, endpoint, CASE WHEN changed IS NULL THEN 0 ELSE 1 END AS committed,
-             CASE WHEN row_count > 0 THEN 1 ELSE 0 END AS had_rows,
-             CASE WHEN (changed IS NULL OR changed = 0) AND (purpose <> 'verify' OR outcome <> 'ok') THEN 1 ELSE 0 END
-                 AS unproductive,
-             COUNT(*), COUNT(CASE WHEN status = 429 THEN 1 END), COUNT(CASE WHEN attempt > 1 THEN 1 END),
-             CAST(COALESCE(SUM(bytes), 0) AS BIGINT)
-         FROM vendor_requests WHERE id IN (", old_requests!(), ")
-         GROUP BY 1, 2, 3, 4, 5
-         ON CONFLICT (outcome, endpoint, committed, had_rows, unproductive) DO UPDATE SET
-             requests = pruned_requests.requests + excluded.requests,
-             rate_limited = pruned_requests.rate_limited + excluded.rate_limited,
-             retries = pruned_requests.retries + excluded.retries, bytes = pruned_requests.bytes + excluded.bytes"));
-    REQUESTS = Sql::same(concat!("DELETE FROM vendor_requests WHERE id IN (", old_requests!(), ")"));
+    /// Their counts stay in `request_counts`.
+    REQUESTS = Sql::same(
+        "DELETE FROM vendor_requests WHERE id IN
+             (SELECT id FROM vendor_requests WHERE started_at < $1 ORDER BY started_at, id LIMIT $2)");
     STATUSES = Sql::same(
         "DELETE FROM symbol_computation_status WHERE id IN (
              SELECT s.id FROM symbol_computation_status AS s
@@ -79,11 +58,7 @@ impl Work for Prune {
     async fn run(&self, conn: &mut Conn<'_>) -> Result<u64> {
         let which = values![self.before, i64::from(self.rows)];
         match self.log {
-            Log::Requests => {
-                conn.rows(LOCK, &[]).await?;
-                conn.run(KEEP_TOTALS, &which).await?;
-                conn.run(REQUESTS, &which).await
-            }
+            Log::Requests => conn.run(REQUESTS, &which).await,
             // Statuses first: an execution with fifty thousand of them is not one piece.
             Log::Executions => match conn.run(STATUSES, &which).await? {
                 0 => match conn.run(EXECUTIONS, &which).await? {

@@ -91,5 +91,10 @@ pub(super) const SPECS: &[Spec] = &[
         title: Title::Either(|model| model.frozen.is_some(), "unfreeze", "freeze"),
         ..show(ActionId::Freeze, "freeze", "", "Freeze the view; the engine keeps running", &["f"])
     },
+    Spec {
+        scope: Scope::On(&[Screen::Overview, Screen::Vendor]),
+        title: Title::Either(|model| model.maximized, "restore", "maximize"),
+        ..show(ActionId::Maximize, "maximize", "", "Fill the screen with the panel in focus, or restore it", &["e"])
+    },
     show(ActionId::Refresh, "refresh", "refresh", "Reload the details on this screen", &["ctrl-r", "f5"]),
 ];

@@ -10,7 +10,7 @@ use ratatui::style::{Color, Modifier, Style};
 use crate::draw::glyphs::ELLIPSIS;
 use crate::draw::layout::{Constraint, split};
 pub use crate::draw::layout::{columns, rows};
-pub use crate::draw::line::{Line, Span, width, wrap};
+pub use crate::draw::line::{Line, Span, width, wrap, wrap_line};
 use crate::draw::theme::{Role, Theme};
 use barkeep_market::Ts;
 

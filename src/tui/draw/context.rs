@@ -19,7 +19,7 @@ impl DrawContext {
     #[must_use]
     pub fn of(model: &Model) -> Self {
         Self {
-            theme: Theme::new(model.display.theme, model.display.depth),
+            theme: Theme::new(model.display.theme, model.display.depth).with(model.own_theme),
             glyphs: if model.display.ascii { Glyphs::ascii() } else { Glyphs::unicode() },
             now: model.shown_now(),
         }

@@ -42,6 +42,14 @@ pub const WAITING: &str = "○";
 pub const DONE: &str = "✓";
 pub const FAILED: &str = "✗";
 
+/// A fresh series of the freshness wall, one that is later than allowed, and one that is being fetched.
+pub const TILE: char = '▇';
+pub const LATE: char = '‼';
+pub const FETCHING: char = '◐';
+/// A place of the rate limit after the answer to its request, and before it.
+pub const HELD: &str = "▮";
+pub const ON_THE_WIRE: &str = "▯";
+
 impl Glyphs {
     #[must_use]
     pub const fn unicode() -> Self {
@@ -102,28 +110,38 @@ pub const fn plain(c: char) -> char {
     match c {
         ' '..='~' => c,
         '─' | '━' | '╌' | '┄' | '–' | '—' | '▬' | '▄' => '-',
-        '│' | '╎' | '┆' | '┊' | '╷' | '╵' => '|',
+        '│' | '╎' | '┆' | '┊' | '╷' | '╵' | '▕' => '|',
         '▀' => '"',
         '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┬' | '┴' | '┼' | '╭' | '╮' | '╯' | '╰' | '▆' => {
             '+'
         }
         // A candle that fell is filled, one that rose is hollow.
-        '█' | '■' | '▓' | '▉' | '▊' | '▋' | '┃' | '┏' | '┓' | '┗' | '┛' | '╻' | '╹' | '╽' | '╿' => {
+        '█' | '■' | '▓' | '▉' | '▊' | '▋' | '▮' | '┃' | '┏' | '┓' | '┗' | '┛' | '╻' | '╹' | '╽' | '╿' => {
             '#'
         }
         '▌' | '▍' | '▅' => '=',
         '▎' | '▏' | '▁' => '_',
         '▃' => ':',
-        '▂' | '░' | '▒' | '□' | '·' | '∙' | '•' | '┈' | '\u{2801}'..='\u{28ff}' => '.',
+        '▂' | '░' | '▒' | '□' | '·' | '∙' | '•' | '┈' => '.',
         '▸' | '▶' | '→' | '›' | '≥' => '>',
         '◂' | '◀' | '←' | '‹' | '≤' => '<',
         '▲' | '↑' | '△' => '^',
         '▼' | '↓' | '▽' => 'v',
         '✓' | '●' | '▇' => '*',
         '✗' | '×' => 'x',
-        '○' | '◌' | '║' | '╥' | '╨' => 'o',
+        '○' | '◌' | '▯' | '║' | '╥' | '╨' => 'o',
         '…' | '≈' => '~',
         'µ' => 'u',
+        '‼' => '!',
+        '◐' => '%',
+        // Braille, by how much of the cell is filled.
+        '\u{2800}'..='\u{28ff}' => match (c as u32 & 0xff).count_ones() {
+            0 => ' ',
+            1..=2 => '.',
+            3..=4 => ':',
+            5..=6 => '=',
+            _ => '#',
+        },
         '\u{a0}' => ' ',
         _ => '?',
     }

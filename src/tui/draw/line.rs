@@ -103,3 +103,44 @@ pub fn wrap(text: &str, room: u16) -> Vec<String> {
     }
     lines
 }
+
+/// Wraps a line between words over at most `most` lines; the last one holds all that is left.
+#[must_use]
+pub fn wrap_line(line: &Line, room: u16, most: usize) -> Vec<Line> {
+    let mut lines = vec![Line::new()];
+    for span in &line.spans {
+        for word in span.text.split_inclusive(' ') {
+            let full = lines.len() >= most;
+            let Some(last) = lines.last_mut() else { continue };
+            let used = last.width();
+            if !full && used > 0 && used.saturating_add(width(word.trim_end())) > room {
+                if let Some(end) = last.spans.last_mut() {
+                    end.text.truncate(end.text.trim_end().len());
+                }
+                lines.push(Line::of(span.role, word));
+            } else {
+                match last.spans.last_mut() {
+                    Some(before) if before.role == span.role => before.text.push_str(word),
+                    _ => last.spans.push(Span { text: word.to_owned(), role: span.role }),
+                }
+            }
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_wraps_between_words_and_keeps_its_roles() {
+        let line = Line::of(Role::Bad, "one two").span(Role::Text, " three four five");
+        let texts = |most| wrap_line(&line, 9, most).iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(texts(9), ["one two", "three", "four five"]);
+        assert_eq!(texts(2), ["one two", "three four five"]);
+        assert_eq!(texts(1), ["one two three four five"]);
+        assert!(wrap_line(&line, 7, 9).iter().all(|line| line.width() <= 7), "a space at the end needs no room");
+        assert_eq!(wrap_line(&line, 9, 9)[1].role(), Role::Text);
+    }
+}

@@ -7,13 +7,15 @@
 
 mod file;
 mod gradient;
+mod own;
 mod palettes;
 
 pub use barkeep_config::ThemeKind;
 use ratatui::style::{Color, Style};
 
 use barkeep_market::freshness::Tier;
-use file::{Brush, palette};
+use file::{Brush, Palette, palette};
+pub use own::{Look, OwnTheme};
 use palettes::{Near, cvd, dark, light, modifier, plain_modifier};
 
 /// What a piece of the screen means.
@@ -176,6 +178,8 @@ pub enum ColorDepth {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Theme {
     pub kind: ThemeKind,
+    /// In place of `kind`.
+    own: Option<OwnTheme>,
     pub depth: ColorDepth,
     /// Whether nothing may look good: what is good is drawn as plain text.
     pub sober: bool,
@@ -184,7 +188,13 @@ pub struct Theme {
 impl Theme {
     #[must_use]
     pub const fn new(kind: ThemeKind, depth: ColorDepth) -> Self {
-        Self { kind, depth, sober: false }
+        Self { kind, own: None, depth, sober: false }
+    }
+
+    /// The same with colors of one's own.
+    #[must_use]
+    pub const fn with(self, own: Option<OwnTheme>) -> Self {
+        Self { own, ..self }
     }
 
     /// The same in which nothing looks good.
@@ -196,14 +206,14 @@ impl Theme {
     /// Whether nothing has a color.
     #[must_use]
     pub const fn is_mono(self) -> bool {
-        matches!(self.kind, ThemeKind::Mono) || matches!(self.depth, ColorDepth::None)
+        (self.own.is_none() && matches!(self.kind, ThemeKind::Mono)) || matches!(self.depth, ColorDepth::None)
     }
 
     /// The style of a role.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the one place that sets colors")]
     pub fn style(self, role: Role) -> Style {
-        let role = if self.sober && matches!(role, Role::Good | Role::Fresh) { Role::Text } else { role };
+        let role = self.sobered(role);
         if self.is_mono() {
             return Style::new().add_modifier(plain_modifier(role));
         }
@@ -224,7 +234,7 @@ impl Theme {
     pub fn ground(self) -> Style {
         let own = !self.is_mono() && self.brush(Role::Text).fg.is_some();
         let exact = matches!(self.depth, ColorDepth::Rgb | ColorDepth::Indexed);
-        match palette(self.kind) {
+        match self.palette() {
             Some(palette) if own && exact => match fitted(Some(palette.paper), None, self.depth) {
                 Some(paper) => self.style(Role::Text).bg(paper),
                 None => Style::new(),
@@ -260,12 +270,25 @@ impl Theme {
         color.map_or(style, |color| style.bg(color))
     }
 
+    const fn sobered(self, role: Role) -> Role {
+        if self.sober && matches!(role, Role::Good | Role::Fresh) { Role::Text } else { role }
+    }
+
     fn brush(self, role: Role) -> Brush {
-        palette(self.kind).map_or_else(Brush::default, |palette| palette.brush(role))
+        self.palette().map_or_else(Brush::default, |palette| palette.brush(role))
+    }
+
+    fn palette(self) -> Option<&'static Palette> {
+        self.own.map_or_else(|| palette(self.kind), |own| Some(own.palette()))
     }
 
     fn near(self, role: Role) -> Near {
         match self.kind {
+            // The sixteen colors are the terminal's; what counts is whether they stand on dark or on light.
+            _ if self.own.is_some() => {
+                let (ink, paper) = self.paper();
+                if own::contrast(paper, 0) > own::contrast(ink, 0) { light(role) } else { dark(role) }
+            }
             ThemeKind::Light | ThemeKind::CatppuccinLatte | ThemeKind::OkabeItoLight => light(role),
             ThemeKind::ColorBlind => cvd(role),
             _ => dark(role),
@@ -275,7 +298,7 @@ impl Theme {
     /// Text and background of a terminal this palette is made for; pictures of the screen are painted on it.
     #[must_use]
     pub fn paper(self) -> (u32, u32) {
-        palette(self.kind)
+        self.palette()
             .or_else(|| palette(ThemeKind::Dark))
             .map_or((0xff_ff_ff, 0), |palette| (palette.ink, palette.paper))
     }

@@ -147,6 +147,7 @@ impl Model {
             ListId::Items => self.snap.live.runs.iter().map(|run| run.items.len()).sum(),
             ListId::OverviewAlerts => self.snap.data.alerts.len(),
             ListId::OverviewExecutions => self.snap.data.executions.len(),
+            ListId::Freshness => 0,
             ListId::Symbols | ListId::Coverage => self.symbols.order.len(),
             ListId::Gaps => self.gaps().len(),
             ListId::DetailQuarantine => self.detail_quarantine().len(),
@@ -172,6 +173,7 @@ impl Model {
             ListId::Items => RowKey::Id(self.items().get(row)?.1.number as i64),
             ListId::OverviewAlerts => RowKey::Id(self.snap.data.alerts.get(row)?.id),
             ListId::OverviewExecutions => RowKey::Execution(self.snap.data.executions.get(row)?.execution_id),
+            ListId::Freshness => return None,
             ListId::Symbols | ListId::Coverage => {
                 let at = self.series_at(row)?;
                 RowKey::Series((at.symbol.clone(), at.timeframe))

@@ -23,6 +23,8 @@ pub enum ListId {
     OverviewAlerts,
     /// The last executions, on the overview.
     OverviewExecutions,
+    /// The freshness wall; it has no rows.
+    Freshness,
     /// Series, filtered and sorted.
     Symbols,
     /// The same series in the coverage map.
@@ -81,7 +83,7 @@ impl Screen {
     #[must_use]
     pub const fn lists(self) -> &'static [ListId] {
         match self {
-            Self::Overview => &[ListId::Items, ListId::OverviewAlerts, ListId::OverviewExecutions],
+            Self::Overview => &[ListId::Items, ListId::OverviewAlerts, ListId::OverviewExecutions, ListId::Freshness],
             Self::Symbols => &[ListId::Symbols],
             Self::Coverage => &[ListId::Coverage],
             Self::Detail => &[ListId::Gaps, ListId::DetailQuarantine, ListId::Attempts, ListId::DetailRequests],
@@ -104,6 +106,7 @@ impl ListId {
             Self::Items => "Running",
             Self::OverviewAlerts | Self::Alerts => "Alerts",
             Self::OverviewExecutions | Self::Executions => "Executions",
+            Self::Freshness => "Freshness",
             Self::Symbols => "Symbols",
             Self::Coverage => "Coverage",
             Self::Gaps => "Gaps",

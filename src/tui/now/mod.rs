@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod digest;
 pub mod help;
 pub mod reasons;
+pub mod wall;
 pub mod what;
 pub mod wording;
 

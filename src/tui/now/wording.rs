@@ -154,10 +154,9 @@ fn doing(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
         };
     };
     let more = live.runs.len() - 1;
-    let (answered, all) = (run.requests_answered, run.requests_planned);
     let mut line = Line::of(Role::Running, format!("run {} ", phrase::id(run.execution_id)))
         .span(Role::Muted, format!("({}) ", run.trigger.name().replace('_', " ")))
-        .span(Role::Text, format!("{} of at most {}", format::count(answered), format::plural(all, "request")));
+        .span(Role::Text, phrase::requests(run));
     if run.items_failed > 0 {
         line = line.span(Role::Bad, format!(", {} failed", format::count(run.items_failed)));
     }
@@ -211,6 +210,12 @@ fn done(facts: &Facts<'_>, conditions: &[Condition<'_>]) -> Line {
     if let Some(run) = live.runs.first() {
         let rate = live.limit.limit.map_or_else(String::new, |n| format!(" at {n} a minute"));
         let left = format!("{} left{rate}", format::plural(run.requests_left, "request"));
+        if phrase::is_planning(run) {
+            return Line::of(Role::Text, "soon: it is being planned");
+        }
+        if run.requests_left == 0 {
+            return Line::of(Role::Text, "soon: all requests are answered");
+        }
         return match run.not_before.filter(|at| *at > now) {
             Some(at) => Line::of(Role::Strong, format!("{} ", format::due(at, now)))
                 .span(Role::Text, format!("at the earliest, in {}", format::until(at - now)))

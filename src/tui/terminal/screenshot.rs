@@ -258,20 +258,18 @@ fn shapes(symbol: &str) -> Vec<Shape> {
         "╮" => vec![down(0.5, 1.0, LIGHT), across(0.0, 0.5)],
         "╰" => vec![down(0.0, 0.5, LIGHT), across(0.5, 1.0)],
         "╯" => vec![down(0.0, 0.5, LIGHT), across(0.0, 0.5)],
-        _ => dots(symbol),
+        "▮" => vec![(0.2, 0.12, 0.6, 0.76, 1.0)],
+        _ => symbol.chars().next().map_or_else(Vec::new, dots),
     }
 }
 
-/// The dots of a braille pattern.
-fn dots(symbol: &str) -> Vec<Shape> {
-    let bits = symbol.chars().next().map_or(0, |c| u32::from(c).wrapping_sub(0x2800));
-    if bits == 0 || bits > 0xff {
-        return Vec::new();
-    }
-    // In the order of the bits: down the left column, down the right one, then the lowest row.
-    let places = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
-    let set = places.into_iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
-    set.map(|(_, (x, y))| (0.1 + 0.5 * f64::from(x), 0.05 + 0.25 * f64::from(y), 0.3, 0.15, 1.0)).collect()
+/// The dots of a braille sign: its bits are dots, from the top, left before right, the lowest ones last.
+fn dots(sign: char) -> Vec<Shape> {
+    const PLACES: [(f64, f64); 8] =
+        [(0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (1.0, 0.0), (1.0, 1.0), (1.0, 2.0), (0.0, 3.0), (1.0, 3.0)];
+    let bits = u32::from(sign).checked_sub(0x2800).filter(|bits| *bits < 0x100).unwrap_or(0);
+    let set = (0_u32..).zip(PLACES).filter(|(bit, _)| bits >> bit & 1 == 1);
+    set.map(|(_, (x, y))| (0.09 + 0.48 * x, 0.04 + 0.245 * y, 0.34, 0.19, 1.0)).collect()
 }
 
 fn hex(rgb: u32) -> String {

@@ -4,7 +4,6 @@ use tui_input::Input;
 
 use crate::actions::{ActionId, Spec};
 use crate::draw::format;
-use crate::draw::theme::ThemeKind;
 use crate::model::command_line::Verb;
 use crate::model::cursor::{Cursor, RowKey};
 use crate::model::layer::{Layer, Menu};
@@ -67,6 +66,7 @@ impl Model {
             ActionId::LogLevel => self.next_level(),
             ActionId::Follow => self.follow_log(!self.log.follow),
             ActionId::Freeze => self.freeze(),
+            ActionId::Maximize => self.maximized = !self.maximized,
             ActionId::Refresh => {
                 self.answers.clear();
                 self.show_toast(Level::Info, "refreshing", effects);
@@ -107,9 +107,8 @@ impl Model {
             }
             ActionId::Screenshot => effects.screenshot = true,
             ActionId::Theme => {
-                let at = ThemeKind::ALL.iter().position(|kind| *kind == self.display.theme).unwrap_or(0);
-                let next = ThemeKind::ALL.get(at + 1).copied().unwrap_or_default();
-                self.display.theme = next;
+                let next = self.next_look();
+                self.put_on(next);
                 self.show_toast(Level::Info, format!("theme: {}", next.name()), effects);
             }
             ActionId::Ascii => self.display.ascii = !self.display.ascii,
@@ -224,6 +223,9 @@ impl Model {
     fn back(&mut self) {
         // A range that was begun is given up first; nothing else changes.
         if self.symbols.range_from.take().is_some() {
+            return;
+        }
+        if std::mem::take(&mut self.maximized) {
             return;
         }
         let on_table = matches!(self.screen, Screen::Symbols | Screen::Coverage);

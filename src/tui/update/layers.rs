@@ -4,7 +4,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
-use crate::actions::{ACTIONS, ActionId, SIGNS, Spec};
+use crate::actions::{ACTIONS, ActionId, SIGNS, Sign, Spec};
 use crate::model::Model;
 use crate::model::layer::{Cost, Layer, Menu, Then};
 use crate::model::msg::Effects;
@@ -171,11 +171,15 @@ impl Model {
     /// Lines of the menu on top that the cursor can stand on: its actions, and below the whole help the signs.
     #[must_use]
     pub fn menu_len(&self) -> usize {
-        let signs = match self.layers.last() {
-            Some(Layer::Help(menu)) if menu.input.value().is_empty() => SIGNS.len(),
-            _ => 0,
-        };
-        self.listed().len() + signs
+        self.listed().len() + self.signs().len()
+    }
+
+    /// The legend below the keys of the help: what fits the search.
+    #[must_use]
+    pub fn signs(&self) -> Vec<&'static Sign> {
+        let Some(Layer::Help(menu)) = self.layers.last() else { return Vec::new() };
+        let wanted = menu.input.value().to_lowercase();
+        SIGNS.iter().filter(|sign| sign.fits(&wanted)).collect()
     }
 
     /// Pasted text goes where typed text would go, and nowhere else: a paste never runs anything.

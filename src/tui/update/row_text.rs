@@ -15,6 +15,7 @@ impl Model {
         let list = self.focus();
         let row = self.cursor(list)?;
         let line: Vec<String> = match list {
+            ListId::Freshness => return None,
             ListId::Items => {
                 let (run, item) = *self.items().get(row)?;
                 vec![run.execution_id.to_string(), item.label.clone(), format!("{} rows", item.rows)]

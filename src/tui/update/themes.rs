@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 
-use crate::draw::theme::ThemeKind;
+use crate::draw::theme::{Look, ThemeKind};
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
@@ -15,36 +15,66 @@ pub(super) fn named(typed: &str) -> Option<&str> {
 }
 
 impl Model {
+    /// The theme that is on.
+    fn look(&self) -> Look {
+        self.own_theme.map_or(Look::Shipped(self.display.theme), Look::Own)
+    }
+
+    pub(super) fn put_on(&mut self, look: Look) {
+        match look {
+            Look::Shipped(kind) => (self.display.theme, self.own_theme) = (kind, None),
+            Look::Own(own) => self.own_theme = Some(own),
+        }
+    }
+
+    /// Every theme there is, those of one's own last.
+    fn looks(&self) -> Vec<Look> {
+        let own = self.own_themes.iter().copied().map(Look::Own);
+        ThemeKind::ALL.into_iter().map(Look::Shipped).chain(own).collect()
+    }
+
+    /// The one after the one that is on.
+    pub(super) fn next_look(&self) -> Look {
+        let (looks, on) = (self.looks(), self.look());
+        let at = looks.iter().position(|look| *look == on).unwrap_or(0);
+        looks.get(at + 1).or(looks.first()).copied().unwrap_or(on)
+    }
+
+    fn look_named(&self, name: &str) -> Option<Look> {
+        self.looks().into_iter().find(|look| look.name() == name)
+    }
+
     /// Takes a key of the line `theme NAME`; says whether it was one.
     pub(super) fn key_in_theme_line(&mut self, event: KeyEvent, effects: &mut Effects) -> bool {
-        let Some(Layer::Palette(menu)) = self.layers.last_mut() else { return false };
+        let Some(Layer::Palette(menu)) = self.layers.last() else { return false };
         let Some(name) = named(menu.input.value()).map(str::to_owned) else { return false };
-        let before = *self.theme_before.get_or_insert(self.display.theme);
+        let (on, looks) = (self.look(), self.looks());
+        let before = *self.theme_before.get_or_insert(on);
         let walked = match event.code {
             KeyCode::Esc => {
-                self.display.theme = before;
+                self.put_on(before);
                 self.theme_before = None;
                 self.layers.pop();
                 None
             }
             KeyCode::Enter => {
-                let Some(kind) = ThemeKind::named(&name) else {
-                    let all = ThemeKind::ALL.map(ThemeKind::name).join(", ");
+                let Some(look) = self.look_named(&name) else {
+                    let all = looks.iter().map(|look| look.name()).collect::<Vec<_>>().join(", ");
                     self.show_toast(Level::Error, format!("no theme '{name}'; use {all}"), effects);
                     return true;
                 };
-                self.display.theme = kind;
+                self.put_on(look);
                 self.theme_before = None;
                 self.layers.pop();
-                self.show_toast(Level::Info, format!("theme: {}", kind.name()), effects);
+                self.show_toast(Level::Info, format!("theme: {}", look.name()), effects);
                 None
             }
-            KeyCode::Tab | KeyCode::Down => Some(next(&name, 1)),
-            KeyCode::BackTab | KeyCode::Up => Some(next(&name, ThemeKind::ALL.len() - 1)),
+            KeyCode::Tab | KeyCode::Down => Some(next(&looks, &name, 1)),
+            KeyCode::BackTab | KeyCode::Up => Some(next(&looks, &name, looks.len().saturating_sub(1))),
             _ => return false,
         };
-        if let (Some(kind), Some(Layer::Palette(menu))) = (walked, self.layers.last_mut()) {
-            menu.input = Input::from(format!("theme {}", kind.name()));
+        if let (Some(name), Some(Layer::Palette(menu))) = (walked, self.layers.last_mut()) {
+            menu.input = Input::from(format!("theme {name}"));
         }
         self.preview_theme();
         effects.redraw = Redraw::Now;
@@ -63,16 +93,18 @@ impl Model {
         if typed.is_none() {
             self.theme_before = None;
         }
-        self.display.theme = typed.and_then(ThemeKind::named).unwrap_or(before);
+        let look = typed.and_then(|name| self.look_named(name)).unwrap_or(before);
+        self.put_on(look);
     }
 }
 
 /// The theme that completes what was typed; when that is complete, the one `steps` further.
-fn next(typed: &str, steps: usize) -> ThemeKind {
-    match ThemeKind::ALL.iter().position(|kind| kind.name() == typed) {
-        Some(at) => ThemeKind::ALL.into_iter().cycle().nth(at + steps).unwrap_or_default(),
-        None => ThemeKind::ALL.into_iter().find(|kind| kind.name().starts_with(typed)).unwrap_or_default(),
-    }
+fn next(looks: &[Look], typed: &str, steps: usize) -> &'static str {
+    let next = match looks.iter().position(|look| look.name() == typed) {
+        Some(at) => looks.iter().cycle().nth(at + steps),
+        None => looks.iter().find(|look| look.name().starts_with(typed)),
+    };
+    next.or(looks.first()).map_or("", |look| look.name())
 }
 
 #[cfg(test)]
@@ -81,9 +113,11 @@ mod tests {
 
     #[test]
     fn tab_completes_and_then_walks_the_themes() {
-        assert_eq!(next("gru", 1), ThemeKind::Gruvbox);
-        assert_eq!(next("gruvbox", 1), ThemeKind::Nord);
-        assert_eq!(next("dark", ThemeKind::ALL.len() - 1), ThemeKind::OkabeItoLight);
+        let looks = ThemeKind::ALL.map(Look::Shipped);
+        assert_eq!(next(&looks, "gru", 1), "gruvbox");
+        assert_eq!(next(&looks, "gruvbox", 1), "nord");
+        assert_eq!(next(&looks, "dark", ThemeKind::ALL.len() - 1), "okabe-ito-light");
+        assert_eq!(next(&looks, "nothing", 1), "dark");
         assert_eq!((named("theme nord "), named("themes"), named("the")), (Some("nord"), None, None));
     }
 }

@@ -25,8 +25,6 @@ use barkeep_runtime::console::Link;
 /// Less than this is one line.
 pub const LEAST_WIDTH: u16 = 40;
 pub const LEAST_HEIGHT: u16 = 10;
-/// Rows of the box that says what is wrong.
-const NOW: u16 = 7;
 /// From here on there is a line for the screens.
 const WITH_TABS: u16 = 14;
 
@@ -55,7 +53,8 @@ pub fn frame(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer)
     let canvas = &mut Canvas::new(buf, context.theme, context.now);
     if matches!(model.link, Link::Lost { .. }) {
         // The picture is an old one; what to make of it stays readable.
-        let top = if model.screen == Screen::Overview { NOW.min(body.height) } else { 0 };
+        let now = screen::overview::now_rows(body.height).min(body.height);
+        let top = if model.screen == Screen::Overview { now } else { 0 };
         canvas.overlay(Rect::new(body.x, body.y + top, body.width, body.height - top), Role::Muted);
     }
     footer::toasts(model, canvas, body);

@@ -16,7 +16,7 @@ use barkeep_market::Ts;
 use barkeep_market::ts::MINUTE;
 use barkeep_monitor::snapshot::{MarketPhase, MarketView, Snapshot};
 use barkeep_runtime::console::{Access, Link};
-use barkeep_service::handle::EngineState;
+use barkeep_service::handle::{EngineState, Live};
 
 pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mut HitMap) {
     canvas.overlay(area, Role::Bar);
@@ -52,6 +52,10 @@ pub(super) fn draw(model: &Model, canvas: &mut Canvas<'_>, area: Rect, hits: &mu
     }
     pieces.push((70, vendor(snap, canvas.now, hits)));
     pieces.push((50, database(snap, canvas.now)));
+    // One that stands by says so in its state.
+    if let Some(fleet) = fleet(&snap.live).filter(|_| snap.live.state != EngineState::Standby) {
+        pieces.push((48, fleet));
+    }
     if model.access == Access::Read {
         pieces.push((75, Line::of(Role::Paused, "read-only")));
     }
@@ -111,12 +115,15 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
         EngineState::Idle => Role::Text,
         EngineState::Running => Role::Running,
         EngineState::Pausing | EngineState::Paused => Role::Paused,
-        EngineState::Draining => Role::Warn,
+        EngineState::Draining | EngineState::Standby => Role::Warn,
         EngineState::Failed => Role::Bad,
     };
     let mut line = Line::of(role, live.state.name().to_uppercase());
     if let Some(pause) = &live.paused {
         line = line.span(Role::Muted, format!(" by {} since {}", pause.by, hour_minute(pause.since)));
+    }
+    if let Some(reason) = live.reason.as_ref().filter(|_| live.state == EngineState::Standby) {
+        line = line.span(Role::Muted, format!(" {reason}"));
     }
     if live.state == EngineState::Draining || model.quitting {
         hits.tick();
@@ -124,6 +131,13 @@ pub(super) fn state(model: &Model, hits: &mut HitMap) -> Line {
             line.span(Role::Warn, format!(" finishing {}", plural(crate::view::phrase::on_the_wire(live), "request")));
     }
     line
+}
+
+/// Which of several services works.
+fn fleet(live: &Live) -> Option<Line> {
+    let standby = live.on_standby();
+    let (host, since) = live.leader().filter(|_| standby > 0)?;
+    Some(Line::new().pair(host, format!("leads since {}, {standby} standby", hour_minute(since))))
 }
 
 fn vendor(snap: &Snapshot, now: Ts, hits: &mut HitMap) -> Line {

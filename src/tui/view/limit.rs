@@ -1,106 +1,180 @@
 //! The vendor's rate limit in a panel: the last minute, when the next request may start, and what is due.
 
-use std::time::Duration;
-
 use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::phrase;
-use crate::draw::canvas::{Line, rows};
+use crate::draw::canvas::{Line, rows, width, wrap_line};
 use crate::draw::format;
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
-use crate::widgets::{bar, belt, spark};
+use crate::widgets::belt::Mark;
+use crate::widgets::{bar, belt, graph};
 use barkeep_market::Ts;
+use barkeep_market::ts::SECOND;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_plan::budget::Budget;
 
-/// Draws the panel; lines of least worth go first.
+/// Draws the panel; lines of least worth go first, and graphs take what is left over.
 pub fn panel(view: &mut ViewContext, area: Rect) {
     let snap = view.model.snap.clone();
-    let limit = &snap.live.limit;
-    let tail = limit
-        .limit
-        .map_or_else(|| Line::of(Role::Muted, "unlimited"), |n| Line::of(Role::Muted, format!("{n} a minute")));
-    let inner = view.panel(area, "Vendor limit", &tail);
+    let inner = view.panel(area, "Vendor limit", &agreed(&snap));
     let warnings = warnings(&snap, view.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
-    let mut needs = [10, 8, 9, 6, 7, 5, 4, 3].map(|worth| Constraint::new(1, 1, worth));
-    if let Some(need) = needs.get_mut(2) {
-        *need = Constraint::new(warned, warned, 9);
+    let now = view.now();
+    // Where lines are free these wrap.
+    let wrapped = |line: Line| wrap_line(&line, inner.width, 2);
+    let due = wrapped(purchase(snap.data.budget.as_ref(), now));
+    let late = wrapped(deadlines(&snap, view.model.digest.loading.len(), now));
+    let high = |lines: &[Line]| u16::try_from(lines.len()).unwrap_or(1);
+    let needs = [
+        Constraint::new(1, 1, 11),
+        Constraint::new(1, 1, 10),
+        Constraint::new(warned, warned, 9),
+        Constraint::new(1, 1, 8),
+        Constraint::new(1, 1, 6),
+        Constraint::new(1, high(&due), 7),
+        Constraint::new(1, high(&late), 5),
+        Constraint::new(1, 1, 4),
+        Constraint::new(1, 4, 3),
+    ];
+    let mut needs = needs;
+    let texts: u16 = needs.iter().take(8).map(|need| need.max).sum();
+    // The graphs share what is left.
+    let graphs = inner.height.saturating_sub(texts) / 2;
+    for k in [3, 8] {
+        if let Some(need) = needs.get_mut(k) {
+            need.max = if k == 3 { graphs.clamp(1, 6) } else { 6 };
+        }
     }
     let places = rows(inner, &needs);
-    let now = view.now();
     for (k, place) in places.into_iter().enumerate() {
         let Some(at) = place.filter(|p| p.height > 0) else { continue };
         match k {
-            0 => window(view, at),
-            1 => requests_by_minute(view, at),
+            0 => belt(view, at),
+            1 => window(view, at),
             2 => {
                 for (y, line) in (at.y..at.bottom()).zip(&warnings) {
                     view.canvas.line(at.x, y, at.width, line);
                 }
             }
-            3 => totals(view, at),
-            4 => {
-                let line = purchase(snap.data.budget.as_ref(), now);
-                view.canvas.line(at.x, at.y, at.width, &line);
+            3 => requests_by_minute(view, at),
+            4 => totals(view, at),
+            5 | 6 => {
+                let lines = if k == 5 { &due } else { &late };
+                for (y, line) in (at.y..at.bottom()).zip(wrapped_into(lines, at.height)) {
+                    view.canvas.line(at.x, y, at.width, &line);
+                }
             }
-            5 => {
-                let line = deadlines(&snap, view.model.digest.loading.len(), now);
-                view.canvas.line(at.x, at.y, at.width, &line);
-            }
-            6 => latency(view, at),
+            7 => latency(view, at),
             _ => rows_by_second(view, at),
         }
     }
 }
 
+/// The same text in as many lines as there are.
+fn wrapped_into(lines: &[Line], height: u16) -> Vec<Line> {
+    if lines.len() <= usize::from(height) {
+        return lines.to_vec();
+    }
+    let all = lines.iter().fold(Line::new(), |mut all, line| {
+        if !all.is_empty() {
+            all = all.span(Role::Text, " ");
+        }
+        all.spans.extend(line.spans.clone());
+        all
+    });
+    vec![all]
+}
+
+/// The agreed limit, for the frame of a panel.
+#[must_use]
+pub fn agreed(snap: &Snapshot) -> Line {
+    let limit = snap.live.limit.limit.map_or_else(|| "unlimited".to_owned(), |n| format!("{n} a minute"));
+    Line::of(Role::Muted, limit)
+}
+
 /// Where labels end and figures begin.
 const LABEL: u16 = 10;
-/// The belt of the last minute: its length, and the room that the words beside it need.
-const SHORTEST_BELT: u16 = 15;
-const LONGEST_BELT: u16 = 60;
-const NOTES: u16 = 32;
+
+/// The places of the limit that are taken at `now`, by all processes: each until 60 s after its answer.
+#[must_use]
+pub fn marks(snap: &Snapshot, now: Ts) -> Vec<Mark> {
+    let gone = (now - snap.live.at).max(0);
+    let marks = snap.live.limit.held.iter().map(|place| {
+        let left = i64::try_from(place.free_in.as_millis()).unwrap_or(i64::MAX);
+        Mark { left: if place.on_the_wire { left } else { left - gone }, on_the_wire: place.on_the_wire }
+    });
+    marks.filter(|mark| mark.left > 0).collect()
+}
+
+/// The last minute as a belt of time: places come on at the right and are free again at the left.
+pub fn belt(view: &mut ViewContext, at: Rect) {
+    let snap = &view.model.snap;
+    let limit = &snap.live.limit;
+    let labels = at.width >= 44;
+    let (before, after) = if labels { ("60 s ago ", " now") } else { ("", "") };
+    let (left, right) = (width(before), width(after));
+    let room = at.width.saturating_sub(left + right + 2);
+    if room == 0 {
+        return;
+    }
+    let (x, role) = (at.x + left + 1, if limit.frozen_for.is_some() { Role::Bad } else { Role::Running });
+    view.canvas.text(at.x, at.y, left, before, Role::Muted);
+    view.canvas.text(x + room + 1, at.y, right, after, Role::Muted);
+    for x in [x - 1, x + room] {
+        view.canvas.glyph(x, at.y, "│", Role::Border);
+    }
+    if limit.limit.is_none() {
+        for k in 0..room {
+            view.canvas.shade(x + k, at.y, "░", Role::Good, f64::from(k) / f64::from(room));
+        }
+        let text = " no limit agreed ";
+        view.canvas.text(x + room.saturating_sub(width(text)) / 2, at.y, room, text, Role::Text);
+        return;
+    }
+    let marks = marks(snap, view.now());
+    if marks.is_empty() && limit.used > 0 && limit.held.is_empty() {
+        // An older server does not name its places.
+        return bar::places(&mut view.canvas, x, at.y, room, limit.used, limit.effective.max(1));
+    }
+    belt::draw(&mut view.canvas, x, at.y, room, &marks, role);
+    let moving = marks.iter().filter(|mark| !mark.on_the_wire);
+    if let Some(next) = moving.map(|mark| belt::moves_in(mark.left, room)).min() {
+        let now = view.now();
+        // Not more often than a clock that shows seconds.
+        view.hits.changes_at(now + next.max(MOVES));
+    }
+}
+
+/// The belt moves at most this often, in milliseconds.
+const MOVES: i64 = SECOND;
 
 /// Requests of the last minute, and when the next one may start.
 pub fn window(view: &mut ViewContext, at: Rect) {
-    let live = view.model.snap.live.clone();
-    let (limit, noted) = (&live.limit, live.at);
-    let used = limit.used;
-    view.canvas.text(at.x, at.y, LABEL.min(at.width), "last 60 s", Role::Muted);
-    let x = at.x + LABEL;
+    let snap = view.model.snap.clone();
+    let limit = &snap.live.limit;
     let Some(agreed) = limit.limit else {
-        let line = Line::of(Role::Text, format!("{} in the last second", format::plural(used, "request")));
-        view.canvas.line(x, at.y, at.width.saturating_sub(LABEL), &line);
+        let line = Line::of(Role::Strong, limit.used.to_string())
+            .span(Role::Text, format!(" in the last second, {} at most", limit.effective));
+        view.canvas.line(at.x, at.y, at.width, &line);
         return;
     };
-    let room = at.width.saturating_sub(LABEL);
-    // As time where there is room for it, else as places.
-    let belt_room = room.saturating_sub(NOTES);
-    let gauge = if belt_room >= SHORTEST_BELT {
-        let width = belt_room.min(LONGEST_BELT);
-        let since = u64::try_from(view.now() - noted).unwrap_or(0);
-        if !limit.held.is_empty() {
-            view.hits.tick();
-        }
-        belt::belt(&mut view.canvas, x, at.y, width, &limit.held, Duration::from_millis(since));
-        width
-    } else {
-        let width = u16::try_from(agreed).unwrap_or(u16::MAX).min(room.saturating_sub(8)).min(20);
-        bar::places(&mut view.canvas, x, at.y, width, used, limit.effective.max(1));
-        width
-    };
-    let free = next_token(view);
+    let marks = marks(&snap, view.now());
+    // Where the places are named they are counted: they go on leaving between two words of the engine.
+    let named = limit.held.len() == limit.used as usize;
+    let used = if named { marks.len() } else { limit.used as usize };
     let mut pieces = vec![(9, Line::of(Role::Strong, format!("{used} of {}", limit.effective)))];
     if limit.effective < agreed {
         pieces.push((6, Line::of(Role::Warn, format!("lowered from {agreed} after a 429"))));
     }
+    let free = next_token(view);
     pieces.push((8, free));
     if limit.waiting > 0 {
-        pieces.push((3, Line::of(Role::Muted, format!("{} waiting", format::count(limit.waiting)))));
+        pieces.push((7, Line::of(Role::Muted, format!("{} waiting", format::count(limit.waiting)))));
     }
-    view.canvas.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
+    let gap = if at.width < 44 { 1 } else { 3 };
+    view.canvas.pieces(at.x, at.y, at.width, gap, &pieces);
 }
 
 fn next_token(view: &mut ViewContext) -> Line {
@@ -108,7 +182,7 @@ fn next_token(view: &mut ViewContext) -> Line {
     match view.model.snap.next_free_at().filter(|at| *at > now) {
         Some(at) => {
             view.hits.tick();
-            Line::of(Role::Muted, "next request in ").span(Role::Accent, format::until(at - now))
+            Line::of(Role::Muted, "next in ").span(Role::Accent, format::until(at - now))
         }
         None => Line::of(Role::Good, "free now"),
     }
@@ -136,34 +210,38 @@ fn labelled(view: &mut ViewContext, at: Rect, label: &str) -> Rect {
     Rect::new(at.x + used, at.y, at.width - used, 1)
 }
 
-pub fn requests_by_minute(view: &mut ViewContext, at: Rect) {
-    let pulse = &view.model.snap.live.pulse;
-    let values = phrase::requests_by_minute(pulse, view.now());
-    let top = values.iter().copied().fold(0.0, f64::max) as u64;
-    let rest = labelled(view, at, "req/min");
-    let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
-    spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Accent);
-    let note = [(5, Line::of(Role::Muted, "30 min, max ").span(Role::Text, format::count(top)))];
-    if rest.width > room + 2 {
-        view.canvas.pieces(rest.x + room + 2, rest.y, rest.width - room - 2, 2, &note);
+/// A graph with its name before it and a note behind it.
+fn graph(view: &mut ViewContext, at: Rect, label: &str, values: &[f64], role: Role, note: &Line) {
+    let middle = at.y + (at.height - 1) / 2;
+    view.canvas.text(at.x, middle, LABEL.min(at.width), label, Role::Muted);
+    let rest = at.width.saturating_sub(LABEL);
+    let noted = if rest >= note.width() + 14 { note.width() + 2 } else { 0 };
+    let place = Rect::new(at.x + LABEL.min(at.width), at.y, rest - noted, at.height);
+    graph::area(&mut view.canvas, place, values, 0.0, role);
+    if noted > 0 {
+        view.canvas.line(place.right() + 2, middle, noted - 2, note);
     }
 }
 
+/// Requests by minute.
+pub fn requests_by_minute(view: &mut ViewContext, at: Rect) {
+    let values = phrase::requests_by_minute(&view.model.snap.live.pulse, view.now());
+    let top = values.iter().copied().fold(0.0, f64::max) as u64;
+    let note = Line::of(Role::Muted, "30 min, max ").span(Role::Text, format!("{:<4}", format::count(top)));
+    graph(view, at, "req/min", &values, Role::Running, &note);
+}
+
+/// Bars written by second.
 pub fn rows_by_second(view: &mut ViewContext, at: Rect) {
-    let pulse = &view.model.snap.live.pulse;
-    let values = phrase::rows_by_second(pulse, view.now());
-    let rest = labelled(view, at, "rows/s");
-    let room = rest.width.saturating_sub(20).min(30).max(rest.width.min(10));
-    spark::line(&mut view.canvas, rest.x, rest.y, room, &values, Role::Good);
+    let values = phrase::rows_by_second(&view.model.snap.live.pulse, view.now());
     let now: f64 = values.iter().rev().take(10).sum::<f64>() / 10.0;
-    if rest.width > room + 2 {
-        let line = Line::of(Role::Muted, "last 10 s ").span(Role::Text, format!("{}/s", format::short(now)));
-        view.canvas.line(rest.x + room + 2, rest.y, rest.width - room - 2, &line);
-    }
+    let note = Line::of(Role::Muted, "60 s, now ")
+        .span(Role::Text, format!("{:<7}", format!("{}/s", format::short(now).trim())));
+    graph(view, at, "rows/s", &values, Role::Covered, &note);
 }
 
 fn totals(view: &mut ViewContext, at: Rect) {
-    let totals = view.model.snap.data.vendor.totals;
+    let totals = view.model.snap.request_totals();
     let role = |n: i64, bad: Role| if n > 0 { bad } else { Role::Text };
     let pieces = [
         (9, Line::new().pair("requests", format::count(totals.total_requests))),

@@ -9,7 +9,6 @@ pub mod context;
 mod dialog;
 mod footer;
 pub mod frame;
-pub mod freshness;
 mod header;
 pub mod limit;
 pub mod lists;
@@ -18,6 +17,7 @@ pub mod runs;
 pub mod screen;
 pub mod suspect;
 mod tiny;
+pub mod wall;
 pub mod why;
 
 use ratatui::buffer::Buffer;
@@ -27,6 +27,9 @@ use super::model::Model;
 use crate::draw::context::DrawContext;
 use crate::draw::hits::HitMap;
 use crate::model::screen::Screen;
+
+/// From this width on the overview ends with the newest lines of the log.
+pub const WITH_LOG: u16 = 200;
 
 /// Draws the screen that is open into `area`.
 pub fn screen(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {

@@ -22,6 +22,22 @@ use barkeep_service::activity::ActivityView;
 use barkeep_service::handle::Live;
 use barkeep_service::progress::{ItemState, ItemView, RunView};
 
+/// Whether a run does not know yet what it has to fetch.
+#[must_use]
+pub fn is_planning(run: &RunView) -> bool {
+    run.items.is_empty() && run.requests_planned == 0
+}
+
+/// How many requests of a run are answered; before it has a plan there is no number.
+#[must_use]
+pub fn requests(run: &RunView) -> String {
+    if is_planning(run) {
+        return "planning".to_owned();
+    }
+    let (answered, all) = (format::count(run.requests_answered), format::plural(run.requests_planned, "request"));
+    format!("{answered} of at most {all}")
+}
+
 /// Letter and word: `S stale`.
 #[must_use]
 pub fn tier(tier: Tier) -> Line {

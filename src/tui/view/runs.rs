@@ -5,15 +5,17 @@ use ratatui::layout::Rect;
 
 use super::context::ViewContext;
 use super::phrase;
-use crate::draw::canvas::Line;
+use crate::draw::canvas::{Canvas, Line};
 use crate::draw::format;
+use crate::draw::hits::{HitMap, Target, Window};
 use crate::draw::theme::Role;
 use crate::model::screen::ListId;
 use crate::now::what::refusal;
 use crate::widgets::bar;
-use crate::widgets::table::{Column, Table, range};
+use crate::widgets::table::{Column, Slot, Table, range};
+use barkeep_market::Ts;
 use barkeep_service::handle::EngineState;
-use barkeep_service::progress::{ItemState, RunView};
+use barkeep_service::progress::{ItemState, ItemView, RunView};
 
 #[derive(Clone, Copy)]
 enum ItemColumn {
@@ -68,8 +70,7 @@ fn heading(view: &mut ViewContext, width: u16) -> (Line, Line) {
         title = title.span(Role::Muted, format!(" since {}", format::hour_minute(run.started_at)));
     }
     if width > 90 {
-        let (answered, all) = (format::count(run.requests_answered), format::plural(run.requests_planned, "request"));
-        title = title.span(Role::Text, format!("  {answered} of at most {all}"));
+        title = title.span(Role::Text, format!("  {}", phrase::requests(run)));
     }
     view.hits.tick();
     let tail = match run.not_before.filter(|at| *at > now) {
@@ -114,63 +115,59 @@ fn overall(view: &mut ViewContext, at: Rect, run: &RunView, named: bool) {
     view.canvas.pieces(x + gauge + 1, at.y, room.saturating_sub(gauge + 1), 2, &pieces);
 }
 
+/// From this width on the items stand in two columns.
+const TWO_COLUMNS: u16 = 180;
+/// Unless there are no more than these.
+const ONE_COLUMN: usize = 8;
+
 fn items(view: &mut ViewContext, area: Rect) {
     let model = view.model;
     let items = model.items();
     let len = items.len();
     let before = model.hits.window_of(ListId::Items);
-    let empty = [Line::of(Role::Muted, "planning …")];
     let cursor = model.cursor(ListId::Items);
-    let table = Table {
-        list: ListId::Items,
-        columns: &COLUMNS,
-        len,
-        cursor,
-        focused: model.has_focus(ListId::Items),
-        sort: None,
-        before,
-        empty: &empty,
-    };
-    let now = view.now();
-    let mut ticking = false;
-    let window = table.draw(
-        &mut view.canvas,
-        view.hits,
-        area,
-        |_| false,
-        |canvas, slot, key, k| {
-            let Some((_, item)) = items.get(k) else { return };
-            let (sign, line) = phrase::item(item, now);
-            let role = line.role();
-            ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
-            match key {
-                ItemColumn::Sign => slot.text(canvas, sign, role),
-                ItemColumn::Label => slot.text(canvas, &phrase::item_label(&item.label), Role::Strong),
-                ItemColumn::Criticality => slot.text(canvas, item.info.criticality.name(), Role::Muted),
-                ItemColumn::Timeframes => {
-                    slot.text(canvas, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);
+    let two = area.width >= TWO_COLUMNS && len > ONE_COLUMN;
+    let half = if two { area.width / 2 - 1 } else { area.width };
+    let empty = [Line::of(Role::Muted, "planning …")];
+    let (now, mut ticking) = (view.now(), false);
+    // Both columns show one window: the second goes on where the first ends.
+    let high = if two { usize::from(area.height).min(len.div_ceil(2)) } else { usize::from(area.height) };
+    let window = before.around(cursor, len, if two { high * 2 } else { high });
+    let left = Rect { width: half, ..area };
+    let right = Rect::new(area.x + half + 2, area.y, area.width - half - if two { 2 } else { 0 }, area.height);
+    for (place, offset) in [(left, window.offset), (right, window.offset + high)].into_iter().take(1 + usize::from(two))
+    {
+        let rows = len.saturating_sub(offset).min(high);
+        let table = Table {
+            list: ListId::Items,
+            columns: &COLUMNS,
+            len: rows,
+            cursor: cursor.and_then(|cursor| cursor.checked_sub(offset)).filter(|at| *at < rows),
+            focused: model.has_focus(ListId::Items),
+            sort: None,
+            before: Window::default(),
+            empty: &empty,
+        };
+        // The rows of this column, where the mouse finds them.
+        let mut own = HitMap::default();
+        table.draw(
+            &mut view.canvas,
+            &mut own,
+            place,
+            |_| false,
+            |canvas, slot, key, k| {
+                if let Some((_, item)) = items.get(offset + k) {
+                    ticking |= matches!(item.state, ItemState::Waiting { until: Some(_), .. });
+                    cell(canvas, slot, key, item, now);
                 }
-                ItemColumn::Gauge => {
-                    let role = match item.state {
-                        ItemState::Verified => Role::Good,
-                        ItemState::Failed { .. } => Role::Bad,
-                        _ => Role::Running,
-                    };
-                    bar::share(canvas, slot.x, slot.y, slot.width, item.done, role);
-                }
-                ItemColumn::Percent => {
-                    let is_done = matches!(item.state, ItemState::Verified);
-                    slot.text(
-                        canvas,
-                        &if is_done { " done".to_owned() } else { format::percent(item.done.min(0.99)) },
-                        Role::Text,
-                    );
-                }
-                ItemColumn::Rows => slot.text(canvas, &format::count(item.rows), Role::Text),
-                ItemColumn::State => slot.line(canvas, &line),
-            }
-        },
-    );
+            },
+        );
+        for (area, target) in own.areas() {
+            let target = if let Target::Row(list, row) = target { Target::Row(*list, row + offset) } else { *target };
+            view.hits.add(*area, target);
+        }
+    }
+    view.hits.window(ListId::Items, window);
     if ticking {
         view.hits.tick();
     }
@@ -178,6 +175,35 @@ fn items(view: &mut ViewContext, area: Rect) {
     if !note.is_empty() && area.height > 0 {
         let y = area.bottom();
         view.canvas.right(area.x, y, area.width, &format!(" {note} "), Role::Muted);
+    }
+}
+
+fn cell(canvas: &mut Canvas, slot: Slot, key: ItemColumn, item: &ItemView, now: Ts) {
+    let (sign, line) = phrase::item(item, now);
+    let role = line.role();
+    match key {
+        ItemColumn::Sign => slot.text(canvas, sign, role),
+        ItemColumn::Label => slot.text(canvas, &phrase::item_label(&item.label), Role::Strong),
+        ItemColumn::Criticality => slot.text(canvas, item.info.criticality.name(), Role::Muted),
+        ItemColumn::Timeframes => {
+            slot.text(canvas, &phrase::derivation(item.info.timeframe, &item.info.derives), Role::Muted);
+        }
+        ItemColumn::Gauge => {
+            let role = match item.state {
+                // Quiet: there are many of them.
+                ItemState::Verified => Role::Covered,
+                ItemState::Failed { .. } => Role::Bad,
+                _ => Role::Running,
+            };
+            bar::share(canvas, slot.x, slot.y, slot.width, item.done, role);
+        }
+        ItemColumn::Percent => {
+            let is_done = matches!(item.state, ItemState::Verified);
+            let text = if is_done { " done".to_owned() } else { format::percent(item.done.min(0.99)) };
+            slot.text(canvas, &text, Role::Text);
+        }
+        ItemColumn::Rows => slot.text(canvas, &format::count(item.rows), Role::Text),
+        ItemColumn::State => slot.line(canvas, &line),
     }
 }
 
@@ -190,9 +216,10 @@ fn idle(view: &mut ViewContext, area: Rect) {
         EngineState::Failed => ("Failed", Role::Bad),
         EngineState::Paused | EngineState::Pausing => ("Paused", Role::Paused),
         EngineState::Draining => ("Shutting down", Role::Paused),
+        EngineState::Standby => ("Standby", Role::Paused),
         EngineState::Idle | EngineState::Running => ("Idle", Role::Border),
     };
-    view.hits.add(area, crate::draw::hits::Target::List(ListId::Items));
+    view.hits.add(area, Target::List(ListId::Items));
     let inner = view.canvas.block(area, &Line::of(Role::Title, title), &Line::new(), frame);
     let mut lines = Vec::new();
     match (&live.key_refused, &live.reason) {

@@ -16,7 +16,7 @@ pub fn share(canvas: &mut Canvas, x: u16, y: u16, width: u16, share: f64, role: 
     for k in 0..width {
         let here = eighths.saturating_sub(u32::from(k) * 8).min(8);
         match FILLS.get(here as usize) {
-            Some(fill) if here > 0 => canvas.shade(x + k, y, fill, role, f64::from(k) / f64::from(width)),
+            Some(fill) if here > 0 => canvas.shade(x + k, y, fill, role, 0.15 + 0.7 * f64::from(k) / f64::from(width)),
             _ => canvas.glyph(x + k, y, TRACK, Role::Border),
         }
     }

@@ -1,55 +1,68 @@
-//! The vendor's limit as time: each place that is taken stands where it will be free, and moves left until it is.
-
-use std::time::Duration;
+//! The window of a rate limit as time: places go on at the right end and leave at the left, where they are free again.
 
 use crate::draw::canvas::Canvas;
-use crate::draw::glyphs::LEVELS;
+use crate::draw::glyphs::{HELD, LEVELS, ON_THE_WIRE};
 use crate::draw::theme::Role;
-use barkeep_monitor::snapshot::HeldPlace;
 
-/// What a place is taken for after the answer.
-const WINDOW: Duration = Duration::from_mins(1);
-/// A place that waits to be free, and one whose request has no answer yet.
-const HELD: &str = "▮";
-const WIRE: &str = "▯";
-const NOTHING: &str = "·";
+/// The length of the belt, in milliseconds.
+pub const LENGTH: i64 = 60_000;
 
-/// The places of the last minute over `width` cells, `since` after they were noted: the left end is free now, the right one
-/// in a minute. Where several fall into a cell the level says how many.
-pub fn belt(canvas: &mut Canvas, x: u16, y: u16, width: u16, held: &[HeldPlace], since: Duration) {
-    let cells = count(width, held, since);
-    let most = cells.iter().map(|(held, wire)| held + wire).max().unwrap_or(0);
-    for (k, (held, wire)) in (0..).zip(cells) {
-        // The closer to being free, the calmer.
-        let (x, fraction) = (x + k, f64::from(k) / f64::from(width));
-        match held + wire {
-            0 => canvas.glyph(x, y, NOTHING, Role::Muted),
-            _ if most > 2 => {
-                let level = ((held + wire) * 8).div_ceil(most).clamp(1, 8);
-                let level = LEVELS.get(level as usize).copied().unwrap_or(HELD);
-                canvas.shade(x, y, level, if wire > 0 { Role::Running } else { Role::Accent }, fraction);
-            }
-            _ if wire > 0 => canvas.glyph(x, y, WIRE, Role::Running),
-            _ => canvas.shade(x, y, HELD, Role::Accent, fraction),
-        }
-    }
+/// A place on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// How long it stays, in milliseconds.
+    pub left: i64,
+    /// It does not move yet: its request has no answer.
+    pub on_the_wire: bool,
 }
 
-/// How many places fall into each cell: those with an answer, and those still on the wire.
-fn count(width: u16, held: &[HeldPlace], since: Duration) -> Vec<(u32, u32)> {
-    let mut cells = vec![(0, 0); usize::from(width)];
-    for place in held {
-        let left = if place.on_the_wire { WINDOW } else { place.free_in.saturating_sub(since) };
-        if left.is_zero() {
-            continue;
-        }
-        let at = left.min(WINDOW).as_secs_f64() / WINDOW.as_secs_f64() * f64::from(width);
-        let at = (at.ceil() as usize).saturating_sub(1);
-        if let Some((held, wire)) = cells.get_mut(at) {
-            if place.on_the_wire { *wire += 1 } else { *held += 1 }
+/// The cell of a place that stays for `left` milliseconds, on a belt of `width` cells.
+#[must_use]
+pub fn cell(left: i64, width: u16) -> u16 {
+    let at = left.clamp(0, LENGTH) * i64::from(width) / LENGTH;
+    u16::try_from(at).unwrap_or(0).min(width.saturating_sub(1))
+}
+
+/// In how many milliseconds a place moves to the next cell, or leaves.
+#[must_use]
+pub fn moves_in(left: i64, width: u16) -> i64 {
+    // The cell begins at the least time for which it is the cell.
+    let begins = (i64::from(cell(left, width)) * LENGTH + i64::from(width) - 1) / i64::from(width.max(1));
+    left - begins + 1
+}
+
+/// Up to so many places in a cell are counted there; from more on all cells show by their height how many they hold.
+const COUNTED: u32 = 3;
+/// What a full cell holds at least.
+const FULL: u32 = 8;
+
+/// Draws the belt.
+pub fn draw(canvas: &mut Canvas, x: u16, y: u16, width: u16, marks: &[Mark], role: Role) {
+    let mut cells = vec![(0_u32, false); usize::from(width)];
+    for mark in marks {
+        if let Some((count, waits)) = cells.get_mut(usize::from(cell(mark.left, width))) {
+            (*count, *waits) = (*count + 1, *waits || mark.on_the_wire);
         }
     }
-    cells
+    let most = cells.iter().map(|(count, _)| *count).max().unwrap_or(0);
+    for (k, (count, waits)) in (0_u16..).zip(cells) {
+        // What leaves soon is bright: that is what the next request waits for.
+        let fraction = 1.0 - 0.7 * f64::from(k) / f64::from(width.max(1));
+        let text = match (count, waits) {
+            (0, _) => {
+                canvas.glyph(x + k, y, "·", Role::Border);
+                continue;
+            }
+            _ if most > COUNTED => {
+                let eighths = (count * FULL).div_ceil(most.max(FULL)) as usize;
+                LEVELS.get(eighths).copied().unwrap_or(HELD).to_owned()
+            }
+            (1, true) => ON_THE_WIRE.to_owned(),
+            (1, false) => HELD.to_owned(),
+            _ => count.to_string(),
+        };
+        canvas.shade(x + k, y, &text, role, fraction);
+    }
 }
 
 #[cfg(test)]
@@ -61,34 +74,33 @@ mod tests {
     use crate::draw::theme::Theme;
     use barkeep_market::Ts;
 
-    fn place(seconds: u64, on_the_wire: bool) -> HeldPlace {
-        HeldPlace { free_in: Duration::from_secs(seconds), on_the_wire }
-    }
-
-    fn drawn(held: &[HeldPlace], since: u64) -> String {
-        let mut buf = Buffer::empty(Rect::new(0, 0, 12, 1));
-        let canvas = &mut Canvas::new(&mut buf, Theme::default(), Ts(0));
-        belt(canvas, 0, 0, 12, held, Duration::from_secs(since));
+    fn drawn(width: u16, left: &[(i64, bool)]) -> String {
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+        let marks: Vec<Mark> =
+            left.iter().map(|(left, on_the_wire)| Mark { left: *left, on_the_wire: *on_the_wire }).collect();
+        draw(&mut Canvas::new(&mut buf, Theme::default(), Ts(0)), 0, 0, width, &marks, Role::Running);
         buf.content.iter().map(ratatui::buffer::Cell::symbol).collect()
     }
 
     #[test]
-    fn a_place_moves_left_until_it_is_free_and_one_on_the_wire_stays() {
-        let held = [place(11, false), place(23, false), place(60, true)];
-        assert_eq!(drawn(&held, 0), "··▮·▮······▯");
-        assert_eq!(drawn(&held, 10), "▮·▮········▯");
-        assert_eq!(drawn(&held, 11), "··▮········▯", "free the moment it is");
-        assert_eq!(drawn(&held, 60), "···········▯");
-        assert_eq!(drawn(&[], 0), "············");
+    fn places_come_on_at_the_right_and_leave_at_the_left() {
+        assert_eq!(drawn(6, &[(60_000, true), (59_999, false)]), "·····2");
+        assert_eq!(drawn(6, &[(60_000, true), (30_000, false), (9_999, false)]), "▮··▮·▯");
+        assert_eq!(drawn(3, &[(1, false); 3]), "3··");
+        assert_eq!(drawn(3, &[(1, false), (2, false), (3, false), (4, false), (40_000, true)]), "▄·▁");
+        assert_eq!(drawn(3, &[(1, false); 12]), "█··");
+        assert_eq!(drawn(0, &[(1, false)]), "");
     }
 
     #[test]
-    fn every_place_is_counted_once_whatever_the_width() {
-        let held: Vec<HeldPlace> = (1..=60).map(|s| place(s, s > 55)).collect();
-        for width in [1, 7, 20, 60, 200] {
-            let all: u32 = count(width, &held, Duration::ZERO).iter().map(|(a, b)| a + b).sum();
-            assert_eq!(all, 60, "{width}");
+    fn a_place_moves_exactly_when_it_is_said_to() {
+        for width in [1, 7, 24, 30, 60, 100] {
+            for left in (1..=LENGTH).step_by(331) {
+                let next = moves_in(left, width);
+                let (here, before, then) = (cell(left, width), cell(left - next + 1, width), cell(left - next, width));
+                assert!(next > 0 && before == here, "{left} on {width}");
+                assert!(then + 1 == here || (here == 0 && left - next < 0), "{left} on {width}: {here} {then}");
+            }
         }
-        assert_eq!(drawn(&[place(1, false), place(2, false), place(3, false), place(9, false)], 0), "█▃··········");
     }
 }

@@ -7,7 +7,6 @@ pub mod braille;
 pub mod calendar;
 pub mod candles;
 pub mod chart;
+pub mod graph;
 pub mod heat;
-pub mod spark;
 pub mod table;
-pub mod wall;

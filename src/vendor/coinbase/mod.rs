@@ -15,8 +15,8 @@ use chrono::{NaiveDate, SecondsFormat};
 
 use self::client::Http;
 use super::{
-    AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker,
-    TickerDetails, Vendor,
+    AggregateQuery, Class, Cursor, Dated, DividendPage, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage,
+    Ticker, TickerDetails, Vendor,
 };
 use barkeep_config::{CoinbaseSettings, VendorSettings};
 use barkeep_market::source::Reach;
@@ -113,6 +113,15 @@ impl Vendor for Coinbase {
 
     async fn splits(&self, _: &[String], _: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
         Ok(Dated { value: SplitPage::default(), server_time: None })
+    }
+
+    async fn dividends(
+        &self,
+        _: &[String],
+        _: Option<NaiveDate>,
+        _: Option<&Cursor>,
+    ) -> Result<Dated<DividendPage>, Fault> {
+        Ok(Dated { value: DividendPage::default(), server_time: None })
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::batch::groups;
 use super::*;
-use crate::SplitPage;
 use crate::limit::Grant;
+use crate::{DividendPage, SplitPage};
 use barkeep_base::clock::FixedClock;
 use barkeep_config::RateLimit;
+use barkeep_market::split::Split;
 use barkeep_market::{Interval, Ts};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -70,6 +72,15 @@ impl Vendor for Scripted {
         let splits = tickers.iter().flat_map(|t| self.splits.iter().map(|s| (t.clone(), *s))).collect();
         let next = self.pages_of_splits.lock().unwrap().pop_front().flatten();
         self.dated(SplitPage { splits, next, unreadable: 1 }).await
+    }
+
+    async fn dividends(
+        &self,
+        _: &[String],
+        _: Option<NaiveDate>,
+        _: Option<&Cursor>,
+    ) -> Result<Dated<DividendPage>, Fault> {
+        self.dated(DividendPage::default()).await
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {

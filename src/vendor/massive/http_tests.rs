@@ -7,6 +7,8 @@ use flate2::{Compression, write::GzEncoder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use std::time::Duration;
+
 use super::*;
 use barkeep_config::RateLimit;
 use barkeep_market::freshness::Delay;
@@ -473,6 +475,45 @@ async fn a_missing_splits_endpoint_leads_to_the_older_one() {
             "/v3/reference/splits?ticker=A&limit=1000",
             "/v3/reference/splits?cursor=abc",
             "/v3/reference/splits?ticker=B&limit=1000",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn dividends_of_many_are_one_request_and_one_each_at_the_older_endpoint() {
+    let row = |ticker: &str, kind: &str| {
+        format!(
+            r#"{{"cash_amount":0.25,"currency":"USD","{kind}":"CD","ex_dividend_date":"2024-05-10","frequency":4,"id":"E1","pay_date":"2024-05-16","ticker":"{ticker}"}}"#
+        )
+    };
+    let page = |rows: &[String]| ok(&format!(r#"{{"results":[{}],"status":"OK"}}"#, rows.join(",")));
+    let broken = row("B", "distribution_type").replace("0.25", "0");
+    let both = page(&[row("A", "distribution_type"), broken]);
+    let missing = answer("404 Not Found", "", b"404 page not found");
+    let old = |ticker: &str| page(&[row(ticker, "dividend_type")]);
+    let server = Server::start(vec![both, missing, old("A"), old("B")]).await;
+    let client = server.client();
+    let tickers = ["A".to_owned(), "B".to_owned()];
+    let DividendPage { dividends, unreadable, next } = client.dividends(&tickers, None, None).await.unwrap().value;
+    assert_eq!((dividends.len(), unreadable, next), (1, 1, None));
+    let (ticker, first) = &dividends[0];
+    assert_eq!((ticker.as_str(), first.cash_amount, first.kind.as_deref()), ("A", 0.25, Some("CD")));
+    assert_eq!((first.frequency, first.pay_date.unwrap().to_string()), (Some(4), "2024-05-16".to_owned()));
+    assert_eq!((first.record_date, first.id.as_str()), (None, "E1"));
+
+    let since = NaiveDate::from_ymd_opt(2024, 1, 2);
+    assert_eq!(client.dividends(&tickers, since, None).await.unwrap_err().class, Class::Transient);
+    let page = client.dividends(&tickers, since, None).await.unwrap().value;
+    let last = client.dividends(&tickers, since, page.next.as_ref()).await.unwrap().value;
+    assert_eq!((page.dividends[0].0.as_str(), last.dividends[0].0.as_str(), last.next), ("A", "B", None));
+    let paths: Vec<String> = server.requests().iter().map(|r| r.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(
+        paths,
+        [
+            "/stocks/v1/dividends?ticker.any_of=A,B&limit=5000",
+            "/stocks/v1/dividends?ticker.any_of=A,B&ex_dividend_date.gte=2024-01-02&limit=5000",
+            "/v3/reference/dividends?ticker=A&ex_dividend_date.gte=2024-01-02&limit=1000",
+            "/v3/reference/dividends?ticker=B&ex_dividend_date.gte=2024-01-02&limit=1000",
         ]
     );
 }

@@ -3,6 +3,7 @@
 //! Every method is one request to the configured origin. Vendor facts are from its documentation and from recorded
 //! answers; where they surprise, the place that deals with it says so.
 
+mod actions;
 mod address;
 mod client;
 mod grouped;
@@ -20,29 +21,24 @@ mod http_tests;
 mod page_tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
-use self::address::{encoded, path_of};
+use self::actions::Actions;
+use self::address::encoded;
 use self::client::{Answer, Http, Refused};
 use self::wire::PAGE_LIMIT;
 use super::refusal::is_not_found;
 use super::{
-    AggregateQuery, Class, Cursor, Dated, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage, Ticker,
-    TickerDetails, Vendor,
+    AggregateQuery, Class, Cursor, Dated, DividendPage, Fault, GroupedPage, Holiday, MarketStatus, Page, SplitPage,
+    Ticker, TickerDetails, Vendor,
 };
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::VendorSettings;
 use barkeep_market::{AssetClass, Family, Ts};
-
-/// The splits endpoint, and the one it replaced in February 2026, which old accounts and mirrors still serve.
-const SPLITS: &str = "/stocks/v1/splits";
-const OLD_SPLITS: &str = "/v3/reference/splits";
 
 /// Bodies from here on are read on a thread for such work.
 const LONG_BODY: usize = 32 << 10;
@@ -83,8 +79,8 @@ async fn read<T: Send + 'static>(
 /// The vendor client.
 pub struct Massive {
     http: Http,
-    /// The new splits endpoint answered 404, so the old one is asked, one ticker at a time.
-    old_splits: AtomicBool,
+    splits: Actions,
+    dividends: Actions,
     readers: Semaphore,
 }
 
@@ -101,7 +97,7 @@ impl Massive {
         drop(key);
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let readers = Semaphore::new((processors / 2).max(1));
-        Ok(Self { http, old_splits: AtomicBool::new(false), readers })
+        Ok(Self { http, splits: Actions::splits(), dividends: Actions::dividends(), readers })
     }
 
     async fn dated<T: Send + 'static>(
@@ -112,51 +108,6 @@ impl Massive {
         let (value, Headers { server_time, .. }) = read(&self.readers, answer, value).await?;
         Ok(Dated { value, server_time })
     }
-
-    async fn new_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
-        let first = || {
-            let list: Vec<String> = tickers.iter().map(|t| encoded(t)).collect();
-            format!("{SPLITS}?ticker.any_of={}&limit=5000", list.join(","))
-        };
-        let path = cursor.map_or_else(first, |Cursor(next)| next.clone());
-        let answer = self.http.get(&path).await.map_err(|fault| {
-            // A 404 of the vendor itself; one of a proxy says nothing of its endpoints.
-            if fault.status != Some(404) || fault.class != Class::Permanent || cursor.is_some() {
-                return fault;
-            }
-            self.old_splits.store(true, Ordering::Relaxed);
-            let message = format!("{}; trying the older splits endpoint", fault.message);
-            Fault { class: Class::Transient, message, retry_after: Some(Duration::ZERO), ..fault }
-        })?;
-        let (tickers, base) = (tickers.to_vec(), self.http.base.clone());
-        self.dated(answer, move |body| reference::splits(body, &tickers, &base, SPLITS)).await
-    }
-
-    /// The old endpoint takes one ticker per request. The cursor carries, behind a `#`, which ticker it is about.
-    async fn old_splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
-        let first = |ticker: &String| format!("{OLD_SPLITS}?ticker={}&limit=1000", encoded(ticker));
-        let (path, ticker) = match cursor.and_then(|Cursor(c)| c.split_once('#')) {
-            Some((path, ticker)) => (path.to_owned(), ticker.to_owned()),
-            None => match tickers.first() {
-                Some(ticker) => (first(ticker), ticker.clone()),
-                None => return Ok(no_splits()),
-            },
-        };
-        let answer = self.http.get(&path).await?;
-        let (only, base) = (vec![ticker.clone()], self.http.base.clone());
-        let mut page = self.dated(answer, move |body| reference::splits(body, &only, &base, OLD_SPLITS)).await?;
-        let after = || {
-            let next = tickers.iter().skip_while(|t| **t != ticker).nth(1)?;
-            Some(Cursor(format!("{}#{next}", first(next))))
-        };
-        let next = page.value.next.take();
-        page.value.next = next.map(|Cursor(next)| Cursor(format!("{next}#{ticker}"))).or_else(after);
-        Ok(page)
-    }
-}
-
-fn no_splits() -> Dated<SplitPage> {
-    Dated { value: SplitPage::default(), server_time: None }
 }
 
 /// The path and query of the first page of aggregates.
@@ -208,12 +159,30 @@ impl Vendor for Massive {
     }
 
     async fn splits(&self, tickers: &[String], cursor: Option<&Cursor>) -> Result<Dated<SplitPage>, Fault> {
-        if tickers.is_empty() {
-            return Ok(no_splits());
-        }
-        let old =
-            cursor.map_or_else(|| self.old_splits.load(Ordering::Relaxed), |Cursor(next)| path_of(next) == OLD_SPLITS);
-        if old { self.old_splits(tickers, cursor).await } else { self.new_splits(tickers, cursor).await }
+        let Some(asked) = self.splits.asked(tickers, None, cursor) else {
+            return Ok(Dated { value: SplitPage::default(), server_time: None });
+        };
+        let answer = self.splits.answer(self.http.get(&asked.path).await, &asked)?;
+        let (base, of) = (self.http.base.clone(), asked.clone());
+        let page = self.dated(answer, move |body| reference::splits(body, &of.tickers, &base, of.endpoint)).await?;
+        let next = asked.next(tickers, None, page.value.next);
+        Ok(Dated { value: SplitPage { next, ..page.value }, ..page })
+    }
+
+    async fn dividends(
+        &self,
+        tickers: &[String],
+        since: Option<NaiveDate>,
+        cursor: Option<&Cursor>,
+    ) -> Result<Dated<DividendPage>, Fault> {
+        let Some(asked) = self.dividends.asked(tickers, since, cursor) else {
+            return Ok(Dated { value: DividendPage::default(), server_time: None });
+        };
+        let answer = self.dividends.answer(self.http.get(&asked.path).await, &asked)?;
+        let (base, of) = (self.http.base.clone(), asked.clone());
+        let page = self.dated(answer, move |body| reference::dividends(body, &of.tickers, &base, of.endpoint)).await?;
+        let next = asked.next(tickers, since, page.value.next);
+        Ok(Dated { value: DividendPage { next, ..page.value }, ..page })
     }
 
     async fn market_status(&self) -> Result<Dated<MarketStatus>, Fault> {

@@ -38,7 +38,7 @@ pub(super) fn aggregates(
     let (count, most) = (rows.len() as u64, PAGE_LIMIT);
     let adjusted = envelope.adjusted == Some(true) && !rows.is_empty();
     let mut bars = Vec::with_capacity(rows.len());
-    let (mut dropped, mut near) = (0, None);
+    let (mut outside, mut near) = (Vec::new(), None);
     for Object(row) in rows {
         let ts = bar_start(query.timeframe, query.class, Ts(row.t.0));
         if !query.range.contains(ts) {
@@ -47,18 +47,24 @@ pub(super) fn aggregates(
             if !(at_its_end && near.get_or_insert_with(|| margin(query)).contains(ts)) {
                 return Err(Fault::malformed(out_of_range(row.t, query)));
             }
-            dropped += 1;
+            outside.push(ts);
             continue;
         }
         let BarRow { o, h, l, c, v, vw, n, .. } = row;
         bars.push(bar(ts, [o, h, l, c, v], vw, n));
     }
-    if bars.is_empty() && dropped > 0 {
+    if bars.is_empty() && !outside.is_empty() {
         return Err(Fault::malformed(format!("every bar lies outside the requested range {}", query.range)));
     }
     bars.sort_by_key(|b| b.ts);
     drop_repeats(&mut bars, |a, b| a.ts == b.ts, Bar::value_bits);
     sound::check(&bars, query)?;
+    if first && envelope.next_url().is_none() && sound::is_moved(&bars, &outside, query) {
+        let (n, range) = (outside.len(), query.range);
+        let text =
+            format!("{n} bars lie outside the requested range {range}, whose other end has none: all are a day off");
+        return Err(Fault::malformed(text));
+    }
     let next = match envelope.next_url() {
         // Whether the vendor's cursor remembers `adjusted=false` is not documented, so it is always said again.
         Some(url) => {
@@ -78,7 +84,7 @@ pub(super) fn aggregates(
         query_count,
         full,
         answers_to: None,
-        dropped,
+        dropped: outside.len() as u64,
         next,
         request_id,
         server_time: None,

@@ -179,6 +179,30 @@ fn rows_just_outside_the_range_are_dropped_and_counted() {
     assert!(read(&hour(), &early.replace("\"status\"", more)).is_ok());
 }
 
+#[test]
+fn an_answer_that_lies_a_whole_day_off_is_refused() {
+    let week = query(Timeframe::M5, AssetClass::Stock, "2024-01-16T09:00:00Z", "2024-01-19T01:00:00Z");
+    let coins = query(Timeframe::M5, AssetClass::Crypto, "2024-01-16T00:00:00Z", "2024-01-19T00:00:00Z");
+    let rows = |shift: i64, from: i64, per_day: i64| -> String {
+        let start = at("2024-01-16T00:00:00Z").ms() + from + shift;
+        let days = (0..3).flat_map(|day| (0..per_day).map(move |k| start + day * 86_400_000 + k * 300_000));
+        with_rows(&days.map(|t| row(t, "1")).collect::<Vec<_>>())
+    };
+    let open = 14 * 3_600_000 + 1_800_000;
+    for day in [86_400_000, -86_400_000] {
+        for (query, body) in [(&week, rows(day, open, 78)), (&coins, rows(day, 0, 288).replace("TEST", "X:BTCUSD"))] {
+            let fault = read(query, &body).unwrap_err();
+            assert!(fault.message.ends_with("all are a day off"), "{fault}");
+        }
+    }
+    assert!(read(&week, &rows(0, open, 78)).is_ok_and(|page| page.dropped == 0));
+    // Dates read in a zone nine hours ahead: some hours of the first day are there.
+    let far = read(&coins, &rows(9 * 3_600_000, 0, 288).replace("TEST", "X:BTCUSD")).unwrap();
+    assert_eq!(far.dropped, 9 * 12);
+    // A few bars of a quiet symbol prove nothing.
+    assert!(read(&week, &rows(86_400_000, open, 4)).is_ok_and(|page| page.dropped == 4));
+}
+
 /// `n` crypto minutes from 2024-01-15 00:00 UTC on, of a range of `asked` minutes.
 fn minutes(n: i64, asked: i64, used: i64, next: bool) -> Result<Page, Fault> {
     let start = at("2024-01-15T00:00:00Z");
@@ -300,7 +324,7 @@ fn splits_that_are_none_are_left_out_and_foreign_ones_refused() {
     let read = |rows: &[&str]| {
         let rows: Vec<String> = rows.iter().map(|row| format!(r#"{{"ticker":"A",{row}}}"#)).collect();
         let body = format!(r#"{{"results":[{}],"status":"OK"}}"#, rows.join(","));
-        reference::splits(body.as_bytes(), &["A".to_owned()], &base, SPLITS)
+        reference::splits(body.as_bytes(), &["A".to_owned()], &base, "/stocks/v1/splits")
     };
     let good = r#""execution_date":"2024-06-10","split_from":1,"split_to":10,"adjustment_type":"forward_split""#;
     let other = r#""execution_date":"2024-06-10","split_from":1,"split_to":4"#;
@@ -323,9 +347,9 @@ fn splits_that_are_none_are_left_out_and_foreign_ones_refused() {
     assert!(read(&bad).unwrap_err().message.contains("none of the 6 rows is a split: 0 for 10 shares"));
     assert_eq!(read(&bad[..1]).unwrap().unreadable, 1);
     let other = br#"{"results":[{"ticker":"B","execution_date":"2024-06-10","split_from":1,"split_to":10}]}"#;
-    assert!(reference::splits(other, &["A".to_owned()], &base, SPLITS).is_err());
+    assert!(reference::splits(other, &["A".to_owned()], &base, "/stocks/v1/splits").is_err());
     let astray = br#"{"results":[],"next_url":"https://h/v3/reference/tickers?cursor=a"}"#;
-    assert!(reference::splits(astray, &["A".to_owned()], &base, SPLITS).is_err());
+    assert!(reference::splits(astray, &["A".to_owned()], &base, "/stocks/v1/splits").is_err());
 }
 
 #[test]

@@ -1,48 +1,96 @@
-//! Splits, market status, holidays and tickers: small answers, checked like the big ones.
+//! Splits, dividends, market status, holidays and tickers: small answers, checked like the big ones.
 
 use super::address::Base;
 use super::wire::{
-    Counts, DetailsBody, Envelope, HolidayRow, Object, Raw, SplitRow, StatusBody, TickerRow, json, object, row, shown,
+    Counts, DetailsBody, DividendRow, Envelope, HolidayRow, Object, Raw, SplitRow, StatusBody, TickerRow, json, object,
+    row, shown,
 };
-use crate::{Fault, Holiday, MarketStatus, SplitPage, Ticker, TickerDetails};
+use crate::{Cursor, DividendPage, Fault, Holiday, MarketStatus, SplitPage, Ticker, TickerDetails};
 use barkeep_market::Ts;
+use barkeep_market::dividend::Dividend;
 use barkeep_market::split::Split;
 
 /// So many rows of which none can be read have another shape than ours; a single one may be a slip.
 const OTHER_SHAPE: u64 = 2;
 
-/// Reads a page of splits; `path` is the endpoint, which the next page must keep. Every row of an asked ticker comes
-/// back, also two that contradict each other: which one is right, prices decide.
+/// What happened to shares, as far as one page tells.
+pub(super) struct Listed<T> {
+    pub(super) rows: Vec<(String, T)>,
+    pub(super) unreadable: u64,
+    pub(super) next: Option<Cursor>,
+}
+
+/// Reads a page of splits. Every row of an asked ticker comes back, also two that contradict each other: which one is
+/// right, prices decide.
 pub(super) fn splits(body: &[u8], tickers: &[String], base: &Base, path: &str) -> Result<SplitPage, Fault> {
+    let Listed { rows, unreadable, next } = listed(body, tickers, base, path, "split", split)?;
+    Ok(SplitPage { splits: rows, unreadable, next })
+}
+
+/// Reads a page of dividends.
+pub(super) fn dividends(body: &[u8], tickers: &[String], base: &Base, path: &str) -> Result<DividendPage, Fault> {
+    let Listed { rows, unreadable, next } = listed(body, tickers, base, path, "dividend", dividend)?;
+    Ok(DividendPage { dividends: rows, unreadable, next })
+}
+
+/// Reads a page of a list of `what`; `path` is the endpoint, which the next page must keep.
+fn listed<T>(
+    body: &[u8],
+    tickers: &[String],
+    base: &Base,
+    path: &str,
+    what: &str,
+    read: fn(&Raw) -> Result<(String, T), String>,
+) -> Result<Listed<T>, Fault> {
     let mut envelope: Envelope<Raw> = object(body)?;
-    let mut page = SplitPage::default();
-    let mut why = None;
+    let (mut rows, mut unreadable, mut why) = (Vec::new(), 0, None);
     for raw in envelope.rows(Counts::Loose)? {
-        match split(&raw) {
-            Ok((ticker, split)) if tickers.contains(&ticker) => page.splits.push((ticker, split)),
+        match read(&raw) {
+            Ok((ticker, one)) if tickers.contains(&ticker) => rows.push((ticker, one)),
             Ok((ticker, _)) => {
                 let ticker = shown(&ticker);
-                let text = format!("the answer holds a split of {ticker}, which was not requested");
+                let text = format!("the answer holds a {what} of {ticker}, which was not requested");
                 return Err(Fault::malformed(text));
             }
             Err(reason) => {
-                page.unreadable += 1;
+                unreadable += 1;
                 why.get_or_insert(reason);
             }
         }
     }
-    if let Some(why) = why.filter(|_| page.splits.is_empty() && page.unreadable >= OTHER_SHAPE) {
-        return Err(Fault::malformed(format!("none of the {} rows is a split: {why}", page.unreadable)));
+    if let Some(why) = why.filter(|_| rows.is_empty() && unreadable >= OTHER_SHAPE) {
+        return Err(Fault::malformed(format!("none of the {unreadable} rows is a {what}: {why}")));
     }
     let belongs = |s: &[String]| path.split('/').skip(1).eq(s.iter().map(String::as_str));
-    page.next = envelope.next_url().map(|url| base.cursor(url, path, belongs)).transpose()?;
-    Ok(page)
+    let next = envelope.next_url().map(|url| base.cursor(url, path, belongs)).transpose()?;
+    Ok(Listed { rows, unreadable, next })
 }
 
 fn split(raw: &Raw) -> Result<(String, Split), String> {
     let SplitRow { ticker, execution_date: date, split_from: from, split_to: to } = row(raw)?;
     let split = Split { date, from, to };
     if split.is_sound() { Ok((ticker, split)) } else { Err(format!("{from} for {to} shares on {date}")) }
+}
+
+fn dividend(raw: &Raw) -> Result<(String, Dividend), String> {
+    let row: DividendRow = row(raw)?;
+    let dividend = Dividend {
+        id: shown(&row.id),
+        ex_date: row.ex_dividend_date,
+        cash_amount: row.cash_amount,
+        currency: text(row.currency),
+        kind: text(row.distribution_type),
+        frequency: row.frequency,
+        declaration_date: row.declaration_date,
+        record_date: row.record_date,
+        pay_date: row.pay_date,
+    };
+    let Dividend { cash_amount, ex_date, .. } = dividend;
+    if dividend.is_sound() {
+        Ok((row.ticker, dividend))
+    } else {
+        Err(format!("an amount of {cash_amount} on {ex_date}"))
+    }
 }
 
 pub(super) fn market_status(body: &[u8]) -> Result<MarketStatus, Fault> {

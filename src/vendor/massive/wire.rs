@@ -72,6 +72,22 @@ pub(super) struct SplitRow {
     pub(super) split_to: f64,
 }
 
+/// A dividend, as both dividends endpoints write it.
+#[derive(Deserialize)]
+pub(super) struct DividendRow {
+    pub(super) ticker: String,
+    pub(super) id: String,
+    pub(super) ex_dividend_date: chrono::NaiveDate,
+    pub(super) cash_amount: f64,
+    pub(super) currency: Option<String>,
+    #[serde(alias = "dividend_type")]
+    pub(super) distribution_type: Option<String>,
+    pub(super) frequency: Option<i64>,
+    pub(super) declaration_date: Option<chrono::NaiveDate>,
+    pub(super) record_date: Option<chrono::NaiveDate>,
+    pub(super) pay_date: Option<chrono::NaiveDate>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct TickerRow {
     pub(super) ticker: String,

@@ -26,6 +26,7 @@ pub enum TimeframeName {
     W1,
 }
 
+/// The asset class of a symbol.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[allow(dead_code, reason = "schemas of parameters, never built")]
@@ -35,6 +36,7 @@ pub enum AssetClassName {
     Crypto,
 }
 
+/// How important a symbol is.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[allow(dead_code, reason = "schemas of parameters, never built")]

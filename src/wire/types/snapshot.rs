@@ -18,7 +18,7 @@ use barkeep_runtime::console::Access;
 use barkeep_service::activity::{ActivityView, VendorSilence};
 use barkeep_service::handle::{self, EngineState, Process, Tick};
 use barkeep_service::progress::RunView;
-use barkeep_store::{EnginePause, OpenAlertCount};
+use barkeep_store::{EnginePause, OpenAlertCount, Worker};
 use barkeep_vendor::limit::{HeldPlace, LimitSnapshot};
 
 /// The rate limit of the vendor as this process sees it.
@@ -89,10 +89,10 @@ pub struct Live {
     /// When this was true.
     #[schema(value_type = String, format = DateTime)]
     at: Ts,
-    /// `idle`, `running`, `pausing`, `paused`, `draining` or `failed`; `status` in `/api/v1/status`.
+    /// `idle`, `running`, `pausing`, `paused`, `draining`, `standby` or `failed`; `status` in `/api/v1/status`.
     #[schema(value_type = String, example = "idle")]
     state: EngineState,
-    /// Why, when it failed.
+    /// Why, when it failed or stands by.
     reason: Option<String>,
     /// What the vendor said when it refused the key, until it accepts one.
     key_refused: Option<String>,
@@ -122,6 +122,11 @@ pub struct Live {
     /// The process that runs the engine; `null` in what is read from a database alone.
     #[schema(value_type = Option<Object>)]
     process: Option<Process>,
+    /// The processes that work on the database, the leader first: `{worker_id, host, version, role, since, heartbeat}`, with
+    /// the role `leader`, `standby` or `command`; `null` on SQLite, where one process works.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Object>>)]
+    fleet: Option<Vec<Worker>>,
 }
 
 impl From<&handle::Live> for Live {
@@ -140,6 +145,7 @@ impl From<&handle::Live> for Live {
             next: live.next.clone(),
             pulse: live.pulse.clone(),
             process: live.process.clone(),
+            fleet: live.fleet.clone(),
         }
     }
 }
@@ -160,6 +166,7 @@ impl From<Live> for handle::Live {
             next: wire.next,
             pulse: wire.pulse,
             process: wire.process,
+            fleet: wire.fleet,
         }
     }
 }

@@ -7,7 +7,7 @@ use barkeep::base::clock::{Clock as _, SystemClock};
 use barkeep::sim::{FaultRule, SimConfig};
 use serde_json::{Value, json};
 
-use crate::support::api::Served;
+use crate::support::api::{Events, Served};
 use crate::support::bench::{Bench, Database, configure};
 use crate::support::databases::on_both;
 use crate::support::postgres::Cluster;
@@ -133,6 +133,8 @@ async fn reports_of_nothing_are_reports(bench: Bench) {
         ("/api/v1/features/quant/AAPL?start=2026-02-02&end=2026-02-01".to_owned(), "start"),
         ("/api/v1/historical/AAPL?min_quality=2".to_owned(), "min_quality"),
         ("/api/v1/historical/AAPL?adjusted=maybe".to_owned(), "adjusted"),
+        ("/api/v1/historical/AAPL?adjust=all".to_owned(), "adjust"),
+        ("/api/v1/historical/AAPL?adjust=total&adjusted=true".to_owned(), "adjusted"),
         ("/api/v1/backfill/17".to_owned(), "path"),
     ] {
         let problem = served.get(&path).await.problem(422);
@@ -224,6 +226,20 @@ async fn pages_hold_every_row_once_and_the_right_values(bench: Bench) {
     for symbol in ["AAPL", "BTC"] {
         assert!(bench.run(&["symbols", "set", symbol, "--active=false"]).await.status.success());
     }
+    let store = barkeep::store::open(&bench.database.url(), false).await.unwrap();
+    let paid = barkeep::market::dividend::Dividend {
+        id: "E1".into(),
+        ex_date: date(30).parse().unwrap(),
+        cash_amount: 1.0,
+        currency: Some("USD".into()),
+        kind: None,
+        frequency: None,
+        declaration_date: None,
+        record_date: None,
+        pay_date: None,
+    };
+    store.put_dividends(&[("AAPL".parse().unwrap(), vec![paid])], barkeep::market::Ts(0)).await.unwrap();
+    store.close().await;
     let served = Served::start(&bench).await;
     for (symbol, tf) in [("AAPL", "1d"), ("BTC", "1h"), ("AAPL", "1h")] {
         let own: Value = {
@@ -276,6 +292,15 @@ async fn pages_hold_every_row_once_and_the_right_values(bench: Bench) {
     // Raw and filtered bars.
     let raw = served.json("/api/v1/historical/AAPL?adjusted=false&limit=3").await;
     assert_eq!((&raw["adjusted_as_of"], &raw["count"]), (&Value::Null, &json!(3)));
+    let none = served.json("/api/v1/historical/AAPL?adjust=none&limit=3").await;
+    assert_eq!((&none["adjusted_as_of"], &none["data"]), (&Value::Null, &raw["data"]));
+    let (splits, _) = walk(&served, "/api/v1/historical/AAPL?adjust=splits&limit=20", "data").await;
+    let (total, pages) = walk(&served, "/api/v1/historical/AAPL?adjust=total&limit=20", "data").await;
+    assert!(pages > 1, "the link to the next page keeps the terms");
+    let closes = |rows: &[Value]| -> Vec<f64> { rows.iter().map(|row| row["close"].as_f64().unwrap()).collect() };
+    let (splits, total) = (closes(&splits), closes(&total));
+    let last = splits.len() - 1;
+    assert!(total[0] < splits[0] && total[last] == splits[last], "{} {}", total[0], splits[0]);
     let poor = sql(&bench, "SELECT count(*) FROM bars WHERE quality_score >= 0.95 AND series_id = (SELECT id FROM series WHERE symbol = 'BTC' AND timeframe = '1h')".to_owned()).await;
     let (good, _) = walk(&served, "/api/v1/historical/BTC?timeframe=1h&min_quality=0.95&limit=100", "data").await;
     assert_eq!(good.len() as i64, poor);
@@ -288,6 +313,30 @@ async fn metric(served: &Served, name: &str) -> f64 {
     let text = served.get("/metrics").await.text();
     let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
     line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+on_both!(symbols_of_another_process_are_seen_within_seconds, SimConfig::default());
+async fn symbols_of_another_process_are_seen_within_seconds(bench: Bench) {
+    settle(&bench);
+    let served = Served::start(&bench).await;
+    // What somebody sees who watches; a question of its own would have everything read again.
+    let mut events = Events::open(&served).await;
+    let mut symbols = async |wanted: u64| {
+        let begun = Instant::now();
+        loop {
+            let (_, event) = events.next().await.expect("the stream stays open");
+            if event["data"]["symbols_total"].as_u64() == Some(wanted) {
+                return begun.elapsed();
+            }
+        }
+    };
+    symbols(0).await;
+    // Nothing but looking brings the next reading before half a minute is over.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(bench.run(&["symbols", "add", "BTC", "--timeframes", "1d"]).await.status.success());
+    let took = symbols(1).await;
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    assert_eq!(served.stop().await, 0);
 }
 
 on_both!(a_page_is_kept_and_never_older_than_the_series, SimConfig::default());

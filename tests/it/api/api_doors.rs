@@ -391,6 +391,35 @@ async fn slow_clients_hold_nobody_up_and_are_let_go() {
     served.stop().await;
 }
 
+/// A shell gives 1,024 files, which is less than the connections that are served.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_connections_are_served_than_there_were_files_for() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    little(&bench, "api:\n  max_connections: 600\n");
+    let service = bench.command(&["run", "--headless"]);
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", "ulimit -Sn 200 && exec \"$0\" run --headless"]).arg(service.as_std().get_program());
+    command.env_clear().current_dir(bench.dir.path());
+    for (name, value) in service.as_std().get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let served = Served::by(command).await;
+    let mut all = Vec::new();
+    for _ in 0..500 {
+        let mut stream = TcpStream::connect(served.addr).await.unwrap();
+        let head = format!("GET /api/v1/symbols HTTP/1.1\r\nHost: {}\r\n\r\n", served.addr);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        all.push(stream);
+    }
+    for stream in &mut all {
+        let mut answer = vec![0; 4_096];
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(parse(&answer[..read]).status, 200);
+    }
+    drop(all);
+    served.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_say_what_browsers_may_do_with_them() {
     let bench = Bench::sqlite(SimConfig::default()).await;

@@ -5,3 +5,5 @@ mod api_doors;
 mod attach;
 mod console;
 mod loadtest;
+mod monitoring;
+mod openapi_client;

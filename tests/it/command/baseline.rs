@@ -51,6 +51,12 @@ async fn modes_are_measured_on_the_same_load() {
         // Each request waited at least the vendor's 40 ms; the answers were read and written.
         assert!(phase("vendor_wait") >= 0.040 * number(&run["requests"]), "{run}");
         assert!(phase("transfer") > 0.0 && phase("database") > 0.0 && phase("derive") > 0.0, "{run}");
+        // Features are computed and written, too, and that time is somebody's.
+        assert!(phase("features") > 0.0, "{run}");
+        assert!(
+            run["jobs"].as_array().unwrap().iter().any(|j| j["job"].as_str().unwrap().starts_with("features of")),
+            "{run}"
+        );
         assert!(phase("limiter_wait") < 1.0, "there is no limit: {run}");
         let shares: f64 = run["phases"].as_array().unwrap().iter().map(|p| number(&p["share"])).sum();
         assert!((shares - 1.0).abs() < 1e-9, "{run}");

@@ -65,11 +65,10 @@ fn a_wrong_command_line_is_refused_and_leaves_nothing() {
             vec!["bars", "AAPL", "--timeframe", "1d", "--from", "2024-02-02", "--to", "2024-02-01"],
             "--from 2024-02-02 is after --to 2024-02-01",
         ),
-        (vec!["bars", "AAPL", "--timeframe", "1d", "--from", "yesterday"], "'yesterday' is not a date or time"),
+        (vec!["bars", "AAPL", "--timeframe", "1d", "--from", "tomorrow"], "'tomorrow' is not a date or time"),
         (vec!["bars", "AAPL", "--timeframe", "1d", "--min-quality", "2"], "from 0 to 1"),
         (vec!["bars", "AAPL", "--timeframe", "1d", "--limit", "0"], "0"),
         (vec!["bars", "AAPL", "--timeframe", "1d", "--format", "parquet"], "--output"),
-        (vec!["bars", "AAPL", "--timeframe", "1d", "--format", "csv", "--json"], "cannot be used together"),
         (vec!["--rate-limit", "0", "config", "path"], "1 to 6000"),
         (vec!["config", "path", "--vendor-url", "http://example.com"], "--vendor-url: vendor.base_url is plain http"),
         (vec!["config", "path", "--config", "absent.yaml"], "absent.yaml: cannot be read"),
@@ -582,4 +581,89 @@ fn names_are_checked_at_every_door() {
     ok(&["symbols", "add", "TUSD"]);
     assert!(ok(&["symbols", "set", "TUSD", "--class", "crypto"]).contains("X:TUSDUSD"));
     assert!(ok(&["symbols", "merge"]).contains("nothing to merge"));
+}
+
+/// With `--json`, what went wrong is one object on one line, wherever it went wrong.
+#[test]
+fn errors_are_json_when_json_is_asked_for() {
+    let dir = temp();
+    for (args, code, says) in [
+        (&["--json", "status"][..], 4, "there is no database"),
+        (&["history", "--json", "bla"], 2, "'bla' is not an id"),
+        (&["--json", "frobnicate"], 2, "frobnicate"),
+        (&["bars", "AAPL", "--json"], 2, "--timeframe"),
+        (&["bars", "AAPL", "--timeframe", "1d", "--format", "csv", "--json"], 2, "cannot be used together"),
+        (&["pause", "--json"], 1, "no service runs"),
+        (&["config", "check", "--json", "--config", "absent.yaml"], 2, "absent.yaml: cannot be read"),
+    ] {
+        let output = run(dir.path(), args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        assert!(stderr(&output).starts_with("error: ") && stderr(&output).contains(says), "{}", stderr(&output));
+        assert!(output.stdout.is_empty(), "only results go to stdout");
+        let said = stderr(&output);
+        let error: serde_json::Value =
+            serde_json::from_str(said.lines().last().unwrap()).unwrap_or_else(|e| panic!("{e}: {said}"));
+        assert_eq!((&error["schema"], &error["error"]["exit_code"]), (&1.into(), &code.into()), "{error}");
+        assert!(error["error"]["message"].as_str().unwrap().contains(says), "{error}");
+        assert!(error["error"].as_object().unwrap().contains_key("hint"), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_variable_is_told_unless_it_must_be_quiet() {
+    let dir = temp();
+    let with = |args: &[&str]| stderr(&barkeep(dir.path(), args).env("BARKEEP_RATE_LIMT", "5").output().unwrap());
+    let told = with(&["config", "path"]);
+    assert_eq!(
+        told,
+        "warning: environment variable BARKEEP_RATE_LIMT is not known, so it changes nothing; did you mean BARKEEP_RATE_LIMIT?\n"
+    );
+    assert_eq!(with(&["config", "path", "--json"]), told);
+    assert_eq!(with(&["config", "path", "--quiet"]), "");
+}
+
+#[test]
+fn quiet_leaves_out_progress_and_notes_and_colors_are_as_asked() {
+    let dir = temp();
+    let args = ["--simulated", "backfill", "AAPL", "--timeframes", "1d", "--from", "2024-03", "--to", "2024-03"];
+    let loud = run(dir.path(), &args);
+    assert!(stderr(&loud).contains("note: simulated vendor") && stderr(&loud).contains("plan: "), "{}", stderr(&loud));
+    let quiet = run(dir.path(), &[&args[..], &["--refetch", "-q"]].concat());
+    assert_eq!((quiet.status.code(), stderr(&quiet)), (Some(0), String::new()));
+    assert!(stdout(&quiet).contains("completed"), "{}", stdout(&quiet));
+    let error = |color: &str| stderr(&run(dir.path(), &["--color", color, "frobnicate"]));
+    assert!(
+        error("always").contains("\u{1b}[") && !error("never").contains('\u{1b}') && !error("auto").contains('\u{1b}')
+    );
+}
+
+#[test]
+fn settings_are_begun_with_a_file_that_is_never_overwritten() {
+    let dir = temp();
+    assert_eq!(run(dir.path(), &["config", "init", "--config", "mine.yaml"]).status.code(), Some(0));
+    assert_eq!(run(dir.path(), &["config", "check", "--config", "mine.yaml"]).status.code(), Some(0));
+    std::fs::write(dir.path().join("mine.yaml"), "log:\n  keep: 3\n").unwrap();
+    assert_refused(&run(dir.path(), &["config", "init", "--config", "mine.yaml"]), 2, "mine.yaml exists");
+    assert_eq!(std::fs::read_to_string(dir.path().join("mine.yaml")).unwrap(), "log:\n  keep: 3\n");
+}
+
+#[test]
+fn manual_pages_version_and_words_for_the_shell() {
+    let dir = temp();
+    assert_eq!(run(dir.path(), &["man", "pages/"]).status.code(), Some(0));
+    let page = std::fs::read_to_string(dir.path().join("pages/barkeep-symbols-add.1")).unwrap();
+    assert!(page.contains(".SH \"EXIT STATUS\"") && page.contains("SEE ALSO"), "{page}");
+    assert!(dir.path().join("pages/barkeep.1").exists());
+    let version = stdout(&run(dir.path(), &["--version"]));
+    for names in ["commit ", "features ", "SQLite   3."] {
+        assert!(version.contains(names), "{version}");
+    }
+    assert_eq!(
+        stdout(&run(dir.path(), &["__complete", "symbols"])),
+        "",
+        "without a database there is nothing to offer"
+    );
+    run(dir.path(), &["symbols", "add", "AAPL", "BTC"]);
+    assert_eq!(stdout(&run(dir.path(), &["__complete", "symbols"])), "AAPL\nBTC\n");
+    assert!(stdout(&run(dir.path(), &["completions", "bash"])).contains("barkeep __complete"));
 }

@@ -1,9 +1,13 @@
 //! The command line and its measurements.
 
+mod adjusted;
 mod baseline;
 mod cli;
 mod coinbase;
 mod database;
+mod lake;
+mod packaging;
 mod reports;
 mod rto_rpo;
 mod secrets;
+mod steer;

@@ -188,6 +188,7 @@ fn action(step: &Step) -> Option<EngineCommand> {
 fn assert_legal(handle: &Handle) {
     let live = handle.live();
     match live.state {
+        EngineState::Standby => panic!("a service that has the database for itself never stands by"),
         EngineState::Paused => assert!(live.paused.is_some() && live.in_flight == 0, "{live:?}"),
         EngineState::Pausing => assert!(live.paused.is_some() && live.in_flight > 0, "{live:?}"),
         EngineState::Idle => assert!(live.runs.is_empty() && live.paused.is_none(), "{live:?}"),

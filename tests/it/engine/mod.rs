@@ -5,6 +5,7 @@ mod anchors;
 mod backfill;
 mod believed;
 mod coinbase;
+mod dividends;
 mod engine_memory;
 mod engine_service;
 mod evidence;

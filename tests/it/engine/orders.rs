@@ -166,7 +166,7 @@ async fn an_order_is_cancelled_while_it_waits() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let row = execution(&rig, id).await;
     assert_eq!(row.status, ExecutionStatus::Cancelled);
-    assert!(row.completed_at.is_some() && row.error_message.unwrap().contains("waited"));
+    assert!(row.completed_at.is_some() && row.error_message.unwrap().contains("before it began"));
     // Nobody waits behind it, and the holder was left alone.
     let next = order(&running, &["AAPL"]).await;
     assert_eq!(past(&rig, next, &OPEN).await.status, ExecutionStatus::Completed);
@@ -200,6 +200,31 @@ async fn an_order_outlives_a_stop_and_two_kills_under_its_id() {
     brought_everything(&rig, id).await;
     last.shutdown.cancel();
     last.task.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_order_is_found_behind_many_scheduled_runs() {
+    let rig = rig().await;
+    let (running, _, id) = with_a_waiting_order(&rig).await;
+    running.shutdown.cancel();
+    running.task.await.unwrap();
+    // As it is left by a start that is killed after it closed the order and before it took it up.
+    let row = execution(&rig, id).await;
+    let started = row.started_at;
+    rig.store.put_execution(&ExecutionRow { status: ExecutionStatus::Interrupted, ..row }).await.unwrap();
+    for n in 1..=100 {
+        let run = rows::execution(Uuid::new_v4(), ExecutionStatus::Completed);
+        let run = ExecutionRow { started_at: started + n, trigger: Trigger::Schedule, ..run };
+        rig.store.put_execution(&run).await.unwrap();
+    }
+    let again = serve(&rig);
+    let mut open = OPEN.to_vec();
+    open.push(ExecutionStatus::Interrupted);
+    let row = past(&rig, id, &open).await;
+    assert_eq!(row.status, ExecutionStatus::Completed, "{row:?}");
+    brought_everything(&rig, id).await;
+    again.shutdown.cancel();
+    again.task.await.unwrap();
 }
 
 on_both!(a_second_backfill_waits_for_the_first, SimConfig { latency: Duration::from_secs(1), ..SimConfig::default() });

@@ -8,6 +8,7 @@ use barkeep::sim::SimConfig;
 use sqlx::{Connection as _, Executor as _};
 use tokio::process::Child;
 
+use crate::support::api::Served;
 use crate::support::bench::{Bench, Database, configure, summary_of, until_logged};
 use crate::support::postgres::Cluster;
 
@@ -91,6 +92,37 @@ async fn a_server_that_stays_away_ends_the_run_and_a_later_one_goes_on() {
     assert_complete(&bench).await;
     let running = "SELECT count(*) FROM scheduler_execution_log WHERE status = 'running'";
     assert_eq!(bench.count(running).await, 0, "the dead run is closed");
+}
+
+/// Nobody asks an idle database for half a minute; its loss is known all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[cfg_attr(without_initdb, ignore = "needs PostgreSQL to start and stop: apt-get install postgresql")]
+async fn an_idle_service_notices_a_server_that_goes_and_comes_back() {
+    let (cluster, bench) = on_own_server(SimConfig::default()).await;
+    let log = bench.dir.path().join("service.log");
+    let served = Served::with(&bench, &["--log-file", log.to_str().unwrap()]).await;
+    let ready = async |status: u16| {
+        let begun = Instant::now();
+        while served.get("/ready").await.status != status {
+            assert!(begun.elapsed() < Duration::from_mins(1), "/ready is never {status}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    ready(200).await;
+    // What a start asks has been asked.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::task::block_in_place(|| cluster.stop());
+    let stopped = Instant::now();
+    until_logged(&log, LOST).await;
+    assert!(stopped.elapsed() < Duration::from_secs(5), "noticed after {:?}", stopped.elapsed());
+    // It is known, so nobody waits for a connection to find out.
+    let asked = Instant::now();
+    ready(503).await;
+    assert!(asked.elapsed() < Duration::from_secs(1), "answered after {:?}", asked.elapsed());
+    tokio::task::block_in_place(|| cluster.start());
+    until_logged(&log, "the database answers again").await;
+    ready(200).await;
+    assert_eq!(served.stop().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

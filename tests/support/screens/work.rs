@@ -43,7 +43,7 @@ pub fn execution(n: u128, trigger: Trigger, started: i64, status: ExecutionStatu
         ..rows::execution(id(n), status)
     };
     // The row names a process that does not exist.
-    Execution { crashed: false, ..Execution::from(row) }
+    Execution::new(row, false)
 }
 
 pub fn executions() -> Vec<Execution> {
@@ -272,11 +272,13 @@ pub fn pulse() -> ActivityView {
         latency_p90_ms: Some(640),
         latency_p99_ms: Some(1_104),
         clock_skew_ms: Some(-140),
+        all: barkeep::store::RequestTotals::default(),
         requests: 1_204,
         rate_limited: 0,
         retries: 12,
         failures: 3,
         bytes: 412_000_000,
+        ended: [(ExecutionStatus::Completed, 17), (ExecutionStatus::Failed, 1)].into(),
     }
 }
 
@@ -328,7 +330,9 @@ pub fn live() -> Live {
             executions_begun: 18,
             requests_made: 1_204,
             bars_written: 3_912_004,
+            stale_answers: 0,
         }),
+        fleet: None,
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) struct BackfillRequest {
     dry_run: bool,
 }
 
+/// A range of time.
 #[derive(Serialize, ToSchema)]
 struct Range {
     start: Option<String>,
@@ -315,6 +316,7 @@ pub(crate) async fn one(
     }))
 }
 
+/// The newest executions, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecentJobs {
     #[schema(value_type = String, format = DateTime)]

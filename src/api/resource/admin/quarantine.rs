@@ -67,6 +67,7 @@ impl From<QuarantineView> for QuarantineEntry {
     }
 }
 
+/// Bars that cannot be true, newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Quarantine {
     #[schema(value_type = String, format = DateTime)]

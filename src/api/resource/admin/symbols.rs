@@ -21,6 +21,7 @@ use barkeep_pipeline::names::{Known, Wanted};
 use barkeep_service::handle::EngineCommand;
 use barkeep_store::{CriticalitySource, OperatorAction, SymbolRow};
 
+/// All tracked symbols.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TrackedSymbols {
     #[schema(value_type = String, format = DateTime)]

@@ -34,7 +34,7 @@ struct Found {
 pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Result<(), CliError> {
     let mut repaired_rows = None;
     if repair {
-        let mut upkeep = session.open_upkeep(true).await?;
+        let mut upkeep = super::open_upkeep(session, true).await?;
         let damages = upkeep.damages(false).await?;
         // Writing into a damaged file makes it worse.
         let outcome = if damages.is_empty() { upkeep.repair().await.map(Some) } else { Ok(None) };
@@ -54,7 +54,7 @@ pub(super) async fn check(session: &Session, thorough: bool, repair: bool) -> Re
 }
 
 async fn find(session: &Session, thorough: bool) -> Result<Vec<Finding>, CliError> {
-    let mut upkeep = session.open_upkeep(false).await?;
+    let mut upkeep = super::open_upkeep(session, false).await?;
     let found = async {
         let damages = upkeep.damages(thorough).await?;
         let mut all: Vec<Finding> =

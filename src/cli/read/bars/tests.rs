@@ -91,6 +91,7 @@ async fn bars_before_a_split_are_shown_in_todays_terms() {
         timeframe: Timeframe::M5,
         daily: None,
         splits: vec![Split { date, from: 1.0, to: 4.0 }],
+        factors: Vec::new(),
         today: "2024-01-01".parse().unwrap(),
         min_quality: Some(0.9),
     };

@@ -12,6 +12,9 @@ use barkeep_market::ts::{HOUR, MINUTE};
 /// How long after the opening the demo begins, when the market is closed.
 const AFTER_OPENING: i64 = 95 * MINUTE;
 
+/// How old a bar is when nothing about it changes any more.
+pub(super) const SETTLE: Duration = Duration::from_secs(5);
+
 /// The machine's clock while the market is open for another hour at least; otherwise one on which the last session goes on.
 pub(super) fn clock(calendar: &Calendar, now: Ts) -> MovedClock {
     let mut session = calendar.session_before(now);
@@ -46,6 +49,8 @@ pub(super) fn hurry(loaded: &mut Loaded) {
     policy.staleness_thresholds.aging.until = Some(limits.aging);
     // One lost try is told: the lock of the demo is short.
     policy.rto_by_failure_type.database_connection_loss.alert_threshold = 1;
+    // Only what is settled is judged: a vendor that is late is to be seen while one looks.
+    settings.backfill.settle = SETTLE;
     // A vendor that fails for 20 s is not to use up the whole limit on retries.
     (settings.vendor.backoff_base, settings.vendor.attempts) = (seconds(2), 4);
     // One symbol in eight: the storm is enough.

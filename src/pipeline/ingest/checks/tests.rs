@@ -34,6 +34,7 @@ async fn series(class: AssetClass, base: Timeframe) -> (Arc<Memory>, SeriesIds) 
         store,
         SeriesIds {
             ticker: symbol.to_string(),
+            vendor: barkeep_market::Source::Massive,
             symbol,
             class,
             base,

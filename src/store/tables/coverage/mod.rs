@@ -8,7 +8,7 @@ pub(crate) mod profiles;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::{Fields, collect};
+use crate::field::{Fields, each};
 use crate::{Coverage, Result, SeriesId, SeriesWrite, StoreError};
 use barkeep_market::{Interval, Ts};
 
@@ -74,16 +74,15 @@ fn read(f: &mut Fields<'_>) -> Result<(SeriesId, Coverage)> {
 pub(crate) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, Vec<Coverage>)>> {
     let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
     let mut found: HashMap<SeriesId, Vec<Coverage>> = HashMap::new();
-    for row in &conn.rows(OF, &values![ids]).await? {
-        let (id, one) = read(&mut Fields::of(row))?;
+    for (id, one) in each(conn, OF, &values![ids], read).await? {
         found.entry(id).or_default().push(one);
     }
-    Ok(series.iter().map(|id| (*id, found.get(id).cloned().unwrap_or_default())).collect())
+    Ok(series.iter().map(|id| (*id, found.remove(id).unwrap_or_default())).collect())
 }
 
 /// What is not simply answered for, over all series; see [`crate::Store::doubtful`].
 pub(crate) async fn doubtful(conn: &mut Conn<'_>) -> Result<Vec<(SeriesId, Coverage)>> {
-    collect(&conn.rows(DOUBTFUL, &[]).await?, read)
+    each(conn, DOUBTFUL, &[], read).await
 }
 
 /// The smallest interval that holds all new coverage; `None` when there is none.

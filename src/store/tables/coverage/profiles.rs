@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::conn::{Conn, Sql, statements, values};
-use crate::field::collect;
+use crate::field::each;
 use crate::{Result, SeriesId, SeriesWrite};
 use barkeep_market::Ts;
 use barkeep_market::evidence::Part;
@@ -24,7 +24,7 @@ statements! {
 
 pub(crate) async fn of(conn: &mut Conn<'_>, series: &[SeriesId]) -> Result<Vec<(SeriesId, Part, String)>> {
     let ids: Vec<i64> = series.iter().map(|s| s.0).collect();
-    collect(&conn.rows(OF, &values![ids]).await?, |f| Ok((f.next()?, f.next()?, f.next()?)))
+    each(conn, OF, &values![ids], |f| Ok((f.next()?, f.next()?, f.next()?))).await
 }
 
 /// Series with coverage and no profile, derived ones included.

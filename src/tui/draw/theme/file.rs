@@ -87,7 +87,9 @@ fn colors(value: &str) -> Option<Vec<u32>> {
 }
 
 fn color(text: &str) -> Option<u32> {
-    let digits = text.trim().strip_prefix("'#")?.strip_suffix('\'')?;
+    let text = text.trim();
+    let bare = |quote| text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    let digits = bare('\'').or_else(|| bare('"'))?.strip_prefix('#')?;
     let hex = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     if hex { u32::from_str_radix(digits, 16).ok() } else { None }
 }

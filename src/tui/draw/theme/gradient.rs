@@ -18,10 +18,11 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "colors are set in this module and the one above alone")]
     pub fn gradient(self, role: Role, fraction: f64) -> Style {
+        let role = self.sobered(role);
         let (Some(rgb), ColorDepth::Indexed | ColorDepth::Rgb) = (self.brush(role).fg, self.depth) else {
             return self.style(role);
         };
-        if self.is_mono() || self.sober && matches!(role, Role::Good | Role::Fresh) {
+        if self.is_mono() {
             return self.style(role);
         }
         let range =
@@ -34,6 +35,7 @@ impl Theme {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "colors are set in this module and the one above alone")]
     pub fn tile(self, role: Role) -> Style {
+        let role = self.sobered(role);
         let (brush, near) = (self.brush(role), self.near(role));
         let (Some(ink), None, false) = (brush.fg, brush.bg, self.is_mono()) else { return self.style(role) };
         let (text, paper) = self.paper();

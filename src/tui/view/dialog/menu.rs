@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use crate::actions::{Group, SIGNS, Spec};
+use crate::actions::{Group, Sign, Spec};
 use crate::draw::canvas::{Canvas, Line};
 use crate::draw::format::plural;
 use crate::draw::hits::{HitMap, Target, Window};
@@ -19,16 +19,16 @@ const TITLE: u16 = 16;
 enum Entry {
     Group(Group),
     Action(usize, &'static Spec),
-    /// The heading of the signs, and a sign with its number.
+    /// The heading of the legend, and a sign with its number.
     Signs,
-    Sign(usize, &'static str, &'static str),
+    Sign(usize, &'static Sign),
 }
 
 pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Rect, hits: &mut HitMap) {
     let help = matches!(model.layers.last(), Some(Layer::Help(_)));
     let listed = model.listed();
     let cursor = menu.cursor.min(model.menu_len().saturating_sub(1));
-    let lines = lines(&listed, help && menu.input.value().is_empty());
+    let lines = lines(&listed, &model.signs(), help && menu.input.value().is_empty());
     let width = body.width.min(if help { 110 } else { 90 });
     let height = body.height.min(u16::try_from(lines.len().max(1)).unwrap_or(u16::MAX).saturating_add(4)).max(3);
     let area = Rect::new(
@@ -58,11 +58,11 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
     let caret = u16::try_from(menu.input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
     hits.caret = Some(Position::new((inner.x + 1 + caret).min(inner.right() - 1), inner.y));
     let list = Rect::new(inner.x, inner.y + 2.min(inner.height), inner.width, inner.height.saturating_sub(2));
-    if listed.is_empty() {
+    if lines.is_empty() {
         canvas.text(list.x, list.y, if list.height > 0 { list.width } else { 0 }, "no match", Role::Muted);
         return;
     }
-    let at = lines.iter().position(|line| matches!(line, Entry::Action(k, _) | Entry::Sign(k, ..) if *k == cursor));
+    let at = lines.iter().position(|line| matches!(line, Entry::Action(k, _) | Entry::Sign(k, _) if *k == cursor));
     let window = Window::default().around(at, lines.len(), usize::from(list.height));
     let shown = lines.iter().skip(window.offset).take(window.height);
     for (y, line) in (list.y..list.bottom()).zip(shown) {
@@ -71,11 +71,11 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
                 canvas.text(list.x, y, list.width, group.title(), Role::Header);
             }
             Entry::Signs => {
-                canvas.text(list.x, y, list.width, "Signs", Role::Header);
+                canvas.text(list.x, y, list.width, "Signs and colors", Role::Header);
             }
-            Entry::Sign(number, sign, meaning) => {
-                let room = if list.width >= 60 { KEYS } else { 9 };
-                canvas.text(list.x, y, room.saturating_sub(1).min(list.width), sign, Role::Strong);
+            Entry::Sign(number, Sign { sign, role, meaning }) => {
+                let room = if list.width >= 60 { KEYS } else { 10 };
+                canvas.text(list.x, y, room.saturating_sub(1).min(list.width), sign, *role);
                 canvas.text(list.x + room, y, list.width.saturating_sub(room), meaning, Role::Text);
                 if *number == cursor {
                     canvas.overlay(Rect::new(list.x, y, list.width, 1), Role::Selected);
@@ -93,7 +93,7 @@ pub(crate) fn draw(model: &Model, menu: &Menu, canvas: &mut Canvas<'_>, body: Re
     }
 }
 
-fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Entry> {
+fn lines(listed: &[&'static Spec], signs: &[&'static Sign], grouped: bool) -> Vec<Entry> {
     let mut lines = Vec::with_capacity(listed.len() + Group::ALL.len());
     let mut group = None;
     for (number, spec) in listed.iter().enumerate() {
@@ -103,9 +103,9 @@ fn lines(listed: &[&'static Spec], grouped: bool) -> Vec<Entry> {
         }
         lines.push(Entry::Action(number, spec));
     }
-    if grouped {
+    if !signs.is_empty() {
         lines.push(Entry::Signs);
-        lines.extend(SIGNS.iter().enumerate().map(|(k, (sign, meaning))| Entry::Sign(listed.len() + k, sign, meaning)));
+        lines.extend(signs.iter().enumerate().map(|(k, sign)| Entry::Sign(listed.len() + k, sign)));
     }
     lines
 }

@@ -12,6 +12,7 @@ use crate::draw::hits::{HitMap, Target};
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
+use crate::model::answers::Answer;
 use crate::model::screen::{ListId, Screen};
 use crate::now::cause::cause;
 use crate::view::context::{ViewContext, absence};
@@ -23,25 +24,9 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let view = &mut ViewContext::new(model, context, area, buf, hits);
     if area.width >= 96 && area.height >= 18 {
         let halves = columns(area, 0, &[Constraint::new(48, area.width / 2, 9), Constraint::new(48, u16::MAX, 8)]);
-        let third = area.height / 3;
         let half = |k: usize| halves.get(k).copied().flatten().unwrap_or_default();
-        let left = [
-            (ListId::Alerts, Constraint::new(4, area.height / 2, 9)),
-            (ListId::Quarantine, Constraint::new(4, u16::MAX, 8)),
-        ];
-        let right = [
-            (ListId::FailingSeries, Constraint::new(4, third, 9)),
-            (ListId::FailingFeatures, Constraint::new(4, third, 8)),
-            (ListId::Actions, Constraint::new(4, u16::MAX, 7)),
-        ];
-        let needs = left.map(|(_, need)| need);
-        for ((list, _), place) in left.into_iter().zip(rows(half(0), &needs)) {
-            one(view, place, list);
-        }
-        let needs = right.map(|(_, need)| need);
-        for ((list, _), place) in right.into_iter().zip(rows(half(1), &needs)) {
-            one(view, place, list);
-        }
+        stack(view, half(0), &[ListId::Alerts, ListId::Quarantine]);
+        stack(view, half(1), &[ListId::FailingSeries, ListId::FailingFeatures, ListId::Actions]);
         return;
     }
     let focus = model.focus();
@@ -54,16 +39,68 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         if *list == focus {
             one(view, place, *list);
         } else if let Some(at) = place {
-            view.hits.add(at, Target::List(*list));
-            let n = model.len_of(*list);
-            let role = if n > 0 && *list != ListId::Actions { Role::Warn } else { Role::Muted };
-            let line = Line::of(Role::Border, "─ ")
-                .span(Role::Title, list.title())
-                .span(role, format!(" {} ", format::count(n)));
-            let used = view.canvas.line(at.x, at.y, at.width, &line);
-            view.canvas.repeat(at.x + used, at.y, at.width.saturating_sub(used), "─", Role::Border);
+            named(view, at, *list);
         }
     }
+}
+
+/// Why it is not known what a list holds.
+fn unread(model: &Model, list: ListId) -> Option<&'static str> {
+    fn why<T: ?Sized>(answer: &Answer<'_, T>) -> Option<&'static str> {
+        match (answer.value, answer.error) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some("cannot be read"),
+            (None, None) => Some("loading …"),
+        }
+    }
+    match list {
+        ListId::Quarantine => why(&model.answers.quarantine()),
+        ListId::FailingFeatures => why(&model.answers.failing_features()),
+        ListId::Actions => why(&model.answers.actions()),
+        _ => None,
+    }
+}
+
+/// Lists below each other; an empty one is a line and leaves its room to the others, unless it has the focus or all are
+/// empty.
+fn stack(view: &mut ViewContext, area: Rect, lists: &[ListId]) {
+    let focus = view.model.focus();
+    // What is not known yet, or could not be read, is not empty.
+    let open = |list: ListId| list == focus || view.model.len_of(list) > 0 || unread(view.model, list).is_some();
+    let filled = lists.iter().filter(|list| open(**list)).count();
+    let whole = |k: usize, list: ListId| open(list) || filled == 0 && k == 0;
+    let last = lists.iter().rposition(|list| open(*list)).unwrap_or(0);
+    let share = area.height / u16::try_from(filled.max(1)).unwrap_or(1);
+    let needs: Vec<Constraint> = (0..)
+        .zip(lists)
+        .map(|(k, list)| match (whole(k, *list), k == last) {
+            (false, _) => Constraint::new(1, 1, 5),
+            (true, false) => Constraint::new(4, share, 9),
+            (true, true) => Constraint::new(4, u16::MAX, 8),
+        })
+        .collect();
+    let wholes: Vec<bool> = (0..).zip(lists).map(|(k, list)| whole(k, *list)).collect();
+    for ((list, whole), place) in lists.iter().zip(wholes).zip(rows(area, &needs)) {
+        match place {
+            Some(at) if !whole => named(view, at, *list),
+            _ => one(view, place, *list),
+        }
+    }
+}
+
+/// A list as a line: its name and how many it holds.
+fn named(view: &mut ViewContext, at: Rect, list: ListId) {
+    view.hits.add(at, Target::List(list));
+    let n = view.model.len_of(list);
+    let role = if n > 0 && list != ListId::Actions { Role::Warn } else { Role::Muted };
+    let count = match (n, unread(view.model, list)) {
+        (0, Some(why)) => why.to_owned(),
+        (0, None) => "none".to_owned(),
+        _ => format::count(n),
+    };
+    let line = Line::of(Role::Border, "─ ").span(Role::Title, list.title()).span(role, format!(" {count} "));
+    let used = view.canvas.line(at.x, at.y, at.width, &line);
+    view.canvas.repeat(at.x + used, at.y, at.width.saturating_sub(used), "─", Role::Border);
 }
 
 fn one(view: &mut ViewContext, place: Option<Rect>, list: ListId) {

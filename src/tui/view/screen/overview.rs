@@ -12,22 +12,18 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::draw::canvas::{Line, columns, rows};
+use crate::draw::canvas::{Line, columns, rows, wrap_line};
 use crate::draw::context::DrawContext;
 use crate::draw::format;
 use crate::draw::hits::HitMap;
 use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
-use crate::model::Model;
 use crate::model::screen::ListId;
+use crate::model::{LASTING, Model};
 use crate::now::{conditions, wording};
 use crate::view::context::ViewContext;
-use crate::view::{brief, freshness, limit, phrase, runs};
+use crate::view::{WITH_LOG, brief, limit, phrase, runs, wall};
 use crate::widgets::table::Column;
-use barkeep_market::ts::SECOND;
-
-/// A run that lasts so long gets more room.
-const LASTING: i64 = 10 * SECOND;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
@@ -38,83 +34,199 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     if area.width < 50 || area.height < 14 {
         return brief::draw(view, area);
     }
-    let wide = area.width >= 76;
-    // While nothing runs there is little to say about it. A run of a second moves nothing.
-    let time = view.now();
-    let idle = model.snap.live.runs.iter().all(|run| time - run.started_at < LASTING);
-    for run in model.snap.live.runs.iter().filter(|run| time - run.started_at < LASTING) {
-        view.hits.changes_at(run.started_at + LASTING);
+    if model.maximized {
+        return match model.focus() {
+            ListId::OverviewAlerts => alerts(view, area),
+            ListId::OverviewExecutions => executions(view, area),
+            ListId::Freshness => wall::panel(view, area),
+            _ => runs::panel(view, area),
+        };
     }
-    let (runs, rest) = if idle { (7, u16::MAX) } else { (40, 9) };
-    let panes: [(Panel, Constraint); 6] = if wide {
-        // The wall gets what it needs, as far as the rest keeps its room.
-        let most = match area.height {
-            40.. => 16,
-            30.. => 10,
-            _ => 7,
-        };
-        let tiers = freshness::height(view, area.width / 2).clamp(7, most);
-        [
-            (Panel::Now, Constraint::new(7, 7, 9)),
-            (Panel::TiersAndLimit, Constraint::new(6, tiers, 7)),
-            (Panel::Runs, Constraint::new(5, runs, 4)),
-            (Panel::AlertsAndExecutions, Constraint::new(4, rest, if idle { 3 } else { 5 })),
-            (Panel::Nothing, Constraint::new(0, 0, 0)),
-            (Panel::Nothing, Constraint::new(0, 0, 0)),
-        ]
-    } else {
-        [
-            (Panel::Now, Constraint::new(7, 7, 9)),
-            (Panel::Tiers, Constraint::new(4, 7, 7)),
-            (Panel::Runs, Constraint::new(4, 20, 6)),
-            (Panel::Limit, Constraint::new(4, 6, 5)),
-            (Panel::Alerts, Constraint::new(4, 7, 4)),
-            (Panel::Executions, Constraint::new(4, 9, 3)),
-        ]
+    settle(view);
+    // While nothing runs there is little to say about it.
+    let idle = !model.is_working();
+    let (alerted, executed) = (has_alerts(view), has_executions(view));
+    let lists = alerted || executed || area.width >= WITH_LOG;
+    // While something runs its items have the room; on a small screen the lists below are a line.
+    let small = area.height < 24;
+    let rest = match (lists, idle) {
+        (false, _) => Constraint::new(1, 1, 3),
+        (true, true) => Constraint::new(4, u16::MAX, 3),
+        (true, false) if small => Constraint::new(1, 1, 5),
+        (true, false) => Constraint::new(4, 6.max(area.height / 5), 5),
     };
-    let needs = panes.map(|(_, need)| need);
-    for ((panel, _), place) in panes.into_iter().zip(rows(area, &needs)) {
+    let runs =
+        if idle && lists { Constraint::new(5, 7, 4) } else { Constraint::new(if small { 7 } else { 5 }, u16::MAX, 4) };
+    let now_rows = now_rows(area.height);
+    if area.width < 76 {
+        let needs = [
+            (Panel::Now, Constraint::new(7, 7, 9)),
+            (Panel::Wall, Constraint::new(4, wall::wanted(model, area.width, 9).max(4), 7)),
+            (Panel::Runs, Constraint::new(4, if idle { 7 } else { 20 }, 6)),
+            (Panel::Limit, Constraint::new(4, 6, 5)),
+            (Panel::Alerts, if alerted { Constraint::new(4, 7, 4) } else { Constraint::new(1, 1, 4) }),
+            (Panel::Executions, if executed { Constraint::new(4, 9, 3) } else { Constraint::new(1, 1, 3) }),
+        ];
+        return stack(view, area, &needs);
+    }
+    // The wall gets what it needs of the upper half, by how many symbols there are and not by how they are.
+    let left = if area.width < 150 { area.width - area.width / 3 } else { area.width * 3 / 5 };
+    let left = if area.height < 28 { area.width / 2 + 8 } else { left };
+    let most = if area.height < 28 { 7 } else { (area.height - now_rows) / 2 };
+    let top = wall::wanted(model, left, most.max(6)).max(if area.height < 28 { 7 } else { 9 });
+    let needs = [
+        (Panel::Now, Constraint::new(7, now_rows, 9)),
+        (Panel::WallAndLimit(left), Constraint::new(6, top, 7)),
+        (Panel::Runs, runs),
+        (Panel::Lists, rest),
+    ];
+    stack(view, area, &needs);
+}
+
+/// Rows of the box that says what is wrong: with room to spare its lines may wrap.
+#[must_use]
+pub const fn now_rows(height: u16) -> u16 {
+    match height {
+        0..36 => 7,
+        36..60 => 8,
+        _ => 9,
+    }
+}
+
+/// Says when the sizes may change by themselves.
+fn settle(view: &mut ViewContext) {
+    let (time, model) = (view.now(), view.model);
+    let begun = model.snap.live.runs.iter().map(|run| run.started_at);
+    let raised = model.snap.data.alerts.iter().map(|alert| alert.raised_at);
+    let executed = model.snap.data.executions.iter().map(|row| row.started_at);
+    let worked = model.work.into_iter().flat_map(|work| [work.since, work.until]);
+    for at in begun.chain(raised).chain(executed).chain(worked) {
+        if (0..LASTING).contains(&(time - at)) {
+            view.hits.changes_at(at + LASTING);
+        }
+    }
+}
+
+/// An alert of the last seconds moves nothing yet.
+fn has_alerts(view: &ViewContext) -> bool {
+    view.model.snap.data.alerts.iter().any(|alert| view.now() - alert.raised_at >= LASTING)
+}
+
+fn has_executions(view: &ViewContext) -> bool {
+    view.model.snap.data.executions.iter().any(|row| view.now() - row.started_at >= LASTING)
+}
+
+/// Two or three panels beside each other.
+fn beside(place: Rect, widths: &[u16]) -> Vec<Rect> {
+    let needs: Vec<Constraint> =
+        (1..).zip(widths).map(|(k, width)| Constraint::new((*width).min(30), *width, 9 - k)).collect();
+    columns(place, 0, &needs).into_iter().map(Option::unwrap_or_default).collect()
+}
+
+fn stack(view: &mut ViewContext, area: Rect, panels: &[(Panel, Constraint)]) {
+    let needs: Vec<Constraint> = panels.iter().map(|(_, need)| *need).collect();
+    for ((panel, _), place) in panels.iter().zip(rows(area, &needs)) {
         let Some(place) = place.filter(|p| p.height > 0) else { continue };
-        let halves = || -> (Rect, Rect) {
-            let half = Constraint::new(30, u16::MAX, 1);
-            let left = place.width / 2;
-            let both = columns(place, 0, &[Constraint::new(left, left, 2), half]);
-            let of = |k: usize| both.get(k).copied().flatten().unwrap_or_default();
-            (of(0), of(1))
-        };
         match panel {
             Panel::Now => now(view, place),
-            Panel::Tiers => freshness::panel(view, place),
+            Panel::Wall => wall::panel(view, place),
             Panel::Limit => limit::panel(view, place),
             Panel::Runs => runs::panel(view, place),
+            Panel::Alerts if place.height < 3 => summary(view, place, false),
             Panel::Alerts => alerts(view, place),
+            Panel::Executions if place.height < 3 => {}
             Panel::Executions => executions(view, place),
-            Panel::TiersAndLimit => {
-                let (left, right) = halves();
-                freshness::panel(view, left);
-                limit::panel(view, right);
+            Panel::WallAndLimit(left) => {
+                if let [wall, limit] = beside(place, &[*left, u16::MAX]).as_slice() {
+                    wall::panel(view, *wall);
+                    limit::panel(view, *limit);
+                }
             }
-            Panel::AlertsAndExecutions => {
-                let (left, right) = halves();
-                alerts(view, left);
-                executions(view, right);
-            }
-            Panel::Nothing => {}
+            Panel::Lists => lists(view, place),
         }
+    }
+}
+
+/// Alerts, executions and the log beside each other; what is empty is named in a line, and the rest has its place.
+fn lists(view: &mut ViewContext, place: Rect) {
+    let (alerted, executed) = (has_alerts(view), has_executions(view));
+    let log = place.width >= WITH_LOG;
+    if !alerted && !executed && !log || place.height < 3 {
+        return summary(view, place, true);
+    }
+    let count = u16::from(alerted) + u16::from(executed) + u16::from(log);
+    let place = if alerted && executed || place.height < 6 {
+        place
+    } else {
+        summary(view, Rect::new(place.x, place.bottom() - 1, place.width, 1), false);
+        Rect { height: place.height - 1, ..place }
+    };
+    let each = place.width / count.max(1);
+    let widths: Vec<u16> = (1..=count).map(|k| if k == count { u16::MAX } else { each }).collect();
+    let mut places = beside(place, &widths).into_iter();
+    if alerted && let Some(at) = places.next() {
+        alerts(view, at);
+    }
+    if executed && let Some(at) = places.next() {
+        executions(view, at);
+    }
+    if log && let Some(at) = places.next() {
+        newest_lines(view, at);
+    }
+}
+
+/// What is empty, in a line; with `all` also what is there and has no room.
+fn summary(view: &mut ViewContext, at: Rect, all: bool) {
+    let data = &view.model.snap.data;
+    let open = data.open_alerts();
+    let mut words: Vec<(Role, String)> = Vec::new();
+    match (has_alerts(view), open) {
+        (false, _) => words.push((Role::Muted, "Alerts: none".to_owned())),
+        (true, 0) if all => words.push((Role::Muted, "Alerts: none open".to_owned())),
+        (true, _) if all => words.push((Role::Bad, format!("Alerts: {open} open"))),
+        _ => {}
+    }
+    match data.executions.iter().find(|row| row.completed_at.is_some()) {
+        _ if !has_executions(view) => words.push((Role::Muted, "Executions: none".to_owned())),
+        Some(last) if all => {
+            let (sign, word, role) = phrase::execution(last.status);
+            let when = format::when(last.started_at, view.now());
+            words.push((role, format!("Last execution {sign} {word} {}", when.trim())));
+        }
+        _ => {}
+    }
+    let mut line = Line::new();
+    for (role, text) in words {
+        let between = if line.is_empty() { "" } else { " · " };
+        line = line.span(Role::Muted, between).span(role, text);
+    }
+    view.canvas.line(at.x + 2, at.y, at.width.saturating_sub(2), &line);
+}
+
+/// The newest lines of the log, the last one at the bottom.
+fn newest_lines(view: &mut ViewContext, area: Rect) {
+    let model = view.model;
+    let inner = view.panel(area, "Log", &Line::of(Role::Muted, model.log.level.name()));
+    let lines: Vec<_> = model.log.lines().rev().take(usize::from(inner.height)).collect();
+    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().rev()) {
+        let text = Line::of(Role::Muted, format!("{} ", format::clock(line.at)))
+            .span(phrase::level(line.level), barkeep_base::text::printable(&line.text));
+        view.canvas.line(inner.x, y, inner.width, &text);
     }
 }
 
 #[derive(Clone, Copy)]
 enum Panel {
     Now,
-    Tiers,
+    Wall,
     Limit,
-    TiersAndLimit,
+    /// The width of the wall.
+    WallAndLimit(u16),
     Runs,
     Alerts,
     Executions,
-    AlertsAndExecutions,
-    Nothing,
+    /// Alerts, executions and, where there is room, the log.
+    Lists,
 }
 
 fn now(view: &mut ViewContext, area: Rect) {
@@ -125,10 +237,21 @@ fn now(view: &mut ViewContext, area: Rect) {
     let inner = view.canvas.block(area, &Line::of(Role::Title, "Now"), &headline, frame);
     phrase::changes(view.hits, &facts, &conditions);
     let lines = wording::lines(&facts, &conditions, |id| model.key_now(id));
-    for (y, line) in (inner.y..inner.bottom()).zip(lines) {
-        let label = 9.min(inner.width);
+    let label = 9.min(inner.width);
+    let room = inner.width - label;
+    // Rows that no line needs go to those that are too long, from the top.
+    let mut spare = inner.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(0));
+    let mut y = inner.y;
+    for line in lines {
+        let wrapped = wrap_line(&line.text, room, usize::from(spare) + 1);
         view.canvas.text(inner.x, y, label, line.label, Role::Muted);
-        view.canvas.line(inner.x + label, y, inner.width - label, &line.text);
+        for text in &wrapped {
+            if y < inner.bottom() {
+                view.canvas.line(inner.x + label, y, room, text);
+            }
+            y += 1;
+        }
+        spare = spare.saturating_sub(u16::try_from(wrapped.len()).unwrap_or(1).saturating_sub(1));
     }
 }
 

@@ -14,17 +14,20 @@ use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::view::context::{ViewContext, absence};
 use crate::view::{limit, lists, phrase};
-use crate::widgets::spark;
 use barkeep_monitor::snapshot::VendorView;
 use barkeep_service::progress::ItemState;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, hits: &mut HitMap) {
     let view = &mut ViewContext::new(model, context, area, buf, hits);
+    if model.maximized {
+        return newest(view, area);
+    }
     let wide = area.width >= 96;
     let requests = Constraint::new(4, u16::MAX, 5);
     if wide {
-        let places = rows(area, &[Constraint::new(7, 10, 9), Constraint::new(6, 8, 6), requests]);
+        let top = if area.height >= 40 { 13 } else { 11 };
+        let places = rows(area, &[Constraint::new(7, top, 9), Constraint::new(6, 8, 6), requests]);
         let place = |k: usize| places.get(k).copied().flatten();
         let halves = |at: Rect| {
             let both = columns(at, 0, &[Constraint::new(40, at.width / 2, 9), Constraint::new(40, u16::MAX, 8)]);
@@ -46,7 +49,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
         return;
     }
     let needs = [
-        Constraint::new(4, 8, 9),
+        Constraint::new(4, 9, 9),
         Constraint::new(4, 7, 7),
         Constraint::new(4, 6, 6),
         Constraint::new(4, 7, 4),
@@ -62,10 +65,11 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
 
 fn window(view: &mut ViewContext, area: Rect) {
     let snap = view.model.snap.clone();
-    let (totals, pulse) = (snap.data.vendor.totals, &snap.live.pulse);
+    let (totals, pulse) = (snap.request_totals(), &snap.live.pulse);
     let host = snap.data.vendor.base_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
-    let agreed = snap.live.limit.limit.map_or_else(|| "unlimited".to_owned(), |n| format!("{n} a minute"));
-    let inner = view.panel(area, "Rate limit", &Line::of(Role::Muted, format!("{host}  {agreed}")));
+    let mut tail = Line::of(Role::Muted, format!("{host}  "));
+    tail.spans.extend(limit::agreed(&snap).spans);
+    let inner = view.panel(area, "Rate limit", &tail);
     let warnings = limit::warnings(&snap, view.now());
     let warned = u16::try_from(warnings.len()).unwrap_or(0);
     let figure = |label: &str, all: i64, now: u64, bad: Role| {
@@ -89,20 +93,21 @@ fn window(view: &mut ViewContext, area: Rect) {
         lines.insert(2, line);
     }
     let worth = |k: usize| u8::try_from(8_usize.saturating_sub(k)).unwrap_or(1);
-    let mut needs = vec![Constraint::new(1, 1, 10), Constraint::new(warned, warned, 9)];
+    let mut needs = vec![Constraint::new(1, 1, 11), Constraint::new(1, 1, 10), Constraint::new(warned, warned, 9)];
     needs.extend((0..lines.len()).map(|k| Constraint::new(1, 1, worth(k))));
     let places = rows(inner, &needs);
     for (k, place) in places.into_iter().enumerate() {
         let Some(at) = place.filter(|p| p.height > 0) else { continue };
         match k {
-            0 => limit::window(view, at),
-            1 => {
+            0 => limit::belt(view, at),
+            1 => limit::window(view, at),
+            2 => {
                 for (y, line) in (at.y..at.bottom()).zip(&warnings) {
                     view.canvas.line(at.x, y, at.width, line);
                 }
             }
             k => {
-                if let Some(line) = lines.get(k - 2) {
+                if let Some(line) = lines.get(k - 3) {
                     view.canvas.line(at.x, at.y, at.width, line);
                 }
             }
@@ -138,26 +143,13 @@ fn pulse(view: &mut ViewContext, area: Rect) {
         Line::of(Role::Muted, "no 429s")
     };
     let inner = view.panel(area, "Last 30 minutes", &tail);
-    let values = phrase::requests_by_minute(pulse, view.now());
-    let written = phrase::rows_by_second(pulse, view.now());
-    let places = rows(inner, &[Constraint::new(1, 3, 9), Constraint::new(1, 3, 8), Constraint::new(1, 1, 7)]);
+    let places = rows(inner, &[Constraint::new(1, 6, 9), Constraint::new(1, 6, 8), Constraint::new(1, 1, 10)]);
     let place = |k: usize| places.get(k).copied().flatten().filter(|p| p.height > 0);
-    let room = inner.width.saturating_sub(30).clamp(inner.width.min(10), 60);
-    let chart = |view: &mut ViewContext, at: Rect, label: &str, values: &[f64], role: Role, note: Line| {
-        view.canvas.text(at.x, at.bottom() - 1, 9, label, Role::Muted);
-        spark::chart(&mut view.canvas, at.x + 10, at.y, room.min(at.width.saturating_sub(10)), at.height, values, role);
-        let x = at.x + 12 + room;
-        view.canvas.line(x, at.bottom() - 1, at.right().saturating_sub(x), &note);
-    };
     if let Some(at) = place(0) {
-        let most = values.iter().copied().fold(0.0, f64::max) as u64;
-        let note = Line::of(Role::Muted, "30 min, max ").span(Role::Text, format::count(most));
-        chart(view, at, "req/min", &values, Role::Accent, note);
+        limit::requests_by_minute(view, at);
     }
     if let Some(at) = place(1) {
-        let now = written.iter().rev().take(10).sum::<f64>() / 10.0;
-        let note = Line::of(Role::Muted, "60 s, now ").span(Role::Text, format!("{}/s", format::short(now)));
-        chart(view, at, "rows/s", &written, Role::Good, note);
+        limit::rows_by_second(view, at);
     }
     if let Some(at) = place(2) {
         limit::latency(view, at);

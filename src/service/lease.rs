@@ -1,0 +1,158 @@
+//! Whose turn it is: on a database that processes share, one service works and the others stand by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Service;
+use crate::handle::{CommandError, EngineCommand, QueuedCommand};
+use barkeep_store::{Election, Leader, Store, StoreError, Worker, WorkerRole};
+
+/// How often the lease is asked for or renewed; it counts for three times as long.
+const ELECT: Duration = Duration::from_secs(5);
+
+/// What an election said, and who was there.
+struct Elected {
+    election: Election,
+    fleet: Option<Vec<Worker>>,
+}
+
+/// What the newest election said.
+pub(super) struct Lease {
+    elections: watch::Receiver<Elected>,
+    asking: Option<JoinHandle<()>>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(asking) = &self.asking {
+            asking.abort();
+        }
+    }
+}
+
+impl Lease {
+    /// Asks for it now, and from now on.
+    pub(super) async fn ask(store: &Arc<dyn Store>) -> Result<Self, StoreError> {
+        let (elected, elections) = watch::channel(elect(store).await?);
+        if !store.is_shared() {
+            return Ok(Self { elections, asking: None });
+        }
+        let store = Arc::clone(store);
+        let asking = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(ELECT).await;
+                match elect(&store).await {
+                    Ok(election) => drop(elected.send_replace(election)),
+                    Err(e) => tracing::warn!(error = %e, "the lease of the leader could not be asked for"),
+                }
+            }
+        });
+        Ok(Self { elections, asking: Some(asking) })
+    }
+
+    /// Who works on the database besides.
+    pub(super) fn fleet(&self) -> Option<Vec<Worker>> {
+        self.elections.borrow().fleet.clone()
+    }
+
+    /// Who has it, unless this service has.
+    fn elsewhere(&mut self) -> Option<Leader> {
+        match &self.elections.borrow_and_update().election {
+            Election::Leads => None,
+            Election::StandsBy(leader) => Some(leader.clone()),
+        }
+    }
+
+    /// Yields after each election; never where there is none.
+    pub(super) async fn elected(&mut self) -> Option<Leader> {
+        if self.asking.is_none() || self.elections.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        self.elsewhere()
+    }
+}
+
+async fn elect(store: &Arc<dyn Store>) -> Result<Elected, StoreError> {
+    let election = store.elect().await?;
+    // What is only shown is not waited for.
+    let fleet = if store.is_shared() { tokio::time::timeout(ELECT / 2, store.workers()).await } else { Ok(Ok(vec![])) };
+    let fleet = fleet.ok().and_then(Result::ok).filter(|_| store.is_shared());
+    Ok(Elected { election, fleet })
+}
+
+impl Service {
+    /// Waits until this service has the lease; false when it is to stop before.
+    pub(super) async fn stand_by(&mut self, lease: &mut Lease, shutdown: &CancellationToken) -> bool {
+        let mut leader = lease.elsewhere();
+        while let Some(Leader { host, since }) = leader {
+            let reason = format!("{host} works since {since}");
+            if self.stands_by.as_ref() != Some(&reason) {
+                tracing::info!("standing by: {reason}");
+                self.stands_by = Some(reason);
+            }
+            self.fleet = lease.fleet();
+            self.publish();
+            leader = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return false,
+                elected = lease.elected() => elected,
+                Some(command) = self.commands.recv() => {
+                    self.turn_down(command);
+                    lease.elsewhere()
+                }
+            };
+        }
+        if self.stands_by.take().is_some() {
+            tracing::info!("this service works from now on");
+        }
+        true
+    }
+
+    /// Shows what others do, until `shutdown`: the database can only be read.
+    pub(super) async fn look_on(&mut self, shutdown: &CancellationToken) {
+        const ALONE: &str = "this process serves the API alone";
+        let store = Arc::clone(&self.engine.store);
+        loop {
+            self.fleet = if store.is_shared() { store.workers().await.ok() } else { None };
+            let leader = self.fleet.iter().flatten().find(|worker| worker.role == WorkerRole::Leader);
+            let works = leader.map(|worker| format!("; {} works since {}", worker.host, worker.since));
+            self.stands_by = Some(format!("{ALONE}{}", works.unwrap_or_default()));
+            self.publish();
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                Some(command) = self.commands.recv() => self.turn_down(command),
+                () = tokio::time::sleep(ELECT) => {}
+            }
+        }
+    }
+
+    fn turn_down(&self, (order, reply): QueuedCommand) {
+        let why = self.stands_by.clone().unwrap_or_default();
+        tracing::info!(by = order.by, action = EngineCommand::name(&order.action), "turned down: standing by");
+        // Whoever asked may be gone.
+        let _ = reply.send(Err(CommandError::Refused(format!("this service stands by: {why}; ask that one"))));
+    }
+
+    /// Drops all work at once: another service has the lease, and what is under way is its to take up.
+    pub(super) async fn give_way(&mut self) {
+        tracing::warn!(
+            executions = self.active.len(),
+            "the lease was lost; what is under way is left to another service"
+        );
+        for active in self.active.values() {
+            active.cancel.cancel();
+        }
+        self.running.shutdown().await;
+        self.announcements.shutdown().await;
+        for id in std::mem::take(&mut self.active).into_keys() {
+            self.engine.gate.forget(id);
+        }
+        self.missed.clear();
+        self.failed = None;
+    }
+}

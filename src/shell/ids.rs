@@ -1,0 +1,99 @@
+//! Executions and plans by the beginning of their id, or `latest`.
+
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::exit::CliError;
+use barkeep_base::text::printable;
+
+/// Shorter beginnings are more likely a slip than an id.
+const SHORTEST: usize = 2;
+/// Ids named when a beginning fits several.
+const MOST_NAMED: usize = 5;
+
+/// An id as it is typed: whole, its beginning, or `latest`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdText {
+    Whole(Uuid),
+    /// In lower case, with hyphens as they were typed.
+    Beginning(String),
+    Latest,
+}
+
+impl FromStr for IdText {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "latest" {
+            return Ok(Self::Latest);
+        }
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Whole(id));
+        }
+        let hex = text.bytes().filter(u8::is_ascii_hexdigit).count();
+        if text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') && (SHORTEST..32).contains(&hex) {
+            return Ok(Self::Beginning(text.to_ascii_lowercase()));
+        }
+        let text = printable(text);
+        Err(format!("'{text}' is not an id; write one, its first characters ({SHORTEST} or more), or latest"))
+    }
+}
+
+impl IdText {
+    /// The id that is meant, of ids with the newest first. A whole id is taken as it is. `what` names one of them in
+    /// errors, such as `execution`.
+    pub fn find(&self, ids: &[Uuid], what: &str) -> Result<Uuid, CliError> {
+        let none = |why: String| Err(CliError::usage(why));
+        let beginning = match self {
+            Self::Whole(id) => return Ok(*id),
+            Self::Latest => return ids.first().map_or_else(|| none(format!("there is no {what} yet")), |id| Ok(*id)),
+            Self::Beginning(text) => text,
+        };
+        let mut fitting: Vec<&Uuid> = ids.iter().filter(|id| id.to_string().starts_with(beginning)).collect();
+        fitting.sort_unstable();
+        fitting.dedup();
+        match fitting.as_slice() {
+            [] => none(format!("no {what} has an id that begins with {beginning}")),
+            [one] => Ok(**one),
+            many => {
+                let named: Vec<String> = many.iter().take(MOST_NAMED).map(ToString::to_string).collect();
+                let error = format!("{} ids of {what}s begin with {beginning}", many.len());
+                Err(CliError::usage(error).hint(format!("write more of one: {}", named.join(", "))))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "401c5ec9-3149-41a1-aa70-bc1cfc0bb59d";
+    const SECOND: &str = "40aa5ec9-3149-41a1-aa70-bc1cfc0bb59d";
+
+    fn find(text: &str) -> Result<String, String> {
+        let ids = [SECOND.parse().unwrap(), FIRST.parse().unwrap()];
+        let id = text.parse::<IdText>()?.find(&ids, "execution");
+        id.map(|id| id.to_string()).map_err(|e| e.message + &e.hint.unwrap_or_default())
+    }
+
+    #[test]
+    fn an_id_is_its_beginning_when_only_one_has_it() {
+        assert_eq!(find("401"), Ok(FIRST.to_owned()));
+        assert_eq!(find("40AA5EC9-31"), Ok(SECOND.to_owned()));
+        assert_eq!(find("latest"), Ok(SECOND.to_owned()));
+        let other = "ffffffff-3149-41a1-aa70-bc1cfc0bb59d";
+        assert_eq!(find(other), Ok(other.to_owned()), "a whole id is looked up by whoever has them all");
+    }
+
+    #[test]
+    fn what_fits_several_or_none_is_refused() {
+        let several = find("40").unwrap_err();
+        assert!(several.contains("2 ids of executions begin with 40") && several.contains(FIRST), "{several}");
+        assert!(find("77").unwrap_err().contains("no execution has an id that begins with 77"));
+        for bad in ["4", "bla", "", "newest", "40 1"] {
+            assert!(find(bad).unwrap_err().contains("is not an id"), "{bad}");
+        }
+        assert!(IdText::Latest.find(&[], "execution").unwrap_err().message.contains("no execution yet"));
+    }
+}

@@ -1,0 +1,18 @@
+//! What every command shares: global options, errors and exit codes, dates and lists of symbols, progress, and output to
+//! the terminal or a file.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts, where backticks would show")]
+
+pub mod args;
+pub mod dates;
+pub mod destination;
+pub mod early;
+pub mod errors;
+pub mod exit;
+pub mod globals;
+pub mod ids;
+pub mod lists;
+pub mod output;
+pub mod progress;
+pub mod render;
+pub mod signals;

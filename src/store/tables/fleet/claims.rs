@@ -1,0 +1,110 @@
+//! Which execution works on which series: one row each, decided about under a lock, renewed while its process lives.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::each;
+use crate::tables::fleet::workers;
+use crate::writer::Work;
+use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, StoreError, claims};
+
+statements! {
+    /// Two that decide at once would both see a free series. SQLite's transactions exclude each other anyway.
+    LOCK = Sql::two("SELECT 1", "LOCK TABLE series_claims IN SHARE ROW EXCLUSIVE MODE");
+    ALL = Sql::two(
+        "SELECT execution_id, place, owner, scheduled <> 0, granted <> 0, families,
+             renewed_at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - 30000 FROM series_claims ORDER BY place",
+        "SELECT execution_id, place, owner, scheduled, granted, families,
+             renewed_at < clock_timestamp() - INTERVAL '30 s' FROM series_claims ORDER BY place");
+    PUT = Sql::two(
+        "INSERT INTO series_claims (execution_id, place, owner, scheduled, granted, families, renewed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+         ON CONFLICT (execution_id) DO UPDATE SET owner = excluded.owner, granted = excluded.granted,
+             families = excluded.families, renewed_at = excluded.renewed_at",
+        "INSERT INTO series_claims (execution_id, place, owner, scheduled, granted, families, renewed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+         ON CONFLICT (execution_id) DO UPDATE SET owner = excluded.owner, granted = excluded.granted,
+             families = excluded.families, renewed_at = excluded.renewed_at");
+    RENEW = Sql::two(
+        "UPDATE series_claims SET renewed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE execution_id = $1 AND owner = $2",
+        "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1 AND owner = $2");
+    RELEASE = Sql::same("DELETE FROM series_claims WHERE execution_id = $1 AND owner = $2");
+}
+
+/// [`crate::Store::claim_series`].
+pub(crate) struct Claim(pub(crate) SeriesClaim);
+
+#[async_trait]
+impl Work for Claim {
+    type Output = SeriesClaiming;
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<SeriesClaiming> {
+        conn.run(LOCK, &[]).await?;
+        let rows = each(conn, ALL, &[], |f| {
+            let execution_id: Uuid = f.next()?;
+            let place: i64 = f.next()?;
+            let owner: String = f.next()?;
+            let (scheduled, granted): (bool, bool) = (f.next()?, f.next()?);
+            let families: String = f.next()?;
+            let families: Vec<Claimed> = serde_json::from_str(&families)
+                .map_err(|e| StoreError::Unusable(format!("a claim of series cannot be read: {e}")))?;
+            let silent: bool = f.next()?;
+            let claim = SeriesClaim { execution_id, owner, scheduled, families };
+            Ok((silent, KeptClaim { place, granted, claim }))
+        })
+        .await?;
+        let gone = workers::dead(conn, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
+        let mut living = Vec::with_capacity(rows.len());
+        for (silent, kept) in rows {
+            if silent || gone.contains(&kept.claim.owner) {
+                conn.run(RELEASE, &values![kept.claim.execution_id, &kept.claim.owner]).await?;
+            } else {
+                living.push(kept);
+            }
+        }
+        // Two processes have taken up the same execution; the first goes on.
+        let id = self.0.execution_id;
+        let elsewhere = |kept: &&KeptClaim| kept.claim.execution_id == id && kept.claim.owner != self.0.owner;
+        if let Some((symbol, _)) = living.iter().find(elsewhere).and_then(|kept| kept.claim.families.first()) {
+            return Ok(SeriesClaiming::Waits(Holder { execution_id: id, symbol: symbol.clone() }));
+        }
+        let claiming = claims::decide(&living, &self.0);
+        let (granted, families) = match &claiming {
+            SeriesClaiming::Granted(families) => (true, families),
+            SeriesClaiming::Waits(_) => (false, &self.0.families),
+        };
+        let families = serde_json::to_string(families).map_err(|e| StoreError::Refused(e.to_string()))?;
+        let place = claims::place_of(&living, self.0.execution_id);
+        let row = values![self.0.execution_id, place, &self.0.owner, self.0.scheduled, granted, families];
+        conn.run(PUT, &row).await?;
+        Ok(claiming)
+    }
+}
+
+/// [`crate::Store::renew_claims`].
+pub(crate) struct Renew(pub(crate) Vec<Uuid>, pub(crate) String);
+
+#[async_trait]
+impl Work for Renew {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        for id in &self.0 {
+            conn.run(RENEW, &values![*id, &self.1]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// [`crate::Store::release_claim`].
+pub(crate) struct Release(pub(crate) Uuid, pub(crate) String);
+
+#[async_trait]
+impl Work for Release {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        conn.run(RELEASE, &values![self.0, &self.1]).await.map(drop)
+    }
+}

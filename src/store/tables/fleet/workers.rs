@@ -1,0 +1,165 @@
+//! Which processes work on the database, and which of them follows the schedule; by the server's clock.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::conn::{Conn, Sql, statements, values};
+use crate::field::{collect, column};
+use crate::writer::Work;
+use crate::{Election, Leader, Result, Worker, WorkerRole};
+use barkeep_base::process;
+use barkeep_market::Ts;
+
+statements! {
+    BEAT = Sql::two(
+        "INSERT INTO workers (worker_id, host, version, serves, birth, started, heartbeat)
+         VALUES ($1, $2, $3, $4, $5, CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER))
+         ON CONFLICT (worker_id) DO UPDATE SET heartbeat = excluded.heartbeat, serves = MAX(serves, excluded.serves)
+         RETURNING heartbeat",
+        "INSERT INTO workers (worker_id, host, version, serves, birth, started, heartbeat)
+         VALUES ($1, $2, $3, $4, $5, clock_timestamp(), clock_timestamp())
+         ON CONFLICT (worker_id) DO UPDATE SET heartbeat = excluded.heartbeat,
+             serves = workers.serves OR excluded.serves
+         RETURNING heartbeat");
+    FORGET = Sql::two(
+        "DELETE FROM workers WHERE heartbeat < CAST(unixepoch('subsec') * 1000 AS INTEGER) - 86400000",
+        "DELETE FROM workers WHERE heartbeat < clock_timestamp() - INTERVAL '1 day'");
+    /// With a young heartbeat; whether they live is then a matter of their birth. While the server was away nobody could
+    /// give a sign of life.
+    LIVING = Sql::two(
+        "SELECT w.worker_id, w.birth, w.host, w.version, w.serves <> 0, w.started, w.heartbeat, l.since FROM workers AS w
+         LEFT JOIN leader AS l ON l.worker_id = w.worker_id
+         WHERE w.heartbeat >= CAST(unixepoch('subsec') * 1000 AS INTEGER) - 30000
+         ORDER BY l.since IS NULL, w.started, w.worker_id",
+        "SELECT w.worker_id, w.birth, w.host, w.version, w.serves, w.started, w.heartbeat, l.since FROM workers AS w
+         LEFT JOIN leader AS l ON l.worker_id = w.worker_id
+         WHERE w.heartbeat >= clock_timestamp() - INTERVAL '30 s'
+             OR pg_postmaster_start_time() > clock_timestamp() - INTERVAL '30 s'
+         ORDER BY l.since IS NULL, w.started, w.worker_id");
+    ELECT = Sql::two(
+        "UPDATE leader SET
+             since = CASE WHEN worker_id = $1 THEN since ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
+             worker_id = $1, until = CAST(unixepoch('subsec') * 1000 AS INTEGER) + 15000
+         WHERE id = 1 AND (worker_id IS NULL OR worker_id = $1
+             OR until < CAST(unixepoch('subsec') * 1000 AS INTEGER))",
+        "UPDATE leader SET since = CASE WHEN worker_id = $1 THEN since ELSE clock_timestamp() END,
+             worker_id = $1, until = clock_timestamp() + INTERVAL '15 s'
+         WHERE id = 1 AND (worker_id IS NULL OR worker_id = $1 OR until < clock_timestamp())");
+    LEADER = Sql::same(
+        "SELECT l.worker_id, w.host, l.since, w.birth FROM leader AS l
+         LEFT JOIN workers AS w ON w.worker_id = l.worker_id WHERE l.id = 1");
+    RESIGN = Sql::same("UPDATE leader SET worker_id = NULL, since = NULL, until = NULL WHERE worker_id = $1");
+    LEAVE = Sql::same("DELETE FROM workers WHERE worker_id = $1");
+}
+
+/// [`crate::Store::beat`]: the server's time.
+pub(crate) struct Beat;
+
+#[async_trait]
+impl Work for Beat {
+    type Output = Option<Ts>;
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Option<Ts>> {
+        beat(conn, false).await
+    }
+}
+
+async fn beat(conn: &mut Conn<'_>, serves: bool) -> Result<Option<Ts>> {
+    let row = values![process::worker(), process::host(), env!("CARGO_PKG_VERSION"), serves, process::birth()];
+    Ok(column(&conn.rows(BEAT, &row).await?)?.pop())
+}
+
+/// [`crate::Store::elect`].
+pub(crate) struct Elect;
+
+#[async_trait]
+impl Work for Elect {
+    type Output = Election;
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<Election> {
+        beat(conn, true).await?;
+        loop {
+            if conn.run(ELECT, &values![process::worker()]).await? > 0 {
+                conn.run(FORGET, &[]).await?;
+                return Ok(Election::Leads);
+            }
+            let rows = collect(&conn.rows(LEADER, &[]).await?, |f| {
+                let id: Option<Uuid> = f.next()?;
+                let (host, since): (Option<String>, Option<Ts>) = (f.next()?, f.next()?);
+                let birth: Option<String> = f.next()?;
+                Ok((id, host.unwrap_or_else(|| "another host".to_owned()), since, birth))
+            })?;
+            let Some((id, host, since, birth)) = rows.into_iter().next() else { return Ok(Election::Leads) };
+            match (id, since) {
+                // Its lease need not be waited for.
+                (Some(id), _) if birth.as_deref().is_some_and(process::has_ended) => {
+                    tracing::info!("the service that worked on {host} has ended without giving the lease up");
+                    conn.run(RESIGN, &values![id]).await?;
+                    conn.run(LEAVE, &values![id]).await?;
+                }
+                (Some(_), Some(since)) => return Ok(Election::StandsBy(Leader { host, since })),
+                // Given up meanwhile.
+                _ => {}
+            }
+        }
+    }
+}
+
+/// [`crate::Store::resign`].
+pub(crate) struct Resign;
+
+#[async_trait]
+impl Work for Resign {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        conn.run(RESIGN, &values![process::worker()]).await.map(drop)
+    }
+}
+
+/// This process ends in order.
+pub(crate) struct Leave;
+
+#[async_trait]
+impl Work for Leave {
+    type Output = ();
+
+    async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
+        conn.run(RESIGN, &values![process::worker()]).await?;
+        conn.run(LEAVE, &values![process::worker()]).await.map(drop)
+    }
+}
+
+/// The workers that live, the leader first.
+pub(crate) async fn living(conn: &mut Conn<'_>) -> Result<Vec<Worker>> {
+    let found = collect(&conn.rows(LIVING, &[]).await?, |f| {
+        let (worker_id, birth): (Uuid, Option<String>) = (f.next()?, f.next()?);
+        let (host, version, serves): (String, String, bool) = (f.next()?, f.next()?, f.next()?);
+        let (started, heartbeat, leads): (Ts, Ts, Option<Ts>) = (f.next()?, f.next()?, f.next()?);
+        let role = match (leads, serves) {
+            (Some(_), _) => WorkerRole::Leader,
+            (None, true) => WorkerRole::Standby,
+            (None, false) => WorkerRole::Command,
+        };
+        let since = leads.unwrap_or(started);
+        Ok((birth, Worker { worker_id, host, version, role, since, heartbeat }))
+    })?;
+    let lives = |birth: Option<String>| !birth.as_deref().is_some_and(process::has_ended);
+    Ok(found.into_iter().filter_map(|(birth, worker)| lives(birth).then_some(worker)).collect())
+}
+
+/// Those of the marks whose processes are dead.
+pub(crate) async fn dead<'m>(
+    conn: &mut Conn<'_>,
+    marks: impl Iterator<Item = &'m String> + Send,
+) -> Result<Vec<String>> {
+    let marks: Vec<&String> = marks.collect();
+    let ours = process::worker();
+    let asked = marks.iter().any(|mark| process::worker_of(mark).is_some_and(|worker| worker != ours));
+    let living = if asked { living(conn).await? } else { Vec::new() };
+    let is_dead = |mark: &&&String| match process::worker_of(mark) {
+        Some(worker) => worker != ours && living.iter().all(|one| one.worker_id != worker),
+        None => process::is_dead(mark),
+    };
+    Ok(marks.iter().filter(is_dead).map(|mark| (*mark).clone()).collect())
+}

@@ -1,0 +1,234 @@
+//! `barkeep export`: a lake of Parquet files that holds what SQL shows, and costs what has changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use barkeep::sim::SimConfig;
+use parquet::file::reader::SerializedFileReader;
+use parquet::record::Field;
+use serde_json::Value;
+
+use crate::support::bench::{Bench, Values};
+use crate::support::databases::on_both;
+
+async fn fill(bench: &Bench) {
+    for (timeframes, from) in [("1d,1w", "2023-06-01"), ("5m,1h", "2024-02-20")] {
+        let range = ["--timeframes", timeframes, "--from", from, "--to", "2024-03-08"];
+        let (code, summary) = bench.backfill(&[&["AAPL", "BTC"][..], &range].concat()).await;
+        assert_eq!(code, 0, "{summary}");
+    }
+}
+
+async fn filled() -> Bench {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    fill(&bench).await;
+    bench
+}
+
+async fn export(bench: &Bench, args: &[&str]) -> Value {
+    let output = bench.run(&[&["export", "lake", "--json"], args].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Every file of the lake with the time it was written at.
+fn files(bench: &Bench) -> BTreeMap<String, SystemTime> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let lake = bench.dir.path().join("lake");
+    let mut found = Vec::new();
+    walk(&lake, &mut found);
+    let name = |path: &PathBuf| path.strip_prefix(&lake).unwrap().display().to_string();
+    let data = found.iter().filter(|path| path.extension().is_some_and(|e| e == "parquet"));
+    data.map(|path| (name(path), path.metadata().unwrap().modified().unwrap())).collect()
+}
+
+on_both!(only_what_changed_is_written, SimConfig::default());
+async fn only_what_changed_is_written(bench: Bench) {
+    fill(&bench).await;
+    let first = export(&bench, &[]).await;
+    let before = files(&bench);
+    let names: Vec<&str> = before.keys().map(String::as_str).filter(|name| name.starts_with("symbol=AAPL/")).collect();
+    assert_eq!(
+        names,
+        [
+            "symbol=AAPL/timeframe=1d/2023.parquet",
+            "symbol=AAPL/timeframe=1d/2024.parquet",
+            "symbol=AAPL/timeframe=1h/2024.parquet",
+            "symbol=AAPL/timeframe=1w/2023.parquet",
+            "symbol=AAPL/timeframe=1w/2024.parquet",
+            "symbol=AAPL/timeframe=5m/2024-02.parquet",
+            "symbol=AAPL/timeframe=5m/2024-03.parquet",
+        ]
+    );
+    assert_eq!((&first["schema"], &first["series_changed"]), (&1.into(), &8.into()), "{first}");
+    assert_eq!(first["rows_written"].as_u64(), Some(u64::try_from(bench.stored().await.len()).unwrap()));
+
+    let again = export(&bench, &[]).await;
+    assert_eq!((&again["series_changed"], &again["files_written"]), (&0.into(), &0.into()), "{again}");
+    assert_eq!(files(&bench), before);
+
+    // One more day: the files of its month and year, of the one symbol that has it.
+    let (code, _) =
+        bench.backfill(&["AAPL", "--timeframes", "1d,5m", "--from", "2024-03-11", "--to", "2024-03-11"]).await;
+    assert_eq!(code, 0);
+    let day = export(&bench, &[]).await;
+    assert_eq!(day["files_written"], 3, "{day}");
+    let changed: Vec<String> =
+        files(&bench).into_iter().filter(|(name, at)| before[name] != *at).map(|(name, _)| name).collect();
+    assert_eq!(
+        changed,
+        [
+            "symbol=AAPL/timeframe=1d/2024.parquet",
+            "symbol=AAPL/timeframe=1h/2024.parquet",
+            "symbol=AAPL/timeframe=5m/2024-03.parquet"
+        ]
+    );
+
+    // A symbol that is gone is gone from the lake.
+    assert!(bench.run(&["symbols", "remove", "BTC", "--yes"]).await.status.success());
+    let removed = export(&bench, &[]).await;
+    assert_eq!((&removed["files_removed"], &removed["files_written"]), (&7.into(), &0.into()), "{removed}");
+    assert!(!bench.dir.path().join("lake/symbol=BTC").exists());
+}
+
+/// The rows of a lake by symbol, timeframe and time: open, high, low, close, volume, vwap, trades, and a feature.
+fn rows(bench: &Bench) -> BTreeMap<(String, String, i64), (Values, Option<f64>)> {
+    let mut all = BTreeMap::new();
+    for name in files(bench).keys() {
+        let mut parts = name.split('/').map(|part| part.split_once('=').map(|(_, value)| value));
+        let (symbol, timeframe) = (parts.next().flatten().unwrap(), parts.next().flatten().unwrap());
+        let file = std::fs::File::open(bench.dir.path().join("lake").join(name)).unwrap();
+        for row in SerializedFileReader::new(file).unwrap() {
+            let row = row.unwrap();
+            let columns: BTreeMap<&str, &Field> =
+                row.get_column_iter().map(|(name, field)| (name.as_str(), field)).collect();
+            let number = |name: &str| match columns[name] {
+                Field::Double(x) => Some(*x),
+                Field::Null => None,
+                other => panic!("{name}: {other}"),
+            };
+            let price = |name: &str| number(name).unwrap();
+            let Field::TimestampMillis(time) = columns["time"] else { panic!("{}", columns["time"]) };
+            let trades = match columns["trades"] {
+                Field::Long(n) => Some(*n),
+                _ => None,
+            };
+            let values =
+                (price("open"), price("high"), price("low"), price("close"), price("volume"), number("vwap"), trades);
+            let key = (symbol.to_owned(), timeframe.to_owned(), *time);
+            assert!(all.insert(key, (values, number("sma_20"))).is_none(), "{name}: a row twice");
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_are_those_of_sql_with_their_features() {
+    let bench = filled().await;
+    export(&bench, &["--raw"]).await;
+    let lake = rows(&bench);
+    let stored = bench.stored().await;
+    assert_eq!(lake.iter().map(|(key, (values, _))| (key.clone(), *values)).collect::<BTreeMap<_, _>>(), stored);
+    let with_feature = lake.values().filter(|(_, sma)| sma.is_some()).count();
+    assert_eq!(
+        i64::try_from(with_feature).unwrap(),
+        bench.count("SELECT count(*) FROM features WHERE sma_20 IS NOT NULL").await
+    );
+    // The same prices as `bars` has, adjusted when nothing else is asked for.
+    export(&bench, &[]).await;
+    let bars = bench.run(&["bars", "AAPL", "--timeframe", "1d", "--json"]).await;
+    let bars: Vec<Value> = serde_json::from_slice(&bars.stdout).unwrap();
+    let lake = rows(&bench);
+    let closes = lake.iter().filter(|((symbol, tf, _), _)| (symbol.as_str(), tf.as_str()) == ("AAPL", "1d"));
+    let closes: Vec<f64> = closes.map(|(_, (values, _))| values.3).collect();
+    assert_eq!(closes, bars.iter().map(|bar| bar["close"].as_f64().unwrap()).collect::<Vec<_>>());
+}
+
+/// The memory of the last export is lost, a file is torn, and an export was killed: the next one mends exactly that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_by_a_crash_is_mended() {
+    let bench = filled().await;
+    export(&bench, &[]).await;
+    let before = files(&bench);
+    let lake = bench.dir.path().join("lake");
+    std::fs::remove_file(lake.join("_barkeep.json")).unwrap();
+    let torn = "symbol=BTC/timeframe=1d/2023.parquet";
+    let whole = std::fs::read(lake.join(torn)).unwrap();
+    std::fs::write(lake.join(torn), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(lake.join("symbol=BTC/timeframe=1d/.2023.parquet.77.part"), "x").unwrap();
+    let mended = export(&bench, &[]).await;
+    assert_eq!((&mended["series_changed"], &mended["files_written"]), (&8.into(), &1.into()), "{mended}");
+    assert_eq!(std::fs::read(lake.join(torn)).unwrap(), whole);
+    assert!(!lake.join("symbol=BTC/timeframe=1d/.2023.parquet.77.part").exists());
+    let others = files(&bench).into_iter().filter(|(name, at)| name != torn && before[name] != *at).count();
+    assert_eq!(others, 0, "what is whole stays");
+}
+
+/// Killed at some instant, the lake holds only whole files, and the next export ends what was begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_export_tears_nothing() {
+    let bench = filled().await;
+    for wait in [0, 5, 20, 40, 80] {
+        let mut child = bench.spawn(&["export", "lake"]);
+        tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+        let _ = child.kill().await;
+        if !bench.dir.path().join("lake").exists() {
+            continue;
+        }
+        for name in files(&bench).keys() {
+            let bytes = std::fs::read(bench.dir.path().join("lake").join(name)).unwrap();
+            assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"), "{name} after {wait} ms");
+        }
+    }
+    export(&bench, &[]).await;
+    assert_eq!(files(&bench).len(), 14);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_of_another_database_and_one_in_use_are_left_alone() {
+    let bench = filled().await;
+    export(&bench, &["AAPL", "--timeframes", "1d"]).await;
+    assert_eq!(files(&bench).len(), 2);
+    let copy = bench.dir.path().join("copy.db").display().to_string();
+    assert!(bench.run(&["db", "backup", &copy]).await.status.success());
+    let other = bench.run(&["export", "lake", "--database-url", &format!("sqlite:{copy}")]).await;
+    assert_eq!(other.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(said.contains("was exported from") && said.contains("_barkeep.json"), "{said}");
+    let lock = std::fs::File::open(bench.dir.path().join("lake/.barkeep.lock")).unwrap();
+    lock.lock().unwrap();
+    let used = bench.run(&["export", "lake"]).await;
+    assert!(String::from_utf8_lossy(&used.stderr).contains("another export is writing to it"));
+    let unknown = bench.run(&["export", "elsewhere", "NOPE"]).await;
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(!bench.dir.path().join("elsewhere").exists(), "a wrong symbol makes no directory");
+}
+
+/// `--output` decides the format by its ending.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ending_of_a_file_is_its_format() {
+    let bench = filled().await;
+    for command in ["bars", "features"] {
+        for (name, begins) in
+            [("a.csv", "symbol,timeframe,time,"), ("b.json", "["), ("c.parquet", "PAR1"), ("d.txt", "symbol,")]
+        {
+            let output = bench.run(&[command, "AAPL", "--timeframe", "1d", "--output", name]).await;
+            assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(output.stdout.is_empty());
+            let written = std::fs::read(bench.dir.path().join(name)).unwrap();
+            assert!(written.starts_with(begins.as_bytes()), "{command} {name}");
+        }
+        let json: Vec<Value> =
+            serde_json::from_slice(&std::fs::read(bench.dir.path().join("b.json")).unwrap()).unwrap();
+        let csv = std::fs::read_to_string(bench.dir.path().join("a.csv")).unwrap();
+        assert_eq!((json.len(), csv.lines().count()), (196, 197), "{command}: all rows");
+    }
+    let table = bench.run(&["features", "AAPL", "--timeframe", "1d"]).await;
+    assert_eq!(String::from_utf8_lossy(&table.stdout).lines().count(), 21);
+}
