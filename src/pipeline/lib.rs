@@ -22,7 +22,6 @@ pub mod quarantine;
 pub mod review;
 pub mod series_statuses;
 pub mod splits;
-pub mod summary;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +47,7 @@ use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
 pub use barkeep_names::{self as names, select};
-pub use barkeep_progress::{events, gate, journal, progress};
+pub use barkeep_progress::{events, gate, journal, progress, summary};
 pub use open::{assemble, open, open_without_key};
 pub use summary::Summary;
 

@@ -1,10 +1,11 @@
 //! A run while it works: what it tells ([`events`]), how far it is ([`progress`]), what it asked for ([`journal`]), and which
-//! of several goes first ([`gate`]).
+//! of several goes first ([`gate`]); and what it was in the end ([`summary`]).
 
 pub mod events;
 pub mod gate;
 pub mod journal;
 pub mod progress;
+pub mod summary;
 
 use barkeep_market::{Symbol, Timeframe};
 
