@@ -35,6 +35,10 @@ pub enum DividendError {
 /// When the vendor does not answer or the database fails. A vendor that refuses is no error: it is not asked again before
 /// the next time is due.
 pub async fn refresh(engine: &EngineContext, cancel: &CancellationToken) -> Result<usize, DividendError> {
+    // Nothing was asked, so nothing was refused: they stay due.
+    if engine.vendor.unavailable().is_some() {
+        return Ok(0);
+    }
     let (store, now) = (engine.store.as_ref(), engine.clock.now());
     let context = engine.for_run();
     let recheck = i64::try_from(context.settings.backfill.splits_recheck.as_millis()).unwrap_or(i64::MAX);

@@ -110,13 +110,16 @@ fn tokens_of(engine: &RunContext, vendor: Source, recorded: &[Place]) -> Tokens 
     Tokens { limit: u64::from(limit), window, used, now: now.at }
 }
 
-/// Symbols whose splits have not been requested within `recheck`, with their tickers.
+/// Symbols whose splits have not been requested within `recheck`, with their tickers; none where nobody can be asked.
 pub async fn splits_due(
     engine: &RunContext,
     targets: &[Target],
     recheck: Duration,
     now: Ts,
 ) -> Result<Vec<(Symbol, String)>, StoreError> {
+    if engine.vendor.unavailable().is_some() {
+        return Ok(Vec::new());
+    }
     let recheck = i64::try_from(recheck.as_millis()).unwrap_or(i64::MAX);
     let fetched: BTreeMap<Symbol, Ts> = engine.store.splits_fetched_at().await?.into_iter().collect();
     let is_due = |symbol: &Symbol| fetched.get(symbol).is_none_or(|at| at.ms().saturating_add(recheck) <= now.ms());

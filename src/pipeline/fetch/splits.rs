@@ -12,6 +12,10 @@ use barkeep_vendor::Class;
 impl Fetcher {
     /// Requests the splits of some tickers and stores them.
     pub(super) async fn splits(&self, item: &Item, tickers: &[String]) -> Result<(), ItemError> {
+        // Nothing is asked, so nothing is refused: they stay due.
+        if self.engine.vendor.unavailable().is_some() {
+            return Ok(());
+        }
         let symbols = &item.symbols;
         let answer = self.request(item, |token| async move { self.dispatcher.splits(tickers, &token).await });
         let found = match answer.await {

@@ -9,7 +9,7 @@ use barkeep::config::{Config, Mode};
 use barkeep::market::{Bar, Source, Symbol, Timeframe, Ts};
 use barkeep::pipeline::events::Silent;
 use barkeep::pipeline::select::{SelectError, Selection};
-use barkeep::pipeline::{Backfill, EngineContext, RunError, Summary};
+use barkeep::pipeline::{Backfill, EngineContext, RunError, Summary, dividends};
 use barkeep::sim::{FaultKind, FaultRule, LoggedRequest, SimConfig, Wanted};
 use barkeep::store::Trigger;
 use tokio_util::sync::CancellationToken;
@@ -228,4 +228,22 @@ async fn without_a_key_the_others_are_asked_all_the_same() {
     let told: Vec<String> = mixed.unfinished.iter().map(|open| format!("{open:?}")).collect();
     assert!(told.len() == 1 && told[0].contains("no key here") && told[0].contains("AAPL"), "{told:?}");
     assert!(asked(&engine).iter().all(|r| r.target.starts_with("/products/")), "{:?}", asked(&engine));
+}
+
+/// Nobody was asked, so nobody refused: with a key they are asked for at once, not only when the next check is due.
+#[tokio::test]
+async fn splits_and_dividends_stay_due_without_a_key() {
+    let engine = TestEngine::open(NOW, SimConfig::default()).await;
+    let keyless = process(&engine, false).await;
+    let stock = wish(&["AAPL"], &[Timeframe::H1], None);
+    stock.run(&keyless, Arc::new(Silent), CancellationToken::new()).await.unwrap();
+    assert_eq!(dividends::refresh(&keyless, &CancellationToken::new()).await.unwrap(), 0);
+    assert_eq!(engine.store.splits_fetched_at().await.unwrap(), []);
+    assert_eq!(engine.store.dividends_fetched_at().await.unwrap(), []);
+
+    run(&engine, &stock).await;
+    let with_key = process(&engine, true).await;
+    assert_eq!(dividends::refresh(&with_key, &CancellationToken::new()).await.unwrap(), 1);
+    let lists = asked(&engine).iter().filter(|r| r.target.contains("splits") || r.target.contains("dividends")).count();
+    assert_eq!(lists, 2, "{:?}", asked(&engine));
 }
