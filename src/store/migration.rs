@@ -132,6 +132,7 @@ pub(super) async fn check(conn: &mut Conn<'_>) -> Result<()> {
         "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
     );
     const VERSION: Sql = Sql::same("SELECT MAX(version) FROM _sqlx_migrations WHERE success");
+    const STEPS_TAKEN: Sql = Sql::same("SELECT COUNT(*) FROM _sqlx_migrations WHERE success");
     let count = |rows: &[super::conn::Row]| rows.first().map_or(Ok(Some(0)), |r| Fields::of(r).next::<Option<i64>>());
     let empty = || StoreError::NotFound("the database is empty".into());
     if count(&conn.rows(TABLES, &[]).await?)? != Some(1) {
@@ -145,7 +146,15 @@ pub(super) async fn check(conn: &mut Conn<'_>) -> Result<()> {
             "its schema is {version}, older than the {known} this barkeep reads; any command that may write to it brings it \
              up to date, or read it with the barkeep that made it"
         ))),
-        Some(_) => Ok(()),
+        // A step may have come to the program after one of a higher number.
+        Some(version) => match count(&conn.rows(STEPS_TAKEN, &[]).await?)? {
+            Some(taken) if taken < STEPS.len() as i64 => Err(StoreError::Unusable(format!(
+                "its schema is {version}, but {taken} of the {} steps up to it were taken; any command that may write to \
+                 it takes the others",
+                STEPS.len()
+            ))),
+            _ => Ok(()),
+        },
     }
 }
 

@@ -152,6 +152,7 @@ cases! {
         schema::many_can_open_a_fresh_database_at_once
         schema::reopening_keeps_everything
         schema::reading_only_changes_nothing
+        schema::a_step_that_was_left_out_is_taken_later
         schema::a_newer_schema_is_refused
         records::totals_look_at_no_request
         upkeep::old_rows_go_and_totals_stay

@@ -126,6 +126,24 @@ pub async fn reading_only_changes_nothing(db: &Db) {
     assert!(matches!(error, StoreError::NotFound(_)), "{error}");
 }
 
+/// Made by a barkeep that had a later step and not yet this one.
+pub async fn a_step_that_was_left_out_is_taken_later(db: &Db) {
+    db.store.close().await;
+    let mut raw = db.raw().await;
+    raw.run("ALTER TABLE rate_limit_state DROP COLUMN vendor").await.unwrap();
+    raw.run("DELETE FROM _sqlx_migrations WHERE version = 11").await.unwrap();
+    drop(raw);
+    match open(db.url(), true).await {
+        Err(StoreError::Unusable(why)) => assert!(why.contains("steps"), "{why}"),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("opened"),
+    }
+    let store = open(db.url(), false).await.unwrap();
+    store.take_place(barkeep::market::Source::Coinbase, 5, TIMEOUT, moment(0)).await.unwrap();
+    store.close().await;
+    open(db.url(), true).await.unwrap().close().await;
+}
+
 pub async fn a_newer_schema_is_refused(db: &Db) {
     let (yes, bytes) = if db.dialect() == Some(Dialect::Sqlite) { ("1", "x'00'") } else { ("TRUE", "'\\x00'") };
     let newer = format!(
