@@ -186,6 +186,22 @@ mod tests {
         assert!(ends.worked_out() > 20, "{}", ends.worked_out());
     }
 
+    #[test]
+    fn symbols_of_two_vendors_that_lack_the_same_are_planned_each_by_what_a_request_holds() {
+        let cal = Calendar::new();
+        let of =
+            |name, vendor| FamilyState { class: AssetClass::Crypto, vendor, ..state(name, Timeframe::M5, &[], true) };
+        let both = needs(&cal, vec![of(0, Source::Massive), of(1, Source::Coinbase), of(2, Source::Massive)]);
+        assert_eq!(both.worked_out(), 2);
+        let plan = build(&cal, &both.into_vec(), &Market::default());
+        let requests = |vendor: Source| {
+            let of_vendor = plan.items.iter().filter(|item| item.request.vendor() == vendor);
+            of_vendor.map(|item| item.requests).sum::<u64>()
+        };
+        // 40 days are 57,600 minutes, of which a page holds 50,000, and 11,520 bars, of which a window holds 300.
+        assert_eq!((requests(Source::Massive), requests(Source::Coinbase)), (2 * 2, 39));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(150))]
 
