@@ -192,7 +192,7 @@ impl EngineMetrics {
         );
         r.register(
             "barkeep_stale_answers",
-            "Answers that this process left out because the vendor was asked again after them",
+            "Answers that this process dropped because a newer one was already stored",
             self.stale_answers.clone(),
         );
         r.register("barkeep_quarantine_pending", "Quarantined bars pending review", self.quarantine.clone());

@@ -107,7 +107,7 @@ impl Claims {
 
     async fn give_up(&self, store: &dyn Store, execution: Uuid) {
         if let Err(e) = store.release_claim(execution).await {
-            tracing::warn!(%execution, error = %e, "the series of an execution could not be given up; they are free in 30 s");
+            tracing::warn!(%execution, error = %e, "cannot release the series of an execution; they are free in 30 s");
         }
         self.released.send_modify(|n| *n += 1);
     }

@@ -77,7 +77,7 @@ pub async fn assemble(
     config: Config,
     clock: Arc<dyn Clock>,
 ) -> Result<EngineContext, StoreError> {
-    let clock = live(&store, clock).await?;
+    let clock = with_heartbeats(&store, clock).await?;
     let settings = &config.settings;
     let calendar = Published::new(crate::calendar(store.as_ref()).await?);
     let limiter = Arc::new(Limiter::new(settings.vendor.rate_limit, settings.vendor.total_timeout));
@@ -89,19 +89,19 @@ pub async fn assemble(
 
 /// Notes that this process lives, for as long as the database is in use. Returns the clock to go by: that of the server,
 /// where processes of several machines share it.
-async fn live(store: &Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Clock>, StoreError> {
+async fn with_heartbeats(store: &Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<dyn Clock>, StoreError> {
     if !store.is_shared() {
         return Ok(clock);
     }
     let is_machines = clock.is_machines();
     let corrected = Arc::new(CorrectedClock::new(Arc::clone(&clock)));
-    beat(store, &corrected).await?;
-    let (weak, beating) = (Arc::downgrade(store), Arc::clone(&corrected));
+    heartbeat(store, &corrected).await?;
+    let (weak, shared) = (Arc::downgrade(store), Arc::clone(&corrected));
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             let Some(store) = weak.upgrade() else { return };
-            if let Err(e) = beat(&store, &beating).await {
+            if let Err(e) = heartbeat(&store, &shared).await {
                 tracing::debug!(error = %e, "no heartbeat");
             }
         }
@@ -109,9 +109,9 @@ async fn live(store: &Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<dyn C
     Ok(if is_machines { corrected } else { clock })
 }
 
-async fn beat(store: &Arc<dyn Store>, clock: &CorrectedClock) -> Result<(), StoreError> {
+async fn heartbeat(store: &Arc<dyn Store>, clock: &CorrectedClock) -> Result<(), StoreError> {
     let asked = clock.machines();
-    let server = store.beat().await?;
+    let server = store.heartbeat().await?;
     let corrected = server.and_then(|server| clock.correct(asked, server, clock.machines()));
     if let Some(ms) = corrected {
         tracing::warn!("this machine's clock differs from the database server's; the server's counts ({ms} ms)");

@@ -47,7 +47,7 @@ impl Lease {
                 tokio::time::sleep(ELECT).await;
                 match elect(&store).await {
                     Ok(election) => drop(elected.send_replace(election)),
-                    Err(e) => tracing::warn!(error = %e, "the lease of the leader could not be asked for"),
+                    Err(e) => tracing::warn!(error = %e, "cannot request the leader lease"),
                 }
             }
         });
@@ -89,7 +89,7 @@ impl Service {
     pub(super) async fn stand_by(&mut self, lease: &mut Lease, shutdown: &CancellationToken) -> bool {
         let mut leader = lease.elsewhere();
         while let Some(Leader { host, since }) = leader {
-            let reason = format!("{host} works since {since}");
+            let reason = format!("{host} is active since {since}");
             if self.stands_by.as_ref() != Some(&reason) {
                 tracing::info!("standing by: {reason}");
                 self.stands_by = Some(reason);
@@ -107,19 +107,19 @@ impl Service {
             };
         }
         if self.stands_by.take().is_some() {
-            tracing::info!("this service works from now on");
+            tracing::info!("this service is active now");
         }
         true
     }
 
     /// Shows what others do, until `shutdown`: the database can only be read.
     pub(super) async fn look_on(&mut self, shutdown: &CancellationToken) {
-        const ALONE: &str = "this process serves the API alone";
+        const ALONE: &str = "this process serves only the API";
         let store = Arc::clone(&self.engine.store);
         loop {
             self.fleet = if store.is_shared() { store.workers().await.ok() } else { None };
             let leader = self.fleet.iter().flatten().find(|worker| worker.role == WorkerRole::Leader);
-            let works = leader.map(|worker| format!("; {} works since {}", worker.host, worker.since));
+            let works = leader.map(|worker| format!("; {} is active since {}", worker.host, worker.since));
             self.stands_by = Some(format!("{ALONE}{}", works.unwrap_or_default()));
             self.publish();
             tokio::select! {
@@ -133,17 +133,15 @@ impl Service {
 
     fn turn_down(&self, (order, reply): QueuedCommand) {
         let why = self.stands_by.clone().unwrap_or_default();
-        tracing::info!(by = order.by, action = EngineCommand::name(&order.action), "turned down: standing by");
+        tracing::info!(by = order.by, action = EngineCommand::name(&order.action), "refused: on standby");
         // Whoever asked may be gone.
-        let _ = reply.send(Err(CommandError::Refused(format!("this service stands by: {why}; ask that one"))));
+        let _ = reply
+            .send(Err(CommandError::Refused(format!("this service is on standby: {why}; send the command there"))));
     }
 
     /// Drops all work at once: another service has the lease, and what is under way is its to take up.
     pub(super) async fn give_way(&mut self) {
-        tracing::warn!(
-            executions = self.active.len(),
-            "the lease was lost; what is under way is left to another service"
-        );
+        tracing::warn!(executions = self.active.len(), "lost the lease; another service takes over what was running");
         for active in self.active.values() {
             active.cancel.cancel();
         }

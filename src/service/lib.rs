@@ -177,7 +177,7 @@ impl Service {
         self.drain().await;
         drop(lease);
         if let Err(e) = store.resign().await {
-            tracing::warn!(error = %e, "the lease could not be given up; it is free in 15 s");
+            tracing::warn!(error = %e, "cannot release the lease; it expires in 15 s");
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ impl FromStr for IdText {
             return Ok(Self::Beginning(text.to_ascii_lowercase()));
         }
         let text = printable(text);
-        Err(format!("'{text}' is not an id; write one, its first characters ({SHORTEST} or more), or latest"))
+        Err(format!("'{text}' is not an id; use an id, its first {SHORTEST} characters or more, or latest"))
     }
 }
 
@@ -58,7 +58,7 @@ impl IdText {
             many => {
                 let named: Vec<String> = many.iter().take(MOST_NAMED).map(ToString::to_string).collect();
                 let error = format!("{} ids of {what}s begin with {beginning}", many.len());
-                Err(CliError::usage(error).hint(format!("write more of one: {}", named.join(", "))))
+                Err(CliError::usage(error).hint(format!("use more characters: {}", named.join(", "))))
             }
         }
     }

@@ -19,9 +19,9 @@ use crate::http::aggs;
 use crate::http::answer::{Answer, Refusal};
 use crate::http::coinbase;
 use crate::http::control;
-use crate::http::dividends::{self, DividendsApi};
+use crate::http::dividends;
 use crate::http::log::{KeyForm, LoggedRequest};
-use crate::http::reference::{self, SplitsApi};
+use crate::http::reference::{self, ActionsApi};
 use crate::http::request::{Cursor, Judge, VendorRequest};
 use crate::http::status;
 use crate::http::tickers;
@@ -51,10 +51,10 @@ fn find(shared: &Shared, request: &VendorRequest, judge: &Judge, adjusted: bool)
         ["v2", "aggs", "grouped", "locale", "global", "market", "crypto", date] => {
             aggs::grouped(shared, request, judge, adjusted, true, date).map(bars)
         }
-        ["stocks", "v1", "splits"] => reference::splits(shared, request, judge, SplitsApi::New),
-        ["stocks", "v1", "dividends"] => dividends::dividends(shared, request, judge, DividendsApi::New),
-        ["v3", "reference", "dividends"] => dividends::dividends(shared, request, judge, DividendsApi::V3),
-        ["v3", "reference", "splits"] => reference::splits(shared, request, judge, SplitsApi::V3),
+        ["stocks", "v1", "splits"] => reference::splits(shared, request, judge, ActionsApi::New),
+        ["stocks", "v1", "dividends"] => dividends::dividends(shared, request, judge, ActionsApi::New),
+        ["v3", "reference", "dividends"] => dividends::dividends(shared, request, judge, ActionsApi::V3),
+        ["v3", "reference", "splits"] => reference::splits(shared, request, judge, ActionsApi::V3),
         ["v3", "reference", "tickers"] => tickers::list(shared, request, judge),
         ["v3", "reference", "tickers", ticker] => tickers::one(shared, ticker, judge),
         ["v1", "marketstatus", "now"] => Ok(status::now(&shared.hours, judge)),

@@ -110,7 +110,7 @@ pub trait Store: Send + Sync {
     }
 
     /// Notes that this process lives, and says what time it is for the server.
-    async fn beat(&self) -> Result<Option<Ts>> {
+    async fn heartbeat(&self) -> Result<Option<Ts>> {
         Ok(None)
     }
 
@@ -130,7 +130,7 @@ pub trait Store: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Answers that this process left out because the vendor was asked again after them.
+    /// Answers that this process dropped because a newer one was already stored.
     fn stale_answers(&self) -> u64 {
         0
     }

@@ -648,7 +648,7 @@ fn the_head_says_who_works_and_who_stands_by() {
     assert!(leads.contains("alpha leads since ") && leads.contains(", 1 standby"), "{leads}");
     let stands_by = with(&|live| {
         live.state = EngineState::Standby;
-        live.reason = Some("alpha works since 2024-03-07 11:03Z".to_owned());
+        live.reason = Some("alpha is active since 2024-03-07 11:03Z".to_owned());
     });
-    assert!(stands_by.contains("STANDBY alpha works since"), "{stands_by}");
+    assert!(stands_by.contains("STANDBY alpha is active since"), "{stands_by}");
 }

@@ -101,7 +101,7 @@ fn init(globals: &Globals) -> Result<(), CliError> {
     if globals.json {
         return print_json(&json!({ "schema": SCHEMA, "written": path }));
     }
-    print(&format!("wrote {shown}; every setting in it has its default\n"))
+    print(&format!("wrote {shown} with every setting at its default\n"))
 }
 
 fn check(globals: &Globals) -> Result<(), CliError> {

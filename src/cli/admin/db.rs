@@ -134,7 +134,7 @@ async fn backup(session: &Session, file: &std::path::Path) -> Result<(), CliErro
             return print_json(&json!({ "dialect": "postgres", "written": false, "dump": dump, "restore": restore }));
         }
         print(&format!("{dump}\n"))?;
-        note(&format!("note: nothing was copied; PostgreSQL is copied by the line above, and restored by: {restore}"));
+        note(&format!("note: nothing was copied yet: run the command above; to restore: {restore}"));
         return Ok(());
     }
     let copied = upkeep.copy(file).await;

@@ -52,13 +52,13 @@ pub(crate) fn url(given: Option<&str>, settings: &Settings) -> Result<String, Cl
         (None, Served::Unknown) => Ok(configured()),
         (None, Served::By(RunningService { url: Some(url), .. })) => Ok(url),
         (None, Served::By(RunningService { holder, .. })) => {
-            let text = format!("the service on {} ({holder}) has no API to reach it by", settings.database);
+            let text = format!("the service on {} ({holder}) serves no API", settings.database);
             Err(CliError::new(SOME_FAILED, text)
                 .hint("set api.enabled, or choose a free port with api.listen; then restart it"))
         }
         (None, Served::ByNobody) => {
             Err(CliError::new(SOME_FAILED, format!("no service runs on {}", settings.database))
-                .hint(format!("{START}; with --url URL another one is reached")))
+                .hint(format!("{START}, or use --url URL for another one")))
         }
     }
 }
@@ -78,9 +78,6 @@ pub(crate) async fn connect(args: &ServiceArgs, settings: &Settings) -> Result<A
             let text = format!("no service answers at {}: {why}", printable(&url));
             Err(CliError::new(SOME_FAILED, text).hint(format!("{START}, or give the URL of another one with --url")))
         }
-        Err(AttachError::Refused(why)) => Err(CliError::usage(format!("the service refused: {why}")).hint(
-            "set BARKEEP_API_KEY or --key-file to one of its keys; `barkeep keys create NAME` on its machine makes one",
-        )),
-        Err(AttachError::Url(why)) => Err(CliError::usage(why)),
+        Err(other) => Err(other.into()),
     }
 }

@@ -174,7 +174,7 @@ pub(crate) fn pause(args: &PauseArgs, globals: &Globals) -> Result<(), CliError>
         (false, true) => EngineCommand::PauseSymbols(symbols.clone()),
         (false, false) => EngineCommand::PauseSeries(series(symbols, timeframes)),
     };
-    let done = format!("{} paused; `barkeep resume` goes on", named(symbols, timeframes));
+    let done = format!("{} paused; `barkeep resume` continues", named(symbols, timeframes));
     simple(command, &done, service, globals)
 }
 

@@ -137,10 +137,7 @@ async fn real_run(args: &BackfillArgs, session: &Session, key: Option<SecretStri
     }
     if let Some(pause) = engine.store.engine_pause().await? {
         // The pause holds back what would start by itself; this was requested.
-        note(&format!(
-            "note: the engine is paused by {} since {}; this backfill runs all the same",
-            pause.by, pause.since
-        ));
+        note(&format!("note: the engine is paused by {} since {}; this backfill runs anyway", pause.by, pause.since));
     }
     let cancel = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone(), Arc::clone(&progress)));

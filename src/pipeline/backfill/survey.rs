@@ -96,8 +96,10 @@ pub(super) async fn beside<T: Send + 'static>(
         Ok(Err(Halt::Stopped)) => Ok(None),
         Ok(Err(Halt::Failed(error))) => Err(error),
         Err(error) => {
-            tracing::error!(%error, "planning broke");
-            Err(RunError::Store(StoreError::Refused("planning broke; see the log".to_owned())))
+            tracing::error!(%error, "planning failed unexpectedly");
+            Err(RunError::Store(StoreError::Refused(
+                "planning failed unexpectedly; the log says where, please report it".to_owned(),
+            )))
         }
     }
 }

@@ -206,7 +206,9 @@ impl CommitQueue {
 fn tell(received: &[Received], outcomes: &[WriteOutcome], families: usize) {
     for (Received { series: (symbol, timeframe), doubt, .. }, outcome) in received.iter().zip(outcomes) {
         if outcome.stale > 0 {
-            tracing::warn!("{symbol} {timeframe}: an answer asked for before the newest one is left out");
+            tracing::warn!(
+                "{symbol} {timeframe}: dropped an answer that was requested before a newer one already stored"
+            );
         }
         if let Some(doubt) = doubt.as_ref().filter(|_| outcome.quarantined > 0) {
             let bars = plural(outcome.quarantined, "bar");

@@ -12,7 +12,7 @@ use barkeep_vendor::limit::LimitSnapshot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineState {
-    /// Nothing to do until the next beat.
+    /// Nothing to do until the next scheduled run.
     Idle,
     Running,
     /// Pausing was asked for; pages in flight are being committed.
@@ -127,7 +127,7 @@ pub struct Process {
     pub executions_begun: u64,
     pub requests_made: u64,
     pub bars_written: u64,
-    /// Answers left out because the vendor was asked again after them.
+    /// Answers dropped because a newer one was already stored.
     #[serde(default)]
     pub stale_answers: u64,
 }

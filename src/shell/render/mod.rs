@@ -144,19 +144,19 @@ fn budget_lines(budget: &Budget, limit: Option<u32>) -> String {
 
 /// Who works on the database.
 fn fleet(workers: Option<&[Worker]>) -> String {
-    let Some(workers) = workers else { return "one process works on a SQLite file".to_owned() };
+    let Some(workers) = workers else { return "single process (SQLite)".to_owned() };
     let count = |role| workers.iter().filter(|worker| worker.role == role).count();
     let leader = workers.iter().find(|worker| worker.role == WorkerRole::Leader);
     let mut words = vec![leader.map_or_else(
-        || "no service works".to_owned(),
-        |one| format!("service on {} works since {}", printable(&one.host), to_the_second(one.since)),
+        || "no active service".to_owned(),
+        |one| format!("service on {} active since {}", printable(&one.host), to_the_second(one.since)),
     )];
     let (standby, commands) = (count(WorkerRole::Standby), count(WorkerRole::Command));
     if standby > 0 {
         words.push(format!("{standby} on standby"));
     }
     if commands > 0 {
-        words.push(format!("{} at work", plural(commands, "command")));
+        words.push(format!("{} running", plural(commands, "command")));
     }
     words.join(", ")
 }

@@ -6,47 +6,21 @@ use crate::data::payments::Payment;
 use crate::data::random::of_name;
 use crate::http::answer::{Answer, Refusal};
 use crate::http::page::json;
-use crate::http::reference::{DateFilter, page};
+use crate::http::reference::{ActionsApi, DateFilter, page};
 use crate::http::request::{Judge, VendorRequest};
 use crate::shared::Shared;
 use barkeep_market::AssetClass;
-
-/// The two endpoints.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum DividendsApi {
-    /// `/stocks/v1/dividends`
-    New,
-    /// `/v3/reference/dividends`, deprecated since 2026-02-18.
-    V3,
-}
-
-impl DividendsApi {
-    /// Rows by default and at most.
-    const fn limits(self) -> (usize, usize) {
-        match self {
-            Self::New => (100, 5_000),
-            Self::V3 => (10, 1_000),
-        }
-    }
-
-    fn ascending(self, request: &VendorRequest) -> bool {
-        match self {
-            Self::New => request.param("sort") == Some("ex_dividend_date.asc"),
-            Self::V3 => request.param("order") == Some("asc"),
-        }
-    }
-}
 
 pub(crate) fn dividends(
     shared: &Shared,
     request: &VendorRequest,
     judge: &Judge,
-    api: DividendsApi,
+    api: ActionsApi,
 ) -> Result<Answer, Refusal> {
     let names: Vec<String> = match (request.param("ticker"), request.param("ticker.any_of")) {
         (Some(one), _) => vec![one.to_owned()],
         // The older endpoint knows no lists.
-        (None, Some(many)) if api == DividendsApi::New => many.split(',').map(|name| name.trim().to_owned()).collect(),
+        (None, Some(many)) if api == ActionsApi::New => many.split(',').map(|name| name.trim().to_owned()).collect(),
         (None, _) => shared.market(false).into_iter().collect(),
     };
     let filters = DateFilter::of(request, "ex_dividend_date")?;
@@ -64,22 +38,22 @@ pub(crate) fn dividends(
         }
     }
     found.sort_by(|a, b| (a.0.ex_date, &a.1).cmp(&(b.0.ex_date, &b.1)));
-    if !api.ascending(request) {
+    if !api.ascending(request, "ex_dividend_date") {
         found.reverse();
     }
     let rows: Vec<String> = found.iter().map(|(payment, name, adjusted)| row(api, payment, name, *adjusted)).collect();
     page(shared, request, judge, &rows, api.limits(), false)
 }
 
-fn row(api: DividendsApi, payment: &Payment, name: &str, adjusted: f64) -> String {
+fn row(api: ActionsApi, payment: &Payment, name: &str, adjusted: f64) -> String {
     let Payment { ex_date, amount } = payment;
     let id = format!("E{:016x}", of_name(u64::from(ex_date.to_epoch_days().unsigned_abs()) ^ 0xd1, name));
     let (declared, paid, ticker) = (*ex_date - Days::new(14), *ex_date + Days::new(21), json(name));
     match api {
-        DividendsApi::New => format!(
+        ActionsApi::New => format!(
             r#"{{"cash_amount":{amount},"currency":"USD","declaration_date":"{declared}","distribution_type":"recurring","ex_dividend_date":"{ex_date}","frequency":4,"id":"{id}","pay_date":"{paid}","record_date":"{ex_date}","split_adjusted_cash_amount":{adjusted},"ticker":{ticker}}}"#
         ),
-        DividendsApi::V3 => format!(
+        ActionsApi::V3 => format!(
             r#"{{"cash_amount":{amount},"currency":"USD","declaration_date":"{declared}","dividend_type":"CD","ex_dividend_date":"{ex_date}","frequency":4,"id":"{id}","pay_date":"{paid}","record_date":"{ex_date}","ticker":{ticker}}}"#
         ),
     }

@@ -9,27 +9,28 @@ use crate::http::request::{Judge, VendorRequest};
 use crate::shared::Shared;
 use barkeep_market::split::Split;
 
-/// The two split endpoints.
+/// Splits and dividends are each served by two endpoints.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum SplitsApi {
-    /// `/stocks/v1/splits`
+pub(crate) enum ActionsApi {
+    /// `/stocks/v1/…`
     New,
-    /// `/v3/reference/splits`, deprecated since 2026-02-18.
+    /// `/v3/reference/…`, deprecated since 2026-02-18.
     V3,
 }
 
-impl SplitsApi {
+impl ActionsApi {
     /// Rows by default and at most.
-    const fn limits(self) -> (usize, usize) {
+    pub(super) const fn limits(self) -> (usize, usize) {
         match self {
             Self::New => (100, 5_000),
             Self::V3 => (10, 1_000),
         }
     }
 
-    fn ascending(self, request: &VendorRequest) -> bool {
+    /// Whether rows are asked for with the oldest `date` first.
+    pub(super) fn ascending(self, request: &VendorRequest, date: &str) -> bool {
         match self {
-            Self::New => request.param("sort") == Some("execution_date.asc"),
+            Self::New => request.param("sort").and_then(|sort| sort.strip_suffix(".asc")) == Some(date),
             Self::V3 => request.param("order") == Some("asc"),
         }
     }
@@ -39,7 +40,7 @@ pub(crate) fn splits(
     shared: &Shared,
     request: &VendorRequest,
     judge: &Judge,
-    api: SplitsApi,
+    api: ActionsApi,
 ) -> Result<Answer, Refusal> {
     let names: Vec<String> = match (request.param("ticker"), request.param("ticker.any_of")) {
         (Some(one), _) => vec![one.to_owned()],
@@ -60,23 +61,23 @@ pub(crate) fn splits(
         }
     }
     found.sort_by(|a, b| (a.0.date, &a.1).cmp(&(b.0.date, &b.1)));
-    if !api.ascending(request) {
+    if !api.ascending(request, "execution_date") {
         found.reverse();
     }
     let rows: Vec<String> = found.iter().map(|(split, name, factor)| split_row(api, split, name, *factor)).collect();
     page(shared, request, judge, &rows, api.limits(), false)
 }
 
-fn split_row(api: SplitsApi, split: &Split, name: &str, factor: f64) -> String {
+fn split_row(api: ActionsApi, split: &Split, name: &str, factor: f64) -> String {
     let Split { date, from, to } = split;
     let id = format!("E{:016x}", of_name(u64::from(date.to_epoch_days().unsigned_abs()), name));
     let ticker = json(name);
     match api {
-        SplitsApi::New => format!(
+        ActionsApi::New => format!(
             r#"{{"adjustment_type":"{}","execution_date":"{date}","historical_adjustment_factor":{factor},"id":"{id}","split_from":{from},"split_to":{to},"ticker":{ticker}}}"#,
             adjustment_type(split)
         ),
-        SplitsApi::V3 => format!(
+        ActionsApi::V3 => format!(
             r#"{{"execution_date":"{date}","id":"{id}","split_from":{from},"split_to":{to},"ticker":{ticker}}}"#
         ),
     }

@@ -75,7 +75,7 @@ impl Fence {
 }
 
 fn stands_by() -> StoreError {
-    StoreError::Refused("this service stands by; another one works now".into())
+    StoreError::Refused("this service is on standby; another one is active".into())
 }
 
 /// Work that only the leader may do.

@@ -2,8 +2,8 @@
 //! database.
 
 pub(crate) mod fence;
+mod heartbeat;
 pub(crate) mod identity;
-mod pulse;
 mod store;
 
 use std::path::PathBuf;
@@ -48,9 +48,9 @@ pub(super) struct Database {
     /// Whether processes share it, so that each gives signs of life.
     pub(super) is_shared: bool,
     /// A connection of its own for heartbeats and elections; without it the writer's.
-    pub(super) pulse: Option<Writer>,
+    pub(super) heartbeats: Option<Writer>,
     /// A sign of life was given: from then on the server's clock counts.
-    pub(super) lives: AtomicBool,
+    pub(super) has_heartbeat: AtomicBool,
     pub(super) fence: Fence,
     /// See [`super::Store::stale_answers`].
     pub(super) stale: AtomicU64,
@@ -221,7 +221,7 @@ impl Database {
 
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {
         let Some(writer) = &self.writer else {
-            return Err(StoreError::Refused("it was opened for reading only".into()));
+            return Err(StoreError::Refused("it was opened read-only".into()));
         };
         let _open = self.open_writes.begin();
         let work = Arc::new(work);

@@ -56,8 +56,8 @@ impl Store for Database {
         if self.is_shared { process::worker_mark(process::worker()) } else { process::mark() }
     }
 
-    async fn beat(&self) -> Result<Option<Ts>> {
-        self.sign().await
+    async fn heartbeat(&self) -> Result<Option<Ts>> {
+        self.give_heartbeat().await
     }
 
     async fn elect(&self) -> Result<Election> {
@@ -65,7 +65,7 @@ impl Store for Database {
     }
 
     async fn resign(&self) -> Result<()> {
-        if self.is_shared { self.pulse(workers::Resign).await } else { Ok(()) }
+        if self.is_shared { self.beside(workers::Resign).await } else { Ok(()) }
     }
 
     async fn workers(&self) -> Result<Vec<Worker>> {
@@ -341,11 +341,11 @@ impl Store for Database {
 
     async fn take_place(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant> {
         // Part of the wait for the limit, which is measured as a whole.
-        self.write_untimed(requests::TakePlace { vendor, limit, timeout, now, by_server: self.lives() }).await
+        self.write_untimed(requests::TakePlace { vendor, limit, timeout, now, by_server: self.has_heartbeat() }).await
     }
 
     async fn place_answered(&self, place: i64, now: Moment) -> Result<()> {
-        self.write_untimed(requests::AnswerPlace { place, now, by_server: self.lives() }).await
+        self.write_untimed(requests::AnswerPlace { place, now, by_server: self.has_heartbeat() }).await
     }
 
     async fn places(&self) -> Result<Vec<Place>> {

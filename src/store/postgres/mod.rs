@@ -115,8 +115,8 @@ pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, startin
     let start = || Writer::start(server.clone(), None);
     let writer = if readonly { None } else { Some(start()?) };
     // Signs of life wait for no page; with two connections they share one with the pages.
-    let pulse = if readonly || connections < 3 { None } else { Some(start()?) };
-    let writing = u32::from(writer.is_some()) + u32::from(pulse.is_some());
+    let heartbeats = if readonly || connections < 3 { None } else { Some(start()?) };
+    let writing = u32::from(writer.is_some()) + u32::from(heartbeats.is_some());
     let readers = server.readers(connections.saturating_sub(writing).max(1));
     Ok(Database {
         readers,
@@ -126,8 +126,8 @@ pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, startin
         retry: None,
         open_writes: OpenWrites::default(),
         is_shared: true,
-        pulse,
-        lives: AtomicBool::default(),
+        heartbeats,
+        has_heartbeat: AtomicBool::default(),
         fence: Fence::default(),
         stale: AtomicU64::default(),
         silent: AtomicBool::new(false),

@@ -24,7 +24,7 @@ async fn what_a_dead_container_left_is_taken_up_by_one_of_another_name() {
     bench.until_asked(1).await;
     let ready = second.json("/api/v1/status").await;
     assert_eq!(ready["status"], "standby", "{ready}");
-    assert!(ready["reason"].as_str().unwrap().starts_with("alpha works since "), "{ready}");
+    assert!(ready["reason"].as_str().unwrap().starts_with("alpha is active since "), "{ready}");
 
     signal(&first, "-KILL");
     let killed = Instant::now();

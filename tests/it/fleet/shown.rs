@@ -38,7 +38,7 @@ async fn the_fleet_is_told_by_everybody() {
     }
     let out = bench.run(&["status"]).await;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(text.contains(" works since ") && text.contains(", 1 on standby"), "{text}");
+    assert!(text.contains(" active since ") && text.contains(", 1 on standby"), "{text}");
     let out = bench.run(&["status", "--json"]).await;
     let status: Value = serde_json::from_slice(&out.stdout).unwrap();
     assert_eq!(status["fleet"].as_array().unwrap().len(), 2, "{status}");
@@ -49,7 +49,7 @@ async fn the_fleet_is_told_by_everybody() {
     let reader = Served::by(command).await;
     let shown = reader.json("/api/v1/status").await;
     assert_eq!(shown["status"], "standby", "{shown}");
-    assert!(shown["reason"].as_str().unwrap().starts_with("this process serves the API alone; "), "{shown}");
+    assert!(shown["reason"].as_str().unwrap().starts_with("this process serves only the API; "), "{shown}");
     assert_eq!(shown["fleet"]["standby"], 1, "{shown}");
     let refused = reader.post("/api/v1/backfill", &serde_json::json!({"symbols": ["AAPL"]})).await;
     assert!((400..500).contains(&refused.status), "{}", refused.text());
@@ -73,7 +73,7 @@ async fn on_sqlite_one_process_works_and_says_so() {
     assert_eq!(status["fleet"]["shared"], false, "{status}");
     assert_eq!(served.json("/api/v1/snapshot").await["fleet"], Value::Null);
     let out = bench.run(&["status"]).await;
-    assert!(String::from_utf8_lossy(&out.stdout).contains("one process works on a SQLite file"));
+    assert!(String::from_utf8_lossy(&out.stdout).contains("single process (SQLite)"));
     // Another one may read beside it.
     let reader = Served::by(bench.command(&["run", "--headless", "--api-only"])).await;
     assert_eq!(reader.json("/api/v1/status").await["status"], "standby");

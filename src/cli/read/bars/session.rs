@@ -66,7 +66,7 @@ pub(super) fn shown<'a>(
 
 fn unmade(symbol: &Symbol, timeframe: Timeframe) -> CliError {
     CliError::usage(format!(
-        "{timeframe} bars start on the hour and the session at 09:30, and {symbol} has no finer bars to make others from"
+        "{timeframe} bars start on the hour and the session at 09:30, and {symbol} has no finer bars to build session bars from"
     ))
     .hint(format!("`barkeep symbols set {symbol} --timeframes 30m,{timeframe}` adds 30m"))
 }

@@ -52,19 +52,19 @@ statements! {
     LEAVE = Sql::same("DELETE FROM workers WHERE worker_id = $1");
 }
 
-/// [`crate::Store::beat`]: the server's time.
-pub(crate) struct Beat;
+/// [`crate::Store::heartbeat`]: the server's time.
+pub(crate) struct Heartbeat;
 
 #[async_trait]
-impl Work for Beat {
+impl Work for Heartbeat {
     type Output = Option<Ts>;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Option<Ts>> {
-        beat(conn, false).await
+        heartbeat(conn, false).await
     }
 }
 
-async fn beat(conn: &mut Conn<'_>, serves: bool) -> Result<Option<Ts>> {
+async fn heartbeat(conn: &mut Conn<'_>, serves: bool) -> Result<Option<Ts>> {
     let row = values![process::worker(), process::host(), env!("CARGO_PKG_VERSION"), serves, process::birth()];
     Ok(column(&conn.rows(BEAT, &row).await?)?.pop())
 }
@@ -77,7 +77,7 @@ impl Work for Elect {
     type Output = Election;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Election> {
-        beat(conn, true).await?;
+        heartbeat(conn, true).await?;
         loop {
             if conn.run(ELECT, &values![process::worker()]).await? > 0 {
                 conn.run(FORGET, &[]).await?;
@@ -93,7 +93,7 @@ impl Work for Elect {
             match (id, since) {
                 // Its lease need not be waited for.
                 (Some(id), _) if birth.as_deref().is_some_and(process::has_ended) => {
-                    tracing::info!("the service that worked on {host} has ended without giving the lease up");
+                    tracing::info!("the active service on {host} ended without releasing the lease");
                     conn.run(RESIGN, &values![id]).await?;
                     conn.run(LEAVE, &values![id]).await?;
                 }

@@ -11,50 +11,50 @@ use barkeep_market::Ts;
 
 impl Database {
     /// What is asked and answered beside all other work, without waiting for a lost database.
-    pub(super) async fn pulse<W: Work>(&self, work: W) -> Result<W::Output> {
-        match self.pulse.as_ref().or(self.writer.as_ref()) {
+    pub(super) async fn beside<W: Work>(&self, work: W) -> Result<W::Output> {
+        match self.heartbeats.as_ref().or(self.writer.as_ref()) {
             Some(writer) => writer.perform(Arc::new(work)).await,
-            None => Err(StoreError::Refused("it was opened for reading only".into())),
+            None => Err(StoreError::Refused("it was opened read-only".into())),
         }
     }
 
     /// Whether the server's clock counts: once a sign of life was given.
-    pub(super) fn lives(&self) -> bool {
-        self.lives.load(Ordering::Relaxed)
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.has_heartbeat.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn sign(&self) -> Result<Option<Ts>> {
+    pub(super) async fn give_heartbeat(&self) -> Result<Option<Ts>> {
         if !self.is_shared || self.writer.is_none() {
             return Ok(None);
         }
-        self.lives.store(true, Ordering::Relaxed);
-        self.pulse(workers::Beat).await
+        self.has_heartbeat.store(true, Ordering::Relaxed);
+        self.beside(workers::Heartbeat).await
     }
 
     pub(super) async fn ask_for_lease(&self) -> Result<Election> {
         if !self.is_shared {
             return Ok(Election::Leads);
         }
-        self.lives.store(true, Ordering::Relaxed);
+        self.has_heartbeat.store(true, Ordering::Relaxed);
         let asked = tokio::time::Instant::now();
-        let election = self.pulse(workers::Elect).await?;
+        let election = self.beside(workers::Elect).await?;
         self.fence.note(&election, asked);
         Ok(election)
     }
 
     /// Takes leave, then closes everything.
     pub(super) async fn end(&self) {
-        if self.lives.swap(false, Ordering::Relaxed)
-            && let Err(error) = self.pulse(workers::Leave).await
+        if self.has_heartbeat.swap(false, Ordering::Relaxed)
+            && let Err(error) = self.beside(workers::Leave).await
         {
-            tracing::debug!(%error, "others see the end of this process in 30 s");
+            tracing::debug!(%error, "cannot remove the row of this process; others take it for dead in 30 s");
         }
         // Readers first: the last connection to a SQLite file folds the write-ahead log into it, and only the writer may.
         match &self.readers {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
-        for writer in self.writer.iter().chain(&self.pulse) {
+        for writer in self.writer.iter().chain(&self.heartbeats) {
             writer.close().await;
         }
     }
