@@ -12,3 +12,4 @@ pub mod published;
 pub mod text;
 pub mod timing;
 pub mod ts;
+pub mod variants;
