@@ -220,6 +220,9 @@ pub struct FeatureSettings {
 }
 
 /// `realtime`, `end_of_day`, or a duration up to 7 days.
+///
+/// # Errors
+/// When it is none of these, or longer.
 pub fn parse_delay(text: &str) -> Result<Delay, ParseWordError> {
     const LONGEST: Duration = Duration::from_hours(7 * 24);
     match (text, humantime::parse_duration(text)) {
