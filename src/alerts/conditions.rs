@@ -1,12 +1,12 @@
 //! When an alert is due: plain inputs and the policy in, what is wrong out.
 
-use std::fmt;
-
 use humantime::format_duration;
 use serde::Serialize;
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
 use barkeep_base::format::{rough, span};
 use barkeep_base::text::printable;
+use barkeep_base::variants::all;
 use barkeep_config::Policy;
 use barkeep_config::policy::Severity;
 use barkeep_market::ts::MINUTE;
@@ -14,8 +14,11 @@ use barkeep_market::{Criticality, Symbol, Ts};
 use barkeep_service::activity::VendorSilence;
 
 /// The kinds of alert. Each is open once at most, or once for each of its subjects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Display, IntoStaticStr, EnumCount, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Kind {
     NoSuccessfulBackfill,
     HighSymbolFailureRate,
@@ -36,36 +39,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 11] = [
-        Self::NoSuccessfulBackfill,
-        Self::HighSymbolFailureRate,
-        Self::FeaturesMissing,
-        Self::StaleFeatures,
-        Self::VendorKeyRefused,
-        Self::VendorUnreachable,
-        Self::DatabaseLost,
-        Self::RpoBreached,
-        Self::CriticalFailing,
-        Self::VendorHoles,
-        Self::ClockSkew,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The word in the table `alerts`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::NoSuccessfulBackfill => "no_successful_backfill",
-            Self::HighSymbolFailureRate => "high_symbol_failure_rate",
-            Self::FeaturesMissing => "features_missing",
-            Self::StaleFeatures => "stale_features",
-            Self::VendorKeyRefused => "vendor_key_refused",
-            Self::VendorUnreachable => "vendor_unreachable",
-            Self::DatabaseLost => "database_lost",
-            Self::RpoBreached => "rpo_breached",
-            Self::CriticalFailing => "critical_failing",
-            Self::VendorHoles => "vendor_holes",
-            Self::ClockSkew => "clock_skew",
-        }
+        self.into_str()
     }
 }
 
@@ -79,12 +58,6 @@ const SKEW: u64 = 60_000;
 const FAILING_RUNS: usize = 3;
 /// Suspect ranges of a symbol that are not told; holes that the vendor has confirmed always are.
 const FEW_SUSPECTS: usize = 3;
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// A database that does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

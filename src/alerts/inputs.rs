@@ -34,6 +34,8 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, calendar: &Calendar, now: Ts) -> Result<Self, StoreError> {
         let index = SeriesIndex::read(store, now).await?;
         let ledger = Ledger { in_run: running_series(store).await?, ..Ledger::read(store, &index, calendar).await? };

@@ -55,7 +55,10 @@ pub struct AlertState {
 }
 
 impl AlertState {
-    /// Takes up the alerts a former process left open: they are not told again.
+    /// Takes up the alerts a former process left open: they are not reported again.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let rows = store.alerts(true, MOST_OPEN).await?;
         let known = rows.into_iter().filter_map(|row| {
@@ -125,7 +128,10 @@ impl AlertState {
         held
     }
 
-    /// Writes what the table does not have. On an error the rest stays for the next call.
+    /// Writes what the table does not have.
+    ///
+    /// # Errors
+    /// When the database cannot be written; what is not stored yet stays for the next call.
     pub async fn save(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         while let Some(change) = self.unsaved.front() {
             match change.resolved_at {

@@ -1,6 +1,8 @@
 //! What every other module stands on: the clock, points in time, the log, number formats, which hosts are this machine, and
 //! text made safe to print.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod clock;
 pub mod format;
 pub mod hosts;
@@ -12,3 +14,4 @@ pub mod published;
 pub mod text;
 pub mod timing;
 pub mod ts;
+pub mod variants;

@@ -4,24 +4,31 @@
 //! writer of pages add what they spent to the job that caused it. Outside of a scope nothing is measured. A job's phases can
 //! overlap (a page is decoded while the one before is written), so they may add up to more than it took.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
+
+use crate::variants::all;
 
 /// What time is spent on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Phase {
     /// Waiting for a rate-limit token.
+    #[strum(to_string = "limiter wait")]
     LimiterWait,
     /// From the request to the head of the answer.
+    #[strum(to_string = "vendor wait")]
     VendorWait,
     /// Receiving the body and reading it.
+    #[strum(to_string = "transfer+decode")]
     Transfer,
     /// Validating, scoring, computing coarser bars.
+    #[strum(to_string = "validate+derive")]
     Derive,
     /// Reading and writing, waiting for the database included.
     Database,
@@ -29,25 +36,11 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 6] =
-        [Self::LimiterWait, Self::VendorWait, Self::Transfer, Self::Derive, Self::Database, Self::Features];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::LimiterWait => "limiter wait",
-            Self::VendorWait => "vendor wait",
-            Self::Transfer => "transfer+decode",
-            Self::Derive => "validate+derive",
-            Self::Database => "database",
-            Self::Features => "features",
-        }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into_str()
     }
 }
 

@@ -16,6 +16,9 @@ pub struct BaselineLoad {
 }
 
 /// The load of `config/baseline.yaml`, which is built into the binary.
+///
+/// # Errors
+/// When the file that is built in cannot be read, which a test rules out.
 pub fn baseline_load() -> Result<BaselineLoad, ConfigError> {
     let tree = tree::parse(FILE, &Origin::BuiltIn("config/baseline.yaml", 0))?;
     let root = Reader::root(&tree);

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use super::rate_limit::RateLimit;
+use barkeep_base::variants::all;
 use barkeep_market::{Criticality, Symbol};
 
 /// The seven sections.
@@ -22,8 +24,11 @@ pub struct Policy {
     pub backfill_optimization: BackfillOptimization,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Severity {
     Info,
     Warning,
@@ -31,15 +36,11 @@ pub enum Severity {
 }
 
 impl Severity {
-    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
+        self.into_str()
     }
 }
 

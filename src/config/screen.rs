@@ -4,6 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use strum::{EnumCount, IntoStaticStr, VariantArray};
+
+use barkeep_base::variants::all;
+
 use super::environment::Environment;
 use crate::yaml::error::{ConfigError, Origin};
 use crate::yaml::path::path;
@@ -44,7 +48,8 @@ pub enum ThemeName {
 }
 
 /// A set of colors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, IntoStaticStr, EnumCount, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ThemeKind {
     #[default]
     Dark,
@@ -65,37 +70,11 @@ pub enum ThemeKind {
 }
 
 impl ThemeKind {
-    pub const ALL: [Self; 12] = [
-        Self::Dark,
-        Self::Light,
-        Self::ColorBlind,
-        Self::Mono,
-        Self::CatppuccinMocha,
-        Self::CatppuccinLatte,
-        Self::Gruvbox,
-        Self::Nord,
-        Self::TokyoNight,
-        Self::Dracula,
-        Self::Solarized,
-        Self::OkabeItoLight,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::ColorBlind => "color-blind",
-            Self::Mono => "mono",
-            Self::CatppuccinMocha => "catppuccin-mocha",
-            Self::CatppuccinLatte => "catppuccin-latte",
-            Self::Gruvbox => "gruvbox",
-            Self::Nord => "nord",
-            Self::TokyoNight => "tokyo-night",
-            Self::Dracula => "dracula",
-            Self::Solarized => "solarized",
-            Self::OkabeItoLight => "okabe-ito-light",
-        }
+        self.into_str()
     }
 
     /// The theme of that name.

@@ -1,12 +1,14 @@
 //! Every setting, validated. What each one means is said in `config/barkeep.yaml`, which is also where the defaults
 //! come from: the file is built into the binary and read first.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
+
 use barkeep_base::log::LogSettings;
+use barkeep_base::variants::all;
 use barkeep_market::freshness::{Delay, StalenessClock, TierLimits};
 use barkeep_market::pair::Pair;
 use barkeep_market::quality::Thresholds;
@@ -86,8 +88,21 @@ pub struct CoinbaseSettings {
 }
 
 /// In what order and how many at a time requests are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Mode {
     /// Several fetches at once, one writer behind them.
     Pipeline,
@@ -98,21 +113,11 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Self; 3] = [Self::Pipeline, Self::Staggered, Self::Sequential];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pipeline => "pipeline",
-            Self::Staggered => "staggered",
-            Self::Sequential => "sequential",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into_str()
     }
 }
 
@@ -215,6 +220,9 @@ pub struct FeatureSettings {
 }
 
 /// `realtime`, `end_of_day`, or a duration up to 7 days.
+///
+/// # Errors
+/// When it is none of these, or longer.
 pub fn parse_delay(text: &str) -> Result<Delay, ParseWordError> {
     const LONGEST: Duration = Duration::from_hours(7 * 24);
     match (text, humantime::parse_duration(text)) {

@@ -1,17 +1,34 @@
 //! What kind of instrument a symbol is, and how much it matters.
 
-use barkeep_base::text::printable;
-use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
 use super::ts::Ts;
+use barkeep_base::text::printable;
+use barkeep_base::variants::all;
 
 /// The kind of instrument; it decides the calendar, the vendor ticker and the quality thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum AssetClass {
     Stock,
     Etf,
@@ -19,15 +36,11 @@ pub enum AssetClass {
 }
 
 impl AssetClass {
-    pub const ALL: [Self; 3] = [Self::Stock, Self::Etf, Self::Crypto];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stock => "stock",
-            Self::Etf => "etf",
-            Self::Crypto => "crypto",
-        }
+        self.into_str()
     }
 
     /// Whether the instrument trades around the clock, every day of the year.
@@ -49,35 +62,55 @@ impl AssetClass {
     }
 }
 
-impl fmt::Display for AssetClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// A word that names no asset class or criticality.
+/// A word that is none of those there are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{word}' is not {what}; use one of {choices}")]
 pub struct UnknownWord {
     pub word: String,
     pub what: &'static str,
-    pub choices: &'static str,
+    pub choices: String,
+}
+
+/// The variant of that name; `what` says what a variant is, for the message: `a criticality`.
+pub(crate) fn named<T>(word: &str, what: &'static str) -> Result<T, UnknownWord>
+where
+    T: VariantArray + Copy + Into<&'static str>,
+{
+    let names = || T::VARIANTS.iter().map(|variant| -> &'static str { (*variant).into() });
+    let known = T::VARIANTS.iter().zip(names()).find(|(_, name)| *name == word);
+    known.map(|(variant, _)| *variant).ok_or_else(|| UnknownWord {
+        word: printable(word),
+        what,
+        choices: names().collect::<Vec<_>>().join(", "),
+    })
 }
 
 impl FromStr for AssetClass {
     type Err = UnknownWord;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|c| c.name() == s).ok_or_else(|| UnknownWord {
-            word: printable(s),
-            what: "an asset class",
-            choices: "stock, etf, crypto",
-        })
+        named(s, "an asset class")
     }
 }
 
 /// How stale a symbol may become, from most to least important.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Criticality {
     Critical,
     Standard,
@@ -85,31 +118,17 @@ pub enum Criticality {
 }
 
 impl Criticality {
-    pub const ALL: [Self; 3] = [Self::Critical, Self::Standard, Self::Low];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Standard => "standard",
-            Self::Low => "low",
-        }
-    }
-}
-
-impl fmt::Display for Criticality {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into_str()
     }
 }
 
 impl FromStr for Criticality {
     type Err = UnknownWord;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|c| c.name() == s).ok_or_else(|| UnknownWord {
-            word: printable(s),
-            what: "a criticality",
-            choices: "critical, standard, low",
-        })
+        named(s, "a criticality")
     }
 }

@@ -4,11 +4,13 @@
 //! the shares is that of closes which are multiplied, before the ex-date, by what is left of the price: 1 less the dividend
 //! over the last close before it, both in the same terms.
 
-use std::fmt;
 use std::str::FromStr;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
+
+use barkeep_base::variants::all;
 
 use super::asset::AssetClass;
 use super::bar::Bar;
@@ -120,7 +122,8 @@ pub fn reinvest<'b>(
 }
 
 /// In which terms prices are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Display, IntoStaticStr, EnumCount, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Adjustment {
     /// As traded.
     None,
@@ -132,21 +135,11 @@ pub enum Adjustment {
 }
 
 impl Adjustment {
-    pub const ALL: [Self; 3] = [Self::None, Self::Splits, Self::Total];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Splits => "splits",
-            Self::Total => "total",
-        }
-    }
-}
-
-impl fmt::Display for Adjustment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into_str()
     }
 }
 

@@ -4,10 +4,12 @@
 //! from what is known of the newest end: the newest stored bar, or the vendor's later answer that there is none. Neither
 //! a job's success nor newly filled old history can turn a series fresh.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
+
+use barkeep_base::variants::all;
 
 use super::asset::AssetClass;
 use super::calendar::Calendar;
@@ -25,8 +27,24 @@ pub enum Delay {
 }
 
 /// How stale a series is, from best to worst; the last two stand outside that order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Tier {
     Fresh,
     Aging,
@@ -42,8 +60,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    pub const ALL: [Self; 7] =
-        [Self::Fresh, Self::Aging, Self::Stale, Self::Missing, Self::Unknown, Self::Loading, Self::Ended];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// Whether an age is judged at all: not while a series is loaded for the first time, nor after its end.
     #[must_use]
@@ -53,15 +70,7 @@ impl Tier {
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Aging => "aging",
-            Self::Stale => "stale",
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-            Self::Loading => "loading",
-            Self::Ended => "ended",
-        }
+        self.into_str()
     }
 
     /// One letter, each different, for where a word does not fit.
@@ -76,12 +85,6 @@ impl Tier {
             Self::Loading => 'L',
             Self::Ended => 'E',
         }
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -3,20 +3,37 @@
 //! A symbol has one source: bars of two vendors never stand in one series. What differs between vendors and matters outside
 //! their clients is asked here, so that planning and fetching know no vendor by name.
 
-use barkeep_base::text::printable;
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
-use crate::asset::UnknownWord;
+use crate::asset::{UnknownWord, named};
 use crate::freshness::Delay;
 use crate::timeframe::Timeframe;
+use barkeep_base::variants::all;
 
 /// A vendor of bars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Source {
     /// Massive, formerly Polygon: stocks, funds and crypto, with a key.
     #[default]
@@ -36,14 +53,11 @@ pub enum Reach {
 }
 
 impl Source {
-    pub const ALL: [Self; 2] = [Self::Massive, Self::Coinbase];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Massive => "massive",
-            Self::Coinbase => "coinbase",
-        }
+        self.into_str()
     }
 
     /// Whether it is the one that is meant where none is named.
@@ -112,20 +126,10 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 impl FromStr for Source {
     type Err = UnknownWord;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|source| source.name() == s).ok_or_else(|| UnknownWord {
-            word: printable(s),
-            what: "a vendor",
-            choices: "massive, coinbase",
-        })
+        named(s, "a vendor")
     }
 }
 

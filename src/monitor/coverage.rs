@@ -199,6 +199,9 @@ impl Known {
 }
 
 /// The days of some series.
+///
+/// # Errors
+/// `Refused` for more series or days than one map may have, or no day at all; and what goes wrong with the database.
 pub async fn days(
     engine: &EngineContext,
     index: &SeriesIndex,
@@ -250,6 +253,9 @@ fn day(class: AssetClass, timeframe: Timeframe, date: NaiveDate) -> Interval {
 }
 
 /// The pieces of one date.
+///
+/// # Errors
+/// `NotFound` when the symbol is not tracked at this timeframe, and what goes wrong with the database.
 pub async fn session(
     engine: &EngineContext,
     index: &SeriesIndex,

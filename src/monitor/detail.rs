@@ -87,6 +87,9 @@ impl ChartPoint {
 }
 
 /// Reads it all. `requests` are those of the symbol, newest first.
+///
+/// # Errors
+/// `NotFound` when the symbol is not tracked at this timeframe, and what goes wrong with the database.
 pub async fn detail(
     engine: &EngineContext,
     symbol: &Symbol,

@@ -114,6 +114,8 @@ pub struct StalenessReport {
 }
 
 impl StalenessReport {
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(
         store: &dyn Store,
         context: FreshnessContext<'_>,

@@ -81,6 +81,8 @@ pub struct ExecutionHistory {
 }
 
 impl ExecutionHistory {
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, limit: usize) -> Result<Self, StoreError> {
         Ok(Self { executions: newest(store, limit).await? })
     }
@@ -106,7 +108,8 @@ pub struct ExecutionDetail {
 }
 
 impl ExecutionDetail {
-    /// `NotFound` when there is no such execution.
+    /// # Errors
+    /// `NotFound` when there is no such execution, and what goes wrong with the database.
     pub async fn read(store: &dyn Store, id: Uuid) -> Result<Self, StoreError> {
         let row = store.execution(id).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("no execution has the id {id}")))?;
@@ -159,6 +162,8 @@ pub struct SchedulerHealth {
 }
 
 impl SchedulerHealth {
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, context: FreshnessContext<'_>, now: Ts) -> Result<Self, StoreError> {
         let index = SeriesIndex::read(store, now).await?;
         let ledger = Ledger::read(store, &index, context.calendar).await?;
@@ -166,6 +171,9 @@ impl SchedulerHealth {
     }
 
     /// The same over symbols and series already read.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn of(
         store: &dyn Store,
         index: &SeriesIndex,

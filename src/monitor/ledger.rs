@@ -33,6 +33,9 @@ pub struct Ledger {
 
 impl Ledger {
     /// Reads it for the series of an index. What runs is looked up only while some series wait for their first answer.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, index: &SeriesIndex, calendar: &Calendar) -> Result<Self, StoreError> {
         let runs = Self::of_runs(store, index).await?;
         Ok(Self { doubts: doubtful(index, calendar, store.doubtful().await?), ..runs })
@@ -99,6 +102,9 @@ pub struct RunEndings(HashMap<Uuid, bool>);
 
 impl RunEndings {
     /// Whether a run was cancelled or interrupted: what it leaves behind has not failed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn is_cut_short(&mut self, store: &dyn Store, id: Uuid) -> Result<bool, StoreError> {
         if let Some(known) = self.0.get(&id) {
             return Ok(*known);
@@ -117,6 +123,9 @@ pub(crate) async fn dead_owners(store: &dyn Store, rows: &[ExecutionRow]) -> Res
 }
 
 /// The series of executions that run now and are not closed in them. An execution of a dead process does not run.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn running_series(store: &dyn Store) -> Result<HashMap<SeriesKey, AtWork>, StoreError> {
     let mut all = HashMap::new();
     let executions = store.running_executions().await?;

@@ -224,6 +224,9 @@ impl Serialize for Snapshot {
 
 impl Data {
     /// Reads the database once and works out every tier.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(
         store: &dyn Store,
         context: FreshnessContext<'_>,
@@ -349,6 +352,9 @@ impl Data {
 
 impl Snapshot {
     /// Everything that can be known from the database alone, whether an engine runs on it or not.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn read(store: &dyn Store, context: FreshnessContext<'_>, now: Moment) -> Result<Self, StoreError> {
         let (data, ..) = Data::read(store, context, now.at).await?;
         let running = data.executions.iter().any(|e| e.completed_at.is_none() && !e.crashed);

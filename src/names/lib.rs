@@ -3,6 +3,8 @@
 //! The only place that makes a row: the command line, files, the API, the dashboard and a backfill of a new name all come
 //! here.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod listing;
 pub mod search;
 pub mod select;

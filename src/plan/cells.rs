@@ -39,6 +39,9 @@ pub struct Solution {
 pub struct Unproven;
 
 /// Solves for `cells`, in any order, repeats allowed. The answer does not depend on the order.
+///
+/// # Errors
+/// When the cover that was found leaves a cell out or its matching shares a row: a bug of the solver.
 pub fn solve(cells: &[Cell]) -> Result<Solution, Unproven> {
     let names: BTreeSet<&Symbol> = cells.iter().map(|(symbol, _)| symbol).collect();
     let names: Vec<&Symbol> = names.into_iter().collect();

@@ -2,6 +2,8 @@
 //!
 //! [`gaps`] says what is missing, [`needs`] says it of many families at once, [`planner`] turns that into requests, [`estimate`] says how long they take.
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod budget;
 pub mod cells;
 pub mod cover;

@@ -149,6 +149,9 @@ impl PriorityGate {
     }
 
     /// Waits for a place. `purpose` is `None` for requests that serve many symbols.
+    ///
+    /// # Errors
+    /// `Cancelled` when `cancel` ends the wait; otherwise what an operator paused or took out of the run meanwhile.
     pub async fn enter(
         self: &Arc<Self>,
         priority: Priority,

@@ -1,13 +1,30 @@
 //! Keys of the HTTP API, and requests that may be sent again.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
+use barkeep_base::variants::all;
 use barkeep_market::Ts;
 
 /// What the holder of an API key may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Role {
     /// Look at everything.
     Read,
@@ -16,14 +33,11 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 2] = [Self::Read, Self::Operate];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Operate => "operate",
-        }
+        self.into_str()
     }
 }
 

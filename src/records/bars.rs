@@ -1,8 +1,10 @@
 //! Stored bars and what the vendor has answered for.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use super::SeriesId;
+use barkeep_base::variants::all;
 use barkeep_market::{Bar, Interval, Ts};
 
 /// A bar with what barkeep knows about it.
@@ -20,8 +22,23 @@ pub struct StoredBar {
 }
 
 /// What is known about an interval of a series; see `docs/evidence.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum CoverageState {
     /// The vendor answered; the bars it has are stored, and where there is none the silence is believable.
     Present,
@@ -47,33 +64,11 @@ pub enum CoverageState {
 }
 
 impl CoverageState {
-    pub const ALL: [Self; 10] = [
-        Self::Present,
-        Self::Quiet,
-        Self::Unjudged,
-        Self::Late,
-        Self::Suspect,
-        Self::VendorHole,
-        Self::Halted,
-        Self::Empty,
-        Self::NotEntitled,
-        Self::Quarantined,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Present => "present",
-            Self::Quiet => "quiet",
-            Self::Unjudged => "unjudged",
-            Self::Late => "late",
-            Self::Suspect => "suspect",
-            Self::VendorHole => "vendor_hole",
-            Self::Halted => "halted",
-            Self::Empty => "empty",
-            Self::NotEntitled => "not_entitled",
-            Self::Quarantined => "quarantined",
-        }
+        self.into_str()
     }
 
     /// Whether the vendor has answered for it, so that nothing of it is missing as far as anybody can know.

@@ -1,13 +1,30 @@
 //! Runs and how far each of their series got.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
+use barkeep_base::variants::all;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 
 /// State words of `scheduler_execution_log.status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ExecutionStatus {
     /// Ordered; it waits for its turn.
     Queued,
@@ -20,15 +37,7 @@ pub enum ExecutionStatus {
 }
 
 impl ExecutionStatus {
-    pub const ALL: [Self; 7] = [
-        Self::Queued,
-        Self::Running,
-        Self::Completed,
-        Self::CompletedWithErrors,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Interrupted,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// Whether it is still to end.
     #[must_use]
@@ -38,21 +47,14 @@ impl ExecutionStatus {
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::CompletedWithErrors => "completed_with_errors",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Interrupted => "interrupted",
-        }
+        self.into_str()
     }
 }
 
 /// Why an execution was started; column `trigger_kind` (`trigger` is a reserved word in SQL).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Trigger {
     Schedule,
     Manual,
@@ -62,17 +64,11 @@ pub enum Trigger {
 }
 
 impl Trigger {
-    pub const ALL: [Self; 5] = [Self::Schedule, Self::Manual, Self::Api, Self::CatchUp, Self::Cli];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Schedule => "schedule",
-            Self::Manual => "manual",
-            Self::Api => "api",
-            Self::CatchUp => "catch_up",
-            Self::Cli => "cli",
-        }
+        self.into_str()
     }
 }
 
@@ -108,8 +104,9 @@ pub struct ExecutionRow {
 }
 
 /// State words of `symbol_computation_status.status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SeriesRunState {
     Pending,
     InProgress,
@@ -118,16 +115,11 @@ pub enum SeriesRunState {
 }
 
 impl SeriesRunState {
-    pub const ALL: [Self; 4] = [Self::Pending, Self::InProgress, Self::Completed, Self::Failed];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::InProgress => "in_progress",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
+        self.into_str()
     }
 }
 

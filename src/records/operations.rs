@@ -2,7 +2,9 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
+use barkeep_base::variants::all;
 use barkeep_config::policy::Severity;
 use barkeep_market::Ts;
 
@@ -82,8 +84,9 @@ pub struct OperatorActionRow {
 }
 
 /// Rows that only tell of the past and are deleted once they are old. Bars, their revisions and quarantine are no log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Log {
     /// `vendor_requests`.
     Requests,
@@ -98,16 +101,10 @@ pub enum Log {
 }
 
 impl Log {
-    pub const ALL: [Self; 5] = [Self::Requests, Self::Executions, Self::Audit, Self::Alerts, Self::Plans];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Executions => "executions",
-            Self::Audit => "audit",
-            Self::Alerts => "alerts",
-            Self::Plans => "plans",
-        }
+        self.into_str()
     }
 }

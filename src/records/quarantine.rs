@@ -1,6 +1,7 @@
 //! Bars that cannot be true, kept for an operator to judge.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::SeriesId;
 use barkeep_market::{Bar, Symbol, Timeframe, Ts};
@@ -15,8 +16,9 @@ pub struct QuarantinedBar {
 }
 
 /// What an operator decided about a quarantined bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Verdict {
     Pending,
     Accepted,
@@ -26,11 +28,7 @@ pub enum Verdict {
 impl Verdict {
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-        }
+        self.into_str()
     }
 }
 

@@ -2,13 +2,30 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
+use barkeep_base::variants::all;
 use barkeep_market::Ts;
 use barkeep_market::split::Split;
 
 /// What the stored prices say about a split that the vendor lists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SplitStatus {
     /// There are no prices on both sides of it.
     #[default]
@@ -20,15 +37,11 @@ pub enum SplitStatus {
 }
 
 impl SplitStatus {
-    pub const ALL: [Self; 3] = [Self::Unchecked, Self::Confirmed, Self::Contradicted];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unchecked => "unchecked",
-            Self::Confirmed => "confirmed",
-            Self::Contradicted => "contradicted",
-        }
+        self.into_str()
     }
 }
 

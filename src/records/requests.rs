@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
+use barkeep_base::variants::all;
 use barkeep_market::{Interval, Timeframe, Ts};
 
 /// Why a request was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RequestPurpose {
     /// Bars that are not known.
     #[default]
@@ -23,16 +28,11 @@ pub enum RequestPurpose {
 }
 
 impl RequestPurpose {
-    pub const ALL: [Self; 4] = [Self::Backfill, Self::Recheck, Self::Verify, Self::Lookup];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Backfill => "backfill",
-            Self::Recheck => "recheck",
-            Self::Verify => "verify",
-            Self::Lookup => "lookup",
-        }
+        self.into_str()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
+use barkeep_base::variants::all;
 use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 
 /// The key of a series row.
@@ -11,8 +13,11 @@ use barkeep_market::{AssetClass, Criticality, Source, Symbol, Timeframe, Ts};
 pub struct SeriesId(pub i64);
 
 /// Who chose the criticality of a symbol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum CriticalitySource {
     /// The lists of `rto_rpo_config.yaml`; follows them when they change.
     Policy,
@@ -24,15 +29,11 @@ pub enum CriticalitySource {
 }
 
 impl CriticalitySource {
-    pub const ALL: [Self; 3] = [Self::Policy, Self::Operator, Self::Unknown];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Operator => "operator",
-            Self::Unknown => "unknown",
-        }
+        self.into_str()
     }
 }
 
@@ -62,8 +63,11 @@ pub struct SymbolRow {
 }
 
 /// What the vendor says a name is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ListingState {
     /// Nobody had a reason to ask.
     #[default]
@@ -76,17 +80,11 @@ pub enum ListingState {
 }
 
 impl ListingState {
-    pub const ALL: [Self; 5] = [Self::Unchecked, Self::Listed, Self::Unknown, Self::Delisted, Self::Renamed];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unchecked => "unchecked",
-            Self::Listed => "listed",
-            Self::Unknown => "unknown",
-            Self::Delisted => "delisted",
-            Self::Renamed => "renamed",
-        }
+        self.into_str()
     }
 }
 

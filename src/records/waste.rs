@@ -4,10 +4,28 @@
 //! for because it could have. What stands out is what an operator can act on.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
+
+use barkeep_base::variants::all;
 
 /// Why a request changed no bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Waste {
     /// 429: the vendor counted more than barkeep did, or somebody else uses the key.
     RateLimited,
@@ -30,31 +48,11 @@ pub enum Waste {
 }
 
 impl Waste {
-    pub const ALL: [Self; 9] = [
-        Self::RateLimited,
-        Self::KeyRefused,
-        Self::NotEntitled,
-        Self::Malformed,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Unchanged,
-        Self::Empty,
-        Self::Probe,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::RateLimited => "rate_limited",
-            Self::KeyRefused => "key_refused",
-            Self::NotEntitled => "not_entitled",
-            Self::Malformed => "malformed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Unchanged => "unchanged",
-            Self::Empty => "empty",
-            Self::Probe => "probe",
-        }
+        self.into_str()
     }
 
     /// What was wasted by a request that ended so (the words of `vendor_requests`); `None` when it was not: it changed

@@ -13,6 +13,7 @@ use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Executor};
+use strum::IntoStaticStr;
 use uuid::Uuid;
 
 use super::{Result, SeriesId, StoreError, fault};
@@ -23,7 +24,8 @@ use barkeep_market::{Symbol, Timeframe, Ts};
 pub const SILENCE: Duration = Duration::from_secs(40);
 
 /// Which database is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Dialect {
     Sqlite,
     Postgres,
@@ -33,10 +35,7 @@ impl Dialect {
     /// `sqlite` or `postgres`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
-        }
+        self.into_str()
     }
 }
 

@@ -7,6 +7,8 @@
 //! Writes run on one task that owns its connection, so a caller that is dropped while waiting never leaves a
 //! transaction open (sqlx 0.9 `begin` is not cancel-safe, sqlx#4385).
 
+#![warn(clippy::missing_errors_doc)]
+
 pub mod adjusted;
 mod database;
 mod diff;
@@ -48,6 +50,11 @@ use barkeep_market::{Bar, Interval, Source, Symbol, Timeframe, Ts, split::Split}
 use barkeep_vendor::limit::{Grant, Place};
 
 /// The operations barkeep needs from a database. One conformance suite checks every implementation.
+///
+/// # Errors
+/// Every method that can fail gives `Unreachable`, `Busy` or `Disk` once the database was away for longer than its
+/// [`Retry`] waits, `Unusable` when the database is damaged, and every write to one that was opened readonly `Refused`.
+/// What else goes wrong is said at the method.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// `sqlite`, `postgres` or `memory`.

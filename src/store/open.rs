@@ -15,15 +15,18 @@ use super::{Result, Retry, Store, StoreError, postgres, sqlite};
 /// (`postgres://one,two/DATABASE?target_session_attrs=read-write`). A PostgreSQL URL without a user means `$PGUSER`, else `postgres`.
 /// With `readonly` nothing is created or changed and every write is `Refused`.
 ///
-/// Fails within about five seconds with `Unreachable` when there is no server (one that is still starting is waited for),
-/// with `Unusable` when the file is no
-/// database or was made by a newer barkeep, with `Disk` when it cannot be written, and with `NotFound` when there is
-/// nothing to read. No message holds the password.
+/// # Errors
+/// Within about five seconds `Unreachable` when there is no server (one that is still starting is waited for); `Unusable`
+/// when the file is no database or was made by a newer barkeep, `Disk` when it cannot be written, and `NotFound` when
+/// there is nothing to read. No message holds the password.
 pub async fn open(url: &str, readonly: bool) -> Result<Arc<dyn Store>> {
     open_with(url, readonly, Opening::default()).await
 }
 
 /// Opens a database like [`open`], and fails as fast; once it is open, calls wait for it when it is lost.
+///
+/// # Errors
+/// Like [`open`].
 pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<Arc<dyn Store>> {
     open_with(url, readonly, Opening { retry: Some(retry), ..Opening::default() }).await
 }
@@ -49,6 +52,9 @@ impl Default for Opening<'_> {
 }
 
 /// Opens a database like [`open`].
+///
+/// # Errors
+/// Like [`open`].
 pub async fn open_with(url: &str, readonly: bool, opening: Opening<'_>) -> Result<Arc<dyn Store>> {
     let database = connect(url, readonly, &opening).await?;
     Ok(Arc::new(Database { retry: opening.retry, ..database }))

@@ -100,6 +100,10 @@ impl Dispatcher {
     }
 
     /// One page of aggregates, with the attempt that brought it, which the caller records together with the bars.
+    ///
+    /// # Errors
+    /// The fault of the last attempt, once trying again is of no use; [`Class::Permanent`] when the vendor is not set up in
+    /// this process, [`Class::Cancelled`] when `cancel` ends it.
     pub async fn aggregates(
         &self,
         query: &AggregateQuery,
@@ -124,6 +128,9 @@ impl Dispatcher {
     }
 
     /// A whole market on one date, with the attempt that brought it, which the caller records together with the bars.
+    ///
+    /// # Errors
+    /// Like [`Dispatcher::aggregates`].
     pub async fn grouped_daily(
         &self,
         class: AssetClass,
@@ -140,20 +147,30 @@ impl Dispatcher {
         self.answered(ask, cancel, || self.usual.vendor.grouped_daily(class, date), brought).await
     }
 
+    /// # Errors
+    /// Like [`Dispatcher::aggregates`].
     pub async fn upcoming_holidays(&self, cancel: &CancellationToken) -> Result<Vec<Holiday>, Fault> {
         self.recorded(Request::of("holidays"), cancel, || self.usual.vendor.upcoming_holidays(), Vec::len).await
     }
 
+    /// # Errors
+    /// Like [`Dispatcher::aggregates`].
     pub async fn market_status(&self, cancel: &CancellationToken) -> Result<MarketStatus, Fault> {
         self.recorded(Request::of("market_status"), cancel, || self.usual.vendor.market_status(), |_| 0).await
     }
 
     /// Tickers that match a search text, one page of at most `limit`.
+    ///
+    /// # Errors
+    /// Like [`Dispatcher::aggregates`].
     pub async fn tickers(&self, search: &str, limit: u32, cancel: &CancellationToken) -> Result<Vec<Ticker>, Fault> {
         self.recorded(Request::of("tickers"), cancel, || self.usual.vendor.tickers(search, limit), Vec::len).await
     }
 
     /// What a vendor knows of exactly this ticker; `None` when it knows none of that name.
+    ///
+    /// # Errors
+    /// Like [`Dispatcher::aggregates`].
     pub async fn ticker(
         &self,
         source: Source,

@@ -2,18 +2,22 @@
 //!
 //! The class decides everything that follows: whether to try again, whether to stop the run, what the operator reads.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
 use super::refusal::{self, Plan, Speaker};
 use barkeep_base::text::printable;
+use barkeep_base::variants::all;
 use barkeep_market::Ts;
 
 /// The kinds of failure, each with its own policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Display, IntoStaticStr, EnumCount, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Class {
     /// Transport errors, timeouts, 408, 5xx, and refusals that are not the vendor's own: tried again.
     Transient,
@@ -38,39 +42,11 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 10] = [
-        Self::Transient,
-        Self::RateLimited,
-        Self::Auth,
-        Self::NotEntitled,
-        Self::PlanWindow,
-        Self::TooEarly,
-        Self::Permanent,
-        Self::Malformed,
-        Self::Cancelled,
-        Self::Journal,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Transient => "transient",
-            Self::RateLimited => "rate_limited",
-            Self::Auth => "auth",
-            Self::NotEntitled => "not_entitled",
-            Self::PlanWindow => "plan_window",
-            Self::TooEarly => "too_early",
-            Self::Permanent => "permanent",
-            Self::Malformed => "malformed",
-            Self::Cancelled => "cancelled",
-            Self::Journal => "journal",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        self.into_str()
     }
 }
 

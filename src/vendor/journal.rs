@@ -35,6 +35,9 @@ pub struct Attempt {
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Takes one of `limit` places at a vendor for a request that takes at most `timeout`; durable before this returns.
+    ///
+    /// # Errors
+    /// [`Class::Journal`](super::Class::Journal) when it cannot be written down: the request must not be made then.
     async fn take(&self, vendor: Source, limit: u32, timeout: Duration, now: Moment) -> Result<Grant, Fault>;
 
     /// The request that took this place was answered, or failed.

@@ -3,6 +3,8 @@
 //! [`Vendor`] is one attempt at one request. [`dispatch::Dispatcher`] is what the engine uses: it takes a rate-limit
 //! token, makes the attempt, classes the outcome, waits and tries again.
 
+#![warn(clippy::missing_errors_doc)]
+
 mod answer;
 pub mod coinbase;
 pub mod counters;
@@ -178,6 +180,10 @@ pub struct Dated<T> {
 }
 
 /// A vendor of bars. Every method is exactly one request; pages follow by cursor.
+///
+/// # Errors
+/// Every method fails with a [`Fault`] whose [`Class`] says what to do about it: the request could not be made or was not
+/// answered, the vendor refused it, or its answer cannot be believed. None of them tries again.
 #[async_trait]
 pub trait Vendor: Send + Sync {
     /// Why nothing can be asked of it at all, if so; no request is made then.

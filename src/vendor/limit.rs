@@ -123,8 +123,11 @@ impl Limiter {
 
     /// Waits until a request may start, and takes its place.
     ///
-    /// Cancelling ends the wait with [`Class::Cancelled`](super::Class::Cancelled). The future must not be dropped
-    /// while it runs: it may be writing to the journal.
+    /// The future must not be dropped while it runs: it may be writing to the journal.
+    ///
+    /// # Errors
+    /// [`Class::Cancelled`](super::Class::Cancelled) when `cancel` ends the wait, and [`Class::Journal`](super::Class::Journal)
+    /// when the place cannot be written down.
     pub async fn acquire(
         &self,
         journal: &dyn Journal,

@@ -29,8 +29,11 @@ impl PageGuard {
         Self { max_pages, pages: 0, empty_run: 0, last: None, after_full: false, seen: HashSet::new() }
     }
 
-    /// Checks the page that came for `asked` (`None` for the first). An error is [`Malformed`](super::Class::Malformed)
-    /// and leaves the guard as it was, so the same page can be asked again.
+    /// Checks the page that came for `asked` (`None` for the first).
+    ///
+    /// # Errors
+    /// [`Malformed`](super::Class::Malformed) when the page leads back, repeats bars, or goes on without end. The guard stays
+    /// as it was, so the same page can be requested again.
     pub fn check(&mut self, page: &Page, asked: Option<&Cursor>) -> Result<(), Fault> {
         let refuse = |why: String| Err(Fault { request_id: page.request_id.clone(), ..Fault::malformed(why) });
         if self.pages >= self.max_pages {

@@ -94,11 +94,18 @@ const DRIVEN: [Driven; 7] = [
 ];
 
 /// Loads everything for this process.
+///
+/// # Errors
+/// Like [`load_from`].
 pub fn load(overrides: &Overrides) -> Result<Loaded, ConfigError> {
     load_from(overrides, &Environment::of_process())
 }
 
 /// Loads everything from a given environment. Relative lookups start at the current directory.
+///
+/// # Errors
+/// When a file that was named does not exist or is no YAML, or a key or value in a file, the environment or a flag is
+/// unknown, out of range or contradicts another. The message says where it stands and what to write.
 pub fn load_from(overrides: &Overrides, env: &Environment) -> Result<Loaded, ConfigError> {
     let candidates = |file: &str| -> Vec<PathBuf> {
         let local = Path::new("config").join(file);

@@ -1,16 +1,32 @@
 //! The parts of a trading day whose silence is judged apart.
 
-use std::fmt;
 use std::str::FromStr;
 
-use barkeep_base::text::printable;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
-use crate::asset::UnknownWord;
+use crate::asset::{UnknownWord, named};
+use barkeep_base::variants::all;
 
 /// A part of a trading day. A symbol that trades every minute at noon may be silent for an hour at 05:00.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    IntoStaticStr,
+    EnumCount,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Part {
     /// Stocks and funds from 04:00 New York to the open.
     Pre,
@@ -23,16 +39,11 @@ pub enum Part {
 }
 
 impl Part {
-    pub const ALL: [Self; 4] = [Self::Pre, Self::Regular, Self::Post, Self::Day];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pre => "pre",
-            Self::Regular => "regular",
-            Self::Post => "post",
-            Self::Day => "day",
-        }
+        self.into_str()
     }
 
     /// Whether a session is expected to have a bar in this part: regular hours, and the day where there is no other part.
@@ -42,19 +53,9 @@ impl Part {
     }
 }
 
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 impl FromStr for Part {
     type Err = UnknownWord;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|p| p.name() == s).ok_or_else(|| UnknownWord {
-            word: printable(s),
-            what: "a part of a session",
-            choices: "pre, regular, post, day",
-        })
+        named(s, "a part of a session")
     }
 }

@@ -1,8 +1,7 @@
 //! A question about silence, and what is answered.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr};
 
 use super::part::Part;
 use crate::asset::AssetClass;
@@ -30,8 +29,9 @@ pub struct Question<'a> {
 }
 
 /// What a silent run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Verdict {
     /// Believable: nothing traded.
     Quiet,
@@ -48,25 +48,14 @@ pub enum Verdict {
 impl Verdict {
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Quiet => "quiet",
-            Self::Suspect => "suspect",
-            Self::Late => "late",
-            Self::Open => "open",
-            Self::Unjudged => "unjudged",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into_str()
     }
 }
 
 /// The rule that decided about a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Display, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Rule {
     /// Too improbable, and longer than the symbol's own longest silence allows.
     Surprise,
@@ -79,17 +68,7 @@ pub enum Rule {
 impl Rule {
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Surprise => "surprise",
-            Self::WholeSession => "whole_session",
-            Self::NeverSilent => "never_silent",
-        }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        self.into_str()
     }
 }
 

@@ -1,46 +1,36 @@
 //! Features that are words.
 //!
-//! Each has a fixed set of words, stored and shown as they are written here.
+//! Each has a fixed set of words, stored and shown as they are written here, in lower case.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr, VariantArray};
 
-use crate::asset::UnknownWord;
-use barkeep_base::text::printable;
+use crate::asset::{UnknownWord, named};
 
 macro_rules! label {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $choices:literal: $($(#[$of:meta])* $variant:ident = $word:literal),+) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal: $($(#[$of:meta])* $variant:ident),+) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Display, IntoStaticStr, VariantArray)]
         #[serde(rename_all = "snake_case")]
+        #[strum(serialize_all = "snake_case", const_into_str)]
         pub enum $name {
             $($(#[$of])* $variant),+
         }
 
         impl $name {
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.name())
+                self.into_str()
             }
         }
 
         impl FromStr for $name {
             type Err = UnknownWord;
             fn from_str(s: &str) -> Result<Self, Self::Err> {
-                let known = Self::ALL.iter().copied().find(|label| label.name() == s);
-                known.ok_or_else(|| UnknownWord { word: printable(s), what: $what, choices: $choices })
+                named(s, $what)
             }
         }
     };
@@ -48,47 +38,47 @@ macro_rules! label {
 
 label! {
     /// Where a bar lies against the five before it.
-    Structure, "a structure", "bullish, bearish, range":
+    Structure, "a structure":
     /// A higher high than all five, and a higher low.
-    Bullish = "bullish",
+    Bullish,
     /// A lower high than the highest, and a lower low than all five.
-    Bearish = "bearish",
-    Range = "range"
+    Bearish,
+    Range
 }
 
 label! {
     /// The way the close went in five bars.
-    Direction, "a direction", "up, down, neutral":
+    Direction, "a direction":
     /// More than 1 % up.
-    Up = "up",
+    Up,
     /// More than 1 % down.
-    Down = "down",
-    Neutral = "neutral"
+    Down,
+    Neutral
 }
 
 label! {
     /// How restless the series is, against its own last fifty bars.
-    VolatilityRegime, "a volatility regime", "low, medium, high":
+    VolatilityRegime, "a volatility regime":
     /// Below 0.7 of the median.
-    Low = "low",
-    Medium = "medium",
+    Low,
+    Medium,
     /// Above 1.3 of the median.
-    High = "high"
+    High
 }
 
 label! {
     /// The short average against the long one.
-    TrendRegime, "a trend regime", "uptrend, downtrend, ranging":
-    Uptrend = "uptrend",
-    Downtrend = "downtrend",
+    TrendRegime, "a trend regime":
+    Uptrend,
+    Downtrend,
     /// Exactly equal.
-    Ranging = "ranging"
+    Ranging
 }
 
 label! {
     /// How narrow the Bollinger bands are, against their own last fifty bars.
-    CompressionRegime, "a compression regime", "compressed, expanded":
+    CompressionRegime, "a compression regime":
     /// Below 0.7 of the median width.
-    Compressed = "compressed",
-    Expanded = "expanded"
+    Compressed,
+    Expanded
 }

@@ -1,6 +1,7 @@
 //! What the computation promises: pieces equal the whole, nothing looks ahead, warm-up is absent.
 
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::*;
 use crate::{Bar, Ts};
@@ -160,7 +161,7 @@ fn a_year_has_as_many_bars_as_trade_in_it() {
 #[test]
 fn words_read_back() {
     assert_eq!("compressed".parse(), Ok(CompressionRegime::Compressed));
-    for label in VolatilityRegime::ALL {
+    for label in VolatilityRegime::VARIANTS {
         assert_eq!(label.name().parse(), Ok(*label));
         assert_eq!(serde_json::to_string(label).unwrap(), format!("\"{label}\""));
     }

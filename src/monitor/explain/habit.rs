@@ -93,6 +93,9 @@ fn place(calendar: &Calendar, class: AssetClass, base: Timeframe, range: Interva
 }
 
 /// The stored profile of a series; what cannot be read of it is left out.
+///
+/// # Errors
+/// When the database cannot be read.
 pub async fn profile(store: &dyn Store, series: SeriesId) -> Result<Profile, StoreError> {
     let rows = store.profiles(&[series]).await?;
     Ok(rows.into_iter().filter_map(|(_, part, json)| Some((part, serde_json::from_str(&json).ok()?))).collect())

@@ -1,8 +1,10 @@
 //! The processes that share a database.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
+use barkeep_base::variants::all;
 use barkeep_market::Ts;
 
 /// The worker that has the lease.
@@ -22,8 +24,9 @@ pub enum Election {
 }
 
 /// What a worker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum WorkerRole {
     /// The service that works.
     Leader,
@@ -34,16 +37,12 @@ pub enum WorkerRole {
 }
 
 impl WorkerRole {
-    pub const ALL: [Self; 3] = [Self::Leader, Self::Standby, Self::Command];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// In a word.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Standby => "standby",
-            Self::Command => "command",
-        }
+        self.into_str()
     }
 }
 

@@ -1,14 +1,17 @@
 //! What a drill is, and its result.
 
 use serde::Serialize;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
+use barkeep_base::variants::all;
 use barkeep_config::Loaded;
 use barkeep_config::policy::Rto;
 use barkeep_market::Ts;
 
 /// A failure with a recovery target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr, EnumCount, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Failure {
     SchedulerCrash,
     PolygonApiRateLimit,
@@ -17,22 +20,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub const ALL: [Self; 4] = [
-        Self::SchedulerCrash,
-        Self::PolygonApiRateLimit,
-        Self::DatabaseConnectionLoss,
-        Self::FeatureComputationFailure,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The name of its row in the policy.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::SchedulerCrash => "scheduler_crash",
-            Self::PolygonApiRateLimit => "polygon_api_rate_limit",
-            Self::DatabaseConnectionLoss => "database_connection_loss",
-            Self::FeatureComputationFailure => "feature_computation_failure",
-        }
+        self.into_str()
     }
 
     pub(super) const fn row(self, live: &Loaded) -> &Rto {

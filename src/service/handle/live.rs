@@ -1,6 +1,7 @@
 //! What an engine shows of itself.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::activity::{ActivityView, VendorSilence};
 use crate::progress::RunView;
@@ -9,8 +10,9 @@ use barkeep_store::{EnginePause, Worker, WorkerRole};
 use barkeep_vendor::limit::LimitSnapshot;
 
 /// What the engine is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EngineState {
     /// Nothing to do until the next scheduled run.
     Idle,
@@ -31,15 +33,7 @@ impl EngineState {
     /// In a word.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Running => "running",
-            Self::Pausing => "pausing",
-            Self::Paused => "paused",
-            Self::Draining => "draining",
-            Self::Failed => "failed",
-            Self::Standby => "standby",
-        }
+        self.into_str()
     }
 }
 

@@ -17,6 +17,9 @@ const DRILL_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct HeldLock(SqliteConnection);
 
 /// Takes the write lock of a file that exists.
+///
+/// # Errors
+/// When there is no such file, or another connection holds its lock for more than thirty seconds.
 pub async fn hold(path: &Path) -> Result<HeldLock> {
     let address = Address::file(path);
     let mut conn = connect(&writing(&address).busy_timeout(DRILL_TIMEOUT)).await?;

@@ -13,13 +13,16 @@ mod palettes;
 pub use barkeep_config::ThemeKind;
 use ratatui::style::{Color, Style};
 
+use barkeep_base::variants::all;
 use barkeep_market::freshness::Tier;
 use file::{Brush, Palette, palette};
 pub use own::{Look, OwnTheme};
 use palettes::{Near, cvd, dark, light, modifier, plain_modifier};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// What a piece of the screen means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, IntoStaticStr, EnumCount, VariantArray)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Role {
     /// Plain text, in the terminal's own colors.
     Text,
@@ -76,74 +79,12 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 30] = [
-        Self::Text,
-        Self::Strong,
-        Self::Muted,
-        Self::Border,
-        Self::BorderFocused,
-        Self::Title,
-        Self::Header,
-        Self::Key,
-        Self::Accent,
-        Self::Selected,
-        Self::Marked,
-        Self::Bar,
-        Self::Fresh,
-        Self::Aging,
-        Self::Stale,
-        Self::Missing,
-        Self::Unknown,
-        Self::Loading,
-        Self::Ended,
-        Self::Breach,
-        Self::Covered,
-        Self::Good,
-        Self::Warn,
-        Self::Bad,
-        Self::Info,
-        Self::Running,
-        Self::Paused,
-        Self::Refused,
-        Self::Rise,
-        Self::Fall,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// Its name in theme files.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Strong => "strong",
-            Self::Muted => "muted",
-            Self::Border => "border",
-            Self::BorderFocused => "border-focused",
-            Self::Title => "title",
-            Self::Header => "header",
-            Self::Key => "key",
-            Self::Accent => "accent",
-            Self::Selected => "selected",
-            Self::Marked => "marked",
-            Self::Bar => "bar",
-            Self::Fresh => "fresh",
-            Self::Aging => "aging",
-            Self::Stale => "stale",
-            Self::Missing => "missing",
-            Self::Unknown => "unknown",
-            Self::Loading => "loading",
-            Self::Ended => "ended",
-            Self::Breach => "breach",
-            Self::Covered => "covered",
-            Self::Good => "good",
-            Self::Warn => "warn",
-            Self::Bad => "bad",
-            Self::Info => "info",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Refused => "refused",
-            Self::Rise => "rise",
-            Self::Fall => "fall",
-        }
+        self.into_str()
     }
 }
 

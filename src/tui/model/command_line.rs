@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 use tui_input::Input;
 
+use barkeep_base::variants::all;
 use barkeep_market::instrument::{check, typed};
 use barkeep_market::{AssetClass, Criticality, Instrument, Source, Symbol, Timeframe};
 use barkeep_monitor::snapshot::SeriesView;
@@ -28,9 +30,11 @@ pub struct TickerSearch {
 }
 
 /// What a line begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, EnumCount, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Verb {
     Add,
+    #[strum(to_string = "rm")]
     Remove,
     Tier,
     Since,
@@ -38,17 +42,11 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub const ALL: [Self; 5] = [Self::Add, Self::Remove, Self::Tier, Self::Since, Self::Backfill];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Remove => "rm",
-            Self::Tier => "tier",
-            Self::Since => "since",
-            Self::Backfill => "backfill",
-        }
+        self.into_str()
     }
 
     /// How it is written, and what it does.

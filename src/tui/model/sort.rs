@@ -2,12 +2,16 @@
 
 use std::cmp::Ordering;
 
+use strum::{EnumCount, IntoStaticStr, VariantArray};
+
+use barkeep_base::variants::all;
 use barkeep_market::Ts;
 use barkeep_market::freshness::Tier;
 use barkeep_monitor::snapshot::SeriesView;
 
 /// What a table of series can be sorted by; also the names of its columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, EnumCount, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SortBy {
     /// Worst first: tier and RPO, then how far behind.
     #[default]
@@ -16,35 +20,18 @@ pub enum SortBy {
     Class,
     Criticality,
     Timeframe,
+    #[strum(to_string = "newest bar")]
     Newest,
     Bars,
     Checked,
 }
 
 impl SortBy {
-    pub const ALL: [Self; 8] = [
-        Self::Staleness,
-        Self::Symbol,
-        Self::Class,
-        Self::Criticality,
-        Self::Timeframe,
-        Self::Newest,
-        Self::Bars,
-        Self::Checked,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Staleness => "staleness",
-            Self::Symbol => "symbol",
-            Self::Class => "class",
-            Self::Criticality => "criticality",
-            Self::Timeframe => "timeframe",
-            Self::Newest => "newest bar",
-            Self::Bars => "bars",
-            Self::Checked => "checked",
-        }
+        self.into_str()
     }
 
     /// The next one, in a circle.

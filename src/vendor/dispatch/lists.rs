@@ -22,6 +22,10 @@ type Rows<T> = (Vec<(String, T)>, u64, Option<Cursor>);
 impl Dispatcher {
     /// All splits of the given tickers, sorted by ticker, date and ratio, equal ones once. Two of one date may contradict
     /// each other.
+    ///
+    /// # Errors
+    /// Like [`Dispatcher::aggregates`], for the first page that fails; [`Class::Malformed`](crate::Class::Malformed) when pages
+    /// do not end.
     pub async fn splits(&self, tickers: &[String], cancel: &CancellationToken) -> Result<Vec<(String, Split)>, Fault> {
         let page = |page: SplitPage| (page.splits, page.unreadable, page.next);
         let mut all = self
@@ -39,6 +43,9 @@ impl Dispatcher {
     }
 
     /// All dividends of the given tickers with an ex-date from `since` on, sorted by ticker and date, equal ones once.
+    ///
+    /// # Errors
+    /// Like [`Dispatcher::splits`].
     pub async fn dividends(
         &self,
         tickers: &[String],

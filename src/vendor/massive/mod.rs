@@ -91,7 +91,11 @@ impl fmt::Debug for Massive {
 }
 
 impl Massive {
-    /// Sets the client up; nothing is sent. The error says which setting is wrong and never holds the key.
+    /// Sets the client up; nothing is sent.
+    ///
+    /// # Errors
+    /// When a setting makes no client, or the key holds characters that no header can carry. The message says which it is
+    /// and never holds the key.
     pub fn new(settings: &VendorSettings, key: SecretString) -> Result<Self, String> {
         let http = Http::new(settings, &key)?;
         drop(key);
