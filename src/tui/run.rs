@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::model::{Model, Now};
 use super::view::frame::frame;
 use crate::draw::context::DrawContext;
+use crate::draw::theme::Edited;
 use crate::model::msg::{Effects, Exit, Msg};
 use crate::terminal::painter::TerminalOutput;
 use crate::terminal::schedule::{FrameCaps, FrameClock};
@@ -138,7 +139,9 @@ where
     let mut buffer = Buffer::default();
     frames.request(crate::model::msg::Redraw::Now, true, start);
     snapshots.mark_changed();
+    let mut edited = Edited::of(model.own_theme, &app.engine);
     let ended = loop {
+        edited.follow(model.own_theme);
         let frame_due = frames.due();
         let alarm = alarm(&model, start, now());
         let mut messages = Vec::new();
@@ -189,6 +192,7 @@ where
             }
             () = at(alarm) => messages.push(Msg::Tick),
             Ok(()) = snapshots.changed() => messages.push(Msg::Snapshot(Arc::clone(&snapshots.borrow_and_update()))),
+            Some(read) = edited.read() => messages.push(Msg::ThemeFile(read)),
             Ok(()) = link.changed() => messages.push(Msg::Link(link.borrow_and_update().clone())),
             notice = notices.recv() => match notice {
                 Ok(notice) => {

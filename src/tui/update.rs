@@ -83,6 +83,7 @@ impl Model {
                 };
                 self.show_toast(level, text, &mut effects);
             }
+            Msg::ThemeFile(read) => self.theme_edited(read, &mut effects),
             Msg::Tick => effects.redraw = effects.redraw.max(Redraw::Now),
             Msg::Quit => self.quit(&mut effects),
         }

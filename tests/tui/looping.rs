@@ -11,6 +11,7 @@ use barkeep::market::Ts;
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Level, LogLine};
 use barkeep::service::handle::CommandReply;
+use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Theme, ThemeKind};
 use barkeep::tui::model::Model;
 use barkeep::tui::run::{AppContext, Ended, OwnedContext, run, run_on_thread};
 use barkeep::tui::terminal::painter::TerminalOutput;
@@ -143,6 +144,11 @@ impl Stream for Typed {
 
 impl Rig {
     fn new(snap: Snapshot) -> Self {
+        Self::showing(snap, |_| ())
+    }
+
+    /// The same with a model that was changed before it was shown.
+    fn showing(snap: Snapshot, change: impl FnOnce(&mut Model) + Send + 'static) -> Self {
         let (puppet, start) = (Puppet::new(snap.clone()), Instant::now());
         let keys = Keys::default();
         let typed = keys.clone();
@@ -164,7 +170,9 @@ impl Rig {
                 drained: stopped,
                 screenshots,
             };
-            run(app, model(snap), &mut canvas, &mut Typed(typed)).await
+            let mut model = model(snap);
+            change(&mut model);
+            run(app, model, &mut canvas, &mut Typed(typed)).await
         });
         paper.2 = Some(start);
         Self { puppet, keys, signals, drain, drained, paper, task, dir }
@@ -442,4 +450,45 @@ fn keys_are_answered_while_the_engine_is_busy() {
     operator.join().unwrap();
     assert!(ended == Ended::Drained && drain.is_cancelled());
     drop(release);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_theme_is_put_on_and_a_broken_one_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mine.yaml");
+    let shipped = |name: &str| std::fs::read_to_string(format!("config/themes/{name}.yaml")).unwrap();
+    let start = std::time::SystemTime::now();
+    // A writing is told by its time, which must not depend on how fine that of a file system is.
+    let write = |text: &str, second: u64| {
+        std::fs::write(&file, text).unwrap();
+        let at = start + Duration::from_secs(second);
+        std::fs::File::options().append(true).open(&file).unwrap().set_modified(at).unwrap();
+    };
+    write(&shipped("nord"), 0);
+    let own = OwnTheme::read(&file).unwrap();
+    let wearing = move |model: &mut Model| (model.own_theme, model.own_themes) = (Some(own), vec![own]);
+    let rig = Rig::showing(screens::at_rest(), wearing);
+    rig.press("8");
+    sleep(Duration::from_secs(10)).await;
+    assert!(!rig.paper.last().contains("mine"), "{}", rig.paper.last());
+    let frames = rig.paper.frames();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(rig.paper.frames(), frames, "a file that is left alone draws nothing");
+
+    write(&shipped("nord").replacen("stale:", "stale", 1), 1);
+    sleep(Duration::from_secs(2)).await;
+    let line = shipped("nord").lines().position(|line| line.starts_with("stale:")).unwrap() + 1;
+    assert!(rig.paper.last().contains(&format!("mine.yaml:{line}: no role")), "{}", rig.paper.last());
+    write(&shipped("gruvbox"), 2);
+    sleep(Duration::from_secs(2)).await;
+    assert!(rig.paper.last().contains("theme: mine"), "{}", rig.paper.last());
+
+    rig.press("q");
+    sleep(Duration::from_millis(50)).await;
+    rig.drained.cancel();
+    let (_, model) = rig.task.await.unwrap();
+    let on = |own| Theme::new(ThemeKind::Dark, ColorDepth::Rgb).with(own).paper();
+    let gruvbox = Theme::new(ThemeKind::Gruvbox, ColorDepth::Rgb).paper();
+    assert_eq!((on(model.own_theme), on(Some(own)) == gruvbox), (gruvbox, false));
+    assert_eq!(model.own_themes, [model.own_theme.unwrap()]);
 }

@@ -5,6 +5,7 @@
 //! background is set at all, only modifiers. That is more than taste: crossterm answers `NO_COLOR` by writing a plain
 //! reset for every color command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
 
+mod edited;
 mod file;
 mod gradient;
 mod own;
@@ -14,6 +15,7 @@ pub use barkeep_config::ThemeKind;
 use ratatui::style::{Color, Style};
 
 use barkeep_market::freshness::Tier;
+pub use edited::Edited;
 use file::{Brush, Palette, palette};
 pub use own::{Look, OwnTheme};
 use palettes::{Near, cvd, dark, light, modifier, plain_modifier};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::draw::theme::OwnTheme;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
@@ -37,6 +38,8 @@ pub enum Msg {
     },
     /// A screenshot was saved.
     Saved(Result<PathBuf, String>),
+    /// The file of the theme that is on was edited: the theme, or what is wrong with the file.
+    ThemeFile(Result<OwnTheme, String>),
     /// A second has begun, or something on the screen is to go away.
     Tick,
     /// A signal asks the process to end.
