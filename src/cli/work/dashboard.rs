@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::layout::Size;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -30,9 +28,9 @@ use barkeep_tui::draw::theme::{ColorDepth, OwnTheme, ThemeKind};
 use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::model::{DisplayOptions, Model, Now};
+use barkeep_tui::opening::Opening;
 use barkeep_tui::plain;
 use barkeep_tui::run::{self, Ended, OwnedContext};
-use barkeep_tui::terminal::painter::TerminalOutput as _;
 use barkeep_tui::terminal::schedule::FrameCaps;
 use barkeep_tui::terminal::screenshot::Screenshots;
 use barkeep_tui::terminal::signals;
@@ -194,11 +192,7 @@ pub(crate) fn print_summary(last: &barkeep_monitor::snapshot::Snapshot, clock: &
 
 /// Takes the terminal and shows what is being waited for, because a large database takes a moment to read. `None` with
 /// `--plain`.
-pub(crate) fn screen(
-    dashboard: &Dashboard<'_>,
-    session: &Session,
-    waiting: &str,
-) -> Result<Option<TerminalGuard>, CliError> {
+pub(crate) fn screen(dashboard: &Dashboard<'_>, session: &Session, waiting: &str) -> Result<Option<Opening>, CliError> {
     if dashboard.args.is_plain() {
         return Ok(None);
     }
@@ -208,11 +202,9 @@ pub(crate) fn screen(
     // Before the terminal is taken.
     own_theme(&theme_name(dashboard.args, session)?)?;
     let mouse = dashboard.args.mouse || session.loaded.settings.tui.mouse;
-    let mut canvas = TerminalGuard::new(mouse).map_err(refused)?;
-    let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
-    frame.set_stringn(1, 0, format!("barkeep   {waiting}"), usize::from(width.saturating_sub(1)), Style::new());
-    canvas.paint(&frame, None).map_err(refused)?;
-    Ok(Some(canvas))
+    let canvas = TerminalGuard::new(mouse).map_err(refused)?;
+    let opening = Opening::start(waiting.to_owned(), Size::new(width, height), canvas, run::input);
+    opening.map(Some).map_err(not_started)
 }
 
 /// Shows an engine until the operator quits: cancels `drain` and waits for `drained`.
@@ -220,12 +212,12 @@ pub(crate) async fn show(
     dashboard: &Dashboard<'_>,
     session: &Session,
     console: Arc<dyn Console>,
-    screen: Option<TerminalGuard>,
+    screen: Option<Opening>,
     outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if dashboard.args.read_only { Access::Read } else { console.access() };
-    let Some(canvas) = screen else {
+    let Some(screen) = screen else {
         if let Some(label) = &dashboard.label {
             print(&format!("{label}\n"))?;
         }
@@ -240,7 +232,7 @@ pub(crate) async fn show(
     let now = Now { wall: clock.now(), since_start: std::time::Duration::ZERO };
     let snap = console.watch().borrow().clone();
     let link = console.link().borrow().clone();
-    let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);
+    let mut model = Model::new(snap, link, access, options, Size::new(width, height), now);
     model.keymap = Arc::clone(&dashboard.keymap);
     model.label.clone_from(&dashboard.label);
     wear(&mut model, own_theme(&theme)?, themes_folder(session).as_deref());
@@ -255,10 +247,13 @@ pub(crate) async fn show(
         drained,
         screenshots: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
-    let shown = run::run_on_thread(stand, model, canvas, run::input).await;
-    let (ended, signals) = shown.map_err(|e| CliError::new(SOME_FAILED, format!("cannot start the dashboard: {e}")))?;
+    let (ended, signals) = screen.open(stand, model).await.map_err(not_started)?;
     *outside = signals;
     Ok(ended)
+}
+
+fn not_started(e: std::io::Error) -> CliError {
+    CliError::new(SOME_FAILED, format!("cannot start the dashboard: {e}"))
 }
 
 /// Flags take precedence over settings, and settings over what the environment tells about the terminal.

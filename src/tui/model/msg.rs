@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::draw::theme::OwnTheme;
+use crate::model::arranged::Arranged;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
@@ -21,6 +22,8 @@ pub enum Msg {
     /// The terminal's window got or lost the focus.
     Focus(bool),
     Snapshot(Arc<Snapshot>),
+    /// A reading was worked out beside the screen.
+    Arranged(Box<Arranged>),
     Link(Link),
     LogLine(Arc<LogLine>),
     /// So many log lines came too fast.
