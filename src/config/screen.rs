@@ -1,7 +1,7 @@
 //! The dashboard's settings, and what the environment tells about the terminal it runs in.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use strum::{EnumCount, IntoStaticStr, VariantArray};
@@ -91,6 +91,23 @@ impl ThemeName {
     pub fn names() -> impl Iterator<Item = &'static str> {
         std::iter::once(Self::AUTO).chain(ThemeKind::ALL.into_iter().map(ThemeKind::name))
     }
+
+    /// The theme of that name: a shipped one, a path, or a file in the folder of own themes.
+    ///
+    /// # Errors
+    /// What can be written in place of a name that nothing has.
+    pub fn known(name: &str, themes: Option<&Path>) -> Result<Self, String> {
+        if let Ok(known) = name.parse() {
+            return Ok(known);
+        }
+        let Some(themes) = themes else { return Err(WRITE_A_THEME.to_owned()) };
+        let own = themes.join(format!("{name}.{THEME_ENDING}"));
+        if own.is_file() {
+            return Ok(Self::File(own));
+        }
+        let own = barkeep_base::text::printable(&own.display().to_string());
+        Err(format!("{WRITE_A_THEME}, or put your own into {own}"))
+    }
 }
 
 impl fmt::Display for ThemeName {
@@ -129,20 +146,12 @@ pub struct KeySetting {
 
 /// A known name, the path of a file, or the name of a file in the folder of own themes.
 fn theme(at: &Reader<'_>, env: &Environment) -> Result<ThemeName, ConfigError> {
+    let themes = at.file().and_then(|file| file.parent()).map(|beside| beside.join(THEMES));
     let text = at.text()?;
-    match text.parse() {
-        Ok(ThemeName::File(_)) => Ok(ThemeName::File(path(at, env)?)),
-        Ok(name) => Ok(name),
-        Err(_) => {
-            let Some(beside) = at.file().and_then(|file| file.parent()) else { return at.parse(WRITE_A_THEME) };
-            let own = beside.join(THEMES).join(text).with_extension(THEME_ENDING);
-            if own.is_file() {
-                return Ok(ThemeName::File(own));
-            }
-            let own = barkeep_base::text::printable(&own.display().to_string());
-            at.parse(&format!("{WRITE_A_THEME}, or put your own into {own}"))
-        }
+    if let Ok(ThemeName::File(_)) = text.parse() {
+        return Ok(ThemeName::File(path(at, env)?));
     }
+    ThemeName::known(text, themes.as_deref()).or_else(|to_do| at.parse(&to_do))
 }
 
 pub(super) fn read(at: &Reader<'_>, env: &Environment) -> Result<TuiSettings, ConfigError> {
@@ -245,7 +254,11 @@ mod tests {
         assert!(message.contains(":2: tui.theme") && message.contains(own.to_str().unwrap()), "{message}");
         std::fs::create_dir(dir.path().join("themes")).unwrap();
         std::fs::write(&own, "").unwrap();
-        assert_eq!(read("mine"), Ok(ThemeName::File(own)));
+        assert_eq!(read("mine"), Ok(ThemeName::File(own.clone())));
+        let named = |name: &str| ThemeName::known(name, own.parent());
+        assert_eq!(named("mine"), Ok(ThemeName::File(own.clone())), "a flag has the same names");
+        assert!(named("other").unwrap_err().contains("themes/other.yaml"));
+        assert!(ThemeName::known("mine", None).is_err());
         assert_eq!(read("nord"), Ok(ThemeName::Of(ThemeKind::Nord)), "a shipped one goes first");
     }
 

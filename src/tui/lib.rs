@@ -13,6 +13,7 @@ pub mod farewell;
 pub mod keymap;
 pub mod model;
 pub mod now;
+pub mod opening;
 pub mod plain;
 pub mod run;
 pub mod terminal;

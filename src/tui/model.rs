@@ -3,6 +3,7 @@
 //! It is changed by [`update`](super::update) alone and read by everything else.
 
 pub mod answers;
+pub mod arranged;
 pub mod command_line;
 pub mod completion;
 pub mod cursor;
@@ -29,6 +30,7 @@ use super::keymap::Keymap;
 use crate::draw::hits::HitMap;
 use crate::draw::theme::{ColorDepth, Look, OwnTheme, ThemeKind};
 use crate::model::answers::Answers;
+use crate::model::arranged::Arranged;
 use crate::model::cursor::Cursor;
 use crate::model::layer::Layer;
 use crate::model::msg::Pending;
@@ -80,6 +82,8 @@ pub struct Model {
     /// What is drawn: the newest, or the one of the moment the view was frozen.
     pub snap: Arc<Snapshot>,
     pub newest: Arc<Snapshot>,
+    /// A reading that was worked out beside the screen and is not shown yet.
+    pub arranged: Option<Box<Arranged>>,
     /// What the shown series come to.
     pub digest: Digest,
     /// The same by symbol and timeframe.
@@ -277,8 +281,9 @@ impl Model {
     pub fn new(snap: Arc<Snapshot>, link: Link, access: Access, display: DisplayOptions, size: Size, now: Now) -> Self {
         let mut model = Self {
             newest: Arc::clone(&snap),
-            digest: Digest::of(&snap.data),
-            wall: Wall::of(&snap.data),
+            arranged: None,
+            digest: Digest::default(),
+            wall: Wall::default(),
             work: None,
             maximized: false,
             snap,
@@ -317,7 +322,7 @@ impl Model {
             own_themes: Vec::new(),
             quitting: false,
         };
-        model.reorder();
+        model.arrange();
         model
     }
 
@@ -370,13 +375,5 @@ impl Model {
         let until = self.now.wall;
         let before = self.work.filter(|work| until - work.until < LASTING).map_or(since, |work| work.since.min(since));
         self.work = Some(Work { since: before, until });
-    }
-
-    /// Filters and sorts the series of the shown snapshot again.
-    pub fn reorder(&mut self) {
-        let failing = crate::model::query::failing(&self.snap.data);
-        let query = &self.symbols.query;
-        self.symbols.order = self.symbols.sort.order(&self.snap.data.series, |row| query.fits(row, &failing));
-        self.symbols.groups = map::groups(&self.snap.data.series, &self.symbols.order);
     }
 }

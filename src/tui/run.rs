@@ -14,7 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -22,12 +22,15 @@ use tokio_util::sync::CancellationToken;
 use super::model::{Model, Now};
 use super::view::frame::frame;
 use crate::draw::context::DrawContext;
+use crate::draw::theme::Edited;
+use crate::model::arranged::{Arranged, MANY};
 use crate::model::msg::{Effects, Exit, Msg};
 use crate::terminal::painter::TerminalOutput;
 use crate::terminal::schedule::{FrameCaps, FrameClock};
 use crate::terminal::screenshot::Screenshots;
 use crate::terminal::signals::SignalEvent;
 use barkeep_base::clock::Clock;
+use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::Console;
 use barkeep_service::handle::CommandError;
 
@@ -81,48 +84,6 @@ pub struct OwnedContext {
     pub screenshots: Screenshots,
 }
 
-/// Runs the dashboard on a thread of its own with a runtime of its own, so that a key is answered and a frame is drawn
-/// whatever the engine is busy with. Commands and requests go to the runtime this is called on. The signals come back.
-///
-/// # Errors
-/// When the thread cannot be started.
-pub async fn run_on_thread<C, I>(
-    app: OwnedContext,
-    model: Model,
-    mut output: C,
-    input: impl FnOnce() -> I + Send + 'static,
-) -> io::Result<(Ended, mpsc::Receiver<SignalEvent>)>
-where
-    C: TerminalOutput + Send + 'static,
-    I: Stream<Item = io::Result<Event>> + Unpin,
-{
-    let engine = Handle::current();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (ended, end) = oneshot::channel();
-    let work = move || {
-        let OwnedContext { console, clock, caps, mut signals, drain, drained, screenshots } = app;
-        output.begin();
-        let shown = runtime.block_on(async {
-            let signals = &mut signals;
-            let app = AppContext { console, engine, clock, caps, signals, drain, drained, screenshots };
-            run(app, model, &mut output, &mut input()).await.0
-        });
-        // The terminal is given back before anybody hears of the end.
-        drop(output);
-        // Whoever waited may be gone.
-        let _ = ended.send((shown, signals));
-    };
-    let thread = std::thread::Builder::new().name("dashboard".to_owned()).spawn(work)?;
-    match end.await {
-        Ok(ended) => Ok(ended),
-        // It ends without a word only by a panic, which goes on here.
-        Err(_) => match thread.join() {
-            Err(bug) => std::panic::resume_unwind(bug),
-            Ok(()) => Err(io::Error::other("the dashboard ended without a word")),
-        },
-    }
-}
-
 /// Runs the dashboard until it ends; the model comes back as it was last.
 pub async fn run<C, I>(mut app: AppContext<'_>, mut model: Model, output: &mut C, input: &mut I) -> (Ended, Model)
 where
@@ -138,7 +99,10 @@ where
     let mut buffer = Buffer::default();
     frames.request(crate::model::msg::Redraw::Now, true, start);
     snapshots.mark_changed();
+    let mut reading = Reading::default();
+    let mut edited = Edited::of(model.own_theme, &app.engine);
     let ended = loop {
+        edited.follow(model.own_theme);
         let frame_due = frames.due();
         let alarm = alarm(&model, start, now());
         let mut messages = Vec::new();
@@ -167,8 +131,18 @@ where
                 }
             }
             Some(done) = tasks.join_next() => match done {
-                Ok(message) => messages.push(message),
-                Err(e) => tracing::error!(error = %e, "a command or a request panicked"),
+                Ok(message) => {
+                    if matches!(message, Msg::Arranged(_)) {
+                        reading = Reading::default();
+                        // It may not be the newest any more.
+                        snapshots.mark_changed();
+                    }
+                    messages.push(message);
+                }
+                Err(e) => {
+                    reading = Reading::default();
+                    tracing::error!(error = %e, "a command or a request panicked");
+                }
             },
             () = at(frame_due) => {
                 let at = now();
@@ -188,7 +162,11 @@ where
                 }
             }
             () = at(alarm) => messages.push(Msg::Tick),
-            Ok(()) = snapshots.changed() => messages.push(Msg::Snapshot(Arc::clone(&snapshots.borrow_and_update()))),
+            Ok(()) = snapshots.changed() => {
+                let came = Arc::clone(&snapshots.borrow_and_update());
+                messages.push(Msg::Snapshot(reading.show(came, &model, &mut tasks, &app.engine)));
+            }
+            Some(read) = edited.read() => messages.push(Msg::ThemeFile(read)),
             Ok(()) = link.changed() => messages.push(Msg::Link(link.borrow_and_update().clone())),
             notice = notices.recv() => match notice {
                 Ok(notice) => {
@@ -219,6 +197,29 @@ where
     // What is under way on a busy engine need not be waited for.
     let _ = tokio::time::timeout(Duration::from_millis(200), tasks.shutdown()).await;
     (ended, model)
+}
+
+/// Whether a reading of many series is being worked out beside the screen.
+#[derive(Default)]
+struct Reading {
+    under_way: bool,
+}
+
+impl Reading {
+    /// What can be shown at once of a snapshot that came: all of it, or what the engine does, beside the series as they are
+    /// shown already.
+    fn show(&mut self, came: Arc<Snapshot>, model: &Model, tasks: &mut JoinSet<Msg>, engine: &Handle) -> Arc<Snapshot> {
+        if came.data.series.len() < MANY || Arc::ptr_eq(&came.data, &model.newest.data) {
+            return came;
+        }
+        if !self.under_way {
+            self.under_way = true;
+            let (data, query, sort) = (Arc::clone(&came.data), model.symbols.query.clone(), model.symbols.sort);
+            tasks.spawn_blocking_on(move || Msg::Arranged(Box::new(Arranged::of(data, query, sort))), engine);
+        }
+        let (seq, live, data) = (came.seq, Arc::clone(&came.live), Arc::clone(&model.newest.data));
+        Arc::new(Snapshot { seq, live, data })
+    }
 }
 
 /// What the stream has ready now. It is asked with this task's waker: crossterm's stream keeps the first one it is given

@@ -24,8 +24,6 @@ use crate::draw::hits::HitMap;
 use crate::keymap::Meaning;
 use crate::model::msg::{Effects, Exit, Msg, Redraw};
 use crate::model::screen::Screen;
-use crate::now::digest::Digest;
-use crate::now::wall::Wall;
 use crate::terminal::keys::{Key, Keys};
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{Access, Level, Link};
@@ -55,6 +53,12 @@ impl Model {
                 effects.redraw = effects.redraw.max(if focused { Redraw::Now } else { Redraw::No });
             }
             Msg::Snapshot(snapshot) => self.see(snapshot, &mut effects),
+            Msg::Arranged(arranged) => {
+                let (seq, live) = (self.newest.seq, Arc::clone(&self.newest.live));
+                let snapshot = Snapshot { seq, live, data: Arc::clone(&arranged.data) };
+                self.arranged = Some(arranged);
+                self.see(Arc::new(snapshot), &mut effects);
+            }
             Msg::Link(link) => {
                 self.link = link;
                 effects.redraw = Redraw::Now;
@@ -83,6 +87,7 @@ impl Model {
                 };
                 self.show_toast(level, text, &mut effects);
             }
+            Msg::ThemeFile(read) => self.theme_edited(read, &mut effects),
             Msg::Tick => effects.redraw = effects.redraw.max(Redraw::Now),
             Msg::Quit => self.quit(&mut effects),
         }
@@ -129,9 +134,7 @@ impl Model {
         }
         self.snap = Arc::clone(&self.newest);
         if !same_series {
-            self.digest = Digest::of(&self.snap.data);
-            self.wall = Wall::of(&self.snap.data);
-            self.keep_selection(Self::reorder);
+            self.keep_selection(Self::arrange);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The pictures of the documentation and the recording of the demo: taken from the real program, never drawn by hand.
 //!
 //! `BARKEEP_UPDATE_SCREENSHOTS=1 cargo test --test terminal pictures` takes them again; that takes three minutes.
+//! `BARKEEP_SCREENSHOTS_ALL=DIR cargo test --test terminal every_screen` takes every screen at every size in two themes, to
+//! look at; that takes five.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,7 +61,8 @@ impl Photographer {
     fn pictures(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(&self.dir).into_iter().flatten();
         let mut all: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        all.retain(|path| path.extension().is_some_and(|end| end == "svg"));
+        // The text beside it is written last.
+        all.retain(|path| path.extension().is_some_and(|end| end == "svg") && path.with_extension("txt").exists());
         all.sort();
         all
     }
@@ -74,15 +77,71 @@ impl Photographer {
         // Details come a moment after the screen.
         std::thread::sleep(Duration::from_millis(1_500));
         self.pty.until_so("nothing over the screen", clear);
+        self.save(&stored(&format!("{name}.svg")));
+        self.pty.until("screenshot saved");
+    }
+
+    /// Keeps a picture of what is on the screen.
+    fn save(&mut self, file: &Path) {
         self.pty.type_in("S");
         let began = Instant::now();
         while self.pictures().len() <= self.taken {
-            assert!(began.elapsed() < Duration::from_mins(1), "no picture of {name}\n{}", self.pty.text());
+            assert!(began.elapsed() < Duration::from_mins(1), "no {}\n{}", file.display(), self.pty.text());
             std::thread::sleep(Duration::from_millis(50));
         }
         self.taken += 1;
-        self.pty.until("screenshot saved");
-        std::fs::copy(self.pictures().last().unwrap(), stored(&format!("{name}.svg"))).unwrap();
+        std::fs::copy(self.pictures().last().unwrap(), file).unwrap();
+    }
+}
+
+/// Every screen: its name, and the keys that lead there from the Overview.
+const SCREENS: [(&str, &[&str]); 10] = [
+    ("overview", &[]),
+    ("symbols", &["2"]),
+    ("coverage", &["3"]),
+    ("session", &["3", "+", "+"]),
+    ("detail", &["4"]),
+    ("executions", &["5"]),
+    ("execution", &["5", "\r"]),
+    ("vendor", &["6"]),
+    ("failures", &["7"]),
+    ("log", &["8"]),
+];
+const SIZES: [(u16, u16); 5] = [(160, 45), (120, 32), (80, 24), (40, 12), (300, 80)];
+
+fn take_all(dir: &Path) {
+    std::fs::create_dir_all(dir).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let pty = demo(home.path(), 36);
+    let mut photographer = Photographer { pty, dir: home.path().join("state/barkeep/screenshots"), taken: 0 };
+    // Some runs, and the first thing that goes wrong.
+    std::thread::sleep(Duration::from_secs(45));
+    let pause = || std::thread::sleep(Duration::from_millis(150));
+    for theme in ["dark", "light"] {
+        photographer.pty.type_in(":");
+        pause();
+        photographer.pty.type_in(&format!("theme {theme}\r"));
+        for (columns, rows) in SIZES {
+            photographer.pty.resize(columns, rows);
+            for (name, keys) in SCREENS {
+                // An escape by itself, or it would be taken for part of the next key. The last one takes messages away.
+                for key in ["\x1b"; 5].iter().chain(keys) {
+                    photographer.pty.type_in(key);
+                    pause();
+                }
+                std::thread::sleep(Duration::from_millis(700));
+                photographer.save(&dir.join(format!("{name}-{columns}x{rows}-{theme}.svg")));
+            }
+        }
+    }
+    photographer.pty.type_in("qy");
+    photographer.pty.ended();
+}
+
+#[test]
+fn every_screen_at_every_size_in_two_themes() {
+    if let Some(dir) = std::env::var_os("BARKEEP_SCREENSHOTS_ALL") {
+        take_all(Path::new(&dir));
     }
 }
 

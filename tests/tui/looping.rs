@@ -11,8 +11,10 @@ use barkeep::market::Ts;
 use barkeep::monitor::snapshot::Snapshot;
 use barkeep::runtime::console::{Level, LogLine};
 use barkeep::service::handle::CommandReply;
+use barkeep::tui::draw::theme::{ColorDepth, OwnTheme, Theme, ThemeKind};
 use barkeep::tui::model::Model;
-use barkeep::tui::run::{AppContext, Ended, OwnedContext, run, run_on_thread};
+use barkeep::tui::opening::Opening;
+use barkeep::tui::run::{AppContext, Ended, OwnedContext, run};
 use barkeep::tui::terminal::painter::TerminalOutput;
 use barkeep::tui::terminal::schedule::FrameCaps;
 use barkeep::tui::terminal::screenshot;
@@ -21,7 +23,7 @@ use barkeep::tui::terminal::signals::SignalEvent;
 use crossterm::event::Event;
 use futures_util::Stream;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Size};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, advance, sleep};
@@ -143,6 +145,20 @@ impl Stream for Typed {
 
 impl Rig {
     fn new(snap: Snapshot) -> Self {
+        Self::showing(snap, |_| ())
+    }
+
+    /// The same with a model that was changed before it was shown.
+    fn showing(snap: Snapshot, change: impl FnOnce(&mut Model) + Send + 'static) -> Self {
+        Self::beside(tokio::runtime::Handle::current(), snap, change)
+    }
+
+    /// The same with an engine elsewhere.
+    fn beside(
+        engine: tokio::runtime::Handle,
+        snap: Snapshot,
+        change: impl FnOnce(&mut Model) + Send + 'static,
+    ) -> Self {
         let (puppet, start) = (Puppet::new(snap.clone()), Instant::now());
         let keys = Keys::default();
         let typed = keys.clone();
@@ -156,7 +172,7 @@ impl Rig {
         let task = tokio::spawn(async move {
             let app = AppContext {
                 console,
-                engine: tokio::runtime::Handle::current(),
+                engine,
                 clock: Arc::new(Wall(start)),
                 caps: FrameCaps::per_second(10, 1),
                 signals: &mut came,
@@ -164,7 +180,9 @@ impl Rig {
                 drained: stopped,
                 screenshots,
             };
-            run(app, model(snap), &mut canvas, &mut Typed(typed)).await
+            let mut model = model(snap);
+            change(&mut model);
+            run(app, model, &mut canvas, &mut Typed(typed)).await
         });
         paper.2 = Some(start);
         Self { puppet, keys, signals, drain, drained, paper, task, dir }
@@ -414,7 +432,18 @@ fn keys_are_answered_while_the_engine_is_busy() {
         drained: drained.clone(),
         screenshots: Screenshots { dir: dir.path().join("screenshots") },
     };
-    let (typed, seen) = (keys.clone(), paper.clone());
+    let (typed, seen, pressed) = (keys.clone(), paper.clone(), keys.clone());
+    // A key before there is a database is answered too, and counts once there is one.
+    let opening = engine.block_on(async {
+        Opening::start("opening a database".to_owned(), Size::new(160, 45), paper.clone(), move || Typed(keys)).unwrap()
+    });
+    pressed.send(Event::Key(key("5")));
+    let began = std::time::Instant::now();
+    while paper.frames() == 0 || !paper.last().contains("typed: 5") {
+        assert!(began.elapsed() < Duration::from_secs(20), "the key is not shown");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(paper.last().contains("opening a database"));
     let operator = std::thread::spawn(move || {
         let until = |what: &str| {
             let began = std::time::Instant::now();
@@ -423,6 +452,8 @@ fn keys_are_answered_while_the_engine_is_busy() {
                 std::thread::sleep(Duration::from_millis(2));
             }
         };
+        until("Executions");
+        typed.send(Event::Key(key("1")));
         until("Now");
         for (pressed, what) in
             [("2", "Series 125"), ("5", "Executions"), ("7", "Failing series"), ("?", "Help: Failures")]
@@ -437,9 +468,81 @@ fn keys_are_answered_while_the_engine_is_busy() {
         until("quitting");
         drained.cancel();
     });
-    let (ended, _) =
-        engine.block_on(run_on_thread(app, model(screens::running()), paper, move || Typed(keys))).unwrap();
+    let (ended, _) = engine.block_on(opening.open(app, model(screens::running()))).unwrap();
     operator.join().unwrap();
     assert!(ended == Ended::Drained && drain.is_cancelled());
     drop(release);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_theme_is_put_on_and_a_broken_one_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mine.yaml");
+    let shipped = |name: &str| std::fs::read_to_string(format!("config/themes/{name}.yaml")).unwrap();
+    let start = std::time::SystemTime::now();
+    // A writing is told by its time, which must not depend on how fine that of a file system is.
+    let write = |text: &str, second: u64| {
+        std::fs::write(&file, text).unwrap();
+        let at = start + Duration::from_secs(second);
+        std::fs::File::options().append(true).open(&file).unwrap().set_modified(at).unwrap();
+    };
+    write(&shipped("nord"), 0);
+    let own = OwnTheme::read(&file).unwrap();
+    let wearing = move |model: &mut Model| (model.own_theme, model.own_themes) = (Some(own), vec![own]);
+    let rig = Rig::showing(screens::at_rest(), wearing);
+    rig.press("8");
+    sleep(Duration::from_secs(10)).await;
+    assert!(!rig.paper.last().contains("mine"), "{}", rig.paper.last());
+    let frames = rig.paper.frames();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(rig.paper.frames(), frames, "a file that is left alone draws nothing");
+
+    write(&shipped("nord").replacen("stale:", "stale", 1), 1);
+    sleep(Duration::from_secs(2)).await;
+    let line = shipped("nord").lines().position(|line| line.starts_with("stale:")).unwrap() + 1;
+    assert!(rig.paper.last().contains(&format!("mine.yaml:{line}: no role")), "{}", rig.paper.last());
+    write(&shipped("gruvbox"), 2);
+    sleep(Duration::from_secs(2)).await;
+    assert!(rig.paper.last().contains("theme: mine"), "{}", rig.paper.last());
+
+    rig.press("q");
+    sleep(Duration::from_millis(50)).await;
+    rig.drained.cancel();
+    let (_, model) = rig.task.await.unwrap();
+    let on = |own| Theme::new(ThemeKind::Dark, ColorDepth::Rgb).with(own).paper();
+    let gruvbox = Theme::new(ThemeKind::Gruvbox, ColorDepth::Rgb).paper();
+    assert_eq!((on(model.own_theme), on(Some(own)) == gruvbox), (gruvbox, false));
+    assert_eq!(model.own_themes, [model.own_theme.unwrap()]);
+}
+
+/// Where readings are worked out is busy with something else; the screen shows what it can, and answers keys.
+#[tokio::test(start_paused = true)]
+async fn a_reading_of_many_series_is_worked_out_beside_the_screen() {
+    let engine = tokio::runtime::Builder::new_multi_thread().worker_threads(1).max_blocking_threads(1).build().unwrap();
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    engine.spawn_blocking(move || blocked.recv());
+    let snap = screens::big(1_000);
+    let rig = Rig::beside(engine.handle().clone(), snap.clone(), |_| ());
+    rig.press("2");
+    sleep(Duration::from_secs(1)).await;
+    assert!(rig.paper.last().contains("Series 5,000"), "{}", rig.paper.last());
+    let (mut live, mut data) = ((*snap.live).clone(), (*snap.data).clone());
+    live.state = barkeep::service::handle::EngineState::Paused;
+    data.series.truncate(4_000);
+    let next = Snapshot { seq: 2, live: Arc::new(live), data: Arc::new(data) };
+    rig.puppet.snapshots.send_replace(Arc::new(next));
+    for _ in 0..5 {
+        rig.press("8 2");
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert!(rig.paper.last().contains("Series 5,000"), "{}", rig.paper.last());
+    assert!(rig.paper.last().to_lowercase().contains("paused"), "what the engine does is shown: {}", rig.paper.last());
+    release.send(()).unwrap();
+    let began = std::time::Instant::now();
+    while !rig.paper.last().contains("Series 4,000") {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", rig.paper.last());
+        std::thread::sleep(Duration::from_millis(5));
+        sleep(Duration::from_millis(100)).await;
+    }
+    engine.shutdown_background();
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::exit::{CliError, SCHEMA, SOME_FAILED};
 use crate::globals::Globals;
 use crate::output::{print, print_json};
-use crate::work::dashboard::{DashboardArgs, named_theme};
+use crate::work::dashboard::own_theme;
 use barkeep_base::text::printable;
 use barkeep_config::describe::{SettingsFile, schema_of};
 use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
@@ -107,7 +107,7 @@ fn init(globals: &Globals) -> Result<(), CliError> {
 fn check(globals: &Globals) -> Result<(), CliError> {
     let loaded = globals.load()?;
     Keymap::new(&loaded.settings.keys)?;
-    named_theme(&DashboardArgs::default(), &loaded.settings.tui)?;
+    own_theme(&loaded.settings.tui.theme)?;
     let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
     let database = loaded.settings.database.to_string();
     if globals.json {

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::layout::Size;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -30,9 +28,9 @@ use barkeep_tui::draw::theme::{ColorDepth, OwnTheme, ThemeKind};
 use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::model::{DisplayOptions, Model, Now};
+use barkeep_tui::opening::Opening;
 use barkeep_tui::plain;
 use barkeep_tui::run::{self, Ended, OwnedContext};
-use barkeep_tui::terminal::painter::TerminalOutput as _;
 use barkeep_tui::terminal::schedule::FrameCaps;
 use barkeep_tui::terminal::screenshot::Screenshots;
 use barkeep_tui::terminal::signals;
@@ -46,9 +44,10 @@ pub struct DashboardArgs {
     #[arg(long)]
     pub read_only: bool,
 
-    /// Theme: auto, dark, light, color-blind, mono … or the path of a theme file [default: tui.theme]
+    /// Theme: auto, dark, light, color-blind, mono …, the name of a file in themes/ beside the settings, or the path of one
+    /// [default: tui.theme]
     #[arg(long, value_name = "THEME")]
-    pub theme: Option<ThemeName>,
+    pub theme: Option<String>,
 
     /// Draw with ASCII characters only
     #[arg(long)]
@@ -193,11 +192,7 @@ pub(crate) fn print_summary(last: &barkeep_monitor::snapshot::Snapshot, clock: &
 
 /// Takes the terminal and shows what is being waited for, because a large database takes a moment to read. `None` with
 /// `--plain`.
-pub(crate) fn screen(
-    dashboard: &Dashboard<'_>,
-    session: &Session,
-    waiting: &str,
-) -> Result<Option<TerminalGuard>, CliError> {
+pub(crate) fn screen(dashboard: &Dashboard<'_>, session: &Session, waiting: &str) -> Result<Option<Opening>, CliError> {
     if dashboard.args.is_plain() {
         return Ok(None);
     }
@@ -205,13 +200,11 @@ pub(crate) fn screen(
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
     // Before the terminal is taken.
-    named_theme(dashboard.args, &session.loaded.settings.tui)?;
-    let mut canvas =
-        TerminalGuard::new(display_options(dashboard.args, &session.loaded.settings.tui).mouse).map_err(refused)?;
-    let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
-    frame.set_stringn(1, 0, format!("barkeep   {waiting}"), usize::from(width.saturating_sub(1)), Style::new());
-    canvas.paint(&frame, None).map_err(refused)?;
-    Ok(Some(canvas))
+    own_theme(&theme_name(dashboard.args, session)?)?;
+    let mouse = dashboard.args.mouse || session.loaded.settings.tui.mouse;
+    let canvas = TerminalGuard::new(mouse).map_err(refused)?;
+    let opening = Opening::start(waiting.to_owned(), Size::new(width, height), canvas, run::input);
+    opening.map(Some).map_err(not_started)
 }
 
 /// Shows an engine until the operator quits: cancels `drain` and waits for `drained`.
@@ -219,29 +212,30 @@ pub(crate) async fn show(
     dashboard: &Dashboard<'_>,
     session: &Session,
     console: Arc<dyn Console>,
-    screen: Option<TerminalGuard>,
+    screen: Option<Opening>,
     outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if dashboard.args.read_only { Access::Read } else { console.access() };
-    let Some(canvas) = screen else {
+    let Some(screen) = screen else {
         if let Some(label) = &dashboard.label {
             print(&format!("{label}\n"))?;
         }
         return Ok(plain::run(console, &mut std::io::stdout(), outside, drain, drained).await);
     };
     let settings = &session.loaded.settings.tui;
-    let options = display_options(dashboard.args, settings);
+    let theme = theme_name(dashboard.args, session)?;
+    let options = display_options(dashboard.args, settings, &theme);
     let clock = Arc::clone(&session.clock);
     let refused = |e: std::io::Error| CliError::usage(format!("the terminal cannot be used: {e}"));
     let (width, height) = crossterm::terminal::size().map_err(refused)?;
     let now = Now { wall: clock.now(), since_start: std::time::Duration::ZERO };
     let snap = console.watch().borrow().clone();
     let link = console.link().borrow().clone();
-    let mut model = Model::new(snap, link, access, options, ratatui::layout::Size::new(width, height), now);
+    let mut model = Model::new(snap, link, access, options, Size::new(width, height), now);
     model.keymap = Arc::clone(&dashboard.keymap);
     model.label.clone_from(&dashboard.label);
-    wear(&mut model, named_theme(dashboard.args, settings)?, themes_folder(session).as_deref());
+    wear(&mut model, own_theme(&theme)?, themes_folder(session).as_deref());
     // The signals go along and come back: afterwards the next one means not to wait.
     let signals = std::mem::replace(outside, tokio::sync::mpsc::channel(1).1);
     let stand = OwnedContext {
@@ -253,14 +247,17 @@ pub(crate) async fn show(
         drained,
         screenshots: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
-    let shown = run::run_on_thread(stand, model, canvas, run::input).await;
-    let (ended, signals) = shown.map_err(|e| CliError::new(SOME_FAILED, format!("cannot start the dashboard: {e}")))?;
+    let (ended, signals) = screen.open(stand, model).await.map_err(not_started)?;
     *outside = signals;
     Ok(ended)
 }
 
+fn not_started(e: std::io::Error) -> CliError {
+    CliError::new(SOME_FAILED, format!("cannot start the dashboard: {e}"))
+}
+
 /// Flags take precedence over settings, and settings over what the environment tells about the terminal.
-fn display_options(args: &DashboardArgs, settings: &TuiSettings) -> DisplayOptions {
+fn display_options(args: &DashboardArgs, settings: &TuiSettings, theme: &ThemeName) -> DisplayOptions {
     let mut hints = Environment::of_process().terminal();
     match manner().color {
         Color::Auto => {}
@@ -273,7 +270,7 @@ fn display_options(args: &DashboardArgs, settings: &TuiSettings) -> DisplayOptio
         barkeep_config::TerminalHints { indexed: true, .. } => ColorDepth::Indexed,
         _ => ColorDepth::Ansi16,
     };
-    let theme = match args.theme.as_ref().unwrap_or(&settings.theme) {
+    let theme = match theme {
         ThemeName::Of(kind) => *kind,
         _ if hints.no_color => ThemeKind::Mono,
         _ if hints.light => ThemeKind::Light,
@@ -283,9 +280,17 @@ fn display_options(args: &DashboardArgs, settings: &TuiSettings) -> DisplayOptio
     DisplayOptions { theme, depth, ascii, mouse: args.mouse || settings.mouse }
 }
 
-/// The theme file that a flag or the settings name.
-pub(crate) fn named_theme(args: &DashboardArgs, settings: &TuiSettings) -> Result<Option<OwnTheme>, CliError> {
-    match args.theme.as_ref().unwrap_or(&settings.theme) {
+/// The theme that the flag names, or else the settings.
+fn theme_name(args: &DashboardArgs, session: &Session) -> Result<ThemeName, CliError> {
+    let Some(name) = &args.theme else { return Ok(session.loaded.settings.tui.theme.clone()) };
+    ThemeName::known(name, themes_folder(session).as_deref()).map_err(|to_do| {
+        CliError::usage(format!("--theme: there is no theme '{}'", barkeep_base::text::printable(name))).hint(to_do)
+    })
+}
+
+/// The theme file of that name, when it is one.
+pub(crate) fn own_theme(name: &ThemeName) -> Result<Option<OwnTheme>, CliError> {
+    match name {
         ThemeName::File(file) => Ok(Some(OwnTheme::read(file).map_err(CliError::usage)?)),
         ThemeName::Auto | ThemeName::Of(_) => Ok(None),
     }
@@ -325,15 +330,10 @@ mod tests {
             max_frames: 10,
             max_frames_unfocused: 1,
         };
-        let plain = display_options(&DashboardArgs::default(), &settings);
+        let plain = display_options(&DashboardArgs::default(), &settings, &settings.theme);
         assert_eq!((plain.theme, plain.ascii, plain.mouse), (ThemeKind::Light, false, false));
-        let args = DashboardArgs {
-            theme: Some(ThemeName::Of(ThemeKind::Mono)),
-            ascii: true,
-            mouse: true,
-            ..DashboardArgs::default()
-        };
-        let flagged = display_options(&args, &settings);
+        let args = DashboardArgs { ascii: true, mouse: true, ..DashboardArgs::default() };
+        let flagged = display_options(&args, &settings, &ThemeName::Of(ThemeKind::Mono));
         assert_eq!((flagged.theme, flagged.ascii, flagged.mouse), (ThemeKind::Mono, true, true));
     }
 }

@@ -5,6 +5,7 @@
 //! background is set at all, only modifiers. That is more than taste: crossterm answers `NO_COLOR` by writing a plain
 //! reset for every color command (`SetColors`, crossterm 0.29), which would undo the reverse video of a selection.
 
+mod edited;
 mod file;
 mod gradient;
 mod own;
@@ -15,6 +16,7 @@ use ratatui::style::{Color, Style};
 
 use barkeep_base::variants::all;
 use barkeep_market::freshness::Tier;
+pub use edited::Edited;
 use file::{Brush, Palette, palette};
 pub use own::{Look, OwnTheme};
 use palettes::{Near, cvd, dark, light, modifier, plain_modifier};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use crate::draw::theme::OwnTheme;
+use crate::model::arranged::Arranged;
 use barkeep_market::Ts;
 use barkeep_monitor::snapshot::Snapshot;
 use barkeep_runtime::console::{ConsoleRequest, ConsoleResponse, Link, LogLine, ReadError};
@@ -20,6 +22,8 @@ pub enum Msg {
     /// The terminal's window got or lost the focus.
     Focus(bool),
     Snapshot(Arc<Snapshot>),
+    /// A reading was worked out beside the screen.
+    Arranged(Box<Arranged>),
     Link(Link),
     LogLine(Arc<LogLine>),
     /// So many log lines came too fast.
@@ -37,6 +41,8 @@ pub enum Msg {
     },
     /// A screenshot was saved.
     Saved(Result<PathBuf, String>),
+    /// The file of the theme that is on was edited: the theme, or what is wrong with the file.
+    ThemeFile(Result<OwnTheme, String>),
     /// A second has begun, or something on the screen is to go away.
     Tick,
     /// A signal asks the process to end.

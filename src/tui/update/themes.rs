@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use tui_input::Input;
 
-use crate::draw::theme::{Look, ThemeKind};
+use crate::draw::theme::{Look, OwnTheme, ThemeKind};
 use crate::model::Model;
 use crate::model::layer::Layer;
 use crate::model::msg::{Effects, Redraw};
@@ -42,6 +42,23 @@ impl Model {
 
     fn look_named(&self, name: &str) -> Option<Look> {
         self.looks().into_iter().find(|look| look.name() == name)
+    }
+
+    /// Takes in what became of the file of the theme that is on; while it is broken the theme stays as it was.
+    pub(super) fn theme_edited(&mut self, read: Result<OwnTheme, String>, effects: &mut Effects) {
+        let theme = match read {
+            Ok(theme) => theme,
+            Err(e) => return self.show_toast(Level::Error, e, effects),
+        };
+        let known = self.own_themes.iter_mut().chain(self.own_theme.as_mut());
+        let before = self.theme_before.as_mut().and_then(|look| match look {
+            Look::Own(own) => Some(own),
+            Look::Shipped(_) => None,
+        });
+        for own in known.chain(before).filter(|own| own.is_of_file(theme)) {
+            *own = theme;
+        }
+        self.show_toast(Level::Info, format!("theme: {}, as it is in its file now", theme.name()), effects);
     }
 
     /// Takes a key of the line `theme NAME`; says whether it was one.

@@ -1,11 +1,21 @@
 //! Themes of one's own: read from files, and refused where something could not be read or told apart with them.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::file::Palette;
 use super::{Role, ThemeKind};
 use barkeep_config::THEME_ENDING;
 use barkeep_market::freshness::Tier;
+
+/// What tells one writing of a file from another: when, and how many bytes.
+pub(super) type Stamp = (SystemTime, u64);
+
+/// The stamp of a file that is there.
+pub(super) fn stamp(file: &Path) -> Option<Stamp> {
+    let about = std::fs::metadata(file).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
 
 /// A theme from a file. It stays in memory until the end: there are few, and each is a kilobyte.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +24,8 @@ pub struct OwnTheme(&'static Named);
 #[derive(Debug)]
 struct Named {
     name: String,
+    file: PathBuf,
+    stamp: Option<Stamp>,
     palette: Palette,
 }
 
@@ -33,12 +45,19 @@ impl OwnTheme {
     /// and line.
     pub fn read(file: &Path) -> Result<Self, String> {
         let shown = barkeep_base::text::printable(&file.display().to_string());
+        // Before the text: what is written in between is read again.
+        let stamp = stamp(file);
         let text = std::fs::read_to_string(file)
             .map_err(|e| format!("{shown}: the theme cannot be read: {e}; name a theme file, or a theme"))?;
         let palette = Palette::parse(&text, &shown)?;
         legible(&palette, &text, &shown)?;
         let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Ok(Self(Box::leak(Box::new(Named { name: barkeep_base::text::printable(&name), palette }))))
+        Ok(Self(Box::leak(Box::new(Named {
+            name: barkeep_base::text::printable(&name),
+            file: file.to_owned(),
+            stamp,
+            palette,
+        }))))
     }
 
     /// The themes in a folder, by name, and what is wrong with the others. No folder, no themes.
@@ -61,6 +80,21 @@ impl OwnTheme {
     #[must_use]
     pub fn name(self) -> &'static str {
         &self.0.name
+    }
+
+    pub(super) fn file(self) -> &'static Path {
+        &self.0.file
+    }
+
+    /// That of the file when it was read.
+    pub(super) fn stamp(self) -> Option<Stamp> {
+        self.0.stamp
+    }
+
+    /// Whether both come from one file.
+    #[must_use]
+    pub fn is_of_file(self, other: Self) -> bool {
+        self.0.file == other.0.file
     }
 
     pub(super) fn palette(self) -> &'static Palette {
