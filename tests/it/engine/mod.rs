@@ -9,6 +9,7 @@ mod dividends;
 mod engine_memory;
 mod engine_service;
 mod evidence;
+mod evidence_day_off;
 mod evidence_restate;
 mod features;
 mod names;
