@@ -49,7 +49,7 @@ async fn page_by_page(asked: &Asked) {
             let engine = TestEngine::open("2024-03-06T12:00:00Z", small_pages(base_limit)).await;
             engine.sim.add_fault(FaultRule::new(kind).on(path).page(page));
             let summary = engine.run(&["AAPL"], timeframe, Some(from), Some(to)).await;
-            if engine.sim.fired()[0] == 0 {
+            if engine.sim.faults()[0].fired == 0 {
                 assert!(page > 1, "no page was struck");
                 break;
             }
