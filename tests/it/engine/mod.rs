@@ -4,6 +4,7 @@ mod alerts;
 mod anchors;
 mod backfill;
 mod believed;
+mod big_pages;
 mod coinbase;
 mod dividends;
 mod engine_memory;
