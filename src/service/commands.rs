@@ -11,17 +11,21 @@ use crate::handle::{
 };
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Symbol, Timeframe};
-use barkeep_pipeline::RunContext;
-use barkeep_pipeline::backfill::{Backfill, RunError};
+use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::index::series::{Judge, SeriesIndex};
 use barkeep_pipeline::names::Known;
 use barkeep_pipeline::quarantine;
 use barkeep_pipeline::select::{Selection, Target};
+use barkeep_pipeline::{EngineContext, RunContext};
 use barkeep_store::{ExecutionRow, OperatorAction, SeriesRunState, StoreError, SymbolRow, Trigger, Verdict};
 
 impl Service {
     pub(super) async fn handle_command(&mut self, (order, reply): QueuedCommand) {
+        let order = match order {
+            IssuedCommand { action: EngineCommand::Preview(what), by } => return self.preview(what, by, reply),
+            other => other,
+        };
         let by = order.by.clone();
         let action = order.action.name().to_owned();
         let targets = order.action.targets();
@@ -29,21 +33,13 @@ impl Service {
             EngineCommand::Decide { id, verdict } => self.decision(id, verdict).await.or(order.action.detail()),
             _ => order.action.detail(),
         };
-        let only_looked = matches!(order.action, EngineCommand::Preview(_));
         let answer = self.carry_out(order).await;
         let result = match &answer {
             Ok(CommandReply::Started(id)) => format!("started {id}"),
             Ok(CommandReply::Nothing(why)) => format!("nothing to do: {why}"),
-            Ok(CommandReply::Planned(plan)) => format!("planned {} requests", plan.requests),
-            Ok(CommandReply::Done) => "ok".to_owned(),
+            Ok(CommandReply::Planned(_) | CommandReply::Done) => "ok".to_owned(),
             Err(e) => e.to_string(),
         };
-        // A preview changes nothing; a dashboard asks for one before every trigger.
-        if only_looked {
-            tracing::debug!(by, action, result, "order");
-            let _ = reply.send(answer);
-            return;
-        }
         tracing::info!(by, action, result, "order");
         let at = self.engine.clock.now();
         for target in targets.into_iter().filter(|_| !self.database_lost) {
@@ -67,24 +63,15 @@ impl Service {
         let refused = |e: StoreError| CommandError::Refused(e.to_string());
         match order.action {
             EngineCommand::Trigger { what, trigger } => {
-                let Some(selection) = self.selection(what).await.map_err(refused)? else {
+                let Some(selection) = Self::selection(&self.engine, what).await.map_err(refused)? else {
                     return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
                 };
                 let backfill = Backfill::new(selection, self.mode(), trigger);
                 let symbols = self.check(&backfill).await?;
                 self.order(backfill, symbols).await
             }
-            EngineCommand::Preview(what) => {
-                let Some(selection) = self.selection(what).await.map_err(refused)? else {
-                    return Ok(CommandReply::Nothing("no symbol matches".to_owned()));
-                };
-                let backfill = Backfill::new(selection, self.mode(), Trigger::Manual);
-                let plan = backfill.preview(&self.engine).await.map_err(|e| match e {
-                    RunError::Selection(e) => CommandError::Selection(e),
-                    e => CommandError::Refused(e.to_string()),
-                })?;
-                Ok(CommandReply::Planned(Box::new(plan)))
-            }
+            // Planned beside the loop: see `preview`.
+            EngineCommand::Preview(_) => Err(CommandError::Refused("a preview is no order".to_owned())),
             EngineCommand::Pause(reason) => self.pause(order.by, reason).await,
             EngineCommand::Resume => self.resume().await,
             EngineCommand::PauseSymbols(symbols) => self.set_paused(&symbols, true).await,
@@ -132,17 +119,16 @@ impl Service {
         Ok(targets.len())
     }
 
-    pub(super) async fn selection(&self, what: TriggerScope) -> Result<Option<Selection>, StoreError> {
+    pub(super) async fn selection(engine: &EngineContext, what: TriggerScope) -> Result<Option<Selection>, StoreError> {
         let symbols = match what {
             TriggerScope::Selection(selection) => return Ok(Some(selection)),
-            TriggerScope::Tier(criticality) => self.symbols_of(|row| row.criticality == criticality).await?,
-            TriggerScope::Stale => self.stale_symbols().await?,
+            TriggerScope::Tier(criticality) => Self::symbols_of(engine, |row| row.criticality == criticality).await?,
+            TriggerScope::Stale => Self::stale_symbols(engine).await?,
         };
         Ok((!symbols.is_empty()).then_some(Selection { symbols, ..Selection::default() }))
     }
 
-    pub(super) async fn stale_symbols(&self) -> Result<Vec<Symbol>, StoreError> {
-        let engine = &self.engine;
+    pub(super) async fn stale_symbols(engine: &EngineContext) -> Result<Vec<Symbol>, StoreError> {
         let now = engine.clock.now();
         let index = SeriesIndex::read(engine.store.as_ref(), now).await?;
         let (config, calendar) = (engine.config.current(), engine.calendar.current());

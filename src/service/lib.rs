@@ -12,6 +12,7 @@ pub mod handle;
 pub mod instance;
 mod lease;
 mod pause;
+mod preview;
 pub mod progress;
 mod recovery;
 pub mod reload;
@@ -25,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Mutex, broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +94,9 @@ pub struct Service {
     announcements: JoinSet<Result<Calendar, HolidayError>>,
     /// Asking for dividends, the same way.
     dividends: JoinSet<()>,
+    /// Plans that somebody wants to see, worked out one after the other.
+    previews: JoinSet<()>,
+    preview_turn: Arc<Mutex<()>>,
     /// When old rows are deleted next.
     prune_at: Ts,
     /// Beats that fell while nothing could be started; made up for afterwards, once each.
@@ -144,6 +148,8 @@ impl Service {
             running: JoinSet::new(),
             announcements: JoinSet::new(),
             dividends: JoinSet::new(),
+            previews: JoinSet::new(),
+            preview_turn: Arc::default(),
             prune_at: now + retention::AFTER_START,
             missed: Vec::new(),
             stop: CancellationToken::new(),

@@ -3,6 +3,7 @@
 use super::Service;
 use crate::schedule::Due;
 use barkeep_market::{Calendar, Criticality, Symbol};
+use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
 use barkeep_pipeline::dividends;
 use barkeep_pipeline::holidays::{self, HolidayError};
@@ -44,7 +45,7 @@ impl Service {
     }
 
     pub(super) async fn start_tier(&mut self, criticality: Criticality, trigger: Trigger) -> Result<(), StoreError> {
-        let symbols = self.symbols_of(|row| row.criticality == criticality).await?;
+        let symbols = Self::symbols_of(&self.engine, |row| row.criticality == criticality).await?;
         if !symbols.is_empty() {
             let selection = Selection { symbols, ..Selection::default() };
             self.start_scheduled(Backfill { newest_only: true, ..Backfill::new(selection, self.mode(), trigger) });
@@ -53,7 +54,7 @@ impl Service {
     }
 
     pub(super) async fn start_sweep(&mut self) -> Result<(), StoreError> {
-        let symbols = self.symbols_of(|_| true).await?;
+        let symbols = Self::symbols_of(&self.engine, |_| true).await?;
         if !symbols.is_empty() {
             let (engine, stop) = (self.engine.clone(), self.stop.clone());
             self.announcements.spawn(async move { holidays::refresh(&engine, &stop).await });
@@ -89,8 +90,11 @@ impl Service {
         }
     }
 
-    pub(super) async fn symbols_of(&self, wanted: impl Fn(&SymbolRow) -> bool) -> Result<Vec<Symbol>, StoreError> {
-        let rows = self.engine.store.symbols().await?;
+    pub(super) async fn symbols_of(
+        engine: &EngineContext,
+        wanted: impl Fn(&SymbolRow) -> bool,
+    ) -> Result<Vec<Symbol>, StoreError> {
+        let rows = engine.store.symbols().await?;
         Ok(rows.into_iter().filter(|row| row.active && !row.paused && wanted(row)).map(|row| row.symbol).collect())
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn distort(page: &mut Page, rule: &FaultRule) {
         FaultKind::AllOffGrid => shift(page, SECOND),
         FaultKind::ShiftedHour => shift(page, HOUR),
         FaultKind::OtherDate => shift(page, -DAY),
+        FaultKind::LaterDate => shift(page, DAY),
         FaultKind::HoursInstead => widen(page, |t| t - t.rem_euclid(HOUR)),
         FaultKind::DaysInstead => widen(page, |t| midnight(crypto, date_of(crypto, t))),
         FaultKind::ZeroPrices => {

@@ -135,6 +135,8 @@ faults! {
     ShiftedHour "shifted_hour" 1,
     /// Every bar is stamped a day early.
     OtherDate "other_date" 1,
+    /// Every bar is stamped a day late.
+    LaterDate "later_date" 1,
     /// Hours, whatever was asked for.
     HoursInstead "hours_instead" 1,
     /// Days, whatever was asked for.

@@ -3,6 +3,8 @@
 //! One impossible bar among many is the engine's to judge. Where many are impossible, or the same is wrong with all, it is
 //! the answer that is wrong: another range, another span, another unit.
 
+pub(crate) mod moved;
+
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveTime, Weekday};
@@ -184,23 +186,6 @@ fn coarser(bars: &[Bar], query: &AggregateQuery) -> Option<&'static str> {
     let gaps = bars.iter().zip(bars.iter().skip(1)).map(|(a, b)| b.ts - a.ts);
     let adjacent = gaps.filter(|gap| *gap == wider.width()).count();
     (by_chance < BY_CHANCE && adjacent * 2 >= bars.len() - 1).then_some(wider.name())
-}
-
-/// Whether an answer lies a whole day off: many bars beyond one end of the range, and none on the day at its other end. A
-/// date that was read in another zone leaves a part of that day.
-pub(super) fn is_moved(bars: &[Bar], outside: &[Ts], query: &AggregateQuery) -> bool {
-    if outside.len() <= SINGLE_FAULTS || query.timeframe.family() == Family::Day {
-        return false;
-    }
-    let (start, end) = (query.range.start, query.range.end);
-    let edge = match () {
-        () if outside.iter().all(|t| *t >= end) => Interval::new(start, start + DAY),
-        () if outside.iter().all(|t| *t < start) => Interval::new(end - DAY, end),
-        () => return false,
-    };
-    // A range that begins or ends in the middle of a session says nothing.
-    let open = Calendar::new().trading(query.class, Family::Minute, edge.intersect(query.range));
-    open.total() > DAY / 2 && !bars.iter().any(|bar| edge.contains(bar.ts))
 }
 
 /// Whether a full page stops too early to be the whole answer: what follows its last bar is longer than any silence in it.

@@ -54,6 +54,8 @@ pub struct Scripted {
     known: Vec<TickerDetails>,
     latency: Duration,
     page: usize,
+    /// Pages that are moved, first ones or those that follow, and by how much.
+    moved: Option<(bool, i64)>,
     calls: Mutex<Vec<Call>>,
 }
 
@@ -72,6 +74,7 @@ impl Scripted {
             known: Vec::new(),
             latency: Duration::ZERO,
             page: 50_000,
+            moved: None,
             calls: Mutex::default(),
         }
     }
@@ -94,6 +97,11 @@ impl Scripted {
     /// Base bars per page; at least as many as the coarsest bar asked has.
     pub fn paged(self, page: usize) -> Self {
         Self { page, ..self }
+    }
+
+    /// Stamps the bars of first pages, or of those that follow, `by` milliseconds later.
+    pub fn moving(self, follows: bool, by: i64) -> Self {
+        Self { moved: Some((follows, by)), ..self }
     }
 
     /// Stocks trade at night too, from `from` on.
@@ -223,7 +231,10 @@ impl Vendor for Scripted {
             assert!(next > from, "a page of {} cannot hold one bar of {timeframe}", self.page);
             base.retain(|bar| bar.ts < next);
         }
-        let bars = made_of(&base, *timeframe, *class);
+        let mut bars = made_of(&base, *timeframe, *class);
+        if let Some((_, by)) = self.moved.filter(|(follows, _)| *follows == cursor.is_some()) {
+            bars.iter_mut().for_each(|bar| bar.ts = bar.ts + by);
+        }
         Ok(Page {
             query_count: base.len() as u64,
             full: next.is_some(),

@@ -6,9 +6,21 @@ use super::Calendar;
 use crate::asset::AssetClass;
 use crate::interval::Interval;
 use crate::timeframe::{Family, Timeframe};
-use crate::ts::{DAY, MINUTE, Ts};
+use crate::ts::{DAY, HOUR, MINUTE, Ts};
+
+/// The regular hours of a short session, less half an hour.
+const SHORT_SESSION: i64 = 3 * HOUR;
+/// A day of crypto, less an hour.
+const LONG_DAY: i64 = 23 * HOUR;
 
 impl Calendar {
+    /// Whether a range has as much trading as a session: what is missing where the bars of an answer are a day off.
+    #[must_use]
+    pub fn holds_a_session(&self, class: AssetClass, range: Interval) -> bool {
+        let enough = if class.is_continuous() { LONG_DAY } else { SHORT_SESSION };
+        !range.is_empty() && self.regular(class, bounded(range)).total() >= enough
+    }
+
     /// The most base aggregates the vendor can have in `range`, partly covered ones included: minutes of extended
     /// hours and of traded nights for the minute family, sessions for the day family. This is what its page limit counts.
     #[must_use]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::doubt::{contradicted, is_refusal};
 use super::plan_start::RefusedRange;
 use super::{Fetcher, ItemError};
 use crate::index::registry::SeriesIds;
@@ -87,10 +88,13 @@ impl Fetcher {
                 let job = PageJob::fetched(answers, request, self.engine.clock.now());
                 Ok(self.ingest.send(job).await.wait().await?)
             }
-            // It has bars after all: the gap stays open and gets a request of its own.
-            Ok((_, attempt)) => Ok(self.record(&attempt).await?),
-            // Paused before it started: the gap stays open.
-            Err(fault) if fault.class == Class::Cancelled && !self.cancel.is_cancelled() => Ok(()),
+            // It has bars after all, and the page had none: one of the two is wrong.
+            Ok((page, attempt)) => {
+                self.record(&attempt).await?;
+                Err(contradicted(page.bars.len(), range).into())
+            }
+            // Also when it was paused before it started: the gap stays open.
+            Err(fault) if !is_refusal(&fault) => Err(fault.into()),
             Err(fault) => {
                 let last = sessions.as_slice().last().unwrap_or(first);
                 let last = Timeframe::D1.span(query.class, last.start);
@@ -110,7 +114,6 @@ impl Fetcher {
         fault: Fault,
         token: &CancellationToken,
     ) -> Result<(), ItemError> {
-        let is_refusal = |fault: &Fault| matches!(fault.class, Class::PlanWindow | Class::NotEntitled);
         let mut range = refused;
         if is_refusal(&fault) && last.end > refused.end {
             let probe = AggregateQuery { range: query.timeframe.snap_out(query.class, last), ..query.clone() };

@@ -3,9 +3,10 @@
 //! A request is made when its turn has come at the gate. `pages` fetches one symbol until no page follows, `grouped` one
 //! date of the whole market; `evidence` decides what an answer proves, so that no more is ever stored as known;
 //! `capabilities` keeps what answers say about the vendor's plan, `plan_start` how far back it reaches; `verify` compares
-//! stored bars that are asked again.
+//! stored bars that are asked again, `doubt` asks whether bars carry their own times.
 
 mod capabilities;
+mod doubt;
 mod evidence;
 mod grouped;
 mod pages;

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::doubt::is_refusal;
 use super::evidence::wrongly_adjusted;
 use super::{Fetcher, ItemError};
 use crate::gate::Permit;
@@ -15,7 +16,7 @@ use barkeep_market::source::Reach;
 use barkeep_market::{Interval, Symbol, Ts};
 use barkeep_plan::Item;
 use barkeep_vendor::dispatch::{Attempt, PageGuard};
-use barkeep_vendor::{AggregateQuery, Cursor, Fault, Page};
+use barkeep_vendor::{AggregateQuery, Class, Cursor, Fault, Page};
 
 /// Pages of one item that may wait for their commit before the next is requested: a lost database is noticed soon.
 const UNCOMMITTED: usize = 2;
@@ -70,6 +71,7 @@ impl Fetcher {
                 self.note_served(query.vendor, query.class, bar.ts);
             }
             let unproven = first.and_then(|bar| self.leading_gap(&query, bar.ts));
+            let missing = page.bars.first().map(|bar| Interval::new(answered_to, bar.ts.max(answered_to)));
             if let Some(gap) = unproven {
                 answered_to = gap.end;
             }
@@ -91,8 +93,29 @@ impl Fetcher {
                 self.dispatcher.reject(attempt, &fault).await;
                 break Err(fault.into());
             }
-            if let Some(gap) = unproven {
-                leading_gap = self.probe_leading_gap(symbol, &query, gap, &permit.token).await;
+            if let Some(fault) = self.is_copy(ids.base_id, &page.bars).await? {
+                self.dispatcher.reject(attempt, &fault).await;
+                break Err(fault.into());
+            }
+            let in_several = more || cursor.is_some();
+            let asked_before = match (unproven, missing) {
+                (Some(gap), _) => self.probe_leading_gap(symbol, &query, gap, &permit.token).await,
+                (None, Some(missing)) if in_several && self.lacks_a_session(&query, missing) => {
+                    self.ask_before(&query, missing, &permit.token).await
+                }
+                _ => Ok(()),
+            };
+            match asked_before {
+                // A refusal says nothing against the page.
+                Err(ItemError::Vendor(fault)) if !is_refusal(&fault) => {
+                    match fault.class {
+                        Class::Malformed => self.dispatcher.reject(attempt, &fault).await,
+                        _ => self.record(&attempt).await?,
+                    }
+                    break Err(fault.into());
+                }
+                Err(ItemError::Store(error)) => return Err(error.into()),
+                outcome => leading_gap = leading_gap.and(outcome),
             }
             any_bars |= !page.bars.is_empty();
             counted = Some(counted.unwrap_or(0) + page.query_count);

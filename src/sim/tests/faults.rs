@@ -121,6 +121,7 @@ fn check(kind: FaultKind, got: &Got, good: &[Value], first_t: i64, sim: &Sim) {
         FaultKind::AllOffGrid => assert!(times().iter().all(|t| t % MINUTE == 1_000)),
         FaultKind::ShiftedHour => assert!(times().iter().zip(&good_times).all(|(a, b)| a - b == HOUR)),
         FaultKind::OtherDate => assert!(times().iter().zip(&good_times).all(|(a, b)| b - a == DAY)),
+        FaultKind::LaterDate => assert!(times().iter().zip(&good_times).all(|(a, b)| a - b == DAY)),
         FaultKind::HoursInstead => {
             assert!(times().len() > 5 && times().windows(2).all(|w| w[1] - w[0] >= HOUR && w[1] % HOUR == 0));
         }

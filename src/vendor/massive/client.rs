@@ -7,10 +7,11 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::{Base, path_of};
+use super::room::{Held, Room};
 use crate::Fault;
 use crate::answer::{date, kind, retry_after};
 use crate::fault::{Failure, Transport, classify};
-use crate::http::{self, BodyError, client_builder, with_causes};
+use crate::http::{self, client_builder, with_causes};
 use barkeep_base::text::printable;
 use barkeep_base::timing::{self, Phase};
 use barkeep_config::VendorSettings;
@@ -29,6 +30,7 @@ pub(super) struct Http {
     key: SecretString,
     bearer: HeaderValue,
     max_body: usize,
+    room: Room,
 }
 
 /// A whole answer with status 200.
@@ -36,6 +38,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     pub(super) request_id: Option<String>,
     pub(super) server_time: Option<Ts>,
+    /// Given back with the body.
+    _held: Held,
 }
 
 /// An answer with another status, or none.
@@ -78,7 +82,7 @@ impl Http {
             .pool_idle_timeout(POOL_IDLE)
             .gzip(true);
         let client = http::build(builder)?;
-        Ok(Self { client, base, key: SecretString::from(key), bearer, max_body: settings.max_body })
+        Ok(Self { client, base, key: SecretString::from(key), bearer, max_body: settings.max_body, room: Room::new() })
     }
 
     /// Asks for a path and query, and returns the answer if it has status 200.
@@ -98,13 +102,10 @@ impl Http {
         let request_id = self.request_id(response.headers());
         let server_time = date(response.headers());
         if status == 200 {
-            let body = timing::timed(Phase::Transfer, self.body(&mut response)).await.map_err(|fault| Fault {
-                status: Some(status),
-                request_id: request_id.clone(),
-                server_time,
-                ..fault
+            let (body, held) = timing::timed(Phase::Transfer, self.body(&mut response)).await.map_err(|fault| {
+                Fault { status: Some(status), request_id: request_id.clone(), server_time, ..fault }
             })?;
-            return Ok(Answer { body, request_id, server_time });
+            return Ok(Answer { body, request_id, server_time, _held: held });
         }
         let retry_after = retry_after(response.headers(), server_time);
         let mut body = Vec::new();
@@ -121,16 +122,20 @@ impl Http {
         Err(Refused { fault: Fault { request_id, retry_after, server_time, ..fault }, body })
     }
 
-    /// Reads the body, decompressed, up to the limit; cut while it streams, so that a bomb never unfolds.
-    async fn body(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, Fault> {
-        let body = http::read_body(response, self.max_body).await.map_err(|e| match e {
-            BodyError::Broken(e) => self.transport(e),
-            BodyError::TooLong(limit) => {
-                let detail = format!("more than {limit} bytes");
-                classify(Failure::Transport { kind: Transport::TooLong, detail: &detail })
+    /// Reads the body, decompressed, up to the limit; cut while it streams, so that a bomb never unfolds. Waits where
+    /// there is no room for more.
+    async fn body(&self, response: &mut reqwest::Response) -> Result<(Vec<u8>, Held), Fault> {
+        let (mut body, mut held) = (Vec::new(), Held::default());
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(e))? {
+            let bytes = body.len() + chunk.len();
+            if bytes > self.max_body {
+                let detail = format!("more than {} bytes", self.max_body);
+                return Err(classify(Failure::Transport { kind: Transport::TooLong, detail: &detail }));
             }
-        })?;
-        Ok(self.without_key(body))
+            self.room.hold(&mut held, bytes).await;
+            body.extend_from_slice(&chunk);
+        }
+        Ok((self.without_key(body), held))
     }
 
     fn transport(&self, error: reqwest::Error) -> Fault {

@@ -9,6 +9,7 @@ mod client;
 mod grouped;
 mod page;
 mod reference;
+mod room;
 mod wire;
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use chrono::NaiveTime;
 use super::address::{Base, with_parameter};
 use super::client::identifier;
 use super::wire::{BarRow, Counts, Envelope, Object, PAGE_LIMIT, Whole, object, shown};
-use crate::{AggregateQuery, Fault, Page, sound};
+use crate::sound::moved::{self, Placed};
+use crate::{AggregateQuery, Cursor, Fault, Page, sound};
 use barkeep_market::ts::{DAY, SECOND};
 use barkeep_market::{AssetClass, Bar, Calendar, Interval, Session, Timeframe, Ts};
 
@@ -59,12 +60,6 @@ pub(super) fn aggregates(
     bars.sort_by_key(|b| b.ts);
     drop_repeats(&mut bars, |a, b| a.ts == b.ts, Bar::value_bits);
     sound::check(&bars, query)?;
-    if first && envelope.next_url().is_none() && sound::is_moved(&bars, &outside, query) {
-        let (n, range) = (outside.len(), query.range);
-        let text =
-            format!("{n} bars lie outside the requested range {range}, whose other end has none: all are a day off");
-        return Err(Fault::malformed(text));
-    }
     let next = match envelope.next_url() {
         // Whether the vendor's cursor remembers `adjusted=false` is not documented, so it is always said again.
         Some(url) => {
@@ -73,6 +68,9 @@ pub(super) fn aggregates(
         }
         None => None,
     };
+    let next_start = next.as_ref().and_then(start_of);
+    let placed = Placed { bars: &bars, outside: &outside, first, last: next.is_none(), next_start };
+    moved::check(&placed, query)?;
     let query_count = envelope.query_count.map_or(0, |Whole(n)| u64::try_from(n).unwrap_or(0));
     let full = query_count >= most || [query_count, count].iter().any(|n| [DEFAULT_LIMIT, most].contains(n));
     if full && next.is_none() && sound::is_cut(&bars, query) {
@@ -129,6 +127,12 @@ fn belongs(path: &[String], query: &AggregateQuery) -> bool {
     let (multiplier, span) = query.timeframe.vendor_span();
     let head = ["v2", "aggs", "ticker", &query.ticker, "range", &multiplier.to_string(), span];
     path.len() == head.len() + 2 && path.iter().zip(head).all(|(a, b)| a == b)
+}
+
+/// Where the page that a cursor leads to begins, if its path says so in milliseconds.
+fn start_of(cursor: &Cursor) -> Option<Ts> {
+    let path = cursor.0.split('?').next()?;
+    path.rsplit('/').nth(1)?.parse().ok().map(Ts)
 }
 
 /// Names the offending time, and the likely reason.

@@ -177,6 +177,12 @@ fn rows_just_outside_the_range_are_dropped_and_counted() {
     let early = with_rows(&[row(T - 300_000, "1"), row(T, "1")]);
     assert!(read_later(&hour(), &early).is_err());
     assert!(read(&hour(), &early.replace("\"status\"", more)).is_ok());
+    // The page after this one begins where this one ends, not before its last bar.
+    let whole = with_rows(&[row(T, "1"), row(T + 300_000, "1")]);
+    for (next, good) in [(T + 600_000, true), (T + 300_000, false), (T + 1, false), (T, true)] {
+        let more = more.replace("1705331100000/", &format!("{next}/"));
+        assert_eq!(read(&hour(), &whole.replace("\"status\"", &more)).is_ok(), good, "{}", next - T);
+    }
 }
 
 #[test]
@@ -199,8 +205,8 @@ fn an_answer_that_lies_a_whole_day_off_is_refused() {
     // Dates read in a zone nine hours ahead: some hours of the first day are there.
     let far = read(&coins, &rows(9 * 3_600_000, 0, 288).replace("TEST", "X:BTCUSD")).unwrap();
     assert_eq!(far.dropped, 9 * 12);
-    // A few bars of a quiet symbol prove nothing.
-    assert!(read(&week, &rows(86_400_000, open, 4)).is_ok_and(|page| page.dropped == 4));
+    // So are a few bars of a quiet symbol: none on the first day, and as many after the last.
+    assert!(read(&week, &rows(86_400_000, open, 4)).unwrap_err().message.ends_with("all are a day off"));
 }
 
 /// `n` crypto minutes from 2024-01-15 00:00 UTC on, of a range of `asked` minutes.
@@ -215,7 +221,7 @@ fn minutes(n: i64, asked: i64, used: i64, next: bool) -> Result<Page, Fault> {
     let rows: Vec<String> = (0..n).map(|k| row(start.ms() + k * 60_000, "1")).collect();
     let body = with_rows(&rows).replace("TEST", "X:BTCUSD");
     let body = body.replace(&format!("\"queryCount\":{n},"), &format!("\"queryCount\":{used},"));
-    let url = r#""next_url":"https://api.massive.com/v2/aggs/ticker/X:BTCUSD/range/1/minute/1705331100000/2?cursor=a","status""#;
+    let url = r#""next_url":"https://api.massive.com/v2/aggs/ticker/X:BTCUSD/range/1/minute/1705276800000/2?cursor=a","status""#;
     read(&minutes, &if next { body.replace("\"status\"", url) } else { body })
 }
 

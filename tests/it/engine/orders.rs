@@ -1,7 +1,7 @@
 //! Orders for series that another execution has: they wait, keep all their symbols and their id, and end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barkeep::config::RateLimit;
 use barkeep::market::Timeframe;
@@ -11,13 +11,15 @@ use barkeep::service::handle::{CommandError, CommandReply, EngineCommand, Execut
 use barkeep::sim::SimConfig;
 use barkeep::store::{ExecutionRow, ExecutionStatus, SeriesRunState, Store as _, Trigger};
 use serde_json::json;
+use sqlx::{Connection as _, Executor as _};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::api::Served;
-use crate::support::bench::{Bench, summary_of};
+use crate::support::bench::{Bench, Database, summary_of};
 use crate::support::databases::on_both;
+use crate::support::postgres;
 use crate::support::rig::{Rig, Wall, settings};
 use crate::support::rows;
 use crate::support::scripted::Scripted;
@@ -272,4 +274,42 @@ async fn an_order_answered_202_survives_kills(bench: Bench) {
     }
     assert_eq!((&last["status"], &last["symbols_total"]), (&json!("completed"), &json!(2)), "{last}");
     assert_eq!(served.stop().await, 0);
+}
+
+/// Another session holds what a plan is made of, so that no preview comes to its end.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(without_postgres, ignore = "needs PostgreSQL: apt-get install postgresql, or set BARKEEP_TEST_POSTGRES_URL")]
+async fn a_preview_that_takes_long_holds_up_neither_orders_nor_the_end() {
+    let cluster = postgres::shared();
+    let name = cluster.create_database().await;
+    let bench = Bench::on(SimConfig::default(), Database::Postgres(cluster.url(&name))).await;
+    assert!(bench.run(&["symbols", "add", "AAPL", "--timeframes", "1d"]).await.status.success());
+    let served = Arc::new(Served::start(&bench).await);
+    let order = async |action: &str| served.post("/api/v1/console/order", &json!({ "action": action })).await;
+    // The runs of the start are over.
+    assert_eq!(order("pause").await.json()["answer"], "done");
+    while served.json("/api/v1/status").await["status"] != "paused" {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut other = sqlx::PgConnection::connect(&cluster.url(&name)).await.unwrap();
+    other.execute("BEGIN; LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let body = json!({"symbols": ["AAPL"], "timeframes": ["1d"], "from": "2024-01-02", "dry_run": true});
+    let asking = Arc::clone(&served);
+    let preview = tokio::spawn(async move { asking.post("/api/v1/backfill", &body).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'coverage'::regclass";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut other).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let begun = Instant::now();
+    for action in ["resume", "pause"] {
+        assert_eq!(order(action).await.json()["answer"], "done");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(!preview.is_finished());
+    other.execute("ROLLBACK").await.unwrap();
+    let answer = preview.await.unwrap();
+    assert_eq!((answer.status, &answer.json()["requests"]), (200, &json!(1)), "{}", answer.text());
+    let served = Arc::into_inner(served).expect("nobody else has it");
+    assert_eq!(served.stop().await, 0);
+    cluster.drop_database(&name).await;
 }
