@@ -27,9 +27,24 @@ pub(crate) fn symbol(k: u64) -> String {
 pub(crate) async fn fill(url: &str, size: &Size) {
     // Migrated by the program itself.
     store::open(url, false).await.unwrap().close().await;
-    let statements = statements(size, url.starts_with("sqlite"));
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        let mut conn = SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+    execute(url, statements(size, url.starts_with("sqlite"))).await;
+}
+
+/// Takes everything as answered for that the vendor's answers left in doubt, so that nothing is due.
+pub(crate) async fn settle(url: &str) {
+    let span = "(SELECT MIN(start_ts) AS low, MAX(end_ts) AS high FROM coverage) AS span";
+    let all = format!(
+        "INSERT INTO coverage (series_id, start_ts, end_ts, state, fetched_at)
+         SELECT s.id, span.low, span.high, 'present', s.checked_at FROM series AS s CROSS JOIN {span}
+         WHERE s.id <= {BEHIND}"
+    );
+    let none = format!("DELETE FROM coverage WHERE series_id <= {BEHIND}");
+    execute(url, vec![none, all]).await;
+}
+
+async fn execute(url: &str, statements: Vec<String>) {
+    if url.starts_with("sqlite") {
+        let mut conn = SqliteConnection::connect(url).await.unwrap();
         // The file is thrown away: a crash need not be survived.
         conn.execute("PRAGMA synchronous = OFF").await.unwrap();
         conn.execute("BEGIN").await.unwrap();

@@ -104,7 +104,7 @@ async fn on(database: &str, axes: &[Axis], cluster: Option<&postgres::Cluster>) 
             let start = Instant::now();
             fill::fill(&url, size).await;
             let filled = start.elapsed();
-            let times = measure(home.path(), &url);
+            let times = measure(home.path(), &url).await;
             println!(
                 "  {database}: {} bars, {} series, {} requests filled in {:.1} s",
                 size.bars,
