@@ -35,7 +35,7 @@ screenshots:
 chaos *args:
     cargo test --locked --test chaos -- --ignored --nocapture --test-threads 1 {{args}}
 
-# one benchmark: pipeline, plan, api or tui
+# one benchmark: pipeline, plan, api, tui or growth
 bench name *args:
     cargo bench --bench {{name}} -- {{args}}
 

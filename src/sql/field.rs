@@ -160,6 +160,15 @@ fn word<T>(what: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Res
     parse(text).ok_or_else(|| StoreError::Unusable(format!("it holds '{}' where {what} belongs", printable(text))))
 }
 
+/// A word where it lies in the row, so that reading one makes no string.
+fn text(row: &Row, at: usize) -> Result<Option<&str>> {
+    match row {
+        Row::Sqlite(r) => r.try_get(at),
+        Row::Postgres(r) => r.try_get(at),
+    }
+    .map_err(fault::classify)
+}
+
 /// Types stored as a word.
 macro_rules! words {
     ($($t:ty, $what:literal, $parse:expr;)*) => {$(
@@ -212,8 +221,8 @@ macro_rules! labels {
     ($($t:ty),*) => {$(
         impl Field for Option<$t> {
             fn read(row: &Row, at: usize) -> Result<Self> {
-                let word = |s: String| <$t>::from_str(&s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
-                Option::<String>::read(row, at)?.map(word).transpose()
+                let word = |s: &str| <$t>::from_str(s).map_err(|e| StoreError::Unusable(format!("it holds {e}")));
+                text(row, at)?.map(word).transpose()
             }
         }
     )*};

@@ -4,6 +4,7 @@
 //! not by count: `before` of the next page is the first time of this one, so bars that arrive meanwhile move nothing.
 //! What is not cached is cut from the newest rows of a busy series (`hot_symbols`) or read from the database (`read`).
 
+mod body;
 mod hot_symbols;
 mod read;
 mod rows;
@@ -13,9 +14,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use chrono::NaiveDate;
 
+use self::body::PageBody;
 use self::hot_symbols::HotSymbolCache;
 use self::read::read;
 pub(super) use self::rows::BarRow;
@@ -31,6 +33,8 @@ use barkeep_store::{SeriesId, Store};
 
 /// Bytes either cache may hold.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// A page that is at least this part of a text shares it.
+const LEAST_SHARE: usize = 4;
 /// Longest wait for a version while the database is away; then the last known page is served.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -60,17 +64,27 @@ pub(super) struct PageQuery {
     pub(super) today: NaiveDate,
 }
 
-/// A whole answer.
+/// A whole answer: what comes before its rows, and the rows, which may be a part of the newest rows of a busy series.
 pub(super) struct Page {
-    pub(super) body: Bytes,
+    head: Bytes,
+    rows: Bytes,
+    /// Bytes that are in memory because of it: as long as a page lives, so does all that its rows are a part of.
+    held: usize,
     pub(super) count: usize,
     /// Older rows may follow before this time.
     pub(super) next: Option<Ts>,
 }
 
+impl Page {
+    /// The page as it is sent, without a copy of its rows.
+    pub(super) fn body(&self) -> Body {
+        Body::new(PageBody::new(self.head.clone(), self.rows.clone()))
+    }
+}
+
 impl Weight for Page {
     fn weight(&self) -> usize {
-        self.body.len() + 200
+        self.head.len() + self.held + 200
     }
 }
 
@@ -157,14 +171,15 @@ impl ResponseCache {
         }
         let read = read(self.store.as_ref(), query, query.limit).await?;
         let next = read.more.then_some(read.before);
-        Ok(page(query, head, &read.text, &read.offsets, 0..read.offsets.len(), next, at))
+        let (text, rows) = (Bytes::from(read.text), 0..read.offsets.len());
+        Ok(page(query, head, &text, &read.offsets, rows, next, at))
     }
 }
 
 fn page(
     query: &PageQuery,
     head: WriteHead,
-    text: &[u8],
+    text: &Bytes,
     offsets: &[(Ts, usize)],
     rows: Range<usize>,
     next: Option<Ts>,
@@ -176,11 +191,11 @@ fn page(
     let to = offsets.get(rows.end).map_or(text.len(), |(_, offset)| offset.saturating_sub(1));
     let lines = first.and_then(|(_, from)| text.get(*from..to)).unwrap_or_default();
     let summary = PageSummary { count: chosen.len(), first: first.map(|(t, _)| *t), last, next, at };
-    let head = head(query, &summary);
-    let mut body = Vec::with_capacity(head.len() + lines.len() + 3);
-    body.extend_from_slice(head.as_bytes());
-    body.push(b'[');
-    body.extend_from_slice(lines);
-    body.extend_from_slice(b"]}");
-    Page { body: body.into(), count: summary.count, next }
+    let mut head = head(query, &summary);
+    head.push('[');
+    // A few rows of many are copied, so that a small page keeps no large text alive.
+    let shares = lines.len() >= text.len() / LEAST_SHARE;
+    let (rows, held) =
+        if shares { (text.slice_ref(lines), text.len()) } else { (Bytes::copy_from_slice(lines), lines.len()) };
+    Page { head: head.into(), rows, held, count: summary.count, next }
 }

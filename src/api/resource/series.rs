@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use url::form_urlencoded;
@@ -211,7 +210,7 @@ pub(super) async fn answer(
         if page.count == 0 && whole_range && !matches!(rows, Rows::Bars { min_quality: Some(_), .. }) {
             return Err(missing(api, caller, &found, what).await);
         }
-        let mut response = Response::new(Body::from(page.body.clone()));
+        let mut response = Response::new(page.body());
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.extend(staleness(&found.view));
