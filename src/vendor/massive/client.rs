@@ -132,7 +132,7 @@ impl Http {
                 let detail = format!("more than {} bytes", self.max_body);
                 return Err(classify(Failure::Transport { kind: Transport::TooLong, detail: &detail }));
             }
-            self.room.hold(&mut held, bytes).await;
+            self.room.grow(&mut held, &mut body, bytes, self.max_body).await;
             body.extend_from_slice(&chunk);
         }
         Ok((self.without_key(body), held))

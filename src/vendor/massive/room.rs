@@ -37,8 +37,23 @@ impl Room {
         Self { usual: Arc::new(Semaphore::new(USUAL_BODIES)), long: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Waits until a body may have `bytes`.
-    pub(super) async fn hold(&self, held: &mut Held, bytes: usize) {
+    /// Waits until a body may have `bytes`, and makes space for as many as it may have then. A body that grew step by step
+    /// would leave its earlier places to the allocator, which keeps them.
+    pub(super) async fn grow(&self, held: &mut Held, body: &mut Vec<u8>, bytes: usize, most: usize) {
+        self.hold(held, bytes).await;
+        if bytes > body.capacity() {
+            let whole = if bytes > USUAL {
+                most
+            } else if bytes > SMALL {
+                USUAL.min(most)
+            } else {
+                return;
+            };
+            body.reserve_exact(whole.saturating_sub(body.len()));
+        }
+    }
+
+    async fn hold(&self, held: &mut Held, bytes: usize) {
         // Neither is ever closed.
         if bytes > SMALL && held.usual.is_none() {
             held.usual = Arc::clone(&self.usual).acquire_owned().await.ok();

@@ -308,7 +308,7 @@ async fn a_preview_that_takes_long_holds_up_neither_orders_nor_the_end() {
     assert!(!preview.is_finished());
     other.execute("ROLLBACK").await.unwrap();
     let answer = preview.await.unwrap();
-    assert_eq!((answer.status, &answer.json()["requests"]), (200, &json!(1)), "{}", answer.text());
+    assert_eq!((answer.status, &answer.json()["dry_run"]), (200, &json!(true)), "{}", answer.text());
     let served = Arc::into_inner(served).expect("nobody else has it");
     assert_eq!(served.stop().await, 0);
     cluster.drop_database(&name).await;
