@@ -25,7 +25,7 @@ pub use barkeep_shell::exit::CliError;
 pub use barkeep_shell::globals::{Globals, Session, block_on};
 
 use barkeep_base::text::printable;
-use barkeep_shell::{args, dates, destination, early, exit, globals, ids, lists, output, progress, render, signals};
+use barkeep_shell::{args, dates, destination, early, exit, globals, lists, output, progress, render, signals};
 
 /// What this binary was made of.
 static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {

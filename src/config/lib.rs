@@ -30,7 +30,7 @@ pub use environment::{Environment, UnknownVariable, unknown_variables};
 pub use key::{client_key, find_key, key_in_file};
 pub use policy::Policy;
 pub use programs::postgres_programs;
-pub use read::load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, load, load_from};
+pub use read::load::{DEFAULT_POLICY, DEFAULT_SETTINGS, Loaded, Overrides, file_in_use, load, load_from};
 pub use screen::{KeySetting, THEME_ENDING, THEMES, TerminalHints, ThemeKind, ThemeName, TuiSettings};
 pub use settings::*;
 pub use yaml::effective::Effective;

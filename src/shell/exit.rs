@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use barkeep_base::ids::NoSuchId;
 use barkeep_base::log::LogFileError;
 use barkeep_config::ConfigError;
 use barkeep_store::StoreError;
@@ -86,6 +87,9 @@ impl CliError {
             let _ = writeln!(err, "hint: {hint}");
         }
         if json {
+            // Where the message says both what is wrong and, last, what to do, a program need not look for it.
+            let hint =
+                hint.as_deref().or_else(|| message.rsplit_once("; ").filter(|_| *code == USAGE).map(|(_, last)| last));
             let error = serde_json::json!({ "message": message, "hint": hint, "exit_code": code });
             let _ = writeln!(err, "{}", serde_json::json!({ "schema": SCHEMA, "error": error }));
         }
@@ -108,6 +112,12 @@ impl From<clap::Error> for CliError {
 impl From<ConfigError> for CliError {
     fn from(e: ConfigError) -> Self {
         Self::usage(e.0)
+    }
+}
+
+impl From<NoSuchId> for CliError {
+    fn from(e: NoSuchId) -> Self {
+        Self { code: USAGE, message: e.message, hint: e.hint }
     }
 }
 

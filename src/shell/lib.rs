@@ -10,7 +10,6 @@ pub mod early;
 pub mod errors;
 pub mod exit;
 pub mod globals;
-pub mod ids;
 pub mod lists;
 pub mod output;
 pub mod progress;

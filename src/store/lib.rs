@@ -360,6 +360,8 @@ pub trait Store: Send + Sync {
     /// Keeps a plan as JSON so that `backfill --plan-id` can run exactly what was shown. Plans older than 7 days go.
     async fn put_plan(&self, id: Uuid, created_at: Ts, json: &str) -> Result<()>;
     async fn plan(&self, id: Uuid) -> Result<Option<String>>;
+    /// Newest first.
+    async fn plan_ids(&self) -> Result<Vec<Uuid>>;
 
     /// Deletes at most `rows` rows of a log from before `before`, and says how many. What totals count stays counted; what
     /// is still going on, the last good execution and the last action of a kind on a target stay.

@@ -303,6 +303,7 @@ pub async fn plans_are_kept_a_week(db: &Db) {
     let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
     db.store.put_plan(a, Ts(T0), "{\"a\":1}").await.unwrap();
     db.store.put_plan(b, Ts(T0 + 7 * DAY), "{}").await.unwrap();
+    assert_eq!(db.store.plan_ids().await.unwrap(), [b, a], "newest first");
     assert_eq!(db.store.plan(a).await.unwrap().as_deref(), Some("{\"a\":1}"));
     db.store.put_plan(b, Ts(T0 + 7 * DAY + 1), "{\"b\":2}").await.unwrap();
     assert_eq!(db.store.plan(a).await.unwrap(), None);

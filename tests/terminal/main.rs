@@ -23,6 +23,7 @@ mod support {
 }
 
 mod attach;
+mod config_edit;
 mod dashboard;
 mod pictures;
 mod symbols;

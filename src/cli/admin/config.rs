@@ -1,5 +1,7 @@
 //! `barkeep config`: the configuration in effect, where it comes from, and whether it is valid.
 
+mod edit;
+
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
@@ -11,7 +13,7 @@ use crate::output::{print, print_json};
 use crate::work::dashboard::own_theme;
 use barkeep_base::text::printable;
 use barkeep_config::describe::{SettingsFile, schema_of};
-use barkeep_config::{DEFAULT_SETTINGS, Environment, Sources};
+use barkeep_config::{DEFAULT_SETTINGS, Environment, Loaded, Sources};
 use barkeep_tui::keymap::{Keymap, generated_keys};
 
 /// Check and show the configuration
@@ -42,6 +44,8 @@ pub enum ConfigCommand {
     },
     /// Write the commented default settings to a file of your own, which must not exist yet
     Init,
+    /// Open the settings file in use in an editor ($VISUAL, else $EDITOR); what is wrong is told before it counts
+    Edit,
     /// Print the files that are used
     Path,
     /// List the actions of the dashboard and their keys
@@ -58,6 +62,7 @@ pub(crate) fn run(args: &ConfigArgs, globals: &Globals) -> Result<(), CliError> 
         ConfigCommand::Keys { markdown: false } => print(&Keymap::new(&globals.load()?.settings.keys)?.listing()),
         ConfigCommand::Check => check(globals),
         ConfigCommand::Init => init(globals),
+        ConfigCommand::Edit => edit::run(globals),
         ConfigCommand::Print { defaults: true, .. } => print(DEFAULT_SETTINGS),
         ConfigCommand::Print { policy, .. } => {
             let effective = globals.load()?.effective;
@@ -104,10 +109,16 @@ fn init(globals: &Globals) -> Result<(), CliError> {
     print(&format!("wrote {shown} with every setting at its default\n"))
 }
 
-fn check(globals: &Globals) -> Result<(), CliError> {
+/// The settings, when everything in them can be used.
+fn sound(globals: &Globals) -> Result<Loaded, CliError> {
     let loaded = globals.load()?;
     Keymap::new(&loaded.settings.keys)?;
     own_theme(&loaded.settings.tui.theme)?;
+    Ok(loaded)
+}
+
+fn check(globals: &Globals) -> Result<(), CliError> {
+    let loaded = sound(globals)?;
     let key = barkeep_config::find_key(&loaded.settings, &Environment::of_process())?.map(|(_, source)| source);
     let database = loaded.settings.database.to_string();
     if globals.json {

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::exit::CliError;
 use crate::globals::{Globals, block_on};
-use crate::ids::IdText;
 use crate::output::{print, print_json};
 use barkeep_base::format::{count, hms, table};
+use barkeep_base::ids::IdText;
 use barkeep_base::text::printable;
 use barkeep_monitor::history::{Execution, ExecutionDetail, ExecutionHistory};
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use clap::Args;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::args::Selection;
 use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
@@ -19,6 +18,7 @@ use crate::work::saved_plan::SavedPlan;
 use crate::{render, simulated};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::plural;
+use barkeep_base::ids::IdText;
 use barkeep_config::{Config, Mode};
 use barkeep_market::Symbol;
 use barkeep_pipeline::Backfill;
@@ -75,10 +75,13 @@ pub struct BackfillArgs {
     #[arg(long)]
     pub strict: bool,
 
-    /// Run the plan that `barkeep plan` saved under this id
-    #[arg(long, value_name = "UUID", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class", "refetch"])]
-    pub plan_id: Option<Uuid>,
+    /// Run the plan that `barkeep plan` saved under this id; its first characters, or latest, are enough
+    #[arg(long, value_name = "PLAN_ID", conflicts_with_all = ["symbols", "all", "timeframes", "from", "to", "asset_class", "refetch"])]
+    pub plan_id: Option<IdText>,
 }
+
+/// Why a plan may not be there.
+const PLANS_KEPT: &str = "plans are deleted after 7 days; make a new one with `barkeep plan`";
 
 pub(crate) fn run(args: &BackfillArgs, globals: &Globals) -> Result<(), CliError> {
     let mut session = globals.start()?;
@@ -196,13 +199,20 @@ async fn confirmed(
 
 async fn backfill(args: &BackfillArgs, session: &Session, engine: &EngineContext) -> Result<Backfill, CliError> {
     let mode = args.mode.unwrap_or(session.loaded.settings.backfill.mode);
-    let (selection, plan) = match args.plan_id {
+    let (selection, plan) = match &args.plan_id {
         None => (select::Selection { refetch: args.refetch, ..args.selection.resolve() }, None),
-        Some(id) => {
-            let stored = engine.store.plan(id).await?.ok_or_else(|| {
-                CliError::usage(format!("there is no plan {id} in this database"))
-                    .hint("plans are deleted after 7 days; make a new one with `barkeep plan`")
-            })?;
+        Some(text) => {
+            let id = match text.whole() {
+                Some(id) => id,
+                None => text.find(&engine.store.plan_ids().await?, "plan").map_err(|e| {
+                    let hint = e.hint.clone();
+                    CliError::from(e).hint(hint.unwrap_or_else(|| PLANS_KEPT.to_owned()))
+                })?,
+            };
+            let stored =
+                engine.store.plan(id).await?.ok_or_else(|| {
+                    CliError::usage(format!("there is no plan {id} in this database")).hint(PLANS_KEPT)
+                })?;
             let saved: SavedPlan = serde_json::from_str(&stored).map_err(|e| {
                 CliError::usage(format!("plan {id} cannot be read: {e}")).hint("make a new one with `barkeep plan`")
             })?;

@@ -93,6 +93,35 @@ const DRIVEN: [Driven; 7] = [
     }),
 ];
 
+/// Where a file is looked for that nobody names.
+fn candidates(file: &str, env: &Environment) -> Vec<PathBuf> {
+    let local = Path::new("config").join(file);
+    std::iter::once(local).chain(env.config_dir.as_ref().map(|d| d.join(file))).collect()
+}
+
+/// The settings file that counts, if there is one, and where it was looked for.
+fn settings_file(overrides: &Overrides, env: &Environment) -> Result<(Option<TextFile>, Vec<PathBuf>), ConfigError> {
+    let named = match &overrides.config {
+        Some(path) => Some(path.clone()),
+        None => env.get(environment::CONFIG)?.map(PathBuf::from),
+    };
+    let searched = named.clone().map_or_else(|| candidates(SETTINGS_FILE, env), |path| vec![path]);
+    let file = match &named {
+        Some(path) => Some(files::read(path)?),
+        None => files::first_existing(&searched)?,
+    };
+    Ok((file, searched))
+}
+
+/// The settings file in use and its text, whatever is written in it; `named` is what `--config` names.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file_in_use(named: Option<&Path>, env: &Environment) -> Result<Option<(PathBuf, String)>, ConfigError> {
+    let overrides = Overrides { config: named.map(Path::to_owned), ..Overrides::default() };
+    Ok(settings_file(&overrides, env)?.0.map(|file| (file.path, file.text)))
+}
+
 /// Loads everything for this process.
 ///
 /// # Errors
@@ -107,19 +136,7 @@ pub fn load(overrides: &Overrides) -> Result<Loaded, ConfigError> {
 /// When a file that was named does not exist or is no YAML, or a key or value in a file, the environment or a flag is
 /// unknown, out of range or contradicts another. The message says where it stands and what to write.
 pub fn load_from(overrides: &Overrides, env: &Environment) -> Result<Loaded, ConfigError> {
-    let candidates = |file: &str| -> Vec<PathBuf> {
-        let local = Path::new("config").join(file);
-        std::iter::once(local).chain(env.config_dir.as_ref().map(|d| d.join(file))).collect()
-    };
-    let named = match &overrides.config {
-        Some(path) => Some(path.clone()),
-        None => env.get(environment::CONFIG)?.map(PathBuf::from),
-    };
-    let searched = named.clone().map_or_else(|| candidates(SETTINGS_FILE), |path| vec![path]);
-    let file = match &named {
-        Some(path) => Some(files::read(path)?),
-        None => files::first_existing(&searched)?,
-    };
+    let (file, searched) = settings_file(overrides, env)?;
 
     let mut tree = tree::parse(DEFAULT_SETTINGS, &Origin::BuiltIn("config/barkeep.yaml", 0))?;
     let given = file.as_ref().map(parsed).transpose()?;
@@ -131,7 +148,7 @@ pub fn load_from(overrides: &Overrides, env: &Environment) -> Result<Loaded, Con
         Some(path) => Some(files::read(&path)?),
         None => files::first_existing(&match &file {
             Some(file) => vec![file.path.with_file_name(POLICY_FILE)],
-            None => candidates(POLICY_FILE),
+            None => candidates(POLICY_FILE, env),
         })?,
     };
     let mut policy_tree = tree::parse(DEFAULT_POLICY, &Origin::BuiltIn("config/rto_rpo_config.yaml", 0))?;

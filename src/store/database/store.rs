@@ -360,6 +360,10 @@ impl Store for Database {
         read!(self, plans::get(id))
     }
 
+    async fn plan_ids(&self) -> Result<Vec<Uuid>> {
+        read!(self, plans::ids())
+    }
+
     async fn prune(&self, log: Log, before: Ts, rows: u32) -> Result<u64> {
         self.write(retention::Prune { log, before, rows }).await
     }

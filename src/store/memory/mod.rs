@@ -355,6 +355,12 @@ impl Store for Memory {
         Ok(self.open()?.plans.get(&id).map(|(_, json)| json.clone()))
     }
 
+    async fn plan_ids(&self) -> Result<Vec<Uuid>> {
+        let mut all: Vec<_> = self.open()?.plans.iter().map(|(id, (at, _))| (*at, *id)).collect();
+        all.sort_unstable();
+        Ok(all.into_iter().rev().map(|(_, id)| id).collect())
+    }
+
     /// Nothing grows old here.
     async fn prune(&self, _: Log, _: Ts, _: u32) -> Result<u64> {
         self.open().map(|_| 0)

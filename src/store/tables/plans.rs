@@ -18,6 +18,7 @@ statements! {
          ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, body = excluded.body");
     PRUNE = Sql::same("DELETE FROM plans WHERE created_at < $1");
     GET = Sql::same("SELECT body FROM plans WHERE id = $1");
+    IDS = Sql::same("SELECT id FROM plans ORDER BY created_at DESC, id DESC");
 }
 
 /// How long a plan is kept.
@@ -44,4 +45,8 @@ impl Work for Put {
 pub(crate) async fn get(conn: &mut Conn<'_>, id: Uuid) -> Result<Option<String>> {
     let mut found: Vec<String> = column(&conn.rows(GET, &values![id]).await?)?;
     Ok(found.pop())
+}
+
+pub(crate) async fn ids(conn: &mut Conn<'_>) -> Result<Vec<Uuid>> {
+    column(&conn.rows(IDS, &[]).await?)
 }

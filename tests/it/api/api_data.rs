@@ -135,7 +135,7 @@ async fn reports_of_nothing_are_reports(bench: Bench) {
         ("/api/v1/historical/AAPL?adjusted=maybe".to_owned(), "adjusted"),
         ("/api/v1/historical/AAPL?adjust=all".to_owned(), "adjust"),
         ("/api/v1/historical/AAPL?adjust=total&adjusted=true".to_owned(), "adjusted"),
-        ("/api/v1/backfill/17".to_owned(), "path"),
+        ("/api/v1/backfill/x7".to_owned(), "path"),
     ] {
         let problem = served.get(&path).await.problem(422);
         assert_eq!(problem["parameter"], parameter, "{path}");
@@ -504,6 +504,10 @@ async fn jobs_run_as_they_are_asked(bench: Bench) {
         .send("POST", "/api/v1/admin/executions/00000000-0000-4000-8000-000000000000/cancel", &[], "")
         .await
         .problem(404);
+    assert_eq!(served.json(&format!("/api/v1/backfill/{}", &id[..8])).await["job_id"], id.as_str());
+    assert_eq!(served.json("/api/v1/backfill/latest").await["job_id"], id.as_str());
+    let short = format!("/api/v1/admin/executions/{}/retry", &id[..8]);
+    assert_eq!(served.send("POST", &short, &[], "").await.json()["result"], "nothing", "none of it failed");
     // What has ended cannot be cancelled; what did not fail need not be tried again.
     served.send("POST", &format!("/api/v1/admin/executions/{id}/cancel"), &[], "").await.problem(409);
     let retried = served.send("POST", &format!("/api/v1/admin/executions/{id}/retry"), &[], "").await.json();

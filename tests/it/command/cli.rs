@@ -606,6 +606,9 @@ fn errors_are_json_when_json_is_asked_for() {
         assert_eq!((&error["schema"], &error["error"]["exit_code"]), (&1.into(), &code.into()), "{error}");
         assert!(error["error"]["message"].as_str().unwrap().contains(says), "{error}");
         assert!(error["error"].as_object().unwrap().contains_key("hint"), "{error}");
+        if args.contains(&"absent.yaml") {
+            assert_eq!(error["error"]["hint"], "check the path and its permissions");
+        }
     }
 }
 

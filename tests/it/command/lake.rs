@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use barkeep::sim::SimConfig;
+use barkeep::market::Ts;
+use barkeep::market::dividend::Dividend;
+use barkeep::sim::{FaultKind, FaultRule, SimConfig};
 use parquet::file::reader::SerializedFileReader;
 use parquet::record::Field;
 use serde_json::Value;
 
-use crate::support::bench::{Bench, Values};
+use crate::support::bench::{Bench, Database, Values};
 use crate::support::databases::on_both;
 
 async fn fill(bench: &Bench) {
@@ -140,14 +142,95 @@ async fn the_rows_are_those_of_sql_with_their_features() {
         i64::try_from(with_feature).unwrap(),
         bench.count("SELECT count(*) FROM features WHERE sma_20 IS NOT NULL").await
     );
-    // The same prices as `bars` has, adjusted when nothing else is asked for.
-    export(&bench, &[]).await;
-    let bars = bench.run(&["bars", "AAPL", "--timeframe", "1d", "--json"]).await;
+}
+
+/// Closes of AAPL 1d in the lake, and as `bars` prints them.
+async fn closes(bench: &Bench, more: &[&str]) -> (Vec<f64>, Vec<f64>) {
+    let bars = bench.run(&[&["bars", "AAPL", "--timeframe", "1d", "--json"], more].concat()).await;
     let bars: Vec<Value> = serde_json::from_slice(&bars.stdout).unwrap();
-    let lake = rows(&bench);
-    let closes = lake.iter().filter(|((symbol, tf, _), _)| (symbol.as_str(), tf.as_str()) == ("AAPL", "1d"));
-    let closes: Vec<f64> = closes.map(|(_, (values, _))| values.3).collect();
-    assert_eq!(closes, bars.iter().map(|bar| bar["close"].as_f64().unwrap()).collect::<Vec<_>>());
+    let lake = rows(bench);
+    let lake = lake.iter().filter(|((symbol, tf, _), _)| (symbol.as_str(), tf.as_str()) == ("AAPL", "1d"));
+    let printed = bars.iter().map(|bar| bar["close"].as_f64().unwrap()).collect();
+    (lake.map(|(_, (values, _))| values.3).collect(), printed)
+}
+
+/// A dividend, told to the database as the vendor would.
+async fn paid(bench: &Bench) {
+    let Database::Sqlite(path) = &bench.database else { panic!("a file") };
+    let store = barkeep::store::open(&format!("sqlite:{}", path.display()), false).await.unwrap();
+    let at = Ts(chrono::Utc::now().timestamp_millis());
+    let dividend = |id: &str, ex_date: &str| Dividend {
+        id: id.to_owned(),
+        ex_date: ex_date.parse().unwrap(),
+        cash_amount: 2.0,
+        currency: None,
+        kind: None,
+        frequency: None,
+        declaration_date: None,
+        record_date: None,
+        pay_date: None,
+    };
+    let aapl = "AAPL".parse().unwrap();
+    store.put_dividends(&[(aapl, vec![dividend("E1", "2024-02-14")])], at).await.unwrap();
+    store.close().await;
+}
+
+/// A lake is in one kind of terms; what is asked of it in others is refused before a file is touched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_is_in_one_kind_of_terms() {
+    let bench = filled().await;
+    paid(&bench).await;
+    export(&bench, &[]).await;
+    let (splits, printed) = closes(&bench, &[]).await;
+    assert_eq!(splits, printed);
+    let before = files(&bench);
+    for more in [&["--adjust", "total"][..], &["--raw"], &["--adjust", "none"]] {
+        let refused = bench.run(&[&["export", "lake"], more].concat()).await;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.contains("are those of --adjust splits") && said.contains("hint: use --adjust splits"), "{said}");
+    }
+    assert_eq!(files(&bench), before);
+
+    // Elsewhere, or when the old one is given up, they are the terms of `bars`.
+    std::fs::remove_file(bench.dir.path().join("lake/_barkeep.json")).unwrap();
+    export(&bench, &["--adjust", "total"]).await;
+    let (total, printed) = closes(&bench, &["--adjust", "total"]).await;
+    assert_eq!(total, printed);
+    assert!(total != splits && total.last() == splits.last(), "a dividend lowers what came before it");
+    let again = export(&bench, &["--adjust", "total"]).await;
+    assert_eq!((&again["series_changed"], &again["files_written"]), (&0.into(), &0.into()), "{again}");
+
+    // Manifests of earlier versions say only `raw`.
+    let manifest = bench.dir.path().join("lake/_barkeep.json");
+    let mut former: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    former.as_object_mut().unwrap().remove("adjust");
+    std::fs::write(&manifest, former.to_string()).unwrap();
+    let refused = bench.run(&["export", "lake", "--adjust", "total"]).await;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("are those of --adjust splits"));
+}
+
+/// What changes without a new bar is exported as well: a corrected price, and what it does to the features after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_is_exported_the_next_time() {
+    let bench = filled().await;
+    export(&bench, &[]).await;
+    let (before, at) = (rows(&bench), files(&bench));
+    bench.sim.add_fault(FaultRule::new(FaultKind::RevisedBar).on("/ticker/AAPL/range/1/day"));
+    let day = ["AAPL", "--timeframes", "1d", "--from", "2024-01-02", "--to", "2024-02-15", "--refetch"];
+    let (code, summary) = bench.backfill(&day).await;
+    assert_eq!((code, &summary["bars_changed"]), (0, &1.into()), "{summary}");
+    let second = export(&bench, &[]).await;
+    let after = rows(&bench);
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "no bar is new");
+    let (closes, printed) = closes(&bench, &[]).await;
+    assert_eq!(closes, printed);
+    let changed = |tf: &str| after.iter().filter(|(key, row)| key.1 == tf && before[*key].0 != row.0).count();
+    assert_eq!((changed("1d"), changed("1w"), changed("5m")), (1, 1, 0), "the day, and the week it is in");
+    let features = after.iter().filter(|(key, row)| key.1 == "1d" && before[*key].1 != row.1).count();
+    assert_eq!(features, 16, "an average of 20 holds the day to the end of the range: {second}");
+    let written: Vec<String> = files(&bench).into_iter().filter(|(name, t)| at[name] != *t).map(|(n, _)| n).collect();
+    assert_eq!(written, ["symbol=AAPL/timeframe=1d/2024.parquet", "symbol=AAPL/timeframe=1w/2024.parquet"]);
 }
 
 /// The memory of the last export is lost, a file is torn, and an export was killed: the next one mends exactly that.

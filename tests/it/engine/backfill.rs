@@ -399,7 +399,11 @@ async fn a_plan_can_be_run_as_shown() {
     let output = bench.run(&[&["plan", "--json"], &selection[..]].concat()).await;
     let (_, plan) = summary_of(&output);
     let id = plan["plan_id"].as_str().unwrap().to_owned();
-    let (code, summary) = bench.backfill(&["--plan-id", &id]).await;
+    let none = bench.run(&["backfill", "--plan-id", "0-0-0"]).await;
+    let none = String::from_utf8(none.stderr).unwrap();
+    assert!(none.contains("no plan has an id that begins with 0-0-0") && none.contains("barkeep plan"), "{none}");
+    // Its beginning is enough.
+    let (code, summary) = bench.backfill(&["--plan-id", &id[..6]]).await;
     assert_eq!((code, &summary["requests"]), (0, &plan["requests"]), "{summary}");
     let stored = bench.stored().await;
     assert_equal_to_vendor(&bench, &stored, "AAPL", "AAPL", &["1h", "1d"], "2024-01-02", "2024-03-01").await;

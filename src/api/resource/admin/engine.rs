@@ -10,9 +10,11 @@ use crate::body::Input;
 use crate::guard::keys::Caller;
 use crate::params::{Named, Params};
 use crate::problem::Problem;
+use crate::resource::admin::execution::meant;
 use crate::resource::symbols::timeframes_of;
 use crate::types::{CriticalityName, SymbolName, TimeframeName};
 use crate::{Api, App};
+use barkeep_base::ids::IdText;
 use barkeep_base::text::printable;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::select::Selection;
@@ -145,15 +147,16 @@ pub(crate) async fn trigger(
 
 /// Cancel an execution; requests in flight are committed
 #[utoipa::path(post, path = "/api/v1/admin/executions/{id}/cancel", operation_id = "cancel_execution", tag = "engine",
-    params(("id" = String, Path, format = "uuid")),
+    params(("id" = String, Path, description = "Id of the execution, its first characters, or latest")),
     responses((status = 200, body = Done, description = "The execution is being cancelled")))]
 pub(crate) async fn cancel(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named<Uuid>,
+    Named(text): Named<IdText>,
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
+    let id = meant(&api, &text).await?;
     check_exists(&api, id).await?;
     execute(&api, &caller, EngineCommand::Cancel(ExecutionSelector(Some(id)))).await
 }
@@ -161,16 +164,17 @@ pub(crate) async fn cancel(
 /// Retry the failed series of an execution
 #[utoipa::path(post, path = "/api/v1/admin/executions/{id}/retry", operation_id = "retry_execution", tag = "engine",
     params(
-        ("id" = String, Path, format = "uuid"),
+        ("id" = String, Path, description = "Id of the execution, its first characters, or latest"),
         ("Idempotency-Key" = Option<crate::types::IdempotencyKey>, Header)),
     responses((status = 200, body = Done, description = "What was started, or why nothing was")))]
 pub(crate) async fn retry(
     State(api): State<App>,
     Extension(caller): Extension<Caller>,
-    Named(id): Named<Uuid>,
+    Named(text): Named<IdText>,
     params: Params,
 ) -> Result<Json<Done>, Problem> {
     params.only(&[])?;
+    let id = meant(&api, &text).await?;
     check_exists(&api, id).await?;
     execute(&api, &caller, EngineCommand::RetryFailed(ExecutionSelector(Some(id)))).await
 }

@@ -15,9 +15,11 @@ use crate::body::Input;
 use crate::guard::keys::Caller;
 use crate::params::{Named, Params};
 use crate::problem::Problem;
+use crate::resource::admin::execution::meant;
 use crate::resource::symbols::timeframes_of;
 use crate::types::{AssetClassName, Execution, SeriesRun, SymbolName, TimeframeName, WhenText, each};
 use crate::{Api, App};
+use barkeep_base::ids::IdText;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
 use barkeep_monitor::history::{ExecutionDetail, ExecutionHistory};
 use barkeep_pipeline::select::{Selection, TimeBound};
@@ -279,14 +281,15 @@ fn progress_of_ended(status: ExecutionStatus, series: &[SeriesStatus]) -> Option
 
 /// Status of a backfill
 #[utoipa::path(get, path = "/api/v1/backfill/{id}", operation_id = "get_backfill", tag = "backfill",
-    params(("id" = String, Path, format = "uuid")),
+    params(("id" = String, Path, description = "Id of the execution, its first characters, or latest")),
     responses((status = 200, body = JobStatus, description = "The status of the backfill")))]
 pub(crate) async fn one(
     State(api): State<App>,
-    Named(id): Named<Uuid>,
+    Named(text): Named<IdText>,
     params: Params,
 ) -> Result<Json<JobStatus>, Problem> {
     params.only(&[])?;
+    let id = meant(&api, &text).await?;
     let run = api.console.handle.live().runs.iter().find(|run| run.execution_id == id).cloned();
     let progress = run.as_ref().map(RunView::percent);
     let progress = progress.map(|p| (p.min(100.0) * 10.0).round() / 10.0);

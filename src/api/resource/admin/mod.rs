@@ -2,6 +2,7 @@
 
 pub mod console;
 pub(crate) mod engine;
+mod execution;
 pub(crate) mod jobs;
 pub(crate) mod quarantine;
 pub(crate) mod symbols;

@@ -10,6 +10,7 @@ use chrono::{Datelike as _, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::destination::Destination;
+use barkeep_market::dividend::Adjustment;
 use barkeep_market::{Symbol, Timeframe};
 
 /// Readers of a lake skip names that begin with `_` or a dot.
@@ -23,14 +24,23 @@ pub(super) struct Manifest {
     schema: u32,
     /// The database the lake is of.
     pub(super) database: String,
-    pub(super) raw: bool,
+    /// Whether prices are as traded; what `adjust` says, in the words of earlier versions.
+    raw: bool,
+    adjust: Option<String>,
     /// By series (`AAPL 5m`): a text that is another one when its rows may be.
     pub(super) series: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    pub(super) fn new(database: String, raw: bool) -> Self {
-        Self { schema: SCHEMA, database, raw, series: BTreeMap::new() }
+    pub(super) fn new(database: String, adjust: Adjustment) -> Self {
+        let (raw, adjust) = (adjust == Adjustment::None, Some(adjust.name().to_owned()));
+        Self { schema: SCHEMA, database, raw, adjust, series: BTreeMap::new() }
+    }
+
+    /// In which terms its prices are, in one word; earlier versions knew two.
+    pub(super) fn terms(&self) -> &str {
+        let former = if self.raw { Adjustment::None } else { Adjustment::Splits };
+        self.adjust.as_deref().unwrap_or(former.name())
     }
 
     /// `None` when there is none, or one of another version.

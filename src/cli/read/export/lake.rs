@@ -19,6 +19,7 @@ use crate::read::parquet::{Column, Table, Values};
 use barkeep_base::clock::{Clock, SystemClock};
 use barkeep_base::format::{count, plural};
 use barkeep_base::text::printable;
+use barkeep_market::dividend::{Adjustment, PriceFactors};
 use barkeep_market::features::Features;
 use barkeep_market::split::Split;
 use barkeep_market::{AssetClass, Symbol, Timeframe, Ts};
@@ -54,6 +55,8 @@ struct Series {
     class: AssetClass,
     daily: Option<SeriesId>,
     splits: Vec<Split>,
+    /// Empty where dividends are left alone.
+    factors: Vec<PriceFactors>,
     /// Another text when its rows may be other ones.
     stamp: String,
 }
@@ -88,7 +91,8 @@ async fn export(args: &ExportArgs, session: &Session, store: &dyn Store) -> Resu
     let dir = &args.dir;
     let shown = printable(&dir.display().to_string());
     let failed = |e: std::io::Error| CliError::new(SOME_FAILED, format!("cannot write {shown}: {e}"));
-    let all = series(args, store).await?;
+    let adjust = if args.raw { Adjustment::None } else { args.adjust };
+    let all = series(args, adjust, store).await?;
     std::fs::create_dir_all(dir).map_err(failed)?;
     let _lock = lock(dir).map_err(failed)?;
     let database = session.loaded.settings.database.to_string();
@@ -102,8 +106,19 @@ async fn export(args: &ExportArgs, session: &Session, store: &dyn Store) -> Resu
                 ),
             ));
         }
-        Some(manifest) if manifest.raw == args.raw => manifest,
-        _ => Manifest::new(database, args.raw),
+        Some(manifest) if manifest.terms() != adjust.name() => {
+            // Rows of two kinds of terms would look alike.
+            let terms = printable(manifest.terms());
+            return Err(CliError::usage(format!(
+                "the prices in {shown} are those of --adjust {terms}, not of {adjust}"
+            ))
+            .hint(format!(
+                "use --adjust {terms}, choose another directory, or delete {} to write all of it anew",
+                printable(&Manifest::path(dir).display().to_string())
+            )));
+        }
+        Some(manifest) => manifest,
+        None => Manifest::new(database, adjust),
     };
     let mut outcome = Outcome { schema: 1, series: all.len(), ..Outcome::default() };
     if args.symbols.is_empty() && args.timeframes.is_empty() {
@@ -130,7 +145,7 @@ async fn export(args: &ExportArgs, session: &Session, store: &dyn Store) -> Resu
 }
 
 /// The series to export, each with its stamp.
-async fn series(args: &ExportArgs, store: &dyn Store) -> Result<Vec<Series>, CliError> {
+async fn series(args: &ExportArgs, adjust: Adjustment, store: &dyn Store) -> Result<Vec<Series>, CliError> {
     let symbols = store.symbols().await?;
     let named = flat(&args.symbols);
     let named = named.iter().map(|symbol| Ok(&find(&symbols, symbol)?.symbol));
@@ -141,7 +156,8 @@ async fn series(args: &ExportArgs, store: &dyn Store) -> Result<Vec<Series>, Cli
     let progress = store.feature_progress(&ids).await?;
     let progress: HashMap<SeriesId, FeatureProgress> = progress.into_iter().map(|p| (p.series.id, p)).collect();
     let mut splits: HashMap<Symbol, Vec<Split>> = HashMap::new();
-    if !args.raw {
+    let mut factors: HashMap<Symbol, Vec<PriceFactors>> = HashMap::new();
+    if adjust != Adjustment::None {
         for (symbol, split) in store.all_splits().await? {
             splits.entry(symbol).or_default().push(split);
         }
@@ -154,6 +170,12 @@ async fn series(args: &ExportArgs, store: &dyn Store) -> Result<Vec<Series>, Cli
             && (args.timeframes.is_empty() || args.timeframes.contains(&row.timeframe));
         let Some(class) = classes.get(&row.symbol).copied().filter(|_| wanted) else { continue };
         let daily = daily_of(&rows, &row.symbol);
+        if adjust == Adjustment::Total && !factors.contains_key(&row.symbol) {
+            factors.insert(row.symbol.clone(), store.price_factors(&row.symbol).await?);
+        }
+        let factors = factors.get(&row.symbol).cloned().unwrap_or_default();
+        let dividends: Vec<String> =
+            factors.iter().filter(|f| f.at <= now).map(|f| format!("{}:{}", f.at.ms(), f.dividend)).collect();
         let splits = splits.get(&row.symbol).cloned().unwrap_or_default();
         let in_force: Vec<String> = splits
             .iter()
@@ -166,14 +188,15 @@ async fn series(args: &ExportArgs, store: &dyn Store) -> Result<Vec<Series>, Cli
             p.map_or_else(String::new, |p| format!("{} {:?} {}", p.changes, p.stale_from, p.splits))
         };
         let stamp = format!(
-            "{} {} {} [{}] {class} {}",
+            "{} {} {} [{}] {class} {}{}",
             row.id.0,
             row.bar_count,
             of(progress.get(&row.id)),
             in_force.join(" "),
             of(days),
+            if dividends.is_empty() { String::new() } else { format!(" [{}]", dividends.join(" ")) },
         );
-        all.push(Series { row: row.clone(), class, daily, splits, stamp });
+        all.push(Series { row: row.clone(), class, daily, splits, factors, stamp });
     }
     Ok(all)
 }
@@ -207,7 +230,7 @@ async fn one(
         timeframe: row.timeframe,
         daily: series.daily,
         splits: series.splits.clone(),
-        factors: Vec::new(),
+        factors: series.factors.clone(),
         today: class.date_of(SystemClock.now()),
         min_quality: None,
     };

@@ -18,15 +18,18 @@ use crate::exit::CliError;
 use crate::globals::Globals;
 use crate::lists::{Names, known_names};
 use barkeep_market::Timeframe;
+use barkeep_market::dividend::Adjustment;
 
 /// Export bars with their features to a directory of Parquet files, or bring it up to date
 ///
 /// The files are named symbol=AAPL/timeframe=5m/2024-03.parquet. Only what has changed since the last export is written.
-/// Prices are adjusted for splits, as the features are; --raw gives them as traded.
+/// Prices are adjusted for splits, as the features are. --adjust total puts dividends back into the shares as well, --raw
+/// gives them as traded; a lake holds prices in one kind of terms.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   barkeep export lake
   barkeep export lake AAPL SPY --timeframes 1d
+  barkeep export lake-total --adjust total
 
 Read it:
   duckdb -c \"FROM 'lake/*/*/*.parquet'\"
@@ -45,8 +48,12 @@ pub struct ExportArgs {
     #[arg(long, value_name = "TF,…", value_delimiter = ',')]
     pub timeframes: Vec<Timeframe>,
 
-    /// Prices as traded, not adjusted for splits
-    #[arg(long)]
+    /// none (as traded), splits, or total (splits and dividends); features stay in the terms of splits
+    #[arg(long, value_name = "TERMS", default_value_t)]
+    pub adjust: Adjustment,
+
+    /// Prices as traded; the same as --adjust none
+    #[arg(long, conflicts_with = "adjust")]
     pub raw: bool,
 }
 

@@ -1,11 +1,10 @@
-//! Executions and plans by the beginning of their id, or `latest`.
+//! Ids by their beginning, or `latest`: executions and plans are too long to type.
 
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::exit::CliError;
-use barkeep_base::text::printable;
+use crate::text::printable;
 
 /// Shorter beginnings are more likely a slip than an id.
 const SHORTEST: usize = 2;
@@ -39,11 +38,34 @@ impl FromStr for IdText {
     }
 }
 
+/// No id is meant, or several could be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NoSuchId {
+    pub message: String,
+    /// What to do, where the answer knows.
+    pub hint: Option<String>,
+    /// Whether several fit, and not none.
+    pub ambiguous: bool,
+}
+
 impl IdText {
+    /// The id, when it is known without a look at all of them.
+    #[must_use]
+    pub const fn whole(&self) -> Option<Uuid> {
+        match self {
+            Self::Whole(id) => Some(*id),
+            Self::Beginning(_) | Self::Latest => None,
+        }
+    }
+
     /// The id that is meant, of ids with the newest first. A whole id is taken as it is. `what` names one of them in
     /// errors, such as `execution`.
-    pub fn find(&self, ids: &[Uuid], what: &str) -> Result<Uuid, CliError> {
-        let none = |why: String| Err(CliError::usage(why));
+    ///
+    /// # Errors
+    /// When none of them is meant, or several could be; the first of these are named.
+    pub fn find(&self, ids: &[Uuid], what: &str) -> Result<Uuid, NoSuchId> {
+        let none = |message: String| Err(NoSuchId { message, hint: None, ambiguous: false });
         let beginning = match self {
             Self::Whole(id) => return Ok(*id),
             Self::Latest => return ids.first().map_or_else(|| none(format!("there is no {what} yet")), |id| Ok(*id)),
@@ -57,8 +79,11 @@ impl IdText {
             [one] => Ok(**one),
             many => {
                 let named: Vec<String> = many.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-                let error = format!("{} ids of {what}s begin with {beginning}", many.len());
-                Err(CliError::usage(error).hint(format!("use more characters: {}", named.join(", "))))
+                Err(NoSuchId {
+                    message: format!("{} ids of {what}s begin with {beginning}", many.len()),
+                    hint: Some(format!("use more characters: {}", named.join(", "))),
+                    ambiguous: true,
+                })
             }
         }
     }
