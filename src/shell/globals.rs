@@ -210,7 +210,12 @@ impl Session {
         let Settings { database, database_connections: connections, .. } = &self.loaded.settings;
         let connections = *connections;
         self.while_starting(async |starting| {
-            barkeep_store::open_with(database.as_str(), readonly, Opening { retry, connections, starting }).await
+            barkeep_store::open_with(
+                database.as_str(),
+                readonly,
+                Opening { retry, connections, starting, ..Opening::default() },
+            )
+            .await
         })
         .await
     }

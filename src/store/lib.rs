@@ -24,6 +24,7 @@ pub mod upkeep;
 pub use barkeep_records::*;
 use barkeep_sql::{conn, fault, field, load, open_writes, retry, writer};
 pub use conn::Dialect;
+pub use database::fence::AsWorker;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
 pub use open::{Opening, open, open_with, open_with_retry, sqlite_file};

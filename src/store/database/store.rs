@@ -53,7 +53,7 @@ impl Store for Database {
     }
 
     fn mark(&self) -> String {
-        if self.is_shared { process::worker_mark(process::worker()) } else { process::mark() }
+        if self.is_shared { process::worker_mark(self.fence.worker().id) } else { process::mark() }
     }
 
     async fn heartbeat(&self) -> Result<Option<Ts>> {
@@ -65,7 +65,7 @@ impl Store for Database {
     }
 
     async fn resign(&self) -> Result<()> {
-        if self.is_shared { self.beside(workers::Resign).await } else { Ok(()) }
+        if self.is_shared { self.beside(workers::Resign(self.fence.worker().id)).await } else { Ok(()) }
     }
 
     async fn workers(&self) -> Result<Vec<Worker>> {
@@ -73,7 +73,7 @@ impl Store for Database {
     }
 
     async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
-        read!(self, workers::dead(marks.iter()))
+        read!(self, workers::dead(self.fence.worker().id, marks.iter()))
     }
 
     fn stale_answers(&self) -> u64 {

@@ -13,7 +13,7 @@ use sqlx::{Connection, Executor, Row as _};
 
 pub(crate) use self::hosts::Hosts;
 use super::conn::{Conn, Dialect, Statements, answered};
-use super::database::fence::Fence;
+use super::database::fence::{AsWorker, Fence};
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
@@ -106,7 +106,13 @@ impl Server {
     }
 }
 
-pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, starting: Starting<'_>) -> Result<Database> {
+pub(super) async fn open(
+    hosts: Hosts,
+    readonly: bool,
+    connections: u32,
+    starting: Starting<'_>,
+    worker: AsWorker,
+) -> Result<Database> {
     let (server, mut conn) = Server::find(&hosts, starting).await?;
     let prepared = if readonly { check(&mut conn, server.statements).await } else { migrate(&mut conn, &server).await };
     // Only one connection is open at a time here.
@@ -128,7 +134,7 @@ pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, startin
         is_shared: true,
         heartbeats,
         has_heartbeat: AtomicBool::default(),
-        fence: Fence::default(),
+        fence: Fence::of(worker),
         stale: AtomicU64::default(),
         silent: AtomicBool::new(false),
     })

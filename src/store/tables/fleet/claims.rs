@@ -8,6 +8,7 @@ use crate::field::each;
 use crate::tables::fleet::workers;
 use crate::writer::Work;
 use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, StoreError, claims};
+use barkeep_base::process;
 
 statements! {
     /// Two that decide at once would both see a free series. SQLite's transactions exclude each other anyway.
@@ -54,7 +55,8 @@ impl Work for Claim {
             Ok((silent, KeptClaim { place, granted, claim }))
         })
         .await?;
-        let gone = workers::dead(conn, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
+        let own = process::worker_of(&self.0.owner).unwrap_or_else(process::worker);
+        let gone = workers::dead(conn, own, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
         let mut living = Vec::with_capacity(rows.len());
         for (silent, kept) in rows {
             if silent || gone.contains(&kept.claim.owner) {
