@@ -131,6 +131,16 @@ pub trait Store: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// How many connections write pages side by side.
+    fn writers(&self) -> usize {
+        1
+    }
+
+    /// Which of them writes the pages of a series, from 0. Pages of different ones wait for each other in no queue.
+    fn writer_of(&self, _: SeriesId) -> usize {
+        0
+    }
+
     /// Answers that this process dropped because a newer one was already stored.
     fn stale_answers(&self) -> u64 {
         0

@@ -36,6 +36,8 @@ pub struct Opening<'a> {
     /// Connections to a PostgreSQL server, at least 2: one writes, one gives signs of life unless there are
     /// only 2, the others read.
     pub connections: u32,
+    /// How many of them write pages and features, each those of its own series, as far as two are left for reading.
+    pub writers: u32,
     /// How long a server that is still starting is waited for, and who hears of it.
     pub starting: Starting<'a>,
     /// Who it is among the workers.
@@ -44,10 +46,18 @@ pub struct Opening<'a> {
 
 /// Connections to a server, unless somebody says otherwise: far below its usual 100.
 const CONNECTIONS: u32 = 5;
+/// More make the server the limit.
+const WRITERS: u32 = 2;
 
 impl Default for Opening<'_> {
     fn default() -> Self {
-        Self { retry: None, connections: CONNECTIONS, starting: Starting::default(), worker: AsWorker::default() }
+        Self {
+            retry: None,
+            connections: CONNECTIONS,
+            writers: WRITERS,
+            starting: Starting::default(),
+            worker: AsWorker::default(),
+        }
     }
 }
 
@@ -61,8 +71,8 @@ async fn connect(url: &str, readonly: bool, opening: &Opening<'_>) -> Result<Dat
     match parse(url)? {
         Target::Sqlite(address) => sqlite::open(&address, readonly).await,
         Target::Postgres(hosts) => {
-            let Opening { connections, starting, worker, .. } = opening;
-            postgres::open(hosts, readonly, *connections, *starting, worker.clone()).await
+            let Opening { connections, writers, starting, worker, .. } = opening;
+            postgres::open(hosts, readonly, (*connections, *writers), *starting, worker.clone()).await
         }
     }
 }

@@ -27,6 +27,7 @@ mod pages;
 mod postgres_server;
 mod records;
 mod sample;
+mod schedules;
 mod schema;
 mod sqlite_files;
 mod symbols;

@@ -54,7 +54,7 @@ impl Database {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
-        for writer in self.writer.iter().chain(&self.heartbeats) {
+        for writer in self.writer.iter().chain(&self.more_writers).chain(&self.heartbeats) {
             writer.close().await;
         }
     }

@@ -109,7 +109,7 @@ impl Server {
 pub(super) async fn open(
     hosts: Hosts,
     readonly: bool,
-    connections: u32,
+    (connections, writers): (u32, u32),
     starting: Starting<'_>,
     worker: AsWorker,
 ) -> Result<Database> {
@@ -122,11 +122,16 @@ pub(super) async fn open(
     let writer = if readonly { None } else { Some(start()?) };
     // Signs of life wait for no page; with two connections they share one with the pages.
     let heartbeats = if readonly || connections < 3 { None } else { Some(start()?) };
-    let writing = u32::from(writer.is_some()) + u32::from(heartbeats.is_some());
+    // Two connections are left for reading, unless there are fewer anyway.
+    let spare = if readonly { 0 } else { connections.saturating_sub(4) };
+    let more = (1..writers).take(spare as usize);
+    let more_writers = more.map(|_| start()).collect::<Result<Vec<Writer>>>()?;
+    let writing = u32::from(writer.is_some()) + u32::from(heartbeats.is_some()) + more_writers.len() as u32;
     let readers = server.readers(connections.saturating_sub(writing).max(1));
     Ok(Database {
         readers,
         writer,
+        more_writers,
         file: None,
         identity: None,
         retry: None,

@@ -87,6 +87,7 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         open_writes: OpenWrites::default(),
         is_shared: false,
         heartbeats: None,
+        more_writers: Vec::new(),
         has_heartbeat: AtomicBool::default(),
         fence: Fence::of(AsWorker::default()),
         stale: AtomicU64::default(),
