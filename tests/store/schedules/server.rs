@@ -8,6 +8,7 @@ use barkeep::market::{Symbol, Ts};
 use barkeep::store::{AsWorker, Opening, SeriesId, Store, open, open_with};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::support::postgres::shared;
@@ -111,10 +112,13 @@ impl PausedServer {
         self.gate.execute(AssertSqlSafe(sql)).await.unwrap();
     }
 
-    pub async fn until_stalled(&mut self) {
+    /// A write that is refused comes to no stand.
+    pub async fn until_stalled<T>(&mut self, write: &JoinHandle<T>) {
         const WAITING: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()
             AND wait_event_type = 'Lock'";
-        while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut self.admin).await.unwrap() == 0 {
+        while !write.is_finished()
+            && sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut self.admin).await.unwrap() == 0
+        {
             tokio::task::yield_now().await;
         }
     }

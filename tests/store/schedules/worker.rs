@@ -84,6 +84,17 @@ impl Worker {
         worker
     }
 
+    /// A new schedule begins, in a database that was emptied.
+    pub fn forget(&mut self) {
+        self.stopped_until = 0;
+        self.machine.set_ahead(0);
+        (self.elected, self.beaten, self.renewed, self.leads_until) = (0, 0, 0, None);
+        self.running.clear();
+        self.claims.clear();
+        (self.page, self.place) = (None, None);
+        assert!(self.pending.is_none(), "every write has ended by the end of a schedule");
+    }
+
     pub async fn die(self) {
         if let Some((_, task)) = self.pending {
             task.abort();
