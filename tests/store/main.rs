@@ -32,6 +32,7 @@ mod schema;
 mod sqlite_files;
 mod symbols;
 mod upkeep;
+mod writers;
 
 /// Makes a test of every case on every store it is for. The store in memory is tested on a paused clock: it must not
 /// need time to pass.
