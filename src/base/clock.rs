@@ -3,8 +3,8 @@
 //! Everything that needs the time takes a [`Clock`], so a test can decide what time it is. Waiting is done on tokio's
 //! monotonic clock, never by comparing wall-clock readings.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
@@ -82,6 +82,8 @@ impl Clock for SystemClock {
 pub struct CorrectedClock {
     machine: Arc<dyn Clock>,
     ahead_ms: AtomicI64,
+    /// What the machine's clocks said when the server was last asked: a step of the wall clock since then shows.
+    asked: Mutex<Option<Moment>>,
 }
 
 impl CorrectedClock {
@@ -91,7 +93,7 @@ impl CorrectedClock {
     /// Not corrected yet.
     #[must_use]
     pub fn new(machine: Arc<dyn Clock>) -> Self {
-        Self { machine, ahead_ms: AtomicI64::new(0) }
+        Self { machine, ahead_ms: AtomicI64::new(0), asked: Mutex::new(None) }
     }
 
     /// What the machine's clock says, uncorrected.
@@ -103,6 +105,7 @@ impl CorrectedClock {
     /// The server's clock said `server` between two readings of the machine's. Returns the correction when it changed,
     /// milliseconds.
     pub fn correct(&self, asked: Ts, server: Ts, answered: Ts) -> Option<i64> {
+        *self.asked() = Some(Moment { at: answered, uptime: self.machine.uptime() });
         let way = (answered - asked).max(0);
         let ahead = server - (asked + way / 2);
         let ahead = if ahead.abs() <= Self::TOLERANCE_MS + way { 0 } else { ahead };
@@ -113,11 +116,23 @@ impl CorrectedClock {
         self.ahead_ms.store(ahead, Ordering::SeqCst);
         Some(ahead)
     }
+
+    fn asked(&self) -> MutexGuard<'_, Option<Moment>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the wall clock was set since the server was last asked, as far as the time since the machine's start tells.
+    fn stepped(&self, now: &Moment) -> i64 {
+        let Some(asked) = *self.asked() else { return 0 };
+        let step = (now.at - asked.at) - now.since(&asked);
+        if step.abs() <= Self::TOLERANCE_MS { 0 } else { step }
+    }
 }
 
 impl Clock for CorrectedClock {
     fn now(&self) -> Ts {
-        self.machine.now() + self.ahead_ms.load(Ordering::SeqCst)
+        let now = Moment::now(self.machine.as_ref());
+        now.at + self.ahead_ms.load(Ordering::SeqCst) - self.stepped(&now)
     }
 
     fn uptime(&self) -> Option<Uptime> {
@@ -206,6 +221,37 @@ mod tests {
         assert_eq!(clock.now(), Ts(960_000));
         // A slow answer says little.
         assert_eq!(clock.correct(Ts(960_000), Ts(963_000), Ts(970_000)), None);
+    }
+
+    /// Its wall clock is set by hand, the time since its start is not.
+    #[derive(Debug)]
+    struct Machine {
+        wall: FixedClock,
+        uptime: AtomicI64,
+    }
+
+    impl Clock for Machine {
+        fn now(&self) -> Ts {
+            self.wall.now()
+        }
+
+        fn uptime(&self) -> Option<Uptime> {
+            Some(Uptime { boot: Uuid::nil(), ms: self.uptime.load(Ordering::SeqCst) })
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_counts_on_until_the_server_is_asked_again() {
+        let machine = Arc::new(Machine { wall: FixedClock::at(Ts(1_000_000)), uptime: AtomicI64::new(500) });
+        let clock = CorrectedClock::new(machine.clone());
+        assert_eq!(clock.correct(Ts(1_000_000), Ts(955_000), Ts(1_000_000)), Some(-45_000));
+        machine.uptime.store(3_500, Ordering::SeqCst);
+        for wall in [1_003_000, 1_093_000, 0] {
+            machine.wall.set(Ts(wall));
+            assert_eq!(clock.now(), Ts(958_000));
+        }
+        assert_eq!(clock.correct(Ts(0), Ts(958_000), Ts(0)), Some(958_000));
+        assert_eq!(clock.now(), Ts(958_000));
     }
 
     #[cfg(target_os = "linux")]

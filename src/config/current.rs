@@ -32,9 +32,10 @@ impl From<Loaded> for Config {
 type Bound = (&'static str, fn(&Settings, &Settings) -> bool);
 
 /// What a process takes up once: its database, its log, the HTTP client of the vendor, the socket of the API.
-const BOUND: [Bound; 20] = [
+const BOUND: [Bound; 21] = [
     ("database.url", |a, b| a.database != b.database),
     ("database.connections", |a, b| a.database_connections != b.database_connections),
+    ("database.writers", |a, b| a.database_writers != b.database_writers),
     ("vendor.base_url", |a, b| a.vendor.base_url != b.vendor.base_url),
     ("vendor.key_file", |a, b| a.vendor.key_file != b.vendor.key_file),
     ("vendor.connect_timeout", |a, b| a.vendor.connect_timeout != b.vendor.connect_timeout),

@@ -25,6 +25,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// Connections to a PostgreSQL server: one writes, the others read.
     pub database_connections: u32,
+    /// How many of them write pages side by side.
+    pub database_writers: u32,
     pub retention: RetentionSettings,
     pub vendor: VendorSettings,
     pub coinbase: CoinbaseSettings,

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Service;
 use crate::handle::{CommandError, EngineCommand, QueuedCommand};
-use barkeep_store::{Election, Leader, Store, StoreError, Worker, WorkerRole};
+use barkeep_base::process::worker_mark;
+use barkeep_store::{Election, ExecutionRow, Leader, Store, StoreError, Worker, WorkerRole};
 
 /// How often the lease is asked for or renewed; it counts for three times as long.
 const ELECT: Duration = Duration::from_secs(5);
@@ -82,6 +84,38 @@ async fn elect(store: &Arc<dyn Store>) -> Result<Elected, StoreError> {
     let fleet = if store.is_shared() { tokio::time::timeout(ELECT / 2, store.workers()).await } else { Ok(Ok(vec![])) };
     let fleet = fleet.ok().and_then(Result::ok).filter(|_| store.is_shared());
     Ok(Elected { election, fleet })
+}
+
+/// The marks of services that work on nothing, seen by the one that leads: those on standby, and its own for what it does
+/// not remember.
+///
+/// # Errors
+/// When the database fails.
+pub async fn idle_services(store: &dyn Store) -> Result<Vec<String>, StoreError> {
+    let workers = store.workers().await?;
+    let standby = workers.iter().filter(|worker| worker.role == WorkerRole::Standby);
+    Ok(standby.map(|worker| worker_mark(worker.worker_id)).chain([store.mark()]).collect())
+}
+
+/// Executions that are `running` in the database and that no service runs, to the leader, which runs those that are
+/// `active`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn left_behind(
+    store: &dyn Store,
+    active: impl Fn(Uuid) -> bool + Send,
+) -> Result<Vec<ExecutionRow>, StoreError> {
+    if !store.is_shared() {
+        return Ok(Vec::new());
+    }
+    let mut running = store.running_executions().await?;
+    if running.iter().all(|row| active(row.execution_id)) {
+        return Ok(Vec::new());
+    }
+    let idle = idle_services(store).await?;
+    running.retain(|row| idle.contains(&row.owner) && !active(row.execution_id));
+    Ok(running)
 }
 
 impl Service {

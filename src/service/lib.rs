@@ -21,6 +21,7 @@ mod symbols;
 mod timetable;
 
 pub use background::{radar, retention};
+pub use lease::{idle_services, left_behind};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{MOST_RESUMED, Service};
+use crate::lease::{idle_services, left_behind};
 use crate::schedule::Due;
 use barkeep_market::ts::MINUTE;
 use barkeep_market::{Symbol, Ts};
-use barkeep_pipeline::backfill::{Backfill, close_dead_executions};
+use barkeep_pipeline::backfill::{Backfill, close_dead_executions, close_open};
 use barkeep_pipeline::index::coverage::SeriesKey;
 use barkeep_pipeline::select::Selection;
 use barkeep_store::{ExecutionRow, ExecutionStatus, StoreError, Trigger};
@@ -76,7 +77,8 @@ impl Service {
         let mark = self.engine.store.mark();
         let marks: Vec<String> = queued.iter().map(|row| row.owner.clone()).collect();
         let gone = self.engine.store.dead(&marks).await?;
-        let is_left = |row: &ExecutionRow| gone.contains(&row.owner) || row.owner == mark;
+        let idle = idle_services(self.engine.store.as_ref()).await?;
+        let is_left = |row: &ExecutionRow| gone.contains(&row.owner) || idle.contains(&row.owner);
         let mut open: Vec<ExecutionRow> = queued.into_iter().filter(is_left).collect();
         if self.engine.config.current().policy.scheduler_recovery.resume_interrupted {
             let mut ended = self.engine.store.executions(MOST_RESUMED).await?;
@@ -123,7 +125,18 @@ impl Service {
         let resumes = self.engine.config.current().policy.scheduler_recovery.resume_interrupted;
         let kept =
             |row: &ExecutionRow| resumes && wanted(row).is_some() && !self.active.contains_key(&row.execution_id);
-        close_dead_executions(self.engine.store.as_ref(), now, kept).await
+        let mut left = close_dead_executions(self.engine.store.as_ref(), now, &kept).await?;
+        for row in left_behind(self.engine.store.as_ref(), |id| self.active.contains_key(&id)).await? {
+            tracing::warn!(execution = %row.execution_id, "the service that ran this execution lost the lease");
+            if kept(&row) {
+                left.push(row);
+            } else {
+                let why = "its service lost the lease";
+                close_open(self.engine.store.as_ref(), row.execution_id, ExecutionStatus::Interrupted, why, now)
+                    .await?;
+            }
+        }
+        Ok(left)
     }
 
     pub(super) fn lost(&mut self, error: &StoreError) {

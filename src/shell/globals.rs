@@ -207,10 +207,16 @@ impl Session {
     }
 
     async fn open(&self, readonly: bool, retry: Option<Retry>) -> Result<Arc<dyn Store>, CliError> {
-        let Settings { database, database_connections: connections, .. } = &self.loaded.settings;
-        let connections = *connections;
+        let Settings { database, database_connections: connections, database_writers: writers, .. } =
+            &self.loaded.settings;
+        let (connections, writers) = (*connections, *writers);
         self.while_starting(async |starting| {
-            barkeep_store::open_with(database.as_str(), readonly, Opening { retry, connections, starting }).await
+            barkeep_store::open_with(
+                database.as_str(),
+                readonly,
+                Opening { retry, connections, writers, starting, ..Opening::default() },
+            )
+            .await
         })
         .await
     }

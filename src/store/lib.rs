@@ -26,6 +26,7 @@ pub mod upkeep;
 pub use barkeep_records::*;
 use barkeep_sql::{conn, fault, field, load, open_writes, retry, writer};
 pub use conn::Dialect;
+pub use database::fence::AsWorker;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::Memory;
 pub use open::{Opening, open, open_with, open_with_retry, sqlite_file};
@@ -135,6 +136,16 @@ pub trait Store: Send + Sync {
     /// The living processes that work on a shared database, the leader first.
     async fn workers(&self) -> Result<Vec<Worker>> {
         Ok(Vec::new())
+    }
+
+    /// How many connections write pages side by side.
+    fn writers(&self) -> usize {
+        1
+    }
+
+    /// Which of them writes the pages of a series, from 0. Pages of different ones wait for each other in no queue.
+    fn writer_of(&self, _: SeriesId) -> usize {
+        0
     }
 
     /// Answers that this process dropped because a newer one was already stored.

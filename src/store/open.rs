@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::database::Database;
+use super::database::fence::AsWorker;
 use super::postgres::Starting;
 use super::sqlite::Address;
 use super::{Result, Retry, Store, StoreError, postgres, sqlite};
@@ -38,16 +39,28 @@ pub struct Opening<'a> {
     /// Connections to a PostgreSQL server, at least 2: one writes, one gives signs of life unless there are
     /// only 2, the others read.
     pub connections: u32,
+    /// How many of them write pages and features, each those of its own series, as far as two are left for reading.
+    pub writers: u32,
     /// How long a server that is still starting is waited for, and who hears of it.
     pub starting: Starting<'a>,
+    /// Who it is among the workers.
+    pub worker: AsWorker,
 }
 
 /// Connections to a server, unless somebody says otherwise: far below its usual 100.
 const CONNECTIONS: u32 = 5;
+/// More make the server the limit.
+const WRITERS: u32 = 2;
 
 impl Default for Opening<'_> {
     fn default() -> Self {
-        Self { retry: None, connections: CONNECTIONS, starting: Starting::default() }
+        Self {
+            retry: None,
+            connections: CONNECTIONS,
+            writers: WRITERS,
+            starting: Starting::default(),
+            worker: AsWorker::default(),
+        }
     }
 }
 
@@ -63,7 +76,10 @@ pub async fn open_with(url: &str, readonly: bool, opening: Opening<'_>) -> Resul
 async fn connect(url: &str, readonly: bool, opening: &Opening<'_>) -> Result<Database> {
     match parse(url)? {
         Target::Sqlite(address) => sqlite::open(&address, readonly).await,
-        Target::Postgres(hosts) => postgres::open(hosts, readonly, opening.connections, opening.starting).await,
+        Target::Postgres(hosts) => {
+            let Opening { connections, writers, starting, worker, .. } = opening;
+            postgres::open(hosts, readonly, (*connections, *writers), *starting, worker.clone()).await
+        }
     }
 }
 

@@ -27,10 +27,12 @@ mod pages;
 mod postgres_server;
 mod records;
 mod sample;
+mod schedules;
 mod schema;
 mod sqlite_files;
 mod symbols;
 mod upkeep;
+mod writers;
 
 /// Makes a test of every case on every store it is for. The store in memory is tested on a paused clock: it must not
 /// need time to pass.

@@ -31,6 +31,7 @@ pub(crate) fn settings(tree: &Node, policy: &Policy, env: &Environment) -> Resul
     Ok(Settings {
         database: database(&root.get("database")?.get("url")?, env)?,
         database_connections: root.get("database")?.get("connections")?.int(2..=50)?,
+        database_writers: root.get("database")?.get("writers")?.int(1..=8)?,
         retention: retention(&root.get("retention")?)?,
         vendor: vendor(&root.get("vendor")?, env)?,
         coinbase: vendors::coinbase(&root.get("vendors")?.get("coinbase")?)?,

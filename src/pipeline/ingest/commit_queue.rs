@@ -4,7 +4,8 @@
 //! are prepared side by side. A transaction takes every page that is prepared when it begins: one when the vendor is the
 //! slower side, many when the database is, which then saves it most of its round trips and disk flushes. While one is
 //! written, a second that is large enough already waits in the writer's queue. A page is never split, so a crash still
-//! loses no committed page and tears none.
+//! loses no committed page and tears none. Where the database has several writers, each takes the pages of its own series
+//! and waits for no other.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};
@@ -24,18 +25,21 @@ use barkeep_store::{SeriesId, Store, StoreError, WriteOutcome};
 
 /// Pages between here and the database. With more, fetchers wait.
 const PAGES: usize = 8;
-/// Pages prepared at once.
+/// Further ones for each writer beside the first.
+const PAGES_MORE: usize = 4;
+/// Pages prepared at once, at least.
 const PREPARING: usize = 2;
 /// Bars that a transaction takes of further pages, beside its first: 8 MB on their way to the database.
 const BARS: usize = 60_000;
-/// Transactions handed to the writer: the one it works on, and one so that it need not wait for this queue in between
+/// Transactions handed to a writer: the one it works on, and one so that it need not wait for this queue in between
 /// (measured: 3 to 10 ms while both processors decode).
 const TRANSACTIONS: usize = 2;
 /// Bars that make a second transaction worthwhile; fewer wait for more pages.
 const MIN_SECOND_BATCH: usize = BARS / 2;
 
 type Prepared = (PageJob, Result<(), StoreError>);
-type Committed = (Vec<PageJob>, Result<Vec<Vec<WriteOutcome>>, StoreError>);
+/// The writer, its pages and what became of them.
+type Committed = (usize, Vec<PageJob>, Result<Vec<Vec<WriteOutcome>>, StoreError>);
 
 pub(super) struct CommitQueue {
     context: IngestContext,
@@ -46,6 +50,8 @@ pub(super) struct CommitQueue {
     busy: BTreeSet<SeriesId>,
     preparing: JoinSet<Prepared>,
     committing: JoinSet<Committed>,
+    /// Transactions under way, by writer.
+    transactions: Vec<usize>,
     /// Pages of the transactions under way.
     committing_pages: usize,
     /// Ends the run; what comes after it must not wait for a lost database in turn.
@@ -55,6 +61,7 @@ pub(super) struct CommitQueue {
 impl CommitQueue {
     pub(super) fn new(context: IngestContext) -> Self {
         Self {
+            transactions: vec![0; context.store.writers().max(1)],
             context,
             fetched: VecDeque::new(),
             prepared: Vec::new(),
@@ -68,6 +75,7 @@ impl CommitQueue {
 
     pub(super) async fn run(mut self, mut pages: mpsc::Receiver<PageJob>) {
         let mut open = true;
+        let most = PAGES + PAGES_MORE * (self.transactions.len() - 1);
         while open || !self.preparing.is_empty() || !self.committing.is_empty() {
             let pending = self.fetched.len() + self.preparing.len() + self.prepared.len() + self.committing_pages;
             // Only channels and task handles are waited for here; nothing that may not be dropped half-way.
@@ -75,7 +83,7 @@ impl CommitQueue {
                 biased;
                 Some(done) = self.committing.join_next(), if !self.committing.is_empty() => self.on_committed(done),
                 Some(done) = self.preparing.join_next(), if !self.preparing.is_empty() => self.on_prepared(done),
-                next = pages.recv(), if open && pending < PAGES => match next {
+                next = pages.recv(), if open && pending < most => match next {
                     Some(page) => self.fetched.push_back(page),
                     None => open = false,
                 },
@@ -96,8 +104,9 @@ impl CommitQueue {
     fn start_preparing(&mut self) {
         // Families of pages passed over: a later page of theirs must not overtake.
         let mut passed = BTreeSet::new();
+        let most = PREPARING.max(self.transactions.len());
         let mut at = 0;
-        while let Some(page) = self.fetched.get(at).filter(|_| self.preparing.len() < PREPARING) {
+        while let Some(page) = self.fetched.get(at).filter(|_| self.preparing.len() < most) {
             if !page.families.is_disjoint(&self.busy) || !page.families.is_disjoint(&passed) {
                 passed.extend(page.families.iter().copied());
                 at += 1;
@@ -115,22 +124,43 @@ impl CommitQueue {
     }
 
     fn start_commit(&mut self) {
-        let transactions = self.committing.len();
-        let bars: usize = self.prepared.iter().map(PageJob::bars).sum();
-        let worthwhile = transactions == 0 || (transactions < TRANSACTIONS && bars >= MIN_SECOND_BATCH);
-        if self.prepared.is_empty() || !worthwhile {
+        for writer in 0..self.transactions.len() {
+            self.start_commit_of(writer);
+        }
+    }
+
+    /// Hands a writer its pages that are prepared, if that is worthwhile.
+    fn start_commit_of(&mut self, writer: usize) {
+        let store = Arc::clone(&self.context.store);
+        let is_its = |page: &PageJob| page.first_written().map_or(0, |series| store.writer_of(series)) == writer;
+        let bars: usize = self.prepared.iter().filter(|page| is_its(page)).map(PageJob::bars).sum();
+        let Some(transactions) = self.transactions.get_mut(writer) else { return };
+        let worthwhile = *transactions == 0 || (*transactions < TRANSACTIONS && bars >= MIN_SECOND_BATCH);
+        if !worthwhile {
             return;
         }
         // The first page always goes, however large; further ones as far as the batch holds them.
-        let mut further = 0;
-        let fits = self.prepared.iter().skip(1).take_while(|page| {
-            further += page.bars();
-            further <= BARS
-        });
-        let count = 1 + fits.count();
-        let pages: Vec<PageJob> = self.prepared.drain(..count).collect();
+        let (mut further, mut is_full) = (None, false);
+        let pages: Vec<PageJob> = self
+            .prepared
+            .extract_if(.., |page| {
+                if is_full || !is_its(page) {
+                    return false;
+                }
+                let held = further.map_or(0, |held: usize| held + page.bars());
+                is_full = held > BARS;
+                if !is_full {
+                    further = Some(held);
+                }
+                !is_full
+            })
+            .collect();
+        if pages.is_empty() {
+            return;
+        }
+        *transactions += 1;
         self.committing_pages += pages.len();
-        self.committing.spawn(commit(Arc::clone(&self.context.store), pages));
+        self.committing.spawn(commit(store, writer, pages));
     }
 
     fn on_prepared(&mut self, done: Result<Prepared, JoinError>) {
@@ -142,7 +172,7 @@ impl CommitQueue {
     }
 
     fn on_committed(&mut self, done: Result<Committed, JoinError>) {
-        let (pages, outcome) = match done {
+        let (writer, pages, outcome) = match done {
             Ok(done) => done,
             Err(e) => {
                 // Which pages were lost with the task cannot be told; nothing more is committed anyway.
@@ -151,6 +181,7 @@ impl CommitQueue {
             }
         };
         self.committing_pages = self.committing_pages.saturating_sub(pages.len());
+        self.transactions.get_mut(writer).into_iter().for_each(|under_way| *under_way = under_way.saturating_sub(1));
         match outcome {
             Ok(outcomes) => {
                 for (page, outcomes) in pages.into_iter().zip(outcomes) {
@@ -232,7 +263,7 @@ fn tell(received: &[Received], outcomes: &[WriteOutcome], families: usize) {
 }
 
 /// Commits pages together, and shares the time out by their bars.
-async fn commit(store: Arc<dyn Store>, mut pages: Vec<PageJob>) -> Committed {
+async fn commit(store: Arc<dyn Store>, writer: usize, mut pages: Vec<PageJob>) -> Committed {
     let start = Instant::now();
     let commits = pages.iter_mut().map(PageJob::start_commit).collect::<Vec<_>>();
     let outcome = store.commit_pages(commits.into()).await;
@@ -242,5 +273,5 @@ async fn commit(store: Arc<dyn Store>, mut pages: Vec<PageJob>) -> Committed {
         let share = (page.bars() + 1) as f64 / all as f64;
         page.spent.add(Phase::Database, took.mul_f64(share));
     }
-    (pages, outcome)
+    (writer, pages, outcome)
 }

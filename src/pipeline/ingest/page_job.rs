@@ -125,6 +125,14 @@ impl PageJob {
         }
     }
 
+    /// The series that its writer is chosen by; none before the page is prepared.
+    pub(super) fn first_written(&self) -> Option<SeriesId> {
+        match &self.state {
+            PageState::Prepared { commit, .. } => commit.writes.first().map(|write| write.series),
+            PageState::Fetched(_) | PageState::Committing { .. } => None,
+        }
+    }
+
     /// Takes out what the database has to change.
     pub(super) fn start_commit(&mut self) -> PageCommit {
         let taken = PageState::Committing { received: Vec::new() };

@@ -28,7 +28,7 @@ impl Database {
             return Ok(None);
         }
         self.has_heartbeat.store(true, Ordering::Relaxed);
-        self.beside(workers::Heartbeat).await
+        self.beside(workers::Heartbeat(self.fence.worker().id)).await
     }
 
     pub(super) async fn ask_for_lease(&self) -> Result<Election> {
@@ -36,8 +36,8 @@ impl Database {
             return Ok(Election::Leads);
         }
         self.has_heartbeat.store(true, Ordering::Relaxed);
-        let asked = tokio::time::Instant::now();
-        let election = self.beside(workers::Elect).await?;
+        let asked = self.fence.worker().elapsed();
+        let election = self.beside(workers::Elect(self.fence.worker().id)).await?;
         self.fence.note(&election, asked);
         Ok(election)
     }
@@ -45,7 +45,7 @@ impl Database {
     /// Takes leave, then closes everything.
     pub(super) async fn end(&self) {
         if self.has_heartbeat.swap(false, Ordering::Relaxed)
-            && let Err(error) = self.beside(workers::Leave).await
+            && let Err(error) = self.beside(workers::Leave(self.fence.worker().id)).await
         {
             tracing::debug!(%error, "cannot remove the row of this process; others take it for dead in 30 s");
         }
@@ -54,7 +54,7 @@ impl Database {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) | Readers::Pooled(pool) => pool.close().await,
         }
-        for writer in self.writer.iter().chain(&self.heartbeats) {
+        for writer in self.writer.iter().chain(&self.more_writers).chain(&self.heartbeats) {
             writer.close().await;
         }
     }

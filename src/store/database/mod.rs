@@ -20,7 +20,7 @@ use super::conn::{Conn, Sql, Statements};
 use super::open_writes::OpenWrites;
 use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
-use super::{Result, StoreError, fault};
+use super::{Result, SeriesId, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
 use fence::{Fence, Fenced};
 use identity::Identity;
@@ -38,6 +38,8 @@ pub(super) struct Database {
     pub(super) readers: Readers,
     /// `None` when opened for reading only.
     pub(super) writer: Option<Writer>,
+    /// A server's: connections that write pages and features beside it, each those of its own series.
+    pub(super) more_writers: Vec<Writer>,
     /// SQLite's.
     pub(super) file: Option<PathBuf>,
     /// SQLite's.
@@ -112,6 +114,14 @@ macro_rules! read {
     };
 }
 use read;
+
+/// Which of so many connections writes a series.
+fn spread(series: SeriesId, writers: usize) -> usize {
+    // Fibonacci hashing: the keys of a symbol's timeframes follow one another.
+    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mixed = series.0.unsigned_abs().wrapping_mul(GOLDEN) >> 32;
+    usize::try_from(mixed).unwrap_or_default() % writers.max(1)
+}
 
 async fn ping(conn: &mut Conn<'_>) -> Result<()> {
     conn.rows(Sql::same("SELECT 1"), &[]).await.map(drop)
@@ -205,13 +215,14 @@ impl Database {
         timing::timed(Phase::Database, self.write_untimed(work)).await
     }
 
-    /// The door of what only the leader may write.
-    async fn write_leading<W: Work>(&self, work: W) -> Result<W::Output> {
+    /// The door of what only the leader may write; what belongs to a series goes through its own connection.
+    async fn write_leading<W: Work>(&self, work: W, series: Option<SeriesId>) -> Result<W::Output> {
         let work = Arc::new(work);
         loop {
             self.fence.pass().await?;
             let fenced = Fenced { work: Arc::clone(&work), fence: self.fence.clone() };
-            match self.write(fenced).await {
+            let write = self.write_through(self.writer_for(series), fenced);
+            match timing::timed(Phase::Database, write).await {
                 // It waits for the next election and is done again, or not.
                 Err(StoreError::Busy(_)) if self.fence.is_over() => {}
                 outcome => return outcome,
@@ -220,7 +231,16 @@ impl Database {
     }
 
     async fn write_untimed<W: Work>(&self, work: W) -> Result<W::Output> {
-        let Some(writer) = &self.writer else {
+        self.write_through(self.writer.as_ref(), work).await
+    }
+
+    fn writer_for(&self, series: Option<SeriesId>) -> Option<&Writer> {
+        let place = series.map_or(0, |series| spread(series, 1 + self.more_writers.len()));
+        place.checked_sub(1).and_then(|place| self.more_writers.get(place)).or(self.writer.as_ref())
+    }
+
+    async fn write_through<W: Work>(&self, writer: Option<&Writer>, work: W) -> Result<W::Output> {
+        let Some(writer) = writer else {
             return Err(StoreError::Refused("it was opened read-only".into()));
         };
         let _open = self.open_writes.begin();

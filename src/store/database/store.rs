@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::{Database, Readers, ping, read};
+use super::{Database, Readers, ping, read, spread};
 use crate::conn::Dialect;
 use crate::engine_state;
 use crate::retry::Retry;
@@ -53,7 +53,7 @@ impl Store for Database {
     }
 
     fn mark(&self) -> String {
-        if self.is_shared { process::worker_mark(process::worker()) } else { process::mark() }
+        if self.is_shared { process::worker_mark(self.fence.worker().id) } else { process::mark() }
     }
 
     async fn heartbeat(&self) -> Result<Option<Ts>> {
@@ -65,7 +65,7 @@ impl Store for Database {
     }
 
     async fn resign(&self) -> Result<()> {
-        if self.is_shared { self.beside(workers::Resign).await } else { Ok(()) }
+        if self.is_shared { self.beside(workers::Resign(self.fence.worker().id)).await } else { Ok(()) }
     }
 
     async fn workers(&self) -> Result<Vec<Worker>> {
@@ -73,7 +73,15 @@ impl Store for Database {
     }
 
     async fn dead(&self, marks: &[String]) -> Result<Vec<String>> {
-        read!(self, workers::dead(marks.iter()))
+        read!(self, workers::dead(self.fence.worker().id, marks.iter()))
+    }
+
+    fn writers(&self) -> usize {
+        1 + self.more_writers.len()
+    }
+
+    fn writer_of(&self, series: SeriesId) -> usize {
+        spread(series, self.writers())
     }
 
     fn stale_answers(&self) -> u64 {
@@ -264,7 +272,8 @@ impl Store for Database {
     }
 
     async fn put_features(&self, writes: Arc<[FeatureWrite]>) -> Result<Vec<FeatureOutcome>> {
-        self.write_leading(features::Put(writes)).await
+        let series = writes.first().map(|write| write.series);
+        self.write_leading(features::Put(writes), series).await
     }
 
     async fn log_feature_failure(&self, failure: &FeatureFailure) -> Result<()> {
@@ -288,7 +297,7 @@ impl Store for Database {
     }
 
     async fn put_execution(&self, row: &ExecutionRow) -> Result<()> {
-        self.write_leading(executions::Put(row.clone())).await
+        self.write_leading(executions::Put(row.clone()), None).await
     }
 
     async fn executions(&self, limit: usize) -> Result<Vec<ExecutionRow>> {
@@ -316,7 +325,7 @@ impl Store for Database {
     }
 
     async fn put_series_statuses(&self, rows: &[SeriesStatus]) -> Result<()> {
-        self.write_leading(executions::PutStatuses(rows.to_vec())).await
+        self.write_leading(executions::PutStatuses(rows.to_vec()), None).await
     }
 
     async fn series_statuses(&self, execution: Uuid) -> Result<Vec<SeriesStatus>> {
@@ -497,7 +506,8 @@ impl Store for Database {
     }
 
     async fn commit_pages(&self, pages: Arc<[PageCommit]>) -> Result<Vec<Vec<WriteOutcome>>> {
-        let outcomes = self.write_leading(page::Commit(pages)).await?;
+        let series = pages.iter().flat_map(|page| &page.writes).map(|write| write.series).next();
+        let outcomes = self.write_leading(page::Commit { pages, owner: self.mark() }, series).await?;
         self.stale.fetch_add(outcomes.iter().flatten().map(|one| one.stale).sum(), Ordering::Relaxed);
         Ok(outcomes)
     }

@@ -13,7 +13,7 @@ use sqlx::{Connection, Executor, Row as _};
 
 pub(crate) use self::hosts::Hosts;
 use super::conn::{Conn, Dialect, Statements, answered};
-use super::database::fence::Fence;
+use super::database::fence::{AsWorker, Fence};
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{BEGIN_READING, Connect, Owned, ROLLBACK, Writer};
@@ -106,7 +106,13 @@ impl Server {
     }
 }
 
-pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, starting: Starting<'_>) -> Result<Database> {
+pub(super) async fn open(
+    hosts: Hosts,
+    readonly: bool,
+    (connections, writers): (u32, u32),
+    starting: Starting<'_>,
+    worker: AsWorker,
+) -> Result<Database> {
     let (server, mut conn) = Server::find(&hosts, starting).await?;
     let prepared = if readonly { check(&mut conn, server.statements).await } else { migrate(&mut conn, &server).await };
     // Only one connection is open at a time here.
@@ -116,11 +122,16 @@ pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, startin
     let writer = if readonly { None } else { Some(start()?) };
     // Signs of life wait for no page; with two connections they share one with the pages.
     let heartbeats = if readonly || connections < 3 { None } else { Some(start()?) };
-    let writing = u32::from(writer.is_some()) + u32::from(heartbeats.is_some());
+    // Two connections are left for reading, unless there are fewer anyway.
+    let spare = if readonly { 0 } else { connections.saturating_sub(4) };
+    let more = (1..writers).take(spare as usize);
+    let more_writers = more.map(|_| start()).collect::<Result<Vec<Writer>>>()?;
+    let writing = u32::from(writer.is_some()) + u32::from(heartbeats.is_some()) + more_writers.len() as u32;
     let readers = server.readers(connections.saturating_sub(writing).max(1));
     Ok(Database {
         readers,
         writer,
+        more_writers,
         file: None,
         identity: None,
         retry: None,
@@ -128,7 +139,7 @@ pub(super) async fn open(hosts: Hosts, readonly: bool, connections: u32, startin
         is_shared: true,
         heartbeats,
         has_heartbeat: AtomicBool::default(),
-        fence: Fence::default(),
+        fence: Fence::of(worker),
         stale: AtomicU64::default(),
         silent: AtomicBool::new(false),
     })

@@ -20,7 +20,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row};
 
 use super::conn::{Conn, Dialect};
-use super::database::fence::Fence;
+use super::database::fence::{AsWorker, Fence};
 use super::database::{Database, Readers};
 use super::open_writes::OpenWrites;
 use super::writer::{Connect, Owned, Writer};
@@ -87,8 +87,9 @@ fn database(readers: SqlitePool, writer: Option<Writer>, path: &Path, identity: 
         open_writes: OpenWrites::default(),
         is_shared: false,
         heartbeats: None,
+        more_writers: Vec::new(),
         has_heartbeat: AtomicBool::default(),
-        fence: Fence::default(),
+        fence: Fence::of(AsWorker::default()),
         stale: AtomicU64::default(),
         silent: AtomicBool::new(false),
     }

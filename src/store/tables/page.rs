@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::conn::{Conn, Sql, statements, values};
 use crate::field::collect;
@@ -15,6 +16,7 @@ use crate::tables::bars;
 use crate::tables::coverage;
 use crate::tables::coverage::profiles;
 use crate::tables::executions;
+use crate::tables::fleet::claims;
 use crate::tables::quarantine;
 use crate::tables::requests;
 use crate::writer::Work;
@@ -42,20 +44,24 @@ statements! {
 }
 
 /// [`crate::Store::commit_pages`].
-pub(crate) struct Commit(pub(crate) Arc<[PageCommit]>);
+pub(crate) struct Commit {
+    pub(crate) pages: Arc<[PageCommit]>,
+    /// The mark of the process that writes them.
+    pub(crate) owner: String,
+}
 
 #[async_trait]
 impl Work for Commit {
     type Output = Vec<Vec<WriteOutcome>>;
 
     fn check(&self) -> Result<()> {
-        self.0.iter().flat_map(|page| &page.writes).try_for_each(diff::check)
+        self.pages.iter().flat_map(|page| &page.writes).try_for_each(diff::check)
     }
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Self::Output> {
-        series::lock(conn, self.0.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;
-        let stale = stale(conn, &self.0).await?;
-        let pages = without(&self.0, &stale);
+        series::lock(conn, self.pages.iter().flat_map(|page| &page.writes).map(|w| w.series)).await?;
+        let stale = stale(conn, &self.pages).await?;
+        let pages = without(&self.pages, &stale);
         let mut outcomes = Vec::with_capacity(pages.len());
         let mut rest = &pages[..];
         while !rest.is_empty() {
@@ -77,8 +83,20 @@ impl Work for Commit {
                 outcome.stale = 1;
             }
         }
+        claims::hold(conn, &self.owner, &written(&self.pages)).await?;
         Ok(outcomes)
     }
+}
+
+/// The series that each execution writes.
+fn written(pages: &[PageCommit]) -> BTreeMap<Uuid, BTreeSet<SeriesId>> {
+    let mut all: BTreeMap<Uuid, BTreeSet<SeriesId>> = BTreeMap::new();
+    for page in pages {
+        if let Some(execution) = page.request.as_ref().and_then(|request| request.execution_id) {
+            all.entry(execution).or_default().extend(page.writes.iter().map(|write| write.series));
+        }
+    }
+    all
 }
 
 /// The writes of answers that are older than what is stored: page and place.

@@ -17,6 +17,7 @@ mod hosts;
 mod shown;
 mod stopped;
 mod turns;
+mod writers;
 
 /// A bench on a new database of the shared server, and its name.
 async fn bench(config: SimConfig) -> (Bench, String) {

@@ -1,5 +1,7 @@
 //! Which execution works on which series: one row each, decided about under a lock, renewed while its process lives.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -7,7 +9,9 @@ use crate::conn::{Conn, Sql, statements, values};
 use crate::field::each;
 use crate::tables::fleet::workers;
 use crate::writer::Work;
-use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, StoreError, claims};
+use crate::{Claimed, Holder, KeptClaim, Result, SeriesClaim, SeriesClaiming, SeriesId, StoreError, claims};
+use barkeep_base::process;
+use barkeep_market::{Symbol, Timeframe};
 
 statements! {
     /// Two that decide at once would both see a free series. SQLite's transactions exclude each other anyway.
@@ -29,7 +33,63 @@ statements! {
     RENEW = Sql::two(
         "UPDATE series_claims SET renewed_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE execution_id = $1 AND owner = $2",
         "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1 AND owner = $2");
+    /// Nobody takes the series of this execution over before the transaction has ended.
+    HOLD = Sql::two(
+        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2",
+        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 FOR KEY SHARE");
+    WRITTEN = Sql::two(
+        "SELECT symbol, timeframe FROM series WHERE id IN (SELECT value FROM json_each($1))",
+        "SELECT symbol, timeframe FROM series WHERE id = ANY($1)");
+    /// Of one that is just committing a page it is not taken away.
+    TAKE_AWAY = Sql::two(
+        "DELETE FROM series_claims WHERE execution_id = $1 AND owner = $2",
+        "DELETE FROM series_claims WHERE execution_id = (
+             SELECT execution_id FROM series_claims WHERE execution_id = $1 AND owner = $2 FOR UPDATE SKIP LOCKED)");
     RELEASE = Sql::same("DELETE FROM series_claims WHERE execution_id = $1 AND owner = $2");
+}
+
+/// All claims, and whether each was not renewed for 30 s.
+async fn all(conn: &mut Conn<'_>) -> Result<Vec<(bool, KeptClaim)>> {
+    each(conn, ALL, &[], |f| {
+        let execution_id: Uuid = f.next()?;
+        let place: i64 = f.next()?;
+        let owner: String = f.next()?;
+        let (scheduled, granted): (bool, bool) = (f.next()?, f.next()?);
+        let families: String = f.next()?;
+        let families: Vec<Claimed> = serde_json::from_str(&families)
+            .map_err(|e| StoreError::Unusable(format!("a claim of series cannot be read: {e}")))?;
+        let silent: bool = f.next()?;
+        let claim = SeriesClaim { execution_id, owner, scheduled, families };
+        Ok((silent, KeptClaim { place, granted, claim }))
+    })
+    .await
+}
+
+/// Fails when an execution writes series that another has taken over since: it was silent for 30 s. Its own are its own
+/// until the end of the transaction.
+pub(crate) async fn hold(conn: &mut Conn<'_>, owner: &str, writes: &BTreeMap<Uuid, BTreeSet<SeriesId>>) -> Result<()> {
+    for (execution, series) in writes {
+        if !conn.rows(HOLD, &values![*execution, owner]).await?.is_empty() {
+            continue;
+        }
+        let series: Vec<i64> = series.iter().map(|id| id.0).collect();
+        let written: Vec<Claimed> = each(conn, WRITTEN, &values![series], |f| {
+            let (symbol, timeframe): (Symbol, Timeframe) = (f.next()?, f.next()?);
+            Ok((symbol, timeframe.family()))
+        })
+        .await?;
+        let taken = all(conn).await?.into_iter().find_map(|(silent, KeptClaim { granted, claim, .. })| {
+            let is_other = claim.execution_id != *execution || claim.owner != owner;
+            let shared = claim.families.iter().find(|family| written.contains(family)).cloned();
+            shared.filter(|_| granted && !silent && is_other).map(|(symbol, _)| (symbol, claim.execution_id))
+        });
+        if let Some((symbol, other)) = taken {
+            return Err(StoreError::Refused(format!(
+                "execution {other} has taken over {symbol}, after this process gave no sign of life for 30 s"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// [`crate::Store::claim_series`].
@@ -41,25 +101,14 @@ impl Work for Claim {
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<SeriesClaiming> {
         conn.run(LOCK, &[]).await?;
-        let rows = each(conn, ALL, &[], |f| {
-            let execution_id: Uuid = f.next()?;
-            let place: i64 = f.next()?;
-            let owner: String = f.next()?;
-            let (scheduled, granted): (bool, bool) = (f.next()?, f.next()?);
-            let families: String = f.next()?;
-            let families: Vec<Claimed> = serde_json::from_str(&families)
-                .map_err(|e| StoreError::Unusable(format!("a claim of series cannot be read: {e}")))?;
-            let silent: bool = f.next()?;
-            let claim = SeriesClaim { execution_id, owner, scheduled, families };
-            Ok((silent, KeptClaim { place, granted, claim }))
-        })
-        .await?;
-        let gone = workers::dead(conn, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
+        let rows = all(conn).await?;
+        let own = process::worker_of(&self.0.owner).unwrap_or_else(process::worker);
+        let gone = workers::dead(conn, own, rows.iter().map(|(_, kept)| &kept.claim.owner)).await?;
         let mut living = Vec::with_capacity(rows.len());
         for (silent, kept) in rows {
-            if silent || gone.contains(&kept.claim.owner) {
-                conn.run(RELEASE, &values![kept.claim.execution_id, &kept.claim.owner]).await?;
-            } else {
+            let is_dead = silent || gone.contains(&kept.claim.owner);
+            let claim = values![kept.claim.execution_id, &kept.claim.owner];
+            if !is_dead || conn.run(TAKE_AWAY, &claim).await? == 0 {
                 living.push(kept);
             }
         }

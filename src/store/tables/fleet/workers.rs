@@ -1,5 +1,7 @@
 //! Which processes work on the database, and which of them follows the schedule; by the server's clock.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -36,6 +38,8 @@ statements! {
          WHERE w.heartbeat >= clock_timestamp() - INTERVAL '30 s'
              OR pg_postmaster_start_time() > clock_timestamp() - INTERVAL '30 s'
          ORDER BY l.since IS NULL, w.started, w.worker_id");
+    /// A new leader waits until what the one before was just committing is stored ([`HOLD`]): it is elected later, not in
+    /// between.
     ELECT = Sql::two(
         "UPDATE leader SET
              since = CASE WHEN worker_id = $1 THEN since ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
@@ -44,7 +48,12 @@ statements! {
              OR until < CAST(unixepoch('subsec') * 1000 AS INTEGER))",
         "UPDATE leader SET since = CASE WHEN worker_id = $1 THEN since ELSE clock_timestamp() END,
              worker_id = $1, until = clock_timestamp() + INTERVAL '15 s'
-         WHERE id = 1 AND (worker_id IS NULL OR worker_id = $1 OR until < clock_timestamp())");
+         WHERE id = 1 AND (worker_id = $1 OR (worker_id IS NULL OR until < clock_timestamp())
+             AND id = (SELECT id FROM leader WHERE id = 1 FOR UPDATE SKIP LOCKED))");
+    /// Nobody else becomes the leader before this transaction has ended. SQLite has one service.
+    HOLD = Sql::two(
+        "SELECT 1 WHERE $1 IS NOT NULL",
+        "SELECT 1 FROM leader WHERE id = 1 AND worker_id = $1 FOR KEY SHARE");
     LEADER = Sql::same(
         "SELECT l.worker_id, w.host, l.since, w.birth FROM leader AS l
          LEFT JOIN workers AS w ON w.worker_id = l.worker_id WHERE l.id = 1");
@@ -52,34 +61,37 @@ statements! {
     LEAVE = Sql::same("DELETE FROM workers WHERE worker_id = $1");
 }
 
+/// Pause before an election is asked for again.
+const AGAIN: Duration = Duration::from_millis(10);
+
 /// [`crate::Store::heartbeat`]: the server's time.
-pub(crate) struct Heartbeat;
+pub(crate) struct Heartbeat(pub(crate) Uuid);
 
 #[async_trait]
 impl Work for Heartbeat {
     type Output = Option<Ts>;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Option<Ts>> {
-        heartbeat(conn, false).await
+        heartbeat(conn, self.0, false).await
     }
 }
 
-async fn heartbeat(conn: &mut Conn<'_>, serves: bool) -> Result<Option<Ts>> {
-    let row = values![process::worker(), process::host(), env!("CARGO_PKG_VERSION"), serves, process::birth()];
+async fn heartbeat(conn: &mut Conn<'_>, own: Uuid, serves: bool) -> Result<Option<Ts>> {
+    let row = values![own, process::host(), env!("CARGO_PKG_VERSION"), serves, process::birth()];
     Ok(column(&conn.rows(BEAT, &row).await?)?.pop())
 }
 
 /// [`crate::Store::elect`].
-pub(crate) struct Elect;
+pub(crate) struct Elect(pub(crate) Uuid);
 
 #[async_trait]
 impl Work for Elect {
     type Output = Election;
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<Election> {
-        heartbeat(conn, true).await?;
+        heartbeat(conn, self.0, true).await?;
         loop {
-            if conn.run(ELECT, &values![process::worker()]).await? > 0 {
+            if conn.run(ELECT, &values![self.0]).await? > 0 {
                 conn.run(FORGET, &[]).await?;
                 return Ok(Election::Leads);
             }
@@ -98,36 +110,41 @@ impl Work for Elect {
                     conn.run(LEAVE, &values![id]).await?;
                 }
                 (Some(_), Some(since)) => return Ok(Election::StandsBy(Leader { host, since })),
-                // Given up meanwhile.
-                _ => {}
+                // Given up meanwhile, or just about to end its last transaction.
+                _ => tokio::time::sleep(AGAIN).await,
             }
         }
     }
 }
 
 /// [`crate::Store::resign`].
-pub(crate) struct Resign;
+pub(crate) struct Resign(pub(crate) Uuid);
 
 #[async_trait]
 impl Work for Resign {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        conn.run(RESIGN, &values![process::worker()]).await.map(drop)
+        conn.run(RESIGN, &values![self.0]).await.map(drop)
     }
 }
 
 /// This process ends in order.
-pub(crate) struct Leave;
+pub(crate) struct Leave(pub(crate) Uuid);
 
 #[async_trait]
 impl Work for Leave {
     type Output = ();
 
     async fn run(&self, conn: &mut Conn<'_>) -> Result<()> {
-        conn.run(RESIGN, &values![process::worker()]).await?;
-        conn.run(LEAVE, &values![process::worker()]).await.map(drop)
+        conn.run(RESIGN, &values![self.0]).await?;
+        conn.run(LEAVE, &values![self.0]).await.map(drop)
     }
+}
+
+/// Whether this worker leads, which it then does until the end of the transaction.
+pub(crate) async fn hold_lead(conn: &mut Conn<'_>, own: Uuid) -> Result<bool> {
+    Ok(!conn.rows(HOLD, &values![own]).await?.is_empty())
 }
 
 /// The workers that live, the leader first.
@@ -148,13 +165,13 @@ pub(crate) async fn living(conn: &mut Conn<'_>) -> Result<Vec<Worker>> {
     Ok(found.into_iter().filter_map(|(birth, worker)| lives(birth).then_some(worker)).collect())
 }
 
-/// Those of the marks whose processes are dead.
+/// Those of the marks whose processes are dead, to the worker that asks.
 pub(crate) async fn dead<'m>(
     conn: &mut Conn<'_>,
+    ours: Uuid,
     marks: impl Iterator<Item = &'m String> + Send,
 ) -> Result<Vec<String>> {
     let marks: Vec<&String> = marks.collect();
-    let ours = process::worker();
     let asked = marks.iter().any(|mark| process::worker_of(mark).is_some_and(|worker| worker != ours));
     let living = if asked { living(conn).await? } else { Vec::new() };
     let is_dead = |mark: &&&String| match process::worker_of(mark) {
