@@ -40,17 +40,17 @@ impl Service {
         };
         // A preview changes nothing; a dashboard asks for one before every trigger.
         if only_looked {
-            tracing::debug!(by, action, result, "order");
+            tracing::debug!(by, action, result, "command");
             let _ = reply.send(answer);
             return;
         }
-        tracing::info!(by, action, result, "order");
+        tracing::info!(by, action, result, "command");
         let at = self.engine.clock.now();
         for target in targets.into_iter().filter(|_| !self.database_lost) {
             let (actor, action, detail, result) = (by.clone(), action.clone(), detail.clone(), result.clone());
             let act = OperatorAction { at, actor, action, target, detail, result };
             if let Err(e) = self.engine.store.record_action(&act).await {
-                tracing::error!(error = %e, "an order could not be noted");
+                tracing::error!(error = %e, "cannot record a command");
             }
         }
         // Whoever asked may be gone.

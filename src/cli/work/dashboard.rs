@@ -302,7 +302,7 @@ fn themes_folder(session: &Session) -> Option<PathBuf> {
 fn wear(model: &mut Model, named: Option<OwnTheme>, folder: Option<&Path>) {
     let (mut themes, wrong) = folder.map(OwnTheme::all_in).unwrap_or_default();
     for reason in wrong {
-        tracing::warn!("a theme is not offered: {reason}");
+        tracing::warn!("cannot use a theme file: {reason}");
     }
     if let Some(named) = named {
         themes.retain(|theme| theme.name() != named.name());
