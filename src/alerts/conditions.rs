@@ -9,7 +9,7 @@ use barkeep_base::text::printable;
 use barkeep_base::variants::all;
 use barkeep_config::Policy;
 use barkeep_config::policy::Severity;
-use barkeep_market::ts::MINUTE;
+use barkeep_market::ts::{MINUTE, millis};
 use barkeep_market::{Criticality, Symbol, Ts};
 use barkeep_service::activity::VendorSilence;
 
@@ -205,7 +205,7 @@ fn of(kind: Kind, i: &Inputs, policy: &Policy) -> Option<Condition> {
         Kind::NoSuccessfulBackfill => {
             let (patience, severity) = thresholds.no_successful_backfill;
             let since = i.last_success.unwrap_or(i.watching_since);
-            let over = i.now - since > i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+            let over = i.now - since > millis(patience);
             if i.symbols == 0 || !over || (i.last_success.is_none() && i.is_working) {
                 return None;
             }

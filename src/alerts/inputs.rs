@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Inputs;
 use super::conditions::{Breach, Failing, SymbolHoles};
 use barkeep_market::freshness::Tier;
-use barkeep_market::ts::{DAY, HOUR};
+use barkeep_market::ts::{DAY, HOUR, millis};
 use barkeep_market::{Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_monitor::holes::{Hole, HoleCounts, sentence};
 use barkeep_monitor::ledger::{Assessor, AtWork, Ledger, RunEndings, running_series};
@@ -130,8 +130,8 @@ impl Inputs {
             inputs.series_without_features += usize::from(has_features_due && without.contains(&known.row.id));
             if let Some(behind) = assessed.judgement.behind.filter(|_| assessed.breached) {
                 let rpo = context.policy.rpo_by_symbol_criticality.of(symbol.criticality);
-                let allowed = milliseconds(rpo.acceptable_staleness);
-                let is_new = now - watching_since < milliseconds(rpo.refresh_every).min(SETTLING);
+                let allowed = millis(rpo.acceptable_staleness);
+                let is_new = now - watching_since < millis(rpo.refresh_every).min(SETTLING);
                 let is_fetched = at_work.is_some_and(|AtWork { since, .. }| now - *since < allowed);
                 let paused = *engine_paused || symbol.paused || known.row.paused;
                 inputs.breaches.push(Breach {
@@ -180,10 +180,6 @@ fn holes(index: &SeriesIndex, ledger: &Ledger, now: Ts) -> Vec<SymbolHoles> {
         what: sentence(&all, now).unwrap_or_default(),
     };
     by_symbol.into_iter().map(one).collect()
-}
-
-fn milliseconds(time: std::time::Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl AlertMonitor {
                 let before = std::mem::replace(&mut self.notifier, notifier);
                 tokio::spawn(before.close(settings.timeout));
             }
-            Err(e) => tracing::error!(error = e, "alerts go to the receivers of before"),
+            Err(e) => tracing::error!(error = e, "alerts still go to the previous receivers"),
         }
     }
 
@@ -184,7 +184,7 @@ impl AlertMonitor {
         let inputs = Inputs { key_refused, vendor_silent, database_lost, clock_skew_ms, ..read };
         self.judge(watch, &Kind::ALL, &inputs);
         if let Err(e) = watch.save(self.engine.store.as_ref()).await {
-            tracing::warn!(error = %e, "alerts are kept for later");
+            tracing::warn!(error = %e, "cannot store alerts; they are stored at the next check");
         }
     }
 
@@ -203,9 +203,9 @@ impl AlertMonitor {
         let reading = tokio::spawn(async move { Rows::read(store.as_ref(), &calendar, at).await });
         match tokio::time::timeout(self.every(), reading).await {
             Ok(Ok(Ok(rows))) => seen.rows = Some(Arc::new(rows)),
-            Ok(Ok(Err(e))) => tracing::warn!(error = %e, "the conditions of alerts could not be read"),
-            Ok(Err(e)) => tracing::error!(error = %e, "looking for alerts broke"),
-            Err(_) => tracing::warn!("the conditions of alerts are not read in time"),
+            Ok(Ok(Err(e))) => tracing::warn!(error = %e, "cannot read the alert conditions"),
+            Ok(Err(e)) => tracing::error!(error = %e, "checking the alert conditions ended unexpectedly"),
+            Err(_) => tracing::warn!("reading the alert conditions takes too long"),
         }
         seen.rows.clone()
     }

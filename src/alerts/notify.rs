@@ -67,7 +67,7 @@ impl Notifier {
         let tasks: Vec<_> = self.lanes.into_iter().map(|lane| (lane.name, lane.task)).collect();
         for (name, mut task) in tasks {
             if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
-                tracing::warn!(receiver = name, "alerts still waiting for this receiver are given up");
+                tracing::warn!(receiver = name, "alerts still waiting for this receiver were dropped");
                 task.abort();
                 // An aborted task ends at once; its error says only that it was aborted.
                 let _ = task.await;

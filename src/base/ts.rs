@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::{America::New_York, Tz};
@@ -15,6 +16,12 @@ pub const SECOND: i64 = 1_000;
 pub const MINUTE: i64 = 60 * SECOND;
 pub const HOUR: i64 = 60 * MINUTE;
 pub const DAY: i64 = 24 * HOUR;
+
+/// A length of time in whole milliseconds, held at the longest that fits.
+#[must_use]
+pub fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Milliseconds since the Unix epoch, UTC. Displays and serialises as RFC 3339 with a `Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -115,6 +122,20 @@ impl Sub<i64> for Ts {
     }
 }
 
+impl Add<Duration> for Ts {
+    type Output = Self;
+    fn add(self, time: Duration) -> Self {
+        self + millis(time)
+    }
+}
+
+impl Sub<Duration> for Ts {
+    type Output = Self;
+    fn sub(self, time: Duration) -> Self {
+        self - millis(time)
+    }
+}
+
 /// The distance between two instants in milliseconds.
 impl Sub for Ts {
     type Output = i64;
@@ -176,6 +197,13 @@ mod tests {
         assert_eq!(Ts(-1).floor(MINUTE), Ts(-MINUTE));
         assert_eq!(Ts(-1).ceil(MINUTE), Ts(0));
         assert_eq!(Ts(MINUTE).ceil(MINUTE), Ts(MINUTE));
+    }
+
+    #[test]
+    fn a_length_that_no_instant_has_ends_at_the_last_one() {
+        assert_eq!(Ts(0) + Duration::from_millis(1_500), Ts(1_500));
+        assert_eq!(Ts(5_000) - Duration::from_secs(6), Ts(-1_000));
+        assert_eq!((millis(Duration::MAX), Ts(1) + Duration::MAX), (i64::MAX, Ts(i64::MAX)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) const FORMER_KEY: &str = "POLYGON_API_KEY";
 pub(super) const WEBHOOK_URL: &str = "BARKEEP_ALERT_WEBHOOK_URL";
 pub(super) const SMTP_PASSWORD: &str = "BARKEEP_SMTP_PASSWORD";
 
-const ALL: [&str; 20] = [
+const ALL: [&str; 22] = [
     CONFIG,
     DATABASE_URL,
     COMMON_DATABASE_URL,
@@ -34,6 +34,8 @@ const ALL: [&str; 20] = [
     WEBHOOK_URL,
     SMTP_PASSWORD,
     "USER",
+    "VISUAL",
+    "EDITOR",
     // What tells of the terminal.
     "NO_COLOR",
     "COLORTERM",
@@ -114,6 +116,13 @@ impl Environment {
     pub fn user(&self) -> String {
         let user = self.get("USER").ok().flatten();
         printable(&user.unwrap_or_else(account))
+    }
+
+    /// The editor that the user wants, as a command line of the shell.
+    #[must_use]
+    pub fn editor(&self) -> Option<String> {
+        let set = |name| self.get(name).ok().flatten().filter(|text| !text.trim().is_empty());
+        set("VISUAL").or_else(|| set("EDITOR"))
     }
 
     /// The value of a variable; an empty one counts as unset.

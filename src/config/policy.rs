@@ -113,7 +113,7 @@ pub struct Rpo {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SchedulerRecovery {
-    /// Time of the daily full sweep, UTC.
+    /// Time of the daily full check, UTC.
     pub daily_sweep: NaiveTime,
     pub priority_order: Vec<Criticality>,
     pub resume_interrupted: bool,

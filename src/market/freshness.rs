@@ -15,7 +15,7 @@ use super::asset::AssetClass;
 use super::calendar::Calendar;
 use super::interval::Interval;
 use super::timeframe::{Family, Timeframe};
-use super::ts::Ts;
+use super::ts::{Ts, millis};
 
 /// How far behind real time the vendor's plan serves data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub enum StalenessClock {
 #[must_use]
 pub fn horizon(class: AssetClass, delay: Delay, now: Ts) -> Ts {
     match delay {
-        Delay::After(d) => now - ms(d),
+        Delay::After(d) => now - d,
         Delay::EndOfDay => class.midnight(class.date_of(now)),
     }
 }
@@ -150,7 +150,7 @@ pub fn behind(
 #[must_use]
 pub fn served_until(cal: &Calendar, class: AssetClass, tf: Timeframe, delay: Delay, lag: Duration, now: Ts) -> Ts {
     let held = |t: Ts| t.clamp(Ts::MIN, Ts::MAX);
-    complete_until(cal, class, tf, held(horizon(class, delay, held(held(now) - ms(lag)))))
+    complete_until(cal, class, tf, held(horizon(class, delay, held(held(now) - lag))))
 }
 
 /// How far, in milliseconds, a series known up to `known` lies behind `served` (see [`served_until`]); on the wall clock
@@ -176,14 +176,10 @@ pub fn tier(behind: Option<i64>, checked: bool, limits: TierLimits) -> Tier {
     match behind {
         None if checked => Tier::Missing,
         None => Tier::Unknown,
-        Some(b) if b < ms(limits.fresh) => Tier::Fresh,
-        Some(b) if b < ms(limits.aging) => Tier::Aging,
+        Some(b) if b < millis(limits.fresh) => Tier::Fresh,
+        Some(b) if b < millis(limits.aging) => Tier::Aging,
         Some(_) => Tier::Stale,
     }
-}
-
-fn ms(d: Duration) -> i64 {
-    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use barkeep_base::clock::Moment;
 use barkeep_config::Settings;
 use barkeep_market::evidence::Profile;
 use barkeep_market::freshness::{Tier, served_until};
+use barkeep_market::ts::millis;
 use barkeep_market::{AssetClass, Criticality, Family, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{SeriesIndex, SeriesState};
 use barkeep_service::handle::{PAUSE, RESUME, series_target};
@@ -205,7 +206,7 @@ pub async fn explain(
 
 /// The schedule's next beat: beats lie on the grid of their period.
 fn next_beat(every: Duration, now: Ts) -> Ts {
-    let period = i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
+    let period = millis(every).max(1);
     Ts(now.ms().div_euclid(period).saturating_add(1).saturating_mul(period))
 }
 
@@ -267,7 +268,7 @@ fn first(pauses: [Option<Pause>; 3]) -> Option<Pause> {
 /// Until when the vendor's window is full; `None` when a request could start now.
 async fn window_full_until(store: &dyn Store, settings: &Settings, now: &Moment) -> Result<Option<Ts>, StoreError> {
     let limit = LimitSnapshot::observed(settings.vendor.rate_limit, &store.places().await?, now);
-    let wait = i64::try_from(limit.next_free_in.as_millis()).unwrap_or(i64::MAX);
+    let wait = millis(limit.next_free_in);
     Ok((wait > 0).then(|| now.at + wait))
 }
 

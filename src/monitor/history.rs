@@ -11,7 +11,7 @@ use crate::freshness_report::StalenessReport;
 use crate::ledger::{Ledger, dead_owners};
 use barkeep_config::Policy;
 use barkeep_market::Ts;
-use barkeep_market::ts::DAY;
+use barkeep_market::ts::{DAY, millis};
 use barkeep_pipeline::index::series::SeriesIndex;
 use barkeep_store::{ExecutionRow, ExecutionStatus, FeatureFailureRow, SeriesStatus, Store, StoreError, Trigger};
 
@@ -209,7 +209,7 @@ fn health(
 ) -> Health {
     let Some(last) = last else { return Health::Unknown };
     let thresholds = &policy.monitoring_thresholds;
-    let patience = i64::try_from(thresholds.no_successful_backfill.0.as_millis()).unwrap_or(i64::MAX);
+    let patience = millis(thresholds.no_successful_backfill.0);
     // Before the first success the clock runs from the newest start: a first run under way is no failure.
     let quiet_since = success.unwrap_or(last.started_at);
     let working = last.status.is_open() && !last.crashed;

@@ -169,7 +169,7 @@ impl SnapshotPublisher {
                             rest.forget();
                         }
                         Err(e) => {
-                            tracing::error!(error = %e, "reading the state of the database broke");
+                            tracing::error!(error = %e, "reading the state of the database ended unexpectedly");
                             rest.forget();
                         }
                     }
@@ -291,7 +291,7 @@ impl SnapshotPublisher {
     /// Since when a write has not ended, when that takes long.
     fn write_waits_since(&self) -> Option<Ts> {
         let waited = self.engine.store.oldest_write().filter(|waited| *waited > LONG_WRITE)?;
-        Some(self.engine.clock.now() - i64::try_from(waited.as_millis()).unwrap_or(i64::MAX))
+        Some(self.engine.clock.now() - waited)
     }
 
     /// The same rows at a later time.

@@ -17,7 +17,7 @@ use barkeep_base::clock::Moment;
 use barkeep_config::policy::Severity;
 use barkeep_config::{RateLimit, Settings};
 use barkeep_market::freshness::Tier;
-use barkeep_market::ts::DAY;
+use barkeep_market::ts::{DAY, millis};
 use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
@@ -374,7 +374,7 @@ impl Snapshot {
     /// When the next request to the vendor can start; `None` when it can now.
     #[must_use]
     pub fn next_free_at(&self) -> Option<Ts> {
-        let wait = i64::try_from(self.live.limit.next_free_in.as_millis()).unwrap_or(i64::MAX);
+        let wait = millis(self.live.limit.next_free_in);
         (wait > 0).then(|| self.live.at + wait)
     }
 }

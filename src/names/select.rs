@@ -11,6 +11,7 @@ use crate::{Known, Wanted, sorted};
 use barkeep_base::text::printable;
 use barkeep_config::Settings;
 use barkeep_market::instrument::NameError;
+use barkeep_market::ts::millis;
 use barkeep_market::{AssetClass, Family, Interval, Source, Symbol, Timeframe, Ts};
 use barkeep_store::SymbolRow;
 
@@ -228,7 +229,7 @@ impl Selection {
         now: Ts,
     ) -> Result<Interval, SelectError> {
         let end = self.to.map_or(now, |to| to.end(class));
-        let history = i64::try_from(history.as_millis()).unwrap_or(i64::MAX);
+        let history = millis(history);
         let default_start = || {
             let start = class.midnight(class.date_of(end.min(now) - history));
             first_bar.map_or(start, |first| start.min(class.midnight(class.date_of(first))))

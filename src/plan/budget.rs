@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::request::{Item, Request};
+use barkeep_market::ts::millis;
 use barkeep_market::{Criticality, Family, Source, Symbol, Timeframe, Ts};
 
 /// Requests in the preview of what comes next.
@@ -45,7 +46,7 @@ pub struct Tokens {
 
 impl Tokens {
     fn window_ms(&self) -> i64 {
-        i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1)
+        millis(self.window).max(1)
     }
 
     /// When tokens become free, one after the other, each taken as soon as it is.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barkeep_market::freshness::{self, Delay};
+use barkeep_market::ts::millis;
 use barkeep_market::{AssetClass, Calendar, Criticality, Family, Interval, IntervalSet, Source, Symbol, Timeframe, Ts};
 
 /// How far the vendor could answer at the time of planning.
@@ -25,7 +26,7 @@ impl Horizon {
     /// A stock's daily bar counts extended hours in its volume, so today's is final only after they close.
     #[must_use]
     pub fn at(cal: &Calendar, class: AssetClass, family: Family, delay: Delay, settle: Duration, now: Ts) -> Self {
-        let settle = i64::try_from(settle.as_millis()).unwrap_or(i64::MAX);
+        let settle = millis(settle);
         let served = freshness::horizon(class, delay, now);
         let quiet = served.min(now - settle);
         if family == Family::Minute {

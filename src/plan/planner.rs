@@ -22,7 +22,7 @@ use super::request::{Item, Request};
 use super::room::Room;
 use barkeep_market::calendar::Session;
 use barkeep_market::source::Reach;
-use barkeep_market::ts::DAY;
+use barkeep_market::ts::{DAY, millis};
 use barkeep_market::{AssetClass, Calendar, Family, Interval, IntervalSet, Symbol, Timeframe, Ts};
 
 /// Sessions that an overlap goes back at most.
@@ -284,7 +284,7 @@ fn ranges_of(cal: &Calendar, need: &Need, market: &Market, room: Room) -> Vec<As
 
 /// Where the last bars begin that are requested again: so long before `end`, closed days not counted.
 fn overlap_start(cal: &Calendar, class: AssetClass, end: Ts, overlap: Duration) -> Ts {
-    let overlap = i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX);
+    let overlap = millis(overlap);
     if class.is_continuous() || overlap == 0 {
         return end - overlap;
     }

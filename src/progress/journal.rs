@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::events::{Event, Listener};
 use barkeep_base::clock::Moment;
 use barkeep_market::Source;
+use barkeep_market::ts::millis;
 use barkeep_store::{RequestPurpose, RequestRow, Store};
 use barkeep_vendor::dispatch::{Attempt, Journal};
 use barkeep_vendor::limit::{Grant, Place};
@@ -84,7 +85,7 @@ pub fn request_row(attempt: &Attempt, execution_id: Option<Uuid>, bars: RequestP
         asked: attempt.asked,
         attempt: attempt.number,
         started_at: attempt.started_at,
-        latency_ms: i64::try_from(attempt.latency.as_millis()).unwrap_or(i64::MAX),
+        latency_ms: millis(attempt.latency),
         status: attempt.status,
         outcome: fault.map_or("ok", |f| f.class.name()).to_owned(),
         error: fault.map(|f| f.message.clone()),

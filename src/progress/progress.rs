@@ -18,6 +18,7 @@ use crate::SeriesKey;
 use crate::events::{Event, ItemInfo, ItemTiming, Listener};
 use barkeep_base::clock::Clock;
 use barkeep_config::Mode;
+use barkeep_market::ts::millis;
 use barkeep_market::{Symbol, Ts};
 use barkeep_store::Trigger;
 use barkeep_vendor::Class;
@@ -224,7 +225,7 @@ impl State {
             }
             Event::Queued { why } => run.queued.clone_from(why),
             Event::Waiting { ticker, why, wait, retry } => {
-                let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                let wait = millis(*wait);
                 let state = ItemState::Waiting { why: why.clone(), until: Some(now + wait), retry: *retry };
                 self.set(ticker.as_deref(), state);
             }

@@ -36,7 +36,7 @@ pub struct RuntimeParts {
     /// Must be the listener the engine's store was opened with.
     pub database: Arc<DatabaseHealth>,
     pub tail: Tail,
-    /// Who sits at the desk.
+    /// Who uses the console.
     pub by: String,
 }
 
@@ -51,10 +51,10 @@ impl Runtime {
         let publisher = SnapshotPublisher::new(engine.clone(), handle.live()).await?;
         let (shutdown, stop_views) = (CancellationToken::new(), CancellationToken::new());
         let alert_monitor = AlertMonitor { engine: engine.clone(), notifier, database, live: handle.watch() };
-        let patrol_stop = stop_views.clone();
-        let patrolling = tokio::spawn(async move {
-            if let Err(e) = alert_monitor.run(patrol_stop).await {
-                tracing::error!(error = %e, "alerts were not looked for");
+        let monitor_stop = stop_views.clone();
+        let monitoring = tokio::spawn(async move {
+            if let Err(e) = alert_monitor.run(monitor_stop).await {
+                tracing::error!(error = %e, "the alert conditions were not checked");
             }
         });
         let keeping = tokio::spawn(Arc::clone(&publisher).keep(handle.watch(), stop_views.clone()));
@@ -63,7 +63,7 @@ impl Runtime {
         let link = watch::channel(Link::Embedded).1;
         let access = if engine.store.is_readonly() { Access::Read } else { Access::Operate };
         let console = LocalConsole { engine, handle, publisher, tail, by, access, link };
-        let beside = vec![("alerts", patrolling), ("board", keeping), ("budget", planning)];
+        let beside = vec![("alerts", monitoring), ("snapshots", keeping), ("budget", planning)];
         Ok(Self { console, shutdown, service, beside, stop_views })
     }
 
@@ -82,7 +82,7 @@ impl Runtime {
         self.stop_views.cancel();
         for (name, task) in self.beside {
             if let Err(e) = task.await {
-                tracing::error!(task = name, error = %e, "a task of the service broke");
+                tracing::error!(task = name, error = %e, "a task of the service ended unexpectedly");
             }
         }
         self.console.engine.store.close().await;

@@ -40,13 +40,13 @@ impl Service {
             Ok(CommandReply::Planned(_) | CommandReply::Done) => "ok".to_owned(),
             Err(e) => e.to_string(),
         };
-        tracing::info!(by, action, result, "order");
+        tracing::info!(by, action, result, "command");
         let at = self.engine.clock.now();
         for target in targets.into_iter().filter(|_| !self.database_lost) {
             let (actor, action, detail, result) = (by.clone(), action.clone(), detail.clone(), result.clone());
             let act = OperatorAction { at, actor, action, target, detail, result };
             if let Err(e) = self.engine.store.record_action(&act).await {
-                tracing::error!(error = %e, "an order could not be noted");
+                tracing::error!(error = %e, "cannot record a command");
             }
         }
         // Whoever asked may be gone.

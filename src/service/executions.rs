@@ -83,7 +83,7 @@ impl Service {
         let (id, outcome) = match ended {
             Ok(ended) => ended,
             Err(e) => {
-                tracing::error!(error = %e, "an execution broke");
+                tracing::error!(error = %e, "an execution ended unexpectedly");
                 let broken = self.active.iter().find(|(_, active)| active.task == e.id()).map(|(id, _)| *id);
                 if let Some(id) = broken {
                     self.active.remove(&id);
@@ -172,7 +172,7 @@ impl Service {
         if symbols.is_empty() {
             return;
         }
-        tracing::info!(symbols = symbols.len(), "left to other executions; asked for after them");
+        tracing::info!(symbols = symbols.len(), "left to other executions; requested after them");
         let selection = Selection { symbols, ..active.selection.clone() };
         let backfill = Backfill::new(selection, self.mode(), active.trigger);
         self.start_scheduled(Backfill { newest_only: active.newest_only, whole: true, ..backfill });

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{MOST_RESUMED, Service};
 use crate::lease::{idle_services, left_behind};
 use crate::schedule::Due;
-use barkeep_market::ts::MINUTE;
+use barkeep_market::ts::{MINUTE, millis};
 use barkeep_market::{Symbol, Ts};
 use barkeep_pipeline::backfill::{Backfill, close_dead_executions, close_open};
 use barkeep_pipeline::index::coverage::SeriesKey;
@@ -53,7 +53,7 @@ impl Service {
         self.take_up(&dead, true).await?;
 
         let last_activity = newest.map(|row| row.completed_at.unwrap_or(row.started_at));
-        let patience = i64::try_from(policy.scheduler_recovery.catch_up_after.as_millis()).unwrap_or(i64::MAX);
+        let patience = millis(policy.scheduler_recovery.catch_up_after);
         let long_down = last_activity.is_some_and(|t| now - t > patience);
         let trigger = if long_down { Trigger::CatchUp } else { Trigger::Schedule };
         if long_down {
@@ -97,7 +97,7 @@ impl Service {
                 continue;
             }
             let Some(selection) = wanted(&row) else { continue };
-            tracing::info!(execution = %row.execution_id, was = row.status.name(), "taking up an execution again");
+            tracing::info!(execution = %row.execution_id, was = row.status.name(), "resuming an execution");
             let id = row.execution_id;
             let backfill = Backfill { execution_id: id, ..Backfill::new(selection, self.mode(), row.trigger) };
             let queued = ExecutionRow {

@@ -58,7 +58,7 @@ impl Service {
         if moved.is_empty() {
             return Ok(());
         }
-        tracing::info!(symbols = moved.len(), "symbols have another criticality by the policy");
+        tracing::info!(symbols = moved.len(), "the policy changed the criticality of symbols");
         self.engine.store.put_symbols(&moved).await
     }
 }

@@ -3,12 +3,10 @@
 //! Pure: it is told the time. Beats lie on the UTC epoch grid, so neither a restart nor daylight saving moves them.
 //! However many beats were missed, one run makes up for them; a clock that is set back repeats nothing.
 
-use std::time::Duration;
-
 use chrono::NaiveTime;
 
 use barkeep_config::Policy;
-use barkeep_market::ts::DAY;
+use barkeep_market::ts::{DAY, millis};
 use barkeep_market::{Criticality, Ts};
 
 /// Something to do now.
@@ -54,7 +52,7 @@ impl Schedule {
         let full_check = (policy.scheduler_recovery.daily_sweep - midnight).num_milliseconds();
         let tiers = policy.scheduler_recovery.priority_order.iter().map(|criticality| {
             let period = policy.rpo_by_symbol_criticality.of(*criticality).refresh_every;
-            (Due::Tier(*criticality), milliseconds(period), 0)
+            (Due::Tier(*criticality), millis(period), 0)
         });
         let ticks = tiers
             .chain([(Due::Sweep, DAY, full_check)])
@@ -91,10 +89,6 @@ impl Schedule {
     pub fn next(&self, now: Ts) -> Ts {
         self.ticks.iter().map(|tick| tick.next(now)).min().unwrap_or(now + DAY)
     }
-}
-
-fn milliseconds(d: Duration) -> i64 {
-    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

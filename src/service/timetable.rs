@@ -86,7 +86,7 @@ impl Service {
             Ok(Err(e)) => {
                 tracing::info!(error = %e, "announced holidays could not be fetched; the built-in calendar applies");
             }
-            Err(e) => tracing::error!(error = %e, "asking for announced holidays broke"),
+            Err(e) => tracing::error!(error = %e, "requesting announced holidays ended unexpectedly"),
         }
     }
 

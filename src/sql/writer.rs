@@ -269,7 +269,7 @@ impl Task {
                     self.conn = Some(owned);
                     return Err(error);
                 }
-                Err(error) => tracing::info!(%error, "the database connection is made anew"),
+                Err(error) => tracing::info!(%error, "the database connection was lost; connecting again"),
             }
         }
         let mut owned = self.source.connect().await?;

@@ -181,7 +181,7 @@ pub(crate) async fn look(conn: &mut Conn<'_>) -> Result<()> {
     }
     let wrong: Vec<i64> = column(&conn.rows(ENDS, &[]).await?)?;
     if let Some(series) = wrong.first().filter(|n| **n > 0) {
-        tracing::warn!(series, "the first or last bar of series is not what it is said to be; see `barkeep db check`");
+        tracing::warn!(series, "the recorded first or last bar of series is wrong; see `barkeep db check`");
     }
     Ok(())
 }

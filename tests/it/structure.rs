@@ -232,6 +232,28 @@ fn paths_are_read_as_rust_reads_them() {
     assert_eq!(paths_in(code), expected);
 }
 
+/// A reader who has never seen the code finds three ways through it, each on a page of its own and with the files to open.
+#[test]
+fn architecture_leads_from_page_to_row_from_key_to_command_and_from_setting_to_effect() {
+    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let ways = ["the way of a bar", "the way of a command", "the way of a setting"];
+    for (way, last_step) in
+        ways.iter().zip(["src/store/tables/page.rs", "src/service/commands.rs", "src/pipeline/lib.rs"])
+    {
+        let section = text.split("\n## ").find(|section| section.lines().next().unwrap().ends_with(way));
+        let section = section.unwrap_or_else(|| panic!("no section on {way}"));
+        assert!(section.lines().count() <= 50, "{way} is longer than a page");
+        let files: BTreeSet<&str> = section
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|word| word.starts_with("src/") && word.ends_with(".rs"))
+            .collect();
+        assert!(files.len() >= 5, "{way} names {files:?}");
+        assert!(files.contains(last_step), "{way} does not lead to {last_step}: {files:?}");
+    }
+}
+
 /// Files named in backticks in the documentation exist.
 #[test]
 fn documents_name_files_that_exist() {

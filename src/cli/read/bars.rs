@@ -165,7 +165,7 @@ async fn export(args: &BarsArgs, format: Format, session: &Session, store: &dyn 
         if !asked {
             let _ = writeln!(
                 std::io::stderr(),
-                "note: dividends of {symbol} are not known yet; `barkeep run` asks for them with its daily full check"
+                "note: dividends of {symbol} are not known yet; `barkeep run` requests them in its daily full check"
             );
         }
     }

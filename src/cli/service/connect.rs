@@ -52,7 +52,7 @@ pub(crate) fn url(given: Option<&str>, settings: &Settings) -> Result<String, Cl
         (None, Served::Unknown) => Ok(configured()),
         (None, Served::By(RunningService { url: Some(url), .. })) => Ok(url),
         (None, Served::By(RunningService { holder, .. })) => {
-            let text = format!("the service on {} ({holder}) serves no API", settings.database);
+            let text = format!("the service on {} ({holder}) does not serve the API", settings.database);
             Err(CliError::new(SOME_FAILED, text)
                 .hint("set api.enabled, or choose a free port with api.listen; then restart it"))
         }

@@ -204,7 +204,7 @@ pub(crate) fn screen(dashboard: &Dashboard<'_>, session: &Session, waiting: &str
     let mouse = dashboard.args.mouse || session.loaded.settings.tui.mouse;
     let canvas = TerminalGuard::new(mouse).map_err(refused)?;
     let opening = Opening::start(waiting.to_owned(), Size::new(width, height), canvas, run::input);
-    opening.map(Some).map_err(not_started)
+    opening.map(Some).map_err(|e| not_started(&e))
 }
 
 /// Shows an engine until the operator quits: cancels `drain` and waits for `drained`.
@@ -247,12 +247,12 @@ pub(crate) async fn show(
         drained,
         screenshots: Screenshots { dir: session.loaded.settings.log.dir.join("screenshots") },
     };
-    let (ended, signals) = screen.open(stand, model).await.map_err(not_started)?;
+    let (ended, signals) = screen.open(stand, model).await.map_err(|e| not_started(&e))?;
     *outside = signals;
     Ok(ended)
 }
 
-fn not_started(e: std::io::Error) -> CliError {
+fn not_started(e: &std::io::Error) -> CliError {
     CliError::new(SOME_FAILED, format!("cannot start the dashboard: {e}"))
 }
 
@@ -307,7 +307,7 @@ fn themes_folder(session: &Session) -> Option<PathBuf> {
 fn wear(model: &mut Model, named: Option<OwnTheme>, folder: Option<&Path>) {
     let (mut themes, wrong) = folder.map(OwnTheme::all_in).unwrap_or_default();
     for reason in wrong {
-        tracing::warn!("a theme is not offered: {reason}");
+        tracing::warn!("cannot use a theme file: {reason}");
     }
     if let Some(named) = named {
         themes.retain(|theme| theme.name() != named.name());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Known;
 use crate::error::SeriesName;
 use barkeep_config::Settings;
-use barkeep_market::ts::DAY;
+use barkeep_market::ts::{DAY, millis};
 use barkeep_market::{AssetClass, Calendar, Interval, IntervalSet, Timeframe, Ts};
 use barkeep_pipeline::EngineContext;
 use barkeep_pipeline::backfill::Backfill;
@@ -62,7 +62,7 @@ impl Kept {
         now: Ts,
     ) -> Interval {
         let horizon = Horizon::at(calendar, class, timeframe.family(), delay, settings.backfill.settle, now);
-        let history = i64::try_from(settings.backfill.history.as_millis()).unwrap_or(i64::MAX);
+        let history = millis(settings.backfill.history);
         let begin = class.midnight(class.date_of(now - history));
         timeframe.snap_in(class, Interval::new(begin, horizon.settled))
     }

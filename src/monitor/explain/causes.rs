@@ -246,7 +246,7 @@ impl SplitInputs<'_> {
         let unjudged = self.in_state(CoverageState::Unjudged).collect::<IntervalSet>().subtract(&answered);
         charge(plain(Cause::Unjudged), &until_served(unjudged));
         charge(plain(Cause::NoTrades), &answered);
-        let quiet = horizon(self.class, self.delay, self.now - ms(self.lag));
+        let quiet = horizon(self.class, self.delay, self.now - self.lag);
         let delayed = Blocker { detail: Some(self.delay_in_words()), ..plain(Cause::VendorDelay) };
         charge(delayed, &Interval::new(quiet.max(served), life.end).into());
         charge(plain(Cause::BarGrowing), &Interval::new(served, life.end).into());
@@ -380,8 +380,4 @@ fn refusal(at: Ts) -> Blocker {
 pub fn error_class(message: &str) -> Option<&'static str> {
     let mut words = message.split(": ").take(2);
     words.find_map(|word| Class::ALL.into_iter().map(Class::name).find(|name| *name == word))
-}
-
-fn ms(d: Duration) -> i64 {
-    i64::try_from(d.as_millis()).unwrap_or(i64::MAX)
 }

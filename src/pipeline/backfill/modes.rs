@@ -95,8 +95,8 @@ impl Run<'_> {
                     }
                 }
                 Err(e) => {
-                    tracing::error!(error = %e, "a fetch task broke");
-                    let lost = StoreError::Refused("a fetch task broke; see the log".to_owned());
+                    tracing::error!(error = %e, "a fetch task ended unexpectedly");
+                    let lost = StoreError::Refused("a fetch task ended unexpectedly; see the log".to_owned());
                     fatal.get_or_insert(RunError::Store(lost));
                 }
             }
@@ -122,7 +122,7 @@ impl Run<'_> {
         }
         if item.recheck {
             // What is stored stays as it is; the hole is asked about again by a later run.
-            tracing::info!(symbols = ?item.symbols, error = %fault, "a hole could not be asked about again");
+            tracing::info!(symbols = ?item.symbols, error = %fault, "cannot request a hole again");
             self.fetcher.progress.on_event(Event::Finished { item: number });
             return None;
         }

@@ -75,7 +75,7 @@ impl Run<'_> {
                         answer = found;
                     }
                     Err(fault) => {
-                        tracing::info!(symbol = %row.symbol, error = %fault, "the vendor does not say what this name is");
+                        tracing::info!(symbol = %row.symbol, error = %fault, "cannot look up a symbol at the vendor");
                         // What it does not say of one name it says of none.
                         asks = false;
                     }

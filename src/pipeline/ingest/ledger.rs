@@ -80,7 +80,7 @@ impl Ledger {
             match serde_json::from_str(&json) {
                 Ok(profile) => ledger.profile.load(part, profile),
                 // It is only a memory of stored bars: without it nothing is judged until ten sessions are there again.
-                Err(e) => tracing::warn!(series = id.0, %part, error = %e, "a profile is unreadable and is made anew"),
+                Err(e) => tracing::warn!(series = id.0, %part, error = %e, "an unreadable profile is computed again"),
             }
         }
         Ok(all)

@@ -45,7 +45,7 @@ pub async fn prune(
     for log in Log::ALL {
         let mut deleted = 0;
         if let Some(kept) = kept(settings, log) {
-            let before = now - i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
+            let before = now - kept;
             while !stop.is_cancelled() {
                 let piece = store.prune(log, before, PIECE).await?;
                 deleted += piece;

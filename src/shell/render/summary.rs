@@ -74,8 +74,9 @@ fn changes(summary: &Summary) -> String {
     if summary.bars_late > 0 {
         let _ = writeln!(
             out,
-            "  late      {} came after the vendor had answered without",
-            plural(summary.bars_late, "bar")
+            "  late      {} arrived after the vendor had answered without {}",
+            plural(summary.bars_late, "bar"),
+            if summary.bars_late == 1 { "it" } else { "them" }
         );
     }
     let restated = &summary.restated;

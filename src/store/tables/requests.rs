@@ -10,7 +10,7 @@ use crate::field::{Fields, collect, column, each};
 use crate::writer::Work;
 use crate::{CountedAnswer, RequestFilter, RequestMinute, RequestRow, RequestTotals, Result, Waste};
 use barkeep_base::clock::{Moment, Uptime};
-use barkeep_market::ts::MINUTE;
+use barkeep_market::ts::{MINUTE, millis};
 use barkeep_market::{Interval, Source, Ts};
 use barkeep_vendor::limit::place::fits;
 use barkeep_vendor::limit::{Grant, Place};
@@ -234,7 +234,7 @@ impl Work for TakePlace {
         if !fits(&taken, *limit, now) {
             return Ok(Grant { place: None, taken });
         }
-        let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        let timeout = millis(*timeout);
         let (boot, uptime) = (now.uptime.map(|up| up.boot), now.uptime.map(|up| up.ms));
         let place =
             column(&conn.rows(TAKE, &values![vendor.name(), now.at, timeout, boot, uptime]).await?)?.first().copied();

@@ -85,7 +85,7 @@ impl Dispatcher {
                 let (rows, unreadable, next) =
                     self.recorded(ask, cancel, || ask_for(group, cursor.clone()), |(rows, ..)| rows.len()).await?;
                 if unreadable > 0 {
-                    tracing::warn!(rows = unreadable, "rows in an answer about {endpoint} are none; left out");
+                    tracing::warn!(rows = unreadable, "left out unreadable rows of an answer about {endpoint}");
                 }
                 all.extend(rows);
                 let Some(next) = next else { break };

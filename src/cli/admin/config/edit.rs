@@ -117,8 +117,7 @@ impl Drop for Copy {
 
 /// Runs the editor as the shell would, since its setting may hold options (`code --wait`).
 fn edit(file: &Path) -> Result<(), CliError> {
-    let set = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
-    let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| USUAL_EDITOR.to_owned());
+    let editor = Environment::of_process().editor().unwrap_or_else(|| USUAL_EDITOR.to_owned());
     let shown = printable(&editor);
     let ended = Command::new("sh").arg("-c").arg(format!("{editor} \"$@\"")).arg("sh").arg(file).status();
     match ended {

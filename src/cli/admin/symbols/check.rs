@@ -44,7 +44,7 @@ pub(super) async fn check(added: &[SymbolRow], session: &Session, store: &Arc<dy
             let answer = listing::ask(&dispatcher, &run.calendar, row, Stored::default(), &rows, now, &cancel).await;
             let Ok(answer) = answer else { break };
             if let Err(e) = store.note_listing(&row.symbol, &answer.listing).await {
-                tracing::warn!(error = %e, "what a name is could not be noted");
+                tracing::warn!(error = %e, "cannot store what the vendor says about a symbol");
             }
             if !matches!(answer.listing, Listing { state: ListingState::Listed | ListingState::Unchecked, .. }) {
                 warnings.push(listing::words(row, &answer.listing, answer.near.as_deref()));

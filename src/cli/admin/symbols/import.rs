@@ -110,9 +110,9 @@ fn columns(record: &csv::StringRecord) -> Result<Vec<&'static str>, String> {
     for name in record {
         let known = COLUMNS.into_iter().find(|c| name.eq_ignore_ascii_case(c));
         let known = known
-            .ok_or_else(|| format!("there is no column '{}'; use some of {}", printable(name), COLUMNS.join(", ")))?;
+            .ok_or_else(|| format!("there is no column '{}'; use any of {}", printable(name), COLUMNS.join(", ")))?;
         if all.contains(&known) {
-            return Err(format!("column {known} is there twice"));
+            return Err(format!("column {known} appears twice"));
         }
         all.push(known);
     }
