@@ -13,14 +13,16 @@ use barkeep::plan::budget::{Budget, Deadline, Purchase};
 use barkeep::runtime::console::{AlertRow, EnginePause, Link, OpenAlertCount, SeriesRunState};
 use barkeep::service::activity::VendorSilence;
 use barkeep::service::handle::{EngineState, Live};
-use barkeep::service::progress::RunView;
+use barkeep::service::progress::{ItemState, RunView};
 use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::HitMap;
 use barkeep::tui::draw::theme::Role;
 use barkeep::tui::model::Model;
 use barkeep::tui::now::conditions::{Condition, Holes, Severity as Bad, conditions, severity};
+use barkeep::tui::now::reasons::Reasons;
 use barkeep::tui::now::wording;
 use barkeep::tui::view;
+use barkeep::tui::view::phrase;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -411,4 +413,38 @@ fn a_run_without_a_plan_promises_no_number() {
     assert!(!planning.contains("of at most 0") && !planning.contains("0 requests left"), "{planning}");
     let storing = shown(&|run| (run.requests_left, run.not_before) = (0, None));
     assert!(storing.contains("soon: all requests are answered"), "{storing}");
+}
+
+#[test]
+fn what_is_tried_again_or_was_called_off_has_not_failed() {
+    let running = running();
+    let item = running.live.runs[0].items.iter().find(|item| matches!(item.state, ItemState::Waiting { .. })).unwrap();
+    let tried = (item.info.symbol.clone().unwrap(), item.info.timeframe.unwrap());
+    let mut data = (*running.data).clone();
+    fails(&mut data, tried.0.as_str(), tried.1, "1 gap left: transient: the vendor failed (503): a page");
+    fails(&mut data, "BTC", Timeframe::D1, "1 gap left: cancelled before it was requested");
+    fails(&mut data, "ETH", Timeframe::D1, "1 gap left: transient: the vendor failed (503): a page");
+    let mut again = data.clone();
+    let snap = Snapshot { data: Arc::new(data), ..running.clone() };
+    let reasons = Reasons::of(&snap);
+    let of = |symbol: &str, timeframe| {
+        let mut rows = snap.data.series.iter();
+        rows.find(|row| row.symbol.as_str() == symbol && row.timeframe == timeframe).unwrap()
+    };
+    let row = of(tried.0.as_str(), tried.1);
+    assert!(reasons.is_under_way(row) && !reasons.has_failed(row), "{}", reasons.why(row));
+    assert!(!reasons.has_failed(of("BTC", Timeframe::D1)), "it was called off");
+    assert!(reasons.has_failed(of("ETH", Timeframe::D1)));
+    // The list of what fails agrees with the column and with the figure in the header.
+    again.failing.retain(|status| status.symbol.as_str() == "BTC");
+    let model = opened(Snapshot { data: Arc::new(again), ..running.clone() }, 120, 40);
+    assert_eq!(model.snap.data.failing.len(), 1);
+    assert!(model.failing_series().iter().all(|status| status.symbol.as_str() != "BTC"));
+}
+
+#[test]
+fn an_action_that_started_something_is_no_refusal() {
+    assert_eq!(phrase::result("started 36685").1, Role::Text);
+    assert_eq!(phrase::result("ok").1, Role::Good);
+    assert_eq!(phrase::result("refused: paused").1, Role::Bad);
 }
