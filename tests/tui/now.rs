@@ -10,7 +10,9 @@ use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Timeframe};
 use barkeep::monitor::snapshot::{Data, SeriesView, Snapshot};
 use barkeep::plan::budget::{Budget, Deadline, Purchase};
-use barkeep::runtime::console::{AlertRow, EnginePause, Link, OpenAlertCount, SeriesRunState};
+use barkeep::runtime::console::{
+    AlertRow, EnginePause, Link, OpenAlertCount, SeriesName, SeriesRunState, SeriesStatus,
+};
 use barkeep::service::activity::VendorSilence;
 use barkeep::service::handle::{EngineState, Live};
 use barkeep::service::progress::{ItemState, RunView};
@@ -420,26 +422,32 @@ fn what_is_tried_again_or_was_called_off_has_not_failed() {
     let running = running();
     let item = running.live.runs[0].items.iter().find(|item| matches!(item.state, ItemState::Waiting { .. })).unwrap();
     let tried = (item.info.symbol.clone().unwrap(), item.info.timeframe.unwrap());
+    let before = Reasons::of(&running);
+    let at_rest =
+        |row: &&SeriesView| row.tracked && !row.paused && !before.is_under_way(row) && !before.has_failed(row);
+    let mut rest = running.data.series.iter().filter(at_rest).map(|row| (row.symbol.clone(), row.timeframe));
+    let (called_off, failed) = (rest.next().unwrap(), rest.next().unwrap());
     let mut data = (*running.data).clone();
     fails(&mut data, tried.0.as_str(), tried.1, "1 gap left: transient: the vendor failed (503): a page");
-    fails(&mut data, "BTC", Timeframe::D1, "1 gap left: cancelled before it was requested");
-    fails(&mut data, "ETH", Timeframe::D1, "1 gap left: transient: the vendor failed (503): a page");
+    fails(&mut data, called_off.0.as_str(), called_off.1, "1 gap left: cancelled before it was requested");
+    fails(&mut data, failed.0.as_str(), failed.1, "1 gap left: transient: the vendor failed (503): a page");
     let mut again = data.clone();
     let snap = Snapshot { data: Arc::new(data), ..running.clone() };
     let reasons = Reasons::of(&snap);
-    let of = |symbol: &str, timeframe| {
+    let of = |name: &SeriesName| {
         let mut rows = snap.data.series.iter();
-        rows.find(|row| row.symbol.as_str() == symbol && row.timeframe == timeframe).unwrap()
+        rows.find(|row| row.symbol == name.0 && row.timeframe == name.1).unwrap()
     };
-    let row = of(tried.0.as_str(), tried.1);
+    let row = of(&tried);
     assert!(reasons.is_under_way(row) && !reasons.has_failed(row), "{}", reasons.why(row));
-    assert!(!reasons.has_failed(of("BTC", Timeframe::D1)), "it was called off");
-    assert!(reasons.has_failed(of("ETH", Timeframe::D1)));
+    assert!(!reasons.has_failed(of(&called_off)), "it was called off");
+    assert!(reasons.has_failed(of(&failed)));
     // The list of what fails agrees with the column and with the figure in the header.
-    again.failing.retain(|status| status.symbol.as_str() == "BTC");
+    let is_called_off = |status: &&SeriesStatus| (&status.symbol, status.timeframe) == (&called_off.0, called_off.1);
+    again.failing.retain(|status| is_called_off(&status));
     let model = opened(Snapshot { data: Arc::new(again), ..running.clone() }, 120, 40);
     assert_eq!(model.snap.data.failing.len(), 1);
-    assert!(model.failing_series().iter().all(|status| status.symbol.as_str() != "BTC"));
+    assert!(!model.failing_series().iter().any(is_called_off));
 }
 
 #[test]
