@@ -20,6 +20,8 @@ use crate::terminal::signals::SignalEvent;
 
 /// Events that are kept until there is a dashboard.
 const KEPT: usize = 64;
+/// The last of them that are shown.
+const SHOWN: usize = 8;
 
 /// A dashboard that is being opened.
 pub struct Opening {
@@ -150,7 +152,9 @@ fn frame(waiting: &str, size: Size, typed: &[Event]) -> Buffer {
     });
     let keys: Vec<String> = keys.collect();
     if !keys.is_empty() && size.height > 1 {
-        let said = format!("typed: {}; it counts as soon as the dashboard is open", keys.join(" "));
+        let last = keys.get(keys.len().saturating_sub(SHOWN)..).unwrap_or_default();
+        let more = if keys.len() > SHOWN { "… " } else { "" };
+        let said = format!("typed: {more}{}; it counts as soon as the dashboard is open", last.join(" "));
         frame.set_stringn(1, size.height - 1, said, width, Style::new());
     }
     frame

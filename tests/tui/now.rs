@@ -10,17 +10,21 @@ use barkeep::market::ts::{HOUR, MINUTE, SECOND};
 use barkeep::market::{Criticality, Timeframe};
 use barkeep::monitor::snapshot::{Data, SeriesView, Snapshot};
 use barkeep::plan::budget::{Budget, Deadline, Purchase};
-use barkeep::runtime::console::{AlertRow, EnginePause, Link, OpenAlertCount, SeriesRunState};
+use barkeep::runtime::console::{
+    AlertRow, EnginePause, Link, OpenAlertCount, SeriesName, SeriesRunState, SeriesStatus,
+};
 use barkeep::service::activity::VendorSilence;
 use barkeep::service::handle::{EngineState, Live};
-use barkeep::service::progress::RunView;
+use barkeep::service::progress::{ItemState, RunView};
 use barkeep::tui::draw::context::DrawContext;
 use barkeep::tui::draw::hits::HitMap;
 use barkeep::tui::draw::theme::Role;
 use barkeep::tui::model::Model;
 use barkeep::tui::now::conditions::{Condition, Holes, Severity as Bad, conditions, severity};
+use barkeep::tui::now::reasons::Reasons;
 use barkeep::tui::now::wording;
 use barkeep::tui::view;
+use barkeep::tui::view::phrase;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -411,4 +415,44 @@ fn a_run_without_a_plan_promises_no_number() {
     assert!(!planning.contains("of at most 0") && !planning.contains("0 requests left"), "{planning}");
     let storing = shown(&|run| (run.requests_left, run.not_before) = (0, None));
     assert!(storing.contains("soon: all requests are answered"), "{storing}");
+}
+
+#[test]
+fn what_is_tried_again_or_was_called_off_has_not_failed() {
+    let running = running();
+    let item = running.live.runs[0].items.iter().find(|item| matches!(item.state, ItemState::Waiting { .. })).unwrap();
+    let tried = (item.info.symbol.clone().unwrap(), item.info.timeframe.unwrap());
+    let before = Reasons::of(&running);
+    let at_rest =
+        |row: &&SeriesView| row.tracked && !row.paused && !before.is_under_way(row) && !before.has_failed(row);
+    let mut rest = running.data.series.iter().filter(at_rest).map(|row| (row.symbol.clone(), row.timeframe));
+    let (called_off, failed) = (rest.next().unwrap(), rest.next().unwrap());
+    let mut data = (*running.data).clone();
+    fails(&mut data, tried.0.as_str(), tried.1, "1 gap left: transient: the vendor failed (503): a page");
+    fails(&mut data, called_off.0.as_str(), called_off.1, "1 gap left: cancelled before it was requested");
+    fails(&mut data, failed.0.as_str(), failed.1, "1 gap left: transient: the vendor failed (503): a page");
+    let mut again = data.clone();
+    let snap = Snapshot { data: Arc::new(data), ..running.clone() };
+    let reasons = Reasons::of(&snap);
+    let of = |name: &SeriesName| {
+        let mut rows = snap.data.series.iter();
+        rows.find(|row| row.symbol == name.0 && row.timeframe == name.1).unwrap()
+    };
+    let row = of(&tried);
+    assert!(reasons.is_under_way(row) && !reasons.has_failed(row), "{}", reasons.why(row));
+    assert!(!reasons.has_failed(of(&called_off)), "it was called off");
+    assert!(reasons.has_failed(of(&failed)));
+    // The list of what fails agrees with the column and with the figure in the header.
+    let is_called_off = |status: &&SeriesStatus| (&status.symbol, status.timeframe) == (&called_off.0, called_off.1);
+    again.failing.retain(|status| is_called_off(&status));
+    let model = opened(Snapshot { data: Arc::new(again), ..running.clone() }, 120, 40);
+    assert_eq!(model.snap.data.failing.len(), 1);
+    assert!(!model.failing_series().iter().any(is_called_off));
+}
+
+#[test]
+fn an_action_that_started_something_is_no_refusal() {
+    assert_eq!(phrase::result("started 36685").1, Role::Text);
+    assert_eq!(phrase::result("ok").1, Role::Good);
+    assert_eq!(phrase::result("refused: paused").1, Role::Bad);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::now::cause::cause;
+use crate::now::cause::{cause, was_called_off};
 use crate::view::phrase;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::snapshot::{SeriesView, Snapshot};
@@ -36,24 +36,55 @@ impl<'a> Items<'a> {
     }
 }
 
-/// Why one series is not fresh, in a few words.
-#[must_use]
-pub fn reason(snap: &Snapshot, row: &SeriesView) -> String {
-    let failed = snap.data.failing.iter().find(|f| f.symbol == row.symbol && f.timeframe == row.timeframe);
-    of(snap, row, Items::of(snap).find(row), failed.and_then(|f| f.error_message.as_deref()))
+/// What is known of why series are not fresh; worked out once for any number of them.
+pub struct Reasons<'a> {
+    snap: &'a Snapshot,
+    items: Items<'a>,
+    failing: HashMap<(&'a Symbol, Timeframe), Option<&'a str>>,
+}
+
+impl<'a> Reasons<'a> {
+    #[must_use]
+    pub fn of(snap: &'a Snapshot) -> Self {
+        let failing = snap.data.failing.iter();
+        let failing = failing.map(|f| ((&f.symbol, f.timeframe), f.error_message.as_deref())).collect();
+        Self { snap, items: Items::of(snap), failing }
+    }
+
+    /// Why a series is not fresh, in a few words.
+    #[must_use]
+    pub fn why(&self, row: &SeriesView) -> String {
+        let failed = self.failing.get(&(&row.symbol, row.timeframe)).copied().flatten();
+        of(self.snap, row, self.items.find(row), failed)
+    }
+
+    /// Whether that is a failure: nothing is being tried again, and it was not called off.
+    #[must_use]
+    pub fn has_failed(&self, row: &SeriesView) -> bool {
+        let tried = self.items.find(row).map(|item| &item.state);
+        let failed = self.failing.get(&(&row.symbol, row.timeframe));
+        match tried {
+            Some(ItemState::Failed { .. }) => true,
+            Some(ItemState::Waiting { .. } | ItemState::Fetching { .. } | ItemState::Storing) => false,
+            Some(ItemState::Verified) | None => failed.is_some_and(|message| !message.is_some_and(was_called_off)),
+        }
+    }
+
+    /// Whether it is being fetched, or waits for its turn in a run.
+    #[must_use]
+    pub fn is_under_way(&self, row: &SeriesView) -> bool {
+        let state = self.items.find(row).map(|item| &item.state);
+        matches!(state, Some(ItemState::Waiting { .. } | ItemState::Fetching { .. } | ItemState::Storing))
+    }
 }
 
 /// The reasons of many series, each with how many have it, the most frequent first.
 #[must_use]
 pub fn reasons(snap: &Snapshot, rows: &[u32]) -> Vec<(String, usize)> {
-    let items = Items::of(snap);
-    let failing = snap.data.failing.iter();
-    let failing: HashMap<(&Symbol, Timeframe), Option<&str>> =
-        failing.map(|f| ((&f.symbol, f.timeframe), f.error_message.as_deref())).collect();
+    let known = Reasons::of(snap);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows.iter().filter_map(|k| snap.data.series.get(*k as usize)) {
-        let failed = failing.get(&(&row.symbol, row.timeframe)).copied().flatten();
-        *counts.entry(of(snap, row, items.find(row), failed)).or_default() += 1;
+        *counts.entry(known.why(row)).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));

@@ -93,8 +93,8 @@ pub fn requests(view: &mut ViewContext, area: Rect, list: ListId, rows: &[&Reque
         Column::new(RequestColumn::Latency, "LATENCY", 7, 9).right(),
         Column::new(RequestColumn::Rows, "ROWS", 7, 8).right(),
         Column::new(RequestColumn::Bytes, "BYTES", 7, 4).right(),
-        Column::new(RequestColumn::Error, "ERROR", 10, 6).up_to(40),
-        Column::new(RequestColumn::Id, "REQUEST ID", 12, 1).up_to(24),
+        Column::new(RequestColumn::Error, "ERROR", 20, 6).up_to(120),
+        Column::new(RequestColumn::Id, "REQUEST ID", 12, 1).up_to(36),
     ];
     view.table_with_details(
         list,
@@ -159,7 +159,7 @@ pub fn alerts(view: &mut ViewContext, area: Rect, list: ListId, rows: &[&AlertRo
     let columns = [
         Column::new(AlertColumn::Raised, "", 6, 8),
         Column::new(AlertColumn::State, "", 17, 6),
-        Column::new(AlertColumn::Kind, "", 12, 2),
+        Column::new(AlertColumn::Kind, "", 32, 2),
         Column::new(AlertColumn::Message, "", 16, 10).up_to(200),
     ];
     let now = view.now();

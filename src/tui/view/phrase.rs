@@ -103,10 +103,14 @@ pub const fn series_state(state: SeriesRunState) -> (&'static str, &'static str,
     }
 }
 
-/// The result of an operator's action: done, or why not.
+/// The result of an operator's action: done, what was started, or why not.
 #[must_use]
 pub fn result(text: &str) -> (&str, Role) {
-    if text == "ok" { ("✓", Role::Good) } else { (text, Role::Bad) }
+    match text {
+        "ok" => ("✓", Role::Good),
+        started if started.starts_with("started ") => (started, Role::Text),
+        refused => (refused, Role::Bad),
+    }
 }
 
 /// An operator's action and its result.

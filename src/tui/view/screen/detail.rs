@@ -21,6 +21,7 @@ use crate::draw::layout::Constraint;
 use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::{ListId, Screen};
+use crate::now::reasons::Reasons;
 use crate::view::context::{ViewContext, absence, outdated};
 use crate::view::{attempts, lists, why};
 use crate::widgets::chart::{Chart, Hole};
@@ -120,8 +121,10 @@ fn prices(view: &mut ViewContext, area: Rect, name: &SeriesName, detail: &Detail
     };
     let inner = view.canvas.panel(area, &title, &tail);
     if detail.bars.is_empty() {
-        let lines = [Line::of(Role::Missing, "no bars yet"), Line::of(Role::Muted, "press t to fetch them")];
-        return view.canvas.center(inner, &lines);
+        let reasons = Reasons::of(&view.model.snap);
+        let comes = view.model.series(name).is_some_and(|row| reasons.is_under_way(row));
+        let next = if comes { "its first fetch is under way" } else { "press t to fetch them" };
+        return view.canvas.center(inner, &[Line::of(Role::Missing, "no bars yet"), Line::of(Role::Muted, next)]);
     }
     let holes = holes(detail);
     let quarantined: Vec<Ts> = detail.quarantine.iter().map(|row| row.bar.ts).collect();

@@ -221,8 +221,8 @@ fn actions(view: &mut ViewContext, area: Rect) {
     let columns = [
         Column::new(OperatorActionColumn::Time, "", 6, 6),
         Column::new(OperatorActionColumn::Actor, "", 10, 8).up_to(18),
-        Column::new(OperatorActionColumn::Action, "", 14, 9).up_to(34),
-        Column::new(OperatorActionColumn::Result, "", 4, 7).up_to(40),
+        Column::new(OperatorActionColumn::Action, "", 14, 9).up_to(60),
+        Column::new(OperatorActionColumn::Result, "", 7, 7).up_to(60),
     ];
     let now = view.now();
     let empty = absence(&answer, &[Line::of(Role::Muted, "no actions yet")]);

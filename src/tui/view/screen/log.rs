@@ -29,7 +29,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let columns = [
         Column::new(LogColumn::Time, "", 9, 6),
         Column::new(LogColumn::Level, "", 5, 7),
-        Column::new(LogColumn::Source, "", 16, 3).up_to(20),
+        Column::new(LogColumn::Source, "", 16, 3).up_to(28),
         Column::new(LogColumn::Text, "", 10, 9).up_to(400),
     ];
     let title = heading(model);

@@ -73,7 +73,11 @@ pub fn map(view: &mut ViewContext, area: Rect) {
         return;
     }
     let percent = if inner.width > 60 { 6 } else { 0 };
-    let notes = if inner.width >= 140 { NOTES } else { 0 };
+    let notes = match inner.width {
+        220.. => NOTES + 20,
+        140.. => NOTES,
+        _ => 0,
+    };
     let room = inner.width - NAMES - percent - notes;
     let dates = dates(model, now, room);
     // Few columns may be wide ones.

@@ -1,8 +1,6 @@
 //! The Symbols screen: every series as a row, filtered, sorted, marked; how far behind it is, its last sessions, and
 //! the reason.
 
-use std::collections::HashSet;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -15,13 +13,12 @@ use crate::draw::theme::Role;
 use crate::model::Model;
 use crate::model::screen::ListId;
 use crate::model::sort::SortBy;
-use crate::now::reasons::reason;
+use crate::now::reasons::Reasons;
 use crate::view::context::ViewContext;
 use crate::view::phrase;
 use crate::widgets::heat;
 use crate::widgets::table::{Column, Slot, Table, range};
 use barkeep_market::freshness::Tier;
-use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{Access, Cell, CellState};
 
@@ -74,8 +71,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     let tail = Line::of(Role::Muted, range(before.around(cursor, len, rows), len));
     let heading = heading(model);
     let inner = view.list_panel(ListId::Symbols, area, heading, &tail);
-    let failing: HashSet<(&Symbol, Timeframe)> =
-        model.snap.data.failing.iter().map(|row| (&row.symbol, row.timeframe)).collect();
+    let reasons = Reasons::of(&model.snap);
     let empty = nothing(model);
     let columns = columns(inner.width);
     let table = Table {
@@ -94,7 +90,7 @@ pub fn draw(model: &Model, context: &DrawContext, area: Rect, buf: &mut Buffer, 
     };
     table.draw(&mut view.canvas, view.hits, inner, marked, |canvas, slot, key, k| {
         let Some(row) = model.series_at(k) else { return };
-        cell(model, canvas, slot, key, row, failing.contains(&(&row.symbol, row.timeframe)));
+        cell(model, canvas, slot, key, row, &reasons);
     });
 }
 
@@ -137,7 +133,7 @@ fn nothing(model: &Model) -> Vec<Line> {
     ]
 }
 
-fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: &SeriesView, failed: bool) {
+fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: &SeriesView, reasons: &Reasons<'_>) {
     match key {
         SymbolColumn::Symbol => {
             slot.text(canvas, row.symbol.as_str(), if row.tracked { Role::Strong } else { Role::Muted });
@@ -173,25 +169,25 @@ fn cell(model: &Model, canvas: &mut Canvas, slot: Slot, key: SymbolColumn, row: 
             }
             None => canvas.repeat(slot.x, slot.y, slot.width, "╌", Role::Border),
         },
-        SymbolColumn::Reason => slot.line(canvas, &note(model, row, failed)),
+        SymbolColumn::Reason => slot.line(canvas, &note(row, reasons)),
     }
 }
 
 /// Why a series is not fresh; empty when it is.
-fn note(model: &Model, row: &SeriesView, failed: bool) -> Line {
+fn note(row: &SeriesView, reasons: &Reasons<'_>) -> Line {
     if row.paused {
         return Line::of(Role::Paused, "paused");
     }
     if !row.tracked {
         return Line::of(Role::Muted, "not tracked");
     }
-    if failed {
-        return Line::of(Role::Bad, reason(&model.snap, row));
+    if reasons.has_failed(row) {
+        return Line::of(Role::Bad, reasons.why(row));
     }
     if row.tier == Tier::Fresh {
         return Line::new();
     }
-    Line::of(Role::Muted, reason(&model.snap, row))
+    Line::of(Role::Muted, reasons.why(row))
 }
 
 /// The last `count` days that trade, oldest first.
