@@ -103,6 +103,11 @@ impl PausedServer {
         sqlx::query_as(HOLDERS).bind(symbol.as_str()).fetch_all(&mut self.admin).await.unwrap()
     }
 
+    pub async fn is_claimed(&mut self, execution: Uuid, owner: &str) -> bool {
+        const CLAIMED: &str = "SELECT count(*) > 0 FROM series_claims WHERE execution_id = $1 AND owner = $2";
+        sqlx::query_scalar(CLAIMED).bind(execution).bind(owner).fetch_one(&mut self.admin).await.unwrap()
+    }
+
     /// The next page stands still there, until [`Self::go_on`].
     pub async fn stall(&mut self, stall: Stall) {
         let sql = match stall {
