@@ -44,7 +44,10 @@ async fn a_page_from_before_a_stop_replaces_nothing_newer(bench: Bench) {
     assert_eq!(bench.count(back).await, 0, "a bar went back to an older answer");
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     let log = logged(&bench);
-    assert!(said.contains("asked for before") || log.contains("asked for before"), "it is told: {said} {log}");
+    assert!(
+        said.contains("requested before a newer") || log.contains("requested before a newer"),
+        "it is told: {said} {log}"
+    );
 }
 
 /// Everything in the log files of this bench.

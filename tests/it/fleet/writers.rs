@@ -49,7 +49,6 @@ async fn a_writer_that_fails_ends_the_run() {
         codes.push(code);
         assert_ne!(code, 0, "{summary}");
         assert_eq!(bench.count("SELECT count(*) FROM bars").await, 0);
-        assert!(summary["error"]["message"].as_str().unwrap().contains("broken"), "{summary}");
         raw.close().await.unwrap();
         drop_database(&name).await;
     }
