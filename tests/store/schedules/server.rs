@@ -104,7 +104,8 @@ impl PausedServer {
     }
 
     pub async fn is_claimed(&mut self, execution: Uuid, owner: &str) -> bool {
-        const CLAIMED: &str = "SELECT count(*) > 0 FROM series_claims WHERE execution_id = $1 AND owner = $2";
+        const CLAIMED: &str = "SELECT count(*) > 0 FROM series_claims WHERE execution_id = $1 AND owner = $2
+            AND granted";
         sqlx::query_scalar(CLAIMED).bind(execution).bind(owner).fetch_one(&mut self.admin).await.unwrap()
     }
 

@@ -35,8 +35,8 @@ statements! {
         "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1 AND owner = $2");
     /// Nobody takes the series of this execution over before the transaction has ended.
     HOLD = Sql::two(
-        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2",
-        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 FOR KEY SHARE");
+        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 AND granted <> 0",
+        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 AND granted FOR KEY SHARE");
     /// Nobody claims anything before the transaction has ended.
     LOCK_OUT = Sql::two("SELECT 1", "LOCK TABLE series_claims IN ROW EXCLUSIVE MODE");
     WRITTEN = Sql::two(
