@@ -56,6 +56,8 @@ impl PausedServer {
         admin.execute(CLOCK).await.unwrap();
         let path = format!("ALTER DATABASE {name} SET search_path = public, pg_catalog");
         admin.execute(AssertSqlSafe(path)).await.unwrap();
+        // Sessions from now on find the functions.
+        let admin = PgConnection::connect(&url).await.unwrap();
         let gate = PgConnection::connect(&url).await.unwrap();
         Self { name, now: Arc::new(AtomicI64::new(BEGIN)), admin, gate }
     }
