@@ -83,8 +83,7 @@ async fn no_schedule_breaks_the_fleet() {
     // The dice must have thrown what this is about.
     let f = &world.figures;
     assert!(
-        count < SCHEDULES
-            || [f.leaders, f.pauses, f.deaths, f.stalls, f.stale, f.refused, f.taken_up].iter().all(|n| *n > 0)
+        count < SCHEDULES || [f.leaders, f.pauses, f.deaths, f.stalls, f.places, f.taken_up].iter().all(|n| *n > 0)
     );
     for worker in world.workers {
         worker.store.close().await;
