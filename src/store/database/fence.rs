@@ -43,6 +43,13 @@ impl AsWorker {
     }
 }
 
+const RAN_OUT: &str = "the lease ran out in the middle of a write";
+
+/// Whether a write failed for want of the lease, which may have been renewed since.
+pub(crate) fn ran_out(outcome: &StoreError) -> bool {
+    matches!(outcome, StoreError::Busy(why) if why == RAN_OUT)
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
     /// No service: a command of its own, guarded by its claims.
@@ -90,9 +97,7 @@ impl Fence {
     fn check(&self) -> Result<bool> {
         match self.standing() {
             Standing::StandsBy => Err(stands_by()),
-            Standing::LeadsUntil(until) if self.worker.elapsed() >= until => {
-                Err(StoreError::Busy("the lease ran out in the middle of a write".into()))
-            }
+            Standing::LeadsUntil(until) if self.worker.elapsed() >= until => Err(StoreError::Busy(RAN_OUT.into())),
             Standing::LeadsUntil(_) => Ok(true),
             Standing::Free => Ok(false),
         }

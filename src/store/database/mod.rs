@@ -22,7 +22,7 @@ use super::retry::Retry;
 use super::writer::{BEGIN_READING, COMMIT, ROLLBACK, Work, Writer};
 use super::{Result, SeriesId, StoreError, fault};
 use barkeep_base::timing::{self, Phase};
-use fence::{Fence, Fenced};
+use fence::{Fence, Fenced, ran_out};
 use identity::Identity;
 
 /// Connections that only read.
@@ -224,7 +224,7 @@ impl Database {
             let write = self.write_through(self.writer_for(series), fenced);
             match timing::timed(Phase::Database, write).await {
                 // It waits for the next election and is done again, or not.
-                Err(StoreError::Busy(_)) if self.fence.is_over() => {}
+                Err(error) if ran_out(&error) => {}
                 outcome => return outcome,
             }
         }

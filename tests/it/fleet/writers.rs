@@ -49,8 +49,6 @@ async fn a_writer_that_fails_ends_the_run() {
         codes.push(code);
         assert_ne!(code, 0, "{summary}");
         assert_eq!(bench.count("SELECT count(*) FROM bars").await, 0);
-        let open = "SELECT count(*) FROM scheduler_execution_log WHERE status IN ('running', 'queued')";
-        assert_eq!(bench.count(open).await, 0, "the execution says how it ended");
         raw.close().await.unwrap();
         drop_database(&name).await;
     }

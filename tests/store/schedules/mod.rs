@@ -83,8 +83,7 @@ async fn no_schedule_breaks_the_fleet() {
     // The dice must have thrown what this is about.
     let f = &world.figures;
     assert!(
-        count < SCHEDULES
-            || [f.leaders, f.pauses, f.deaths, f.stalls, f.stale, f.refused, f.taken_up].iter().all(|n| *n > 0)
+        count < SCHEDULES || [f.leaders, f.pauses, f.deaths, f.stalls, f.places, f.taken_up].iter().all(|n| *n > 0)
     );
     for worker in world.workers {
         worker.store.close().await;
@@ -271,8 +270,10 @@ impl World {
             Err(StoreError::Refused(why)) if why.contains("has taken over") => {
                 // As the run does that cannot write.
                 self.figures.overtaken += 1;
-                let row = self.workers[k].execution(execution, ExecutionStatus::Failed);
-                self.workers[k].put(&row).await;
+                if !self.workers[k].lease_is_over(self.now()) {
+                    let row = self.workers[k].execution(execution, ExecutionStatus::Failed);
+                    self.workers[k].put(&row).await;
+                }
                 self.workers[k].give_up(execution).await;
             }
             Err(StoreError::Refused(_)) if worker.serves => self.figures.refused += 1,
@@ -374,6 +375,12 @@ impl World {
         let now = self.now();
         let may = now >= self.workers[k].stopped_until && self.workers[k].pending.is_none();
         if !may || self.workers[k].serves && !self.workers[k].leads(now) {
+            return;
+        }
+        // Without a claim of its own it would keep all the others from claiming, too.
+        let mark = self.workers[k].store.mark();
+        let Some(execution) = self.workers[k].page.as_ref().map(|page| page.execution) else { return };
+        if !self.server.is_claimed(execution, &mark).await {
             return;
         }
         let Some(page) = self.workers[k].page.take() else { return };

@@ -56,6 +56,8 @@ impl PausedServer {
         admin.execute(CLOCK).await.unwrap();
         let path = format!("ALTER DATABASE {name} SET search_path = public, pg_catalog");
         admin.execute(AssertSqlSafe(path)).await.unwrap();
+        // Sessions from now on find the functions.
+        let admin = PgConnection::connect(&url).await.unwrap();
         let gate = PgConnection::connect(&url).await.unwrap();
         Self { name, now: Arc::new(AtomicI64::new(BEGIN)), admin, gate }
     }
@@ -101,6 +103,12 @@ impl PausedServer {
         const HOLDERS: &str = "SELECT execution_id, owner FROM series_claims WHERE granted
             AND renewed_at >= clock_timestamp() - INTERVAL '30 s' AND families LIKE '%\"' || $1 || '\"%'";
         sqlx::query_as(HOLDERS).bind(symbol.as_str()).fetch_all(&mut self.admin).await.unwrap()
+    }
+
+    pub async fn is_claimed(&mut self, execution: Uuid, owner: &str) -> bool {
+        const CLAIMED: &str = "SELECT count(*) > 0 FROM series_claims WHERE execution_id = $1 AND owner = $2
+            AND granted";
+        sqlx::query_scalar(CLAIMED).bind(execution).bind(owner).fetch_one(&mut self.admin).await.unwrap()
     }
 
     /// The next page stands still there, until [`Self::go_on`].

@@ -35,8 +35,10 @@ statements! {
         "UPDATE series_claims SET renewed_at = clock_timestamp() WHERE execution_id = $1 AND owner = $2");
     /// Nobody takes the series of this execution over before the transaction has ended.
     HOLD = Sql::two(
-        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2",
-        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 FOR KEY SHARE");
+        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 AND granted <> 0",
+        "SELECT 1 FROM series_claims WHERE execution_id = $1 AND owner = $2 AND granted FOR KEY SHARE");
+    /// Nobody claims anything before the transaction has ended.
+    LOCK_OUT = Sql::two("SELECT 1", "LOCK TABLE series_claims IN ROW EXCLUSIVE MODE");
     WRITTEN = Sql::two(
         "SELECT symbol, timeframe FROM series WHERE id IN (SELECT value FROM json_each($1))",
         "SELECT symbol, timeframe FROM series WHERE id = ANY($1)");
@@ -72,6 +74,8 @@ pub(crate) async fn hold(conn: &mut Conn<'_>, owner: &str, writes: &BTreeMap<Uui
         if !conn.rows(HOLD, &values![*execution, owner]).await?.is_empty() {
             continue;
         }
+        // It never had a claim, or lost it: then what counts is that nobody else has one.
+        conn.run(LOCK_OUT, &[]).await?;
         let series: Vec<i64> = series.iter().map(|id| id.0).collect();
         let written: Vec<Claimed> = each(conn, WRITTEN, &values![series], |f| {
             let (symbol, timeframe): (Symbol, Timeframe) = (f.next()?, f.next()?);
