@@ -199,3 +199,38 @@ fn page(
         if shares { (text.slice_ref(lines), text.len()) } else { (Bytes::copy_from_slice(lines), lines.len()) };
     Page { head: head.into(), rows, held, count: summary.count, next }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_part_of_a_text_is_shared_and_a_small_one_keeps_no_text_alive() {
+        let row = format!(r#"{{"v":"{}"}}"#, "x".repeat(100));
+        let text = Bytes::from(vec![row.clone(); 100].join(","));
+        let offsets: Vec<(Ts, usize)> = (0..100).map(|k| (Ts(k as i64), k * (row.len() + 1))).collect();
+        let query = PageQuery {
+            series: SeriesId(1),
+            symbol: "AAPL".parse().unwrap(),
+            timeframe: Timeframe::D1,
+            class: AssetClass::Stock,
+            rows: Rows::Features,
+            from: Ts::MIN,
+            until: Ts::MAX,
+            limit: 500,
+            today: NaiveDate::default(),
+        };
+        let lies_within = |page: &Page| text.as_ptr_range().contains(&page.rows.as_ptr());
+        let cut =
+            |rows: Range<usize>| page(&query, |_, _| r#"{"rows":"#.to_owned(), &text, &offsets, rows, None, Ts(0));
+        for rows in [50..100, 0..50, 0..100] {
+            let page = cut(rows.clone());
+            assert!(lies_within(&page) && page.weight() > text.len(), "what it keeps alive counts");
+            assert_eq!(page.rows, vec![row.clone(); rows.len()].join(","));
+        }
+        let page = cut(97..100);
+        assert!(!lies_within(&page) && page.weight() < 1_000);
+        assert_eq!((page.rows, page.count), (vec![row; 3].join(",").into(), 3));
+        assert_eq!(cut(100..100).rows.len(), 0);
+    }
+}
