@@ -78,6 +78,10 @@ pub(crate) async fn connect(args: &ServiceArgs, settings: &Settings) -> Result<A
             let text = format!("no service answers at {}: {why}", printable(&url));
             Err(CliError::new(SOME_FAILED, text).hint(format!("{START}, or give the URL of another one with --url")))
         }
+        Err(other @ AttachError::Refused(_)) => Err(CliError::from(other).hint(
+            "set BARKEEP_API_KEY to one of its keys, or name a file with one by --key-file; \
+             `barkeep keys create NAME` on its machine makes one",
+        )),
         Err(other) => Err(other.into()),
     }
 }
