@@ -247,7 +247,7 @@ fn architecture_leads_from_page_to_row_from_key_to_command_and_from_setting_to_e
             .split('`')
             .skip(1)
             .step_by(2)
-            .filter(|word| word.starts_with("src/") && word.ends_with(".rs"))
+            .filter(|word| word.starts_with("src/") && Path::new(word).extension().is_some_and(|ext| ext == "rs"))
             .collect();
         assert!(files.len() >= 5, "{way} names {files:?}");
         assert!(files.contains(last_step), "{way} does not lead to {last_step}: {files:?}");

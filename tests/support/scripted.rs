@@ -233,7 +233,9 @@ impl Vendor for Scripted {
         }
         let mut bars = made_of(&base, *timeframe, *class);
         if let Some((_, by)) = self.moved.filter(|(follows, _)| *follows == cursor.is_some()) {
-            bars.iter_mut().for_each(|bar| bar.ts = bar.ts + by);
+            for bar in &mut bars {
+                bar.ts = bar.ts + by;
+            }
         }
         Ok(Page {
             query_count: base.len() as u64,

@@ -128,8 +128,8 @@ async fn a_page_that_begins_a_session_late_is_not_stored_when_that_session_has_b
         let stored = rig.store.bars(id, (..).into(), None).await.unwrap();
         assert_eq!(stored.is_empty(), !follows, "what came before the page stays");
         for row in stored {
-            let minutes = (0..5).filter_map(|k| made_up("AAPL", row.bar.ts + k * MINUTE));
-            assert_eq!(Some(row.bar.close), minutes.last().map(|bar| bar.close), "{}", row.bar.ts);
+            let mut minutes = (0..5).filter_map(|k| made_up("AAPL", row.bar.ts + k * MINUTE));
+            assert_eq!(Some(row.bar.close), minutes.next_back().map(|bar| bar.close), "{}", row.bar.ts);
         }
     }
 }

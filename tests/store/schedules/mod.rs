@@ -167,7 +167,7 @@ impl World {
                 let fresh = self.new_worker(k).await;
                 // Its connections end with it, as with kill -9; its rows stay.
                 let dead = std::mem::replace(&mut self.workers[k], fresh);
-                dead.die().await;
+                dead.die();
                 self.figures.deaths += 1;
             }
             10..15 => {
@@ -226,12 +226,14 @@ impl World {
     async fn work(&mut self, k: usize, writes_pages: bool) {
         if self.workers[k].serves && !self.workers[k].leads(self.now()) {
             // What waits for the next election waits on.
-            if self.workers[k].lease_is_over(self.now()) && self.workers[k].pending.is_none() && writes_pages {
-                if let Some(page) = self.workers[k].page.take() {
-                    let of = (page.execution, page.series);
-                    let task = self.workers[k].commit(page);
-                    self.workers[k].pending = Some((of, task));
-                }
+            if self.workers[k].lease_is_over(self.now())
+                && self.workers[k].pending.is_none()
+                && writes_pages
+                && let Some(page) = self.workers[k].page.take()
+            {
+                let of = (page.execution, page.series);
+                let task = self.workers[k].commit(&page);
+                self.workers[k].pending = Some((of, task));
             }
             return;
         }
@@ -244,7 +246,7 @@ impl World {
             _ if writes_pages => {
                 let Some(page) = self.workers[k].page.take() else { return };
                 let of = (page.execution, page.series);
-                let outcome = self.workers[k].commit(page).await.unwrap();
+                let outcome = self.workers[k].commit(&page).await.unwrap();
                 self.committed(k, of, outcome).await;
             }
             _ => {}
@@ -387,7 +389,7 @@ impl World {
         let of = (page.execution, page.series);
         let stall = if self.dice.bool() { Stall::Write(of.1) } else { Stall::Commit };
         self.server.stall(stall).await;
-        let task = self.workers[k].commit(page);
+        let task = self.workers[k].commit(&page);
         self.server.until_stalled(&task).await;
         let end = now + self.dice.i64(1_000..40_000);
         while self.now() < end {
@@ -428,7 +430,7 @@ impl World {
                 if !self.workers[k].serves || self.workers[k].leads(self.now()) {
                     if let Some(page) = self.workers[k].page.take() {
                         let of = (page.execution, page.series);
-                        let outcome = self.workers[k].commit(page).await.unwrap();
+                        let outcome = self.workers[k].commit(&page).await.unwrap();
                         self.committed(k, of, outcome).await;
                     }
                     if self.workers[k].serves {

@@ -95,7 +95,7 @@ impl Worker {
         assert!(self.pending.is_none(), "every write has ended by the end of a schedule");
     }
 
-    pub async fn die(self) {
+    pub fn die(self) {
         if let Some((_, task)) = self.pending {
             task.abort();
         }
@@ -226,20 +226,19 @@ impl Worker {
     }
 
     /// Stores a page on a task of its own.
-    pub fn commit(&self, page: Page) -> Write {
+    pub fn commit(&self, page: &Page) -> Write {
         let (store, moment) = (Arc::clone(&self.store), Moment::now(self.machine.as_ref()));
+        let Page { series, execution, asked_at: at, value, place } = *page;
         tokio::spawn(async move {
-            store.place_answered(page.place, moment).await?;
-            let at = page.asked_at;
+            store.place_answered(place, moment).await?;
             let known = Coverage { fetched_at: at, ..covered(0, 1, CoverageState::Present, 1, None) };
             let written = SeriesWrite {
                 coverage: vec![known],
                 replaces: Some(span(0, 1)),
                 asked: Some(span(0, 1)),
-                ..write(page.series, vec![StoredBar { fetched_at: at, ..bar(0, page.value) }])
+                ..write(series, vec![StoredBar { fetched_at: at, ..bar(0, value) }])
             };
-            let request =
-                RequestRow { execution_id: Some(page.execution), started_at: at, ..request(1, Some(200), "ok") };
+            let request = RequestRow { execution_id: Some(execution), started_at: at, ..request(1, Some(200), "ok") };
             let page = PageCommit { writes: vec![written], request: Some(request), statuses: vec![] };
             Ok(store.commit_page(page).await?[0].stale)
         })
