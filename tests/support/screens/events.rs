@@ -58,8 +58,8 @@ pub fn notices() -> Vec<LogLine> {
     // As the engine writes them: message and fields.
     let lines = [
         (420, Level::Info, "api", "API listening  addr=127.0.0.1:8000"),
-        (400, Level::Debug, "service::commands", "order  by=tui:ana  action=preview  result=planned 44 requests"),
-        (300, Level::Info, "service::commands", "order  by=tui:ana  action=trigger  result=started 7f3a91ce"),
+        (400, Level::Debug, "service::preview", "preview  by=tui:ana  requests=44"),
+        (300, Level::Info, "service::commands", "command  by=tui:ana  action=trigger  result=started 7f3a91ce"),
         (
             210,
             Level::Info,
