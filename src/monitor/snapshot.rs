@@ -22,7 +22,7 @@ use barkeep_market::{AssetClass, Calendar, Criticality, Symbol, Timeframe, Ts};
 use barkeep_pipeline::index::series::{Judgement, SeriesIndex};
 use barkeep_plan::budget::Budget;
 use barkeep_service::handle::Live;
-use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesRunState, SeriesStatus, Store, StoreError, Waste};
+use barkeep_store::{AlertRow, OpenAlertCount, RequestTotals, SeriesStatus, Store, StoreError, Waste};
 pub use barkeep_vendor::limit::{HeldPlace, LimitSnapshot};
 
 /// Executions and alerts shown.
@@ -164,7 +164,8 @@ pub struct Data {
     /// All that are open, counted by kind and severity.
     #[serde(default)]
     pub open_alerts: Vec<OpenAlertCount>,
-    /// Series whose last attempt failed within a day, newest first; the first of [`failing_total`](Self::failing_total).
+    /// Series whose last attempt [failed](SeriesStatus::failed) within a day, newest first; the first of
+    /// [`failing_total`](Self::failing_total).
     pub failing: Vec<SeriesStatus>,
     #[serde(default)]
     pub failing_total: usize,
@@ -236,7 +237,7 @@ impl Data {
         let index = SeriesIndex::read(store, now).await?;
         let ledger = Ledger::read(store, &index, context.calendar).await?;
         let mut failing = store.latest_statuses(now - DAY).await?;
-        failing.retain(|row| row.status == SeriesRunState::Failed);
+        failing.retain(SeriesStatus::failed);
         failing.sort_by_key(|row| std::cmp::Reverse(row.completed_at));
         let failing_total = failing.len();
         failing.truncate(FAILING);

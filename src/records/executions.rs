@@ -139,3 +139,29 @@ pub struct SeriesStatus {
     pub completed_at: Option<Ts>,
     pub duration_seconds: Option<f64>,
 }
+
+impl SeriesStatus {
+    /// Whether the run failed at this series; what it was called off for has not failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.status == SeriesRunState::Failed && !self.error_message.as_deref().is_some_and(was_called_off)
+    }
+}
+
+/// Whether the message of a series says that its run was called off before it could ask: that is no failure.
+#[must_use]
+pub fn was_called_off(message: &str) -> bool {
+    let reason = message.split_once("left: ").map_or(message, |(_, rest)| rest);
+    reason.starts_with("cancelled") || reason.starts_with("not requested by this run")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_called_off_did_not_fail() {
+        assert!(was_called_off("1 gap left: cancelled before it was asked") && was_called_off("cancelled: cancelled"));
+        assert!(!was_called_off("1 gap left: transient: the vendor failed (503): cancelled"));
+    }
+}

@@ -21,7 +21,7 @@ pub use api::{ApiKey, ApiRequest, Claim, Role};
 pub use bars::{Coverage, CoverageState, Evidence, StoredBar};
 pub use claims::{Claimed, Claiming as SeriesClaiming, Holder, KeptClaim, SeriesClaim};
 pub use error::{Result, StoreError};
-pub use executions::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger};
+pub use executions::{ExecutionRow, ExecutionStatus, SeriesRunState, SeriesStatus, Trigger, was_called_off};
 pub use features::{
     FeatureBar, FeatureFailure, FeatureFailureRow, FeatureFreshness, FeatureOutcome, FeatureProgress, FeatureRow,
     FeatureWrite,

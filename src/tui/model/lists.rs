@@ -4,7 +4,6 @@ use crate::model::Model;
 use crate::model::cursor::RowKey;
 use crate::model::row_filter::{RowFilter, RowText};
 use crate::model::screen::ListId;
-use crate::now::cause::was_called_off;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_runtime::console::{
     AlertRow, Execution, FeatureFailureRow, Gap, LogLine, OperatorActionRow, QuarantineRow, RequestRow, SeriesName,
@@ -116,7 +115,7 @@ impl Model {
         let all = self.answers.failing_series().value.unwrap_or(&self.snap.data.failing);
         let mut rows = self.filtered(ListId::FailingSeries, all);
         // As everywhere: what was called off has not failed.
-        rows.retain(|row| !row.error_message.as_deref().is_some_and(was_called_off));
+        rows.retain(|row| row.failed());
         rows
     }
 

@@ -46,13 +46,6 @@ fn vendor_error(text: &str) -> String {
     }
 }
 
-/// Whether a run was called off before it could ask: that is no failure.
-#[must_use]
-pub fn was_called_off(message: &str) -> bool {
-    let reason = message.split_once("left: ").map_or(message, |(_, rest)| rest);
-    reason.starts_with("cancelled") || reason.starts_with("not requested by this run")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,11 +68,5 @@ mod tests {
         ] {
             assert_eq!(cause(message), words);
         }
-    }
-
-    #[test]
-    fn what_was_called_off_did_not_fail() {
-        assert!(was_called_off("1 gap left: cancelled before it was asked") && was_called_off("cancelled: cancelled"));
-        assert!(!was_called_off("1 gap left: transient: the vendor failed (503): cancelled"));
     }
 }

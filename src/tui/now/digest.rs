@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::now::cause::{cause, was_called_off};
+use crate::now::cause::cause;
 use barkeep_market::freshness::Tier;
 use barkeep_market::{Criticality, Symbol, Timeframe, Ts};
 use barkeep_monitor::snapshot::{Data, SeriesView};
@@ -48,7 +48,7 @@ impl Digest {
         let failed: HashMap<(&Symbol, Timeframe), (String, Option<Ts>)> = data
             .failing
             .iter()
-            .filter(|status| !was_called_off(status.error_message.as_deref().unwrap_or_default()))
+            .filter(|status| status.failed())
             .map(|status| {
                 let message = status.error_message.as_deref().unwrap_or("failed; see the log");
                 ((&status.symbol, status.timeframe), (cause(message), status.completed_at))

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::now::cause::{cause, was_called_off};
+use crate::now::cause::cause;
 use crate::view::phrase;
 use barkeep_market::{Symbol, Timeframe};
 use barkeep_monitor::snapshot::{SeriesView, Snapshot};
+use barkeep_runtime::console::SeriesStatus;
 use barkeep_service::progress::{ItemState, ItemView};
 
 /// The items of the running plans by what they bring.
@@ -40,21 +41,21 @@ impl<'a> Items<'a> {
 pub struct Reasons<'a> {
     snap: &'a Snapshot,
     items: Items<'a>,
-    failing: HashMap<(&'a Symbol, Timeframe), Option<&'a str>>,
+    failing: HashMap<(&'a Symbol, Timeframe), &'a SeriesStatus>,
 }
 
 impl<'a> Reasons<'a> {
     #[must_use]
     pub fn of(snap: &'a Snapshot) -> Self {
         let failing = snap.data.failing.iter();
-        let failing = failing.map(|f| ((&f.symbol, f.timeframe), f.error_message.as_deref())).collect();
+        let failing = failing.map(|f| ((&f.symbol, f.timeframe), f)).collect();
         Self { snap, items: Items::of(snap), failing }
     }
 
     /// Why a series is not fresh, in a few words.
     #[must_use]
     pub fn why(&self, row: &SeriesView) -> String {
-        let failed = self.failing.get(&(&row.symbol, row.timeframe)).copied().flatten();
+        let failed = self.failing.get(&(&row.symbol, row.timeframe)).and_then(|f| f.error_message.as_deref());
         of(self.snap, row, self.items.find(row), failed)
     }
 
@@ -66,7 +67,7 @@ impl<'a> Reasons<'a> {
         match tried {
             Some(ItemState::Failed { .. }) => true,
             Some(ItemState::Waiting { .. } | ItemState::Fetching { .. } | ItemState::Storing) => false,
-            Some(ItemState::Verified) | None => failed.is_some_and(|message| !message.is_some_and(was_called_off)),
+            Some(ItemState::Verified) | None => failed.is_some_and(|f| f.failed()),
         }
     }
 
