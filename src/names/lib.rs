@@ -1,10 +1,11 @@
 //! Which tracked symbol a name means, and the row of one that is not tracked yet.
 //!
 //! The only place that makes a row: the command line, files, the API, the dashboard and a backfill of a new name all come
-//! here.
+//! here. [`claim`] keeps the series of a selection to one execution.
 
 #![warn(clippy::missing_errors_doc)]
 
+pub mod claim;
 pub mod listing;
 pub mod search;
 pub mod select;

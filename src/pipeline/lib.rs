@@ -6,7 +6,6 @@
 //! says afterwards what is still missing, and the next run requests exactly that.
 
 pub mod backfill;
-pub mod claim;
 pub mod derive;
 pub mod dividends;
 pub mod features;
@@ -46,7 +45,7 @@ use journal::StoreJournal;
 use review::Unreviewed;
 
 pub use backfill::{Backfill, RunError};
-pub use barkeep_names::{self as names, select};
+pub use barkeep_names::{self as names, claim, select};
 pub use barkeep_progress::{events, gate, journal, progress, summary};
 pub use open::{assemble, open, open_without_key};
 pub use summary::Summary;

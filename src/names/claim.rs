@@ -128,7 +128,8 @@ impl Claims {
 }
 
 /// Leaves only what was granted in `targets`; returns the symbols of which something is missing.
-pub(crate) fn keep(targets: &mut Vec<Target>, granted: &[(Symbol, Family)]) -> Vec<Symbol> {
+#[must_use]
+pub fn keep(targets: &mut Vec<Target>, granted: &[(Symbol, Family)]) -> Vec<Symbol> {
     let granted: std::collections::HashSet<&(Symbol, Family)> = granted.iter().collect();
     let mut left_out = Vec::new();
     for target in targets.iter_mut() {
