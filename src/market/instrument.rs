@@ -30,7 +30,7 @@ pub enum NameError {
         "{vendor} has crypto only, and '{name}' would be tracked as {class}; leave out the vendor, or say that it is crypto"
     )]
     NotServed { vendor: Source, name: String, class: AssetClass },
-    #[error("'{name}' is no pair that {vendor} trades; write it as BTC-USD")]
+    #[error("'{name}' is not a pair that {vendor} trades; write it as BTC-USD")]
     NoProduct { vendor: Source, name: String },
     #[error(transparent)]
     Pair(#[from] NotAPair),

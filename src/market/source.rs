@@ -1,6 +1,6 @@
 //! Where the bars of a symbol come from, and what that vendor is like.
 //!
-//! A symbol has one source: bars of two vendors never stand in one series. What differs between vendors and matters outside
+//! A symbol has one source: bars of two vendors are never mixed in one series. What differs between vendors and matters outside
 //! their clients is asked here, so that planning and fetching know no vendor by name.
 
 use std::str::FromStr;

@@ -114,7 +114,7 @@ pub enum SelectError {
     #[error("{symbol} is registered as {registered}, not as {requested}")]
     ClassDiffers { symbol: Symbol, registered: AssetClass, requested: AssetClass },
     #[error(
-        "the bars of {symbol} are of {registered}, not of {requested}; those of two vendors never stand in one series"
+        "the bars of {symbol} come from {registered}, not from {requested}; bars of two vendors are never mixed in one series"
     )]
     VendorDiffers { symbol: Symbol, registered: Source, requested: Source },
     #[error("{from} is after {to}")]

@@ -5,6 +5,7 @@
 #![warn(clippy::missing_errors_doc)]
 
 pub mod budget;
+mod capacity;
 pub mod cells;
 pub mod cover;
 pub mod estimate;
@@ -14,7 +15,6 @@ pub mod minutes;
 pub mod needs;
 pub mod planner;
 pub mod request;
-mod room;
 
 pub use gaps::{FamilyState, Horizon, Need};
 pub use needs::{Holes, Needs};

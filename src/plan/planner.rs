@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::budget::{self, Budget, Staleness};
+use super::capacity::Capacity;
 use super::gaps::{Found, Need};
 use super::minutes;
 use super::request::{Item, Request};
-use super::room::Room;
 use barkeep_market::calendar::Session;
 use barkeep_market::source::Reach;
 use barkeep_market::ts::{DAY, millis};
@@ -119,14 +119,14 @@ pub fn build_checked<E>(
     let mut items = Vec::new();
     let (mut bare, mut spare, mut expected) = (0, 0, 0);
     let mut bars: HashMap<*const Found, u64> = HashMap::new();
-    let mut ranges: HashMap<(*const Found, Room), Vec<Asked>> = HashMap::new();
+    let mut ranges: HashMap<(*const Found, Capacity), Vec<Asked>> = HashMap::new();
     for need in needs {
         check()?;
         let found = Arc::as_ptr(&need.found);
         expected += *bars.entry(found).or_insert_with(|| expected_bars(cal, need));
         if need.state.base != Timeframe::D1 || !need.state.vendor.has_market_days() {
-            let room = Room::of(&need.state, market.density.get(&need.state.symbol).copied());
-            let asked = ranges.entry((found, room)).or_insert_with(|| ranges_of(cal, need, market, room));
+            let capacity = Capacity::of(&need.state, market.density.get(&need.state.symbol).copied());
+            let asked = ranges.entry((found, capacity)).or_insert_with(|| ranges_of(cal, need, market, capacity));
             // A window holds so many bars and no more, however few traded.
             if matches!(need.state.vendor.reach(), Reach::Traded(_)) {
                 bare += asked.iter().map(|asked| asked.requests - 1).sum::<u64>();
@@ -245,7 +245,7 @@ fn is_newest(cal: &Calendar, need: &Need, end: Ts) -> bool {
 }
 
 /// Ranges for one symbol's gaps. They depend on nothing of the symbol but what is alike in all that share [`Found`].
-fn ranges_of(cal: &Calendar, need: &Need, market: &Market, room: Room) -> Vec<Asked> {
+fn ranges_of(cal: &Calendar, need: &Need, market: &Market, capacity: Capacity) -> Vec<Asked> {
     let (class, base) = (need.state.class, need.state.base);
     let bar_before = |t: Ts| base.span(class, t - 1).start;
     let mut gaps: IntervalSet = need.gaps.iter().map(|gap| base.snap_out(class, gap)).collect();
@@ -263,19 +263,19 @@ fn ranges_of(cal: &Calendar, need: &Need, market: &Market, room: Room) -> Vec<As
             .fold(tail.end, |start, gap| if open_time(Interval::new(gap.end, start)) { start } else { gap.start });
         // The newest bar may have been sent in part.
         let start = again.min(bar_before(tail_start)).max(need.wanted.start);
-        let start = start.max(room.free_start(Interval::new(tail_start, tail.end))).min(tail_start);
+        let start = start.max(capacity.free_start(Interval::new(tail_start, tail.end))).min(tail_start);
         gaps.insert(Interval::new(start, tail.end));
     }
     // The bars beside a hole may lack the trades that the vendor did not have.
     let beside = |hole: Interval| Interval::new(bar_before(hole.start), base.span(class, hole.end).end);
     let due: IntervalSet = need.due.iter().map(|hole| beside(hole).intersect(need.wanted)).collect();
-    let slots = |range: Interval| room.slots(cal, &need.state, range);
-    let page = room.page;
+    let slots = |range: Interval| capacity.slots(cal, &need.state, range);
+    let page = capacity.page;
     let mut ranges = minutes::ranges(&gaps, page, slots);
     let left = widened(&mut ranges, &due, page, slots);
     let asked = |r: minutes::Range, recheck| {
         let range = if recheck { base.snap_out(class, r.range) } else { over_closed_hours(cal, need, r.range) };
-        let most = r.slots.div_ceil(room.least).max(r.pages);
+        let most = r.slots.div_ceil(capacity.least).max(r.pages);
         Asked { requests: r.pages, most, recheck, ..Asked::one(cal, need, range) }
     };
     let again = minutes::ranges(&left, page, slots).into_iter().map(|r| asked(r, true)).collect::<Vec<_>>();

@@ -44,7 +44,7 @@ pub struct SymbolRow {
     pub asset_class: AssetClass,
     /// What its vendor calls it.
     pub vendor_ticker: String,
-    /// Where its bars come from. Another one only while it has none: bars of two vendors never stand in one series.
+    /// Where its bars come from. Another one only while it has none: bars of two vendors are never mixed in one series.
     #[serde(default)]
     pub vendor: Source,
     pub criticality: Criticality,

@@ -37,8 +37,8 @@ impl Service {
                     if let Some(vendor) = wanted.vendor.filter(|vendor| *vendor != before.vendor) {
                         let registered = before.vendor;
                         let why = format!(
-                            "the bars of {symbol} are of {registered}, so it cannot be added as one of {vendor}: those of \
-                             two vendors never stand in one series"
+                            "the bars of {symbol} come from {registered}, so it cannot be added from {vendor}: bars of \
+                             two vendors are never mixed in one series"
                         );
                         return Err(CommandError::Refused(why));
                     }

@@ -45,12 +45,22 @@ impl Signals {
         }
     }
 
+    /// The next signal that ends a command; SIGHUP does not.
+    pub async fn stop(&mut self) -> Received {
+        loop {
+            match self.next().await {
+                Received::Hangup => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Exits the process immediately on one more signal.
     pub async fn exit_on_next(mut self) {
         tokio::time::sleep(DEBOUNCE).await;
         // Discard what arrived meanwhile.
         while tokio::time::timeout(Duration::ZERO, self.next()).await.is_ok() {}
-        while self.next().await == Received::Hangup {}
+        self.stop().await;
         std::process::exit(i32::from(INTERRUPTED));
     }
 }

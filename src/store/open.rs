@@ -36,10 +36,10 @@ pub async fn open_with_retry(url: &str, readonly: bool, retry: Retry) -> Result<
 pub struct Opening<'a> {
     /// With it, calls wait for a database that is lost once it was open.
     pub retry: Option<Retry>,
-    /// Connections to a PostgreSQL server, at least 2: one writes, one gives signs of life unless there are
+    /// Connections to a PostgreSQL server, at least 2: one writes, one sends heartbeats unless there are
     /// only 2, the others read.
     pub connections: u32,
-    /// How many of them write pages and features, each those of its own series, as far as two are left for reading.
+    /// How many of them write pages and features, each for its own series, as far as two are left for reading.
     pub writers: u32,
     /// How long a server that is still starting is waited for, and who hears of it.
     pub starting: Starting<'a>,

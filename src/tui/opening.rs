@@ -4,13 +4,14 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use crossterm::event::Event;
+use crossterm::event::{Event, KeyCode, KeyModifiers};
 use futures_util::{Stream, StreamExt as _, stream};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::model::Model;
 use crate::run::{AppContext, Ended, OwnedContext, run};
@@ -28,6 +29,7 @@ pub struct Opening {
     hand: Option<oneshot::Sender<Box<(OwnedContext, Model)>>>,
     end: oneshot::Receiver<(Ended, mpsc::Receiver<SignalEvent>)>,
     thread: Option<JoinHandle<()>>,
+    quit: CancellationToken,
 }
 
 impl Opening {
@@ -50,11 +52,13 @@ impl Opening {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (hand, given) = oneshot::channel::<Box<(OwnedContext, Model)>>();
         let (ended, end) = oneshot::channel();
+        let quit = CancellationToken::new();
+        let pressed = quit.clone();
         let work = move || {
             output.begin();
             let shown = runtime.block_on(async {
                 let mut input = input();
-                let (given, typed) = wait(&waiting, size, &mut output, &mut input, given).await?;
+                let (given, typed) = wait(&waiting, size, &mut output, &mut input, given, &pressed).await?;
                 let (OwnedContext { console, clock, caps, mut signals, drain, drained, screenshots }, model) = *given;
                 let app =
                     AppContext { console, engine, clock, caps, signals: &mut signals, drain, drained, screenshots };
@@ -70,7 +74,13 @@ impl Opening {
             }
         };
         let thread = std::thread::Builder::new().name("dashboard".to_owned()).spawn(work)?;
-        Ok(Self { hand: Some(hand), end, thread: Some(thread) })
+        Ok(Self { hand: Some(hand), end, thread: Some(thread), quit })
+    }
+
+    /// Cancelled when ctrl-c is pressed before there is a dashboard. The terminal sends no signal for it any more.
+    #[must_use]
+    pub const fn quit(&self) -> &CancellationToken {
+        &self.quit
     }
 
     /// Runs the dashboard until it ends. The signals come back.
@@ -114,6 +124,7 @@ async fn wait<C, I, T>(
     output: &mut C,
     input: &mut I,
     mut given: oneshot::Receiver<T>,
+    quit: &CancellationToken,
 ) -> Option<(T, Vec<Event>)>
 where
     C: TerminalOutput,
@@ -132,8 +143,16 @@ where
                     if let Event::Resize(width, height) = event {
                         size = Size::new(width, height);
                     }
-                    if typed.len() < KEPT {
-                        typed.push(event);
+                    match event {
+                        Event::Key(key)
+                            if key.is_press()
+                                && key.code == KeyCode::Char('c')
+                                && key.modifiers.contains(KeyModifiers::CONTROL) =>
+                        {
+                            quit.cancel();
+                        }
+                        event if typed.len() < KEPT => typed.push(event),
+                        _ => {}
                     }
                 }
                 Some(Err(_)) | None => listens = false,
@@ -145,7 +164,7 @@ where
 fn frame(waiting: &str, size: Size, typed: &[Event]) -> Buffer {
     let mut frame = Buffer::empty(Rect::new(0, 0, size.width, size.height));
     let width = usize::from(size.width.saturating_sub(1));
-    frame.set_stringn(1, 0, format!("barkeep   {waiting}"), width, Style::new());
+    frame.set_stringn(1, 0, format!("barkeep   {waiting}   ctrl-c quits"), width, Style::new());
     let keys = typed.iter().filter_map(|event| match event {
         Event::Key(key) => Some(Key::from(*key).to_string()),
         _ => None,
@@ -154,7 +173,7 @@ fn frame(waiting: &str, size: Size, typed: &[Event]) -> Buffer {
     if !keys.is_empty() && size.height > 1 {
         let last = keys.get(keys.len().saturating_sub(SHOWN)..).unwrap_or_default();
         let more = if keys.len() > SHOWN { "… " } else { "" };
-        let said = format!("typed: {more}{}; it counts as soon as the dashboard is open", last.join(" "));
+        let said = format!("typed ahead: {more}{}", last.join(" "));
         frame.set_stringn(1, size.height - 1, said, width, Style::new());
     }
     frame

@@ -373,6 +373,25 @@ async fn a_locked_database_is_told_within_seconds_and_not_longer_than_it_lasts()
     pty.until_so("it writes again", |text| !text.contains("DATABASE BLOCKED"));
 }
 
+/// Nothing else would end it before the lock is given up or its patience is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dashboard_that_waits_for_its_database_is_quit_with_ctrl_c() {
+    use sqlx::{Connection as _, Executor as _};
+    let bench = bench(0, &["AAPL"], true).await;
+    let Database::Sqlite(path) = &bench.database else { unreachable!() };
+    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    other.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").await.unwrap();
+    let mut pty = dashboard(&bench, &[]);
+    pty.until("opening sqlite:");
+    pty.type_in("2");
+    pty.until("typed ahead: 2");
+    pty.type_in("\u{3}");
+    assert_eq!(pty.ended(), 130);
+    pty.assert_restored();
+    assert!(!pty.text().contains("error"), "{}", pty.text());
+    other.execute("ROLLBACK").await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dumb_terminal_gets_lines() {
     let bench = bench(0, &["AAPL"], true).await;

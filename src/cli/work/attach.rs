@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::{CliError, INTERRUPTED};
 use crate::globals::{Globals, block_on};
 use crate::service::connect::url;
-use crate::work::dashboard::{Dashboard, DashboardArgs, print_summary, require_terminal, screen, show, start};
+use crate::work::dashboard::{
+    Dashboard, DashboardArgs, print_summary, require_terminal, screen, show, start, unless_quit,
+};
 use barkeep_api::client::Remote;
 use barkeep_base::clock::SystemClock;
 use barkeep_config::{Environment, client_key};
@@ -54,7 +56,8 @@ pub(crate) fn run(args: &AttachArgs, globals: &Globals) -> Result<(), CliError> 
         let waiting = format!("connecting to {}", barkeep_base::text::printable(&url));
         let screen = screen(&dashboard, &session, &waiting)?;
         let stop = CancellationToken::new();
-        let (remote, following) = Remote::connect(&url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?;
+        let connecting = async { Ok(Remote::connect(&url, key.as_ref(), Arc::new(SystemClock), stop.clone()).await?) };
+        let (remote, following) = unless_quit(screen.as_ref(), &mut outside, connecting).await?;
         // Quitting waits for nothing: the engine goes on.
         let quit = CancellationToken::new();
         let console = Arc::clone(&remote) as Arc<dyn Console>;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use ratatui::layout::Size;
 use secrecy::SecretString;
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -14,26 +15,23 @@ use crate::exit::{CliError, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Color, Globals, Session};
 use crate::output::{manner, print};
 use crate::work::backfill::open_engine;
-use crate::work::run::{announce, listen};
-use barkeep_alerts::{DatabaseHealth, Notifier};
+use crate::work::run::{self, announce};
 use barkeep_base::clock::Clock;
 use barkeep_config::{Environment, THEMES, ThemeName, TuiSettings};
 use barkeep_runtime::console::{Access, Console};
-use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::Handle;
 use barkeep_service::instance::Instance;
 use barkeep_service::reload::{ConfigLoader, Reload};
-use barkeep_store::HealthListener;
 use barkeep_tui::draw::theme::{ColorDepth, OwnTheme, ThemeKind};
 use barkeep_tui::farewell::farewell;
 use barkeep_tui::keymap::Keymap;
 use barkeep_tui::model::{DisplayOptions, Model, Now};
 use barkeep_tui::opening::Opening;
 use barkeep_tui::plain;
-use barkeep_tui::run::{self, Ended, OwnedContext};
+use barkeep_tui::run::{Ended, OwnedContext, input};
 use barkeep_tui::terminal::schedule::FrameCaps;
 use barkeep_tui::terminal::screenshot::Screenshots;
-use barkeep_tui::terminal::signals;
+use barkeep_tui::terminal::signals::{self, SignalEvent};
 use barkeep_tui::terminal::{TerminalGuard, guard_against_panics};
 
 /// Options of the dashboard.
@@ -111,15 +109,10 @@ pub(crate) async fn open(
     // First, so that a signal during a slow start is not lost.
     let (mut outside, watching) = signals::watch();
     let screen = screen(dashboard, session, &format!("opening {}", session.loaded.settings.database))?;
-    let settings = &session.loaded.settings.alerts;
-    let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
-    let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
-    let database = Arc::new(DatabaseHealth::default());
-    let engine = open_engine(session, key, Arc::clone(&database) as Arc<dyn HealthListener>).await?;
-    let listener = listen(session, engine.store.as_ref(), false).await?;
     let reload = dashboard.loader.clone().map(|loader| Reload { loader, has_screen: true });
-    let (tail, by) = (session.tail(), format!("tui:{}", Environment::of_process().user()));
-    let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
+    let by = format!("tui:{}", Environment::of_process().user());
+    let starting = run::start(session, async |health| open_engine(session, key, health).await, reload, by);
+    let (listener, host) = unless_quit(screen.as_ref(), &mut outside, starting).await?;
     let api = listener.map(|listener| listener.serve(host.console.clone()));
     if let Some(api) = &api {
         announce(dashboard.instance.as_ref(), api.addr());
@@ -156,7 +149,7 @@ pub(crate) async fn open(
         // A second signal does not wait for requests in flight.
         tokio::select! {
             outcome = finished => Some(outcome),
-            () = second_signal(&mut outside) => None,
+            () = signals::wait_for(&mut outside, &[SignalEvent::Quit]) => None,
         }
     };
     watching.abort();
@@ -168,19 +161,22 @@ pub(crate) async fn open(
     match outcome {
         None => Err(CliError::silent(INTERRUPTED)),
         Some(Ok(())) => Ok(()),
-        Some(Err(RuntimeError::Store(e))) => Err(e.into()),
-        Some(Err(e)) => Err(CliError::new(SOME_FAILED, e.to_string())),
+        Some(Err(e)) => Err(run::failed(e)),
     }
 }
 
-/// Waits for one more signal to quit.
-async fn second_signal(outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>) {
-    loop {
-        match outside.recv().await {
-            Some(signals::SignalEvent::Quit) => return,
-            Some(_) => {}
-            None => std::future::pending().await,
-        }
+/// Waits for what the dashboard is to show, until the operator quits: a database that is locked or far away may take long
+/// to open.
+pub(crate) async fn unless_quit<T>(
+    screen: Option<&Opening>,
+    outside: &mut Receiver<SignalEvent>,
+    work: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    let pressed = screen.map(|screen| screen.quit().clone()).unwrap_or_default();
+    tokio::select! {
+        done = work => done,
+        () = pressed.cancelled() => Err(CliError::silent(INTERRUPTED)),
+        () = signals::wait_for(outside, &[SignalEvent::Quit, SignalEvent::Gone]) => Err(CliError::silent(INTERRUPTED)),
     }
 }
 
@@ -203,7 +199,7 @@ pub(crate) fn screen(dashboard: &Dashboard<'_>, session: &Session, waiting: &str
     own_theme(&theme_name(dashboard.args, session)?)?;
     let mouse = dashboard.args.mouse || session.loaded.settings.tui.mouse;
     let canvas = TerminalGuard::new(mouse).map_err(refused)?;
-    let opening = Opening::start(waiting.to_owned(), Size::new(width, height), canvas, run::input);
+    let opening = Opening::start(waiting.to_owned(), Size::new(width, height), canvas, input);
     opening.map(Some).map_err(|e| not_started(&e))
 }
 
@@ -213,7 +209,7 @@ pub(crate) async fn show(
     session: &Session,
     console: Arc<dyn Console>,
     screen: Option<Opening>,
-    outside: &mut tokio::sync::mpsc::Receiver<signals::SignalEvent>,
+    outside: &mut Receiver<SignalEvent>,
     (drain, drained): (CancellationToken, CancellationToken),
 ) -> Result<Ended, CliError> {
     let access = if dashboard.args.read_only { Access::Read } else { console.access() };
@@ -237,7 +233,7 @@ pub(crate) async fn show(
     model.label.clone_from(&dashboard.label);
     wear(&mut model, own_theme(&theme)?, themes_folder(session).as_deref());
     // The signals go along and come back: afterwards the next one means not to wait.
-    let signals = std::mem::replace(outside, tokio::sync::mpsc::channel(1).1);
+    let signals = std::mem::replace(outside, mpsc::channel(1).1);
     let stand = OwnedContext {
         console,
         clock,

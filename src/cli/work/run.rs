@@ -9,7 +9,7 @@ use clap::Args;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::{CliError, DATABASE, INTERRUPTED};
+use crate::exit::{CliError, DATABASE, INTERRUPTED, SOME_FAILED};
 use crate::globals::{Globals, Session, any_without_key, block_on};
 use crate::signals::{Received, Signals};
 use crate::simulated;
@@ -18,6 +18,7 @@ use barkeep_alerts::{DatabaseHealth, Notifier};
 use barkeep_api::{ApiListener, StartError};
 use barkeep_base::format::count;
 use barkeep_config::{Environment, Loaded};
+use barkeep_pipeline::EngineContext;
 use barkeep_runtime::runtime::{Runtime, RuntimeError, RuntimeParts};
 use barkeep_service::handle::{EngineCommand, Handle, Live};
 use barkeep_service::instance::{Instance, InstanceError};
@@ -79,18 +80,18 @@ async fn serve(
     key: Option<SecretString>,
 ) -> Result<(), CliError> {
     // First, so that a signal during a slow start is not lost.
-    let signals = Signals::listen(true);
-    let settings = &session.loaded.settings.alerts;
-    let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
-    let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
-    let database = Arc::new(DatabaseHealth::default());
-    let health = Arc::clone(&database) as Arc<dyn HealthListener>;
-    let engine =
-        if args.api_only { open_reader(session, health).await? } else { open_engine(session, key, health).await? };
-    let listener = listen(session, engine.store.as_ref(), true).await?;
+    let mut signals = Signals::listen(true);
+    let open = async |health| {
+        if args.api_only { open_reader(session, health).await } else { open_engine(session, key, health).await }
+    };
     let reload = Some(Reload { loader: loader(session, globals, args.listen), has_screen: false });
-    let (tail, by) = (session.tail(), "run".to_owned());
-    let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail, by }).await?;
+    // A database that is locked or far away may take long to open.
+    let (listener, host) = tokio::select! {
+        started = start(session, open, reload, "run".to_owned()) => started?,
+        received = signals.stop() => {
+            return if received == Received::Interrupt { Err(CliError::silent(INTERRUPTED)) } else { Ok(()) };
+        }
+    };
     let handle = host.console.handle.clone();
     let api = listener.map(|listener| listener.serve(host.console.clone()));
     if let Some(api) = &api {
@@ -115,17 +116,38 @@ async fn serve(
     match outcome {
         Ok(()) if interrupted => Err(CliError::silent(INTERRUPTED)),
         Ok(()) => Ok(()),
-        Err(RuntimeError::Store(e)) => Err(e.into()),
-        Err(e) => Err(CliError::new(crate::exit::SOME_FAILED, e.to_string())),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// Opens the engine and starts it. The API's socket is bound before; without a screen the API must be there.
+pub(crate) async fn start(
+    session: &Session,
+    open: impl AsyncFnOnce(Arc<dyn HealthListener>) -> Result<EngineContext, CliError>,
+    reload: Option<Reload>,
+    by: String,
+) -> Result<(Option<ApiListener>, Runtime), CliError> {
+    let settings = &session.loaded.settings.alerts;
+    let secrets = barkeep_config::alert_secrets(settings, &Environment::of_process())?;
+    let notifier = Notifier::start(settings, &secrets).map_err(CliError::usage)?;
+    let database = Arc::new(DatabaseHealth::default());
+    let engine = open(Arc::clone(&database) as Arc<dyn HealthListener>).await?;
+    let needed = reload.as_ref().is_some_and(|reload| !reload.has_screen);
+    let listener = listen(session, engine.store.as_ref(), needed).await?;
+    let host = Runtime::start(RuntimeParts { engine, reload, notifier, database, tail: session.tail(), by }).await?;
+    Ok((listener, host))
+}
+
+/// How a runtime failed, as a command says it.
+pub(crate) fn failed(error: RuntimeError) -> CliError {
+    match error {
+        RuntimeError::Store(e) => e.into(),
+        e @ RuntimeError::Broke(_) => CliError::new(SOME_FAILED, e.to_string()),
     }
 }
 
 /// Binds the API's socket, before anything starts that it would show. Unless it is `needed`, a taken port is only logged.
-pub(crate) async fn listen(
-    session: &Session,
-    store: &dyn Store,
-    needed: bool,
-) -> Result<Option<ApiListener>, CliError> {
+async fn listen(session: &Session, store: &dyn Store, needed: bool) -> Result<Option<ApiListener>, CliError> {
     let settings = &session.loaded.settings.api;
     if !settings.enabled {
         return Ok(None);

@@ -64,7 +64,7 @@ impl Fetcher {
             let different: HashSet<_> = pairs.iter().map(|(bar, _)| bar.value_bits()).collect();
             if different.len() >= ALIKE && pairs.iter().all(|(sent, stored)| sent.value_bits() == stored.value_bits()) {
                 let at = pairs.first().map_or(first.ts, |(bar, _)| bar.ts);
-                let text = format!("the bars from {at} on are those stored from {} on: all are a day off", at + by);
+                let text = format!("the bars from {at} on equal those stored from {} on: all are a day off", at + by);
                 return Ok(Some(Fault::new(Class::Malformed, text)));
             }
         }
@@ -74,7 +74,8 @@ impl Fetcher {
 
 /// A session that was missing in a page and is there when it is asked for.
 pub(super) fn contradicted(bars: usize, range: Interval) -> Fault {
-    let text = format!("{bars} bars of {range} were missing in the page before them: it may be a day off");
+    let text =
+        format!("{bars} bars of {range} were missing from a page that begins after them: the page may be a day off");
     Fault::new(Class::Malformed, text)
 }
 

@@ -55,6 +55,6 @@ pub struct Worker {
     pub role: WorkerRole,
     /// When the process began, or, of the leader, when it began to lead.
     pub since: Ts,
-    /// Its newest sign of life, by the server's clock.
+    /// Its newest heartbeat, by the server's clock.
     pub heartbeat: Ts,
 }

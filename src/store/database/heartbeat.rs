@@ -18,7 +18,7 @@ impl Database {
         }
     }
 
-    /// Whether the server's clock counts: once a sign of life was given.
+    /// Whether the server's clock counts: once a heartbeat was sent.
     pub(super) fn has_heartbeat(&self) -> bool {
         self.has_heartbeat.load(Ordering::Relaxed)
     }

@@ -47,11 +47,11 @@ pub(super) struct Database {
     /// Without it a call fails as soon as the database does.
     pub(super) retry: Option<Retry>,
     pub(super) open_writes: OpenWrites,
-    /// Whether processes share it, so that each gives signs of life.
+    /// Whether processes share it, so that each sends heartbeats.
     pub(super) is_shared: bool,
     /// A connection of its own for heartbeats and elections; without it the writer's.
     pub(super) heartbeats: Option<Writer>,
-    /// A sign of life was given: from then on the server's clock counts.
+    /// A heartbeat was sent: from then on the server's clock counts.
     pub(super) has_heartbeat: AtomicBool,
     pub(super) fence: Fence,
     /// See [`super::Store::stale_answers`].

@@ -67,6 +67,17 @@ pub fn watch() -> (mpsc::Receiver<SignalEvent>, Watch) {
     (receiver, watch)
 }
 
+/// Waits until one of these came.
+pub async fn wait_for(outside: &mut mpsc::Receiver<SignalEvent>, any: &[SignalEvent]) {
+    loop {
+        match outside.recv().await {
+            Some(event) if any.contains(&event) => return,
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
 async fn pass_on(sender: &mpsc::Sender<SignalEvent>, ready: &std::sync::mpsc::Sender<()>) {
     let caught = [
         (SignalKind::terminate(), SignalEvent::Quit),

@@ -88,7 +88,7 @@ pub(super) fn product(body: &[u8], asked: &str) -> Result<TickerDetails, Fault> 
 
 fn unreadable(body: &[u8], error: &serde_json::Error) -> Fault {
     let start: String = String::from_utf8_lossy(body).chars().take(80).collect();
-    Fault::malformed(format!("the answer is no list of candles: {error} in '{}'", printable(&start)))
+    Fault::malformed(format!("the answer is not a list of candles: {error} in '{}'", printable(&start)))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) fn refused(status: u16, body: &str, product: &str) -> Fault {
     let said = serde_json::from_str::<Refusal>(body.trim()).ok().map(|refusal| printable(&refusal.message));
     let (class, meaning) = match (status, &said) {
         (429, _) => (Class::RateLimited, "the rate limit of Coinbase is reached".to_owned()),
-        (404, Some(_)) => (Class::Permanent, format!("Coinbase knows no product {}", printable(product))),
+        (404, Some(_)) => (Class::Permanent, format!("Coinbase has no product {}", printable(product))),
         (300..=399, _) => {
             (Class::Permanent, "redirect refused; set vendors.coinbase.url to the final address".to_owned())
         }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn the_reason_is_told_and_cannot_reach_the_terminal_raw() {
         let unknown = refused(404, r#"{"message":"NotFound"}"#, "NOPE-USD").message;
-        assert_eq!(unknown, "Coinbase knows no product NOPE-USD (404): NotFound");
+        assert_eq!(unknown, "Coinbase has no product NOPE-USD (404): NotFound");
         let hostile = refused(400, "{\"message\":\"\\u001b]2;PWNED\\u0007\"}", "\u{1b}[2J").message;
         assert!(hostile.chars().all(|c| !c.is_control()), "{hostile:?}");
     }

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::{Base, path_of};
-use super::room::{Held, Room};
+use super::body_memory::{BodyMemory, Held};
 use crate::Fault;
 use crate::answer::{date, kind, retry_after};
 use crate::fault::{Failure, Transport, classify};
@@ -30,7 +30,7 @@ pub(super) struct Http {
     key: SecretString,
     bearer: HeaderValue,
     max_body: usize,
-    room: Room,
+    memory: BodyMemory,
 }
 
 /// A whole answer with status 200.
@@ -82,7 +82,14 @@ impl Http {
             .pool_idle_timeout(POOL_IDLE)
             .gzip(true);
         let client = http::build(builder)?;
-        Ok(Self { client, base, key: SecretString::from(key), bearer, max_body: settings.max_body, room: Room::new() })
+        Ok(Self {
+            client,
+            base,
+            key: SecretString::from(key),
+            bearer,
+            max_body: settings.max_body,
+            memory: BodyMemory::new(),
+        })
     }
 
     /// Asks for a path and query, and returns the answer if it has status 200.
@@ -123,7 +130,7 @@ impl Http {
     }
 
     /// Reads the body, decompressed, up to the limit; cut while it streams, so that a bomb never unfolds. Waits where
-    /// there is no room for more.
+    /// there is no memory for more.
     async fn body(&self, response: &mut reqwest::Response) -> Result<(Vec<u8>, Held), Fault> {
         let (mut body, mut held) = (Vec::new(), Held::default());
         while let Some(chunk) = response.chunk().await.map_err(|e| self.transport(e))? {
@@ -132,7 +139,7 @@ impl Http {
                 let detail = format!("more than {} bytes", self.max_body);
                 return Err(classify(Failure::Transport { kind: Transport::TooLong, detail: &detail }));
             }
-            self.room.grow(&mut held, &mut body, bytes, self.max_body).await;
+            self.memory.grow(&mut held, &mut body, bytes, self.max_body).await;
             body.extend_from_slice(&chunk);
         }
         Ok((self.without_key(body), held))

@@ -5,11 +5,11 @@
 
 mod actions;
 mod address;
+mod body_memory;
 mod client;
 mod grouped;
 mod page;
 mod reference;
-mod room;
 mod wire;
 
 #[cfg(test)]

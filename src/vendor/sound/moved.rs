@@ -34,12 +34,14 @@ pub(crate) struct Placed<'a> {
 pub(crate) fn check(page: &Placed<'_>, query: &AggregateQuery) -> Result<(), Fault> {
     if page.is_beyond(query) {
         let (n, range) = (page.outside.len(), query.range);
-        let other = if page.first && page.last { ", whose other end has none" } else { "" };
+        let other = if page.first && page.last { " and its other end has none" } else { "" };
         let text = format!("{n} bars lie outside the requested range {range}{other}: all are a day off");
         return Err(Fault::malformed(text));
     }
     if let Some(day) = page.fits_beside(query) {
-        let text = format!("bars lie on {day}, a day without a session, and would fit a day off: all are a day off");
+        let text = format!(
+            "bars lie on {day}, a day without a session, and fit the calendar one day earlier or later: all are a day off"
+        );
         return Err(Fault::malformed(text));
     }
     match (page.next_start, page.bars.last()) {

@@ -64,13 +64,13 @@ async fn another_vendor_is_refused_once_there_are_bars() {
     assert_eq!(keyless(&bench, &["backfill", "ETH", "--from", &from]).await.0, 0);
     let (code, _, errors) = keyless(&bench, &["symbols", "set", "ETH", "--vendor", "massive"]).await;
     assert!(
-        code == 2 && errors.contains("never stand in one series") && errors.contains("symbols remove ETH"),
+        code == 2 && errors.contains("are never mixed in one series") && errors.contains("symbols remove ETH"),
         "{errors}"
     );
     let (code, _, errors) = keyless(&bench, &["symbols", "add", "ETH", "--vendor", "massive"]).await;
     assert!(code == 2 && errors.contains("symbols set ETH --vendor"), "{errors}");
     let (code, _, errors) = keyless(&bench, &["backfill", "ETH", "--vendor", "massive"]).await;
-    assert!(code == 2 && errors.contains("of coinbase, not of massive"), "{errors}");
+    assert!(code == 2 && errors.contains("from coinbase, not from massive"), "{errors}");
     let (code, _, errors) =
         keyless(&bench, &["symbols", "add", "SPY", "--vendor", "coinbase", "--asset-class", "etf"]).await;
     assert!(code == 2 && errors.contains("crypto only"), "{errors}");

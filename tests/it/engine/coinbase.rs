@@ -198,7 +198,7 @@ async fn answers_that_go_wrong_are_asked_again_or_told() {
         .add_fault(FaultRule { path_contains: Some("NOSUCH9".to_owned()), ..FaultRule::new(FaultKind::Status404) });
     let summary = run(&engine, &both).await;
     let told: Vec<String> = summary.unfinished.iter().map(|open| format!("{open:?}")).collect();
-    assert!(told.len() == 1 && told[0].contains("Coinbase knows no product NOSUCH9-USD"), "{told:?}");
+    assert!(told.len() == 1 && told[0].contains("Coinbase has no product NOSUCH9-USD"), "{told:?}");
     assert_true(&engine, Timeframe::H1).await;
 }
 
@@ -209,7 +209,7 @@ async fn bars_of_two_vendors_never_stand_in_one_series() {
     let other = wish(&["BTC"], &[Timeframe::H1], Some(Source::Massive));
     let refused = other.preview(&engine.engine().await).await.unwrap_err();
     let RunError::Selection(refused @ SelectError::VendorDiffers { .. }) = refused else { panic!("{refused}") };
-    assert!(refused.to_string().contains("bars of BTC are of coinbase, not of massive"), "{refused}");
+    assert!(refused.to_string().contains("bars of BTC come from coinbase, not from massive"), "{refused}");
     // Beside it, another symbol comes from the other vendor in the same run.
     engine.sim.clear_log();
     let both = wish(&["BTC", "ETH"], &[Timeframe::H1, Timeframe::D1], None);

@@ -5,6 +5,7 @@ use std::process::Output;
 use std::time::{Duration, Instant};
 
 use barkeep::sim::SimConfig;
+use rustix::process::{Pid, Signal};
 use sqlx::{Connection as _, Executor as _};
 use tokio::process::Child;
 
@@ -186,4 +187,34 @@ async fn a_file_that_cannot_be_used_is_told() {
     }
     let kept = std::fs::read_to_string(&text).unwrap();
     assert!(kept.starts_with("Dear Sir") && kept.len() == 4_000, "the file is left as it was");
+}
+
+/// Whether a process has a handler for the signal, as the kernel says.
+fn catches(pid: u32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim();
+    u64::from_str_radix(mask, 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1
+}
+
+/// Nothing else would end it before the lock is given up or its patience is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_waits_for_its_database_ends_when_it_is_told_to() {
+    let bench = Bench::sqlite(SimConfig::default()).await;
+    assert!(bench.run(&["symbols", "add", "AAPL"]).await.status.success());
+    let Database::Sqlite(path) = &bench.database else { unreachable!() };
+    let mut other = sqlx::SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    other.execute("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").await.unwrap();
+    for (signal, code) in [(Signal::TERM, 0), (Signal::INT, 130)] {
+        let service = bench.spawn(&["run", "--headless"]);
+        let pid = service.id().unwrap();
+        while !catches(pid, signal) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let told = Instant::now();
+        rustix::process::kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+        let ended = service.wait_with_output().await.unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
+    }
+    other.execute("ROLLBACK").await.unwrap();
 }

@@ -71,8 +71,7 @@ impl Copy {
         let path = original.with_file_name(format!(".barkeep-edit-{}.yaml", std::process::id()));
         let failed = |e: std::io::Error| {
             let dir = printable(&original.parent().unwrap_or(original).display().to_string());
-            CliError::usage(format!("cannot write to {dir}: {e}"))
-                .hint("settings are changed by whoever may write there")
+            CliError::usage(format!("cannot write to {dir}: {e}")).hint("run it as a user who may write there")
         };
         let copy = Self { path, original: original.to_owned() };
         // Nobody else may read it before it has the permissions of the original.

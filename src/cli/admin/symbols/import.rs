@@ -201,7 +201,7 @@ pub(super) fn merged(
         }
         if let Some(vendor) = line.options.vendor.filter(|vendor| *vendor != row.vendor) {
             wrong.push(format!(
-                "{shown}:{}: the bars of {} are of {}, not of {vendor}; `barkeep symbols set {} --vendor {vendor}` changes \
+                "{shown}:{}: the bars of {} come from {}, not from {vendor}; `barkeep symbols set {} --vendor {vendor}` changes \
                  that while there are none",
                 line.number, row.symbol, row.vendor, row.symbol
             ));

@@ -8,7 +8,7 @@ use barkeep_store::{Listing, SymbolRow};
 
 /// The row with another vendor. `bars` are stored of it.
 ///
-/// Two vendors see other trades of one instrument, so their bars never stand in one series.
+/// Two vendors see other trades of one instrument, so their bars are never mixed in one series.
 pub(super) fn changed(row: &SymbolRow, vendor: Source, bars: i64) -> Result<SymbolRow, CliError> {
     if vendor == row.vendor {
         return Ok(row.clone());
@@ -19,7 +19,7 @@ pub(super) fn changed(row: &SymbolRow, vendor: Source, bars: i64) -> Result<Symb
     let symbol = &row.symbol;
     if bars > 0 {
         let message = format!(
-            "{symbol} has {} of {}; those of two vendors never stand in one series, so nothing was changed",
+            "{symbol} has {} from {}; bars of two vendors are never mixed in one series, so nothing was changed",
             plural(bars, "bar"),
             row.vendor
         );
@@ -51,7 +51,10 @@ mod tests {
         assert_eq!(back, massive);
         assert_eq!(changed(&massive, Source::Massive, 5).unwrap(), massive);
         let refused = changed(&massive, Source::Coinbase, 5).unwrap_err();
-        assert!(refused.message.contains("5 bars of massive") && refused.message.contains("never stand in one series"));
+        assert!(
+            refused.message.contains("5 bars from massive")
+                && refused.message.contains("are never mixed in one series")
+        );
         assert!(refused.hint.unwrap().contains("symbols add BTC --vendor coinbase"));
         let stock = changed(&row("AAPL", "stock", "AAPL"), Source::Coinbase, 0).unwrap_err();
         assert!(stock.message.contains("crypto only"), "{}", stock.message);

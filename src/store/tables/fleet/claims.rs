@@ -89,7 +89,7 @@ pub(crate) async fn hold(conn: &mut Conn<'_>, owner: &str, writes: &BTreeMap<Uui
         });
         if let Some((symbol, other)) = taken {
             return Err(StoreError::Refused(format!(
-                "execution {other} has taken over {symbol}, after this process gave no sign of life for 30 s"
+                "execution {other} has taken over {symbol}, after this process sent no heartbeat for 30 s"
             )));
         }
     }

@@ -27,7 +27,7 @@ statements! {
         "DELETE FROM workers WHERE heartbeat < CAST(unixepoch('subsec') * 1000 AS INTEGER) - 86400000",
         "DELETE FROM workers WHERE heartbeat < clock_timestamp() - INTERVAL '1 day'");
     /// With a young heartbeat; whether they live is then a matter of their birth. While the server was away nobody could
-    /// give a sign of life.
+    /// send a heartbeat.
     LIVING = Sql::two(
         "SELECT w.worker_id, w.birth, w.host, w.version, w.serves <> 0, w.started, w.heartbeat, l.since FROM workers AS w
          LEFT JOIN leader AS l ON l.worker_id = w.worker_id

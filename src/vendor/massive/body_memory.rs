@@ -1,14 +1,14 @@
-//! Memory for answers: how many bytes of bodies are held at one time, whatever the vendor sends.
+//! How many bytes of answers are held in memory at one time, whatever the vendor sends.
 //!
-//! A body holds its place until its bars are read out of it. They take 72 bytes each, 50,000 at most, and are bounded by the
-//! requests that may be under way. A body may take
+//! A body holds its permits until its bars are read out of it. They take 72 bytes each, 50,000 at most, and are bounded by the
+//! requests that may be in flight. A body may take
 //!
-//! - up to [`SMALL`] without asking, as every answer does;
-//! - up to [`USUAL`] with one of [`USUAL_BODIES`] places: the largest page of bars is smaller;
-//! - beyond it, up to the limit for bodies, with the only place for a long one, kept beside the first.
+//! - up to [`SMALL`] without a permit, as every answer does;
+//! - up to [`USUAL`] with one of [`USUAL_BODIES`] permits: the largest page of bars is smaller;
+//! - beyond it, up to the limit for bodies, with the one permit for a long body, held beside the first.
 //!
-//! Who has the long place waits for nothing more, so it goes on, ends, and the next one goes on. The time of waiting is
-//! part of the request's own.
+//! Who has the permit for a long body waits for no other, so it ends, and the next one goes on. Waiting counts towards the
+//! request's own time limit.
 
 use std::sync::Arc;
 
@@ -19,26 +19,26 @@ const SMALL: usize = 256 << 10;
 const USUAL: usize = 8 << 20;
 const USUAL_BODIES: usize = 3;
 
-/// The places.
-pub(super) struct Room {
+/// The permits.
+pub(super) struct BodyMemory {
     usual: Arc<Semaphore>,
     long: Arc<Semaphore>,
 }
 
-/// The places of one body.
+/// The permits of one body.
 #[derive(Default)]
 pub(super) struct Held {
     usual: Option<OwnedSemaphorePermit>,
     long: Option<OwnedSemaphorePermit>,
 }
 
-impl Room {
+impl BodyMemory {
     pub(super) fn new() -> Self {
         Self { usual: Arc::new(Semaphore::new(USUAL_BODIES)), long: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Waits until a body may have `bytes`, and makes space for as many as it may have then. A body that grew step by step
-    /// would leave its earlier places to the allocator, which keeps them.
+    /// Waits until a body may have `bytes`, and reserves as many as it may have then. A body that grew step by step would
+    /// leave its earlier buffers to the allocator, which keeps them.
     pub(super) async fn grow(&self, held: &mut Held, body: &mut Vec<u8>, bytes: usize, most: usize) {
         self.hold(held, bytes).await;
         if bytes > body.capacity() {
@@ -72,16 +72,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn however_many_bodies_grow_only_few_are_large_and_all_of_them_end() {
-        let room = Arc::new(Room::new());
+        let memory = Arc::new(BodyMemory::new());
         let (now, most) = (Arc::new(std::sync::Mutex::new(vec![0_usize; 20])), Arc::new(std::sync::Mutex::new(0)));
         let bodies: Vec<_> = (0..20)
             .map(|n| {
-                let (room, now, most) = (Arc::clone(&room), Arc::clone(&now), Arc::clone(&most));
+                let (memory, now, most) = (Arc::clone(&memory), Arc::clone(&now), Arc::clone(&most));
                 tokio::spawn(async move {
                     let mut held = Held::default();
                     let whole = if n % 3 == 0 { 2 << 20 } else { 58 << 20 };
                     for bytes in (0..=whole).step_by(128 << 10) {
-                        room.hold(&mut held, bytes).await;
+                        memory.hold(&mut held, bytes).await;
                         {
                             let mut all = now.lock().unwrap();
                             all[n] = bytes;

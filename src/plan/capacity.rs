@@ -4,9 +4,9 @@ use super::gaps::FamilyState;
 use barkeep_market::source::Reach;
 use barkeep_market::{Calendar, Family, Interval, Ts};
 
-/// The room in one request for bars of one series.
+/// How much one request for bars of one series holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     /// Slots that are expected to fit.
     pub(crate) page: u64,
     /// Slots that fit in any case.
@@ -15,7 +15,7 @@ pub(crate) struct Room {
     window: Option<i64>,
 }
 
-impl Room {
+impl Capacity {
     /// `density`: the share of possible base minutes that the vendor had before, if it was asked.
     pub(crate) fn of(state: &FamilyState, density: Option<f64>) -> Self {
         match state.vendor.reach() {
