@@ -151,6 +151,12 @@ pub async fn what_a_hand_breaks_is_found_and_mended(db: &Db) {
     assert_eq!(invariants(db).await, [Invariant::BarsAreCovered], "the next run asks for it again");
     assert_eq!((db.count("bars").await, db.count("bar_revisions").await), (48, 1), "it is kept");
 
+    let provisional = |is: &str| format!("UPDATE bars SET provisional = {is} WHERE series_id = {id}");
+    raw(provisional("TRUE")).await;
+    assert_eq!(invariants(db).await, [], "bars that are still growing are requested again anyway");
+    raw(provisional("FALSE")).await;
+    assert_eq!(invariants(db).await, [Invariant::BarsAreCovered]);
+
     let insert = |from: i64, to: i64| {
         format!(
             "INSERT INTO coverage (series_id, start_ts, end_ts, state, fetched_at) VALUES ({id}, {}, {}, 'present', {})",

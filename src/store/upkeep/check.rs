@@ -132,10 +132,11 @@ statements! {
          WHERE f.ts IS NULL AND (p.stale_from IS NULL OR b.ts < p.stale_from)
              AND NOT EXISTS (SELECT 1 FROM feature_computation_failures AS e
                  WHERE e.symbol = s.symbol AND e.timeframe = s.timeframe AND NOT e.resolved)", by_series!()));
+    /// A provisional bar is requested again, so nothing vouches for it yet.
     UNCOVERED = Sql::same(concat!(
         "SELECT s.symbol, s.timeframe, COUNT(*), MIN(b.ts), MAX(b.ts) FROM bars AS b JOIN series AS s
              ON s.id = b.series_id
-         WHERE COALESCE((SELECT c.end_ts FROM coverage AS c WHERE c.series_id = b.series_id AND c.start_ts <= b.ts
+         WHERE NOT b.provisional AND COALESCE((SELECT c.end_ts FROM coverage AS c WHERE c.series_id = b.series_id AND c.start_ts <= b.ts
              ORDER BY c.start_ts DESC LIMIT 1) <= b.ts, TRUE)", by_series!()));
     OVERLAPS = Sql::same(concat!(
         "SELECT s.symbol, s.timeframe, COUNT(*), MIN(c.start_ts), MAX(c.end_ts) FROM coverage AS c JOIN series AS s

@@ -59,6 +59,19 @@ async fn by_hand(dir: &Path, statements: &[&str]) {
     conn.close().await.unwrap();
 }
 
+/// Crypto trades at any time of day, so its newest bars are always growing.
+#[test]
+fn a_database_that_was_just_brought_up_to_now_is_sound() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let url = url(dir);
+    let from = (chrono::Utc::now() - chrono::Duration::days(3)).format("%Y-%m-%d").to_string();
+    let done = run(dir, &simulated(&url, &["backfill", "BTC", "--timeframes", "5m,1h,1d", "--from", &from]));
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let sound = run(dir, &["db", "check"]);
+    assert_eq!((sound.status.code(), text(&sound.stdout).as_str()), (Some(0), "the database is sound\n"));
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_named_with_the_command_that_mends_it() {
     let home = tempfile::tempdir().unwrap();
