@@ -439,7 +439,7 @@ fn keys_are_answered_while_the_engine_is_busy() {
     });
     pressed.send(Event::Key(key("5")));
     let began = std::time::Instant::now();
-    while paper.frames() == 0 || !paper.last().contains("typed: 5") {
+    while paper.frames() == 0 || !paper.last().contains("typed ahead: 5") {
         assert!(began.elapsed() < Duration::from_secs(20), "the key is not shown");
         std::thread::sleep(Duration::from_millis(2));
     }
