@@ -24,7 +24,8 @@ use std::process::{Command, Stdio};
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// Python packages that the recipes in `docs/recipes` use.
-const PACKAGES: [&str; 5] = ["pandas", "polars", "duckdb", "pyarrow", "backtesting"];
+const PACKAGES: [&str; 8] =
+    ["pandas", "polars", "duckdb", "pyarrow", "backtesting", "vectorbt", "zipline", "nautilus_trader"];
 /// The extension of `DuckDB` for SQLite, which is no package.
 const DUCKDB_SQLITE: &str = "duckdb_sqlite";
 

@@ -99,7 +99,7 @@ fn every_recipe_is_run() {
             pages += 1;
         }
     }
-    assert_eq!(pages, 6);
+    assert_eq!(pages, 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,4 +139,22 @@ async fn arrow() {
 #[cfg_attr(without_python = "backtesting", ignore = "needs python3 with backtesting: pip install backtesting")]
 async fn backtesting() {
     cook("backtesting.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(without_python = "vectorbt", ignore = "needs python3 with vectorbt: pip install vectorbt \"plotly<6\"")]
+async fn vectorbt() {
+    cook("vectorbt.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(without_python = "zipline", ignore = "needs python3 with zipline: pip install zipline-reloaded")]
+async fn zipline() {
+    cook("zipline.md").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(without_python = "nautilus_trader", ignore = "needs python3 with nautilus_trader: pip install nautilus_trader")]
+async fn nautilus() {
+    cook("nautilus.md").await;
 }
