@@ -15,6 +15,7 @@ mod range;
 mod reference;
 mod requests;
 mod series;
+pub mod session;
 mod waste;
 
 pub use api::{ApiKey, ApiRequest, Claim, Role};

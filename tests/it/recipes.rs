@@ -154,7 +154,10 @@ async fn zipline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(without_python = "nautilus_trader", ignore = "needs python3 with nautilus_trader: pip install nautilus_trader")]
+#[cfg_attr(
+    without_python = "nautilus_trader",
+    ignore = "needs python3 with nautilus_trader: pip install nautilus_trader"
+)]
 async fn nautilus() {
     cook("nautilus.md").await;
 }

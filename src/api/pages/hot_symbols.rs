@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use tokio::time::Instant;
 
 use super::read::{Read, read};
-use super::{CacheReport, MAX_BYTES, PageQuery, Rows};
+use super::{CacheReport, Hours, MAX_BYTES, PageQuery, Rows};
 use crate::cache::{VersionedCache, Weight};
 use crate::problem::Problem;
 use barkeep_config::policy::HotSymbols;
@@ -88,7 +88,10 @@ impl HotSymbolCache {
     /// Whether it answers such a query.
     pub(super) async fn serves(&self, store: &dyn Store, query: &PageQuery) -> bool {
         query.limit <= self.max_rows
-            && !matches!(query.rows, Rows::Bars { min_quality: Some(_), .. })
+            && !matches!(
+                query.rows,
+                Rows::Bars { min_quality: Some(_), .. } | Rows::Bars { hours: Hours::Regular { .. }, .. }
+            )
             && self.is_hot(store, &query.symbol).await
     }
 

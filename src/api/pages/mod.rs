@@ -44,7 +44,14 @@ pub(super) enum Rows {
     /// Features with their bars, adjusted for splits.
     Features,
     /// Bars as they were traded, or adjusted; only those with at least this score.
-    Bars { adjust: Adjustment, min_quality: Option<Score> },
+    Bars { adjust: Adjustment, min_quality: Option<Score>, hours: Hours },
+}
+
+/// Which hours of the day, and what the bars are read from and called where they are not all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Hours {
+    All,
+    Regular { stored: Timeframe, name: &'static str },
 }
 
 /// Which page of which rows; also the key of the page in the cache.

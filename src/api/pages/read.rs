@@ -6,12 +6,13 @@
 use serde::Serialize;
 
 use super::rows::{BarRow, FeatureRow};
-use super::{PageQuery, Rows, Score};
+use super::{Hours, PageQuery, Rows, Score};
 use crate::problem::Problem;
 use barkeep_market::dividend::{Adjustment, reinvest};
 use barkeep_market::split::Split;
-use barkeep_market::{Bar, Interval, Timeframe, Ts};
+use barkeep_market::{Bar, Calendar, Interval, Timeframe, Ts};
 use barkeep_store::adjusted::{Adjusting, daily_of};
+use barkeep_store::session::Regular;
 use barkeep_store::{Store, StoreError, StoredBar};
 
 /// Rows read at a time while filtering, and at most for one page.
@@ -59,7 +60,7 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             read.before = first.ts;
             let span = Interval::new(first.ts, last.ts + 1);
             let mut bars = store.bars(query.series, span.into(), None).await?;
-            adjust(store, query, &splits, &mut bars).await?;
+            adjust(store, query, query.timeframe, &splits, &mut bars).await?;
             let mut bars = bars.into_iter().peekable();
             for row in &rows {
                 while bars.next_if(|bar| bar.bar.ts < row.ts).is_some() {}
@@ -68,14 +69,30 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
                 read.push(row.ts, &FeatureRow::of(query, &bar, &row.features))?;
             }
         }
-        Rows::Bars { min_quality, adjust: terms } => {
-            let (mut bars, more, before) = bars_before(store, query, min_quality, limit).await?;
+        Rows::Bars { min_quality, adjust: terms, hours } => {
+            let (stored, regular) = match hours {
+                Hours::All => (query.timeframe, None),
+                Hours::Regular { stored, .. } => {
+                    let calendar = barkeep_pipeline::calendar(store).await?;
+                    (stored, Some((Regular::of_timeframe(query.timeframe), calendar)))
+                }
+            };
+            let (mut bars, more, before) = match &regular {
+                None => bars_before(store, query, min_quality, limit).await?,
+                Some((regular, calendar)) => {
+                    regular_before(store, query, regular, calendar, min_quality, limit).await?
+                }
+            };
             (read.more, read.before) = (more, before);
-            adjust(store, query, &splits, &mut bars).await?;
+            adjust(store, query, stored, &splits, &mut bars).await?;
             if terms == Adjustment::Total {
                 let factors = store.price_factors(&query.symbol).await?;
                 let today = query.class.midnight(query.today);
-                reinvest(bars.iter_mut().map(|row| &mut row.bar), query.timeframe, &factors, today);
+                reinvest(bars.iter_mut().map(|row| &mut row.bar), stored, &factors, today);
+            }
+            if let Some((mut regular, calendar)) = regular {
+                bars = regular.of(&calendar, bars);
+                bars.extend(regular.last());
             }
             for bar in &bars {
                 read.push(bar.bar.ts, &BarRow::from(bar))?;
@@ -89,15 +106,16 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
 async fn adjust(
     store: &dyn Store,
     query: &PageQuery,
+    stored: Timeframe,
     splits: &[Split],
     bars: &mut [StoredBar],
 ) -> Result<(), StoreError> {
     // Only weeks need to know the days, and only where shares were split.
-    let daily = match query.timeframe {
+    let daily = match stored {
         Timeframe::W1 if !splits.is_empty() => daily_of(&store.series().await?, &query.symbol),
         _ => None,
     };
-    let adjusting = Adjusting { class: query.class, timeframe: query.timeframe, daily, splits };
+    let adjusting = Adjusting { class: query.class, timeframe: stored, daily, splits };
     let mut bars: Vec<&mut Bar> = bars.iter_mut().map(|row| &mut row.bar).collect();
     adjusting.adjust(store, &mut bars, query.today).await
 }
@@ -134,6 +152,59 @@ async fn bars_before(
         if !full || seen >= MAX_READ {
             newest_first.reverse();
             return Ok((newest_first, full, until));
+        }
+    }
+}
+
+/// The stored bars of which the newest `limit` bars of the regular session in the range consist, ascending; whether older
+/// ones may follow, and before when. A bar of the session is whole or left out.
+async fn regular_before(
+    store: &dyn Store,
+    query: &PageQuery,
+    regular: &Regular,
+    calendar: &Calendar,
+    min_quality: Option<Score>,
+    limit: usize,
+) -> Result<(Vec<StoredBar>, bool, Ts), Problem> {
+    // The last one may begin just before the end of the range.
+    let mut until = if query.until < Ts::MAX { query.until + regular.width() } else { query.until };
+    let (mut newest_first, mut starts, mut seen): (Vec<StoredBar>, Vec<Ts>, usize) = (Vec::new(), Vec::new(), 0);
+    loop {
+        let bars = store.newest_bars(query.series, (..until).into(), CHUNK).await?;
+        let full = bars.len() == CHUNK;
+        seen += bars.len();
+        for bar in bars.into_iter().rev() {
+            let t = bar.bar.ts;
+            until = t;
+            if t < query.from {
+                newest_first.reverse();
+                return Ok((newest_first, false, query.from));
+            }
+            let Some(start) = regular.start_of(calendar, t).filter(|start| (query.from..query.until).contains(start))
+            else {
+                continue;
+            };
+            if starts.last() != Some(&start) {
+                if starts.len() == limit {
+                    let oldest = starts.last().copied().unwrap_or(start);
+                    newest_first.reverse();
+                    return Ok((newest_first, true, oldest));
+                }
+                starts.push(start);
+            }
+            if min_quality.is_none_or(|min| bar.quality_score >= min.get()) {
+                newest_first.push(bar);
+            }
+        }
+        if !full || seen >= MAX_READ {
+            let mut before = until;
+            if let (true, Some(oldest)) = (full, starts.pop()) {
+                // Its older part was not read.
+                newest_first.retain(|bar| regular.start_of(calendar, bar.bar.ts) != Some(oldest));
+                before = starts.last().copied().unwrap_or(oldest + 1);
+            }
+            newest_first.reverse();
+            return Ok((newest_first, full, before));
         }
     }
 }

@@ -10,11 +10,11 @@ use utoipa::ToSchema;
 use super::series::{RangeQuery, answer, next_link};
 use crate::App;
 use crate::guard::keys::Caller;
-use crate::pages::{BarRow, PageQuery, PageSummary, Rows};
+use crate::pages::{BarRow, Hours, PageQuery, PageSummary, Rows};
 use crate::params::{OfSymbol, Params};
 use crate::problem::Problem;
 use barkeep_market::dividend::Adjustment;
-use barkeep_market::{Symbol, Timeframe, Ts};
+use barkeep_market::{Symbol, Ts};
 
 /// A page of bars. Rows ascend by time.
 #[derive(Serialize, ToSchema)]
@@ -52,6 +52,7 @@ pub(crate) struct BarPage {
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10000, description = "Rows, 500 by default"),
         ("adjust" = Option<String>, Query, description = "`none` (as traded), `splits` (the default) or `total` (splits, and dividends put back into the shares)"),
         ("adjusted" = Option<bool>, Query, description = "`false` is `adjust=none`, `true` is `adjust=splits`"),
+        ("session" = Option<String>, Query, description = "`all` (the default) or `regular`: stocks and funds from 09:30 to 16:00 New York only; bars of 1h and 4h then start at 09:30 and are called 1h@rth and 4h@rth"),
         ("min_quality" = Option<f64>, Query, minimum = 0, maximum = 1, description = "Only bars with at least this score")),
     responses((status = 200, body = BarPage, description = "A page of bars")))]
 pub(crate) async fn bars(
@@ -60,7 +61,7 @@ pub(crate) async fn bars(
     OfSymbol(symbol): OfSymbol,
     params: Params,
 ) -> Result<Response, Problem> {
-    let known = ["timeframe", "start", "end", "before", "limit", "adjust", "adjusted", "min_quality"];
+    let known = ["timeframe", "start", "end", "before", "limit", "adjust", "adjusted", "session", "min_quality"];
     let params = params.only(&known)?;
     let range = RangeQuery::read(&params)?;
     let adjust = match (params.parse::<Adjustment>("adjust")?, params.text("adjusted")) {
@@ -75,13 +76,13 @@ pub(crate) async fn bars(
         }
     };
     let min_quality = params.score("min_quality")?;
-    answer(&api, &caller, &symbol, &range, Rows::Bars { adjust, min_quality }, head, "bars").await
+    answer(&api, &caller, &symbol, &range, Rows::Bars { adjust, min_quality, hours: Hours::All }, head, "bars").await
 }
 
 #[derive(Serialize)]
 struct Opening<'a> {
     symbol: &'a Symbol,
-    timeframe: Timeframe,
+    timeframe: &'static str,
     start_date: Option<Ts>,
     end_date: Option<Ts>,
     count: usize,
@@ -94,7 +95,10 @@ fn head(query: &PageQuery, summary: &PageSummary) -> String {
     let raw = matches!(query.rows, Rows::Bars { adjust: Adjustment::None, .. });
     let opening = Opening {
         symbol: &query.symbol,
-        timeframe: query.timeframe,
+        timeframe: match query.rows {
+            Rows::Bars { hours: Hours::Regular { name, .. }, .. } => name,
+            _ => query.timeframe.name(),
+        },
         start_date: summary.first,
         end_date: summary.last,
         count: summary.count,

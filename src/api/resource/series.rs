@@ -9,7 +9,7 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use crate::guard::keys::Caller;
-use crate::pages::{PageQuery, Rows, WriteHead};
+use crate::pages::{Hours, PageQuery, Rows, WriteHead};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::{Api, App};
@@ -22,6 +22,7 @@ use barkeep_monitor::publisher::Reading;
 use barkeep_monitor::snapshot::SeriesView;
 use barkeep_pipeline::select::{Selection, TimeBound};
 use barkeep_service::handle::{CommandReply, EngineCommand, TriggerScope};
+use barkeep_store::session::in_session;
 use barkeep_store::{SeriesId, SymbolRow, Trigger};
 
 /// A symbol without data triggers one backfill in this time, however often it is requested.
@@ -149,6 +150,8 @@ pub(super) struct RangeQuery {
     end: Option<TimeBound>,
     before: Option<TimeBound>,
     limit: usize,
+    /// Only the regular session of stocks and funds.
+    regular: bool,
 }
 
 impl RangeQuery {
@@ -159,6 +162,13 @@ impl RangeQuery {
             end: params.parse("end")?,
             before: params.parse("before")?,
             limit: params.count("limit", 1..=10_000, 500)?,
+            regular: match params.text("session") {
+                None | Some("all") => false,
+                Some("regular") => true,
+                Some(other) => {
+                    return Err(Problem::invalid("session", &format!("'{other}' is neither all nor regular")));
+                }
+            },
         };
         // Two dates compare alike in every market; only a date and a time need the asset class.
         if let (Some(start), Some(end)) = (query.start, query.end)
@@ -168,6 +178,21 @@ impl RangeQuery {
         }
         Ok(query)
     }
+}
+
+/// The series that is read for bars of the regular session, and what they are called; the series itself where there are no
+/// other hours.
+async fn in_regular_session(api: &Api, symbol: &Symbol, timeframe: Timeframe) -> Result<(Found, Hours), Problem> {
+    let reading = reading_with(api, symbol, None).await?;
+    let class = symbol_in(&reading, symbol).ok_or_else(|| unknown(&reading, symbol))?.asset_class;
+    let rows = reading.index.series.iter().map(|series| &series.row);
+    let session = in_session(rows, symbol, class, timeframe).map_err(|e| {
+        Problem::invalid("session", &e.to_string())
+            .hint(format!("PUT /api/v1/admin/symbols/{symbol} adds a timeframe such as 30m"))
+    })?;
+    let stored = session.as_ref().and_then(|session| session.finer).map_or(timeframe, |finer| finer.timeframe);
+    let found = find(api, symbol, stored).await?;
+    Ok((found, session.map_or(Hours::All, |session| Hours::Regular { stored, name: session.name })))
 }
 
 /// A page of a series, as a response.
@@ -182,7 +207,13 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let mut attempts = 0;
     loop {
-        let found = find(api, symbol, range.timeframe).await?;
+        let (found, rows) = match rows {
+            Rows::Bars { adjust, min_quality, .. } if range.regular => {
+                let (found, hours) = in_regular_session(api, symbol, range.timeframe).await?;
+                (found, Rows::Bars { adjust, min_quality, hours })
+            }
+            rows => (find(api, symbol, range.timeframe).await?, rows),
+        };
         let class = found.class;
         let end = range.end.map_or(Ts::MAX, |end| end.end(class));
         let query = PageQuery {
@@ -207,7 +238,12 @@ pub(super) async fn answer(
         };
         let page = Arc::clone(&served.page);
         let whole_range = range.start.is_none() && range.end.is_none() && range.before.is_none();
-        if page.count == 0 && whole_range && !matches!(rows, Rows::Bars { min_quality: Some(_), .. }) {
+        let filtered = match rows {
+            Rows::Bars { min_quality: Some(_), .. } => true,
+            Rows::Bars { hours: Hours::Regular { .. }, .. } => found.view.bars > 0,
+            _ => false,
+        };
+        if page.count == 0 && whole_range && !filtered {
             return Err(missing(api, caller, &found, what).await);
         }
         let mut response = Response::new(page.body());
@@ -237,7 +273,7 @@ pub(super) fn next_link(query: &PageQuery, before: Ts) -> String {
     params.append_pair("limit", &query.limit.to_string());
     let base = match query.rows {
         Rows::Features => "/api/v1/features/quant",
-        Rows::Bars { adjust, min_quality } => {
+        Rows::Bars { adjust, min_quality, hours } => {
             match adjust {
                 Adjustment::None => params.append_pair("adjusted", "false"),
                 Adjustment::Splits => params.append_pair("adjusted", "true"),
@@ -245,6 +281,9 @@ pub(super) fn next_link(query: &PageQuery, before: Ts) -> String {
             };
             if let Some(min) = min_quality {
                 params.append_pair("min_quality", &min.get().to_string());
+            }
+            if let Hours::Regular { .. } = hours {
+                params.append_pair("session", "regular");
             }
             "/api/v1/historical"
         }

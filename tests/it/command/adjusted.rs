@@ -134,3 +134,37 @@ async fn terms_that_make_no_sense_are_refused(bench: Bench) {
     let said = String::from_utf8_lossy(&unmade.stderr).into_owned();
     assert!(unmade.status.code() == Some(2) && said.contains("no finer bars") && said.contains("30m,1h"), "{said}");
 }
+
+/// The API gives the bars the command prints, in pages that meet and hold whole bars.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_has_the_regular_session_too() {
+    let bench = Bench::sqlite(config()).await;
+    let args = ["AAPL", "--timeframes", "30m,1h", "--from", "2024-11-11", "--to", "2024-11-22"];
+    assert_eq!(bench.backfill(&args).await.0, 0);
+    let mut wanted = Vec::new();
+    for timeframe in ["30m", "1h"] {
+        wanted.push((timeframe, printed(&bench, timeframe, &["--session", "regular"]).await));
+    }
+    let served = crate::support::api::Served::start(&bench).await;
+    let ms = |row: &Value| {
+        row["time"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis()
+    };
+    for (timeframe, (rows, name)) in wanted {
+        let mut next = format!("/api/v1/historical/AAPL?timeframe={timeframe}&session=regular&limit=9&end=2024-11-22");
+        let mut got = BTreeMap::new();
+        loop {
+            let page = served.json(&next).await;
+            assert_eq!(page["timeframe"], name.as_str());
+            for row in page["data"].as_array().unwrap() {
+                let values = ["open", "high", "low", "close", "volume"].map(|key| row[key].as_f64().unwrap());
+                assert!(got.insert(ms(row), values).is_none(), "twice: {row}");
+            }
+            let Some(link) = page["next"].as_str() else { break };
+            link.clone_into(&mut next);
+        }
+        assert_eq!(got, rows, "{timeframe}");
+    }
+    let wrong = served.get("/api/v1/historical/AAPL?session=night").await.problem(422);
+    assert_eq!(wrong["parameter"], "session");
+    assert_eq!(served.stop().await, 0);
+}

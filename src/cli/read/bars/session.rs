@@ -1,14 +1,11 @@
-//! Bars of the regular session only, 09:30 to 16:00 New York or to an early close.
-//!
-//! Bars of up to half an hour lie within it or outside. Those of 1h and 4h do not, because they start on the hour; they are
-//! made again from finer ones, from the open on, and have names of their own.
+//! `--session`: which hours `barkeep bars` prints.
 
 use clap::ValueEnum;
 
 use crate::exit::CliError;
-use barkeep_market::ts::{HOUR, MINUTE};
-use barkeep_market::{Bar, Calendar, Interval, Session, Symbol, Timeframe, Ts};
-use barkeep_store::{SeriesRow, StoredBar, SymbolRow};
+use barkeep_market::Timeframe;
+use barkeep_store::session::{Regular, in_session};
+use barkeep_store::{SeriesRow, SymbolRow};
 
 /// Which hours are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -20,20 +17,6 @@ pub enum Hours {
     Regular,
 }
 
-/// Bars from the open of each session on.
-pub(super) struct Anchored {
-    width: i64,
-    /// The bar that is being made, and where it ends.
-    open: Option<(StoredBar, Ts)>,
-}
-
-/// How bars become those of the regular session.
-pub(super) enum Regular {
-    /// Those that start in it.
-    Kept,
-    Made(Anchored),
-}
-
 /// What is read and shown in place of a series.
 pub(super) struct Shown<'a> {
     pub(super) series: &'a SeriesRow,
@@ -41,166 +24,23 @@ pub(super) struct Shown<'a> {
     pub(super) regular: Option<Regular>,
 }
 
-/// What is shown of a symbol at a timeframe. Days and crypto have no other hours; hours from the open on are made of finer
-/// bars, whether or not those on the clock are stored.
+/// What is shown of a symbol at a timeframe; hours from the open on, whether or not those on the clock are stored.
 pub(super) fn shown<'a>(
     all: &'a [SeriesRow],
     row: &SymbolRow,
     timeframe: Timeframe,
     hours: Hours,
 ) -> Result<Shown<'a>, CliError> {
-    let regular = hours == Hours::Regular && !row.asset_class.is_continuous() && timeframe < Timeframe::D1;
-    let (name, width) = match timeframe {
-        Timeframe::H1 if regular => ("1h@rth", HOUR),
-        Timeframe::H4 if regular => ("4h@rth", 4 * HOUR),
-        _ => {
-            let series = super::series(all, &row.symbol, timeframe)?;
-            return Ok(Shown { series, name: timeframe.name(), regular: regular.then_some(Regular::Kept) });
-        }
+    let symbol = &row.symbol;
+    let regular = match hours {
+        Hours::All => None,
+        Hours::Regular => in_session(all.iter(), symbol, row.asset_class, timeframe).map_err(|e| {
+            CliError::usage(e.to_string())
+                .hint(format!("`barkeep symbols set {symbol} --timeframes 30m,{timeframe}` adds 30m"))
+        })?,
     };
-    let finer = |tf| all.iter().find(|s| s.symbol == row.symbol && s.timeframe == tf && s.bar_count > 0);
-    let coarsest_first = [Timeframe::M30, Timeframe::M15, Timeframe::M5, Timeframe::M1];
-    let series = coarsest_first.into_iter().find_map(finer).ok_or_else(|| unmade(&row.symbol, timeframe))?;
-    Ok(Shown { series, name, regular: Some(Regular::Made(Anchored { width, open: None })) })
-}
-
-fn unmade(symbol: &Symbol, timeframe: Timeframe) -> CliError {
-    CliError::usage(format!(
-        "{timeframe} bars start on the hour and the session at 09:30, and {symbol} has no finer bars to build session bars from"
-    ))
-    .hint(format!("`barkeep symbols set {symbol} --timeframes 30m,{timeframe}` adds 30m"))
-}
-
-impl Regular {
-    /// The bars of the session among these, which follow those of the call before.
-    pub(super) fn of(&mut self, calendar: &Calendar, bars: Vec<StoredBar>) -> Vec<StoredBar> {
-        let inside = bars.into_iter().filter_map(|b| session_of(calendar, b.bar.ts).map(|session| (b, session)));
-        match self {
-            Self::Kept => inside.map(|(bar, _)| bar).collect(),
-            Self::Made(anchored) => inside.filter_map(|(bar, session)| anchored.take(bar, &session)).collect(),
-        }
-    }
-
-    /// The bar that was still being made.
-    pub(super) fn last(&mut self) -> Option<StoredBar> {
-        match self {
-            Self::Kept => None,
-            Self::Made(anchored) => anchored.open.take().map(|(bar, _)| bar),
-        }
-    }
-}
-
-fn session_of(calendar: &Calendar, t: Ts) -> Option<Session> {
-    calendar.session(t.ny_date()).filter(|session| session.regular().contains(t))
-}
-
-impl Anchored {
-    /// Adds a bar; the one before, when this begins another.
-    fn take(&mut self, bar: StoredBar, session: &Session) -> Option<StoredBar> {
-        if let Some((made, end)) = &mut self.open
-            && bar.bar.ts < *end
-        {
-            add(made, &bar);
-            return None;
-        }
-        let place = (bar.bar.ts - session.open).div_euclid(self.width);
-        let start = session.open + place * self.width;
-        let span = Interval::new(start, session.close.min(start + self.width).max(start + MINUTE));
-        let first = StoredBar { bar: Bar { ts: start, ..bar.bar }, ..bar };
-        self.open.replace((first, span.end)).map(|(made, _)| made)
-    }
-}
-
-/// Adds a later bar to one that is being made.
-fn add(made: &mut StoredBar, later: &StoredBar) {
-    let (all, one) = (&mut made.bar, &later.bar);
-    let weight = |bar: &Bar| bar.vwap.map(|vwap| vwap * bar.volume);
-    let value = weight(all).zip(weight(one)).map(|(a, b)| a + b);
-    let volume = all.volume + one.volume;
-    *all = Bar {
-        ts: all.ts,
-        open: all.open,
-        high: all.high.max(one.high),
-        low: all.low.min(one.low),
-        close: one.close,
-        volume,
-        vwap: value.filter(|_| volume > 0.0).map(|value| value / volume),
-        trades: all.trades.zip(one.trades).map(|(a, b)| a + b),
-    };
-    made.provisional |= later.provisional;
-    made.quality_score = made.quality_score.min(later.quality_score);
-    made.quality_notes = made.quality_notes.take().or_else(|| later.quality_notes.clone());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Ts {
-        Ts(chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
-    }
-
-    fn half_hour(n: i64, open: Ts) -> StoredBar {
-        let price = 100.0 + n as f64;
-        let bar = Bar {
-            ts: open + n * 30 * MINUTE,
-            open: price,
-            high: price + 0.5,
-            low: price - 0.5,
-            close: price + 0.25,
-            volume: 10.0,
-            vwap: Some(price),
-            trades: Some(2),
-        };
-        StoredBar { bar, provisional: false, quality_score: 1.0, quality_notes: None, fetched_at: Ts(0) }
-    }
-
-    #[test]
-    fn hours_begin_at_the_open_and_end_at_an_early_close() {
-        let calendar = Calendar::new();
-        // The day after Thanksgiving closes at 13:00; winter, so 09:30 is 14:30 UTC.
-        let open = at("2024-11-29T14:30:00Z");
-        let day: Vec<StoredBar> = (-11..21).map(|n| half_hour(n, open)).collect();
-        let mut kept = Regular::Kept;
-        let stamps: Vec<String> = kept.of(&calendar, day.clone()).iter().map(|b| b.bar.ts.to_string()).collect();
-        assert_eq!(
-            (stamps.len(), stamps[0].as_str(), stamps[6].as_str()),
-            (7, "2024-11-29T14:30:00Z", "2024-11-29T17:30:00Z")
-        );
-
-        let mut hours = Regular::Made(Anchored { width: HOUR, open: None });
-        // However the reading is cut.
-        let (early, late) = day.split_at(14);
-        let mut made = hours.of(&calendar, early.to_vec());
-        made.extend(hours.of(&calendar, late.to_vec()));
-        made.extend(hours.last());
-        let short: Vec<(String, f64, f64, f64)> =
-            made.iter().map(|b| (b.bar.ts.to_string(), b.bar.open, b.bar.close, b.bar.volume)).collect();
-        let bar = |ts: &str, open, close, volume| (ts.to_owned(), open, close, volume);
-        assert_eq!(
-            short,
-            [
-                bar("2024-11-29T14:30:00Z", 100.0, 101.25, 20.0),
-                bar("2024-11-29T15:30:00Z", 102.0, 103.25, 20.0),
-                bar("2024-11-29T16:30:00Z", 104.0, 105.25, 20.0),
-                bar("2024-11-29T17:30:00Z", 106.0, 106.25, 10.0),
-            ]
-        );
-        assert_eq!(
-            (made[0].bar.high, made[0].bar.low, made[0].bar.vwap, made[0].bar.trades),
-            (101.5, 99.5, Some(100.5), Some(4))
-        );
-    }
-
-    #[test]
-    fn four_hours_are_two_bars_a_day_in_summer_too() {
-        let calendar = Calendar::new();
-        let open = at("2024-07-01T13:30:00Z");
-        let mut hours = Regular::Made(Anchored { width: 4 * HOUR, open: None });
-        let mut made = hours.of(&calendar, (-11..21).map(|n| half_hour(n, open)).collect());
-        made.extend(hours.last());
-        let stamps: Vec<String> = made.iter().map(|b| b.bar.ts.to_string()).collect();
-        assert_eq!(stamps, ["2024-07-01T13:30:00Z", "2024-07-01T17:30:00Z"]);
-        assert_eq!(made[1].bar.volume, 50.0);
-    }
+    let finer = regular.as_ref().and_then(|regular| regular.finer);
+    let series = finer.map_or_else(|| super::series(all, symbol, timeframe), Ok)?;
+    let name = regular.as_ref().map_or(timeframe.name(), |regular| regular.name);
+    Ok(Shown { series, name, regular: regular.map(|regular| regular.regular) })
 }
