@@ -328,7 +328,8 @@ impl World {
     }
 
     async fn sqlite(&self) -> SqliteConnection {
-        SqliteConnection::connect(&format!("{}?mode=ro", self.bench.database.url())).await.unwrap()
+        // A process killed at its first write leaves something to undo.
+        SqliteConnection::connect(&format!("{}?mode=rw", self.bench.database.url())).await.unwrap()
     }
 }
 

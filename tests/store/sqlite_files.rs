@@ -201,3 +201,42 @@ async fn are_opened_as_their_url_says() {
         assert!(matches!(&error, StoreError::Disk(why) if why.contains("URL says")), "{error}");
     }
 }
+
+/// A process killed while it wrote without a log (SQLite makes the file so, before it has one) leaves a journal from which
+/// the next one that may write undoes the write. Commands that only read need that as well.
+#[tokio::test]
+async fn with_an_interrupted_write_are_read_as_they_were_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bars.db");
+    let url = |name: &str, parameters: &str| format!("sqlite:{}{parameters}", dir.path().join(name).display());
+    let store = open(&url("bars.db", ""), false).await.unwrap();
+    store.put_symbols(&[symbol_row("A", &[])]).await.unwrap();
+    store.close().await;
+
+    let writer = rusqlite::Connection::open(&path).unwrap();
+    writer.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1; BEGIN IMMEDIATE").unwrap();
+    writer.execute_batch("UPDATE symbols SET symbol = 'B'; CREATE TABLE more (x)").unwrap();
+    for _ in 0..2_000 {
+        writer.execute("INSERT INTO more VALUES (zeroblob(1000))", ()).unwrap();
+    }
+    for name in ["one", "two", "three"] {
+        for ending in ["", "-journal"] {
+            std::fs::copy(format!("{}{ending}", path.display()), dir.path().join(format!("{name}{ending}"))).unwrap();
+        }
+    }
+
+    let store = open(&url("one", ""), true).await.unwrap();
+    let symbols = store.symbols().await.unwrap();
+    assert_eq!(symbols.iter().map(|row| row.symbol.as_str()).collect::<Vec<_>>(), ["A"]);
+    store.close().await;
+    let error = failure(open(&url("two", "?mode=ro"), true).await);
+    assert!(
+        matches!(&error, StoreError::Disk(why) if why.contains("interrupted") && why.contains("mode=ro")),
+        "{error}"
+    );
+    let length = |name: &str| std::fs::metadata(dir.path().join(name)).unwrap().len();
+    assert!(length("two-journal") > 0, "nothing was written");
+    let store = open(&url("three", ""), false).await.unwrap();
+    assert_eq!(store.symbols().await.unwrap().len(), 1);
+    store.close().await;
+}

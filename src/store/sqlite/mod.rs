@@ -118,8 +118,12 @@ pub(crate) async fn connect_reading(
         Err(error @ StoreError::Disk(_)) if !address.immutable => error,
         Err(error) => return Err(named(error)),
     };
+    if is_filled(&beside(path, "-journal")) {
+        undo(address).await.map_err(named)?;
+        return connect(&options).await.map(|conn| (conn, options, identity)).map_err(named);
+    }
     let log = beside(path, "-wal");
-    if std::fs::metadata(&log).is_ok_and(|meta| meta.len() > 0) {
+    if is_filled(&log) {
         return Err(named(StoreError::Disk(format!(
             "{} holds changes that cannot be read from here, for SQLite needs {} as well; read it as its owner, or copy \
              the database with its -wal file to a directory you can write to",
@@ -130,6 +134,23 @@ pub(crate) async fn connect_reading(
     let options = options.immutable(true);
     // What was said first is the reason.
     connect(&options).await.map(|conn| (conn, options, identity)).map_err(|_| named(error))
+}
+
+fn is_filled(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|meta| meta.len() > 0)
+}
+
+/// Undoes what a process had half written when it was killed. SQLite does that for the next connection that may write.
+async fn undo(address: &Address) -> Result<()> {
+    let undone = match address.writable() {
+        Ok(()) => connect(&options(address).read_only(false)).await.map(drop),
+        Err(error) => Err(error),
+    };
+    undone.map_err(|error| {
+        let journal = beside(&address.path, "-journal");
+        let what = "holds a write that was interrupted and has to be undone before anything can be read";
+        StoreError::Disk(format!("{} {what}: {error}", journal.display()))
+    })
 }
 
 /// A connection that may write to a database that exists. It makes nothing and brings nothing up to date.
