@@ -63,6 +63,9 @@ impl Evidence {
 }
 
 /// Computes the coarser bars around `range` again from stored base bars, one transaction for all timeframes.
+///
+/// # Errors
+/// When the database cannot be read or written.
 pub async fn derive_again(
     store: &dyn Store,
     cal: &Calendar,
