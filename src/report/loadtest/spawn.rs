@@ -24,6 +24,9 @@ pub struct SpawnedService {
 }
 
 /// Fills a database and serves it, with the configured cache policy.
+///
+/// # Errors
+/// When its files cannot be written, the backfill fails, or the service does not start.
 pub async fn spawn(
     live: &Loaded,
     symbols: &[Symbol],
@@ -63,6 +66,9 @@ impl SpawnedService {
     }
 
     /// Stops the service in an orderly way and deletes its files.
+    ///
+    /// # Errors
+    /// When the service cannot be stopped, or ends with another exit code than 0.
     pub async fn stop(self) -> Result<(), LoadTestError> {
         let Self { process, dir, .. } = self;
         let code = process.terminate().await.map_err(|e| LoadTestError::Spawn(e.to_string()))?;
