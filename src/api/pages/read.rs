@@ -12,7 +12,7 @@ use barkeep_market::dividend::{Adjustment, reinvest};
 use barkeep_market::split::Split;
 use barkeep_market::{Bar, Interval, Timeframe, Ts};
 use barkeep_store::adjusted::{Adjusting, daily_of};
-use barkeep_store::{Store, StoreError, StoredBar};
+use barkeep_store::{Store, StoreError, StoredBar, TimeRange};
 
 /// Rows read at a time while filtering, and at most for one page.
 const CHUNK: usize = 10_000;
@@ -22,9 +22,8 @@ const MAX_READ: usize = 100_000;
 pub(super) struct Read {
     pub(super) text: Vec<u8>,
     pub(super) offsets: Vec<(Ts, usize)>,
-    /// Whether older ones may follow, before `before`.
-    pub(super) more: bool,
-    pub(super) before: Ts,
+    /// Older ones may follow before this time.
+    pub(super) next: Option<Ts>,
 }
 
 impl Read {
@@ -45,18 +44,17 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
         Rows::Bars { adjust: Adjustment::None, .. } => Vec::new(),
         _ => store.splits(&query.symbol).await?,
     };
-    let mut read = Read { text: Vec::new(), offsets: Vec::new(), more: false, before: query.from };
-    if query.from >= query.until {
+    let mut read = Read { text: Vec::new(), offsets: Vec::new(), next: None };
+    if query.range.is_empty() {
         return Ok(read);
     }
     match query.rows {
         Rows::Features => {
-            let range = Interval::new(query.from, query.until);
-            let mut rows = store.features(query.series, range.into(), Some(most)).await?;
-            read.more = rows.len() > limit;
+            let mut rows = store.features(query.series, query.range, Some(most)).await?;
+            let more = rows.len() > limit;
             rows.drain(..rows.len().saturating_sub(limit));
             let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(read) };
-            read.before = first.ts;
+            read.next = more.then_some(first.ts);
             let span = Interval::new(first.ts, last.ts + 1);
             let mut bars = store.bars(query.series, span.into(), None).await?;
             adjust(store, query, &splits, &mut bars).await?;
@@ -69,8 +67,8 @@ pub(super) async fn read(store: &dyn Store, query: &PageQuery, limit: usize) -> 
             }
         }
         Rows::Bars { min_quality, adjust: terms } => {
-            let (mut bars, more, before) = bars_before(store, query, min_quality, limit).await?;
-            (read.more, read.before) = (more, before);
+            let mut bars;
+            (bars, read.next) = bars_before(store, query, min_quality, limit).await?;
             adjust(store, query, &splits, &mut bars).await?;
             if terms == Adjustment::Total {
                 let factors = store.price_factors(&query.symbol).await?;
@@ -102,38 +100,38 @@ async fn adjust(
     adjusting.adjust(store, &mut bars, query.today).await
 }
 
-/// The newest `limit` bars of the range that are good enough, ascending; whether older ones may follow, and before when.
+/// The newest `limit` bars of the range that are good enough, ascending, and before when older ones may follow.
 async fn bars_before(
     store: &dyn Store,
     query: &PageQuery,
     min_quality: Option<Score>,
     limit: usize,
-) -> Result<(Vec<StoredBar>, bool, Ts), Problem> {
+) -> Result<(Vec<StoredBar>, Option<Ts>), Problem> {
     let chunk = if min_quality.is_some() { CHUNK } else { limit.saturating_add(1) };
-    let (mut newest_first, mut until, mut seen) = (Vec::new(), query.until, 0);
+    let (mut newest_first, mut until, mut seen) = (Vec::new(), query.range.until, 0);
     loop {
-        let bars = store.newest_bars(query.series, (..until).into(), chunk).await?;
+        let bars = store.newest_bars(query.series, TimeRange { from: None, until }, chunk).await?;
         let full = bars.len() == chunk;
         seen += bars.len();
         for bar in bars.into_iter().rev() {
-            if bar.bar.ts < query.from {
+            if Some(bar.bar.ts) < query.range.from {
                 newest_first.reverse();
-                return Ok((newest_first, false, query.from));
+                return Ok((newest_first, None));
             }
             if min_quality.is_none_or(|min| bar.quality_score >= min.get()) {
                 if newest_first.len() == limit {
                     newest_first.reverse();
-                    return Ok((newest_first, true, until));
+                    return Ok((newest_first, until));
                 }
-                until = bar.bar.ts;
+                until = Some(bar.bar.ts);
                 newest_first.push(bar);
             } else {
-                until = bar.bar.ts;
+                until = Some(bar.bar.ts);
             }
         }
         if !full || seen >= MAX_READ {
             newest_first.reverse();
-            return Ok((newest_first, full, until));
+            return Ok((newest_first, until.filter(|_| full)));
         }
     }
 }

@@ -200,7 +200,8 @@ impl Refresh<'_> {
             batch.writes.push(FeatureWrite {
                 series: id,
                 changes: series.changes,
-                replaces: Interval::new(replaced, after.unwrap_or(Ts::MAX).max(replaced)),
+                replaces: after
+                    .map_or_else(|| Interval::since(replaced), |end| Interval::new(replaced, end.max(replaced))),
                 rows,
                 spent: if states.is_empty() { None } else { spent.take() },
                 states,
